@@ -1,0 +1,1 @@
+"""What the engine decides: pure functions, no clock, no I/O, no chance."""

@@ -1,0 +1,133 @@
+"""What a decision asks of the world, and what it says about itself. Effects become rows in the transaction of the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.core.enrollment import Enrollment
+from engine.values import Instant, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Plan a message. `key` = derive(enrollment, step id, channel) is unique in the outbox: deciding twice sends once.
+    `valid_until`: after it the message is returned instead of handed over. `names`: what the template may read beside
+    customer and shop: trigger, product_id, code (value, expires), with-values."""
+
+    key: str
+    enrollment: str
+    journey: str
+    step: str
+    template: str
+    channel: str
+    policy: str
+    purpose: str | None
+    due_at: Instant
+    valid_until: Instant
+    counts: bool
+    names: Mapping[str, Value | Mapping[str, Value]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Take a planned message back (goal, exit, restart); the hand-over statement sees it."""
+
+    key: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Write an attribute of the customer; `once` is unique, so a step changes a customer exactly once. A consent is
+    written by `set: {consent.email: given}`: then `name` is `consent.email`."""
+
+    name: str
+    how: Literal["set", "add", "remove"]
+    value: Value
+    once: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeCode:
+    """Take a code from a file pool for this run; generated and shared codes need no effect but are recorded too."""
+
+    enrollment: str
+    pool: str
+    value: str | None  # None: the store chooses and answers with CodeTaken
+    expires: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """The run ended before a message with this code was handed over."""
+
+    enrollment: str
+    pool: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call a webhook at least once, with `key` as idempotency key."""
+
+    key: str
+    enrollment: str
+    webhook: str
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """An event of the engine's own (journey_started, goal_reached, ...), appended to this customer's inbox."""
+
+    id: str
+    name: str
+    at: Instant
+    fields: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Tell the owner of a journey."""
+
+    journey: str
+    owner: str
+    why: str
+
+
+Effect = Send | Cancel | Change | TakeCode | GiveBack | Call | Emit | Alert
+
+TraceKind = Literal[
+    "start", "ignored", "asked", "path", "wait", "awaited", "hold", "plan", "send", "pass", "skip", "reaction", "bounce",
+    "unknown", "code", "set", "add", "remove", "webhook", "goal", "goal (late)", "finish", "exit", "exit_if", "restart",
+    "holdout", "stopped", "moved", "note", "facts",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One line of the history of a customer. Words are made when it is shown; `read` holds the values that were looked
+    at. For `send` and `skip`, `subject` is the template and `detail` the channel or the reason; for set/add/remove the
+    subject is the attribute and `detail` the value; for exit the subject is the reason; for code the pool."""
+
+    at: Instant
+    kind: TraceKind
+    journey: str
+    enrollment: str
+    step: str = ""
+    line: int = 0
+    subject: str = ""
+    detail: str = ""
+    read: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided for one run at one moment. `enrollment` is None for an ignored start."""
+
+    enrollment: Enrollment | None
+    effects: tuple[Effect, ...]
+    trace: tuple[Trace, ...]

@@ -1,0 +1,151 @@
+"""One customer inside one journey ("run" in front of marketers): a position and facts, never a replay log."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.values import Instant, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When it wakes. A moment that means local time keeps it: `local` in `zone`; `at` is computed again when the
+    customer's zone or the zone data changes."""
+
+    at: Instant
+    local: dt.datetime | None = None  # naive on purpose: the wall clock that is meant
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Rests in a `wait`. `opened_at`/`opened_number`: the moment from which awaited events count (exclusive)."""
+
+    step: str
+    opened_at: Instant
+    opened_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Rests in a `send` that quiet hours or a cap hold back. `tried`: channels that this cascade is through with."""
+
+    step: str
+    channel: str
+    why: str
+    first_due: Instant
+    tried: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Handing:
+    """Rests in a `send` whose message is planned but not yet handed over."""
+
+    step: str
+    channel: str
+    key: str
+    first_due: Instant
+    tried: tuple[str, ...] = ()
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Rests in a cascade after a hand-over, until the reaction or `next_after`."""
+
+    step: str
+    channel: str
+    handed_at: Instant
+    tried: tuple[str, ...] = ()
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsCode:
+    """Rests in a `code` that waits for its pool."""
+
+    step: str
+
+
+Rest = Waiting | Held | Handing | Listening | NeedsCode
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One message of this run that was handed over."""
+
+    template: str
+    channel: str
+    key: str
+    handed_at: Instant
+    number: int
+    clicked_at: Instant | None = None
+    opened_at: Instant | None = None
+    bounced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TakenCode:
+    """A promo code of this run; valid until `expires` (23:59:59 of a day in the customer's zone)."""
+
+    pool: str
+    value: str
+    expires: Instant
+    expires_on: dt.date
+    used: bool = False
+
+
+@dataclass(slots=True)
+class Enrollment:
+    """One run. `decide` changes only its own copies (`fork`); everybody else treats it as frozen.
+
+    open: `outcome` is None. watched: ended with `finish` (or as holdout) but `watch_until` has not passed.
+    `seq` grows by one with every decision; a wake whose moment no longer matches does nothing.
+    """
+
+    id: str
+    journey: str
+    key: str  # the value of `per`, else ""
+    started_at: Instant
+    started_number: int
+    first_started_at: Instant
+    clock: Instant
+    trigger: Mapping[str, Value] = field(default_factory=dict)
+    product_id: str | None = None
+    occurrence: dt.date | None = None  # of a clock or date start
+    holdout: bool = False
+    seq: int = 0
+    rest: Rest | None = None
+    due: Due | None = None
+    window_at: Instant = Instant(0)  # from here the next `for` looks for events (exclusive) ...
+    window_number: int = 0  # ... in (moment, order of receipt)
+    paths: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, TakenCode] = field(default_factory=dict)  # by pool, in the order they were taken
+    sent: dict[str, tuple[Part, ...]] = field(default_factory=dict)  # by step id
+    skipped: dict[str, str] = field(default_factory=dict)  # step id -> why
+    done: set[str] = field(default_factory=set)  # hidden ids of what was done once
+    goal_at: Instant | None = None
+    outcome: str | None = None
+    ended_at: Instant | None = None
+    watch_until: Instant | None = None
+    commit: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Still inside."""
+        return self.outcome is None
+
+    @property
+    def code(self) -> TakenCode | None:
+        """The latest code of the run."""
+        return next(reversed(self.codes.values()), None)
+
+    def fork(self) -> Enrollment:
+        """A copy that may be changed without touching this one."""
+        twin = copy.copy(self)
+        twin.paths, twin.codes, twin.sent = dict(self.paths), dict(self.codes), dict(self.sent)
+        twin.skipped, twin.done = dict(self.skipped), set(self.done)
+        return twin

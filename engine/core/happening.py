@@ -1,0 +1,144 @@
+"""Everything that can happen to a customer, in the order of its number.
+
+`number` is the place in the order of receipt (the inbox number). `occurred_at` never lies after
+`received_at` (it is cut at intake, LANGUAGE 2.13).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.values import Instant, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something the customer did. `fields` are typed by schemas/events.yaml. `starts` is False for imported history,
+    which updates facts and membership but starts and awaits nothing. A direct price_drop, back_in_stock or low_stock
+    event is a start that reached this customer."""
+
+    number: int
+    id: str
+    name: str
+    occurred_at: Instant
+    received_at: Instant
+    fields: Mapping[str, Value] = field(default_factory=dict)
+    starts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Attributes, addresses, consent or suppressions were written; None takes a value away. A consent is the pair
+    (channel, purpose) -> `none | asked | given | withdrawn`; a suppression is channel -> purpose or `all` (None lifts)."""
+
+    number: int
+    at: Instant
+    values: Mapping[str, Value] = field(default_factory=dict)
+    addresses: Mapping[str, str | None] = field(default_factory=dict)
+    consents: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    suppressed: Mapping[str, str | None] = field(default_factory=dict)
+    starts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ProductChanged:
+    """The catalogue changed for a product that a run of this customer looks at."""
+
+    number: int
+    at: Instant
+    product_id: str
+    fields: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentChanged:
+    """The customer became a member of a segment or left it; `at` is the crossing. `starts` is False for members found
+    by a first evaluation, a changed definition or an import."""
+
+    number: int
+    at: Instant
+    segment: str
+    member: bool
+    starts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """A clock or date start reached this customer: `day` is the local date that it belongs to, `at` the moment."""
+
+    number: int
+    journey: str
+    at: Instant
+    day: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A message was handed to its channel: the point of no return."""
+
+    number: int
+    at: Instant
+    key: str
+    enrollment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A planned message came back before hand-over and asks all rules again. `why`: expired, paused, refused, ..."""
+
+    number: int
+    at: Instant
+    key: str
+    enrollment: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message after hand-over. `unknown` keeps a cascade where it is until another outcome settles it;
+    `not_sent` says that an unknown turned out never to have been accepted."""
+
+    number: int
+    at: Instant
+    key: str
+    enrollment: str
+    kind: Literal["accepted", "delivered", "bounced", "complained", "refused", "unknown", "settled", "not_sent"]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """A person clicked, opened or replied. `machine` openings and clicks are never given to the core."""
+
+    number: int
+    at: Instant
+    key: str
+    enrollment: str
+    kind: Literal["clicked", "opened", "replied"]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTaken:
+    """The pool gave a code (None: the pool is empty) for a code step of an enrollment."""
+
+    number: int
+    at: Instant
+    enrollment: str
+    pool: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Nothing happened but the time: what is due is looked at. Never stored."""
+
+    number: int
+    at: Instant
+
+
+Happening = (
+    Event | Changed | ProductChanged | SegmentChanged | Occurrence | Handed | Returned | Outcome | Reaction | CodeTaken | Wake
+)

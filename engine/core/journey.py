@@ -1,0 +1,309 @@
+"""A journey made ready to run: names resolved, values typed, conditions compiled, steps in one flat row.
+
+`Journey.steps[i].next` is the index where a run goes on after the step (-1: the end). A branch step
+names the index of the first step of each side. Everything is immutable and shared by all customers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from engine.core.condition import Condition, Constant, Ref
+from engine.core.facts import FactRule
+from engine.core.policy import Policy
+from engine.values import Duration, Type
+
+if TYPE_CHECKING:
+    from engine.core.closure import Scope
+
+END = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A condition with its closure and the words it was written in (for the trace)."""
+
+    condition: Condition
+    test: Callable[[Scope], bool] = field(compare=False, hash=False)
+    text: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+
+
+# --- starts -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EventTrigger:
+    """`fresh`: older events do not start."""
+
+    event: str
+    where: Question | None
+    per: str | None
+    fresh: Duration
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentTrigger:
+    segment: str
+    members: Literal["new", "all"]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class DateTrigger:
+    """`offset` is added to the date of the attribute (negative days for `before`)."""
+
+    ref: Ref
+    offset: Duration
+    at: dt.time
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockTrigger:
+    """`day` 0 is the last day of the month; `weekdays` empty means every day (0 = Monday)."""
+
+    every: Literal["day", "week", "month"]
+    day: int | None
+    weekdays: tuple[int, ...]
+    at: dt.time
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProductTrigger:
+    kind: Literal["price_drop", "back_in_stock", "low_stock"]
+    by: int | None
+    watchers: tuple[str, ...]
+    within: Duration
+    collect: Duration | None
+    per: str | None
+    line: int
+
+
+Trigger = EventTrigger | SegmentTrigger | DateTrigger | ClockTrigger | ProductTrigger
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Re-entry: `restart` may go with `after`."""
+
+    how: Literal["never", "always", "after", "restart"]
+    after: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`events` with `where`, or `when`. `do` are instant steps."""
+
+    events: tuple[str, ...]
+    where: Question | None
+    when: Question | None
+    within: Duration
+    then: Literal["exit", "stay"]
+    do: tuple[Step, ...]
+    line: int
+
+
+# --- steps ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StepBase:
+    """`id`: the author's id, or the hidden one (`if#1:...`); unique in the journey. `later`: the indexes of the steps
+    that follow it in its own list and then in the lists around it, for migration."""
+
+    index: int
+    id: str
+    next: int
+    line: int
+    text: str
+    was: str | None
+    later: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendStep(StepBase):
+    """`channels` in the order of the cascade. `until`: clicked, opened or an event name."""
+
+    template: str
+    channels: tuple[str, ...]
+    is_cascade: bool
+    next_after: Duration | None
+    until: str
+    policy: Policy
+    if_capped: Literal["skip", "wait"]
+    values: tuple[tuple[str, Constant | Ref], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The moment of `wait: until`. One of time / weekday+time / date(+time) / ref(+offset)."""
+
+    time: dt.time | None = None
+    weekday: int | None = None
+    date: dt.date | None = None
+    ref: Ref | None = None
+    offset: Duration | None = None  # negative for `before`
+    name: str = ""  # as it stands in the file, for `exit missing NAME`
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """`events` (with `where`), or a reaction to a template of this run."""
+
+    events: tuple[str, ...]
+    where: Question | None
+    reaction: Literal["clicked", "opened"] | None
+    template: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitStep(StepBase):
+    """`then`/`otherwise` are indexes (`next` where a side was not written)."""
+
+    length: Duration | None
+    until: Moment | None
+    at: dt.time | None
+    weekdays: tuple[int, ...]
+    awaited: Awaited | None
+    then: int
+    otherwise: int
+    waiting: Literal["keep", "recompute"]
+
+
+@dataclass(frozen=True, slots=True)
+class IfStep(StepBase):
+    question: Question
+    then: int
+    otherwise: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseStep(StepBase):
+    """Tried from the top; a None question is `else`."""
+
+    paths: tuple[tuple[Question | None, str, int], ...]  # question, label, first step
+
+
+@dataclass(frozen=True, slots=True)
+class SplitStep(StepBase):
+    """`paths`: name, share in percent, first step. `salt`: the name the hash is drawn from (its `was`, if renamed)."""
+
+    paths: tuple[tuple[str, int, int], ...]
+    salt: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeStep(StepBase):
+    """`values`: attribute and a constant, a reference, or `now`, `today`, `unset`."""
+
+    how: Literal["set", "add", "remove"]
+    values: tuple[tuple[str, Constant | Ref | Literal["now", "today", "unset"]], ...]
+    types: tuple[Type, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A promo code pool of config.yaml. `generated`: `pattern` with ? for a character; `shared`: one `code`."""
+
+    name: str
+    kind: Literal["generated", "shared", "file"]
+    pattern: str = ""
+    code: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeStep(StepBase):
+    pool: Pool
+    valid: Duration
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookStep(StepBase):
+    webhook: str
+    values: tuple[tuple[str, Constant | Ref], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStep(StepBase):
+    reason: str
+
+
+Step = SendStep | WaitStep | IfStep | ChooseStep | SplitStep | ChangeStep | CodeStep | WebhookStep | ExitStep
+
+
+# --- whole ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What goal, exit, waits and starts look at: nothing else wakes a customer of this journey. `events` also holds
+    events of `did` and `until`; `history`: event -> how far back (ms; None: for ever) its rows must be loaded."""
+
+    events: frozenset[str]
+    attributes: frozenset[str]
+    segments: frozenset[str]
+    product: bool
+    reach: bool
+    history: Mapping[str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """One journey, ready to run. `hash` is of its behaviour: formatting and comments do not change it."""
+
+    name: str
+    was: str | None
+    file: str
+    about: str
+    owner: str
+    state: Literal["draft", "live", "closing", "paused", "stopped"]
+    starts: tuple[Trigger, ...]
+    who: Question | None
+    again: Again
+    goal: Goal
+    exit_if: Question | None
+    policy: Policy
+    priority: Literal["high", "normal", "low"]
+    holdout: int
+    steps: tuple[Step, ...]
+    reads: Reads
+    hash: str
+    by_id: Mapping[str, Step] = field(default_factory=dict)
+    longest: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRule:
+    """A segment: who belongs to it, and what it reads."""
+
+    name: str
+    question: Question
+    reads: Reads
+
+
+@dataclass(frozen=True, slots=True)
+class Journeys:
+    """Everything that is published, as one value. `channels`: names in the order of price. `country_zones`: the zone of
+    countries that have only one. `global_holdout` counts for marketing policies only."""
+
+    by_name: Mapping[str, Journey]
+    facts: tuple[FactRule, ...] = ()
+    attributes: Mapping[str, Type] = field(default_factory=dict)
+    segments: Mapping[str, SegmentRule] = field(default_factory=dict)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    currency: str = "EUR"
+    global_holdout: int = 0
+    commit: str = ""
+    by_event: Mapping[str, tuple[Journey, ...]] = field(default_factory=dict)  # journeys that an event may start
+    readers: Mapping[str, tuple[Journey, ...]] = field(default_factory=dict)  # journeys whose runs care for an event
+    needs: Mapping[str, int | None] = field(default_factory=dict)  # event -> history to load (ms; None: all)

@@ -1,0 +1,39 @@
+"""The rules of pressure: consent, quiet hours, caps, lateness. All local times are the customer's."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.values import Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most `count` messages per `per`; `channel` None counts messages of all channels."""
+
+    count: int
+    per: Literal["day", "week", "month"]
+    channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Quiet from `start` (inside) to `end` (outside), local time; may go over midnight."""
+
+    start: dt.time
+    end: dt.time
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One entry of `policies:`; a key left out has the default here (LANGUAGE 2.13)."""
+
+    name: str
+    consent: str | None = "marketing"
+    quiet: Quiet | None = None
+    caps: tuple[Cap, ...] = ()
+    if_capped: Literal["skip", "wait"] = "skip"
+    wait_up_to: Duration = Duration(days=3)
+    too_late: Duration = Duration(elapsed=24 * 3_600_000)

@@ -1,0 +1,580 @@
+"""What the author wrote, typed by its place, every part with its position. No name is resolved here.
+
+`Text` is a scalar as it stands in the file. Forms and values stay words until the compiler knows
+the type of the attribute in front of them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.problem import Span
+from engine.values import Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A scalar with its position."""
+
+    value: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """A length of time as written, with its meaning."""
+
+    duration: Duration
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of day in the customer's own zone."""
+
+    time: dt.time
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """`name: value` of a map whose names are free (`with`, `set`, `given`)."""
+
+    name: Text
+    value: Text
+
+
+# --- conditions -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """`x`, or `[a, b]`: one of."""
+
+    values: tuple[Text, ...]
+    span: Span
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IsSet:
+    """`is set`; `is not set` is Opposite(IsSet)."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """`at least x`, `at most x`, `more than x`, `less than x`."""
+
+    how: Literal["at least", "at most", "more than", "less than"]
+    value: Text
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """`between x and y`; both ends belong."""
+
+    low: Text
+    high: Text
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Ago:
+    """`more than 90 days ago`, `less than 90 days ago`."""
+
+    how: Literal["more than", "less than"]
+    length: Length
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """`before 2026-11-27`, `after 2026-11-27` (a time of day may follow)."""
+
+    how: Literal["before", "after"]
+    moment: Text
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """`today`."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`contains x`, `starts with x`, `ends with x`; upper and lower case are the same."""
+
+    how: Literal["contains", "starts with", "ends with"]
+    value: Text
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Opposite:
+    """`not ...`: the exact opposite of the form behind it."""
+
+    form: Form
+    span: Span
+
+
+Form = Equals | IsSet | Compare | Between | Ago | Beside | Today | Match | Opposite
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """`attribute: form`. The name may be bare, `trigger.x`, `product.x` or `code.x`."""
+
+    __test__ = False
+    name: Text
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """One event of a `did:` map. Counts in [low, high] (high None: no limit), negated by `not`."""
+
+    event: Text
+    low: int
+    high: int | None
+    last: Length | None
+    since_start: bool
+    where: AllOf | None
+    negated: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class InSegment:
+    """`segment: vip`, `not vip`, `[vip, staff]`."""
+
+    names: tuple[Text, ...]
+    negated: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Can:
+    """`can: sms`, `can: [sms, push]` (one of them), `can: not sms`."""
+
+    channels: tuple[Text, ...]
+    negated: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Reacted:
+    """`clicked: template`, `opened: template` (in this run)."""
+
+    how: Literal["clicked", "opened"]
+    template: Text
+    negated: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class GoalIs:
+    """`goal: reached`, `goal: not reached`."""
+
+    reached: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`any:`, `all:`, `none:` over a list of conditions."""
+
+    how: Literal["any", "all", "none"]
+    conditions: tuple[AllOf, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """The lines of one map, joined by *and*."""
+
+    lines: tuple[ConditionLine, ...]
+    span: Span
+
+
+ConditionLine = Test | Did | InSegment | Can | Reacted | GoalIs | Group
+
+
+# --- the head ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EventStart:
+    """`event:` with `where`, `per`, `fresh`."""
+
+    event: Text
+    where: AllOf | None
+    per: Text | None
+    fresh: Length | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentStart:
+    """`segment:` with `members: new | all`."""
+
+    segment: Text
+    members: Literal["new", "all"]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class DateStart:
+    """`date:` with `before` or `after`, and `at`."""
+
+    date: Text
+    before: Length | None
+    after: Length | None
+    at: Clock
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStart:
+    """`every: day | week | month` with `day` (1 to 28, 0 = last), `weekdays` (0 = Monday), `at`."""
+
+    every: Literal["day", "week", "month"]
+    day: int | None
+    weekdays: tuple[int, ...]
+    at: Clock
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ProductStart:
+    """`product:` price_drop | back_in_stock | low_stock with `by` (percent), `watchers`, `within`, `collect`, `per`."""
+
+    kind: Text
+    by: int | None
+    watchers: tuple[Text, ...]
+    within: Length | None
+    collect: Length | None
+    per: Text | None
+    span: Span
+
+
+Start = EventStart | SegmentStart | DateStart | ClockStart | ProductStart
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Re-entry. `restart` may go with `after`; `never` and `always` stand alone."""
+
+    how: Literal["never", "always", "after", "restart"]
+    after: Length | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`goal`: events with `where`, or `when`; `do` holds instant steps."""
+
+    events: tuple[Text, ...]
+    where: AllOf | None
+    when: AllOf | None
+    within: Length | None
+    then: Literal["exit", "stay"]
+    do: tuple[Step, ...]
+    span: Span
+
+
+# --- steps ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """`send: template`."""
+
+    span: Span  # of the verb
+    id: Text | None
+    was: Text | None
+    template: Text
+    via: tuple[Text, ...]
+    is_cascade: bool
+    next_after: Length | None
+    until: Text | None  # clicked, opened or an event
+    policy: Text | None
+    if_capped: Text | None
+    values: tuple[Pair, ...]  # `with`
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """The moment of `wait: until ...`.
+
+    One of: `time` alone; `weekday` (0 = Monday) with `time`; `date` with optional `time`;
+    `name` (an attribute, trigger.x, code.expires) with an optional `offset` before or after it.
+    """
+
+    text: Text
+    time: dt.time | None = None
+    weekday: int | None = None
+    date: dt.date | None = None
+    name: Text | None = None
+    offset: Length | None = None
+    side: Literal["before", "after"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """`for:` an event, several events, `clicked x`, `opened x`."""
+
+    events: tuple[Text, ...]
+    reaction: Literal["clicked", "opened"] | None
+    template: Text | None
+    where: AllOf | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """`wait: 3 days` or `wait: until ...`. `then`/`otherwise` are None when they were not written."""
+
+    span: Span
+    id: Text | None
+    was: Text | None
+    length: Length | None
+    until: Until | None
+    at: Clock | None
+    weekdays: tuple[int, ...]
+    awaited: Awaited | None
+    then: tuple[Step, ...] | None
+    otherwise: tuple[Step, ...] | None
+    waiting: Literal["keep", "recompute"]
+    value: Text  # what stands behind `wait:`
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """`if: condition` with `then` and perhaps `else`."""
+
+    span: Span
+    id: Text | None
+    was: Text | None
+    condition: AllOf
+    then: tuple[Step, ...]
+    otherwise: tuple[Step, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChoosePath:
+    """A path of `choose`: forms of which one must fit; no forms: `else`."""
+
+    forms: tuple[Form, ...]
+    label: Text
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """`choose: attribute` (or trigger.x, or `segment`)."""
+
+    span: Span
+    id: Text | None
+    was: Text | None
+    subject: Text
+    paths: tuple[ChoosePath, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPath:
+    """`45% percent:`; `share` in whole percents."""
+
+    share: int
+    name: Text
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """`split: name`; the name is the id."""
+
+    span: Span
+    id: Text | None
+    was: Text | None
+    name: Text
+    paths: tuple[SplitPath, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`set`, `add` or `remove`."""
+
+    span: Span
+    id: Text | None
+    was: Text | None
+    how: Literal["set", "add", "remove"]
+    values: tuple[Pair, ...]
+    note: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """`code: POOL` with `valid`."""
+
+    span: Span
+    id: Text | None
+    was: Text | None
+    pool: Text
+    valid: Length
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """`webhook: name` with `with`."""
+
+    span: Span
+    id: Text | None
+    was: Text | None
+    name: Text
+    values: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """`exit: reason`."""
+
+    span: Span
+    id: Text | None
+    was: Text | None
+    reason: Text
+
+
+Step = Send | Wait | If | Choose | Split | Change | Code | Webhook | Exit
+
+
+# --- stories ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """`day 0 18:30` in the customer's own time."""
+
+    day: int
+    time: dt.time
+    span: Span
+
+    @property
+    def label(self) -> str:
+        """As it is written."""
+        return f"day {self.day} {self.time:%H:%M}"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The customer before the story. `values` are attributes and facts as written."""
+
+    values: tuple[Pair | ListPair, ...] = ()
+    timezone: Text | None = None
+    segments: tuple[Text, ...] = ()
+    did: tuple[GivenDid, ...] = ()
+    unreachable: tuple[Text, ...] = ()
+    no_consent: tuple[Text, ...] = ()
+    product: tuple[Pair, ...] = ()
+    paths: tuple[Pair, ...] = ()
+    holdout: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListPair:
+    """`name: [a, b]`."""
+
+    name: Text
+    values: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenDid:
+    """An event before the story: `order_placed: 3 days ago`, or the long form with fields."""
+
+    event: Text
+    ago: Length
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of an event in a story: a word, a list of words, or a list of maps (`items`)."""
+
+    name: Text
+    value: Text | tuple[Text, ...] | tuple[tuple[Field, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoryLine:
+    """A line of `when`. `kind` event: `word` is its name; clicked/opened/bounced: the template;
+    enters/leaves: the segment; set: `fields` are attributes or product.x. `happened`: a late event."""
+
+    at: Moment
+    kind: Literal["event", "clicked", "opened", "bounced", "enters", "leaves", "set"]
+    word: Text
+    fields: tuple[Field, ...] = ()
+    happened: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A line of `expect`, e.g. `day 0 19:30: send cart_reminder via push`; `words` is what follows the moment."""
+
+    at: Moment
+    words: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One test. `expect` is empty for `expect: nothing`."""
+
+    name: Text
+    start_day: dt.date | None  # `from`
+    given: Given
+    when: tuple[StoryLine, ...]
+    expect: tuple[Expected, ...]
+    span: Span
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyFile:
+    """One journey as written. Parts that were missing or wrong are None; the problems say so."""
+
+    name: Text
+    span: Span  # of the key `journey`
+    was: Text | None = None
+    about: Text | None = None
+    owner: Text | None = None
+    state: Text | None = None
+    starts: tuple[Start, ...] = ()
+    who: AllOf | None = None
+    again: Again | None = None
+    goal: Goal | None = None
+    exit_if: AllOf | None = None
+    policy: Text | None = None
+    priority: Text | None = None
+    holdout: int = 0  # percent
+    steps: tuple[Step, ...] = ()
+    tests: tuple[Story, ...] | None = None
+    source: str = ""  # the text of the file, for hashes
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFile:
+    """One segment as written."""
+
+    name: Text
+    about: Text | None
+    who: AllOf | None
+    span: Span

@@ -1,0 +1,188 @@
+"""The values that journeys are written in: moments, lengths of time, money, shares, zones.
+
+An `Instant` is whole milliseconds since 1970-01-01T00:00:00 UTC. There is no naive time in the
+engine, both databases compare instants as plain integers, and so does Python. Local time exists
+only together with a zone (`Local`).
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Literal, NewType
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+Instant = NewType("Instant", int)
+"""Milliseconds since 1970, UTC."""
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_UTC = dt.UTC
+
+type_kinds = Literal[
+    "text", "number", "money", "true/false", "one of", "date", "time", "birthday", "list of text", "list of"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """The type of an attribute, fact or field. `choices` only for `one of`; `items` (field -> Type) only for `list of`."""
+
+    kind: type_kinds
+    choices: tuple[str, ...] = ()
+    items: tuple[tuple[str, Type], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Money:
+    """An amount with its currency (ISO 4217). Amounts of two currencies are never compared."""
+
+    amount: Decimal
+    currency: str
+
+    def __str__(self) -> str:
+        return f"{format(self.amount.normalize(), 'f')} {self.currency}"
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A length of time: first the calendar part (months, then days, in the customer's zone), then `elapsed` ms."""
+
+    months: int = 0
+    days: int = 0
+    elapsed: int = 0
+
+    @property
+    def is_calendar(self) -> bool:
+        """True for whole days and months: only then may a wait say `at`."""
+        return self.elapsed == 0
+
+    def roughly(self) -> int:
+        """Milliseconds for comparing lengths (a month counts as 30 days); never used to compute a moment."""
+        return (self.months * 30 + self.days) * DAY + self.elapsed
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share in whole percents, 0 to 100."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Birthday:
+    """A day of every year; `year` may be unknown. 29 February is kept on 28 February in other years."""
+
+    month: int
+    day: int
+    year: int | None = None
+
+    def in_year(self, year: int) -> dt.date:
+        """The local date on which it is kept in `year`."""
+        if self.month == 2 and self.day == 29 and not calendar.isleap(year):
+            return dt.date(year, 2, 28)
+        return dt.date(year, self.month, self.day)
+
+    def on_or_after(self, day: dt.date) -> dt.date:
+        """The first occurrence on or after a local date."""
+        this_year = self.in_year(day.year)
+        return this_year if this_year >= day else self.in_year(day.year + 1)
+
+
+Value = str | int | Decimal | bool | Money | dt.date | Birthday | tuple[str, ...] | list[dict[str, object]] | None
+"""What an attribute or field can hold. A `time` is an Instant (an int); its Type tells it from a number."""
+
+
+def instant(moment: dt.datetime) -> Instant:
+    """The instant of an aware datetime; milliseconds are cut, not rounded."""
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs its time zone")
+    return Instant((moment - _EPOCH) // dt.timedelta(milliseconds=1))
+
+
+def to_datetime(at: Instant, zone: dt.tzinfo = _UTC) -> dt.datetime:
+    """The aware datetime of an instant, in `zone` (UTC without one)."""
+    return (_EPOCH + dt.timedelta(milliseconds=at)).astimezone(zone)
+
+
+def iso(at: Instant) -> str:
+    """ISO 8601 in UTC with `Z`, milliseconds only where there are some: `2026-03-02T09:00:00Z`."""
+    text = to_datetime(at).replace(tzinfo=None).isoformat(timespec="milliseconds" if at % SECOND else "seconds")
+    return f"{text}Z"
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo:
+    """The zone with an IANA name such as `Europe/Berlin`. Raises `KeyError` for any other text."""
+    if not name or "/" not in name and name != "UTC":
+        raise KeyError(name)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as wrong:
+        raise KeyError(name) from wrong
+
+
+def at_local(day: dt.date, time: dt.time, tz: ZoneInfo) -> Instant:
+    """The instant of a local date and time.
+
+    A time that a clock change skips becomes the first valid moment after the gap; one that exists
+    twice is the first (LANGUAGE 2.12).
+    """
+    local = dt.datetime.combine(day, time, tz)  # fold=0: the first of two
+    back = local.astimezone(_UTC).astimezone(tz)
+    if back.replace(tzinfo=None) == local.replace(tzinfo=None):
+        return instant(local)
+    return _end_of_gap(local)
+
+
+def _end_of_gap(local: dt.datetime) -> Instant:
+    """The first instant after the gap in which `local` would lie: where the offset changes."""
+    before = local.replace(fold=1).astimezone(_UTC)  # the later offset: an instant before the change
+    after = local.replace(fold=0).astimezone(_UTC)
+    low, high = sorted((instant(before), instant(after)))
+    tz = local.tzinfo
+    assert tz is not None
+    offset = to_datetime(low, tz).utcoffset()
+    while high - low > 1:
+        middle = Instant((low + high) // 2)
+        if to_datetime(middle, tz).utcoffset() == offset:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def local_date(at: Instant, tz: ZoneInfo) -> dt.date:
+    """The calendar date in a zone."""
+    return to_datetime(at, tz).date()
+
+
+def add_months(day: dt.date, months: int) -> dt.date:
+    """Months later; a month that is too short gives its last day."""
+    index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(index, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    return dt.date(year, month + 1, min(day.day, last))
+
+
+def plus(at: Instant, length: Duration, tz: ZoneInfo) -> Instant:
+    """`at` and then `length`: the calendar part keeps the local time of day, the elapsed part is added after it."""
+    if not (length.months or length.days):
+        return Instant(at + length.elapsed)
+    local = to_datetime(at, tz)
+    day = add_months(local.date(), length.months) + dt.timedelta(days=length.days)
+    if day == local.date():
+        return Instant(at + length.elapsed)
+    return Instant(at_local(day, local.time(), tz) + length.elapsed)
+
+
+def minus(at: Instant, length: Duration, tz: ZoneInfo) -> Instant:
+    """`length` before `at`, mirrored from `plus`."""
+    return plus(at, Duration(-length.months, -length.days, -length.elapsed), tz)
