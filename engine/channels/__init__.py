@@ -1,0 +1,1 @@
+"""How a message leaves: one file per channel, one vocabulary of outcomes."""

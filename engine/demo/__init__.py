@@ -1,0 +1,1 @@
+"""A make-believe shop with customers, history and providers on loopback."""

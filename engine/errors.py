@@ -1,0 +1,59 @@
+"""What the engine raises, by whose fault it is.
+
+    PerennialError
+    |- CallerError            somebody can put it right: the message ends in the cure
+    |  |- AuthorError         the author's files, where no Problem with a place can say it
+    |  `- UsageError          a command, a call, a setting
+    `- WorldError             the world failed: a disk, a network, a provider
+
+A mistake inside a journey, template or schema is no exception: it is a `Problem`. Anything else that
+is raised is a defect of ours.
+"""
+
+from __future__ import annotations
+
+
+class PerennialError(Exception):
+    """Every error that the engine raises on purpose."""
+
+
+class CallerError(PerennialError):
+    """`what` is wrong, in one sentence; `cure` is what to do about it, also a sentence."""
+
+    def __init__(self, what: str, cure: str) -> None:
+        super().__init__(what, cure)
+        self.what = what
+        self.cure = cure
+
+    def __str__(self) -> str:
+        """Both sentences, the cure last."""
+        return f"{_sentence(self.what)} {_sentence(self.cure)}"
+
+
+class AuthorError(CallerError):
+    """The author's files as a whole cannot be used: a folder or file that is missing or unreadable."""
+
+
+class UsageError(CallerError):
+    """A command, call or setting that cannot be carried out as it stands."""
+
+
+class WorldError(PerennialError):
+    """Something outside failed. `permanent` is True when another try would fail in the same way."""
+
+    def __init__(self, what: str, *, permanent: bool) -> None:
+        super().__init__(what)
+        self.what = what
+        self.permanent = permanent
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keeps `permanent` when the error travels between processes."""
+        return (_world_error, (self.what, self.permanent))
+
+
+def _world_error(what: str, permanent: bool) -> WorldError:
+    return WorldError(what, permanent=permanent)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!", "`", ":")) else f"{text}."

@@ -1,0 +1,1 @@
+"""What comes in by HTTP: events, callbacks, links, health."""

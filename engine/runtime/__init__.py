@@ -1,0 +1,1 @@
+"""The imperative shell: takes in, advances, delivers, keeps house."""

@@ -1,0 +1,1 @@
+"""Journeys without the outside world: stories and replay."""
