@@ -18,16 +18,16 @@ class PerennialError(Exception):
 
 
 class CallerError(PerennialError):
-    """`what` is wrong, in one sentence; `cure` is what to do about it, also a sentence."""
+    """`what` is wrong, in one sentence; `cure` is what to do about it, where `what` does not end in it already."""
 
-    def __init__(self, what: str, cure: str) -> None:
+    def __init__(self, what: str, cure: str = "") -> None:
         super().__init__(what, cure)
         self.what = what
         self.cure = cure
 
     def __str__(self) -> str:
-        """Both sentences, the cure last."""
-        return f"{_sentence(self.what)} {_sentence(self.cure)}"
+        """Both, the cure last."""
+        return f"{_sentence(self.what)} {self.cure}" if self.cure else self.what
 
 
 class AuthorError(CallerError):
@@ -56,4 +56,4 @@ def _world_error(what: str, permanent: bool) -> WorldError:
 
 
 def _sentence(text: str) -> str:
-    return text if text.endswith((".", "?", "!", "`", ":")) else f"{text}."
+    return text if text.endswith((".", "?", "!", ":")) else f"{text}."
