@@ -1,0 +1,78 @@
+"""The shape of a file before it means anything: scalars, maps and lists, each with its position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.language.syntax import Text
+from engine.problem import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A word or sentence, always text. `plain`: it stood without quotes."""
+
+    text: str
+    span: Span
+    plain: bool
+
+    def whole(self) -> Text:
+        """The text with its position."""
+        return Text(self.text, self.span)
+
+    def part(self, start: int, end: int) -> Text:
+        """The characters from `start` to `end` with their own position, where the file shows them as they are."""
+        span = self.span
+        quotes = span.length - len(self.text)
+        if quotes == 2 and not self.plain:
+            start_column = span.column + 1 + start
+        elif quotes == 0:
+            start_column = span.column + start
+        else:  # escapes, or more than one line: the whole is the nearest true place
+            return Text(self.text[start:end], span)
+        return Text(self.text[start:end], Span(span.file, span.line, start_column, max(1, end - start)))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One `key: value` of a map."""
+
+    key: Scalar
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """`key: value` lines, each key once. `span` is its first character."""
+
+    entries: tuple[Entry, ...]
+    span: Span
+
+    def get(self, key: str) -> Node | None:
+        """The value of a key."""
+        for entry in self.entries:
+            if entry.key.text == key:
+                return entry.value
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list. `span` is its first character."""
+
+    items: tuple[Node, ...]
+    span: Span
+
+
+Node = Scalar | Mapping | Sequence
+
+
+def is_empty(node: Node) -> bool:
+    """True for `key:` with nothing behind it, `[]` and `{}`."""
+    match node:
+        case Scalar():
+            return node.plain and not node.text
+        case Mapping():
+            return not node.entries
+        case Sequence():
+            return not node.items

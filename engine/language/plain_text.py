@@ -1,0 +1,112 @@
+"""What can be said about a file before it is read as YAML: its size, its encoding, its characters, tabs, templating."""
+
+from __future__ import annotations
+
+import re
+
+from engine.problem import Problem, Span
+
+LARGEST = 1_000_000  # bytes: RELIABILITY T11
+
+# YAML would take U+0085, U+2028 and U+2029 for ends of lines; the others change what a reviewer sees.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff\ufeff]"
+)
+_TAB = re.compile(r"^ *\t", re.MULTILINE)
+_TEMPLATING = re.compile(r"\{\{.*?(?:\}\}|$)|\{%.*?(?:%\}|$)", re.MULTILINE)
+_COMMENT = re.compile(r"(?:^|\s)#")
+
+
+def clean(text: str | bytes, file: str) -> tuple[str, list[Problem]]:
+    """The text with `\\n` line ends and without a byte order mark, and what makes it unreadable."""
+    if len(text) > LARGEST or (isinstance(text, str) and len(text.encode(errors="replace")) > LARGEST):
+        return "", [_too_large(file)]
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8-sig")
+        except UnicodeDecodeError as wrong:
+            return "", [_not_utf8(text, wrong.start, file)]
+    text = text.removeprefix("\ufeff")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    problems = [*_invisible(text, file), *_tabs(text, file), *_templating(text, file)]
+    return text, problems
+
+
+def place(text: str, index: int, file: str, length: int = 1) -> Span:
+    """The position of the character `index` of a text with `\\n` line ends."""
+    start = text.rfind("\n", 0, index) + 1
+    return Span(file, text.count("\n", 0, index) + 1, index - start + 1, length)
+
+
+def _too_large(file: str) -> Problem:
+    return Problem(
+        Span(file, 1, 1),
+        "E09",
+        "this file is larger than 1 MB",
+        "a journey that people can review is a few hundred lines long",
+        "split it into several journeys; lists of customers or products belong into the data, not into the file",
+    )
+
+
+def _not_utf8(text: bytes, index: int, file: str) -> Problem:
+    before = text[:index].decode("utf-8", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    before = before.removeprefix("\ufeff")
+    start = before.rfind("\n") + 1
+    return Problem(
+        Span(file, before.count("\n") + 1, len(before) - start + 1),
+        "E09",
+        "this file is not written in UTF-8",
+        f"the byte {text[index]:#04x} here is no character in UTF-8",
+        "save the file with the encoding UTF-8",
+    )
+
+
+def _invisible(text: str, file: str) -> list[Problem]:
+    found = _INVISIBLE.search(text)
+    if not found:
+        return []
+    return [
+        Problem(
+            place(text, found.start(), file),
+            "E09",
+            f"there is an invisible character here (U+{ord(found[0]):04X})",
+            "nobody can review what cannot be seen",
+            "delete it, or type the line again",
+        )
+    ]
+
+
+def _tabs(text: str, file: str) -> list[Problem]:
+    lines = list(_TAB.finditer(text))
+    if not lines:
+        return []
+    more = f" ({len(lines) - 1} more below)" if len(lines) > 1 else ""
+    return [
+        Problem(
+            place(text, lines[0].end() - 1, file),
+            "E01",
+            f"this line is indented with a tab{more}",
+            "YAML allows only spaces in front of a line",
+            "replace the tab by two spaces, or run `main.py fmt`",
+        )
+    ]
+
+
+def _templating(text: str, file: str) -> list[Problem]:
+    if "{{" not in text and "{%" not in text:
+        return []
+    problems = []
+    for number, line in enumerate(text.split("\n"), 1):
+        found = _TEMPLATING.search(line)
+        if found and not _COMMENT.search(line, 0, found.start()):
+            problems.append(
+                Problem(
+                    Span(file, number, found.start() + 1, len(found[0])),
+                    "E05",
+                    "there is no templating in a journey file",
+                    "the file is what reviewers read; texts with {{ }} belong into templates/",
+                    "write the value itself; give values to a message under  with:",
+                )
+            )
+    return problems
