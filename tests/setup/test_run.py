@@ -125,3 +125,22 @@ def test_a_changed_lock_prepares_the_environment_again(house: Path, tmp_path: Pa
     assert "uv sync --frozen" in first.stderr
     assert second.stderr == ""
     assert first.stdout == second.stdout
+
+
+def test_as_root_on_debian_it_installs_what_is_missing(house: Path, tmp_path: Path) -> None:
+    """With an `apt-get` that only tells how it was called and puts a Python there."""
+    shutil.rmtree(house / ".venv")
+    path = Path(without_python(tmp_path))
+    (path / "id").unlink()
+    python = f'#!/bin/sh\\nexec "{sys.executable}" "$@"\\n'
+    scripts = {
+        "id": "echo 0",
+        "apt-get": f"""echo "apt-get $*"; printf '{python}' >"{path}/python3"; PATH={os.environ["PATH"]} chmod +x "{path}/python3\"""",
+        "uv": f"""PATH={os.environ["PATH"]}; mkdir -p .venv/bin; cp "{path}/python3" .venv/bin/python""",
+    }
+    for name, script in scripts.items():
+        (path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (path / name).chmod(0o755)
+    done = call(house, "demo", PATH=str(path))
+    assert "install -y -qq python3 python3-venv" in done.stderr
+    assert done.stdout == f"['demo'] {house} {house}\n"
