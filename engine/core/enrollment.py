@@ -70,7 +70,16 @@ class NeedsCode:
     step: str
 
 
-Rest = Waiting | Held | Handing | Listening | NeedsCode
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """On the way: the step where it rested was removed from the file (LANGUAGE 2.15). When due, the run goes on *at*
+    `step` (not after it); None: nothing is left, it finishes. `was`: the step where it rested."""
+
+    step: str | None
+    was: str
+
+
+Rest = Waiting | Held | Handing | Listening | NeedsCode | Moving
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,13 @@ Consent = Literal["none", "asked", "given", "withdrawn"]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One event name of one customer, over all time."""
+    """One event name of one customer, over all time. `last_number`: the number of the event of `last_at`; `since start`
+    needs it where two events share a moment."""
 
     times: int
     first_at: Instant
     last_at: Instant
+    last_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Facts:
     """One customer at one moment. `values` holds attributes and all-time facts; `memory` what all-time facts need to
     go on at constant cost (e.g. average: sum and count; most frequent: counts). `history` holds only the events in
     `Journeys.needs`, oldest first, as far back as they ask. `assumed_reach`: every channel reaches this customer
-    (stories, replay without --strict)."""
+    (stories, replay without --strict), unless `reach` says what closes it: a bounce, a suppression, a consent that is
+    not `given`, or the address "" (known to be missing)."""
 
     customer: str
     timezone: str = "UTC"  # the zone that is used, and why:
