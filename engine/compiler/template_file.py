@@ -1,0 +1,156 @@
+"""One template file as it was written: its name in parts, its fields between the `---` lines, its body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.problem import Problem, Span, did_you_mean
+
+EXTENSIONS: Mapping[str, tuple[str, ...]] = {"email": ("mjml", "html", "txt")}
+"""What a channel's template may be; every other channel is text. An e-mail `.txt` is the text part beside the html."""
+
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "email": ("subject", "preheader", "from", "reply_to"),
+    "push": ("title", "url", "image"),
+    "whatsapp": ("content_sid", "variables"),
+}
+"""The fields a channel knows; a channel that is not named here knows those of `_OTHER_FIELDS`."""
+
+_OTHER_FIELDS = ("title", "url", "image")
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*\Z")
+_LINE = re.compile(r"(?P<indent>\s*)(?P<key>[A-Za-z0-9_]+)\s*:(?P<gap>\s*)(?P<value>.*?)\s*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFile:
+    """`NAME.CHANNEL[.LANGUAGE].EXT`. `language` is "" where the name has none: the first of `languages`.
+
+    `fields`: front matter, each value as text (Jinja included); an entry of `variables:` is called `variables.1`.
+    `field_lines` and `body_line` are 1-based lines of the file.
+    """
+
+    name: str
+    channel: str
+    language: str
+    ext: str
+    file: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    field_lines: Mapping[str, int] = field(default_factory=dict)
+    body: str = ""
+    body_line: int = 1
+
+
+def fields_of(channel: str) -> tuple[str, ...]:
+    """The front-matter fields that templates of this channel may have."""
+    return FIELDS.get(channel, _OTHER_FIELDS)
+
+
+def read_template(file: str, text: str) -> tuple[TemplateFile | None, list[Problem]]:
+    """Takes a template file apart. `file` is its path inside the project, with `/`.
+
+    The template is None when the name of the file does not say what it is; other problems leave it usable.
+    """
+    parts = file.rsplit("/", 1)[-1].split(".")
+    if len(parts) not in (3, 4):
+        return None, [
+            _problem(
+                file, 1, "T01", f'"{".".join(parts)}" is not the name of a template',
+                "the name says which message it is, for which channel, and in which language",
+                "write  NAME.CHANNEL.EXT  or  NAME.CHANNEL.LANGUAGE.EXT, for example  welcome_hello.email.uk.mjml",
+            )
+        ]
+    name, channel, language, ext = parts[0], parts[1], parts[2] if len(parts) == 4 else "", parts[-1]
+    problems = _name_problems(file, name, channel, language, ext)
+    fields, lines, body, body_line, wrong = _front_matter(file, channel, text.removeprefix("\ufeff"))
+    return TemplateFile(name, channel, language, ext, file, fields, lines, body, body_line), problems + wrong
+
+
+def _name_problems(file: str, name: str, channel: str, language: str, ext: str) -> list[Problem]:
+    found = []
+    if not _NAME.match(name):
+        found.append(
+            _problem(file, 1, "T01", f'"{name}" cannot be the name of a template', "names are a-z, 0-9 and _", "rename the file")
+        )
+    if language and not _LANGUAGE.match(language):
+        found.append(
+            _problem(file, 1, "T01", f'"{language}" is not a language', "languages are written as in  en, bg, pt-BR", "rename the file")
+        )
+    allowed = EXTENSIONS.get(channel, ("txt",))
+    if ext not in allowed:
+        found.append(
+            _problem(
+                file, 1, "T02", f'a template for {channel} cannot be a ".{ext}" file',
+                f"for {channel} it can be: {', '.join('.' + one for one in allowed)}", f"rename it to end in .{allowed[0]}",
+            )
+        )
+    return found
+
+
+def _front_matter(
+    file: str, channel: str, text: str
+) -> tuple[dict[str, str], dict[str, int], str, int, list[Problem]]:
+    lines = text.replace("\r\n", "\n").split("\n")
+    fields: dict[str, str] = {}
+    places: dict[str, int] = {}
+    problems: list[Problem] = []
+    if not lines or lines[0].rstrip() != "---":
+        return fields, places, "\n".join(lines), 1, problems
+    parent = ""
+    for number, line in enumerate(lines[1:], start=2):
+        if line.rstrip() == "---":
+            return fields, places, "\n".join(lines[number:]), number + 1, problems
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        found = _LINE.match(line)
+        if not found:
+            problems.append(
+                _problem(file, number, "T03", "this line is not a field", "between the --- lines stand fields, one a line", "write  subject: Your text", len(line))
+            )
+            continue
+        key = found["key"]
+        if found["indent"] and parent:
+            key = f"{parent}.{key}"
+        elif key not in fields_of(channel):
+            problems.append(_unknown_field(file, number, channel, key))
+            continue
+        if key in fields:
+            problems.append(
+                _problem(file, number, "T03", f'"{key}" is written twice here (first in line {places[key]})', "", "keep one", len(key))
+            )
+            continue
+        if not found["value"] and not found["indent"]:
+            parent = key
+            if key == "variables":
+                continue
+        fields[key] = _unquoted(found["value"])
+        places[key] = number
+    problems.append(
+        _problem(file, 1, "T03", "the fields at the top have no end", "they stand between two lines  ---", "add a line  ---  after the last field", 3)
+    )
+    return fields, places, "", len(lines) + 1, problems
+
+
+def _unknown_field(file: str, line: int, channel: str, key: str) -> Problem:
+    known = fields_of(channel)
+    return _problem(
+        file, line, "T03", f'"{key}" is not a field of a template for {channel}', f"the fields are: {', '.join(known)}",
+        did_you_mean(key, known, "remove the line"), len(key),
+    )
+
+
+def _unquoted(value: str) -> str:
+    """Quotes around the whole value are YAML's habit, not part of the text."""
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+        quote, inner = value[0], value[1:-1]
+        if quote == "'":
+            return inner.replace("''", "'") if "'" not in inner.replace("''", "") else value
+        if '"' not in inner.replace('\\"', ""):
+            return inner.replace('\\"', '"')
+    return value
+
+
+def _problem(file: str, line: int, code: str, what: str, why: str, fix: str, length: int = 1) -> Problem:
+    return Problem(Span(file, line, 1, max(1, length)), code, what, why, fix)
