@@ -1,0 +1,72 @@
+"""What a request asks us to take, in one form for all protocols: events, customers, aliases, products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class EventItem:
+    """Something a customer did. `at` is ISO 8601 or None (now); `id` makes it idempotent; `history` only updates facts."""
+
+    item: int
+    customer_id: str
+    event: str
+    at: str | None
+    id: str | None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    skew: int = 0  # ms to add to `at`: the clock of the sender was wrong by so much
+    history: bool = False
+    undeclared: bool = False  # keep events that schemas/events.yaml does not name
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentGiven:
+    """A consent with its proof: what was agreed to, when (ISO), where."""
+
+    channel: str
+    state: str
+    purpose: str = "marketing"
+    when: str | None = None
+    where: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerItem:
+    """Attributes, addresses and consents of a customer; None takes a value away."""
+
+    item: int
+    customer_id: str
+    id: str | None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    addresses: Mapping[str, str | None] = field(default_factory=dict)
+    consents: tuple[ConsentGiven, ...] = ()
+    at: str | None = None
+    skew: int = 0
+    history: bool = False
+    undeclared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AliasItem:
+    """`previous` and `customer_id` are one person."""
+
+    item: int
+    previous: str
+    customer_id: str
+    id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductItem:
+    """The present state of a product."""
+
+    item: int
+    product_id: str
+    fields: Mapping[str, Any]
+
+
+Item = EventItem | CustomerItem | AliasItem | ProductItem

@@ -1,0 +1,53 @@
+"""Refusals as RFC 9457 problem details: which item, which field, why, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong in a body. `item` counts from 0; `field` is a path such as `properties.total`."""
+
+    item: int
+    field: str
+    why: str
+
+
+class Refusal(Exception):
+    """A request that is refused as a whole. `retry_after` in seconds."""
+
+    def __init__(self, status: int, title: str, detail: str = "", faults: Sequence[Fault] = (), retry_after: int = 0):
+        super().__init__(title)
+        self.status, self.title, self.detail = status, title, detail
+        self.faults, self.retry_after = tuple(faults), retry_after
+
+
+def problem(refusal: Refusal) -> JSONResponse:
+    """The response. `code` and `message` repeat status and title for SDKs of the Segment format."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": refusal.title,
+        "status": refusal.status,
+        "code": str(refusal.status),
+        "message": refusal.title,
+    }
+    if refusal.detail:
+        body["detail"] = refusal.detail
+    if refusal.faults:
+        body["refused"] = [asdict(fault) for fault in refusal.faults]
+    headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
+    if refusal.status == 401:
+        headers["WWW-Authenticate"] = 'Basic realm="perennial", charset="UTF-8"'
+    return JSONResponse(body, refusal.status, headers, "application/problem+json")
+
+
+async def answer(_request: Request, refusal: Exception) -> Response:
+    """The exception handler of the application."""
+    assert isinstance(refusal, Refusal)
+    return problem(refusal)

@@ -1,0 +1,125 @@
+"""JSON from strangers: bounded in size, depth and count; NaN, infinities, NUL and lone surrogates are refused.
+
+The quick way is orjson, which takes none of them. Only when it refuses a body is the slower way
+taken, so that the good items of a batch can still be told from the bad one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import orjson
+
+from engine.http.problems import Fault, Refusal
+
+MAX_DEPTH = 20
+MAX_NODES = 5_000  # values inside one item
+MAX_TEXT = 8_192  # characters of one text
+MAX_KEY = 256
+MAX_ITEMS = 5_000  # items in one request
+
+
+def decode(body: bytes) -> Any:
+    """The value of a JSON text. Raises Refusal(400) that says what is wrong with it."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as wrong:
+        return _decode_slowly(body, str(wrong))
+
+
+def _decode_slowly(body: bytes, why: str) -> Any:
+    if _depth(body) > MAX_DEPTH + 4:
+        raise Refusal(400, "the body is nested too deep", f"at most {MAX_DEPTH} levels are taken")
+    try:
+        return json.loads(body.decode("utf-8"))
+    except (UnicodeDecodeError, ValueError) as wrong:
+        raise Refusal(400, "the body is not JSON", f"{why}. Send UTF-8 JSON without NaN or Infinity") from wrong
+
+
+def _depth(body: bytes) -> int:
+    """The deepest nesting of brackets outside of strings."""
+    depth = deepest = 0
+    inside = escaped = False
+    for byte in body:
+        if inside:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                inside = False
+        elif byte == 0x22:
+            inside = True
+        elif byte in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH + 4:
+                return depth
+        elif byte in b"]}":
+            depth -= 1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def decode_lines(body: bytes) -> list[tuple[Any, str]]:
+    """JSON Lines: each line's value, or why it is none."""
+    values: list[tuple[Any, str]] = []
+    for line in body.splitlines():
+        if not line.strip():
+            continue
+        try:
+            values.append((decode(line), ""))
+        except Refusal as refusal:
+            values.append((None, f"{refusal.title}. {refusal.detail}"))
+    return values
+
+
+def fault_of(value: Any, item: int) -> Fault | None:
+    """The first thing in one item that cannot be stored, or None. Without recursion."""
+    nodes = 0
+    stack: list[tuple[str, int, Any]] = [("", 0, value)]
+    while stack:
+        path, depth, node = stack.pop()
+        nodes += 1
+        why = _too_much(nodes, depth) or _why_not(node)
+        if why:
+            return Fault(item, path, why)
+        if isinstance(node, dict):
+            for key, inner in node.items():
+                why = _text_fault(key, MAX_KEY)
+                if why:
+                    return Fault(item, path, f"a name in here cannot be stored: {why}")
+                stack.append((f"{path}.{key}" if path else key, depth + 1, inner))
+        elif isinstance(node, list):
+            stack.extend((f"{path}[{index}]", depth + 1, inner) for index, inner in enumerate(node))
+    return None
+
+
+def _too_much(nodes: int, depth: int) -> str:
+    if nodes > MAX_NODES:
+        return f"one item may hold at most {MAX_NODES} values"
+    return f"nested deeper than {MAX_DEPTH} levels" if depth > MAX_DEPTH else ""
+
+
+def _why_not(node: Any) -> str:
+    if isinstance(node, str):
+        return _text_fault(node, MAX_TEXT)
+    if isinstance(node, float) and not math.isfinite(node):
+        return "NaN and Infinity are no numbers; leave the field out when there is none"
+    if isinstance(node, int) and not isinstance(node, bool) and abs(node) >= 2**63:
+        return "this number is too large; send it as text"
+    return ""
+
+
+def _text_fault(text: str, longest: int) -> str:
+    if len(text) > longest:
+        return f"a text may be at most {longest} characters long, this one has {len(text)}"
+    if "\x00" in text:
+        return "a text may not hold the NUL character"
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            return "this text holds half of a character (a lone surrogate); send the whole character or leave it out"
+    return ""
