@@ -23,8 +23,10 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+UTC = ZoneInfo("UTC")
 _UTC = dt.UTC
+_FIRST_DAY, _LAST_DAY = dt.date(2, 1, 1), dt.date(9998, 12, 31)  # every zone can tell their instants
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=_UTC)
 
 type_kinds = Literal[
     "text", "number", "money", "true/false", "one of", "date", "time", "birthday", "list of text", "list of"
@@ -121,7 +123,7 @@ def iso(at: Instant) -> str:
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
     """The zone with an IANA name such as `Europe/Berlin`. Raises `KeyError` for any other text."""
-    if not name or "/" not in name and name != "UTC":
+    if ("/" not in name and name != "UTC") or name.startswith(("posix/", "right/")):
         raise KeyError(name)
     try:
         return ZoneInfo(name)
@@ -172,15 +174,30 @@ def add_months(day: dt.date, months: int) -> dt.date:
     return dt.date(year, month + 1, min(day.day, last))
 
 
+def later_day(day: dt.date, months: int, days: int) -> dt.date:
+    """Months and then days later (or earlier); what leaves the years 2 to 9998 becomes their first or last day."""
+    try:
+        later = add_months(day, months) + dt.timedelta(days=days)
+    except (ValueError, OverflowError):
+        return _LAST_DAY if months * 30 + days > 0 else _FIRST_DAY
+    return min(max(later, _FIRST_DAY), _LAST_DAY)
+
+
 def plus(at: Instant, length: Duration, tz: ZoneInfo) -> Instant:
     """`at` and then `length`: the calendar part keeps the local time of day, the elapsed part is added after it."""
     if not (length.months or length.days):
         return Instant(at + length.elapsed)
     local = to_datetime(at, tz)
-    day = add_months(local.date(), length.months) + dt.timedelta(days=length.days)
+    day = later_day(local.date(), length.months, length.days)
     if day == local.date():
         return Instant(at + length.elapsed)
     return Instant(at_local(day, local.time(), tz) + length.elapsed)
+
+
+def minus_days(day: dt.date, length: Duration) -> dt.date:
+    """The calendar part of `length` before a date; the elapsed part counts in whole days."""
+    whole_days = length.days + length.elapsed // DAY
+    return later_day(day, -length.months, -whole_days)
 
 
 def minus(at: Instant, length: Duration, tz: ZoneInfo) -> Instant:
