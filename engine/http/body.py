@@ -18,7 +18,9 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     _refuse_announced(request, limit)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity", "gzip"):
-        raise Refusal(415, f'the content encoding "{encoding[:40]}" is not taken', "send it plain or with gzip")
+        raise Refusal(
+            415, f'the content encoding "{encoding[:40]}" is not taken', "send it plain or with gzip"
+        )
     try:
         async with asyncio.timeout(READ_SECONDS):
             return await _collect(request, limit, packed=encoding == "gzip")
@@ -51,4 +53,6 @@ async def _collect(request: Request, limit: int, *, packed: bool) -> bytes:
 
 
 def _too_large(limit: int) -> Refusal:
-    return Refusal(413, "the body is too large", f"at most {limit // (1024 * 1024)} MB; send it in several requests")
+    return Refusal(
+        413, "the body is too large", f"at most {limit // (1024 * 1024)} MB; send it in several requests"
+    )

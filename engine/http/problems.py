@@ -19,10 +19,12 @@ class Fault:
     why: str
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818  it is an answer, not an error of ours
     """A request that is refused as a whole. `retry_after` in seconds."""
 
-    def __init__(self, status: int, title: str, detail: str = "", faults: Sequence[Fault] = (), retry_after: int = 0):
+    def __init__(
+        self, status: int, title: str, detail: str = "", faults: Sequence[Fault] = (), retry_after: int = 0
+    ) -> None:
         super().__init__(title)
         self.status, self.title, self.detail = status, title, detail
         self.faults, self.retry_after = tuple(faults), retry_after

@@ -35,7 +35,9 @@ def _decode_slowly(body: bytes, why: str) -> Any:
     try:
         return json.loads(body.decode("utf-8"))
     except (UnicodeDecodeError, ValueError) as wrong:
-        raise Refusal(400, "the body is not JSON", f"{why}. Send UTF-8 JSON without NaN or Infinity") from wrong
+        raise Refusal(
+            400, "the body is not JSON", f"{why}. Send UTF-8 JSON without NaN or Infinity"
+        ) from wrong
 
 
 def _depth(body: bytes) -> int:

@@ -1,0 +1,84 @@
+"""The command line: one application, one file per command, exit codes in one place."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from engine.cli.output import complain
+from engine.errors import CallerError, PerennialError
+
+FINE, PROBLEMS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
+
+app = typer.Typer(
+    name="main.py",
+    help="Perennial: retention marketing as code. Journeys are YAML files in git; a daemon runs them per customer.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+WRITE, TRY, RUN, LOOK = "Write journeys", "Try them out", "Run them", "Look into them"
+"""The panels of `--help`: every command names one as its `rich_help_panel`."""
+
+_NOT_COMMANDS = {"app", "output"}
+
+
+class Place:
+    """The project folder that `--project` names."""
+
+    folder: Path = Path()
+
+
+@app.callback()
+def start(
+    project: Annotated[
+        Path, typer.Option("--project", envvar="PERENNIAL_PROJECT", help="The project folder.", show_default="this folder")
+    ] = Path(),
+) -> None:
+    """Perennial: retention marketing as code."""
+    Place.folder = project
+
+
+def load_commands() -> None:
+    """Import every command file; each registers itself with `app`. A new command is a new file."""
+    package = importlib.import_module("engine.cli")
+    for found in pkgutil.iter_modules(package.__path__):
+        if found.name not in _NOT_COMMANDS:
+            importlib.import_module(f"engine.cli.{found.name}")
+
+
+def main() -> None:
+    """Run the command line and leave with the exit code of DESIGN 5."""
+    load_commands()
+    try:
+        app()
+    except CallerError as wrong:
+        complain(str(wrong))
+        sys.exit(PROBLEMS)
+    except PerennialError as wrong:
+        complain(str(wrong))
+        sys.exit(PROBLEMS)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FINE)
+    except Exception as bug:  # noqa: BLE001  the last line: a bug of ours is reported as one, with exit code 3
+        report(bug)
+        sys.exit(BUG)
+
+
+def report(bug: BaseException) -> None:
+    """Say that this is our mistake, and what to send us."""
+    complain("This is a mistake in Perennial, not in your files. Please report it with the lines below.")
+    complain(escape("".join(traceback.format_exception(bug)[-6:])))

@@ -1,0 +1,63 @@
+"""Where commands print: answers on stdout, progress and complaints on stderr."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+answers = Console(highlight=False, soft_wrap=True)
+asides = Console(stderr=True, highlight=False)
+
+
+class Format(StrEnum):
+    """`--format` of commands that print for people."""
+
+    text = "text"
+    json = "json"
+
+
+class CheckFormat(StrEnum):
+    """`--format` of checks."""
+
+    text = "text"
+    json = "json"
+    github = "github"
+
+
+def say(text: str = "", **style: Any) -> None:
+    """A line of the answer."""
+    answers.print(text, **style)
+
+
+def say_plain(text: str) -> None:
+    """A line of the answer, to the letter: no markup, no wrapping."""
+    sys.stdout.write(text + "\n")
+
+
+def say_json(value: Any) -> None:
+    """The answer as JSON."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+    sys.stdout.write(orjson.dumps(value, default=str, option=options).decode() + "\n")
+
+
+def complain(text: str) -> None:
+    """A line on stderr."""
+    asides.print(f"[bold red]error[/]: {text}")
+
+
+def remark(text: str) -> None:
+    """A quiet line on stderr."""
+    asides.print(f"[dim]{text}[/]")
+
+
+def progress(transient: bool = True) -> Progress:
+    """The progress bar of long work; draws nothing when stderr is no terminal."""
+    return Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=asides, transient=transient, disable=not asides.is_terminal,
+    )  # fmt: skip

@@ -1,0 +1,75 @@
+"""Our own bodies turned into items: `POST /events`, `PUT /customers/ID`, `PUT /products/ID`, `POST /products`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.http.items import CustomerItem, EventItem, ProductItem
+from engine.http.problems import Fault
+from engine.http.segment_format import consents_of
+
+_EVENT_KEYS = ("id", "event", "customer_id", "at", "properties", "history")
+
+
+def event_item(value: Any, item: int) -> EventItem | Fault:
+    """`{id?, event, customer_id, at?, properties?}`."""
+    if not isinstance(value, dict):
+        return Fault(item, "", "each event is an object")
+    for name in value:
+        if name not in _EVENT_KEYS:
+            return Fault(
+                item, str(name)[:60], f"not a part of an event; the parts are: {', '.join(_EVENT_KEYS)}"
+            )
+    fault = _text_fault(value, "event", item, 100) or _text_fault(value, "customer_id", item, 200)
+    if fault:
+        return fault
+    if not isinstance(value.get("properties") or {}, dict):
+        return Fault(item, "properties", "this must be an object")
+    for name in ("id", "at"):
+        if value.get(name) is not None and not isinstance(value[name], str):
+            return Fault(item, name, "this must be a text")
+    return EventItem(
+        item,
+        value["customer_id"].strip(),
+        value["event"],
+        value.get("at"),
+        value.get("id"),
+        value.get("properties") or {},
+        history=value.get("history") is True,
+    )
+
+
+def _text_fault(value: dict[str, Any], name: str, item: int, longest: int) -> Fault | None:
+    text = value.get(name)
+    if isinstance(text, str) and 0 < len(text.strip()) <= longest:
+        return None
+    return Fault(item, name, f'"{name}" is needed: a text of 1 to {longest} characters')
+
+
+def customer_item(customer_id: str, value: Any, key: str | None) -> CustomerItem | Fault:
+    """Attributes at the top level, beside `addresses` and `consent`; `email` and `phone` are addresses too."""
+    if not isinstance(value, dict):
+        return Fault(0, "", "a customer is an object of attributes")
+    attributes = dict(value)
+    addresses = attributes.pop("addresses", None) or {}
+    consents = consents_of(attributes.pop("consent", None), 0)
+    if isinstance(consents, Fault):
+        return consents
+    if not isinstance(addresses, dict) or not all(isinstance(to, str | None) for to in addresses.values()):
+        return Fault(
+            0, "addresses", 'write one text per channel, for example {"push": "token"}; null takes it away'
+        )
+    return CustomerItem(0, customer_id, key, attributes, addresses, consents)
+
+
+def product_item(value: Any, item: int, product_id: str | None = None) -> ProductItem | Fault:
+    """`{product_id, ...fields}`; in `PUT /products/ID` the path says which."""
+    if not isinstance(value, dict):
+        return Fault(item, "", "a product is an object of fields")
+    fields = dict(value)
+    named = fields.pop("product_id", product_id)
+    if not isinstance(named, str) or not 0 < len(named) <= 200:
+        return Fault(item, "product_id", '"product_id" is needed: a text of 1 to 200 characters')
+    if product_id is not None and named != product_id:
+        return Fault(item, "product_id", f'the path says "{product_id}", the body says "{named[:60]}"')
+    return ProductItem(item, named, fields)

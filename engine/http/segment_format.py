@@ -1,0 +1,205 @@
+"""The Segment HTTP format turned into our items: track, identify, page, screen, alias, group, batch, import.
+
+Field names and the rule for wrong clocks follow the public specification of that format:
+`timestamp = receivedAt - (sentAt - originalTimestamp)`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from engine.http.items import AliasItem, ConsentGiven, CustomerItem, EventItem, Item
+from engine.http.problems import Fault
+from engine.values import DAY, Instant, instant
+
+CALLS = ("track", "identify", "page", "screen", "alias", "group")
+
+_TRAITS = {
+    "firstName": "first_name",
+    "lastName": "last_name",
+    "locale": "language",
+    "timeZone": "timezone",
+}
+
+
+def translate(
+    call: Any, kind: str | None, item: int, received: Instant, sent_at: str | None, history: bool
+) -> list[Item] | Fault:
+    """The items of one call. `kind` None: the call's own `type` says it (batch). `sent_at` is the batch's."""
+    if not isinstance(call, dict):
+        return Fault(item, "", "each call is an object")
+    kind = kind or call.get("type")
+    if kind not in CALLS:
+        return Fault(
+            item, "type", f'"{str(kind)[:40]}" is no call of this format; use one of: {", ".join(CALLS)}'
+        )
+    who = _customer(call)
+    if who is None:
+        return Fault(item, "userId", "a call needs a userId or an anonymousId of 1 to 200 characters")
+    for name in ("properties", "traits", "context"):
+        if not isinstance(call.get(name) or {}, dict):
+            return Fault(item, name, "this must be an object")
+    skew = _skew(call, sent_at, received)
+    return _MAKERS[kind](call, who, item, skew, history)
+
+
+def _customer(call: Mapping[str, Any]) -> str | None:
+    for name in ("userId", "anonymousId"):
+        value = call.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if isinstance(value, str) and 0 < len(value.strip()) <= 200:
+            return value.strip()
+    return None
+
+
+def _skew(call: Mapping[str, Any], sent_at: str | None, received: Instant) -> int:
+    """What to add to the time of the call, in ms; 0 when the sender's clock is right within a minute."""
+    sent = moment(call.get("sentAt") or sent_at)
+    if sent is None:
+        return 0
+    off = received - sent
+    return off if abs(off) > 60_000 and abs(off) < 3_650 * DAY else 0
+
+
+def moment(text: Any) -> Instant | None:
+    """An ISO 8601 time; without a zone it is UTC. None when it is none."""
+    if not isinstance(text, str) or len(text) > 40:
+        return None
+    try:
+        when = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return instant(when if when.tzinfo else when.replace(tzinfo=dt.UTC))
+
+
+def _when(call: Mapping[str, Any]) -> str | None:
+    found = call.get("originalTimestamp") or call.get("timestamp")
+    return found if isinstance(found, str) else None
+
+
+def _message_id(call: Mapping[str, Any]) -> str | None:
+    found = call.get("messageId")
+    return found[:200] if isinstance(found, str) and found else None
+
+
+def normal_name(name: str) -> str:
+    """`Order Completed` and `orderCompleted` -> `order_completed`."""
+    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name.strip())
+    return re.sub(r"[^0-9a-zA-Z]+", "_", words).strip("_").lower()
+
+
+def _track(call: dict[str, Any], who: str, item: int, skew: int, history: bool) -> list[Item] | Fault:
+    name = call.get("event")
+    if not isinstance(name, str) or not name.strip():
+        return Fault(item, "event", "a track call needs the name of the event")
+    return [
+        _event(call, who, item, name, call.get("properties") or {}, skew, history),
+        *_device(call, who, item, skew, history),
+    ]
+
+
+def _page(call: dict[str, Any], who: str, item: int, skew: int, history: bool) -> list[Item] | Fault:
+    fields = dict(call.get("properties") or {})
+    for name in ("name", "category"):
+        if isinstance(call.get(name), str):
+            fields.setdefault(name, call[name])
+    return [_event(call, who, item, f"{call.get('type') or 'page'}_viewed", fields, skew, history)]
+
+
+def _event(
+    call: Mapping[str, Any],
+    who: str,
+    item: int,
+    name: str,
+    fields: Mapping[str, Any],
+    skew: int,
+    history: bool,
+) -> EventItem:
+    return EventItem(item, who, name, _when(call), _message_id(call), fields, skew, history, undeclared=True)
+
+
+def _identify(call: dict[str, Any], who: str, item: int, skew: int, history: bool) -> list[Item] | Fault:
+    traits = dict(call.get("traits") or {})
+    consents = consents_of(traits.pop("consent", None), item)
+    if isinstance(consents, Fault):
+        return consents
+    addresses = {name: traits[name] for name in ("email", "phone") if isinstance(traits.get(name), str)}
+    attributes = {
+        _TRAITS.get(name, name if name.islower() else normal_name(name)): value
+        for name, value in traits.items()
+    }
+    context = call.get("context") or {}
+    if isinstance(context.get("timezone"), str):
+        attributes.setdefault("timezone", context["timezone"])
+    if isinstance(context.get("locale"), str):
+        attributes.setdefault("language", context["locale"][:2].lower())
+    token = _token(call)
+    if token:
+        addresses["push"] = token
+    key = _message_id(call)
+    return [
+        CustomerItem(
+            item, who, key, attributes, addresses, consents, _when(call), skew, history, undeclared=True
+        )
+    ]
+
+
+def _token(call: Mapping[str, Any]) -> str | None:
+    device = (call.get("context") or {}).get("device")
+    token = device.get("token") if isinstance(device, dict) else None
+    return token if isinstance(token, str) and 0 < len(token) <= 4096 else None
+
+
+def _device(call: Mapping[str, Any], who: str, item: int, skew: int, history: bool) -> list[Item]:
+    """The push token that an SDK sends along with a track call."""
+    token, key = _token(call), _message_id(call)
+    if not token:
+        return []
+    return [
+        CustomerItem(
+            item, who, f"{key}:device" if key else None, {}, {"push": token}, (), _when(call), skew, history
+        )
+    ]
+
+
+def _alias(call: dict[str, Any], who: str, item: int, _skew_ms: int, _history: bool) -> list[Item] | Fault:
+    previous = call.get("previousId")
+    if not isinstance(previous, str) or not 0 < len(previous.strip()) <= 200:
+        return Fault(item, "previousId", "an alias call needs the previousId that becomes this customer")
+    return [AliasItem(item, previous.strip(), who, _message_id(call))]
+
+
+def _group(_call: dict[str, Any], _who: str, _item: int, _skew_ms: int, _history: bool) -> list[Item] | Fault:
+    return []  # accounts are no part of retention marketing: taken, so that an SDK is content, and not kept
+
+
+_MAKERS = {
+    "track": _track,
+    "identify": _identify,
+    "page": _page,
+    "screen": _page,
+    "alias": _alias,
+    "group": _group,
+}
+
+
+def consents_of(given: Any, item: int) -> tuple[ConsentGiven, ...] | Fault:
+    """`{email: given}` or `{email: {state: given, purpose, when, where, text}}`."""
+    if given is None:
+        return ()
+    if not isinstance(given, dict):
+        return Fault(item, "consent", 'write it per channel, for example {"email": "given"}')
+    found = []
+    for channel, state in given.items():
+        proof = state if isinstance(state, dict) else {"state": state}
+        if proof.get("state") not in ("none", "asked", "given", "withdrawn"):
+            return Fault(item, f"consent.{channel}", "a consent is one of: none, asked, given, withdrawn")
+        words = {
+            name: str(proof[name])[:2000] for name in ("purpose", "when", "where", "text") if proof.get(name)
+        }
+        found.append(ConsentGiven(channel, proof["state"], **words))
+    return tuple(found)
