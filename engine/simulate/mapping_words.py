@@ -1,0 +1,161 @@
+"""The small words of a mapping file, turned into functions over the properties of a foreign event."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+Properties = Mapping[str, Any]
+Getter = Callable[[Properties], Any]
+"""Takes a value out of the properties of a foreign event; None when there is none."""
+Check = Callable[[Properties], bool]
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_SUM = re.compile(r"sum of (\S+?)(?:\s*\*\s*(\S+))?")
+_OF_LIST = re.compile(r"(count|first|last) of (\S+)")
+_LIMIT = re.compile(r"(at least|at most|more than|less than) (-?\d+(?:\.\d+)?)")
+_PATH = re.compile(r"[^\s*:{}\[\],]+")
+
+
+def number(value: object) -> Decimal | None:
+    """A JSON number, or digits in a text, as an exact decimal; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
+
+
+def getter(words: str) -> Getter | None:
+    """`a.b`, `sum of items.price * items.quantity`, `count of items`, `first of items.sku`, `always X`.
+
+    None when the words are no such thing.
+    """
+    if words.startswith("always "):
+        constant = words.removeprefix("always ").strip()
+        return lambda _: constant
+    if found := _SUM.fullmatch(words):
+        return _sum(found[1], found[2])
+    if found := _OF_LIST.fullmatch(words):
+        return _of_list(found[1], found[2])
+    return _path(words) if _PATH.fullmatch(words) else None
+
+
+def _path(words: str) -> Getter:
+    if "." not in words:
+        return lambda properties: properties.get(words)
+    parts = words.split(".")
+    return lambda properties: _walk(properties, parts)
+
+
+def _walk(value: object, parts: list[str]) -> Any:
+    """A dotted path; inside a list it goes over all its members."""
+    for place, part in enumerate(parts):
+        if isinstance(value, list):
+            found = [_walk(member, parts[place:]) for member in value]
+            return [one for one in found if one is not None]
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(part)
+    return value
+
+
+def _sum(first: str, second: str | None) -> Getter:
+    """The sum over a list of one field, or of the product of two fields of each member; None if any is no number."""
+    name, _, left = first.partition(".")
+    right = second.partition(".")[2] if second and second.partition(".")[0] == name else second
+
+    def total(properties: Properties) -> Decimal | None:
+        members = properties.get(name)
+        if not isinstance(members, list):
+            return None
+        whole = Decimal(0)
+        for member in members:
+            if not isinstance(member, Mapping):
+                return None
+            one = number(member.get(left))
+            times = number(member.get(right)) if right else Decimal(1)
+            if one is None or times is None:
+                return None
+            whole += one * times
+        return whole
+
+    return total
+
+
+def _of_list(how: str, words: str) -> Getter:
+    path = words.split(".")
+
+    def pick(properties: Properties) -> Any:
+        members = _walk(properties, path)
+        if not isinstance(members, list):
+            return None
+        if how == "count":
+            return len(members)
+        return (members[0] if how == "first" else members[-1]) if members else None
+
+    return pick
+
+
+def check(get: Getter, words: tuple[str, ...]) -> Check:
+    """One of the words fits the value: a value, `not x`, `is set`, `is not set`, `at least 2` and its like."""
+    tests = [_test(word) for word in words]
+    if len(tests) == 1:
+        only = tests[0]
+        return lambda properties: only(get(properties))
+
+    def one_fits(properties: Properties) -> bool:
+        value = get(properties)
+        return any(test(value) for test in tests)
+
+    return one_fits
+
+
+def _test(words: str) -> Callable[[object], bool]:
+    if words == "is set":
+        return lambda value: value is not None
+    if words == "is not set":
+        return lambda value: value is None
+    if words.startswith("not "):
+        inner = _test(words.removeprefix("not ").strip())
+        return lambda value: not inner(value)
+    if found := _LIMIT.fullmatch(words):
+        return _limit(found[1], Decimal(found[2]))
+    limit = Decimal(words) if _NUMBER.fullmatch(words) else None
+    return lambda value: _equals(value, words, limit)
+
+
+def _limit(how: str, limit: Decimal) -> Callable[[object], bool]:
+    def test(value: object) -> bool:
+        found = number(value)
+        if found is None:
+            return False
+        match how:
+            case "at least":
+                return found >= limit
+            case "at most":
+                return found <= limit
+            case "more than":
+                return found > limit
+            case _:
+                return found < limit
+
+    return test
+
+
+def _equals(value: object, words: str, as_number: Decimal | None) -> bool:
+    match value:
+        case None:
+            return False
+        case bool():
+            return words == ("true" if value else "false")
+        case str():
+            return value == words
+        case list():
+            return any(_equals(member, words, as_number) for member in value)
+        case _:
+            return as_number is not None and number(value) == as_number

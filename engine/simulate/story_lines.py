@@ -1,0 +1,97 @@
+"""Lines of a story: what it expects, what happened, and how the two are compared (LANGUAGE 2.16)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+SIDE_VERBS = frozenset({"set", "add", "remove", "code", "webhook"})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Line:
+    """`text` at a moment of the story; `day` and `minute` (of that day) count in the zone of day 0."""
+
+    day: int
+    minute: int
+    text: str
+
+    @property
+    def label(self) -> str:
+        """`day 0 17:30`."""
+        return f"day {self.day} {self.minute // 60:02d}:{self.minute % 60:02d}"
+
+    @property
+    def is_side_effect(self) -> bool:
+        """Side effects are compared only where a story lists them; messages, skips and ends always."""
+        return self.text.split(" ", 1)[0] in SIDE_VERBS
+
+
+Mark = Literal["=", "-", "+"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a story diff: as expected (`=`), did not happen (`-`), happened unexpectedly (`+`)."""
+
+    mark: Mark
+    at: Line
+    expected: str
+    happened: str
+
+
+def compare(expected: Iterable[Line], happened: Iterable[Line]) -> tuple[Row, ...]:
+    """All rows in order of time. The story passes if every mark is `=`.
+
+    Messages, skips and ends must be complete. Of side effects, each line text that the story lists must match
+    in all its moments; others are free. `skip X` without a reason matches any. Lines of one moment have no order.
+    """
+    wanted = [_plain(line) for line in expected]
+    listed = {line.text for line in wanted if line.is_side_effect}
+    found = [line for line in map(_plain, happened) if not line.is_side_effect or line.text in listed]
+    left = Counter(found)
+    rows: list[Row] = []
+    open_lines: list[Line] = []
+    for line in wanted:
+        if left[line] > 0:
+            left[line] -= 1
+            rows.append(Row("=", line, line.text, line.text))
+        else:
+            open_lines.append(line)
+    for line in open_lines:
+        fit = next((other for other in left if left[other] > 0 and _fits(line, other)), None)
+        if fit is None:
+            rows.append(Row("-", line, line.text, ""))
+        else:
+            left[fit] -= 1
+            rows.append(Row("=", line, line.text, fit.text))
+    rows += [Row("+", line, "", line.text) for line in left.elements()]
+    order = {line: place for place, line in reversed(list(enumerate([*found, *wanted])))}
+    return tuple(sorted(rows, key=lambda row: _place(row, order)))
+
+
+def passed(rows: Sequence[Row]) -> bool:
+    """Everything came as expected."""
+    return all(row.mark == "=" for row in rows)
+
+
+def _plain(line: Line) -> Line:
+    return Line(line.day, line.minute, re.sub(r"\s+", " ", line.text.strip()))
+
+
+def _fits(expected: Line, happened: Line) -> bool:
+    """`skip X` fits every `skip X (reason)` of its moment."""
+    return (
+        (expected.day, expected.minute) == (happened.day, happened.minute)
+        and expected.text.startswith("skip ")
+        and "(" not in expected.text
+        and happened.text.startswith(f"{expected.text} (")
+    )
+
+
+def _place(row: Row, order: dict[Line, int]) -> tuple[int, int, bool, int, int]:
+    marks: dict[Mark, int] = {"-": 0, "=": 0, "+": 1}
+    return row.at.day, row.at.minute, row.at.is_side_effect, marks[row.mark], order[row.at]

@@ -1,0 +1,127 @@
+"""Recorded events as they stand in a file: JSON Lines, gzipped or not, read lazily, one line at a time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import floor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.errors import UsageError
+from engine.values import Instant
+
+PARTS = ("event", "customer_id", "at", "properties")
+LONGEST_LINE = 4 << 20
+
+_decode_properties: Callable[[bytes | msgspec.Raw], Any] = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that was refused: `number` counts from 1."""
+
+    file: str
+    number: int
+    why: str
+
+
+class Record:
+    """One good line. `properties` are decoded when they are asked for: most lines concern nobody."""
+
+    __slots__ = ("_raw", "at", "customer", "line", "name")
+
+    def __init__(self, name: str, customer: str | None, at: Instant, raw: msgspec.Raw, line: int) -> None:
+        self.name = name
+        self.customer = customer
+        self.at = at
+        self.line = line
+        self._raw = raw
+
+    def properties(self) -> dict[str, Any]:
+        """The properties; empty when there are none. Raises `ValueError` when they are no JSON object."""
+        try:
+            return _decode_properties(self._raw) if self._raw else {}
+        except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+            raise ValueError("the properties are not an object") from wrong
+
+
+@lru_cache(maxsize=8)
+def _decoder(form: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
+    line = msgspec.defstruct(
+        "StreamLine",
+        [
+            ("event", str),
+            ("at", dt.datetime),
+            ("customer_id", str | int | None, None),
+            ("properties", msgspec.Raw, msgspec.Raw()),
+        ],
+        rename=dict(zip(PARTS, form, strict=True)),
+        gc=False,
+    )
+    return msgspec.json.Decoder(line)
+
+
+def size(path: Path) -> int:
+    """Bytes of the file as it lies there: what progress is measured in."""
+    return path.stat().st_size
+
+
+def read_stream(
+    path: Path, form: Mapping[str, str], progress: Callable[[int], None] | None = None
+) -> Iterator[Record | BadLine]:
+    """All lines in the order of the file; blank lines are nothing. `progress` hears how many bytes were read.
+
+    Raises UsageError when the file cannot be opened or is cut off.
+    """
+    decode = _decoder(tuple(form.get(part, part) for part in PARTS)).decode
+    number = 0
+    try:
+        with path.open("rb") as file, _text(file) as lines:
+            for raw in lines:
+                number += 1
+                if raw.isspace():
+                    continue
+                if progress is not None and number % 1024 == 0:
+                    progress(file.tell())
+                yield _record(decode, raw, path.name, number)
+            if progress is not None:
+                progress(file.tell())
+    except FileNotFoundError as wrong:
+        raise UsageError(f"there is no file {path}") from wrong
+    except (EOFError, gzip.BadGzipFile) as wrong:
+        what = f"{path} is damaged or cut off after line {number}"
+        raise UsageError(what, "Copy it once more; `gzip -t FILE` tells whether it is whole") from wrong
+    except OSError as wrong:
+        raise UsageError(f"{path} cannot be read: {wrong.strerror or wrong}") from wrong
+
+
+def _text(file: io.BufferedReader) -> io.BufferedReader:
+    """The lines of the file, unpacked when it begins as gzip does."""
+    packed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    if not packed:
+        return file
+    return io.BufferedReader(gzip.GzipFile(fileobj=file), 1 << 20)
+
+
+def _record(decode: Callable[[bytes], Any], raw: bytes, file: str, number: int) -> Record | BadLine:
+    if len(raw) > LONGEST_LINE:
+        return BadLine(file, number, f"longer than {LONGEST_LINE >> 20} MB")
+    try:
+        line = decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        return BadLine(file, number, str(wrong))
+    moment: dt.datetime = line.at
+    if moment.tzinfo is None:
+        return BadLine(file, number, f'"{moment.isoformat()}" has no time zone: write it in UTC, with a Z')
+    customer = line.customer_id
+    at = Instant(floor(moment.timestamp() * 1000 + 0.001))  # exact: the float is off by 0.0003 ms at most
+    known = None if customer is None or customer == "" else str(customer)
+    return Record(line.event, known, at, line.properties, number)
