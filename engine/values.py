@@ -98,7 +98,9 @@ class Birthday:
         return this_year if this_year >= day else self.in_year(day.year + 1)
 
 
-Value = str | int | Decimal | bool | Money | dt.date | Birthday | tuple[str, ...] | list[dict[str, object]] | None
+Value = (
+    str | int | Decimal | bool | Money | dt.date | Birthday | tuple[str, ...] | list[dict[str, object]] | None
+)
 """What an attribute or field can hold. A `time` is an Instant (an int); its Type tells it from a number."""
 
 
@@ -116,7 +118,9 @@ def to_datetime(at: Instant, zone: dt.tzinfo = _UTC) -> dt.datetime:
 
 def iso(at: Instant) -> str:
     """ISO 8601 in UTC with `Z`, milliseconds only where there are some: `2026-03-02T09:00:00Z`."""
-    text = to_datetime(at).replace(tzinfo=None).isoformat(timespec="milliseconds" if at % SECOND else "seconds")
+    text = (
+        to_datetime(at).replace(tzinfo=None).isoformat(timespec="milliseconds" if at % SECOND else "seconds")
+    )
     return f"{text}Z"
 
 
@@ -144,13 +148,28 @@ def at_local(day: dt.date, time: dt.time, tz: ZoneInfo) -> Instant:
     return _end_of_gap(local)
 
 
+def second_at_local(day: dt.date, time: dt.time, tz: ZoneInfo) -> tuple[Instant, Instant] | None:
+    """For a local time that exists twice: the moment the clock is put back, and the second time; None for any other."""
+    first = dt.datetime.combine(day, time, tz)
+    second = first.replace(fold=1)
+    if second.utcoffset() == first.utcoffset() or at_local(day, time, tz) != instant(first):
+        return None
+    if to_datetime(instant(second), tz).replace(tzinfo=None, fold=0) != first.replace(tzinfo=None):
+        return None
+    return _offset_change(instant(first), instant(second), tz), instant(second)
+
+
 def _end_of_gap(local: dt.datetime) -> Instant:
     """The first instant after the gap in which `local` would lie: where the offset changes."""
     before = local.replace(fold=1).astimezone(_UTC)  # the later offset: an instant before the change
     after = local.replace(fold=0).astimezone(_UTC)
     low, high = sorted((instant(before), instant(after)))
-    tz = local.tzinfo
-    assert tz is not None
+    assert local.tzinfo is not None
+    return _offset_change(low, high, local.tzinfo)
+
+
+def _offset_change(low: Instant, high: Instant, tz: dt.tzinfo) -> Instant:
+    """The first instant in (low, high] at which the clock of a zone is not put as it was at `low`."""
     offset = to_datetime(low, tz).utcoffset()
     while high - low > 1:
         middle = Instant((low + high) // 2)
