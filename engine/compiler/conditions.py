@@ -1,0 +1,148 @@
+"""Conditions as written become conditions with resolved names and typed values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from engine.compiler.catalogue_file import unknown_event
+from engine.compiler.condition_words import condition_text
+from engine.compiler.forms import read_form
+from engine.compiler.names import Place, not_here, resolve
+from engine.compiler.wording import unknown
+from engine.compiler.world import CHANNELS
+from engine.core import condition as core
+from engine.core.closure import compile_condition
+from engine.core.journey import Question
+from engine.language import syntax
+from engine.language.syntax import AllOf, Text
+from engine.language.wording import quoted
+from engine.problem import Problem, did_you_mean, nearest
+
+NEVER = core.Any(())
+"""Stands where a line was wrong; a journey with problems is not run."""
+
+
+@dataclass(slots=True)
+class Conditions:
+    """Compiles the conditions of one file and collects their problems."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+    def question(self, written: AllOf, place: Place) -> Question:
+        """A condition with its closure."""
+        found = self.all_of(written, place)
+        test = compile_condition(found, place.world.catalogue.facts)
+        return Question(found, test, condition_text(written), written.span.line)
+
+    def all_of(self, written: AllOf, place: Place) -> core.Condition:
+        """The lines of a map, joined by *and*."""
+        parts = tuple(self._line(line, place) for line in written.lines)
+        return parts[0] if len(parts) == 1 else core.All(parts)
+
+    def form(self, name: Text, form: syntax.Form, place: Place, ref: core.Ref) -> core.Condition:
+        """One form behind a name that is resolved already."""
+        return self._kept(read_form(name, form, ref, place))
+
+    def _kept(self, found: core.Condition | Problem) -> core.Condition:
+        if isinstance(found, Problem):
+            self.problems.append(found)
+            return NEVER
+        return found
+
+    def _line(self, line: syntax.ConditionLine, place: Place) -> core.Condition:
+        match line:
+            case syntax.Test(name, form):
+                ref = resolve(name, place)
+                return self._kept(ref) if isinstance(ref, Problem) else self.form(name, form, place, ref)
+            case syntax.Did():
+                return self._did(line, place)
+            case syntax.InSegment(names, negated):
+                for name in names:
+                    self.known_segment(name, place)
+                return _negated(core.InSegment(tuple(name.value for name in names)), negated)
+            case syntax.Can(channels, negated):
+                for channel in channels:
+                    self.known_channel(channel, place)
+                return _negated(core.Can(tuple(c.value for c in channels), place.consent), negated)
+            case syntax.Reacted(how, template, negated, span):
+                if not place.run:
+                    return self._kept(not_here(Text(how, span), quoted(how), place))
+                self.known_template(template, place)
+                return _negated(core.Reacted(how, template.value), negated)
+            case syntax.GoalIs(reached, span):
+                if not place.run:
+                    return self._kept(not_here(Text("goal", span), '"goal"', place))
+                return _negated(core.GoalReached(), not reached)
+            case syntax.Group(how, conditions):
+                inner = tuple(self.all_of(condition, place) for condition in conditions)
+                match how:
+                    case "all":
+                        return core.All(inner)
+                    case "any":
+                        return core.Any(inner)
+                    case "none":
+                        return core.Not(core.Any(inner))
+
+    def _did(self, line: syntax.Did, place: Place) -> core.Condition:
+        catalogue = place.world.catalogue
+        if catalogue.event_fields(line.event.value) is None:
+            return self._kept(unknown_event(line.event, catalogue))
+        if line.since_start and not place.run:
+            return self._kept(not_here(Text("since start", line.span), '"since start"', place))
+        name = catalogue.event_name(line.event.value)
+        where = self.all_of(line.where, replace(place, event_fields=None).inside((name,))) if line.where else None
+        last = line.last.duration if line.last else None
+        return _negated(core.Did(name, line.low, line.high, last, line.since_start, where), line.negated)
+
+    # --- names of other things ---------------------------------------------------------------
+
+    def known_segment(self, name: Text, place: Place) -> bool:
+        """E60 unless it is one."""
+        if name.value in place.world.segments:
+            return True
+        why = "segments are the files in journeys/segments/"
+        self.problems.append(unknown("E60", name, "segment", place.world.segments, why, "make it in journeys/segments/"))
+        return False
+
+    def known_template(self, name: Text, place: Place) -> bool:
+        """E31 unless it is one."""
+        known = place.world.templates.by_name
+        if name.value in known:
+            return True
+        self.problems.append(unknown("E31", name, "template", known, "templates are the files in templates/",
+                                     f"make templates/{name.value}.email.mjml"))  # fmt: skip
+        return False
+
+    def known_channel(self, name: Text, place: Place) -> bool:
+        """E61 unless the shop has it."""
+        known = place.world.config.channels
+        if name.value in known:
+            return True
+        self.problems.append(channel_problem(name, tuple(known)))
+        return False
+
+    def known_event(self, name: Text, place: Place) -> bool:
+        """E10 unless it is one."""
+        if place.world.catalogue.event_fields(name.value) is not None:
+            return True
+        self.problems.append(unknown_event(name, place.world.catalogue))
+        return False
+
+
+def channel_problem(name: Text, known: tuple[str, ...]) -> Problem:
+    """E61: a channel that does not exist, or that this shop has not set up."""
+    near = nearest(name.value, known)
+    if near is None and name.value in CHANNELS:
+        return Problem(
+            name.span, "E61", f"the channel {quoted(name.value)} is not set up", "channels stand in config.yaml",
+            f"add to channels: in config.yaml    {name.value}: {{via: outbox, price: 0 EUR}}",
+        )  # fmt: skip
+    return Problem(
+        name.span, "E61", f"there is no channel called {quoted(name.value)}", "channels stand in config.yaml",
+        did_you_mean(name.value, [*known, *CHANNELS], f"use one of: {', '.join(known)}"),
+    )  # fmt: skip
+
+
+def _negated(found: core.Condition, negated: bool) -> core.Condition:
+    return core.Not(found) if negated else found
+

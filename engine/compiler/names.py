@@ -1,0 +1,214 @@
+"""Where a condition or value stands, and what names mean there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from engine.compiler.catalogue import CODE, path_type, paths
+from engine.compiler.wording import either, unknown
+from engine.compiler.world import World
+from engine.core.condition import Ref
+from engine.language.syntax import (
+    ClockStart,
+    DateStart,
+    EventStart,
+    JourneyFile,
+    ProductStart,
+    SegmentStart,
+    Text,
+)
+from engine.language.wording import quoted
+from engine.problem import Problem, did_you_mean
+from engine.values import Type
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerFields:
+    """What `trigger.` offers: the fields that every start has; `partial` those that only some have, with the starts
+    that lack them; `none_because` is set where a start has no fields at all."""
+
+    fields: Mapping[str, Type]
+    partial: Mapping[str, str]
+    none_because: str = ""
+    product: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a condition or value stands. `event_fields`: inside a `where` bare names are fields of these events.
+    `consent`: what `can` asks for. `run`: clicked, opened, goal, code and since start have a meaning."""
+
+    world: World
+    kind: Literal["journey", "segment", "clock"]
+    consent: str | None
+    trigger: TriggerFields | None = None
+    event_fields: Mapping[str, Type] | None = None
+    event: str = ""
+
+    @property
+    def run(self) -> bool:
+        """Is there a run to ask about?"""
+        return self.kind == "journey"
+
+    def inside(self, events: tuple[str, ...]) -> Place:
+        """The place inside a `where` about these events: bare names are fields that one of them has."""
+        fields: dict[str, Type] = {}
+        for event in reversed(events):
+            fields |= self.world.catalogue.event_fields(event) or {}
+        return replace(self, event_fields=fields, event=either(events, "or"))
+
+
+def trigger_fields(file: JourneyFile, world: World) -> TriggerFields:
+    """What `trigger.` and `product.` offer in a journey with these starts."""
+    every: list[tuple[str, Mapping[str, Type]]] = []
+    none_because = ""
+    for start in file.starts:
+        match start:
+            case EventStart(event=name) | ProductStart(kind=name):
+                every.append((name.value, world.catalogue.event_fields(name.value) or {}))
+            case SegmentStart():
+                none_because = none_because or "a segment"
+            case DateStart():
+                none_because = none_because or "a date"
+            case ClockStart():
+                none_because = none_because or "the clock"
+    fields: dict[str, Type] = {}
+    partial: dict[str, str] = {}
+    for _, own in every:
+        for name, kind in own.items():
+            lacking = [other for other, others in every if name not in others]
+            if lacking or none_because:
+                partial[name] = either(lacking, "and") if lacking else none_because
+            else:
+                fields[name] = kind
+    return TriggerFields(fields, partial, none_because, "product_id" in fields)
+
+
+def resolve(name: Text, place: Place) -> Ref | Problem:
+    """The reference that a name means in its place."""
+    head, dot, rest = name.value.partition(".")
+    if dot and head in ("trigger", "product", "code"):
+        match head:
+            case "trigger":
+                return _trigger(name, rest, place)
+            case "product":
+                return _product(name, rest, place)
+            case _:
+                return _code(name, rest, place)
+    if place.event_fields is not None:
+        kind = path_type(place.event_fields, name.value)
+        if kind is not None:
+            return Ref("event", name.value, kind)
+        return _unknown_field(name, place)
+    kind = place.world.catalogue.customer_type(name.value)
+    if kind is not None:
+        return Ref("customer", name.value, kind)
+    return _unknown_attribute(name, place)
+
+
+def _trigger(name: Text, rest: str, place: Place) -> Ref | Problem:
+    trigger = place.trigger
+    if trigger is None or not place.run:
+        return _not_here(name, "trigger.", place)
+    kind = path_type(trigger.fields, rest)
+    if kind is not None:
+        return Ref("trigger", rest, kind)
+    if rest in trigger.partial:
+        lacking = trigger.partial[rest]
+        return Problem(
+            name.span, "E67", f"{quoted(name.value)} is not there for every start: {lacking} has no {quoted(rest)}",
+            "a run that begins there would have nothing in this place",
+            "make two journeys, or ask for something that every start has",
+        )  # fmt: skip
+    if trigger.none_because:
+        return Problem(
+            name.span, "E67", f"{quoted(name.value)} has no meaning here: this journey starts from {trigger.none_because}",
+            "only an event or a product brings fields with it",
+            "name an attribute of the customer instead",
+        )  # fmt: skip
+    choices = [f"trigger.{path}" for path in paths(trigger.fields)]
+    return unknown("E11", name, "field of the starting event", choices, "fields of events come from schemas/")
+
+
+def _product(name: Text, rest: str, place: Place) -> Ref | Problem:
+    trigger = place.trigger
+    if trigger is None or not place.run:
+        return _not_here(name, "product.", place)
+    kind = place.world.catalogue.product.get(rest)
+    if kind is None:
+        choices = [f"product.{field}" for field in place.world.catalogue.product]
+        return unknown("E11", name, "field of a product", choices, "fields of products come from schemas/product.yaml")
+    if not trigger.product:
+        return Problem(
+            name.span, "E67", f"{quoted(name.value)} has no meaning here: the start has no product_id",
+            "product. is the present state of the product in trigger.product_id",
+            "start from a product, or from an event with the field product_id",
+        )  # fmt: skip
+    return Ref("product", rest, kind)
+
+
+def _code(name: Text, rest: str, place: Place) -> Ref | Problem:
+    if not place.run:
+        return _not_here(name, "code.", place)
+    kind = CODE.get(rest)
+    if kind is not None:
+        return Ref("code", rest, kind)
+    choices = [f"code.{field}" for field in CODE]
+    return unknown("E11", name, "part of a code", choices, "a code has: code.value, code.expires, code.used")
+
+
+def not_here(span_of: Text, what: str, place: Place) -> Problem:
+    """E68: a question about a run where there is no run."""
+    where = "a segment" if place.kind == "segment" else "the `who` of a clock or date start"
+    return Problem(
+        span_of.span, "E68", f"{what} has no meaning in {where}",
+        "it is asked of all customers at once, and there is no run to ask about",
+        "ask about the customer: an attribute, a fact, did, segment or can",
+    )  # fmt: skip
+
+
+def _not_here(name: Text, what: str, place: Place) -> Problem:
+    if place.run:
+        return Problem(
+            name.span, "E67", f"{quoted(name.value)} has no meaning here", f"there is no {what} in this place",
+            "name a field of the event itself",
+        )  # fmt: skip
+    return not_here(name, quoted(name.value), place)
+
+
+def _unknown_field(name: Text, place: Place) -> Problem:
+    known = list(paths(place.event_fields or {}))
+    near = did_you_mean(name.value, known)
+    otherwise = f"the fields are: {', '.join(known)}" if known else f"add  {name.value}: text  to its fields in schemas/events.yaml"
+    if not near and place.world.catalogue.customer_type(name.value) is not None:
+        otherwise = f"{name.value} belongs to the customer: ask for it outside of  where:"
+    return Problem(
+        name.span, "E11", f"{place.event} has no field called {quoted(name.value)}", "fields of events come from schemas/",
+        near or otherwise,
+    )  # fmt: skip
+
+
+def _unknown_attribute(name: Text, place: Place) -> Problem:
+    catalogue = place.world.catalogue
+    known = catalogue.customer_names()
+    trigger = place.trigger.fields if place.trigger else {}
+    head = name.value.partition(".")[0]
+    if head == "consent":
+        otherwise = "ask  can: email  for consent and address together"
+    elif name.value in trigger:
+        otherwise = f"write  trigger.{name.value}  for the field of the starting event"
+    elif name.value in catalogue.product:
+        otherwise = f"write  product.{name.value}  for the field of the product"
+    elif name.value in catalogue.event_names():
+        otherwise = f"write  did: {{{name.value}: ever}}"
+    elif name.value in place.world.segments:
+        otherwise = f"write  segment: {name.value}"
+    else:
+        otherwise = ""
+    special = ("segment", "did", "can", "clicked", "opened", "goal", "any", "all", "none")
+    fix = otherwise or did_you_mean(name.value, [*known, *special], "add it to schemas/customer.yaml")
+    return Problem(
+        name.span, "E11", f"there is no customer attribute called {quoted(name.value)}", "names come from schemas/", fix
+    )
