@@ -1,0 +1,439 @@
+"""The tables: what survives a restart. Rows never leave this package.
+
+`bucket` leads the key of every table that grows: it is a hash of the customer, SQLite has one bucket,
+so that partitions and cells can take the same tables further (PERFORMANCE.md 1.2). Why the customer,
+the enrollment and the due moment are laid out as they are: docs/architecture/layouts.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from engine.store.types import DOCUMENT, INSTANT, NUMBER
+
+OPEN = text("ended_at IS NULL")
+WAITING = text("state IN ('planned', 'deferred')")
+LEASED = text("state IN ('claimed', 'handoff')")
+UNSETTLED = text("state IN ('unknown', 'held')")
+
+OUTBOX_STATES = (
+    "planned", "claimed", "deferred", "handoff", "accepted", "delivered", "bounced", "complained", "unknown",
+    "held", "treated_as_sent", "suppressed", "cancelled", "expired", "failed",
+)  # fmt: skip
+"""RELIABILITY.md 2.1. `cancelled`, `expired` and `suppressed` never reached a channel and may be planned again."""
+
+
+def _one_of(column: str, choices: tuple[str, ...], name: str) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(choice) for choice in choices)})", name=name)
+
+
+class Meta(SQLModel, table=True):
+    """Facts about this database: its instance id, the number of buckets, the key of links and hashes."""
+
+    __tablename__ = "meta"
+
+    name: str = Field(primary_key=True)
+    value: str
+
+
+class Customer(SQLModel, table=True):
+    """One customer with everything small that a decision reads, so that a batch reads it with one seek each.
+
+    `attributes`: attributes and all-time facts. `folded`: those of its texts that case folding changes.
+    `seen`: {event: [times, first_at, last_at]}. `segments`: {segment: member since}. `reach`: {channel: {address,
+    consents: {purpose: state}, suppressed, bounced}}. `memory`: what facts need to go on. `marks`: last starts, fired
+    dates, crossings, places. `applied`: number of the last applied inbox row.
+    """
+
+    __tablename__ = "customer"
+    __table_args__ = (Index("customer_zone", "bucket", "zone"),)
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    id: str = Field(primary_key=True)
+    zone: str
+    zone_why: str
+    applied: int = Field(sa_type=NUMBER)
+    attributes: dict[str, Any] = Field(sa_type=DOCUMENT)
+    folded: dict[str, Any] = Field(sa_type=DOCUMENT)
+    memory: dict[str, Any] = Field(sa_type=DOCUMENT)
+    seen: dict[str, Any] = Field(sa_type=DOCUMENT)
+    segments: dict[str, Any] = Field(sa_type=DOCUMENT)
+    reach: dict[str, Any] = Field(sa_type=DOCUMENT)
+    marks: dict[str, Any] = Field(sa_type=DOCUMENT)
+    created_at: int = Field(sa_type=INSTANT)
+
+
+class Alias(SQLModel, table=True):
+    """Another id of a customer, for example the anonymous id of a browser."""
+
+    __tablename__ = "alias"
+
+    alias: str = Field(primary_key=True)
+    customer: str = Field(index=True)
+    at: int = Field(sa_type=INSTANT)
+
+
+class Inbox(SQLModel, table=True):
+    """What happened to a customer and is not applied yet, in the order of receipt. Applying deletes the row."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (Index("inbox_customer", "bucket", "customer"), {"sqlite_autoincrement": True})
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    bucket: int
+    customer: str
+    kind: str
+    received_at: int = Field(sa_type=INSTANT)
+    body: str
+
+
+class Receipt(SQLModel, table=True):
+    """That something was received: (source, id) is taken once. `digest` tells the same body from another one."""
+
+    __tablename__ = "receipt"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    source: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    digest: str
+    at: int = Field(sa_type=INSTANT)
+
+
+class Stuck(SQLModel, table=True):
+    """A customer who is set aside because applying failed; nothing of theirs moves until `retry_at`."""
+
+    __tablename__ = "stuck"
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    customer: str = Field(primary_key=True)
+    since: int = Field(sa_type=INSTANT)
+    tries: int
+    retry_at: int = Field(sa_type=INSTANT)
+    why: str
+
+
+class Happened(SQLModel, table=True):
+    """The history of a customer: events, and under names with a leading `$` other things that happened."""
+
+    __tablename__ = "event"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    customer: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    occurred_at: int = Field(primary_key=True, sa_type=INSTANT)
+    number: int = Field(primary_key=True, sa_type=NUMBER)
+    received_at: int = Field(sa_type=INSTANT)
+    id: str
+    starts: bool
+    fields: dict[str, Any] = Field(sa_type=DOCUMENT)
+
+
+class Run(SQLModel, table=True):
+    """One enrollment. `state` is the whole of it; the columns beside it are what is searched and counted."""
+
+    __tablename__ = "enrollment"
+    __table_args__ = (
+        Index("enrollment_open", "bucket", "customer", "journey", "key", unique=True,
+              sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("enrollment_journey", "journey", "bucket", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("enrollment_product", "product", sqlite_where=text("ended_at IS NULL AND product IS NOT NULL"),
+              postgresql_where=text("ended_at IS NULL AND product IS NOT NULL")),
+        CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="finished_has_an_end"),
+        CheckConstraint("ended_at IS NULL OR due_at IS NULL", name="ended_is_never_due"),
+        {"sqlite_with_rowid": False},
+    )  # fmt: skip
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    customer: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    journey: str
+    key: str
+    seq: int
+    step: str | None
+    started_at: int = Field(sa_type=INSTANT)
+    due_at: int | None = Field(sa_type=INSTANT)
+    watch_until: int | None = Field(sa_type=INSTANT)
+    ended_at: int | None = Field(sa_type=INSTANT)
+    outcome: str | None
+    goal_at: int | None = Field(sa_type=INSTANT)
+    holdout: bool
+    product: str | None
+    state: str
+
+
+class Due(SQLModel, table=True):
+    """When a customer has to be looked at: a queue that is filled anywhere and emptied at its left edge.
+
+    A row says "not later than"; waking somebody for whom nothing is due does nothing.
+    """
+
+    __tablename__ = "due"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    due_at: int = Field(primary_key=True, sa_type=INSTANT)
+    customer: str = Field(primary_key=True)
+
+
+class Outbox(SQLModel, table=True):
+    """One message, from the decision to what became of it. `fence` grows with every claim; `body` is what was
+    rendered, kept until the outcome is settled, then only its hash."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        UniqueConstraint("bucket", "send_key", name="outbox_send_key"),
+        Index("outbox_customer", "bucket", "customer"),
+        Index("outbox_ready", "channel", "ready_at", sqlite_where=WAITING, postgresql_where=WAITING),
+        Index("outbox_leased", "lease_until", sqlite_where=LEASED, postgresql_where=LEASED),
+        Index("outbox_unsettled", "settle_at", sqlite_where=UNSETTLED, postgresql_where=UNSETTLED),
+        _one_of("state", OUTBOX_STATES, "outbox_state"),
+        CheckConstraint(
+            "handed_at IS NOT NULL OR state NOT IN ('handoff', 'accepted', 'delivered', 'complained', 'unknown',"
+            " 'held', 'treated_as_sent')",
+            name="sent_was_handed_over",
+        ),
+        CheckConstraint("(state IN ('claimed', 'handoff')) = (lease_until IS NOT NULL)", name="leased_has_a_lease"),
+        {"sqlite_autoincrement": True},
+    )  # fmt: skip
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    bucket: int
+    customer: str
+    send_key: str
+    enrollment: str
+    journey: str
+    step: str
+    template: str
+    channel: str
+    policy: str
+    purpose: str | None
+    state: str
+    why: str = ""
+    fence: int = 0
+    owner: str | None = None
+    lease_until: int | None = Field(default=None, sa_type=INSTANT)
+    planned_at: int = Field(sa_type=INSTANT)
+    due_at: int = Field(sa_type=INSTANT)
+    valid_until: int = Field(sa_type=INSTANT)
+    ready_at: int = Field(sa_type=INSTANT)
+    attempts: int = 0
+    handed_at: int | None = Field(default=None, sa_type=INSTANT)
+    settled_at: int | None = Field(default=None, sa_type=INSTANT)
+    settle_at: int | None = Field(default=None, sa_type=INSTANT)
+    counts: bool
+    resent: int = 0
+    names: str
+    body: str | None = None
+    body_hash: str | None = None
+    address: str | None = None
+    provider_id: str | None = None
+    detail: str = ""
+
+
+class Reacted(SQLModel, table=True):
+    """A click, an opening or a reply to a message; `machine` ones are kept for the record and count for nothing."""
+
+    __tablename__ = "reaction"
+    __table_args__ = (
+        Index("reaction_message", "bucket", "send_key"),
+        _one_of("kind", ("clicked", "opened", "replied"), "reaction_kind"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    bucket: int
+    customer: str
+    send_key: str
+    kind: str
+    at: int = Field(sa_type=INSTANT)
+    target: str
+    machine: bool
+
+
+class Agreed(SQLModel, table=True):
+    """The ledger of consent: who agreed to what, when, where, in which words. Only grows."""
+
+    __tablename__ = "consent"
+    __table_args__ = (
+        Index("consent_customer", "bucket", "customer"),
+        _one_of("state", ("none", "asked", "given", "withdrawn"), "consent_state"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    bucket: int
+    customer: str
+    channel: str
+    purpose: str
+    state: str
+    at: int = Field(sa_type=INSTANT)
+    source: str
+    wording: str
+
+
+class Suppressed(SQLModel, table=True):
+    """An address that gets nothing more, by keyed hash, so that it survives the erasure of its owner."""
+
+    __tablename__ = "suppression"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    address_hash: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    purpose: str = Field(primary_key=True)
+    at: int = Field(sa_type=INSTANT)
+    why: str
+
+
+class PromoCode(SQLModel, table=True):
+    """A promo code that was given to an enrollment; of shared codes one row per enrollment."""
+
+    __tablename__ = "code"
+    __table_args__ = (Index("code_value", "value"), {"sqlite_with_rowid": False})
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    pool: str = Field(primary_key=True)
+    value: str = Field(primary_key=True)
+    enrollment: str = Field(primary_key=True)
+    customer: str
+    taken_at: int = Field(sa_type=INSTANT)
+    expires_at: int = Field(sa_type=INSTANT)
+    used_at: int | None = Field(default=None, sa_type=INSTANT)
+    given_back_at: int | None = Field(default=None, sa_type=INSTANT)
+
+
+class Product(SQLModel, table=True):
+    """The present state of the catalogue."""
+
+    __tablename__ = "product"
+
+    id: str = Field(primary_key=True)
+    fields: dict[str, Any] = Field(sa_type=DOCUMENT)
+    changed_at: int = Field(sa_type=INSTANT)
+
+
+class WebhookCall(SQLModel, table=True):
+    """A call that a journey asked for: made at least once, with `call_key` as idempotency key."""
+
+    __tablename__ = "webhook_call"
+    __table_args__ = (
+        UniqueConstraint("bucket", "call_key", name="webhook_call_key"),
+        Index("webhook_ready", "ready_at", sqlite_where=text("state = 'planned'"), postgresql_where=text("state = 'planned'")),
+        _one_of("state", ("planned", "done", "failed"), "webhook_state"),
+        {"sqlite_autoincrement": True},
+    )  # fmt: skip
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    bucket: int
+    customer: str
+    call_key: str
+    enrollment: str
+    webhook: str
+    body: str
+    state: str
+    planned_at: int = Field(sa_type=INSTANT)
+    ready_at: int = Field(sa_type=INSTANT)
+    attempts: int = 0
+    detail: str = ""
+
+
+class Deployment(SQLModel, table=True):
+    """What was published, when, by whom: the files themselves, so that people in flight can be matched to the next one."""
+
+    __tablename__ = "deployment"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    at: int = Field(sa_type=INSTANT)
+    whom: str
+    commit: str
+    hash: str
+    journeys: dict[str, Any] = Field(sa_type=DOCUMENT)
+    files: dict[str, Any] = Field(sa_type=DOCUMENT)
+
+
+class Pause(SQLModel, table=True):
+    """Nothing is handed over while it stands: everything, one channel, or one journey."""
+
+    __tablename__ = "pause"
+    __table_args__ = (
+        _one_of("scope", ("all", "channel", "journey"), "pause_scope"),
+        CheckConstraint("(scope = 'all') = (name = '')", name="pause_name"),
+    )
+
+    scope: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    at: int = Field(sa_type=INSTANT)
+    whom: str
+    why: str
+
+
+class ApiKey(SQLModel, table=True):
+    """A key for the HTTP endpoints; only its hash is kept."""
+
+    __tablename__ = "api_key"
+    __table_args__ = (_one_of("scope", ("write", "read", "admin"), "api_key_scope"),)
+
+    name: str = Field(primary_key=True)
+    hash: str = Field(unique=True)
+    scope: str
+    created_at: int = Field(sa_type=INSTANT)
+    revoked_at: int | None = Field(default=None, sa_type=INSTANT)
+
+
+class Traced(SQLModel, table=True):
+    """The history of decisions, append-only: one row per customer and batch, its lines as JSON."""
+
+    __tablename__ = "trace"
+    __table_args__ = (Index("trace_customer", "bucket", "customer"), {"sqlite_autoincrement": True})
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    bucket: int
+    customer: str
+    at: int = Field(sa_type=INSTANT)
+    commit: str
+    lines: str
+
+
+class Alerted(SQLModel, table=True):
+    """Something an owner has to know. The same alert of the same day is written once."""
+
+    __tablename__ = "alert"
+    __table_args__ = (UniqueConstraint("journey", "why", "day", name="alert_once_a_day"), {"sqlite_autoincrement": True})
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    at: int = Field(sa_type=INSTANT)
+    day: int
+    journey: str
+    owner: str
+    why: str
+
+
+class Sweep(SQLModel, table=True):
+    """How far a recurring look at the whole base has come: clock and date starts per journey, and segments (whose
+    `hash` tells a changed definition)."""
+
+    __tablename__ = "sweep"
+
+    kind: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    until: int = Field(sa_type=INSTANT)
+    hash: str
+
+
+class ImportProgress(SQLModel, table=True):
+    """How far the import of a file has come; `id` is derived from its content, so it goes on where it stopped."""
+
+    __tablename__ = "import_progress"
+
+    id: str = Field(primary_key=True)
+    name: str
+    lines: int
+    taken: int
+    refused: int
+    at: int = Field(sa_type=INSTANT)
+    finished_at: int | None = Field(default=None, sa_type=INSTANT)
