@@ -1,0 +1,256 @@
+"""Templates made ready to run: compiled once, then only Jinja per customer."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from jinja2 import TemplateError, nodes
+from jinja2.environment import Template
+
+from engine.compiler import mail
+from engine.compiler.jinja import LARGEST_OUTPUT, Sandbox, TooMuch, environment, fresh_budget
+from engine.compiler.layout import Piece, TemplateProblem, check_syntax, expand, pieces_of, wrong
+from engine.compiler.markup import plain, protect, restore, words_to_tags
+from engine.compiler.template_file import TemplateFile
+from engine.problem import Problem
+
+_LINK_FIELDS = ("url", "image")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One name that a template reads: `customer.first_name`, `percent`. `fallback`: it stands before an `or` or a
+    `default`, or inside a question, so it may be missing."""
+
+    name: str
+    file: str
+    line: int
+    fallback: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One compiled piece of a message: the html, the text, a field. `rows`: for each line of `source` where it is from."""
+
+    name: str
+    source: str
+    template: Template = field(repr=False, compare=False)
+    rows: tuple[Piece, ...] = field(repr=False, compare=False)
+    tree: nodes.Template = field(repr=False, compare=False)
+
+    def render(self, names: Mapping[str, object]) -> str:
+        """The text for one customer. Raises whatever Jinja raises; `place` says where. Not longer than 1 MB."""
+        fresh_budget()
+        template = self.template
+        made: list[str] = []
+        size = 0
+        for chunk in template.root_render_func(template.new_context(dict(names))):
+            size += len(chunk)
+            if size > LARGEST_OUTPUT:
+                raise TooMuch(f"the message is longer than {LARGEST_OUTPUT:,} characters")
+            made.append(chunk)
+        return "".join(made)
+
+    def place(self, mistake: BaseException) -> tuple[str, int]:
+        """File and line of the author that raised; line 0 where nobody can tell."""
+        line = 0
+        trace: types.TracebackType | None = mistake.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_globals.get("__jinja_template__") is not None or ("root" in trace.tb_frame.f_globals and "debug_info" in trace.tb_frame.f_globals):
+                line = self.template.get_corresponding_lineno(trace.tb_lineno)
+            trace = trace.tb_next
+        return self.at(line)
+
+    def at(self, line: int) -> tuple[str, int]:
+        """File and line of the author for a line of the compiled source."""
+        row = self.rows[line - 1] if 0 < line <= len(self.rows) else None
+        return (row.file, row.line) if row is not None else ("", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTemplate:
+    """A message in one channel and one language. `html` only for e-mail; `text` is the text part of an e-mail and the
+    whole message elsewhere."""
+
+    name: str
+    channel: str
+    language: str
+    file: str
+    text: Part
+    html: Part | None = None
+    fields: Mapping[str, Part] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Everything that is rendered."""
+        return (*self.fields.values(), *((self.html,) if self.html else ()), self.text)
+
+    def reads(self) -> tuple[Read, ...]:
+        """Every name that a part reads, with the author's line; sorted, each once."""
+        return tuple(sorted({read for part in self.parts for read in _reads(part)}, key=lambda r: (r.file, r.line, r.name)))
+
+
+def compile_template(
+    template: TemplateFile, parts: Mapping[str, str], language: str, currency: str, own_text: TemplateFile | None = None
+) -> CompiledTemplate | Problem:
+    """The template ready to run, or what is wrong with it.
+
+    `parts`: layouts and blocks by their path below templates/. `language`: of the message, it chooses how money and
+    dates are written. `own_text`: the `.txt` file of an e-mail, else its text is made from the html.
+    """
+    try:
+        return _compiled(template, parts, language, currency, own_text)
+    except TemplateProblem as mistake:
+        return mistake.problem
+
+
+def _compiled(
+    template: TemplateFile, parts: Mapping[str, str], language: str, currency: str, own_text: TemplateFile | None
+) -> CompiledTemplate:
+    escaped, unescaped = environment(language, currency, True), environment(language, currency, False)
+    fields = {
+        name: _field(template, name, source, unescaped) for name, source in template.fields.items() if name != "preheader"
+    }
+    if template.ext == "txt":
+        return CompiledTemplate(
+            template.name, template.channel, language, template.file, _text(template, parts, unescaped), None, fields
+        )
+    tags: list[Piece] = []
+    html = _html(template, parts, language, tags)
+    if "preheader" in template.fields:
+        hidden = pieces_of(template.file, template.fields["preheader"], template.field_lines.get("preheader", 1))
+        html = mail.with_preheader(html, _escaped(hidden, tags))
+    rows: list[Piece] = []
+    body = _part("html", restore(html, tags, rows), escaped, rows, template)
+    if own_text is not None:
+        return CompiledTemplate(
+            template.name, template.channel, language, template.file, _text(own_text, parts, unescaped), body, fields
+        )
+    text_rows: list[Piece] = []
+    source = words_to_tags(mail.text_of(html), tags, text_rows)
+    text = _part("text", source, environment(language, currency, False), text_rows, template)
+    return CompiledTemplate(template.name, template.channel, language, template.file, text, body, fields)
+
+
+def _html(template: TemplateFile, parts: Mapping[str, str], language: str, tags: list[Piece]) -> str:
+    check_syntax(template.file, template.body, template.body_line)
+    pieces = expand(pieces_of(template.file, template.body, template.body_line), parts)
+    if template.ext == "mjml":
+        _check_tags(template)
+    source = protect(pieces, tags)
+    html = mail.mjml_to_html(template.file, source, language) if template.ext == "mjml" else source
+    return mail.inlined(template.file, html)
+
+
+def _check_tags(template: TemplateFile) -> None:
+    """The elements of the file itself, with its own lines, unless it leaves opening or closing to a part."""
+    if not any(piece.word in ("extends", "include") for piece in pieces_of(template.file, template.body)):
+        mail.check_mjml(template.file, template.body, template.body_line)
+
+
+def _escaped(pieces: Sequence[Piece], tags: list[Piece]) -> str:
+    made = []
+    for piece in pieces:
+        if piece.kind == "text":
+            made.append(piece.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+        else:
+            made.append(f"jnj{len(tags)}q")
+            tags.append(piece)
+    return "".join(made)
+
+
+def _text(template: TemplateFile, parts: Mapping[str, str], env: Sandbox) -> Part:
+    check_syntax(template.file, template.body, template.body_line)
+    pieces = expand(pieces_of(template.file, template.body, template.body_line, trim=True), parts, trim=True)
+    rows: list[Piece] = []
+    return _part("text", plain(pieces, rows), env, rows, template)
+
+
+def _field(template: TemplateFile, name: str, source: str, env: Sandbox) -> Part:
+    line = template.field_lines.get(name, 1)
+    check_syntax(template.file, source, line)
+    pieces = pieces_of(template.file, source, line)
+    rows: list[Piece] = []
+    if name in _LINK_FIELDS and pieces and pieces[0].kind == "print":
+        pieces.insert(0, Piece("text", "\x02", template.file, line))
+    return _part(name, plain(pieces, rows), env, rows, template)
+
+
+def _part(name: str, source: str, env: Sandbox, rows: list[Piece], template: TemplateFile) -> Part:
+    try:
+        tree = env.parse(source)
+        made = env.from_string(source)
+    except TemplateError as mistake:
+        line = getattr(mistake, "lineno", None) or 0
+        row = rows[line - 1] if 0 < line <= len(rows) else None
+        file, line = (row.file or template.file, row.line) if row else (template.file, template.body_line)
+        raise wrong(file, line, "T05", (mistake.message or str(mistake)).rstrip(".")) from mistake
+    return Part(name, source, made, tuple(rows), tree)
+
+
+# --- what a template reads ----------------------------------------------------------------------
+
+
+def _reads(part: Part) -> Iterator[Read]:
+    yield from _walk(part, part.tree, frozenset(_assigned(part.tree)), fallback=False)
+
+
+def _assigned(tree: nodes.Template) -> Iterator[str]:
+    """Names that the template makes itself: loop variables, `set`, macros and their arguments."""
+    for name in tree.find_all(nodes.Name):
+        if name.ctx in ("store", "param"):
+            yield name.name
+    for macro in tree.find_all(nodes.Macro):
+        yield macro.name
+    yield from ("loop", "range", "caller", "varargs", "kwargs")
+
+
+def _walk(part: Part, node: nodes.Node, own: frozenset[str], *, fallback: bool) -> Iterator[Read]:
+    dotted = _dotted(node)
+    if dotted is not None:
+        if dotted.split(".")[0] not in own:
+            file, line = part.at(node.lineno)
+            yield Read(dotted, file, line, fallback)
+        return
+    match node:
+        case nodes.Or():
+            yield from _walk(part, node.left, own, fallback=True)
+            yield from _walk(part, node.right, own, fallback=fallback)
+        case nodes.If():
+            yield from _walk(part, node.test, own, fallback=True)
+            for below in (*node.body, *node.elif_, *node.else_):
+                yield from _walk(part, below, own, fallback=fallback)
+        case nodes.CondExpr():
+            yield from _walk(part, node.test, own, fallback=True)
+            for side in (node.expr1, node.expr2):
+                if side is not None:
+                    yield from _walk(part, side, own, fallback=fallback)
+        case nodes.Filter(name="default" | "d") if node.node is not None:
+            yield from _walk(part, node.node, own, fallback=True)
+            for argument in node.args:
+                yield from _walk(part, argument, own, fallback=fallback)
+        case nodes.For():
+            yield from _walk(part, node.iter, own, fallback=True)
+            for below in (*node.body, *node.else_):
+                yield from _walk(part, below, own, fallback=fallback)
+        case nodes.Compare() | nodes.Test():
+            for below in node.iter_child_nodes():
+                yield from _walk(part, below, own, fallback=True)
+        case _:
+            for below in node.iter_child_nodes():
+                yield from _walk(part, below, own, fallback=fallback)
+
+
+def _dotted(node: nodes.Node) -> str | None:
+    """`a`, `a.b` or `a.b.c` for a name that is read; None for anything else."""
+    if isinstance(node, nodes.Name):
+        return node.name if node.ctx == "load" else None
+    if isinstance(node, nodes.Getattr):
+        owner = _dotted(node.node)
+        return f"{owner}.{node.attr}" if owner is not None else None
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+        owner = _dotted(node.node)
+        return f"{owner}.{node.arg.value}" if owner is not None else None
+    return None
