@@ -20,18 +20,6 @@ class Scalar:
         """The text with its position."""
         return Text(self.text, self.span)
 
-    def part(self, start: int, end: int) -> Text:
-        """The characters from `start` to `end` with their own position, where the file shows them as they are."""
-        span = self.span
-        quotes = span.length - len(self.text)
-        if quotes == 2 and not self.plain:
-            start_column = span.column + 1 + start
-        elif quotes == 0:
-            start_column = span.column + start
-        else:  # escapes, or more than one line: the whole is the nearest true place
-            return Text(self.text[start:end], span)
-        return Text(self.text[start:end], Span(span.file, span.line, start_column, max(1, end - start)))
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:

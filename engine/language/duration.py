@@ -1,0 +1,214 @@
+"""Lengths of time, times of day and dates as authors write them, and the text to type when they write otherwise."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+from engine.language.syntax import Clock, Length, Text
+from engine.language.wording import quoted
+from engine.problem import Problem, nearest
+from engine.values import HOUR, MINUTE, Duration
+
+UNITS = ("minutes", "hours", "days", "weeks", "months", "years")
+_WHY_LENGTH = f"a length is a number and a word: {', '.join(UNITS)}"
+_WHY_CLOCK = "times are written 00:00 to 23:59, in the customer's own time zone"
+_WHY_DATE = "dates are written year-month-day"
+
+_PART = re.compile(r"(\d{1,6}) +(minutes?|hours?|days?|weeks?|months?|years?)(?: +|$)", re.ASCII)
+_LENGTH = re.compile(r"(?:\d{1,6} +(?:minute|hour|day|week|month|year)s?(?: +|$))+", re.ASCII)
+_LONGEST = Duration(months=1200)
+
+_LETTERS = {
+    "m": ("minutes", "months"), "min": ("minutes",), "mins": ("minutes",), "h": ("hours",), "hr": ("hours",),
+    "hrs": ("hours",), "d": ("days",), "w": ("weeks",), "wk": ("weeks",), "mo": ("months",), "mon": ("months",),
+    "y": ("years",), "yr": ("years",), "yrs": ("years",),
+}  # fmt: skip
+_NUMBERS = {
+    "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10, "twelve": 12,
+}  # fmt: skip
+_SHORT = re.compile(r"(\d{1,6}) *([A-Za-z]+)\.?")
+_HALF = re.compile(r"(\d{1,4})[.,]5 *(hours?|h|days?|d)")
+_ISO_LENGTH = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
+_HOURS_MINUTES = re.compile(r"(\d{1,4}):(\d{2})(?::00)?")
+
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})", re.ASCII)
+_AM_PM = re.compile(r"(\d{1,2})(?:[:.](\d{2}))? *([ap])\.?m\.?", re.IGNORECASE)
+_HOUR = re.compile(r"(\d{1,2})(?: *(?:h|Uhr|o'clock))?(?:[.h:]?(\d{2})?)?(?::\d{2})?(?: .*)?", re.IGNORECASE)
+_NAMED_TIMES = {"noon": "12:00", "midday": "12:00", "midnight": "00:00"}
+
+_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
+_OTHER_DATE = re.compile(r"(\d{1,4})[./-](\d{1,2})[./-](\d{1,4})")
+
+
+def parse_length(text: Text) -> Length | Problem:
+    """`3 days`, `1 day 12 hours`: calendar units and elapsed ones apart (LANGUAGE 2.8)."""
+    if not _LENGTH.fullmatch(text.value):
+        return _no_length(text, _length_meant(text.value))
+    months = days = elapsed = 0
+    for number, unit in _PART.findall(text.value):
+        count = int(number)
+        match unit.rstrip("s"):
+            case "minute":
+                elapsed += count * MINUTE
+            case "hour":
+                elapsed += count * HOUR
+            case "day":
+                days += count
+            case "week":
+                days += count * 7
+            case "month":
+                months += count
+            case "year":
+                months += count * 12
+    duration = Duration(months, days, elapsed)
+    if not 0 < duration.roughly() <= _LONGEST.roughly():
+        return Problem(
+            text.span,
+            "E30",
+            f"{quoted(text.value)} is not a length of time that can be waited",
+            "a length is more than nothing and at most 100 years",
+            "write  1 minute  or more",
+        )
+    return Length(duration, text)
+
+
+def parse_clock(text: Text) -> Clock | Problem:
+    """`10:00`, `9:30`."""
+    found = _CLOCK.fullmatch(text.value)
+    if found and int(found[1]) < 24 and int(found[2]) < 60:
+        return Clock(dt.time(int(found[1]), int(found[2])), text)
+    meant = _clock_meant(text.value)
+    return Problem(
+        text.span,
+        "E30",
+        f"{quoted(text.value)} is not a time of day",
+        _WHY_CLOCK,
+        f"write  {meant or '10:00'}",
+    )
+
+
+def parse_date(text: Text) -> dt.date | Problem:
+    """`2026-11-27`."""
+    found = _DATE.fullmatch(text.value)
+    if found:
+        day = _day(int(found[1]), int(found[2]), int(found[3]))
+        if day is not None:
+            return day
+        return Problem(
+            text.span,
+            "E30",
+            f"{quoted(text.value)} is not a date",
+            "there is no such day between 1900 and 2199",
+            "write a day that exists, for example  2026-11-27",
+        )
+    meant = "  or  ".join(day.isoformat() for day in _dates_meant(text.value))
+    return Problem(
+        text.span, "E30", f"{quoted(text.value)} is not a date", _WHY_DATE, f"write  {meant or '2026-11-27'}"
+    )
+
+
+def words_for(months: int, days: int, minutes: int) -> str:
+    """A length in the words of the language."""
+    parts = [(months, "month"), (days, "day"), (minutes // 60, "hour"), (minutes % 60, "minute")]
+    return " ".join(counted(number, unit) for number, unit in parts if number)
+
+
+def counted(number: int, unit: str) -> str:
+    """`1 day`, `3 days`."""
+    unit = unit.removesuffix("s")
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def _no_length(text: Text, meant: str) -> Problem:
+    return Problem(
+        text.span,
+        "E30",
+        f"{quoted(text.value)} is not a length of time",
+        _WHY_LENGTH,
+        f"write  {meant or '3 days'}",
+    )
+
+
+def _length_meant(written: str) -> str:
+    """What the author of `3d`, `PT3H` or `72:00` probably meant; several joined by `or`."""
+    if written.isascii() and written.isdigit() and len(written) < 7:
+        return "  or  ".join(counted(int(written), unit) for unit in ("minutes", "hours", "days"))
+    if found := _HOURS_MINUTES.fullmatch(written):
+        return words_for(0, 0, int(found[1]) * 60 + int(found[2]))
+    if found := _HALF.fullmatch(written):
+        whole, unit = int(found[1]), found[2][0]
+        return words_for(0, whole, 12 * 60) if unit == "d" else words_for(0, 0, whole * 60 + 30)
+    if len(written) < 30 and (found := _ISO_LENGTH.fullmatch(written)):
+        years, months, weeks, days, hours, minutes = (int(number or 0) for number in found.groups())
+        return words_for(years * 12 + months, weeks * 7 + days, hours * 60 + minutes)
+    parts = [_part_meant(part) for part in _parts(written)]
+    return "  or  ".join(parts[0]) if len(parts) == 1 else " ".join(part[0] for part in parts if part)
+
+
+def _parts(written: str) -> list[str]:
+    """`2d 3h` and `one day` cut where a number begins."""
+    words = written.casefold().split()[:8]
+    cut: list[str] = []
+    for word in words:
+        if cut and word not in _NUMBERS and not word[0].isdigit():
+            cut[-1] += f" {word}"
+        else:
+            cut.append(word)
+    return cut
+
+
+def _part_meant(part: str) -> list[str]:
+    number, _, unit = part.partition(" ")
+    if number in _NUMBERS and unit:
+        part = f"{_NUMBERS[number]} {unit}"
+    found = _SHORT.fullmatch(part)
+    if not found:
+        return []
+    near = nearest(found[2], UNITS)
+    units = _LETTERS.get(found[2]) or ((near,) if near else ())
+    return [counted(int(found[1]), unit) for unit in units]
+
+
+def _clock_meant(written: str) -> str:
+    if len(written) > 40:
+        return ""
+    if written.casefold() in _NAMED_TIMES:
+        return _NAMED_TIMES[written.casefold()]
+    if found := _AM_PM.fullmatch(written):
+        hour = int(found[1]) % 12 + (12 if found[3].casefold() == "p" else 0)
+        return _clock_text(hour, int(found[2] or 0)) if int(found[1]) <= 12 else ""
+    if found := _HOUR.fullmatch(written):
+        return _clock_text(int(found[1]) % 24 if found[1] == "24" else int(found[1]), int(found[2] or 0))
+    return ""
+
+
+def _clock_text(hour: int, minute: int) -> str:
+    return f"{hour:02}:{minute:02}" if hour < 24 and minute < 60 else ""
+
+
+def _dates_meant(written: str) -> list[dt.date]:
+    """`27.11.2026` and `11/27/26`; both readings of `11/12/26`."""
+    found = _OTHER_DATE.fullmatch(written)
+    if not found:
+        return []
+    first, second, third = (int(number) for number in found.groups())
+    if len(found[1]) == 4:
+        readings = [(first, second, third)]
+    else:
+        year = third if third > 99 else 2000 + third
+        american = "/" in written
+        readings = [(year, first, second), (year, second, first)]
+        if not american:
+            readings = [(year, second, first)]
+    days = [day for reading in readings if (day := _day(*reading)) is not None]
+    return list(dict.fromkeys(days))
+
+
+def _day(year: int, month: int, day: int) -> dt.date | None:
+    """The day if it exists in a century that journeys are about."""
+    try:
+        return dt.date(year, month, day) if 1900 <= year < 2200 else None
+    except ValueError:
+        return None

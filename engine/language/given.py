@@ -1,0 +1,126 @@
+"""`given:` - the customer before a story."""
+
+from __future__ import annotations
+
+from engine.language.duration import parse_length
+from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.places import part
+from engine.language.reading import Reading
+from engine.language.story_lines import parse_fields
+from engine.language.syntax import Given, GivenDid, Length, ListPair, Pair, Text
+from engine.language.wording import quoted, shown
+from engine.problem import Problem, Span
+from engine.values import zone
+
+SPECIAL = ("timezone", "segments", "did", "unreachable", "no_consent", "product", "paths", "holdout")
+_ZONES = {"CET": "Europe/Berlin", "CEST": "Europe/Berlin", "MEZ": "Europe/Berlin", "EST": "America/New_York",
+          "PST": "America/Los_Angeles", "GMT": "Europe/London", "BST": "Europe/London", "MSK": "Europe/Moscow"}  # fmt: skip
+
+
+def parse_given(reading: Reading, node: Node, at: Span) -> Given:
+    """Attributes and facts as written, and the few keys with a meaning of their own."""
+    if not isinstance(node, Mapping) or not node.entries:
+        reading.report(
+            at,
+            "E57",
+            '"given" needs lines of the form "name: value"',
+            "it says who the customer is before the story",
+            "write  given: {orders_count: 0}  or remove the line",
+        )
+        return Given()
+    found = {entry.key.text: entry for entry in node.entries if entry.key.text in SPECIAL}
+    values = (_value(reading, entry) for entry in node.entries if entry.key.text not in SPECIAL)
+    return Given(
+        values=tuple(value for value in values if value is not None),
+        timezone=_timezone(reading, found.get("timezone")),
+        segments=_texts(reading, found.get("segments"), "[vip]"),
+        did=_did(reading, found.get("did")),
+        unreachable=_texts(reading, found.get("unreachable"), "[push]"),
+        no_consent=_texts(reading, found.get("no_consent"), "[sms]"),
+        product=_pairs(reading, found.get("product"), "{in_stock: true}"),
+        paths=_pairs(reading, found.get("paths"), "{offer_test: gift}"),
+        holdout=_holdout(reading, found.get("holdout")),
+    )
+
+
+def _value(reading: Reading, entry: Entry) -> Pair | ListPair | None:
+    name = entry.key.whole()
+    if isinstance(entry.value, Sequence):
+        return ListPair(name, reading.texts(entry.value, name.value, "[a, b]"))
+    text = reading.text(entry.value, name.value)
+    return None if text is None else Pair(name, text)
+
+
+def _timezone(reading: Reading, entry: Entry | None) -> Text | None:
+    text = None if entry is None else reading.text(entry.value, "timezone", "Europe/Berlin")
+    if text is None:
+        return None
+    try:
+        zone(text.value)
+    except KeyError:
+        reading.report(
+            text.span,
+            "E30",
+            f"{quoted(text.value)} is not a time zone",
+            "short names and offsets do not know when the clocks change",
+            f"write  {_ZONES.get(text.value.upper(), 'Europe/Berlin')}",
+        )
+        return None
+    return text
+
+
+def _texts(reading: Reading, entry: Entry | None, example: str) -> tuple[Text, ...]:
+    return () if entry is None else reading.texts(entry.value, entry.key.text, example)
+
+
+def _pairs(reading: Reading, entry: Entry | None, example: str) -> tuple[Pair, ...]:
+    return () if entry is None else reading.pairs(entry.value, entry.key.text, example)
+
+
+def _holdout(reading: Reading, entry: Entry | None) -> bool:
+    word = (
+        None
+        if entry is None
+        else reading.choice(entry.value, "holdout", ("true", "false"), {"yes": "true", "no": "false"})
+    )
+    return word is not None and word.value == "true"
+
+
+def _did(reading: Reading, entry: Entry | None) -> tuple[GivenDid, ...]:
+    if entry is None:
+        return ()
+    found: list[GivenDid] = []
+    for line in reading.entries(entry.value, "did", "{order_placed: 3 days ago}"):
+        items = line.value.items if isinstance(line.value, Sequence) and line.value.items else (line.value,)
+        events = (_event(reading, line.key.whole(), item) for item in items)
+        found.extend(event for event in events if event is not None)
+    return tuple(found)
+
+
+def _event(reading: Reading, event: Text, node: Node) -> GivenDid | None:
+    if isinstance(node, Scalar) and not is_empty(node):
+        ago = reading.keep(_ago(event, node.whole()))
+        return None if ago is None else GivenDid(event, ago)
+    at = node.get("at") if isinstance(node, Mapping) else None
+    if not isinstance(node, Mapping) or not isinstance(at, Scalar):
+        reading.problems.append(_wrong(event, node.span, "this event"))
+        return None
+    ago = reading.keep(_ago(event, at.whole()))
+    fields = parse_fields(reading, [entry for entry in node.entries if entry.key.text != "at"])
+    return None if ago is None else GivenDid(event, ago, fields)
+
+
+def _ago(event: Text, text: Text) -> Length | Problem:
+    if not text.value.endswith(" ago"):
+        return _wrong(event, text.span, quoted(text.value))
+    return parse_length(part(text, 0, len(text.value[:-4].rstrip())))
+
+
+def _wrong(event: Text, span: Span, what: str) -> Problem:
+    return Problem(
+        span,
+        "E57",
+        f"{what} does not say how long ago it was",
+        "what happened before the story is counted back from its first line",
+        f"write  {shown(event.value)}: 3 days ago  or  {shown(event.value)}: {{at: 3 days ago, total: 40 EUR}}",
+    )

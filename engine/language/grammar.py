@@ -1,0 +1,226 @@
+"""The table of what a file may contain: for every construct its keys, which are needed, and what kind of value each has.
+
+The parser refuses by this table and the editor's schema is generated from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "text", "name", "choice", "length", "clock", "date", "share", "event", "events", "segment", "template",
+    "channels", "policy", "pool", "webhook", "attribute", "texts", "map", "condition", "where", "steps", "paths",
+    "shares", "starts", "again", "goal", "tests", "wait", "weekdays", "awaited", "day", "given", "when", "expect",
+    "watchers", "reaction", "long_did_count",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a construct. `example` is what to type; `why` says why it has no default."""
+
+    name: str
+    kind: Kind
+    about: str
+    needed: bool = False
+    choices: tuple[str, ...] = ()
+    example: str = ""
+    why: str = ""
+    listed: bool = True  # named in the sentence "the parts are: ..."
+
+
+@dataclass(frozen=True, slots=True)
+class Construct:
+    """A map with fixed keys: the journey, a kind of start, a step, a test."""
+
+    name: str
+    noun: str  # as it stands in a sentence
+    keys: tuple[Key, ...]
+    about: str = ""
+    other_words: tuple[tuple[str, str], ...] = ()  # word of another tool -> our key, or a sentence
+
+    def key(self, name: str) -> Key | None:
+        """The key with that name."""
+        return next((key for key in self.keys if key.name == name), None)
+
+    @property
+    def parts(self) -> str:
+        """The keys in one sentence, in their order."""
+        return ", ".join(key.name for key in self.keys if key.listed)
+
+
+ID = Key("id", "name", "the name under which people who rest here are known", example="before_offer")
+WAS = Key("was", "name", "the former id, for one release after renaming", example="old_id")
+
+STATES = ("draft", "live", "closing", "paused", "stopped")
+PRIORITIES = ("high", "normal", "low")
+
+JOURNEY = Construct(
+    "journey",
+    "a journey",
+    (
+        Key("journey", "name", "the name; equals the file name", needed=True, example="welcome",
+            why="the name is a part of the identity of everybody inside"),
+        Key("was", "name", "the former name, for one release after renaming", listed=False, example="old_name"),
+        Key("about", "text", "why this exists, in one or two sentences"),
+        Key("owner", "text", "who is asked and who gets the alerts", example="retention@shop.example"),
+        Key("state", "choice", "draft, live, closing, paused or stopped", choices=STATES),
+        Key("start", "starts", "what brings a customer in", needed=True,
+            why="nobody would ever enter", example="\n         start:\n           event: subscribed"),
+        Key("who", "condition", "who may enter, asked once in the moment of the start"),
+        Key("again", "again", "when a customer may come back", needed=True,
+            why="there is no default, because a wrong guess means either silence or spam",
+            example="again: never  or  again: after 30 days  or  again: always  or  again: restart, then after 3 days"),
+        Key("goal", "goal", "what success is", needed=True,
+            why="there is no default; without a goal nobody can tell whether the journey is worth its messages",
+            example="\n         goal:\n           event: order_placed"),
+        Key("exit_if", "condition", "what ends it early, without success"),
+        Key("policy", "policy", "consent, quiet hours and caps: a policy of config.yaml", example="service"),
+        Key("priority", "choice", "who gets the last free place under a cap", choices=PRIORITIES),
+        Key("holdout", "share", "share of customers who get nothing and are measured by the same goal", example="5%"),
+        Key("steps", "steps", "what happens, from top to bottom", needed=True,
+            why="a journey without steps does nothing", example="\n         steps:\n           - send: welcome_hello"),
+        Key("tests", "tests", "stories that say who gets what, when"),
+    ),
+    "One journey: who starts, what success is, the steps, and the tests.",
+    (
+        ("on", "start"), ("trigger", "start"), ("triggers", "start"), ("entry", "start"), ("starts", "start"),
+        ("when", "start"), ("name", "journey"), ("id", "journey"), ("workflow", "journey"), ("campaign", "journey"),
+        ("description", "about"), ("status", "state"), ("enabled", "state"), ("filter", "who"), ("audience", "who"),
+        ("segment", "who"), ("if", "who"), ("where", "who"), ("reentry", "again"), ("re_entry", "again"),
+        ("repeat", "again"), ("frequency", "again"), ("conversion", "goal"), ("success", "goal"),
+        ("stop_if", "exit_if"), ("stop", "exit_if"), ("exit", "exit_if"), ("end_if", "exit_if"),
+        ("control", "holdout"), ("control_group", "holdout"), ("actions", "steps"), ("flow", "steps"),
+        ("do", "steps"), ("jobs", "steps"), ("stories", "tests"), ("test", "tests"),
+    ),
+)  # fmt: skip
+
+SEGMENT = Construct(
+    "segment_file",
+    "a segment",
+    (
+        Key("segment", "name", "the name; equals the file name", needed=True, example="lapsed_90",
+            why="journeys name the segment by it"),
+        Key("about", "text", "who these people are"),
+        Key("who", "condition", "the condition that makes somebody a member", needed=True,
+            why="a segment is the people who fit a condition", example="\n         who:\n           orders_count: at least 1"),
+    ),
+    "One segment: a condition with a name.",
+    (("name", "segment"), ("description", "about"), ("where", "who"), ("filter", "who"), ("if", "who"), ("when", "who")),
+)  # fmt: skip
+
+_AT = Key("at", "clock", "time of day in the customer's own zone", needed=True,
+          why="without a time nobody knows when on that day", example="10:00")  # fmt: skip
+
+EVENT_START = Construct(
+    "start_event",
+    '"start"',
+    (
+        Key("event", "event", "the event that starts it", needed=True, example="subscribed"),
+        Key("where", "where", "condition on the event's fields"),
+        Key("per", "text", "a field of the event: one run for every value", example="order_id"),
+        Key("fresh", "length", "older events do not start it (24 hours)", example="24 hours"),
+    ),
+    "Starts when such an event arrives.",
+    (("filter", "where"), ("if", "where"), ("when", "where")),
+)
+SEGMENT_START = Construct(
+    "start_segment",
+    '"start"',
+    (
+        Key("segment", "segment", "the segment", needed=True, example="lapsed_90"),
+        Key("members", "choice", "new: who becomes a member from now on; all: today's members too",
+            choices=("new", "all")),
+    ),
+    "Starts when the customer becomes a member.",
+)  # fmt: skip
+DATE_START = Construct(
+    "start_date",
+    '"start"',
+    (
+        Key(
+            "date", "attribute", "an attribute that is a date or a birthday", needed=True, example="birthday"
+        ),
+        Key("before", "length", "so long before that day", example="7 days"),
+        Key("after", "length", "so long after that day", example="3 days"),
+        _AT,
+    ),
+    "Starts on a day of the customer's own.",
+    (("time", "at"), ("offset", "before")),
+)
+CLOCK_START = Construct(
+    "start_clock",
+    '"start"',
+    (
+        Key("every", "choice", "day, week or month", needed=True, choices=("day", "week", "month")),
+        Key("day", "day", "day of the month, 1 to 28, or last", example="1"),
+        Key("weekdays", "weekdays", "days of the week", example="[Tuesday, Thursday]"),
+        _AT,
+    ),
+    "Starts for everybody who fits `who`, by the calendar.",
+    (("time", "at"), ("weekday", "weekdays"), ("on", "weekdays")),
+)
+PRODUCT_START = Construct(
+    "start_product",
+    '"start"',
+    (
+        Key("product", "choice", "what happened to a product", needed=True,
+            choices=("price_drop", "back_in_stock", "low_stock")),
+        Key("by", "share", "a price drop of at least so much", example="10%"),
+        Key("watchers", "watchers", "whom it concerns: wishlist, cart, viewed",
+            choices=("wishlist", "cart", "viewed"), example="[wishlist, cart]"),
+        Key("within", "length", "touched the product in that time (30 days)", example="30 days"),
+        Key("collect", "length", "several products in that time make one start", example="1 hour"),
+        Key("per", "text", "product_id: one run for every product", example="product_id"),
+    ),
+    "Starts for customers who touched a product that changed.",
+    (("at_least", "by"), ("min", "by"), ("last", "within")),
+)  # fmt: skip
+STARTS = (EVENT_START, SEGMENT_START, DATE_START, CLOCK_START, PRODUCT_START)
+
+GOAL = Construct(
+    "goal",
+    '"goal"',
+    (
+        Key("event", "events", "an event or a list of events after the start", example="order_placed"),
+        Key("where", "where", "condition on the event's fields"),
+        Key("when", "condition", "or instead of an event: a condition"),
+        Key("within", "length", "counted from the start (30 days)", example="30 days"),
+        Key("then", "choice", "exit (default), or stay: the steps go on", choices=("exit", "stay")),
+        Key("do", "steps", "instant steps on reaching it: set, add, remove, webhook"),
+    ),
+    "What success is.",
+    (("if", "when"), ("events", "event"), ("window", "within"), ("filter", "where")),
+)
+
+LONG_DID = Construct(
+    "did",
+    '"did"',
+    (
+        Key("times", "long_did_count", "how often", example="at least 2"),
+        Key("last", "length", "only in that time", example="7 days"),
+        Key("since", "choice", "only since the start of the run", choices=("start",)),
+        Key("where", "where", "condition on the event's fields"),
+    ),
+    "How often an event happened.",
+    (("count", "times"), ("within", "last"), ("in", "last"), ("in_last", "last"), ("filter", "where")),
+)
+
+TEST = Construct(
+    "test",
+    "a test",
+    (
+        Key("test", "text", "what this story is about, a sentence", needed=True,
+            why="a failing test is shown by its sentence", example="buys after the offer"),
+        Key("from", "date", "day 0; 2 March 2026, a Monday, when it is left out", example="2026-03-02"),
+        Key("given", "given", "the customer before the story"),
+        Key("when", "when", "what happens, in the customer's own time"),
+        Key("expect", "expect", "every message, skip and end, or: nothing"),
+    ),
+    "A story with moments and the complete list of expected messages.",
+    (
+        ("name", "test"), ("story", "test"), ("description", "test"), ("events", "when"), ("then", "expect"),
+        ("expected", "expect"), ("start", "from"), ("date", "from"), ("setup", "given"), ("customer", "given"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,180 @@
+"""Lists of steps: the verb of each, words of other tools, and steps that can never run."""
+
+from __future__ import annotations
+
+from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.parts import Parts
+from engine.language.reading import Reading
+from engine.language.steps import branch, change, choose, code, exit, send, split, wait, webhook  # noqa: A004
+from engine.language.steps.kinds import VERBS, StepKind
+from engine.language.syntax import Choose, Exit, If, Split, Step, Wait
+from engine.language.wording import as_list, quoted, shown
+from engine.problem import Span, nearest
+
+KINDS: dict[str, StepKind] = {
+    kind.verb: kind
+    for kind in (
+        send.KIND, wait.KIND, branch.KIND, choose.KIND, split.KIND, *change.KINDS, code.KIND, webhook.KIND, exit.KIND,
+    )
+}  # fmt: skip
+"""Every kind of step by its verb, in the order in which people are told about them."""
+
+_WHY_NO_JUMP = "a journey is a tree, so every customer leaves it for sure and the picture stays readable"
+_FIX_NO_JUMP = "to do something again use  again:  at the top, or start a second journey from the event  journey_finished"
+_JUMPS = ("goto", "go_to", "jump", "next", "loop", "repeat", "while", "call", "restart")
+_OTHER_VERBS = {
+    "delay": "wait", "sleep": "wait", "pause": "wait", "wait_for": "wait", "wait_until": "wait", "until": "wait",
+    "message": "send", "email": "send", "sms": "send", "push": "send", "notify": "send", "mail": "send",
+    "condition": "if", "branch": "if", "filter": "if", "unless": "if", "switch": "choose", "case": "choose",
+    "match": "choose", "ab_test": "split", "abtest": "split", "a_b_test": "split", "experiment": "split",
+    "random": "split", "test": "split", "update": "set", "attribute": "set", "tag": "add", "untag": "remove",
+    "increment": "add", "coupon": "code", "promo": "code", "http": "webhook", "call_webhook": "webhook",
+    "request": "webhook", "stop": "exit", "end": "exit", "quit": "exit", "return": "exit", "finish": "exit",
+}  # fmt: skip
+_EXAMPLES = {
+    "wait": "wait: 3 days", "send": "send: welcome_hello", "if": "if: {orders_count: 0}", "choose": "choose: tier",
+    "split": "split: offer_test", "exit": "exit: no_reaction", "webhook": "webhook: crm_call_task",
+}  # fmt: skip
+
+
+def parse_steps(reading: Reading, node: Node, at: Span, place: str) -> tuple[Step, ...]:
+    """The steps under the key `place`, which stands at `at`."""
+    if is_empty(node):
+        reading.report(
+            at,
+            "E08",
+            f"{quoted(place)} has no steps",
+            "an empty list of steps does nothing",
+            f"write under it  - send: welcome_hello  or remove  {shown(place)}:",
+        )
+        return ()
+    if not isinstance(node, Sequence):
+        _no_list(reading, node, place)
+        return ()
+    steps: list[Step] = []
+    dead = False
+    for item in node.items:
+        for step in _step(reading, item):
+            if steps and not dead and always_exits(steps[-1]):
+                dead = True
+                _never_runs(reading, step, steps[-1])
+            steps.append(step)
+    return tuple(steps)
+
+
+def always_exits(step: Step) -> bool:
+    """True when nobody comes out of a step again."""
+    match step:
+        case Exit():
+            return True
+        case If(then=then, otherwise=otherwise):
+            branches = [then, otherwise or ()]
+        case Wait(awaited=awaited, then=then, otherwise=otherwise) if awaited:
+            branches = [then or (), otherwise or ()]
+        case Choose(paths=paths):
+            branches = [path.steps for path in paths] if paths and not paths[-1].forms else [()]
+        case Split(paths=paths) if paths:
+            branches = [path.steps for path in paths]
+        case _:
+            return False
+    return all(branch_steps and always_exits(branch_steps[-1]) for branch_steps in branches)
+
+
+def _step(reading: Reading, node: Node) -> list[Step]:
+    if not isinstance(node, Mapping) or not node.entries:
+        _no_step(reading, node)
+        return []
+    verbs = [entry for entry in node.entries if entry.key.text in KINDS]
+    if not verbs:
+        _no_verb(reading, node)
+        return []
+    if len(verbs) > 1:
+        _two_verbs(reading, verbs)
+    # read on as if the missing dashes were there: each verb takes the lines up to the next one
+    cuts = [0, *(node.entries.index(verb) for verb in verbs[1:]), len(node.entries)]
+    pieces = [node.entries[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    steps = [_one(reading, verb, piece) for verb, piece in zip(verbs, pieces, strict=True)]
+    return [step for step in steps if step is not None]
+
+
+def _one(reading: Reading, verb: Entry, entries: tuple[Entry, ...]) -> Step | None:
+    kind = KINDS[verb.key.text]
+    return kind.parse(Parts(reading, kind.construct, entries, verb.key.span))
+
+
+def _two_verbs(reading: Reading, verbs: list[Entry]) -> None:
+    first, second = verbs[0].key.text, verbs[1]
+    value = f" {shown(second.value.text)}" if isinstance(second.value, Scalar) else ""
+    reading.report(
+        second.key.span,
+        "E19",
+        f"this is one step with two verbs: {first} and {second.key.text}",
+        "each step does one thing; a dash is missing",
+        f"write  - {second.key.text}:{value}",
+    )
+
+
+def _no_verb(reading: Reading, node: Mapping) -> None:
+    known = {key.name for kind in KINDS.values() for key in kind.construct.keys}
+    entry = next((entry for entry in node.entries if entry.key.text not in known), node.entries[0])
+    word = entry.key.text
+    jump = word.casefold() in _JUMPS
+    meant = _OTHER_VERBS.get(word.casefold()) or nearest(word, VERBS)
+    value = shown(entry.value.text) if isinstance(entry.value, Scalar) else ""
+    if jump:
+        what, why, fix = f'there is no "{word}": steps run from top to bottom', _WHY_NO_JUMP, _FIX_NO_JUMP
+    elif word in known:
+        what = "this step does not say what it does"
+        why = f"a step begins with its verb: {as_list(VERBS)}"
+        fix = "write the verb in front, for example  - send: welcome_hello , or remove the dash"
+    else:
+        what = f"there is no step {quoted(word)}"
+        why = f"the steps are: {as_list(VERBS)}"
+        fix = f'did you mean "{meant}"?' if meant else "write one of them, for example  - send: welcome_hello"
+        if meant == "send" and word.casefold() in {"email", "sms", "push"}:
+            fix = f"write  - send: {value or 'template'}  and below it  via: {word.casefold()}"
+    reading.report(entry.key.span, "E18", what, why, fix)
+
+
+def _no_step(reading: Reading, node: Node) -> None:
+    word = node.text if isinstance(node, Scalar) else ""
+    verb = _OTHER_VERBS.get(word.casefold(), word)
+    if is_empty(node):
+        what, fix = "there is nothing behind this dash", "write a step, or remove the dash"
+    elif isinstance(node, Sequence):
+        what, fix = "this is a list inside a list", "remove one of the two dashes"
+    else:
+        what = f"{quoted(word)} is not a step"
+        example = _EXAMPLES.get(verb) or _EXAMPLES.get(word.split(" ")[0]) or "send: welcome_hello"
+        fix = f"write  - {example}"
+    reading.report(
+        node.span, "E18", what, f"a step is a verb with a value; the verbs are: {as_list(VERBS)}", fix
+    )
+
+
+def _no_list(reading: Reading, node: Node, place: str) -> None:
+    fix = "put a dash in front of each step, for example  - send: welcome_hello"
+    if isinstance(node, Scalar):
+        first = node.text.split(" ")[0]
+        fix = f"write under it  - {_EXAMPLES.get(_OTHER_VERBS.get(first, first), 'send: welcome_hello')}"
+    reading.report(
+        node.span,
+        "E07",
+        f"{quoted(place)} needs a list of steps",
+        "each step stands behind a dash of its own",
+        fix,
+    )
+
+
+def _never_runs(reading: Reading, step: Step, last: Step) -> None:
+    line = last.span.line
+    simple = isinstance(last, Exit)
+    reading.report(
+        step.span,
+        "E47",
+        "this step can never run",
+        f"the step before it (line {line}) is an exit"
+        if simple
+        else f"every path of the step before it (line {line}) ends in an exit",
+        "remove this step, or put the exit inside an  if:",
+    )

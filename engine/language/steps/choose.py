@@ -1,0 +1,90 @@
+"""`choose` - one of several paths by the value of an attribute."""
+
+from __future__ import annotations
+
+from engine.language.forms import parse_form
+from engine.language.grammar import Key
+from engine.language.nodes import Entry
+from engine.language.parts import Parts
+from engine.language.places import part
+from engine.language.reading import Reading
+from engine.language.steps.kinds import StepKind, step_keys
+from engine.language.syntax import Choose, ChoosePath, Form, Text
+
+CONSTRUCT = step_keys(
+    "choose",
+    (
+        Key("choose", "attribute", "an attribute, trigger.x, or: segment", needed=True, example="tier"),
+        Key("into", "paths", "values or forms with their steps; else comes last", needed=True,
+            why="without paths there is nothing to choose from",
+            example="\n           gold:\n             - send: ..."),
+    ),
+    "Takes the first path that fits.",
+    (("paths", "into"), ("cases", "into"), ("branches", "into"), ("when", "into"), ("options", "into"),
+     ("else", "else is the last path under  into:"), ("default", "write  else:  as the last path under  into:")),
+)  # fmt: skip
+_ELSE = {"default", "otherwise", "_", "*", "other", "others"}
+
+
+def parse_choose(parts: Parts) -> Choose | None:
+    """A `choose` step; the paths are tried in their order."""
+    subject = parts.text("choose")
+    step_id, was = parts.name("id"), parts.name("was")
+    node = parts.node("into")
+    reading = parts.reading
+    entries = (
+        () if node is None else reading.entries(node, "into", "\n           gold:\n             - send: ...")
+    )
+    paths = []
+    for index, entry in enumerate(entries):
+        if entry.key.text == "else" and index < len(entries) - 1:
+            reading.report(
+                entry.key.span,
+                "E46",
+                '"else" must be the last path',
+                "the paths are tried from the top, so none below it could ever be taken",
+                "move it to the end of  into:",
+            )
+        paths.append(_path(reading, entry, subject))
+    return None if subject is None else Choose(parts.at, step_id, was, subject, tuple(paths))
+
+
+def _path(reading: Reading, entry: Entry, subject: Text | None) -> ChoosePath:
+    label = entry.key.whole()
+    steps = reading.steps(entry.value, entry.key.span, label.value)
+    if label.value == "else":
+        return ChoosePath((), label, steps)
+    if label.value.casefold() in _ELSE:
+        reading.report(
+            label.span,
+            "E06",
+            f'"{label.value}" is not a path',
+            "what fits to nobody else stands last",
+            'did you mean "else"?',
+        )
+        return ChoosePath((), label, steps)
+    name = subject.value if subject else "x"
+    forms: list[Form] = []
+    for word in split_label(label):
+        form = reading.keep(parse_form(name, word))
+        if form is not None:
+            forms.append(form)
+    return ChoosePath(tuple(forms), label, steps)
+
+
+def split_label(label: Text) -> list[Text]:
+    """`champion, loyal` at its commas, those inside brackets left alone."""
+    words: list[Text] = []
+    depth = start = 0
+    for index, character in enumerate(f"{label.value},"):
+        depth += (character == "[") - (character == "]")
+        if character == "," and depth <= 0:
+            piece = label.value[start:index]
+            begin = start + len(piece) - len(piece.lstrip())
+            if piece.strip():
+                words.append(part(label, begin, len(piece.strip())))
+            start = index + 1
+    return words or [label]
+
+
+KIND = StepKind(CONSTRUCT, parse_choose)

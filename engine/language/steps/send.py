@@ -1,0 +1,61 @@
+"""`send` - a message, on one channel or as a cascade."""
+
+from __future__ import annotations
+
+from engine.language.grammar import Key
+from engine.language.nodes import Sequence
+from engine.language.parts import Parts
+from engine.language.steps.kinds import StepKind, step_keys
+from engine.language.syntax import Send
+
+_WAIT_BEFORE = "put a step in front of it:  - wait: until 10:00"
+
+CONSTRUCT = step_keys(
+    "send",
+    (
+        Key("send", "template", "the template: a file in templates/", needed=True, example="welcome_hello"),
+        Key("via", "channels", "one channel, or a list: one after the other until there is a reaction",
+            example="[push, email]"),
+        Key("next_after", "length", "how long to wait for a reaction before the next channel", example="4 hours"),
+        Key("until", "reaction", "the reaction: clicked (default), opened or an event", example="clicked"),
+        Key("policy", "policy", "another policy for this one message", example="service"),
+        Key("if_capped", "choice", "skip, or wait for a free place", choices=("skip", "wait")),
+        Key("with", "map", "extra values for the template", example="{reason: lapsed}"),
+    ),
+    "Sends a message.",
+    (
+        ("channel", "via"), ("channels", "via"), ("by", "via"), ("template", "send"), ("data", "with"),
+        ("params", "with"), ("variables", "with"), ("after", "next_after"), ("timeout", "next_after"),
+        ("at", _WAIT_BEFORE), ("delay", _WAIT_BEFORE), ("time", _WAIT_BEFORE),
+        ("if", "put the message under  then:  of a step  - if: ..."),
+    ),
+)  # fmt: skip
+
+
+def parse_send(parts: Parts) -> Send | None:
+    """A `send` step; a list of several channels needs `next_after`."""
+    template = parts.text("send")
+    via = parts.texts("via")
+    is_cascade = isinstance(parts.node("via"), Sequence) and len(via) > 1
+    if is_cascade and "next_after" not in parts:
+        parts.reading.report(
+            parts.at_key("via"),
+            "E34",
+            "a cascade needs  next_after",
+            "otherwise nobody knows how long to wait for a reaction before the next channel",
+            "write  next_after: 4 hours",
+        )
+    for key in ("next_after", "until"):
+        if key in parts and not is_cascade and (via or "via" not in parts):
+            parts.apart(
+                key, "there is no next channel to wait for", "write  via: [push, email]  or remove the line"
+            )
+    step_id, was = parts.name("id"), parts.name("was")
+    rest = (parts.length("next_after"), parts.text("until"), parts.text("policy"), parts.choice("if_capped"))
+    values = parts.pairs("with")
+    return (
+        None if template is None else Send(parts.at, step_id, was, template, via, is_cascade, *rest, values)
+    )
+
+
+KIND = StepKind(CONSTRUCT, parse_send)

@@ -1,0 +1,100 @@
+"""`split` - paths by chance, in whole percents."""
+
+from __future__ import annotations
+
+import re
+
+from engine.language.grammar import Key
+from engine.language.nodes import Entry
+from engine.language.parts import Parts
+from engine.language.places import part, tail
+from engine.language.reading import Reading
+from engine.language.share import parse_share
+from engine.language.steps.kinds import StepKind, step_keys
+from engine.language.syntax import Split, SplitPath
+from engine.language.wording import quoted, shown
+
+CONSTRUCT = step_keys(
+    "split",
+    (
+        Key("split", "name", "name of the experiment", needed=True, example="offer_test"),
+        Key("into", "shares", "shares with a name and their steps, 100% together", needed=True,
+            why="without paths there is nothing to divide",
+            example="\n           50% with_gift:\n             - send: ...\n           50% without:\n             - send: ..."),
+    ),
+    "Divides customers by chance.",
+    (("paths", "into"), ("variants", "into"), ("branches", "into"), ("cohorts", "into"), ("weights", "into"),
+     ("percent", "write the shares under  into:  as  50% name:")),
+)  # fmt: skip
+_PATH = re.compile(r"(\S+)\s+([a-z][a-z0-9_]*)")
+
+
+def parse_split(parts: Parts) -> Split | None:
+    """A `split` step; the shares add up to 100%."""
+    name = parts.name("split")
+    step_id, was = parts.name("id"), parts.name("was")
+    node = parts.node("into")
+    reading = parts.reading
+    entries = (
+        () if node is None else reading.entries(node, "into", "\n           50% a:\n             - send: ...")
+    )
+    found = [_path(reading, entry) for entry in entries]
+    paths = tuple(path for path in found if path is not None)
+    _check_names(reading, paths)
+    total = sum(path.share for path in paths)
+    if entries and len(paths) == len(entries) and total != 100:
+        reading.report(
+            parts.at_key("split"),
+            "E45",
+            f"the paths of this split add up to {total}%, not 100%",
+            "nobody may be left without a path",
+            _fix(total),
+        )
+    return None if name is None else Split(parts.at, step_id, was, name, paths)
+
+
+def _fix(total: int) -> str:
+    if total < 100:
+        return (
+            f'change the shares; for "no message" add a path  {100 - total}% holdout:  with  - exit: holdout'
+        )
+    return "make the shares smaller until they add up to 100%"
+
+
+def _path(reading: Reading, entry: Entry) -> SplitPath | None:
+    label = entry.key.whole()
+    steps = reading.steps(entry.value, entry.key.span, label.value)
+    found = _PATH.fullmatch(label.value)
+    if not found:
+        word = (
+            re.sub(r"[^a-z0-9]+", "_", shown(label.value).casefold()).strip("_").lstrip("0123456789_")
+            or "gift"
+        )
+        number = re.match(r"\d{1,3}(?=%)", label.value)
+        reading.report(
+            label.span,
+            "E45",
+            f"{quoted(label.value)} is not a path of a split",
+            "a path is a share and a name made of small letters, digits and _",
+            f"write  {number[0] if number else '50'}% {word}:",
+        )
+        return None
+    share = reading.keep(parse_share(part(label, 0, found.end(1))))
+    return None if share is None else SplitPath(share, tail(label, found.start(2)), steps)
+
+
+def _check_names(reading: Reading, paths: tuple[SplitPath, ...]) -> None:
+    seen: dict[str, int] = {}
+    for path in paths:
+        first = seen.setdefault(path.name.value, path.name.span.line)
+        if first != path.name.span.line:
+            reading.report(
+                path.name.span,
+                "E04",
+                f"{quoted(path.name.value)} is written twice here (first in line {first})",
+                "the name of a path is stored with the customer who took it",
+                "give each path a name of its own",
+            )
+
+
+KIND = StepKind(CONSTRUCT, parse_split)

@@ -1,0 +1,144 @@
+"""`wait` - for a length of time, until a moment, or for an event with a limit."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from engine.language.awaited import parse_awaited
+from engine.language.duration import parse_length
+from engine.language.grammar import Key
+from engine.language.moment import parse_until
+from engine.language.parts import Parts
+from engine.language.places import tail
+from engine.language.steps.kinds import StepKind, step_keys
+from engine.language.syntax import Length, Text, Until, Wait
+from engine.language.wait_ids import missing_wait_ids
+from engine.language.weekdays import parse_weekdays
+from engine.language.wording import shown
+from engine.problem import Problem
+
+CONSTRUCT = step_keys(
+    "wait",
+    (
+        Key("wait", "wait", "a length of time, or until a moment", needed=True, example="3 days"),
+        Key("at", "clock", "time of day in the customer's own zone", example="10:00"),
+        Key("weekdays", "weekdays", "only on these days", example="[Tuesday, Thursday]"),
+        Key("for", "awaited", "an event, several events, clicked x or opened x that ends it early",
+            example="order_delivered"),
+        Key("where", "where", "condition on the event's fields"),
+        Key("then", "steps", "when it came in time"),
+        Key("else", "steps", "when it did not"),
+        Key("waiting", "choice", "who already waits: keep the promised moment, or recompute",
+            choices=("keep", "recompute")),
+    ),
+    "Waits.",
+    (
+        ("on", "weekdays"), ("time", "at"), ("until", "write  wait: until ..."), ("event", "for"),
+        ("timeout", "write it as  wait: 5 days  with  for: event"), ("days", "write  wait: 3 days"),
+        ("hours", "write  wait: 3 hours"), ("otherwise", "else"), ("on_timeout", "else"),
+        ("if", "put a step behind it:  - if: ..."),
+    ),
+)  # fmt: skip
+
+
+def parse_wait(parts: Parts) -> Wait | None:
+    """A `wait` step; it needs an id, and with `for` at least one of `then` and `else`."""
+    value = parts.text("wait")
+    if "id" not in parts:
+        _no_id(parts)
+    step_id, was = parts.name("id"), parts.name("was")
+    awaited = parse_awaited(parts)
+    at, days = parts.clock("at"), parse_weekdays(parts)
+    then, otherwise = parts.steps("then"), parts.steps("else")
+    _check_branches(parts)
+    recompute = parts.choice("waiting")
+    if value is None:
+        return None
+    length, until = _end(parts, value)
+    if length is None and until is None:
+        return None
+    _check_at(parts, length, until)
+    waiting: Literal["keep", "recompute"] = (
+        "recompute" if recompute and recompute.value == "recompute" else "keep"
+    )
+    return Wait(parts.at, step_id, was, length, until, at, days, awaited, then, otherwise, waiting, value)
+
+
+def _end(parts: Parts, value: Text) -> tuple[Length | None, Until | None]:
+    if value.value == "until" or value.value.startswith("until "):
+        return None, parts.reading.keep(parse_until(value, tail(value, 5)))
+    length = parse_length(value)
+    if not isinstance(length, Problem):
+        return length, None
+    until = parse_until(value, value)
+    if not isinstance(until, Problem) and until.name is None:  # a moment without its word
+        parts.reading.report(
+            value.span,
+            "E30",
+            length.what,
+            "a wait until a moment begins with until",
+            f"write  until {shown(value.value)}",
+        )
+    elif not isinstance(until, Problem) and until.name is not None and until.name.value != "trigger":
+        parts.reading.report(
+            value.span,
+            "E30",
+            length.what,
+            length.why,
+            f"write  3 days  or, for a date of the customer,  until {shown(value.value)}  or, for an event, a length with  for: {shown(value.value)}",
+        )
+    else:
+        parts.reading.problems.append(length)
+    return None, None
+
+
+def _check_at(parts: Parts, length: Length | None, until: Until | None) -> None:
+    if "at" in parts:
+        if length is not None and not length.duration.is_calendar:
+            parts.apart(
+                "at", "a time of day needs a length in whole days", "write whole days, or remove the line"
+            )
+        elif until is not None and until.time is not None:
+            parts.apart("at", "the moment has a time already", "keep one of the two times")
+    elif until is not None and until.date is not None and until.time is None:
+        parts.reading.report(
+            parts.at_key("wait"),
+            "E08",
+            '"at" is missing',
+            "a date without a time does not say when on that day",
+            f"write  wait: until {until.date.isoformat()} 10:00  or add  at: 10:00",
+        )
+
+
+def _check_branches(parts: Parts) -> None:
+    if "for" not in parts:
+        for key in ("where", "then", "else"):
+            if key in parts:
+                parts.apart(
+                    key,
+                    "without  for:  nothing is waited for, so there is nothing to tell apart",
+                    "add  for: order_delivered  (an event), or put the steps behind the wait",
+                )
+                return
+    elif "then" not in parts and "else" not in parts:
+        parts.reading.report(
+            parts.at_key("for"),
+            "E42",
+            "say what happens when it did not come in time",
+            "going on in silence is the most common surprise with such waits",
+            "add  else:  with steps (for example  - exit: no_reaction), or  then:  with steps",
+        )
+
+
+def _no_id(parts: Parts) -> None:
+    proposed = missing_wait_ids(parts.reading.root).get(parts.at_key("wait"), "a_name")
+    parts.reading.report(
+        parts.at_key("wait"),
+        "E41",
+        "this wait has no id",
+        "customers rest here; without a name nobody can tell where they belong after you edit the file",
+        f"add  id: {proposed}   (`main.py fmt` adds it for you)",
+    )
+
+
+KIND = StepKind(CONSTRUCT, parse_wait)

@@ -1,0 +1,148 @@
+"""The lines of `when:` - moments with an event, a reaction, a segment, or changed attributes."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, cast
+
+from engine.language.duration import parse_clock
+from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.places import part, tail
+from engine.language.reading import Reading
+from engine.language.syntax import Field, Moment, StoryLine, Text
+from engine.language.wording import quoted, shown
+from engine.problem import Problem, Span, nearest
+
+_MOMENT = re.compile(r"day\s+(\d{1,4})\s+(\S+)", re.ASCII)
+_WITH_NAME = ("clicked", "opened", "bounced", "enters", "leaves")
+_OTHER = {
+    "click": "clicked", "clicks": "clicked", "open": "opened", "opens": "opened", "bounce": "bounced",
+    "bounces": "bounced", "enter": "enters", "entered": "enters", "leave": "leaves", "left": "leaves",
+}  # fmt: skip
+_Kind = Literal["event", "clicked", "opened", "bounced", "enters", "leaves", "set"]
+_WHY_LINE = "a line is a moment and an event, clicked x, opened x, bounced x, enters x, leaves x, or set; fields stand below it"
+
+
+def parse_when(reading: Reading, node: Node, at: Span) -> tuple[StoryLine, ...]:
+    """What happens, in the order in which it is written."""
+    if not isinstance(node, Sequence) or is_empty(node):
+        place = at if is_empty(node) else node.span
+        reading.report(
+            place, "E53", '"when" needs a list of moments', _WHY_LINE, "write  - day 0 18:30: order_placed"
+        )
+        return ()
+    lines = (_line(reading, item) for item in node.items)
+    return tuple(line for line in lines if line is not None)
+
+
+def parse_moment(text: Text) -> Moment | Problem:
+    """`day 0 18:30`."""
+    found = _MOMENT.fullmatch(text.value)
+    if not found:
+        return Problem(
+            text.span,
+            "E52",
+            f"{quoted(text.value)} is not a moment of a story",
+            "moments are written  day 0 18:30 , in the customer's own time; day 0 is the first day",
+            f"write  day {_day_meant(text.value)} 10:00",
+        )
+    clock = parse_clock(part(text, found.start(2), found.end(2) - found.start(2)))
+    return clock if isinstance(clock, Problem) else Moment(int(found[1]), clock.time, text.span)
+
+
+def parse_fields(reading: Reading, entries: list[Entry]) -> tuple[Field, ...]:
+    """The fields of an event in a story."""
+    found = (_field(reading, entry) for entry in entries)
+    return tuple(field for field in found if field is not None)
+
+
+def _day_meant(words: str) -> str:
+    found = re.search(r"\d{1,4}", words, re.ASCII)
+    return str(int(found[0])) if found and words.casefold().startswith(("day", "d")) else "0"
+
+
+def _line(reading: Reading, node: Node) -> StoryLine | None:
+    if not isinstance(node, Mapping) or not node.entries:
+        word = shown(node.text) if isinstance(node, Scalar) and node.text else "order_placed"
+        fix = f"write  - day 0 10:00: {word.rpartition('00 ')[2] if word.startswith('day') else word}"
+        reading.report(node.span, "E53", "this is not a line of a story", _WHY_LINE, fix)
+        return None
+    first, *rest = node.entries
+    moment = reading.keep(parse_moment(first.key.whole()))
+    if not isinstance(first.value, Scalar) or is_empty(first.value):
+        reading.report(
+            first.value.span if not is_empty(first.value) else first.key.span,
+            "E53",
+            "this line does not say what happens",
+            _WHY_LINE,
+            f"write  - {shown(first.key.text)}: order_placed  and the fields in the lines below it",
+        )
+        return None
+    happening = _happening(reading, first.value.whole())
+    happened = [entry for entry in rest if entry.key.text == "happened"]
+    fields = parse_fields(reading, [entry for entry in rest if entry not in happened])
+    late = _happened(reading, happened[0]) if happened else None
+    if moment is None or happening is None:
+        return None
+    kind, word = happening
+    _check_fields(reading, kind, word, rest, happened)
+    return StoryLine(moment, kind, word, fields, late)
+
+
+def _happening(reading: Reading, text: Text) -> tuple[_Kind, Text] | None:
+    verb, _, name = text.value.partition(" ")
+    if verb in _WITH_NAME and name.strip() and " " not in name.strip():
+        return cast("_Kind", verb), tail(text, len(verb))
+    if text.value == "set":
+        return "set", text
+    if not name and verb not in _WITH_NAME and verb not in _OTHER:
+        return "event", text
+    meant = _OTHER.get(verb.casefold()) or (
+        verb if verb in _WITH_NAME else nearest(verb, (*_WITH_NAME, "set"))
+    )
+    if verb.startswith("set") or meant == "set":
+        fix = "write  set  and the attributes in the lines below it"
+    elif meant:
+        fix = f"write  {meant} {shown(name.split(' ')[0]) or 'welcome_hello'}"
+    else:
+        fix = f"write  {shown(verb)}  and the fields in the lines below it"
+    reading.report(text.span, "E54", f"{quoted(text.value)} is not something that happens", _WHY_LINE, fix)
+    return None
+
+
+def _check_fields(
+    reading: Reading, kind: _Kind, word: Text, rest: list[Entry], happened: list[Entry]
+) -> None:
+    others = [entry for entry in rest if entry not in happened]
+    if kind == "set" and not others:
+        reading.report(
+            word.span,
+            "E55",
+            '"set" names no attribute',
+            "a set changes attributes or product.x",
+            "add below it  tier: gold",
+        )
+    if kind not in {"set", "event"} and others:
+        reading.report(
+            others[0].key.span,
+            "E55",
+            f"{quoted(kind)} has no fields",
+            "only events and set have lines below them",
+            "remove the line, or put a dash and a moment in front of it",
+        )
+
+
+def _happened(reading: Reading, entry: Entry) -> Moment | None:
+    text = reading.text(entry.value, "happened", "day 0 09:20")
+    return None if text is None else reading.keep(parse_moment(text))
+
+
+def _field(reading: Reading, entry: Entry) -> Field | None:
+    name, node = entry.key.whole(), entry.value
+    if isinstance(node, Sequence) and node.items and all(isinstance(item, Mapping) for item in node.items):
+        maps = [item for item in node.items if isinstance(item, Mapping)]
+        return Field(name, tuple(parse_fields(reading, list(item.entries)) for item in maps))
+    if isinstance(node, Sequence) and node.items:
+        return Field(name, reading.texts(node, name.value))
+    text = reading.text(node, name.value)
+    return None if text is None else Field(name, text)
