@@ -23,6 +23,8 @@ def parse_again(reading: Reading, text: Text) -> Again | None:
     match words:
         case "never" | "always" | "restart":
             return Again(words, None, text.span)
+        case _:
+            pass
     for how in ("after", "restart"):
         beginning = "after " if how == "after" else "restart, then after "
         if words.startswith(beginning):

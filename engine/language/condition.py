@@ -23,7 +23,7 @@ from engine.language.syntax import (
     Text,
 )
 from engine.language.wording import as_list, quoted, shown
-from engine.problem import Span
+from engine.problem import Problem, Span
 
 GROUPS = ("any", "all", "none")
 SPECIAL = ("segment", "did", "can", "clicked", "opened", "goal")
@@ -60,7 +60,7 @@ def parse_value(reading: Reading, name: str, node: Node) -> Form | None:
     """The form behind one attribute."""
     match node:
         case Scalar() if not is_empty(node):
-            return reading.keep(parse_form(name, node.whole()))
+            return form_of(reading, name, node.whole())
         case Sequence() if not is_empty(node):
             return _one_of(reading, name, node)
         case Mapping() if not is_empty(node):
@@ -74,6 +74,15 @@ def parse_value(reading: Reading, name: str, node: Node) -> Form | None:
                 f"write  {name}: is set  or  {name}: is not set",
             )
     return None
+
+
+def form_of(reading: Reading, name: str, text: Text) -> Form | None:
+    """The form in a text, or None after noting the problem."""
+    form = parse_form(name, text)
+    if isinstance(form, Problem):
+        reading.problems.append(form)
+        return None
+    return form
 
 
 def _line(reading: Reading, entry: Entry, of_event: bool) -> tuple[ConditionLine, ...]:

@@ -96,6 +96,8 @@ def _phrase(event: str, text: Text, whole: Text) -> _Counted | Problem:
             return 0, 0, None, False
         case "since start":
             return 1, None, None, True
+        case _:
+            pass
     if found := _IN_LAST.fullmatch(text.value):
         length = parse_length(part(text, found.start(1), found.end(1) - found.start(1)))
         return length if isinstance(length, Problem) else (1, None, length, False)
@@ -138,8 +140,8 @@ def _meant(written: str) -> str:
         if found := pattern.fullmatch(written):
             first = found[1] if found.groups() else ""
             number = int(first) if first.isdigit() else 0
-            ours = ours.replace("{+}", str(number + 1)).replace("{-}", str(max(0, number - 1)))
-            return ours.format(*found.groups())
+            form = ours.replace("{+}", str(number + 1)).replace("{-}", str(max(0, number - 1)))
+            return form.format(*found.groups())
     return ""
 
 

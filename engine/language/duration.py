@@ -60,7 +60,7 @@ def parse_length(text: Text) -> Length | Problem:
                 days += count * 7
             case "month":
                 months += count
-            case "year":
+            case _:
                 months += count * 12
     duration = Duration(months, days, elapsed)
     if not 0 < duration.roughly() <= _LONGEST.roughly():

@@ -25,7 +25,7 @@ def clean(text: str | bytes, file: str) -> tuple[str, list[Problem]]:
         try:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as wrong:
-            return "", [_not_utf8(text, wrong.start, file)]
+            return "", [_not_utf8(wrong.object, wrong.start, file)]
     text = text.removeprefix("\ufeff")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 from typing import TypeVar
 
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
 from engine.language.syntax import Pair, Step, Text
+from engine.language.wait_ids import missing_wait_ids
 from engine.language.wording import as_list, quoted, shown
 from engine.problem import Problem, Span, did_you_mean
 
@@ -25,6 +27,11 @@ class Reading:
         self.root = root
         self.problems: list[Problem] = []
         self._read_steps = read_steps
+
+    @cached_property
+    def wait_ids(self) -> dict[Span, str]:
+        """Ids for the waits that have none, by the place of the verb."""
+        return missing_wait_ids(self.root)
 
     def report(self, span: Span, code: str, what: str, why: str = "", fix: str = "") -> None:
         """One more mistake of the author."""

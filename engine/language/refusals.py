@@ -7,7 +7,9 @@ from engine.language.wording import quoted
 from engine.problem import Problem, Span
 
 _CONDITIONS = frozenset({"who", "where", "when", "exit_if", "if", "any", "all", "none"})
-_VERBS = frozenset("send wait if choose split set add remove code webhook exit".split())
+_VERBS = frozenset(
+    ["send", "wait", "if", "choose", "split", "set", "add", "remove", "code", "webhook", "exit"]
+)
 
 
 def twice_problem(key: Scalar, first: int, above: list[str]) -> Problem:

@@ -24,6 +24,7 @@ from engine.problem import Problem, Span
 
 DEEPEST = 20
 MOST_EVENTS = 200_000
+MOST_PROBLEMS = 100
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -91,18 +92,17 @@ class _Builder:
         self._events += 1
         if self._events > MOST_EVENTS:
             self._refuse(too_many_problem(self._span(event)))
-        match event:
-            case yaml.ScalarEvent():
-                self._scalar(event)
-            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                self._open(event)
-            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                self._close()
-            case yaml.AliasEvent():
-                self._broken(alias_problem(self._span(event), event.anchor))
-                self._put(Scalar("", self._span(event), True))
-            case yaml.DocumentStartEvent():
-                self._document(event)
+        if isinstance(event, yaml.ScalarEvent):
+            self._scalar(event)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._open(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._close()
+        elif isinstance(event, yaml.AliasEvent):
+            self._broken(alias_problem(self._span(event), event.anchor or ""))
+            self._put(Scalar("", self._span(event), True))
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self._document(event)
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         span = self._span(event)
@@ -120,7 +120,7 @@ class _Builder:
             self._broken(merge_problem(key.span))
         if key.text in top.seen:
             above = [o.key.text for o in self._stack[:-1] if o.key is not None]
-            self.problems.append(twice_problem(key, top.seen[key.text], above))
+            self._note(twice_problem(key, top.seen[key.text], above))
             top.skipped = True
         else:
             top.seen[key.text] = key.span.line
@@ -173,6 +173,8 @@ class _Builder:
 
     def _span(self, event: yaml.Event) -> Span:
         start, end = event.start_mark, event.end_mark
+        assert start is not None
+        assert end is not None
         if not isinstance(event, yaml.ScalarEvent):
             return Span(self.file, start.line + 1, start.column + 1)
         if start.line == end.line:
@@ -183,8 +185,13 @@ class _Builder:
         return Span(self.file, start.line + 1, start.column + 1, max(1, length))
 
     def _broken(self, problem: Problem) -> None:
-        self.problems.append(problem)
         self.broken = True
+        self._note(problem)
+
+    def _note(self, problem: Problem) -> None:
+        self.problems.append(problem)
+        if len(self.problems) >= MOST_PROBLEMS:  # nobody reads more, and each costs time
+            raise _Refused
 
     def _refuse(self, problem: Problem) -> None:
         self.problems.append(problem)

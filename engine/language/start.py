@@ -61,9 +61,9 @@ def _start(reading: Reading, node: Node) -> Start | None:
             f"write  - {kinds[0].key.text}: ...  and  - {kinds[1].key.text}: ...",
         )
         return None
-    kind = kinds[0]
-    parts = Parts(reading, _KINDS[kind.key.text], node.entries, kind.key.span)
-    match kind.key.text:
+    key = kinds[0].key
+    parts = Parts(reading, _KINDS[key.text], node.entries, key.span)
+    match key.text:
         case "event":
             return _event(parts)
         case "segment":

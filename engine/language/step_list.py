@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
 from engine.language.parts import Parts
 from engine.language.reading import Reading
@@ -92,7 +94,7 @@ def _step(reading: Reading, node: Node) -> list[Step]:
         _two_verbs(reading, verbs)
     # read on as if the missing dashes were there: each verb takes the lines up to the next one
     cuts = [0, *(node.entries.index(verb) for verb in verbs[1:]), len(node.entries)]
-    pieces = [node.entries[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    pieces = [node.entries[start:end] for start, end in pairwise(cuts)]
     steps = [_one(reading, verb, piece) for verb, piece in zip(verbs, pieces, strict=True)]
     return [step for step in steps if step is not None]
 

@@ -84,9 +84,9 @@ def _line(reading: Reading, node: Node) -> StoryLine | None:
     late = _happened(reading, happened[0]) if happened else None
     if moment is None or happening is None:
         return None
-    kind, word = happening
-    _check_fields(reading, kind, word, rest, happened)
-    return StoryLine(moment, kind, word, fields, late)
+    kind, named = happening
+    _check_fields(reading, kind, named, rest, happened)
+    return StoryLine(moment, kind, named, fields, late)
 
 
 def _happening(reading: Reading, text: Text) -> tuple[_Kind, Text] | None:

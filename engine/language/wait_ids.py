@@ -36,9 +36,9 @@ def _waits(steps: Node | None, behind: str) -> list[tuple[Span, str]]:
         inner = [pair for child in reversed(_children(step)) for pair in reversed(_waits(child, following))]
         found.extend(inner)
         following = _first_message(step) or following
-        for entry in step.entries:
-            if entry.key.text == "wait" and step.get("id") is None:
-                found.append((entry.key.span, following))
+        waits = [entry.key.span for entry in step.entries if entry.key.text == "wait"]
+        if waits and step.get("id") is None:
+            found.append((waits[0], following))
     found.reverse()
     return found
 

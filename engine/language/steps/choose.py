@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.language.forms import parse_form
+from engine.language.condition import form_of
 from engine.language.grammar import Key
 from engine.language.nodes import Entry
 from engine.language.parts import Parts
@@ -66,7 +66,7 @@ def _path(reading: Reading, entry: Entry, subject: Text | None) -> ChoosePath:
     name = subject.value if subject else "x"
     forms: list[Form] = []
     for word in split_label(label):
-        form = reading.keep(parse_form(name, word))
+        form = form_of(reading, name, word)
         if form is not None:
             forms.append(form)
     return ChoosePath(tuple(forms), label, steps)

@@ -12,7 +12,6 @@ from engine.language.parts import Parts
 from engine.language.places import tail
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Length, Text, Until, Wait
-from engine.language.wait_ids import missing_wait_ids
 from engine.language.weekdays import parse_weekdays
 from engine.language.wording import shown
 from engine.problem import Problem
@@ -131,7 +130,7 @@ def _check_branches(parts: Parts) -> None:
 
 
 def _no_id(parts: Parts) -> None:
-    proposed = missing_wait_ids(parts.reading.root).get(parts.at_key("wait"), "a_name")
+    proposed = parts.reading.wait_ids.get(parts.at_key("wait"), "a_name")
     parts.reading.report(
         parts.at_key("wait"),
         "E41",
