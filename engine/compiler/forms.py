@@ -14,7 +14,7 @@ from engine.language.duration import parse_date
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem, Span
-from engine.values import Money
+from engine.values import Money, Type
 
 _ANY = "x, [a, b], not x, is set, is not set"
 FORMS_OF = {
@@ -36,6 +36,11 @@ _NAMES = {"one of": "one of several values", "list of": "a list", "list of text"
           "money": "an amount of money"}  # fmt: skip
 _AMOUNTS = ("number", "money")
 _DAYS = ("date", "time")
+
+
+def describe(kind: Type) -> str:
+    """`a text`, `an amount of money`."""
+    return _NAMES[kind.kind]
 
 
 def read_form(name: Text, form: syntax.Form, ref: Ref, place: Place) -> core.Condition | Problem:

@@ -77,12 +77,12 @@ def trigger_fields(file: JourneyFile, world: World) -> TriggerFields:
     fields: dict[str, Type] = {}
     partial: dict[str, str] = {}
     for _, own in every:
-        for name, kind in own.items():
-            lacking = [other for other, others in every if name not in others]
+        for path, kind in own.items():
+            lacking = [other for other, others in every if path not in others]
             if lacking or none_because:
-                partial[name] = either(lacking, "and") if lacking else none_because
+                partial[path] = either(lacking, "and") if lacking else none_because
             else:
-                fields[name] = kind
+                fields[path] = kind
     return TriggerFields(fields, partial, none_because, "product_id" in fields)
 
 
@@ -105,7 +105,7 @@ def resolve(name: Text, place: Place) -> Ref | Problem:
     kind = place.world.catalogue.customer_type(name.value)
     if kind is not None:
         return Ref("customer", name.value, kind)
-    return _unknown_attribute(name, place)
+    return unknown_attribute(name, place)
 
 
 def _trigger(name: Text, rest: str, place: Place) -> Ref | Problem:
@@ -190,7 +190,8 @@ def _unknown_field(name: Text, place: Place) -> Problem:
     )  # fmt: skip
 
 
-def _unknown_attribute(name: Text, place: Place) -> Problem:
+def unknown_attribute(name: Text, place: Place) -> Problem:
+    """E11 for a customer attribute."""
     catalogue = place.world.catalogue
     known = catalogue.customer_names()
     trigger = place.trigger.fields if place.trigger else {}

@@ -1,0 +1,93 @@
+"""A journey as written becomes a journey that runs: every name resolved, every value typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.compiler.conditions import Conditions
+from engine.compiler.fingerprint import fingerprint
+from engine.compiler.longest import longest_path
+from engine.compiler.names import Place, trigger_fields
+from engine.compiler.reads import reads_of, reads_of_question
+from engine.compiler.sends import policy_of
+from engine.compiler.starts import compile_start
+from engine.compiler.steps import Steps, known_events
+from engine.compiler.world import World
+from engine.core import journey as run
+from engine.language import syntax
+from engine.problem import Problem
+from engine.values import Duration
+
+WITHIN = Duration(days=30)
+"""How long a goal counts when the file does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """`journey` is None where a part is missing; with an error among the problems it is only fit for further checks."""
+
+    journey: run.Journey | None
+    problems: tuple[Problem, ...]
+
+
+def compile_journey(file: syntax.JourneyFile, world: World) -> Compiled:
+    """One journey, with everything that is wrong with its names and values."""
+    conditions = Conditions()
+    policy = policy_of(file.policy, conditions, world)
+    trigger = trigger_fields(file, world)
+    place = Place(world, "journey", policy.consent, trigger)
+    who_place = place
+    if any(isinstance(start, syntax.ClockStart | syntax.DateStart) for start in file.starts):
+        who_place = Place(world, "clock", policy.consent, trigger)
+    found = [compile_start(start, conditions, place) for start in file.starts]
+    starts = tuple(start for start in found if start is not None)
+    who = conditions.question(file.who, who_place) if file.who else None
+    steps_of = Steps(conditions, place, policy)
+    goal = _goal(file.goal, conditions, place, steps_of) if file.goal else None
+    exit_if = conditions.question(file.exit_if, place) if file.exit_if else None
+    steps = steps_of.row(file.steps)
+    problems = tuple(conditions.problems)
+    if goal is None or file.again is None or len(starts) != len(file.starts) or not starts:
+        return Compiled(None, problems)
+    again = run.Again(file.again.how, file.again.after.duration if file.again.after else None)
+    journey = run.Journey(
+        name=file.name.value,
+        was=file.was.value if file.was else None,
+        file=file.span.file,
+        about=file.about.value if file.about else "",
+        owner=file.owner.value if file.owner else "",
+        state=file.state.value if file.state else "live",  # type: ignore[arg-type]
+        starts=starts,
+        who=who,
+        again=again,
+        goal=goal,
+        exit_if=exit_if,
+        policy=policy,
+        priority=file.priority.value if file.priority else "normal",  # type: ignore[arg-type]
+        holdout=file.holdout,
+        steps=steps,
+        reads=reads_of(starts, who, goal, exit_if, steps, world.catalogue.facts),
+        hash=fingerprint(file),
+        by_id={step.id: step for step in steps},
+        longest=longest_path(starts, steps),
+    )
+    return Compiled(journey, problems)
+
+
+def _goal(goal: syntax.Goal, conditions: Conditions, place: Place, steps: Steps) -> run.Goal:
+    events = known_events(goal.events, conditions, place)
+    where = conditions.question(goal.where, place.inside(events)) if goal.where and events else None
+    when = conditions.question(goal.when, place) if goal.when else None
+    within = goal.within.duration if goal.within else WITHIN
+    return run.Goal(events, where, when, within, goal.then, steps.instant(goal.do), goal.span.line)
+
+
+def compile_segment(file: syntax.SegmentFile, world: World) -> tuple[run.SegmentRule | None, tuple[Problem, ...]]:
+    """One segment; `can` asks for the consent of the default policy."""
+    if file.who is None:
+        return None, ()
+    default = world.policy(None)
+    conditions = Conditions()
+    question = conditions.question(file.who, Place(world, "segment", default.consent if default else None))
+    rule = run.SegmentRule(file.name.value, question, reads_of_question(question, world.catalogue.facts))
+    return rule, tuple(conditions.problems)

@@ -1,0 +1,57 @@
+"""The hash of what a journey does: formatting, comments, stories, `about` and `owner` do not change it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from decimal import Decimal
+
+from engine.ids import derive
+from engine.language import syntax
+from engine.problem import Span
+
+_NOT_BEHAVIOUR = frozenset({"about", "owner", "tests", "source", "span"})
+
+
+def fingerprint(file: syntax.JourneyFile | syntax.SegmentFile) -> str:
+    """The same for two files that do the same in the same words."""
+    return derive(_said(file))
+
+
+def content_hash(*texts: str) -> str:
+    """The hash of files as they stand."""
+    return derive(*texts)
+
+
+def _said(value: object) -> str:
+    """One text for a part of the syntax; lengths and times by what they mean, words as they stand."""
+    match value:
+        case None | bool() | int() | Decimal():
+            return repr(value)
+        case str():
+            return repr(value)
+        case dt.date() | dt.time():
+            return value.isoformat()
+        case Span():
+            return ""
+        case syntax.Text():
+            return repr(value.value)
+        case syntax.Length():
+            length = value.duration
+            return f"({length.months},{length.days},{length.elapsed})"
+        case syntax.Clock():
+            return value.time.isoformat()
+        case tuple():
+            return f"[{','.join(_said(each) for each in value)}]"
+        case syntax.Until():
+            return _fields(value, leave_out="text")
+        case syntax.Wait():
+            return _fields(value, leave_out="value")
+        case _:
+            return _fields(value)
+
+
+def _fields(value: object, leave_out: str = "") -> str:
+    assert dataclasses.is_dataclass(value)
+    names = (f.name for f in dataclasses.fields(value) if f.name not in _NOT_BEHAVIOUR and f.name != leave_out)
+    return f"{type(value).__name__}({','.join(f'{name}={_said(getattr(value, name))}' for name in names)})"

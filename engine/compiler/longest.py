@@ -1,0 +1,108 @@
+"""How long the longest way through a journey takes, as far as the file says."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+
+from engine.core.journey import (
+    CodeStep,
+    DateTrigger,
+    ExitStep,
+    Journey,
+    SendStep,
+    Step,
+    Trigger,
+    WaitStep,
+)
+from engine.values import DAY, Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A place on the way: the latest time since the start (ms), the end of the latest code, and whether every wait
+    so far had a length that the file knows."""
+
+    elapsed: int = 0
+    code_ends: int = 0
+    known: bool = True
+
+
+def longest_path(starts: tuple[Trigger, ...], steps: tuple[Step, ...]) -> Duration | None:
+    """The longest way, without holds; a month counts as 30 days. None when a wait ends at a moment that only the
+    customer's data know."""
+    end = _end(starts, steps)
+    return Duration(days=end.elapsed // DAY, elapsed=end.elapsed % DAY) if end.known else None
+
+
+def shortest_known(journey: Journey) -> int:
+    """Milliseconds of the longest way, waits of unknown length counted as nothing."""
+    return _end(journey.starts, journey.steps).elapsed
+
+
+def _end(starts: tuple[Trigger, ...], steps: tuple[Step, ...]) -> Reached:
+    """The row runs forward only, so one pass over it is enough."""
+    at: dict[int, Reached] = {0: Reached()}
+    end = Reached() if not steps else Reached(known=True)
+    for step in steps:
+        here = at.get(step.index)
+        if here is None:
+            continue
+        after = _after(step, here, starts)
+        for target in _targets(step):
+            if target < 0:
+                end = _later(end, after)
+            else:
+                at[target] = _later(at[target], after) if target in at else after
+    return end
+
+
+def _later(one: Reached, other: Reached) -> Reached:
+    return Reached(
+        max(one.elapsed, other.elapsed), max(one.code_ends, other.code_ends), one.known and other.known
+    )
+
+
+def _targets(step: Step) -> tuple[int, ...]:
+    if isinstance(step, ExitStep):
+        return (-1,)
+    firsts = tuple(first for *_, first in getattr(step, "paths", ()))
+    sides = tuple(getattr(step, side) for side in ("then", "otherwise") if hasattr(step, side))
+    return (*firsts, *sides, step.next)
+
+
+def _after(step: Step, here: Reached, starts: tuple[Trigger, ...]) -> Reached:
+    match step:
+        case CodeStep():
+            return replace(here, code_ends=here.elapsed + step.valid.roughly())
+        case SendStep() if step.is_cascade and step.next_after:
+            return replace(here, elapsed=here.elapsed + step.next_after.roughly() * (len(step.channels) - 1))
+        case WaitStep():
+            return _after_wait(step, here, starts)
+        case _:
+            return here
+
+
+def _after_wait(step: WaitStep, here: Reached, starts: tuple[Trigger, ...]) -> Reached:
+    if step.length is not None:
+        return replace(here, elapsed=here.elapsed + step.length.roughly() + (6 * DAY if step.weekdays else 0))
+    moment = step.until
+    assert moment is not None
+    offset = moment.offset.roughly() if moment.offset else 0
+    if moment.weekday is not None:
+        return replace(here, elapsed=here.elapsed + 7 * DAY)
+    if moment.time is not None and moment.date is None:
+        return replace(here, elapsed=here.elapsed + DAY)
+    ref = moment.ref
+    if ref is not None and ref.source == "code":
+        return replace(here, elapsed=max(here.elapsed, here.code_ends + offset))
+    for start in starts:
+        if ref is not None and isinstance(start, DateTrigger) and start.ref == ref:
+            return replace(here, elapsed=max(here.elapsed, offset - start.offset.roughly() + _difference(step, start)))
+    return replace(here, known=False)
+
+
+def _difference(step: WaitStep, start: DateTrigger) -> int:
+    """Milliseconds between the two times of the day."""
+    there, here = step.at or dt.time(0), start.at
+    return ((there.hour - here.hour) * 60 + there.minute - here.minute) * 60_000

@@ -1,0 +1,48 @@
+"""All journeys together as one value: what is published."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from engine.compiler.world import World
+from engine.core.journey import EventTrigger, Journey, Journeys, ProductTrigger, SegmentRule
+from engine.core.mentions import farthest
+
+
+def publish(
+    journeys: Iterable[Journey], segments: Mapping[str, SegmentRule], world: World, commit: str = ""
+) -> Journeys:
+    """The published journeys with what every event concerns. `facts` are computed for everybody."""
+    by_name = {journey.name: journey for journey in sorted(journeys, key=lambda journey: journey.name)}
+    by_event: dict[str, list[Journey]] = defaultdict(list)
+    readers: dict[str, list[Journey]] = defaultdict(list)
+    for journey in by_name.values():
+        for event in _starting(journey):
+            by_event[event].append(journey)
+        for event in sorted(journey.reads.events):
+            readers[event].append(journey)
+    histories = [journey.reads.history for journey in by_name.values()]
+    histories += [rule.reads.history for rule in segments.values()]
+    catalogue, config = world.catalogue, world.config
+    return Journeys(
+        by_name=by_name,
+        facts=tuple(catalogue.facts.values()),
+        attributes=dict(catalogue.attributes),
+        segments=segments,
+        policies={name: policy for name in world.policy_names() if (policy := world.policy(name))},
+        channels=world.channels,
+        timezone=config.timezone,
+        currency=config.currency,
+        global_holdout=config.holdout,
+        commit=commit,
+        by_event={event: tuple(found) for event, found in by_event.items()},
+        readers={event: tuple(found) for event, found in readers.items()},
+        needs=farthest(*histories),
+    )
+
+
+def _starting(journey: Journey) -> list[str]:
+    names = [start.event for start in journey.starts if isinstance(start, EventTrigger)]
+    names += [start.kind for start in journey.starts if isinstance(start, ProductTrigger)]
+    return list(dict.fromkeys(names))

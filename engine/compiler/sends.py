@@ -1,0 +1,64 @@
+"""What a `send` names: template, channels, policy."""
+
+from __future__ import annotations
+
+from engine.compiler.conditions import Conditions, channel_problem
+from engine.compiler.names import Place
+from engine.compiler.wording import either, unknown
+from engine.compiler.world import World
+from engine.core.policy import Policy
+from engine.language import syntax
+from engine.language.syntax import Text
+from engine.language.wording import quoted
+from engine.problem import Problem
+
+
+def channels_of(step: syntax.Send, conditions: Conditions, place: Place) -> tuple[str, ...]:
+    """The channels in the order of the cascade, or the only one that the template is written for."""
+    world = place.world
+    template_known = conditions.known_template(step.template, place)
+    written = world.templates.channels(step.template.value)
+    if not step.via:
+        if template_known:
+            conditions.problems.extend(_only_channel(step.template, written, world))
+        return written[:1]
+    for channel in step.via:
+        if conditions.known_channel(channel, place) and template_known and channel.value not in written:
+            conditions.problems.append(_not_written(channel, step.template.value, written))
+    return tuple(channel.value for channel in step.via)
+
+
+def policy_of(name: Text | None, conditions: Conditions, world: World) -> Policy:
+    """The policy of that name, or the default one."""
+    found = world.policy(name.value if name else None)
+    if found is not None:
+        return found
+    assert name is not None
+    why = "policies stand in config.yaml under  policies:"
+    conditions.problems.append(unknown("E62", name, "policy", world.policy_names(), why))
+    return Policy(name.value)
+
+
+def _only_channel(template: Text, written: tuple[str, ...], world: World) -> list[Problem]:
+    known = tuple(world.config.channels)
+    if len(written) > 1:
+        ordered = [channel for channel in world.channels if channel in written] or list(written)
+        return [
+            Problem(
+                template.span, "E65", f"{quoted(template.value)} is written for {either(written, 'and')}: say which one",
+                "nobody can guess the channel, or their order",
+                f"add  via: {ordered[0]}  or  via: [{', '.join(ordered)}]  with  next_after: 4 hours",
+            )
+        ]  # fmt: skip
+    if written and written[0] not in known:
+        return [channel_problem(Text(written[0], template.span), known)]
+    return []
+
+
+def _not_written(channel: Text, template: str, written: tuple[str, ...]) -> Problem:
+    extension = "mjml" if channel.value == "email" else "txt"
+    return Problem(
+        channel.span, "E32", f"{quoted(template)} is not written for {channel.value}",
+        f"there is a file for: {', '.join(written)}",
+        f"make  templates/{template}.{channel.value}.{extension}  or remove {channel.value} here",
+    )  # fmt: skip

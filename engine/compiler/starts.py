@@ -1,0 +1,99 @@
+"""What brings a customer in: the kinds of `start`."""
+
+from __future__ import annotations
+
+from engine.compiler.catalogue import PRODUCT_STARTS, path_type, paths
+from engine.compiler.conditions import Conditions
+from engine.compiler.names import Place
+from engine.compiler.waits import date_ref, negative
+from engine.compiler.wording import unknown
+from engine.core.journey import (
+    ClockTrigger,
+    DateTrigger,
+    EventTrigger,
+    ProductTrigger,
+    SegmentTrigger,
+    Trigger,
+)
+from engine.language import syntax
+from engine.language.syntax import Text
+from engine.problem import Problem
+from engine.values import HOUR, Duration
+
+FRESH = Duration(elapsed=24 * HOUR)
+WATCHERS = ("wishlist", "cart", "viewed")
+WITHIN = Duration(days=30)
+
+
+def compile_start(start: syntax.Start, conditions: Conditions, place: Place) -> Trigger | None:
+    """One kind of start, or None where its name is not known. `place` is that of the journey."""
+    line = start.span.line
+    match start:
+        case syntax.EventStart():
+            return _event(start, conditions, place)
+        case syntax.SegmentStart(segment, members):
+            conditions.known_segment(segment, place)
+            return SegmentTrigger(segment.value, members, line)
+        case syntax.DateStart(date, before, after, at):
+            return _date(date, before, after, at, conditions, place)
+        case syntax.ClockStart(every, day, weekdays, at):
+            return ClockTrigger(every, day, weekdays, at.time, line)
+        case syntax.ProductStart():
+            return _product(start, conditions)
+
+
+def _event(start: syntax.EventStart, conditions: Conditions, place: Place) -> EventTrigger | None:
+    if not conditions.known_event(start.event, place):
+        return None
+    name = place.world.catalogue.event_name(start.event.value)
+    before_the_run = Place(place.world, "journey", place.consent)
+    where = conditions.question(start.where, before_the_run.inside((name,))) if start.where else None
+    if start.per:
+        _known_field(start.per, name, conditions, place)
+    fresh = start.fresh.duration if start.fresh else FRESH
+    return EventTrigger(name, where, start.per.value if start.per else None, fresh, start.span.line)
+
+
+def _known_field(text: Text, event: str, conditions: Conditions, place: Place) -> None:
+    fields = place.world.catalogue.event_fields(event) or {}
+    if path_type(fields, text.value) is None:
+        why = "fields of events come from schemas/"
+        conditions.problems.append(unknown("E11", text, f"field of {event}", paths(fields), why))
+
+
+def _date(
+    date: Text, before: syntax.Length | None, after: syntax.Length | None, at: syntax.Clock, conditions: Conditions, place: Place
+) -> DateTrigger | None:
+    found = date_ref(date, Place(place.world, "clock", place.consent))
+    if isinstance(found, Problem):
+        conditions.problems.append(found)
+        return None
+    offset = Duration()
+    if before:
+        offset = negative(before.duration)
+    elif after:
+        offset = after.duration
+    return DateTrigger(found, offset, at.time, date.span.line)
+
+
+def _product(start: syntax.ProductStart, conditions: Conditions) -> ProductTrigger | None:
+    if start.kind.value not in PRODUCT_STARTS:
+        why = f"the kinds are: {', '.join(PRODUCT_STARTS)}"
+        conditions.problems.append(unknown("E10", start.kind, "start from a product", PRODUCT_STARTS, why))
+        return None
+    for watcher in start.watchers:
+        if watcher.value not in WATCHERS:
+            why = f"the kinds are: {', '.join(WATCHERS)}"
+            conditions.problems.append(unknown("E10", watcher, "kind of watcher", WATCHERS, why))
+    if start.per:
+        fields = PRODUCT_STARTS[start.kind.value]
+        if start.per.value not in fields:
+            why = "fields of events come from schemas/"
+            conditions.problems.append(unknown("E11", start.per, f"field of {start.kind.value}", fields, why))
+    watchers = tuple(watcher.value for watcher in start.watchers) or WATCHERS
+    within = start.within.duration if start.within else WITHIN
+    collect = start.collect.duration if start.collect else None
+    kind = start.kind.value
+    return ProductTrigger(
+        kind, start.by, watchers, within, collect, start.per.value if start.per else None, start.span.line,  # type: ignore[arg-type]
+    )  # fmt: skip

@@ -1,0 +1,76 @@
+"""The moments that `wait: until ...` names."""
+
+from __future__ import annotations
+
+from engine.compiler.conditions import Conditions
+from engine.compiler.names import Place, resolve
+from engine.core.condition import Ref
+from engine.core.journey import Moment
+from engine.language import syntax
+from engine.language.syntax import Text
+from engine.language.wording import quoted
+from engine.problem import Problem, nearest
+from engine.values import Duration
+
+DATES = ("date", "birthday", "time")
+
+
+def compile_moment(step: syntax.Wait, conditions: Conditions, place: Place) -> Moment:
+    """The moment with its name resolved."""
+    until = step.until
+    assert until is not None
+    if until.name is None:
+        return Moment(until.time, until.weekday, until.date)
+    found = date_ref(until.name, place)
+    if isinstance(found, Problem):
+        conditions.problems.append(found)
+        return Moment(name=until.name.value)
+    has_no_time = found.type.kind in ("date", "birthday")
+    if has_no_time and step.at is None:
+        conditions.problems.append(
+            Problem(
+                step.value.span, "E43", f"{quoted(until.name.value)} is a day: say at what time",
+                "a day alone is no moment", "add  at: 10:00",
+            )
+        )  # fmt: skip
+    elif has_no_time and until.offset and until.offset.duration.elapsed:
+        conditions.problems.append(
+            Problem(
+                until.offset.text.span, "E30", f"{quoted(until.name.value)} is a day: hours cannot be taken from it",
+                "the time of the day stands behind  at:", "write the length in days",
+            )
+        )  # fmt: skip
+    return Moment(ref=found, offset=_offset(until), name=until.name.value)
+
+
+def date_ref(name: Text, place: Place) -> Ref | Problem:
+    """A name that must be a date, a moment or a birthday."""
+    found = resolve(name, place)
+    if isinstance(found, Problem):
+        return found
+    if found.type.kind in DATES:
+        return found
+    catalogue = place.world.catalogue
+    known = [each for each in catalogue.customer_names() if _is_date(each, place)]
+    near = nearest(name.value, known)
+    return Problem(
+        name.span, "E66", f"{quoted(name.value)} is not a date", "a wait or start needs the name of a date, a moment or a birthday",
+        f'did you mean "{near}"?' if near else f"the dates of a customer are: {', '.join(known) or 'none yet'}",
+    )  # fmt: skip
+
+
+def _is_date(name: str, place: Place) -> bool:
+    kind = place.world.catalogue.customer_type(name)
+    return kind is not None and kind.kind in DATES
+
+
+def _offset(until: syntax.Until) -> Duration | None:
+    if until.offset is None:
+        return None
+    length = until.offset.duration
+    return length if until.side == "after" else negative(length)
+
+
+def negative(length: Duration) -> Duration:
+    """The same length the other way."""
+    return Duration(-length.months, -length.days, -length.elapsed)
