@@ -1,0 +1,131 @@
+"""The links in messages: unsubscribe, preferences, clicks and opens, each signed for its own purpose.
+
+A token holds ids, never an address. Tokens do not expire: an unsubscribe link works for as long as the
+key is known, and a new key is added in front of the old ones. A token that is changed by one bit, or
+used for another purpose, is no token at all (RELIABILITY T7, T8).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+_HREF = re.compile(r'(<a\b[^>]*?\bhref=")(https?://[^"]+)(")', re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What an unsubscribe link says: who, from which channel, for which purpose, and after which message."""
+
+    customer: str
+    channel: str
+    purpose: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """What a click link says: the message it stood in, and where it leads."""
+
+    key: str
+    url: str
+
+
+class Links:
+    """Makes and reads the links. `secrets`: the newest last; `public_url` is where customers reach the daemon."""
+
+    def __init__(self, secrets: Sequence[str], public_url: str) -> None:
+        self.public_url = public_url.rstrip("/")
+        self._unsubscribe = _serializer(secrets, "unsubscribe")
+        self._preferences = _serializer(secrets, "preferences")
+        self._click = _serializer(secrets, "click")
+        self._open = _serializer(secrets, "open")
+
+    def unsubscribe(self, leaving: Leaving) -> str:
+        """`/u/...`: a POST takes the customer off the list, a GET only asks."""
+        token = self._unsubscribe.dumps([leaving.customer, leaving.channel, leaving.purpose, leaving.key])
+        return f"{self.public_url}/u/{_text(token)}"
+
+    def preferences(self, customer: str) -> str:
+        """`/p/...`: the page where a customer chooses."""
+        return f"{self.public_url}/p/{_text(self._preferences.dumps(customer))}"
+
+    def click(self, key: str, url: str) -> str:
+        """`/c/...`: leads to `url`, which is part of what is signed."""
+        return f"{self.public_url}/c/{_text(self._click.dumps([key, url]))}"
+
+    def open(self, key: str) -> str:
+        """`/o/...`: the address of the open pixel."""
+        return f"{self.public_url}/o/{_text(self._open.dumps(key))}"
+
+    def read_unsubscribe(self, token: str) -> Leaving | None:
+        """What the token of `/u/...` says; None for a forged one."""
+        match _read(self._unsubscribe, token):
+            case [str(customer), str(channel), str(purpose), str(key)]:
+                return Leaving(customer, channel, purpose, key)
+            case _:
+                return None
+
+    def read_preferences(self, token: str) -> str | None:
+        """The customer of `/p/...`; None for a forged token."""
+        found = _read(self._preferences, token)
+        return found if isinstance(found, str) else None
+
+    def read_click(self, token: str) -> Click | None:
+        """Where `/c/...` leads; None for a forged token or a target that is no web page."""
+        match _read(self._click, token):
+            case [str(key), str(url)] if is_web_address(url):
+                return Click(key, url)
+            case _:
+                return None
+
+    def read_open(self, token: str) -> str | None:
+        """The send key of `/o/...`; None for a forged token."""
+        found = _read(self._open, token)
+        return found if isinstance(found, str) else None
+
+    def with_clicks(self, markup: str, text: str, key: str) -> tuple[str, str]:
+        """HTML and text with the shop's links led through `/c/`; our own links stay as they are."""
+        return (
+            _HREF.sub(lambda m: m[1] + html.escape(self._followed(key, html.unescape(m[2]))) + m[3], markup),
+            _ADDRESS.sub(lambda m: self._followed(key, m[0]), text),
+        )
+
+    def _followed(self, key: str, url: str) -> str:
+        if url == self.public_url or url.startswith(f"{self.public_url}/") or not is_web_address(url):
+            return url
+        return self.click(key, url)
+
+
+def is_web_address(url: str) -> bool:
+    """http or https, a host, and nobody's name or password in it."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and url.isprintable()
+    except ValueError:
+        return False
+
+
+def _serializer(secrets: Sequence[str], purpose: str) -> URLSafeSerializer:
+    return URLSafeSerializer(
+        list(secrets), salt=f"perennial.{purpose}", signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+    )
+
+
+def _text(token: str | bytes) -> str:
+    return token if isinstance(token, str) else token.decode("ascii")
+
+
+def _read(serializer: URLSafeSerializer, token: str) -> object:
+    loads: Callable[[str], object] = serializer.loads
+    try:
+        return loads(token) if len(token) < 8_000 else None
+    except BadSignature:
+        return None

@@ -1,0 +1,124 @@
+"""From a compiled template and one customer to a message: Jinja only, strict, with the author's line in every error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jinja2 import TemplateError
+
+from engine.channels.base import Message
+from engine.channels.links import Leaving, Links
+from engine.channels.names import Material, Vocabulary, names_of
+from engine.compiler.message import CompiledTemplate, Part
+from engine.errors import AuthorError
+from engine.values import Instant
+
+_BLANK_LINES = re.compile(r"\n{3,}")
+_BODY_END = re.compile(r"</body>", re.IGNORECASE)
+_MISTAKES = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError, AttributeError)
+"""What a template can raise by what it says; anything else is a defect of ours."""
+
+
+class RenderError(AuthorError):
+    """A template cannot be written for this customer: nothing is sent, and others are not touched."""
+
+    def __init__(self, template: str, file: str, line: int, part: str, why: str) -> None:
+        place = f"{file}:{line}" if line else file
+        super().__init__(f'{place}: the {part} of "{template}" cannot be written: {why}')
+        self.template, self.file, self.line, self.part, self.why = template, file, line, part, why
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """To whom, how and why one message goes. `purpose` None: an answer to what the customer just did, which nobody can
+    unsubscribe from."""
+
+    key: str
+    channel: str
+    address: str
+    customer: str
+    purpose: str | None
+    valid_until: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What is the same for all messages of a channel: who sends, and what is tracked."""
+
+    sender: str = ""
+    clicks: bool = True
+    opens: bool = False
+
+
+def render(
+    template: CompiledTemplate, addressed: Addressed, material: Material, vocabulary: Vocabulary, links: Links, style: Style
+) -> Message:
+    """The message for one customer. Raises RenderError; `Hi !` is never sent."""
+    own = {
+        "unsubscribe": links.unsubscribe(
+            Leaving(addressed.customer, addressed.channel, addressed.purpose or "marketing", addressed.key)
+        ),
+        "preferences": links.preferences(addressed.customer),
+    }
+    names = names_of(material, vocabulary, own)
+    fields = {name: _line(_written(template, part, names)) for name, part in template.fields.items()}
+    text = _written(template, template.text, names)
+    html = _written(template, template.html, names) if template.html is not None else ""
+    headers: Mapping[str, str] = {}
+    if template.channel == "email":
+        text = _BLANK_LINES.sub("\n\n", text)
+        html, text = _tracked(html, text, addressed, links, style)
+        if addressed.purpose is not None:
+            headers = one_click(own["unsubscribe"])
+    if not text.strip() and not html and not fields.get("content_sid"):
+        raise RenderError(template.name, template.file, 0, "text", "it is empty")
+    if template.channel == "email" and not fields.get("subject", "").strip():
+        raise RenderError(template.name, template.file, 0, "subject", "it is empty")
+    return Message(
+        key=addressed.key,
+        channel=addressed.channel,
+        address=addressed.address,
+        template=template.name,
+        language=template.language,
+        purpose=addressed.purpose,
+        body=text if template.channel == "email" else text.strip(),
+        html=html,
+        subject=fields.pop("subject", ""),
+        sender=fields.pop("from", "") or style.sender,
+        reply_to=fields.pop("reply_to", ""),
+        headers=headers,
+        fields=fields,
+        valid_until=addressed.valid_until,
+    )
+
+
+def one_click(url: str) -> Mapping[str, str]:
+    """The two headers of RFC 8058."""
+    return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+
+
+def _written(template: CompiledTemplate, part: Part, names: Mapping[str, object]) -> str:
+    try:
+        return part.render(names)
+    except _MISTAKES as mistake:
+        file, line = part.place(mistake)
+        why = getattr(mistake, "message", None) or str(mistake) or type(mistake).__name__
+        raise RenderError(template.name, file or template.file, line, part.name, why.rstrip(".")) from mistake
+
+
+def _line(text: str) -> str:
+    """A field is one line: whatever a customer's data holds, it can't begin another."""
+    return " ".join(text.split())
+
+
+def _tracked(html: str, text: str, addressed: Addressed, links: Links, style: Style) -> tuple[str, str]:
+    if style.clicks:
+        html, text = links.with_clicks(html, text, addressed.key)
+    if style.opens and html:
+        pixel = f'<img src="{links.open(addressed.key)}" width="1" height="1" alt="" style="display:block">'
+        found = list(_BODY_END.finditer(html))
+        at = found[-1].start() if found else len(html)
+        html = html[:at] + pixel + html[at:]
+    return html, text
