@@ -1,0 +1,49 @@
+"""What each way of sending understands in config.yaml: one table for the reader of the file and for its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """One way of sending. `secret`: options that may only be references to a secret."""
+
+    needed: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """All options, the needed ones first."""
+        return tuple(dict.fromkeys((*self.needed, *self.secret, *self.allowed)))
+
+
+COMMON = ("via", "price", "rate")
+"""What every channel may have."""
+
+VIAS: Mapping[str, Via] = {
+    "smtp": Via(
+        needed=("host", "from"),
+        allowed=("port", "reply_to", "tls", "user", "timeout", "connections", "return_path", "dkim_domain",
+                 "dkim_selector", "hello", "headers", "unsubscribe", "certificates"),
+        secret=("password", "dkim_key"),
+    ),
+    "outbox": Via(allowed=("folder", "from", "reply_to")),
+    "twilio": Via(needed=("from",), allowed=("messaging_service", "url", "timeout", "status_callback"),
+                  secret=("account", "token")),
+    "http": Via(needed=("url",), allowed=("from", "method", "timeout", "idempotent", "headers", "body", "sender"),
+                secret=("token", "secret", "password")),
+    "webpush": Via(needed=("subject",), allowed=("timeout", "ttl", "url", "public_key"), secret=("private_key",)),
+}  # fmt: skip
+"""`via:` by name (LANGUAGE 2.1)."""
+
+SECRET_WORDS = ("password", "passwd", "secret", "token", "account", "api_key", "apikey", "private_key", "credentials")
+"""A key with one of these words holds a secret wherever it stands."""
+
+
+def is_secret(key: str) -> bool:
+    """Does this key hold a secret, also under a name that we do not know?"""
+    name = key.casefold()
+    return any(word in name for word in SECRET_WORDS) or (name.endswith("_key") and name != "public_key")
