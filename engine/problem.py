@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,3 +55,94 @@ def did_you_mean(word: str, choices: Iterable[str], otherwise: str = "") -> str:
     """The one wording of the fix for a word that is not known."""
     near = nearest(word, choices)
     return f'did you mean "{near}"?' if near else otherwise
+
+
+# --- how people and programs read them ----------------------------------------------------------
+
+_LONGEST_LINE = 160
+_UNSEEN = re.compile(r"[^\S \t]|[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def render_text(problem: Problem, source_line: str | None) -> str:
+    """What, the line with the place underlined, why, fix. `source_line` None: the file has no such line."""
+    span = problem.span
+    lines = [f"{span.file}:{span.line}:{span.column}: {problem.level} {problem.code}: {problem.what}"]
+    if source_line is not None:
+        lines += _underlined(span, source_line)
+    if problem.why:
+        lines.append(f"  why: {problem.why}")
+    if problem.fix:
+        lines.append(f"  fix: {problem.fix}")
+    return "\n".join(lines)
+
+
+def render_problems(problems: Iterable[Problem], sources: Mapping[str, str]) -> str:
+    """All of them in order, an empty line between two. `sources` is the text of each file by its name."""
+    lines = {file: split_lines(text) for file, text in sources.items()}
+    found = []
+    for problem in in_order(problems):
+        file = lines.get(problem.span.file, [])
+        inside = 0 < problem.span.line <= len(file)
+        found.append(render_text(problem, file[problem.span.line - 1] if inside else None))
+    return "\n\n".join(found)
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines as spans count them: only line feeds divide, with or without a carriage return."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def render_github(problem: Problem) -> str:
+    """A workflow command that GitHub shows beside the line of a pull request."""
+    span = problem.span
+    where = f"file={_property(span.file)},line={span.line},col={span.column},endColumn={span.column + span.length}"
+    body = "\n".join(
+        part for part in (problem.what, problem.why, problem.fix and f"fix: {problem.fix}") if part
+    )
+    return f"::{problem.level} {where},title={_property(problem.code)}::{_escaped(body)}"
+
+
+def to_json(problem: Problem) -> dict[str, str | int]:
+    """For editors: the place in lines and columns from 1, and the words."""
+    span = problem.span
+    return {
+        "file": span.file,
+        "line": span.line,
+        "column": span.column,
+        "length": span.length,
+        "level": problem.level,
+        "code": problem.code,
+        "what": problem.what,
+        "why": problem.why,
+        "fix": problem.fix,
+    }
+
+
+def _underlined(span: Span, source: str) -> list[str]:
+    start = span.column - 1
+    cut = max(0, start - _LONGEST_LINE // 2) if len(source) > _LONGEST_LINE else 0
+    shown = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", source[cut : cut + _LONGEST_LINE])
+    before, marked = shown[: start - cut], shown[start - cut : start - cut + span.length]
+    return [
+        f"{span.line:6} | {shown}".rstrip(" "),
+        f"       | {_blank(before)}{'^' * max(1, _width(marked))}",
+    ]
+
+
+def _blank(text: str) -> str:
+    """As wide as the text: tabs stay tabs, wide characters take two places."""
+    return "".join("\t" if character == "\t" else " " * _width(character) for character in text)
+
+
+def _width(text: str) -> int:
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")

@@ -63,6 +63,8 @@ _Compared = Literal["at least", "at most", "more than", "less than"]
 
 def parse_form(name: str, text: Text) -> Form | Problem:
     """The form behind the attribute `name`."""
+    if sign := sign_problem(name, text):
+        return sign
     negations: list[Span] = []
     rest = tail(text, 0)
     while rest.value.startswith("not ") and not _other_form(rest.value):
