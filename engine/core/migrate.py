@@ -1,0 +1,185 @@
+"""What a changed file does to the people who are inside: a map from old places to new ones (LANGUAGE 2.15)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from engine.core.draw import unit
+from engine.core.due import Missing, wait_due
+from engine.core.effects import Decision
+from engine.core.ending import cancel_planned, end
+from engine.core.enrollment import Due, Enrollment, Handing, Held, Moving, Rest, Waiting
+from engine.core.facts import CustomerState, Facts
+from engine.core.journey import Journey, Journeys, SendStep, Step, WaitStep
+from engine.core.run import Run
+from engine.core.turn import Turn
+from engine.values import DAY, Instant
+
+Kept = TypeVar("Kept")
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What becomes of the people at one step.
+
+    `stays`: at `to`, the same step (perhaps renamed, moved or changed). `gone`: the step was removed; they go on at
+    `to`, the first later step that still exists; None: they finish. `recomputed`: they wait for the new length.
+    `listens_anew`: what the wait looks for has changed, it counts from now on. `asks_again`: a message that is planned
+    but not handed over is planned anew.
+    """
+
+    kind: Literal["stays", "gone"]
+    to: str | None
+    recomputed: bool = False
+    listens_anew: bool = False
+    asks_again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One journey, from the version that is published to the next. `moves`: by the id of the old step. `spread`: who
+    would be due at once by a recomputed wait is spread over a day; a caller who counted only a few may put it off."""
+
+    new: Journey
+    moves: Mapping[str, Move]
+    renamed: Mapping[str, str]
+    journeys: Journeys
+    spread: bool = True
+
+    @property
+    def changes_nothing(self) -> bool:
+        """True when nobody inside is touched, so that no run has to be looked at."""
+        return (
+            self.new.state != "stopped"
+            and self.new.was is None
+            and not self.renamed
+            and all(move == Move("stays", step) for step, move in self.moves.items())
+        )
+
+    def apply(self, enrollment: Enrollment, facts: Facts, now: Instant) -> Decision:
+        """Moves one run. A run that nothing happens to is given back as it is, without effects and trace."""
+        turn = Turn.of(CustomerState(facts, {enrollment.id: enrollment}), self.journeys, now)
+        twin = enrollment.fork()
+        run = Run(turn, turn.index.interests[self.new.name], self.new, twin)
+        if enrollment.journey != self.new.name:
+            twin.journey = self.new.name
+        self._rename(twin)
+        if twin.is_open and self.new.state == "stopped":
+            run.say("stopped")
+            end(run, "stopped")
+        elif twin.is_open and twin.rest is not None:
+            self._move(run, twin.rest)
+        if twin == enrollment and not run.effects:
+            return Decision(enrollment, (), ())
+        twin.seq += 1
+        return Decision(twin, tuple(run.effects), tuple(run.trace))
+
+    def _rename(self, run: Enrollment) -> None:
+        """What is kept under the ids of steps follows them."""
+        for old, new in self.renamed.items():
+            _rename_key(run.sent, old, new)
+            _rename_key(run.skipped, old, new)
+            _rename_key(run.paths, old, new)
+            if old in run.done:
+                run.done.remove(old)
+                run.done.add(new)
+
+    def _move(self, run: Run, rest: Rest) -> None:
+        if isinstance(rest, Moving) and rest.step is None:
+            return
+        place = rest.step
+        assert place is not None
+        move = self.moves.get(place)
+        if move is None:  # a step of a version before the last one: known by id, or gone
+            to = self.renamed.get(place, place)
+            move = Move("stays", to) if to in {step.id for step in self.new.steps} else Move("gone", None)
+        if move.kind == "gone":
+            self._leave(run, rest, move)
+            return
+        assert move.to is not None
+        if move.to != place:
+            run.it.rest = rest = dataclasses.replace(rest, step=move.to)
+        if isinstance(rest, Waiting):
+            self._wait_on(run, rest, move)
+        elif isinstance(rest, Handing) and move.asks_again and not rest.unknown:
+            cancel_planned(run, "changed")
+            run.it.rest = Held(rest.step, rest.channel, "changed", rest.first_due, rest.tried)
+            run.it.due = Due(run.now)
+
+    def _leave(self, run: Run, rest: Rest, move: Move) -> None:
+        """The step is gone. Who waited goes on when the wait would have ended, everybody else now."""
+        it = run.it
+        was = rest.was if isinstance(rest, Moving) else rest.step
+        if not (isinstance(rest, Handing) and rest.unknown):
+            cancel_planned(run, "removed")
+        keeps_moment = isinstance(rest, Waiting | Moving) and move.to is not None and it.due is not None
+        it.rest = Moving(move.to, was)
+        if not keeps_moment:
+            it.due = Due(run.now)
+        run.say("moved", None, was, move.to or "finish")
+
+    def _wait_on(self, run: Run, rest: Waiting, move: Move) -> None:
+        it = run.it
+        if move.listens_anew:
+            it.rest = Waiting(rest.step, run.now, 0)
+        if not move.recomputed:
+            return
+        step = next(step for step in self.new.steps if step.id == rest.step)
+        assert isinstance(step, WaitStep)
+        due = wait_due(run, step)
+        if isinstance(due, Missing):
+            it.rest, it.due = (
+                Moving(rest.step, rest.step),
+                Due(run.now),
+            )  # the step itself says what is missing
+            return
+        if due.at <= run.now:
+            offset = int(unit("spread", it.id, rest.step) * DAY) if self.spread else 0
+            due = Due(Instant(run.now + offset))
+        it.due = due
+        run.say("moved", step, rest.step, "new length")
+
+
+def _rename_key(kept: dict[str, Kept], old: str, new: str) -> None:
+    if old in kept and new not in kept:
+        kept[new] = kept.pop(old)
+
+
+def migration(old: Journey, new: Journey) -> Migration:
+    """What becomes of everybody inside `old` when `new` is published in its place."""
+    renamed = {step.was: step.id for step in new.steps if step.was is not None and step.was != step.id}
+    ids = {step.id: step for step in new.steps}
+    renamed = {was: to for was, to in renamed.items() if was not in ids}
+    moves = {step.id: _move_of(step, old, ids, renamed) for step in old.steps}
+    return Migration(new, moves, renamed, Journeys({new.name: new}))
+
+
+def _move_of(step: Step, old: Journey, ids: Mapping[str, Step], renamed: Mapping[str, str]) -> Move:
+    same = _same_step(step, ids, renamed)
+    if same is None:
+        later = (_same_step(old.steps[index], ids, renamed) for index in step.later)
+        return Move("gone", next((each.id for each in later if each is not None), None))
+    if isinstance(step, WaitStep) and isinstance(same, WaitStep):
+        return Move(
+            "stays",
+            same.id,
+            recomputed=same.waiting == "recompute" and (step.length, step.until) != (same.length, same.until),
+            listens_anew=step.awaited != same.awaited,
+        )
+    if isinstance(step, SendStep) and isinstance(same, SendStep):
+        return Move("stays", same.id, asks_again=_message(step) != _message(same))
+    return Move("stays", same.id)
+
+
+def _same_step(step: Step, ids: Mapping[str, Step], renamed: Mapping[str, str]) -> Step | None:
+    """The step of the new file with this id or this former id; an id that another verb has taken is another step."""
+    found = ids.get(step.id) or ids.get(renamed.get(step.id, ""))
+    return found if found is not None and type(found) is type(step) else None
+
+
+def _message(step: SendStep) -> tuple[object, ...]:
+    """What a planned message was planned with."""
+    return step.template, step.channels, step.policy, step.values
