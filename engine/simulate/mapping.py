@@ -99,7 +99,7 @@ class _Reader:
         if len(word) != 3 or not word.isupper():
             self._wrong(
                 node.span,
-                "E83",
+                "E93",
                 f'"{word}" is not a currency',
                 "it is written as three capitals",
                 "write  EUR",
@@ -128,7 +128,7 @@ class _Reader:
             parts = self._parts(one, _PRODUCT_PARTS, "the mapping of a product")
             if "id" not in parts:
                 why = "without it nobody knows which product changed"
-                self._wrong(one.span, "E82", '"id" is missing', why, "write  id: sku")
+                self._wrong(one.span, "E92", '"id" is missing', why, "write  id: sku")
                 continue
             known = self.names.product
             fields = self._fields(parts.get("fields"), known, "a product field")
@@ -140,7 +140,7 @@ class _Reader:
         if name not in self.names.events:
             fix = did_you_mean(name, self.names.events, "name one of them, or add it to schemas/events.yaml")
             why = "events come from schemas/events.yaml"
-            self._wrong(span, "E80", f'there is no event called "{name}"', why, fix)
+            self._wrong(span, "E90", f'there is no event called "{name}"', why, fix)
         return name
 
     def _fields(
@@ -153,7 +153,7 @@ class _Reader:
             if names is not None and name not in names and name != "currency":
                 fix = did_you_mean(name, names, "names come from schemas/")
                 self._wrong(
-                    entry.key.span, "E81", f'"{name}" is not {what}', f"known: {', '.join(names)}", fix
+                    entry.key.span, "E91", f'"{name}" is not {what}', f"known: {', '.join(names)}", fix
                 )
             found.append((name, self._getter(entry.value)))
         return tuple(found)
@@ -165,7 +165,7 @@ class _Reader:
         if made is None:
             shown = f'"{node.text}"' if isinstance(node, nodes.Scalar) else "this block"
             fix = "write  a_field,  items.price,  sum of items.price * items.quantity,  count of items  or  always X"
-            self._wrong(node.span, "E84", f"{shown} does not say where a value comes from", "", fix)
+            self._wrong(node.span, "E94", f"{shown} does not say where a value comes from", "", fix)
             return lambda _: None
         return made
 
@@ -198,13 +198,13 @@ class _Reader:
 
     def _parts(self, node: nodes.Node, known: tuple[str, ...], what: str) -> dict[str, nodes.Node]:
         if not isinstance(node, nodes.Mapping):
-            self._wrong(node.span, "E85", f"{what} is a map", f"its parts are: {', '.join(known)}", "")
+            self._wrong(node.span, "E95", f"{what} is a map", f"its parts are: {', '.join(known)}", "")
             return {}
         for entry in node.entries:
             if entry.key.text not in known:
                 why = f"the parts are: {', '.join(known)}"
                 fix = did_you_mean(entry.key.text, known, "remove it")
-                self._wrong(entry.key.span, "E85", f'"{entry.key.text}" is not a part of {what}', why, fix)
+                self._wrong(entry.key.span, "E95", f'"{entry.key.text}" is not a part of {what}', why, fix)
         return {entry.key.text: entry.value for entry in node.entries if entry.key.text in known}
 
     def _entries(self, node: nodes.Node | None) -> tuple[nodes.Entry, ...]:
@@ -212,13 +212,13 @@ class _Reader:
             return ()
         if isinstance(node, nodes.Mapping):
             return node.entries
-        self._wrong(node.span, "E85", "this is a map", "each line is  name: value", "")
+        self._wrong(node.span, "E95", "this is a map", "each line is  name: value", "")
         return ()
 
     def _text(self, node: nodes.Node) -> str:
         if isinstance(node, nodes.Scalar):
             return node.text
-        self._wrong(node.span, "E85", "one short text belongs here, not a block", "", "")
+        self._wrong(node.span, "E95", "one short text belongs here, not a block", "", "")
         return ""
 
     def _word(self, node: nodes.Node | None, choices: tuple[str, ...]) -> str | None:
@@ -227,7 +227,7 @@ class _Reader:
         word = self._text(node)
         if word not in choices:
             fix = did_you_mean(word, choices, f"write  {choices[0]}")
-            self._wrong(node.span, "E85", f'"{word}" is not one of: {", ".join(choices)}', "", fix)
+            self._wrong(node.span, "E95", f'"{word}" is not one of: {", ".join(choices)}', "", fix)
         return word
 
     def _wrong(self, span: Span, code: str, what: str, why: str, fix: str) -> None:

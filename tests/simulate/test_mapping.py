@@ -94,19 +94,19 @@ def test_products() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "column", "code", "fix"),
     [
-        ("events:\n  a: site_visted\n", 2, 6, "E80", 'did you mean "site_visited"?'),
-        ("events:\n  cart_updated:\n    fields: {totl: x}\n", 3, 14, "E81", 'did you mean "total"?'),
+        ("events:\n  a: site_visted\n", 2, 6, "E90", 'did you mean "site_visited"?'),
+        ("events:\n  cart_updated:\n    fields: {totl: x}\n", 3, 14, "E91", 'did you mean "total"?'),
         (
             "events:\n  a:\n    as: subscribed\n    customer: {contry: x}\n",
             4,
             16,
-            "E81",
+            "E91",
             'did you mean "country"?',
         ),
-        ("evnts:\n  a: subscribed\n", 1, 1, "E85", 'did you mean "events"?'),
-        ("products:\n  a: {fields: {price: x}}\n", 2, 6, "E82", "write  id: sku"),
-        ("currency: Euro\n", 1, 11, "E83", "write  EUR"),
-        ("events:\n  cart_updated:\n    fields: {total: sum over x}\n", 3, 21, "E84", "write  a_field"),
+        ("evnts:\n  a: subscribed\n", 1, 1, "E95", 'did you mean "events"?'),
+        ("products:\n  a: {fields: {price: x}}\n", 2, 6, "E92", "write  id: sku"),
+        ("currency: Euro\n", 1, 11, "E93", "write  EUR"),
+        ("events:\n  cart_updated:\n    fields: {total: sum over x}\n", 3, 21, "E94", "write  a_field"),
     ],
 )
 def test_mistakes_have_a_place_and_a_cure(text: str, line: int, column: int, code: str, fix: str) -> None:
