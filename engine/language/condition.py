@@ -47,7 +47,7 @@ def parse_condition(reading: Reading, node: Node, at: Span, key: str, of_event: 
         )
         return None
     if is_empty(node):
-        reading.empty(at, key, "\n         orders_count: at least 1")
+        reading.empty(at, key, "{orders_count: at least 1}")
         return None
     if not isinstance(node, Mapping):
         _no_map(reading, node, key)

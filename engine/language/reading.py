@@ -61,7 +61,7 @@ class Reading:
                 "E07",
                 f"{quoted(name)} needs one short text here, not {thing}",
                 "only one value has a meaning in this place",
-                f"write  {name}: {example or '...'}",
+                f"write  {_after(name, example)}",
             )
         return None
 
@@ -72,7 +72,7 @@ class Reading:
             "E08",
             f"{quoted(name)} is empty",
             "a key without a value says nothing",
-            f"write  {_after(name, example)}  or remove the line",
+            f"write  {_after(name, example)}" + ("" if example.startswith(name) else "  or remove the line"),
         )
 
     def name(self, node: Node, key: str, example: str = "") -> Text | None:
@@ -105,7 +105,7 @@ class Reading:
             f"it can be: {as_list(choices)}",
             f'did you mean "{known}"?'
             if known
-            else did_you_mean(text.value, choices, f"write  {choices[0]}"),
+            else did_you_mean(text.value, choices, f"write  {'  or  '.join(choices)}"),
         )
         return None
 

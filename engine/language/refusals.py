@@ -31,7 +31,7 @@ def twice_problem(key: Scalar, first: int, above: list[str]) -> Problem:
 def anchor_problem(span: Span, name: str) -> Problem:
     """`&name`."""
     return Problem(
-        span,
+        Span(span.file, span.line, span.column, len(name) + 1),
         "E05",
         f'there are no anchors: "&{name}"',
         "a reviewer should see every value where it is used",
@@ -42,7 +42,7 @@ def anchor_problem(span: Span, name: str) -> Problem:
 def alias_problem(span: Span, name: str) -> Problem:
     """`*name`."""
     return Problem(
-        span,
+        Span(span.file, span.line, span.column, len(name) + 1),
         "E05",
         f'there are no aliases: "*{name}"',
         "a reviewer should see every value where it is used",

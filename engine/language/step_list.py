@@ -47,7 +47,7 @@ def parse_steps(reading: Reading, node: Node, at: Span, place: str) -> tuple[Ste
             "E08",
             f"{quoted(place)} has no steps",
             "an empty list of steps does nothing",
-            f"write under it  - send: welcome_hello  or remove  {shown(place)}:",
+            "write under it  - send: welcome_hello" + ("  or remove  else:" if place == "else" else ""),
         )
         return ()
     if not isinstance(node, Sequence):

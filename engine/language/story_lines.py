@@ -44,7 +44,7 @@ def parse_moment(text: Text) -> Moment | Problem:
             "E52",
             f"{quoted(text.value)} is not a moment of a story",
             "moments are written  day 0 18:30 , in the customer's own time; day 0 is the first day",
-            f"write  day {_day_meant(text.value)} 10:00",
+            f"write  {_moment_meant(text.value)}",
         )
     clock = parse_clock(part(text, found.start(2), found.end(2) - found.start(2)))
     return clock if isinstance(clock, Problem) else Moment(int(found[1]), clock.time, text.span)
@@ -56,9 +56,10 @@ def parse_fields(reading: Reading, entries: list[Entry]) -> tuple[Field, ...]:
     return tuple(field for field in found if field is not None)
 
 
-def _day_meant(words: str) -> str:
-    found = re.search(r"\d{1,4}", words, re.ASCII)
-    return str(int(found[0])) if found and words.casefold().startswith(("day", "d")) else "0"
+def _moment_meant(words: str) -> str:
+    day = re.match(r"d(?:ay)?\s*(\d{1,4})\b", words, re.ASCII | re.IGNORECASE)
+    time = re.search(r"\b\d{1,2}:\d{2}\b", words[:100], re.ASCII)
+    return f"day {int(day[1]) if day else 0} {time[0] if time else '10:00'}"
 
 
 def _line(reading: Reading, node: Node) -> StoryLine | None:

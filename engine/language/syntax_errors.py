@@ -12,7 +12,7 @@ from engine.problem import Problem, Span
 _SIGN = re.compile(r"(>=|=>|>)\s*(.*)$")
 _WORDS = {">=": "at least", "=>": "at least", ">": "more than"}
 _KEY = re.compile(r"\s*(?:- +)*([^\s:#][^:#]*): +(?=\S)")
-_NOT_LIST = re.compile(r"\bnot \[|\bone of \[|\blist of\b")
+_NOT_LIST = re.compile(r"([\w.]+): *(not|one of) (\[[^\]]*\]?)")
 
 
 def syntax_problem(wrong: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
@@ -118,13 +118,13 @@ def _bracket(at: _Place, began: _Place) -> Problem:
     one_line = began.line[began.column :]
     inside = _NOT_LIST.search(one_line)
     if inside and began.line[began.column : began.column + 1] == "{":
-        words = inside[0].removesuffix(" [")
+        start, end = began.column + inside.start(2), began.column + inside.end()
         return Problem(
-            Span(began.file, began.row + 1, began.column + inside.start() + 1, len(inside[0])),
+            Span(began.file, began.row + 1, start + 1, end - start),
             "E03",
-            f'"{words} [...]" cannot stand inside one-line braces',
+            f'"{inside[2]} [...]" cannot stand inside one-line braces',
             "it is a limit of YAML: inside { } a bracket begins a list of its own",
-            f"write each name on a line of its own, without braces, for example\n         name: {words} [a, b]",
+            f"write each name on a line of its own, without braces\n         {shown(inside[0], 100)}",
         )
     opening = began.line[began.column : began.column + 1]
     closing = {"[": "]", "{": "}"}.get(opening)
@@ -148,9 +148,12 @@ def _bracket(at: _Place, began: _Place) -> Problem:
 def _no_colon(began: _Place) -> Problem:
     rest = began.rest()
     word, colon, value = rest.partition(":")
+    first, _, second = rest.partition(" ")
     fix = (
         f"write  {shown(word)}: {shown(value)}"
         if colon and value
+        else f"write  {first}: {shown(second)}"
+        if second and first.isidentifier()
         else "add a colon and a value, or put # in front of a remark"
     )
     return Problem(
