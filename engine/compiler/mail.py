@@ -29,6 +29,8 @@ _HIDDEN = (
 _STATEMENT = re.compile(r"<!--(jnj\d+q)-->")
 _OPEN_TABLE = re.compile(r"(<table\b[^>]*>)(\s*<!--jnj\d+q-->)", re.IGNORECASE)
 """A loop over rows: without a <tbody> of its own HTML would open one inside the loop."""
+_LINE_END = re.compile(r"(</tr>|<tbody>|</tbody>|</table>|</head>)(?=<)")
+"""Where a line may end without a visible blank: lines of mail have at most 998 characters."""
 _LABELLED = re.compile(r"\[([^\]]*)\]\(([^)\s]*)\)")
 _SCRIPT = re.compile(r"<\s*(script|iframe|object|embed|form)\b", re.IGNORECASE)
 
@@ -79,9 +81,10 @@ def inlined(file: str, html: str) -> str:
         line = html.count("\n", 0, found.start()) + 1
         raise wrong(file, line, "T07", f"<{found[1].lower()}> has no place in a mail", "mail programs remove it or call it spam", "remove it")
     try:
-        return _inliner().inline(_OPEN_TABLE.sub(r"\1<tbody>\2", html))
+        made = _inliner().inline(_OPEN_TABLE.sub(r"\1<tbody>\2", html))
     except css_inline.InlineError as mistake:
         raise wrong(file, 1, "T08", f"the CSS cannot be read: {mistake}") from mistake
+    return _LINE_END.sub(r"\1\n", made)
 
 
 @lru_cache(maxsize=1)
