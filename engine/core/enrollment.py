@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,13 +30,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Rests in a `send` that quiet hours or a cap hold back. `tried`: channels that this cascade is through with."""
+    """Rests in a `send` that quiet hours or a cap hold back. `tried`: channels that this cascade is through with.
+    `first_due`: the moment it was due, moved by the length of every hold, since holds do not count as late.
+    `since`: when it began to wait for a free place under a cap."""
 
     step: str
     channel: str
     why: str
     first_due: Instant
     tried: tuple[str, ...] = ()
+    since: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,9 @@ class Enrollment:
 
     def fork(self) -> Enrollment:
         """A copy that may be changed without touching this one."""
-        twin = copy.copy(self)
-        twin.paths, twin.codes, twin.sent = dict(self.paths), dict(self.codes), dict(self.sent)
-        twin.skipped, twin.done = dict(self.skipped), set(self.done)
-        return twin
+        return Enrollment(
+            self.id, self.journey, self.key, self.started_at, self.started_number, self.first_started_at, self.clock,
+            self.trigger, self.product_id, self.occurrence, self.holdout, self.seq, self.rest, self.due,
+            self.window_at, self.window_number, dict(self.paths), dict(self.codes), dict(self.sent),
+            dict(self.skipped), set(self.done), self.goal_at, self.outcome, self.ended_at, self.watch_until, self.commit,
+        )

@@ -107,6 +107,7 @@ class Outcome:
     enrollment: str
     kind: Literal["accepted", "delivered", "bounced", "complained", "refused", "unknown", "settled", "not_sent"]
     detail: str = ""
+    channel: str = ""  # lets a bounce close the channel when the run is no longer kept
 
 
 @dataclass(frozen=True, slots=True)

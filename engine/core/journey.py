@@ -17,7 +17,8 @@ from engine.core.policy import Policy
 from engine.values import Duration, Type
 
 if TYPE_CHECKING:
-    from engine.core.closure import Scope
+    from engine.core.index import Index
+    from engine.core.scope import Scope
 
 END = -1
 
@@ -307,3 +308,12 @@ class Journeys:
     by_event: Mapping[str, tuple[Journey, ...]] = field(default_factory=dict)  # journeys that an event may start
     readers: Mapping[str, tuple[Journey, ...]] = field(default_factory=dict)  # journeys whose runs care for an event
     needs: Mapping[str, int | None] = field(default_factory=dict)  # event -> history to load (ms; None: all)
+    paths: Mapping[str, str] = field(default_factory=dict)  # split -> the path that everybody takes (stories)
+    explain: bool = True  # False: traces carry no values read and no lines about questions (replay)
+    index: Index = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Looks up once what decisions ask for at every event."""
+        from engine.core.index import index_of
+
+        object.__setattr__(self, "index", index_of(self))

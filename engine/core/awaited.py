@@ -1,0 +1,56 @@
+"""What a `wait ... for` waits for, and the window in which it counts (LANGUAGE 2.10, 2.13)."""
+
+from __future__ import annotations
+
+from engine.core.enrollment import Enrollment, Part, Waiting
+from engine.core.happening import Event
+from engine.core.journey import Awaited
+from engine.core.run import Run
+from engine.values import Instant
+
+
+def fits(run: Run, awaited: Awaited, rest: Waiting, event: Event) -> bool:
+    """Whether an event ends the wait: inside its window, not after its end, with fitting fields.
+
+    The window opens after the moment that it is counted from: the event that made that moment is not inside. An event
+    at exactly the due moment beats the timer.
+    """
+    due = run.it.due
+    return (
+        event.name in awaited.events
+        and (event.occurred_at, event.number) > (rest.opened_at, rest.opened_number)
+        and (due is None or event.occurred_at <= due.at)
+        and (awaited.where is None or awaited.where.test(run.scope(event)))
+    )
+
+
+def already_there(run: Run, awaited: Awaited, rest: Waiting) -> tuple[Instant, int, str] | None:
+    """What came inside the window before anybody looked: moment, number and name of the first; None: nothing did."""
+    found: list[tuple[Instant, int, str]] = []
+    for name in awaited.events:
+        for event in run.turn.facts.history.get(name, ()):
+            if fits(run, awaited, rest, event):
+                found.append((event.occurred_at, event.number, name))
+                break
+    if awaited.reaction is not None and awaited.template is not None:
+        found.extend(_reactions(run.it, awaited, rest))
+    return min(found, default=None)
+
+
+def reacted_at(part: Part, how: str) -> Instant | None:
+    """When a message was clicked or opened; a click counts as an open."""
+    if how == "clicked" or part.opened_at is None:
+        return part.clicked_at
+    return part.opened_at
+
+
+def _reactions(it: Enrollment, awaited: Awaited, rest: Waiting) -> list[tuple[Instant, int, str]]:
+    found = []
+    for parts in it.sent.values():
+        for part in parts:
+            at = reacted_at(part, awaited.reaction or "clicked") if part.template == awaited.template else None
+            if at is None or (it.due is not None and at > it.due.at):
+                continue
+            if at > rest.opened_at or at == rest.opened_at == part.handed_at:
+                found.append((at, rest.opened_number, f"{awaited.reaction} {awaited.template}"))
+    return found

@@ -1,0 +1,170 @@
+"""The interpreter: what happens to one customer at one moment, in the one order that counts (LANGUAGE 2.9, 2.13)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from engine.core.advance import wake
+from engine.core.consequences import change_segment, follow_changes, take_changed, take_event, take_product
+from engine.core.delivery import take_code_taken, take_handed, take_outcome, take_reaction, take_returned
+from engine.core.effects import Decision
+from engine.core.ending import end
+from engine.core.enrollment import Enrollment
+from engine.core.facts import CustomerState
+from engine.core.happening import (
+    Changed,
+    CodeTaken,
+    Event,
+    Handed,
+    Happening,
+    Occurrence,
+    Outcome,
+    ProductChanged,
+    Reaction,
+    Returned,
+    SegmentChanged,
+    Wake,
+)
+from engine.core.journey import Journeys
+from engine.core.membership import cross
+from engine.core.run import Run
+from engine.core.trigger import start_by_clock
+from engine.core.turn import LIMIT, Turn
+from engine.values import Instant
+
+NEVER = Instant(2**62)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The customer afterwards, and what was decided, in order."""
+
+    state: CustomerState
+    decisions: tuple[Decision, ...]
+
+
+def decide(
+    customer: CustomerState, happenings: Sequence[Happening], journeys: Journeys, now: Instant, *, wakes: bool = True
+) -> Decided:
+    """Applies what happened, in order of number, and then wakes what is due at `now`, oldest first.
+
+    Pure, total and deterministic: `customer` is not changed, nothing raises, the same arguments give the same answer.
+    `now` is the moment of every decision; what happened keeps its own moments. `wakes=False` only applies the
+    happenings: for those who hand messages over at once and have more happenings of the same moment to come.
+    """
+    turn = Turn.of(customer, journeys, now)
+    if turn.index.stopped:
+        _stop(turn)
+    if len(happenings) > 1:
+        happenings = sorted(happenings, key=_number)
+    for happening in happenings:
+        turn.number = max(turn.number, happening.number)
+        turn.left = LIMIT
+        _take(turn, happening)
+        follow_changes(turn)
+    if wakes:
+        _wake_all(turn)
+    return Decided(turn.state(), tuple(turn.decisions))
+
+
+def next_due(state: CustomerState, journeys: Journeys | None = None) -> Instant | None:
+    """When the customer must be looked at next though nothing happens: the first due run or segment crossing. None:
+    never. With `journeys`, runs of paused journeys are left out: nobody moves there. A run that ended and is only
+    watched needs no look: the event that it is watched for brings its own."""
+    first = NEVER
+    for run in state.runs.values():
+        if run.outcome is not None or run.due is None or run.due.at >= first:
+            continue
+        if journeys is None or not _is_paused(journeys, run):
+            first = run.due.at
+    first = min(first, *state.crossings.values(), NEVER)
+    return first if first < NEVER else None
+
+
+def _take(turn: Turn, happening: Happening) -> None:
+    match happening:
+        case Event():
+            take_event(turn, happening)
+        case Handed():
+            take_handed(turn, happening)
+        case Reaction():
+            take_reaction(turn, happening)
+        case Outcome():
+            take_outcome(turn, happening)
+        case Changed():
+            take_changed(turn, happening)
+        case SegmentChanged():
+            change_segment(turn, happening)
+        case Occurrence():
+            start_by_clock(turn, happening)
+        case ProductChanged():
+            take_product(turn, happening)
+        case Returned():
+            take_returned(turn, happening)
+        case CodeTaken():
+            take_code_taken(turn, happening)
+        case Wake():
+            pass
+        case _:
+            assert_never(happening)
+
+
+def _wake_all(turn: Turn) -> None:
+    """Segments that time crosses, then the runs that are due: the oldest moment first; those of one moment by
+    priority, the longest waiting, id. All messages that become due together are so decided together."""
+    for segment, at in sorted(turn.crossings.items(), key=lambda item: (item[1], item[0])):
+        if at <= turn.now:
+            turn.left = LIMIT
+            change = cross(turn, segment, at)
+            if change is not None:
+                change_segment(turn, change)
+                follow_changes(turn)
+    for _ in range(LIMIT):
+        due = [run for run in turn.runs.values() if _is_due(turn, run)]
+        if not due:
+            return
+        turn.left = LIMIT
+        run = min(due, key=lambda run: _order(turn, run))
+        interest = turn.interest(run)
+        assert interest is not None
+        hand = Run.take(turn, interest, run)
+        wake(hand)
+        hand.close()
+        follow_changes(turn)
+
+
+def _is_due(turn: Turn, run: Enrollment) -> bool:
+    if run.outcome is not None or run.due is None or run.due.at > turn.now:
+        return False
+    interest = turn.interest(run)
+    return interest is not None and interest.journey.state != "paused"
+
+
+def _order(turn: Turn, run: Enrollment) -> tuple[Instant, int, Instant, str]:
+    interest = turn.interest(run)
+    assert interest is not None
+    assert run.due is not None
+    return run.due.at, interest.rank[0], run.clock, run.id
+
+
+def _stop(turn: Turn) -> None:
+    """A stopped journey lets everybody go at once."""
+    for run in list(turn.runs.values()):
+        if run.outcome is None and run.journey in turn.index.stopped:
+            interest = turn.interest(run)
+            assert interest is not None
+            hand = Run.take(turn, interest, run)
+            hand.say("stopped")
+            end(hand, "stopped")
+            hand.close()
+
+
+def _is_paused(journeys: Journeys, run: Enrollment) -> bool:
+    interest = journeys.index.interests.get(run.journey)
+    return interest is not None and interest.journey.state == "paused"
+
+
+def _number(happening: Happening) -> int:
+    return happening.number

@@ -1,0 +1,67 @@
+"""`code`: a promo code from a pool, the same one whenever the run asks again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+from engine.core.effects import TakeCode
+from engine.core.enrollment import NeedsCode, TakenCode
+from engine.core.journey import CodeStep, Pool
+from engine.core.run import Run
+from engine.values import Instant, at_local, local_date, plus
+
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+"""32 characters without I, O, 0 and 1, so that a code can be read aloud and typed."""
+
+END_OF_DAY = dt.time(23, 59, 59)
+
+
+def take_code(run: Run, step: CodeStep) -> int | None:
+    """Takes a code, or rests until the file pool has given one."""
+    pool = step.pool
+    if pool.name in run.it.codes:
+        _make_latest(run, pool.name)
+        return step.next
+    expires, _ = expiry(run, step)
+    if pool.kind == "file":
+        run.effects.append(TakeCode(run.it.id, pool.name, None, expires))
+        run.it.rest, run.it.due = NeedsCode(step.id), None
+        return None
+    value = pool.code if pool.kind == "shared" else generated(pool, run.it.id)
+    run.effects.append(TakeCode(run.it.id, pool.name, value, expires))
+    hold_code(run, step, value)
+    return step.next
+
+
+def hold_code(run: Run, step: CodeStep, value: str) -> None:
+    """The run has a code."""
+    expires, expires_on = expiry(run, step)
+    run.it.codes[step.pool.name] = TakenCode(step.pool.name, value, expires, expires_on)
+    run.say("code", step, step.pool.name, value)
+
+
+def expiry(run: Run, step: CodeStep) -> tuple[Instant, dt.date]:
+    """23:59:59 of the local day on which `valid` ends: the date that stands in the message."""
+    zone = run.turn.facts.zone
+    day = local_date(plus(run.now, step.valid, zone), zone)
+    return at_local(day, END_OF_DAY, zone), day
+
+
+def generated(pool: Pool, run: str) -> str:
+    """The code of a run: every ? of the pattern becomes a letter that follows from the run and the pool alone."""
+    digest = hashlib.sha256(f"code\0{pool.name}\0{run}".encode("utf-8", "surrogatepass")).digest()
+    number = int.from_bytes(digest, "big")
+    written = []
+    for character in pool.pattern:
+        if character == "?":
+            number, index = divmod(number, len(LETTERS))
+            written.append(LETTERS[index])
+        else:
+            written.append(character)
+    return "".join(written)
+
+
+def _make_latest(run: Run, pool: str) -> None:
+    """`code.x` is the run's latest code: the one that was asked for last."""
+    run.it.codes[pool] = run.it.codes.pop(pool)

@@ -1,0 +1,212 @@
+"""How a run begins: who, goal or exit already true, re-entry, holdout (LANGUAGE 2.3 to 2.5, 2.20)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.core.advance import advance
+from engine.core.draw import in_global_holdout, in_holdout
+from engine.core.effects import Trace
+from engine.core.ending import end, watch_end
+from engine.core.enrollment import Due, Enrollment
+from engine.core.facts import LastStart
+from engine.core.goal import known_goal, reach_goal
+from engine.core.happening import Event, Occurrence, SegmentChanged
+from engine.core.index import Interest, Listener
+from engine.core.journey import Again, EventTrigger, Journey, ProductTrigger
+from engine.core.run import Run
+from engine.core.scope import Scope
+from engine.core.spoken import values_read
+from engine.core.turn import Turn
+from engine.ids import derive
+from engine.values import DAY, Instant, Value, plus
+
+MISSED = DAY
+"""Clock, date and segment starts that are later than this are noted, not made up (LANGUAGE 2.4)."""
+
+NO_FIELDS: Mapping[str, Value] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What brings a customer in: the value of `per`, the moment it happened, its number, the fields it leaves."""
+
+    key: str
+    at: Instant
+    number: int
+    fields: Mapping[str, Value] = field(default_factory=dict)
+    occurrence: dt.date | None = None
+    line: int = 0
+
+
+def start_by_event(turn: Turn, listener: Listener, event: Event) -> None:
+    """The first start of a journey that an event fits."""
+    interest = listener.interest
+    for trigger in listener.triggers:
+        where = trigger.where if isinstance(trigger, EventTrigger) else None
+        if where is not None and not where.test(Scope(turn.facts, None, turn.now, event)):
+            continue
+        key = ""
+        if trigger.per is not None:
+            value = event.fields.get(trigger.per)
+            if value is None:
+                _ignore(turn, interest.journey, trigger.line, f"{trigger.per} is missing in {event.name}")
+                return
+            key = str(value)
+        if _is_stale(turn, trigger, event):
+            _ignore(turn, interest.journey, trigger.line, f"{event.name} is too old")
+            return
+        start(turn, interest, Start(key, event.occurred_at, event.number, event.fields, line=trigger.line))
+        return
+
+
+def start_by_segment(turn: Turn, change: SegmentChanged, *, was_member: bool) -> None:
+    """Becoming a member starts; `members: all` also takes those who are members already, when they are announced."""
+    for interest, trigger in turn.index.entries.get(change.segment, ()):
+        if was_member and trigger.members == "new":
+            continue
+        if turn.now - change.at > MISSED:
+            _ignore(turn, interest.journey, trigger.line, f"entering {change.segment} was missed")
+            continue
+        start(turn, interest, Start("", change.at, change.number, NO_FIELDS, line=trigger.line))
+
+
+def start_by_clock(turn: Turn, occurrence: Occurrence) -> None:
+    """A clock or date start, once for every local date."""
+    interest = turn.index.interests.get(occurrence.journey)
+    if interest is None:
+        return
+    once = (interest.journey.name, occurrence.day.isoformat())
+    if once in turn.occurred:
+        return
+    turn.occurred.add(once)
+    if turn.now - occurrence.at > MISSED:
+        _ignore(turn, interest.journey, 0, f"the start of {occurrence.day.isoformat()} was missed")
+        return
+    start(turn, interest, Start("", occurrence.at, occurrence.number, NO_FIELDS, occurrence.day))
+
+
+def start(turn: Turn, interest: Interest, by: Start) -> None:
+    """Begins a run, or notes why not. `who`, goal and `exit_if` are asked first: refused, a start changes nothing."""
+    journey = interest.journey
+    if journey.state != "live":
+        if journey.state != "draft":
+            _ignore(turn, journey, by.line, f"the journey is {journey.state}")
+        return
+    new = _enrollment(journey, by)
+    if _refused(turn, journey, new, by):
+        return
+    active = turn.open_run(journey.name, by.key)
+    why = _active(active, journey.again, by) if active is not None else _ended(turn, journey, by)
+    if why is not None:
+        _ignore(turn, journey, by.line, why, active.id if active is not None else "")
+        return
+    if turn.left <= 0:
+        _ignore(turn, journey, by.line, "too much happened at this moment: journeys start each other without end")
+        return
+    if active is not None:
+        new.first_started_at = active.first_started_at
+        _restart(Run.take(turn, interest, active))
+    _begin(turn, interest, new, by)
+
+
+def _enrollment(journey: Journey, by: Start) -> Enrollment:
+    product = by.fields.get("product_id")
+    return Enrollment(
+        id="",
+        journey=journey.name,
+        key=by.key,
+        started_at=by.at,
+        started_number=by.number,
+        first_started_at=by.at,
+        clock=by.at,
+        trigger=by.fields,
+        product_id=str(product) if product is not None else None,
+        occurrence=by.occurrence,
+        window_at=by.at,
+        window_number=by.number,
+    )
+
+
+def _refused(turn: Turn, journey: Journey, new: Enrollment, by: Start) -> bool:
+    scope = Scope(turn.facts, new, turn.now)
+    who, when, exit_if = journey.who, journey.goal.when, journey.exit_if
+    if who is not None and not who.test(scope):
+        read = values_read(who.condition, scope, turn.index.rules) if turn.journeys.explain else ()
+        _ignore(turn, journey, who.line or by.line, "who", read=read)
+    elif when is not None and when.test(scope):
+        _ignore(turn, journey, when.line or by.line, "the goal is already reached")
+    elif exit_if is not None and exit_if.test(scope):
+        _ignore(turn, journey, exit_if.line or by.line, "exit_if is already true")
+    else:
+        return False
+    return True
+
+
+def _active(active: Enrollment, again: Again, by: Start) -> str | None:
+    """Why a start while a run is active is ignored; None: it restarts the run."""
+    if again.how != "restart":
+        return "a run is active"
+    if active.sent and not active.holdout:
+        return "a message of the active run has been handed over"
+    if by.at < active.started_at:
+        return "it happened before the active run started"
+    return None
+
+
+def _ended(turn: Turn, journey: Journey, by: Start) -> str | None:
+    """Why a start without an active run is ignored."""
+    last = turn.last_starts.get((journey.name, by.key))
+    again = journey.again
+    if last is None or again.how == "always":
+        return None
+    if again.how == "never":
+        return "never again"
+    if again.after is not None and by.at < plus(last.at, again.after, turn.facts.zone):
+        return "too soon after the previous start"
+    return None
+
+
+def _restart(old: Run) -> None:
+    old.say("restart")
+    end(old, "restart")
+    old.close()
+
+
+def _begin(turn: Turn, interest: Interest, new: Enrollment, by: Start) -> None:
+    journey, customer = interest.journey, turn.facts.customer
+    new.id = derive("run", customer, journey.name, by.key, by.number, by.at)
+    turn.last_starts[journey.name, by.key] = LastStart(by.at, new.id)
+    turn.own.add(new.id)
+    turn.runs[new.id] = new
+    run = Run(turn, interest, journey, new)
+    run.trace.append(Trace(turn.now, "start", journey.name, new.id, "", by.line))
+    marketing = journey.policy.consent is not None
+    new.holdout = (journey.holdout > 0 and in_holdout(customer, journey.name, journey.holdout)) or (
+        turn.journeys.global_holdout > 0 and marketing and in_global_holdout(customer, turn.journeys.global_holdout)
+    )
+    if new.holdout:
+        run.say("holdout")
+        new.due = Due(watch_end(run))
+    else:
+        run.emit("journey_started")
+    known = known_goal(run)
+    if known is not None:
+        reach_goal(run, known)
+    if new.is_open and not new.holdout:
+        advance(run, 0, asked=True)
+    run.close()
+
+
+def _is_stale(turn: Turn, trigger: EventTrigger | ProductTrigger, event: Event) -> bool:
+    if isinstance(trigger, EventTrigger):
+        return turn.now > plus(event.occurred_at, trigger.fresh, turn.facts.zone)
+    return turn.now - event.occurred_at > MISSED
+
+
+def _ignore(
+    turn: Turn, journey: Journey, line: int, why: str, run: str = "", read: tuple[tuple[str, str], ...] = ()
+) -> None:
+    turn.remark(Trace(turn.now, "ignored", journey.name, run, "", line, detail=why, read=read))

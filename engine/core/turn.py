@@ -1,0 +1,130 @@
+"""One customer being decided: the state that is changed on the way, and the decisions that were taken."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from engine.core.effects import Alert, Decision, Effect, Trace
+from engine.core.enrollment import Enrollment
+from engine.core.facts import CustomerState, Facts, LastStart, Place
+from engine.core.happening import Event
+from engine.core.index import Index, Interest
+from engine.core.journey import Journeys
+from engine.core.scope import Scope
+from engine.values import DAY, Instant
+
+LIMIT = 500
+"""Decisions that one happening may lead to. Journeys that start each other without end are stopped here: a customer who
+takes this many is caught between journeys that undo each other."""
+
+KEPT_PLACES = 32 * DAY
+
+
+@dataclass(slots=True)
+class Turn:
+    """The state of one customer while `decide` works. The containers belong to the turn: `facts` and every run in
+    `runs` that was `kept` in this turn may be changed, others are forked first.
+
+    `changed`: attributes that decisions wrote and whose consequences were not looked at yet; `number`: the number of
+    the happening in hand; `left`: how many decisions it may still lead to.
+    """
+
+    journeys: Journeys
+    index: Index
+    facts: Facts
+    runs: dict[str, Enrollment]
+    last_starts: dict[tuple[str, str], LastStart]
+    occurred: set[tuple[str, str]]
+    crossings: dict[str, Instant]
+    number: int
+    now: Instant
+    decisions: list[Decision] = field(default_factory=list)
+    changed: set[str] = field(default_factory=set)
+    reach_changed: bool = False
+    own: set[str] = field(default_factory=set)
+    left: int = LIMIT
+
+    @classmethod
+    def of(cls, state: CustomerState, journeys: Journeys, now: Instant) -> Turn:
+        """A turn that leaves `state` as it is."""
+        return cls(
+            journeys,
+            journeys.index,
+            state.facts.fork(),
+            dict(state.runs),
+            dict(state.last_starts),
+            set(state.occurred),
+            dict(state.crossings),
+            state.applied,
+            now,
+        )
+
+    def state(self) -> CustomerState:
+        """What the turn has come to."""
+        return CustomerState(
+            self.facts, self.runs, self.last_starts, self.occurred, self.crossings, self.number
+        )
+
+    def scope(self, run: Enrollment | None, event: Event | None = None) -> Scope:
+        """What a question about a run may look at now."""
+        return Scope(self.facts, run, self.now, event)
+
+    def interest(self, run: Enrollment) -> Interest | None:
+        """The journey of a run; None if it is no longer published."""
+        return self.index.interests.get(run.journey)
+
+    def open_run(self, journey: str, key: str) -> Enrollment | None:
+        """The run that is active for one value of `per`."""
+        for run in self.runs.values():
+            if run.outcome is None and run.journey == journey and run.key == key:
+                return run
+        return None
+
+    def mine(self, run: Enrollment) -> Enrollment:
+        """The run, forked unless this turn has done so already."""
+        if run.id in self.own:
+            return run
+        self.own.add(run.id)
+        twin = run.fork()
+        self.runs[run.id] = twin
+        return twin
+
+    def keep(self, run: Enrollment, effects: Iterable[Effect], trace: Iterable[Trace]) -> None:
+        """Notes a decision. A run that is over and no longer watched is let go."""
+        run.seq += 1
+        if run.outcome is None or run.watch_until is not None:
+            self.runs[run.id] = run
+        else:
+            self.runs.pop(run.id, None)
+        # A run may be decided again in this turn, so the decision holds it as it is now.
+        self.decisions.append(Decision(run, tuple(effects), tuple(trace)))
+        self.own.discard(run.id)
+        self.left -= 1
+
+    def remark(self, line: Trace) -> None:
+        """Notes something that belongs to no run."""
+        self.decisions.append(Decision(None, (), (line,)))
+
+    def reserve(self, place: Place) -> None:
+        """Takes a place under caps; places too old for any cap are forgotten."""
+        oldest = self.now - KEPT_PLACES
+        if self.facts.places and self.facts.places[0].at < oldest:
+            self.facts.places = [each for each in self.facts.places if each.at >= oldest]
+        self.facts.places.append(place)
+
+    def free(self, key: str) -> None:
+        """Gives back the place of a message that was not handed over."""
+        self.facts.places = [place for place in self.facts.places if place.key != key]
+
+    def use(self, key: str, at: Instant) -> None:
+        """A place is used at the hand-over: from then on it counts at that moment."""
+        for number, place in enumerate(self.facts.places):
+            if place.key == key and place.at != at:
+                self.facts.places[number] = dataclasses.replace(place, at=at)
+
+    def alarm(self, run: Enrollment, why: str) -> Alert:
+        """A word to the owner of the journey of a run."""
+        interest = self.interest(run)
+        return Alert(run.journey, interest.journey.owner if interest is not None else "", why)
