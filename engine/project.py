@@ -1,0 +1,236 @@
+"""One project folder: its files in, journeys ready to run and everything that is wrong out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from engine.compiler.catalogue import Catalogue
+from engine.compiler.catalogue_file import read_catalogue
+from engine.compiler.checks import check_journey
+from engine.compiler.checks.project_checks import check_project
+from engine.compiler.compile import compile_journey, compile_segment
+from engine.compiler.fingerprint import content_hash
+from engine.compiler.message_set import MessageSet, compile_messages
+from engine.compiler.publication import publish
+from engine.compiler.subject import Subject, code_printers
+from engine.compiler.template_file import TemplateFile, read_template
+from engine.compiler.templates import Templates
+from engine.compiler.world import World
+from engine.config import Config
+from engine.config.file import default_config, read_config
+from engine.core.journey import Journey, Journeys, SegmentRule
+from engine.errors import AuthorError
+from engine.language.nodes import Node
+from engine.language.parse import parse_journey, parse_segment
+from engine.language.source import read
+from engine.language.syntax import JourneyFile, SegmentFile, Story
+from engine.problem import Problem, Span, in_order
+from engine.project_files import Folder, commit_of
+
+YAML = (".yaml", ".yml")
+TEMPLATES = (".mjml", ".html", ".txt")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project as it stands in its folder. `journeys` holds those without errors; `files` and `compiled` all that
+    could be read. `sources`: text of every file, for showing problems. `hash`: of all of them."""
+
+    folder: Path
+    world: World
+    journeys: Journeys
+    files: Mapping[str, JourneyFile]
+    compiled: Mapping[str, Journey]
+    messages: MessageSet
+    problems: tuple[Problem, ...]
+    sources: Mapping[str, str]
+    commit: str
+    hash: str
+    broken: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def config(self) -> Config:
+        """config.yaml."""
+        return self.world.config
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """schemas/*.yaml."""
+        return self.world.catalogue
+
+    @property
+    def templates(self) -> Templates:
+        """templates/, as files."""
+        return self.world.templates
+
+    @property
+    def segments(self) -> Mapping[str, SegmentFile]:
+        """journeys/segments/."""
+        return self.world.segments
+
+    @property
+    def stories(self) -> Mapping[str, tuple[Story, ...]]:
+        """The tests of every journey."""
+        return {name: file.tests or () for name, file in self.files.items()}
+
+    @property
+    def has_errors(self) -> bool:
+        """Errors stop a merge and a deployment; warnings don't."""
+        return any(problem.is_error for problem in self.problems)
+
+
+def check(project: Project) -> list[Problem]:
+    """Everything that is wrong in the project, in order of files and lines."""
+    return in_order(project.problems)
+
+
+def load(folder: Path) -> Project:
+    """Reads the whole project; a broken file hides nothing of the others. Raises AuthorError when the folder is none."""
+    root = folder.resolve()
+    if not (root / "config.yaml").exists() and not (root / "journeys").is_dir():
+        raise AuthorError(
+            f'there is no project in "{folder}": neither config.yaml nor journeys/ is there',
+            "Go to the folder of a project, name it with  --project DIR, or make one with  main.py new project DIR",
+        )
+    opened = Folder(root)
+    world = _world(opened)
+    messages, problems = compile_messages(world.templates, world.config.currency)
+    opened.problems.extend(problems)
+    files = _journey_files(opened)
+    world = replace(world, journeys=frozenset(files))
+    rules = _segments(opened, world)
+    compiled = _compiled(opened, files, world, code_printers(messages))
+    opened.problems.extend(check_project(files.values(), compiled, world, messages))
+    broken = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
+    commit = commit_of(root)
+    sound = [journey for journey in compiled.values() if journey.file not in broken]
+    return Project(
+        folder=root,
+        world=world,
+        journeys=publish(sound, rules, world, commit),
+        files=files,
+        compiled=compiled,
+        messages=messages,
+        problems=tuple(in_order(opened.problems)),
+        sources=opened.sources,
+        commit=commit,
+        hash=content_hash(*(part for pair in sorted(opened.sources.items()) for part in pair)),
+        broken=broken,
+    )
+
+
+def _world(opened: Folder) -> World:
+    config = _config(opened)
+    nodes = {name: _schema(opened, name) for name in ("customer", "events", "product")}
+    catalogue, problems = read_catalogue(nodes["customer"], nodes["events"], nodes["product"])
+    opened.problems.extend(problems)
+    return World(config, catalogue, _segment_files(opened), _templates(opened, config))
+
+
+def _config(opened: Folder) -> Config:
+    data = opened.read("config.yaml")
+    if data is None:
+        if not any(problem.span.file == "config.yaml" for problem in opened.problems):
+            opened.problems.append(
+                Problem(
+                    Span("config.yaml", 1, 1), "E83", "config.yaml is missing", "it says what the shop is called and how its messages are sent",
+                    "make one with  main.py new project DIR  and copy it",
+                )
+            )  # fmt: skip
+        return default_config()
+    config, problems = read_config(data)
+    opened.problems.extend(problems)
+    return config
+
+
+def _schema(opened: Folder, name: str) -> Node | None:
+    file = f"schemas/{name}.yaml"
+    data = opened.read(file)
+    if data is None or not data.strip():
+        return None
+    node, problems = read(data, file)
+    opened.problems.extend(problems)
+    return node
+
+
+def _segment_files(opened: Folder) -> dict[str, SegmentFile]:
+    found: dict[str, SegmentFile] = {}
+    for file in opened.names("journeys/segments", YAML):
+        data = opened.read(file)
+        if data is None:
+            continue
+        segment, problems = parse_segment(data, file)
+        opened.problems.extend(problems)
+        if segment is not None:
+            if segment.name.value in found:
+                opened.problems.append(_twice("segment", segment.name.span, found[segment.name.value].span.file))
+            found.setdefault(segment.name.value, segment)
+    return found
+
+
+def _journey_files(opened: Folder) -> dict[str, JourneyFile]:
+    found: dict[str, JourneyFile] = {}
+    for file in opened.names("journeys", YAML):
+        if file.startswith("journeys/segments/"):
+            continue
+        data = opened.read(file)
+        if data is None:
+            continue
+        journey, problems = parse_journey(data, file)
+        opened.problems.extend(problems)
+        if journey is None:
+            continue
+        if journey.name.value in found:
+            opened.problems.append(_twice("journey", journey.name.span, found[journey.name.value].span.file))
+        found.setdefault(journey.name.value, journey)
+    return found
+
+
+def _twice(kind: str, span: Span, other: str) -> Problem:
+    return Problem(
+        span, "E72", f"there is another {kind} of this name in {other}", "the name is part of the identity of every run",
+        "rename one of the two, the file and the name in it",
+    )  # fmt: skip
+
+
+def _templates(opened: Folder, config: Config) -> Templates:
+    by_name: dict[str, list[TemplateFile]] = {}
+    parts: dict[str, str] = {}
+    for file in opened.names("templates", TEMPLATES):
+        text = opened.text(file)
+        if text is None:
+            continue
+        inside = file.removeprefix("templates/")
+        if inside.startswith("_"):
+            parts[inside] = text
+            continue
+        template, problems = read_template(file, text)
+        opened.problems.extend(problems)
+        if template is not None:
+            by_name.setdefault(template.name, []).append(template)
+    return Templates({name: tuple(files) for name, files in by_name.items()}, parts, config.languages)
+
+
+def _segments(opened: Folder, world: World) -> dict[str, SegmentRule]:
+    rules: dict[str, SegmentRule] = {}
+    for name, file in world.segments.items():
+        rule, problems = compile_segment(file, world)
+        opened.problems.extend(problems)
+        if rule is not None and not any(problem.is_error for problem in problems):
+            rules[name] = rule
+    return rules
+
+
+def _compiled(
+    opened: Folder, files: Mapping[str, JourneyFile], world: World, printers: frozenset[str]
+) -> dict[str, Journey]:
+    compiled: dict[str, Journey] = {}
+    for name, file in files.items():
+        made = compile_journey(file, world)
+        opened.problems.extend(made.problems)
+        opened.problems.extend(check_journey(Subject(file, made.journey, world, printers)))
+        if made.journey is not None:
+            compiled[name] = made.journey
+    return compiled

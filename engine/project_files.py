@@ -1,0 +1,105 @@
+"""Opens the author's files: inside the folder only, of a bearable size."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.errors import AuthorError
+from engine.problem import Problem, Span
+
+LARGEST = 1_000_000
+"""Bytes of one file."""
+
+MOST_FILES = 20_000
+_LONGEST_GIT = 10
+
+
+@dataclass(slots=True)
+class Folder:
+    """One project folder while it is read. `sources`: text of every file that was read, by its path in the project."""
+
+    root: Path
+    problems: list[Problem] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)
+
+    def names(self, under: str, endings: tuple[str, ...]) -> Iterator[str]:
+        """Files under a folder with one of these endings, sorted; hidden ones are left out."""
+        start = self.root / under
+        found: list[str] = []
+        for folder, inner, files in os.walk(start):
+            inner[:] = [name for name in inner if not name.startswith(".")]
+            wanted = (name for name in files if not name.startswith(".") and name.endswith(endings))
+            found.extend((Path(folder) / name).relative_to(self.root).as_posix() for name in wanted)
+            if len(found) > MOST_FILES:
+                raise AuthorError(f"{under}/ holds more than {MOST_FILES:,} files.", "Move what does not belong there.")
+        yield from sorted(found)
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of a file; None (and a problem) where it cannot be read, nothing where it does not exist."""
+        path = self.root / name
+        try:
+            real = path.resolve(strict=True)
+            if not real.is_relative_to(self.root.resolve()):
+                return self._refuse(name, "this link leads out of the project", "a project is one folder", "put the file itself here")
+            if not real.is_file():
+                return None
+            if real.stat().st_size > LARGEST:
+                return self._refuse(name, "this file is larger than 1 MB", "nobody can review it", "divide it, or remove what does not belong here")
+            data = real.read_bytes()
+        except FileNotFoundError:
+            if path.is_symlink():
+                return self._refuse(name, "this link leads nowhere", "the file behind it does not exist", "put the file itself here")
+            return None
+        except (OSError, RuntimeError, ValueError) as wrong:
+            reason = getattr(wrong, "strerror", None) or "it cannot be opened"
+            return self._refuse(name, "this file cannot be read", str(reason), "make it readable")
+        self.sources[name] = data.decode("utf-8", "replace")
+        return data
+
+    def text(self, name: str) -> str | None:
+        """As `read`, as UTF-8 text; other encodings are a problem at the first wrong byte."""
+        data = self.read(name)
+        if data is None:
+            return None
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as wrong:
+            before = data[: wrong.start]
+            line = before.count(b"\n") + 1
+            column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+            self.problems.append(
+                Problem(
+                    Span(name, line, column), "E93", "this file is not written in UTF-8", "letters beyond a-z would come out wrong",
+                    "save it as UTF-8 in your editor",
+                )
+            )  # fmt: skip
+            return None
+
+    def _refuse(self, name: str, what: str, why: str, fix: str) -> bytes | None:
+        self.problems.append(Problem(Span(name, 1, 1), "E93", what, why, fix))
+        return None
+
+
+def commit_of(root: Path) -> str:
+    """The commit of the folder's git tree, with `+dirty` where the folder differs from it; "" outside of git."""
+    head = _git(root, "rev-parse", "HEAD")
+    if not head:
+        return ""
+    changed = _git(root, "status", "--porcelain", "--", ".")
+    return f"{head}+dirty" if changed is None or changed else head
+
+
+def _git(root: Path, *words: str) -> str | None:
+    environment = {"PATH": os.environ.get("PATH", ""), "HOME": os.environ.get("HOME", ""), "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(
+            ["git", "-c", "core.fsmonitor=false", "-C", str(root), *words],
+            capture_output=True, text=True, timeout=_LONGEST_GIT, check=False, env=environment, errors="replace",
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
