@@ -22,7 +22,7 @@ from engine.core.happening import (
 )
 from engine.core.journey import ClockTrigger, DateTrigger, Journey, Journeys, SplitStep
 from engine.core.occurrence import next_occurrence
-from engine.language.syntax import Field, JourneyFile, Story, StoryLine, Text
+from engine.language.syntax import Field, Story, StoryLine, Text
 from engine.language.wording import quoted
 from engine.problem import Problem, did_you_mean, in_order
 from engine.simulate.driver import Driver
@@ -54,11 +54,8 @@ class StoryResult:
         return not self.problems and passed(self.rows)
 
 
-def run_story(
-    file: JourneyFile, journey: Journey, journeys: Journeys, story: Story, world: World
-) -> StoryResult:
-    """Runs a story of `file`, which was compiled to `journey`. `journeys`: the project, for facts and policies."""
-    del file
+def run_story(journey: Journey, journeys: Journeys, story: Story, world: World) -> StoryResult:
+    """Runs a story of `journey`. `journeys` and `world`: the whole project, for facts, policies and names."""
     stage, words = build_stage(journey, journeys, story, world)
     if words.problems:
         return StoryResult(story, (), tuple(in_order(words.problems)), frozenset())

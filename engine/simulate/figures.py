@@ -1,0 +1,112 @@
+"""What a replay adds up to: starts, messages, ends and cost per journey and day, and every row for `--out`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import IO
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from engine.config import Config
+from engine.core.effects import Decision
+from engine.values import MINUTE, Instant, iso, to_datetime
+
+QUARTER = 15 * MINUTE
+"""Every offset of a zone is a multiple of it, in the years since there are events."""
+
+FILES = ("starts.jsonl", "messages.jsonl", "ends.jsonl")
+
+
+@dataclass(slots=True)
+class Day:
+    """One journey on one local day of the shop."""
+
+    starts: int = 0
+    messages: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # step, template, channel
+    outcomes: Counter[str] = field(default_factory=Counter)
+    goals: int = 0
+    skips: int = 0
+
+
+@dataclass(slots=True)
+class Figures:
+    """Adds up decisions. `days`: journey -> local date -> figures."""
+
+    zone: ZoneInfo
+    days: dict[str, dict[dt.date, Day]] = field(default_factory=lambda: defaultdict(dict))
+    open: dict[str, str] = field(default_factory=dict)  # id of a run -> journey
+    _dates: dict[int, dt.date] = field(default_factory=dict)
+    _rows: tuple[IO[bytes], IO[bytes], IO[bytes]] | None = None
+
+    def write_to(self, folder: Path) -> None:
+        """From now on every start, message and end is also a line in `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        starts, messages, ends = ((folder / name).open("wb") for name in FILES)
+        self._rows = (starts, messages, ends)
+
+    def close(self) -> None:
+        """The files of `write_to` are complete."""
+        for file in self._rows or ():
+            file.close()
+        self._rows = None
+
+    def date(self, at: Instant) -> dt.date:
+        """The local day of the shop."""
+        quarter = at // QUARTER
+        found = self._dates.get(quarter)
+        if found is None:
+            found = self._dates[quarter] = to_datetime(at, self.zone).date()
+        return found
+
+    def day(self, journey: str, at: Instant) -> Day:
+        """The figures of a journey on the day of a moment."""
+        days = self.days[journey]
+        date = self.date(at)
+        found = days.get(date)
+        if found is None:
+            found = days[date] = Day()
+        return found
+
+    def add(self, customer: str, decision: Decision, now: Instant) -> None:
+        """Counts what one decision did."""
+        run = decision.enrollment
+        if run is None:
+            return
+        journey = run.journey
+        for trace in decision.trace:
+            kind = trace.kind
+            if kind == "start":
+                self.open[run.id] = journey
+                self.day(journey, now).starts += 1
+                self._row(0, {"journey": journey, "customer": customer, "at": iso(now), "key": run.key})
+            elif kind == "send":
+                self.day(journey, now).messages[trace.step, trace.subject, trace.detail] += 1
+                words = {"step": trace.step, "template": trace.subject, "channel": trace.detail}
+                self._row(1, {"journey": journey, "customer": customer, "at": iso(now), **words})
+            elif kind == "skip":
+                self.day(journey, now).skips += 1
+            elif kind == "goal":
+                self.day(journey, now).goals += 1
+        if run.outcome is not None and self.open.pop(run.id, None) is not None:
+            self.day(journey, now).outcomes[run.outcome] += 1
+            self._row(2, {"journey": journey, "customer": customer, "at": iso(now), "outcome": run.outcome})
+
+    def _row(self, place: int, row: dict[str, str]) -> None:
+        if self._rows is not None:
+            self._rows[place].write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def prices(config: Config) -> Mapping[str, Decimal]:
+    """What a message costs on each channel, in the currency of its price."""
+    return {name: channel.price for name, channel in config.channels.items()}
+
+
+def cost(messages: Counter[tuple[str, str, str]], price: Mapping[str, Decimal]) -> Decimal:
+    """The price of messages."""
+    return sum((price.get(channel, Decimal(0)) * n for (_, _, channel), n in messages.items()), Decimal(0))
