@@ -1,0 +1,114 @@
+"""A year in the life of the make-believe shop, before the demo begins."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Iterator
+
+from engine.demo.goods import Product, choose_product
+from engine.demo.people import Person
+from engine.values import DAY, HOUR, MINUTE, Instant, iso
+
+_SEASON = (0.9, 0.95, 1.0, 1.0, 0.95, 0.9, 0.8, 0.75, 1.0, 1.05, 1.35, 1.6)
+"""How much is bought in each month, January first."""
+
+DENSE = 30 * DAY
+"""Page views older than this are not worth telling."""
+
+Row = dict[str, object]
+
+
+def year_of(person: Person, goods: dict[str, Product], dice: random.Random, start: Instant) -> Iterator[Row]:
+    """What this person did until `start`, oldest order first; the ids of the rows are the same every time.
+
+    Nobody's last order stays open: a delivery that would come after `start` is left to the demo.
+    """
+    number = 0
+    at = _first_order(person, dice)
+    end = min(start, person.quits or start)
+    while at < end:
+        for name, moment, fields in _visit(person, goods, dice, at, start, number, buys=True):
+            yield _row(person, f"h{number}-{name}-{moment}", name, moment, fields)
+        number += 1
+        at = next_order(person, dice, at)
+    for moment in _looks(person, dice, start):
+        for name, when, fields in _visit(person, goods, dice, moment, start, number, buys=False):
+            yield _row(person, f"h{number}-{name}-{when}", name, when, fields)
+        number += 1
+
+
+def next_order(person: Person, dice: random.Random, after: Instant) -> Instant:
+    """When the next order would come by itself: the own rhythm, the season, an hour of the evening or the noon."""
+    month = person.today(after).month
+    days = person.rhythm * dice.lognormvariate(0, 0.3) / _SEASON[month - 1]
+    day = person.today(after) + dt.timedelta(days=max(1, round(days)))
+    return person.moment(day, waking_hour(dice))
+
+
+def waking_hour(dice: random.Random) -> float:
+    """An hour at which people shop: around noon, mostly in the evening."""
+    return min(23.4, max(7.0, dice.gauss(*((12.5, 1.5) if dice.random() < 0.4 else (19.5, 1.8)))))
+
+
+def order_of(person: Person, goods: dict[str, Product], dice: random.Random, order_id: str, at: Instant) -> Row:
+    """The fields of an order: one to three things, and when the coffee will be used up."""
+    picked = {product.id: product for product in (choose_product(goods, person.taste, person.brew, dice) for _ in range(dice.choice((1, 1, 2, 3))))}
+    items = [product.item(dice.choice((1, 1, 1, 2))) for product in picked.values()]
+    fields: Row = {
+        "order_id": order_id, "product_id": list(picked), "items": items, "currency": "EUR", "total": total_of(items),
+    }  # fmt: skip
+    lasts = max((product.days for product in picked.values()), default=0)
+    if lasts and dice.random() < 0.7:
+        fields["runs_out_on"] = (person.today(at) + dt.timedelta(days=lasts)).isoformat()
+    return fields
+
+
+def total_of(items: list[dict[str, object]]) -> float:
+    """The sum of a cart."""
+    return round(sum(float(str(item["price"])) * int(str(item["quantity"])) for item in items), 2)
+
+
+def view_of(product: Product) -> Row:
+    """The fields of a look at a product."""
+    return {"product_id": product.id, "name": product.name, "category": product.category, "price": product.price, "currency": "EUR"}
+
+
+def _first_order(person: Person, dice: random.Random) -> Instant:
+    if dice.random() < 0.18:  # subscribed, never bought
+        return Instant(person.joined + 10_000 * DAY)
+    day = person.today(person.joined) + dt.timedelta(days=dice.randrange(0, 25))
+    return person.moment(day, waking_hour(dice))
+
+
+def _visit(
+    person: Person, goods: dict[str, Product], dice: random.Random, at: Instant, start: Instant, number: int, *, buys: bool
+) -> Iterator[tuple[str, Instant, Row]]:
+    if at >= start - DENSE:
+        yield "site_visited", Instant(at - 12 * MINUTE), {"page": "/"}
+        for _ in range(dice.choice((1, 1, 2))):
+            moment = Instant(at - dice.randrange(4, 11) * MINUTE)
+            yield "product_viewed", moment, view_of(choose_product(goods, person.taste, person.brew, dice))
+    if not buys:
+        return
+    fields = order_of(person, goods, dice, f"{person.id}-{number}", at)
+    yield "order_placed", at, fields
+    arrives = Instant(at + dice.randrange(40, 110) * HOUR)
+    if arrives < start:
+        yield "order_delivered", arrives, {"order_id": fields["order_id"]}
+        written = Instant(arrives + dice.randrange(3, 9) * DAY)
+        if dice.random() < 0.08 and written < start:
+            yield "review_written", written, {"order_id": fields["order_id"], "stars": dice.choice((3, 4, 4, 5, 5, 5))}
+
+
+def _looks(person: Person, dice: random.Random, start: Instant) -> list[Instant]:
+    """Visits of the last weeks that ended without an order."""
+    if person.quits or dice.random() < 0.4:
+        return []
+    days = sorted(dice.sample(range(1, 28), dice.choice((1, 1, 2, 3))))
+    moments = [person.moment(person.today(start) - dt.timedelta(days=day), waking_hour(dice)) for day in days]
+    return [moment for moment in moments if person.joined < moment < start - HOUR]
+
+
+def _row(person: Person, key: str, event: str, at: Instant, fields: Row) -> Row:
+    return {"id": f"{person.id}-{key}", "event": event, "customer_id": person.id, "at": iso(at), "properties": fields}
