@@ -403,7 +403,10 @@ class Alerted(SQLModel, table=True):
     """Something an owner has to know. The same alert of the same day is written once."""
 
     __tablename__ = "alert"
-    __table_args__ = (UniqueConstraint("journey", "why", "day", name="alert_once_a_day"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("journey", "why", "day", name="alert_once_a_day"),
+        {"sqlite_autoincrement": True},
+    )
 
     number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
     at: int = Field(sa_type=INSTANT)

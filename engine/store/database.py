@@ -1,0 +1,188 @@
+"""Opens the database and holds its one writer: pragmas, transactions, the lock of a data folder."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.pool import QueuePool
+
+from engine.errors import UsageError, WorldError
+from engine.store import meta, migrations
+from engine.store.writer import Writer
+
+T = TypeVar("T")
+
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "busy_timeout=10000",
+    "foreign_keys=ON",
+    "mmap_size=8589934592",
+    "cache_size=-131072",
+    "wal_autocheckpoint=16000",
+    "temp_store=MEMORY",
+)
+SAFE_SQLITE = (3, 51, 3)
+"""From here on the WAL-reset fault of older versions is mended."""
+
+
+class Store:
+    """A database, ready for use: `read()` sees a steady picture, `write()` runs alone.
+
+    With `exclusive` it belongs to one process: a second daemon on the same SQLite file is refused.
+    """
+
+    def __init__(self, engine: Engine, lock: IO[bytes] | None) -> None:
+        self.engine = engine
+        self._lock = lock
+        self.writer = Writer(engine)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one moment of the database and changes nothing."""
+        with self.engine.connect() as conn:
+            yield conn
+
+    def write(self, job: Callable[[Connection], T]) -> T:
+        """Runs `job` in a transaction of the one writer and waits until it is durable. Raises what `job` raises."""
+        return self.writer.submit(job).result()
+
+    def close(self) -> None:
+        """Finishes what was handed in, and lets go of the file."""
+        self.writer.close()
+        self.engine.dispose()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def open_store(url: str, folder: Path, *, exclusive: bool = False) -> Store:
+    """Opens the database of `store:` in config.yaml (a relative SQLite path starts in `folder`) and brings its tables
+    up to date. Raises `UsageError` for a wrong address or a second daemon, `WorldError` for a broken file or disk."""
+    path = sqlite_path(url, folder)
+    lock = None
+    if path is not None:
+        lock = _claim(path, exclusive)
+        url = f"sqlite:///{path}"
+    engine = create_store_engine(url)
+    try:
+        if path is not None:
+            _check_file(engine, path)
+        migrations.upgrade(engine)
+    except DatabaseError as wrong:
+        engine.dispose()
+        if lock is not None:
+            lock.close()
+        raise WorldError(_why(wrong, str(path or url)), permanent=True) from wrong
+    except BaseException:
+        engine.dispose()
+        if lock is not None:
+            lock.close()
+        raise
+    store = Store(engine, lock)
+    with store.read() as conn:
+        is_new = not meta.instance(conn)
+    if is_new:
+        store.write(meta.settle)
+    return store
+
+
+def sqlite_path(url: str, folder: Path) -> Path | None:
+    """The file of an SQLite address; None for another database."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as wrong:
+        raise UsageError(
+            f'"{url}" is no address of a database', "write for example  store: sqlite:///data/shop.db"
+        ) from wrong
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    if not parsed.database or parsed.database == ":memory:":
+        raise UsageError("the store has to be a file", "write for example  store: sqlite:///data/shop.db")
+    return (folder / parsed.database).resolve()
+
+
+def create_store_engine(url: str) -> Engine:
+    """An engine whose connections are set up for the house: transactions begin where we say so."""
+    if not url.startswith("sqlite"):
+        return create_engine(url)
+    engine = create_engine(url, poolclass=QueuePool, pool_size=5, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def sqlite_advice() -> str | None:
+    """What to say about an SQLite library with known faults; None when it is sound."""
+    if sqlite3.sqlite_version_info >= SAFE_SQLITE:
+        return None
+    return (
+        f"SQLite {sqlite3.sqlite_version} may lose a write when two connections reset the write-ahead log at once; "
+        "this engine has one writer, which avoids it. SQLite 3.51.3 or later mends it"
+    )
+
+
+def _prepare(connection: sqlite3.Connection, _: Any) -> None:
+    connection.isolation_level = None  # pysqlite begins no transaction of its own
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(conn: Connection) -> None:
+    immediate = conn.get_execution_options().get("writes", False)
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _claim(path: Path, exclusive: bool) -> IO[bytes] | None:
+    """Makes the folder; with `exclusive` takes the lock beside the file, which the system frees when we die."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not exclusive:
+            return None
+        lock = path.with_name(path.name + ".lock").open("ab")
+    except OSError as wrong:
+        raise WorldError(f"{path.parent} cannot be written: {wrong.strerror}", permanent=True) from wrong
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as wrong:
+        lock.close()
+        raise UsageError(
+            f"another daemon works on {path}",
+            "stop it first, or give this project a store of its own in config.yaml",
+        ) from wrong
+    return lock
+
+
+def _check_file(engine: Engine, path: Path) -> None:
+    """Refuses a file that is damaged or cut off, before anything is written to it."""
+    size = path.stat().st_size if path.exists() else 0
+    with engine.connect() as conn:
+        pages = conn.execute(text("PRAGMA page_count")).scalar_one()
+        page = conn.execute(text("PRAGMA page_size")).scalar_one()
+        wal = path.with_name(path.name + "-wal")
+        if size and size < pages * page and not (wal.exists() and wal.stat().st_size):
+            raise WorldError(
+                f"{path} is cut off: {size} of {pages * page} bytes are left. Restore it from a backup; nothing was sent",
+                permanent=True,
+            )
+        found = conn.execute(text("PRAGMA quick_check(1)")).scalar_one() if 0 < size < 64_000_000 else "ok"
+        if found != "ok":
+            raise WorldError(
+                f"{path} is damaged ({found}). Restore it from a backup; nothing was sent", permanent=True
+            )
+
+
+def _why(wrong: DatabaseError, where: str) -> str:
+    words = str(wrong.orig).splitlines()[0] if wrong.orig else str(wrong)
+    if "malformed" in words or "not a database" in words:
+        return f"{where} is damaged ({words}). Restore it from a backup; nothing was sent"
+    if "readonly" in words or "unable to open" in words:
+        return f"{where} cannot be written ({words}): check the rights of the folder and the file"
+    return f"{where} cannot be used: {words}"

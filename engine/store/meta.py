@@ -1,0 +1,64 @@
+"""What a database knows about itself: its instance id, its buckets, the key that links and hashes are made with."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from functools import lru_cache
+from zlib import crc32
+
+from sqlalchemy import Connection, insert, select, update
+from sqlmodel import col
+
+from engine.ids import new_id, new_secret
+from engine.store.rows import Meta
+
+BUCKETS = {"sqlite": 1}
+"""One writer holds all customers of an SQLite file; elsewhere customers fall into 256 buckets."""
+
+BUCKETS_ELSEWHERE = 256
+
+
+def get(conn: Connection, name: str) -> str | None:
+    """A fact about this database."""
+    return conn.execute(select(col(Meta.value)).where(col(Meta.name) == name)).scalar_one_or_none()
+
+
+def put(conn: Connection, name: str, value: str) -> None:
+    """Writes a fact about this database."""
+    changed = conn.execute(update(Meta).where(col(Meta.name) == name).values(value=value)).rowcount
+    if not changed:
+        conn.execute(insert(Meta).values(name=name, value=value))
+
+
+def settle(conn: Connection) -> None:
+    """Gives a new database its identity; an older one keeps its own."""
+    for name, make in (("instance", new_id), ("secret", new_secret)):
+        if get(conn, name) is None:
+            put(conn, name, make())
+
+
+def instance(conn: Connection) -> str:
+    """The id of this database: a copy of it has the same one."""
+    return get(conn, "instance") or ""
+
+
+def secret(conn: Connection) -> str:
+    """The key that links are signed and addresses are hashed with, unless config.yaml names another one for links."""
+    return get(conn, "secret") or ""
+
+
+def bucket_of(conn: Connection, customer: str) -> int:
+    """The bucket of a customer."""
+    return bucket(customer, BUCKETS.get(conn.dialect.name, BUCKETS_ELSEWHERE))
+
+
+@lru_cache(maxsize=65536)
+def bucket(customer: str, buckets: int) -> int:
+    """A number below `buckets`, by a hash of the customer that is the same on every machine."""
+    return crc32(customer.encode("utf-8", "surrogatepass")) % buckets if buckets > 1 else 0
+
+
+def address_hash(key: str, channel: str, address: str) -> str:
+    """The keyed hash of a normalised address, under which suppressions are kept."""
+    return hmac.new(key.encode(), f"{channel}\0{address}".encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,55 @@
+"""Brings the tables of a database up to date, with people in flight."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+from sqlalchemy.schema import SchemaItem
+from sqlmodel import SQLModel
+
+from engine.errors import UsageError
+from engine.store import rows
+
+assert rows.Meta.metadata is SQLModel.metadata
+
+
+def upgrade(engine: Engine) -> None:
+    """Runs what is missing, in one transaction. Raises `UsageError` for a database of a later version of the engine."""
+    config = script_config()
+    script = ScriptDirectory.from_config(config)
+    with engine.connect() as conn:
+        if set(MigrationContext.configure(conn).get_current_heads()) == set(script.get_heads()):
+            return
+    with engine.connect().execution_options(writes=True) as conn, conn.begin():
+        current = MigrationContext.configure(conn).get_current_heads()
+        known = {revision.revision for revision in script.walk_revisions()}
+        if not known.issuperset(current):
+            raise UsageError(
+                "this store was written by a later version of Perennial", "install that version, or restore a backup"
+            )
+        config.attributes["connection"] = conn
+        command.upgrade(config, "head")
+
+
+def script_config() -> Config:
+    """Where the scripts are; no file of settings is needed."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def differences(conn: Connection) -> list[object]:
+    """What the tables lack, or have too much, against `engine.store.rows`: empty when the migrations are complete."""
+    context = MigrationContext.configure(conn, opts={"include_object": _is_ours})
+    return list(compare_metadata(context, SQLModel.metadata))
+
+
+def _is_ours(item: SchemaItem, name: str | None, kind: str, reflected: bool, other: SchemaItem | None) -> bool:  # noqa: ARG001
+    return name != "alembic_version"

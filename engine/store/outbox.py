@@ -1,0 +1,148 @@
+"""Messages from the decision to what became of them: the states of RELIABILITY.md 2.1 as statements.
+
+The life of a message as the deliverer sees it::
+
+    claim -> (render, note_body) -> hand_over == "handed" -> the channel sends -> settle(...)
+                                       |- "later":    the row waits again, nothing was sent
+                                       '- "returned": the owner is asked again, nothing was sent
+    give_up / defer    before the hand-over, or after an explicit "not now" of the provider
+    expire_leases      a dead deliverer: claimed -> planned, handed over -> unknown
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from engine.core.happening import Handed, Outcome, Returned
+from engine.store.hot import change, rows
+from engine.store.inbox import append_one
+from engine.store.messages import COLUMNS, Claimed, read
+from engine.values import Instant
+
+Handover = Literal["handed", "later", "returned"]
+
+
+def claim(conn: Connection, channel: str, owner: str, now: Instant, lease: int, limit: int) -> list[Claimed]:
+    """Takes up to `limit` messages of a channel that are ready, for `lease` ms; the fence of each grows by one.
+
+    Nothing is taken while everything, the channel or the journey is paused.
+    """
+    found = rows(
+        conn,
+        "UPDATE outbox SET state = 'claimed', fence = fence + 1, owner = ?, lease_until = ?, attempts = attempts + 1"  # noqa: S608
+        " WHERE number IN (SELECT o.number FROM outbox o WHERE o.state IN ('planned', 'deferred') AND o.channel = ?"
+        " AND o.ready_at <= ? AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.scope = 'all'"
+        " OR (p.scope = 'channel' AND p.name = o.channel) OR (p.scope = 'journey' AND p.name = o.journey))"
+        f" ORDER BY o.ready_at, o.number LIMIT ?) RETURNING {COLUMNS}",
+        (owner, now + lease, channel, now, limit),
+    )
+    return [read(row) for row in sorted(found)]
+
+
+def note_body(conn: Connection, message: Claimed, body: str, body_hash: str, address: str) -> bool:
+    """Keeps what was rendered, so that another attempt sends the same bytes. False: the claim was lost."""
+    changed = change(
+        conn,
+        "UPDATE outbox SET body = ?, body_hash = ?, address = ? WHERE number = ? AND fence = ? AND state = 'claimed'",
+        (body, body_hash, address, message.number, message.fence),
+    )
+    return changed == 1
+
+
+def hand_over(conn: Connection, message: Claimed, address_hash: str, now: Instant) -> Handover:
+    """The last honest moment (RELIABILITY.md 2.1): one fenced statement, and `handed` in the inbox beside it.
+
+    "handed": it may be sent once this transaction is durable. "later": the claim is gone, or something of this
+    customer is not applied yet, or a pause stands; the message waits again. "returned": too late, or the address is
+    suppressed; the owner asks all rules again. `address_hash`: `engine.store.meta.address_hash`.
+    """
+    changed = change(
+        conn,
+        "UPDATE outbox SET state = 'handoff', handed_at = coalesce(handed_at, ?) WHERE number = ? AND fence = ? AND state = 'claimed'"
+        " AND lease_until > ? AND valid_until > ?"
+        " AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.bucket = outbox.bucket AND i.customer = outbox.customer)"
+        " AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.address_hash = ? AND s.channel = outbox.channel"
+        " AND (s.purpose = 'all' OR s.purpose = outbox.purpose))"
+        " AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.scope = 'all' OR (p.scope = 'channel' AND p.name = outbox.channel)"
+        " OR (p.scope = 'journey' AND p.name = outbox.journey))",
+        (now, message.number, message.fence, now, now, address_hash),
+    )
+    if changed == 1:
+        if message.handed_at is None:  # a second try of what has left for the journey is no second hand-over
+            append_one(conn, message.customer, Handed(0, now, message.send_key, message.enrollment), now)
+        return "handed"
+    why = _why_returned(conn, message, address_hash, now)
+    if why and (return_to_owner(conn, message, why, now) or _end_late(conn, message, why, now)):
+        return "returned"
+    give_up(conn, message, now)
+    return "later"
+
+
+def give_up(conn: Connection, message: Claimed, ready_at: Instant, why: str = "") -> bool:
+    """Puts a claimed message back before its hand-over, ready again at `ready_at`. False: the claim was lost."""
+    changed = change(
+        conn,
+        "UPDATE outbox SET state = 'planned', owner = NULL, lease_until = NULL, ready_at = ?, why = ?"
+        " WHERE number = ? AND fence = ? AND state = 'claimed'",
+        (ready_at, why, message.number, message.fence),
+    )
+    return changed == 1
+
+
+def defer(conn: Connection, message: Claimed, ready_at: Instant, detail: str = "") -> bool:
+    """The provider said "not now" (before or after the hand-over; explicitly, so that nothing was sent): again at
+    `ready_at`. The moment of the first hand-over stays: for the journey the message has left."""
+    changed = change(
+        conn,
+        "UPDATE outbox SET state = 'deferred', owner = NULL, lease_until = NULL, ready_at = ?, detail = ?"
+        " WHERE number = ? AND fence = ? AND state IN ('claimed', 'handoff')",
+        (ready_at, detail[:500], message.number, message.fence),
+    )
+    return changed == 1
+
+
+def return_to_owner(conn: Connection, message: Claimed, why: str, now: Instant) -> bool:
+    """Gives a message back before its hand-over: the journey asks all rules again (`returned` in the inbox)."""
+    state = "suppressed" if why == "suppressed" else "expired"
+    changed = change(
+        conn,
+        "UPDATE outbox SET state = ?, why = ?, owner = NULL, lease_until = NULL, body = NULL, settled_at = ?"
+        " WHERE number = ? AND fence = ? AND state = 'claimed' AND handed_at IS NULL",
+        (state, why, now, message.number, message.fence),
+    )
+    if changed == 1:
+        append_one(conn, message.customer, Returned(0, now, message.send_key, message.enrollment, why), now)
+    return changed == 1
+
+
+def _end_late(conn: Connection, message: Claimed, why: str, now: Instant) -> bool:
+    """A further try of a message that had been handed over comes too late: a copy that may be there counts as sent,
+    one that the provider did not take has failed."""
+    if message.handed_at is None:
+        return False
+    state = "treated_as_sent" if message.resent else "failed"
+    changed = change(
+        conn,
+        "UPDATE outbox SET state = ?, why = ?, owner = NULL, lease_until = NULL, body = NULL, settled_at = ?"
+        " WHERE number = ? AND fence = ? AND state = 'claimed'",
+        (state, why, now, message.number, message.fence),
+    )
+    if changed == 1:
+        told = Outcome(
+            0, now, message.send_key, message.enrollment, "settled" if message.resent else "refused", why
+        )
+        append_one(conn, message.customer, told, now)
+    return changed == 1
+
+
+def _why_returned(conn: Connection, message: Claimed, address_hash: str, now: Instant) -> str:
+    suppressed = rows(
+        conn,
+        "SELECT 1 FROM suppression WHERE address_hash = ? AND channel = ? AND purpose IN ('all', ?)",
+        (address_hash, message.channel, message.purpose or "all"),
+    )
+    if suppressed:
+        return "suppressed"
+    return "expired" if message.valid_until <= now else ""

@@ -1,0 +1,132 @@
+"""What became of messages after their hand-over: reports in any order, lost answers, unknowns and their settling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+from sqlalchemy import Connection
+
+from engine.core.happening import Outcome
+from engine.store.hot import change, rows
+from engine.store.inbox import append_one
+from engine.store.messages import COLUMNS, Claimed, read
+from engine.store.meta import bucket_of
+from engine.values import Instant
+
+Settled = Literal[
+    "accepted", "delivered", "bounced", "complained", "failed", "unknown", "treated_as_sent", "held"
+]
+
+
+_BEFORE: Mapping[str, str] = {
+    "accepted": "'handoff', 'unknown', 'held', 'treated_as_sent'",
+    "delivered": "'handoff', 'accepted', 'unknown', 'held', 'treated_as_sent'",
+    "bounced": "'claimed', 'handoff', 'accepted', 'delivered', 'unknown', 'held', 'treated_as_sent'",
+    "complained": "'handoff', 'accepted', 'delivered', 'unknown', 'held', 'treated_as_sent'",
+    "failed": "'claimed', 'handoff', 'unknown', 'held'",
+    "unknown": "'handoff'",
+    "treated_as_sent": "'unknown', 'held'",
+    "held": "'unknown'",
+}
+"""From where an outcome leads on; anything else is a repetition or comes too late, and changes nothing."""
+
+_TOLD: Mapping[str, str] = {
+    "accepted": "accepted", "delivered": "delivered", "bounced": "bounced", "complained": "complained",
+    "failed": "refused", "unknown": "unknown", "treated_as_sent": "settled",
+}  # fmt: skip
+
+
+def settle(
+    conn: Connection,
+    send_key: str,
+    customer: str,
+    state: Settled,
+    now: Instant,
+    *,
+    provider_id: str = "",
+    detail: str = "",
+    settle_at: Instant | None = None,
+) -> bool:
+    """Writes what became of a message and tells the journey (`outcome` in the inbox). False: nothing new was said.
+
+    Outcomes only go forward (`accepted` after `delivered` changes nothing), so reports may come in any order and any
+    number of times. A late "accepted" also settles an `unknown`. For `unknown`, `settle_at` is when its policy is due.
+    """
+    settled = state not in ("unknown", "held")
+    forget = "body = NULL, " if settled else ""
+    found = rows(
+        conn,
+        f"UPDATE outbox SET state = ?, {forget}owner = NULL, lease_until = NULL, settle_at = ?, settled_at = ?,"  # noqa: S608
+        " provider_id = CASE WHEN ? = '' THEN provider_id ELSE ? END, detail = CASE WHEN ? = '' THEN detail ELSE ? END"
+        " WHERE bucket = ? AND send_key = ?"
+        f" AND state IN ({_BEFORE[state]}) RETURNING enrollment",
+        (state, settle_at, now if settled else None, provider_id, provider_id, detail[:500], detail[:500],
+         bucket_of(conn, customer), send_key),
+    )  # fmt: skip
+    if not found:
+        return False
+    if state in _TOLD:
+        kind = cast("Any", _TOLD[state])
+        append_one(conn, customer, Outcome(0, now, send_key, found[0][0], kind, detail[:500]), now)
+    return True
+
+
+def plan_again(conn: Connection, send_key: str, customer: str, now: Instant, *, resend: bool) -> bool:
+    """An unknown message is to be sent again. `resend` counts it as the one more copy that a policy allows; without it
+    the provider has said that it never came. The journey is not told: for it the message is still on its way."""
+    changed = change(
+        conn,
+        "UPDATE outbox SET state = 'planned', ready_at = ?, settle_at = NULL, resent = resent + ?"
+        " WHERE bucket = ? AND send_key = ? AND state IN ('unknown', 'held')",
+        (now, int(resend), bucket_of(conn, customer), send_key),
+    )
+    return changed == 1
+
+
+def expire_leases(conn: Connection, now: Instant, settle_at: Instant) -> tuple[int, int]:
+    """Deliverers that died: what they had claimed is planned again; what they had handed over is `unknown`, and only
+    that (never sent again by itself). `settle_at`: when the policy on unknowns is due. (planned again, unknown)."""
+    freed = change(
+        conn,
+        "UPDATE outbox SET state = 'planned', owner = NULL, lease_until = NULL, ready_at = ?"
+        " WHERE state = 'claimed' AND lease_until <= ?",
+        (now, now),
+    )
+    lost = rows(
+        conn,
+        "UPDATE outbox SET state = 'unknown', owner = NULL, lease_until = NULL, settle_at = ?,"
+        " detail = 'the process ended between the hand-over and the answer'"
+        " WHERE state = 'handoff' AND lease_until <= ? RETURNING customer, send_key, enrollment",
+        (settle_at, now),
+    )
+    for customer, send_key, enrollment in sorted(lost):
+        append_one(conn, customer, Outcome(0, now, send_key, enrollment, "unknown"), now)
+    return freed, len(lost)
+
+
+def expire_owner(conn: Connection, owner: str, now: Instant) -> None:
+    """Ends the leases of one deliverer that is known to be gone (the daemon starts again under its own lock)."""
+    change(
+        conn,
+        "UPDATE outbox SET lease_until = ? WHERE owner = ? AND state IN ('claimed', 'handoff')",
+        (now, owner),
+    )
+
+
+def expire_all(conn: Connection, now: Instant) -> None:
+    """Ends every lease: the start of the only daemon of an SQLite file."""
+    change(
+        conn,
+        "UPDATE outbox SET lease_until = ? WHERE state IN ('claimed', 'handoff') AND lease_until > ?",
+        (now, now),
+    )
+
+
+def unsettled(conn: Connection, now: Instant | None = None, limit: int = 1000) -> list[Claimed]:
+    """Messages of which nobody knows whether they left; with `now` those whose policy is due."""
+    if now is None:
+        sql = f"SELECT {COLUMNS} FROM outbox WHERE state IN ('unknown', 'held') ORDER BY number LIMIT ?"  # noqa: S608
+        return [read(row) for row in rows(conn, sql, (limit,))]
+    sql = f"SELECT {COLUMNS} FROM outbox WHERE state IN ('unknown', 'held') AND settle_at <= ? ORDER BY settle_at LIMIT ?"  # noqa: S608
+    return [read(row) for row in rows(conn, sql, (now, limit))]

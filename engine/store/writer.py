@@ -1,0 +1,108 @@
+"""The one writer of a store: a thread that takes jobs in order and commits those that wait together at once."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+T = TypeVar("T")
+
+GROUP = 64
+"""At most so many waiting jobs share a commit."""
+
+_Job = tuple[Callable[[Connection], Any], "Future[Any]"]
+
+
+class Writer:
+    """Runs jobs one after the other, each in a savepoint; jobs that were waiting share one transaction.
+
+    A future is settled after the commit, never before: who waits for it knows that the work is durable. A job that
+    raises is rolled back alone. When the commit itself fails, all of the group fail.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closed = threading.Lock()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Callable[[Connection], T]) -> Future[T]:
+        """Hands in a job; the future is settled when it is durable. Raises `RuntimeError` after `close`."""
+        future: Future[T] = Future()
+        with self._closed:
+            if self._is_closed:
+                raise RuntimeError("the store is closed")
+            self._jobs.put((job, future))
+        return future
+
+    def close(self) -> None:
+        """Finishes what was handed in and ends the thread."""
+        with self._closed:
+            if not self._is_closed:
+                self._is_closed = True
+                self._jobs.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            group, last = self._waiting(first)
+            self._run(group)
+            if last:
+                return
+
+    def _waiting(self, first: _Job) -> tuple[list[_Job], bool]:
+        group = [first]
+        while len(group) < GROUP:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                return group, True
+            group.append(job)
+        return group, False
+
+    def _run(self, group: list[_Job]) -> None:
+        settled: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            with self._engine.connect().execution_options(writes=True) as conn, conn.begin():
+                for job, future in group:
+                    if future.set_running_or_notify_cancel():
+                        settled.append((future, *_attempt(conn, job, alone=len(group) == 1)))
+        except BaseException as wrong:  # noqa: BLE001 - the thread must live on, and those who wait must hear of it
+            for future, _, own in settled:
+                future.set_exception(own or wrong)
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(wrong)
+            return
+        for future, result, own in settled:
+            if own is None:
+                future.set_result(result)
+            else:
+                future.set_exception(own)
+
+
+def _attempt(
+    conn: Connection, job: Callable[[Connection], T], *, alone: bool
+) -> tuple[T | None, BaseException | None]:
+    """Runs a job in a savepoint. Alone in its transaction it needs none: what it raises rolls everything back."""
+    if alone:
+        return job(conn), None
+    try:
+        with conn.begin_nested():
+            return job(conn), None
+    except (
+        OperationalError
+    ):  # disk full, I/O error: SQLite may have rolled back all of us, so nobody may go on
+        raise
+    except Exception as wrong:  # noqa: BLE001 - it is told to the one who waits
+        return None, wrong
