@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from engine.core.decide import decide
+from engine.core.decide import Decided, decide
 from engine.core.effects import Cancel, Decision, Emit, Send, TakeCode
 from engine.core.facts import CustomerState
-from engine.core.happening import CodeTaken, Event, Handed, Happening, Wake
+from engine.core.happening import CodeTaken, Event, Handed, Happening
 from engine.core.journey import Journeys
 from engine.values import Instant
 
@@ -39,12 +39,15 @@ class Driver:
         return self.number
 
     def wake(self, state: CustomerState, now: Instant) -> CustomerState:
-        """Nothing happened but the time."""
-        return self.apply(state, Wake(self.next_number(), now), now)
+        """Nothing happened but the time: what is due is decided, oldest first."""
+        return self._follow(decide(state, (), self.journeys, now), now)
 
     def apply(self, state: CustomerState, happening: Happening, now: Instant) -> CustomerState:
-        """The state after a happening and everything that follows from it at the same moment."""
-        decided = decide(state, (happening,), self.journeys, now)
+        """The state after a happening and everything that follows from it at the same moment; what is due waits, since
+        more may happen at this moment."""
+        return self._follow(decide(state, (happening,), self.journeys, now, wakes=False), now)
+
+    def _follow(self, decided: Decided, now: Instant) -> CustomerState:
         state = decided.state
         if not decided.decisions:
             return state
@@ -53,7 +56,7 @@ class Driver:
         self._settle(state, decided.decisions, now, handed, emitted)
         while handed or emitted:
             next_one = handed.popleft() if handed else emitted.popleft()
-            decided = decide(state, (next_one,), self.journeys, now)
+            decided = decide(state, (next_one,), self.journeys, now, wakes=False)
             state = decided.state
             self._settle(state, decided.decisions, now, handed, emitted)
         return state
