@@ -30,7 +30,7 @@ app = typer.Typer(
 WRITE, TRY, RUN, LOOK = "Write journeys", "Try them out", "Run them", "Look into them"
 """The panels of `--help`: every command names one as its `rich_help_panel`."""
 
-_NOT_COMMANDS = {"app", "output"}
+_NOT_COMMANDS = {"app", "output", "selection"}
 
 
 class Place:

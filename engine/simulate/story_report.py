@@ -91,6 +91,15 @@ def render_text(report: Report, sources: Mapping[str, str]) -> str:
     return "\n\n".join(blocks)
 
 
+def render_failures(report: Report, sources: Mapping[str, str]) -> str:
+    """Only what failed, for `check`; empty when all is well."""
+    return "\n\n".join(
+        "\n".join([each.file, *(_story(result, sources) for result in each.results if not result.passed)])
+        for each in report.journeys
+        if any(not result.passed for result in each.results)
+    )
+
+
 def _story(result: StoryResult, sources: Mapping[str, str]) -> str:
     name = result.story.name.value
     if result.passed:

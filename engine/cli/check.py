@@ -1,0 +1,74 @@
+"""`check`: everything a marketer can get wrong, with file, line, column, reason and fix; then the stories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.cli.app import PROBLEMS, WRITE, Place, app
+from engine.cli.output import CheckFormat, say_json, say_plain
+from engine.cli.selection import chosen
+from engine.problem import Problem, render_github, render_problems, to_json
+
+if TYPE_CHECKING:
+    from engine.simulate.story_report import Report
+
+
+@app.command(rich_help_panel=WRITE)
+def check(
+    paths: Annotated[list[Path] | None, typer.Argument(help="files or folders; without any: the whole project")] = None,
+    form: Annotated[CheckFormat, typer.Option("--format", help="text, json, or github annotations")] = CheckFormat.text,
+) -> None:
+    """Read every file, say what is wrong and how to mend it, then run the stories."""
+    from engine.project import check as problems_of
+    from engine.project import load
+    from engine.simulate.story_report import run_stories
+
+    project = load(Place.folder)
+    wanted = chosen(paths or [], project.folder)
+    problems = [problem for problem in problems_of(project) if wanted(problem.span.file)]
+    files = [file for file in project.files.values() if wanted(file.span.file) and file.span.file not in project.broken]
+    report = run_stories(files, project.journeys, project.world)
+    _print(form, problems, project.sources, report, len(files))
+    if any(problem.is_error for problem in problems) or report.failed:
+        raise typer.Exit(PROBLEMS)
+
+
+def _print(form: CheckFormat, problems: Sequence[Problem], sources: Any, report: Report, journeys: int) -> None:
+    from engine.simulate.story_report import render_failures, to_data
+
+    if form is CheckFormat.json:
+        say_json({"problems": [to_json(problem) for problem in problems], "stories": to_data(report)})
+        return
+    if form is CheckFormat.github:
+        for problem in (*problems, *failures(report)):
+            say_plain(render_github(problem))
+        return
+    for block in (render_problems(problems, sources), render_failures(report, sources)):
+        if block:
+            say_plain(block + "\n")
+    say_plain(summary(problems, report, journeys))
+
+
+def failures(report: Report) -> list[Problem]:
+    """Failed stories as problems at the place of the story, for annotations."""
+    return [
+        Problem(result.story.name.span, "E59", f'the story "{result.story.name.value}" fails', fix="run `main.py test` to see where")
+        for each in report.journeys
+        for result in each.results
+        if not result.passed
+    ]
+
+
+def summary(problems: Sequence[Problem], report: Report, journeys: int) -> str:
+    """The last line: how many journeys, errors, warnings and stories."""
+    errors = sum(problem.is_error for problem in problems)
+    parts = [_count(journeys, "journey"), _count(errors, "error"), _count(len(problems) - errors, "warning")]
+    return f"{', '.join(parts)}. Stories: {report.passed} passed, {report.failed} failed"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

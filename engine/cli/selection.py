@@ -1,0 +1,27 @@
+"""Which files of a project a command is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from engine.errors import UsageError
+
+
+def chosen(paths: Sequence[Path], folder: Path) -> Callable[[str], bool]:
+    """Says of a file (its path in the project) whether it was named; without paths all are. A path may be given from
+    where the caller stands or from the project. Raises UsageError for one that does not exist."""
+    if not paths:
+        return lambda _file: True
+    roots = [_inside(path, folder) for path in paths]
+    return lambda file: any(file == root or file.startswith(f"{root}/") or root == "." for root in roots)
+
+
+def _inside(path: Path, folder: Path) -> str:
+    for candidate in (path, folder / path):
+        if candidate.exists():
+            resolved = candidate.resolve()
+            if resolved.is_relative_to(folder.resolve()):
+                return resolved.relative_to(folder.resolve()).as_posix()
+            raise UsageError(f'"{path}" lies outside of the project "{folder}"', "name its project with  --project DIR")
+    raise UsageError(f'there is no file or folder "{path}"', "name a file of the project, for example  journeys/welcome.yaml")
