@@ -1,0 +1,82 @@
+"""`test [PATHS]`: the stories of the journeys, and the steps that none of them reaches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.app import FINE, PROBLEMS, TRY, Place, app
+from engine.cli.output import Format, asides, say_json, say_plain
+from engine.errors import UsageError
+from engine.problem import did_you_mean
+
+if TYPE_CHECKING:
+    from engine.language.syntax import JourneyFile
+    from engine.project import Project
+
+
+@app.command("test", rich_help_panel=TRY)
+def run_tests(
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Journeys, by name or file. Without one: all of them.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", help="How the answer is written.")] = Format.text,
+) -> None:
+    """Run the stories of the journeys on a virtual clock; nothing is sent.
+
+    A failing story is shown line by line: `=` came as expected, `-` did not happen, `+` was not expected.
+    """
+    from engine.problem import render_problems
+    from engine.project import load
+    from engine.simulate.story_report import render_text, run_stories, to_data
+
+    project = load(Place.folder)
+    files = chosen(project, paths or [])
+    report = run_stories(files, project.journeys, project.world)
+    broken = {each.file for each in report.journeys if each.broken}
+    broken |= {
+        file for file in unreadable(project) if not paths or any(_names(project, file, p) for p in paths)
+    }
+    wrong = [problem for problem in project.problems if problem.is_error and problem.span.file in broken]
+    if output is Format.json:
+        say_json({**to_data(report), "project": str(project.folder)})
+    else:
+        if wrong:
+            asides.print(render_problems(wrong, project.sources), markup=False, soft_wrap=True)
+        say_plain(render_text(report, project.sources))
+    raise typer.Exit(PROBLEMS if report.failed or wrong else FINE)
+
+
+def chosen(project: Project, paths: list[str]) -> list[JourneyFile]:
+    """The journeys that the paths name: a name, a file, or a folder with journeys in it."""
+    if not paths:
+        return [file for _, file in sorted(project.files.items())]
+    found: dict[str, JourneyFile] = {}
+    for path in paths:
+        names = [
+            name for name, file in sorted(project.files.items()) if _names(project, file.span.file, path)
+        ]
+        if not names and not any(_names(project, file, path) for file in unreadable(project)):
+            near = did_you_mean(
+                Path(path).stem, project.files, f"there are: {', '.join(sorted(project.files))}"
+            )
+            raise UsageError(f'there is no journey "{path}" in {project.folder}', near)
+        found |= {name: project.files[name] for name in names}
+    return list(found.values())
+
+
+def unreadable(project: Project) -> set[str]:
+    """Files of journeys that could not be read at all."""
+    read = {file.span.file for file in project.files.values()}
+    of_journeys = {file for file in project.broken if file.startswith("journeys/")}
+    return {file for file in of_journeys - read if not file.startswith("journeys/segments/")}
+
+
+def _names(project: Project, file: str, path: str) -> bool:
+    if path == Path(file).stem:
+        return True
+    place, own = Path(path), project.folder / file
+    tried = (place.resolve(), (project.folder / place).resolve())
+    return any(one == own or one in own.parents for one in tried)
