@@ -73,14 +73,14 @@ class Folder:
             column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
             self.problems.append(
                 Problem(
-                    Span(name, line, column), "E93", "this file is not written in UTF-8", "letters beyond a-z would come out wrong",
+                    Span(name, line, column), "E78", "this file is not written in UTF-8", "letters beyond a-z would come out wrong",
                     "save it as UTF-8 in your editor",
                 )
             )  # fmt: skip
             return None
 
     def _refuse(self, name: str, what: str, why: str, fix: str) -> bytes | None:
-        self.problems.append(Problem(Span(name, 1, 1), "E93", what, why, fix))
+        self.problems.append(Problem(Span(name, 1, 1), "E78", what, why, fix))
         return None
 
 

@@ -9,7 +9,6 @@ from engine.core.journey import (
     CodeStep,
     DateTrigger,
     ExitStep,
-    Journey,
     SendStep,
     Step,
     Trigger,
@@ -35,9 +34,9 @@ def longest_path(starts: tuple[Trigger, ...], steps: tuple[Step, ...]) -> Durati
     return Duration(days=end.elapsed // DAY, elapsed=end.elapsed % DAY) if end.known else None
 
 
-def shortest_known(journey: Journey) -> int:
+def longest_known(starts: tuple[Trigger, ...], steps: tuple[Step, ...]) -> int:
     """Milliseconds of the longest way, waits of unknown length counted as nothing."""
-    return _end(journey.starts, journey.steps).elapsed
+    return _end(starts, steps).elapsed
 
 
 def _end(starts: tuple[Trigger, ...], steps: tuple[Step, ...]) -> Reached:

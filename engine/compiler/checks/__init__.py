@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from engine.compiler.checks import (
+    asked_too_early,
+    codes,
+    consent,
+    duration,
+    ids,
+    price_order,
+    quiet_hours,
+    reactions,
+    restart,
+    stories,
+)
 from engine.compiler.subject import Check, Subject
 from engine.problem import Problem
 
-CHECKS: tuple[Check, ...] = ()
+CHECKS: tuple[Check, ...] = (
+    ids.check,
+    codes.check,
+    reactions.check,
+    consent.check,
+    asked_too_early.check,
+    quiet_hours.check,
+    price_order.check,
+    duration.check,
+    restart.check,
+    stories.check,
+)
 
 
 def check_journey(subject: Subject) -> list[Problem]:

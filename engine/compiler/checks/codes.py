@@ -1,0 +1,48 @@
+"""E35: a promo code is made on every path that leads to where it is printed or waited for."""
+
+from __future__ import annotations
+
+from engine.compiler.rows import every_step
+from engine.compiler.subject import Subject
+from engine.compiler.walk import Walk
+from engine.language import syntax
+from engine.language.syntax import Text
+from engine.language.wording import quoted
+from engine.problem import Problem
+
+
+def check(subject: Subject) -> list[Problem]:
+    """Messages that print a code, and waits that count from its end, before any code was made."""
+    problems: list[Problem] = []
+    pool = _pool(subject)
+
+    def visit(step: syntax.Step, made: bool) -> bool:
+        if isinstance(step, syntax.Code):
+            return True
+        if not made and isinstance(step, syntax.Send) and step.template.value in subject.code_printers:
+            what = f"{quoted(step.template.value)} prints a promo code, but no code was made before it on this path"
+            problems.append(_no_code(step.template, what, "the customer would read an empty place", pool))
+        if not made and isinstance(step, syntax.Wait) and step.until and step.until.name:
+            name = step.until.name
+            if name.value.startswith("code."):
+                what = f"{quoted(name.value)} is waited for, but no code was made before it on this path"
+                problems.append(_no_code(name, what, "everybody would leave here", pool))
+        return made
+
+    Walk(visit, lambda one, other: one and other).along(subject.file.steps, False)
+    return problems
+
+
+def _no_code(at: Text, what: str, why: str, pool: str) -> Problem:
+    return Problem(at.span, "E35", what, why, f"put before it\n       - code: {pool}\n         valid: 7 days")
+
+
+def _pool(subject: Subject) -> str:
+    """The pool that the author most likely means: one of this journey, else one that is called alike, else the first."""
+    for step in every_step(subject.file.steps):
+        if isinstance(step, syntax.Code):
+            return step.pool.value
+    known = list(subject.world.config.codes)
+    name = subject.file.name.value.partition("_")[0].casefold()
+    alike = [pool for pool in known if pool.casefold().startswith(name)]
+    return next(iter(alike or known), "WELCOME10")

@@ -1,0 +1,99 @@
+"""W02: a moment that the file fixes lies in the quiet hours of the message behind it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from engine.compiler.rows import every_step
+from engine.compiler.subject import Subject
+from engine.compiler.walk import sides_of
+from engine.core.policy import Policy, Quiet
+from engine.language import syntax
+from engine.language.wording import quoted
+from engine.problem import Problem, Span
+
+_END_OF_DAY = dt.time(23, 59, 59)
+
+
+def check(subject: Subject) -> list[Problem]:
+    """Clock and date starts, and waits with a time of the day."""
+    problems: list[Problem] = []
+    for start in subject.file.starts:
+        if isinstance(start, syntax.ClockStart | syntax.DateStart):
+            fixed = (start.at.time, start.at.text.span, "at: ")
+            problems.extend(_look(subject, fixed, subject.file.steps))
+    _lists(subject, subject.file.steps, (), problems)
+    return problems
+
+
+Fixed = tuple[dt.time, Span, str]
+
+
+def _lists(
+    subject: Subject, steps: tuple[syntax.Step, ...], behind: tuple[syntax.Step, ...], problems: list[Problem]
+) -> None:
+    """Every wait with the steps that follow it in its own list and in the lists around it."""
+    for number, step in enumerate(steps):
+        rest = (*steps[number + 1 :], *behind)
+        if isinstance(step, syntax.Wait) and (fixed := _fixed(step)):
+            problems.extend(_look(subject, fixed, (*(step.otherwise or ()), *rest)))
+        for side in sides_of(step):
+            _lists(subject, side, rest, problems)
+
+
+def _fixed(step: syntax.Wait) -> Fixed | None:
+    if step.at is not None:
+        return step.at.time, step.at.text.span, "at: "
+    until = step.until
+    if until is None:
+        return None
+    if until.time is not None:
+        day = f"until {until.text.value.removeprefix('until ').rpartition(' ')[0]} ".replace("  ", " ")
+        return until.time, step.value.span, day
+    if until.name is not None and until.name.value == "code.expires":
+        return _END_OF_DAY, step.value.span, "at: "
+    return None
+
+
+def _look(subject: Subject, fixed: Fixed, steps: tuple[syntax.Step, ...]) -> Iterator[Problem]:
+    """One warning for the first message behind the moment that would be held."""
+    time, span, words = fixed
+    for send in _next_sends(steps):
+        policy = subject.policy(send)
+        if policy is None or policy.quiet is None or not _inside(time, policy.quiet):
+            continue
+        yield _problem(time, span, words, policy, policy.quiet)
+        return
+
+
+def _next_sends(steps: tuple[syntax.Step, ...]) -> Iterator[syntax.Send]:
+    """The first message on every path, as long as nothing is waited for."""
+    for step in steps:
+        match step:
+            case syntax.Send():
+                yield step
+                return
+            case syntax.Wait() | syntax.Exit():
+                return
+            case _:
+                for side in sides_of(step):
+                    yield from _next_sends(side)
+                if any(isinstance(inner, syntax.Send | syntax.Wait) for inner in every_step((step,))):
+                    return
+
+
+def _inside(time: dt.time, quiet: Quiet) -> bool:
+    if quiet.start < quiet.end:
+        return quiet.start <= time < quiet.end
+    return time >= quiet.start or time < quiet.end
+
+
+def _problem(time: dt.time, span: Span, words: str, policy: Policy, quiet: Quiet) -> Problem:
+    return Problem(
+        span, "W02",
+        f"{time:%H:%M} lies in the quiet hours ({quiet.start:%H:%M} to {quiet.end:%H:%M} of policy {quoted(policy.name)})",
+        f"the next message would be held back until {quiet.end:%H:%M}",
+        f"write  {words}{quiet.end:%H:%M}  or later, or choose another policy for the message",
+        "warning",
+    )  # fmt: skip
