@@ -52,7 +52,7 @@ def to_row(what: Happening) -> tuple[str, str]:
         case Returned():
             return "returned", dump([what.at, what.key, what.enrollment, what.why])
         case Outcome():
-            return "outcome", dump([what.at, what.key, what.enrollment, what.kind, what.detail])
+            return "outcome", dump([what.at, what.key, what.enrollment, what.kind, what.detail, what.channel])
         case Reaction():
             return "reaction", dump([what.at, what.key, what.enrollment, what.kind])
         case CodeTaken():

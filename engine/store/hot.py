@@ -17,6 +17,9 @@ from engine.store.codec import dump
 IDS = "{ids}"
 """Stands in a statement for a table `j(value)` made from one JSON array of texts, given as one parameter."""
 
+NAMES = "{names}"
+"""Stands for a table `n(key, value)` made from one JSON object, given as one parameter."""
+
 
 def rows(conn: Connection, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
     """All rows of a query."""
@@ -44,6 +47,7 @@ def ids(values: Iterable[str]) -> str:
 @lru_cache(maxsize=512)
 def _in_dialect(sql: str, dialect: str) -> str:
     if dialect == "sqlite":
-        return sql.replace(IDS, "json_each(?) AS j")
-    table = "jsonb_array_elements_text(CAST(? AS jsonb)) AS j(value)"
-    return sql.replace("%", "%%").replace(IDS, table).replace("?", "%s")
+        return sql.replace(IDS, "json_each(?) AS j").replace(NAMES, "json_each(?) AS n")
+    texts = "jsonb_array_elements_text(CAST(? AS jsonb)) AS j(value)"
+    pairs = "jsonb_each_text(CAST(? AS jsonb)) AS n(key, value)"
+    return sql.replace("%", "%%").replace(IDS, texts).replace(NAMES, pairs).replace("?", "%s")

@@ -131,7 +131,7 @@ def _end_late(conn: Connection, message: Claimed, why: str, now: Instant) -> boo
     )
     if changed == 1:
         told = Outcome(
-            0, now, message.send_key, message.enrollment, "settled" if message.resent else "refused", why
+            0, now, message.send_key, message.enrollment, "settled" if message.resent else "refused", why, message.channel
         )
         append_one(conn, message.customer, told, now)
     return changed == 1

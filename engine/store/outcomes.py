@@ -60,7 +60,7 @@ def settle(
         f"UPDATE outbox SET state = ?, {forget}owner = NULL, lease_until = NULL, settle_at = ?, settled_at = ?,"  # noqa: S608
         " provider_id = CASE WHEN ? = '' THEN provider_id ELSE ? END, detail = CASE WHEN ? = '' THEN detail ELSE ? END"
         " WHERE bucket = ? AND send_key = ?"
-        f" AND state IN ({_BEFORE[state]}) RETURNING enrollment",
+        f" AND state IN ({_BEFORE[state]}) RETURNING enrollment, channel",
         (state, settle_at, now if settled else None, provider_id, provider_id, detail[:500], detail[:500],
          bucket_of(conn, customer), send_key),
     )  # fmt: skip
@@ -68,7 +68,7 @@ def settle(
         return False
     if state in _TOLD:
         kind = cast("Any", _TOLD[state])
-        append_one(conn, customer, Outcome(0, now, send_key, found[0][0], kind, detail[:500]), now)
+        append_one(conn, customer, Outcome(0, now, send_key, found[0][0], kind, detail[:500], found[0][1]), now)
     return True
 
 
@@ -97,11 +97,11 @@ def expire_leases(conn: Connection, now: Instant, settle_at: Instant) -> tuple[i
         conn,
         "UPDATE outbox SET state = 'unknown', owner = NULL, lease_until = NULL, settle_at = ?,"
         " detail = 'the process ended between the hand-over and the answer'"
-        " WHERE state = 'handoff' AND lease_until <= ? RETURNING customer, send_key, enrollment",
+        " WHERE state = 'handoff' AND lease_until <= ? RETURNING customer, send_key, enrollment, channel",
         (settle_at, now),
     )
-    for customer, send_key, enrollment in sorted(lost):
-        append_one(conn, customer, Outcome(0, now, send_key, enrollment, "unknown"), now)
+    for customer, send_key, enrollment, channel in sorted(lost):
+        append_one(conn, customer, Outcome(0, now, send_key, enrollment, "unknown", channel=channel), now)
     return freed, len(lost)
 
 

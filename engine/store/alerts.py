@@ -1,0 +1,41 @@
+"""What owners of journeys have to know; the same thing of the same day once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from engine.core.effects import Alert
+from engine.store.hot import change_many, rows
+from engine.values import DAY, Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An alert as it stands."""
+
+    at: Instant
+    journey: str
+    owner: str
+    why: str
+
+
+def raise_alerts(conn: Connection, alerts: Sequence[Alert], now: Instant) -> None:
+    """Raises alerts."""
+    change_many(
+        conn,
+        "INSERT INTO alert (at, day, journey, owner, why) VALUES (?, ?, ?, ?, ?) ON CONFLICT (journey, why, day) DO NOTHING",
+        [(now, now // DAY, alert.journey, alert.owner, alert.why) for alert in alerts],
+    )
+
+
+def latest(conn: Connection, limit: int = 50) -> list[Raised]:
+    """The newest alerts, the newest first."""
+    return [
+        Raised(*row)
+        for row in rows(
+            conn, "SELECT at, journey, owner, why FROM alert ORDER BY number DESC LIMIT ?", (limit,)
+        )
+    ]

@@ -1,0 +1,107 @@
+"""The documents of a customer's row: facts and marks as JSON, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from engine.core.facts import Facts, LastStart, Place, Reach, Seen
+from engine.store.codec import dump, load, pack, unpack
+from engine.values import DAY, Instant, Money, Value
+
+KEPT_DATES = 60 * DAY
+"""A fired date is remembered so long: a customer who moves to another zone meets the same date again within two days."""
+
+
+def dump_seen(seen: Mapping[str, Seen]) -> str:
+    """{event: [times, first_at, last_at, last_number]}."""
+    return dump({name: (s.times, s.first_at, s.last_at, s.last_number) for name, s in seen.items()})
+
+
+def load_seen(text: str) -> dict[str, Seen]:
+    """What `dump_seen` wrote."""
+    return {name: Seen(*row) for name, row in load(text).items()}
+
+
+def dump_reach(reach: Mapping[str, Reach]) -> str:
+    """{channel: {address, consents, suppressed, bounced}}; what says nothing is left out."""
+    documents = {}
+    for channel, known in reach.items():
+        document: dict[str, Any] = {"address": known.address, "consents": known.consents}
+        if known.suppressed is not None:
+            document["suppressed"] = known.suppressed
+        if known.bounced:
+            document["bounced"] = True
+        documents[channel] = document
+    return dump(documents)
+
+
+def load_reach(text: str) -> dict[str, Reach]:
+    """What `dump_reach` wrote."""
+    return {
+        channel: Reach(
+            known["address"], known["consents"], known.get("suppressed"), known.get("bounced", False)
+        )
+        for channel, known in load(text).items()
+    }
+
+
+def dump_memory(memory: Mapping[str, object]) -> str:
+    """What all-time facts keep: rows of values, or counts by name."""
+    return dump(memory)
+
+
+def load_memory(text: str) -> dict[str, object]:
+    """What `dump_memory` wrote: rows come back as tuples."""
+    return {name: _remembered(value) for name, value in load(text).items()}
+
+
+def dump_places(places: list[Place]) -> list[tuple[str, Instant, str, bool]]:
+    """Rows of what counts under caps."""
+    return [(place.key, place.at, place.channel, place.counts_total) for place in places]
+
+
+def dump_marks(
+    last_starts: Mapping[tuple[str, str], LastStart],
+    occurred: set[tuple[str, str]],
+    crossings: Mapping[str, Instant],
+    places: list[Place],
+    oldest_day: str,
+) -> str:
+    """Last starts, fired dates from `oldest_day` on (ISO), crossings, places."""
+    return dump((
+        [(journey, key, start.at, start.enrollment) for (journey, key), start in last_starts.items()],
+        sorted(mark for mark in occurred if mark[1] >= oldest_day),
+        crossings,
+        dump_places(places),
+    ))  # fmt: skip
+
+
+def load_marks(
+    text: str,
+) -> tuple[dict[tuple[str, str], LastStart], set[tuple[str, str]], dict[str, Instant], list[Place]]:
+    """What `dump_marks` wrote."""
+    starts, occurred, crossings, places = load(text)
+    return (
+        {(journey, key): LastStart(at, enrollment) for journey, key, at, enrollment in starts},
+        {(journey, day) for journey, day in occurred},
+        crossings,
+        [Place(*row) for row in places],
+    )
+
+
+def dump_attributes(facts: Facts) -> str:
+    """Attributes and all-time facts."""
+    return dump(pack(facts.values))
+
+
+def load_attributes(text: str) -> dict[str, Value]:
+    """What `dump_attributes` wrote."""
+    return unpack(load(text))
+
+
+def _remembered(value: Any) -> object:
+    if type(value) is list:
+        row = [unpack({"": each})[""] if type(each) is dict else each for each in value]
+        return tuple(cast("list[int | Money]", row))
+    return value

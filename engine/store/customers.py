@@ -1,0 +1,182 @@
+"""Loads and saves whole batches of customers: a few statements per batch, none per customer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from engine.core.facts import CustomerState, Facts
+from engine.core.fold import history_from, initial_values
+from engine.core.journey import Journeys
+from engine.core.zones import resolve_zone
+from engine.store import customer_text as text
+from engine.store import events, products, runs
+from engine.store.codec import dump, folded, load
+from engine.store.hot import change_many, ids, rows
+from engine.values import Instant, iso
+
+DOCUMENTS = ("attributes", "folded", "memory", "seen", "segments", "reach", "marks")
+
+_SELECT = (
+    "SELECT c.id, c.zone, c.zone_why, c.applied, c.created_at, "  # noqa: S608 - names of our own columns
+    + ", ".join(f"CAST(c.{name} AS TEXT)" for name in DOCUMENTS)
+    + " FROM {ids} CROSS JOIN customer c WHERE c.bucket = ? AND c.id = j.value"
+)
+_INSERT = (
+    "INSERT INTO customer (bucket, id, zone, zone_why, applied, created_at, attributes, folded, memory, seen, segments,"
+    " reach, marks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UPDATE = (
+    "UPDATE customer SET zone = ?, zone_why = ?, applied = ?, attributes = ?, folded = ?, memory = ?, seen = ?,"
+    " segments = ?, reach = ?, marks = ? WHERE bucket = ? AND id = ?"
+)
+
+
+@dataclass(slots=True)
+class Stored:
+    """The documents of a row as they are on disk; `created_at` None: there is no row yet."""
+
+    created_at: Instant | None = None
+    documents: list[str] = field(default_factory=lambda: ["{}"] * 6 + ["[[],[],{},[]]"])
+
+
+@dataclass(slots=True)
+class Batch:
+    """Customers of one bucket as they were loaded. Their states are theirs to read, never to change."""
+
+    bucket: int
+    states: dict[str, CustomerState]
+    stored: dict[str, Stored]
+
+
+def load_batch(
+    conn: Connection, bucket: int, customers: Sequence[str], journeys: Journeys, now: Instant
+) -> Batch:
+    """Everything that decisions about these customers may look at. A customer who is not known yet is new."""
+    states: dict[str, CustomerState] = {}
+    stored: dict[str, Stored] = {}
+    initial = initial_values(journeys.facts, journeys.currency)
+    for row in rows(conn, _SELECT, (ids(customers), bucket)):
+        states[row[0]] = _state(row, initial, journeys)
+        stored[row[0]] = Stored(row[4], list(row[5:]))
+    for customer in customers:
+        if customer not in states:
+            facts = Facts(customer, timezone=journeys.timezone, values=dict(initial))
+            states[customer], stored[customer] = CustomerState(facts), Stored()
+    for customer, live in runs.load_live(conn, bucket, states, now).items():
+        states[customer].runs = {run.id: run for run in live}
+    _load_history(conn, bucket, states, journeys, now)
+    _load_products(conn, states)
+    return Batch(bucket, states, stored)
+
+
+def save_batch(conn: Connection, batch: Batch, after: Mapping[str, CustomerState], now: Instant) -> None:
+    """Writes the rows of customers as they are after their decisions; a customer who is the same costs nothing."""
+    inserted: list[tuple[Any, ...]] = []
+    updated: list[tuple[Any, ...]] = []
+    for customer, state in after.items():
+        before, known = batch.states[customer], batch.stored[customer]
+        documents = _documents(before, state, known, now)
+        facts = state.facts
+        if known.created_at is None:
+            head = (batch.bucket, customer, facts.timezone, facts.timezone_why, state.applied, now)
+            inserted.append((*head, *documents))
+        elif (
+            documents != known.documents
+            or state.applied != before.applied
+            or facts.timezone != before.facts.timezone
+        ):
+            updated.append((
+                facts.timezone, facts.timezone_why, state.applied, *documents, batch.bucket, customer,
+            ))  # fmt: skip
+    change_many(conn, _INSERT, inserted)
+    change_many(conn, _UPDATE, updated)
+
+
+def exists(conn: Connection, bucket: int, customer: str) -> bool:
+    """Whether anything is known of a customer."""
+    return bool(rows(conn, "SELECT 1 FROM customer WHERE bucket = ? AND id = ?", (bucket, customer)))
+
+
+def count(conn: Connection) -> int:
+    """How many customers there are."""
+    return int(rows(conn, "SELECT count(*) FROM customer")[0][0])
+
+
+def zones(conn: Connection) -> list[str]:
+    """Every time zone that customers have."""
+    return [zone for (zone,) in rows(conn, "SELECT DISTINCT zone FROM customer ORDER BY zone")]
+
+
+def _state(row: Any, initial: Mapping[str, Any], journeys: Journeys) -> CustomerState:
+    customer, zone, zone_why, applied, _, attributes, _, memory, seen, segments, reach, marks = row
+    last_starts, occurred, crossings, places = text.load_marks(marks)
+    values = text.load_attributes(attributes)
+    if zone_why == "project" and zone != journeys.timezone:
+        zone, zone_why = resolve_zone(values, journeys.timezone)
+    facts = Facts(
+        customer, zone, zone_why, {**initial, **values} if initial else values,
+        text.load_memory(memory) if memory != "{}" else {}, text.load_seen(seen), {},
+        frozenset(load(segments)) if segments != "{}" else frozenset(), text.load_reach(reach), False, places, {},
+    )  # fmt: skip
+    return CustomerState(facts, {}, last_starts, occurred, crossings, applied)
+
+
+def _documents(before: CustomerState, after: CustomerState, known: Stored, now: Instant) -> list[str]:
+    """The documents now; what is equal is not written anew."""
+    attributes, twins, memory, seen, segments, reach, marks = known.documents
+    old, new, is_new = before.facts, after.facts, known.created_at is None
+    if is_new or new.values != old.values:
+        attributes, twins = text.dump_attributes(new), dump(folded(new.values))
+    if new.memory != old.memory:
+        memory = text.dump_memory(new.memory)
+    if new.seen != old.seen:
+        seen = text.dump_seen(new.seen)
+    if new.segments != old.segments:
+        since = load(segments)
+        segments = dump({name: since.get(name, now) for name in sorted(new.segments)})
+    if new.reach != old.reach:
+        reach = text.dump_reach(new.reach)
+    if (
+        new.places != old.places
+        or after.crossings != before.crossings
+        or after.last_starts != before.last_starts
+        or after.occurred != before.occurred
+    ):
+        oldest = iso(Instant(now - text.KEPT_DATES))[:10]
+        marks = text.dump_marks(after.last_starts, after.occurred, after.crossings, new.places, oldest)
+    return [attributes, twins, memory, seen, segments, reach, marks]
+
+
+def _load_history(
+    conn: Connection, bucket: int, states: Mapping[str, CustomerState], journeys: Journeys, now: Instant
+) -> None:
+    """The events that questions may look at, of the customers who have any of them."""
+    start = {name: history_from(name, journeys.needs, now) for name in journeys.needs}
+    wanted = {
+        customer: state
+        for customer, state in states.items()
+        if any(
+            name in start and seen.last_at >= (start[name] or 0) for name, seen in state.facts.seen.items()
+        )
+    }
+    if wanted:
+        for customer, event in events.load(conn, bucket, wanted, start):
+            wanted[customer].facts.history.setdefault(event.name, []).append(event)
+
+
+def _load_products(conn: Connection, states: Mapping[str, CustomerState]) -> None:
+    """The products that open runs look at."""
+    wanted: dict[str, list[CustomerState]] = {}
+    for state in states.values():
+        for run in state.runs.values():
+            if run.product_id is not None:
+                wanted.setdefault(run.product_id, []).append(state)
+    if not wanted:
+        return
+    for id_, fields in products.find(conn, wanted).items():
+        for state in wanted[id_]:
+            state.facts.products[id_] = fields

@@ -1,0 +1,112 @@
+"""Decisions become rows, in the transaction that they were taken in: runs, effects, trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from engine.core.effects import Alert, Call, Cancel, Change, Decision, Effect, Emit, GiveBack, Send, TakeCode
+from engine.core.enrollment import Enrollment
+from engine.core.happening import Event
+from engine.store import codes, consents, messages, runs, traces, webhooks
+from engine.store.alerts import raise_alerts
+from engine.store.codec import dump_values
+from engine.store.happenings import to_row
+from engine.store.inbox import append_rows
+from engine.values import Instant
+
+
+@dataclass(slots=True)
+class _Rows:
+    """What a batch of decisions writes, by table."""
+
+    runs: list[tuple[str, Enrollment, bool]] = field(default_factory=list)
+    sends: dict[str, tuple[str, Send]] = field(default_factory=dict)
+    cancels: dict[str, str] = field(default_factory=dict)
+    inbox: list[tuple[int, str, str, int, str]] = field(default_factory=list)
+    codes: list[tuple[str, TakeCode]] = field(default_factory=list)
+    back: list[GiveBack] = field(default_factory=list)
+    calls: list[tuple[str, Call, str]] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    consents: list[consents.Agreement] = field(default_factory=list)
+    traces: list[tuple[str, Sequence[Decision]]] = field(default_factory=list)
+
+
+def save(
+    conn: Connection,
+    bucket: int,
+    decided: Iterable[tuple[str, Mapping[str, Enrollment], Sequence[Decision]]],
+    now: Instant,
+    commit: str,
+) -> None:
+    """Writes the decisions about customers of one bucket: (customer, their runs before, what was decided, in order)."""
+    found = _Rows()
+    for customer, before, decisions in decided:
+        if not decisions:
+            continue
+        found.traces.append((customer, decisions))
+        latest: dict[str, Enrollment] = {}
+        for decision in decisions:
+            if decision.enrollment is not None:
+                latest[decision.enrollment.id] = decision.enrollment
+            for effect in decision.effects:
+                _sort(found, bucket, customer, effect, now)
+        for run in latest.values():
+            found.runs.append((customer, run, _only_moved(before.get(run.id), run)))
+    runs.save(conn, bucket, found.runs)
+    messages.cancel(conn, bucket, list(found.cancels.items()), now)
+    messages.plan(conn, bucket, list(found.sends.values()), now)
+    append_rows(conn, found.inbox)
+    codes.take(conn, bucket, found.codes, now)
+    codes.give_back(conn, bucket, found.back, now)
+    webhooks.plan(conn, bucket, found.calls, now)
+    raise_alerts(conn, found.alerts, now)
+    consents.record(conn, found.consents)
+    traces.append(conn, bucket, found.traces, now, commit)
+
+
+def _sort(found: _Rows, bucket: int, customer: str, effect: Effect, now: Instant) -> None:
+    match effect:
+        case Send():
+            found.sends[effect.key] = (customer, effect)
+        case Cancel():
+            found.sends.pop(effect.key, None)
+            found.cancels[effect.key] = effect.why
+        case Change():
+            _note_consent(found, customer, effect, now)
+        case TakeCode():
+            found.codes.append((customer, effect))
+        case GiveBack():
+            found.back.append(effect)
+        case Call():
+            found.calls.append((customer, effect, dump_values(effect.values)))
+        case Emit():
+            kind, body = to_row(Event(0, effect.id, effect.name, effect.at, now, effect.fields))
+            found.inbox.append((bucket, customer, kind, now, body))
+        case Alert():
+            found.alerts.append(effect)
+
+
+def _note_consent(found: _Rows, customer: str, effect: Change, now: Instant) -> None:
+    """`set: {consent.email: given}` goes into the ledger too; the attribute itself stands in the facts already."""
+    head, _, channel = effect.name.partition(".")
+    if head == "consent" and channel:
+        state: Any = effect.value
+        found.consents.append(
+            consents.Agreement(
+                customer, channel, "marketing", str(state), now, f"journey step {effect.once}", ""
+            )
+        )
+
+
+def _only_moved(before: Enrollment | None, run: Enrollment) -> bool:
+    return (
+        before is not None
+        and before.outcome == run.outcome
+        and before.goal_at == run.goal_at
+        and before.watch_until == run.watch_until
+        and before.journey == run.journey
+    )
