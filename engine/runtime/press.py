@@ -1,0 +1,136 @@
+"""Prepares claimed messages for sending: loads what their templates read, and writes them, a whole batch at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from zoneinfo import ZoneInfo
+
+import orjson
+from sqlalchemy import Connection
+
+from engine.channels.base import Message
+from engine.channels.links import Links
+from engine.channels.names import Material, Vocabulary
+from engine.channels.render import Addressed, RenderError, Style, render
+from engine.compiler.message_set import MessageSet
+from engine.ids import derive
+from engine.store import addressees, products
+from engine.store.addressees import Addressee
+from engine.store.messages import Claimed
+from engine.values import Instant, Value, zone
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What a deployment gives to write messages with; replaced as a whole by the next one. `initial`: the values of
+    customers for whom nothing was computed yet (`engine.core.fold.initial_values`)."""
+
+    messages: MessageSet
+    vocabulary: Vocabulary
+    links: Links
+    styles: Mapping[str, Style] = field(default_factory=dict)
+    timezone: str = "UTC"
+    initial: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A message ready to be handed over. `body`: what is kept until the outcome is settled; None: it was kept before."""
+
+    claimed: Claimed
+    message: Message
+    body: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """A message that cannot be sent. `returned`: the journey asks its rules again, else it has failed."""
+
+    claimed: Claimed
+    why: str
+    returned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What a batch of messages reads from the store."""
+
+    customers: Mapping[str, Addressee] = field(default_factory=dict)
+    products: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+
+
+def load(conn: Connection, claimed: Iterable[Claimed]) -> Needed:
+    """One query for the customers of each bucket, one for the products."""
+    buckets: dict[int, set[str]] = defaultdict(set)
+    wanted: set[str] = set()
+    for one in claimed:
+        if one.body is None:
+            buckets[one.bucket].add(one.customer)
+            product = _product_id(one)
+            if product:
+                wanted.add(product)
+    customers: dict[str, Addressee] = {}
+    for bucket, ids in buckets.items():
+        customers |= addressees.find(conn, bucket, ids)
+    return Needed(customers, products.find(conn, wanted) if wanted else {})
+
+
+def write(claimed: Sequence[Claimed], needed: Needed, stock: Stock) -> list[Written | Unwritten]:
+    """Writes each message; one that cannot be written stops no other."""
+    return [_write(one, needed, stock) for one in claimed]
+
+
+def body_hash(body: str) -> str:
+    """What is left of a message when its outcome is settled."""
+    return derive("body", body)
+
+
+def _write(claimed: Claimed, needed: Needed, stock: Stock) -> Written | Unwritten:
+    if claimed.body is not None:  # an earlier attempt: the same bytes to the same address
+        return Written(claimed, _kept(claimed.body), None)
+    customer = needed.customers.get(claimed.customer)
+    address = customer.addresses.get(claimed.channel) if customer is not None else None
+    if customer is None or not address:
+        return Unwritten(claimed, "no address", returned=claimed.handed_at is None)
+    language = customer.values.get("language")
+    template = stock.messages.pick(claimed.template, claimed.channel, language if isinstance(language, str) else None)
+    if template is None:
+        return Unwritten(claimed, f'there is no template "{claimed.template}" for {claimed.channel}', returned=False)
+    material = Material(
+        customer={"id": claimed.customer, **stock.initial, **customer.values},
+        names=claimed.names,
+        product=needed.products.get(_product_id(claimed), {}),
+        zone=_zone(customer.zone, stock.timezone),
+    )
+    addressed = Addressed(
+        claimed.send_key, claimed.channel, address, claimed.customer, claimed.purpose, Instant(claimed.valid_until)
+    )
+    style = stock.styles.get(claimed.channel, Style())
+    try:
+        message = render(template, addressed, material, stock.vocabulary, stock.links, style)
+    except RenderError as mistake:
+        return Unwritten(claimed, str(mistake), returned=False)
+    return Written(claimed, message, _keep(message))
+
+
+def _keep(message: Message) -> str:
+    fields = asdict(message) | {"headers": dict(message.headers), "fields": dict(message.fields)}
+    return orjson.dumps(fields).decode()
+
+
+def _kept(body: str) -> Message:
+    return Message(**orjson.loads(body))
+
+
+def _product_id(claimed: Claimed) -> str:
+    found = claimed.names.get("product_id")
+    return found if isinstance(found, str) else ""
+
+
+def _zone(name: str, otherwise: str) -> ZoneInfo:
+    try:
+        return zone(name)
+    except KeyError:
+        return zone(otherwise)
