@@ -56,11 +56,35 @@ def make_goods(seed: int) -> dict[str, Product]:
     made: list[Product] = []
     for name in _COFFEES:
         brew = dice.choice(("filter", "espresso", "espresso", "filter", "capsules"))
-        made.append(Product("", name, "coffee", brew, round(dice.uniform(8.5, 19.9), 1), dice.randint(8, 400), dice.randint(12, 30)))
-    for name in _TEAS:
-        made.append(Product("", name, "tea", "tea", round(dice.uniform(5.9, 14.9), 1), dice.randint(5, 200), dice.randint(25, 60)))
-    for name, price in _MACHINES:
-        made.append(Product("", name, "machines", dice.choice(("filter", "espresso")), float(price), dice.randint(2, 30), 0))
+        made.append(
+            Product(
+                "",
+                name,
+                "coffee",
+                brew,
+                round(dice.uniform(8.5, 19.9), 1),
+                dice.randint(8, 400),
+                dice.randint(12, 30),
+            )
+        )
+    made.extend(
+        Product(
+            "",
+            name,
+            "tea",
+            "tea",
+            round(dice.uniform(5.9, 14.9), 1),
+            dice.randint(5, 200),
+            dice.randint(25, 60),
+        )
+        for name in _TEAS
+    )
+    made.extend(
+        Product(
+            "", name, "machines", dice.choice(("filter", "espresso")), float(price), dice.randint(2, 30), 0
+        )
+        for name, price in _MACHINES
+    )
     for number, product in enumerate(made, 1):
         product.id = f"p{number:02d}"
     return {product.id: product for product in made}

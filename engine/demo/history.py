@@ -22,7 +22,7 @@ Row = dict[str, object]
 def year_of(person: Person, goods: dict[str, Product], dice: random.Random, start: Instant) -> Iterator[Row]:
     """What this person did until `start`, oldest order first; the ids of the rows are the same every time.
 
-    Nobody's last order stays open: a delivery that would come after `start` is left to the demo.
+    A parcel that is on its way at `start` arrives after it.
     """
     number = 0
     at = _first_order(person, dice)
@@ -51,9 +51,16 @@ def waking_hour(dice: random.Random) -> float:
     return min(23.4, max(7.0, dice.gauss(*((12.5, 1.5) if dice.random() < 0.4 else (19.5, 1.8)))))
 
 
-def order_of(person: Person, goods: dict[str, Product], dice: random.Random, order_id: str, at: Instant) -> Row:
+def order_of(
+    person: Person, goods: dict[str, Product], dice: random.Random, order_id: str, at: Instant
+) -> Row:
     """The fields of an order: one to three things, and when the coffee will be used up."""
-    picked = {product.id: product for product in (choose_product(goods, person.taste, person.brew, dice) for _ in range(dice.choice((1, 1, 2, 3))))}
+    picked = {
+        product.id: product
+        for product in (
+            choose_product(goods, person.taste, person.brew, dice) for _ in range(dice.choice((1, 1, 2, 3)))
+        )
+    }
     items = [product.item(dice.choice((1, 1, 1, 2))) for product in picked.values()]
     fields: Row = {
         "order_id": order_id, "product_id": list(picked), "items": items, "currency": "EUR", "total": total_of(items),
@@ -71,7 +78,13 @@ def total_of(items: list[dict[str, object]]) -> float:
 
 def view_of(product: Product) -> Row:
     """The fields of a look at a product."""
-    return {"product_id": product.id, "name": product.name, "category": product.category, "price": product.price, "currency": "EUR"}
+    return {
+        "product_id": product.id,
+        "name": product.name,
+        "category": product.category,
+        "price": product.price,
+        "currency": "EUR",
+    }
 
 
 def _first_order(person: Person, dice: random.Random) -> Instant:
@@ -82,23 +95,34 @@ def _first_order(person: Person, dice: random.Random) -> Instant:
 
 
 def _visit(
-    person: Person, goods: dict[str, Product], dice: random.Random, at: Instant, start: Instant, number: int, *, buys: bool
+    person: Person,
+    goods: dict[str, Product],
+    dice: random.Random,
+    at: Instant,
+    start: Instant,
+    number: int,
+    *,
+    buys: bool,
 ) -> Iterator[tuple[str, Instant, Row]]:
     if at >= start - DENSE:
         yield "site_visited", Instant(at - 12 * MINUTE), {"page": "/"}
-        for _ in range(dice.choice((1, 1, 2))):
-            moment = Instant(at - dice.randrange(4, 11) * MINUTE)
+        for place in range(dice.choice((1, 1, 2))):
+            moment = Instant(at - (10 - 3 * place - dice.randrange(3)) * MINUTE)
             yield "product_viewed", moment, view_of(choose_product(goods, person.taste, person.brew, dice))
     if not buys:
         return
     fields = order_of(person, goods, dice, f"{person.id}-{number}", at)
     yield "order_placed", at, fields
     arrives = Instant(at + dice.randrange(40, 110) * HOUR)
+    yield "order_delivered", arrives, {"order_id": fields["order_id"]}
     if arrives < start:
-        yield "order_delivered", arrives, {"order_id": fields["order_id"]}
         written = Instant(arrives + dice.randrange(3, 9) * DAY)
         if dice.random() < 0.08 and written < start:
-            yield "review_written", written, {"order_id": fields["order_id"], "stars": dice.choice((3, 4, 4, 5, 5, 5))}
+            yield (
+                "review_written",
+                written,
+                {"order_id": fields["order_id"], "stars": dice.choice((3, 4, 4, 5, 5, 5))},
+            )
 
 
 def _looks(person: Person, dice: random.Random, start: Instant) -> list[Instant]:
@@ -111,4 +135,10 @@ def _looks(person: Person, dice: random.Random, start: Instant) -> list[Instant]
 
 
 def _row(person: Person, key: str, event: str, at: Instant, fields: Row) -> Row:
-    return {"id": f"{person.id}-{key}", "event": event, "customer_id": person.id, "at": iso(at), "properties": fields}
+    return {
+        "id": f"{person.id}-{key}",
+        "event": event,
+        "customer_id": person.id,
+        "at": iso(at),
+        "properties": fields,
+    }

@@ -10,16 +10,75 @@ from dataclasses import dataclass
 from engine.values import Instant, at_local, local_date, zone
 
 _FIRST = {
-    "en": ("Alice", "Ben", "Chloe", "Daniel", "Ella", "Finn", "Grace", "Harry", "Iris", "Jack", "Kate", "Liam", "Mia", "Noah"),
-    "de": ("Anna", "Bernd", "Clara", "David", "Emma", "Felix", "Greta", "Hannes", "Ida", "Jürgen", "Käthe", "Lukas", "Sören"),
-    "bg": ("Ана", "Борис", "Вера", "Георги", "Елена", "Иван", "Калина", "Лилия", "Мария", "Никола", "Петър", "Рада", "Стоян"),
+    "en": (
+        "Alice",
+        "Ben",
+        "Chloe",
+        "Daniel",
+        "Ella",
+        "Finn",
+        "Grace",
+        "Harry",
+        "Iris",
+        "Jack",
+        "Kate",
+        "Liam",
+        "Mia",
+        "Noah",
+    ),
+    "de": (
+        "Anna",
+        "Bernd",
+        "Clara",
+        "David",
+        "Emma",
+        "Felix",
+        "Greta",
+        "Hannes",
+        "Ida",
+        "Jürgen",
+        "Käthe",
+        "Lukas",
+        "Sören",
+    ),
+    "bg": (
+        "Ана",
+        "Борис",
+        "Вера",
+        "Георги",
+        "Елена",
+        "Иван",
+        "Калина",
+        "Лилия",
+        "Мария",
+        "Никола",
+        "Петър",
+        "Рада",
+        "Стоян",
+    ),
 }
 _PLAIN = {
     "Jürgen": "juergen", "Käthe": "kaethe", "Sören": "soeren", "Ана": "ana", "Борис": "boris", "Вера": "vera",
     "Георги": "georgi", "Елена": "elena", "Иван": "ivan", "Калина": "kalina", "Лилия": "lilia", "Мария": "maria",
     "Никола": "nikola", "Петър": "petar", "Рада": "rada", "Стоян": "stoyan",
 }  # fmt: skip
-_SYLLABLES = ("ber", "dor", "fen", "gal", "hal", "kor", "lin", "mor", "nor", "pel", "ros", "sal", "tar", "ven", "wil")
+_SYLLABLES = (
+    "ber",
+    "dor",
+    "fen",
+    "gal",
+    "hal",
+    "kor",
+    "lin",
+    "mor",
+    "nor",
+    "pel",
+    "ros",
+    "sal",
+    "tar",
+    "ven",
+    "wil",
+)
 _ENDINGS = ("ard", "er", "ev", "ini", "land", "mann", "ova", "sen", "ski", "ton", "wood")
 _HOMES = (  # weight, country, zone, language
     (28, "DE", "Europe/Berlin", "de"), (18, "BG", "Europe/Sofia", "bg"), (12, "GB", "Europe/London", "en"),
@@ -29,7 +88,25 @@ _HOMES = (  # weight, country, zone, language
     (1, "NZ", "Pacific/Auckland", "en"),
 )  # fmt: skip
 _DOMAINS = ("example.com", "example.org", "example.net")
-_AREAS = ("202", "206", "212", "213", "303", "305", "312", "404", "415", "503", "512", "602", "617", "702", "713", "801", "916")
+_AREAS = (
+    "202",
+    "206",
+    "212",
+    "213",
+    "303",
+    "305",
+    "312",
+    "404",
+    "415",
+    "503",
+    "512",
+    "602",
+    "617",
+    "702",
+    "713",
+    "801",
+    "916",
+)
 
 
 @dataclass(slots=True)
@@ -37,8 +114,8 @@ class Person:
     """One customer, with what the shop knows (the upper half) and what only the person knows (from `rhythm` on).
 
     `addresses` and `consents` by channel. `rhythm`: days between orders. `taste`: share of categories in what is
-    bought. `attention`: how likely a message of a channel is answered by a click. `dead`: the address bounces.
-    `bought`, `seen`: product ids; `cart`: items or None; `orders`: moments of orders.
+    bought. `attention`: how likely a message of a channel is answered by a click. `dead`: the e-mail
+    address bounces.
     """
 
     id: str
@@ -89,7 +166,9 @@ def make_person(number: int, dice: random.Random, joined: Instant) -> Person:
     country, home, language = _home(dice)
     first = dice.choice(_FIRST[language])
     last = (dice.choice(_SYLLABLES) + dice.choice(_SYLLABLES + _ENDINGS) + dice.choice(_ENDINGS)).capitalize()
-    addresses = {"email": f"{_PLAIN.get(first, first.lower())}.{last.lower()}.{number}@{_DOMAINS[number % 3]}"}
+    addresses = {
+        "email": f"{_PLAIN.get(first, first.lower())}.{last.lower()}.{number}@{_DOMAINS[number % 3]}"
+    }
     if number < _PHONES and dice.random() < 0.55:
         addresses["sms"] = phone(number)
     if dice.random() < 0.45:
@@ -109,7 +188,11 @@ def make_person(number: int, dice: random.Random, joined: Instant) -> Person:
         rhythm=min(160.0, max(10.0, dice.lognormvariate(3.6, 0.55))),
         taste=dice.choices(("coffee", "tea", "machines"), (78, 17, 5))[0],
         brew=dice.choices(("filter", "espresso", "capsules"), (45, 40, 15))[0],
-        attention={"email": dice.betavariate(2, 9), "push": dice.betavariate(2, 12), "sms": dice.betavariate(3, 10)},
+        attention={
+            "email": dice.betavariate(2, 9),
+            "push": dice.betavariate(2, 12),
+            "sms": dice.betavariate(3, 10),
+        },
         thrift=dice.random(),
         quits=None,
         dead=dice.random() < 0.015,

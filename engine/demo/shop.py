@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from engine.demo.goods import Product, make_goods
 from engine.demo.history import Row, year_of
 from engine.demo.people import Person, make_person
-from engine.values import DAY, Instant
+from engine.values import DAY, Instant, iso
 
 YEAR = 365 * DAY
 
@@ -24,14 +24,22 @@ class Shop:
     goods: dict[str, Product]
     people: dict[str, Person] = field(default_factory=dict)
     orders: dict[str, list[Row]] = field(default_factory=dict)  # of each person, oldest first
+    coming: list[Row] = field(default_factory=list)  # parcels that are on their way when the demo begins
+    watchers: dict[str, set[str]] = field(default_factory=dict)  # product -> who looked at it lately
 
     def history(self) -> Iterator[Row]:
-        """Every event of the year, person by person. Fills `orders`."""
+        """Every event of the year, person by person. Fills `orders`, `coming` and `watchers`."""
+        start = iso(self.start)
         for person in self.people.values():
             dice = random.Random(f"{self.seed}/year/{person.id}")
             for row in year_of(person, self.goods, dice, self.start):
+                if str(row["at"]) >= start:
+                    self.coming.append(row)
+                    continue
                 if row["event"] == "order_placed":
                     self.orders.setdefault(person.id, []).append(row)
+                if row["event"] == "product_viewed":
+                    self.watch(str(_fields(row)["product_id"]), person.id)
                 yield row
 
     def customers(self) -> Iterator[Row]:
@@ -39,11 +47,15 @@ class Shop:
         for person in self.people.values():
             yield {"customer_id": person.id, **person.traits(), **self._loyalty(person)}
 
+    def watch(self, product: str, customer: str) -> None:
+        """Somebody looked at a product."""
+        self.watchers.setdefault(product, set()).add(customer)
+
     def newcomer(self) -> Person:
         """Somebody who signs up now: no consent yet, no order yet."""
         number = len(self.people) + 1
         person = make_person(number, random.Random(f"{self.seed}/person/{number}"), self.start)
-        person.consents = {channel: "none" for channel in person.addresses}
+        person.consents = dict.fromkeys(person.addresses, "none")
         self.people[person.id] = person
         return person
 

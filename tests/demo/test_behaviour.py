@@ -1,0 +1,104 @@
+"""Make-believe customers: they live by themselves, and they answer what they get."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+
+from engine.demo.behaviour import Crowd
+from engine.demo.deeds import Follow, Leave, Open, Tell
+from engine.demo.letters import Letter, read_kept, read_mail
+from engine.demo.shop import make_shop
+from engine.values import DAY, HOUR, Instant, instant
+
+START = instant(dt.datetime(2026, 3, 29, 18, tzinfo=dt.UTC))
+MAIL = b"""From: shop@shop.example\r
+To: x@example.org\r
+Subject: Hello\r
+List-Unsubscribe: <http://127.0.0.1:8080/u/abc>\r
+List-Unsubscribe-Post: List-Unsubscribe=One-Click\r
+Content-Type: text/html; charset=utf-8\r
+\r
+<a href="http://127.0.0.1:8080/c/top">Shop</a> <a style="x" href="http://127.0.0.1:8080/c/go?a=1&amp;b=2">Go</a>\r
+<b>WELCOME-AB12-CD34</b> <a href="http://127.0.0.1:8080/u/abc">leave</a><img src="http://127.0.0.1:8080/o/xyz">\r
+"""
+
+
+def crowd(customers: int = 400, seed: int = 1) -> Crowd:
+    shop = make_shop(seed, customers, START)
+    list(shop.history())
+    made = Crowd(shop)
+    made.begin()
+    return made
+
+
+def test_three_days_by_themselves() -> None:
+    deeds = [deed for deed in crowd().until(Instant(START + 3 * DAY)) if isinstance(deed, Tell)]
+    names = Counter(deed.event for deed in deeds)
+    wanted = {
+        "site_visited",
+        "product_viewed",
+        "cart_updated",
+        "order_placed",
+        "order_delivered",
+        "optin_requested",
+        "price_drop",
+    }
+    assert wanted <= set(names)
+    assert names["product_viewed"] > names["cart_updated"] > 5
+    assert len({deed.id for deed in deeds}) == len(deeds)
+
+
+def test_the_same_seed_lives_the_same_life() -> None:
+    assert list(crowd().until(Instant(START + DAY))) == list(crowd().until(Instant(START + DAY)))
+
+
+def test_a_confirmed_address_subscribes() -> None:
+    people = crowd(20)
+    asked = next(
+        deed
+        for deed in people.until(Instant(START + HOUR))
+        if isinstance(deed, Tell) and deed.event == "optin_requested"
+    )
+    person = people.shop.people[asked.customer]
+    people.landed(
+        person,
+        "https://shop.example/newsletter/confirm?token=t1",
+        Letter("", "email", ()),
+        Instant(START + HOUR),
+    )
+    told = [
+        deed.event
+        for deed in people.until(Instant(START + 2 * HOUR))
+        if isinstance(deed, Tell) and deed.customer == person.id
+    ]
+    assert ["optin_confirmed", "subscribed"] == [
+        event for event in told if event.startswith(("optin", "sub"))
+    ]
+
+
+def test_letters_are_opened_followed_and_sometimes_the_last() -> None:
+    people = crowd(600)
+    for person in people.shop.people.values():
+        for hour in range(4):
+            letter = Letter(
+                person.addresses["email"], "email", ("http://x/c/1",), "", "http://x/o/1", "http://x/u/1"
+            )
+            people.receive(letter, Instant(START + hour * HOUR))
+    found = Counter(type(deed) for deed in people.until(Instant(START + 6 * DAY)))
+    assert found[Open] > found[Follow] > found[Leave] > 0
+
+
+def test_what_a_reader_sees_in_a_mail() -> None:
+    letter = read_mail("x@example.org", MAIL)
+    assert letter.links == ("http://127.0.0.1:8080/c/go?a=1&b=2",)
+    assert letter.code == "WELCOME-AB12-CD34"
+    assert letter.pixel == "http://127.0.0.1:8080/o/xyz"
+    assert letter.leave == "http://127.0.0.1:8080/u/abc"
+
+
+def test_what_a_reader_sees_in_a_text() -> None:
+    body = "Bean There: 20% off with BACK-AB12-CD34. http://127.0.0.1:8080/c/go Stop: http://127.0.0.1:8080/c/stop"
+    letter = read_kept({"address": "+447700900001", "channel": "sms", "body": body, "fields": {}})
+    assert letter.links == ("http://127.0.0.1:8080/c/go",)
+    assert letter.code == "BACK-AB12-CD34"
