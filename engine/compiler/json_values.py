@@ -1,0 +1,180 @@
+"""One JSON value of a type: what is taken, and the words for what is not."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import TypeAlias
+
+from engine.values import Birthday, Money, Type, Value, instant
+
+DIGITS = 15
+"""Significant digits of a number: more cannot be kept by everybody who reads the data."""
+
+NUMBER = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
+AMOUNT = r"-?[0-9]{1,13}(\.[0-9]{1,8})?( [A-Z]{3})?"
+DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+BIRTHDAY = r"([0-9]{4}-|--)?[0-9]{2}-[0-9]{2}"
+CURRENCY = r"[A-Z]{3}"
+TRUE = ("true", "True", "TRUE", "yes", "Yes", "YES")
+FALSE = ("false", "False", "FALSE", "no", "No", "NO")
+
+_NUMBER = re.compile(NUMBER)
+_AMOUNT = re.compile(AMOUNT)
+_DAY = re.compile(DAY)
+_MOMENT = re.compile(MOMENT)
+_BIRTHDAY = re.compile(BIRTHDAY)
+_CURRENCY = re.compile(CURRENCY)
+_SECONDS_UNTIL = 100_000_000_000  # a number below this is seconds since 1970, from it on milliseconds
+
+
+class Wrong(Exception):  # noqa: N818  # tells the caller what to say, never leaves typed.py
+    """A value does not fit; the text says what would."""
+
+
+def text(raw: object) -> str:
+    """Text in Unicode's composed form; a number becomes its digits."""
+    if type(raw) is str:
+        return raw if raw.isascii() else unicodedata.normalize("NFC", raw)
+    if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal):
+        raise Wrong("is a text")
+    return str(raw)
+
+
+def number(raw: object) -> int | Decimal:
+    """A whole number as int, any other as Decimal."""
+    if type(raw) is int:
+        if -(10**DIGITS) < raw < 10**DIGITS:
+            return raw
+        raise Wrong(f"is a number of at most {DIGITS} digits")
+    if type(raw) is float:
+        if not math.isfinite(raw):
+            raise Wrong("is a number")
+        return _number(Decimal(repr(raw)))
+    if isinstance(raw, Decimal) and raw.is_finite():
+        return _number(raw)
+    if type(raw) is str and _NUMBER.fullmatch(raw):
+        return _number(Decimal(raw))
+    raise Wrong("is a number")
+
+
+def _number(found: Decimal) -> int | Decimal:
+    if found == found.to_integral_value() and abs(found) < 10**DIGITS:
+        return int(found)
+    if len(found.normalize().as_tuple().digits) > DIGITS or abs(found) >= 10**DIGITS:
+        raise Wrong(f"is a number of at most {DIGITS} digits")
+    return found
+
+
+def money(raw: object, currency: str) -> Money:
+    """An amount: a number in `currency`, or text such as `19.99 EUR`."""
+    if type(raw) is str:
+        if not _AMOUNT.fullmatch(raw):
+            raise Wrong(f'is an amount of money: a number such as 19.99 with the field currency, or the text "19.99 {currency}"')
+        amount, _, own = raw.partition(" ")
+        return Money(Decimal(amount), own or currency)
+    try:
+        found = number(raw)
+    except Wrong as wrong:
+        more = "of at most" in str(wrong)
+        raise Wrong(str(wrong) if more else f'is an amount of money: a number such as 19.99, or the text "19.99 {currency}"') from None
+    return Money(Decimal(found), currency)
+
+
+def currency_of(raw: object) -> str:
+    """The three letters of a currency."""
+    if type(raw) is str and _CURRENCY.fullmatch(raw.upper()):
+        return raw.upper()
+    raise Wrong("is a currency of three letters, such as EUR")
+
+
+def yes_no(raw: object) -> bool:
+    """true or false; the words too, for files that have only text."""
+    if type(raw) is bool:
+        return raw
+    if type(raw) is str:
+        if raw in TRUE:
+            return True
+        if raw in FALSE:
+            return False
+    raise Wrong("is true or false")
+
+
+def date(raw: object) -> dt.date:
+    """`2026-11-27`; of a moment its own written day."""
+    if type(raw) is str and _MOMENT.fullmatch(raw):
+        try:
+            return dt.date.fromisoformat(raw[:10])
+        except ValueError:
+            pass
+    raise Wrong("is a date such as 2026-11-27")
+
+
+def time(raw: object) -> int:
+    """ISO 8601 with its offset (none: UTC), or seconds or milliseconds since 1970."""
+    if type(raw) is str and _MOMENT.fullmatch(raw):
+        try:
+            moment = dt.datetime.fromisoformat(raw.replace(",", "."))
+        except ValueError as wrong:
+            raise Wrong("is a moment that exists, such as 2026-11-27T10:00:00Z") from wrong
+        return instant(moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC))
+    if isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw) and 0 <= raw < 10**13:
+        return int(raw) if raw >= _SECONDS_UNTIL else int(raw * 1000)
+    raise Wrong("is a moment such as 2026-11-27T10:00:00Z")
+
+
+def birthday(raw: object) -> Birthday:
+    """`1990-03-12`, or `--03-12` and `03-12` where the year is not known."""
+    if isinstance(raw, str) and _BIRTHDAY.fullmatch(raw):
+        year = raw[:4] if len(raw) == 10 else ""
+        month, day = int(raw[-5:-3]), int(raw[-2:])
+        try:
+            dt.date(int(year) if year else 2000, month, day)
+        except ValueError as wrong:
+            raise Wrong("is a birthday that exists, such as 1990-03-12") from wrong
+        return Birthday(month, day, int(year) if year else None)
+    raise Wrong("is a birthday such as 1990-03-12, or --03-12 without a year")
+
+
+def texts(raw: object) -> tuple[str, ...]:
+    """A list of texts; one text is a list of one."""
+    if isinstance(raw, list | tuple):
+        try:
+            return tuple(text(each) for each in raw)
+        except Wrong:
+            raise Wrong("is a list of texts") from None
+    if isinstance(raw, str):
+        return (text(raw),)
+    raise Wrong("is a list of texts")
+
+
+def _choice(kind: Type) -> Callable[[object], Value]:
+    choices = frozenset(kind.choices)
+    listed = ", ".join(kind.choices)
+
+    def convert(raw: object) -> str:
+        if type(raw) is str and raw in choices:
+            return raw
+        raise Wrong(f"is one of: {listed}")
+
+    return convert
+
+
+Make: TypeAlias = Callable[[Type], Callable[[object], Value]]
+
+CONVERTERS: Mapping[str, Make] = {
+    "text": lambda _kind: text,
+    "number": lambda _kind: number,
+    "true/false": lambda _kind: yes_no,
+    "one of": _choice,
+    "date": lambda _kind: date,
+    "time": lambda _kind: time,
+    "birthday": lambda _kind: birthday,
+    "list of text": lambda _kind: texts,
+}
+"""Money and nested lists need the currency beside them and are read by `Fields`."""
