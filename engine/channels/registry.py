@@ -17,6 +17,7 @@ from engine.errors import UsageError
 
 _LATER = {"twilio": "SMS and WhatsApp by Twilio", "http": "gateways over HTTP", "webpush": "web push"}
 _TLS = {"tls", "starttls", "offered", "none"}
+_TRACKED = ("email", "push", "webpush")
 _NOT_YET = ("dkim_domain", "dkim_selector", "dkim_key", "headers", "certificates", "unsubscribe")
 
 
@@ -26,8 +27,9 @@ def open_channels(config: Config, folder: Path, secret: str, clock: Clock) -> di
 
 
 def styles(config: Config) -> Mapping[str, Style]:
-    """Who sends on each channel, and what is tracked: clicks in e-mail, opens nowhere unless asked for."""
-    return {name: Style(sender_of(one, config), clicks=name == "email") for name, one in config.channels.items()}
+    """Who sends on each channel, and what is tracked: clicks in e-mail and taps on a push, opens nowhere unless
+    asked for. The links of a text message stay as short as they are."""
+    return {name: Style(sender_of(one, config), clicks=name in _TRACKED) for name, one in config.channels.items()}
 
 
 def sender_of(channel: ChannelConfig, config: Config) -> str:

@@ -72,6 +72,8 @@ def render(
         html, text = _tracked(html, text, addressed, links, style)
         if addressed.purpose is not None:
             headers = one_click(own["unsubscribe"])
+    elif style.clicks and fields.get("url", "").startswith(("http://", "https://")):
+        fields["url"] = links.click(addressed.key, fields["url"])  # a tap is a click
     if not text.strip() and not html and not fields.get("content_sid"):
         raise RenderError(template.name, template.file, 0, "text", "it is empty")
     if template.channel == "email" and not fields.get("subject", "").strip():

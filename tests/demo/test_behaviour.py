@@ -72,9 +72,9 @@ def test_a_confirmed_address_subscribes() -> None:
         for deed in people.until(Instant(START + 2 * HOUR))
         if isinstance(deed, Tell) and deed.customer == person.id
     ]
-    assert ["optin_confirmed", "subscribed"] == [
+    assert [
         event for event in told if event.startswith(("optin", "sub"))
-    ]
+    ] == ["optin_confirmed", "subscribed"]
 
 
 def test_letters_are_opened_followed_and_sometimes_the_last() -> None:
