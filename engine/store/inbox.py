@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,8 +37,14 @@ class Arrival:
 class Pending:
     """A row of the inbox: not applied yet."""
 
+    number: int
     customer: str
-    what: Happening
+    kind: str
+    body: str
+
+    def read(self) -> Happening:
+        """What happened. Raises what a damaged row raises; one customer's rows are no reason to stop the others."""
+        return from_row(self.number, self.kind, self.body)
 
 
 def append(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> list[Taken]:
@@ -83,7 +89,16 @@ def claim(conn: Connection, bucket: int, now: Instant, limit: int) -> list[Pendi
         " WHERE s.bucket = i.bucket AND s.customer = i.customer AND s.retry_at > ?) ORDER BY i.number LIMIT ?",
         (bucket, now, limit),
     )
-    return [Pending(customer, from_row(number, kind, body)) for number, customer, kind, body in found]
+    return [Pending(*row) for row in found]
+
+
+def waiting_behind(conn: Connection, bucket: int, number: int, customers: Iterable[str]) -> set[str]:
+    """Those of these customers of whom rows after `number` are waiting."""
+    sql = (
+        "SELECT DISTINCT i.customer FROM {ids} CROSS JOIN inbox i WHERE i.bucket = ? AND i.customer = j.value"
+        " AND i.number > ?"
+    )
+    return {customer for (customer,) in rows(conn, sql, (ids(customers), bucket, number))}
 
 
 def remove(conn: Connection, numbers: Sequence[int]) -> None:

@@ -48,15 +48,20 @@ def secret(conn: Connection) -> str:
     return get(conn, "secret") or ""
 
 
+def buckets(conn: Connection) -> int:
+    """How many buckets this database has."""
+    return BUCKETS.get(conn.dialect.name, BUCKETS_ELSEWHERE)
+
+
 def bucket_of(conn: Connection, customer: str) -> int:
     """The bucket of a customer."""
-    return bucket(customer, BUCKETS.get(conn.dialect.name, BUCKETS_ELSEWHERE))
+    return bucket(customer, buckets(conn))
 
 
 @lru_cache(maxsize=65536)
-def bucket(customer: str, buckets: int) -> int:
-    """A number below `buckets`, by a hash of the customer that is the same on every machine."""
-    return crc32(customer.encode("utf-8", "surrogatepass")) % buckets if buckets > 1 else 0
+def bucket(customer: str, among: int) -> int:
+    """A number below `among`, by a hash of the customer that is the same on every machine."""
+    return crc32(customer.encode("utf-8", "surrogatepass")) % among if among > 1 else 0
 
 
 def address_hash(key: str, channel: str, address: str) -> str:

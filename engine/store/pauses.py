@@ -7,6 +7,7 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
+from engine.store import due
 from engine.store.hot import change, rows
 from engine.values import Instant
 
@@ -34,7 +35,9 @@ def pause(conn: Connection, scope: Scope, name: str, now: Instant, whom: str, wh
 
 
 def resume(conn: Connection, scope: Scope, name: str) -> bool:
-    """Lifts a pause. False: there was none."""
+    """Lifts a pause; everybody inside a journey that moves again is looked at. False: there was none."""
+    if scope == "journey":
+        due.put_inside(conn, name, Instant(0))
     return change(conn, "DELETE FROM pause WHERE scope = ? AND name = ?", (scope, name)) == 1
 
 
