@@ -1,0 +1,120 @@
+"""The editor's schema says the same as the parser, as far as a schema can."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from engine.language.nodes import Mapping, Node, Scalar
+from engine.language.shape import Names, journey_schema, segment_schema
+from engine.language.source import read
+
+ROOT = Path(__file__).parent.parent.parent
+JOURNEYS = sorted(ROOT.glob("journeys/*.yaml"))
+SEGMENTS = sorted(ROOT.glob("journeys/segments/*.yaml"))
+CASES = sorted((ROOT / "tests/cases/err/language").glob("*.yaml"))
+JOURNEY = jsonschema.Draft7Validator(journey_schema(Names()))
+SEGMENT = jsonschema.Draft7Validator(segment_schema(Names()))
+
+BEYOND_A_SCHEMA = {
+    "E04_path_twice",  # names of keys against each other
+    "E16_other_file",  # the name of the file
+    "E17_at_with_hours", "E17_two_times", "E17_do_sends", "E17_reaction_in_list",  # what fits to what
+    "E08_date_of_wait",
+    "E21_in_list", "E21_misspelt", "E30_ago", "E30_date_hours",  # forms inside a text, by the kind of attribute
+    "E30_nothing",  # numbers inside a text
+    "E45_shares", "E45_too_much",  # sums
+    "E46_else_first",  # order
+    "E47_after_exit", "E47_after_all_exits",
+    "E55_set", "E55_fields",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("file", JOURNEYS, ids=lambda file: file.stem)
+def test_journeys_fit_their_schema(file: Path) -> None:
+    assert errors(JOURNEY, texts(file)) == []
+    assert errors(JOURNEY, as_editors_read(file)) == []
+
+
+@pytest.mark.parametrize("file", SEGMENTS, ids=lambda file: file.stem)
+def test_segments_fit_their_schema(file: Path) -> None:
+    assert errors(SEGMENT, texts(file)) == []
+    assert errors(SEGMENT, as_editors_read(file)) == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
+def test_mistakes_do_not_fit(case: Path) -> None:
+    root, problems = read(case.read_text(), case.name)
+    if root is None or problems:
+        return  # no editor reads it either
+    assert bool(errors(JOURNEY, plain(root))) == (case.stem not in BEYOND_A_SCHEMA)
+
+
+def test_names_of_the_project_are_offered_with_what_they_are() -> None:
+    known = Names(
+        attributes={"orders_count": "number of orders"},
+        events={"order_placed": "a paid order", "subscribed": "newsletter"},
+        templates={"welcome_hello": "e-mail"},
+        channels={"email": "", "push": ""},
+    )
+    schema = journey_schema(known)
+    assert schema["definitions"]["event"]["enumDescriptions"] == ["a paid order", "newsletter"]
+    validator = jsonschema.Draft7Validator(schema)
+    content = texts(ROOT / "journeys/welcome.yaml")
+    content["steps"] = [{"send": "welcome_hello"}]
+    content.pop("tests")
+    assert errors(validator, content) == []
+    assert errors(validator, {**content, "who": {"order_count": "0"}})
+    assert errors(validator, {**content, "goal": {"event": "order_place"}})
+    assert errors(validator, {**content, "steps": [{"send": "welcome_hallo"}]})
+
+
+def test_the_schema_itself_is_draft_7() -> None:
+    jsonschema.Draft7Validator.check_schema(journey_schema(Names()))
+    jsonschema.Draft7Validator.check_schema(segment_schema(Names()))
+
+
+def errors(validator: jsonschema.Draft7Validator, content: object) -> list[str]:
+    return [f"{list(error.absolute_path)}: {error.message}" for error in validator.iter_errors(content)]
+
+
+def texts(file: Path) -> Any:
+    root, problems = read(file.read_bytes(), file.name)
+    assert root is not None
+    assert not problems
+    return plain(root)
+
+
+def plain(node: Node) -> Any:
+    match node:
+        case Scalar(text=text):
+            return text
+        case Mapping(entries=entries):
+            return {entry.key.text: plain(entry.value) for entry in entries}
+        case _:
+            return [plain(item) for item in node.items]
+
+
+class _Yaml12(yaml.SafeLoader):
+    """Numbers, true and false as YAML 1.2 has them; everything else is text."""
+
+
+_Yaml12.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag in {"tag:yaml.org,2002:float", "tag:yaml.org,2002:null"}
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Yaml12.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+_Yaml12.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("^[-+]?[0-9]+$"), list("-+0123456789"))
+
+
+def as_editors_read(file: Path) -> Any:
+    return yaml.load(file.read_text(), Loader=_Yaml12)
