@@ -8,13 +8,12 @@ from pathlib import Path
 
 from engine.compiler.catalogue import Catalogue
 from engine.compiler.catalogue_file import read_catalogue
-from engine.compiler.checks import check_journey
-from engine.compiler.checks.project_checks import check_project
+from engine.compiler.checks import check_journey, check_whole
 from engine.compiler.compile import compile_journey, compile_segment
 from engine.compiler.fingerprint import content_hash
 from engine.compiler.message_set import MessageSet, compile_messages
 from engine.compiler.publication import publish
-from engine.compiler.subject import Subject, code_printers
+from engine.compiler.subject import Subject, Whole, code_printers
 from engine.compiler.template_file import TemplateFile, read_template
 from engine.compiler.templates import Templates
 from engine.compiler.world import World
@@ -102,7 +101,7 @@ def load(folder: Path) -> Project:
     world = replace(world, journeys=frozenset(files))
     rules = _segments(opened, world)
     compiled = _compiled(opened, files, world, code_printers(messages))
-    opened.problems.extend(check_project(files.values(), compiled, world, messages))
+    opened.problems.extend(check_whole(Whole(tuple(files.values()), world, messages, opened.sources)))
     broken = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
     commit = commit_of(root)
     sound = [journey for journey in compiled.values() if journey.file not in broken]

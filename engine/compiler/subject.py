@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -42,3 +42,16 @@ def code_printers(messages: MessageSet) -> frozenset[str]:
         if any(read.name.startswith("code.") and not read.fallback for read in template.reads())
     )
 
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The whole project. `sources`: text of every file by its path in the project."""
+
+    files: tuple[JourneyFile, ...]
+    world: World
+    messages: MessageSet
+    sources: Mapping[str, str]
+
+
+WholeCheck: TypeAlias = Callable[[Whole], "list[Problem]"]

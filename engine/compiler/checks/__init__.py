@@ -12,9 +12,12 @@ from engine.compiler.checks import (
     quiet_hours,
     reactions,
     restart,
+    segment_cycles,
     stories,
+    template_names,
+    template_texts,
 )
-from engine.compiler.subject import Check, Subject
+from engine.compiler.subject import Check, Subject, Whole, WholeCheck
 from engine.problem import Problem
 
 CHECKS: tuple[Check, ...] = (
@@ -30,7 +33,14 @@ CHECKS: tuple[Check, ...] = (
     stories.check,
 )
 
+WHOLE: tuple[WholeCheck, ...] = (segment_cycles.check, template_names.check, template_texts.check)
+
 
 def check_journey(subject: Subject) -> list[Problem]:
     """Everything that the checks find in one journey."""
     return [problem for check in CHECKS for problem in check(subject)]
+
+
+def check_whole(whole: Whole) -> list[Problem]:
+    """What can only be seen over all files."""
+    return [problem for check in WHOLE for problem in check(whole)]

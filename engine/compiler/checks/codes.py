@@ -22,11 +22,13 @@ def check(subject: Subject) -> list[Problem]:
         if not made and isinstance(step, syntax.Send) and step.template.value in subject.code_printers:
             what = f"{quoted(step.template.value)} prints a promo code, but no code was made before it on this path"
             problems.append(_no_code(step.template, what, "the customer would read an empty place", pool))
+            return True  # one message for the cause, none for what follows from it
         if not made and isinstance(step, syntax.Wait) and step.until and step.until.name:
             name = step.until.name
             if name.value.startswith("code."):
                 what = f"{quoted(name.value)} is waited for, but no code was made before it on this path"
                 problems.append(_no_code(name, what, "everybody would leave here", pool))
+                return True
         return made
 
     Walk(visit, lambda one, other: one and other).along(subject.file.steps, False)

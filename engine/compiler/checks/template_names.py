@@ -1,0 +1,158 @@
+"""T20 and T21: names that a template reads and nobody gives it, and those that may be missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from engine.compiler.catalogue import CODE, paths
+from engine.compiler.message import CompiledTemplate, Read
+from engine.compiler.names import trigger_fields
+from engine.compiler.rows import every_step
+from engine.compiler.subject import Whole
+from engine.compiler.world import World
+from engine.language import syntax
+from engine.language.wording import quoted
+from engine.problem import Problem, Span, did_you_mean
+
+SHOP = ("name", "url", "address")
+LINKS = ("unsubscribe", "preferences")
+GROUPS = ("customer", "trigger", "product", "code", "shop", "links")
+
+_ALWAYS = {"email": "email", "sms": "phone", "whatsapp": "phone", "viber": "phone"}
+"""The address itself is there, or the message would not be sent."""
+
+
+def check(whole: Whole) -> list[Problem]:
+    """Every template that compiles, in every language; what a layout reads is told once."""
+    uses = _uses(whole.files)
+    problems: dict[tuple[str, int, str], Problem] = {}
+    for (name, channel), languages in whole.messages.of.items():
+        for template in languages.values():
+            for problem in _of_template(template, channel, uses.get(name, []), whole):
+                problems.setdefault((problem.span.file, problem.span.line, problem.what), problem)
+    return list(problems.values())
+
+
+Use = tuple[syntax.JourneyFile, syntax.Send]
+
+
+def _uses(files: Iterable[syntax.JourneyFile]) -> dict[str, list[Use]]:
+    found: dict[str, list[Use]] = {}
+    for file in files:
+        for step in every_step(file.steps):
+            if isinstance(step, syntax.Send):
+                found.setdefault(step.template.value, []).append((file, step))
+    return found
+
+
+def _of_template(template: CompiledTemplate, channel: str, uses: list[Use], whole: Whole) -> list[Problem]:
+    problems: list[Problem] = []
+    reads = template.reads()
+    guarded = {read.name for read in reads if read.fallback}
+    told: set[str] = set()
+    for read in reads:
+        if read.name in told:
+            continue
+        found = _unknown(read, uses, whole) or _may_be_missing(read, channel, guarded, whole)
+        if found:
+            told.add(read.name)
+            problems.append(found)
+    return problems
+
+
+def _unknown(read: Read, uses: list[Use], whole: Whole) -> Problem | None:
+    head, dot, rest = read.name.partition(".")
+    if head not in GROUPS:
+        return _bare(read, head, uses, whole)
+    if not dot:
+        return None
+    field = rest.partition(".")[0]
+    known, what = _known(head, uses, whole.world)
+    if field in known:
+        return _not_in_every_journey(read, field, uses, whole) if head == "trigger" else None
+    choices = [f"{head}.{name}" for name in known]
+    return _problem(read, whole, f"there is no {what} called {quoted(field)}", did_you_mean(f"{head}.{field}", choices, _listed(choices)))
+
+
+def _known(head: str, uses: list[Use], world: World) -> tuple[list[str], str]:
+    catalogue = world.catalogue
+    match head:
+        case "customer":
+            return catalogue.customer_names(), "customer attribute"
+        case "trigger":
+            return _trigger_names(uses, world), "field of the starting event"
+        case "product":
+            return list(catalogue.product), "field of a product"
+        case "code":
+            return list(CODE), "part of a code"
+        case "shop":
+            return list(SHOP), "part of the shop"
+        case _:
+            return list(LINKS), "link"
+
+
+def _trigger_names(uses: list[Use], world: World) -> list[str]:
+    """Fields of any start that leads here; of any event where nobody sends it yet."""
+    names: dict[str, None] = {}
+    for file, _ in uses:
+        offered = trigger_fields(file, world)
+        names.update(dict.fromkeys((*offered.fields, *offered.partial)))
+    if not uses:
+        for event in world.catalogue.event_names():
+            names.update(dict.fromkeys(paths(world.catalogue.event_fields(event) or {})))
+    return list(names)
+
+
+def _not_in_every_journey(read: Read, field: str, uses: list[Use], whole: Whole) -> Problem | None:
+    for file, _ in uses:
+        if field not in trigger_fields(file, whole.world).fields and not read.fallback:
+            what = f"{quoted(read.name)} is not there when the journey {quoted(file.name.value)} sends this"
+            return _problem(read, whole, what, f'give it a fallback:  {{{{ {read.name} or "..." }}}}')
+    return None
+
+
+def _bare(read: Read, name: str, uses: list[Use], whole: Whole) -> Problem | None:
+    if not uses:
+        return None
+    for file, send in uses:
+        given = [pair.name.value for pair in send.values]
+        if name not in given:
+            what = f"nobody gives {quoted(name)} to this template: line {send.span.line} of {file.span.file} sends it without"
+            customer = whole.world.catalogue.customer_type(name)
+            otherwise = f"write  {{{{ customer.{name} }}}}" if customer else f"add  with: {{{name}: ...}}  to that step"
+            return _problem(read, whole, what, did_you_mean(name, [*given, *GROUPS], otherwise))
+    return None
+
+
+def _may_be_missing(read: Read, channel: str, guarded: set[str], whole: Whole) -> Problem | None:
+    head, _, rest = read.name.partition(".")
+    field = rest.partition(".")[0]
+    catalogue = whole.world.catalogue
+    if head != "customer" or read.name in guarded or not field:
+        return None
+    if field in catalogue.cannot_be_missing() or _ALWAYS.get(channel) == field:
+        return None
+    example = '"there"' if field.endswith("name") else '"..."'
+    return Problem(
+        place(read.file, read.line, read.name, whole.sources), "T21",
+        f"{quoted(read.name)} may be missing, and there is nothing in its place",
+        "a message to a customer without it is not sent",
+        f"write  {{{{ {read.name} or {example} }}}}", "warning",
+    )  # fmt: skip
+
+
+def _problem(read: Read, whole: Whole, what: str, fix: str) -> Problem:
+    why = "a template may read customer, trigger, product, code, shop, links, and the values of  with:"
+    return Problem(place(read.file, read.line, read.name, whole.sources), "T20", what, why, fix)
+
+
+def place(file: str, line: int, word: str, sources: Mapping[str, str]) -> Span:
+    """Where a word stands in a line of a file; the beginning of the line where it cannot be seen."""
+    lines = sources.get(file, "").split("\n")
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    column = text.find(word)
+    return Span(file, max(1, line), column + 1, len(word)) if column >= 0 else Span(file, max(1, line), 1)
+
+
+def _listed(choices: list[str]) -> str:
+    return f"use one of: {', '.join(choices[:12])}" if choices else "remove it"

@@ -1,0 +1,121 @@
+"""T22 to T25: what a message must hold, and how long it may be."""
+
+from __future__ import annotations
+
+import re
+
+import gsm0338  # noqa: F401  # registers the codec
+
+from engine.compiler.message import CompiledTemplate
+from engine.compiler.rows import every_step
+from engine.compiler.subject import Subject, Whole
+from engine.language import syntax
+from engine.language.wording import quoted
+from engine.problem import Problem, Span
+
+LARGEST_HTML = 102 * 1024
+"""From here on some mail programs cut a message off, and the unsubscribe link with it."""
+
+_TAG = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_VALUE = re.compile(r"\{\{\s*([\w.]*).*?\}\}", re.DOTALL)
+_TYPICAL = {"links": 40, "shop": 24, "code": 14}
+"""Characters that a value of a group takes; others take 8."""
+
+
+def check(whole: Whole) -> list[Problem]:
+    """Every message that some journey sends, in every language."""
+    marketing = _marketing(whole)
+    problems: list[Problem] = []
+    for (name, channel), languages in whole.messages.of.items():
+        for template in languages.values():
+            if channel == "email":
+                problems.extend(_mail(template, name in marketing, whole))
+            elif channel == "sms":
+                problems.extend(_sms(template, whole))
+    return problems
+
+
+def _marketing(whole: Whole) -> set[str]:
+    """Templates that some step sends under a policy that asks for consent."""
+    found: set[str] = set()
+    for file in whole.files:
+        subject = Subject(file, None, whole.world)
+        for step in every_step(file.steps):
+            if isinstance(step, syntax.Send):
+                policy = subject.policy(step)
+                if policy is not None and policy.consent is not None:
+                    found.add(step.template.value)
+    return found
+
+
+def _mail(template: CompiledTemplate, marketing: bool, whole: Whole) -> list[Problem]:
+    problems: list[Problem] = []
+    names = {read.name for read in template.reads()}
+    body = template.html or template.text
+    if marketing and "links.unsubscribe" not in names:
+        problems.append(
+            Problem(
+                Span(template.file, 1, 1), "T22", "this marketing e-mail has no link to unsubscribe", "the law asks for one in every advertising e-mail",
+                'add  <a href="{{ links.unsubscribe }}">unsubscribe</a>  or a block that holds it',
+            )
+        )  # fmt: skip
+    address = whole.world.config.shop.address
+    if marketing and "shop.address" not in names and not (address and address in body.source):
+        problems.append(
+            Problem(
+                Span(template.file, 1, 1), "T23", "this marketing e-mail has no postal address", "the law asks for the sender's address",
+                "add  {{ shop.address }}  or a block that holds it",
+            )
+        )  # fmt: skip
+    size = len(body.source.encode())
+    if template.html is not None and size > LARGEST_HTML:
+        problems.append(
+            Problem(
+                Span(template.file, 1, 1), "T25", f"the HTML of this message has {size / 1024:.0f} KB", "mail programs cut off what is longer than 102 KB",
+                "make it shorter, or move pictures and styles out of it", "warning",
+            )
+        )  # fmt: skip
+    return problems
+
+
+def _sms(template: CompiledTemplate, whole: Whole) -> list[Problem]:
+    text = _VALUE.sub(_typical, _TAG.sub("", template.text.source)).strip()
+    parts, odd = sms_parts(text)
+    if parts <= 1:
+        return []
+    channel = whole.world.config.channels.get("sms")
+    price = f", {channel.price * parts:f} {channel.currency} instead of {channel.price:f} {channel.currency}" if channel and channel.price else ""
+    why = "a part of an SMS holds 160 characters; 153 when there are several"
+    if odd:
+        why = f"{quoted(odd)} is not in the alphabet of SMS, so a part holds only 70 characters; 67 when there are several"
+    return [
+        Problem(
+            Span(template.file, 1, 1), "T24", f"this text has about {len(text)} characters and is sent as {parts} parts{price}", why,
+            "make it shorter" + (f", or write it without {quoted(odd)}" if odd else ""), "warning",
+        )
+    ]  # fmt: skip
+
+
+def _typical(found: re.Match[str]) -> str:
+    return "x" * _TYPICAL.get(found[1].partition(".")[0], 8)
+
+
+def sms_parts(text: str) -> tuple[int, str]:
+    """How many parts a text takes, and the first character that the GSM alphabet lacks (empty: none)."""
+    try:
+        length, whole, several = len(text.encode("gsm03.38")), 160, 153
+        odd = ""
+    except UnicodeError:
+        length, whole, several = len(text.encode("utf-16-be")) // 2, 70, 67
+        odd = next(character for character in text if not _in_alphabet(character))
+    if length <= whole:
+        return 1, odd
+    return -(-length // several), odd
+
+
+def _in_alphabet(character: str) -> bool:
+    try:
+        character.encode("gsm03.38")
+    except UnicodeError:
+        return False
+    return True
