@@ -28,13 +28,27 @@ def already_there(run: Run, awaited: Awaited, rest: Waiting) -> tuple[Instant, i
     """What came inside the window before anybody looked: moment, number and name of the first; None: nothing did."""
     found: list[tuple[Instant, int, str]] = []
     for name in awaited.events:
-        for event in run.turn.facts.history.get(name, ()):
-            if fits(run, awaited, rest, event):
-                found.append((event.occurred_at, event.number, name))
-                break
+        at = _first_of(run, awaited, rest, name)
+        if at is not None:
+            found.append((*at, name))
     if awaited.reaction is not None and awaited.template is not None:
         found.extend(_reactions(run.it, awaited, rest))
     return min(found, default=None)
+
+
+def _first_of(run: Run, awaited: Awaited, rest: Waiting, name: str) -> tuple[Instant, int] | None:
+    """The first event of a name inside the window. Where no fields are asked its rows need not be loaded: then the last
+    one that was seen answers."""
+    facts = run.turn.facts
+    for event in facts.history.get(name, ()):
+        if fits(run, awaited, rest, event):
+            return event.occurred_at, event.number
+    seen, due = facts.seen.get(name), run.it.due
+    if awaited.where is not None or seen is None:
+        return None
+    last = (seen.last_at, seen.last_number)
+    inside = last > (rest.opened_at, rest.opened_number) and (due is None or seen.last_at <= due.at)
+    return last if inside else None
 
 
 def reacted_at(part: Part, how: str) -> Instant | None:
@@ -48,7 +62,9 @@ def _reactions(it: Enrollment, awaited: Awaited, rest: Waiting) -> list[tuple[In
     found = []
     for parts in it.sent.values():
         for part in parts:
-            at = reacted_at(part, awaited.reaction or "clicked") if part.template == awaited.template else None
+            at = (
+                reacted_at(part, awaited.reaction or "clicked") if part.template == awaited.template else None
+            )
             if at is None or (it.due is not None and at > it.due.at):
                 continue
             if at > rest.opened_at or at == rest.opened_at == part.handed_at:

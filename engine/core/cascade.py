@@ -88,7 +88,9 @@ def _with_place(run: Run, step: SendStep, channels: tuple[str, ...]) -> str | No
     if not caps:
         return channels[0]
     first = step.id not in run.it.sent
-    return next((each for each in channels if has_place(caps, facts.places, run.now, facts.zone, each, first)), None)
+    return next(
+        (each for each in channels if has_place(caps, facts.places, run.now, facts.zone, each, first)), None
+    )
 
 
 def _capped(
@@ -108,7 +110,8 @@ def _capped(
     free = [
         (at, channels.index(each), each)
         for each in channels
-        if (at := next_place(policy.caps, facts.places, run.now, facts.zone, each, policy.wait_up_to)) is not None
+        if (at := next_place(policy.caps, facts.places, run.now, facts.zone, each, policy.wait_up_to))
+        is not None
     ]
     if not free or min(free)[0] > last:
         return _over(run, step, "capped")

@@ -46,7 +46,12 @@ class Decided:
 
 
 def decide(
-    customer: CustomerState, happenings: Sequence[Happening], journeys: Journeys, now: Instant, *, wakes: bool = True
+    customer: CustomerState,
+    happenings: Sequence[Happening],
+    journeys: Journeys,
+    now: Instant,
+    *,
+    wakes: bool = True,
 ) -> Decided:
     """Applies what happened, in order of number, and then wakes what is due at `now`, oldest first.
 

@@ -62,7 +62,9 @@ def take_outcome(turn: Turn, outcome: Outcome) -> None:
             _hand_over(run, outcome.at, outcome.number, unknown=True)
             run.close()
         elif outcome.kind == "refused" and _is_handing(known, outcome.key):
-            take_returned(turn, Returned(outcome.number, outcome.at, outcome.key, outcome.enrollment, "refused"))
+            take_returned(
+                turn, Returned(outcome.number, outcome.at, outcome.key, outcome.enrollment, "refused")
+            )
         return
     step_id, part = found
     if outcome.kind not in ("bounced", "not_sent", "refused", "unknown", "settled", "accepted", "delivered"):
@@ -108,7 +110,9 @@ def take_code_taken(turn: Turn, taken: CodeTaken) -> None:
     run = Run.take(turn, interest, known)
     if taken.value is None:
         run.say("note", step, taken.pool, "no code left")
-        run.effects.append(turn.alarm(run.it, f"the pool {taken.pool} is empty; people wait at this step for a code"))
+        run.effects.append(
+            turn.alarm(run.it, f"the pool {taken.pool} is empty; people wait at this step for a code")
+        )
     elif not leave_if_over(run):
         run.it.rest = run.it.due = None
         hold_code(run, step, taken.value)

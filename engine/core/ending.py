@@ -54,5 +54,7 @@ def _give_codes_back(run: Run) -> None:
 
 def _is_counted(run: Run, pool: str) -> bool:
     """Only the codes of a file can run out; a pool that is no longer in the journey is taken for one."""
-    kinds = [step.pool.kind for step in run.journey.steps if isinstance(step, CodeStep) and step.pool.name == pool]
+    kinds = [
+        step.pool.kind for step in run.journey.steps if isinstance(step, CodeStep) and step.pool.name == pool
+    ]
     return not kinds or "file" in kinds

@@ -44,14 +44,11 @@ def known_goal(run: Run) -> Instant | None:
         seen = facts.seen.get(name)
         if seen is None or (seen.last_at, seen.last_number) <= (it.started_at, it.started_number):
             continue
-        events = facts.history.get(name)
-        if events is None:
-            if goal.where is None:
-                return seen.last_at
-            continue
-        for event in events:
+        for event in facts.history.get(name, ()):
             if fits_goal(run.turn, run.journey, it, event):
                 return event.occurred_at
+        if goal.where is None:
+            return seen.last_at  # its rows need not be loaded where no fields are asked
     return None
 
 

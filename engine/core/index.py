@@ -141,7 +141,9 @@ def _read(interests: list[Interest]) -> Iterator[str]:
         yield from each.journey.reads.events
 
 
-def _leavers(interests: list[Interest], moves: Mapping[str, tuple[FactRule, ...]]) -> dict[str, frozenset[str]]:
+def _leavers(
+    interests: list[Interest], moves: Mapping[str, tuple[FactRule, ...]]
+) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for each in interests:
         for event in (*each.journey.goal.events, *each.leaving.events):

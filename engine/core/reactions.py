@@ -53,7 +53,12 @@ def follow_reaction(run: Run, reaction: Reaction) -> int | None:
             return None
         found = part_of(run.it, reaction.key)
         fitting = awaited.reaction == "opened" or reaction.kind == "clicked"
-        if found is None or found[1].template != awaited.template or not fitting or reaction.at < rest.opened_at:
+        if (
+            found is None
+            or found[1].template != awaited.template
+            or not fitting
+            or reaction.at < rest.opened_at
+        ):
             return None
         return end_by(run, step, reaction.at, reaction.number, f"{awaited.reaction} {awaited.template}")
     if isinstance(rest, Listening | Held | Handing) and isinstance(step, SendStep):
@@ -72,9 +77,15 @@ def follow_event(run: Run, event: Event) -> int | None:
         return None
     if isinstance(rest, Listening | Held | Handing) and isinstance(step, SendStep):
         first = run.it.sent.get(step.id)
-        if step.is_cascade and first and step.until == event.name and (event.occurred_at, event.number) > (
-            first[0].handed_at,
-            first[0].number,
+        if (
+            step.is_cascade
+            and first
+            and step.until == event.name
+            and (event.occurred_at, event.number)
+            > (
+                first[0].handed_at,
+                first[0].number,
+            )
         ):
             return end_by_reaction(run, step, event.occurred_at)
     return None
@@ -88,8 +99,8 @@ def reaction_there(run: Run, step: SendStep) -> Instant | None:
     if step.until in ("clicked", "opened"):
         return min((at for part in parts if (at := reacted_at(part, step.until)) is not None), default=None)
     first = (parts[0].handed_at, parts[0].number)
-    history = run.turn.facts.history.get(step.until, ())
-    return next((event.occurred_at for event in history if (event.occurred_at, event.number) > first), None)
+    seen = run.turn.facts.seen.get(step.until)
+    return seen.last_at if seen is not None and (seen.last_at, seen.last_number) > first else None
 
 
 def end_by_reaction(run: Run, step: SendStep, at: Instant) -> int:

@@ -68,7 +68,12 @@ class Run:
         )
 
     def say_asked(
-        self, kind: TraceKind, question: Question, answer: str, step: StepBase | None = None, event: Event | None = None
+        self,
+        kind: TraceKind,
+        question: Question,
+        answer: str,
+        step: StepBase | None = None,
+        event: Event | None = None,
     ) -> None:
         """A question, its answer, and the values that it looked at. With `Journeys.explain` off these are left out."""
         found: tuple[tuple[str, str], ...] = ()
@@ -91,7 +96,9 @@ class Run:
             )
         )
 
-    def emit(self, name: str, step: str = "", template: str = "", channel: str = "", at: Instant | None = None) -> None:
+    def emit(
+        self, name: str, step: str = "", template: str = "", channel: str = "", at: Instant | None = None
+    ) -> None:
         """An event of the engine's own, if anything in the project looks at it."""
         if name not in self.turn.index.heard:
             return
@@ -102,9 +109,7 @@ class Run:
             fields |= {"template": template, "channel": channel}
         moment = at if at is not None else self.turn.now
         number = len(self.effects)
-        self.effects.append(
-            Emit(derive("emit", self.it.id, self.it.seq, number, name), name, moment, fields)
-        )
+        self.effects.append(Emit(derive("emit", self.it.id, self.it.seq, number, name), name, moment, fields))
 
 
 def given_values(run: Run, values: tuple[tuple[str, Constant | Ref], ...]) -> Mapping[str, Value]:

@@ -15,7 +15,8 @@ from engine.core.facts import LastStart
 from engine.core.goal import known_goal, reach_goal
 from engine.core.happening import Event, Occurrence, SegmentChanged
 from engine.core.index import Interest, Listener
-from engine.core.journey import Again, EventTrigger, Journey, ProductTrigger
+from engine.core.journey import Again, ClockTrigger, DateTrigger, EventTrigger, Journey, ProductTrigger
+from engine.core.occurrence import occurrence_day
 from engine.core.run import Run
 from engine.core.scope import Scope
 from engine.core.spoken import values_read
@@ -74,7 +75,8 @@ def start_by_segment(turn: Turn, change: SegmentChanged, *, was_member: bool) ->
 
 
 def start_by_clock(turn: Turn, occurrence: Occurrence) -> None:
-    """A clock or date start, once for every local date."""
+    """A clock or date start, once for every local date. The run keeps the date that it is about: of a start seven days
+    before a birthday, the birthday."""
     interest = turn.index.interests.get(occurrence.journey)
     if interest is None:
         return
@@ -85,7 +87,10 @@ def start_by_clock(turn: Turn, occurrence: Occurrence) -> None:
     if turn.now - occurrence.at > MISSED:
         _ignore(turn, interest.journey, 0, f"the start of {occurrence.day.isoformat()} was missed")
         return
-    start(turn, interest, Start("", occurrence.at, occurrence.number, NO_FIELDS, occurrence.day))
+    timed = [each for each in interest.journey.starts if isinstance(each, ClockTrigger | DateTrigger)]
+    about = ((each.line, occurrence_day(each, turn.facts, occurrence.day)) for each in timed)
+    line, day = next(((line, day) for line, day in about if day is not None), (0, occurrence.day))
+    start(turn, interest, Start("", occurrence.at, occurrence.number, NO_FIELDS, day, line))
 
 
 def start(turn: Turn, interest: Interest, by: Start) -> None:
@@ -104,7 +109,9 @@ def start(turn: Turn, interest: Interest, by: Start) -> None:
         _ignore(turn, journey, by.line, why, active.id if active is not None else "")
         return
     if turn.left <= 0:
-        _ignore(turn, journey, by.line, "too much happened at this moment: journeys start each other without end")
+        _ignore(
+            turn, journey, by.line, "too much happened at this moment: journeys start each other without end"
+        )
         return
     if active is not None:
         new.first_started_at = active.first_started_at
@@ -185,7 +192,9 @@ def _begin(turn: Turn, interest: Interest, new: Enrollment, by: Start) -> None:
     run.trace.append(Trace(turn.now, "start", journey.name, new.id, "", by.line))
     marketing = journey.policy.consent is not None
     new.holdout = (journey.holdout > 0 and in_holdout(customer, journey.name, journey.holdout)) or (
-        turn.journeys.global_holdout > 0 and marketing and in_global_holdout(customer, turn.journeys.global_holdout)
+        turn.journeys.global_holdout > 0
+        and marketing
+        and in_global_holdout(customer, turn.journeys.global_holdout)
     )
     if new.holdout:
         run.say("holdout")

@@ -27,7 +27,11 @@ def change(run: Run, step: ChangeStep) -> int:
 
 
 def _write(
-    run: Run, step: ChangeStep, name: str, written: Constant | Ref | Literal["now", "today", "unset"], kind: Type
+    run: Run,
+    step: ChangeStep,
+    name: str,
+    written: Constant | Ref | Literal["now", "today", "unset"],
+    kind: Type,
 ) -> None:
     value = _value(run, written, kind)
     run.effects.append(Change(name, step.how, value, f"{run.it.id}:{step.id}:{name}", step.note))
