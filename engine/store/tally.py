@@ -1,0 +1,69 @@
+"""Figures over the whole store: what each journey did, and what became of its messages per channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from engine.store.hot import rows
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyTally:
+    """Runs of one journey. `goals` and `open` without the holdout."""
+
+    journey: str
+    started: int
+    open: int
+    goals: int
+    holdout: int
+    holdout_goals: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTally:
+    """Messages of one journey on one channel that were handed over; `clicked` counts messages, not clicks."""
+
+    journey: str
+    channel: str
+    sent: int
+    bounced: int
+    clicked: int
+
+
+def journeys(conn: Connection) -> list[JourneyTally]:
+    """Every journey that anybody entered, by name."""
+    found = rows(
+        conn,
+        "SELECT journey, count(*) FILTER (WHERE NOT holdout), count(*) FILTER (WHERE ended_at IS NULL AND NOT holdout),"
+        " count(*) FILTER (WHERE goal_at IS NOT NULL AND NOT holdout), count(*) FILTER (WHERE holdout),"
+        " count(*) FILTER (WHERE goal_at IS NOT NULL AND holdout)"
+        " FROM enrollment GROUP BY journey ORDER BY journey",
+    )
+    return [JourneyTally(name, *map(int, counts)) for name, *counts in found]
+
+
+def channels(conn: Connection) -> list[ChannelTally]:
+    """Every journey and channel with messages, by name."""
+    found = rows(
+        conn,
+        "SELECT o.journey, o.channel, count(*), count(*) FILTER (WHERE o.state = 'bounced'),"
+        " count(*) FILTER (WHERE EXISTS (SELECT 1 FROM reaction r WHERE r.bucket = o.bucket AND r.send_key = o.send_key"
+        " AND r.kind = 'clicked' AND NOT r.machine))"
+        " FROM outbox o WHERE o.state IN ('handoff', 'accepted', 'delivered', 'complained', 'unknown', 'held',"
+        " 'treated_as_sent', 'bounced') GROUP BY o.journey, o.channel ORDER BY o.journey, o.channel",
+    )
+    return [ChannelTally(journey, channel, *map(int, counts)) for journey, channel, *counts in found]
+
+
+def waiting(conn: Connection) -> dict[str, int]:
+    """How much is not done yet: `inbox` rows not applied, messages `planned`, `unknown` ones, customers `stuck`."""
+    found = rows(
+        conn,
+        "SELECT (SELECT count(*) FROM inbox),"
+        " (SELECT count(*) FROM outbox WHERE state IN ('planned', 'deferred', 'claimed', 'handoff')),"
+        " (SELECT count(*) FROM outbox WHERE state IN ('unknown', 'held')),"
+        " (SELECT count(*) FROM stuck)",
+    )[0]
+    return dict(zip(("inbox", "planned", "unknown", "stuck"), map(int, found), strict=True))
