@@ -30,7 +30,8 @@ def refusal(code: int, words: str, stage: Stage) -> Delivery:
         return Delivery("refused for now", detail="the server does not accept mail from this sender", fault="sender", raw=raw)
     if (area in _ADDRESS_IS_DEAD) or (area is None and stage == "recipient" and _NOBODY.search(words)):
         return Delivery("bounced", detail="the address does not exist", fault="address", raw=raw)
-    if area == (3, 4) or code == 552 or (code == 554 and stage in ("data", "dot")) or (area is not None and area[0] == 6):
+    is_content = area in ((3, 4), (2, 3)) or (area is not None and area[0] == 6)
+    if is_content or (area is None and (code == 552 or (code == 554 and stage in ("data", "dot")))):
         return Delivery("refused", detail="the server does not accept the content or its size", fault="template", raw=raw)
     if stage == "recipient":
         return Delivery("refused", detail="the mailbox does not take mail", fault="address", raw=raw)
