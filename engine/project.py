@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from engine.compiler.catalogue import Catalogue
@@ -95,7 +96,7 @@ def load(folder: Path) -> Project:
         )
     opened = Folder(root)
     world = _world(opened)
-    messages, problems = compile_messages(world.templates, world.config.currency)
+    messages, problems = _messages(_Written(world.templates, world.config.currency))
     opened.problems.extend(problems)
     files = _journey_files(opened)
     world = replace(world, journeys=frozenset(files))
@@ -118,6 +119,26 @@ def load(folder: Path) -> Project:
         hash=content_hash(*(part for pair in sorted(opened.sources.items()) for part in pair)),
         broken=broken,
     )
+
+
+class _Written:
+    """Templates as they stand in their files: equal when nothing in them changed."""
+
+    def __init__(self, templates: Templates, currency: str) -> None:
+        self.templates, self.currency = templates, currency
+        self.hash = content_hash(repr(templates), currency)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Written) and other.hash == self.hash
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+
+@lru_cache(maxsize=4)
+def _messages(written: _Written) -> tuple[MessageSet, list[Problem]]:
+    """Compiling templates takes most of the time; a changed journey does not need it again."""
+    return compile_messages(written.templates, written.currency)
 
 
 def _world(opened: Folder) -> World:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from engine.compiler.conditions import Conditions
 from engine.compiler.fingerprint import fingerprint
 from engine.compiler.longest import longest_path
-from engine.compiler.names import Place, trigger_fields
+from engine.compiler.names import UNSAID, Place, trigger_fields
 from engine.compiler.reads import reads_of, reads_of_question
 from engine.compiler.sends import policy_of
 from engine.compiler.starts import compile_start
@@ -46,7 +46,7 @@ def compile_journey(file: syntax.JourneyFile, world: World) -> Compiled:
     goal = _goal(file.goal, conditions, place, steps_of) if file.goal else None
     exit_if = conditions.question(file.exit_if, place) if file.exit_if else None
     steps = steps_of.row(file.steps)
-    problems = tuple(conditions.problems)
+    problems = tuple(problem for problem in conditions.problems if problem is not UNSAID)
     if goal is None or file.again is None or len(starts) != len(file.starts) or not starts:
         return Compiled(None, problems)
     again = run.Again(file.again.how, file.again.after.duration if file.again.after else None)

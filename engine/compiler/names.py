@@ -20,19 +20,25 @@ from engine.language.syntax import (
     Text,
 )
 from engine.language.wording import quoted
-from engine.problem import Problem, did_you_mean
+from engine.problem import Problem, Span, did_you_mean
 from engine.values import Type
+
+
+UNSAID = Problem(Span("", 0, 0), "", "follows from a problem that is told elsewhere")
+"""Stands for a problem that must not be told a second time."""
 
 
 @dataclass(frozen=True, slots=True)
 class TriggerFields:
     """What `trigger.` offers: the fields that every start has; `partial` those that only some have, with the starts
-    that lack them; `none_because` is set where a start has no fields at all."""
+    that lack them; `none_because` is set where a start has no fields at all. `unknown`: a start was wrong, so nobody can
+    say what it brings."""
 
     fields: Mapping[str, Type]
     partial: Mapping[str, str]
     none_because: str = ""
     product: bool = False
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,16 @@ def trigger_fields(file: JourneyFile, world: World) -> TriggerFields:
                 partial[path] = either(lacking, "and") if lacking else none_because
             else:
                 fields[path] = kind
-    return TriggerFields(fields, partial, none_because, "product_id" in fields)
+    return TriggerFields(fields, partial, none_because, "product_id" in fields, _is_wrong(file, world))
+
+
+def _is_wrong(file: JourneyFile, world: World) -> bool:
+    names = [
+        start.event if isinstance(start, EventStart) else start.kind
+        for start in file.starts
+        if isinstance(start, EventStart | ProductStart)
+    ]
+    return not file.starts or any(world.catalogue.event_fields(name.value) is None for name in names)
 
 
 def resolve(name: Text, place: Place) -> Ref | Problem:
@@ -115,6 +130,8 @@ def _trigger(name: Text, rest: str, place: Place) -> Ref | Problem:
     kind = path_type(trigger.fields, rest)
     if kind is not None:
         return Ref("trigger", rest, kind)
+    if trigger.unknown:
+        return UNSAID
     if rest in trigger.partial:
         lacking = trigger.partial[rest]
         return Problem(
@@ -140,6 +157,8 @@ def _product(name: Text, rest: str, place: Place) -> Ref | Problem:
     if kind is None:
         choices = [f"product.{field}" for field in place.world.catalogue.product]
         return unknown("E11", name, "field of a product", choices, "fields of products come from schemas/product.yaml")
+    if trigger.unknown:
+        return UNSAID
     if not trigger.product:
         return Problem(
             name.span, "E67", f"{quoted(name.value)} has no meaning here: the start has no product_id",

@@ -56,9 +56,9 @@ def _asked(condition: syntax.AllOf) -> Iterator[tuple[str, Text]]:
 
 
 def _problem(how: str, name: Text, later: bool, sent: frozenset[str]) -> Problem:
-    where = "only after this place" if later else "not in this journey"
+    where = "is sent only after this place" if later else "is not sent in this journey"
     return Problem(
-        name.span, "E70", f"{quoted(name.value)} is sent {where}, so nobody can have {how} it",
+        name.span, "E70", f"{quoted(name.value)} {where}, so nobody can have {how} it",
         "only reactions to messages of this run are known",
         did_you_mean(name.value, sent, "ask about a message that was sent before, or move the question behind it"),
     )  # fmt: skip
