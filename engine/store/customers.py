@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection
@@ -104,6 +105,22 @@ def exists(conn: Connection, bucket: int, customer: str) -> bool:
 def count(conn: Connection) -> int:
     """How many customers there are."""
     return int(rows(conn, "SELECT count(*) FROM customer")[0][0])
+
+
+def chunks(conn: Connection, size: int) -> Iterator[tuple[int, list[str]]]:
+    """Everybody, bucket by bucket, `size` at a time."""
+    bucket, last = -1, ""
+    while True:
+        found = rows(
+            conn,
+            "SELECT bucket, id FROM customer WHERE (bucket, id) > (?, ?) ORDER BY bucket, id LIMIT ?",
+            (bucket, last, size),
+        )
+        if not found:
+            return
+        bucket, last = found[-1]
+        for number, group in groupby(found, key=lambda row: int(row[0])):
+            yield number, [customer for _, customer in group]
 
 
 def zones(conn: Connection) -> list[str]:

@@ -33,7 +33,7 @@ _SAVE = (
     f"INSERT INTO enrollment ({COLUMNS}) VALUES ({', '.join('?' * 16)})"  # noqa: S608 - names of our own columns
     " ON CONFLICT (bucket, customer, id) DO UPDATE SET seq = excluded.seq, step = excluded.step, due_at = excluded.due_at,"
     " watch_until = excluded.watch_until, ended_at = excluded.ended_at, outcome = excluded.outcome,"
-    " goal_at = excluded.goal_at, state = excluded.state"
+    " goal_at = excluded.goal_at, journey = excluded.journey, state = excluded.state"
 )
 _MOVE = "UPDATE enrollment SET seq = ?, step = ?, due_at = ?, state = ? WHERE bucket = ? AND customer = ? AND id = ?"
 
