@@ -94,11 +94,12 @@ class Links:
     def with_clicks(self, markup: str, text: str, key: str) -> tuple[str, str]:
         """HTML and text with the shop's links led through `/c/`; our own links stay as they are."""
         return (
-            _HREF.sub(lambda m: m[1] + html.escape(self._followed(key, html.unescape(m[2]))) + m[3], markup),
-            _ADDRESS.sub(lambda m: self._followed(key, m[0]), text),
+            _HREF.sub(lambda m: m[1] + html.escape(self.followed(key, html.unescape(m[2]))) + m[3], markup),
+            _ADDRESS.sub(lambda m: self.followed(key, m[0]), text),
         )
 
-    def _followed(self, key: str, url: str) -> str:
+    def followed(self, key: str, url: str) -> str:
+        """One link led through `/c/`, unless it is our own or no web page."""
         if url == self.public_url or url.startswith(f"{self.public_url}/") or not is_web_address(url):
             return url
         return self.click(key, url)

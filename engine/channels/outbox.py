@@ -81,15 +81,17 @@ def _replace(file: Path, data: bytes) -> None:
 
 def kept_messages(folder: Path, most: int = 500) -> Iterator[Kept]:
     """The newest messages of the folder, newest day first; at most `most`."""
-    days = sorted((day for channel in _folders(folder) for day in _folders(channel)), key=lambda d: d.name, reverse=True)
+    days: dict[str, list[Path]] = {}
+    for channel in _folders(folder):
+        for day in _folders(channel):
+            days.setdefault(day.name, []).append(day)
     left = most
-    for day in days:
-        files = sorted(day.glob("*.json"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
-        for file in files[:left]:
-            kept = kept_message(file)
-            if kept is not None:
-                left -= 1
-                yield kept
+    for _, folders in sorted(days.items(), reverse=True):
+        files = [(file.stat().st_mtime_ns, file) for day in folders for file in day.glob("*.json")]
+        newest = sorted(files, reverse=True)[:left]
+        found = [kept for _, file in newest if (kept := kept_message(file)) is not None]
+        yield from sorted(found, key=lambda kept: kept.at, reverse=True)
+        left -= len(newest)
         if left <= 0:
             return
 

@@ -74,6 +74,8 @@ def render(
             headers = one_click(own["unsubscribe"])
     elif style.clicks and fields.get("url", "").startswith(("http://", "https://")):
         fields["url"] = links.click(addressed.key, fields["url"])  # a tap is a click
+    elif style.clicks and "url" in fields:  # a tap on a push is a click
+        fields["url"] = links.followed(addressed.key, fields["url"])
     if not text.strip() and not html and not fields.get("content_sid"):
         raise RenderError(template.name, template.file, 0, "text", "it is empty")
     if template.channel == "email" and not fields.get("subject", "").strip():
