@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from hypothesis import strategies as st
 
@@ -27,7 +27,7 @@ from engine.core.condition import (
     Set,
     Today,
 )
-from engine.core.facts import Facts, Reach
+from engine.core.facts import Consent, Facts, Reach
 from engine.core.fold import apply_event
 from engine.core.happening import Event
 from engine.core.journey import Question, Reads, SegmentRule
@@ -80,6 +80,7 @@ BIRTHDAYS = st.builds(
     st.sampled_from([(3, 2), (3, 1), (2, 28), (2, 29), (12, 31)]),
     st.sampled_from([None, 1990]),
 )
+CONSENTS: st.SearchStrategy[Consent] = st.sampled_from(get_args(Consent))
 LENGTHS = st.sampled_from(
     [
         Duration(days=1),
@@ -135,9 +136,7 @@ def events(draw: st.DrawFn) -> Event:
 @st.composite
 def reaches(draw: st.DrawFn) -> Reach:
     """What is known of a channel."""
-    consents = draw(
-        st.dictionaries(st.just("marketing"), st.sampled_from(["none", "asked", "given", "withdrawn"]))
-    )
+    consents = draw(st.dictionaries(st.just("marketing"), CONSENTS))
     return Reach(
         draw(st.sampled_from([None, "", "a@b.example", "a@b.example"])),
         consents,

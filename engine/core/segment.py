@@ -6,11 +6,11 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import cast
 
-from engine.core.condition import Ago, Condition, Did, Today
+from engine.core.condition import Ago, All, Any, Condition, Did, Not, Today
 from engine.core.facts import FactRule, Facts
 from engine.core.happening import Event
 from engine.core.journey import SegmentRule
-from engine.core.mentions import forms, refs
+from engine.core.mentions import refs
 from engine.core.scope import NO_RULES, Rules, Scope, read
 from engine.values import DAY, UTC, Birthday, Duration, Instant, at_local, later_day, local_date, to_datetime
 
@@ -45,29 +45,32 @@ def next_crossing(rule: SegmentRule, facts: Facts, now: Instant, rules: Rules = 
 
 def edges(condition: Condition, facts: Facts, now: Instant, rules: Rules = NO_RULES) -> Iterator[Instant]:
     """The moments, past and to come, between which time changes no answer of a condition (birthdays: the next two)."""
-    for form, events in _with_events(condition, facts):
-        if isinstance(form, Did):
-            yield from _edges_of_did(form, facts)
-        elif isinstance(form, Ago | Today):
-            for event in events:
-                yield from _edges_of_value(form, Scope(facts, None, now, event), rules)
+    yield from _edges(condition, facts, now, rules, (None,))
     for ref in refs(condition):
         rule = rules.get(ref.name) if ref.source == "customer" else None
         if rule is not None and rule.last is not None:
             yield from _edges_of_window(rule, facts)
 
 
-def _with_events(condition: Condition, facts: Facts) -> Iterator[tuple[Condition, Iterable[Event | None]]]:
-    """Every form with the events whose fields it looks at: none but for those inside a `where`."""
-    inside: set[int] = set()
-    for form in forms(condition):
-        if isinstance(form, Did) and form.where is not None:
-            history = facts.history.get(form.event, ())
-            for inner in forms(form.where):
-                inside.add(id(inner))
-                yield inner, history
-        elif id(form) not in inside:
-            yield form, (None,)
+def _edges(
+    condition: Condition, facts: Facts, now: Instant, rules: Rules, events: Iterable[Event | None]
+) -> Iterator[Instant]:
+    """`events`: those whose fields bare names mean, inside a `where`."""
+    match condition:
+        case Not(inner):
+            yield from _edges(inner, facts, now, rules, events)
+        case All(inners) | Any(inners):
+            for inner in inners:
+                yield from _edges(inner, facts, now, rules, events)
+        case Did():
+            yield from _edges_of_did(condition, facts)
+            if condition.where is not None:
+                yield from _edges(condition.where, facts, now, rules, facts.history.get(condition.event, ()))
+        case Ago() | Today():
+            for event in events:
+                yield from _edges_of_value(condition, Scope(facts, None, now, event), rules)
+        case _:
+            pass
 
 
 def _edges_of_did(form: Did, facts: Facts) -> Iterator[Instant]:

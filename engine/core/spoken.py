@@ -30,6 +30,8 @@ def words(value: Value, kind: Type) -> str:
     match value:
         case None:
             return "not set"
+        case "":
+            return "empty"
         case bool():
             return "true" if value else "false"
         case int() if kind.kind == "time":
