@@ -1,0 +1,175 @@
+"""The JSON Schemas that editors use, made from the project's own names: what `main.py schema` writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from engine.compiler.catalogue import OWN_EVENTS, PRODUCT_STARTS
+from engine.compiler.catalogue_file import SIMPLE
+from engine.compiler.forms import describe
+from engine.compiler.world import World
+from engine.config.file import PARTS, POOL_KINDS
+from engine.config.options import COMMON, VIAS
+from engine.config.policies import PARTS as POLICY_PARTS
+from engine.core.facts import FactRule
+from engine.core.policy import Policy
+from engine.language.shape import Names, journey_schema, segment_schema
+from engine.values import Type
+
+Schema = dict[str, object]
+
+_DRAFT = "http://json-schema.org/draft-07/schema#"
+_NAME = "^[a-z][a-z0-9_]*$"
+_TEXT: Schema = {"type": ["string", "number", "boolean"]}
+
+
+def schema_files(world: World) -> dict[str, str]:
+    """The text of every generated file by its path in the project; the same names give the same text."""
+    known = names_of(world)
+    schemas: dict[str, Mapping[str, object]] = {
+        "journey": journey_schema(known),
+        "segment": segment_schema(known),
+        "customer": _customer(),
+        "events": _events(),
+        "product": _product(),
+        "config": _config(),
+    }
+    return {
+        f"schemas/{name}.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        for name, schema in schemas.items()
+    }
+
+
+def names_of(world: World) -> Names:
+    """The names of a project, each with a sentence that the editor shows."""
+    catalogue, config = world.catalogue, world.config
+    attributes = {name: _about_type(kind) for name, kind in catalogue.attributes.items()}
+    attributes |= {name: _about_fact(rule) for name, rule in catalogue.facts.items()}
+    events = {name: _about_fields(fields) for name, fields in catalogue.events.items()}
+    events |= {other: f"another name of {name}" for other, name in catalogue.also.items()}
+    events |= {name: f"the engine says so; {_about_fields(fields)}" for name, fields in OWN_EVENTS.items()}
+    events |= {name: _about_fields(fields) for name, fields in PRODUCT_STARTS.items()}
+    return Names(
+        attributes=attributes,
+        events=events,
+        segments={name: file.about.value if file.about else "" for name, file in world.segments.items()},
+        templates={
+            name: f"written for {', '.join(world.templates.channels(name))}" for name in sorted(world.templates.by_name)
+        },
+        channels={
+            name: f"{channel.price.normalize():f} {channel.currency} a message" for name, channel in config.channels.items()
+        },
+        policies={name: _about_policy(world.policy(name)) for name in world.policy_names()},
+        codes={name: pool.kind for name, pool in config.codes.items()},
+        webhooks={name: hook.url for name, hook in config.webhooks.items()},
+    )
+
+
+def _about_type(kind: Type) -> str:
+    return f"one of {', '.join(kind.choices)}" if kind.choices else describe(kind)
+
+
+def _about_fact(rule: FactRule) -> str:
+    field = f".{rule.field}" if rule.field else ""
+    return f"{describe(rule.type)}, computed: {rule.how} of {rule.event}{field}"
+
+
+def _about_fields(fields: Mapping[str, Type]) -> str:
+    return f"fields: {', '.join(fields)}" if fields else "no fields"
+
+
+def _about_policy(policy: Policy | None) -> str:
+    if policy is None:
+        return ""
+    quiet = f"quiet {policy.quiet.start:%H:%M}-{policy.quiet.end:%H:%M}" if policy.quiet else "no quiet hours"
+    return f"consent: {policy.consent or 'none'}; {quiet}"
+
+
+# --- the files of the shop -----------------------------------------------------------------------
+
+
+def _file(title: str, properties: Mapping[str, object]) -> Schema:
+    return {"$schema": _DRAFT, "title": title, **_map(properties)}
+
+
+def _map(properties: Mapping[str, object], needed: tuple[str, ...] = ()) -> Schema:
+    schema: Schema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
+    return {**schema, "required": list(needed)} if needed else schema
+
+
+def _named(schema: Mapping[str, object]) -> Schema:
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": _NAME},
+        "additionalProperties": dict(schema),
+    }
+
+
+def _type() -> Schema:
+    kinds = "|".join(kind.replace("/", "\\/") for kind in SIMPLE)
+    return {
+        "anyOf": [
+            {"type": "string", "enum": list(SIMPLE)},
+            {
+                "type": "string",
+                "pattern": f"^({kinds}|one of \\[.+\\])$",
+                "patternErrorMessage": f"the types are: {', '.join(SIMPLE)}, one of [a, b]",
+            },
+            {"type": "object", "properties": {"list of": {"type": "object"}}, "required": ["list of"], "additionalProperties": False},
+        ]
+    }  # fmt: skip
+
+
+def _customer() -> Schema:
+    fact = {
+        "type": "string",
+        "pattern": r"^(count of|sum of|average of|average days between|most frequent|last|first|rfm of) \w+(\.\w+)*( in last .+)?$",
+        "patternErrorMessage": "write for example  count of order_placed  or  sum of order_placed.total in last 30 days",
+        "examples": ["count of order_placed", "sum of order_placed.total", "last order_placed", "most frequent order_placed.items.category"],
+    }  # fmt: skip
+    return _file("What is known of a customer", {"attributes": _named(_type()), "facts": _named(fact), "rfm": {}})
+
+
+def _events() -> Schema:
+    event = _map({"also": {"type": ["array", "string"]}, "fields": {"type": "object", "additionalProperties": _type()}})
+    return _file("Events and their fields", {"events": _named({**event, "type": ["object", "null"]})})
+
+
+def _product() -> Schema:
+    return _file("Fields of the catalogue", {"product": _named(_type())})
+
+
+def _config() -> Schema:
+    channel: Schema = {
+        "type": "object",
+        "required": ["via"],
+        "properties": {"via": {"enum": list(VIAS)}},
+        "allOf": [
+            {
+                "if": {"properties": {"via": {"const": name}}, "required": ["via"]},
+                "then": _map(
+                    {key: {"enum": [name]} if key == "via" else dict(_TEXT) for key in (*COMMON, *via.options)}, via.needed
+                ),
+            }
+            for name, via in VIAS.items()
+        ],
+    }
+    pool = _map({"kind": {"enum": list(POOL_KINDS)}, **{key: dict(_TEXT) for key in POOL_KINDS.values()}}, ("kind",))
+    parts: dict[str, object] = {part: {} for part in PARTS}
+    parts |= {
+        "shop": _map({key: dict(_TEXT) for key in ("name", "url", "address")}),
+        "timezone": {"type": "string", "examples": ["Europe/Berlin"]},
+        "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+        "languages": {"type": "array", "items": {"type": "string"}},
+        "store": {"type": "string", "pattern": "^(sqlite:///|postgresql)", "examples": ["sqlite:///data/shop.db"]},
+        "http": _map({key: dict(_TEXT) for key in ("listen", "public_url")}),
+        "egress": _map({"allow": {"type": "array", "items": {"type": "string"}}}),
+        "holdout": {"type": "string", "pattern": "^[0-9]{1,3}%$"},
+        "channels": {"type": "object", "additionalProperties": channel},
+        "policies": _named(_map({key: {} for key in POLICY_PARTS})),
+        "codes": {"type": "object", "additionalProperties": pool},
+        "webhooks": _named(_map({"url": dict(_TEXT), "secret": dict(_TEXT)}, ("url",))),
+        "link_key": {"type": "string", "pattern": "^(env|file):"},
+    }
+    return _file("The shop", parts)
