@@ -6,16 +6,16 @@ without i, l, o and u (Crockford's base32), so it survives URLs, file names and 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import secrets
 import time
 
 LENGTH = 26
 
-_RFC4648_HEX = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-_TO_CROCKFORD = str.maketrans(_RFC4648_HEX, _CROCKFORD)
+_PAIRS = [first + second for first in _CROCKFORD for second in _CROCKFORD]
+_BYTES = 17
+_SHIFTS = range(5 * LENGTH - 10, -1, -10)
 
 
 def new_id() -> str:
@@ -38,13 +38,15 @@ def derive(*parts: str | int) -> str:
     130 bits of SHA-256 over the parts, each with its length before it, so that ("ab", "c") and ("a", "bc")
     differ. A number counts as its digits.
     """
-    digest = hashlib.sha256()
+    whole: list[bytes] = []
     for part in parts:
         data = str(part).encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
-    return _text(digest.digest())
+        whole += (len(data).to_bytes(8, "big"), data)
+    return _text(hashlib.sha256(b"".join(whole)).digest())
 
 
 def _text(data: bytes) -> str:
-    return base64.b32hexencode(data).decode("ascii")[:LENGTH].translate(_TO_CROCKFORD)
+    """The first 130 bits, ten at a time: what base32 says, several times as fast."""
+    number = int.from_bytes(data[:_BYTES].ljust(_BYTES, b"\0"), "big") >> (8 * _BYTES - 5 * LENGTH)
+    pairs = _PAIRS
+    return "".join([pairs[number >> shift & 1023] for shift in _SHIFTS])
