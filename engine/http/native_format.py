@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.http.items import CustomerItem, EventItem, ProductItem
 from engine.http.problems import Fault
 from engine.http.segment_format import consents_of
+from engine.runtime.items import CustomerItem, EventItem, ProductItem
 
 _EVENT_KEYS = ("id", "event", "customer_id", "at", "properties", "history")
 

@@ -7,12 +7,12 @@ Field names and the rule for wrong clocks follow the public specification of tha
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from engine.http.items import AliasItem, ConsentGiven, CustomerItem, EventItem, Item
 from engine.http.problems import Fault
+from engine.runtime.intake import normal_name
+from engine.runtime.items import AliasItem, ConsentGiven, CustomerItem, EventItem, Item
 from engine.values import DAY, Instant, instant
 
 CALLS = ("track", "identify", "page", "screen", "alias", "group")
@@ -84,12 +84,6 @@ def _when(call: Mapping[str, Any]) -> str | None:
 def _message_id(call: Mapping[str, Any]) -> str | None:
     found = call.get("messageId")
     return found[:200] if isinstance(found, str) and found else None
-
-
-def normal_name(name: str) -> str:
-    """`Order Completed` and `orderCompleted` -> `order_completed`."""
-    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name.strip())
-    return re.sub(r"[^0-9a-zA-Z]+", "_", words).strip("_").lower()
 
 
 def _track(call: dict[str, Any], who: str, item: int, skew: int, history: bool) -> list[Item] | Fault:

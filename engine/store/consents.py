@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from engine.store.customer_text import load_reach
 from engine.store.hot import change_many, rows
 from engine.store.meta import bucket_of
 from engine.values import Instant
@@ -54,3 +55,11 @@ def of_customer(conn: Connection, customer: str) -> list[Agreement]:
         " ORDER BY number"
     )
     return [Agreement(*row) for row in rows(conn, sql, (bucket_of(conn, customer), customer))]
+
+
+def standing(conn: Connection, customer: str) -> dict[tuple[str, str], str]:
+    """(channel, purpose) -> state, as decisions see it now."""
+    sql = "SELECT CAST(reach AS TEXT) FROM customer WHERE bucket = ? AND id = ?"
+    found = rows(conn, sql, (bucket_of(conn, customer), customer))
+    reach = load_reach(found[0][0]) if found else {}
+    return {(channel, purpose): state for channel, one in reach.items() for purpose, state in one.consents.items()}

@@ -1,0 +1,56 @@
+"""The application: everything the daemon answers over HTTP, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import Depends, FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from engine.http.context import Context
+from engine.http.health_routes import health_routes
+from engine.http.intake_routes import intake_routes
+from engine.http.keys import Keys
+from engine.http.link_routes import link_routes
+from engine.http.outbox_page import outbox_router
+from engine.http.problems import Refusal, answer
+
+_ABOUT = "Events, customers and products in; links of messages; health. See docs/http.md."
+_HEADERS = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
+
+
+def create_app(context: Context) -> FastAPI:
+    """The application of one daemon."""
+    app = FastAPI(title="Perennial", version="1", description=_ABOUT, redoc_url=None)
+    app.add_exception_handler(Refusal, answer)
+    app.include_router(intake_routes(context, Keys(context)))
+    app.include_router(health_routes(context))
+    app.include_router(link_routes(context))
+    app.include_router(
+        outbox_router(context.live().folder / "data" / "outbox"), dependencies=[Depends(only_here)]
+    )
+
+    @app.middleware("http")
+    async def observe(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Safe headers on everything, and a count per route; never per customer."""
+        response = await go_on(request)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        route = request.scope.get("route")
+        path = getattr(route, "path", "unknown")
+        context.metrics.requests.labels(path, str(response.status_code)).inc()
+        return response
+
+    return app
+
+
+async def only_here(request: Request) -> None:
+    """Pages that show what was sent to whom are for this machine: not for a proxy, not for another host."""
+    caller = request.client.host if request.client else ""
+    if (
+        caller not in ("127.0.0.1", "::1")
+        or "x-forwarded-for" in request.headers
+        or "forwarded" in request.headers
+    ):
+        raise Refusal(404, "there is no such page")

@@ -1,0 +1,74 @@
+"""What the pages and endpoints work with: the store, the clock, and what is published at this moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError
+
+from engine.channels.links import Links
+from engine.clock import Clock
+from engine.config import Config
+from engine.http.metrics import Metrics
+from engine.http.problems import Refusal
+from engine.runtime.intake import Intake
+from engine.store.database import Store
+
+T = TypeVar("T")
+
+MOST_WAITING = 256
+"""Requests that may wait for the writer at once; more are sent away with 503 before they cost memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What counts for requests of this moment; a reload puts another one in its place."""
+
+    config: Config
+    intake: Intake
+    links: Links
+    folder: Path
+
+
+@dataclass(slots=True)
+class Context:
+    """One daemon as HTTP sees it. `arrived` tells the advancer that there is something to apply; `ready` is "" when
+    the daemon can decide, else why not."""
+
+    store: Store
+    clock: Clock
+    live: Callable[[], Live]
+    arrived: Callable[[], None]
+    ready: Callable[[], str]
+    metrics: Metrics
+    waiting: int = field(default=0)
+
+    async def write(self, job: Callable[[Connection], T]) -> T:
+        """Runs a job of the writer and waits until it is durable. Raises Refusal 503 when that cannot be now."""
+        if self.waiting >= MOST_WAITING:
+            raise Refusal(503, "too many requests wait to be stored", "try again in a moment", retry_after=2)
+        self.waiting += 1
+        try:
+            return await asyncio.wrap_future(self.store.writer.submit(job))
+        except RuntimeError as wrong:
+            raise Refusal(503, "the daemon is stopping", "try again in a moment", retry_after=5) from wrong
+        except DatabaseError as wrong:
+            self.metrics.store_failures.inc()
+            raise Refusal(
+                503, "nothing can be stored right now", "nothing was taken; try again", retry_after=5
+            ) from wrong
+        finally:
+            self.waiting -= 1
+
+    async def look(self, question: Callable[[Connection], T]) -> T:
+        """Reads one steady picture of the store, away from the event loop."""
+        return await asyncio.to_thread(self._look, question)
+
+    def _look(self, question: Callable[[Connection], T]) -> T:
+        with self.store.read() as conn:
+            return question(conn)

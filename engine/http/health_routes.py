@@ -1,0 +1,55 @@
+"""Is it alive, can it work, and how much is waiting."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from engine.http.context import Context
+from engine.store import due, messages, pauses, tally
+
+
+def health_routes(context: Context) -> APIRouter:
+    """`/healthz`, `/readyz`, `/metrics`: no key is needed, nothing in them is about a customer."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz", response_class=PlainTextResponse)
+    async def healthz() -> str:
+        """The process lives."""
+        return "ok\n"
+
+    @router.get("/readyz", responses={503: {"description": "It cannot work right now"}})
+    async def readyz() -> Response:
+        """It can store and decide."""
+        try:
+            why = context.ready() or await context.look(_answers)
+        except DatabaseError:
+            why = "the store does not answer"
+        return JSONResponse({"ready": not why, "why": why}, 503 if why else 200)
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """Prometheus."""
+        await context.look(lambda conn: _measure(context, conn))
+        return Response(context.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return router
+
+
+def _answers(conn: Connection) -> str:
+    pauses.standing(conn)
+    return ""
+
+
+def _measure(context: Context, conn: Connection) -> None:
+    figures = context.metrics
+    waiting = tally.waiting(conn)
+    figures.inbox.set(waiting["inbox"])
+    figures.stuck.set(waiting["stuck"])
+    figures.due.set(due.overdue(conn, context.clock.now()))
+    figures.paused.set(len(pauses.standing(conn)))
+    figures.outbox.clear()
+    for (channel, state), number in messages.counts(conn).items():
+        figures.outbox.labels(channel, state).set(number)

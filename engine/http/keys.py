@@ -1,0 +1,81 @@
+"""Who may call: API keys by bearer token or as the user name of basic auth, scopes, and a brake on guessing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import Callable
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.requests import Request
+
+from engine.http.context import Context
+from engine.http.problems import Refusal
+from engine.store.keys import Key, KeyScope, check_key
+
+_GUESSES = RateLimitItemPerMinute(30)
+_REMEMBERED = 2.0  # seconds: a revoked key ends so much later at the most
+_WRONG = Refusal(401, "this API key is not known", "make one with  main.py keys new NAME --scope write")
+
+
+class Keys:
+    """Checks the key of every request."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: dict[str, tuple[float, Key]] = {}
+        self._brake = MovingWindowRateLimiter(MemoryStorage())
+
+    def needs(self, scope: KeyScope) -> Callable[[Request], object]:
+        """A dependency that lets only keys of this scope (or `admin`) pass, and gives the key."""
+
+        async def check(request: Request) -> Key:
+            return await self._check(request, scope)
+
+        return check
+
+    async def _check(self, request: Request, scope: KeyScope) -> Key:
+        caller = request.client.host if request.client else ""
+        if not self._brake.test(_GUESSES, caller):
+            raise Refusal(429, "too many wrong keys", "wait a minute", retry_after=60)
+        text = _presented(request)
+        found = await self._find(text) if text else None
+        if found is None:
+            self._brake.hit(_GUESSES, caller)
+            raise _WRONG
+        if found.scope not in (scope, "admin"):
+            raise Refusal(
+                403,
+                f'this key may not {scope}: its scope is "{found.scope}"',
+                f"use a key with the scope {scope}",
+            )
+        return found
+
+    async def _find(self, text: str) -> Key | None:
+        known = self._known.get(text)
+        if known and known[0] > time.monotonic():
+            return known[1]
+        found = await self._context.look(lambda conn: check_key(conn, text))
+        if len(self._known) > 1_000:
+            self._known.clear()
+        if found:
+            self._known[text] = (time.monotonic() + _REMEMBERED, found)
+        else:
+            self._known.pop(text, None)
+        return found
+
+
+def _presented(request: Request) -> str | None:
+    kind, _, rest = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return rest.strip() or None
+    if kind.lower() != "basic":
+        return None
+    try:
+        name, _, password = base64.b64decode(rest.strip(), validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return name or password or None

@@ -1,0 +1,37 @@
+"""Figures for Prometheus: what was taken in, decided and handed over, and how long the queues are. Never a customer."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+
+class Metrics:
+    """The figures of one daemon, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        registry = self.registry
+        self.items = Counter(
+            "perennial_items_total", "Items that requests brought", ["source", "result"], registry=registry
+        )
+        self.requests = Counter(
+            "perennial_requests_total", "Requests", ["route", "status"], registry=registry
+        )
+        self.store_failures = Counter(
+            "perennial_store_failures_total", "Writes that the store refused", registry=registry
+        )
+        self.decided = Counter(
+            "perennial_decided_total", "Customers that a batch decided about", registry=registry
+        )
+        self.batches = Counter("perennial_batches_total", "Batches of the advancer", registry=registry)
+        self.inbox = Gauge("perennial_inbox_rows", "What happened and is not applied yet", registry=registry)
+        self.due = Gauge("perennial_due_customers", "Customers who are due now", registry=registry)
+        self.stuck = Gauge("perennial_stuck_customers", "Customers who are set aside", registry=registry)
+        self.outbox = Gauge(
+            "perennial_outbox_messages", "Messages by state", ["channel", "state"], registry=registry
+        )
+        self.paused = Gauge("perennial_pauses", "Standing pauses", registry=registry)
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self.registry)

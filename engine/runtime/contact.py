@@ -1,0 +1,58 @@
+"""Addresses as people give them, made into the one form that is kept: syntax only, nobody is asked."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+BY_PHONE = ("sms", "whatsapp", "viber")
+"""Channels that write to a phone number."""
+
+_LONGEST = 4096
+
+
+def contact(channel: str, text: str, country: str | None) -> str:
+    """The address in the form that is kept. Raises ValueError that says what is wrong with it.
+
+    E-mail by RFC 5321/6531 syntax; phone numbers in E.164, a national one needs the customer's `country`, since a guess
+    would write to a stranger; tokens of other channels stay as they are.
+    """
+    text = unicodedata.normalize("NFKC", text).strip()
+    if channel == "email":
+        return _email(text)
+    if channel in BY_PHONE or channel == "phone":
+        return _phone(text.removeprefix("tel:"), country)
+    if not 0 < len(text) <= _LONGEST or not text.isprintable():
+        raise ValueError("an address is a text of 1 to 4096 printable characters")
+    return text
+
+
+def _email(text: str) -> str:
+    try:
+        found = validate_email(text, check_deliverability=False, allow_smtputf8=True, test_environment=True)
+    except EmailNotValidError as wrong:
+        raise ValueError(f"this is no e-mail address: {wrong}") from wrong
+    return found.normalized
+
+
+def _phone(text: str, country: str | None) -> str:
+    region = country.strip().upper() if country and len(country.strip()) == 2 else None
+    if not text.startswith("+") and region is None:
+        raise ValueError("a phone number begins with + and the country code, or the customer has a country")
+    try:
+        number = phonenumbers.parse(text, None if text.startswith("+") else region)
+    except phonenumbers.NumberParseException as wrong:
+        raise ValueError("this is no phone number") from wrong
+    if not phonenumbers.is_possible_number(number):
+        raise ValueError("no phone number has so many digits in this country")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def channels_of(name: str, channels: Iterable[str]) -> list[str]:
+    """The channels that the attribute `email` or `phone` is the address of."""
+    if name == "phone":
+        return [channel for channel in channels if channel in BY_PHONE]
+    return [channel for channel in channels if channel == name]

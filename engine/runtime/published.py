@@ -1,0 +1,55 @@
+"""What is published, ready for every part of the daemon: journeys, intake, what messages are written with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.channels.links import Links
+from engine.channels.names import Vocabulary
+from engine.channels.registry import styles
+from engine.core.fold import initial_values
+from engine.project import Project
+from engine.runtime.advancer import Publication
+from engine.runtime.intake import Intake
+from engine.runtime.press import Stock
+from engine.values import Type
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One deployment in memory; a reload puts another one in its place as a whole."""
+
+    number: int
+    project: Project
+    publication: Publication
+    intake: Intake
+    stock: Stock
+    links: Links
+    folder: Path
+
+
+def publish_in_memory(number: int, project: Project, folder: Path, secret: str) -> Published:
+    """`folder`: of the project, for files that channels write. `secret`: of the store; config.yaml may name another key
+    for links, which then comes after it, so that links made before stay good."""
+    config, catalogue = project.config, project.catalogue
+    secrets = [secret, config.link_key.reveal()] if config.link_key else [secret]
+    links = Links(secrets, config.http.public_url)
+    vocabulary = Vocabulary(config.shop, catalogue.attributes, catalogue.product, _moments(project))
+    initial = initial_values(project.journeys.facts, config.currency)
+    stock = Stock(project.messages, vocabulary, links, styles(config), config.timezone, initial)
+    return Published(
+        number,
+        project,
+        Publication(number, project.journeys),
+        Intake(catalogue, config),
+        stock,
+        links,
+        folder,
+    )
+
+
+def _moments(project: Project) -> dict[str, Type]:
+    """Fields of any event whose type is a time, so that a template can tell a moment from a number."""
+    every = project.catalogue.events.values()
+    return {name: kind for fields in every for name, kind in fields.items() if kind.kind == "time"}
