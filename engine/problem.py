@@ -32,6 +32,8 @@ class Problem:
     why: str = ""
     fix: str = ""
     level: Level = "error"
+    hidden: bool = False
+    """The place holds a secret: whoever shows it shows asterisks."""
 
     @property
     def is_error(self) -> bool:
@@ -68,7 +70,7 @@ def render_text(problem: Problem, source_line: str | None) -> str:
     span = problem.span
     lines = [f"{span.file}:{span.line}:{span.column}: {problem.level} {problem.code}: {problem.what}"]
     if source_line is not None:
-        lines += _underlined(span, source_line)
+        lines += _underlined(span, _masked(span, source_line) if problem.hidden else source_line)
     if problem.why:
         lines.append(f"  why: {problem.why}")
     if problem.fix:
@@ -116,6 +118,11 @@ def to_json(problem: Problem) -> dict[str, str | int]:
         "why": problem.why,
         "fix": problem.fix,
     }
+
+
+def _masked(span: Span, source: str) -> str:
+    start = span.column - 1
+    return source[:start] + "*" * len(source[start : start + span.length]) + source[start + span.length :]
 
 
 def _underlined(span: Span, source: str) -> list[str]:

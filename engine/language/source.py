@@ -87,6 +87,7 @@ class _Builder:
         self._events = 0
         self._documents = 0
         self._lines: list[str] = []  # only when a scalar has several lines
+        self._last_line = text.count("\n")
 
     def take(self, event: yaml.Event) -> None:
         self._events += 1
@@ -175,6 +176,8 @@ class _Builder:
         start, end = event.start_mark, event.end_mark
         assert start is not None
         assert end is not None
+        if start.line > self._last_line:  # an empty value at the end of the file
+            return Span(self.file, self._last_line + 1, len(self.text) - self.text.rfind("\n"))
         if not isinstance(event, yaml.ScalarEvent):
             return Span(self.file, start.line + 1, start.column + 1)
         if start.line == end.line:

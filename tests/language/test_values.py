@@ -1,0 +1,169 @@
+"""Lengths, times, dates, weekdays, moments and shares: what they mean, and what is offered instead of a wrong one."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.language.duration import parse_clock, parse_date, parse_length
+from engine.language.moment import parse_until, parse_weekday
+from engine.language.places import tail
+from engine.language.share import parse_share
+from engine.language.syntax import Clock, Length, Text, Until
+from engine.problem import Problem, Span
+from engine.values import HOUR, MINUTE, Duration
+
+
+def text(words: str) -> Text:
+    return Text(words, Span("f", 3, 5, len(words)))
+
+
+@pytest.mark.parametrize(
+    ("words", "duration"),
+    [
+        ("30 minutes", Duration(elapsed=30 * MINUTE)),
+        ("1 hour", Duration(elapsed=HOUR)),
+        ("3 days", Duration(days=3)),
+        ("1 week", Duration(days=7)),
+        ("2 months", Duration(months=2)),
+        ("1 year", Duration(months=12)),
+        ("1 day 12 hours", Duration(days=1, elapsed=12 * HOUR)),
+    ],
+)
+def test_lengths(words: str, duration: Duration) -> None:
+    found = parse_length(text(words))
+    assert isinstance(found, Length)
+    assert found.duration == duration
+    assert found.text.value == words
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        ("3d", "3 days"), ("3", "3 minutes  or  3 hours  or  3 days"), ("3m", "3 minutes  or  3 months"),
+        ("PT3H", "3 hours"), ("P1DT2H", "1 day 2 hours"), ("72:00", "72 hours"), ("1:30", "1 hour 30 minutes"),
+        ("1.5 hours", "1 hour 30 minutes"), ("2d 3h", "2 days 3 hours"), ("an hour", "1 hour"), ("one day", "1 day"),
+        ("3 dasy", "3 days"), ("3days", "3 days"), ("3 Days", "3 days"), ("soon", "3 days"), ("", "3 days"),
+        ("90 seconds", "3 days"), ("0 days", "1 minute  or more"), ("999999 years", "1 minute  or more"),
+    ],
+)  # fmt: skip
+def test_wrong_lengths_show_the_right_one(words: str, fix: str) -> None:
+    problem = parse_length(text(words))
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.fix) == ("E30", f"write  {fix}")
+
+
+@pytest.mark.parametrize(
+    ("words", "time"),
+    [("10:00", dt.time(10)), ("9:30", dt.time(9, 30)), ("00:00", dt.time(0)), ("23:59", dt.time(23, 59))],
+)
+def test_times(words: str, time: dt.time) -> None:
+    assert parse_clock(text(words)) == Clock(time, text(words))
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        ("10am", "10:00"), ("12am", "00:00"), ("12pm", "12:00"), ("10:30 pm", "22:30"), ("10h", "10:00"), ("10h30", "10:30"),
+        ("10", "10:00"), ("10.30", "10:30"), ("1030", "10:30"), ("24:00", "00:00"), ("noon", "12:00"), ("10:00:00", "10:00"),
+        ("10:00 UTC", "10:00"), ("25:00", "10:00"), ("10:60", "10:00"), ("morning", "10:00"),
+    ],
+)  # fmt: skip
+def test_wrong_times_show_the_right_one(words: str, fix: str) -> None:
+    problem = parse_clock(text(words))
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.fix) == ("E30", f"write  {fix}")
+
+
+def test_dates() -> None:
+    assert parse_date(text("2026-11-27")) == dt.date(2026, 11, 27)
+    assert parse_date(text("2028-02-29")) == dt.date(2028, 2, 29)
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        ("27.11.2026", "write  2026-11-27"), ("11/27/26", "write  2026-11-27"), ("11/12/26", "write  2026-11-12  or  2026-12-11"),
+        ("2026-1-5", "write  2026-01-05"), ("2026/11/27", "write  2026-11-27"), ("soon", "write  2026-11-27"),
+        ("2026-02-30", "write a day that exists, for example  2026-11-27"), ("0001-01-01", "write a day that exists, for example  2026-11-27"),
+    ],
+)  # fmt: skip
+def test_wrong_dates_show_the_right_one(words: str, fix: str) -> None:
+    problem = parse_date(text(words))
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.fix) == ("E30", fix)
+
+
+def test_weekdays() -> None:
+    assert parse_weekday(text("Monday")) == (0,)
+    assert parse_weekday(text("workdays")) == (0, 1, 2, 3, 4)
+    assert parse_weekday(text("weekend")) == (5, 6)
+    for words, fix in (
+        ("Tue", "Tuesday"),
+        ("2", "Tuesday"),
+        ("tuesday", "Tuesday"),
+        ("Workdays", "workdays"),
+    ):
+        problem = parse_weekday(text(words))
+        assert isinstance(problem, Problem)
+        assert problem.fix == f"write  {fix}"
+
+
+def test_shares() -> None:
+    assert [parse_share(text(words)) for words in ("0%", "45%", "100%")] == [0, 45, 100]
+    for words, fix in (("0.45", "45%"), (".5", "50%"), ("45", "45%"), ("45 %", "45%"), ("101%", "10%")):
+        problem = parse_share(text(words))
+        assert isinstance(problem, Problem)
+        assert problem.fix == f"write  {fix}"
+
+
+def until(words: str) -> Until | Problem:
+    whole = text(f"until {words}")
+    return parse_until(whole, tail(whole, 5))
+
+
+def test_moments() -> None:
+    whole = text("until 10:00")
+    assert until("10:00") == Until(whole, time=dt.time(10))
+    weekday = until("Tuesday 10:00")
+    assert isinstance(weekday, Until)
+    assert (weekday.weekday, weekday.time) == (1, dt.time(10))
+    date = until("2026-11-27 08:00")
+    assert isinstance(date, Until)
+    assert (date.date, date.time) == (dt.date(2026, 11, 27), dt.time(8))
+    before = until("3 days before code.expires")
+    assert isinstance(before, Until)
+    assert before.name == Text("code.expires", Span("f", 3, 25, 12))
+    assert before.offset is not None
+    assert (before.side, before.offset.duration) == ("before", Duration(days=3))
+    name = until("n")
+    assert isinstance(name, Until)
+    assert name.name == Text("n", Span("f", 3, 11, 1))
+
+
+@pytest.mark.parametrize(
+    ("words", "column", "fix"),
+    [
+        ("Tuesday", 11, "write  until Tuesday 10:00"),
+        ("Tue 10:00", 11, "write  Tuesday"),
+        ("10am", 11, "write  10:00"),
+        ("27.11.2026 08:00", 11, "write  2026-11-27"),
+        ("2026-11-27 8am", 22, "write  08:00"),
+        ("3d before code.expires", 11, "write  3 days"),
+        ("2 days before Code", 25, "write  until 3 days before code.expires"),
+    ],
+)
+def test_wrong_moments_show_the_right_one_in_their_place(words: str, column: int, fix: str) -> None:
+    problem = until(words)
+    assert isinstance(problem, Problem)
+    assert (problem.span.column, problem.fix) == (column, fix)
+
+
+@given(st.one_of(st.text(max_size=40), st.text("0123456789:.-/ dhmPTaysbeforc", max_size=30)))
+def test_no_text_crashes_a_value(words: str) -> None:
+    for parse in (parse_length, parse_clock, parse_date, parse_weekday, parse_share):
+        assert parse(text(words)) is not None
+    assert until(words) is not None
