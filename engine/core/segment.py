@@ -14,8 +14,8 @@ from engine.core.mentions import refs
 from engine.core.scope import NO_RULES, Rules, Scope, read
 from engine.values import DAY, UTC, Birthday, Duration, Instant, at_local, later_day, local_date, to_datetime
 
-_ENOUGH = 500
-"""Moments that are tried before the search is left to the next one: a birthday beside a false condition has no end."""
+_REPEATS = 9 * 366 * DAY
+"""From some day on birthdays are all that comes back, and whatever they change, they have changed within a leap cycle."""
 
 _OUT_OF_TIME = 200_000 * DAY
 """Values further from 1970 than this are no moments of a shop."""
@@ -31,16 +31,14 @@ def next_crossing(rule: SegmentRule, facts: Facts, now: Instant, rules: Rules = 
 
     Exact to the millisecond: between the moments that are tried no form changes its answer.
     """
-    member = is_member(rule, facts, now)
-    moment = now
-    for _ in range(_ENOUGH):
-        later = [edge for edge in edges(rule.question.condition, facts, moment, rules) if edge > moment]
-        if not later:
-            return None
-        moment = min(later)
+    condition, member = rule.question.condition, is_member(rule, facts, now)
+    later = [edge for edge in edges(condition, facts, now, rules) if edge > now]
+    horizon = max(later, default=now) + _REPEATS
+    while later and (moment := min(later)) <= horizon:
         if is_member(rule, facts, moment) != member:
             return moment
-    return moment
+        later = [edge for edge in edges(condition, facts, moment, rules) if edge > moment]
+    return None
 
 
 def edges(condition: Condition, facts: Facts, now: Instant, rules: Rules = NO_RULES) -> Iterator[Instant]:
