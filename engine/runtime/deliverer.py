@@ -21,9 +21,10 @@ from engine.channels.addresses import normalised
 from engine.channels.base import Channel, Delivery, OutcomeKind
 from engine.clock import Clock
 from engine.config import Rate
+from engine.core.effects import Alert
 from engine.runtime import press, unknowns
 from engine.runtime.press import Stock, Unwritten, Written
-from engine.store import messages, meta, outbox, outcomes, pauses, suppressions
+from engine.store import alerts, messages, meta, outbox, outcomes, pauses, suppressions
 from engine.store.database import Store
 from engine.store.messages import Claimed
 from engine.values import HOUR, MINUTE, SECOND, Instant
@@ -223,6 +224,7 @@ class Deliverer:
             if isinstance(one, Unwritten):
                 if not (one.returned and outbox.return_to_owner(conn, message, one.why, now)):
                     outcomes.settle(conn, message.send_key, message.customer, "failed", now, detail=one.why)
+                    alerts.raise_alerts(conn, [Alert(message.journey, "", f'"{message.template}" was not sent: {one.why}'[:300])], now)
                     log.warning("message_not_written", key=message.send_key, template=message.template, why=one.why)
             elif one.body is None or outbox.note_body(conn, message, one.body, press.body_hash(one.body), one.message.address):
                 fit.append(one)
@@ -285,6 +287,7 @@ class Deliverer:
             lane.sender_faults = 0
             why = f"{delivery.detail}: {delivery.raw}"
             pauses.pause(conn, "channel", lane.channel.name, now, "deliverer", why)
+            alerts.raise_alerts(conn, [Alert("", "", f'the channel "{lane.channel.name}" was paused: {why}')], now)
             log.error("channel_paused", channel=lane.channel.name, why=why)
 
     async def _write(self, job: Callable[[Connection], T]) -> T:
