@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from engine.language.grammar import JOURNEY, SEGMENT
@@ -14,12 +15,14 @@ from engine.language.step_list import KINDS
 from engine.language.wait_ids import missing_wait_ids
 
 _LEADING_TABS = re.compile(r"^[ \t]*\t[ \t]*", re.MULTILINE)
+_TRUE = {"yes": "true", "no": "false"}
 _WIDEST = 100  # a list of words that was written over several lines goes on one line up to here
 
 
-def format_journey(text: str, file: str) -> str:
+def format_journey(text: str, file: str, true_or_false: Collection[str] = ()) -> str:
     """Canonical order, two spaces, block style but for one-line maps, ids for waits; comments stay.
 
+    `true_or_false` are the names of attributes of that type: their `yes` and `no` become `true` and `false`.
     A file that cannot be read comes back with spaces instead of tabs and otherwise as it was.
     """
     text = _without_tabs(text, file)
@@ -31,6 +34,7 @@ def format_journey(text: str, file: str) -> str:
     if layout is None or not isinstance(layout.root, Branch):
         return text
     _add_ids(layout.root, root)
+    _say_true(layout.root, true_or_false)
     _order(layout)
     done = "\n".join(_lines(layout)) + "\n"
     again, _ = read(done, file)
@@ -62,6 +66,19 @@ def _add_ids(root: Branch, nodes: Mapping) -> None:
             key, value = Leaf("id", ["id"], "", -1, 0), Leaf(name, [name], "", -1, 0)
             branch.rows.insert(index + 1, Row(key, value, -1, 0))
             break
+
+
+def _say_true(root: Branch, names: Collection[str]) -> None:
+    for branch in _branches(root) if names else []:
+        for row in branch.rows:
+            leaf = row.value
+            if (
+                row.key is not None
+                and row.key.value in names
+                and isinstance(leaf, Leaf)
+                and leaf.value in _TRUE
+            ):
+                row.value = Leaf(_TRUE[leaf.value], [_TRUE[leaf.value]], "", leaf.line, leaf.column)
 
 
 def _order(layout: Layout) -> None:

@@ -126,6 +126,12 @@ def test_tabs_become_the_spaces_that_fit() -> None:
     assert format_journey(WELCOME.replace("    at: 10:00", "\tat: 10:00"), "welcome.yaml") == WELCOME
 
 
+def test_yes_and_no_become_true_and_false_where_that_is_the_type() -> None:
+    text = WELCOME.replace("  orders_count: 0\n", "  loyalty_member: yes\n  country: no\n", 1)
+    done = format_journey(text, "welcome.yaml", {"loyalty_member"})
+    assert "  loyalty_member: true\n  country: no\n" in done
+
+
 def test_missing_ids_are_named_after_the_next_message_and_unique() -> None:
     text = WELCOME.replace("    id: before_offer\n", "").replace("    id: settle_in\n", "")
     done = format_journey(text, "welcome.yaml")

@@ -21,7 +21,6 @@ from engine.language.syntax import (
     Did,
     Equals,
     EventStart,
-    Field,
     Form,
     Group,
     If,
@@ -213,7 +212,8 @@ def test_a_story() -> None:
     assert event.happened.time == dt.time(17)
     items = event.fields[1].value
     assert isinstance(items, tuple)
-    assert [field.name.value for field in items[0] if isinstance(field, Field)] == ["sku", "quantity"]
+    rows = [[field.name.value for field in row] for row in items if isinstance(row, tuple)]
+    assert rows == [["sku", "quantity"]]
     assert (click.kind, click.word.value) == ("clicked", "hello")
     assert (change.kind, change.fields[0].name.value) == ("set", "product.in_stock")
 
