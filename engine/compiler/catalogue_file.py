@@ -13,7 +13,7 @@ from engine.core.facts import FactRule
 from engine.language.nodes import Mapping, Node, Scalar, Sequence
 from engine.language.syntax import Text
 from engine.language.wording import quoted
-from engine.problem import Problem, Span, did_you_mean
+from engine.problem import Problem, Span, did_you_mean, nearest
 from engine.values import Type
 
 SIMPLE = ("text", "number", "money", "true/false", "date", "time", "birthday", "list of text")
@@ -74,9 +74,7 @@ class _Reader:
         for entry in whole.entries if whole else ():
             if not free and not self.good_name(entry.key):
                 continue
-            kind = self.type_of(entry.value)
-            if kind is not None:
-                found[entry.key.text] = kind
+            found[entry.key.text] = self.type_of(entry.value)
         return found
 
     def good_name(self, key: Scalar) -> bool:
@@ -102,21 +100,19 @@ class _Reader:
         )
         return False
 
-    def type_of(self, node: Node) -> Type | None:
+    def type_of(self, node: Node) -> Type:
         if isinstance(node, Mapping):
             inner = node.get("list of")
             if inner is not None and len(node.entries) == 1:
                 if isinstance(inner, Scalar):
                     return self.type_of(Scalar(f"list of {inner.text}", inner.span, inner.plain))
                 return Type("list of", items=tuple(self.fields(inner, "a list", free=True).items()))
-            self._bad_type(node.span, "a block")
-            return None
+            return self._bad_type(node.span, "a block")
         if isinstance(node, Sequence):
-            self._bad_type(node.span, "a list")
-            return None
+            return self._bad_type(node.span, "a list")
         return self._simple(node)
 
-    def _simple(self, node: Scalar) -> Type | None:
+    def _simple(self, node: Scalar) -> Type:
         words = node.text.strip()
         for kind in SIMPLE:
             if words == kind:
@@ -126,10 +122,10 @@ class _Reader:
             choices = tuple(word.strip().strip("\"'") for word in found[1].split(","))
             if all(choices) and len(set(choices)) == len(choices):
                 return Type("one of", choices)
-        self._bad_type(node.span, quoted(words), words)
-        return None
+        return self._bad_type(node.span, quoted(words), words)
 
-    def _bad_type(self, span: Span, shown: str, words: str = "") -> None:
+    def _bad_type(self, span: Span, shown: str, words: str = "") -> Type:
+        """Reports it and goes on with the type that was probably meant, so that its uses are not wrong too."""
         meant = _SYNONYMS.get(words.casefold())
         fix = f"write  {meant}" if meant else did_you_mean(words, SIMPLE, "write  text  or another type")
         if words.startswith("one of"):
@@ -137,6 +133,8 @@ class _Reader:
         self.problems.append(
             Problem(span, "E80", f"{shown} is not a type", f"the types are: {', '.join(_ALL_TYPES)}", fix)
         )
+        near = meant or nearest(words, SIMPLE) or "text"
+        return Type(near if near in SIMPLE else "text")  # type: ignore[arg-type]
 
 
 def read_catalogue(

@@ -110,10 +110,12 @@ class Reader:
     def literal_secret(self, span: Span, name: str, fix: str = "") -> None:
         """E85; the secret itself is not repeated."""
         variable = "".join(c if c.isalnum() else "_" for c in name).upper()
-        self.refuse(
-            span, f"the secret {quoted(name)} is written out here", "this file is read by everybody who can read the repository",
-            fix or f"write  {name}: env:{variable}  and set {variable} where the engine runs, or  {name}: file:/run/secrets/{name}; then change the secret",
-            "E85",
+        self.problems.append(
+            Problem(
+                span, "E85", f"the secret {quoted(name)} is written out here", "this file is read by everybody who can read the repository",
+                fix or f"write  {name}: env:{variable}  and set {variable} where the engine runs, or  {name}: file:/run/secrets/{name}; then change the secret",
+                hidden=True,
+            )
         )  # fmt: skip
 
 

@@ -1,0 +1,64 @@
+"""What config.yaml means."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from engine.config import Config, Rate, Secret
+from engine.config.file import read_config
+from engine.core.policy import Cap, Policy, Quiet
+from engine.values import HOUR, Duration
+
+SAMPLE = Path(__file__).parent.parent / "cases" / "project" / "config.yaml"
+
+
+@pytest.fixture
+def config() -> Config:
+    found, problems = read_config(SAMPLE.read_bytes())
+    assert problems == []
+    return found
+
+
+def test_channels_have_prices_rates_and_options(config: Config) -> None:
+    email, sms = config.channels["email"], config.channels["sms"]
+    assert (email.via, email.price, email.currency) == ("smtp", Decimal("0.0004"), "EUR")
+    assert email.rate == Rate(50, 1)
+    assert email.options == {"host": "localhost", "port": "25", "from": "Bean There <hello@shop.example>"}
+    assert sms.rate == Rate(1000, 3600)
+    assert sms.options["token"] == Secret("env:TWILIO_AUTH_TOKEN")
+    assert config.channels["push"].rate is None
+
+
+def test_policies_have_quiet_hours_and_caps(config: Config) -> None:
+    marketing = config.policies["marketing"]
+    assert marketing.consent == "marketing"
+    assert marketing.quiet == Quiet(dt.time(21), dt.time(9))
+    assert marketing.caps == (Cap(1, "day"), Cap(4, "week"), Cap(2, "month", "sms"))
+    assert marketing.too_late == Duration(elapsed=24 * HOUR)
+    assert config.policies["service"] == Policy("service", consent=None)
+
+
+def test_a_policy_that_leaves_a_key_out_has_its_default(config: Config) -> None:
+    patient = config.policies["patient"]
+    assert (patient.quiet, patient.caps) == (None, ())
+    assert (patient.if_capped, patient.wait_up_to) == ("wait", Duration(days=2))
+
+
+def test_pools_webhooks_and_the_rest(config: Config) -> None:
+    assert config.codes["WELCOME10"].pattern == "WELCOME-????-????"
+    assert config.codes["CARTSHIP"].code == "SHIPFREE"
+    assert config.codes["COMEBACK20"].path == "codes/comeback.csv"
+    assert config.webhooks["crm_call_task"].secret == Secret("env:CRM_SECRET")
+    assert (config.http.host, config.http.port) == ("127.0.0.1", 8080)
+    assert (config.holdout, config.languages) == (2, ("en", "bg"))
+
+
+def test_a_broken_part_leaves_the_others_readable() -> None:
+    found, problems = read_config(SAMPLE.read_text().replace("Europe/Berlin", "CET").replace("via: smtp", "via: x"))
+    assert [problem.code for problem in problems] == ["E84", "E84"]
+    assert found.timezone == "UTC"
+    assert list(found.channels) == ["sms", "push"]
