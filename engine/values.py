@@ -27,6 +27,10 @@ UTC = ZoneInfo("UTC")
 _UTC = dt.UTC
 _FIRST_DAY, _LAST_DAY = dt.date(2, 1, 1), dt.date(9998, 12, 31)  # every zone can tell their instants
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=_UTC)
+_ORDINAL_1970 = _EPOCH.toordinal()
+_MILLISECOND = dt.timedelta(milliseconds=1)
+_FIRST_CALM, _LAST_CALM = -719_000, 2_932_000
+"""Days since 1970 that have a date with room on both sides."""
 
 type_kinds = Literal[
     "text", "number", "money", "true/false", "one of", "date", "time", "birthday", "list of text", "list of"
@@ -135,12 +139,40 @@ def zone(name: str) -> ZoneInfo:
         raise KeyError(name) from wrong
 
 
+@lru_cache(maxsize=1 << 16)
+def calm_offset(utc_day: int, tz: ZoneInfo) -> int | None:
+    """Milliseconds east of UTC, if no clock changes from the day before to the day after a UTC day (days since 1970).
+
+    Nearly all days are calm, and on calm days local time is plain arithmetic. None: ask the zone itself. Two
+    changes that undo each other within six hours would be missed; no zone ever had them.
+    """
+    if not _FIRST_CALM < utc_day < _LAST_CALM:
+        return None
+    offsets = {
+        to_datetime(Instant((utc_day - 1) * DAY + hours * HOUR), tz).utcoffset() for hours in range(0, 73, 6)
+    }
+    offset = offsets.pop()
+    if offsets or offset is None or offset % _MILLISECOND:
+        return None
+    return offset // _MILLISECOND
+
+
 def at_local(day: dt.date, time: dt.time, tz: ZoneInfo) -> Instant:
     """The instant of a local date and time.
 
     A time that a clock change skips becomes the first valid moment after the gap; one that exists
     twice is the first (LANGUAGE 2.12).
     """
+    days = day.toordinal() - _ORDINAL_1970
+    offset = calm_offset(days, tz)
+    if offset is not None:
+        seconds = (time.hour * 60 + time.minute) * 60 + time.second
+        return Instant(days * DAY + seconds * SECOND + time.microsecond // 1000 - offset)
+    return _at_local_asked(day, time, tz)
+
+
+def _at_local_asked(day: dt.date, time: dt.time, tz: ZoneInfo) -> Instant:
+    """As `at_local`, asking the zone."""
     local = dt.datetime.combine(day, time, tz)  # fold=0: the first of two
     back = local.astimezone(_UTC).astimezone(tz)
     if back.replace(tzinfo=None) == local.replace(tzinfo=None):
@@ -182,7 +214,10 @@ def _offset_change(low: Instant, high: Instant, tz: dt.tzinfo) -> Instant:
 
 def local_date(at: Instant, tz: ZoneInfo) -> dt.date:
     """The calendar date in a zone."""
-    return to_datetime(at, tz).date()
+    offset = calm_offset(at // DAY, tz)
+    if offset is None:
+        return to_datetime(at, tz).date()
+    return dt.date.fromordinal((at + offset) // DAY + _ORDINAL_1970)
 
 
 def add_months(day: dt.date, months: int) -> dt.date:
@@ -206,6 +241,9 @@ def plus(at: Instant, length: Duration, tz: ZoneInfo) -> Instant:
     """`at` and then `length`: the calendar part keeps the local time of day, the elapsed part is added after it."""
     if not (length.months or length.days):
         return Instant(at + length.elapsed)
+    offset = calm_offset(at // DAY, tz)
+    if offset is not None and not length.months and calm_offset(at // DAY + length.days, tz) == offset:
+        return Instant(at + length.days * DAY + length.elapsed)
     local = to_datetime(at, tz)
     day = later_day(local.date(), length.months, length.days)
     if day == local.date():

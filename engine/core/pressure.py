@@ -9,13 +9,29 @@ from zoneinfo import ZoneInfo
 
 from engine.core.facts import Place
 from engine.core.policy import Cap, Quiet
-from engine.values import HOUR, Duration, Instant, at_local, local_date, plus, second_at_local
+from engine.values import (
+    DAY,
+    HOUR,
+    SECOND,
+    Duration,
+    Instant,
+    at_local,
+    calm_offset,
+    local_date,
+    plus,
+    second_at_local,
+)
 
 _BACK = {"day": 0, "week": 7, "month": 30}
 
 
 def quiet_end(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant | None:
     """When the quiet hours end in which `at` lies; None: it is not quiet. The start is quiet, the end is not."""
+    offset = calm_offset(at // DAY, tz)
+    if offset is not None:
+        now, start, stop = (at + offset) % DAY, _milliseconds(quiet.start), _milliseconds(quiet.end)
+        inside = start <= now < stop if start < stop else start != stop and (now >= start or now < stop)
+        return Instant(at + (stop - now) % DAY) if inside else None
     end = at
     while (spell := _spell_around(quiet, end, tz)) is not None:
         end = spell[1]
@@ -24,6 +40,9 @@ def quiet_end(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant | None:
 
 def quiet_start(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant:
     """The next start of quiet hours after `at`."""
+    offset = calm_offset(at // DAY, tz)
+    if offset is not None and quiet.start != quiet.end:
+        return Instant(at + ((_milliseconds(quiet.start) - at - offset) % DAY or DAY))
     day = local_date(at, tz)
     ahead = (day + dt.timedelta(days=offset) for offset in range(-2, 4))
     starts = (start for each in ahead for start, _ in _spells(quiet, each, tz) if start > at)
@@ -32,6 +51,9 @@ def quiet_start(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant:
 
 def midnight_after(at: Instant, tz: ZoneInfo) -> Instant:
     """The next local midnight (its first valid moment where a clock change skips it), later than `at`."""
+    offset = calm_offset(at // DAY, tz)
+    if offset is not None:
+        return Instant(at + DAY - (at + offset) % DAY)
     day = local_date(at, tz) + dt.timedelta(days=1)
     while (midnight := at_local(day, dt.time.min, tz)) <= at:
         day += dt.timedelta(days=1)
@@ -106,6 +128,11 @@ def _openings(caps: Iterable[Cap], places: Iterable[Place], at: Instant, tz: Zon
             leaves = plus(place.at, Duration(days=_BACK[cap.per]), tz)
             yield leaves
             yield Instant(leaves + HOUR)  # a place in an hour that the clock showed twice
+
+
+def _milliseconds(time: dt.time) -> int:
+    """Since midnight."""
+    return ((time.hour * 60 + time.minute) * 60 + time.second) * SECOND + time.microsecond // 1000
 
 
 def _spell_around(quiet: Quiet, at: Instant, tz: ZoneInfo) -> tuple[Instant, Instant] | None:
