@@ -43,7 +43,7 @@ class Customer(SQLModel, table=True):
     """One customer with everything small that a decision reads, so that a batch reads it with one seek each.
 
     `attributes`: attributes and all-time facts. `folded`: those of its texts that case folding changes.
-    `seen`: {event: [times, first_at, last_at]}. `segments`: {segment: member since}. `reach`: {channel: {address,
+    `seen`: {event: [times, first_at, last_at, last_number]}. `segments`: {segment: member since}. `reach`: {channel: {address,
     consents: {purpose: state}, suppressed, bounced}}. `memory`: what facts need to go on. `marks`: last starts, fired
     dates, crossings, places. `applied`: number of the last applied inbox row.
     """
@@ -322,6 +322,7 @@ class WebhookCall(SQLModel, table=True):
     __tablename__ = "webhook_call"
     __table_args__ = (
         UniqueConstraint("bucket", "call_key", name="webhook_call_key"),
+        Index("webhook_customer", "bucket", "customer"),
         Index("webhook_ready", "ready_at", sqlite_where=text("state = 'planned'"), postgresql_where=text("state = 'planned'")),
         _one_of("state", ("planned", "done", "failed"), "webhook_state"),
         {"sqlite_autoincrement": True},

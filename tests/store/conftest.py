@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from engine.store.database import Store, open_store
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
@@ -39,3 +41,20 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     with engine.connect() as connection:
         connection.execute(sa.text(f'DROP DATABASE "{name}" WITH (FORCE)'))
     engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store, once on SQLite and once on PostgreSQL."""
+    url = "sqlite:///shop.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    opened = open_store(url, tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store of a daemon."""
+    opened = open_store("sqlite:///shop.db", tmp_path, exclusive=True)
+    yield opened
+    opened.close()

@@ -437,6 +437,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("webhook_call", schema=None) as batch_op:
+        batch_op.create_index("webhook_customer", ["bucket", "customer"], unique=False)
         batch_op.create_index(
             "webhook_ready",
             ["ready_at"],
@@ -454,6 +455,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("state = 'planned'"),
             postgresql_where=sa.text("state = 'planned'"),
         )
+        batch_op.drop_index("webhook_customer")
 
     op.drop_table("webhook_call")
     with op.batch_alter_table("trace", schema=None) as batch_op:

@@ -1,0 +1,111 @@
+"""The one writer: durable before it is told, alone in its failures, in the order of arrival."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import OperationalError
+
+from engine.store import meta, pauses
+from engine.store.database import Store, open_store
+from engine.values import Instant
+
+
+def note(name: str) -> object:
+    return lambda conn: meta.put(conn, name, "x")
+
+
+def written(store: Store) -> set[str]:
+    with store.read() as conn:
+        return {row[0] for row in conn.exec_driver_sql("SELECT name FROM meta").fetchall()} - {
+            "instance",
+            "secret",
+        }
+
+
+def commits(store: Store) -> list[int]:
+    seen: list[int] = []
+    event.listen(store.engine, "commit", lambda conn: seen.append(1))
+    return seen
+
+
+def while_busy(store: Store, *jobs: object) -> list[Future[object]]:
+    """Hands jobs in while the writer is held up, so that they wait together."""
+    busy, go = threading.Event(), threading.Event()
+    held = store.writer.submit(lambda conn: (busy.set(), go.wait(10)))
+    busy.wait(10)
+    futures = [store.writer.submit(job) for job in jobs]  # type: ignore[arg-type]
+    go.set()
+    held.result(10)
+    return futures
+
+
+def test_jobs_that_wait_together_share_one_commit(sqlite_store: Store) -> None:
+    seen = commits(sqlite_store)
+    for future in while_busy(sqlite_store, *(note(f"n{n}") for n in range(20))):
+        future.result(10)
+    assert written(sqlite_store) == {f"n{n}" for n in range(20)}
+    assert len(seen) == 2
+
+
+def test_a_job_that_fails_is_rolled_back_alone(store: Store) -> None:
+    def half(conn: Connection) -> None:
+        meta.put(conn, "half", "x")
+        raise ValueError("no")
+
+    first, wrong, last = while_busy(store, note("first"), half, note("last"))
+    first.result(10)
+    last.result(10)
+    with pytest.raises(ValueError, match="no"):
+        wrong.result(10)
+    assert written(store) == {"first", "last"}
+
+
+def test_a_disk_that_fails_fails_everybody_who_shared_the_transaction(sqlite_store: Store) -> None:
+    def full(conn: Connection) -> None:
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    futures = while_busy(sqlite_store, note("first"), full, note("last"))
+    for future in futures:
+        with pytest.raises(OperationalError):
+            future.result(10)
+    assert written(sqlite_store) == set()
+    sqlite_store.write(lambda conn: meta.put(conn, "after", "x"))
+    assert written(sqlite_store) == {"after"}
+
+
+def test_nobody_is_told_before_the_commit(sqlite_store: Store) -> None:
+    def refuse(conn: Connection) -> None:
+        raise OperationalError("COMMIT", {}, Exception("disk I/O error"))
+
+    event.listen(sqlite_store.engine, "commit", refuse)
+    with pytest.raises(OperationalError):
+        sqlite_store.write(lambda conn: meta.put(conn, "lost", "x"))
+    event.remove(sqlite_store.engine, "commit", refuse)
+    assert written(sqlite_store) == set()
+
+
+def test_closing_finishes_what_was_handed_in(tmp_path: Path) -> None:
+    store = open_store("sqlite:///shop.db", tmp_path)
+    futures = [store.writer.submit(lambda conn, n=n: meta.put(conn, f"n{n}", "x")) for n in range(50)]  # type: ignore[misc]
+    store.close()
+    assert all(future.done() for future in futures)
+    with pytest.raises(RuntimeError, match="closed"):
+        store.writer.submit(lambda conn: None)
+    again = open_store("sqlite:///shop.db", tmp_path)
+    assert len(written(again)) == 50
+    again.close()
+
+
+def test_a_pause_survives_a_restart(tmp_path: Path) -> None:
+    store = open_store("sqlite:///shop.db", tmp_path)
+    store.write(lambda conn: pauses.pause(conn, "all", "", Instant(5), "anna", "too many"))
+    store.close()
+    again = open_store("sqlite:///shop.db", tmp_path)
+    with again.read() as conn:
+        assert [(paused.scope, paused.whom) for paused in pauses.standing(conn)] == [("all", "anna")]
+    again.close()
