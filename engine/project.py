@@ -121,6 +121,16 @@ def load(folder: Path) -> Project:
     )
 
 
+def load_config(folder: Path) -> Config:
+    """config.yaml alone, for commands that need the store and nothing else. Raises AuthorError when it has errors."""
+    opened = Folder(folder.resolve())
+    config = _config(opened)
+    errors = [problem for problem in opened.problems if problem.is_error]
+    if errors:
+        raise AuthorError(f"config.yaml cannot be used: {errors[0].what}", "`main.py check` shows all that is wrong with it")
+    return config
+
+
 class _Written:
     """Templates as they stand in their files: equal when nothing in them changed."""
 

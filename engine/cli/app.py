@@ -30,7 +30,7 @@ app = typer.Typer(
 WRITE, TRY, RUN, LOOK = "Write journeys", "Try them out", "Run them", "Look into them"
 """The panels of `--help`: every command names one as its `rich_help_panel`."""
 
-_NOT_COMMANDS = {"app", "output", "selection"}
+_NOT_COMMANDS = {"app", "output", "selection", "logs", "stores"}
 
 
 class Place:
@@ -42,7 +42,10 @@ class Place:
 @app.callback()
 def start(
     project: Annotated[
-        Path, typer.Option("--project", envvar="PERENNIAL_PROJECT", help="The project folder.", show_default="this folder")
+        Path,
+        typer.Option(
+            "--project", envvar="PERENNIAL_PROJECT", help="The project folder.", show_default="this folder"
+        ),
     ] = Path(),
 ) -> None:
     """Perennial: retention marketing as code."""

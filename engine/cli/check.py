@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 @app.command(rich_help_panel=WRITE)
 def check(
-    paths: Annotated[list[Path] | None, typer.Argument(help="files or folders; without any: the whole project")] = None,
-    form: Annotated[CheckFormat, typer.Option("--format", help="text, json, or github annotations")] = CheckFormat.text,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="files or folders; without any: the whole project")
+    ] = None,
+    form: Annotated[
+        CheckFormat, typer.Option("--format", help="text, json, or github annotations")
+    ] = CheckFormat.text,
 ) -> None:
     """Read every file, say what is wrong and how to mend it, then run the stories."""
     from engine.project import check as problems_of
@@ -30,14 +34,20 @@ def check(
     project = load(Place.folder)
     wanted = chosen(paths or [], project.folder)
     problems = [problem for problem in problems_of(project) if wanted(problem.span.file)]
-    files = [file for file in project.files.values() if wanted(file.span.file) and file.span.file not in project.broken]
+    files = [
+        file
+        for file in project.files.values()
+        if wanted(file.span.file) and file.span.file not in project.broken
+    ]
     report = run_stories(files, project.journeys, project.world)
     _print(form, problems, project.sources, report, len(files))
     if any(problem.is_error for problem in problems) or report.failed:
         raise typer.Exit(PROBLEMS)
 
 
-def _print(form: CheckFormat, problems: Sequence[Problem], sources: Any, report: Report, journeys: int) -> None:
+def _print(
+    form: CheckFormat, problems: Sequence[Problem], sources: Any, report: Report, journeys: int
+) -> None:
     from engine.simulate.story_report import render_failures, to_data
 
     if form is CheckFormat.json:
@@ -56,7 +66,12 @@ def _print(form: CheckFormat, problems: Sequence[Problem], sources: Any, report:
 def failures(report: Report) -> list[Problem]:
     """Failed stories as problems at the place of the story, for annotations."""
     return [
-        Problem(result.story.name.span, "E59", f'the story "{result.story.name.value}" fails', fix="run `main.py test` to see where")
+        Problem(
+            result.story.name.span,
+            "E59",
+            f'the story "{result.story.name.value}" fails',
+            fix="run `main.py test` to see where",
+        )
         for each in report.journeys
         for result in each.results
         if not result.passed

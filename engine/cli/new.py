@@ -13,7 +13,9 @@ from engine.cli.app import WRITE, Place, app
 from engine.cli.output import say
 from engine.errors import UsageError
 
-new = typer.Typer(help="Start a journey or a whole project from files that already pass `check`.", no_args_is_help=True)
+new = typer.Typer(
+    help="Start a journey or a whole project from files that already pass `check`.", no_args_is_help=True
+)
 app.add_typer(new, name="new", rich_help_panel=WRITE)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -21,13 +23,20 @@ _STARTERS = resources.files("engine.cli") / "starters"
 
 
 @new.command("journey")
-def journey(name: Annotated[str, typer.Argument(help="small letters, digits and _; the file gets the same name")]) -> None:
+def journey(
+    name: Annotated[str, typer.Argument(help="small letters, digits and _; the file gets the same name")],
+) -> None:
     """Write journeys/NAME.yaml and its first template."""
     if not _NAME.fullmatch(name):
-        raise UsageError(f'"{name}" cannot be a name:', "use small letters, digits and _, a letter first, such as win_back")
+        raise UsageError(
+            f'"{name}" cannot be a name:', "use small letters, digits and _, a letter first, such as win_back"
+        )
     folder = Place.folder
     if not (folder / "config.yaml").is_file():
-        raise UsageError(f'there is no config.yaml in "{folder}":', "go to a project, or make one with  main.py new project DIR")
+        raise UsageError(
+            f'there is no config.yaml in "{folder}":',
+            "go to a project, or make one with  main.py new project DIR",
+        )
     written = [
         _write(folder / "journeys" / f"{name}.yaml", _starter("journey.yaml").replace("NAME", name)),
         _write(folder / "templates" / f"{name}_hello.email.mjml", _starter("message.email.mjml")),
@@ -36,7 +45,9 @@ def journey(name: Annotated[str, typer.Argument(help="small letters, digits and 
 
 
 @new.command("project")
-def project(folder: Annotated[Path, typer.Argument(help="a folder that does not exist yet, or is empty")]) -> None:
+def project(
+    folder: Annotated[Path, typer.Argument(help="a folder that does not exist yet, or is empty")],
+) -> None:
     """Write a whole small project: config, schemas, one journey with a test, one template."""
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f'"{folder}" is not empty:', "name a new folder")

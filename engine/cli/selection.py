@@ -23,5 +23,10 @@ def _inside(path: Path, folder: Path) -> str:
             resolved = candidate.resolve()
             if resolved.is_relative_to(folder.resolve()):
                 return resolved.relative_to(folder.resolve()).as_posix()
-            raise UsageError(f'"{path}" lies outside of the project "{folder}"', "name its project with  --project DIR")
-    raise UsageError(f'there is no file or folder "{path}"', "name a file of the project, for example  journeys/welcome.yaml")
+            raise UsageError(
+                f'"{path}" lies outside of the project "{folder}"', "name its project with  --project DIR"
+            )
+    raise UsageError(
+        f'there is no file or folder "{path}"',
+        "name a file of the project, for example  journeys/welcome.yaml",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -29,16 +29,15 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
     """All of them."""
     router = APIRouter(responses={**TAKEN, **REFUSALS})
     may_write = Depends(keys.needs("write"))
-    Writer = Annotated[Key, may_write]  # noqa: N806  a type
 
     @router.post("/events", openapi_extra=EVENTS, tags=["native"])
-    async def events(request: Request, key: Writer) -> Response:
+    async def events(request: Request, key: Key = may_write) -> Response:
         """One event, a list of events, or JSON Lines."""
         values, refused = await _values(request)
         return await _take(context, _each(values, refused, event_item), refused, key)
 
     @router.put("/customers/{customer_id}", openapi_extra=CUSTOMER, tags=["native"])
-    async def customer(customer_id: str, request: Request, key: Writer) -> Response:
+    async def customer(customer_id: str, request: Request, key: Key = may_write) -> Response:
         """Attributes, addresses and consents of a customer; null takes a value away."""
         _check_id(customer_id)
         value = decode(await read_body(request))
@@ -50,7 +49,7 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
         return await _take(context, _one(made, refused), refused, key)
 
     @router.put("/products/{product_id}", openapi_extra=PRODUCT, tags=["native"])
-    async def product(product_id: str, request: Request, key: Writer) -> Response:
+    async def product(product_id: str, request: Request, key: Key = may_write) -> Response:
         """The present state of a product."""
         _check_id(product_id)
         value = decode(await read_body(request))
@@ -60,7 +59,7 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
         )
 
     @router.post("/products", openapi_extra=PRODUCTS, tags=["native"])
-    async def products(request: Request, key: Writer) -> Response:
+    async def products(request: Request, key: Key = may_write) -> Response:
         """Many products at once."""
         values, refused = await _values(request)
         return await _take(context, _each(values, refused, product_item), refused, key)

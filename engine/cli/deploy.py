@@ -1,0 +1,54 @@
+"""`deploy`: publish what is in the folder. A running daemon takes it within a second."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from engine.cli.app import RUN, Place, app
+from engine.cli.output import Format, say, say_json
+
+
+@app.command(rich_help_panel=RUN)
+def deploy(
+    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+) -> None:
+    """Publish the folder to the store: the people inside are matched to the new files, then these count."""
+    from engine.cli.stores import open_project_store
+    from engine.clock import SystemClock
+    from engine.project import load
+    from engine.runtime.deploy import deploy as publish
+
+    project = load(Place.folder)
+    store = open_project_store(project)
+    try:
+        now = SystemClock().now()
+        done = store.write(lambda conn: publish(conn, project, now, _whom()))
+    finally:
+        store.close()
+    if form is Format.json:
+        say_json(
+            {
+                "number": done.number,
+                "changed": done.changed,
+                "commit": project.commit,
+                "moved": dict(done.moved),
+            }
+        )
+    elif not done.changed:
+        say(f"nothing new: deployment {done.number} holds the same files")
+    else:
+        say(
+            f"deployment {done.number} ({project.commit or 'no commit'}): {len(project.journeys.by_name)} journeys"
+        )
+        for journey, people in done.moved.items():
+            say(f"  {journey}: {people:,} people inside were matched to the new file")
+
+
+def _whom() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

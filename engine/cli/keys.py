@@ -1,0 +1,75 @@
+"""`keys`: API keys for the HTTP endpoints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from engine.cli.app import RUN, app
+from engine.cli.output import Format, say, say_json
+from engine.errors import UsageError
+from engine.values import iso
+
+if TYPE_CHECKING:
+    from engine.store.keys import KeyScope
+
+keys = typer.Typer(help="API keys: new prints one once, only its hash is kept.", no_args_is_help=True)
+app.add_typer(keys, name="keys", rich_help_panel=RUN)
+
+
+@keys.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="who uses it, for example shop")],
+    scope: Annotated[str, typer.Option("--scope", help="write, read or admin")] = "write",
+) -> None:
+    """Make a key and print it, once."""
+    from engine.cli.stores import project_store
+    from engine.clock import SystemClock
+    from engine.store.keys import new_key
+
+    if scope not in ("write", "read", "admin"):
+        raise UsageError(f'"{scope}" is no scope:', "write write, read or admin")
+    with project_store() as store:
+        now = SystemClock().now()
+        text = store.write(lambda conn: new_key(conn, name, cast("KeyScope", scope), now))
+    if text is None:
+        raise UsageError(f'there is a key called "{name}" already:', "choose another name")
+    say(text)
+
+
+@keys.command("list")
+def every(form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text) -> None:
+    """Every key, without its secret."""
+    from engine.cli.stores import project_store
+    from engine.store.keys import every_key
+
+    with project_store() as store, store.read() as conn:
+        found = every_key(conn)
+    if form is Format.json:
+        say_json([
+            {"name": key.name, "scope": key.scope, "created_at": iso(key.created_at),
+             "revoked_at": iso(key.revoked_at) if key.revoked_at else None}
+            for key in found
+        ])  # fmt: skip
+        return
+    for key in found:
+        ended = f"revoked {iso(key.revoked_at)}" if key.revoked_at else ""
+        say(f"{key.name:<20} {key.scope:<6} {iso(key.created_at)}  {ended}".rstrip())
+    if not found:
+        say("there are no keys yet; make one with  main.py keys new shop --scope write")
+
+
+@keys.command("revoke")
+def revoke(name: Annotated[str, typer.Argument(help="the name that it was made with")]) -> None:
+    """End a key; requests with it are refused within two seconds."""
+    from engine.cli.stores import project_store
+    from engine.clock import SystemClock
+    from engine.store.keys import revoke as end
+
+    with project_store() as store:
+        now = SystemClock().now()
+        ended = store.write(lambda conn: end(conn, name, now))
+    if not ended:
+        raise UsageError(f'there is no key called "{name}" that still works:', "see  main.py keys list")
+    say(f"revoked: {name}")

@@ -1,0 +1,25 @@
+"""`run`: the daemon."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from engine.cli.app import RUN, Place, app
+
+
+@app.command(rich_help_panel=RUN)
+def run(
+    dry: Annotated[bool, typer.Option("--dry", help="decide and record, hand nothing over")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="reload when a file changes")] = False,
+    logs: Annotated[str, typer.Option("--logs", help="text or json")] = "text",
+) -> None:
+    """Publish the folder and run it until SIGTERM or Ctrl-C. SIGHUP reads the files again."""
+    import asyncio
+
+    from engine.cli.logs import set_up
+    from engine.daemon import Daemon, Options
+
+    set_up(as_json=logs == "json")
+    asyncio.run(Daemon(Place.folder, options=Options(dry=dry, watch=watch)).run())

@@ -1,0 +1,34 @@
+"""The store of a project, opened for a command beside a running daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from engine.cli.app import Place
+
+if TYPE_CHECKING:
+    from engine.project import Project
+    from engine.store.database import Store
+
+
+def open_project_store(project: Project) -> Store:
+    """The store that `store:` in config.yaml names."""
+    from engine.store.database import open_store
+
+    return open_store(project.config.store, project.folder)
+
+
+@contextmanager
+def project_store() -> Iterator[Store]:
+    """The store of the project that `--project` names, without reading journeys and templates."""
+    from engine.project import load_config
+    from engine.store.database import open_store
+
+    config = load_config(Place.folder)
+    store = open_store(config.store, Place.folder.resolve())
+    try:
+        yield store
+    finally:
+        store.close()
