@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from decimal import Decimal
+from functools import cache
 
 from engine.ids import derive
 from engine.language import syntax
@@ -51,7 +52,13 @@ def _said(value: object) -> str:
             return _fields(value)
 
 
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    assert dataclasses.is_dataclass(kind)
+    return tuple(each.name for each in dataclasses.fields(kind) if each.name not in _NOT_BEHAVIOUR)
+
+
 def _fields(value: object, leave_out: str = "") -> str:
-    assert dataclasses.is_dataclass(value)
-    names = (f.name for f in dataclasses.fields(value) if f.name not in _NOT_BEHAVIOUR and f.name != leave_out)
+    kind: type = type(value)
+    names = (name for name in _names(kind) if name != leave_out)
     return f"{type(value).__name__}({','.join(f'{name}={_said(getattr(value, name))}' for name in names)})"
