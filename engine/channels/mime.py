@@ -45,7 +45,7 @@ def message_id(secret: str, key: str, domain: str) -> str:
 def mail_bytes(message: Message, secret: str, now: Instant) -> bytes:
     """The whole mail with CRLF, only ASCII, so that every server takes it as it is. Raises HeaderError."""
     sender = mailbox(message.sender)
-    boundary = "=_" + hashlib.sha256(f"{secret}{message.key}".encode()).hexdigest()[:32]
+    boundary = "=_" + hashlib.sha256(f"{secret}{message.key}".encode()).hexdigest()[:24]
     lines = [
         f"Date: {format_datetime(to_datetime(now))}",
         _folded("From", encoded_mailbox(sender)),

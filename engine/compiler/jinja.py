@@ -14,10 +14,10 @@ from functools import lru_cache
 from types import BuiltinMethodType, MethodType
 from typing import Any, cast
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
+from jinja2 import StrictUndefined, TemplateSyntaxError, nodes, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS
-from jinja2.runtime import LoopContext, Macro, Undefined
+from jinja2.runtime import Context, LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
@@ -119,6 +119,12 @@ def _sized(value: Any) -> Any:
         _budget.take(1 + len(value) // 100)
     else:
         _budget.take(1)
+    return value
+
+
+@pass_context
+def _literal(_context: Context, value: Any) -> Any:
+    """The value as it is; not before there is a context, so that it is not printed when it is compiled."""
     return value
 
 
@@ -233,6 +239,12 @@ class _Meter(NodeTransformer):
         node.iter = self._paid(node.iter, "_turns")
         return node
 
+    def visit_Output(self, node: nodes.Output) -> nodes.Node:  # noqa: N802
+        """Literals are printed like values: `{{ 2.5 }}` in the language, `{{ none }}` not at all."""
+        self.generic_visit(node)
+        node.nodes = [self._paid(one, "_literal") if isinstance(one, nodes.Const) else one for one in node.nodes]
+        return node
+
     def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         return self._paid(node)
@@ -272,7 +284,7 @@ def environment(language: str, currency: str, escape: bool) -> Sandbox:
     made.globals["range"] = _range
     made.policies["truncate.leeway"] = 0
     made.filters = {name: FILTERS[name] for name in _KEPT_FILTERS}
-    made.filters |= {"join": _join, "replace": _replace, "_turns": _turns, "_sized": _sized}
+    made.filters |= {"join": _join, "replace": _replace, "_turns": _turns, "_sized": _sized, "_literal": _literal}
     made.filters |= filters_of(language, currency)
     made.finalize = _finalize(language)
     return made
