@@ -7,13 +7,14 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import TypeAlias
 
 from engine.values import Birthday, Money, Type, Value, instant
 
 DIGITS = 15
-"""Significant digits of a number: more cannot be kept by everybody who reads the data."""
+"""Significant digits of a number. Floats are rounded to them, so that 59.970000000000006 is 59.97 again; a number that
+has more before the point is refused."""
 
 NUMBER = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
 AMOUNT = r"-?[0-9]{1,13}(\.[0-9]{1,8})?( [A-Z]{3})?"
@@ -24,6 +25,7 @@ CURRENCY = r"[A-Z]{3}"
 TRUE = ("true", "True", "TRUE", "yes", "Yes", "YES")
 FALSE = ("false", "False", "FALSE", "no", "No", "NO")
 
+_ROUNDING = Context(prec=DIGITS)
 _NUMBER = re.compile(NUMBER)
 _AMOUNT = re.compile(AMOUNT)
 _DAY = re.compile(DAY)
@@ -55,7 +57,7 @@ def number(raw: object) -> int | Decimal:
     if type(raw) is float:
         if not math.isfinite(raw):
             raise Wrong("is a number")
-        return _number(Decimal(repr(raw)))
+        return _number(Decimal(f"{raw:.{DIGITS}g}"))
     if isinstance(raw, Decimal) and raw.is_finite():
         return _number(raw)
     if type(raw) is str and _NUMBER.fullmatch(raw):
@@ -64,11 +66,10 @@ def number(raw: object) -> int | Decimal:
 
 
 def _number(found: Decimal) -> int | Decimal:
-    if found == found.to_integral_value() and abs(found) < 10**DIGITS:
-        return int(found)
-    if len(found.normalize().as_tuple().digits) > DIGITS or abs(found) >= 10**DIGITS:
+    if abs(found) >= 10**DIGITS:
         raise Wrong(f"is a number of at most {DIGITS} digits")
-    return found
+    rounded = _ROUNDING.plus(found)
+    return int(rounded) if rounded == rounded.to_integral_value() else rounded
 
 
 def money(raw: object, currency: str) -> Money:

@@ -85,6 +85,11 @@ def test_the_place_of_a_wrong_value_inside_a_list_is_told() -> None:
     assert [problem.field for problem in found.problems] == ["items[1].quantity"]
 
 
+def test_the_noise_of_floats_is_rounded_away() -> None:
+    found = TYPING.event("order_placed", {"total": 0.1 + 0.2, "number": 19.99 * 3})
+    assert found.values == {"total": Money(Decimal("0.3"), "EUR"), "number": Decimal("59.97")}
+
+
 def test_null_takes_an_attribute_away() -> None:
     assert TYPING.attributes({"tier": None}).values == {"tier": None}
 

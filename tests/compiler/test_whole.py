@@ -1,0 +1,180 @@
+"""A project as files: templates against journeys, segments in circles, and files that cannot be read."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from engine.errors import AuthorError
+from engine.problem import Problem
+from engine.project import check, load
+
+SAMPLE = Path(__file__).parent.parent / "cases" / "project"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A copy of the sample project that may be changed."""
+    folder = tmp_path / "shop"
+    shutil.copytree(SAMPLE, folder)
+    return folder
+
+
+def told(folder: Path) -> list[Problem]:
+    return check(load(folder))
+
+
+def only(folder: Path) -> Problem:
+    problems = told(folder)
+    assert len(problems) == 1, problems
+    return problems[0]
+
+
+def change(file: Path, was: str, becomes: str) -> None:
+    text = file.read_text()
+    assert was in text
+    file.write_text(text.replace(was, becomes, 1))
+
+
+def write(folder: Path, name: str, body: str) -> Path:
+    file = folder / "templates" / name
+    file.write_text(body)
+    return file
+
+
+FOOTER = '{% include "_blocks/footer.html" %}\n'
+
+
+@pytest.mark.parametrize(
+    ("printed", "what", "fix"),
+    [
+        ("customer.first_nam", 'there is no customer attribute called "first_nam"', 'did you mean "customer.first_name"?'),
+        ("trigger.surce", 'there is no field of the starting event called "surce"', 'did you mean "trigger.source"?'),
+        ("product.stok", 'there is no field of a product called "stok"', 'did you mean "product.stock"?'),
+        ("links.unsubscrib", 'there is no link called "unsubscrib"', 'did you mean "links.unsubscribe"?'),
+        ("shop.nam", 'there is no part of the shop called "nam"', 'did you mean "shop.name"?'),
+        (
+            "first_name",
+            'nobody gives "first_name" to this template: line 25 of journeys/welcome.yaml sends it without',
+            "write  {{ customer.first_name }}",
+        ),
+    ],
+)
+def test_a_template_reads_only_names_that_exist(shop: Path, printed: str, what: str, fix: str) -> None:
+    write(shop, "welcome_our_story.email.html", f'---\nsubject: x\n---\n<p>Hi {{{{ {printed} or "you" }}}}</p>\n{FOOTER}')
+    problem = only(shop)
+    assert (problem.code, problem.what, problem.fix) == ("T20", what, fix)
+    assert (problem.span.line, problem.span.column, problem.span.length) == (4, 10, len(printed))
+
+
+def test_values_of_with_are_known_by_their_own_name(shop: Path) -> None:
+    write(shop, "welcome_our_story.email.html", f"---\nsubject: x\n---\n<p>{{{{ hero }}}}</p>\n{FOOTER}")
+    change(shop / "journeys/welcome.yaml", "send: welcome_our_story", "send: welcome_our_story\n        with: {hero: bean}")
+    assert told(shop) == []
+
+
+def test_a_field_that_only_one_of_two_journeys_brings(shop: Path) -> None:
+    change(shop / "journeys/win_back.yaml", "send: winback_gift", "send: cart_last_reminder")
+    write(shop, "cart_last_reminder.email.html", f"---\nsubject: x\n---\n<p>{{{{ trigger.total }}}}</p>\n{FOOTER}")
+    problem = only(shop)
+    assert problem.what == '"trigger.total" is not there when the journey "win_back" sends this'
+
+
+def test_an_attribute_that_may_be_missing_needs_something_in_its_place(shop: Path) -> None:
+    write(
+        shop, "welcome_our_story.email.html",
+        '---\nsubject: x\n---\n<p>{{ customer.tier }} {{ customer.orders_count }} {{ customer.email }}\n'
+        f'{{% if customer.phone %}}{{{{ customer.phone }}}}{{% endif %}} {{{{ customer.country or "" }}}}</p>\n{FOOTER}',
+    )  # fmt: skip
+    problem = only(shop)
+    assert (problem.code, problem.level, problem.span.line, problem.span.column) == ("T21", "warning", 4, 7)
+    assert problem.what == '"customer.tier" may be missing, and there is nothing in its place'
+
+
+def test_marketing_needs_a_way_out_and_an_address_and_service_does_not(shop: Path) -> None:
+    write(shop, "welcome_our_story.email.html", "---\nsubject: x\n---\n<p>Hello</p>\n")
+    assert [problem.code for problem in told(shop)] == ["T22", "T23"]
+    write(shop, "welcome_our_story.email.html", f"---\nsubject: x\n---\n<p>Hello</p>\n{FOOTER}")
+    write(shop, "welcome_hello.email.html", "---\nsubject: x\n---\n<p>Hello</p>\n")
+    assert told(shop) == []  # welcome_hello is sent under the policy service
+
+
+def test_a_long_sms_is_told_with_its_parts_and_price(shop: Path) -> None:
+    write(shop, "cart_reminder.sms.txt", "x" * 200)
+    problem = only(shop)
+    assert (problem.code, problem.level) == ("T24", "warning")
+    assert problem.what.endswith("is sent as 2 parts, 0.12 EUR instead of 0.06 EUR")
+    write(shop, "cart_reminder.sms.txt", "x" * 80 + "\N{SNOWMAN}")
+    assert '"\N{SNOWMAN}" is not in the alphabet of SMS' in only(shop).why
+    write(shop, "cart_reminder.sms.txt", "x" * 158 + "€")
+    assert told(shop) == []  # the euro sign takes two of 160 characters
+
+
+def test_html_that_mail_programs_would_cut_off(shop: Path) -> None:
+    body = f"<p>{'long text ' * 11_000}</p>"
+    write(shop, "welcome_our_story.email.html", f"---\nsubject: x\n---\n{body}\n{FOOTER}")
+    assert only(shop).code == "T25"
+
+
+def test_segments_in_a_circle(shop: Path) -> None:
+    folder = shop / "journeys" / "segments"
+    (folder / "a.yaml").write_text("segment: a\nwho:\n  segment: b\n")
+    (folder / "b.yaml").write_text("segment: b\nwho:\n  any:\n    - segment: [vip, a]\n")
+    problem = only(shop)
+    assert problem.what == 'the segment "a" is made of itself: a -> b -> a'
+    assert (problem.span.file, problem.span.line, problem.span.column) == ("journeys/segments/a.yaml", 3, 12)
+
+
+@pytest.mark.parametrize("line", ["clicked: a", "goal: reached", "did: {order_placed: since start}", "trigger.x: 1", "code.value: x"])
+def test_a_segment_cannot_ask_about_a_run(shop: Path, line: str) -> None:
+    (shop / "journeys/segments/a.yaml").write_text(f"segment: a\nwho:\n  {line}\n")
+    assert only(shop).code == "E68"
+
+
+def test_a_broken_file_hides_nothing_of_the_others(shop: Path) -> None:
+    (shop / "journeys/welcome.yaml").write_text("journey: [")
+    change(shop / "journeys/birthday.yaml", "choose: tier", "choose: tire")
+    change(shop / "config.yaml", "Europe/Berlin", "CET")
+    project = load(shop)
+    assert {problem.span.file for problem in project.problems} == {"config.yaml", "journeys/birthday.yaml", "journeys/welcome.yaml"}
+    assert sorted(project.journeys.by_name) == ["abandoned_cart", "loyalty", "price_drop", "win_back"]
+
+
+def test_a_file_that_is_not_utf8_is_told_at_the_wrong_byte(shop: Path) -> None:
+    (shop / "templates/welcome_our_story.email.html").write_bytes("---\nsubject: x\n---\n<p>Gr\u00fc\u00dfe</p>\n".encode("latin-1"))
+    problem = next(each for each in told(shop) if each.code == "E78")
+    assert (problem.span.line, problem.span.column) == (4, 6)
+
+
+def test_a_link_that_leads_out_of_the_project_is_refused(shop: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "secret.yaml"
+    outside.write_text("journey: secret\n")
+    (shop / "journeys/secret.yaml").symlink_to(outside)
+    problem = only(shop)
+    assert (problem.code, problem.span.file) == ("E78", "journeys/secret.yaml")
+    assert "journeys/secret.yaml" not in load(shop).sources
+
+
+def test_an_empty_folder_is_no_project(tmp_path: Path) -> None:
+    with pytest.raises(AuthorError, match="there is no project in"):
+        load(tmp_path)
+
+
+def test_the_commit_of_the_folder(shop: Path) -> None:
+    assert load(shop).commit == ""
+    for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "x"]):
+        subprocess.run(["git", *words], cwd=shop, check=True)
+    commit = load(shop).commit
+    assert len(commit) == 40
+    change(shop / "journeys/welcome.yaml", "2 days", "3 days")
+    assert load(shop).commit == f"{commit}+dirty"
+
+
+def test_the_hash_is_of_the_content(shop: Path) -> None:
+    before = load(shop).hash
+    assert load(shop).hash == before
+    change(shop / "templates/welcome_our_story.email.html", "Hello", "Dear")
+    assert load(shop).hash != before
