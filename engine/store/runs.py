@@ -107,8 +107,9 @@ def watching_product(conn: Connection, product: str) -> list[tuple[int, str]]:
 
 def of_customer(conn: Connection, bucket: int, customer: str) -> list[Enrollment]:
     """Every run of a customer, also those that ended, oldest first."""
-    sql = "SELECT state FROM enrollment WHERE bucket = ? AND customer = ? ORDER BY started_at, id"
-    return [decode(state) for (state,) in rows(conn, sql, (bucket, customer))]
+    sql = "SELECT state FROM enrollment WHERE bucket = ? AND customer = ?"
+    found = [decode(state) for (state,) in rows(conn, sql, (bucket, customer))]
+    return sorted(found, key=lambda run: (run.started_at, run.started_number, run.id))
 
 
 def encode(run: Enrollment) -> str:

@@ -27,6 +27,7 @@ from engine.core.condition import (
 from engine.core.facts import Facts
 from engine.store import codec
 from engine.store.conditions import Columns, NotInSqlError, sql_condition
+from engine.store.customer_text import dump_reach, dump_seen
 from tests.strategies import CONDITIONS, NOW, TEXT, ZONES, customers
 
 TABLES = SQLModel.metadata.tables
@@ -79,9 +80,9 @@ def _fill(connection: sa.Connection, base: Sequence[Facts]) -> None:
             "attributes": codec.pack(facts.values),
             "folded": codec.folded(facts.values),
             "memory": {},
-            "seen": {name: [seen.times, seen.first_at, seen.last_at] for name, seen in facts.seen.items()},
+            "seen": codec.load(dump_seen(facts.seen)),
             "segments": dict.fromkeys(facts.segments, NOW),
-            "reach": facts.reach,
+            "reach": codec.load(dump_reach(facts.reach)),
             "marks": {},
         }
         plain = {

@@ -45,7 +45,8 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 
 def test_a_file_that_is_cut_off(tmp_path: Path) -> None:
     store = open_store(URL, tmp_path)
-    store.write(lambda conn: [meta.put(conn, f"n{n}", "x" * 3000) for n in range(200)])
+    for n in range(200):
+        store.write(lambda conn, n=n: meta.put(conn, f"n{n}", "x" * 3000))  # type: ignore[misc]
     store.close()
     path = tmp_path / "data" / "shop.db"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from engine.store import meta, pauses
 from engine.store.database import Store, open_store
 from engine.values import Instant
 
+Job = Callable[[Connection], None]
 
-def note(name: str) -> object:
+
+def note(name: str) -> Job:
     return lambda conn: meta.put(conn, name, "x")
 
 
@@ -33,12 +36,17 @@ def commits(store: Store) -> list[int]:
     return seen
 
 
-def while_busy(store: Store, *jobs: object) -> list[Future[object]]:
+def while_busy(store: Store, *jobs: Job) -> list[Future[None]]:
     """Hands jobs in while the writer is held up, so that they wait together."""
     busy, go = threading.Event(), threading.Event()
-    held = store.writer.submit(lambda conn: (busy.set(), go.wait(10)))
+
+    def hold_up(conn: Connection) -> None:
+        busy.set()
+        go.wait(10)
+
+    held = store.writer.submit(hold_up)
     busy.wait(10)
-    futures = [store.writer.submit(job) for job in jobs]  # type: ignore[arg-type]
+    futures = [store.writer.submit(job) for job in jobs]
     go.set()
     held.result(10)
     return futures
@@ -91,7 +99,7 @@ def test_nobody_is_told_before_the_commit(sqlite_store: Store) -> None:
 
 def test_closing_finishes_what_was_handed_in(tmp_path: Path) -> None:
     store = open_store("sqlite:///shop.db", tmp_path)
-    futures = [store.writer.submit(lambda conn, n=n: meta.put(conn, f"n{n}", "x")) for n in range(50)]  # type: ignore[misc]
+    futures = [store.writer.submit(note(f"n{n}")) for n in range(50)]
     store.close()
     assert all(future.done() for future in futures)
     with pytest.raises(RuntimeError, match="closed"):
