@@ -88,12 +88,7 @@ def check(project: Project) -> list[Problem]:
 
 def load(folder: Path) -> Project:
     """Reads the whole project; a broken file hides nothing of the others. Raises AuthorError when the folder is none."""
-    root = folder.resolve()
-    if not (root / "config.yaml").exists() and not (root / "journeys").is_dir():
-        raise AuthorError(
-            f'there is no project in "{folder}": neither config.yaml nor journeys/ is there',
-            "Go to the folder of a project, name it with  --project DIR, or make one with  main.py new project DIR",
-        )
+    root = _root(folder)
     opened = Folder(root)
     world = _world(opened)
     messages, problems = _messages(_Written(world.templates, world.config.currency))
@@ -129,6 +124,41 @@ def load_config(folder: Path) -> Config:
     if errors:
         raise AuthorError(f"config.yaml cannot be used: {errors[0].what}", "`main.py check` shows all that is wrong with it")
     return config
+
+
+def load_world(folder: Path) -> World:
+    """config.yaml, schemas, segments and template files, nothing compiled: for commands that need the project's names.
+    Raises AuthorError when config.yaml or a schema has errors."""
+    root = _root(folder)
+    opened = Folder(root)
+    world = _world(opened)
+    errors = [each for each in opened.problems if each.is_error and each.span.file.startswith(("config.yaml", "schemas/"))]
+    if errors:
+        place = errors[0].span
+        raise AuthorError(f"{place.file}:{place.line} has an error: {errors[0].what}", "`main.py check` shows all that is wrong")
+    return world
+
+
+def load_journeys(folder: Path) -> Journeys:
+    """The journeys alone, without templates and checks: for looking at what was published. Broken ones are left out."""
+    opened = Folder(_root(folder))
+    world = _world(opened)
+    files = _journey_files(opened)
+    world = replace(world, journeys=frozenset(files))
+    rules = _segments(opened, world)
+    made = (compile_journey(file, world).journey for file in files.values())
+    broken = {problem.span.file for problem in opened.problems if problem.is_error}
+    return publish([each for each in made if each is not None and each.file not in broken], rules, world, commit_of(opened.root))
+
+
+def _root(folder: Path) -> Path:
+    root = folder.resolve()
+    if not (root / "config.yaml").exists() and not (root / "journeys").is_dir():
+        raise AuthorError(
+            f'there is no project in "{folder}": neither config.yaml nor journeys/ is there',
+            "Go to the folder of a project, name it with  --project DIR, or make one with  main.py new project DIR",
+        )
+    return root
 
 
 class _Written:

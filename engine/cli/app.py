@@ -14,6 +14,7 @@ import typer
 from rich.markup import escape
 
 from engine.cli.output import complain
+from engine.clock import Clock, SystemClock
 from engine.errors import CallerError, PerennialError
 
 FINE, PROBLEMS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
@@ -34,9 +35,10 @@ _NOT_COMMANDS = {"app", "output", "selection", "logs", "stores"}
 
 
 class Place:
-    """The project folder that `--project` names."""
+    """Where and when commands work: the project folder that `--project` names, and the clock."""
 
     folder: Path = Path()
+    clock: Clock = SystemClock()
 
 
 @app.callback()
@@ -56,7 +58,7 @@ def load_commands() -> None:
     """Import every command file; each registers itself with `app`. A new command is a new file."""
     package = importlib.import_module("engine.cli")
     for found in pkgutil.iter_modules(package.__path__):
-        if found.name not in _NOT_COMMANDS:
+        if found.name not in _NOT_COMMANDS and not found.ispkg:
             importlib.import_module(f"engine.cli.{found.name}")
 
 

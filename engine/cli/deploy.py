@@ -17,14 +17,13 @@ def deploy(
 ) -> None:
     """Publish the folder to the store: the people inside are matched to the new files, then these count."""
     from engine.cli.stores import open_project_store
-    from engine.clock import SystemClock
     from engine.project import load
     from engine.runtime.deploy import deploy as publish
 
     project = load(Place.folder)
     store = open_project_store(project)
     try:
-        now = SystemClock().now()
+        now = Place.clock.now()
         done = store.write(lambda conn: publish(conn, project, now, _whom()))
     finally:
         store.close()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from engine.cli.app import RUN, app
+from engine.cli.app import RUN, Place, app
 from engine.cli.output import Format, say, say_json
 from engine.errors import UsageError
 from engine.values import iso
@@ -25,13 +25,12 @@ def new(
 ) -> None:
     """Make a key and print it, once."""
     from engine.cli.stores import project_store
-    from engine.clock import SystemClock
     from engine.store.keys import new_key
 
     if scope not in ("write", "read", "admin"):
         raise UsageError(f'"{scope}" is no scope:', "write write, read or admin")
     with project_store() as store:
-        now = SystemClock().now()
+        now = Place.clock.now()
         text = store.write(lambda conn: new_key(conn, name, cast("KeyScope", scope), now))
     if text is None:
         raise UsageError(f'there is a key called "{name}" already:', "choose another name")
@@ -64,11 +63,10 @@ def every(form: Annotated[Format, typer.Option("--format", help="text or json")]
 def revoke(name: Annotated[str, typer.Argument(help="the name that it was made with")]) -> None:
     """End a key; requests with it are refused within two seconds."""
     from engine.cli.stores import project_store
-    from engine.clock import SystemClock
     from engine.store.keys import revoke as end
 
     with project_store() as store:
-        now = SystemClock().now()
+        now = Place.clock.now()
         ended = store.write(lambda conn: end(conn, name, now))
     if not ended:
         raise UsageError(f'there is no key called "{name}" that still works:', "see  main.py keys list")

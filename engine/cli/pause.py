@@ -21,12 +21,11 @@ def pause(
 ) -> None:
     """Hand nothing over any more: of everything, of a channel, or of a journey. Goals still end runs."""
     from engine.cli.stores import project_store
-    from engine.clock import SystemClock
     from engine.store import pauses
 
     scope, name = _named(what)
     with project_store() as store:
-        now = SystemClock().now()
+        now = Place.clock.now()
         store.write(lambda conn: pauses.pause(conn, scope, name, now, getpass.getuser(), why))
     say(f"paused: {what}. Lift it with  main.py resume {what}")
 
@@ -39,9 +38,7 @@ def resume(what: What = "all") -> None:
 
     scope, name = _named(what)
     with project_store() as store:
-        from engine.clock import SystemClock
-
-        now = SystemClock().now()
+        now = Place.clock.now()
         lifted = store.write(lambda conn: pauses.resume(conn, scope, name))
         if scope == "journey":
             store.write(lambda conn: due.put_inside(conn, name, now))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -75,17 +76,32 @@ def published_project(conn: Connection) -> tuple[int, Project] | None:
     return (number, _compiled(deployments.files(conn, number))) if number else None
 
 
+def published_journeys(conn: Connection) -> Journeys | None:
+    """The journeys that were published last, without their templates; None before the first deployment."""
+    number = deployments.current_number(conn)
+    if not number:
+        return None
+    with _unpacked(deployments.files(conn, number)) as folder:
+        return projects.load_journeys(folder)
+
+
 def _published(conn: Connection, number: int) -> Journeys:
     return _compiled(deployments.files(conn, number)).journeys
 
 
 def _compiled(sources: Mapping[str, str]) -> Project:
+    with _unpacked(sources) as folder:
+        return projects.load(folder)
+
+
+@contextmanager
+def _unpacked(sources: Mapping[str, str]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="perennial-") as folder:
         for name, text in sources.items():
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="")
-        return projects.load(Path(folder))
+        yield Path(folder)
 
 
 def _refuse_gone(inside: Mapping[str, int], new: Journeys) -> None:

@@ -1,0 +1,105 @@
+"""`fmt`: journeys and segments in their canonical form, comments kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli.app import PROBLEMS, WRITE, Place, app
+from engine.cli.output import Format, complain, say_json, say_plain
+from engine.cli.selection import chosen
+from engine.errors import UsageError
+
+
+@dataclass(slots=True)
+class _Done:
+    """Paths in the project. `unreadable` ones are left as they are."""
+
+    changed: list[str]
+    unreadable: list[str]
+    looked_at: int = 0
+
+
+@app.command("fmt", rich_help_panel=WRITE)
+def fmt(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="files or folders; without any: all journeys and segments")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="change nothing; exit with 1 if a file would change")
+    ] = False,
+    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+) -> None:
+    """Write journeys and segments in their canonical form: order of keys, ids for waits, comments kept."""
+    done = _format(paths or [], write=not check)
+    if form is Format.json:
+        say_json({"changed": done.changed, "unreadable": done.unreadable, "looked_at": done.looked_at})
+    else:
+        for file in done.changed:
+            say_plain(f"{'would change' if check else 'wrote'} {file}")
+        say_plain(_summary(done, check=check))
+    for file in done.unreadable:
+        complain(f"{file} cannot be read and was left as it is; `main.py check` says why")
+    if done.unreadable or (check and done.changed):
+        raise typer.Exit(PROBLEMS)
+
+
+def _format(paths: list[Path], *, write: bool) -> _Done:
+    from engine.language.fmt import format_journey
+    from engine.language.nodes import Mapping
+    from engine.language.source import read
+    from engine.project import load_world
+
+    root = Place.folder.resolve()
+    attributes = load_world(Place.folder).catalogue.attributes
+    names = frozenset(name for name, kind in attributes.items() if kind.kind == "true/false")
+    wanted = chosen(paths, root)
+    done = _Done([], [])
+    for path in _files(root):
+        file = path.relative_to(root).as_posix()
+        if not wanted(file):
+            continue
+        done.looked_at += 1
+        data = path.read_bytes()
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            done.unreadable.append(file)
+            continue
+        formatted = format_journey(text, file, names)
+        node, _ = read(formatted, file)
+        if not isinstance(node, Mapping):
+            done.unreadable.append(file)
+        elif formatted.encode() != data:
+            done.changed.append(file)
+            if write:
+                _write(path, formatted)
+    if paths and not done.looked_at:
+        raise UsageError("there is no journey and no segment among these files:", "they stand in journeys/")
+    return done
+
+
+def _files(root: Path) -> Iterator[Path]:
+    found = (root / "journeys").rglob("*")
+    yield from sorted(path for path in found if path.suffix in (".yaml", ".yml") and path.is_file())
+
+
+def _write(path: Path, text: str) -> None:
+    """As a whole or not at all; a link stays a link."""
+    real = path.resolve()
+    beside = real.with_name(f".{real.name}.new")
+    beside.write_bytes(text.encode())
+    beside.chmod(real.stat().st_mode & 0o777)
+    os.replace(beside, real)  # noqa: PTH105 - the words of the standard library for "in one step"
+
+
+def _summary(done: _Done, *, check: bool) -> str:
+    files = "1 file" if done.looked_at == 1 else f"{done.looked_at} files"
+    if not done.changed:
+        return f"{files}, all in canonical form" if not done.unreadable else f"{files} looked at"
+    return f"{files}, {len(done.changed)} {'would change' if check else 'changed'}"

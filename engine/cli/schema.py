@@ -1,0 +1,49 @@
+"""`schema`: the JSON Schemas that editors complete and check with, made from the project's own names."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from engine.cli.app import PROBLEMS, WRITE, Place, app
+from engine.cli.output import Format, say_json, say_plain
+
+
+@app.command(rich_help_panel=WRITE)
+def schema(
+    check: Annotated[
+        bool, typer.Option("--check", help="write nothing; exit with 1 if a file is not as it should be")
+    ] = False,
+    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+) -> None:
+    """Write schemas/*.schema.json with the names of this project, so that editors know them. Commit these files."""
+    from engine.compiler.schema import schema_files
+    from engine.project import load_world
+
+    files = schema_files(load_world(Place.folder))
+    changed = []
+    for file, text in files.items():
+        path = Place.folder / file
+        if path.is_file() and path.read_bytes() == text.encode():
+            continue
+        changed.append(file)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode())
+    if form is Format.json:
+        say_json({"files": list(files), "changed": changed})
+    else:
+        for file in changed:
+            say_plain(f"{'not as it should be:' if check else 'wrote'} {file}")
+        say_plain(_summary(len(files), len(changed), check=check))
+    if check and changed:
+        raise typer.Exit(PROBLEMS)
+
+
+def _summary(files: int, changed: int, *, check: bool) -> str:
+    if not changed:
+        return f"{files} schemas, all up to date"
+    if check:
+        return f"{files} schemas, {changed} not as they should be: run  main.py schema  and commit them"
+    return f"{files} schemas, {changed} written"
