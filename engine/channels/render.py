@@ -64,8 +64,8 @@ def render(
     }
     names = names_of(material, vocabulary, own)
     fields = {name: _line(_written(template, part, names)) for name, part in template.fields.items()}
-    text = _written(template, template.text, names)
     html = _written(template, template.html, names) if template.html is not None else ""
+    text = _written(template, template.text, names)
     headers: Mapping[str, str] = {}
     if template.channel == "email":
         text = _BLANK_LINES.sub("\n\n", text)
@@ -74,7 +74,9 @@ def render(
             headers = one_click(own["unsubscribe"])
     elif style.clicks and fields.get("url", "").startswith(("http://", "https://")):
         fields["url"] = links.click(addressed.key, fields["url"])  # a tap is a click
-    elif style.clicks and "url" in fields:  # a tap on a push is a click
+    elif template.channel == "sms":  # one no-break blank of an amount would make a part 67 characters long instead of 153
+        text = text.replace("\xa0", " ").replace("\u202f", " ")
+    if template.channel != "email" and style.clicks and "url" in fields:  # a tap on a push is a click
         fields["url"] = links.followed(addressed.key, fields["url"])
     if not text.strip() and not html and not fields.get("content_sid"):
         raise RenderError(template.name, template.file, 0, "text", "it is empty")

@@ -1,0 +1,111 @@
+"""`/outbox`: shows what was sent, and nothing in it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from engine.channels.base import Message
+from engine.channels.outbox import OutboxFolder
+from engine.clock import ManualClock
+from engine.http.outbox_page import outbox_router
+from engine.values import Instant
+
+CANARY = "<svg onload=alert(1)>"
+
+
+def message(key: str = "key1", **changes: str) -> Message:
+    fields = {
+        "channel": "email", "address": f"{CANARY.replace(' ', '').replace('<', '').replace('>', '').replace('=', '').replace('(', '').replace(')', '')}@example.com",
+        "template": "hello", "language": "en", "body": f"text {CANARY}", "html": f"<p>mail</p><script>alert(1)</script>{CANARY}",
+        "subject": f"Hi {CANARY}", "sender": "Shop <hello@shop.example>",
+    }  # fmt: skip
+    return Message(key=key, purpose="marketing", **(fields | changes))  # type: ignore[arg-type]
+
+
+async def yes() -> bool:
+    return True
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "outbox"
+
+
+@pytest.fixture
+def client(folder: Path) -> Iterator[TestClient]:
+    app = FastAPI()
+    app.include_router(outbox_router(folder))
+    with TestClient(app) as made:
+        yield made
+
+
+def send(folder: Path, *messages: Message) -> None:
+    clock = ManualClock(Instant(1_782_000_000_000))
+    for one in messages:
+        clock.advance(60_000)
+        delivery = asyncio.run(OutboxFolder(folder, "secret", clock, name=one.channel).deliver(one, yes))
+        assert delivery.kind == "accepted"
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def tags(page: str) -> list[tuple[str, dict[str, str | None]]]:
+    parser = Tags()
+    parser.feed(page)
+    return parser.found
+
+
+def test_an_empty_outbox_says_so(client: TestClient) -> None:
+    assert "Nothing was sent yet" in client.get("/outbox").text
+
+
+def test_messages_are_listed_newest_first_and_lead_to_their_page(client: TestClient, folder: Path) -> None:
+    send(folder, message("key1", subject="first"), message("key2", channel="sms", body="second", html="", subject=""), message("key3", subject="third"))
+    page = client.get("/outbox").text
+    assert page.index("third</a>") < page.index("second</a>") < page.index("first</a>")
+    links = [attrs["href"] for tag, attrs in tags(page) if tag == "a"]
+    assert links == ["/outbox/email/2026-06-21/key3", "/outbox/sms/2026-06-21/key2", "/outbox/email/2026-06-21/key1"]
+    assert [client.get(str(link)).status_code for link in links] == [200, 200, 200]
+
+
+def test_a_message_is_shown_at_two_widths_with_text_and_headers_and_runs_nothing(client: TestClient, folder: Path) -> None:
+    send(folder, message())
+    for response in (client.get("/outbox"), client.get("/outbox/email/2026-06-21/key1")):
+        assert "script" not in [tag for tag, _ in tags(response.text)]
+        assert "svg" not in [tag for tag, _ in tags(response.text)]
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+        assert "script-src" not in response.headers["Content-Security-Policy"]
+        assert not any(name.startswith("on") for _, attrs in tags(response.text) for name in attrs)
+    page = client.get("/outbox/email/2026-06-21/key1").text
+    frames = [attrs for tag, attrs in tags(page) if tag == "iframe"]
+    assert [(frame["sandbox"], "<p>mail</p>" in str(frame["srcdoc"])) for frame in frames] == [("", True), ("", True)]
+    assert "text &lt;svg onload=alert(1)&gt;" in page
+    assert "hello@shop.example" in page
+
+
+def test_sent_again_it_replaces_itself(client: TestClient, folder: Path) -> None:
+    send(folder, message(subject="one"), message(subject="two"))
+    page = client.get("/outbox").text
+    assert ("one</a>" in page, "two</a>" in page) == (False, True)
+    assert len(list(folder.rglob("*.json"))) == len(list(folder.rglob("*.eml"))) == 1
+
+
+@pytest.mark.parametrize("path", ["email/2026-06-21/nobody", "..%2f..%2fetc/x/passwd", "email/..%2f..%2f/key", "%2e%2e/%2e%2e/x", "email/2026-06-21/..%5cx", "a/b/%00"])
+def test_other_files_are_out_of_reach(client: TestClient, folder: Path, path: str) -> None:
+    send(folder, message())
+    (folder.parent / "passwd.json").write_text("{}")
+    assert client.get(f"/outbox/{path}").status_code == 404
