@@ -253,6 +253,11 @@ class Daemon:
         beat.__name__ = job.__name__
         return beat
 
+    async def beat(self) -> None:
+        """Every recurring look at once, and what is due: for a clock that jumps, as in the demo."""
+        await self._clock_starts()
+        await self._sweep()
+
     async def _clock_starts(self) -> None:
         await self._write(
             lambda conn: append_occurrences(conn, self.live.publication.journeys, self.clock.now())

@@ -62,11 +62,11 @@ class Crowd:
             at, _, act = heapq.heappop(self._plans)
             yield from act(Instant(at))
 
-    def receive(self, letter: Letter, now: Instant) -> None:
-        """A message came: perhaps it is opened, clicked, or the last one."""
+    def receive(self, letter: Letter, now: Instant) -> Person | None:
+        """A message came: perhaps it is opened, clicked, or the last one. Whose it was; None: nobody knows the address."""
         person = self._by_address.get(letter.address.lower())
         if person is None:
-            return
+            return None
         self._count(f"received {letter.channel}")
         dice = self._dice("letter", person.id, now)
         attention = person.attention.get(letter.channel, 0.1)
@@ -82,6 +82,7 @@ class Crowd:
             self._plan(Instant(at + MINUTE), lambda _: iter((Follow(person, link, letter),)))
         elif letter.leave and dice.random() < 0.006:
             self._plan(Instant(at + MINUTE), lambda _: self._leaves(letter))
+        return person
 
     def landed(self, person: Person, url: str, letter: Letter, now: Instant) -> None:
         """A link led to a page of the shop: what somebody does there."""

@@ -77,14 +77,17 @@ def _reach(
     now: Instant,
 ) -> int:
     reached = 0
+    moments = _moments(trigger, name, since, now)
+    if not moments:  # the usual case: the question is not even put together
+        return 0
     asked = base.in_sql(journey.who, journeys, now, zones) if journey.who is not None else None
     who = sa.true() if asked is None else asked  # the closure is asked in any case
     if isinstance(trigger, ClockTrigger):
-        for at, day in _clock_moments(trigger, name, since, now):
+        for at, day in moments:
             kind, body = to_row(Occurrence(0, journey.name, at, day))
             reached += base.append_to_all(conn, base.in_zone(name), who, kind, body, now)
         return reached
-    for at, day in _times_of_day(trigger, name, since, now):
+    for at, day in moments:
         kind, body = to_row(Occurrence(0, journey.name, at, day))
         near = base.in_zone(name) & base.date_near(trigger.ref, _kept_days(trigger, day))
         found = [
@@ -95,6 +98,14 @@ def _reach(
         inbox.append_rows(conn, found)
         reached += len(found)
     return reached
+
+
+def _moments(
+    trigger: ClockTrigger | DateTrigger, name: str, since: Instant, now: Instant
+) -> list[tuple[Instant, dt.date]]:
+    if isinstance(trigger, ClockTrigger):
+        return list(_clock_moments(trigger, name, since, now))
+    return list(_times_of_day(trigger, name, since, now))
 
 
 def _fires(trigger: DateTrigger, facts: Facts, at: Instant, day: dt.date) -> bool:

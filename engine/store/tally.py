@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from engine.store.hot import rows
+from engine.values import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +68,20 @@ def waiting(conn: Connection) -> dict[str, int]:
         " (SELECT count(*) FROM stuck)",
     )[0]
     return dict(zip(("inbox", "planned", "unknown", "stuck"), map(int, found), strict=True))
+
+
+def is_settled(conn: Connection, now: Instant) -> bool:
+    """Nothing is left to do at this moment: all that was received is applied, nobody is due, no message is on its way.
+
+    Customers who are set aside, and paused channels, do not count.
+    """
+    found = rows(
+        conn,
+        "SELECT EXISTS (SELECT 1 FROM inbox i WHERE NOT EXISTS (SELECT 1 FROM stuck s WHERE s.bucket = i.bucket"
+        " AND s.customer = i.customer)) OR EXISTS (SELECT 1 FROM due WHERE due_at <= ?)"
+        " OR EXISTS (SELECT 1 FROM outbox o WHERE (o.state IN ('claimed', 'handoff')"
+        " OR (o.state IN ('planned', 'deferred') AND o.ready_at <= ?))"
+        " AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.scope = 'all' OR p.name IN (o.channel, o.journey)))",
+        (now, now),
+    )
+    return not found[0][0]

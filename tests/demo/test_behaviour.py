@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 
+from engine.channels.base import Message
 from engine.demo.behaviour import Crowd
 from engine.demo.deeds import Follow, Leave, Open, Tell
-from engine.demo.letters import Letter, read_kept, read_mail
+from engine.demo.letters import Letter, parse_mail, read_letter
 from engine.demo.shop import make_shop
 from engine.values import DAY, HOUR, Instant, instant
 
@@ -72,9 +73,10 @@ def test_a_confirmed_address_subscribes() -> None:
         for deed in people.until(Instant(START + 2 * HOUR))
         if isinstance(deed, Tell) and deed.customer == person.id
     ]
-    assert [
-        event for event in told if event.startswith(("optin", "sub"))
-    ] == ["optin_confirmed", "subscribed"]
+    assert [event for event in told if event.startswith(("optin", "sub"))] == [
+        "optin_confirmed",
+        "subscribed",
+    ]
 
 
 def test_letters_are_opened_followed_and_sometimes_the_last() -> None:
@@ -90,7 +92,7 @@ def test_letters_are_opened_followed_and_sometimes_the_last() -> None:
 
 
 def test_what_a_reader_sees_in_a_mail() -> None:
-    letter = read_mail("x@example.org", MAIL)
+    letter = read_letter(parse_mail("x@example.org", MAIL, "k1"))
     assert letter.links == ("http://127.0.0.1:8080/c/go?a=1&b=2",)
     assert letter.code == "WELCOME-AB12-CD34"
     assert letter.pixel == "http://127.0.0.1:8080/o/xyz"
@@ -99,6 +101,6 @@ def test_what_a_reader_sees_in_a_mail() -> None:
 
 def test_what_a_reader_sees_in_a_text() -> None:
     body = "Bean There: 20% off with BACK-AB12-CD34. http://127.0.0.1:8080/c/go Stop: http://127.0.0.1:8080/c/stop"
-    letter = read_kept({"address": "+447700900001", "channel": "sms", "body": body, "fields": {}})
+    letter = read_letter(Message("k", "sms", "+447700900001", "winback_offer", "en", "marketing", body))
     assert letter.links == ("http://127.0.0.1:8080/c/go",)
     assert letter.code == "BACK-AB12-CD34"
