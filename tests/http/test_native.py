@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 from collections.abc import Iterator
@@ -120,10 +121,8 @@ def test_a_body_without_a_length_is_stopped_at_the_limit(client: httpx2.Client) 
         for _ in range(1_000):
             yield b" " * 65_536
 
-    try:
+    with contextlib.suppress(httpx2.TransportError):  # the server closed while we were still sending: refused as well
         assert client.post("/events", content=endless()).status_code == 413
-    except httpx2.TransportError:  # the server closed while we were still sending: refused as well
-        pass
 
 
 def test_one_bad_number_in_a_batch_refuses_only_its_item(client: httpx2.Client) -> None:

@@ -74,15 +74,26 @@ def test_an_empty_outbox_says_so(client: TestClient) -> None:
 
 
 def test_messages_are_listed_newest_first_and_lead_to_their_page(client: TestClient, folder: Path) -> None:
-    send(folder, message("key1", subject="first"), message("key2", channel="sms", body="second", html="", subject=""), message("key3", subject="third"))
+    send(
+        folder,
+        message("key1", subject="first"),
+        message("key2", channel="sms", body="second", html="", subject=""),
+        message("key3", subject="third"),
+    )
     page = client.get("/outbox").text
     assert page.index("third</a>") < page.index("second</a>") < page.index("first</a>")
     links = [attrs["href"] for tag, attrs in tags(page) if tag == "a"]
-    assert links == ["/outbox/email/2026-06-21/key3", "/outbox/sms/2026-06-21/key2", "/outbox/email/2026-06-21/key1"]
+    assert links == [
+        "/outbox/email/2026-06-21/key3",
+        "/outbox/sms/2026-06-21/key2",
+        "/outbox/email/2026-06-21/key1",
+    ]
     assert [client.get(str(link)).status_code for link in links] == [200, 200, 200]
 
 
-def test_a_message_is_shown_at_two_widths_with_text_and_headers_and_runs_nothing(client: TestClient, folder: Path) -> None:
+def test_a_message_is_shown_at_two_widths_with_text_and_headers_and_runs_nothing(
+    client: TestClient, folder: Path
+) -> None:
     send(folder, message())
     for response in (client.get("/outbox"), client.get("/outbox/email/2026-06-21/key1")):
         assert "script" not in [tag for tag, _ in tags(response.text)]
@@ -92,7 +103,10 @@ def test_a_message_is_shown_at_two_widths_with_text_and_headers_and_runs_nothing
         assert not any(name.startswith("on") for _, attrs in tags(response.text) for name in attrs)
     page = client.get("/outbox/email/2026-06-21/key1").text
     frames = [attrs for tag, attrs in tags(page) if tag == "iframe"]
-    assert [(frame["sandbox"], "<p>mail</p>" in str(frame["srcdoc"])) for frame in frames] == [("", True), ("", True)]
+    assert [(frame["sandbox"], "<p>mail</p>" in str(frame["srcdoc"])) for frame in frames] == [
+        ("", True),
+        ("", True),
+    ]
     assert "text &lt;svg onload=alert(1)&gt;" in page
     assert "hello@shop.example" in page
 
@@ -104,7 +118,17 @@ def test_sent_again_it_replaces_itself(client: TestClient, folder: Path) -> None
     assert len(list(folder.rglob("*.json"))) == len(list(folder.rglob("*.eml"))) == 1
 
 
-@pytest.mark.parametrize("path", ["email/2026-06-21/nobody", "..%2f..%2fetc/x/passwd", "email/..%2f..%2f/key", "%2e%2e/%2e%2e/x", "email/2026-06-21/..%5cx", "a/b/%00"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "email/2026-06-21/nobody",
+        "..%2f..%2fetc/x/passwd",
+        "email/..%2f..%2f/key",
+        "%2e%2e/%2e%2e/x",
+        "email/2026-06-21/..%5cx",
+        "a/b/%00",
+    ],
+)
 def test_other_files_are_out_of_reach(client: TestClient, folder: Path, path: str) -> None:
     send(folder, message())
     (folder.parent / "passwd.json").write_text("{}")
