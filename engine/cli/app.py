@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from engine.cli.output import complain
 from engine.clock import Clock, SystemClock
@@ -86,4 +85,4 @@ def main() -> None:
 def report(bug: BaseException) -> None:
     """Say that this is our mistake, and what to send us."""
     complain("This is a mistake in Perennial, not in your files. Please report it with the lines below.")
-    complain(escape("".join(traceback.format_exception(bug)[-6:])))
+    complain("".join(traceback.format_exception(bug)[-6:]))

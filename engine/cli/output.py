@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
 import orjson
+from rich.cells import cell_len
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -46,6 +49,20 @@ def say_plain(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+def say_head(text: str) -> None:
+    """The head of a part of the answer, after an empty line."""
+    answers.print(f"\n[bold]{escape(text)}[/]")
+
+
+def say_rows(rows: Sequence[Sequence[str]], indent: int = 2) -> None:
+    """Lines in columns, each as wide as its widest cell; the last one may be long. Nothing is cut."""
+    wide = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row[:-1], wide, strict=False))
+        line = "  ".join([*cells, row[-1]])
+        answers.print(" " * indent + line.rstrip(), markup=False)
+
+
 def say_json(value: Any) -> None:
     """The answer as JSON."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
@@ -54,12 +71,12 @@ def say_json(value: Any) -> None:
 
 def complain(text: str) -> None:
     """A line on stderr."""
-    asides.print(f"[bold red]error[/]: {text}")
+    asides.print(f"[bold red]error[/]: {escape(text)}", soft_wrap=True)
 
 
 def remark(text: str) -> None:
     """A quiet line on stderr."""
-    asides.print(f"[dim]{text}[/]")
+    asides.print(f"[dim]{escape(text)}[/]", soft_wrap=True)
 
 
 def progress(transient: bool = True) -> Progress:

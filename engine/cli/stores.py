@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 from engine.cli.app import Place
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.config import Config
     from engine.project import Project
     from engine.store.database import Store
 
@@ -18,6 +21,24 @@ def open_project_store(project: Project) -> Store:
     from engine.store.database import open_store
 
     return open_store(project.config.store, project.folder)
+
+
+def daemon_runs(config: Config, folder: Path) -> bool:
+    """Whether a daemon works on this store now. Of a store that is no file nobody can tell here: False."""
+    import fcntl
+
+    from engine.store.database import sqlite_path
+
+    path = sqlite_path(config.store, folder.resolve())
+    lock = path.with_name(path.name + ".lock") if path is not None else None
+    if lock is None or not lock.exists():
+        return False
+    with lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 @contextmanager

@@ -1,0 +1,142 @@
+"""`preview`: a message in the browser, in every channel and language, before anybody gets it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.app import PROBLEMS, TRY, Place, app
+from engine.cli.output import Format, asides, complain, remark, say_json, say_plain
+from engine.errors import UsageError
+from engine.problem import did_you_mean
+
+if TYPE_CHECKING:
+    from engine.channels.preview import Sheet
+    from engine.cli.made_up.message import Known
+    from engine.project import Project
+
+
+@app.command(rich_help_panel=TRY)
+def preview(
+    template: Annotated[str, typer.Argument(help="its name, such as welcome_hello, or one of its files")],
+    customer: Annotated[
+        str | None,
+        typer.Option("--customer", help="somebody of the store; without it the customer is made up"),
+    ] = None,
+    language: Annotated[str | None, typer.Option("--language", help="this language only")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="write the page to this file")] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open the page")] = True,
+    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+) -> None:
+    """Show a message as it will look: desktop and phone width, plain text, headers. Nothing is sent."""
+    from engine.channels.preview import preview as page_of
+    from engine.cli.made_up.message import Writer
+    from engine.project import load
+
+    project = load(Place.folder)
+    name = _named(template, project)
+    writer = Writer(project, Place.clock.now())
+    sheets = writer.sheets(name, _known(customer, name, project) if customer else None, language)
+    if not sheets:
+        known = ", ".join(writer.languages(name))
+        raise UsageError(f'"{name}" is not written in "{language}":', f"its languages are: {known}")
+    file = _write(out, name, page_of(name, sheets))
+    if form is Format.json:
+        say_json({"template": name, "file": str(file), "messages": [_data(sheet) for sheet in sheets]})
+    else:
+        for sheet in sheets:
+            say_plain(f"{sheet.title:<10}  {_first_line(sheet)}")
+        say_plain(str(file))
+    for sheet in sheets:
+        for warning in sheet.warnings:
+            complain(warning)
+    if browser and form is Format.text:
+        _open(file)
+    if any(sheet.warnings for sheet in sheets):
+        raise typer.Exit(PROBLEMS)
+
+
+def _named(text: str, project: Project) -> str:
+    """The template that a name or a file means. Raises UsageError with the nearest; problems of it are shown."""
+    from engine.problem import render_problems
+
+    name = Path(text).name.partition(".")[0]
+    files = project.templates.by_name.get(name)
+    if files is None:
+        every = sorted(project.templates.by_name)
+        near = did_you_mean(name, every, f"there are: {', '.join(every)}")
+        raise UsageError(f'there is no template "{name}":', near)
+    wrong = [
+        each for each in project.problems if each.is_error and each.span.file in {one.file for one in files}
+    ]
+    if wrong:
+        asides.print(render_problems(wrong, project.sources), markup=False, soft_wrap=True)
+    if not any(known == name for known, _ in project.messages.of):
+        raise UsageError(f'"{name}" cannot be shown:', "put right what stands above")
+    return name
+
+
+def _known(customer: str, template: str, project: Project) -> Known:
+    from engine.cli.made_up.message import Known
+    from engine.cli.stores import open_project_store
+    from engine.store import addressees, aliases, messages, products
+    from engine.store.meta import bucket_of
+
+    store = open_project_store(project)
+    try:
+        with store.read() as conn:
+            own = aliases.resolve(conn, [customer]).get(customer, customer)
+            found = addressees.find(conn, bucket_of(conn, own), [own]).get(own)
+            if found is None:
+                raise UsageError(
+                    f'nothing is known of a customer "{customer}":', "leave --customer away for a made-up one"
+                )
+            sent = [one for one in messages.of_customer(conn, own) if one.template == template]
+            names = sent[-1].names if sent else {}
+            product_id = names.get("product_id")
+            product = (
+                products.find(conn, [product_id]).get(product_id, {}) if isinstance(product_id, str) else {}
+            )
+    finally:
+        store.close()
+    language = found.values.get("language")
+    return Known(found.values, names, product, found.zone, language if isinstance(language, str) else "")
+
+
+def _write(out: Path | None, name: str, page: str) -> Path:
+    if out is None:
+        out = Path(tempfile.mkdtemp(prefix="perennial-")) / f"{name}.html"
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as wrong:
+        raise UsageError(
+            f"{out} cannot be written ({wrong.strerror}):", "name another file with  --out FILE"
+        ) from wrong
+    return out.resolve()
+
+
+def _first_line(sheet: Sheet) -> str:
+    message = sheet.message
+    return message.subject or message.fields.get("title", "") or message.body.strip().partition("\n")[0]
+
+
+def _data(sheet: Sheet) -> dict[str, str | Sequence[str]]:
+    message = sheet.message
+    return {
+        "channel": message.channel,
+        "language": message.language,
+        "subject": message.subject or message.fields.get("title", ""),
+        "text": message.body,
+        "problems": list(sheet.warnings),
+    }
+
+
+def _open(file: Path) -> None:
+    import webbrowser
+
+    if not webbrowser.open(file.as_uri()):
+        remark("no browser could be opened; open this file yourself")
