@@ -11,6 +11,7 @@ from engine.compiler.catalogue import Catalogue
 from engine.compiler.catalogue_file import read_catalogue
 from engine.compiler.checks import check_journey, check_whole
 from engine.compiler.compile import compile_journey, compile_segment
+from engine.compiler.consequences import steps_are_whole, told_once
 from engine.compiler.fingerprint import content_hash
 from engine.compiler.message_set import MessageSet, compile_messages
 from engine.compiler.publication import publish
@@ -147,7 +148,8 @@ def load_journeys(folder: Path) -> Journeys:
     world = replace(world, journeys=frozenset(files))
     rules = _segments(opened, world)
     made = (compile_journey(file, world).journey for file in files.values())
-    broken = {problem.span.file for problem in opened.problems if problem.is_error}
+    told = [*opened.problems, *(problem for problems in opened.forms.values() for problem in problems)]
+    broken = {problem.span.file for problem in told if problem.is_error}
     return publish([each for each in made if each is not None and each.file not in broken], rules, world, commit_of(opened.root))
 
 
@@ -239,9 +241,10 @@ def _journey_files(opened: Folder) -> dict[str, JourneyFile]:
         if data is None:
             continue
         journey, problems = parse_journey(data, file)
-        opened.problems.extend(problems)
         if journey is None:
+            opened.problems.extend(problems)
             continue
+        opened.forms[file] = problems
         if journey.name.value in found:
             opened.problems.append(_twice("journey", journey.name.span, found[journey.name.value].span.file))
         found.setdefault(journey.name.value, journey)
@@ -289,8 +292,9 @@ def _compiled(
     compiled: dict[str, Journey] = {}
     for name, file in files.items():
         made = compile_journey(file, world)
-        opened.problems.extend(made.problems)
-        opened.problems.extend(check_journey(Subject(file, made.journey, world, printers)))
+        forms = opened.forms.get(file.span.file, [])
+        opened.problems.extend(told_once(forms, made.problems))
+        opened.problems.extend(check_journey(Subject(file, made.journey, world, printers, steps_are_whole(file, forms))))
         if made.journey is not None:
             compiled[name] = made.journey
     return compiled

@@ -20,11 +20,13 @@ _LONGEST_GIT = 10
 
 @dataclass(slots=True)
 class Folder:
-    """One project folder while it is read. `sources`: text of every file that was read, by its path in the project."""
+    """One project folder while it is read. `sources`: text of every file that was read, by its path in the project.
+    `forms`: what is wrong with the form of each journey, before its names are looked at."""
 
     root: Path
     problems: list[Problem] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
+    forms: dict[str, list[Problem]] = field(default_factory=dict)
 
     def names(self, under: str, endings: tuple[str, ...]) -> Iterator[str]:
         """Files under a folder with one of these endings, sorted; hidden ones are left out."""

@@ -16,12 +16,14 @@ from engine.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One journey. `journey` is None where a part is missing. `code_printers`: templates that print a promo code."""
+    """One journey. `journey` is None where a part is missing. `code_printers`: templates that print a promo code.
+    `whole`: no step was left out because its form was wrong, so that what follows from the order of steps is true."""
 
     file: JourneyFile
     journey: Journey | None
     world: World
     code_printers: frozenset[str] = frozenset()
+    whole: bool = True
 
     def policy(self, send: Send | None = None) -> Policy | None:
         """The policy of a message, or of the journey; None where the name is not known."""

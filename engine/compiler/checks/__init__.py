@@ -20,25 +20,28 @@ from engine.compiler.checks import (
 from engine.compiler.subject import Check, Subject, Whole, WholeCheck
 from engine.problem import Problem
 
-CHECKS: tuple[Check, ...] = (
-    ids.check,
+EACH_STEP: tuple[Check, ...] = (ids.check, price_order.check, stories.check)
+
+ALONG_PATHS: tuple[Check, ...] = (
     codes.check,
     reactions.check,
     consent.check,
     asked_too_early.check,
     quiet_hours.check,
-    price_order.check,
     duration.check,
     restart.check,
-    stories.check,
 )
+"""They follow the steps in their order, and are wrong themselves where a step is missing."""
+
+CHECKS: tuple[Check, ...] = (*EACH_STEP, *ALONG_PATHS)
 
 WHOLE: tuple[WholeCheck, ...] = (segment_cycles.check, template_names.check, template_texts.check)
 
 
 def check_journey(subject: Subject) -> list[Problem]:
     """Everything that the checks find in one journey."""
-    return [problem for check in CHECKS for problem in check(subject)]
+    checks = CHECKS if subject.whole else EACH_STEP
+    return [problem for check in checks for problem in check(subject)]
 
 
 def check_whole(whole: Whole) -> list[Problem]:

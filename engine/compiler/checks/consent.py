@@ -21,7 +21,8 @@ def check(subject: Subject) -> list[Problem]:
     )
     problems = list(_along(file.steps, started))
     if file.goal is not None and file.goal.do:
-        reached = started or (bool(file.goal.events) and all(_says_yes(event.value) for event in file.goal.events))
+        events = file.goal.events
+        reached = started or (not file.goal.when and all(_says_yes(event.value) for event in events))
         problems.extend(_along(file.goal.do, reached))
     return problems
 

@@ -17,6 +17,8 @@ def check(subject: Subject) -> list[Problem]:
     """`clicked` and `opened` in questions, waits, the goal and `exit_if`."""
     file = subject.file
     everything = {step.template.value for step in every_step(file.steps) if isinstance(step, syntax.Send)}
+    if not everything <= set(subject.world.templates.by_name):
+        return []  # a name is misspelt; once it is right, this may be right too
     problems: list[Problem] = []
 
     def ask(names: Iterator[tuple[str, Text]], sent: frozenset[str]) -> None:
