@@ -76,9 +76,18 @@ class Crowd:
     def event(self, customer: str, event: Event, now: Instant) -> None:
         """An event; `decide` is asked where anything may follow from it."""
         state = self.state(customer, now)
-        if not self._shortcut.take(state, event, now):
+        if not self._shortcut.concerns_nobody(state, event, now):
             self._keep(customer, self.driver.apply(state, event, now))
-        elif self._dates:
+            return
+        changes = self._shortcut.fold(state, event, now)
+        for change in changes:
+            state = self.driver.apply(state, change, now)
+        if changes:
+            self._keep(customer, state)
+            return
+        if state.crossings:
+            self._expect(customer, state)
+        if self._dates:
             self._expect_dates(customer, state)
 
     def happen(self, customer: str, happening: Happening, now: Instant) -> None:
