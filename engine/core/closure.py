@@ -40,13 +40,13 @@ from engine.core.payload import field_values
 from engine.core.reach import can_reach
 from engine.core.scope import NO_RULES, Reader, Rules, Scope, read, reader
 from engine.core.spoken import values_read
-from engine.values import DAY, UTC, Birthday, Instant, Money, Value, local_date, minus, minus_days
+from engine.core.when import TODAY, Asked, ago
+from engine.values import UTC, Birthday, Money, Value, minus
 
 __all__ = ["Scope", "Test", "compile_condition", "mentions", "read", "refs", "values_read"]
 
 
 Test: TypeAlias = Callable[[Scope], bool]
-Asked: TypeAlias = Callable[[Value, Scope], bool]
 
 
 def compile_condition(condition: Condition, rules: Rules = NO_RULES) -> Test:
@@ -130,7 +130,7 @@ def _asked(form: Is | Set | Compare | Between | Ago | Beside | Today | Match, ru
             most = _compares("at most", _operand(high, ref, rules))
             return lambda value, scope: least(value, scope) and most(value, scope)
         case Ago():
-            return _ago(form)
+            return ago(form)
         case Beside(ref, how, moment):
             if (type(moment) is dt.date) != (ref.type.kind == "date"):
                 return lambda _value, _scope: False
@@ -138,7 +138,7 @@ def _asked(form: Is | Set | Compare | Between | Ago | Beside | Today | Match, ru
                 return lambda value, _scope: value < moment  # type: ignore[operator]  # both of the type of ref
             return lambda value, _scope: value > moment  # type: ignore[operator]  # both of the type of ref
         case Today(ref):
-            return _TODAY.get(ref.type.kind, lambda _value, _scope: False)
+            return TODAY.get(ref.type.kind, lambda _value, _scope: False)
         case Match(_, how, text):
             match how:
                 case "contains":
@@ -209,41 +209,6 @@ def _compares(how: str, operand: Reader) -> Asked:
         return other is not None and compare(value, other)  # type: ignore[arg-type]  # int, Decimal: checked by FITS
 
     return asked
-
-
-def _ago(form: Ago) -> Asked:
-    length, more = form.length, form.how == "more than"
-    if form.ref.type.kind == "date":
-
-        def asked_of_date(value: Value, scope: Scope) -> bool:
-            today = local_date(scope.now, scope.facts.zone)
-            day, edge = cast("dt.date", value), minus_days(today, length)
-            return day < edge if more else edge < day <= today
-
-        return asked_of_date
-
-    def asked_of_time(value: Value, scope: Scope) -> bool:
-        at, edge = cast("Instant", value), minus(scope.now, length, UTC)
-        return at < edge if more else edge < at <= scope.now
-
-    return asked_of_time if form.ref.type.kind == "time" else lambda _value, _scope: False
-
-
-def _birthday_today(value: Value, scope: Scope) -> bool:
-    today = local_date(scope.now, scope.facts.zone)
-    return cast("Birthday", value).in_year(today.year) == today
-
-
-def _time_today(value: Value, scope: Scope) -> bool:
-    at, zone = cast("Instant", value), scope.facts.zone
-    return abs(at - scope.now) <= 2 * DAY and local_date(at, zone) == local_date(scope.now, zone)
-
-
-_TODAY: Mapping[str, Asked] = {
-    "date": lambda value, scope: value == local_date(scope.now, scope.facts.zone),
-    "time": _time_today,
-    "birthday": _birthday_today,
-}
 
 
 def _all(tests: list[Test]) -> Test:

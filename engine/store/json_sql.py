@@ -15,7 +15,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import TableValuedAlias
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import NullType, TypeDecorator
 
 NUMBERS = ("integer", "real", "number")
 TEXTS = ("text", "string")
@@ -33,8 +33,8 @@ class ExactNumber(TypeDecorator[Decimal]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """A plain value for SQLite, which has no decimals."""
-        return dialect.type_descriptor(sa.Float() if dialect.name == "sqlite" else sa.Numeric())
+        """For SQLite the value as it is: `Float` would make doubles of integers too."""
+        return dialect.type_descriptor(NullType() if dialect.name == "sqlite" else sa.Numeric())
 
     def process_bind_param(self, value: Decimal | int | None, dialect: Dialect) -> Any:
         """The value as the driver takes it."""

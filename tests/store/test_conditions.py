@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from decimal import Decimal
+from itertools import pairwise, product
+from typing import Any, Literal, get_args
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 from sqlmodel import SQLModel
 
 from engine.core.closure import Scope, compile_condition
 from engine.core.condition import (
+    Ago,
+    Beside,
+    Between,
+    Compare,
     Condition,
     Did,
     GoalReached,
     Is,
     Match,
+    Not,
     Reacted,
     Ref,
     Set,
+    Today,
 )
 from engine.core.facts import Facts
 from engine.store import codec
 from engine.store.conditions import Columns, NotInSqlError, sql_condition
 from engine.store.customer_text import dump_reach, dump_seen
-from tests.strategies import CONDITIONS, NOW, TEXT, ZONES, customers
+from engine.values import DAY, HOUR, UTC, Birthday, Duration, Instant, Money, Value, iso, minus
+from tests.strategies import ATTRIBUTES, CONDITIONS, NOW, TEXT, ZONES, customers
 
 TABLES = SQLModel.metadata.tables
+FIRST_MARCH = Instant(NOW - DAY)
+LEAP_DAY = Instant(NOW + 728 * DAY)
+"""28 and 29 February 2028, depending on the zone."""
+
+LENGTHS_AGO = [Duration(days=1), Duration(days=30), Duration(months=1), Duration(days=1, elapsed=HOUR)]
+Search = Literal["contains", "starts with", "ends with"]
+How = Literal["at least", "at most", "more than", "less than"]
 CUSTOMER, EVENT = TABLES["customer"], TABLES["event"]
 
 
@@ -48,8 +65,13 @@ def engines(postgres_server: str) -> Iterator[tuple[sa.Engine, ...]]:
 
 @pytest.mark.postgres
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
+    phases=[
+        Phase.explicit,
+        Phase.reuse,
+        Phase.generate,
+    ],  # the message names one customer and one condition already
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
         HealthCheck.too_slow,
@@ -60,22 +82,90 @@ def engines(postgres_server: str) -> Iterator[tuple[sa.Engine, ...]]:
 def test_closure_and_sql_agree(
     engines: tuple[sa.Engine, ...], base: list[Facts], conditions: list[Condition]
 ) -> None:
-    expected = [
-        [compile_condition(condition)(Scope(facts, None, NOW)) for condition in conditions] for facts in base
+    _compare(engines, base, conditions)
+
+
+EDGE_DAYS = [dt.date(2026, 3, 2) + dt.timedelta(days=days) for days in (-31, -30, -29, -28, -2, -1, 0, 1, 2)]
+EDGE_MOMENTS = [
+    Instant(minus(NOW, length, UTC) + ms)
+    for length in (*LENGTHS_AGO, Duration(), Duration(elapsed=9 * HOUR), Duration(elapsed=-15 * HOUR))
+    for ms in (-124, -123, -1, 0, 1)
+]
+EDGES: dict[str, list[Value]] = {
+    "city": ["", "a", "Straße", "STRASSE", "İ", "ΣΑΣ", "a%b_c", "'", "2", "2026-03-02", "03-02"],
+    "tier": ["gold", "silver", ""],
+    "points": [0, 1, 2, -1, Decimal("0.1"), Decimal("2.0"), Decimal("-1.5"), 2**53 + 1],
+    "spent": [
+        Money(Decimal(amount), unit)
+        for amount in ("0", "2", "2.00", "19.90", "-1")
+        for unit in ("EUR", "USD")
+    ],
+    "member": [True, False],
+    "runs_out_on": [*EDGE_DAYS],
+    "last_order_at": [*EDGE_MOMENTS],
+    "birthday": [Birthday(2, 28), Birthday(2, 29), Birthday(3, 1), Birthday(3, 2, 1990), Birthday(3, 3)],
+    "tags": [(), ("a",), ("a", "'"), ("",)],
+}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_closure_and_sql_agree_at_the_edges(engines: tuple[sa.Engine, ...], name: str) -> None:
+    others: list[Value] = [
+        None,
+        "text",
+        7,
+        True,
+        ("x",),
+        Money(Decimal(2), "EUR"),
+        dt.date(2026, 3, 2),
+        Birthday(3, 2),
     ]
+    base = [
+        Facts(f"{number}", tz, values={name: value} if value is not None else {})
+        for number, (value, tz) in enumerate(product([*EDGES[name], *others], ZONES))
+    ]
+    forms = _every_form(Ref("customer", name, ATTRIBUTES[name]), EDGES[name])
+    _compare(engines, base, forms, (NOW, FIRST_MARCH, LEAP_DAY))
+
+
+def _every_form(ref: Ref, values: Sequence[Any]) -> list[Condition]:
+    forms: list[Condition] = [Set(ref), Today(ref)]
+    operands = [value for each in values for value in (each if ref.type.kind == "list of text" else (each,))]
+    forms += [Is(ref, (operand,)) for operand in operands]
+    if ref.type.kind in ("number", "money"):
+        forms += [Compare(ref, how, value) for how in get_args(How) for value in values]
+        forms += [Between(ref, low, high) for low, high in pairwise(values)]
+    if ref.type.kind in ("date", "time"):
+        forms += [Ago(ref, how, length) for how in ("more than", "less than") for length in LENGTHS_AGO]
+        forms += [Beside(ref, how, value) for how in ("before", "after") for value in values]
+    if ref.type.kind == "text":
+        forms += [Match(ref, how, value.casefold()) for how in get_args(Search) for value in values]
+    return [each for form in forms for each in (form, Not(form))]
+
+
+def _compare(
+    engines: tuple[sa.Engine, ...],
+    base: Sequence[Facts],
+    conditions: Sequence[Condition],
+    moments: Sequence[Instant] = (NOW,),
+) -> None:
+    tests = [compile_condition(condition) for condition in conditions]
     for engine in engines:
         with engine.connect() as connection:
             _fill(connection, base)
-            found = _ask(connection, conditions)
+            found = [_ask(connection, conditions, now) for now in moments]
             connection.rollback()
-        for row, answers, facts in zip(expected, found, base, strict=True):
-            for condition, closure, sql in zip(conditions, row, answers, strict=True):
-                assert sql is closure, f"{engine.dialect.name}: {condition} of {facts}"
+        for now, rows in zip(moments, found, strict=True):
+            for facts, answers in zip(base, rows, strict=True):
+                for condition, test, answer in zip(conditions, tests, answers, strict=True):
+                    closure = test(Scope(facts, None, now))
+                    assert answer is closure, f"{engine.dialect.name}: {condition} of {facts} at {iso(now)}"
 
 
 def _fill(connection: sa.Connection, base: Sequence[Facts]) -> None:
     for number, facts in enumerate(base):
-        customer = f"c{number}"
+        customer = f"c{number:04}"
         documents = {
             "attributes": codec.pack(facts.values),
             "folded": codec.folded(facts.values),
@@ -119,8 +209,8 @@ def _insert(
     connection.execute(sa.text(f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"), columns)
 
 
-def _ask(connection: sa.Connection, conditions: Sequence[Condition]) -> list[list[bool]]:
-    tests = [sql_condition(condition, Columns.of(), NOW, ZONES) for condition in conditions]
+def _ask(connection: sa.Connection, conditions: Sequence[Condition], now: Instant) -> list[list[bool]]:
+    tests = [sql_condition(condition, Columns.of(), now, ZONES) for condition in conditions]
     query = sa.select(*(sa.type_coerce(test, sa.Boolean()).label(f"t{n}") for n, test in enumerate(tests)))
     rows = connection.execute(query.select_from(CUSTOMER).order_by(CUSTOMER.c.id))
     return [list(row) for row in rows]
