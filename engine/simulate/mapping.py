@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from engine.compiler.catalogue import Catalogue
 from engine.language import nodes
 from engine.language.source import read
 from engine.problem import Problem, Span, did_you_mean
@@ -26,6 +27,13 @@ class Names:
     events: Mapping[str, Iterable[str]] = field(default_factory=dict)
     attributes: Iterable[str] = ()
     product: Iterable[str] = ()
+
+
+def names_of(catalogue: Catalogue, channels: Iterable[str] = ()) -> Names:
+    """The names of a project; a customer's addresses and consents are told by channel."""
+    reach = [f"{kind}.{channel}" for kind in ("addresses", "consent") for channel in channels]
+    events = {name: tuple(catalogue.event_fields(name) or ()) for name in catalogue.event_names()}
+    return Names(events, (*catalogue.attributes, *reach), tuple(catalogue.product))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class StreamMapping:
     others: Literal["keep", "drop"] = "keep"
 
 
-def read_mapping(text: str, file: str, names: Names) -> tuple[StreamMapping | None, list[Problem]]:
+def read_mapping(text: str | bytes, file: str, names: Names) -> tuple[StreamMapping | None, list[Problem]]:
     """The mapping in `text`, or None with every problem in it."""
     root, problems = read(text, file)
     if root is None:

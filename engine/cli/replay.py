@@ -1,0 +1,189 @@
+"""`replay`: a recorded event stream through the project's journeys, on a virtual clock and without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from engine.cli.app import FINE, PROBLEMS, TRY, Place, app
+from engine.cli.output import Format, answers, asides, remark, say, say_json, say_plain
+from engine.errors import AuthorError, UsageError
+from engine.problem import did_you_mean
+
+if TYPE_CHECKING:
+    from engine.core.journey import Journeys
+    from engine.project import Project
+    from engine.simulate.mapping import StreamMapping
+    from engine.simulate.replay import ReplayResult
+
+
+WIDE = 140
+"""Columns of a table that goes into a file or a pipe."""
+
+
+@app.command("replay", rich_help_panel=TRY)
+def run_replay(
+    events: Annotated[
+        list[Path], typer.Option("--events", help="JSON Lines, gzipped or not; several are merged by time.")
+    ],
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="How foreign events become ours (docs/replay.md).")
+    ] = None,
+    journeys: Annotated[
+        list[str] | None, typer.Option("--journey", help="Only this journey; may be given several times.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for starts.jsonl, messages.jsonl and ends.jsonl.")
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Nobody is reachable without an address and a consent in the stream."),
+    ] = False,
+    days: Annotated[bool, typer.Option("--days/--no-days", help="With or without the table of every day.")] = True,
+    output: Annotated[Format, typer.Option("--format", help="How the answer is written.")] = Format.text,
+) -> None:
+    """Say what today's journeys would have sent to the people of a recorded event stream.
+
+    Recorded purchases and visits stay as they were: this is what would have been sent, not what people would have done.
+    """
+    from engine.simulate.replay import Options, replay
+    from engine.simulate.replay_report import to_data
+
+    project = _project()
+    read = _mapping(mapping, project) if mapping is not None else None
+    chosen = _chosen(project, journeys or [])
+    result: ReplayResult
+    with _bar() as bar:
+        task = bar.add_task("replay", total=events[0].stat().st_size if events[0].is_file() else None)
+
+        def progress(done: int) -> None:
+            bar.update(task, completed=done)
+
+        result = replay(chosen, project.world, events, read, Options(strict, out, progress))
+    if output is Format.json:
+        say_json(to_data(result))
+    else:
+        _show(result, days=days)
+    if out is not None:
+        remark(f"starts.jsonl, messages.jsonl and ends.jsonl are in {out}")
+    raise typer.Exit(PROBLEMS if result.lines and result.bad == result.lines else FINE)
+
+
+def _project() -> Project:
+    from engine.problem import render_problems
+    from engine.project import load
+
+    project = load(Place.folder)
+    if project.has_errors:
+        wrong = [problem for problem in project.problems if problem.is_error]
+        asides.print(render_problems(wrong, project.sources), markup=False, soft_wrap=True)
+        raise AuthorError(
+            "journeys with mistakes cannot be replayed", "Put them right; `main.py check` shows the same"
+        )
+    return project
+
+
+def _chosen(project: Project, names: list[str]) -> Journeys:
+    """All journeys, or only those that were named."""
+    from dataclasses import replace
+
+    known = project.journeys.by_name
+    for name in names:
+        if name not in known:
+            near = did_you_mean(name, known, f"there are: {', '.join(sorted(known))}")
+            raise UsageError(f'there is no journey "{name}"', near)
+    if not names:
+        return project.journeys
+    return replace(project.journeys, by_name={name: known[name] for name in names})
+
+
+def _mapping(path: Path, project: Project) -> StreamMapping:
+    from engine.problem import render_problems
+    from engine.simulate.mapping import names_of, read_mapping
+
+    try:
+        text = path.read_bytes()
+    except OSError as wrong:
+        raise UsageError(f"the mapping {path} cannot be read: {wrong.strerror}") from wrong
+    found, problems = read_mapping(text, str(path), names_of(project.catalogue, project.world.channels))
+    if problems:
+        shown = render_problems(problems, {str(path): text.decode("utf-8", "replace")})
+        asides.print(shown, markup=False, soft_wrap=True)
+    if found is None:
+        raise AuthorError(f"the mapping {path} has mistakes", "Put them right; docs/replay.md has examples")
+    return found
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
+        console=asides, transient=True, disable=not asides.is_terminal,
+    )  # fmt: skip
+
+
+def _show(result: ReplayResult, *, days: bool) -> None:
+    from engine.simulate.replay_report import notes
+    from engine.values import iso
+
+    if result.first_at is None or result.last_at is None:
+        say("There was no event in the stream.")
+    else:
+        told = sum(result.events.values())
+        say(
+            f"{result.lines:,} lines, {told:,} events of ours, {result.customers:,} customers, "
+            f"{iso(result.first_at)} to {iso(result.last_at)}"
+        )
+    tables = [_summary(result), _messages(result), *([_days(result)] if days else [])]
+    for table in tables if result.figures.days else []:
+        answers.print(table, width=None if answers.is_terminal else WIDE)
+    for note in notes(result):
+        say_plain(note)
+
+
+def _summary(result: ReplayResult) -> Table:
+    from engine.simulate.replay_report import totals
+
+    table = Table("journey", box=box.SIMPLE, title="journeys", title_justify="left")
+    for name in ("starts", "messages", "skipped", "goals", "still inside", f"cost in {result.currency}"):
+        table.add_column(name, justify="right")
+    table.add_column("ends")
+    for each in totals(result):
+        ends = ", ".join(f"{name} {count:,}" for name, count in sorted(each.outcomes.items()))
+        sums = (each.starts, sum(each.messages.values()), each.skips, each.goals, each.open)
+        table.add_row(each.journey, *(f"{one:,}" for one in sums), f"{each.cost:,.2f}", ends)
+    return table
+
+
+def _messages(result: ReplayResult) -> Table:
+    from engine.simulate.replay_report import totals
+
+    table = Table("journey", "message", "channel", box=box.SIMPLE, title="messages", title_justify="left")
+    table.add_column("sent", justify="right")
+    for each in totals(result):
+        for (step, template, channel), count in sorted(each.messages.items()):
+            name = template if step == template else f"{template} ({step})"
+            table.add_row(each.journey, name, channel, f"{count:,}")
+    return table
+
+
+def _days(result: ReplayResult) -> Table:
+    from engine.simulate.figures import cost
+
+    table = Table(
+        "day", "journey", box=box.SIMPLE, title=f"days ({result.figures.zone})", title_justify="left"
+    )
+    for name in ("starts", "messages", "goals", f"cost in {result.currency}"):
+        table.add_column(name, justify="right")
+    table.add_column("ends")
+    rows = [(date, name, day) for name, days in result.figures.days.items() for date, day in days.items()]
+    for date, name, day in sorted(rows, key=lambda row: (row[0], row[1])):
+        ends = ", ".join(f"{outcome} {count:,}" for outcome, count in sorted(day.outcomes.items()))
+        price = cost(day.messages, result.prices)
+        sums = (day.starts, sum(day.messages.values()), day.goals)
+        table.add_row(str(date), name, *(f"{one:,}" for one in sums), f"{price:,.2f}", ends)
+    return table
