@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -124,8 +125,14 @@ def _part(piece: Piece, parts: Mapping[str, str], trim: bool, depth: int) -> lis
             "they are the files in templates/_layouts/ and templates/_blocks/, named from templates/ on",
             did_you_mean(name, parts, 'write  {% include "_blocks/NAME" %}'),
         )
-    check_syntax(f"templates/{name}", parts[name])
-    return pieces_of(f"templates/{name}", parts[name], trim=trim)
+    return list(_pieces_of_part(f"templates/{name}", parts[name], trim))
+
+
+@lru_cache(maxsize=512)
+def _pieces_of_part(file: str, text: str, trim: bool) -> tuple[Piece, ...]:
+    """Many templates share a layout, which is read once."""
+    check_syntax(file, text)
+    return tuple(pieces_of(file, text, trim=trim))
 
 
 def _constant(piece: Piece) -> str:

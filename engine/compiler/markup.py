@@ -23,6 +23,8 @@ _LINKS = frozenset(
 _RAW = frozenset({"style", "script", "title", "textarea", "mj-style", "mj-title", "mj-preview", "mj-attributes"})
 _STYLES = frozenset({"style", "mj-style"})
 _SPACE = " \t\r\n\f"
+_OPENING = re.compile(r"<(/?[A-Za-z][^\s/>]*)(?=[\s/>])")
+_ATTRIBUTE = re.compile(r"[\s/]*([^\s=>/\"']+)\s*=\s*([\"'])")
 _CONDITIONAL = re.compile(r"<!--\[if[^\]]*\]>(?:<!-->|-->)?|(?:<!--)?<!\[endif\]-->")
 """Outlook reads what stands between `<!--[if mso]>` and `<![endif]-->`, so values in there are in places too."""
 _ADDRESS = re.compile(r"https?://[^\s<>\"]*\Z")
@@ -65,8 +67,40 @@ class Scanner:
 
     def feed(self, text: str) -> None:
         """Goes on over `text`."""
-        for character in text:
-            self._step(character)
+        place, end = 0, len(text)
+        while place < end:
+            stop = self._leap(text, place)
+            if stop == place:
+                self._step(text[place])
+                stop += 1
+            place = stop
+
+    def _leap(self, text: str, place: int) -> int:
+        """Goes as far as one look can tell; stays where it is when the characters have to be read one by one."""
+        match self.state:
+            case "text" if not self._seen:
+                opening = _OPENING.match(text, place)
+                if opening is None:
+                    found = text.find("<", place + 1) if text[place] != "<" else place
+                    return found if found >= 0 else len(text)
+                self.element, self.state = opening[1].lower(), "tag"
+                return opening.end()
+            case "tag":
+                attribute = _ATTRIBUTE.match(text, place)
+                if attribute is None:
+                    return place
+                self.attribute, self.quote, self.value, self.state = attribute[1].lower(), attribute[2], "", "value"
+                return attribute.end()
+            case "value" if self.quote:
+                found = text.find(self.quote, place)
+                stop = found if found >= 0 else len(text)
+                self.value = (self.value + text[place:stop])[-500:]
+                return stop
+            case "raw" if not self._seen:
+                found = text.find("<", place)
+                return found if found >= 0 else len(text)
+            case _:
+                return place
 
     def took(self) -> None:
         """A value stood here: a link that begins with one goes on as a link."""
@@ -97,8 +131,10 @@ class Scanner:
                 else:
                     self.value += character
             case "raw":
-                self._seen = (self._seen + character)[-40:]
-                if character == ">" and self._seen.lower().endswith(f"</{self.element}>"):
+                self._seen += character
+                if not f"</{self.element}>".startswith(self._seen.lower()):
+                    self._seen = "<" if character == "<" else ""
+                elif self._seen.endswith(">"):
                     self.state, self._seen = "text", ""
             case "comment":
                 self._seen = (self._seen + character)[-3:]
@@ -111,7 +147,7 @@ class Scanner:
             if self._seen == "<!--":
                 self.state, self._seen = "comment", ""
             elif len(self._seen) == 2 and not (character.isalpha() or character in "/!?"):
-                self._seen = ""
+                self._seen = "<" if character == "<" else ""
             elif self._seen[1:2] in ("!", "?"):
                 if character == ">":
                     self._seen = ""

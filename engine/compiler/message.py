@@ -38,7 +38,7 @@ class Part:
     source: str
     template: Template = field(repr=False, compare=False)
     rows: tuple[Piece, ...] = field(repr=False, compare=False)
-    tree: nodes.Template = field(repr=False, compare=False)
+    reads: tuple[Read, ...] = field(default=(), repr=False, compare=False)
 
     def render(self, names: Mapping[str, object]) -> str:
         """The text for one customer. Raises whatever Jinja raises; `place` says where. Not longer than 1 MB."""
@@ -65,8 +65,7 @@ class Part:
 
     def at(self, line: int) -> tuple[str, int]:
         """File and line of the author for a line of the compiled source."""
-        row = self.rows[line - 1] if 0 < line <= len(self.rows) else None
-        return (row.file, row.line) if row is not None else ("", 0)
+        return _origin(self.rows, line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ class CompiledTemplate:
 
     def reads(self) -> tuple[Read, ...]:
         """Every name that a part reads, with the author's line; sorted, each once."""
-        return tuple(sorted({read for part in self.parts for read in _reads(part)}, key=lambda r: (r.file, r.line, r.name)))
+        return tuple(sorted({read for part in self.parts for read in part.reads}, key=lambda r: (r.file, r.line, r.name)))
 
 
 def compile_template(
@@ -181,20 +180,26 @@ def _field(template: TemplateFile, name: str, source: str, env: Sandbox) -> Part
 def _part(name: str, source: str, env: Sandbox, rows: list[Piece], template: TemplateFile) -> Part:
     try:
         tree = env.parse(source)
-        made = env.from_string(source)
+        reads = tuple(_reads(tree, rows))  # before the meter is put into the tree
+        made = env.from_string(tree)
     except TemplateError as mistake:
         line = getattr(mistake, "lineno", None) or 0
         row = rows[line - 1] if 0 < line <= len(rows) else None
         file, line = (row.file or template.file, row.line) if row else (template.file, template.body_line)
         raise wrong(file, line, "T05", (mistake.message or str(mistake)).rstrip(".")) from mistake
-    return Part(name, source, made, tuple(rows), tree)
+    return Part(name, source, made, tuple(rows), reads)
 
 
 # --- what a template reads ----------------------------------------------------------------------
 
 
-def _reads(part: Part) -> Iterator[Read]:
-    yield from _walk(part, part.tree, frozenset(_assigned(part.tree)), fallback=False)
+def _origin(rows: Sequence[Piece], line: int) -> tuple[str, int]:
+    row = rows[line - 1] if 0 < line <= len(rows) else None
+    return (row.file, row.line) if row is not None else ("", 0)
+
+
+def _reads(tree: nodes.Template, rows: Sequence[Piece]) -> Iterator[Read]:
+    yield from _walk(rows, tree, frozenset(_assigned(tree)), fallback=False)
 
 
 def _assigned(tree: nodes.Template) -> Iterator[str]:
@@ -207,40 +212,40 @@ def _assigned(tree: nodes.Template) -> Iterator[str]:
     yield from ("loop", "range", "caller", "varargs", "kwargs")
 
 
-def _walk(part: Part, node: nodes.Node, own: frozenset[str], *, fallback: bool) -> Iterator[Read]:
+def _walk(rows: Sequence[Piece], node: nodes.Node, own: frozenset[str], *, fallback: bool) -> Iterator[Read]:
     dotted = _dotted(node)
     if dotted is not None:
         if dotted.split(".")[0] not in own:
-            file, line = part.at(node.lineno)
+            file, line = _origin(rows, node.lineno)
             yield Read(dotted, file, line, fallback)
         return
     match node:
         case nodes.Or():
-            yield from _walk(part, node.left, own, fallback=True)
-            yield from _walk(part, node.right, own, fallback=fallback)
+            yield from _walk(rows, node.left, own, fallback=True)
+            yield from _walk(rows, node.right, own, fallback=fallback)
         case nodes.If():
-            yield from _walk(part, node.test, own, fallback=True)
+            yield from _walk(rows, node.test, own, fallback=True)
             for below in (*node.body, *node.elif_, *node.else_):
-                yield from _walk(part, below, own, fallback=fallback)
+                yield from _walk(rows, below, own, fallback=fallback)
         case nodes.CondExpr():
-            yield from _walk(part, node.test, own, fallback=True)
+            yield from _walk(rows, node.test, own, fallback=True)
             for side in (node.expr1, node.expr2):
                 if side is not None:
-                    yield from _walk(part, side, own, fallback=fallback)
+                    yield from _walk(rows, side, own, fallback=fallback)
         case nodes.Filter(name="default" | "d") if node.node is not None:
-            yield from _walk(part, node.node, own, fallback=True)
+            yield from _walk(rows, node.node, own, fallback=True)
             for argument in node.args:
-                yield from _walk(part, argument, own, fallback=fallback)
+                yield from _walk(rows, argument, own, fallback=fallback)
         case nodes.For():
-            yield from _walk(part, node.iter, own, fallback=True)
+            yield from _walk(rows, node.iter, own, fallback=True)
             for below in (*node.body, *node.else_):
-                yield from _walk(part, below, own, fallback=fallback)
+                yield from _walk(rows, below, own, fallback=fallback)
         case nodes.Compare() | nodes.Test():
             for below in node.iter_child_nodes():
-                yield from _walk(part, below, own, fallback=True)
+                yield from _walk(rows, below, own, fallback=True)
         case _:
             for below in node.iter_child_nodes():
-                yield from _walk(part, below, own, fallback=fallback)
+                yield from _walk(rows, below, own, fallback=fallback)
 
 
 def _dotted(node: nodes.Node) -> str | None:
