@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from engine.compiler.catalogue import OWN_EVENTS
 from engine.compiler.catalogue_file import unknown_event
 from engine.compiler.condition_words import condition_text
 from engine.compiler.forms import read_form
+from engine.compiler.literals import is_reference
 from engine.compiler.names import Place, not_here, resolve
 from engine.compiler.wording import unknown
 from engine.compiler.world import CHANNELS
@@ -53,7 +55,10 @@ class Conditions:
         match line:
             case syntax.Test(name, form):
                 ref = resolve(name, place)
-                return self._kept(ref) if isinstance(ref, Problem) else self.form(name, form, place, ref)
+                if isinstance(ref, Problem):
+                    return self._kept(ref)
+                self._named_by_the_engine(ref, form, place)
+                return self.form(name, form, place, ref)
             case syntax.Did():
                 return self._did(line, place)
             case syntax.InSegment(names, negated):
@@ -93,6 +98,22 @@ class Conditions:
         where = self.all_of(line.where, replace(place, event_fields=None).inside((name,))) if line.where else None
         last = line.last.duration if line.last else None
         return _negated(core.Did(name, line.low, line.high, last, line.since_start, where), line.negated)
+
+    def _named_by_the_engine(self, ref: core.Ref, form: syntax.Form, place: Place) -> None:
+        """In events of the engine `journey` and `template` are names of this project."""
+        inner = form.form if isinstance(form, syntax.Opposite) else form
+        if ref.source != "event" or place.event not in OWN_EVENTS or not isinstance(inner, syntax.Equals):
+            return
+        for value in inner.values:
+            if is_reference(value.value):
+                continue
+            if ref.name == "journey" and value.value not in place.world.journeys:
+                why = "journeys are the files in journeys/"
+                self.problems.append(unknown("E74", value, "journey", place.world.journeys, why))
+            elif ref.name == "template":
+                self.known_template(value, place)
+            elif ref.name == "channel":
+                self.known_channel(value, place)
 
     # --- names of other things ---------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from engine.config import ChannelConfig, Rate, Secret
 from engine.config.nodes import Reader
-from engine.config.options import COMMON, VIAS, is_secret
+from engine.config.options import CHOICES, COMMON, NUMBERS, VIAS, is_secret
 from engine.language.nodes import Entry, Scalar
 from engine.language.wording import quoted
 from engine.problem import did_you_mean
@@ -51,8 +51,13 @@ def read_channel(entry: Entry, currency: str, reader: Reader) -> ChannelConfig |
 def _option(entry: Entry, reader: Reader) -> str | None:
     value = entry.value
     if isinstance(value, Scalar):
-        if entry.key.text in ("port", "timeout", "connections", "ttl") and not value.text.isdigit():
-            reader.refuse(value.span, f"{quoted(value.text)} is not a number", f"{entry.key.text} is a whole number", "write it in digits")
+        name = entry.key.text
+        if name in NUMBERS and not (value.text.isascii() and value.text.isdigit() and 0 < int(value.text) < 65_536):
+            reader.refuse(value.span, f"{quoted(value.text)} is not a number that fits", f"{name} is a whole number from 1 to 65535", "write it in digits")
+            return None
+        if value.text not in CHOICES.get(name, (value.text,)):
+            listed = ", ".join(CHOICES[name])
+            reader.refuse(value.span, f"{quoted(value.text)} is not one of its values", f"it can be: {listed}", did_you_mean(value.text, CHOICES[name], f"use one of: {listed}"))
             return None
         return value.text
     reader.refuse(value.span, f"{quoted(entry.key.text)} needs one short text", "", f"write it behind  {entry.key.text}:")

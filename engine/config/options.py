@@ -26,9 +26,8 @@ COMMON = ("via", "price", "rate")
 VIAS: Mapping[str, Via] = {
     "smtp": Via(
         needed=("host", "from"),
-        allowed=("port", "reply_to", "tls", "user", "timeout", "connections", "return_path", "dkim_domain",
-                 "dkim_selector", "hello", "headers", "unsubscribe", "certificates"),
-        secret=("password", "dkim_key"),
+        allowed=("port", "reply_to", "tls", "user", "timeout", "connections", "return_path", "hello"),
+        secret=("password",),
     ),
     "outbox": Via(allowed=("folder", "from", "reply_to")),
     "twilio": Via(needed=("from",), allowed=("messaging_service", "url", "timeout", "status_callback"),
@@ -38,6 +37,12 @@ VIAS: Mapping[str, Via] = {
     "webpush": Via(needed=("subject",), allowed=("timeout", "ttl", "url", "public_key"), secret=("private_key",)),
 }  # fmt: skip
 """`via:` by name (LANGUAGE 2.1)."""
+
+CHOICES: Mapping[str, tuple[str, ...]] = {"tls": ("tls", "starttls", "offered", "none")}
+"""Options that can only be one of several words."""
+
+NUMBERS = ("port", "timeout", "connections", "ttl")
+"""Options that are whole numbers above 0."""
 
 SECRET_WORDS = ("password", "passwd", "secret", "token", "account", "api_key", "apikey", "private_key", "credentials")
 """A key with one of these words holds a secret wherever it stands."""

@@ -40,6 +40,18 @@ def test_one_mistake_has_one_message(case: Path, shop: Path, golden: Golden) -> 
     golden(case.with_suffix(".out"), render_problems(project.problems, project.sources) + "\n")
 
 
+@pytest.mark.parametrize("case", sorted((CASES / "ok").glob("*.yaml")), ids=lambda case: case.stem)
+def test_everything_that_the_language_knows_compiles(case: Path, shop: Path) -> None:
+    file = shop / "journeys" / case.name
+    shutil.copy(case, file)
+    try:
+        project = load(shop)
+    finally:
+        file.unlink()
+    assert render_problems((p for p in project.problems if p.code != "W01"), project.sources) == ""
+    assert list(project.journeys.by_name) == [case.stem]
+
+
 def test_the_sample_journeys_have_no_problem() -> None:
     project = load(CASES / "project")
     assert render_problems(project.problems, project.sources) == ""
