@@ -68,7 +68,7 @@ def render(
     text = _written(template, template.text, names)
     headers: Mapping[str, str] = {}
     if template.channel == "email":
-        text = _BLANK_LINES.sub("\n\n", text)
+        text = _BLANK_LINES.sub("\n\n", text).strip()
         html, text = _tracked(html, text, addressed, links, style)
         if addressed.purpose is not None:
             headers = one_click(own["unsubscribe"])

@@ -129,7 +129,7 @@ def _flatten(element: lxml.html.HtmlElement) -> None:
     elif element.tag in ("td", "th"):
         table = next((one for one in element.iterancestors() if one.get("cellpadding") is not None), None)
         is_data = table is not None and table.get("role") != "presentation"
-        element.tag = "span" if is_data else "div"
+        element.tag = "span" if is_data else "p"  # a cell of the layout is a paragraph
         if is_data:
             element.tail = " " + (element.tail or "")
     elif element.tag in ("style", "head", "title"):
