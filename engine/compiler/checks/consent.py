@@ -39,16 +39,14 @@ def _along(steps: tuple[syntax.Step, ...], confirmed: bool) -> Iterator[Problem]
             case syntax.Wait(awaited=syntax.Awaited() as awaited):
                 yield from _along(step.then or (), confirmed or _is_confirmation(awaited))
                 yield from _along(step.otherwise or (), confirmed)
-                continue
+                confirmed = confirmed or (_is_confirmation(awaited) and _leaves(step.otherwise))
             case syntax.If():
                 yield from _along(step.then, confirmed or _asks_for_it(step.condition))
                 yield from _along(step.otherwise or (), confirmed)
-                continue
+                confirmed = confirmed or (_asks_for_it(step.condition) and _leaves(step.otherwise))
             case _:
-                pass
-        for side in sides_of(step):
-            yield from _along(side, confirmed)
-        confirmed = confirmed or _waits_for_it(step)
+                for side in sides_of(step):
+                    yield from _along(side, confirmed)
 
 
 def _gives(pair: syntax.Pair) -> bool:
@@ -72,11 +70,9 @@ def _asks_for_it(condition: syntax.AllOf) -> bool:
     return False
 
 
-def _waits_for_it(step: syntax.Step) -> bool:
-    """Below a wait that only those pass who confirmed: everybody else left."""
-    if not isinstance(step, syntax.Wait) or step.awaited is None or not _is_confirmation(step.awaited):
-        return False
-    return bool(step.otherwise) and isinstance((step.otherwise or (step,))[-1], syntax.Exit)
+def _leaves(steps: tuple[syntax.Step, ...] | None) -> bool:
+    """Does this side end the run, so that only the other one goes on below?"""
+    return bool(steps) and isinstance((steps or ())[-1], syntax.Exit)
 
 
 def _problem(pair: syntax.Pair) -> Problem:
