@@ -123,7 +123,9 @@ def load_config(folder: Path) -> Config:
     config = _config(opened)
     errors = [problem for problem in opened.problems if problem.is_error]
     if errors:
-        raise AuthorError(f"config.yaml cannot be used: {errors[0].what}", "`main.py check` shows all that is wrong with it")
+        raise AuthorError(
+            f"config.yaml cannot be used: {errors[0].what}", "`main.py check` shows all that is wrong with it"
+        )
     return config
 
 
@@ -133,10 +135,17 @@ def load_world(folder: Path) -> World:
     root = _root(folder)
     opened = Folder(root)
     world = _world(opened)
-    errors = [each for each in opened.problems if each.is_error and each.span.file.startswith(("config.yaml", "schemas/"))]
+    errors = [
+        each
+        for each in opened.problems
+        if each.is_error and each.span.file.startswith(("config.yaml", "schemas/"))
+    ]
     if errors:
         place = errors[0].span
-        raise AuthorError(f"{place.file}:{place.line} has an error: {errors[0].what}", "`main.py check` shows all that is wrong")
+        raise AuthorError(
+            f"{place.file}:{place.line} has an error: {errors[0].what}",
+            "`main.py check` shows all that is wrong",
+        )
     return world
 
 
@@ -150,7 +159,12 @@ def load_journeys(folder: Path) -> Journeys:
     made = (compile_journey(file, world).journey for file in files.values())
     told = [*opened.problems, *(problem for problems in opened.forms.values() for problem in problems)]
     broken = {problem.span.file for problem in told if problem.is_error}
-    return publish([each for each in made if each is not None and each.file not in broken], rules, world, commit_of(opened.root))
+    return publish(
+        [each for each in made if each is not None and each.file not in broken],
+        rules,
+        world,
+        commit_of(opened.root),
+    )
 
 
 def _root(folder: Path) -> Path:
@@ -227,7 +241,9 @@ def _segment_files(opened: Folder) -> dict[str, SegmentFile]:
         opened.problems.extend(problems)
         if segment is not None:
             if segment.name.value in found:
-                opened.problems.append(_twice("segment", segment.name.span, found[segment.name.value].span.file))
+                opened.problems.append(
+                    _twice("segment", segment.name.span, found[segment.name.value].span.file)
+                )
             found.setdefault(segment.name.value, segment)
     return found
 
@@ -294,7 +310,9 @@ def _compiled(
         made = compile_journey(file, world)
         forms = opened.forms.get(file.span.file, [])
         opened.problems.extend(told_once(forms, made.problems))
-        opened.problems.extend(check_journey(Subject(file, made.journey, world, printers, steps_are_whole(file, forms))))
+        opened.problems.extend(
+            check_journey(Subject(file, made.journey, world, printers, steps_are_whole(file, forms)))
+        )
         if made.journey is not None:
             compiled[name] = made.journey
     return compiled

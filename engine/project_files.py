@@ -37,7 +37,9 @@ class Folder:
             wanted = (name for name in files if not name.startswith(".") and name.endswith(endings))
             found.extend((Path(folder) / name).relative_to(self.root).as_posix() for name in wanted)
             if len(found) > MOST_FILES:
-                raise AuthorError(f"{under}/ holds more than {MOST_FILES:,} files.", "Move what does not belong there.")
+                raise AuthorError(
+                    f"{under}/ holds more than {MOST_FILES:,} files.", "Move what does not belong there."
+                )
         yield from sorted(found)
 
     def read(self, name: str) -> bytes | None:
@@ -46,15 +48,30 @@ class Folder:
         try:
             real = path.resolve(strict=True)
             if not real.is_relative_to(self.root.resolve()):
-                return self._refuse(name, "this link leads out of the project", "a project is one folder", "put the file itself here")
+                return self._refuse(
+                    name,
+                    "this link leads out of the project",
+                    "a project is one folder",
+                    "put the file itself here",
+                )
             if not real.is_file():
                 return None
             if real.stat().st_size > LARGEST:
-                return self._refuse(name, "this file is larger than 1 MB", "nobody can review it", "divide it, or remove what does not belong here")
+                return self._refuse(
+                    name,
+                    "this file is larger than 1 MB",
+                    "nobody can review it",
+                    "divide it, or remove what does not belong here",
+                )
             data = real.read_bytes()
         except FileNotFoundError:
             if path.is_symlink():
-                return self._refuse(name, "this link leads nowhere", "the file behind it does not exist", "put the file itself here")
+                return self._refuse(
+                    name,
+                    "this link leads nowhere",
+                    "the file behind it does not exist",
+                    "put the file itself here",
+                )
             return None
         except (OSError, RuntimeError, ValueError) as wrong:
             reason = getattr(wrong, "strerror", None) or "it cannot be opened"
@@ -96,7 +113,11 @@ def commit_of(root: Path) -> str:
 
 
 def _git(root: Path, *words: str) -> str | None:
-    environment = {"PATH": os.environ.get("PATH", ""), "HOME": os.environ.get("HOME", ""), "GIT_OPTIONAL_LOCKS": "0"}
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": os.environ.get("HOME", ""),
+        "GIT_OPTIONAL_LOCKS": "0",
+    }
     try:
         done = subprocess.run(
             ["git", "-c", "core.fsmonitor=false", "-C", str(root), *words],

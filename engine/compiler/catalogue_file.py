@@ -88,7 +88,9 @@ class _Reader:
             return False
         if _NAME.fullmatch(key.text):
             return True
-        meant = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", key.text).casefold()).strip("_")
+        meant = re.sub(
+            r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", key.text).casefold()
+        ).strip("_")
         self.problems.append(
             Problem(
                 key.span,
@@ -189,9 +191,7 @@ def _words(node: Node | None) -> list[Text]:
     return []
 
 
-def _facts(
-    reader: _Reader, sections: dict[str, Node], catalogue: Catalogue
-) -> dict[str, FactRule]:
+def _facts(reader: _Reader, sections: dict[str, Node], catalogue: Catalogue) -> dict[str, FactRule]:
     names = tuple(_rfm_names(reader, sections.get("rfm")))
     facts: dict[str, FactRule] = {}
     whole = reader.mapping(sections.get("facts"), "facts")

@@ -66,7 +66,11 @@ def _fitting(name: Text, kind: Type, how: str) -> Type | Problem:
     if how == "remove" and kind.kind == "list of text":
         return kind
     allowed = "numbers, amounts of money and lists" if how == "add" else "lists"
-    instead = f"write  add: {{{name.value}: -50}}" if kind.kind in ("number", "money") else f"write  set: {{{name.value}: unset}}"
+    instead = (
+        f"write  add: {{{name.value}: -50}}"
+        if kind.kind in ("number", "money")
+        else f"write  set: {{{name.value}: unset}}"
+    )
     if how == "add":
         instead = f"write  set: {{{name.value}: ...}}"
     return Problem(name.span, "E66", f'"{how}" does not fit: {quoted(name.value)} is {describe(kind)}', f"{how} is for {allowed}", instead)  # fmt: skip
@@ -93,7 +97,13 @@ def _value(pair: Pair, kind: Type, how: str, place: Place) -> Written | Problem:
         )  # fmt: skip
     found_value = read_constant(text, kind, place.world.local)
     if how == "add" and isinstance(found_value, int | Decimal | Money) and _nothing(found_value):
-        return Problem(text.span, "E22", "adding nothing changes nothing", "the amount is 0", "write an amount, or remove the step")
+        return Problem(
+            text.span,
+            "E22",
+            "adding nothing changes nothing",
+            "the amount is 0",
+            "write an amount, or remove the step",
+        )
     return found_value
 
 

@@ -82,7 +82,9 @@ def _goal(goal: syntax.Goal, conditions: Conditions, place: Place, steps: Steps)
     return run.Goal(events, where, when, within, goal.then, steps.instant(goal.do), goal.span.line)
 
 
-def compile_segment(file: syntax.SegmentFile, world: World) -> tuple[run.SegmentRule | None, tuple[Problem, ...]]:
+def compile_segment(
+    file: syntax.SegmentFile, world: World
+) -> tuple[run.SegmentRule | None, tuple[Problem, ...]]:
     """One segment; `can` asks for the consent of the default policy."""
     if file.who is None:
         return None, ()

@@ -95,7 +95,9 @@ class Conditions:
         if line.since_start and not place.run:
             return self._kept(not_here(Text("since start", line.span), '"since start"', place))
         name = catalogue.event_name(line.event.value)
-        where = self.all_of(line.where, replace(place, event_fields=None).inside((name,))) if line.where else None
+        where = (
+            self.all_of(line.where, replace(place, event_fields=None).inside((name,))) if line.where else None
+        )
         last = line.last.duration if line.last else None
         return _negated(core.Did(name, line.low, line.high, last, line.since_start, where), line.negated)
 
@@ -122,7 +124,9 @@ class Conditions:
         if name.value in place.world.segments:
             return True
         why = "segments are the files in journeys/segments/"
-        self.problems.append(unknown("E60", name, "segment", place.world.segments, why, "make it in journeys/segments/"))
+        self.problems.append(
+            unknown("E60", name, "segment", place.world.segments, why, "make it in journeys/segments/")
+        )
         return False
 
     def known_template(self, name: Text, place: Place) -> bool:
@@ -166,4 +170,3 @@ def channel_problem(name: Text, known: tuple[str, ...]) -> Problem:
 
 def _negated(found: core.Condition, negated: bool) -> core.Condition:
     return core.Not(found) if negated else found
-

@@ -35,8 +35,13 @@ def product_schema(catalogue: Catalogue) -> Schema:
 
 def _object(fields: Mapping[str, Type]) -> Schema:
     properties: dict[str, object] = {name: _type(kind) for name, kind in fields.items()}
-    if CURRENCY_FIELD not in properties and any(kind.kind in ("money", "list of") for kind in fields.values()):
-        properties[CURRENCY_FIELD] = {"type": ["string", "null"], "pattern": f"^{CURRENCY.replace('A-Z', 'A-Za-z')}$"}
+    if CURRENCY_FIELD not in properties and any(
+        kind.kind in ("money", "list of") for kind in fields.values()
+    ):
+        properties[CURRENCY_FIELD] = {
+            "type": ["string", "null"],
+            "pattern": f"^{CURRENCY.replace('A-Z', 'A-Za-z')}$",
+        }
     return {"type": "object", "properties": properties}
 
 

@@ -32,9 +32,7 @@ _WHY = (
 )
 
 
-def read_fact(
-    name: str, text: Text, catalogue: Catalogue, rfm_names: tuple[str, ...]
-) -> FactRule | Problem:
+def read_fact(name: str, text: Text, catalogue: Catalogue, rfm_names: tuple[str, ...]) -> FactRule | Problem:
     """One fact; `catalogue` holds the events."""
     words, last = text.value, None
     window = _WINDOW.fullmatch(words)
@@ -63,9 +61,7 @@ def read_fact(
     return _not_a_fact(text)
 
 
-def _field_kind(
-    text: Text, path: str, catalogue: Catalogue, event: str, wants: str
-) -> Type | Problem | None:
+def _field_kind(text: Text, path: str, catalogue: Catalogue, event: str, wants: str) -> Type | Problem | None:
     fields = catalogue.event_fields(event) or {}
     if wants == "event" and path:
         return Problem(

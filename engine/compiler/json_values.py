@@ -76,14 +76,20 @@ def money(raw: object, currency: str) -> Money:
     """An amount: a number in `currency`, or text such as `19.99 EUR`."""
     if type(raw) is str:
         if not _AMOUNT.fullmatch(raw):
-            raise Wrong(f'is an amount of money: a number such as 19.99 with the field currency, or the text "19.99 {currency}"')
+            raise Wrong(
+                f'is an amount of money: a number such as 19.99 with the field currency, or the text "19.99 {currency}"'
+            )
         amount, _, own = raw.partition(" ")
         return Money(Decimal(amount), own or currency)
     try:
         found = number(raw)
     except Wrong as wrong:
         more = "of at most" in str(wrong)
-        raise Wrong(str(wrong) if more else f'is an amount of money: a number such as 19.99, or the text "19.99 {currency}"') from None
+        raise Wrong(
+            str(wrong)
+            if more
+            else f'is an amount of money: a number such as 19.99, or the text "19.99 {currency}"'
+        ) from None
     return Money(Decimal(found), currency)
 
 
@@ -124,7 +130,12 @@ def time(raw: object) -> int:
         except ValueError as wrong:
             raise Wrong("is a moment that exists, such as 2026-11-27T10:00:00Z") from wrong
         return instant(moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC))
-    if isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw) and 0 <= raw < 10**13:
+    if (
+        isinstance(raw, int | float)
+        and not isinstance(raw, bool)
+        and math.isfinite(raw)
+        and 0 <= raw < 10**13
+    ):
         return int(raw) if raw >= _SECONDS_UNTIL else int(raw * 1000)
     raise Wrong("is a moment such as 2026-11-27T10:00:00Z")
 

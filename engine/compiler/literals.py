@@ -89,7 +89,11 @@ def _number(text: Text, span: Span) -> int | Decimal | Problem:
         return Decimal(text.value) if "." in text.value else int(text.value)
     meant = text.value.replace(",", ".") if _AMOUNT.fullmatch(text.value) else "2"
     return Problem(
-        span, "E22", f"{quoted(text.value)} is not a number", "a number is written in digits", f"write  {meant}"
+        span,
+        "E22",
+        f"{quoted(text.value)} is not a number",
+        "a number is written in digits",
+        f"write  {meant}",
     )
 
 
@@ -124,8 +128,12 @@ def _yes_no(text: Text) -> bool | Problem:
     if text.value in NO:
         return False
     meant = {"1": "true", "on": "true", "0": "false", "off": "false"}.get(text.value.casefold())
-    near = f"write  {meant}" if meant else did_you_mean(text.value, ("true", "false"), "write  true  or  false")
-    return Problem(text.span, "E24", f"{quoted(text.value)} is neither true nor false", "it can be: true, false", near)
+    near = (
+        f"write  {meant}" if meant else did_you_mean(text.value, ("true", "false"), "write  true  or  false")
+    )
+    return Problem(
+        text.span, "E24", f"{quoted(text.value)} is neither true nor false", "it can be: true, false", near
+    )
 
 
 def _choice(text: Text, kind: Type) -> str | Problem:

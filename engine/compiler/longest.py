@@ -97,7 +97,9 @@ def _after_wait(step: WaitStep, here: Reached, starts: tuple[Trigger, ...]) -> R
         return replace(here, elapsed=max(here.elapsed, here.code_ends + offset))
     for start in starts:
         if ref is not None and isinstance(start, DateTrigger) and start.ref == ref:
-            return replace(here, elapsed=max(here.elapsed, offset - start.offset.roughly() + _difference(step, start)))
+            return replace(
+                here, elapsed=max(here.elapsed, offset - start.offset.roughly() + _difference(step, start))
+            )
     return replace(here, known=False)
 
 

@@ -23,7 +23,6 @@ from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
 from engine.values import Type
 
-
 UNSAID = Problem(Span("", 0, 0), "", "follows from a problem that is told elsewhere")
 """Stands for a problem that must not be told a second time."""
 
@@ -156,7 +155,9 @@ def _product(name: Text, rest: str, place: Place) -> Ref | Problem:
     kind = place.world.catalogue.product.get(rest)
     if kind is None:
         choices = [f"product.{field}" for field in place.world.catalogue.product]
-        return unknown("E11", name, "field of a product", choices, "fields of products come from schemas/product.yaml")
+        return unknown(
+            "E11", name, "field of a product", choices, "fields of products come from schemas/product.yaml"
+        )
     if trigger.unknown:
         return UNSAID
     if not trigger.product:
@@ -200,7 +201,11 @@ def _not_here(name: Text, what: str, place: Place) -> Problem:
 def _unknown_field(name: Text, place: Place) -> Problem:
     known = list(paths(place.event_fields or {}))
     near = did_you_mean(name.value, known)
-    otherwise = f"the fields are: {', '.join(known)}" if known else f"add  {name.value}: text  to its fields in schemas/events.yaml"
+    otherwise = (
+        f"the fields are: {', '.join(known)}"
+        if known
+        else f"add  {name.value}: text  to its fields in schemas/events.yaml"
+    )
     if not near and place.world.catalogue.customer_type(name.value) is not None:
         otherwise = f"{name.value} belongs to the customer: ask for it outside of  where:"
     return Problem(
@@ -230,5 +235,9 @@ def unknown_attribute(name: Text, place: Place) -> Problem:
     special = ("segment", "did", "can", "clicked", "opened", "goal", "any", "all", "none")
     fix = otherwise or did_you_mean(name.value, [*known, *special], "add it to schemas/customer.yaml")
     return Problem(
-        name.span, "E11", f"there is no customer attribute called {quoted(name.value)}", "names come from schemas/", fix
+        name.span,
+        "E11",
+        f"there is no customer attribute called {quoted(name.value)}",
+        "names come from schemas/",
+        fix,
     )

@@ -44,9 +44,7 @@ def reads_of(
         if question is not None:
             waking |= mentions(question.condition, rules)
     history = farthest(waking.history, *_needed(starts, who, goal, steps, rules))
-    return Reads(
-        waking.events, waking.attributes, waking.segments, waking.product, waking.reach, history
-    )
+    return Reads(waking.events, waking.attributes, waking.segments, waking.product, waking.reach, history)
 
 
 def reads_of_question(question: Question, rules: Mapping[str, FactRule]) -> Reads:
@@ -76,12 +74,21 @@ def _awaited(starts: tuple[Trigger, ...], goal: Goal, steps: tuple[Step, ...]) -
 
 def _dates(steps: tuple[Step, ...]) -> Iterator[str]:
     for step in steps:
-        if isinstance(step, WaitStep) and step.until and step.until.ref and step.until.ref.source == "customer":
+        if (
+            isinstance(step, WaitStep)
+            and step.until
+            and step.until.ref
+            and step.until.ref.source == "customer"
+        ):
             yield step.until.ref.name
 
 
 def _needed(
-    starts: tuple[Trigger, ...], who: Question | None, goal: Goal, steps: tuple[Step, ...], rules: Mapping[str, FactRule]
+    starts: tuple[Trigger, ...],
+    who: Question | None,
+    goal: Goal,
+    steps: tuple[Step, ...],
+    rules: Mapping[str, FactRule],
 ) -> Iterator[Mapping[str, int | None]]:
     """History that conditions ask for, and that which an event before its time leaves behind."""
     questions = [who] if who else []

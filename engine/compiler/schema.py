@@ -55,10 +55,12 @@ def names_of(world: World) -> Names:
         events=events,
         segments={name: file.about.value if file.about else "" for name, file in world.segments.items()},
         templates={
-            name: f"written for {', '.join(world.templates.channels(name))}" for name in sorted(world.templates.by_name)
+            name: f"written for {', '.join(world.templates.channels(name))}"
+            for name in sorted(world.templates.by_name)
         },
         channels={
-            name: f"{channel.price.normalize():f} {channel.currency} a message" for name, channel in config.channels.items()
+            name: f"{channel.price.normalize():f} {channel.currency} a message"
+            for name, channel in config.channels.items()
         },
         policies={name: _about_policy(world.policy(name)) for name in world.policy_names()},
         codes={name: pool.kind for name, pool in config.codes.items()},
@@ -128,11 +130,15 @@ def _customer() -> Schema:
         "patternErrorMessage": "write for example  count of order_placed  or  sum of order_placed.total in last 30 days",
         "examples": ["count of order_placed", "sum of order_placed.total", "last order_placed", "most frequent order_placed.items.category"],
     }  # fmt: skip
-    return _file("What is known of a customer", {"attributes": _named(_type()), "facts": _named(fact), "rfm": {}})
+    return _file(
+        "What is known of a customer", {"attributes": _named(_type()), "facts": _named(fact), "rfm": {}}
+    )
 
 
 def _events() -> Schema:
-    event = _map({"also": {"type": ["array", "string"]}, "fields": {"type": "object", "additionalProperties": _type()}})
+    event = _map(
+        {"also": {"type": ["array", "string"]}, "fields": {"type": "object", "additionalProperties": _type()}}
+    )
     return _file("Events and their fields", {"events": _named({**event, "type": ["object", "null"]})})
 
 
@@ -149,20 +155,30 @@ def _config() -> Schema:
             {
                 "if": {"properties": {"via": {"const": name}}, "required": ["via"]},
                 "then": _map(
-                    {key: {"enum": [name]} if key == "via" else dict(_TEXT) for key in (*COMMON, *via.options)}, via.needed
+                    {
+                        key: {"enum": [name]} if key == "via" else dict(_TEXT)
+                        for key in (*COMMON, *via.options)
+                    },
+                    via.needed,
                 ),
             }
             for name, via in VIAS.items()
         ],
     }
-    pool = _map({"kind": {"enum": list(POOL_KINDS)}, **{key: dict(_TEXT) for key in POOL_KINDS.values()}}, ("kind",))
+    pool = _map(
+        {"kind": {"enum": list(POOL_KINDS)}, **{key: dict(_TEXT) for key in POOL_KINDS.values()}}, ("kind",)
+    )
     parts: dict[str, object] = {part: {} for part in PARTS}
     parts |= {
         "shop": _map({key: dict(_TEXT) for key in ("name", "url", "address")}),
         "timezone": {"type": "string", "examples": ["Europe/Berlin"]},
         "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
         "languages": {"type": "array", "items": {"type": "string"}},
-        "store": {"type": "string", "pattern": "^(sqlite:///|postgresql)", "examples": ["sqlite:///data/shop.db"]},
+        "store": {
+            "type": "string",
+            "pattern": "^(sqlite:///|postgresql)",
+            "examples": ["sqlite:///data/shop.db"],
+        },
         "http": _map({key: dict(_TEXT) for key in ("listen", "public_url")}),
         "egress": _map({"allow": {"type": "array", "items": {"type": "string"}}}),
         "holdout": {"type": "string", "pattern": "^[0-9]{1,3}%$"},

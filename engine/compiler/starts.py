@@ -62,7 +62,12 @@ def _known_field(text: Text, event: str, conditions: Conditions, place: Place) -
 
 
 def _date(
-    date: Text, before: syntax.Length | None, after: syntax.Length | None, at: syntax.Clock, conditions: Conditions, place: Place
+    date: Text,
+    before: syntax.Length | None,
+    after: syntax.Length | None,
+    at: syntax.Clock,
+    conditions: Conditions,
+    place: Place,
 ) -> DateTrigger | None:
     found = date_ref(date, Place(place.world, "clock", place.consent))
     if isinstance(found, Problem):

@@ -61,7 +61,9 @@ def _wait(step: syntax.Wait) -> str:
     if step.awaited:
         awaited = step.awaited
         named = ", ".join(event.value for event in awaited.events)
-        words.append(f"for {named or f'{awaited.reaction} {awaited.template.value if awaited.template else str()}'}")
+        words.append(
+            f"for {named or f'{awaited.reaction} {awaited.template.value if awaited.template else str()}'}"
+        )
         if awaited.where:
             words.append(f"where {condition_text(awaited.where)}")
     return " ".join(words)

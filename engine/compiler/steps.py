@@ -71,10 +71,14 @@ class Steps:
             case syntax.Split(paths=paths, was=was, name=name):
                 shares = zip(paths, slot.first, strict=True)
                 salt = was.value if was else name.value
-                return run.SplitStep(*base, tuple((p.name.value, p.share, first) for p, first in shares), salt)
+                return run.SplitStep(
+                    *base, tuple((p.name.value, p.share, first) for p, first in shares), salt
+                )
             case syntax.Change():
                 values, types = compile_change(slot.step, self.conditions, self.place)
-                return run.ChangeStep(*base, slot.step.how, values, types, slot.step.note.value if slot.step.note else "")
+                return run.ChangeStep(
+                    *base, slot.step.how, values, types, slot.step.note.value if slot.step.note else ""
+                )
             case syntax.Code(pool=pool, valid=valid):
                 return run.CodeStep(*base, self._pool(pool), valid.duration)
             case syntax.Webhook(name=name, values=pairs):
@@ -83,11 +87,17 @@ class Steps:
             case syntax.Exit(reason=reason):
                 return run.ExitStep(*base, reason.value)
 
-    def _send(self, step: syntax.Send, base: tuple[int, str, int, int, str, str | None, tuple[int, ...]]) -> run.SendStep:
+    def _send(
+        self, step: syntax.Send, base: tuple[int, str, int, int, str, str | None, tuple[int, ...]]
+    ) -> run.SendStep:
         channels = channels_of(step, self.conditions, self.place)
         policy = policy_of(step.policy, self.conditions, self.place.world) if step.policy else self.policy
         until = step.until.value if step.until else "clicked"
-        if step.until and until not in ("clicked", "opened") and self.conditions.known_event(step.until, self.place):
+        if (
+            step.until
+            and until not in ("clicked", "opened")
+            and self.conditions.known_event(step.until, self.place)
+        ):
             until = self.place.world.catalogue.event_name(until)
         if_capped = policy.if_capped
         if step.if_capped:
@@ -121,7 +131,10 @@ class Steps:
         return run.Awaited(events, where, None, None)
 
     def _choose(
-        self, step: syntax.Choose, slot: Slot, base: tuple[int, str, int, int, str, str | None, tuple[int, ...]]
+        self,
+        step: syntax.Choose,
+        slot: Slot,
+        base: tuple[int, str, int, int, str, str | None, tuple[int, ...]],
     ) -> run.ChooseStep:
         ref = None
         if step.subject.value != "segment":
@@ -156,14 +169,25 @@ class Steps:
         if not names:
             return _NOBODY
         condition = core.InSegment(tuple(name.value for name in names))
-        return Question(condition, compile_condition(condition), f"segment: {path.label.value}", path.label.span.line)
+        return Question(
+            condition, compile_condition(condition), f"segment: {path.label.value}", path.label.span.line
+        )
 
     def _pool(self, pool: syntax.Text) -> run.Pool:
         known = self.place.world.config.codes
         found = known.get(pool.value)
         if found is None:
             why = "pools of promo codes stand in config.yaml under  codes:"
-            self._refuse(unknown("E63", pool, "code pool", known, why, f"add  {pool.value}: {{kind: shared, code: {pool.value}}}"))
+            self._refuse(
+                unknown(
+                    "E63",
+                    pool,
+                    "code pool",
+                    known,
+                    why,
+                    f"add  {pool.value}: {{kind: shared, code: {pool.value}}}",
+                )
+            )
             return run.Pool(pool.value, "shared")
         return found
 
@@ -171,7 +195,9 @@ class Steps:
         known = self.place.world.config.webhooks
         if name.value not in known:
             why = "webhooks stand in config.yaml under  webhooks:"
-            self._refuse(unknown("E64", name, "webhook", known, why, f"add  {name.value}: {{url: https://...}}"))
+            self._refuse(
+                unknown("E64", name, "webhook", known, why, f"add  {name.value}: {{url: https://...}}")
+            )
 
     def _values(self, pairs: tuple[syntax.Pair, ...]) -> tuple[tuple[str, core.Constant | core.Ref], ...]:
         values: list[tuple[str, core.Constant | core.Ref]] = []

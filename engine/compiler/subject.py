@@ -45,7 +45,6 @@ def code_printers(messages: MessageSet) -> frozenset[str]:
     )
 
 
-
 @dataclass(frozen=True, slots=True)
 class Whole:
     """The whole project. `sources`: text of every file by its path in the project."""

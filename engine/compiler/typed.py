@@ -47,7 +47,9 @@ class Fields:
         )
         self._money = tuple(name for name, kind in fields.items() if kind.kind == "money")
         self._nested = tuple(
-            (name, Fields(dict(kind.items), currency)) for name, kind in fields.items() if kind.kind == "list of"
+            (name, Fields(dict(kind.items), currency))
+            for name, kind in fields.items()
+            if kind.kind == "list of"
         )
         self._uses_currency = bool(self._money or self._nested)
 
@@ -101,14 +103,23 @@ class Fields:
             raw = given.get(name)
             if raw is None:
                 continue
-            if isinstance(raw, list) and len(raw) <= _MOST_ITEMS and all(isinstance(item, dict) for item in raw):
+            if (
+                isinstance(raw, list)
+                and len(raw) <= _MOST_ITEMS
+                and all(isinstance(item, dict) for item in raw)
+            ):
                 values[name] = [
-                    cast("dict[str, object]", inner.read_into(item, currency, f"{path}{name}[{index}].", problems))
+                    cast(
+                        "dict[str, object]",
+                        inner.read_into(item, currency, f"{path}{name}[{index}].", problems),
+                    )
                     for index, item in enumerate(raw)
                 ]
             else:
                 del values[name]
-                problems.append(FieldProblem(f"{path}{name}", f"is a list of at most {_MOST_ITEMS:,} objects"))
+                problems.append(
+                    FieldProblem(f"{path}{name}", f"is a list of at most {_MOST_ITEMS:,} objects")
+                )
 
 
 class Typing:

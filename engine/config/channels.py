@@ -22,7 +22,13 @@ def read_channel(entry: Entry, currency: str, reader: Reader) -> ChannelConfig |
     name = entry.key.text
     given = reader.mapping(entry.value, name)
     if given is None:
-        reader.refuse(entry.key.span, f"{quoted(name)} does not say how it sends", "a channel needs  via", f"write  {name}: {{via: outbox, price: 0 EUR}}", "E83")
+        reader.refuse(
+            entry.key.span,
+            f"{quoted(name)} does not say how it sends",
+            "a channel needs  via",
+            f"write  {name}: {{via: outbox, price: 0 EUR}}",
+            "E83",
+        )
         return None
     everything = {each.key.text: each for each in given.entries}
     via = reader.choice(everything, "via", tuple(VIAS), entry)
@@ -52,15 +58,32 @@ def _option(entry: Entry, reader: Reader) -> str | None:
     value = entry.value
     if isinstance(value, Scalar):
         name = entry.key.text
-        if name in NUMBERS and not (value.text.isascii() and value.text.isdigit() and 0 < int(value.text) < 65_536):
-            reader.refuse(value.span, f"{quoted(value.text)} is not a number that fits", f"{name} is a whole number from 1 to 65535", "write it in digits")
+        if name in NUMBERS and not (
+            value.text.isascii() and value.text.isdigit() and 0 < int(value.text) < 65_536
+        ):
+            reader.refuse(
+                value.span,
+                f"{quoted(value.text)} is not a number that fits",
+                f"{name} is a whole number from 1 to 65535",
+                "write it in digits",
+            )
             return None
         if value.text not in CHOICES.get(name, (value.text,)):
             listed = ", ".join(CHOICES[name])
-            reader.refuse(value.span, f"{quoted(value.text)} is not one of its values", f"it can be: {listed}", did_you_mean(value.text, CHOICES[name], f"use one of: {listed}"))
+            reader.refuse(
+                value.span,
+                f"{quoted(value.text)} is not one of its values",
+                f"it can be: {listed}",
+                did_you_mean(value.text, CHOICES[name], f"use one of: {listed}"),
+            )
             return None
         return value.text
-    reader.refuse(value.span, f"{quoted(entry.key.text)} needs one short text", "", f"write it behind  {entry.key.text}:")
+    reader.refuse(
+        value.span,
+        f"{quoted(entry.key.text)} needs one short text",
+        "",
+        f"write it behind  {entry.key.text}:",
+    )
     return None
 
 
@@ -71,11 +94,22 @@ def _price(parts: dict[str, Entry], currency: str, reader: Reader) -> tuple[Deci
     price = _PRICE.fullmatch(found.text)
     if price:
         if price[2] != currency:
-            reader.refuse(found.span, f"{quoted(found.text)} is not in {currency}", "prices of channels are added up and compared", f"write the price in {currency}")
+            reader.refuse(
+                found.span,
+                f"{quoted(found.text)} is not in {currency}",
+                "prices of channels are added up and compared",
+                f"write the price in {currency}",
+            )
         return Decimal(price[1]), price[2]
     amount = re.search(r"\d[\d.,]*", found.text)
     meant = amount[0].replace(",", ".") if amount else "0"
-    reader.refuse(found.span, f"{quoted(found.text)} is not an amount of money", "an amount is a number and a currency", f"write  {meant} {currency}", "E22")
+    reader.refuse(
+        found.span,
+        f"{quoted(found.text)} is not an amount of money",
+        "an amount is a number and a currency",
+        f"write  {meant} {currency}",
+        "E22",
+    )
     return Decimal(0), currency
 
 

@@ -78,7 +78,11 @@ def _named(
 
 def _policies(parts: dict[str, Entry], reader: Reader) -> dict[str, Policy]:
     channels = parts.get("channels")
-    names = tuple(e.key.text for e in channels.value.entries) if channels and isinstance(channels.value, Mapping) else ()
+    names = (
+        tuple(e.key.text for e in channels.value.entries)
+        if channels and isinstance(channels.value, Mapping)
+        else ()
+    )
     return _named(parts, "policies", reader, lambda entry: read_policy(entry, names, reader))
 
 
@@ -88,8 +92,15 @@ def _shop(parts: dict[str, Entry], reader: Reader, start: Shop) -> Shop:
     words = {name: reader.word(field.value, name) or "" for name, field in fields.items()}
     url = words.get("url", "")
     if url and not url.startswith(("http://", "https://")):
-        reader.refuse(fields["url"].value.span, f"{quoted(url)} is not an address on the web", "it stands in messages as a link", f"write  https://{url}")
-    return Shop(words.get("name", start.name), (url or start.url).rstrip("/"), words.get("address", start.address))
+        reader.refuse(
+            fields["url"].value.span,
+            f"{quoted(url)} is not an address on the web",
+            "it stands in messages as a link",
+            f"write  https://{url}",
+        )
+    return Shop(
+        words.get("name", start.name), (url or start.url).rstrip("/"), words.get("address", start.address)
+    )
 
 
 def _timezone(parts: dict[str, Entry], reader: Reader, start: str) -> str:
@@ -99,7 +110,12 @@ def _timezone(parts: dict[str, Entry], reader: Reader, start: str) -> str:
     try:
         zone(found.text)
     except KeyError:
-        reader.refuse(found.span, f"{quoted(found.text)} is not a time zone", "time zones are called by a place", "write  Europe/Berlin")
+        reader.refuse(
+            found.span,
+            f"{quoted(found.text)} is not a time zone",
+            "time zones are called by a place",
+            "write  Europe/Berlin",
+        )
         return start
     return found.text
 
@@ -110,8 +126,15 @@ def _currency(parts: dict[str, Entry], reader: Reader, start: str) -> str:
         return start
     if len(found.text) == 3 and found.text.isascii() and found.text.isalpha() and found.text.isupper():
         return found.text
-    meant = {"€": "EUR", "$": "USD", "£": "GBP"}.get(found.text, found.text.upper() if len(found.text) == 3 else "EUR")
-    reader.refuse(found.span, f"{quoted(found.text)} is not a currency", "a currency has three capital letters", f"write  {meant}")
+    meant = {"€": "EUR", "$": "USD", "£": "GBP"}.get(
+        found.text, found.text.upper() if len(found.text) == 3 else "EUR"
+    )
+    reader.refuse(
+        found.span,
+        f"{quoted(found.text)} is not a currency",
+        "a currency has three capital letters",
+        f"write  {meant}",
+    )
     return start
 
 
@@ -128,7 +151,9 @@ def _store(parts: dict[str, Entry], reader: Reader, start: str) -> str:
     if found.text.startswith(_STORES):
         address = found.text.removeprefix("postgresql").partition("://")[2].partition("@")
         if address[1] and ":" in address[0]:
-            reader.literal_secret(found.span, "store", "keep the password in the environment: PGPASSWORD, or a ~/.pgpass file")
+            reader.literal_secret(
+                found.span, "store", "keep the password in the environment: PGPASSWORD, or a ~/.pgpass file"
+            )
         return found.text
     reader.refuse(
         found.span, f"{quoted(found.text)} is not a store", "a store is a SQLite file or a PostgreSQL database",
@@ -147,11 +172,21 @@ def _http(parts: dict[str, Entry], reader: Reader, start: HttpConfig) -> HttpCon
         if name and number.isascii() and number.isdigit() and int(number) < 65_536:
             host, port = name.strip("[]"), int(number)
         else:
-            reader.refuse(listen.span, f"{quoted(listen.text)} is not a place to listen at", "it is an address and a port", "write  127.0.0.1:8080")
+            reader.refuse(
+                listen.span,
+                f"{quoted(listen.text)} is not a place to listen at",
+                "it is an address and a port",
+                "write  127.0.0.1:8080",
+            )
     public = reader.text(fields, "public_url")
     url = public.text.rstrip("/") if public else f"http://{host}:{port}"
     if public and not url.startswith(("http://", "https://")):
-        reader.refuse(public.span, f"{quoted(url)} is not an address on the web", "links in messages begin with it", f"write  https://{url}")
+        reader.refuse(
+            public.span,
+            f"{quoted(url)} is not an address on the web",
+            "links in messages begin with it",
+            f"write  https://{url}",
+        )
     return HttpConfig(host, port, url)
 
 
@@ -178,7 +213,9 @@ def _pool(entry: Entry, reader: Reader) -> Pool | None:
     needed = POOL_KINDS[kind]
     for name, field in fields.items():
         if name not in ("kind", needed):
-            reader.refuse(field.key.span, f"a {kind} pool has no {quoted(name)}", f"it has: kind, {needed}", "remove it")
+            reader.refuse(
+                field.key.span, f"a {kind} pool has no {quoted(name)}", f"it has: kind, {needed}", "remove it"
+            )
     value = reader.needed(fields, needed, entry)
     if value is None:
         return None
@@ -199,7 +236,12 @@ def _pool(entry: Entry, reader: Reader) -> Pool | None:
 
 def _inside(path: Scalar, reader: Reader) -> str:
     if path.text.startswith(("/", "\\")) or ".." in path.text.replace("\\", "/").split("/"):
-        reader.refuse(path.span, f"{quoted(path.text)} leaves the project", "the project is one folder", "write a path inside it, for example  codes/welcome.csv")
+        reader.refuse(
+            path.span,
+            f"{quoted(path.text)} leaves the project",
+            "the project is one folder",
+            "write a path inside it, for example  codes/welcome.csv",
+        )
     return path.text
 
 
@@ -212,7 +254,10 @@ def _webhook(entry: Entry, reader: Reader) -> WebhookConfig | None:
     if url is None:
         return None
     if not url.text.startswith(("http://", "https://")):
-        reader.refuse(url.span, f"{quoted(url.text)} is not an address on the web", "webhooks are called by http", f"write  https://{url.text}")
+        reader.refuse(
+            url.span,
+            f"{quoted(url.text)} is not an address on the web",
+            "webhooks are called by http",
+            f"write  https://{url.text}",
+        )
     return WebhookConfig(entry.key.text, url.text, secret)
-
-

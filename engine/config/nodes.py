@@ -35,7 +35,9 @@ class Reader:
         if isinstance(node, Mapping):
             return node
         if not (isinstance(node, Scalar) and node.plain and not node.text):
-            self.refuse(node.span, f"{quoted(what)} needs lines of  name: value", "each name has its own line")
+            self.refuse(
+                node.span, f"{quoted(what)} needs lines of  name: value", "each name has its own line"
+            )
         return None
 
     def parts(self, node: Node, known: tuple[str, ...], what: str) -> dict[str, Entry]:
@@ -46,7 +48,11 @@ class Reader:
             if entry.key.text in known:
                 found[entry.key.text] = entry
                 continue
-            if is_secret(entry.key.text) and isinstance(entry.value, Scalar) and not _is_reference(entry.value.text):
+            if (
+                is_secret(entry.key.text)
+                and isinstance(entry.value, Scalar)
+                and not _is_reference(entry.value.text)
+            ):
                 self.literal_secret(entry.value.span, entry.key.text)
                 continue
             self.refuse(
@@ -87,17 +93,30 @@ class Reader:
     def needed(self, parts: dict[str, Entry], name: str, owner: Entry) -> Scalar | None:
         """A text that must be there."""
         if name not in parts:
-            self.refuse(owner.key.span, f"{quoted(owner.key.text)} needs  {name}", "there is no default", f"add  {name}: ...", "E83")
+            self.refuse(
+                owner.key.span,
+                f"{quoted(owner.key.text)} needs  {name}",
+                "there is no default",
+                f"add  {name}: ...",
+                "E83",
+            )
             return None
         return self.text(parts, name)
 
-    def choice(self, parts: dict[str, Entry], name: str, choices: tuple[str, ...], owner: Entry) -> str | None:
+    def choice(
+        self, parts: dict[str, Entry], name: str, choices: tuple[str, ...], owner: Entry
+    ) -> str | None:
         """One of several words that must be there."""
         found = self.needed(parts, name, owner)
         if found is None or found.text in choices:
             return found.text if found else None
         listed = ", ".join(choices)
-        self.refuse(found.span, f"{quoted(found.text)} is not one of its values", f"it can be: {listed}", did_you_mean(found.text, choices, f"use one of: {listed}"))
+        self.refuse(
+            found.span,
+            f"{quoted(found.text)} is not one of its values",
+            f"it can be: {listed}",
+            did_you_mean(found.text, choices, f"use one of: {listed}"),
+        )
         return None
 
     def secret(self, key: Scalar, node: Node) -> Secret | None:

@@ -44,7 +44,17 @@ CHOICES: Mapping[str, tuple[str, ...]] = {"tls": ("tls", "starttls", "offered", 
 NUMBERS = ("port", "timeout", "connections", "ttl")
 """Options that are whole numbers above 0."""
 
-SECRET_WORDS = ("password", "passwd", "secret", "token", "account", "api_key", "apikey", "private_key", "credentials")
+SECRET_WORDS = (
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "account",
+    "api_key",
+    "apikey",
+    "private_key",
+    "credentials",
+)
 """A key with one of these words holds a secret wherever it stands."""
 
 

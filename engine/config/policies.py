@@ -50,7 +50,12 @@ def _quiet(parts: dict[str, Entry], reader: Reader) -> Quiet | None:
         return None
     hours = _QUIET.fullmatch(found.text)
     if hours is None:
-        reader.refuse(found.span, f"{quoted(found.text)} are no quiet hours", "they go from one time of the day to another", "write  quiet: 21:00-09:00  or  quiet: none")
+        reader.refuse(
+            found.span,
+            f"{quoted(found.text)} are no quiet hours",
+            "they go from one time of the day to another",
+            "write  quiet: 21:00-09:00  or  quiet: none",
+        )
         return None
     times: list[dt.time] = []
     for group in (1, 2):
@@ -59,7 +64,12 @@ def _quiet(parts: dict[str, Entry], reader: Reader) -> Quiet | None:
             return None
         times.append(clock.time)
     if times[0] == times[1]:
-        reader.refuse(found.span, f"{quoted(found.text)} is no time at all", "the quiet hours end when they begin", "write  quiet: 21:00-09:00  or  quiet: none")
+        reader.refuse(
+            found.span,
+            f"{quoted(found.text)} is no time at all",
+            "the quiet hours end when they begin",
+            "write  quiet: 21:00-09:00  or  quiet: none",
+        )
         return None
     return Quiet(times[0], times[1])
 
@@ -81,7 +91,13 @@ def _cap(node: Node, channels: tuple[str, ...], reader: Reader) -> list[Cap]:
         for entry in node.entries:
             channel = entry.key.text
             if channel not in channels:
-                reader.refuse(entry.key.span, f"there is no channel called {quoted(channel)}", "channels stand in config.yaml", did_you_mean(channel, channels, f"use one of: {', '.join(channels)}"), "E61")
+                reader.refuse(
+                    entry.key.span,
+                    f"there is no channel called {quoted(channel)}",
+                    "channels stand in config.yaml",
+                    did_you_mean(channel, channels, f"use one of: {', '.join(channels)}"),
+                    "E61",
+                )
                 continue
             if isinstance(entry.value, Scalar):
                 caps.extend(_count(entry.value, channel, reader))
@@ -110,21 +126,38 @@ def _count(node: Scalar, channel: str | None, reader: Reader) -> list[Cap]:
 
 def _no_cap(node: Node, reader: Reader) -> None:
     shown = quoted(node.text) if isinstance(node, Scalar) else "this"
-    reader.refuse(node.span, f"{shown} is not a cap", "a cap says how many messages in a day, week or month", "write  [1 a day, 4 a week, sms: 2 a month]  or  none")
+    reader.refuse(
+        node.span,
+        f"{shown} is not a cap",
+        "a cap says how many messages in a day, week or month",
+        "write  [1 a day, 4 a week, sms: 2 a month]  or  none",
+    )
 
 
-def _if_capped(parts: dict[str, Entry], reader: Reader, start: Policy) -> tuple[Literal["skip", "wait"], Duration]:
+def _if_capped(
+    parts: dict[str, Entry], reader: Reader, start: Policy
+) -> tuple[Literal["skip", "wait"], Duration]:
     found = reader.text(parts, "if_capped")
     if found is None or found.text == "skip":
         return start.if_capped, start.wait_up_to
     wait = _WAIT.fullmatch(found.text)
     if wait is None:
-        reader.refuse(found.span, f"{quoted(found.text)} is not one of its values", "it can be: skip, wait up to 3 days", did_you_mean(found.text, ("skip", "wait up to 3 days"), "write  skip"))
+        reader.refuse(
+            found.span,
+            f"{quoted(found.text)} is not one of its values",
+            "it can be: skip, wait up to 3 days",
+            did_you_mean(found.text, ("skip", "wait up to 3 days"), "write  skip"),
+        )
         return start.if_capped, start.wait_up_to
     if wait[1] is None:
         return "wait", LONGEST_WAIT
     length = reader.kept(parse_length(part(found.whole(), wait.start(1), len(wait[1]))))
     if length and length.duration.roughly() > LONGEST_WAIT.roughly():
-        reader.refuse(length.text.span, f"{quoted(length.text.value)} is too long to hold a message", "a message is held for a cap at most 3 days", "write  wait up to 3 days")
+        reader.refuse(
+            length.text.span,
+            f"{quoted(length.text.value)} is too long to hold a message",
+            "a message is held for a cap at most 3 days",
+            "write  wait up to 3 days",
+        )
         return "wait", LONGEST_WAIT
     return "wait", length.duration if length else LONGEST_WAIT

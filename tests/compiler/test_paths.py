@@ -33,9 +33,15 @@ CODE = "{code: CART10, valid: 2 days}"
         (f"  - if: {{tier: gold}}\n    then: [{CODE}]\n    else: [{CODE}]\n  - send: b\n", []),
         (f"  - if: {{tier: gold}}\n    then: [{CODE}]\n  - send: b\n", ["E35"]),
         (f"  - if: {{tier: gold}}\n    then: [{CODE}]\n    else: [{{exit: x}}]\n  - send: b\n", []),
-        (f"  - choose: tier\n    into:\n      gold: [{CODE}]\n      silver: [{CODE}]\n  - send: b\n", ["E35"]),
+        (
+            f"  - choose: tier\n    into:\n      gold: [{CODE}]\n      silver: [{CODE}]\n  - send: b\n",
+            ["E35"],
+        ),
         (f"  - choose: tier\n    into:\n      gold: [{CODE}]\n      else: [{CODE}]\n  - send: b\n", []),
-        (f"  - split: s\n    into:\n      50% one: [{CODE}]\n      50% two: [{{exit: x}}]\n  - send: b\n", []),
+        (
+            f"  - split: s\n    into:\n      50% one: [{CODE}]\n      50% two: [{{exit: x}}]\n  - send: b\n",
+            [],
+        ),
         (f"  - wait: 1 day\n    id: w\n    for: cart_emptied\n    then: [{CODE}]\n  - send: b\n", ["E35"]),
         (f"  - {CODE}\n  - wait: 1 day\n    id: w\n    for: cart_emptied\n    then: [{{send: b}}]\n", []),
     ],
@@ -55,7 +61,10 @@ def test_a_code_is_needed_on_every_path(steps: str, expected: list[str]) -> None
         ("  - wait: 1 day\n    id: w\n    at: 22:00\n  - wait: until 10:00\n    id: v\n  - send: a\n", []),
         ("  - if: {tier: gold}\n    then: [{wait: 1 day, id: w, at: 22:00}]\n  - send: a\n", ["W02"]),
         ("  - wait: 1 day\n    id: w\n    at: 22:00\n  - if: {tier: gold}\n    then: [{send: a}]\n", ["W02"]),
-        ("  - wait: 2 days\n    id: w\n    at: 22:00\n    for: cart_emptied\n    then: [{send: a}]\n    else: [{exit: x}]\n", []),
+        (
+            "  - wait: 2 days\n    id: w\n    at: 22:00\n    for: cart_emptied\n    then: [{send: a}]\n    else: [{exit: x}]\n",
+            [],
+        ),
     ],
 )
 def test_quiet_hours_of_the_message_behind_a_wait(steps: str, expected: list[str]) -> None:
@@ -80,9 +89,7 @@ def test_reactions_are_asked_after_the_message_had_time(steps: str, expected: li
     assert codes(steps) == expected
 
 
-@pytest.mark.parametrize(
-    ("days", "expected"), [("7 days", ["W07"]), ("6 days 23 hours", []), ("8 days", [])]
-)
+@pytest.mark.parametrize(("days", "expected"), [("7 days", ["W07"]), ("6 days 23 hours", []), ("8 days", [])])
 def test_a_path_as_long_as_the_period_of_the_clock(days: str, expected: list[str]) -> None:
     head = HEAD.replace("{event: subscribed}", "{every: week, weekdays: [Monday], at: 10:00}")
     assert codes(f"  - send: a\n  - wait: {days}\n    id: w\n", head) == expected
@@ -106,10 +113,22 @@ def test_what_a_restart_gives_again(steps: str, expected: list[str]) -> None:
     [
         ("  - set: {consent.email: given}\n", ["E76"]),
         ("  - set: {consent.email: withdrawn}\n", []),
-        ("  - wait: 7 days\n    id: w\n    for: optin_confirmed\n    then: [{set: {consent.email: given}}]\n", []),
-        ("  - wait: 7 days\n    id: w\n    for: optin_confirmed\n    else: [{exit: x}]\n  - set: {consent.email: given}\n", []),
-        ("  - wait: 7 days\n    id: w\n    for: optin_confirmed\n    else: [{send: a}]\n  - set: {consent.email: given}\n", ["E76"]),
-        ("  - wait: 7 days\n    id: w\n    for: site_visited\n    then: [{set: {consent.email: given}}]\n", ["E76"]),
+        (
+            "  - wait: 7 days\n    id: w\n    for: optin_confirmed\n    then: [{set: {consent.email: given}}]\n",
+            [],
+        ),
+        (
+            "  - wait: 7 days\n    id: w\n    for: optin_confirmed\n    else: [{exit: x}]\n  - set: {consent.email: given}\n",
+            [],
+        ),
+        (
+            "  - wait: 7 days\n    id: w\n    for: optin_confirmed\n    else: [{send: a}]\n  - set: {consent.email: given}\n",
+            ["E76"],
+        ),
+        (
+            "  - wait: 7 days\n    id: w\n    for: site_visited\n    then: [{set: {consent.email: given}}]\n",
+            ["E76"],
+        ),
         ("  - if: {did: {optin_confirmed: ever}}\n    then: [{set: {consent.email: given}}]\n", []),
     ],
 )
@@ -117,12 +136,19 @@ def test_consent_is_noted_only_after_the_customer_gave_it(steps: str, expected: 
     assert codes(steps) == expected
 
 
-JOURNEYS = [file.read_text().split("\ntests:")[0].split("\n") for file in sorted((SAMPLE / "journeys").glob("*.yaml"))]
+JOURNEYS = [
+    file.read_text().split("\ntests:")[0].split("\n") for file in sorted((SAMPLE / "journeys").glob("*.yaml"))
+]
 WORDS = sorted({word for lines in JOURNEYS for line in lines for word in line.replace(":", " ").split()})
 
 
 @settings(deadline=None)
-@given(st.sampled_from(JOURNEYS), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 4), st.sampled_from(WORDS)), min_size=1, max_size=3))
+@given(
+    st.sampled_from(JOURNEYS),
+    st.lists(
+        st.tuples(st.integers(0, 60), st.integers(0, 4), st.sampled_from(WORDS)), min_size=1, max_size=3
+    ),
+)
 def test_no_mistake_makes_the_compiler_fall_over(lines: list[str], edits: list[tuple[int, int, str]]) -> None:
     lines = list(lines)
     for place, how, word in edits:

@@ -88,7 +88,10 @@ def test_formatting_comments_stories_and_owner_do_not_change_the_fingerprint() -
     head = "# why\n" + HEAD.replace("again:", "about: x\nowner: y\nagain:").replace(
         "{event: order_placed}", "\n  event: order_placed"
     )
-    other = journey("  # a comment\n  - {wait: 7 days, id: w}\n\n  - send: a\ntests: []\n".replace("tests: []\n", ""), head)
+    other = journey(
+        "  # a comment\n  - {wait: 7 days, id: w}\n\n  - send: a\ntests: []\n".replace("tests: []\n", ""),
+        head,
+    )
     assert other.hash == plain
 
 

@@ -50,7 +50,9 @@ def test_every_type_is_read() -> None:
 
 
 def test_money_without_a_currency_is_in_that_of_the_shop_and_an_item_may_have_its_own() -> None:
-    found = TYPING.event("order_placed", {"total": 5, "items": [{"price": 1}, {"price": 2, "currency": "GBP"}]})
+    found = TYPING.event(
+        "order_placed", {"total": 5, "items": [{"price": 1}, {"price": 2, "currency": "GBP"}]}
+    )
     assert found.values["total"] == Money(Decimal(5), "EUR")
     items: Any = found.values["items"]
     assert [item["price"].currency for item in items] == ["EUR", "GBP"]

@@ -51,8 +51,16 @@ FOOTER = '{% include "_blocks/footer.html" %}\n'
 @pytest.mark.parametrize(
     ("printed", "what", "fix"),
     [
-        ("customer.first_nam", 'there is no customer attribute called "first_nam"', 'did you mean "customer.first_name"?'),
-        ("trigger.surce", 'there is no field of the starting event called "surce"', 'did you mean "trigger.source"?'),
+        (
+            "customer.first_nam",
+            'there is no customer attribute called "first_nam"',
+            'did you mean "customer.first_name"?',
+        ),
+        (
+            "trigger.surce",
+            'there is no field of the starting event called "surce"',
+            'did you mean "trigger.source"?',
+        ),
         ("product.stok", 'there is no field of a product called "stok"', 'did you mean "product.stock"?'),
         ("links.unsubscrib", 'there is no link called "unsubscrib"', 'did you mean "links.unsubscribe"?'),
         ("shop.nam", 'there is no part of the shop called "nam"', 'did you mean "shop.name"?'),
@@ -64,7 +72,11 @@ FOOTER = '{% include "_blocks/footer.html" %}\n'
     ],
 )
 def test_a_template_reads_only_names_that_exist(shop: Path, printed: str, what: str, fix: str) -> None:
-    write(shop, "welcome_our_story.email.html", f'---\nsubject: x\n---\n<p>Hi {{{{ {printed} or "you" }}}}</p>\n{FOOTER}')
+    write(
+        shop,
+        "welcome_our_story.email.html",
+        f'---\nsubject: x\n---\n<p>Hi {{{{ {printed} or "you" }}}}</p>\n{FOOTER}',
+    )
     problem = only(shop)
     assert (problem.code, problem.what, problem.fix) == ("T20", what, fix)
     assert (problem.span.line, problem.span.column, problem.span.length) == (4, 10, len(printed))
@@ -72,13 +84,21 @@ def test_a_template_reads_only_names_that_exist(shop: Path, printed: str, what: 
 
 def test_values_of_with_are_known_by_their_own_name(shop: Path) -> None:
     write(shop, "welcome_our_story.email.html", f"---\nsubject: x\n---\n<p>{{{{ hero }}}}</p>\n{FOOTER}")
-    change(shop / "journeys/welcome.yaml", "send: welcome_our_story", "send: welcome_our_story\n        with: {hero: bean}")
+    change(
+        shop / "journeys/welcome.yaml",
+        "send: welcome_our_story",
+        "send: welcome_our_story\n        with: {hero: bean}",
+    )
     assert told(shop) == []
 
 
 def test_a_field_that_only_one_of_two_journeys_brings(shop: Path) -> None:
     change(shop / "journeys/win_back.yaml", "send: winback_gift", "send: cart_last_reminder")
-    write(shop, "cart_last_reminder.email.html", f"---\nsubject: x\n---\n<p>{{{{ trigger.total }}}}</p>\n{FOOTER}")
+    write(
+        shop,
+        "cart_last_reminder.email.html",
+        f"---\nsubject: x\n---\n<p>{{{{ trigger.total }}}}</p>\n{FOOTER}",
+    )
     problem = only(shop)
     assert problem.what == '"trigger.total" is not there when the journey "win_back" sends this'
 
@@ -128,7 +148,10 @@ def test_segments_in_a_circle(shop: Path) -> None:
     assert (problem.span.file, problem.span.line, problem.span.column) == ("journeys/segments/a.yaml", 3, 12)
 
 
-@pytest.mark.parametrize("line", ["clicked: a", "goal: reached", "did: {order_placed: since start}", "trigger.x: 1", "code.value: x"])
+@pytest.mark.parametrize(
+    "line",
+    ["clicked: a", "goal: reached", "did: {order_placed: since start}", "trigger.x: 1", "code.value: x"],
+)
 def test_a_segment_cannot_ask_about_a_run(shop: Path, line: str) -> None:
     (shop / "journeys/segments/a.yaml").write_text(f"segment: a\nwho:\n  {line}\n")
     assert only(shop).code == "E68"
@@ -139,12 +162,18 @@ def test_a_broken_file_hides_nothing_of_the_others(shop: Path) -> None:
     change(shop / "journeys/birthday.yaml", "choose: tier", "choose: tire")
     change(shop / "config.yaml", "Europe/Berlin", "CET")
     project = load(shop)
-    assert {problem.span.file for problem in project.problems} == {"config.yaml", "journeys/birthday.yaml", "journeys/welcome.yaml"}
+    assert {problem.span.file for problem in project.problems} == {
+        "config.yaml",
+        "journeys/birthday.yaml",
+        "journeys/welcome.yaml",
+    }
     assert sorted(project.journeys.by_name) == ["abandoned_cart", "loyalty", "price_drop", "win_back"]
 
 
 def test_a_file_that_is_not_utf8_is_told_at_the_wrong_byte(shop: Path) -> None:
-    (shop / "templates/welcome_our_story.email.html").write_bytes("---\nsubject: x\n---\n<p>Gr\u00fc\u00dfe</p>\n".encode("latin-1"))
+    (shop / "templates/welcome_our_story.email.html").write_bytes(
+        "---\nsubject: x\n---\n<p>Gr\u00fc\u00dfe</p>\n".encode("latin-1")
+    )
     problem = next(each for each in told(shop) if each.code == "E78")
     assert (problem.span.line, problem.span.column) == (4, 6)
 
@@ -165,7 +194,11 @@ def test_an_empty_folder_is_no_project(tmp_path: Path) -> None:
 
 def test_the_commit_of_the_folder(shop: Path) -> None:
     assert load(shop).commit == ""
-    for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "x"]):
+    for words in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "x"],
+    ):
         subprocess.run(["git", *words], cwd=shop, check=True)
     commit = load(shop).commit
     assert len(commit) == 40

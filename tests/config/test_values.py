@@ -58,7 +58,9 @@ def test_pools_webhooks_and_the_rest(config: Config) -> None:
 
 
 def test_a_broken_part_leaves_the_others_readable() -> None:
-    found, problems = read_config(SAMPLE.read_text().replace("Europe/Berlin", "CET").replace("via: smtp", "via: x"))
+    found, problems = read_config(
+        SAMPLE.read_text().replace("Europe/Berlin", "CET").replace("via: smtp", "via: x")
+    )
     assert [problem.code for problem in problems] == ["E84", "E84"]
     assert found.timezone == "UTC"
     assert list(found.channels) == ["sms", "push"]

@@ -50,7 +50,10 @@ def _periods(start: syntax.ClockStart) -> set[int]:
             return {days * DAY for days in (28, 29, 30, 31)}
         case "week" if start.weekdays:
             days = sorted(start.weekdays)
-            return {((after - day - 1) % 7 + 1) * DAY for day, after in zip(days, [*days[1:], days[0]], strict=True)}
+            return {
+                ((after - day - 1) % 7 + 1) * DAY
+                for day, after in zip(days, [*days[1:], days[0]], strict=True)
+            }
         case "week":
             return {7 * DAY}
         case _:
@@ -60,4 +63,7 @@ def _periods(start: syntax.ClockStart) -> set[int]:
 def _words(length: int) -> str:
     days, rest = divmod(length, DAY)
     parts = ((days, "day"), (rest // HOUR, "hour"), (rest % HOUR // MINUTE, "minute"))
-    return " ".join(f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in parts if count) or "0 minutes"
+    return (
+        " ".join(f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in parts if count)
+        or "0 minutes"
+    )

@@ -71,7 +71,12 @@ def _unknown(read: Read, uses: list[Use], whole: Whole) -> Problem | None:
     if field in known:
         return _not_in_every_journey(read, field, uses, whole) if head == "trigger" else None
     choices = [f"{head}.{name}" for name in known]
-    return _problem(read, whole, f"there is no {what} called {quoted(field)}", did_you_mean(f"{head}.{field}", choices, _listed(choices)))
+    return _problem(
+        read,
+        whole,
+        f"there is no {what} called {quoted(field)}",
+        did_you_mean(f"{head}.{field}", choices, _listed(choices)),
+    )
 
 
 def _known(head: str, uses: list[Use], world: World) -> tuple[list[str], str]:
@@ -119,7 +124,11 @@ def _bare(read: Read, name: str, uses: list[Use], whole: Whole) -> Problem | Non
         if name not in given:
             what = f"nobody gives {quoted(name)} to this template: line {send.span.line} of {file.span.file} sends it without"
             customer = whole.world.catalogue.customer_type(name)
-            otherwise = f"write  {{{{ customer.{name} }}}}" if customer else f"add  with: {{{name}: ...}}  to that step"
+            otherwise = (
+                f"write  {{{{ customer.{name} }}}}"
+                if customer
+                else f"add  with: {{{name}: ...}}  to that step"
+            )
             return _problem(read, whole, what, did_you_mean(name, [*given, *GROUPS], otherwise))
     return None
 

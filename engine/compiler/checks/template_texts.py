@@ -84,7 +84,11 @@ def _sms(template: CompiledTemplate, whole: Whole) -> list[Problem]:
     if parts <= 1:
         return []
     channel = whole.world.config.channels.get("sms")
-    price = f", {channel.price * parts:f} {channel.currency} instead of {channel.price:f} {channel.currency}" if channel and channel.price else ""
+    price = (
+        f", {channel.price * parts:f} {channel.currency} instead of {channel.price:f} {channel.currency}"
+        if channel and channel.price
+        else ""
+    )
     why = "a part of an SMS holds 160 characters; 153 when there are several"
     if odd:
         why = f"{quoted(odd)} is not in the alphabet of SMS, so a part holds only 70 characters; 67 when there are several"
