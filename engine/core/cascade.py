@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from engine.core.due import due_after
 from engine.core.effects import Send
-from engine.core.enrollment import Due, Handing, Held, Listening
+from engine.core.ending import CARRIED
+from engine.core.enrollment import Due, Handing, Held, Listening, Part
 from engine.core.facts import Place
-from engine.core.journey import SendStep
+from engine.core.journey import END, SendStep
 from engine.core.policy import Cap
 from engine.core.pressure import has_place, midnight_after, next_place, quiet_end, quiet_start
 from engine.core.reach import can_reach, why_closed
@@ -51,7 +52,7 @@ def try_send(
         return _capped(run, step, reachable, first_due, tried, since)
     passed = tuple(each for each in left[: left.index(channel)])
     _plan(run, step, channel, first_due, (*tried, *passed))
-    return None
+    return hand_over(run, run.now, run.turn.number) if run.turn.hands else None
 
 
 def next_part(run: Run, step: SendStep, rest: Listening, first_due: Instant) -> int | None:
@@ -59,16 +60,42 @@ def next_part(run: Run, step: SendStep, rest: Listening, first_due: Instant) -> 
     return try_send(run, step, first_due, rest.tried)
 
 
-def listen(run: Run, step: SendStep, channel: str, tried: tuple[str, ...], at: Instant) -> int | None:
-    """After a hand-over: rests for the reaction, unless no later channel can be reached now, then the step is over."""
+def hand_over(run: Run, at: Instant, number: int, *, unknown: bool = False) -> int | None:
+    """The planned message left: the clock of the run is this moment. Returns where the run goes on, None if it rests.
+
+    An `unknown` counts as handed over; it keeps a cascade where it is until it is settled.
+    """
+    it, rest = run.it, run.it.rest
+    assert isinstance(rest, Handing)
+    step = run.interest.places.get(rest.step)
+    template = step.template if isinstance(step, SendStep) else rest.step
+    parts = it.sent.get(rest.step)
+    if parts is None:
+        it.window_at, it.window_number, parts = at, number, ()
+    it.sent[rest.step] = (*parts, Part(template, rest.channel, rest.key, at, number))
+    it.clock, it.rest, it.due = at, None, None
+    run.turn.use(rest.key, at)
+    if it.codes:
+        it.done.add(f"{CARRIED}{next(reversed(it.codes))}")
+    run.say("send", step, template, rest.channel)
+    run.emit("message_handed", rest.step, template, rest.channel, at)
+    if unknown:
+        run.say("unknown", step, template, rest.channel)
+    if not isinstance(step, SendStep):
+        return END
+    listening = Listening(step.id, rest.channel, at, (*rest.tried, rest.channel), unknown)
+    return None if step.is_cascade and _listens(run, step, listening) else step.next
+
+
+def _listens(run: Run, step: SendStep, rest: Listening) -> bool:
+    """After a hand-over: rests for the reaction, unless no later channel can be reached now; then the step is over."""
     facts, consent = run.turn.facts, step.policy.consent
-    later = any(each not in tried and can_reach(facts, each, consent) for each in step.channels)
-    if not (step.is_cascade and later):
-        run.it.rest = run.it.due = None
-        return step.next
-    run.it.rest = Listening(step.id, channel, at, tried)
-    run.it.due = due_after(at, step.next_after or Duration(), facts.zone)
-    return None
+    if not any(each not in rest.tried and can_reach(facts, each, consent) for each in step.channels):
+        return False
+    run.it.rest = rest
+    if not rest.unknown:
+        run.it.due = due_after(rest.handed_at, step.next_after or Duration(), facts.zone)
+    return True
 
 
 def _reachable(run: Run, step: SendStep, channels: tuple[str, ...]) -> tuple[str, ...]:

@@ -28,7 +28,10 @@ def take_event(turn: Turn, event: Event) -> None:
     priority its starts (a restart beats a wait) and the waits that it ends."""
     index, name = turn.index, event.name
     moved = index.moves.get(name, ())
-    apply_event(turn.facts, event, moved, turn.journeys.needs)
+    facts = turn.touch("seen", "values", "memory") if moved else turn.touch("seen")
+    if name in turn.journeys.needs:
+        turn.touch_history(name)
+    apply_event(facts, event, moved, turn.journeys.needs)
     if turn.runs:
         _mark_codes(turn, event)
         leavers = index.leavers.get(name)
@@ -54,7 +57,7 @@ def take_event(turn: Turn, event: Event) -> None:
 
 def take_changed(turn: Turn, changed: Changed) -> None:
     """Attributes, addresses, consents or suppressions were written."""
-    apply_change(turn.facts, changed, turn.journeys.timezone)
+    apply_change(turn.touch("values", "reach"), changed, turn.journeys.timezone)
     turn.changed.update(changed.values)
     if changed.addresses or changed.consents or changed.suppressed:
         turn.reach_changed = True
@@ -64,7 +67,7 @@ def take_changed(turn: Turn, changed: Changed) -> None:
 def take_product(turn: Turn, product: ProductChanged) -> None:
     """The catalogue changed for a product: runs about it whose goal or exit names `product.` are asked."""
     known = turn.facts.products.get(product.product_id, {})
-    turn.facts.products[product.product_id] = {**known, **product.fields}
+    turn.touch("products").products[product.product_id] = {**known, **product.fields}
     for run in _in_order(turn, [run for run in turn.runs.values() if run.product_id == product.product_id]):
         interest = turn.interest(run)
         if interest is not None and interest.leaving.product:
@@ -86,6 +89,8 @@ def change_segment(turn: Turn, change: SegmentChanged) -> None:
 
 def follow_changes(turn: Turn, *, starts: bool = True) -> None:
     """Looks at the consequences of what was written, until nothing new is written."""
+    if not turn.changed and not turn.reach_changed:
+        return
     while (turn.changed or turn.reach_changed) and turn.left > 0:
         names, reach = frozenset(turn.changed), turn.reach_changed
         turn.changed, turn.reach_changed = set(), False

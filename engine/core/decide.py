@@ -52,14 +52,16 @@ def decide(
     now: Instant,
     *,
     wakes: bool = True,
+    hands: bool = False,
 ) -> Decided:
     """Applies what happened, in order of number, and then wakes what is due at `now`, oldest first.
 
     Pure, total and deterministic: `customer` is not changed, nothing raises, the same arguments give the same answer.
     `now` is the moment of every decision; what happened keeps its own moments. `wakes=False` only applies the
-    happenings: for those who hand messages over at once and have more happenings of the same moment to come.
+    happenings: for those who have more of the same moment to come. `hands=True` hands every message over in the moment
+    it is planned, for worlds in which that takes no time.
     """
-    turn = Turn.of(customer, journeys, now)
+    turn = Turn.of(customer, journeys, now, hands=hands)
     if turn.index.stopped:
         _stop(turn)
     if len(happenings) > 1:
@@ -127,11 +129,16 @@ def _wake_all(turn: Turn) -> None:
                 change_segment(turn, change)
                 follow_changes(turn)
     for _ in range(LIMIT):
-        due = [run for run in turn.runs.values() if _is_due(turn, run)]
+        now = turn.now
+        due = [
+            run
+            for run in turn.runs.values()
+            if run.outcome is None and run.due is not None and run.due.at <= now and _may_move(turn, run)
+        ]
         if not due:
             return
         turn.left = LIMIT
-        run = min(due, key=lambda run: _order(turn, run))
+        run = due[0] if len(due) == 1 else min(due, key=lambda run: _order(turn, run))
         interest = turn.interest(run)
         assert interest is not None
         hand = Run.take(turn, interest, run)
@@ -140,9 +147,7 @@ def _wake_all(turn: Turn) -> None:
         follow_changes(turn)
 
 
-def _is_due(turn: Turn, run: Enrollment) -> bool:
-    if run.outcome is not None or run.due is None or run.due.at > turn.now:
-        return False
+def _may_move(turn: Turn, run: Enrollment) -> bool:
     interest = turn.interest(run)
     return interest is not None and interest.journey.state != "paused"
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from engine.core.advance import advance, move_on
-from engine.core.cascade import listen, next_part, try_send
+from engine.core.cascade import hand_over, next_part, try_send
 from engine.core.due import due_after
 from engine.core.effects import Trace
-from engine.core.ending import CARRIED
 from engine.core.enrollment import Due, Enrollment, Handing, Listening, NeedsCode, Part
 from engine.core.facts import Reach
 from engine.core.goal import leave_if_over
@@ -28,7 +27,7 @@ def take_handed(turn: Turn, handed: Handed) -> None:
     """The message left: the clock of the run is this moment. A key that was cancelled is ignored."""
     run = _handing(turn, handed.enrollment, handed.key)
     if run is not None:
-        _hand_over(run, handed.at, handed.number, unknown=False)
+        _go_on(run, handed.at, handed.number, unknown=False)
         run.close()
 
 
@@ -59,7 +58,7 @@ def take_outcome(turn: Turn, outcome: Outcome) -> None:
     if found is None:
         if outcome.kind == "unknown" and _is_handing(known, outcome.key):
             run = Run.take(turn, interest, known)
-            _hand_over(run, outcome.at, outcome.number, unknown=True)
+            _go_on(run, outcome.at, outcome.number, unknown=True)
             run.close()
         elif outcome.kind == "refused" and _is_handing(known, outcome.key):
             take_returned(
@@ -137,31 +136,9 @@ def _handing(turn: Turn, enrollment: str, key: str) -> Run | None:
     return Run.take(turn, interest, known)
 
 
-def _hand_over(run: Run, at: Instant, number: int, *, unknown: bool) -> None:
-    it, rest = run.it, run.it.rest
-    assert isinstance(rest, Handing)
-    step = run.interest.places.get(rest.step)
-    template = step.template if isinstance(step, SendStep) else rest.step
-    it.rest = it.due = None
-    if rest.step not in it.sent:
-        it.window_at, it.window_number = at, number
-    parts = it.sent.get(rest.step, ())
-    it.sent[rest.step] = (*parts, Part(template, rest.channel, rest.key, at, number))
-    it.clock = at
-    run.turn.use(rest.key, at)
-    if it.code is not None:
-        it.done.add(f"{CARRIED}{it.code.pool}")
-    run.say("send", step, template, rest.channel)
-    run.emit("message_handed", rest.step, template, rest.channel, at)
-    if unknown:
-        run.say("unknown", step, template, rest.channel)
-    if not isinstance(step, SendStep):
-        advance(run, END)
-        return
-    following = listen(run, step, rest.channel, (*rest.tried, rest.channel), at)
-    if following is None:
-        _wait_for_settlement(run, unknown=unknown)
-    else:
+def _go_on(run: Run, at: Instant, number: int, *, unknown: bool) -> None:
+    following = hand_over(run, at, number, unknown=unknown)
+    if following is not None:
         move_on(run, following)
 
 
@@ -212,17 +189,10 @@ def _settle(run: Run, outcome: Outcome, part: Part) -> None:
             pass
 
 
-def _wait_for_settlement(run: Run, *, unknown: bool) -> None:
-    """An unknown part keeps the cascade where it is: no clock opens the next channel."""
-    rest = run.it.rest
-    if unknown and isinstance(rest, Listening):
-        run.it.rest, run.it.due = dataclasses.replace(rest, unknown=True), None
-
-
 def _close_channel(turn: Turn, channel: str, outcome: Outcome) -> None:
     if not channel:
         return
     reach = turn.facts.reach.get(channel, Reach())
-    turn.facts.reach[channel] = dataclasses.replace(reach, bounced=True)
+    turn.touch("reach").reach[channel] = dataclasses.replace(reach, bounced=True)
     turn.reach_changed = True
     turn.remark(Trace(turn.now, "note", "", outcome.enrollment, subject=channel, detail="closed by a bounce"))

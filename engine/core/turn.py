@@ -24,11 +24,11 @@ KEPT_PLACES = 32 * DAY
 
 @dataclass(slots=True)
 class Turn:
-    """The state of one customer while `decide` works. The containers belong to the turn: `facts` and every run in
-    `runs` that was `kept` in this turn may be changed, others are forked first.
+    """The state of one customer while `decide` works. Nothing of the caller's is changed: a container of `facts` is
+    copied by `touch` before it is written, a run by `mine`.
 
-    `changed`: attributes that decisions wrote and whose consequences were not looked at yet; `number`: the number of
-    the happening in hand; `left`: how many decisions it may still lead to.
+    `hands`: messages are handed over in the moment they are planned (stories, replay); `changed`: attributes that
+    decisions wrote and whose consequences were not looked at yet; `number`: that of the happening in hand; `left`: how many decisions it may still lead to.
     """
 
     journeys: Journeys
@@ -40,25 +40,28 @@ class Turn:
     crossings: dict[str, Instant]
     number: int
     now: Instant
+    hands: bool = False
     decisions: list[Decision] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
     reach_changed: bool = False
     own: set[str] = field(default_factory=set)
+    touched: set[str] = field(default_factory=set)
     left: int = LIMIT
 
     @classmethod
-    def of(cls, state: CustomerState, journeys: Journeys, now: Instant) -> Turn:
+    def of(cls, state: CustomerState, journeys: Journeys, now: Instant, *, hands: bool = False) -> Turn:
         """A turn that leaves `state` as it is."""
         return cls(
             journeys,
             journeys.index,
-            state.facts.fork(),
+            _shared(state.facts),
             dict(state.runs),
             dict(state.last_starts),
             set(state.occurred),
             dict(state.crossings),
             state.applied,
             now,
+            hands,
         )
 
     def state(self) -> CustomerState:
@@ -66,6 +69,21 @@ class Turn:
         return CustomerState(
             self.facts, self.runs, self.last_starts, self.occurred, self.crossings, self.number
         )
+
+    def touch(self, *names: str) -> Facts:
+        """The facts, with these containers ready to be written."""
+        for name in names:
+            if name not in self.touched:
+                self.touched.add(name)
+                setattr(self.facts, name, getattr(self.facts, name).copy())
+        return self.facts
+
+    def touch_history(self, event: str) -> None:
+        """Makes the history of one event ready to be written."""
+        history = self.touch("history").history
+        if event in history and f"history {event}" not in self.touched:
+            self.touched.add(f"history {event}")
+            history[event] = history[event].copy()
 
     def scope(self, run: Enrollment | None, event: Event | None = None) -> Scope:
         """What a question about a run may look at now."""
@@ -110,9 +128,7 @@ class Turn:
     def reserve(self, place: Place) -> None:
         """Takes a place under caps; places too old for any cap are forgotten."""
         oldest = self.now - KEPT_PLACES
-        if self.facts.places and self.facts.places[0].at < oldest:
-            self.facts.places = [each for each in self.facts.places if each.at >= oldest]
-        self.facts.places.append(place)
+        self.facts.places = [*(each for each in self.facts.places if each.at >= oldest), place]
 
     def free(self, key: str) -> None:
         """Gives back the place of a message that was not handed over."""
@@ -122,9 +138,27 @@ class Turn:
         """A place is used at the hand-over: from then on it counts at that moment."""
         for number, place in enumerate(self.facts.places):
             if place.key == key and place.at != at:
-                self.facts.places[number] = dataclasses.replace(place, at=at)
+                self.touch("places").places[number] = dataclasses.replace(place, at=at)
 
     def alarm(self, run: Enrollment, why: str) -> Alert:
         """A word to the owner of the journey of a run."""
         interest = self.interest(run)
         return Alert(run.journey, interest.journey.owner if interest is not None else "", why)
+
+
+def _shared(facts: Facts) -> Facts:
+    """The same facts, whose containers are still those of the caller."""
+    return Facts(
+        facts.customer,
+        facts.timezone,
+        facts.timezone_why,
+        facts.values,
+        facts.memory,
+        facts.seen,
+        facts.history,
+        facts.segments,
+        facts.reach,
+        facts.assumed_reach,
+        facts.places,
+        facts.products,
+    )

@@ -132,7 +132,8 @@ def project(*texts: str, segments: Mapping[str, str] | None = None, config: str 
         )
         assert file is not None, wrong
         found[name] = file
-    world = replace(world, segments=found)
+    names = frozenset(text.strip().split("\n")[0].removeprefix("journey: ") for text in texts)
+    world = replace(world, segments=found, journeys=names)
     rules = {}
     for name, file in found.items():
         rule, mistakes = compile_segment(file, world)

@@ -36,7 +36,7 @@ def _write(
     value = _value(run, written, kind)
     run.effects.append(Change(name, step.how, value, f"{run.it.id}:{step.id}:{name}", step.note))
     run.say(step.how, step, name, words(value, kind) if value is not None else "unset")
-    facts = run.turn.facts
+    facts = run.turn.touch("values", "reach")
     if name.startswith(CONSENT):
         purpose = run.journey.policy.consent or "marketing"
         consents = {(name.removeprefix(CONSENT), purpose): str(value)}
