@@ -8,7 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from engine.compiler.catalogue import Catalogue
-from engine.compiler.catalogue_file import read_catalogue
 from engine.compiler.checks import check_journey, check_whole
 from engine.compiler.compile import compile_journey, compile_segment
 from engine.compiler.consequences import steps_are_whole, told_once
@@ -16,22 +15,15 @@ from engine.compiler.fingerprint import content_hash
 from engine.compiler.message_set import MessageSet, compile_messages
 from engine.compiler.publication import publish
 from engine.compiler.subject import Subject, Whole, code_printers
-from engine.compiler.template_file import TemplateFile, read_template
 from engine.compiler.templates import Templates
 from engine.compiler.world import World
 from engine.config import Config
-from engine.config.file import default_config, read_config
 from engine.core.journey import Journey, Journeys, SegmentRule
 from engine.errors import AuthorError
-from engine.language.nodes import Node
-from engine.language.parse import parse_journey, parse_segment
-from engine.language.source import read
 from engine.language.syntax import JourneyFile, SegmentFile, Story
-from engine.problem import Problem, Span, in_order
+from engine.problem import Problem, in_order
 from engine.project_files import Folder, commit_of
-
-YAML = (".yaml", ".yml")
-TEMPLATES = (".mjml", ".html", ".txt")
+from engine.project_sources import read_journeys, read_shop, read_world
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +83,10 @@ def load(folder: Path) -> Project:
     """Reads the whole project; a broken file hides nothing of the others. Raises AuthorError when the folder is none."""
     root = _root(folder)
     opened = Folder(root)
-    world = _world(opened)
+    world = read_world(opened)
     messages, problems = _messages(_Written(world.templates, world.config.currency))
     opened.problems.extend(problems)
-    files = _journey_files(opened)
+    files = read_journeys(opened)
     world = replace(world, journeys=frozenset(files))
     rules = _segments(opened, world)
     compiled = _compiled(opened, files, world, code_printers(messages))
@@ -120,7 +112,7 @@ def load(folder: Path) -> Project:
 def load_config(folder: Path) -> Config:
     """config.yaml alone, for commands that need the store and nothing else. Raises AuthorError when it has errors."""
     opened = Folder(folder.resolve())
-    config = _config(opened)
+    config = read_shop(opened)
     errors = [problem for problem in opened.problems if problem.is_error]
     if errors:
         raise AuthorError(
@@ -134,7 +126,7 @@ def load_world(folder: Path) -> World:
     Raises AuthorError when config.yaml or a schema has errors."""
     root = _root(folder)
     opened = Folder(root)
-    world = _world(opened)
+    world = read_world(opened)
     errors = [
         each
         for each in opened.problems
@@ -152,8 +144,8 @@ def load_world(folder: Path) -> World:
 def load_journeys(folder: Path) -> Journeys:
     """The journeys alone, without templates and checks: for looking at what was published. Broken ones are left out."""
     opened = Folder(_root(folder))
-    world = _world(opened)
-    files = _journey_files(opened)
+    world = read_world(opened)
+    files = read_journeys(opened)
     world = replace(world, journeys=frozenset(files))
     rules = _segments(opened, world)
     made = (compile_journey(file, world).journey for file in files.values())
@@ -195,101 +187,6 @@ class _Written:
 def _messages(written: _Written) -> tuple[MessageSet, list[Problem]]:
     """Compiling templates takes most of the time; a changed journey does not need it again."""
     return compile_messages(written.templates, written.currency)
-
-
-def _world(opened: Folder) -> World:
-    config = _config(opened)
-    nodes = {name: _schema(opened, name) for name in ("customer", "events", "product")}
-    catalogue, problems = read_catalogue(nodes["customer"], nodes["events"], nodes["product"])
-    opened.problems.extend(problems)
-    return World(config, catalogue, _segment_files(opened), _templates(opened, config))
-
-
-def _config(opened: Folder) -> Config:
-    data = opened.read("config.yaml")
-    if data is None:
-        if not any(problem.span.file == "config.yaml" for problem in opened.problems):
-            opened.problems.append(
-                Problem(
-                    Span("config.yaml", 1, 1), "E83", "config.yaml is missing", "it says what the shop is called and how its messages are sent",
-                    "make one with  main.py new project DIR  and copy it",
-                )
-            )  # fmt: skip
-        return default_config()
-    config, problems = read_config(data)
-    opened.problems.extend(problems)
-    return config
-
-
-def _schema(opened: Folder, name: str) -> Node | None:
-    file = f"schemas/{name}.yaml"
-    data = opened.read(file)
-    if data is None or not data.strip():
-        return None
-    node, problems = read(data, file)
-    opened.problems.extend(problems)
-    return node
-
-
-def _segment_files(opened: Folder) -> dict[str, SegmentFile]:
-    found: dict[str, SegmentFile] = {}
-    for file in opened.names("journeys/segments", YAML):
-        data = opened.read(file)
-        if data is None:
-            continue
-        segment, problems = parse_segment(data, file)
-        opened.problems.extend(problems)
-        if segment is not None:
-            if segment.name.value in found:
-                opened.problems.append(
-                    _twice("segment", segment.name.span, found[segment.name.value].span.file)
-                )
-            found.setdefault(segment.name.value, segment)
-    return found
-
-
-def _journey_files(opened: Folder) -> dict[str, JourneyFile]:
-    found: dict[str, JourneyFile] = {}
-    for file in opened.names("journeys", YAML):
-        if file.startswith("journeys/segments/"):
-            continue
-        data = opened.read(file)
-        if data is None:
-            continue
-        journey, problems = parse_journey(data, file)
-        if journey is None:
-            opened.problems.extend(problems)
-            continue
-        opened.forms[file] = problems
-        if journey.name.value in found:
-            opened.problems.append(_twice("journey", journey.name.span, found[journey.name.value].span.file))
-        found.setdefault(journey.name.value, journey)
-    return found
-
-
-def _twice(kind: str, span: Span, other: str) -> Problem:
-    return Problem(
-        span, "E72", f"there is another {kind} of this name in {other}", "the name is part of the identity of every run",
-        "rename one of the two, the file and the name in it",
-    )  # fmt: skip
-
-
-def _templates(opened: Folder, config: Config) -> Templates:
-    by_name: dict[str, list[TemplateFile]] = {}
-    parts: dict[str, str] = {}
-    for file in opened.names("templates", TEMPLATES):
-        text = opened.text(file)
-        if text is None:
-            continue
-        inside = file.removeprefix("templates/")
-        if inside.startswith("_"):
-            parts[inside] = text
-            continue
-        template, problems = read_template(file, text)
-        opened.problems.extend(problems)
-        if template is not None:
-            by_name.setdefault(template.name, []).append(template)
-    return Templates({name: tuple(files) for name, files in by_name.items()}, parts, config.languages)
 
 
 def _segments(opened: Folder, world: World) -> dict[str, SegmentRule]:

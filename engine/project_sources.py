@@ -1,0 +1,117 @@
+"""The author's files of a project, read and parsed, not yet compiled."""
+
+from __future__ import annotations
+
+from engine.compiler.catalogue_file import read_catalogue
+from engine.compiler.template_file import TemplateFile, read_template
+from engine.compiler.templates import Templates
+from engine.compiler.world import World
+from engine.config import Config
+from engine.config.file import default_config, read_config
+from engine.language.nodes import Node
+from engine.language.parse import parse_journey, parse_segment
+from engine.language.source import read
+from engine.language.syntax import JourneyFile, SegmentFile
+from engine.problem import Problem, Span
+from engine.project_files import Folder
+
+YAML = (".yaml", ".yml")
+TEMPLATES = (".mjml", ".html", ".txt")
+
+
+def read_world(opened: Folder) -> World:
+    """config.yaml, schemas, segments and template files; what is wrong stands in `opened.problems`."""
+    config = read_shop(opened)
+    nodes = {name: _schema(opened, name) for name in ("customer", "events", "product")}
+    catalogue, problems = read_catalogue(nodes["customer"], nodes["events"], nodes["product"])
+    opened.problems.extend(problems)
+    return World(config, catalogue, _segment_files(opened), _templates(opened, config))
+
+
+def read_shop(opened: Folder) -> Config:
+    """config.yaml, or what holds without it."""
+    data = opened.read("config.yaml")
+    if data is None:
+        if not any(problem.span.file == "config.yaml" for problem in opened.problems):
+            opened.problems.append(
+                Problem(
+                    Span("config.yaml", 1, 1), "E83", "config.yaml is missing", "it says what the shop is called and how its messages are sent",
+                    "make one with  main.py new project DIR  and copy it",
+                )
+            )  # fmt: skip
+        return default_config()
+    config, problems = read_config(data)
+    opened.problems.extend(problems)
+    return config
+
+
+def _schema(opened: Folder, name: str) -> Node | None:
+    file = f"schemas/{name}.yaml"
+    data = opened.read(file)
+    if data is None or not data.strip():
+        return None
+    node, problems = read(data, file)
+    opened.problems.extend(problems)
+    return node
+
+
+def _segment_files(opened: Folder) -> dict[str, SegmentFile]:
+    found: dict[str, SegmentFile] = {}
+    for file in opened.names("journeys/segments", YAML):
+        data = opened.read(file)
+        if data is None:
+            continue
+        segment, problems = parse_segment(data, file)
+        opened.problems.extend(problems)
+        if segment is not None:
+            if segment.name.value in found:
+                opened.problems.append(
+                    _twice("segment", segment.name.span, found[segment.name.value].span.file)
+                )
+            found.setdefault(segment.name.value, segment)
+    return found
+
+
+def read_journeys(opened: Folder) -> dict[str, JourneyFile]:
+    """Every journey that can be read, by name; mistakes of form stand in `opened.forms`."""
+    found: dict[str, JourneyFile] = {}
+    for file in opened.names("journeys", YAML):
+        if file.startswith("journeys/segments/"):
+            continue
+        data = opened.read(file)
+        if data is None:
+            continue
+        journey, problems = parse_journey(data, file)
+        if journey is None:
+            opened.problems.extend(problems)
+            continue
+        opened.forms[file] = problems
+        if journey.name.value in found:
+            opened.problems.append(_twice("journey", journey.name.span, found[journey.name.value].span.file))
+        found.setdefault(journey.name.value, journey)
+    return found
+
+
+def _twice(kind: str, span: Span, other: str) -> Problem:
+    return Problem(
+        span, "E72", f"there is another {kind} of this name in {other}", "the name is part of the identity of every run",
+        "rename one of the two, the file and the name in it",
+    )  # fmt: skip
+
+
+def _templates(opened: Folder, config: Config) -> Templates:
+    by_name: dict[str, list[TemplateFile]] = {}
+    parts: dict[str, str] = {}
+    for file in opened.names("templates", TEMPLATES):
+        text = opened.text(file)
+        if text is None:
+            continue
+        inside = file.removeprefix("templates/")
+        if inside.startswith("_"):
+            parts[inside] = text
+            continue
+        template, problems = read_template(file, text)
+        opened.problems.extend(problems)
+        if template is not None:
+            by_name.setdefault(template.name, []).append(template)
+    return Templates({name: tuple(files) for name, files in by_name.items()}, parts, config.languages)
