@@ -21,7 +21,8 @@ _PORTS = frozenset({80, 443})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _SIX_TO_FOUR = ipaddress.ip_network("2002::/16")
 _NEVER = tuple(
-    ipaddress.ip_network(one) for one in ("192.0.0.0/24", "64:ff9b:1::/48", "2001::/23", "fec0::/10", "240.0.0.0/4")
+    ipaddress.ip_network(one)
+    for one in ("192.0.0.0/24", "64:ff9b:1::/48", "2001::/23", "fec0::/10", "240.0.0.0/4")
 )
 LARGEST_ANSWER = 65_536
 SECONDS = 10.0
@@ -66,7 +67,11 @@ class Egress:
         literal = f"[{address}]" if ":" in address else address
         target = parts._replace(netloc=f"{literal}:{port}", fragment="").geturl()
         request = self._open().build_request(
-            "POST", target, content=body, headers={**headers, "Host": parts.netloc}, extensions={"sni_hostname": host}
+            "POST",
+            target,
+            content=body,
+            headers={**headers, "Host": parts.netloc},
+            extensions={"sni_hostname": host},
         )
         async with asyncio.timeout(SECONDS):
             response = await self._open().send(request, stream=True, follow_redirects=False)
@@ -113,7 +118,9 @@ class Egress:
 
     def _open(self) -> httpx2.AsyncClient:
         if self._client is None:
-            self._client = httpx2.AsyncClient(trust_env=False, timeout=SECONDS, headers={"User-Agent": "Perennial"})
+            self._client = httpx2.AsyncClient(
+                trust_env=False, timeout=SECONDS, headers={"User-Agent": "Perennial"}
+            )
         return self._client
 
 

@@ -109,14 +109,21 @@ def is_web_address(url: str) -> bool:
     """http or https, a host, and nobody's name or password in it."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and url.isprintable()
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and "@" not in parts.netloc
+            and url.isprintable()
+        )
     except ValueError:
         return False
 
 
 def _serializer(secrets: Sequence[str], purpose: str) -> URLSafeSerializer:
     return URLSafeSerializer(
-        list(secrets), salt=f"perennial.{purpose}", signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+        list(secrets),
+        salt=f"perennial.{purpose}",
+        signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
     )
 
 

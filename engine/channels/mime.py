@@ -27,7 +27,9 @@ _ENCODED_WORD = re.compile(r"=\?.*?\?=", re.DOTALL)
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*\Z")
 _URI_HEADERS = frozenset({"List-Unsubscribe", "List-Unsubscribe-Post"})
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
-_DOMAIN = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z")
+_DOMAIN = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
+)
 _LONGEST_LINE = 900
 _FOLD = 76
 
@@ -160,9 +162,19 @@ def _body(kind: str, text: str) -> list[str]:
         return [head, "Content-Transfer-Encoding: 7bit", "", data.decode("ascii")]
     if foreign * 6 < len(text):
         body = binascii.b2a_qp(data, istext=True).decode("ascii")
-        return [head, "Content-Transfer-Encoding: quoted-printable", "", body.replace("\r\n", "\n").replace("\n", "\r\n")]
+        return [
+            head,
+            "Content-Transfer-Encoding: quoted-printable",
+            "",
+            body.replace("\r\n", "\n").replace("\n", "\r\n"),
+        ]
     whole = base64.b64encode(data).decode("ascii")
-    return [head, "Content-Transfer-Encoding: base64", "", "\r\n".join(whole[at : at + 76] for at in range(0, len(whole), 76))]
+    return [
+        head,
+        "Content-Transfer-Encoding: base64",
+        "",
+        "\r\n".join(whole[at : at + 76] for at in range(0, len(whole), 76)),
+    ]
 
 
 def _shown(text: str) -> str:
@@ -180,7 +192,10 @@ _HOSTILE = (
 def self_test() -> None:
     """Writes mails with hostile texts and reads them with the standard library. Raises WorldError when the headers
     that arrive are not the ones that were meant; then nothing may be sent from this installation."""
-    headers = {"List-Unsubscribe": f"<https://news.example/u/{'a' * 200}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    headers = {
+        "List-Unsubscribe": f"<https://news.example/u/{'a' * 200}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
     for text in _HOSTILE:
         message = Message(
             "self-test", "email", "anna@example.com", "t", "en", "marketing", f"{text}\n.\nbody", f"<p>{text}</p>", text or "x",
@@ -199,7 +214,10 @@ def _faults(data: bytes, message: Message, headers: Mapping[str, str]) -> str:
         return f"the headers were {parsed.keys()}"
     if parsed["Subject"] != " ".join(_CONTROL.sub(" ", message.subject).split()):
         return "the subject came back changed"
-    if any(parsed[name] != value or f"\r\n{name}: {value}\r\n".encode() not in data for name, value in headers.items()):
+    if any(
+        parsed[name] != value or f"\r\n{name}: {value}\r\n".encode() not in data
+        for name, value in headers.items()
+    ):
         return "the unsubscribe headers came back changed"
     if max(map(len, data.split(b"\r\n"))) > 998 or re.search(rb"[^\r]\n|\r[^\n]", data):
         return "a line is too long or ends wrongly"

@@ -50,7 +50,10 @@ def names_of(material: Material, vocabulary: Vocabulary, links: Mapping[str, str
         "trigger": _named("trigger", _mapping(given.get("trigger")), vocabulary.events, zone),
         "code": _named("code", _mapping(given.get("code")), _CODE, zone),
         "product": _named("product", material.product, vocabulary.product, zone),
-        "shop": Named("shop", {"name": vocabulary.shop.name, "url": vocabulary.shop.url, "address": vocabulary.shop.address}),
+        "shop": Named(
+            "shop",
+            {"name": vocabulary.shop.name, "url": vocabulary.shop.url, "address": vocabulary.shop.address},
+        ),
         "links": Named("links", links),
         "_zone": zone,
     }
@@ -62,7 +65,10 @@ def _mapping(value: object) -> Mapping[str, Value]:
 
 
 def _named(owner: str, values: Mapping[str, Value], types: Mapping[str, Type], zone: dt.tzinfo) -> Named:
-    return Named(owner, {name: _plain(f"{owner}.{name}", value, types.get(name), zone) for name, value in values.items()})
+    return Named(
+        owner,
+        {name: _plain(f"{owner}.{name}", value, types.get(name), zone) for name, value in values.items()},
+    )
 
 
 def _plain(name: str, value: Value, kind: Type | None, zone: dt.tzinfo) -> object:

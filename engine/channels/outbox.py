@@ -46,7 +46,11 @@ class OutboxFolder:
         """Writes the message as it would have been sent."""
         now = self._clock.now()
         try:
-            raw = mail_bytes(message, self._secret, now) if message.channel == "email" else message.body.encode()
+            raw = (
+                mail_bytes(message, self._secret, now)
+                if message.channel == "email"
+                else message.body.encode()
+            )
         except HeaderError as wrong:
             return Delivery("refused", detail=str(wrong), fault="address")
         if not await hand_over():
@@ -54,7 +58,9 @@ class OutboxFolder:
         try:
             return Delivery("accepted", provider_id=await asyncio.to_thread(self._write, message, raw, now))
         except OSError as wrong:
-            return Delivery("never left", detail=f"the file cannot be written: {wrong.strerror}", fault="provider")
+            return Delivery(
+                "never left", detail=f"the file cannot be written: {wrong.strerror}", fault="provider"
+            )
 
     async def close(self) -> None:
         """Nothing stays open."""
@@ -63,10 +69,20 @@ class OutboxFolder:
         day = to_datetime(now).date().isoformat()
         folder = self._folder / message.channel / day
         folder.mkdir(parents=True, exist_ok=True)
-        name = message.key if _KEY.match(message.key) else "".join(c if c.isalnum() else "_" for c in message.key)[:64]
-        fields = asdict(message) | {"headers": dict(message.headers), "fields": dict(message.fields), "at": iso(now)}
+        name = (
+            message.key
+            if _KEY.match(message.key)
+            else "".join(c if c.isalnum() else "_" for c in message.key)[:64]
+        )
+        fields = asdict(message) | {
+            "headers": dict(message.headers),
+            "fields": dict(message.fields),
+            "at": iso(now),
+        }
         _replace(folder / f"{name}{'.eml' if message.channel == 'email' else '.txt'}", raw)
-        _replace(folder / f"{name}.json", orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+        _replace(
+            folder / f"{name}.json", orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+        )
         return f"{message.channel}/{day}/{name}"
 
 

@@ -65,16 +65,23 @@ def preview(title: str, sheets: Iterable[Sheet]) -> str:
     shown = list(sheets)
     tabs = Markup("")
     if len(shown) > 1:
-        links = Markup("").join(Markup('<a class="badge" href="#m{}">{}</a>').format(n, one.title) for n, one in enumerate(shown))
+        links = Markup("").join(
+            Markup('<a class="badge" href="#m{}">{}</a>').format(n, one.title) for n, one in enumerate(shown)
+        )
         tabs = Markup('<nav class="tabs">{}</nav>').format(links)
-    parts = Markup("").join(Markup('<section id="m{}">{}</section>').format(n, sheet(one)) for n, one in enumerate(shown))
+    parts = Markup("").join(
+        Markup('<section id="m{}">{}</section>').format(n, sheet(one)) for n, one in enumerate(shown)
+    )
     return page(title, tabs + parts, title, WITH_IMAGES)
 
 
 def sheet(one: Sheet) -> Markup:
     """One message with everything that can be seen of it."""
     message = one.message
-    made = [_head(one), *(Markup('<p class="warn">{}</p>').format(text) for text in (*one.warnings, *_notes(message)))]
+    made = [
+        _head(one),
+        *(Markup('<p class="warn">{}</p>').format(text) for text in (*one.warnings, *_notes(message))),
+    ]
     if message.html:
         made.append(_frames(message.html))
     if message.html or message.channel == "email":
@@ -83,7 +90,11 @@ def sheet(one: Sheet) -> Markup:
         made.append(_bubble(message))
     made.append(_table("Headers and fields", {**_headers(message), **message.fields}))
     if one.raw:
-        made.append(Markup("<h2>As it was sent</h2><details><summary>source</summary><pre>{}</pre></details>").format(one.raw))
+        made.append(
+            Markup("<h2>As it was sent</h2><details><summary>source</summary><pre>{}</pre></details>").format(
+                one.raw
+            )
+        )
     return Markup("").join(made)
 
 
@@ -92,13 +103,17 @@ def _head(one: Sheet) -> Markup:
     badges = [message.channel, message.language, message.purpose or "no consent needed", one.title, one.at]
     return Markup("<h1>{}</h1><p>{}</p>").format(
         message.subject or message.fields.get("title", "") or message.template,
-        Markup(" ").join(Markup('<span class="badge">{}</span>').format(text) for text in dict.fromkeys(badges) if text),
+        Markup(" ").join(
+            Markup('<span class="badge">{}</span>').format(text) for text in dict.fromkeys(badges) if text
+        ),
     )
 
 
 def _frames(html: str) -> Markup:
     """The mail itself: in frames without scripts, forms or a way out."""
-    frame = Markup('<figure class="{}"><figcaption>{}</figcaption><iframe sandbox="" srcdoc="{}" title="{}" loading="lazy"></iframe></figure>')
+    frame = Markup(
+        '<figure class="{}"><figcaption>{}</figcaption><iframe sandbox="" srcdoc="{}" title="{}" loading="lazy"></iframe></figure>'
+    )
     return Markup('<h2>Mail</h2><div class="frames">{}{}</div>').format(
         frame.format("desktop", "desktop, 700 pixels", html, "the mail at desktop width"),
         frame.format("phone", "phone, 375 pixels", html, "the mail at phone width"),
@@ -127,5 +142,7 @@ def _notes(message: Message) -> list[str]:
 
 
 def _table(title: str, fields: Mapping[str, str]) -> Markup:
-    rows = Markup("").join(Markup("<tr><th>{}</th><td>{}</td></tr>").format(name, value) for name, value in fields.items())
+    rows = Markup("").join(
+        Markup("<tr><th>{}</th><td>{}</td></tr>").format(name, value) for name, value in fields.items()
+    )
     return Markup('<h2>{}</h2><table class="fields">{}</table>').format(escape(title), rows)

@@ -29,7 +29,9 @@ def open_channels(config: Config, folder: Path, secret: str, clock: Clock) -> di
 def styles(config: Config) -> Mapping[str, Style]:
     """Who sends on each channel, and what is tracked: clicks in e-mail and taps on a push, opens nowhere unless
     asked for. The links of a text message stay as short as they are."""
-    return {name: Style(sender_of(one, config), clicks=name in _TRACKED) for name, one in config.channels.items()}
+    return {
+        name: Style(sender_of(one, config), clicks=name in _TRACKED) for name, one in config.channels.items()
+    }
 
 
 def sender_of(channel: ChannelConfig, config: Config) -> str:
@@ -56,7 +58,13 @@ def _open(channel: ChannelConfig, config: Config, folder: Path, secret: str, clo
         case "smtp":
             if channel.name != "email":
                 raise UsageError(f'the channel "{channel.name}" cannot go via smtp', "Write  via: outbox")
-            return Smtp(_server(channel, config), secret, clock, name=channel.name, concurrency=_number(channel, "connections", 10))
+            return Smtp(
+                _server(channel, config),
+                secret,
+                clock,
+                name=channel.name,
+                concurrency=_number(channel, "connections", 10),
+            )
         case via:
             what = _LATER.get(via, f'"{via}"')
             raise UsageError(
@@ -68,14 +76,22 @@ def _open(channel: ChannelConfig, config: Config, folder: Path, secret: str, clo
 def _server(channel: ChannelConfig, config: Config) -> Server:
     for name in _NOT_YET:
         if name in channel.options:
-            raise UsageError(f'"{name}" of the channel "{channel.name}" comes with a later release', "Remove it")
+            raise UsageError(
+                f'"{name}" of the channel "{channel.name}" comes with a later release', "Remove it"
+            )
     host = _text(channel, "host")
     password = _text(channel, "password")
     tls = _text(channel, "tls") or ("starttls" if password else "offered")
     if tls not in _TLS:
-        raise UsageError(f'tls: {tls} is not known for the channel "{channel.name}"', f"It can be: {', '.join(sorted(_TLS))}")
+        raise UsageError(
+            f'tls: {tls} is not known for the channel "{channel.name}"',
+            f"It can be: {', '.join(sorted(_TLS))}",
+        )
     if password and tls in ("offered", "none"):
-        raise UsageError(f'the channel "{channel.name}" would send its password unprotected', "Write  tls: starttls  or  tls: tls")
+        raise UsageError(
+            f'the channel "{channel.name}" would send its password unprotected',
+            "Write  tls: starttls  or  tls: tls",
+        )
     sender = mailbox(sender_of(channel, config))
     seconds = float(_number(channel, "timeout", int(COMMAND_SECONDS)))
     return Server(
@@ -84,7 +100,9 @@ def _server(channel: ChannelConfig, config: Config) -> Server:
         tls=tls,
         user=_text(channel, "user"),
         password=password,
-        return_path=mailbox(_text(channel, "return_path")).addr_spec if "return_path" in channel.options else "",
+        return_path=mailbox(_text(channel, "return_path")).addr_spec
+        if "return_path" in channel.options
+        else "",
         name=_text(channel, "hello") or sender.domain,
         command_seconds=seconds,
     )
@@ -95,7 +113,8 @@ def _check_sender(channel: ChannelConfig, config: Config) -> None:
         mailbox(sender_of(channel, config))
     except HeaderError as wrong:
         raise UsageError(
-            f'"from" of the channel "{channel.name}" is no sender: {wrong}', 'Write  from: "Bean There <hello@shop.example>"'
+            f'"from" of the channel "{channel.name}" is no sender: {wrong}',
+            'Write  from: "Bean There <hello@shop.example>"',
         ) from wrong
 
 
@@ -109,5 +128,8 @@ def _number(channel: ChannelConfig, name: str, otherwise: int) -> int:
     if not text:
         return otherwise
     if not text.isdigit() or not 0 < int(text) < 65536:
-        raise UsageError(f'{name}: {text} of the channel "{channel.name}" is no number that fits', f"Write for example  {name}: {otherwise}")
+        raise UsageError(
+            f'{name}: {text} of the channel "{channel.name}" is no number that fits',
+            f"Write for example  {name}: {otherwise}",
+        )
     return int(text)

@@ -17,7 +17,15 @@ from engine.values import Instant
 
 _BLANK_LINES = re.compile(r"\n{3,}")
 _BODY_END = re.compile(r"</body>", re.IGNORECASE)
-_MISTAKES = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError, AttributeError)
+_MISTAKES = (
+    TemplateError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RecursionError,
+    AttributeError,
+)
 """What a template can raise by what it says; anything else is a defect of ours."""
 
 
@@ -53,7 +61,12 @@ class Style:
 
 
 def render(
-    template: CompiledTemplate, addressed: Addressed, material: Material, vocabulary: Vocabulary, links: Links, style: Style
+    template: CompiledTemplate,
+    addressed: Addressed,
+    material: Material,
+    vocabulary: Vocabulary,
+    links: Links,
+    style: Style,
 ) -> Message:
     """The message for one customer. Raises RenderError; `Hi !` is never sent."""
     own = {
@@ -74,7 +87,9 @@ def render(
             headers = one_click(own["unsubscribe"])
     elif style.clicks and fields.get("url", "").startswith(("http://", "https://")):
         fields["url"] = links.click(addressed.key, fields["url"])  # a tap is a click
-    elif template.channel == "sms":  # one no-break blank of an amount would make a part 67 characters long instead of 153
+    elif (
+        template.channel == "sms"
+    ):  # one no-break blank of an amount would make a part 67 characters long instead of 153
         text = text.replace("\xa0", " ").replace("\u202f", " ")
     if template.channel != "email" and style.clicks and "url" in fields:  # a tap on a push is a click
         fields["url"] = links.followed(addressed.key, fields["url"])

@@ -55,7 +55,9 @@ class _Connection:
 class Smtp:
     """The e-mail channel. `secret` makes Message-IDs; `concurrency` is the number of connections."""
 
-    def __init__(self, server: Server, secret: str, clock: Clock, *, name: str = "email", concurrency: int = 10) -> None:
+    def __init__(
+        self, server: Server, secret: str, clock: Clock, *, name: str = "email", concurrency: int = 10
+    ) -> None:
         self.name = name
         self.concurrency = concurrency
         self._server = server
@@ -109,10 +111,17 @@ class Smtp:
             await client.connect()
         except aiosmtplib.SMTPAuthenticationError as mistake:
             client.close()
-            return Delivery("never left", detail="the server refused our user and password", fault="sender", raw=_raw(mistake))
+            return Delivery(
+                "never left",
+                detail="the server refused our user and password",
+                fault="sender",
+                raw=_raw(mistake),
+            )
         except (aiosmtplib.SMTPException, OSError, ssl.SSLError, ValueError) as mistake:
             client.close()
-            return Delivery("never left", detail="no connection to the mail server", fault="provider", raw=_raw(mistake))
+            return Delivery(
+                "never left", detail="no connection to the mail server", fault="provider", raw=_raw(mistake)
+            )
         carrier = client.get_transport_info("socket")
         if carrier is not None and carrier.family in (socket.AF_INET, socket.AF_INET6):
             carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -162,18 +171,24 @@ class Smtp:
         """From here on only an answer tells what became of the message."""
         protocol = client.protocol
         if protocol is None or not protocol.is_connected:
-            return Delivery("never left", detail="the connection was lost before the message left", fault="provider"), False
+            return Delivery(
+                "never left", detail="the connection was lost before the message left", fault="provider"
+            ), False
         body = _DOTS.sub(b"..", data)
         try:
             protocol.write(body + (b"" if body.endswith(b"\r\n") else b"\r\n") + b".\r\n")
             answer = await protocol.read_response(timeout=self._server.dot_seconds)
         except aiosmtplib.SMTPResponseException as answered:
-            return Delivery("unknown", detail="the server's answer made no sense", fault="provider", raw=_raw(answered)), False
+            return Delivery(
+                "unknown", detail="the server's answer made no sense", fault="provider", raw=_raw(answered)
+            ), False
         except (aiosmtplib.SMTPException, OSError) as mistake:
             detail = "the connection was lost after the message left and before the answer"
             return Delivery("unknown", detail=detail, fault="provider", raw=_raw(mistake)), False
         if 200 <= answer.code < 300:
-            return Delivery("accepted", provider_id=_queue_id(answer.message), raw=f"{answer.code} {answer.message}"[:500]), True
+            return Delivery(
+                "accepted", provider_id=_queue_id(answer.message), raw=f"{answer.code} {answer.message}"[:500]
+            ), True
         return refusal(answer.code, answer.message, "dot"), answer.code != 421
 
     async def _reset(self, client: aiosmtplib.SMTP, code: int) -> bool:

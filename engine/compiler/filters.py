@@ -166,7 +166,11 @@ def _moment(value: object, context: Context) -> dt.date | dt.time | Birthday:
         return value
     try:
         text = str(value)
-        return dt.date.fromisoformat(text) if len(text) == 10 else _in_zone(dt.datetime.fromisoformat(text), zone)
+        return (
+            dt.date.fromisoformat(text)
+            if len(text) == 10
+            else _in_zone(dt.datetime.fromisoformat(text), zone)
+        )
     except ValueError:
         raise ValueError(f"{str(value)[:40]!r} is no date") from None
 

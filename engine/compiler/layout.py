@@ -84,7 +84,9 @@ def pieces_of(file: str, text: str, first_line: int = 1, *, trim: bool = False) 
                     kind: Literal["print", "block"] = "print" if part == "variable_end" else "block"
                     found.append(Piece(kind, "".join(inside).strip(), file, line))
                 case "raw_begin":
-                    raise wrong(file, first_line + number - 1, "T05", "{% raw %} is not a part of our templates")
+                    raise wrong(
+                        file, first_line + number - 1, "T05", "{% raw %} is not a part of our templates"
+                    )
                 case name if name.startswith(("comment", "raw", "linecomment", "linestatement")):
                     pass
                 case _:
@@ -118,10 +120,15 @@ def _part(piece: Piece, parts: Mapping[str, str], trim: bool, depth: int) -> lis
     """The file that an extends or include names."""
     name = _constant(piece)
     if depth > MOST_NESTED:
-        raise wrong(piece.file, piece.line, "T06", f'"{name}" includes itself', "", "remove one of the includes")
+        raise wrong(
+            piece.file, piece.line, "T06", f'"{name}" includes itself', "", "remove one of the includes"
+        )
     if name not in parts:
         raise wrong(
-            piece.file, piece.line, "T06", f'there is no layout or block called "{name}"',
+            piece.file,
+            piece.line,
+            "T06",
+            f'there is no layout or block called "{name}"',
             "they are the files in templates/_layouts/ and templates/_blocks/, named from templates/ on",
             did_you_mean(name, parts, 'write  {% include "_blocks/NAME" %}'),
         )
@@ -140,8 +147,12 @@ def _constant(piece: Piece) -> str:
     if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]:
         return text[1:-1]
     raise wrong(
-        piece.file, piece.line, "T06", f"{piece.word} needs one name in quotes, not {text}",
-        "the mail is put together before there is a customer", f'write  {{% {piece.word} "_blocks/NAME" %}}',
+        piece.file,
+        piece.line,
+        "T06",
+        f"{piece.word} needs one name in quotes, not {text}",
+        "the mail is put together before there is a customer",
+        f'write  {{% {piece.word} "_blocks/NAME" %}}',
     )
 
 
@@ -154,8 +165,12 @@ def _with_layout(pieces: list[Piece], parts: Mapping[str, str], trim: bool, dept
     for piece in _outside(pieces):
         if piece.kind == "print" or piece.word not in ("extends", "block", "endblock", ""):
             raise wrong(
-                piece.file, piece.line, "T06", "this stands outside of every block",
-                "a template that extends a layout is only its blocks", "put it inside a {% block %}",
+                piece.file,
+                piece.line,
+                "T06",
+                "this stands outside of every block",
+                "a template that extends a layout is only its blocks",
+                "put it inside a {% block %}",
             )
     return _filled(layout, blocks)
 
@@ -219,7 +234,12 @@ def _with_includes(pieces: Sequence[Piece], parts: Mapping[str, str], trim: bool
     for piece in pieces:
         if piece.word in ("import", "from"):
             raise wrong(
-                piece.file, piece.line, "T06", f'"{piece.word}" is not a part of our templates', "", 'write  {% include "_blocks/NAME" %}'
+                piece.file,
+                piece.line,
+                "T06",
+                f'"{piece.word}" is not a part of our templates',
+                "",
+                'write  {% include "_blocks/NAME" %}',
             )
         if piece.word == "include":
             made.extend(_with_includes(_part(piece, parts, trim, depth), parts, trim, depth + 1))

@@ -18,9 +18,48 @@ from engine.compiler.markup import LINK
 from engine.problem import nearest
 
 MJML_TAGS = frozenset(
-    ["mjml", "mj-head", "mj-body", "mj-attributes", "mj-all", "mj-class", "mj-breakpoint", "mj-font", "mj-html-attributes", "mj-selector", "mj-html-attribute", "mj-preview", "mj-style", "mj-title", "mj-accordion", "mj-accordion-element", "mj-accordion-title", "mj-accordion-text", "mj-button", "mj-carousel", "mj-carousel-image", "mj-column", "mj-divider", "mj-group", "mj-hero", "mj-image", "mj-navbar", "mj-navbar-link", "mj-raw", "mj-section", "mj-social", "mj-social-element", "mj-spacer", "mj-table", "mj-text", "mj-wrapper"]
+    [
+        "mjml",
+        "mj-head",
+        "mj-body",
+        "mj-attributes",
+        "mj-all",
+        "mj-class",
+        "mj-breakpoint",
+        "mj-font",
+        "mj-html-attributes",
+        "mj-selector",
+        "mj-html-attribute",
+        "mj-preview",
+        "mj-style",
+        "mj-title",
+        "mj-accordion",
+        "mj-accordion-element",
+        "mj-accordion-title",
+        "mj-accordion-text",
+        "mj-button",
+        "mj-carousel",
+        "mj-carousel-image",
+        "mj-column",
+        "mj-divider",
+        "mj-group",
+        "mj-hero",
+        "mj-image",
+        "mj-navbar",
+        "mj-navbar-link",
+        "mj-raw",
+        "mj-section",
+        "mj-social",
+        "mj-social-element",
+        "mj-spacer",
+        "mj-table",
+        "mj-text",
+        "mj-wrapper",
+    ]
 )
-_TAG = re.compile(r"<!--.*?-->|<(/?)(mj[a-z-]*)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*?)(/?)>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(
+    r"<!--.*?-->|<(/?)(mj[a-z-]*)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*?)(/?)>", re.DOTALL | re.IGNORECASE
+)
 _BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 _HIDDEN = (
     '<div style="display:none;font-size:1px;color:#ffffff;line-height:1px;max-height:0px;max-width:0px;opacity:0;'
@@ -46,7 +85,11 @@ def check_mjml(file: str, source: str, first_line: int = 1) -> None:
         if name not in MJML_TAGS:
             near = nearest(name, MJML_TAGS)
             raise wrong(
-                file, line, "T08", f'there is no MJML element called "{name}"', "it would be left out of the mail without a word",
+                file,
+                line,
+                "T08",
+                f'there is no MJML element called "{name}"',
+                "it would be left out of the mail without a word",
                 f'did you mean "{near}"?' if near else "see the elements at documentation.mjml.io",
             )
         if alone:
@@ -54,8 +97,19 @@ def check_mjml(file: str, source: str, first_line: int = 1) -> None:
         if not closing:
             open_tags.append((name, line))
         elif not open_tags or open_tags[-1][0] != name:
-            inner = f"<{open_tags[-1][0]}> of line {open_tags[-1][1]} is still open" if open_tags else "nothing is open"
-            raise wrong(file, line, "T08", f"</{name}> ends here, but {inner}", "", "close the elements in the reverse order")
+            inner = (
+                f"<{open_tags[-1][0]}> of line {open_tags[-1][1]} is still open"
+                if open_tags
+                else "nothing is open"
+            )
+            raise wrong(
+                file,
+                line,
+                "T08",
+                f"</{name}> ends here, but {inner}",
+                "",
+                "close the elements in the reverse order",
+            )
         else:
             open_tags.pop()
     if open_tags:
@@ -70,7 +124,14 @@ def mjml_to_html(file: str, source: str, language: str) -> str:
         options = mrml.RenderOptions(disable_comments=False, fonts={})
         made = mrml.to_html(source, render_options=options).content
     except OSError as mistake:
-        raise wrong(file, 1, "T08", f"this is no MJML: {str(mistake).split(' in root')[0]}", "", "close every element and quote every attribute") from mistake
+        raise wrong(
+            file,
+            1,
+            "T08",
+            f"this is no MJML: {str(mistake).split(' in root')[0]}",
+            "",
+            "close every element and quote every attribute",
+        ) from mistake
     return made.replace('lang="und"', f'lang="{language}"')
 
 
@@ -79,7 +140,14 @@ def inlined(file: str, html: str) -> str:
     found = _SCRIPT.search(html)
     if found:
         line = html.count("\n", 0, found.start()) + 1
-        raise wrong(file, line, "T07", f"<{found[1].lower()}> has no place in a mail", "mail programs remove it or call it spam", "remove it")
+        raise wrong(
+            file,
+            line,
+            "T07",
+            f"<{found[1].lower()}> has no place in a mail",
+            "mail programs remove it or call it spam",
+            "remove it",
+        )
     try:
         made = _inliner().inline(_OPEN_TABLE.sub(r"\1<tbody>\2", html))
     except css_inline.InlineError as mistake:
@@ -115,7 +183,9 @@ def _joined(lines: Sequence[str], statements: frozenset[str]) -> str:
     made = []
     for line in lines:
         words = line.split()
-        made.append(line.strip() if not words or not statements.issuperset(words) else "".join(words) + "\x03")
+        made.append(
+            line.strip() if not words or not statements.issuperset(words) else "".join(words) + "\x03"
+        )
     return "\n".join(made).replace("\x03\n", "").replace("\x03", "")
 
 

@@ -10,9 +10,10 @@ from jinja2 import TemplateError, nodes
 from jinja2.environment import Template
 
 from engine.compiler import mail
-from engine.compiler.jinja import LARGEST_OUTPUT, Sandbox, TooMuch, environment, fresh_budget
+from engine.compiler.jinja import Sandbox, environment
 from engine.compiler.layout import Piece, TemplateProblem, check_syntax, expand, pieces_of, wrong
 from engine.compiler.markup import plain, protect, restore, words_to_tags
+from engine.compiler.meter import LARGEST_OUTPUT, TooMuch, fresh_budget
 from engine.compiler.template_file import TemplateFile
 from engine.problem import Problem
 
@@ -58,7 +59,9 @@ class Part:
         line = 0
         trace: types.TracebackType | None = mistake.__traceback__
         while trace is not None:
-            if trace.tb_frame.f_globals.get("__jinja_template__") is not None or ("root" in trace.tb_frame.f_globals and "debug_info" in trace.tb_frame.f_globals):
+            if trace.tb_frame.f_globals.get("__jinja_template__") is not None or (
+                "root" in trace.tb_frame.f_globals and "debug_info" in trace.tb_frame.f_globals
+            ):
                 line = self.template.get_corresponding_lineno(trace.tb_lineno)
             trace = trace.tb_next
         return self.at(line)
@@ -88,11 +91,19 @@ class CompiledTemplate:
 
     def reads(self) -> tuple[Read, ...]:
         """Every name that a part reads, with the author's line; sorted, each once."""
-        return tuple(sorted({read for part in self.parts for read in part.reads}, key=lambda r: (r.file, r.line, r.name)))
+        return tuple(
+            sorted(
+                {read for part in self.parts for read in part.reads}, key=lambda r: (r.file, r.line, r.name)
+            )
+        )
 
 
 def compile_template(
-    template: TemplateFile, parts: Mapping[str, str], language: str, currency: str, own_text: TemplateFile | None = None
+    template: TemplateFile,
+    parts: Mapping[str, str],
+    language: str,
+    currency: str,
+    own_text: TemplateFile | None = None,
 ) -> CompiledTemplate | Problem:
     """The template ready to run, or what is wrong with it.
 
@@ -106,26 +117,46 @@ def compile_template(
 
 
 def _compiled(
-    template: TemplateFile, parts: Mapping[str, str], language: str, currency: str, own_text: TemplateFile | None
+    template: TemplateFile,
+    parts: Mapping[str, str],
+    language: str,
+    currency: str,
+    own_text: TemplateFile | None,
 ) -> CompiledTemplate:
     escaped, unescaped = environment(language, currency, True), environment(language, currency, False)
     fields = {
-        name: _field(template, name, source, unescaped) for name, source in template.fields.items() if name != "preheader"
+        name: _field(template, name, source, unescaped)
+        for name, source in template.fields.items()
+        if name != "preheader"
     }
     if template.ext == "txt":
         return CompiledTemplate(
-            template.name, template.channel, language, template.file, _text(template, parts, unescaped), None, fields
+            template.name,
+            template.channel,
+            language,
+            template.file,
+            _text(template, parts, unescaped),
+            None,
+            fields,
         )
     tags: list[Piece] = []
     html = _html(template, parts, language, tags)
     if "preheader" in template.fields:
-        hidden = pieces_of(template.file, template.fields["preheader"], template.field_lines.get("preheader", 1))
+        hidden = pieces_of(
+            template.file, template.fields["preheader"], template.field_lines.get("preheader", 1)
+        )
         html = mail.with_preheader(html, _escaped(hidden, tags))
     rows: list[Piece] = []
     body = _part("html", restore(html, tags, rows), escaped, rows, template)
     if own_text is not None:
         return CompiledTemplate(
-            template.name, template.channel, language, template.file, _text(own_text, parts, unescaped), body, fields
+            template.name,
+            template.channel,
+            language,
+            template.file,
+            _text(own_text, parts, unescaped),
+            body,
+            fields,
         )
     text_rows: list[Piece] = []
     source = words_to_tags(mail.text_of(html), tags, text_rows)
@@ -255,7 +286,11 @@ def _dotted(node: nodes.Node) -> str | None:
     if isinstance(node, nodes.Getattr):
         owner = _dotted(node.node)
         return f"{owner}.{node.attr}" if owner is not None else None
-    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+    if (
+        isinstance(node, nodes.Getitem)
+        and isinstance(node.arg, nodes.Const)
+        and isinstance(node.arg.value, str)
+    ):
         owner = _dotted(node.node)
         return f"{owner}.{node.arg.value}" if owner is not None else None
     return None

@@ -57,7 +57,10 @@ def read_template(file: str, text: str) -> tuple[TemplateFile | None, list[Probl
     if len(parts) not in (3, 4):
         return None, [
             _problem(
-                file, 1, "T01", f'"{".".join(parts)}" is not the name of a template',
+                file,
+                1,
+                "T01",
+                f'"{".".join(parts)}" is not the name of a template',
                 "the name says which message it is, for which channel, and in which language",
                 "write  NAME.CHANNEL.EXT  or  NAME.CHANNEL.LANGUAGE.EXT, for example  welcome_hello.email.uk.mjml",
             )
@@ -72,18 +75,36 @@ def _name_problems(file: str, name: str, channel: str, language: str, ext: str) 
     found = []
     if not _NAME.match(name):
         found.append(
-            _problem(file, 1, "T01", f'"{name}" cannot be the name of a template', "names are a-z, 0-9 and _", "rename the file")
+            _problem(
+                file,
+                1,
+                "T01",
+                f'"{name}" cannot be the name of a template',
+                "names are a-z, 0-9 and _",
+                "rename the file",
+            )
         )
     if language and not _LANGUAGE.match(language):
         found.append(
-            _problem(file, 1, "T01", f'"{language}" is not a language', "languages are written as in  en, bg, pt-BR", "rename the file")
+            _problem(
+                file,
+                1,
+                "T01",
+                f'"{language}" is not a language',
+                "languages are written as in  en, bg, pt-BR",
+                "rename the file",
+            )
         )
     allowed = EXTENSIONS.get(channel, ("txt",))
     if ext not in allowed:
         found.append(
             _problem(
-                file, 1, "T02", f'a template for {channel} cannot be a ".{ext}" file',
-                f"for {channel} it can be: {', '.join('.' + one for one in allowed)}", f"rename it to end in .{allowed[0]}",
+                file,
+                1,
+                "T02",
+                f'a template for {channel} cannot be a ".{ext}" file',
+                f"for {channel} it can be: {', '.join('.' + one for one in allowed)}",
+                f"rename it to end in .{allowed[0]}",
             )
         )
     return found
@@ -107,7 +128,15 @@ def _front_matter(
         found = _LINE.match(line)
         if not found:
             problems.append(
-                _problem(file, number, "T03", "this line is not a field", "between the --- lines stand fields, one a line", "write  subject: Your text", len(line))
+                _problem(
+                    file,
+                    number,
+                    "T03",
+                    "this line is not a field",
+                    "between the --- lines stand fields, one a line",
+                    "write  subject: Your text",
+                    len(line),
+                )
             )
             continue
         key = found["key"]
@@ -118,7 +147,15 @@ def _front_matter(
             continue
         if key in fields:
             problems.append(
-                _problem(file, number, "T03", f'"{key}" is written twice here (first in line {places[key]})', "", "keep one", len(key))
+                _problem(
+                    file,
+                    number,
+                    "T03",
+                    f'"{key}" is written twice here (first in line {places[key]})',
+                    "",
+                    "keep one",
+                    len(key),
+                )
             )
             continue
         if not found["value"] and not found["indent"]:
@@ -128,7 +165,15 @@ def _front_matter(
         fields[key] = _unquoted(found["value"])
         places[key] = number
     problems.append(
-        _problem(file, 1, "T03", "the fields at the top have no end", "they stand between two lines  ---", "add a line  ---  after the last field", 3)
+        _problem(
+            file,
+            1,
+            "T03",
+            "the fields at the top have no end",
+            "they stand between two lines  ---",
+            "add a line  ---  after the last field",
+            3,
+        )
     )
     return fields, places, "", len(lines) + 1, problems
 
@@ -136,8 +181,13 @@ def _front_matter(
 def _unknown_field(file: str, line: int, channel: str, key: str) -> Problem:
     known = fields_of(channel)
     return _problem(
-        file, line, "T03", f'"{key}" is not a field of a template for {channel}', f"the fields are: {', '.join(known)}",
-        did_you_mean(key, known, "remove the line"), len(key),
+        file,
+        line,
+        "T03",
+        f'"{key}" is not a field of a template for {channel}',
+        f"the fields are: {', '.join(known)}",
+        did_you_mean(key, known, "remove the line"),
+        len(key),
     )
 
 

@@ -11,7 +11,6 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
-from zlib import crc32
 
 import structlog
 from aiolimiter import AsyncLimiter
@@ -23,11 +22,14 @@ from engine.clock import Clock
 from engine.config import Rate
 from engine.core.effects import Alert
 from engine.runtime import press, unknowns
+from engine.runtime.pace import USUAL, Pace, again_at, limiter
 from engine.runtime.press import Stock, Unwritten, Written
 from engine.store import alerts, messages, meta, outbox, outcomes, pauses, suppressions
 from engine.store.database import Store
 from engine.store.messages import Claimed
-from engine.values import HOUR, MINUTE, SECOND, Instant
+from engine.values import MINUTE, Instant
+
+__all__ = ["Deliverer", "Pace"]
 
 T = TypeVar("T")
 log = structlog.get_logger("deliverer")
@@ -35,21 +37,8 @@ log = structlog.get_logger("deliverer")
 LEASE = 5 * MINUTE
 """Longer than a channel's longest wait, so that a slow provider is never taken for a dead process."""
 
-DRAIN_SECONDS = 30.0
-IDLE_SECONDS = 0.2
-FIRST_RETRY = 5 * SECOND
-LONGEST_RETRY = HOUR
 SENDER_FAULTS = 3
 """So many in a row, and the channel stands still until an operator resumes it: the queue is not burnt."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How a deliverer runs. `speed`: engine milliseconds per real millisecond (the demo's fast clock)."""
-
-    speed: float = 1.0
-    idle_seconds: float = IDLE_SECONDS
-    drain_seconds: float = DRAIN_SECONDS
 
 
 @dataclass(slots=True)
@@ -74,7 +63,7 @@ class Deliverer:
         clock: Clock,
         owner: str,
         rates: Mapping[str, Rate | None] | None = None,
-        pace: Pace = Pace(),
+        pace: Pace = USUAL,
     ) -> None:
         self._store = store
         self._stock = stock
@@ -83,7 +72,10 @@ class Deliverer:
         self._pace = pace
         self._stopping = asyncio.Event()
         self._news = asyncio.Event()
-        self._lanes = {name: _Lane(channel, _limiter((rates or {}).get(name)), set()) for name, channel in channels.items()}
+        self._lanes = {
+            name: _Lane(channel, limiter((rates or {}).get(name)), set())
+            for name, channel in channels.items()
+        }
         with store.read() as conn:
             self._key = meta.secret(conn)
 
@@ -224,9 +216,17 @@ class Deliverer:
             if isinstance(one, Unwritten):
                 if not (one.returned and outbox.return_to_owner(conn, message, one.why, now)):
                     outcomes.settle(conn, message.send_key, message.customer, "failed", now, detail=one.why)
-                    alerts.raise_alerts(conn, [Alert(message.journey, "", f'"{message.template}" was not sent: {one.why}'[:300])], now)
-                    log.warning("message_not_written", key=message.send_key, template=message.template, why=one.why)
-            elif one.body is None or outbox.note_body(conn, message, one.body, press.body_hash(one.body), one.message.address):
+                    alerts.raise_alerts(
+                        conn,
+                        [Alert(message.journey, "", f'"{message.template}" was not sent: {one.why}'[:300])],
+                        now,
+                    )
+                    log.warning(
+                        "message_not_written", key=message.send_key, template=message.template, why=one.why
+                    )
+            elif one.body is None or outbox.note_body(
+                conn, message, one.body, press.body_hash(one.body), one.message.address
+            ):
                 fit.append(one)
         return fit
 
@@ -237,7 +237,9 @@ class Deliverer:
         if self._stopping.is_set():
             await self._write(lambda conn: outbox.give_up(conn, message, self._clock.now()))
             return
-        hashed = meta.address_hash(self._key, message.channel, normalised(message.channel, one.message.address))
+        hashed = meta.address_hash(
+            self._key, message.channel, normalised(message.channel, one.message.address)
+        )
         verdict: list[outbox.Handover] = []
 
         async def hand_over() -> bool:
@@ -264,7 +266,9 @@ class Deliverer:
         self._notice(conn, lane, delivery, now)
         match delivery.kind:
             case "accepted":
-                outcomes.settle(conn, key, customer, "accepted", now, provider_id=delivery.provider_id, detail=detail)
+                outcomes.settle(
+                    conn, key, customer, "accepted", now, provider_id=delivery.provider_id, detail=detail
+                )
             case "bounced":
                 outcomes.settle(conn, key, customer, "bounced", now, detail=detail)
                 address = normalised(message.channel, one.message.address)
@@ -272,7 +276,7 @@ class Deliverer:
             case "refused":
                 outcomes.settle(conn, key, customer, "failed", now, detail=detail)
             case "refused for now" | "never left":
-                outbox.defer(conn, message, _again_at(message, delivery, now, self._pace.speed), detail)
+                outbox.defer(conn, message, again_at(message, delivery, now, self._pace.speed), detail)
             case "unknown":
                 due = unknowns.settle_at(message, now)
                 outcomes.settle(conn, key, customer, "unknown", now, detail=detail, settle_at=due)
@@ -287,23 +291,10 @@ class Deliverer:
             lane.sender_faults = 0
             why = f"{delivery.detail}: {delivery.raw}"
             pauses.pause(conn, "channel", lane.channel.name, now, "deliverer", why)
-            alerts.raise_alerts(conn, [Alert("", "", f'the channel "{lane.channel.name}" was paused: {why}')], now)
+            alerts.raise_alerts(
+                conn, [Alert("", "", f'the channel "{lane.channel.name}" was paused: {why}')], now
+            )
             log.error("channel_paused", channel=lane.channel.name, why=why)
 
     async def _write(self, job: Callable[[Connection], T]) -> T:
         return await asyncio.wrap_future(self._store.writer.submit(job))
-
-
-def _again_at(message: Claimed, delivery: Delivery, now: Instant, speed: float) -> Instant:
-    """Back-off: 5 seconds, doubled with every attempt up to an hour, spread by a fifth so that crowds part. What the
-    provider asks for counts, up to an hour."""
-    if delivery.retry_after is not None and delivery.retry_after > 0:
-        length = min(int(delivery.retry_after * SECOND * speed), LONGEST_RETRY)
-    else:
-        length = min(FIRST_RETRY * 2 ** min(max(message.attempts - 1, 0), 12), LONGEST_RETRY)
-    spread = crc32(f"{message.send_key}{message.attempts}".encode()) % 1000 / 5000
-    return Instant(now + int(length * (1 + spread)))
-
-
-def _limiter(rate: Rate | None) -> AsyncLimiter | None:
-    return AsyncLimiter(rate.count, rate.seconds) if rate is not None else None

@@ -95,9 +95,13 @@ def _write(claimed: Claimed, needed: Needed, stock: Stock) -> Written | Unwritte
     if customer is None or not address:
         return Unwritten(claimed, "no address", returned=claimed.handed_at is None)
     language = customer.values.get("language")
-    template = stock.messages.pick(claimed.template, claimed.channel, language if isinstance(language, str) else None)
+    template = stock.messages.pick(
+        claimed.template, claimed.channel, language if isinstance(language, str) else None
+    )
     if template is None:
-        return Unwritten(claimed, f'there is no template "{claimed.template}" for {claimed.channel}', returned=False)
+        return Unwritten(
+            claimed, f'there is no template "{claimed.template}" for {claimed.channel}', returned=False
+        )
     material = Material(
         customer={"id": claimed.customer, **stock.initial, **customer.values},
         names=claimed.names,
@@ -105,7 +109,12 @@ def _write(claimed: Claimed, needed: Needed, stock: Stock) -> Written | Unwritte
         zone=_zone(customer.zone, stock.timezone),
     )
     addressed = Addressed(
-        claimed.send_key, claimed.channel, address, claimed.customer, claimed.purpose, Instant(claimed.valid_until)
+        claimed.send_key,
+        claimed.channel,
+        address,
+        claimed.customer,
+        claimed.purpose,
+        Instant(claimed.valid_until),
     )
     style = stock.styles.get(claimed.channel, Style())
     try:

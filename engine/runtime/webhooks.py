@@ -75,7 +75,11 @@ class WebhookCaller:
     """`configured` gives the webhooks of the current config.yaml; `egress` refuses addresses that are not public."""
 
     def __init__(
-        self, store: Store, configured: Callable[[], Mapping[str, WebhookConfig]], egress: Egress, clock: Clock
+        self,
+        store: Store,
+        configured: Callable[[], Mapping[str, WebhookConfig]],
+        egress: Egress,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._configured = configured

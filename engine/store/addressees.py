@@ -31,7 +31,8 @@ def find(conn: Connection, bucket: int, customers: Iterable[str]) -> dict[str, A
         (ids(customers), bucket),
     )
     return {
-        id_: Addressee(id_, zone, load_values(attributes), _addresses(reach)) for id_, zone, attributes, reach in found
+        id_: Addressee(id_, zone, load_values(attributes), _addresses(reach))
+        for id_, zone, attributes, reach in found
     }
 
 

@@ -28,7 +28,9 @@ class Box:
     def __init__(self) -> None:
         self.mails: list[Envelope] = []
 
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
         if address.startswith("nobody@"):
             return "550 5.1.1 nobody"
         envelope.rcpt_tos.append(address)
@@ -62,7 +64,10 @@ async def test_mails_arrive_and_refusals_are_told_apart(box: tuple[Box, int]) ->
             body="Привіт\n.\nкрапка", html="<p>Привіт</p>" * 200, subject="Привіт, Оксано!", sender="Зерно <hello@shop.example>",
         )  # fmt: skip
 
-    kinds = [(await channel.deliver(mail(f"{name}@example.com"), yes)).kind for name in ("anna", "nobody", "oksana")]
+    kinds = [
+        (await channel.deliver(mail(f"{name}@example.com"), yes)).kind
+        for name in ("anna", "nobody", "oksana")
+    ]
     await channel.close()
     assert kinds == ["accepted", "bounced", "accepted"]
     assert [envelope.rcpt_tos for envelope in found.mails] == [["anna@example.com"], ["oksana@example.com"]]

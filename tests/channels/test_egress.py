@@ -38,7 +38,8 @@ def test_public_addresses_are(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "localhost.", "2130706433", "0x7f000001", "127.1", "[::1]", "[::ffff:7f00:1]"]
+    "host",
+    ["127.0.0.1", "localhost", "localhost.", "2130706433", "0x7f000001", "127.1", "[::1]", "[::ffff:7f00:1]"],
 )
 async def test_nothing_reaches_loopback(httpserver: HTTPServer, host: str) -> None:
     egress = Egress()
@@ -48,14 +49,19 @@ async def test_nothing_reaches_loopback(httpserver: HTTPServer, host: str) -> No
     assert httpserver.log == []
 
 
-@pytest.mark.parametrize("url", ["ftp://example.com/", "file:///etc/passwd", "http://user:pw@example.com/", "http:///x", "gopher://x/"])
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://example.com/", "file:///etc/passwd", "http://user:pw@example.com/", "http:///x", "gopher://x/"],
+)
 async def test_only_plain_web_addresses_are_called(url: str) -> None:
     with pytest.raises(EgressError):
         await Egress().post(url, b"{}", {})
 
 
 async def test_what_config_names_is_reached_and_a_redirect_is_not_followed(httpserver: HTTPServer) -> None:
-    httpserver.expect_request("/hook", method="POST").respond_with_data("", status=302, headers={"Location": "/elsewhere"})
+    httpserver.expect_request("/hook", method="POST").respond_with_data(
+        "", status=302, headers={"Location": "/elsewhere"}
+    )
     egress = Egress([f"127.0.0.1:{httpserver.port}"])
     answer = await egress.post(f"http://127.0.0.1:{httpserver.port}/hook?a=1", b'{"a": 1}', {"X-One": "1"})
     await egress.close()

@@ -21,12 +21,22 @@ def token(url: str) -> str:
 def test_links_say_what_they_were_made_for() -> None:
     assert LINKS.read_unsubscribe(token(LINKS.unsubscribe(LEAVING))) == LEAVING
     assert LINKS.read_preferences(token(LINKS.preferences("c1"))) == "c1"
-    assert LINKS.read_click(token(LINKS.click("key-1", "https://shop.example/a?b=1"))) == Click("key-1", "https://shop.example/a?b=1")
+    assert LINKS.read_click(token(LINKS.click("key-1", "https://shop.example/a?b=1"))) == Click(
+        "key-1", "https://shop.example/a?b=1"
+    )
     assert LINKS.read_open(token(LINKS.open("key-1"))) == "key-1"
 
 
 def test_a_token_is_good_for_its_own_purpose_only() -> None:
-    tokens = [token(url) for url in (LINKS.unsubscribe(LEAVING), LINKS.preferences("c1"), LINKS.click("k", "https://a.example/"), LINKS.open("k"))]
+    tokens = [
+        token(url)
+        for url in (
+            LINKS.unsubscribe(LEAVING),
+            LINKS.preferences("c1"),
+            LINKS.click("k", "https://a.example/"),
+            LINKS.open("k"),
+        )
+    ]
     readers = [LINKS.read_unsubscribe, LINKS.read_preferences, LINKS.read_click, LINKS.read_open]
     for place, reader in enumerate(readers):
         assert [reader(one) is not None for one in tokens] == [place == other for other in range(4)]
@@ -56,7 +66,16 @@ def test_an_old_link_outlives_a_new_key() -> None:
     assert Links(["new"], "https://news.example").read_unsubscribe(old) is None
 
 
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "//evil.example", "https://user:pw@evil.example/", "ftp://x.example", "https://x.example/\n"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "//evil.example",
+        "https://user:pw@evil.example/",
+        "ftp://x.example",
+        "https://x.example/\n",
+    ],
+)
 def test_a_click_leads_to_web_pages_only(url: str) -> None:
     assert LINKS.read_click(token(LINKS.click("k", url))) is None
 

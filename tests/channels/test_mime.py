@@ -119,7 +119,9 @@ def test_what_is_not_one_mailbox_is_refused(written: str) -> None:
         mailbox(written)
 
 
-@pytest.mark.parametrize("headers", [{"X\r\nBcc": "x"}, {"X-A": "a\r\nBcc: x"}, {"X A": "a"}, {"List-Unsubscribe": "<https://ü>"}])
+@pytest.mark.parametrize(
+    "headers", [{"X\r\nBcc": "x"}, {"X-A": "a\r\nBcc: x"}, {"X A": "a"}, {"List-Unsubscribe": "<https://ü>"}]
+)
 def test_headers_that_would_make_others_are_refused(headers: dict[str, str]) -> None:
     with pytest.raises(HeaderError):
         mail_bytes(mail(headers=headers), "secret", NOW)

@@ -18,7 +18,9 @@ from engine.config import Shop
 from engine.values import Instant, Money, Type, Value
 
 LINKS = Links(["key"], "https://news.example")
-VOCABULARY = Vocabulary(Shop("Bean There", "https://shop.example", "Main Street 1"), {"last_order_at": Type("time")})
+VOCABULARY = Vocabulary(
+    Shop("Bean There", "https://shop.example", "Main Street 1"), {"last_order_at": Type("time")}
+)
 STYLE = Style("Shop <hello@shop.example>")
 MJML = "<mjml><mj-body><mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section></mj-body></mjml>"
 
@@ -43,22 +45,36 @@ def material(customer: Mapping[str, Value] | None = None, **names: Value | Mappi
 
 def test_the_language_is_the_customers_else_the_first() -> None:
     found = messages(hello__sms__txt="en {{ total }}", hello__sms__uk__txt="uk {{ total }}")
-    for language, text in (("uk", "uk 9,50 EUR"), ("uk-UA", "uk 9,50 EUR"), ("de", "en €9.50"), (None, "en €9.50")):
+    for language, text in (
+        ("uk", "uk 9,50 EUR"),
+        ("uk-UA", "uk 9,50 EUR"),
+        ("de", "en €9.50"),
+        (None, "en €9.50"),
+    ):
         template = found.pick("hello", "sms", language)
         assert template is not None
-        made = render(template, addressed("sms"), material(total=Money(Decimal("9.5"), "EUR")), VOCABULARY, LINKS, STYLE)
+        made = render(
+            template, addressed("sms"), material(total=Money(Decimal("9.5"), "EUR")), VOCABULARY, LINKS, STYLE
+        )
         assert made.body == text
     assert found.pick("hello", "push", "en") is None
 
 
 def test_a_mail_has_both_unsubscribe_headers_and_an_answer_has_none() -> None:
-    template = messages(hello__email__mjml="---\nsubject: Hi\n---\n" + MJML.format("Hi")).pick("hello", "email", "en")
+    template = messages(hello__email__mjml="---\nsubject: Hi\n---\n" + MJML.format("Hi")).pick(
+        "hello", "email", "en"
+    )
     assert template is not None
     made = render(template, addressed(), material(), VOCABULARY, LINKS, STYLE)
     link = made.headers["List-Unsubscribe"]
     leaving = LINKS.read_unsubscribe(link.strip("<>").rpartition("/")[2])
     assert leaving is not None
-    assert (leaving.customer, leaving.channel, leaving.purpose, leaving.key) == ("c1", "email", "marketing", "key-1")
+    assert (leaving.customer, leaving.channel, leaving.purpose, leaving.key) == (
+        "c1",
+        "email",
+        "marketing",
+        "key-1",
+    )
     assert made.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert (made.sender, made.subject, made.body) == ("Shop <hello@shop.example>", "Hi", "Hi")
     assert render(template, addressed(purpose=None), material(), VOCABULARY, LINKS, STYLE).headers == {}
@@ -70,48 +86,73 @@ def test_moments_are_in_the_customers_zone_and_blank_texts_are_missing() -> None
     )
     template = found.pick("hello", "sms", "en")
     assert template is not None
-    given = material({"first_name": "  ", "last_order_at": 1_782_000_000_000}, code={"expires": 1_782_000_000_000}, percent=10)
+    given = material(
+        {"first_name": "  ", "last_order_at": 1_782_000_000_000},
+        code={"expires": 1_782_000_000_000},
+        percent=10,
+    )
     made = render(template, addressed("sms"), given, VOCABULARY, LINKS, STYLE)
     assert made.body == "there 2:00 AM June 21, 2026 02:00 10"
 
 
 def test_an_error_names_template_line_and_field() -> None:
-    text = "---\nsubject: Hi {{ customer.last_name }}\n---\n" + MJML.format("\n\nHi {{ customer.frist_name }}")
+    text = "---\nsubject: Hi {{ customer.last_name }}\n---\n" + MJML.format(
+        "\n\nHi {{ customer.frist_name }}"
+    )
     template = messages(hello__email__mjml=text).pick("hello", "email", "en")
     assert template is not None
-    with pytest.raises(RenderError, match=r"templates/hello\.email\.mjml:2: the subject .* customer\.last_name is not set"):
+    with pytest.raises(
+        RenderError, match=r"templates/hello\.email\.mjml:2: the subject .* customer\.last_name is not set"
+    ):
         render(template, addressed(), material(), VOCABULARY, LINKS, STYLE)
-    with pytest.raises(RenderError, match=r"templates/hello\.email\.mjml:6: the html .* customer\.frist_name is not set") as caught:
+    with pytest.raises(
+        RenderError, match=r"templates/hello\.email\.mjml:6: the html .* customer\.frist_name is not set"
+    ) as caught:
         render(template, addressed(), material({"last_name": "B"}), VOCABULARY, LINKS, STYLE)
     assert (caught.value.line, caught.value.part) == (6, "html")
 
 
-@pytest.mark.parametrize("text", ["{{ 1 / customer.points }}", "{{ 'x' | date }}", "{{ customer.first_name | money }}", "{{ ' ' }}"])
+@pytest.mark.parametrize(
+    "text",
+    ["{{ 1 / customer.points }}", "{{ 'x' | date }}", "{{ customer.first_name | money }}", "{{ ' ' }}"],
+)
 def test_whatever_a_template_does_wrong_is_one_kind_of_error(text: str) -> None:
     template = messages(hello__sms__txt=text).pick("hello", "sms", "en")
     assert template is not None
     with pytest.raises(RenderError):
-        render(template, addressed("sms"), material({"first_name": "A", "points": 0}), VOCABULARY, LINKS, STYLE)
+        render(
+            template, addressed("sms"), material({"first_name": "A", "points": 0}), VOCABULARY, LINKS, STYLE
+        )
 
 
 def test_a_value_makes_no_second_header_line() -> None:
-    template = messages(hello__email__mjml="---\nsubject: Hi {{ customer.first_name }}\n---\n" + MJML.format("x")).pick("hello", "email", "en")
+    template = messages(
+        hello__email__mjml="---\nsubject: Hi {{ customer.first_name }}\n---\n" + MJML.format("x")
+    ).pick("hello", "email", "en")
     assert template is not None
-    made = render(template, addressed(), material({"first_name": "A\r\nBcc: b@c.example"}), VOCABULARY, LINKS, STYLE)
+    made = render(
+        template, addressed(), material({"first_name": "A\r\nBcc: b@c.example"}), VOCABULARY, LINKS, STYLE
+    )
     assert made.subject == "Hi A Bcc: b@c.example"
 
 
 def test_a_tap_on_a_push_is_a_click() -> None:
-    template = messages(hello__push__txt="---\ntitle: Hi\nurl: https://shop.example/cart\n---\nx").pick("hello", "push", "en")
+    template = messages(hello__push__txt="---\ntitle: Hi\nurl: https://shop.example/cart\n---\nx").pick(
+        "hello", "push", "en"
+    )
     assert template is not None
     made = render(template, addressed("push"), material(), VOCABULARY, LINKS, STYLE)
-    assert LINKS.read_click(made.fields["url"].rpartition("/")[2]) == Click("key-1", "https://shop.example/cart")
+    assert LINKS.read_click(made.fields["url"].rpartition("/")[2]) == Click(
+        "key-1", "https://shop.example/cart"
+    )
     plain = render(template, addressed("push"), material(), VOCABULARY, LINKS, Style(clicks=False))
     assert plain.fields["url"] == "https://shop.example/cart"
 
 
 def test_an_open_pixel_is_there_only_when_asked_for() -> None:
-    template = messages(hello__email__mjml="---\nsubject: Hi\n---\n" + MJML.format("x")).pick("hello", "email", "en")
+    template = messages(hello__email__mjml="---\nsubject: Hi\n---\n" + MJML.format("x")).pick(
+        "hello", "email", "en"
+    )
     assert template is not None
     assert "/o/" not in render(template, addressed(), material(), VOCABULARY, LINKS, STYLE).html
     made = render(template, addressed(), material(), VOCABULARY, LINKS, Style("a@b.example", opens=True)).html
@@ -119,8 +160,14 @@ def test_an_open_pixel_is_there_only_when_asked_for() -> None:
 
 
 def test_moments_and_money_inside_the_trigger() -> None:
-    template = messages(hello__sms__txt="{{ trigger.total }} {{ trigger.at | date }} {% for i in trigger.items %}{{ i.sku }} {% endfor %}").pick("hello", "sms", "en")
+    template = messages(
+        hello__sms__txt="{{ trigger.total }} {{ trigger.at | date }} {% for i in trigger.items %}{{ i.sku }} {% endfor %}"
+    ).pick("hello", "sms", "en")
     assert template is not None
-    trigger: Mapping[str, Value] = {"total": Money(Decimal(80), "EUR"), "at": Instant(1_782_000_000_000), "items": [{"sku": "A"}, {"sku": "B"}]}
+    trigger: Mapping[str, Value] = {
+        "total": Money(Decimal(80), "EUR"),
+        "at": Instant(1_782_000_000_000),
+        "items": [{"sku": "A"}, {"sku": "B"}],
+    }
     made = render(template, addressed("sms"), material(trigger=trigger), VOCABULARY, LINKS, STYLE)
     assert made.body == "€80.00 June 21, 2026 A B"

@@ -119,7 +119,10 @@ async def test_what_the_server_says_is_the_outcome(
 async def test_a_connection_cut_before_the_final_dot_delivers_nothing(smtp: list[Smtp]) -> None:
     async with SmtpServer(close_at="body") as server:
         delivery = await channel(smtp, server).deliver(mail(), handing(True, []))
-    assert delivery.kind in ("never left", "unknown")  # which one depends on who notices first; never "accepted"
+    assert delivery.kind in (
+        "never left",
+        "unknown",
+    )  # which one depends on who notices first; never "accepted"
     assert server.accepted == []
 
 
@@ -146,12 +149,18 @@ async def test_tls_that_is_asked_for_is_never_left_out(smtp: list[Smtp]) -> None
 async def test_a_server_that_hangs_up_every_few_mails_gets_each_once(smtp: list[Smtp]) -> None:
     async with SmtpServer(mails_per_connection=3) as server:
         one = channel(smtp, server, concurrency=1)
-        kinds = [(await one.deliver(mail(f"c{n}@example.com", f"k{n}"), handing(True, []))).kind for n in range(10)]
+        kinds = [
+            (await one.deliver(mail(f"c{n}@example.com", f"k{n}"), handing(True, []))).kind for n in range(10)
+        ]
         again = [n for n, kind in enumerate(kinds) if kind == "never left"]
         for n in again:
-            assert (await one.deliver(mail(f"c{n}@example.com", f"k{n}"), handing(True, []))).kind == "accepted"
+            assert (
+                await one.deliver(mail(f"c{n}@example.com", f"k{n}"), handing(True, []))
+            ).kind == "accepted"
     assert set(kinds) <= {"accepted", "never left"}
-    assert sorted(recipient for recipient, _ in server.accepted) == sorted(f"c{n}@example.com" for n in range(10))
+    assert sorted(recipient for recipient, _ in server.accepted) == sorted(
+        f"c{n}@example.com" for n in range(10)
+    )
 
 
 async def test_a_connection_is_used_again_and_renewed_after_a_hundred_mails(smtp: list[Smtp]) -> None:
@@ -164,7 +173,14 @@ async def test_a_connection_is_used_again_and_renewed_after_a_hundred_mails(smtp
 
 @pytest.mark.parametrize(
     "address",
-    ["a@b.c,e@x.y", "a@b.example\r\nRCPT TO:<e@x.example>", '"a b"@c.example', "a@[127.0.0.1]", "ü@b.example", "x" * 65 + "@b.example"],
+    [
+        "a@b.c,e@x.y",
+        "a@b.example\r\nRCPT TO:<e@x.example>",
+        '"a b"@c.example',
+        "a@[127.0.0.1]",
+        "ü@b.example",
+        "x" * 65 + "@b.example",
+    ],
 )
 async def test_what_is_not_one_address_reaches_no_server(smtp: list[Smtp], address: str) -> None:
     async with SmtpServer() as server:

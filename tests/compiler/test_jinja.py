@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from jinja2 import TemplateError, UndefinedError
 
-from engine.compiler.jinja import Named, TooMuch, environment, fresh_budget
+from engine.compiler.jinja import Named, environment
+from engine.compiler.meter import TooMuch, fresh_budget
 from engine.values import Instant, Money
 
 
@@ -75,7 +76,10 @@ def test_a_budget_is_for_one_rendering() -> None:
         written(loop + loop)
 
 
-@pytest.mark.parametrize("name", ["{{ 7*7 }}", "{% for x in y %}", "${7*7}", "<svg onload=alert(1)>", '" onmouseover="x', "' or 1=1--"])
+@pytest.mark.parametrize(
+    "name",
+    ["{{ 7*7 }}", "{% for x in y %}", "${7*7}", "<svg onload=alert(1)>", '" onmouseover="x', "' or 1=1--"],
+)
 def test_values_are_data(name: str) -> None:
     shown = written("<p>{{ customer.first_name }}</p>", customer=Named("customer", {"first_name": name}))
     assert "49" not in shown
@@ -89,7 +93,13 @@ def test_a_missing_value_is_never_printed() -> None:
     assert written('Hi {{ customer.first_name or "there" }}', customer=customer) == "Hi there"
     assert written('{{ customer.first_name | default("there") }}', customer=customer) == "there"
     assert written("{% if customer.first_name %}a{% else %}b{% endif %}", customer=customer) == "b"
-    assert written('{% if customer.tier == "gold" or customer.points > 5 %}a{% else %}b{% endif %}', customer=customer) == "b"
+    assert (
+        written(
+            '{% if customer.tier == "gold" or customer.points > 5 %}a{% else %}b{% endif %}',
+            customer=customer,
+        )
+        == "b"
+    )
     for source in (
         "Hi {{ customer.first_name }}!", "{{ customer.frist_name }}", "{{ customer.first_name | upper }}", "{{ nobody }}",
         "{{ customer.first_name ~ '!' }}", "{{ customer.points | money }}", "{{ customer.born | date }}", "{{ customer.tags | join }}",
@@ -104,7 +114,13 @@ def test_a_missing_value_is_never_printed() -> None:
 
 def test_fields_may_be_called_like_methods() -> None:
     trigger = Named("trigger", {"items": [Named("trigger.items", {"keys": "a", "values": "b"})], "get": 1})
-    assert written("{% for i in trigger.items %}{{ i.keys }}{{ i['values'] }}{{ loop.last }}{% endfor %}{{ trigger.get }}", trigger=trigger) == "abtrue1"
+    assert (
+        written(
+            "{% for i in trigger.items %}{{ i.keys }}{{ i['values'] }}{{ loop.last }}{% endfor %}{{ trigger.get }}",
+            trigger=trigger,
+        )
+        == "abtrue1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,9 +130,17 @@ def test_fields_may_be_called_like_methods() -> None:
         ("de", "{{ total | money }}", "1.990,50\xa0€"),
         ("en", "{{ total }}", "€1,990.50"),
         ("en", "{{ 5 | money }} {{ 5 | money('USD') }}", "€5.00 $5.00"),
-        ("en", "{{ at | date }} {{ at | time }} {{ at | date('short') }}", "June 21, 2026 12:00\u202fAM 6/21/26"),
+        (
+            "en",
+            "{{ at | date }} {{ at | time }} {{ at | date('short') }}",
+            "June 21, 2026 12:00\u202fAM 6/21/26",
+        ),
         ("de", "{{ at | date }}", "21. Juni 2026"),
-        ("uk", "{% for n in [1, 3, 11, 21] %}{{ n }} {{ n | plural('день', 'дні', 'днів') }} {% endfor %}", "1 день 3 дні 11 днів 21 день "),
+        (
+            "uk",
+            "{% for n in [1, 3, 11, 21] %}{{ n }} {{ n | plural('день', 'дні', 'днів') }} {% endfor %}",
+            "1 день 3 дні 11 днів 21 день ",
+        ),
         ("en", "{{ 1 | plural('day', 'days') }} {{ 2 | plural('day', 'days') }}", "day days"),
         ("xx", "{{ 5 | money }}", "€5.00"),
         ("de", "{{ 2.5 }} {{ 1000 }}", "2,5 1000"),

@@ -47,7 +47,9 @@ preheader: For {{ customer.first_name or "you & me" }}
 PARTS = {"_layouts/base.mjml": BASE, "_blocks/head.mjml": HEAD}
 
 
-def compiled(text: str, name: str = "cart.email.mjml", parts: dict[str, str] | None = None) -> CompiledTemplate | Problem:
+def compiled(
+    text: str, name: str = "cart.email.mjml", parts: dict[str, str] | None = None
+) -> CompiledTemplate | Problem:
     file, problems = read_template(f"templates/{name}", text)
     assert file is not None
     assert problems == []
@@ -55,7 +57,11 @@ def compiled(text: str, name: str = "cart.email.mjml", parts: dict[str, str] | N
 
 
 def names(first_name: str = "Anna", **trigger: object) -> dict[str, object]:
-    given_trigger = {"colour": "red", "link": "https://shop.example/tea", "items": [{"sku": "A", "price": 1}, {"sku": "B", "price": 2}]}
+    given_trigger = {
+        "colour": "red",
+        "link": "https://shop.example/tea",
+        "items": [{"sku": "A", "price": 1}, {"sku": "B", "price": 2}],
+    }
     return {
         "customer": Named("customer", {"first_name": first_name, "vip": True}),
         "trigger": Named("trigger", given_trigger | trigger),
@@ -130,7 +136,18 @@ def shape(html: str) -> Shape:
 HARMLESS = "Anna"
 
 
-@given(value=st.text(min_size=1) | st.sampled_from(['"><script>alert(1)</script>', "' onmouseover='x", "javascript:alert(1)", "</style><b>", "*/}</style>"]))
+@given(
+    value=st.text(min_size=1)
+    | st.sampled_from(
+        [
+            '"><script>alert(1)</script>',
+            "' onmouseover='x",
+            "javascript:alert(1)",
+            "</style><b>",
+            "*/}</style>",
+        ]
+    )
+)
 def test_no_value_changes_the_shape_of_a_mail(cart: CompiledTemplate, value: str) -> None:
     hostile, harmless = shape(html_of(cart, first_name=value, colour=value, link=value)), shape(html_of(cart))
     assert hostile.tags == harmless.tags
@@ -163,7 +180,11 @@ def mail(inside: str) -> str:
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
-        ("<mjml><mj-body>\n<mj-colum></mj-colum></mj-body></mjml>", 2, 'there is no MJML element called "mj-colum"'),
+        (
+            "<mjml><mj-body>\n<mj-colum></mj-colum></mj-body></mjml>",
+            2,
+            'there is no MJML element called "mj-colum"',
+        ),
         ("<mjml>\n<mj-body>\n</mjml>", 3, "</mjml> ends here, but <mj-body> of line 2 is still open"),
         ("<mjml>\n<mj-body>\n", 2, "<mj-body> has no end"),
         (mail("{{ x"), 7, "unexpected"),
@@ -191,12 +212,17 @@ def test_mistakes_are_problems_at_their_line(text: str, line: int, what: str) ->
 
 
 def test_a_block_that_includes_itself_is_told() -> None:
-    problem = compiled(mail('{% include "_blocks/a.mjml" %}'), parts={"_blocks/a.mjml": '{% include "_blocks/a.mjml" %}'})
+    problem = compiled(
+        mail('{% include "_blocks/a.mjml" %}'), parts={"_blocks/a.mjml": '{% include "_blocks/a.mjml" %}'}
+    )
     assert isinstance(problem, Problem)
     assert "includes itself" in problem.what
 
 
 def test_text_channels_keep_their_lines() -> None:
-    made = compiled("Hi {{ customer.first_name }}!\n{% if customer.vip %}\nThank you.\n{% endif %}\nhttps://shop.example/{{ customer.first_name }}\n", "cart.sms.txt")
+    made = compiled(
+        "Hi {{ customer.first_name }}!\n{% if customer.vip %}\nThank you.\n{% endif %}\nhttps://shop.example/{{ customer.first_name }}\n",
+        "cart.sms.txt",
+    )
     assert isinstance(made, CompiledTemplate)
     assert made.text.render(names(first_name="A b")) == "Hi A b!\nThank you.\nhttps://shop.example/A%20b"

@@ -44,7 +44,9 @@ subject: Hello {{ customer.first_name or "there" }}
 """
 FILES = {
     "hello.email.mjml": HELLO,
-    "bomb.email.mjml": HELLO.replace("Hi ", "{% for a in range(1000) %}{% for b in range(1000) %}{{ a }}{% endfor %}{% endfor %}"),
+    "bomb.email.mjml": HELLO.replace(
+        "Hi ", "{% for a in range(1000) %}{% for b in range(1000) %}{{ a }}{% endfor %}{% endfor %}"
+    ),
     "again.email.mjml": HELLO,
     "hello.sms.txt": "Hi {{ customer.first_name or 'there' }}",
     "hello.push.txt": "Hi {{ customer.first_name or 'there' }}",
@@ -86,7 +88,9 @@ class House:
 
         self.store.write(job)
 
-    def plan(self, count: int, channel: str = "email", template: str = "hello", purpose: str | None = "marketing") -> None:
+    def plan(
+        self, count: int, channel: str = "email", template: str = "hello", purpose: str | None = "marketing"
+    ) -> None:
         now = self.clock.now()
         sends = [
             (f"c{n}", Send(
@@ -153,12 +157,17 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         assert file is not None
         assert problems == []
         files.append(file)
-    by_name = {name: tuple(file for file in files if file.name == name) for name in {file.name for file in files}}
+    by_name = {
+        name: tuple(file for file in files if file.name == name) for name in {file.name for file in files}
+    }
     compiled, problems = compile_messages(Templates(by_name), "EUR")
     assert problems == []
     shop = Shop("Bean There", "https://shop.example", "Main Street 1")
     stock = Stock(
-        compiled, Vocabulary(shop), Links(["key"], "https://news.example"), {"email": Style("Shop <hello@shop.example>")}
+        compiled,
+        Vocabulary(shop),
+        Links(["key"], "https://news.example"),
+        {"email": Style("Shop <hello@shop.example>")},
     )
     store = open_store("sqlite:///shop.db", tmp_path)
     house = House(store, ManualClock(NOW), stock, tmp_path)
@@ -174,7 +183,9 @@ async def test_every_message_arrives_once_and_the_journey_is_told(house: House) 
     async with SmtpServer() as server:
         await house.rounds(house.deliverer(house.smtp(server)))
     assert house.states() == {"accepted": 40}
-    assert Counter(recipient for recipient, _ in server.accepted) == {f"c{n}@example.com": 1 for n in range(40)}
+    assert Counter(recipient for recipient, _ in server.accepted) == {
+        f"c{n}@example.com": 1 for n in range(40)
+    }
     assert house.message("email-hello-0").body is None
 
 
@@ -199,11 +210,15 @@ async def test_connections_cut_before_the_dot_lose_and_double_nothing(house: Hou
     house.plan(30, purpose=None)
     async with SmtpServer(close_at=cut, close_for=set(range(5, 200, 10))) as server:
         await house.rounds(house.deliverer(house.smtp(server)))
-    assert Counter(recipient for recipient, _ in server.accepted) == {f"c{n}@example.com": 1 for n in range(30)}
+    assert Counter(recipient for recipient, _ in server.accepted) == {
+        f"c{n}@example.com": 1 for n in range(30)
+    }
     assert house.states() == {"accepted": 30}
 
 
-async def test_a_marketing_mail_without_an_answer_counts_as_sent_after_a_quarter_of_an_hour(house: House) -> None:
+async def test_a_marketing_mail_without_an_answer_counts_as_sent_after_a_quarter_of_an_hour(
+    house: House,
+) -> None:
     house.customers(1)
     house.plan(1)
     async with SmtpServer(close_at="dot") as server:
@@ -219,7 +234,9 @@ async def test_a_marketing_mail_without_an_answer_counts_as_sent_after_a_quarter
     assert len(server.accepted) == 1
 
 
-async def test_a_mail_that_a_person_waits_for_is_sent_once_more_with_the_same_bytes_and_then_held(house: House) -> None:
+async def test_a_mail_that_a_person_waits_for_is_sent_once_more_with_the_same_bytes_and_then_held(
+    house: House,
+) -> None:
     house.customers(1)
     house.plan(1, purpose=None)
     async with SmtpServer(close_at="dot") as server:
@@ -260,7 +277,10 @@ async def test_a_dead_address_bounces_and_is_never_written_to_again(house: House
         server.rcpt.clear()
         house.plan(3, template="again")
         await deliverer.once()
-    assert Counter(recipient for recipient, _ in server.accepted) == {"c0@example.com": 2, "c2@example.com": 2}
+    assert Counter(recipient for recipient, _ in server.accepted) == {
+        "c0@example.com": 2,
+        "c2@example.com": 2,
+    }
     assert house.message("email-again-1").state == "suppressed"
 
 
@@ -317,7 +337,10 @@ async def test_sms_and_push_become_files_whose_name_is_the_key(house: House) -> 
     house.plan(2, channel="sms")
     house.plan(2, channel="push")
     await house.rounds(house.deliverer(house.outbox("sms"), house.outbox("push")))
-    found = {(kept.message.channel, kept.message.address, kept.message.body) for kept in kept_messages(house.folder / "outbox")}
+    found = {
+        (kept.message.channel, kept.message.address, kept.message.body)
+        for kept in kept_messages(house.folder / "outbox")
+    }
     assert found == {
         ("sms", "+491701234500", "Hi Anna0"), ("sms", "+491701234501", "Hi Anna1"),
         ("push", "token-0", "Hi Anna0"), ("push", "token-1", "Hi Anna1"),

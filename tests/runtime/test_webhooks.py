@@ -48,7 +48,9 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+async def desk(
+    tmp_path: Path, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Desk]:
     monkeypatch.setenv("CRM_SECRET", "hush")
     place = f"127.0.0.1:{httpserver.port}"
     configured = {
@@ -78,7 +80,9 @@ async def test_a_call_arrives_signed_and_once(desk: Desk, httpserver: HTTPServer
     assert desk.states() == {"done": 1}
 
 
-async def test_three_tries_with_the_same_key_and_bytes_then_it_is_given_up(desk: Desk, httpserver: HTTPServer) -> None:
+async def test_three_tries_with_the_same_key_and_bytes_then_it_is_given_up(
+    desk: Desk, httpserver: HTTPServer
+) -> None:
     httpserver.expect_request("/tasks").respond_with_data("", status=500)
     desk.plan()
     for _ in range(5):
@@ -91,7 +95,9 @@ async def test_three_tries_with_the_same_key_and_bytes_then_it_is_given_up(desk:
     assert desk.states() == {"failed": 1}
 
 
-@pytest.mark.parametrize(("name", "status", "calls"), [("crm", 400, 1), ("inside", 200, 0), ("unknown", 200, 0)])
+@pytest.mark.parametrize(
+    ("name", "status", "calls"), [("crm", 400, 1), ("inside", 200, 0), ("unknown", 200, 0)]
+)
 async def test_what_cannot_get_better_is_not_tried_again(
     desk: Desk, httpserver: HTTPServer, name: str, status: int, calls: int
 ) -> None:

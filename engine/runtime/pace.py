@@ -1,0 +1,46 @@
+"""How fast messages leave: beats, rates, and when another try is worth it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zlib import crc32
+
+from aiolimiter import AsyncLimiter
+
+from engine.channels.base import Delivery
+from engine.config import Rate
+from engine.store.messages import Claimed
+from engine.values import HOUR, SECOND, Instant
+
+DRAIN_SECONDS = 30.0
+IDLE_SECONDS = 0.2
+FIRST_RETRY = 5 * SECOND
+LONGEST_RETRY = HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a deliverer runs. `speed`: engine milliseconds per real millisecond (the demo's fast clock)."""
+
+    speed: float = 1.0
+    idle_seconds: float = IDLE_SECONDS
+    drain_seconds: float = DRAIN_SECONDS
+
+
+USUAL = Pace()
+
+
+def again_at(message: Claimed, delivery: Delivery, now: Instant, speed: float) -> Instant:
+    """Back-off: 5 seconds, doubled with every attempt up to an hour, spread by a fifth so that crowds part. What the
+    provider asks for counts, up to an hour."""
+    if delivery.retry_after is not None and delivery.retry_after > 0:
+        length = min(int(delivery.retry_after * SECOND * speed), LONGEST_RETRY)
+    else:
+        length = min(FIRST_RETRY * 2 ** min(max(message.attempts - 1, 0), 12), LONGEST_RETRY)
+    spread = crc32(f"{message.send_key}{message.attempts}".encode()) % 1000 / 5000
+    return Instant(now + int(length * (1 + spread)))
+
+
+def limiter(rate: Rate | None) -> AsyncLimiter | None:
+    """The gate of a channel with a rate."""
+    return AsyncLimiter(rate.count, rate.seconds) if rate is not None else None
