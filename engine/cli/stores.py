@@ -11,6 +11,9 @@ from engine.cli.app import Place
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlalchemy import Connection
+
+    from engine.cli.telling.person import Person
     from engine.config import Config
     from engine.project import Project
     from engine.store.database import Store
@@ -53,3 +56,26 @@ def project_store() -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def known_person(conn: Connection, customer: str) -> Person:
+    """A customer by id or other name, seen with the journeys that are published, else with those of the folder. Raises
+    UsageError when nothing is known of them."""
+    from engine.cli.telling.person import find
+    from engine.errors import UsageError
+    from engine.project import load_journeys
+    from engine.runtime.deploy import published_journeys
+    from engine.store.history import waiting_in_inbox
+
+    journeys = published_journeys(conn) or load_journeys(Place.folder)
+    found = find(conn, customer, journeys, Place.clock.now())
+    if found is None and waiting_in_inbox(conn, customer):
+        raise UsageError(
+            f'what was received of "{customer}" is not applied yet:', "start the daemon with  main.py run"
+        )
+    if found is None:
+        raise UsageError(
+            f'nothing is known of a customer "{customer}":',
+            "customers come in over HTTP or by  main.py import",
+        )
+    return found

@@ -66,12 +66,18 @@ def reactions(conn: Connection, customer: str) -> list[Reacted]:
         " WHERE o.bucket = ? AND o.customer = ? ORDER BY r.number"
     )
     found = rows(conn, sql, (bucket_of(conn, customer), customer))
-    return [Reacted(*row[:5], bool(row[5])) for row in found]
+    return [
+        Reacted(template, channel, kind, at, target, bool(machine))
+        for template, channel, kind, at, target, machine in found
+    ]
 
 
 def other_names(conn: Connection, customer: str) -> list[str]:
     """The other ids of a customer."""
-    return [alias for (alias,) in rows(conn, "SELECT alias FROM alias WHERE customer = ? ORDER BY alias", (customer,))]
+    return [
+        alias
+        for (alias,) in rows(conn, "SELECT alias FROM alias WHERE customer = ? ORDER BY alias", (customer,))
+    ]
 
 
 def known_since(conn: Connection, customer: str) -> tuple[Instant, dict[str, Instant]] | None:

@@ -57,14 +57,13 @@ class Writer:
         return [self._sheet(one, known) for one in self._chosen(template, known, language)]
 
     def languages(self, template: str) -> list[str]:
-        """The languages it is written in."""
-        found = {
-            lang: None
-            for (name, _), of in self._project.messages.of.items()
-            if name == template
-            for lang in of
-        }
-        return list(found)
+        """The languages it is written in, in the order of config.yaml."""
+        every = self._project.messages.of.items()
+        return self._ordered({language for (name, _), of in every if name == template for language in of})
+
+    def _ordered(self, languages: Collection[str]) -> list[str]:
+        known = [each for each in self._config.languages if each in languages]
+        return [*known, *sorted(set(languages) - set(known))]
 
     def _chosen(self, template: str, known: Known | None, language: str | None) -> Iterator[CompiledTemplate]:
         for channel in self._project.templates.channels(template):

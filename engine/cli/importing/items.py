@@ -1,0 +1,168 @@
+"""Rows turned into items: which column is the customer, the moment, an attribute, an address, a consent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from engine.errors import UsageError
+from engine.http.segment_format import consents_of
+from engine.http.strict_json import fault_of
+from engine.ids import derive
+from engine.runtime.items import ConsentGiven, CustomerItem, EventItem, Item, ProductItem
+
+Kind = Literal["customers", "events", "products"]
+
+CUSTOMER = ("customer_id", "user_id", "userId")
+MOMENT = ("at", "timestamp", "time", "occurred_at")
+EVENT = ("event", "event_name")
+ROW = ("id", "event_id", "message_id", "messageId")
+PROPERTIES, ADDRESSES, CONSENT = "properties", "addresses", "consent"
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A row that says nothing we could take: which column, and why."""
+
+    field: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How rows of one file are taken. `event`: of every row, where no column says it; `history`: starts nothing;
+    `salt`: makes the ids of customer rows those of this import; `at`: when it began (ISO), for rows without a moment."""
+
+    kind: Kind
+    event: str | None
+    history: bool
+    salt: str
+    at: str
+
+
+def guess(columns: Collection[str], event: str | None) -> Kind:
+    """What a file holds, by its columns. Raises UsageError when nobody can tell."""
+    if event is not None or _first(columns, EVENT):
+        return "events"
+    if "product_id" in columns and not _first(columns, CUSTOMER):
+        return "products"
+    if _first(columns, CUSTOMER) or "id" in columns:
+        return "customers"
+    raise UsageError(
+        f"nobody can tell what this file holds: its columns are {', '.join(list(columns)[:12]) or 'none'}",
+        "customers need customer_id, events need customer_id, event and at, products need product_id; or name the event"
+        " of all rows with  --event NAME",
+    )
+
+
+def item_of(cells: Mapping[str, Any], place: int, how: Reading) -> Item | Wrong:
+    """The item of one row; `place` is its number in the batch."""
+    fault = fault_of(dict(cells), place)
+    if fault is not None:
+        return Wrong(fault.field, fault.why)
+    match how.kind:
+        case "events":
+            return _event(cells, place, how)
+        case "customers":
+            return _customer(cells, place, how)
+        case "products":
+            return _product(cells, place)
+
+
+def _event(cells: Mapping[str, Any], place: int, how: Reading) -> EventItem | Wrong:
+    named = {name for names in (CUSTOMER, EVENT, MOMENT, ROW) if (name := _first(cells, names))}
+    who, event = _text(cells, CUSTOMER), _text(cells, EVENT) or how.event
+    at, own = _text(cells, MOMENT), _text(cells, ROW)
+    if not who or len(who) > 200:
+        return Wrong("customer_id", '"customer_id" is needed: a text of 1 to 200 characters')
+    if not event or len(event) > 100:
+        return Wrong("event", '"event" is needed: the name of what happened')
+    if not at and how.history:
+        return Wrong("at", '"at" is needed: when it happened, such as 2026-11-27T10:00:00Z')
+    inner = cells.get(PROPERTIES)
+    if inner is not None and not isinstance(inner, dict):
+        return Wrong(PROPERTIES, "this must be an object")
+    flat = {
+        name.removeprefix("properties."): _parsed(value)
+        for name, value in cells.items()
+        if name not in named and name not in (PROPERTIES, "history")
+    }
+    properties = {**flat, **(inner or {})}
+    key = own or derive("row", who, event, at or "", json.dumps(properties, sort_keys=True, default=str))
+    return EventItem(place, who, event, at, key, properties, history=how.history)
+
+
+def _customer(cells: Mapping[str, Any], place: int, how: Reading) -> CustomerItem | Wrong:
+    whose = _first(cells, CUSTOMER) or "id"
+    who, at = _text(cells, (whose,)), _first(cells, ("at", "timestamp"))
+    if not who or len(who) > 200:
+        return Wrong("customer_id", '"customer_id" is needed: a text of 1 to 200 characters')
+    attributes: dict[str, Any] = {}
+    addresses: dict[str, Any] = {}
+    consent: dict[str, Any] = {}
+    for name, value in cells.items():
+        head, _, rest = name.partition(".")
+        if name in (whose, at):
+            continue
+        if head == ADDRESSES:
+            addresses |= {rest: value} if rest else value if isinstance(value, dict) else {"": value}
+        elif head == CONSENT:
+            _agree(consent, rest, value)
+        else:
+            attributes[name] = value if isinstance(value, (dict, list)) else _parsed(value)
+    if not all(name and isinstance(to, str | None) for name, to in addresses.items()):
+        return Wrong(ADDRESSES, "write one column per channel, for example  addresses.push")
+    consents = consents_of(consent, place)
+    if not isinstance(consents, tuple):
+        return Wrong(consents.field, consents.why)
+    key = derive("row", how.salt, who, json.dumps(dict(cells), sort_keys=True, default=str))
+    moment = _text(cells, (at,)) if at else None
+    given = tuple(
+        ConsentGiven(c.channel.strip(), c.state, c.purpose, c.when, c.where, c.text) for c in consents
+    )
+    return CustomerItem(place, who, key, attributes, addresses, given, moment or how.at, history=how.history)
+
+
+def _agree(consent: dict[str, Any], rest: str, value: Any) -> None:
+    """`consent.email: given`, beside it `consent.email.when`, `.where`, `.text`, `.purpose`; or one object."""
+    if not rest:
+        consent.update(value if isinstance(value, dict) else {"": value})
+        return
+    channel, _, part = rest.partition(".")
+    known = consent.setdefault(channel, {})
+    if isinstance(value, dict):
+        known.update(value)
+    else:
+        known[part or "state"] = str(value).strip().lower() if not part else value
+
+
+def _product(cells: Mapping[str, Any], place: int) -> ProductItem | Wrong:
+    who = _text(cells, ("product_id",))
+    if not who or len(who) > 200:
+        return Wrong("product_id", '"product_id" is needed: a text of 1 to 200 characters')
+    return ProductItem(
+        place, who, {name: _parsed(value) for name, value in cells.items() if name != "product_id"}
+    )
+
+
+def _first(names: Collection[str], wanted: tuple[str, ...]) -> str:
+    return next((name for name in wanted if name in names), "")
+
+
+def _text(cells: Mapping[str, Any], wanted: tuple[str, ...]) -> str | None:
+    value = cells.get(_first(cells, wanted))
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return str(value).strip() or None
+
+
+def _parsed(value: Any) -> Any:
+    """A cell that holds a JSON list or object is read as one; every other text is a text."""
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value

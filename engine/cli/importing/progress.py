@@ -1,0 +1,39 @@
+"""How far the import of a file has come: kept in the store, in the transaction of its rows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection
+
+from engine.store import meta
+from engine.store.codec import dump, load
+from engine.values import Instant
+
+
+@dataclass(slots=True)
+class Progress:
+    """`line`: the last one that is done; `round`: how often the file was imported before (`--again`)."""
+
+    started_at: Instant
+    line: int = 0
+    taken: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    done: bool = False
+    round: int = 0
+
+
+def load_progress(conn: Connection, file_hash: str) -> Progress | None:
+    """None: this file was never imported."""
+    found = meta.get(conn, _name(file_hash))
+    return Progress(**load(found)) if found else None
+
+
+def save_progress(conn: Connection, file_hash: str, progress: Progress) -> None:
+    """Writes it down."""
+    meta.put(conn, _name(file_hash), dump(asdict(progress)))
+
+
+def _name(file_hash: str) -> str:
+    return f"import:{file_hash}"

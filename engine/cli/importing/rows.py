@@ -1,0 +1,124 @@
+"""Rows of a file: CSV with its header, or JSON Lines; each with its line, or with why it is none."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from engine.cli.importing.opening import Source
+from engine.errors import UsageError
+
+DELIMITERS = (",", ";", "\t")
+_LONGEST_CELL = 100_000
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row. `line`: of the file, where it ends; `cells` by column, empty ones of CSV left out; `why`: it is no row."""
+
+    line: int
+    cells: Mapping[str, Any] = field(default_factory=dict)
+    why: str = ""
+    raw: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class Table:
+    """The rows of a file, and the columns of its header (CSV only)."""
+
+    columns: list[str]
+    rows: Iterator[Row]
+
+
+def open_table(source: Source, file: IO[str], delimiter: str | None) -> Table:
+    """Reads the header of a CSV file. Raises UsageError for one that names no columns."""
+    return Table([], _json_rows(file)) if source.form == "jsonl" else _csv_table(file, delimiter)
+
+
+def safe_cell(text: str) -> str:
+    """A text cell that a spreadsheet would take for a formula gets an apostrophe; numbers stay numbers."""
+    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+
+
+def _plain_cell(text: str) -> str:
+    """The other way round."""
+    return text[1:] if text[:1] == "'" and text[1:].startswith(_FORMULA) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(" ", ""))
+    except ValueError:
+        return False
+    return True
+
+
+def _csv_table(file: IO[str], delimiter: str | None) -> Table:
+    csv.field_size_limit(_LONGEST_CELL)
+    first = file.readline()
+    before = 1
+    if first.lower().startswith("sep=") and len(first.strip()) == 5:  # what Excel writes for itself
+        delimiter = delimiter or first.strip()[4]
+        first, before = file.readline(), 2
+    if not first.strip():
+        raise UsageError(
+            "this file has no header:", "the first line names the columns, for example  customer_id,email"
+        )
+    delimiter = delimiter or max(DELIMITERS, key=_outside_quotes(first).count)
+    columns = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
+    while columns and not columns[-1]:
+        columns.pop()
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice or "" in columns:
+        raise UsageError(
+            f'the header names "{twice[0]}" twice' if twice else "a column of the header has no name",
+            "Each column needs one name of its own",
+        )
+    return Table(columns, _csv_rows(csv.reader(file, delimiter=delimiter), columns, before))
+
+
+def _outside_quotes(line: str) -> str:
+    return "".join(line.split('"')[::2])
+
+
+def _csv_rows(reader: Any, columns: list[str], before: int) -> Iterator[Row]:
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield Row(
+                before + reader.line_num,
+                why=f"a cell is longer than {_LONGEST_CELL:,} characters: is a quote not closed?",
+            )
+            continue
+        line = before + reader.line_num
+        while len(cells) > len(columns) and not cells[-1]:
+            cells.pop()
+        if not any(cells):
+            continue
+        if len(cells) != len(columns):
+            yield Row(line, why=f"{len(cells)} cells where the header has {len(columns)}", raw=cells)
+            continue
+        found = {name: _plain_cell(cell) for name, cell in zip(columns, cells, strict=True) if cell.strip()}
+        yield Row(line, found, raw=cells)
+
+
+def _json_rows(file: IO[str]) -> Iterator[Row]:
+    from engine.http.problems import Refusal
+    from engine.http.strict_json import decode
+
+    for number, text in enumerate(file, 1):
+        if not text.strip():
+            continue
+        try:
+            value = decode(text.encode("utf-8", "surrogatepass"))
+        except Refusal as refusal:
+            yield Row(number, why=f"this line is not JSON: {refusal.detail}", raw=[text.rstrip("\r\n")])
+            continue
+        why = "" if isinstance(value, dict) else "each line is one object"
+        yield Row(number, value if not why else {}, why, [text.rstrip("\r\n")])
