@@ -44,7 +44,9 @@ def run_replay(
         bool,
         typer.Option("--strict", help="Nobody is reachable without an address and a consent in the stream."),
     ] = False,
-    days: Annotated[bool, typer.Option("--days/--no-days", help="With or without the table of every day.")] = True,
+    days: Annotated[
+        bool, typer.Option("--days/--no-days", help="With or without the table of every day.")
+    ] = True,
     output: Annotated[Format, typer.Option("--format", help="How the answer is written.")] = Format.text,
 ) -> None:
     """Say what today's journeys would have sent to the people of a recorded event stream.
@@ -138,9 +140,11 @@ def _show(result: ReplayResult, *, days: bool) -> None:
             f"{result.lines:,} lines, {told:,} events of ours, {result.customers:,} customers, "
             f"{iso(result.first_at)} to {iso(result.last_at)}"
         )
+    if not answers.is_terminal:
+        answers.width = WIDE
     tables = [_summary(result), _messages(result), *([_days(result)] if days else [])]
     for table in tables if result.figures.days else []:
-        answers.print(table, width=None if answers.is_terminal else WIDE)
+        answers.print(table)
     for note in notes(result):
         say_plain(note)
 

@@ -7,20 +7,18 @@ back as happenings of the same moment, until nothing new comes (hand-over takes 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from engine.core.decide import Decided, decide
-from engine.core.effects import Cancel, Decision, Emit, Send, TakeCode
+from engine.core.effects import Decision, Emit, TakeCode
 from engine.core.facts import CustomerState
-from engine.core.happening import CodeTaken, Event, Handed, Happening
+from engine.core.happening import CodeTaken, Event, Happening
 from engine.core.journey import Journeys
 from engine.values import Instant
 
 Record = Callable[[CustomerState, Decision, Instant], None]
 """Hears of every decision, with the state after it."""
-
-_NO_SENDS: Mapping[str, Send] = {}
 
 
 @dataclass(slots=True)
@@ -40,51 +38,32 @@ class Driver:
 
     def wake(self, state: CustomerState, now: Instant) -> CustomerState:
         """Nothing happened but the time: what is due is decided, oldest first."""
-        return self._follow(decide(state, (), self.journeys, now), now)
+        return self._follow(decide(state, (), self.journeys, now, hands=True), now)
 
     def apply(self, state: CustomerState, happening: Happening, now: Instant) -> CustomerState:
         """The state after a happening and everything that follows from it at the same moment; what is due waits, since
         more may happen at this moment."""
-        return self._follow(decide(state, (happening,), self.journeys, now, wakes=False), now)
+        return self._follow(decide(state, (happening,), self.journeys, now, wakes=False, hands=True), now)
 
     def _follow(self, decided: Decided, now: Instant) -> CustomerState:
-        state = decided.state
         if not decided.decisions:
-            return state
-        handed: deque[Happening] = deque()
-        emitted: deque[Happening] = deque()
-        self._settle(state, decided.decisions, now, handed, emitted)
-        while handed or emitted:
-            next_one = handed.popleft() if handed else emitted.popleft()
-            decided = decide(state, (next_one,), self.journeys, now, wakes=False)
-            state = decided.state
-            self._settle(state, decided.decisions, now, handed, emitted)
-        return state
+            return decided.state
+        following: deque[Happening] = deque(self._settle(decided, now))
+        while following:
+            one = following.popleft()
+            decided = decide(decided.state, (one,), self.journeys, now, wakes=False, hands=True)
+            following.extend(self._settle(decided, now))
+        return decided.state
 
-    def _settle(
-        self,
-        state: CustomerState,
-        decisions: tuple[Decision, ...],
-        now: Instant,
-        handed: deque[Happening],
-        emitted: deque[Happening],
-    ) -> None:
-        sends = _NO_SENDS
-        for decision in decisions:
-            self.record(state, decision, now)
+    def _settle(self, decided: Decided, now: Instant) -> Iterator[Happening]:
+        """What decisions ask for, as happenings: events of the engine, and codes of files, which never run out here."""
+        for decision in decided.decisions:
+            self.record(decided.state, decision, now)
             for effect in decision.effects:
-                match effect:
-                    case Send():
-                        sends = {**sends, effect.key: effect}
-                    case Cancel():
-                        sends = {key: send for key, send in sends.items() if key != effect.key}
-                        _drop(handed, effect.key)
-                    case Emit():
-                        emitted.append(self._event(effect, now))
-                    case TakeCode() if effect.value is None:
-                        emitted.append(self._code(effect, now))
-        for send in sends.values():
-            handed.append(Handed(self.next_number(), now, send.key, send.enrollment))
+                if isinstance(effect, Emit):
+                    yield self._event(effect, now)
+                elif isinstance(effect, TakeCode) and effect.value is None:
+                    yield self._code(effect, now)
 
     def _event(self, emit: Emit, now: Instant) -> Event:
         return Event(self.next_number(), emit.id, emit.name, emit.at, now, emit.fields, self.starts)
@@ -92,8 +71,3 @@ class Driver:
     def _code(self, effect: TakeCode, now: Instant) -> CodeTaken:
         number = self.next_number()
         return CodeTaken(number, now, effect.enrollment, effect.pool, f"{effect.pool}-{number}")
-
-
-def _drop(handed: deque[Happening], key: str) -> None:
-    for one in [each for each in handed if isinstance(each, Handed) and each.key == key]:
-        handed.remove(one)

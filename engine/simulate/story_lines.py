@@ -69,7 +69,7 @@ def compare(expected: Iterable[Line], happened: Iterable[Line]) -> tuple[Row, ..
             left[fit] -= 1
             rows.append(Row("=", line, line.text, fit.text))
     rows += [Row("+", line, "", line.text) for line in left.elements()]
-    order = {line: place for place, line in reversed(list(enumerate([*found, *wanted])))}
+    order = {line: place for place, line in reversed(list(enumerate([*wanted, *found])))}
     return tuple(sorted(rows, key=lambda row: _place(row, order)))
 
 

@@ -101,6 +101,14 @@ class Words:
         self, code: str, name: Text, kind: str, choices: Iterable[str], why: str = FROM_SCHEMAS
     ) -> None:
         """A name that is not known, with the nearest one."""
+        choices = list(choices)
         self.problems.append(
-            unknown(code, name, kind, choices, why, "add it to schemas/" if why == FROM_SCHEMAS else "")
+            unknown(
+                code,
+                name,
+                kind,
+                choices,
+                why,
+                "add it to schemas/" if why == FROM_SCHEMAS else "" if choices else "remove the line",
+            )
         )
