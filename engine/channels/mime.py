@@ -156,9 +156,10 @@ def _body(kind: str, text: str) -> list[str]:
     """A part: as it is where it is plain ASCII in short lines, quoted-printable where most of it is ASCII, else base64."""
     head = f'Content-Type: text/{kind}; charset="utf-8"'
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    data = "\r\n".join(lines).encode("utf-8", "replace")
-    foreign = sum(1 for one in text if one > "\x7f") if not text.isascii() else 0
-    if not foreign and max(map(len, lines)) <= _LONGEST_LINE and "\x00" not in text:
+    unified = "\r\n".join(lines)
+    data = unified.encode("utf-8", "replace")
+    foreign = len(data) - len(unified)  # bytes beyond one a character
+    if data.isascii() and max(map(len, lines)) <= _LONGEST_LINE and "\x00" not in text:
         return [head, "Content-Transfer-Encoding: 7bit", "", data.decode("ascii")]
     if foreign * 6 < len(text):
         body = binascii.b2a_qp(data, istext=True).decode("ascii")
