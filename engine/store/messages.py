@@ -69,8 +69,11 @@ def plan(conn: Connection, bucket: int, sends: Sequence[tuple[str, Send]], now: 
         "INSERT INTO outbox (bucket, customer, send_key, enrollment, journey, step, template, channel, policy, purpose, state,"
         " why, fence, planned_at, due_at, valid_until, ready_at, attempts, counts, resent, names, detail)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', '', 0, ?, ?, ?, ?, 0, ?, 0, ?, '')"
-        " ON CONFLICT (bucket, send_key) DO UPDATE SET state = 'planned', why = '', planned_at = excluded.planned_at,"
-        " valid_until = excluded.valid_until, ready_at = excluded.ready_at, names = excluded.names, settled_at = NULL"
+        " ON CONFLICT (bucket, send_key) DO UPDATE SET state = 'planned', why = '', journey = excluded.journey,"
+        " step = excluded.step, template = excluded.template, policy = excluded.policy, purpose = excluded.purpose,"
+        " planned_at = excluded.planned_at, due_at = excluded.due_at, valid_until = excluded.valid_until,"
+        " ready_at = excluded.ready_at, counts = excluded.counts, names = excluded.names, body = NULL, body_hash = NULL,"
+        " settled_at = NULL"
         " WHERE outbox.state IN ('expired', 'suppressed', 'cancelled') AND outbox.handed_at IS NULL",
         [
             (bucket, customer, send.key, send.enrollment, send.journey, send.step, send.template, send.channel, send.policy,

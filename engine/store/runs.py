@@ -44,13 +44,13 @@ def load_live(
     """The open and the watched runs of customers, in one query."""
     found = rows(
         conn,
-        "SELECT e.customer, e.state FROM {ids} CROSS JOIN enrollment e WHERE e.bucket = ? AND e.customer = j.value"
+        "SELECT e.customer, e.journey, e.state FROM {ids} CROSS JOIN enrollment e WHERE e.bucket = ? AND e.customer = j.value"
         " AND (e.ended_at IS NULL OR e.watch_until >= ?)",
         (ids(customers), bucket, now),
     )
     live: dict[str, list[Enrollment]] = {}
-    for customer, state in found:
-        live.setdefault(customer, []).append(decode(state))
+    for customer, journey, state in found:
+        live.setdefault(customer, []).append(decode(state, journey))
     return live
 
 
@@ -107,8 +107,8 @@ def watching_product(conn: Connection, product: str) -> list[tuple[int, str]]:
 
 def of_customer(conn: Connection, bucket: int, customer: str) -> list[Enrollment]:
     """Every run of a customer, also those that ended, oldest first."""
-    sql = "SELECT state FROM enrollment WHERE bucket = ? AND customer = ?"
-    found = [decode(state) for (state,) in rows(conn, sql, (bucket, customer))]
+    sql = "SELECT state, journey FROM enrollment WHERE bucket = ? AND customer = ?"
+    found = [decode(state, journey) for state, journey in rows(conn, sql, (bucket, customer))]
     return sorted(found, key=lambda run: (run.started_at, run.started_number, run.id))
 
 
@@ -127,15 +127,15 @@ def encode(run: Enrollment) -> str:
     ))  # fmt: skip
 
 
-def decode(state: str) -> Enrollment:
-    """What `encode` was given."""
+def decode(state: str, journey: str | None = None) -> Enrollment:
+    """What `encode` was given; `journey`: the name that it has now."""
     (
-        id_, journey, key, started_at, started_number, first_started_at, clock, trigger, product_id, day, holdout, seq,
+        id_, written, key, started_at, started_number, first_started_at, clock, trigger, product_id, day, holdout, seq,
         rest, due, window_at, window_number, paths, codes, sent, skipped, done, goal_at, outcome, ended_at, watch_until,
         commit,
     ) = load(state)  # fmt: skip
     return Enrollment(
-        id_, journey, key, started_at, started_number, first_started_at, clock, unpack(trigger), product_id,
+        id_, journey or written, key, started_at, started_number, first_started_at, clock, unpack(trigger), product_id,
         None if day is None else dt.date.fromisoformat(day), holdout, seq, None if rest is None else _rest(rest),
         None if due is None else Due(due[0], None if due[1] is None else dt.datetime.fromisoformat(due[1]), due[2]),
         window_at, window_number, paths, {row[0]: _code(*row) for row in codes},
