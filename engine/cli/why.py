@@ -1,0 +1,50 @@
+"""`why CUSTOMER TEMPLATE`: why a message was sent, or was not, in a few sentences."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from engine.cli.app import LOOK, app
+from engine.cli.output import Format, say, say_json, say_plain
+from engine.errors import UsageError
+from engine.problem import did_you_mean
+
+
+@app.command(rich_help_panel=LOOK)
+def why(
+    customer: Annotated[str, typer.Argument(help="an id of the customer, or another name of theirs")],
+    template: Annotated[str, typer.Argument(help="the message, such as cart_reminder")],
+    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+) -> None:
+    """Say why a customer got a message, or did not: never entered, holdout, capped, too late, paused, handed over."""
+    from engine.cli.stores import known_person, project_store
+    from engine.cli.telling.reason import explain, senders
+    from engine.core.journey import SendStep
+
+    with project_store() as store, store.read() as conn:
+        person = known_person(conn, customer)
+        answer = explain(conn, person, template)
+    if not senders(person, template) and not answer.messages:
+        steps = (step for journey in person.journeys.by_name.values() for step in journey.steps)
+        every = sorted({step.template for step in steps if isinstance(step, SendStep)})
+        near = did_you_mean(template, every, f"the published journeys send: {', '.join(every)}")
+        raise UsageError(f'no published journey sends "{template}":', near)
+    if form is Format.json:
+        say_json({
+            "customer": person.id, "template": template, "verdict": answer.verdict, "sentences": answer.sentences,
+            "messages": answer.messages,
+        })  # fmt: skip
+        return
+    say(f"[bold]{_HEADS[answer.verdict]}[/]")
+    for text in answer.sentences:
+        say_plain(f"  {text}")
+
+
+_HEADS = {
+    "sent": "It was sent.",
+    "not sent": "It was not sent.",
+    "waiting": "It was not sent yet.",
+    "unknown": "Nobody knows whether it was sent.",
+}
