@@ -28,10 +28,11 @@ def take_event(turn: Turn, event: Event) -> None:
     priority its starts (a restart beats a wait) and the waits that it ends."""
     index, name = turn.index, event.name
     moved = index.moves.get(name, ())
-    facts = turn.touch("seen", "values", "memory") if moved else turn.touch("seen")
-    if name in turn.journeys.needs:
-        turn.touch_history(name)
-    apply_event(facts, event, moved, turn.journeys.needs)
+    if not turn.folded:
+        facts = turn.touch("seen", "values", "memory") if moved else turn.touch("seen")
+        if name in turn.journeys.needs:
+            turn.touch_history(name)
+        apply_event(facts, event, moved, turn.journeys.needs)
     if turn.runs:
         _mark_codes(turn, event)
         leavers = index.leavers.get(name)

@@ -53,15 +53,17 @@ def decide(
     *,
     wakes: bool = True,
     hands: bool = False,
+    folded: bool = False,
 ) -> Decided:
     """Applies what happened, in order of number, and then wakes what is due at `now`, oldest first.
 
     Pure, total and deterministic: `customer` is not changed, nothing raises, the same arguments give the same answer.
     `now` is the moment of every decision; what happened keeps its own moments. `wakes=False` only applies the
     happenings: for those who have more of the same moment to come. `hands=True` hands every message over in the moment
-    it is planned, for worlds in which that takes no time.
+    it is planned, for worlds in which that takes no time. `folded=True`: the facts of `customer` hold the event already.
     """
     turn = Turn.of(customer, journeys, now, hands=hands)
+    turn.folded = folded
     if turn.index.stopped:
         _stop(turn)
     if len(happenings) > 1:

@@ -27,8 +27,8 @@ class Turn:
     """The state of one customer while `decide` works. Nothing of the caller's is changed: a container of `facts` is
     copied by `touch` before it is written, a run by `mine`.
 
-    `hands`: messages are handed over in the moment they are planned (stories, replay); `changed`: attributes that
-    decisions wrote and whose consequences were not looked at yet; `number`: that of the happening in hand; `left`: how many decisions it may still lead to.
+    `hands`: messages are handed over in the moment they are planned (stories, replay); `folded`: the facts
+    count the event in hand already; `changed`: attributes that decisions wrote and whose consequences were not looked at yet; `number`: that of the happening in hand; `left`: how many decisions it may still lead to.
     """
 
     journeys: Journeys
@@ -47,6 +47,7 @@ class Turn:
     own: set[str] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
     left: int = LIMIT
+    folded: bool = False
 
     @classmethod
     def of(cls, state: CustomerState, journeys: Journeys, now: Instant, *, hands: bool = False) -> Turn:

@@ -76,18 +76,19 @@ class Crowd:
     def event(self, customer: str, event: Event, now: Instant) -> None:
         """An event; `decide` is asked where anything may follow from it."""
         state = self.state(customer, now)
-        if not self._shortcut.concerns_nobody(state, event, now):
+        short = self._shortcut
+        if state.runs and short.cares(state, event):
             self._keep(customer, self.driver.apply(state, event, now))
             return
-        changes = self._shortcut.fold(state, event, now)
-        for change in changes:
-            state = self.driver.apply(state, change, now)
-        if changes:
-            self._keep(customer, state)
+        short.fold(state, event, now)
+        if short.may_start(state, event, now):
+            self._keep(customer, self.driver.apply(state, event, now, folded=True))
             return
-        if state.crossings:
-            self._expect(customer, state)
-        if self._dates:
+        if event.name in short.segments:
+            for change in short.cross(state, event, now):
+                state = self.driver.apply(state, change, now)
+            self._keep(customer, state)
+        elif self._dates:
             self._expect_dates(customer, state)
 
     def happen(self, customer: str, happening: Happening, now: Instant) -> None:

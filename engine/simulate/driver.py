@@ -7,7 +7,7 @@ back as happenings of the same moment, until nothing new comes (hand-over takes 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.core.decide import Decided, decide
@@ -40,30 +40,36 @@ class Driver:
         """Nothing happened but the time: what is due is decided, oldest first."""
         return self._follow(decide(state, (), self.journeys, now, hands=True), now)
 
-    def apply(self, state: CustomerState, happening: Happening, now: Instant) -> CustomerState:
+    def apply(
+        self, state: CustomerState, happening: Happening, now: Instant, *, folded: bool = False
+    ) -> CustomerState:
         """The state after a happening and everything that follows from it at the same moment; what is due waits, since
-        more may happen at this moment."""
-        return self._follow(decide(state, (happening,), self.journeys, now, wakes=False, hands=True), now)
+        more may happen at this moment. `folded`: the facts of `state` hold the event already."""
+        decided = decide(state, (happening,), self.journeys, now, wakes=False, hands=True, folded=folded)
+        return self._follow(decided, now)
 
     def _follow(self, decided: Decided, now: Instant) -> CustomerState:
+        state = decided.state
         if not decided.decisions:
-            return decided.state
-        following: deque[Happening] = deque(self._settle(decided, now))
-        while following:
-            one = following.popleft()
-            decided = decide(decided.state, (one,), self.journeys, now, wakes=False, hands=True)
-            following.extend(self._settle(decided, now))
-        return decided.state
+            return state
+        coming: deque[Happening] = deque()
+        self._settle(state, decided.decisions, now, coming)
+        while coming:
+            decided = decide(state, (coming.popleft(),), self.journeys, now, wakes=False, hands=True)
+            state = decided.state
+            self._settle(state, decided.decisions, now, coming)
+        return state
 
-    def _settle(self, decided: Decided, now: Instant) -> Iterator[Happening]:
-        """What decisions ask for, as happenings: events of the engine, and codes of files, which never run out here."""
-        for decision in decided.decisions:
-            self.record(decided.state, decision, now)
+    def _settle(
+        self, state: CustomerState, decisions: tuple[Decision, ...], now: Instant, coming: deque[Happening]
+    ) -> None:
+        for decision in decisions:
+            self.record(state, decision, now)
             for effect in decision.effects:
                 if isinstance(effect, Emit):
-                    yield self._event(effect, now)
+                    coming.append(self._event(effect, now))
                 elif isinstance(effect, TakeCode) and effect.value is None:
-                    yield self._code(effect, now)
+                    coming.append(self._code(effect, now))
 
     def _event(self, emit: Emit, now: Instant) -> Event:
         return Event(self.next_number(), emit.id, emit.name, emit.at, now, emit.fields, self.starts)

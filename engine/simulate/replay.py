@@ -20,10 +20,11 @@ from engine.core.journey import Journeys
 from engine.simulate.crowd import Crowd
 from engine.simulate.driver import Driver
 from engine.simulate.figures import Figures, prices
+from engine.simulate.inside import needed_fields, with_needed_segments
 from engine.simulate.mapping import StreamMapping
 from engine.simulate.shelf import Shelf
 from engine.simulate.stream import BadLine, Record, read_stream
-from engine.simulate.translate import PRODUCT, Target, Translator, needed_fields, shared_codes
+from engine.simulate.translate import CODE, PRODUCT, Target, Translator, shared_codes
 from engine.values import SECOND, Instant, Value, zone
 
 MOST_LISTED = 100
@@ -73,7 +74,9 @@ def replay(
 ) -> ReplayResult:
     """Runs the streams, merged by time, through the journeys. It ends with the moment of the last event; wakes that are
     due then are included. Raises UsageError when a file cannot be read."""
-    run = _Replay(replace(journeys, explain=False), world, mapping or StreamMapping(), options)
+    run = _Replay(
+        with_needed_segments(replace(journeys, explain=False)), world, mapping or StreamMapping(), options
+    )
     was_on = gc.isenabled()
     gc.disable()  # states live to the end and hold no circles: collecting finds nothing and costs a third
     try:
@@ -121,7 +124,7 @@ class _Replay:
         self.result = ReplayResult(self.figures, prices(config), config.currency)
         self.currency = mapping.currency or config.currency
         codes = shared_codes(config.codes)
-        needed = needed_fields(journeys)
+        needed = needed_fields(journeys, frozenset((CODE, PRODUCT)))
         self.translator = Translator(world.catalogue, mapping, needed, self.currency, codes)
         self.driver = Driver(journeys, self._record)
         self.crowd = Crowd(journeys, self.driver, options.strict)

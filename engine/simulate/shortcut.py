@@ -5,13 +5,15 @@ No second interpreter: where there is any doubt `decide` is asked. It keeps a re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from engine.core.facts import CustomerState, FactRule
 from engine.core.fold import apply_event, prune_history
 from engine.core.happening import Event, SegmentChanged
-from engine.core.journey import EventTrigger, Journeys, ProductTrigger, SegmentRule
+from engine.core.index import Listener
+from engine.core.journey import EventTrigger, Journeys, Question, SegmentRule
+from engine.core.mentions import mentions
 from engine.core.scope import Scope
 from engine.core.segment import is_member, next_crossing
 from engine.values import Instant
@@ -20,12 +22,22 @@ LONG_HISTORY = 64
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """A start of a live journey. `where` and `who` that `decide` need not be asked about; None: it must be."""
+
+    journey: str
+    where: Question | None
+    who: Question | None
+    never_again: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Shortcut:
-    """Per event name: the triggers that it may fit, the journeys whose runs may care, the facts it moves, and the
+    """Per event name: the starts that it may fit, the journeys whose runs may care, the facts it moves, and the
     segments that read it."""
 
     journeys: Journeys
-    triggers: Mapping[str, tuple[EventTrigger | ProductTrigger, ...]]
+    starts: Mapping[str, tuple[Start, ...]]
     caring: Mapping[str, frozenset[str]]
     moves: Mapping[str, tuple[FactRule, ...]]
     segments: Mapping[str, tuple[SegmentRule, ...]]
@@ -34,44 +46,51 @@ class Shortcut:
     def of(cls, journeys: Journeys) -> Shortcut:
         """Prepared once for what is published."""
         index = journeys.index
-        triggers: dict[str, tuple[EventTrigger | ProductTrigger, ...]] = {}
+        starts: dict[str, tuple[Start, ...]] = {}
         caring: dict[str, frozenset[str]] = {}
         for name in index.heard:
             listeners = index.listeners.get(name, ())
-            triggers[name] = tuple(trigger for each in listeners for trigger in each.triggers)
+            starts[name] = tuple(start for each in listeners for start in _starts(each))
             moved = frozenset(rule.name for rule in index.moves.get(name, ()))
             waiting = {each.interest.journey.name for each in listeners}
             dated = {one.journey.name for one in index.interests.values() if not moved.isdisjoint(one.dates)}
             caring[name] = frozenset(waiting | dated) | index.leavers.get(name, frozenset())
-        return cls(journeys, triggers, caring, index.moves, index.segments.of_event)
+        return cls(journeys, starts, caring, index.moves, index.segments.of_event)
 
-    def concerns_nobody(self, state: CustomerState, event: Event, now: Instant) -> bool:
-        """Whether the event starts nothing and no run of the customer may care for it."""
-        name = event.name
-        if state.runs:
-            if "code" in event.fields:
-                return False
-            caring = self.caring[name]
-            for run in state.runs.values():
-                if run.journey in caring:
-                    return False
-        for trigger in self.triggers[name]:
-            where = trigger.where if isinstance(trigger, EventTrigger) else None
-            if where is None or where.test(Scope(state.facts, None, now, event)):
-                return False
-        return True
+    def cares(self, state: CustomerState, event: Event) -> bool:
+        """Whether a run of the customer may care for the event."""
+        if "code" in event.fields:
+            return True
+        caring = self.caring[event.name]
+        return any(run.journey in caring for run in state.runs.values())
 
-    def fold(self, state: CustomerState, event: Event, now: Instant) -> list[SegmentChanged]:
-        """Folds an event that concerns nobody into the facts of `state`, and finds the next crossings of its segments
-        anew. Returns the memberships that it changed: about those `decide` must be asked."""
+    def fold(self, state: CustomerState, event: Event, now: Instant) -> None:
+        """Counts the event in the facts of `state`."""
         name, facts = event.name, state.facts
         apply_event(facts, event, self.moves.get(name, ()), self.journeys.needs)
         kept = facts.history.get(name)
         if kept is not None and len(kept) > LONG_HISTORY and len(kept) % LONG_HISTORY == 0:
             prune_history(facts, self.journeys.needs, now)
         state.applied = event.number
+
+    def may_start(self, state: CustomerState, event: Event, now: Instant) -> bool:
+        """Whether the event, counted already, may start anything."""
+        facts = state.facts
+        for start in self.starts[event.name]:
+            if start.where is not None and not start.where.test(Scope(facts, None, now, event)):
+                continue
+            if start.who is not None and not start.who.test(Scope(facts, None, now)):
+                continue
+            if start.never_again and (start.journey, "") in state.last_starts:
+                continue
+            return True
+        return False
+
+    def cross(self, state: CustomerState, event: Event, now: Instant) -> list[SegmentChanged]:
+        """The memberships that the event changes: about those `decide` must be asked. Next crossings are found anew."""
+        facts = state.facts
         changes: list[SegmentChanged] = []
-        for rule in self.segments.get(name, ()):
+        for rule in self.segments.get(event.name, ()):
             member = is_member(rule, facts, now)
             if member != (rule.name in facts.segments):
                 changes.append(SegmentChanged(event.number, now, rule.name, member, event.starts))
@@ -81,3 +100,17 @@ class Shortcut:
             else:
                 state.crossings[rule.name] = at
         return changes
+
+
+def _starts(listener: Listener) -> Iterator[Start]:
+    journey = listener.interest.journey
+    if journey.state == "draft":
+        return
+    who = journey.who
+    if who is not None:
+        looks = mentions(who.condition)
+        who = None if looks.run or looks.product else who
+    for trigger in listener.triggers:
+        where = trigger.where if isinstance(trigger, EventTrigger) else None
+        never = journey.again.how == "never" and trigger.per is None
+        yield Start(journey.name, where, who, never)

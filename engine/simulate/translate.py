@@ -5,14 +5,12 @@ Only fields that somebody reads are decoded: conditions, facts, `per`, `trigger.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.compiler.catalogue import CURRENCY, TEXT, Catalogue
-from engine.core.condition import Ref
-from engine.core.journey import EventTrigger, Journeys, Pool, ProductTrigger
+from engine.core.journey import Pool
 from engine.simulate.foreign_values import Coercer, coercer
 from engine.simulate.mapping import EventRule, StreamMapping
 from engine.simulate.mapping_words import Check, Getter, Properties, getter
@@ -126,37 +124,6 @@ def _field(name: str) -> Getter:
     return found
 
 
-def needed_fields(journeys: Journeys) -> frozenset[str]:
-    """The fields of events that anything in the project reads, by the first part of their path."""
-    names = {PRODUCT, CODE}
-    for ref in _refs((tuple(journeys.by_name.values()), tuple(journeys.segments.values()))):
-        if ref.source in ("event", "trigger"):
-            names.add(ref.name.partition(".")[0])
-    for rule in journeys.facts:
-        if rule.field is not None:
-            names.add(rule.field.partition(".")[0])
-    for journey in journeys.by_name.values():
-        for start in journey.starts:
-            if isinstance(start, EventTrigger | ProductTrigger) and start.per is not None:
-                names.add(start.per)
-    return frozenset(names)
-
-
 def shared_codes(pools: Mapping[str, Pool]) -> dict[str, str]:
     """Codes that everybody gets, with the name of their pool: an order with one names the pool."""
     return {pool.code: name for name, pool in pools.items() if pool.kind == "shared"}
-
-
-def _refs(whole: object) -> Iterator[Ref]:
-    """Every name that stands anywhere inside a compiled value."""
-    stack: list[object] = [whole]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, Ref):
-            yield one
-        elif dataclasses.is_dataclass(one) and not isinstance(one, type):
-            stack.extend(getattr(one, part.name) for part in dataclasses.fields(one))
-        elif isinstance(one, tuple | list | frozenset):
-            stack.extend(one)
-        elif isinstance(one, Mapping):
-            stack.extend(one.values())

@@ -1,0 +1,58 @@
+"""What stands anywhere inside compiled journeys: which fields, which segments somebody asks for."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+from engine.core.condition import InSegment, Ref
+from engine.core.journey import EventTrigger, Journeys, ProductTrigger, SegmentTrigger
+
+Kind = TypeVar("Kind")
+
+
+def inside(whole: object, kind: type[Kind]) -> Iterator[Kind]:
+    """Every value of a kind that stands anywhere inside a compiled value."""
+    stack: list[object] = [whole]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, kind):
+            yield one
+        if dataclasses.is_dataclass(one) and not isinstance(one, type):
+            stack.extend(getattr(one, part.name) for part in dataclasses.fields(one))
+        elif isinstance(one, tuple | list | frozenset):
+            stack.extend(one)
+        elif isinstance(one, Mapping):
+            stack.extend(one.values())
+
+
+def needed_fields(journeys: Journeys, always: frozenset[str]) -> frozenset[str]:
+    """The fields of events that anything reads, by the first part of their path: conditions, facts, `per`, `trigger.`."""
+    names = set(always)
+    whole = (tuple(journeys.by_name.values()), tuple(journeys.segments.values()))
+    for ref in inside(whole, Ref):
+        if ref.source in ("event", "trigger"):
+            names.add(ref.name.partition(".")[0])
+    names.update(rule.field.partition(".")[0] for rule in journeys.facts if rule.field is not None)
+    for journey in journeys.by_name.values():
+        for start in journey.starts:
+            if isinstance(start, EventTrigger | ProductTrigger) and start.per is not None:
+                names.add(start.per)
+    return frozenset(names)
+
+
+def with_needed_segments(journeys: Journeys) -> Journeys:
+    """The same journeys without the segments that none of them asks for."""
+    whole = tuple(journeys.by_name.values())
+    names = {start.segment for start in inside(whole, SegmentTrigger)}
+    open_names = names | {name for form in inside(whole, InSegment) for name in form.names}
+    needed: set[str] = set()
+    while open_names:
+        name = open_names.pop()
+        needed.add(name)
+        rule = journeys.segments.get(name)
+        if rule is not None:
+            open_names |= {other for form in inside(rule, InSegment) for other in form.names} - needed
+    kept = {name: rule for name, rule in journeys.segments.items() if name in needed}
+    return dataclasses.replace(journeys, segments=kept)
