@@ -59,7 +59,7 @@ def _open(channel: ChannelConfig, config: Config, folder: Path, secret: str, clo
             if channel.name != "email":
                 raise UsageError(f'the channel "{channel.name}" cannot go via smtp', "Write  via: outbox")
             return Smtp(
-                _server(channel, config),
+                server_of(channel, config),
                 secret,
                 clock,
                 name=channel.name,
@@ -73,7 +73,8 @@ def _open(channel: ChannelConfig, config: Config, folder: Path, secret: str, clo
             )
 
 
-def _server(channel: ChannelConfig, config: Config) -> Server:
+def server_of(channel: ChannelConfig, config: Config) -> Server:
+    """The SMTP server of a channel, secrets revealed. Raises UsageError with the cure."""
     for name in _NOT_YET:
         if name in channel.options:
             raise UsageError(

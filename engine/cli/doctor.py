@@ -1,0 +1,68 @@
+"""`doctor`: what would keep this installation from working, with the cure of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.app import LOOK, PROBLEMS, Place, app
+from engine.cli.output import Format, say, say_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.cli.examining.finding import Finding
+
+
+@app.command(rich_help_panel=LOOK)
+def doctor(form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text) -> None:
+    """Look at versions, mail headers, secrets, store, disk, clock, mail servers and DNS; say what to do. Sends nothing."""
+    from dataclasses import asdict
+
+    found = list(_findings())
+    if form is Format.json:
+        say_json([asdict(each) for each in found])
+    else:
+        for each in found:
+            _print(each)
+        wrong, odd = (sum(each.level == level for each in found) for level in ("FAIL", "warn"))
+        say(f"\n{len(found)} looked at, {wrong} to be mended, {odd} to know of")
+    if any(each.level == "FAIL" for each in found):
+        raise typer.Exit(PROBLEMS)
+
+
+def _findings() -> Iterator[Finding]:
+    from engine.cli.examining import installation, outward, storage
+    from engine.cli.examining.finding import Finding
+    from engine.errors import CallerError
+    from engine.project import load_config
+    from engine.store.database import sqlite_path
+
+    yield from installation.installation()
+    try:
+        config = load_config(Place.folder)
+    except CallerError as wrong:
+        yield Finding("FAIL", "config.yaml", wrong.what, wrong.cure)
+        return
+    yield Finding("ok", "config.yaml", config.shop.name)
+    yield from outward.secrets(config)
+    folder = Place.folder.resolve()
+    examined = storage.store(config, folder)
+    yield from examined.findings
+    path = sqlite_path(config.store, folder)
+    yield installation.disk(path.parent if path is not None else folder)
+    yield from installation.clock(Place.clock, config.timezone, examined.newest)
+    yield from outward.mail_servers(config)
+    yield from outward.records(config)
+
+
+_COLOURS = {"ok": "green", "warn": "yellow", "FAIL": "bold red", "skip": "dim"}
+
+
+def _print(each: Finding) -> None:
+    from rich.markup import escape
+
+    say(f"[{_COLOURS[each.level]}]{each.level:<4}[/]  {escape(f'{each.what:<18}  {each.says}')}")
+    if each.cure:
+        say(f"      {'':<18}  [dim]do:[/] {escape(each.cure)}")
