@@ -253,6 +253,19 @@ class Daemon:
         beat.__name__ = job.__name__
         return beat
 
+    @property
+    def is_stopping(self) -> bool:
+        """Somebody told it to stop."""
+        return self._stopping.is_set()
+
+    async def until_stopping(self) -> None:
+        """Ends when somebody tells it to stop."""
+        await self._stopping.wait()
+
+    def wake(self) -> None:
+        """Something may have to be done: look now rather than at the next rest. From the loop's own thread."""
+        self._news.set()
+
     async def beat(self) -> None:
         """Every recurring look at once, and what is due: for a clock that jumps, as in the demo."""
         await self._clock_starts()

@@ -45,6 +45,7 @@ def demo(
 
     folder = into or Place.folder / "data" / "demo"
     began = time.monotonic()
+    asides.print(f"making a shop with {customers:,} customers and a year of its history")
     with progress() as bar:
         task = bar.add_task("making a shop and a year of its history", total=None)
         ready = prepare(
@@ -57,7 +58,7 @@ def demo(
     asides.print("Ctrl-C ends it\n" if days is None or stay else "", end="")
     figures = _played(ready, stay, play)
     answers.print()
-    answers.print(final_table(figures), soft_wrap=False)
+    answers.print(final_table(figures), soft_wrap=False, crop=False)
     _where_to_look(ready, folder, time.monotonic() - began)
 
 
@@ -91,6 +92,8 @@ def _where_to_look(ready: Demo, folder: Path, seconds: float) -> None:
         f" later), {counts.get('orders', 0):,} orders, {counts.get('orders with a code', 0):,} of them with a code,"
         f" {counts.get('unsubscribed', 0)} unsubscribed, {ready.gateway.calls} webhook calls. It took {seconds:.0f} seconds."
     )
+    if ready.refused:
+        say(f"[bold red]{ready.refused} events were refused[/]; see {folder}/data/daemon.log")
     say("\n[bold]Where to look[/]")
     rows = (
         (f"{folder}/data/mail", "every mail as it came in over SMTP"),

@@ -21,7 +21,9 @@ from engine.demo.people import Person
 from engine.demo.shop import Shop
 from engine.values import DAY, HOUR, MINUTE, Instant, iso
 
-SIGN_UPS_A_DAY = 45
+SIGN_UPS_A_DAY = 0.015
+"""Newcomers for every customer that the shop had at the start."""
+
 DAYS_BETWEEN_LOOKS = 7.0
 """Of people who still buy; the others look in six times as seldom."""
 
@@ -40,9 +42,11 @@ class Crowd:
     _by_address: dict[str, Person] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
     _number: int = 0
+    _at_start: int = 1
 
     def begin(self) -> None:
         """Plans everybody's next days. Needs the shop's history."""
+        self._at_start = len(self.shop.people)
         for person in self.shop.people.values():
             self._knows(person)
             dice = self._dice("life", person.id)
@@ -70,7 +74,7 @@ class Crowd:
         self._count(f"received {letter.channel}")
         dice = self._dice("letter", person.id, now)
         attention = person.attention.get(letter.channel, 0.1)
-        clicks = 0.8 if person.id in self._asked else min(0.7, attention)
+        clicks = 0.62 if person.id in self._asked else min(0.7, attention)
         reads = min(0.95, 3 * attention + 0.15)
         delay = dice.lognormvariate(0, 0.9) * (2.0 * HOUR if letter.channel == "email" else 0.3 * HOUR)
         at = Instant(now + int(delay * (0.1 if person.id in self._asked else 1)))
@@ -126,9 +130,13 @@ class Crowd:
         order = order_of(person, self.shop.goods, dice, "", at)
         items = order["items"]
         assert isinstance(items, list)
+        if (
+            person.id not in self.shop.orders and dice.random() < 0.4
+        ):  # whoever begins often needs a machine too
+            items.append(choose_product(self.shop.goods, "machines", person.brew, dice).item())
         self.carts[person.id] = items
         fields: Row = {
-            "cart_id": f"cart-{person.id}", "items": items, "product_id": order["product_id"],
+            "cart_id": f"cart-{person.id}", "items": items, "product_id": [item["product_id"] for item in items],
             "total": total_of(items), "currency": "EUR",
         }  # fmt: skip
         yield self._tell(person, "cart_updated", at, fields)
@@ -190,7 +198,7 @@ class Crowd:
             person, "optin_requested", at, {"source": "site", "token": f"t{dice.randrange(10**12):012d}"}
         )
         self._plan_look(person, dice, at)
-        self._plan(Instant(at + int(dice.expovariate(SIGN_UPS_A_DAY) * DAY)), self._sign_up)
+        self._plan(Instant(at + int(dice.expovariate(SIGN_UPS_A_DAY * self._at_start) * DAY)), self._sign_up)
 
     def _price_drop(self, at: Instant) -> Iterator[Deed]:
         """Once a day something becomes cheaper; the shop tells those who looked at it."""

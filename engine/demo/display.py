@@ -112,11 +112,21 @@ def _journeys(figures: Figures) -> Table:
 
 
 def final_table(figures: Figures) -> Table:
-    """Per journey and channel: messages, reactions, goals against the holdout, cost."""
-    table = Table(title="What happened", title_justify="left", title_style="bold", show_lines=False)
-    table.add_column("journey")
-    for name in ("entered", "goal", "held out", "goal", "channel", "messages", "bounced", "clicked", "cost"):
-        table.add_column(name, justify="left" if name == "channel" else "right")
+    """Per journey and channel: messages, reactions, goals against the holdout (`held`, and its own `goal`), cost."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("journey", no_wrap=True)
+    for name in (
+        "entered",
+        "goal",
+        "held out",
+        "goal",
+        "channel",
+        "sent",
+        "bounced",
+        "clicked",
+        figures.currency,
+    ):
+        table.add_column(name, justify="left" if name == "via" else "right", no_wrap=True)
     for one in figures.journeys:
         rows = [row for row in figures.channels if row.journey == one.journey]
         head = [
@@ -134,20 +144,22 @@ def final_table(figures: Figures) -> Table:
                 f"{row.sent:,}",
                 f"{row.bounced:,}",
                 _rate(row.clicked, row.sent),
-                f"{cost:,.2f} {figures.currency}",
+                f"{cost:,.2f}",
             )
             head = [""] * 5
-    table.add_section()
+    table.add_row()
+    started, goals, held = (
+        sum(getattr(one, name) for one in figures.journeys) for name in ("started", "goals", "holdout")
+    )
     sent, clicked = sum(row.sent for row in figures.channels), sum(row.clicked for row in figures.channels)
-    whole = sum((figures.cost(one.journey) for one in figures.journeys), Decimal(0))
+    cost = sum((figures.cost(one.journey) for one in figures.journeys), Decimal(0))
     table.add_row(
-        "together", f"{sum(one.started for one in figures.journeys):,}", f"{sum(one.goals for one in figures.journeys):,}",
-        f"{sum(one.holdout for one in figures.journeys):,}", "", "", f"{sent:,}",
-        f"{sum(row.bounced for row in figures.channels):,}", _rate(clicked, sent), f"{whole:,.2f} {figures.currency}",
-        style="bold",
+        "together", f"{started:,}", _rate(goals, started), f"{held:,}",
+        _rate(sum(one.holdout_goals for one in figures.journeys), held), "", f"{sent:,}",
+        f"{sum(row.bounced for row in figures.channels):,}", _rate(clicked, sent), f"{cost:,.2f}", style="bold",
     )  # fmt: skip
     return table
 
 
 def _rate(part: int, whole: int) -> str:
-    return f"{part:,} ({100 * part / whole:.0f}%)" if whole else "-"
+    return f"{100 * part / whole:.0f}%" if whole else "-"

@@ -20,7 +20,7 @@ Row = dict[str, object]
 
 
 def year_of(person: Person, goods: dict[str, Product], dice: random.Random, start: Instant) -> Iterator[Row]:
-    """What this person did until `start`, oldest order first; the ids of the rows are the same every time.
+    """What this person did until `start`; the ids of the rows are the same every time.
 
     A parcel that is on its way at `start` arrives after it.
     """

@@ -7,10 +7,11 @@ import contextlib
 import logging
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx2
 import structlog
 
 from engine.clock import ManualClock
@@ -27,11 +28,15 @@ from engine.errors import WorldError
 from engine.store import tally
 from engine.values import DAY, MINUTE, Instant, zone
 
-START = Instant(1_774_807_200_000)
-"""Sunday 29 March 2026, 18:00 UTC: the clocks went forward that morning, and on the third day a month begins."""
+START = Instant(1_774_821_600_000)
+"""The beginning of Monday 30 March 2026 in Berlin: the clocks went forward the day before, and the third day is the
+first of a month."""
 
-STEP = 10 * MINUTE
+STEP = 15 * MINUTE
 """The clock jumps so far, then everything that is due at that moment is done."""
+
+BEAT = 30 * MINUTE
+"""Clock starts and segments are looked at so often; a journey's `at:` is nearly always a full or a half hour."""
 
 PATIENCE = 15.0
 """Seconds of real time to wait for one step; a channel that somebody paused must not stop the demo."""
@@ -50,7 +55,8 @@ class Wishes:
 
 @dataclass(slots=True)
 class Demo:
-    """A demo that is ready to play. `letters`: how many messages each customer got."""
+    """A demo that is ready to play. `letters`: how many messages each customer got. `refused`: events that the daemon did not
+    take; there should be none."""
 
     stage: Stage
     shop: Shop
@@ -62,6 +68,7 @@ class Demo:
     daemon: Daemon
     end: Instant | None
     letters: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
 
     def figures(self) -> Figures:
         """What the store says at this moment."""
@@ -115,27 +122,39 @@ async def play(demo: Demo, show: Callable[[Demo], None], stay: bool = False) -> 
 
     `show` is called after every step. `stay`: the daemon goes on answering when the time is over, until it is stopped.
     """
-    _log_to(demo.stage.folder / "data" / "daemon.log")
+    with _log_in(demo.stage.folder / "data" / "daemon.log"):
+        return await _played(demo, show, stay)
+
+
+async def _played(demo: Demo, show: Callable[[Demo], None], stay: bool) -> Figures:
     async with _open(demo) as running:
         caller = Caller(demo.stage.url, demo.stage.key, demo.crowd)
         mailbox = Mailbox(demo.sink, demo.outbox)
         try:
-            while not running.done() and (demo.end is None or demo.clock.now() < demo.end):
+            while not demo.daemon.is_stopping and (demo.end is None or demo.clock.now() < demo.end):
                 await _step(demo, caller, mailbox, running)
                 show(demo)
             figures = demo.figures()
-            if stay and not running.done():
-                await running
+            if stay and not demo.daemon.is_stopping:
+                await demo.daemon.until_stopping()
             return figures
         finally:
+            demo.refused = caller.refused
             await caller.close()
 
 
 async def _step(demo: Demo, caller: Caller, mailbox: Mailbox, running: asyncio.Task[None]) -> None:
     now = demo.clock.advance(STEP)
     deeds = list(demo.crowd.until(now))
-    await caller.do(deeds, now)
-    await demo.daemon.beat()
+    try:
+        await caller.do(deeds, now)
+    except httpx2.HTTPError as wrong:
+        if demo.daemon.is_stopping:  # Ctrl-C in the middle of a step
+            return
+        raise WorldError(f"the daemon does not answer: {wrong}", permanent=False) from wrong
+    if (now - demo.shop.start) % BEAT == 0:
+        await demo.daemon.beat()
+    demo.daemon.wake()
     await _settled(demo, now, running)
     for deed in deeds:
         _tell(demo, deed, now)
@@ -153,10 +172,11 @@ async def _settled(demo: Demo, now: Instant, running: asyncio.Task[None]) -> Non
     """Until everything that is due is done. In real time a step takes some hundredths of a second."""
     loop = asyncio.get_running_loop()
     until = loop.time() + PATIENCE
-    while not running.done() and loop.time() < until:
+    while not demo.daemon.is_stopping and not running.done() and loop.time() < until:
         if await asyncio.to_thread(_is_settled, demo, now):
             return
-        await asyncio.sleep(0.01)
+        demo.daemon.wake()
+        await asyncio.sleep(0.02)
 
 
 def _is_settled(demo: Demo, now: Instant) -> bool:
@@ -205,14 +225,19 @@ def most_written_to(demo: Demo) -> str:
     return random.Random(demo.shop.seed).choice(sorted(demo.shop.people))
 
 
-def _log_to(file: Path) -> None:
+@contextlib.contextmanager
+def _log_in(file: Path) -> Iterator[None]:
     """The daemon's log goes into a file: the terminal belongs to the demo."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    out = file.open("a", encoding="utf-8")
-    structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
-        logger_factory=structlog.WriteLoggerFactory(out),
-        cache_logger_on_first_use=False,
-    )
     for name in ("apscheduler", "uvicorn", "uvicorn.error", "httpx2", "mail.log", "asyncio"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    with file.open("a", encoding="utf-8") as out:
+        structlog.configure(
+            processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
+            logger_factory=structlog.WriteLoggerFactory(out),
+            cache_logger_on_first_use=False,
+        )
+        try:
+            yield
+        finally:
+            structlog.reset_defaults()

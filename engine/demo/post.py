@@ -83,7 +83,9 @@ class Caller:
         match deed:
             case Follow():
                 target = deed.url
-                if deed.url.startswith(self._url):  # nothing outside is ever fetched: the shop's pages do not exist
+                if deed.url.startswith(
+                    self._url
+                ):  # nothing outside is ever fetched: the shop's pages do not exist
                     answer = await self._people.get(deed.url)
                     target = answer.headers.get("location", "") if answer.is_redirect else deed.url
                 self._crowd.landed(deed.person, target, deed.letter, now)

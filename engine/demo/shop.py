@@ -28,11 +28,11 @@ class Shop:
     watchers: dict[str, set[str]] = field(default_factory=dict)  # product -> who looked at it lately
 
     def history(self) -> Iterator[Row]:
-        """Every event of the year, person by person. Fills `orders`, `coming` and `watchers`."""
+        """Every event of the year, person by person, oldest first. Fills `orders`, `coming` and `watchers`."""
         start = iso(self.start)
         for person in self.people.values():
             dice = random.Random(f"{self.seed}/year/{person.id}")
-            for row in year_of(person, self.goods, dice, self.start):
+            for row in sorted(year_of(person, self.goods, dice, self.start), key=lambda row: str(row["at"])):
                 if str(row["at"]) >= start:
                     self.coming.append(row)
                     continue

@@ -1,0 +1,62 @@
+"""The demo as a whole: a copy of the sample project, a real daemon, real mail, customers who answer."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+from pathlib import Path
+
+import pytest
+
+from engine.demo.play import STEP, Wishes, most_written_to, play, prepare
+from engine.demo.stage import copy_project
+from engine.errors import UsageError
+from engine.values import DAY
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_day_of_a_small_shop(tmp_path: Path) -> None:
+    demo = prepare(Wishes(ROOT, tmp_path / "demo", customers=60, seed=3, days=1), lambda _done, _total: None)
+    steps: list[int] = []
+    figures = asyncio.run(play(demo, lambda playing: steps.append(playing.clock.now())))
+    assert len(steps) == DAY // STEP
+    assert demo.refused == 0
+    assert set(figures.waiting.values()) == {0}
+    sent = sum(row.sent for row in figures.channels)
+    mails = sorted((tmp_path / "demo" / "data" / "mail").glob("*.eml"))
+    assert sent > 0
+    assert len(mails) + demo.sink.refused == sum(
+        row.sent for row in figures.channels if row.channel == "email"
+    )
+    assert sum(demo.letters.values()) == sent - demo.sink.refused
+    assert demo.letters[most_written_to(demo)] == max(demo.letters.values())
+    assert sum(row.clicked for row in figures.channels) > 0
+    for mail in mails:
+        headers = email.message_from_bytes(mail.read_bytes())
+        assert len(headers.get_all("Message-ID", [])) == 1
+        assert headers["From"] == "Bean There <hello@shop.example>"
+
+
+def test_the_demo_never_takes_a_folder_of_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("my letters")
+    with pytest.raises(UsageError, match="not a demo's folder"):
+        copy_project(ROOT, tmp_path)
+    assert (tmp_path / "mine.txt").read_text() == "my letters"
+
+
+def test_the_demo_refuses_a_project_that_could_reach_somebody(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    copy_project(ROOT, project)
+    config = project / "config.yaml"
+    config.write_text(config.read_text().replace("host: 127.0.0.1", "host: mail.shop.example"))
+    with pytest.raises(UsageError, match='"email" would send real messages'):
+        copy_project(project, tmp_path / "demo")
+
+
+def test_taken_ports_are_replaced(tmp_path: Path) -> None:
+    first, ports = copy_project(ROOT, tmp_path / "one")
+    assert first.config.http.port == ports["http"]
+    assert first.config.http.public_url.endswith(f":{ports['http']}")
+    assert first.config.channels["email"].options["port"] == str(ports["mail"])
+    assert f":{ports['gateway']}/" in first.config.webhooks["crm_call_task"].url
