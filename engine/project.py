@@ -18,7 +18,8 @@ from engine.compiler.subject import Subject, Whole, code_printers
 from engine.compiler.templates import Templates
 from engine.compiler.world import World
 from engine.config import Config
-from engine.core.journey import Journey, Journeys, SegmentRule
+from engine.core.journey import Journey, SegmentRule
+from engine.core.journeys import Journeys
 from engine.errors import AuthorError
 from engine.language.syntax import JourneyFile, SegmentFile, Story
 from engine.problem import Problem, in_order

@@ -16,7 +16,7 @@ from engine.errors import AuthorError, UsageError
 from engine.problem import did_you_mean
 
 if TYPE_CHECKING:
-    from engine.core.journey import Journeys
+    from engine.core.journeys import Journeys
     from engine.project import Project
     from engine.simulate.mapping import StreamMapping
     from engine.simulate.replay import ReplayResult

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from engine.compiler.world import World
-from engine.core.journey import EventTrigger, Journey, Journeys, ProductTrigger, SegmentRule
+from engine.core.journey import EventTrigger, Journey, ProductTrigger, SegmentRule
+from engine.core.journeys import Journeys
 from engine.core.mentions import farthest
 
 

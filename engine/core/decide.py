@@ -27,7 +27,7 @@ from engine.core.happening import (
     SegmentChanged,
     Wake,
 )
-from engine.core.journey import Journeys
+from engine.core.journeys import Journeys
 from engine.core.membership import cross
 from engine.core.run import Run
 from engine.core.trigger import start_by_clock

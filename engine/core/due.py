@@ -10,8 +10,10 @@ from engine.core.condition import Ref
 from engine.core.enrollment import Due
 from engine.core.journey import Moment, WaitStep
 from engine.core.run import Run
-from engine.core.steps.code import END_OF_DAY
 from engine.values import Birthday, Duration, Instant, at_local, later_day, local_date, plus, to_datetime
+
+END_OF_DAY = dt.time(23, 59, 59)
+"""When a code ends on its last day."""
 
 _FIRST_DAY, _LAST_DAY = dt.date(2, 1, 1), dt.date(9998, 12, 31)
 """Days beyond these have no instant in every zone; `9999-12-31` for "never" is a date that people write."""

@@ -10,7 +10,6 @@ from engine.core.facts import FactRule
 from engine.core.journey import (
     EventTrigger,
     Journey,
-    Journeys,
     ProductTrigger,
     Question,
     SegmentRule,
@@ -73,16 +72,21 @@ class Index:
     heard: frozenset[str]
 
 
-def index_of(journeys: Journeys) -> Index:
-    """The index of everything that is published."""
-    rules = {rule.name: rule for rule in journeys.facts}
-    current = sorted((_interest(each, rules) for each in journeys.by_name.values()), key=lambda one: one.rank)
+def index_of(
+    journeys: Iterable[Journey],
+    segments: Iterable[SegmentRule],
+    facts: tuple[FactRule, ...],
+    needs: Iterable[str],
+) -> Index:
+    """The index of everything that is published. `needs`: events whose history is kept."""
+    rules = {rule.name: rule for rule in facts}
+    current = sorted((_interest(each, rules) for each in journeys), key=lambda one: one.rank)
     interests = {each.journey.was: each for each in current if each.journey.was is not None}
     interests |= {each.journey.name: each for each in current}
-    moves = _moves(journeys.facts)
+    moves = _moves(facts)
     listeners = _listeners(current)
     leavers = _leavers(current, moves)
-    segments = _segments(journeys.segments.values(), rules)
+    readers = _segments(segments, rules)
     return Index(
         rules,
         interests,
@@ -90,9 +94,9 @@ def index_of(journeys: Journeys) -> Index:
         leavers,
         _entries(current),
         moves,
-        segments,
+        readers,
         frozenset(name for name, each in interests.items() if each.journey.state == "stopped"),
-        frozenset((*listeners, *leavers, *moves, *segments.of_event, *journeys.needs, *_read(current))),
+        frozenset((*listeners, *leavers, *moves, *readers.of_event, *needs, *_read(current))),
     )
 
 

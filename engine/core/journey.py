@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from engine.core.condition import Condition, Constant, Ref
-from engine.core.facts import FactRule
 from engine.core.policy import Policy
 from engine.values import Duration, Type
 
 if TYPE_CHECKING:
-    from engine.core.index import Index
     from engine.core.scope import Scope
 
 END = -1
@@ -288,32 +286,3 @@ class SegmentRule:
     name: str
     question: Question
     reads: Reads
-
-
-@dataclass(frozen=True, slots=True)
-class Journeys:
-    """Everything that is published, as one value. `channels`: names in the order of price. `country_zones`: the zone of
-    countries that have only one. `global_holdout` counts for marketing policies only."""
-
-    by_name: Mapping[str, Journey]
-    facts: tuple[FactRule, ...] = ()
-    attributes: Mapping[str, Type] = field(default_factory=dict)
-    segments: Mapping[str, SegmentRule] = field(default_factory=dict)
-    policies: Mapping[str, Policy] = field(default_factory=dict)
-    channels: tuple[str, ...] = ()
-    timezone: str = "UTC"
-    currency: str = "EUR"
-    global_holdout: int = 0
-    commit: str = ""
-    by_event: Mapping[str, tuple[Journey, ...]] = field(default_factory=dict)  # journeys that an event may start
-    readers: Mapping[str, tuple[Journey, ...]] = field(default_factory=dict)  # journeys whose runs care for an event
-    needs: Mapping[str, int | None] = field(default_factory=dict)  # event -> history to load (ms; None: all)
-    paths: Mapping[str, str] = field(default_factory=dict)  # split -> the path that everybody takes (stories)
-    explain: bool = True  # False: traces carry no values read and no lines about questions (replay)
-    index: Index = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Looks up once what decisions ask for at every event."""
-        from engine.core.index import index_of
-
-        object.__setattr__(self, "index", index_of(self))

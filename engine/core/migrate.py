@@ -13,7 +13,8 @@ from engine.core.effects import Decision
 from engine.core.ending import cancel_planned, end
 from engine.core.enrollment import Due, Enrollment, Handing, Held, Moving, Rest, Waiting
 from engine.core.facts import CustomerState, Facts
-from engine.core.journey import Journey, Journeys, SendStep, Step, WaitStep
+from engine.core.journey import Journey, SendStep, Step, WaitStep
+from engine.core.journeys import Journeys
 from engine.core.run import Run
 from engine.core.turn import Turn
 from engine.values import DAY, Instant

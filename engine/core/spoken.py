@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from functools import lru_cache
 
-from engine.core.condition import Can, Condition, Did, GoalReached, InSegment, Reacted
+from engine.core.condition import Can, Condition, Did, GoalReached, InSegment, Reacted, Ref
 from engine.core.enrollment import Part
 from engine.core.mentions import forms, refs
 from engine.core.reach import why_closed
@@ -16,13 +17,24 @@ from engine.values import Birthday, Instant, Type, Value, iso
 def values_read(condition: Condition, scope: Scope, rules: Rules = NO_RULES) -> tuple[tuple[str, str], ...]:
     """Name and value, in words, of everything that the condition looks at now. Fields of the events that a `did`
     goes over are not in it."""
+    names, questions = _looked_at(condition)
     found: dict[str, str] = {}
-    for ref in refs(condition):
+    for name, ref in names:
         if ref.source != "event" or scope.event is not None:
-            found[str(ref)] = words(read(ref, scope, rules), ref.type)
-    for form in forms(condition):
+            found[name] = words(read(ref, scope, rules), ref.type)
+    for form in questions:
         found.update(_said(form, scope))
     return tuple(found.items())
+
+
+@lru_cache(maxsize=4096)
+def _looked_at(condition: Condition) -> tuple[tuple[tuple[str, Ref], ...], tuple[Condition, ...]]:
+    """The names in a condition, and the forms that ask about something else than a name: the same for everybody."""
+    questions = (Did, InSegment, Can, Reacted, GoalReached)
+    return (
+        tuple((str(ref), ref) for ref in refs(condition)),
+        tuple(form for form in forms(condition) if isinstance(form, questions)),
+    )
 
 
 def words(value: Value, kind: Type) -> str:

@@ -11,7 +11,7 @@ from engine.core.enrollment import Enrollment
 from engine.core.facts import CustomerState, Facts, LastStart, Place
 from engine.core.happening import Event
 from engine.core.index import Index, Interest
-from engine.core.journey import Journeys
+from engine.core.journeys import Journeys
 from engine.core.scope import Scope
 from engine.values import DAY, Instant
 

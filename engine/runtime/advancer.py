@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from engine.clock import Clock
 from engine.core.decide import Decided, decide, next_due
 from engine.core.happening import Happening
-from engine.core.journey import Journeys
+from engine.core.journeys import Journeys
 from engine.store import customers, decisions, deployments, due, events, inbox, pauses, stuck
 from engine.store.database import Store
 from engine.store.inbox import Pending
@@ -105,12 +106,15 @@ class Advancer:
 
     def _advance_bucket(self, publication: Publication, bucket: int) -> Progress:
         began = time.monotonic()
+        gc.disable()  # a batch makes a million small things that all go at its end: nothing to find before
         try:
             progress = self._store.write(lambda conn: self._batch(conn, publication, bucket, self._limit))
         except OperationalError:
             raise
         except Exception:  # noqa: BLE001 - somebody in this batch cannot be applied: find out who, let the others go on
             progress = self._store.write(lambda conn: self._one_by_one(conn, publication, bucket))
+        finally:
+            gc.enable()
         took = time.monotonic() - began
         if took > SLOW:
             self._limit = max(SMALLEST, self._limit // 2)

@@ -16,7 +16,8 @@ from engine import project as projects
 from engine.core.effects import Cancel, Decision
 from engine.core.enrollment import Enrollment
 from engine.core.facts import CustomerState
-from engine.core.journey import Journey, Journeys
+from engine.core.journey import Journey
+from engine.core.journeys import Journeys
 from engine.core.migrate import Migration, migration
 from engine.errors import UsageError
 from engine.project import Project

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from engine.core.condition import Ago, Beside, Did, Today
 from engine.core.happening import SegmentChanged
-from engine.core.journey import Journeys, SegmentRule
+from engine.core.journey import SegmentRule
+from engine.core.journeys import Journeys
 from engine.core.mentions import forms, mentions
 from engine.core.segment import is_member
 from engine.store import base, customers, due, inbox, sweeps, traces

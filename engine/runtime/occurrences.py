@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from engine.core.effects import Alert
 from engine.core.facts import Facts
 from engine.core.happening import Occurrence
-from engine.core.journey import ClockTrigger, DateTrigger, Journey, Journeys
+from engine.core.journey import ClockTrigger, DateTrigger, Journey
+from engine.core.journeys import Journeys
 from engine.core.occurrence import next_occurrence
 from engine.store import base, customers, inbox, sweeps
 from engine.store.alerts import raise_alerts

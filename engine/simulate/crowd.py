@@ -11,7 +11,8 @@ from engine.core.decide import next_due
 from engine.core.facts import CustomerState, Facts
 from engine.core.fold import initial_values
 from engine.core.happening import Event, Happening, Occurrence
-from engine.core.journey import ClockTrigger, DateTrigger, Journeys
+from engine.core.journey import ClockTrigger, DateTrigger
+from engine.core.journeys import Journeys
 from engine.core.occurrence import next_occurrence
 from engine.core.scope import Scope
 from engine.core.segment import is_member, next_crossing

@@ -14,7 +14,7 @@ from engine.core.decide import Decided, decide
 from engine.core.effects import Decision, Emit, TakeCode
 from engine.core.facts import CustomerState
 from engine.core.happening import CodeTaken, Event, Happening
-from engine.core.journey import Journeys
+from engine.core.journeys import Journeys
 from engine.values import Instant
 
 Record = Callable[[CustomerState, Decision, Instant], None]

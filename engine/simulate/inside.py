@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from engine.core.condition import InSegment, Ref
-from engine.core.journey import EventTrigger, Journeys, ProductTrigger, SegmentTrigger
+from engine.core.journey import EventTrigger, ProductTrigger, SegmentTrigger
+from engine.core.journeys import Journeys
 
 Kind = TypeVar("Kind")
 

@@ -16,7 +16,7 @@ from engine.compiler.world import World
 from engine.core.effects import Decision
 from engine.core.facts import CustomerState
 from engine.core.happening import Changed, Event
-from engine.core.journey import Journeys
+from engine.core.journeys import Journeys
 from engine.simulate.crowd import Crowd
 from engine.simulate.driver import Driver
 from engine.simulate.figures import Figures, prices

@@ -13,7 +13,8 @@ from engine.compiler.catalogue import Catalogue
 from engine.core.facts import CustomerState
 from engine.core.happening import Event, ProductChanged
 from engine.core.index import Listener
-from engine.core.journey import Journeys, ProductTrigger
+from engine.core.journey import ProductTrigger
+from engine.core.journeys import Journeys
 from engine.simulate.crowd import Crowd
 from engine.simulate.foreign_values import coercer
 from engine.simulate.mapping import ProductRule

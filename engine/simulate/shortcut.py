@@ -12,7 +12,8 @@ from engine.core.facts import CustomerState, FactRule
 from engine.core.fold import apply_event, prune_history
 from engine.core.happening import Event, SegmentChanged
 from engine.core.index import Listener
-from engine.core.journey import EventTrigger, Journeys, Question, SegmentRule
+from engine.core.journey import EventTrigger, Question, SegmentRule
+from engine.core.journeys import Journeys
 from engine.core.mentions import mentions
 from engine.core.scope import Scope
 from engine.core.segment import is_member, next_crossing

@@ -20,7 +20,8 @@ from engine.core.happening import (
     Reaction,
     SegmentChanged,
 )
-from engine.core.journey import ClockTrigger, DateTrigger, Journey, Journeys, SplitStep
+from engine.core.journey import ClockTrigger, DateTrigger, Journey, SplitStep
+from engine.core.journeys import Journeys
 from engine.core.occurrence import next_occurrence
 from engine.language.syntax import Field, Story, StoryLine, Text
 from engine.language.wording import quoted

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.compiler.world import World
-from engine.core.journey import Journeys
+from engine.core.journeys import Journeys
 from engine.language.syntax import JourneyFile
 from engine.problem import Problem, render_problems, to_json
 from engine.simulate.coverage import Coverage, coverage

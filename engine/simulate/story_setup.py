@@ -12,7 +12,8 @@ from engine.compiler.world import World
 from engine.core.facts import CustomerState, Facts, Reach
 from engine.core.fold import apply_event, initial_values
 from engine.core.happening import Event
-from engine.core.journey import Journey, Journeys, SplitStep
+from engine.core.journey import Journey, SplitStep
+from engine.core.journeys import Journeys
 from engine.core.zones import is_zone, resolve_zone
 from engine.language.syntax import Moment, Story, Text
 from engine.language.wording import quoted

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 import sqlalchemy as sa
 
 from engine.core.condition import Ref
-from engine.core.journey import Journeys, Question
+from engine.core.journey import Question
+from engine.core.journeys import Journeys
 from engine.core.mentions import mentions
 from engine.store.codec import load_values
 from engine.store.conditions import Columns, NotInSqlError, sql_condition

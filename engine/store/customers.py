@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from engine.core.facts import CustomerState, Facts
 from engine.core.fold import history_from, initial_values
-from engine.core.journey import Journeys
+from engine.core.journeys import Journeys
 from engine.core.zones import resolve_zone
 from engine.store import customer_text as text
 from engine.store import events, products, runs

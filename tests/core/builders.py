@@ -34,7 +34,7 @@ from engine.core.happening import (
     Returned,
     SegmentChanged,
 )
-from engine.core.journey import Journeys
+from engine.core.journeys import Journeys
 from engine.language.parse import parse_journey, parse_segment
 from engine.language.source import read
 from engine.problem import render_problems

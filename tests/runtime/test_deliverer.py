@@ -25,7 +25,7 @@ from engine.config import Shop
 from engine.core.effects import Send
 from engine.core.facts import Reach
 from engine.core.happening import Event
-from engine.core.journey import Journeys
+from engine.core.journeys import Journeys
 from engine.runtime.deliverer import Deliverer, Pace
 from engine.runtime.press import Stock
 from engine.store import customers, inbox, messages, pauses, suppressions

@@ -12,7 +12,7 @@ from engine.core.effects import Alert, Call, Cancel, Decision, Emit, GiveBack, S
 from engine.core.enrollment import Enrollment, Waiting
 from engine.core.facts import CustomerState, Facts, LastStart, Place, Reach, Seen
 from engine.core.happening import Event
-from engine.core.journey import Journeys
+from engine.core.journeys import Journeys
 from engine.store import alerts, codes, customers, decisions, due, events, inbox, messages, traces, webhooks
 from engine.store.customer_text import dump_memory, load_memory
 from engine.store.database import Store

@@ -13,7 +13,7 @@ from engine.cli.telling.lines import closed, reason
 from engine.cli.telling.times import both, distance
 from engine.core.enrollment import Enrollment, Handing, Held, Listening, Moving, NeedsCode, Waiting
 from engine.core.facts import CustomerState, FactRule
-from engine.core.journey import Journeys
+from engine.core.journeys import Journeys
 from engine.core.spoken import words
 from engine.core.windows import windowed_value
 from engine.store import aliases, customers, history

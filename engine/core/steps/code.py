@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 
+from engine.core.due import END_OF_DAY
 from engine.core.effects import TakeCode
 from engine.core.enrollment import NeedsCode, TakenCode
 from engine.core.journey import CodeStep, Pool
@@ -13,8 +14,6 @@ from engine.values import Instant, at_local, local_date, plus
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """32 characters without I, O, 0 and 1, so that a code can be read aloud and typed."""
-
-END_OF_DAY = dt.time(23, 59, 59)
 
 
 def take_code(run: Run, step: CodeStep) -> int | None:
