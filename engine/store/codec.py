@@ -41,26 +41,17 @@ def pack(values: Mapping[str, Value]) -> dict[str, Any]:
     return dict(values)
 
 
-def unpack(stored: Mapping[str, Any]) -> dict[str, Value]:
-    """What `pack` was given."""
-    values: dict[str, Value] = {}
-    marks = stored.get(MARKS, {})
+def unpack(stored: dict[str, Any]) -> dict[str, Value]:
+    """What `pack` was given. Takes `stored` over: it is changed."""
+    if MARKS in stored:
+        return _unpack_marked(stored)
     for name, value in stored.items():
         kind = type(value)
-        if kind is str or kind is int:
-            values[name] = value
-        elif kind is dict:
-            if name != MARKS:
-                values[name] = Money(_decimal(value["amount"]), value["currency"])
+        if kind is dict:
+            stored[name] = Money(_decimal(value["amount"]), value["currency"])
         elif kind is list:
-            values[name] = _unpack_list(value)
-        else:
-            values[name] = value
-    for name, mark in marks.items():
-        values[name] = _unmark(values[name], mark)
-    if any(name[:1] == MARKS for name in values):
-        return {name.removeprefix(MARKS): value for name, value in values.items()}
-    return values
+            stored[name] = _unpack_list(value)
+    return stored
 
 
 def dump_values(values: Mapping[str, Value]) -> str:
@@ -97,9 +88,19 @@ def _pack_marked(values: Mapping[str, Value]) -> dict[str, Any]:
                 marks[name] = "items"
         else:
             stored[name] = value
-    if marks:
+    if marks or any(name[:1] == MARKS for name in stored):
         stored[MARKS] = marks
     return stored
+
+
+def _unpack_marked(stored: dict[str, Any]) -> dict[str, Value]:
+    marks = stored.pop(MARKS)
+    values = unpack(stored)
+    for name, mark in marks.items():
+        values[name] = _unmark(values[name], mark)
+    if any(name[:1] == MARKS for name in values):
+        return {name.removeprefix(MARKS): value for name, value in values.items()}
+    return values
 
 
 def _unpack_list(found: list[Any]) -> Value:
