@@ -136,6 +136,10 @@ async def _played(demo: Demo, show: Callable[[Demo], None], stay: bool) -> Figur
                 show(demo)
             figures = demo.figures()
             if stay and not demo.daemon.is_stopping:
+                demo.screen.tell(
+                    demo.clock.now(), f"the days are over; {demo.stage.url}/outbox stays open until Ctrl-C"
+                )
+                show(demo)
                 await demo.daemon.until_stopping()
             return figures
         finally:
@@ -164,7 +168,7 @@ async def _step(demo: Demo, caller: Caller, mailbox: Mailbox, running: asyncio.T
         if person is not None:
             demo.letters[person.id] += 1
             demo.screen.tell(
-                now, f"{letter.channel:<5}  {person.first_name} ({person.home}) reads: {letter.about}"
+                now, f"{letter.channel:<5}  {person.first_name} ({person.home}) gets: {letter.about}"
             )
 
 
