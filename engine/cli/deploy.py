@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.app import RUN, Place, app
-from engine.cli.output import Format, say, say_json
+from engine.cli.output import Format, counted, say, say_json
 
 
 @app.command(rich_help_panel=RUN)
@@ -40,7 +40,7 @@ def deploy(
         say(f"nothing new: deployment {done.number} holds the same files")
     else:
         say(
-            f"deployment {done.number} ({project.commit or 'no commit'}): {len(project.journeys.by_name)} journeys"
+            f"deployment {done.number} ({project.commit or 'no commit'}): {counted(len(project.journeys.by_name), 'journey')}"
         )
         for journey, people in done.moved.items():
             say(f"  {journey}: {people:,} people inside were matched to the new file")

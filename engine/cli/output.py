@@ -63,6 +63,11 @@ def say_rows(rows: Sequence[Sequence[str]], indent: int = 2) -> None:
         answers.print(" " * indent + line.rstrip(), markup=False)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 journey`, `2 journeys`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def say_json(value: Any) -> None:
     """The answer as JSON."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS

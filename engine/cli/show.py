@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.cli.app import LOOK, app
-from engine.cli.output import Format, say_head, say_json, say_plain, say_rows
+from engine.cli.output import Format, say, say_head, say_json, say_plain, say_rows
 
 
 @app.command(rich_help_panel=LOOK)
@@ -42,10 +42,12 @@ def show(
 
 
 def _head(head: dict[str, Any]) -> None:
+    from rich.markup import escape
+
     from engine.cli.telling.person import reach_words
 
     aliases = f"  also {', '.join(head['aliases'])}" if head["aliases"] else ""
-    say_head(f"{head['customer']}{aliases}")
+    say(f"[bold]{escape(head['customer'] + aliases)}[/]")
     why = {
         "customer": "their own",
         "country": "of their country",

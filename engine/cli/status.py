@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.app import LOOK, Place, app
-from engine.cli.output import Format, say_head, say_json, say_plain, say_rows
+from engine.cli.output import Format, counted, say_head, say_json, say_plain, say_rows
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -148,7 +148,7 @@ def _top(found: dict[str, Any]) -> list[list[str]]:
     deployed = "nothing was deployed yet: main.py deploy, or main.py run"
     if last:
         commit = last["commit"] or "no commit"
-        deployed = f"{last['number']}, {last['journeys']} journeys, {commit[:12]}{commit[40:]}, {last['at']} by {last['whom']}"
+        deployed = f"{last['number']}, {counted(last['journeys'], 'journey')}, {commit[:12]}{commit[40:]}, {last['at']} by {last['whom']}"
     return [
         ["deployment", deployed],
         ["daemon", "runs" if found["daemon"] else "does not run"],

@@ -28,10 +28,19 @@ def secrets(config: Config) -> Iterator[Finding]:
     for what, secret in found:
         try:
             secret.reveal()
-        except CallerError as wrong:
+        except CallerError:
             missing += 1
+            kind, _, name = secret.reference.partition(":")
+            cure = (
+                f"set the environment variable {name}"
+                if kind == "env"
+                else f"put it into {name}, readable by us"
+            )
             yield Finding(
-                "FAIL", what, wrong.what, f"set {secret.reference.partition(':')[2]} where the engine runs"
+                "FAIL",
+                what,
+                f"its secret {secret.reference} cannot be read",
+                f"{cure}, where the engine runs",
             )
     if not missing:
         yield Finding(
@@ -67,7 +76,9 @@ def _mail_server(channel: ChannelConfig, config: Config) -> Finding:
     try:
         server = server_of(channel, config)
     except CallerError as wrong:
-        return Finding("FAIL", f"smtp {channel.name}", wrong.what, wrong.cure)
+        return Finding(
+            "FAIL", f"smtp {channel.name}", wrong.what, wrong.cure or "correct this channel in config.yaml"
+        )
     what, where = f"smtp {channel.name}", f"{server.host}:{server.port}"
     try:
         with _connected(server.host, server.port, server.tls == "tls") as way:

@@ -18,7 +18,7 @@ Entry = dict[str, Any]
 _STATES = {
     "planned": "waits to be handed over", "claimed": "is being prepared", "deferred": "is tried again",
     "handoff": "is being handed over", "accepted": "was accepted", "delivered": "was delivered", "bounced": "bounced",
-    "complained": "was called spam", "unknown": "nobody knows whether it left", "held": "is held: nobody knows whether it left",
+    "complained": "was called spam", "unknown": "may have left or not", "held": "is held, it may have left or not",
     "treated_as_sent": "counts as sent", "suppressed": "was stopped: unsubscribed", "cancelled": "was taken back",
     "expired": "came back: its time was over", "failed": "was refused",
 }  # fmt: skip

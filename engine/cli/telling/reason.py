@@ -95,7 +95,8 @@ class _Inquiry:
             if each.send_key not in self.told:
                 self._message(each)
         self.found.verdict = self._verdict(waits=waits)
-        if self.found.verdict == "not sent":
+        told = any(text.startswith("Channel by channel") for text in self.found.sentences)
+        if self.found.verdict in ("not sent", "waiting") and not told:
             self._reach()
         return self.found
 
@@ -151,7 +152,7 @@ class _Inquiry:
             if each.scope == "all" or each.name == journey.name or (rests_here and each.name in channels):
                 what = "Everything" if each.scope == "all" else f"The {each.scope} {each.name}"
                 self.found.say(
-                    f"{what} is paused {self._at(each.at)} by {each.whom}{f': {each.why}' if each.why else ''}."
+                    f"{what} has been paused since {both(each.at, self.person.zone)} by {each.whom}{f': {each.why}' if each.why else ''}."
                 )
         return True
 
@@ -232,7 +233,7 @@ class _Inquiry:
                 return f"a {kind.replace('_', ' ')} of a product"
 
     def _reach(self) -> None:
-        """What closes their channels now, where one is closed."""
+        """What closes their channels now, where none is open."""
         for _, steps in senders(self.person, self.template):
             for step in steps:
                 why = {
@@ -240,8 +241,10 @@ class _Inquiry:
                     for each in step.channels
                 }
                 shut = [f"{channel}: {closed(word)}" for channel, word in why.items() if word is not None]
+                if len(shut) < len(step.channels):
+                    continue
                 if shut:
-                    self.found.say(f"Of its channels these are closed now: {'; '.join(shut)}.")
+                    self.found.say(f"None of its channels reaches them now: {'; '.join(shut)}.")
 
     # --- words ------------------------------------------------------------------------------------
 

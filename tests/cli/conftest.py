@@ -1,0 +1,148 @@
+"""A copy of the sample shop whose commands run as a person types them, on a clock that stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from engine.channels.registry import open_channels
+from engine.cli.app import Place, main
+from engine.clock import ManualClock
+from engine.project import Project, load
+from engine.runtime.advancer import Advancer
+from engine.runtime.deliverer import Deliverer
+from engine.runtime.deploy import deploy
+from engine.runtime.published import publish_in_memory
+from engine.store.database import Store, open_store
+from engine.values import Instant, instant
+
+ROOT = Path(__file__).parents[2]
+START = "2026-11-20T10:00:00+00:00"  # a Friday, 11:00 in Berlin
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said, and the code it left with; the project is called SHOP."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Shop:
+    """A project on disk with its clock."""
+
+    folder: Path
+    clock: ManualClock
+    _capsys: pytest.CaptureFixture[str]
+    _monkeypatch: pytest.MonkeyPatch
+
+    def run(self, *words: str) -> Answer:
+        """`main.py --project SHOP words`, through the same door as the shell."""
+        self._monkeypatch.setattr(sys, "argv", ["main.py", "--project", str(self.folder), *words])
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = self._capsys.readouterr()
+        code = left.value.code
+        assert isinstance(code, int)
+        return Answer(code, self._named(said.out), self._named(said.err))
+
+    def write(self, name: str, text: str | bytes) -> Path:
+        """A file of the project."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    def go_to(self, moment: str) -> Instant:
+        """Puts the clock on (ISO)."""
+        return self.clock.advance_to(instant(dt.datetime.fromisoformat(moment)))
+
+    def project(self) -> Project:
+        """As it stands in the folder."""
+        return load(self.folder)
+
+    def store(self) -> Store:
+        """Opened; the caller closes it."""
+        return open_store(f"sqlite:///{self.folder}/data/shop.db", self.folder)
+
+    def play(self, *, deliver: bool = True) -> None:
+        """What the daemon does at this moment, to its end: publishes, decides, hands over."""
+        project, store = self.project(), self.store()
+        try:
+            now = self.clock.now()
+            number = store.write(lambda conn: deploy(conn, project, now, "ops")).number
+            asyncio.run(self._work(store, number, project, deliver=deliver))
+        finally:
+            store.close()
+
+    async def _work(self, store: Store, number: int, project: Project, *, deliver: bool) -> None:
+        live = publish_in_memory(number, project, self.folder, "secret")
+        channels = open_channels(project.config, self.folder, "secret", self.clock)
+        deliverer = Deliverer(store, channels, lambda: live.stock, self.clock, "test")
+        advancer = Advancer(store, self.clock)
+        for _ in range(50):
+            progress = advancer.advance(live.publication)
+            handed = await deliverer.once() if deliver else 0
+            if not progress.more and not progress.applied and not handed:
+                break
+        for channel in channels.values():
+            await channel.close()
+
+    def _named(self, text: str) -> str:
+        return text.replace(str(self.folder), "SHOP")
+
+
+@pytest.fixture
+def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """The sample shop; its mail becomes files, so that nothing leaves."""
+    folder = tmp_path / "shop"
+    for name in ("journeys", "templates", "schemas"):
+        shutil.copytree(ROOT / name, folder / name)
+    config = (ROOT / "config.yaml").read_text(encoding="utf-8")
+    sends = "via: smtp, host: 127.0.0.1, port: 1025, tls: none, "
+    assert sends in config
+    (folder / "config.yaml").write_text(
+        config.replace(sends, "via: outbox, ").replace("holdout: 2%", "holdout: 0%"), encoding="utf-8"
+    )
+    return _stand_in(folder, capsys, monkeypatch)
+
+
+@pytest.fixture
+def small_shop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """What `new project` writes."""
+    folder = tmp_path / "small"
+    made = _stand_in(folder, capsys, monkeypatch)
+    assert made.run("new", "project", str(folder)).code == 0
+    return made
+
+
+def _stand_in(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shop:
+    clock = ManualClock(instant(dt.datetime.fromisoformat(START)))
+    monkeypatch.setattr(Place, "clock", clock)
+    monkeypatch.setattr(Place, "folder", Path())
+    monkeypatch.chdir(folder.parent)
+    for name in ("LOGNAME", "USER"):
+        monkeypatch.setitem(os.environ, name, "ops")
+    return Shop(folder, clock, capsys, monkeypatch)
+
+
+Report = Callable[[Answer], str]
+
+
+def report(answer: Answer) -> str:
+    """An answer as a golden file keeps it."""
+    parts = [answer.out]
+    if answer.err:
+        parts += ["--- on stderr ---\n", answer.err]
+    return "".join([*parts, f"--- exit code {answer.code} ---\n"])

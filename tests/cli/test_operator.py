@@ -1,0 +1,220 @@
+"""Commands of operators: deploy, keys, pause, status, show, why, doctor."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from engine.cli.app import Place
+from engine.clock import FastClock
+from engine.store import outcomes, pauses, stuck
+from engine.store.meta import bucket_of
+from engine.values import HOUR, Instant
+from tests.cli.conftest import Shop, report
+from tests.conftest import Golden
+
+ANNA = '{"customer_id": "anna", "email": "anna@example.com", "first_name": "Anna", "country": "BG", "consent": {"email": "given"}}'
+BOB = '{"customer_id": "bob", "email": "bob@example.com", "timezone": "Europe/Berlin"}'
+
+
+def _events(*rows: str) -> str:
+    return "\n".join(rows) + "\n"
+
+
+def _event(customer: str, event: str, at: str, properties: str = "{}") -> str:
+    return f'{{"event": "{event}", "customer_id": "{customer}", "at": "{at}", "properties": {properties}}}'
+
+
+@pytest.fixture
+def busy(shop: Shop) -> Shop:
+    """Anna, who can be reached, and Bob, who gave no consent, have both left a cart; Anna has ordered before."""
+    shop.write("people.jsonl", _events(ANNA, BOB))
+    shop.write(
+        "past.jsonl",
+        _events(_event("anna", "order_placed", "2026-10-01T09:00:00Z", '{"order_id": "7", "total": 30}')),
+    )
+    cart = '{"cart_id": "c1", "total": 80}'
+    now = "2026-11-20T10:00:00Z"
+    shop.write(
+        "carts.jsonl",
+        _events(_event("anna", "cart_updated", now, cart), _event("bob", "cart_updated", now, cart)),
+    )
+    assert shop.run("deploy").code == 0
+    for words in (("people.jsonl",), ("past.jsonl",), ("carts.jsonl", "--live")):
+        assert shop.run("import", str(shop.folder / words[0]), *words[1:]).code == 0
+    shop.play()
+    return shop
+
+
+def test_deploy_publishes_once_and_refuses_mistakes(small_shop: Shop, golden: Golden) -> None:
+    golden("golden/deploy.txt", report(small_shop.run("deploy")))
+    golden("golden/deploy_again.txt", report(small_shop.run("deploy")))
+    journey = (small_shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    small_shop.write("journeys/welcome.yaml", journey.replace("2 days", "4 days"))
+    golden("golden/deploy_changed.json.txt", report(small_shop.run("deploy", "--format", "json")))
+    small_shop.write("journeys/welcome.yaml", journey.replace("2 days", "2 dais"))
+    golden("golden/deploy_refused.txt", report(small_shop.run("deploy")))
+
+
+def test_a_key_is_shown_once(small_shop: Shop, golden: Golden) -> None:
+    golden("golden/keys_none.txt", report(small_shop.run("keys", "list")))
+    key = small_shop.run("keys", "new", "shop", "--scope", "write")
+    assert re.fullmatch(r"\S{30,}\n", key.out)
+    golden("golden/keys_twice.txt", report(small_shop.run("keys", "new", "shop")))
+    golden("golden/keys_scope.txt", report(small_shop.run("keys", "new", "b", "--scope", "everything")))
+    golden("golden/keys_revoke.txt", report(small_shop.run("keys", "revoke", "shop")))
+    golden("golden/keys_list.txt", report(small_shop.run("keys", "list")))
+    golden("golden/keys_list.json.txt", report(small_shop.run("keys", "list", "--format", "json")))
+    assert key.out.strip() not in small_shop.run("keys", "list", "--format", "json").out
+
+
+def test_pauses_stand_until_they_are_lifted(small_shop: Shop, golden: Golden) -> None:
+    golden("golden/pause.txt", report(small_shop.run("pause", "email", "--why", "the provider is down")))
+    golden("golden/pause_all.txt", report(small_shop.run("pause")))
+    golden("golden/pause_unknown.txt", report(small_shop.run("pause", "emial")))
+    golden("golden/status_paused.txt", report(small_shop.run("status")))
+    golden("golden/resume.txt", report(small_shop.run("resume", "email")))
+    golden("golden/resume_twice.txt", report(small_shop.run("resume", "email")))
+
+
+def test_status_of_an_empty_shop(shop: Shop, golden: Golden) -> None:
+    golden("golden/status_empty.txt", report(shop.run("status")))
+
+
+def test_status_names_queues_unknowns_and_stuck_customers(busy: Shop, golden: Golden) -> None:
+    now = busy.go_to("2026-11-20T11:00:00+00:00")
+    busy.play(deliver=False)
+    store = busy.store()
+    try:
+        store.write(
+            lambda conn: stuck.set_aside(
+                conn, bucket_of(conn, "bob"), "bob", "the fact total_spent holds no amount", now
+            )
+        )
+        store.write(lambda conn: pauses.pause(conn, "channel", "sms", now, "ops", "budget"))
+    finally:
+        store.close()
+    golden("golden/status.txt", report(busy.run("status")))
+    golden("golden/status.json.txt", report(busy.run("status", "--format", "json")))
+
+
+def test_an_unknown_message_is_listed_with_what_happens_to_it(busy: Shop, golden: Golden) -> None:
+    now = busy.go_to("2026-11-20T11:00:00+00:00")
+    busy.play()
+    store = busy.store()
+    try:
+        with store.read() as conn:
+            key = conn.exec_driver_sql("SELECT send_key FROM outbox WHERE customer = 'anna'").scalar_one()
+        store.write(lambda conn: conn.exec_driver_sql("UPDATE outbox SET state = 'handoff', lease_until = 1"))
+        store.write(
+            lambda conn: outcomes.settle(conn, key, "anna", "unknown", now, settle_at=Instant(now + HOUR))
+        )
+    finally:
+        store.close()
+    golden("golden/status_unknown.txt", report(busy.run("status")))
+    golden("golden/why_unknown.txt", report(busy.run("why", "anna", "cart_reminder")))
+
+
+def test_show_tells_everything_in_order(busy: Shop, golden: Golden) -> None:
+    golden("golden/show_waiting.txt", report(busy.run("show", "anna")))
+    busy.go_to("2026-11-20T11:00:00+00:00")
+    busy.play()
+    golden("golden/show_sent.txt", report(busy.run("show", "anna")))
+    golden("golden/show_last.txt", report(busy.run("show", "anna", "--last", "2")))
+    golden("golden/show_unreachable.txt", report(busy.run("show", "bob")))
+    golden("golden/show_nobody.txt", report(busy.run("show", "carol")))
+    shown = json.loads(busy.run("show", "anna", "--format", "json").out)
+    assert shown["reach"]["email"] == {
+        "address": "anna@example.com",
+        "consent": {"marketing": "given"},
+        "suppressed": None,
+        "bounced": False,
+    }
+    assert {"event", "change", "decision", "message"} <= {each["kind"] for each in shown["history"]}
+    moments = [each["at"] for each in shown["history"]]
+    assert moments == sorted(moments)
+    sent = [each for each in shown["history"] if each.get("what") == "send"]
+    assert [(each["place"], each["step"]) for each in sent] == [
+        ("journeys/abandoned_cart.yaml:18", "cart_reminder")
+    ]
+
+
+def test_why_before_and_after(busy: Shop, golden: Golden) -> None:
+    golden("golden/why_waiting.txt", report(busy.run("why", "anna", "cart_reminder")))
+    golden("golden/why_never_entered.txt", report(busy.run("why", "anna", "welcome_hello")))
+    golden("golden/why_unknown_template.txt", report(busy.run("why", "anna", "cart_remindr")))
+    busy.go_to("2026-11-20T11:00:00+00:00")
+    busy.play()
+    golden("golden/why_sent.txt", report(busy.run("why", "anna", "cart_reminder")))
+    golden("golden/why_unreachable.txt", report(busy.run("why", "bob", "cart_reminder")))
+    golden("golden/why_sent.json.txt", report(busy.run("why", "anna", "cart_reminder", "--format", "json")))
+
+
+def test_why_a_goal_came_first(busy: Shop, golden: Golden) -> None:
+    busy.go_to("2026-11-20T10:30:00+00:00")
+    order = _event("anna", "order_placed", "2026-11-20T10:30:00Z", '{"order_id": "8", "total": 80}')
+    busy.write("order.jsonl", _events(order))
+    busy.run("import", str(busy.folder / "order.jsonl"), "--live")
+    busy.play()
+    golden("golden/why_goal.txt", report(busy.run("why", "anna", "cart_reminder")))
+
+
+def test_why_names_a_pause_and_quiet_hours(busy: Shop, golden: Golden) -> None:
+    busy.run("pause", "abandoned_cart", "--why", "prices are wrong")
+    golden("golden/why_paused.txt", report(busy.run("why", "anna", "cart_reminder")))
+    busy.run("resume", "abandoned_cart")
+    busy.go_to("2026-11-20T20:30:00+00:00")
+    busy.play()
+    golden("golden/why_quiet.txt", report(busy.run("why", "anna", "cart_reminder")))
+
+
+def test_other_names_of_a_customer_lead_to_the_same_history(busy: Shop) -> None:
+    store = busy.store()
+    try:
+        store.write(
+            lambda conn: conn.exec_driver_sql(
+                "INSERT INTO alias (alias, customer, at) VALUES ('anon-1', 'anna', 0)"
+            )
+        )
+    finally:
+        store.close()
+    shown = json.loads(busy.run("show", "anon-1", "--format", "json").out)
+    assert (shown["customer"], shown["aliases"]) == ("anna", ["anon-1"])
+    assert busy.run("why", "anon-1", "cart_reminder").out == busy.run("why", "anna", "cart_reminder").out
+
+
+def _steady(text: str) -> str:
+    """Without what depends on this machine: versions and room."""
+    text = re.sub(r"(python +)[\d.]+", r"\1VERSION", text)
+    text = re.sub(r"(?:ok|warn)( +sqlite +).*\n(?: +do:.*\n)?", r"ok  \1VERSION\n", text)
+    text = re.sub(r"[\d,]+ MB free", "N MB free", text)
+    return re.sub(r", \d+ to know of", ", N to know of", text)
+
+
+def test_doctor_finds_what_keeps_it_from_working(
+    small_shop: Shop, golden: Golden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Place, "clock", FastClock(small_shop.clock.now(), 1.0))
+    golden("golden/doctor.txt", _steady(report(small_shop.run("doctor"))))
+    config = (small_shop.folder / "config.yaml").read_text(encoding="utf-8")
+    small_shop.write(
+        "config.yaml",
+        config.replace(
+            "via: outbox,", "via: smtp, host: 127.0.0.1, port: 9, user: u, password: env:NO_SUCH_SECRET,"
+        ),
+    )
+    small_shop.run("deploy")
+    small_shop.run("pause", "--why", "the first day")
+    sick = small_shop.run("doctor")
+    golden("golden/doctor_sick.txt", _steady(report(sick)))
+    assert sick.code == 1
+    small_shop.write("data/shop.db", b"this is no database, whatever it is called" * 200)
+    assert "FAIL  store" in small_shop.run("doctor").out
+
+
+def test_doctor_speaks_json(small_shop: Shop) -> None:
+    found = json.loads(small_shop.run("doctor", "--format", "json").out)
+    assert {"level", "what", "says", "cure"} == set(found[0])
+    assert all(each["cure"] for each in found if each["level"] in ("warn", "FAIL"))
