@@ -78,28 +78,34 @@ class Figures:
         run = decision.enrollment
         if run is None:
             return
-        journey = run.journey
+        journey, rows = run.journey, self._rows
         for trace in decision.trace:
             kind = trace.kind
             if kind == "start":
                 self.open[run.id] = journey
                 self.day(journey, now).starts += 1
-                self._row(0, {"journey": journey, "customer": customer, "at": iso(now), "key": run.key})
+                if rows is not None:
+                    _write(
+                        rows[0], {"journey": journey, "customer": customer, "at": iso(now), "key": run.key}
+                    )
             elif kind == "send":
                 self.day(journey, now).messages[trace.step, trace.subject, trace.detail] += 1
-                words = {"step": trace.step, "template": trace.subject, "channel": trace.detail}
-                self._row(1, {"journey": journey, "customer": customer, "at": iso(now), **words})
+                if rows is not None:
+                    words = {"step": trace.step, "template": trace.subject, "channel": trace.detail}
+                    _write(rows[1], {"journey": journey, "customer": customer, "at": iso(now), **words})
             elif kind == "skip":
                 self.day(journey, now).skips += 1
             elif kind == "goal":
                 self.day(journey, now).goals += 1
         if run.outcome is not None and self.open.pop(run.id, None) is not None:
             self.day(journey, now).outcomes[run.outcome] += 1
-            self._row(2, {"journey": journey, "customer": customer, "at": iso(now), "outcome": run.outcome})
+            if rows is not None:
+                row = {"journey": journey, "customer": customer, "at": iso(now), "outcome": run.outcome}
+                _write(rows[2], row)
 
-    def _row(self, place: int, row: dict[str, str]) -> None:
-        if self._rows is not None:
-            self._rows[place].write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+
+def _write(file: IO[bytes], row: dict[str, str]) -> None:
+    file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def prices(config: Config) -> Mapping[str, Decimal]:

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from engine.core.condition import InSegment, Ref
+from engine.core.condition import Did, InSegment, Ref
 from engine.core.journey import EventTrigger, ProductTrigger, SegmentTrigger
-from engine.core.journeys import Journeys
+from engine.core.journeys import Journeys, SegmentRule
 
 Kind = TypeVar("Kind")
 
@@ -43,8 +43,27 @@ def needed_fields(journeys: Journeys, always: frozenset[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def with_needed_segments(journeys: Journeys) -> Journeys:
-    """The same journeys without the segments that none of them asks for."""
+def only_needed(journeys: Journeys) -> Journeys:
+    """The same journeys without the segments and computed facts that none of them asks for."""
+    kept = _segments(journeys)
+    asked = {ref.name for ref in inside((tuple(journeys.by_name.values()), tuple(kept.values())), Ref)}
+    facts = tuple(rule for rule in journeys.facts if rule.name in asked)
+    return dataclasses.replace(journeys, segments=kept, facts=facts)
+
+
+def remembered(journeys: Journeys) -> frozenset[str]:
+    """Events whose past anything may ask about, or that start, end or move somebody. Any other event only matters to
+    somebody who waits for it at that moment."""
+    whole = (tuple(journeys.by_name.values()), tuple(journeys.segments.values()))
+    index = journeys.index
+    starting = {name for name, them in index.listeners.items() if any(each.triggers for each in them)}
+    asked = {form.event for form in inside(whole, Did)}
+    return frozenset(
+        asked | starting | {*index.moves, *index.leavers, *index.segments.of_event, *journeys.needs}
+    )
+
+
+def _segments(journeys: Journeys) -> Mapping[str, SegmentRule]:
     whole = tuple(journeys.by_name.values())
     names = {start.segment for start in inside(whole, SegmentTrigger)}
     open_names = names | {name for form in inside(whole, InSegment) for name in form.names}
@@ -55,5 +74,4 @@ def with_needed_segments(journeys: Journeys) -> Journeys:
         rule = journeys.segments.get(name)
         if rule is not None:
             open_names |= {other for form in inside(rule, InSegment) for other in form.names} - needed
-    kept = {name: rule for name, rule in journeys.segments.items() if name in needed}
-    return dataclasses.replace(journeys, segments=kept)
+    return {name: rule for name, rule in journeys.segments.items() if name in needed}

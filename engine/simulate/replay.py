@@ -20,9 +20,9 @@ from engine.core.journeys import Journeys
 from engine.simulate.crowd import Crowd
 from engine.simulate.driver import Driver
 from engine.simulate.figures import Figures, prices
-from engine.simulate.inside import needed_fields, with_needed_segments
+from engine.simulate.inside import needed_fields, only_needed, remembered
 from engine.simulate.mapping import StreamMapping
-from engine.simulate.shelf import Shelf
+from engine.simulate.shelf import TOUCHES, Shelf
 from engine.simulate.stream import BadLine, Record, read_stream
 from engine.simulate.translate import CODE, PRODUCT, Target, Translator, shared_codes
 from engine.values import SECOND, Instant, Value, zone
@@ -74,9 +74,7 @@ def replay(
 ) -> ReplayResult:
     """Runs the streams, merged by time, through the journeys. It ends with the moment of the last event; wakes that are
     due then are included. Raises UsageError when a file cannot be read."""
-    run = _Replay(
-        with_needed_segments(replace(journeys, explain=False)), world, mapping or StreamMapping(), options
-    )
+    run = _Replay(only_needed(replace(journeys, explain=False)), world, mapping or StreamMapping(), options)
     was_on = gc.isenabled()
     gc.disable()  # states live to the end and hold no circles: collecting finds nothing and costs a third
     try:
@@ -130,6 +128,7 @@ class _Replay:
         self.crowd = Crowd(journeys, self.driver, options.strict)
         self.shelf = Shelf(journeys, self.crowd, world.catalogue, self.currency)
         self.heard = journeys.index.heard
+        self.remembered = remembered(journeys)
         self.about_products = self.shelf.touches or self.shelf.reads
         self.second = 0
         self.seen: set[Any] = set()
@@ -174,12 +173,12 @@ class _Replay:
             self._refuse(BadLine(record.file, record.line, str(wrong)))
 
     def _give(self, target: Target, record: Record, now: Instant) -> None:
-        name, customer = target.name, record.customer
+        name, customer, crowd = target.name, record.customer, self.crowd
         assert customer is not None
-        if name not in self.heard and not target.customer and not target.where:
+        if not target.customer and not target.where and self._is_nothing(name, customer):
             self.result.events[name] += 1
-            if self.crowd.needs_everybody:
-                self.crowd.state(customer, now)
+            if crowd.needs_everybody:
+                crowd.state(customer, now)
             return
         read = self.translator.read(target, record)
         if read is None:
@@ -188,17 +187,23 @@ class _Replay:
         self.result.events[name] += 1
         if attributes:
             self._learn(customer, attributes, now)
-        if name not in self.heard and not self.about_products:
-            return
         event = Event(self.driver.next_number(), "", name, min(record.at, now), now, fields)
         if self.about_products:
             self.shelf.touch(customer, event)
             product = fields.get(PRODUCT)
             if isinstance(product, str):
                 self.shelf.show(customer, product, now)
-            if name not in self.heard:
-                return
-        self.crowd.event(customer, event, now)
+        if not self._is_nothing(name, customer):
+            crowd.event(customer, event, now)
+
+    def _is_nothing(self, name: str, customer: str) -> bool:
+        """Nobody will ask about such an event, and the customer is in no run that could wait for it."""
+        if name in self.remembered:
+            return False
+        if self.about_products and name in TOUCHES:
+            return False
+        state = self.crowd.states.get(customer)
+        return name not in self.heard or state is None or not state.runs
 
     def _learn(self, customer: str, attributes: dict[str, Value], now: Instant) -> None:
         """Attributes and addresses that an event tells: only what is new is a change."""
