@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from engine.compiler.catalogue import BUILT_IN, OWN_EVENTS, PRODUCT_STARTS, Catalogue
 from engine.compiler.fact_words import read_fact
+from engine.compiler.rfm_words import read_groups
 from engine.compiler.wording import unknown
 from engine.core.facts import FactRule
 from engine.language.nodes import Mapping, Node, Scalar, Sequence
@@ -192,7 +193,8 @@ def _words(node: Node | None) -> list[Text]:
 
 
 def _facts(reader: _Reader, sections: dict[str, Node], catalogue: Catalogue) -> dict[str, FactRule]:
-    names = tuple(_rfm_names(reader, sections.get("rfm")))
+    groups, mistakes = read_groups(sections.get("rfm"))
+    reader.problems.extend(mistakes)
     facts: dict[str, FactRule] = {}
     whole = reader.mapping(sections.get("facts"), "facts")
     for entry in whole.entries if whole else ():
@@ -211,19 +213,12 @@ def _facts(reader: _Reader, sections: dict[str, Node], catalogue: Catalogue) -> 
                 Problem(entry.value.span, "E82", "a fact is one short text", "it says how it is computed", "write  count of order_placed")
             )  # fmt: skip
             continue
-        found = read_fact(entry.key.text, entry.value.whole(), catalogue, names)
+        found = read_fact(entry.key.text, entry.value.whole(), catalogue, groups)
         if isinstance(found, Problem):
             reader.problems.append(found)
         else:
             facts[entry.key.text] = found
     return facts
-
-
-def _rfm_names(reader: _Reader, node: Node | None) -> list[str]:
-    """`rfm:` names the groups, a list, or a map from the name to its scores."""
-    if isinstance(node, Mapping):
-        return [entry.key.text for entry in node.entries if reader.good_name(entry.key)]
-    return [word.value for word in _words(node)]
 
 
 def unknown_event(text: Text, catalogue: Catalogue) -> Problem:

@@ -7,6 +7,7 @@ import re
 from engine.compiler.catalogue import NUMBER, TEXT, TIME, Catalogue, path_type, paths
 from engine.compiler.wording import unknown
 from engine.core.facts import FactRule
+from engine.core.rfm import GroupTable
 from engine.language.duration import parse_length
 from engine.language.places import part
 from engine.language.syntax import Text
@@ -32,8 +33,8 @@ _WHY = (
 )
 
 
-def read_fact(name: str, text: Text, catalogue: Catalogue, rfm_names: tuple[str, ...]) -> FactRule | Problem:
-    """One fact; `catalogue` holds the events."""
+def read_fact(name: str, text: Text, catalogue: Catalogue, groups: GroupTable) -> FactRule | Problem:
+    """One fact; `catalogue` holds the events, `groups` what `rfm` makes of its scores."""
     words, last = text.value, None
     window = _WINDOW.fullmatch(words)
     if window:
@@ -56,8 +57,10 @@ def read_fact(name: str, text: Text, catalogue: Catalogue, rfm_names: tuple[str,
         kind = _field_kind(where, path, catalogue, event.value, wants)
         if isinstance(kind, Problem):
             return kind
-        result = _result(how, kind, rfm_names)
-        return FactRule(name, how, catalogue.event_name(event.value), path or None, result, last)  # type: ignore[arg-type]
+        own = catalogue.event_name(event.value)
+        if how == "rfm":
+            return FactRule(name, "rfm", own, path, Type("one of", groups.names), last, groups)
+        return FactRule(name, how, own, path or None, _result(how, kind), last)  # type: ignore[arg-type]
     return _not_a_fact(text)
 
 
@@ -91,12 +94,10 @@ def _field_kind(text: Text, path: str, catalogue: Catalogue, event: str, wants: 
     return kind
 
 
-def _result(how: str, kind: Type | None, rfm_names: tuple[str, ...]) -> Type:
+def _result(how: str, kind: Type | None) -> Type:
     match how:
         case "count" | "average days between":
             return NUMBER
-        case "rfm":
-            return Type("one of", rfm_names) if rfm_names else TEXT
         case "last" | "first" if kind is None:
             return TIME
     assert kind is not None

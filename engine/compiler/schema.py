@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from engine.compiler.catalogue import OWN_EVENTS, PRODUCT_STARTS
 from engine.compiler.catalogue_file import SIMPLE
 from engine.compiler.forms import describe
+from engine.compiler.rfm_words import ELSE, SCORES
 from engine.compiler.world import World
 from engine.config.file import PARTS, POOL_KINDS
 from engine.config.options import COMMON, VIAS
 from engine.config.policies import PARTS as POLICY_PARTS
 from engine.core.facts import FactRule
 from engine.core.policy import Policy
+from engine.core.rfm import DEFAULT
 from engine.language.shape import Names, journey_schema, segment_schema
 from engine.values import Type
 
@@ -130,9 +132,21 @@ def _customer() -> Schema:
         "patternErrorMessage": "write for example  count of order_placed  or  sum of order_placed.total in last 30 days",
         "examples": ["count of order_placed", "sum of order_placed.total", "last order_placed", "most frequent order_placed.items.category"],
     }  # fmt: skip
-    return _file(
-        "What is known of a customer", {"attributes": _named(_type()), "facts": _named(fact), "rfm": {}}
-    )
+    parts = {"attributes": _named(_type()), "facts": _named(fact), "rfm": _groups()}
+    return _file("What is known of a customer", parts)
+
+
+def _groups() -> Schema:
+    score = {
+        "type": ["string", "number"],
+        "pattern": "^[1-5](\\s?-\\s?[1-5])?$",
+        "patternErrorMessage": "write a score from 1 to 5, or a range such as  4-5",
+        "examples": ["5", "4-5", "1-2"],
+    }
+    group = _map({name: dict(score) for name in SCORES})
+    chosen = {"type": "array", "items": {"enum": list(DEFAULT.names)}, "uniqueItems": True}
+    table = {**_named(group), "properties": {ELSE: dict(_TEXT)}}
+    return {"description": "The groups that  rfm of  puts customers into", "anyOf": [chosen, table]}
 
 
 def _events() -> Schema:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from engine.core.enrollment import Enrollment
 from engine.core.happening import Event
+from engine.core.rfm import GroupTable
 from engine.values import Instant, Type, Value, zone
 
 Consent = Literal["none", "asked", "given", "withdrawn"]
@@ -49,7 +50,7 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class FactRule:
     """A computed fact of schemas/customer.yaml. `field` is a path inside the event, `items.category` goes over items.
-    `last` makes it windowed: counted when asked, from history."""
+    `last` makes it windowed: counted when asked, from history. `groups`: what `rfm` makes of the scores."""
 
     name: str
     how: Literal["count", "sum", "average", "last", "first", "most frequent", "average days between", "rfm"]
@@ -57,6 +58,7 @@ class FactRule:
     field: str | None
     type: Type
     last: int | None = None  # ms
+    groups: GroupTable | None = None
 
 
 @dataclass(slots=True)

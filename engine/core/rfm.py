@@ -62,8 +62,8 @@ DEFAULT = GroupTable(
     (
         Group("champion", (4, 5), (4, 5), (4, 5)),
         Group("loyal", (3, 5), (3, 5)),
-        Group("newcomer", (4, 5), (1, 1)),
-        Group("promising", (3, 5)),
+        Group("promising", (3, 5), (2, 2)),
+        Group("newcomer", (3, 5), (1, 1)),
         Group("at_risk", (1, 2), (3, 5)),
         Group("lost", (1, 2)),
     )
