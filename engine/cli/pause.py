@@ -8,16 +8,19 @@ from typing import Annotated, Literal
 import typer
 
 from engine.cli.app import RUN, Place, app
-from engine.cli.output import say
+from engine.cli.output import Format, say_json, say_plain
 from engine.errors import UsageError
 from engine.problem import did_you_mean
 
 What = Annotated[str, typer.Argument(help="a channel, a journey, or all")]
+Form = Annotated[Format, typer.Option("--format", help="text or json")]
 
 
 @app.command(rich_help_panel=RUN)
 def pause(
-    what: What = "all", why: Annotated[str, typer.Option("--why", help="shown by status")] = ""
+    what: What = "all",
+    why: Annotated[str, typer.Option("--why", help="shown by status")] = "",
+    form: Form = Format.text,
 ) -> None:
     """Hand nothing over any more: of everything, of a channel, or of a journey. Goals still end runs."""
     from engine.cli.stores import project_store
@@ -27,11 +30,14 @@ def pause(
     with project_store() as store:
         now = Place.clock.now()
         store.write(lambda conn: pauses.pause(conn, scope, name, now, getpass.getuser(), why))
-    say(f"paused: {what}. Lift it with  main.py resume {what}")
+    if form is Format.json:
+        say_json({"paused": what, "scope": scope})
+    else:
+        say_plain(f"paused: {what}. Lift it with  main.py resume {what}")
 
 
 @app.command(rich_help_panel=RUN)
-def resume(what: What = "all") -> None:
+def resume(what: What = "all", form: Form = Format.text) -> None:
     """Lift a pause. What became due meanwhile goes through the rule of late messages."""
     from engine.cli.stores import project_store
     from engine.store import due, pauses
@@ -42,7 +48,10 @@ def resume(what: What = "all") -> None:
         lifted = store.write(lambda conn: pauses.resume(conn, scope, name))
         if scope == "journey":
             store.write(lambda conn: due.put_inside(conn, name, now))
-    say(f"resumed: {what}" if lifted else f"{what} was not paused")
+    if form is Format.json:
+        say_json({"resumed": what, "scope": scope, "was_paused": lifted})
+    else:
+        say_plain(f"resumed: {what}" if lifted else f"{what} was not paused")
 
 
 def _named(what: str) -> tuple[Literal["all", "channel", "journey"], str]:
