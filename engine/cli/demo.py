@@ -28,7 +28,7 @@ def demo(
     ] = None,
     customers: Annotated[
         int, typer.Option(help="How many people know the shop at the start.", min=10, max=100_000)
-    ] = 3000,
+    ] = 2000,
     seed: Annotated[int, typer.Option(help="Another seed makes another shop.")] = 1,
     into: Annotated[
         Path | None, typer.Option(help="The folder of the demo's copy.", show_default="data/demo")

@@ -48,7 +48,7 @@ class Wishes:
 
     source: Path
     into: Path
-    customers: int = 3000
+    customers: int = 2000
     seed: int = 1
     days: int | None = None
 
