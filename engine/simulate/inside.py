@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from engine.core.condition import Did, InSegment, Ref
-from engine.core.journey import EventTrigger, ProductTrigger, SegmentTrigger
-from engine.core.journeys import Journeys, SegmentRule
+from engine.core.journey import EventTrigger, ProductTrigger, SegmentRule, SegmentTrigger
+from engine.core.journeys import Journeys
 
 Kind = TypeVar("Kind")
 

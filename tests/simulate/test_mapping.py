@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from engine.simulate.mapping import Names, StreamMapping, read_mapping
+from engine.project import Project
+from engine.simulate.mapping import Names, StreamMapping, names_of, read_mapping
 from engine.simulate.mapping_words import check, getter
 
 NAMES = Names(
@@ -114,3 +117,24 @@ def test_mistakes_have_a_place_and_a_cure(text: str, line: int, column: int, cod
     assert mapping is None
     assert (problem.span.line, problem.span.column, problem.code) == (line, column, code)
     assert problem.fix.startswith(fix)
+
+
+@pytest.mark.parametrize(
+    "file", sorted((Path(__file__).parents[2] / "docs" / "mappings").glob("*.yaml")), ids=lambda f: f.stem
+)
+def test_the_mappings_of_the_documentation_fit_the_sample_shop(shop: Project, file: Path) -> None:
+    mapping, problems = read_mapping(
+        file.read_bytes(), file.name, names_of(shop.catalogue, shop.world.channels)
+    )
+    assert problems == []
+    assert mapping is not None
+    assert mapping.events
+
+
+def test_the_mappings_in_the_text_of_the_documentation_are_right(shop: Project) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "replay.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 6
+    for block in blocks:
+        _, problems = read_mapping(block, "replay.md", names_of(shop.catalogue, shop.world.channels))
+        assert problems == [], block
