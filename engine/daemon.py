@@ -1,51 +1,55 @@
-"""The long-running process: store, advancer, deliverer, heartbeat and HTTP put together, started and stopped.
+"""The long-running process: store, advancer, deliverer, heart and HTTP put together, started and stopped.
 
 One event loop holds HTTP and delivery; decisions run in a thread beside it, batch after batch, through
-the one writer of the store. APScheduler beats the heart; no job is about a customer.
+the one writer of the store. Every part takes turns of its own, and none of them ends the others.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGHUP, SIGINT, SIGTERM
+from typing import Any
 
 import structlog
-import uvicorn
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
-from watchfiles import awatch
 
 from engine.channels.egress import Egress
 from engine.channels.mime import self_test
-from engine.channels.registry import open_channels
 from engine.clock import Clock, FastClock, SystemClock
-from engine.errors import CallerError, UsageError, WorldError
+from engine.errors import CallerError, WorldError
 from engine.http.app import create_app
 from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
+from engine.http.server import HttpServer
 from engine.ids import new_id
-from engine.project import Project, load
-from engine.runtime import maintenance
+from engine.project import Project, load, load_config
 from engine.runtime.advancer import Advancer
+from engine.runtime.channel_set import Opening
 from engine.runtime.deliverer import Deliverer, Pace
-from engine.runtime.deploy import deploy, published_project
-from engine.runtime.occurrences import append_occurrences
-from engine.runtime.published import Published, publish_in_memory
+from engine.runtime.health import Health
+from engine.runtime.heart import Heart
+from engine.runtime.part import Part
+from engine.runtime.published import Published
+from engine.runtime.publisher import Publisher
+from engine.runtime.signals import on_signals
+from engine.runtime.watch import watch
 from engine.runtime.webhooks import WebhookCaller
-from engine.store import deployments, meta
-from engine.store.database import open_store, sqlite_advice
+from engine.store.database import Store, open_store, sqlite_advice
 
 log = structlog.get_logger("daemon")
 
 IDLE = 0.2
 """Seconds of rest when nothing is left to do."""
 
+FOLLOWING = 1.0
+"""Seconds between two looks at what other processes have published."""
+
 STOP_SECONDS = 30.0
+STILL = 60.0
+"""An advancer that has not finished a batch for so many seconds is not ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,198 +64,42 @@ class Options:
 class Daemon:
     """One daemon on one project folder. `run` ends after `stop`, SIGTERM or SIGINT."""
 
+    store: Store
+    live: Published
+
     def __init__(self, folder: Path, clock: Clock | None = None, options: Options | None = None) -> None:
         self.folder = folder.resolve()
         self.clock: Clock = clock or SystemClock()
         self.options = options or Options()
         self.started = asyncio.Event()
         self.metrics = Metrics()
+        self._health = Health(lambda part: self.metrics.defects.labels(part).inc())
         self._stopping = asyncio.Event()
-        self._news = asyncio.Event()
-        self._beaten = 0.0
-        self._trouble = "it is starting"
+        self._is_reload_wanted = False
+        self._advancing = Part("advancer", self._advance, self._health)
+        self._publishing = Part("publisher", self._publish, self._health)
+        self._calling = Part("webhooks", self._call, self._health)
+        self._watching = Part("watch", self._watch, self._health)
+        self._deliverer: Deliverer | None = None
 
-    @property
-    def speed(self) -> float:
-        """Milliseconds of the engine per real millisecond: 1, or more in the demo."""
-        return self.clock.speed if isinstance(self.clock, FastClock) else 1.0
+    # --- from outside -----------------------------------------------------------------------------
 
     def stop(self) -> None:
         """Ends `run`: what is being handed over finishes, at most 30 seconds. From the loop's own thread."""
         self._stopping.set()
-        self._news.set()
 
-    async def run(self) -> None:
-        """Everything. Raises UsageError or WorldError when it cannot start."""
-        self_test()  # a mail library that breaks headers must not send a single message (RELIABILITY T5)
-        project = load(self.folder)
-        self.store = open_store(project.config.store, self.folder, exclusive=True)
-        try:
-            self.live = self._first(project)
-            await self._work()
-        finally:
-            self.store.close()
-            log.info("stopped")
+    def reload(self) -> None:
+        """Publishes the folder as it is now; a broken one keeps the old version running and says so. It is done soon."""
+        self._is_reload_wanted = True
+        self._publishing.wake()
 
-    # --- what is published ----------------------------------------------------------------------
+    def wake(self) -> None:
+        """Something may have to be done: look now rather than at the next rest. From the loop's own thread."""
+        self._advancing.wake()
 
-    def _first(self, project: Project) -> Published:
-        """What counts at the start: the folder, or what was published last when the folder is broken."""
-        try:
-            return self._deploy(project)
-        except CallerError as refusal:
-            found = self._in_store()
-            if found is None:
-                raise
-            log.error("folder_not_deployed", why=str(refusal), running=found.project.commit)
-            return found
-
-    def _deploy(self, project: Project) -> Published:
-        done = self.store.write(lambda conn: deploy(conn, project, self.clock.now(), "daemon"))
-        log.info(
-            "published",
-            number=done.number,
-            changed=done.changed,
-            commit=project.commit,
-            moved=dict(done.moved),
-        )
-        return self._published(done.number, project)
-
-    def _in_store(self) -> Published | None:
-        with self.store.read() as conn:
-            found = published_project(conn)
-        return self._published(*found) if found else None
-
-    def _published(self, number: int, project: Project) -> Published:
-        with self.store.read() as conn:
-            secret = meta.secret(conn)
-        return publish_in_memory(number, project, self.folder, secret)
-
-    async def reload(self) -> None:
-        """Publishes the folder as it is now; a broken one keeps the old version running and says so."""
-        try:
-            self.live = await asyncio.to_thread(lambda: self._deploy(load(self.folder)))
-        except (CallerError, WorldError) as wrong:
-            log.error("reload_refused", why=str(wrong), running=self.live.project.commit)
-        self._news.set()
-
-    async def _follow(self) -> None:
-        """Takes what another process has published (`main.py deploy`)."""
-        if await asyncio.to_thread(self._current_number) != self.live.number:
-            found = await asyncio.to_thread(self._in_store)
-            if found is not None:
-                self.live = found
-                log.info("published", number=found.number, commit=found.project.commit)
-                self._news.set()
-
-    def _current_number(self) -> int:
-        with self.store.read() as conn:
-            return deployments.current_number(conn)
-
-    # --- work -----------------------------------------------------------------------------------
-
-    async def _work(self) -> None:
-        for advice in filter(None, [sqlite_advice()]):
-            log.warning("advice", what=advice)
-        deliverer = self._deliverer()
-        webhooks = WebhookCaller(
-            self.store,
-            lambda: self.live.project.config.webhooks,
-            Egress(self.live.project.config.egress),
-            self.clock,
-        )
-        if deliverer is not None:
-            planned, unknown = await deliverer.recover()
-            log.info("recovered", planned_again=planned, unknown=unknown)
-        tasks = [asyncio.create_task(self._advance(deliverer))]
-        if deliverer is not None:
-            tasks += [asyncio.create_task(deliverer.run()), asyncio.create_task(self._call(webhooks))]
-        if self.options.watch:
-            tasks.append(asyncio.create_task(self._watch()))
-        scheduler = self._heart()
-        with self._signals():
-            server = await self._serve(tasks)
-            self.started.set()
-            await self._until_stopped(tasks)
-            self._trouble = "it is stopping"
-            scheduler.shutdown(wait=False)
-            await self._end(server, deliverer, tasks)
-            await webhooks.close()
-
-    def _deliverer(self) -> Deliverer | None:
-        if self.options.dry:
-            log.info("dry_run", what="nothing is handed over")
-            return None
-        with self.store.read() as conn:
-            secret = meta.secret(conn)
-        config = self.live.project.config
-        channels = open_channels(config, self.folder, secret, self.clock)
-        rates = {name: channel.rate for name, channel in config.channels.items()}
-        pace = Pace(speed=self.speed, idle_seconds=IDLE, drain_seconds=STOP_SECONDS - 5)
-        return Deliverer(self.store, channels, lambda: self.live.stock, self.clock, new_id(), rates, pace)
-
-    async def _advance(self, deliverer: Deliverer | None) -> None:
-        """Batch after batch while there is something to do; a database that refuses is asked again, nothing is lost."""
-        advancer = Advancer(self.store, self.clock)
-        while not self._stopping.is_set():
-            self._news.clear()
-            live = self.live
-            try:
-                progress = await asyncio.to_thread(advancer.advance, live.publication)
-            except DatabaseError as wrong:
-                self._trouble = "the store cannot be written"
-                log.error("store_refused", why=str(wrong.orig))
-                await asyncio.sleep(1.0)
-                continue
-            self._trouble = ""
-            self._beaten = asyncio.get_running_loop().time()
-            self.metrics.batches.inc()
-            self.metrics.decided.inc(progress.decided)
-            if progress.stale:
-                await self._follow()
-            if progress.decided and deliverer is not None:
-                deliverer.wake()
-            if not progress.more:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), IDLE)
-
-    async def _call(self, webhooks: WebhookCaller) -> None:
-        """Webhooks that journeys asked for."""
-        while not self._stopping.is_set():
-            try:
-                called = await webhooks.once()
-            except DatabaseError as wrong:
-                log.error("store_refused", why=str(wrong.orig))
-                called = 0
-            if not called:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), 1.0)
-
-    def _heart(self) -> AsyncIOScheduler:
-        """The recurring looks. A beat only starts work that the engine owns, since a scheduler cancels what it runs."""
-        defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        scheduler = AsyncIOScheduler(timezone="UTC", job_defaults=defaults)
-
-        def every(seconds: float, job: Callable[[], Awaitable[None]], *, engine_time: bool = True) -> None:
-            real = max(0.25, seconds / self.speed) if engine_time else seconds
-            scheduler.add_job(self._guarded(job), "interval", seconds=real, id=job.__name__)
-
-        every(1, self._follow, engine_time=False)
-        every(60, self._clock_starts)
-        every(900, self._sweep)
-        every(3600, self._tidy)
-        scheduler.start()
-        return scheduler
-
-    def _guarded(self, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-        async def beat() -> None:
-            try:
-                await job()
-            except DatabaseError as wrong:
-                log.error("beat_failed", beat=job.__name__, why=str(wrong.orig))
-
-        beat.__name__ = job.__name__
-        return beat
+    async def beat(self) -> None:
+        """Every recurring look at once: for a clock that jumps, as in the demo."""
+        await self._heart.beat()
 
     @property
     def is_stopping(self) -> bool:
@@ -262,118 +110,200 @@ class Daemon:
         """Ends when somebody tells it to stop."""
         await self._stopping.wait()
 
-    def wake(self) -> None:
-        """Something may have to be done: look now rather than at the next rest. From the loop's own thread."""
-        self._news.set()
+    async def run(self) -> None:
+        """Everything. Raises UsageError or WorldError when it cannot start."""
+        self_test()  # a mail library that breaks headers must not send a single message (RELIABILITY T5)
+        with on_signals({SIGTERM: self.stop, SIGINT: self.stop, SIGHUP: self.reload}):
+            project = load(self.folder)
+            if "config.yaml" in project.broken:  # nobody knows which store is meant
+                load_config(self.folder)
+            self.store = open_store(project.config.store, self.folder, exclusive=True)
+            try:
+                await self._work(project)
+            except DatabaseError as wrong:
+                raise WorldError(f"the store cannot be used: {wrong.orig}", permanent=False) from wrong
+            finally:
+                self.store.close()
+                log.info("stopped")
 
-    async def beat(self) -> None:
-        """Every recurring look at once, and what is due: for a clock that jumps, as in the demo."""
-        await self._clock_starts()
-        await self._sweep()
+    # --- putting together ---------------------------------------------------------------------------
 
-    async def _clock_starts(self) -> None:
-        await self._write(
-            lambda conn: append_occurrences(conn, self.live.publication.journeys, self.clock.now())
+    async def _work(self, project: Project) -> None:
+        server = (
+            HttpServer(project.config.http.host, project.config.http.port) if self.options.serve else None
         )
-        self._news.set()
+        try:
+            await self._prepare(project)
+            parts = self._parts(server)
+            tasks = {asyncio.create_task(work, name=name) for name, work in parts.items()}
+            self._heart.start()
+            log.info("running", url=server.url if server else "", dry=self.options.dry)
+            self.started.set()
+            wrong = await self._until_stopped(tasks)
+            await self._end(server, tasks)
+            await self._webhooks.close()
+            if wrong is not None:
+                raise wrong
+        finally:
+            if server is not None:
+                server.close()
 
-    async def _sweep(self) -> None:
-        await self._write(
-            lambda conn: maintenance.sweep_segments(conn, self.live.publication.journeys, self.clock.now())
+    async def _prepare(self, project: Project) -> None:
+        """Everything up to the moment in which the parts begin to move."""
+        for advice in filter(None, [sqlite_advice()]):
+            log.warning("advice", what=advice)
+        self._publisher = Publisher(self.store, self.folder, self.clock)
+        self.live, opening = self._publisher.first(project)
+        self._advancer = Advancer(self.store, self.clock)
+        self._heart = Heart(
+            self.store,
+            self.clock,
+            lambda: self.live.publication.journeys,
+            self.wake,
+            self._health,
+            self._speed,
         )
-        self._news.set()
+        self._webhooks = WebhookCaller(
+            self.store,
+            lambda: self.live.project.config.webhooks,
+            Egress(self.live.project.config.egress),
+            self.clock,
+        )
+        if self.options.dry:
+            log.info("dry_run", what="nothing is handed over")
+        else:
+            self._deliverer = self._open_channels(opening)
+            planned, unknown = await self._deliverer.recover()
+            log.info("recovered", planned_again=planned, unknown=unknown)
+        await self._heart.catch_up()
 
-    async def _tidy(self) -> None:
-        await self._write(lambda conn: maintenance.forget_old(conn, self.clock.now()))
+    def _open_channels(self, opening: Opening) -> Deliverer:
+        pace = Pace(speed=self._speed, idle_seconds=IDLE, drain_seconds=STOP_SECONDS - 5)
+        deliverer = Deliverer(
+            self.store, {}, lambda: self.live.stock, self.clock, new_id(), pace=pace, health=self._health
+        )
+        deliverer.use(opening.channels, opening.gone)
+        self._publisher.channels.opened(opening)
+        return deliverer
 
-    async def _write(self, job: Callable[[Connection], object]) -> None:
-        await asyncio.wrap_future(self.store.writer.submit(job))
+    def _parts(self, server: HttpServer | None) -> dict[str, Coroutine[Any, Any, None]]:
+        parts = {"advancer": self._advancing.run(), "publisher": self._publishing.run()}
+        if self._deliverer is not None:
+            parts |= {"deliverer": self._deliverer.run(), "webhooks": self._calling.run()}
+        if server is not None:
+            parts["http"] = server.run(create_app(self._context()))
+        if self.options.watch:
+            parts["watch"] = self._watching.run()
+        return parts
 
-    async def _watch(self) -> None:
-        data = self.folder / "data"
-        async for changes in awatch(self.folder, stop_event=self._stopping, debounce=200):
-            if any(
-                not Path(path).is_relative_to(data) and Path(path).suffix in _AUTHORED for _, path in changes
-            ):
-                await self.reload()
-
-    # --- start and stop -------------------------------------------------------------------------
-
-    async def _serve(self, tasks: list[asyncio.Task[None]]) -> uvicorn.Server | None:
-        if not self.options.serve:
-            return None
-        http = self.live.project.config.http
-        context = Context(self.store, self.clock, self._live, self._news.set, self._ready, self.metrics)
-        config = uvicorn.Config(
-            create_app(context), host=http.host, port=http.port, log_level="warning", access_log=False,
-            timeout_graceful_shutdown=5, server_header=False, limit_concurrency=1_000, h11_max_incomplete_event_size=32_768,
-        )  # fmt: skip
-        server = _Server(config)
-        task = asyncio.create_task(server.serve())
-        while not server.started:
-            if task.done():
-                raise UsageError(
-                    f"nothing can listen on {http.host}:{http.port}",
-                    "it is taken: stop the other process, or change http.listen",
-                )
-            await asyncio.sleep(0.02)
-        tasks.append(task)
-        log.info("listening", url=f"http://{http.host}:{http.port}")
-        return server
+    def _context(self) -> Context:
+        return Context(self.store, self.clock, self._live, self.wake, self._ready, self.metrics)
 
     def _live(self) -> Live:
         live = self.live
         return Live(live.project.config, live.intake, live.links, self.folder)
 
     def _ready(self) -> str:
-        late = asyncio.get_running_loop().time() - self._beaten > 60
-        return self._trouble or ("the advancer has not moved for a minute" if late else "")
+        if self.is_stopping:
+            return "it is stopping"
+        if self._health.why or not self._advancing.moved_at:
+            return self._health.why or "it is starting"
+        still = asyncio.get_running_loop().time() - self._advancing.moved_at
+        return "the advancer has not moved for a minute" if still > STILL else ""
 
-    async def _until_stopped(self, tasks: list[asyncio.Task[None]]) -> None:
+    @property
+    def _speed(self) -> float:
+        """Milliseconds of the engine per real millisecond: 1, or more with a fast clock."""
+        return self.clock.speed if isinstance(self.clock, FastClock) else 1.0
+
+    # --- turns ----------------------------------------------------------------------------------------
+
+    async def _advance(self) -> float:
+        """One batch of decisions; at once another one while there is more."""
+        progress = await asyncio.to_thread(self._advancer.advance, self.live.publication)
+        self.metrics.batches.inc()
+        self.metrics.decided.inc(progress.decided)
+        if progress.set_aside:
+            log.error("customers_set_aside", customers=progress.set_aside, look="main.py status")
+        if progress.stale:
+            self._publishing.wake()
+            return IDLE
+        if progress.decided and self._deliverer is not None:
+            self._deliverer.wake()
+        return 0.0 if progress.more else IDLE
+
+    async def _publish(self) -> float:
+        """Reads the folder again when somebody asked for it, else takes what another process has published."""
+        if self._is_reload_wanted:
+            self._is_reload_wanted = False
+            try:
+                self._take(*await asyncio.to_thread(self._publisher.reload))
+            except (CallerError, WorldError) as wrong:
+                log.error("reload_refused", why=str(wrong), running=self.live.number)
+            return 0.0  # somebody may have deployed meanwhile
+        found = await asyncio.to_thread(self._publisher.follow, self.live.number)
+        if found is not None:
+            self._take(found, self._opening(found))
+            log.info("published_elsewhere", number=found.number, commit=found.project.commit)
+        return FOLLOWING
+
+    def _opening(self, found: Published) -> Opening | None:
+        """Deployed is deployed, whether its channels can be opened here or not: the old ones stay then."""
+        try:
+            return self._publisher.channels.opening(found.project.config)
+        except CallerError as wrong:
+            log.error("channels_stay_as_they_were", why=str(wrong))
+            return None
+
+    def _take(self, live: Published, opening: Opening | None) -> None:
+        """Another deployment counts from now on."""
+        before, self.live = self.live.project.config, live
+        config = live.project.config
+        for name, is_new in (
+            ("store", config.store != before.store),
+            ("http.listen", config.http != before.http),
+        ):
+            if is_new:
+                log.warning("restart_needed", what=f"{name} of config.yaml counts after the next start")
+        if opening is not None and self._deliverer is not None:
+            self._deliverer.use(opening.channels, opening.gone)
+            self._publisher.channels.opened(opening)
+            if opening.channels or opening.gone:
+                log.info("channels_changed", opened=sorted(opening.channels), closed=sorted(opening.gone))
+        self._webhooks.allow(config.egress)
+        self.wake()
+
+    async def _call(self) -> float:
+        """Webhooks that journeys asked for."""
+        return 0.0 if await self._webhooks.once() else 1.0
+
+    async def _watch(self) -> float:
+        """Reloads at every change of a file, until the stop."""
+        await watch(self.folder, self.reload, self._stopping)
+        return 0.0
+
+    # --- start and stop -------------------------------------------------------------------------------
+
+    async def _until_stopped(self, tasks: set[asyncio.Task[None]]) -> BaseException | None:
+        """Ends when it is told to, or when a part ends by itself; then what that part ended with."""
         stopping = asyncio.create_task(self._stopping.wait())
-        done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         self.stop()
-        for task in done - {stopping}:
-            task.result()  # a part that ended by itself ended with an error: let it be seen
+        for task in done & tasks:
+            log.error("part_ended", part=task.get_name())
+            return task.exception() or WorldError(f"{task.get_name()} ended by itself", permanent=False)
+        return None
 
-    async def _end(
-        self, server: uvicorn.Server | None, deliverer: Deliverer | None, tasks: list[asyncio.Task[None]]
-    ) -> None:
+    async def _end(self, server: HttpServer | None, tasks: set[asyncio.Task[None]]) -> None:
+        self._heart.stop()
+        for part in (self._advancing, self._publishing, self._calling, self._watching):
+            part.stop()
         if server is not None:
-            server.should_exit = True
-        if deliverer is not None:
-            deliverer.stop()
+            server.stop()
+        if self._deliverer is not None:
+            self._deliverer.stop()
         _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
         for task in late:
+            log.warning("part_cancelled", part=task.get_name())
             task.cancel()
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        handlers: dict[int, Callable[[], object]] = {
-            signal.SIGTERM: self.stop,
-            signal.SIGINT: self.stop,
-            signal.SIGHUP: lambda: loop.create_task(self.reload()),
-        }
-        try:
-            for number, handler in handlers.items():
-                loop.add_signal_handler(number, handler)
-        except (ValueError, RuntimeError):  # not in the main thread: whoever started us stops us
-            handlers = {}
-        try:
-            yield
-        finally:
-            for number in handlers:
-                loop.remove_signal_handler(number)
-
-
-_AUTHORED = frozenset({".yaml", ".yml", ".mjml", ".html", ".txt", ".css"})
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the daemon has them."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

@@ -22,6 +22,9 @@ class Metrics:
         self.store_failures = Counter(
             "perennial_store_failures_total", "Writes that the store refused", registry=registry
         )
+        self.defects = Counter(
+            "perennial_defects_total", "Turns that a defect of ours ended", ["part"], registry=registry
+        )
         self.decided = Counter(
             "perennial_decided_total", "Customers that a batch decided about", registry=registry
         )

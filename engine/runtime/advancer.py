@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from engine.clock import Clock
 from engine.core.decide import Decided, decide, next_due
 from engine.core.happening import Happening
 from engine.core.journeys import Journeys
 from engine.store import customers, decisions, deployments, due, events, inbox, pauses, stuck
-from engine.store.database import Store
+from engine.store.database import Store, is_refusal
 from engine.store.inbox import Pending
 from engine.store.meta import buckets
 from engine.values import MINUTE, SECOND, Instant
@@ -109,9 +108,10 @@ class Advancer:
         gc.disable()  # a batch makes a million small things that all go at its end: nothing to find before
         try:
             progress = self._store.write(lambda conn: self._batch(conn, publication, bucket, self._limit))
-        except OperationalError:
-            raise
-        except Exception:  # noqa: BLE001 - somebody in this batch cannot be applied: find out who, let the others go on
+        except Exception as wrong:
+            if is_refusal(wrong):
+                raise
+            # somebody in this batch cannot be applied: find out who, let the others go on
             progress = self._store.write(lambda conn: self._one_by_one(conn, publication, bucket))
         finally:
             gc.enable()
@@ -142,9 +142,9 @@ class Advancer:
             try:
                 with conn.begin_nested():
                     total.add(_apply(conn, work, [customer], journeys, now))
-            except OperationalError:
-                raise
-            except Exception as wrong:  # noqa: BLE001 - told to the operator by `status`, and tried again
+            except Exception as wrong:
+                if is_refusal(wrong):
+                    raise
                 retry_at = stuck.set_aside(conn, bucket, customer, f"{type(wrong).__name__}: {wrong}", now)
                 due.put(conn, bucket, [(retry_at, customer)])
                 total.set_aside += 1

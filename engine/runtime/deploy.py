@@ -54,7 +54,7 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
         return Deployment(last.number, changed=False)
     inside = runs.journeys_with_people(conn)
     _refuse_gone(inside, project.journeys)
-    old = _published(conn, last.number) if last is not None else None
+    old = published_journeys(conn)
     moved = _migrate(conn, old, project.journeys, inside, now) if old is not None else {}
     hashes = {name: journey.hash for name, journey in project.journeys.by_name.items()}
     number = deployments.record(
@@ -73,8 +73,15 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
 
 def published_project(conn: Connection) -> tuple[int, Project] | None:
     """The project as it was published last, compiled from the files in the store; None before the first deployment."""
-    number = deployments.current_number(conn)
-    return (number, _compiled(deployments.files(conn, number))) if number else None
+    last = deployments.current(conn)
+    if last is None:
+        return None
+    with _unpacked(deployments.files(conn, last.number)) as folder:
+        found = projects.load(folder)
+    journeys = dataclasses.replace(
+        found.journeys, commit=last.commit
+    )  # the files came from a tree of their own
+    return last.number, dataclasses.replace(found, commit=last.commit, journeys=journeys)
 
 
 def published_journeys(conn: Connection) -> Journeys | None:
@@ -84,15 +91,6 @@ def published_journeys(conn: Connection) -> Journeys | None:
         return None
     with _unpacked(deployments.files(conn, number)) as folder:
         return projects.load_journeys(folder)
-
-
-def _published(conn: Connection, number: int) -> Journeys:
-    return _compiled(deployments.files(conn, number)).journeys
-
-
-def _compiled(sources: Mapping[str, str]) -> Project:
-    with _unpacked(sources) as folder:
-        return projects.load(folder)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
@@ -84,10 +84,19 @@ class WebhookCaller:
         self._store = store
         self._configured = configured
         self._egress = egress
+        self._allowed: tuple[str, ...] | None = None
         self._clock = clock
+
+    def allow(self, egress: Sequence[str]) -> None:
+        """`egress:` of another config.yaml: the calls of the next heartbeat obey it."""
+        self._allowed = tuple(egress)
 
     async def once(self) -> int:
         """Makes every call that is due; one heartbeat. How many were made."""
+        if self._allowed is not None:  # between two heartbeats, so that no connection in use is closed
+            allowed, self._allowed = self._allowed, None
+            await self._egress.close()
+            self._egress = Egress(allowed)
         now = self._clock.now()
         due = await asyncio.to_thread(self._due, now)
         places = asyncio.Semaphore(AT_ONCE)

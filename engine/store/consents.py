@@ -62,4 +62,6 @@ def standing(conn: Connection, customer: str) -> dict[tuple[str, str], str]:
     sql = "SELECT CAST(reach AS TEXT) FROM customer WHERE bucket = ? AND id = ?"
     found = rows(conn, sql, (bucket_of(conn, customer), customer))
     reach = load_reach(found[0][0]) if found else {}
-    return {(channel, purpose): state for channel, one in reach.items() for purpose, state in one.consents.items()}
+    return {
+        (channel, purpose): state for channel, one in reach.items() for purpose, state in one.consents.items()
+    }

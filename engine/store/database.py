@@ -11,7 +11,7 @@ from typing import IO, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, InternalError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from engine.errors import UsageError, WorldError
@@ -117,6 +117,11 @@ def create_store_engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def is_refusal(wrong: BaseException) -> bool:
+    """The database as a whole refuses (locked, full, damaged, gone); anything else is about the rows in hand."""
+    return isinstance(wrong, OperationalError | InternalError) or type(wrong) is DatabaseError
 
 
 def sqlite_advice() -> str | None:

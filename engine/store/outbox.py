@@ -27,7 +27,8 @@ Handover = Literal["handed", "later", "returned"]
 def claim(conn: Connection, channel: str, owner: str, now: Instant, lease: int, limit: int) -> list[Claimed]:
     """Takes up to `limit` messages of a channel that are ready, for `lease` ms; the fence of each grows by one.
 
-    Nothing is taken while everything, the channel or the journey is paused.
+    Nothing is taken while everything, the channel or the journey is paused, and nothing of a customer of whom something
+    is not applied yet: it would come back from the hand-over, again and again while the customer is set aside.
     """
     found = rows(
         conn,
@@ -35,6 +36,7 @@ def claim(conn: Connection, channel: str, owner: str, now: Instant, lease: int, 
         " WHERE number IN (SELECT o.number FROM outbox o WHERE o.state IN ('planned', 'deferred') AND o.channel = ?"
         " AND o.ready_at <= ? AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.scope = 'all'"
         " OR (p.scope = 'channel' AND p.name = o.channel) OR (p.scope = 'journey' AND p.name = o.journey))"
+        " AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.bucket = o.bucket AND i.customer = o.customer)"
         f" ORDER BY o.ready_at, o.number LIMIT ?) RETURNING {COLUMNS}",
         (owner, now + lease, channel, now, limit),
     )
@@ -131,7 +133,13 @@ def _end_late(conn: Connection, message: Claimed, why: str, now: Instant) -> boo
     )
     if changed == 1:
         told = Outcome(
-            0, now, message.send_key, message.enrollment, "settled" if message.resent else "refused", why, message.channel
+            0,
+            now,
+            message.send_key,
+            message.enrollment,
+            "settled" if message.resent else "refused",
+            why,
+            message.channel,
         )
         append_one(conn, message.customer, told, now)
     return changed == 1

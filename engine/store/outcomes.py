@@ -68,7 +68,9 @@ def settle(
         return False
     if state in _TOLD:
         kind = cast("Any", _TOLD[state])
-        append_one(conn, customer, Outcome(0, now, send_key, found[0][0], kind, detail[:500], found[0][1]), now)
+        append_one(
+            conn, customer, Outcome(0, now, send_key, found[0][0], kind, detail[:500], found[0][1]), now
+        )
     return True
 
 

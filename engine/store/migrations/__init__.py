@@ -10,7 +10,6 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
-from sqlalchemy.schema import SchemaItem
 from sqlmodel import SQLModel
 
 from engine.errors import UsageError
@@ -31,7 +30,8 @@ def upgrade(engine: Engine) -> None:
         known = {revision.revision for revision in script.walk_revisions()}
         if not known.issuperset(current):
             raise UsageError(
-                "this store was written by a later version of Perennial", "install that version, or restore a backup"
+                "this store was written by a later version of Perennial",
+                "install that version, or restore a backup",
             )
         config.attributes["connection"] = conn
         command.upgrade(config, "head")
@@ -51,5 +51,5 @@ def differences(conn: Connection) -> list[object]:
     return list(compare_metadata(context, SQLModel.metadata))
 
 
-def _is_ours(item: SchemaItem, name: str | None, kind: str, reflected: bool, other: SchemaItem | None) -> bool:  # noqa: ARG001
+def _is_ours(_item: object, name: str | None, *_: object) -> bool:
     return name != "alembic_version"

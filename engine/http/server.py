@@ -1,0 +1,67 @@
+"""The daemon's own web server: uvicorn inside our event loop, with our signals and our errors."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from engine.errors import UsageError
+
+GRACE = 5
+"""Seconds that requests under way have at a stop."""
+
+LARGEST_HEAD = 32_768
+MOST_CONNECTIONS = 1_000
+
+
+class HttpServer:
+    """Listens from the moment it is made, so that a taken port is told before anything else begins; answers in `run`.
+
+    Raises UsageError when nothing can listen there.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self.url = f"http://{host}:{port}"
+        self._socket = _listen(host, port)
+        self._server: _Server | None = None
+
+    async def run(self, app: FastAPI) -> None:
+        """Answers until `stop`."""
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, server_header=False,
+            limit_concurrency=MOST_CONNECTIONS, h11_max_incomplete_event_size=LARGEST_HEAD,
+        )  # fmt: skip
+        self._server = _Server(config)
+        await self._server.serve([self._socket])
+
+    def stop(self) -> None:
+        """Takes no new connection; what is under way is answered."""
+        if self._server is not None:
+            self._server.should_exit = True
+
+    def close(self) -> None:
+        """Frees the port, also when it never ran."""
+        self._socket.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as wrong:
+        raise UsageError(
+            f"nothing can listen on {host}:{port}: {wrong.strerror}",
+            "stop the process that does, or change http.listen in config.yaml",
+        ) from wrong
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the daemon has them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

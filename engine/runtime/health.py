@@ -1,0 +1,48 @@
+"""What stands in the way of the daemon's parts: told by `/readyz`, counted for `/metrics`, written to the log."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy.exc import DatabaseError
+
+from engine.errors import PerennialError
+
+log = structlog.get_logger("daemon")
+
+
+class Health:
+    """The troubles of each part; `count` is told of every defect of ours, by part."""
+
+    def __init__(self, count: Callable[[str], object] = lambda _part: None) -> None:
+        self._troubles: dict[str, str] = {}
+        self._count = count
+
+    @property
+    def why(self) -> str:
+        """Every trouble that stands; "" when there is none."""
+        return "; ".join(self._troubles.values())
+
+    def trouble(self, part: str, why: str) -> None:
+        """This part cannot do its work for now."""
+        self._troubles[part] = why
+
+    def fine(self, part: str) -> None:
+        """This part does its work (again)."""
+        if self._troubles.pop(part, None) is not None:
+            log.info("works_again", part=part)
+
+    def failed(self, part: str, wrong: Exception) -> None:
+        """What a part raised: the world's fault in one line, a defect of ours with its traceback."""
+        if isinstance(wrong, DatabaseError):
+            self.trouble(part, f"{part}: the store cannot be used")
+            log.error("store_refused", part=part, why=str(wrong.orig))
+        elif isinstance(wrong, PerennialError | OSError):
+            self.trouble(part, f"{part}: {wrong}")
+            log.error("failed", part=part, why=str(wrong))
+        else:
+            self._count(part)
+            self.trouble(part, f"{part}: a defect of ours ({type(wrong).__name__}); the log has more")
+            log.error("defect", part=part, traceback="".join(traceback.format_exception(wrong)))

@@ -1,0 +1,102 @@
+"""The recurring looks at the whole base: clock starts, segments, housekeeping. APScheduler beats; no job is about a customer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy import Connection
+
+from engine.clock import Clock
+from engine.core.journeys import Journeys
+from engine.runtime import maintenance
+from engine.runtime.health import Health
+from engine.runtime.occurrences import append_occurrences
+from engine.store.database import Store
+from engine.values import HOUR, MINUTE
+
+CLOCK_STARTS = MINUTE
+SWEEP = 15 * MINUTE
+"""A segment whose night has passed is swept at the next of these looks."""
+
+TIDY = HOUR
+
+
+class Heart:
+    """`journeys` gives those that are published; `speed` engine milliseconds pass in a real one; `wake` is called when a
+    beat may have left something to do."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        journeys: Callable[[], Journeys],
+        wake: Callable[[], None],
+        health: Health,
+        speed: float = 1.0,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._journeys = journeys
+        self._wake = wake
+        self._health = health
+        self._speed = speed
+        self._scheduler = AsyncIOScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+
+    def start(self) -> None:
+        """Beats from now on; segments and old traces are looked at at once."""
+        self._every(CLOCK_STARTS, "clock starts", self._clock_starts)
+        self._every(SWEEP, "segments", self._sweep, at_once=True)
+        self._every(TIDY, "old traces", self._tidy, at_once=True)
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """No beat after this one; what it has handed to the writer is still done."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    async def catch_up(self) -> None:
+        """Clock and date starts that came while nothing ran: received, so that they are applied before what is due."""
+        await self._guarded("clock starts", self._clock_starts)()
+
+    async def beat(self) -> None:
+        """Clock starts and segments at once: for a clock that jumps. Raises what they raise."""
+        await self._clock_starts()
+        await self._sweep()
+
+    def _every(
+        self, milliseconds: int, name: str, job: Callable[[], Awaitable[None]], *, at_once: bool = False
+    ) -> None:
+        beat = self._guarded(name, job)
+        seconds = max(0.25, milliseconds / 1000 / self._speed)
+        self._scheduler.add_job(beat, "interval", seconds=seconds, id=name)
+        if at_once:
+            self._scheduler.add_job(beat)
+
+    def _guarded(self, name: str, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def beat() -> None:
+            try:
+                await job()
+            except Exception as wrong:  # noqa: BLE001 - told by /readyz until a later beat succeeds
+                self._health.failed(name, wrong)
+            else:
+                self._health.fine(name)
+
+        return beat
+
+    async def _clock_starts(self) -> None:
+        await self._write(lambda conn: append_occurrences(conn, self._journeys(), self._clock.now()))
+        self._wake()
+
+    async def _sweep(self) -> None:
+        await self._write(lambda conn: maintenance.sweep_segments(conn, self._journeys(), self._clock.now()))
+        self._wake()
+
+    async def _tidy(self) -> None:
+        await self._write(lambda conn: maintenance.forget_old(conn, self._clock.now()))
+
+    async def _write(self, job: Callable[[Connection], object]) -> None:
+        await asyncio.wrap_future(self._store.writer.submit(job))

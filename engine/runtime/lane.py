@@ -1,0 +1,275 @@
+"""One channel at work: claim, write, hand over, record.
+
+Nothing here decides whether a message may go: the hand-over statement of the store does, once, just before
+the irrevocable byte (RELIABILITY 2.1). A message that cannot be written is set aside and stops no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError
+
+from engine.channels.addresses import normalised
+from engine.channels.base import Channel, Delivery, HandOver, OutcomeKind
+from engine.clock import Clock
+from engine.config import Rate
+from engine.core.effects import Alert
+from engine.runtime import press, unknowns
+from engine.runtime.pace import Pace, again_at, limiter, most_at_once
+from engine.runtime.press import Stock, Unwritten, Written
+from engine.store import alerts, messages, meta, outbox, outcomes, pauses, suppressions
+from engine.store.database import Store, is_refusal
+from engine.store.messages import Claimed
+from engine.values import MINUTE, Instant
+
+T = TypeVar("T")
+log = structlog.get_logger("deliverer")
+
+LEASE = 5 * MINUTE
+"""Longer than a channel's longest wait, so that a slow provider is never taken for a dead process."""
+
+SENDER_FAULTS = 3
+"""So many in a row, and the channel stands still until an operator resumes it: the queue is not burnt."""
+
+LOST_CONNECTIONS = 3
+"""So many in a row, and the provider counts as away: tries get rarer, 30 seconds apart at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all channels work with. `stock` gives what the current deployment writes messages with; it is asked for
+    every batch. `stopping`: nothing more is handed over."""
+
+    store: Store
+    stock: Callable[[], Stock]
+    clock: Clock
+    owner: str
+    pace: Pace
+    key: str
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def write(self, job: Callable[[Connection], T]) -> T:
+        """Runs a job of the writer; over when it is durable."""
+        return await asyncio.wrap_future(self.store.writer.submit(job))
+
+
+class Lane:
+    """One channel. `tasks`: messages that are under way."""
+
+    def __init__(self, channel: Channel, rate: Rate | None, desk: Desk) -> None:
+        self.channel = channel
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._desk = desk
+        self._limiter = limiter(rate)
+        self._most = most_at_once(channel.concurrency, rate)
+        self._left: list[Claimed] = []
+        self._sender_faults = 0
+        self._lost_connections = 0
+        self._again = 0.0
+
+    async def turn(self) -> float:
+        """One beat of the channel's loop: a round if something is ready; how long to rest then."""
+        idle = self._desk.pace.idle_seconds
+        away = self._again - asyncio.get_running_loop().time()
+        if away > 0:
+            return away
+        if not self._room() or not await asyncio.to_thread(self._is_ready):
+            return idle
+        return 0.0 if await self.round() else idle
+
+    async def round(self) -> int:
+        """Claims what there is room for and begins to deliver it. How many were claimed."""
+        desk, name, now = self._desk, self.channel.name, self._desk.clock.now()
+        await self._hand_back()
+        lease, room = int(LEASE * desk.pace.speed), max(1, self._room())
+        claimed = await desk.write(lambda conn: outbox.claim(conn, name, desk.owner, now, lease, room))
+        self._left = list(claimed)
+        for one in await self._written(claimed):
+            task = asyncio.create_task(self._send(one))
+            self.tasks.add(task)
+            task.add_done_callback(self._ended)
+        self._left = []
+        return len(claimed)
+
+    async def drain(self, seconds: float) -> None:
+        """Waits for what is under way; what is not done then is left to the next process."""
+        if not self.tasks:
+            return
+        _, late = await asyncio.wait(self.tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            log.warning("ended_with_messages_under_way", channel=self.channel.name, messages=len(late))
+            await asyncio.wait(late, timeout=1.0)
+
+    def _room(self) -> int:
+        return max(0, self._most - len(self.tasks))
+
+    def _is_ready(self) -> bool:
+        with self._desk.store.read() as conn:
+            ready = messages.next_ready(conn, self.channel.name)
+        return ready is not None and ready <= self._desk.clock.now()
+
+    async def _hand_back(self) -> None:
+        """What a round that failed had claimed is planned again, rather than kept until its lease ends."""
+        left, now = self._left, self._desk.clock.now()
+        if left:
+            await self._desk.write(lambda conn: [outbox.give_up(conn, message, now) for message in left])
+            self._left = []
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (wrong := task.exception()) is not None:
+            log.error("delivery_failed", channel=self.channel.name, why=f"{type(wrong).__name__}: {wrong}")
+
+    # --- writing --------------------------------------------------------------------------------
+
+    async def _written(self, claimed: Sequence[Claimed]) -> list[Written]:
+        """What can be sent of it; bodies are kept. One message that cannot be written or kept stops no other."""
+        if not claimed:
+            return []
+        try:
+            written = await asyncio.to_thread(self._write, claimed)
+            return await self._desk.write(lambda conn: self._keep(conn, written))
+        except Exception as wrong:
+            if is_refusal(wrong):
+                raise
+            if len(claimed) > 1:  # one of them: all alone, so that only that one is set aside
+                return [fit for one in claimed for fit in await self._written([one])]
+            log.exception("message_not_written", key=claimed[0].send_key, template=claimed[0].template)
+            unwritten = Unwritten(claimed[0], f"{type(wrong).__name__}: {wrong}"[:300], returned=False)
+            return await self._desk.write(lambda conn: self._keep(conn, [unwritten]))
+
+    def _write(self, claimed: Sequence[Claimed]) -> list[Written | Unwritten]:
+        stock = self._desk.stock()
+        with self._desk.store.read() as conn:
+            needed = press.load(conn, claimed)
+        return press.write(claimed, needed, stock)
+
+    def _keep(self, conn: Connection, written: Sequence[Written | Unwritten]) -> list[Written]:
+        """Keeps the bodies; sets aside what cannot be sent. What is left to send."""
+        fit = []
+        for one in written:
+            if isinstance(one, Unwritten):
+                self._set_aside(conn, one)
+            elif one.body is None or outbox.note_body(
+                conn, one.claimed, one.body, press.body_hash(one.body), one.message.address
+            ):
+                fit.append(one)
+        return fit
+
+    def _set_aside(self, conn: Connection, one: Unwritten) -> None:
+        message, now = one.claimed, self._desk.clock.now()
+        if one.returned and outbox.return_to_owner(conn, message, one.why, now):
+            return
+        outcomes.settle(conn, message.send_key, message.customer, "failed", now, detail=one.why)
+        why = f'"{message.template}" was not sent: {one.why}'[:300]
+        alerts.raise_alerts(conn, [Alert(message.journey, "", why)], now)
+        log.warning("message_not_written", key=message.send_key, template=message.template, why=one.why)
+
+    # --- sending --------------------------------------------------------------------------------
+
+    async def _send(self, one: Written) -> None:
+        desk, message = self._desk, one.claimed
+        if not await self._may_go():
+            await desk.write(lambda conn: outbox.give_up(conn, message, desk.clock.now()))
+            return
+        hashed = meta.address_hash(
+            desk.key, message.channel, normalised(message.channel, one.message.address)
+        )
+        verdict: list[outbox.Handover] = []
+
+        async def hand_over() -> bool:
+            now = desk.clock.now()
+            verdict.append(await desk.write(lambda conn: outbox.hand_over(conn, message, hashed, now)))
+            return verdict[-1] == "handed"
+
+        delivery = await self._deliver(one, hand_over, verdict)
+        if not verdict or verdict[-1] == "handed":  # else the store has put it where it belongs
+            await self._record(one, delivery)
+
+    async def _may_go(self) -> bool:
+        """Waits for the channel's rate. False: we are stopping."""
+        gate, stopping = self._limiter, self._desk.stopping
+        if gate is not None and not stopping.is_set():
+            waits = [asyncio.ensure_future(gate.acquire()), asyncio.ensure_future(stopping.wait())]
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+        return not stopping.is_set()
+
+    async def _deliver(self, one: Written, hand_over: HandOver, verdict: list[outbox.Handover]) -> Delivery:
+        try:
+            return await self.channel.deliver(one.message, hand_over)
+        except DatabaseError as wrong:  # the hand-over could not be stored, so nothing was sent
+            return Delivery("never left", detail=f"the store refused the hand-over: {wrong.orig}"[:300])
+        except Exception as defect:  # a defect in one channel must not leave the message without an outcome
+            log.exception("channel_failed", channel=self.channel.name, key=one.claimed.send_key)
+            kind: OutcomeKind = "unknown" if verdict == ["handed"] else "never left"
+            return Delivery(kind, detail=f"a defect of ours: {type(defect).__name__}", fault="provider")
+
+    # --- outcomes -------------------------------------------------------------------------------
+
+    async def _record(self, one: Written, delivery: Delivery) -> None:
+        """Writes down what became of it; while the store refuses, again and again: an answer is never thrown away."""
+        broken = self._notice(delivery)
+        while True:
+            try:
+                await self._desk.write(lambda conn: self._settle(conn, one, delivery, broken))
+                return
+            except DatabaseError as wrong:
+                if not is_refusal(wrong):
+                    raise
+                log.error("store_refused", part=self.channel.name, why=str(wrong.orig))
+                await asyncio.sleep(1.0)
+
+    def _notice(self, delivery: Delivery) -> str:
+        """Counts what says something about the channel rather than about one message. Why it has to stand still."""
+        is_lost = delivery.kind == "never left" and delivery.fault == "provider"
+        self._lost_connections = self._lost_connections + 1 if is_lost else 0
+        if self._lost_connections >= LOST_CONNECTIONS:
+            idle = self._desk.pace.idle_seconds
+            away = min(30.0, idle * 2 ** min(self._lost_connections, 10))
+            self._again = asyncio.get_running_loop().time() + away
+        self._sender_faults = self._sender_faults + 1 if delivery.fault == "sender" else 0
+        if self._sender_faults < SENDER_FAULTS:
+            return ""
+        self._sender_faults = 0
+        return f"{delivery.detail}: {delivery.raw}"
+
+    def _settle(self, conn: Connection, one: Written, delivery: Delivery, broken: str) -> None:
+        message, now = one.claimed, self._desk.clock.now()
+        if broken:
+            self._stand_still(conn, broken, now)
+        key, customer, detail = message.send_key, message.customer, delivery.raw or delivery.detail
+        match delivery.kind:
+            case "accepted":
+                outcomes.settle(
+                    conn, key, customer, "accepted", now, provider_id=delivery.provider_id, detail=detail
+                )
+            case "bounced":
+                outcomes.settle(conn, key, customer, "bounced", now, detail=detail)
+                address = normalised(message.channel, one.message.address)
+                suppressions.suppress(conn, message.channel, address, "all", now, f"bounced: {detail}")
+            case "refused":
+                outcomes.settle(conn, key, customer, "failed", now, detail=detail)
+            case "refused for now" | "never left":
+                outbox.defer(conn, message, again_at(message, delivery, now, self._desk.pace.speed), detail)
+            case "unknown":
+                due = unknowns.settle_at(message, now)
+                outcomes.settle(conn, key, customer, "unknown", now, detail=detail, settle_at=due)
+                log.warning("message_unknown", key=key, channel=message.channel, why=delivery.detail)
+
+    def _stand_still(self, conn: Connection, why: str, now: Instant) -> None:
+        name = self.channel.name
+        pauses.pause(conn, "channel", name, now, "deliverer", why)
+        alerts.raise_alerts(conn, [Alert("", "", f'the channel "{name}" was paused: {why}')], now)
+        log.error("channel_paused", channel=name, why=why)
