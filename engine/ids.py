@@ -38,11 +38,13 @@ def derive(*parts: str | int) -> str:
     130 bits of SHA-256 over the parts, each with its length before it, so that ("ab", "c") and ("a", "bc")
     differ. A number counts as its digits.
     """
-    whole: list[bytes] = []
-    for part in parts:
-        data = str(part).encode("utf-8", "surrogatepass")
-        whole += (len(data).to_bytes(8, "big"), data)
-    return _text(hashlib.sha256(b"".join(whole)).digest())
+    whole = "".join(
+        [
+            f"{len(part)}:{part}" if type(part) is str else f"{len(digits := str(part))}:{digits}"
+            for part in parts
+        ]
+    )
+    return _text(hashlib.sha256(whole.encode("utf-8", "surrogatepass")).digest())
 
 
 def _text(data: bytes) -> str:
