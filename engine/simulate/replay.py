@@ -195,6 +195,8 @@ class _Replay:
                 self.shelf.show(customer, product, now)
         if not self._is_nothing(name, customer):
             crowd.event(customer, event, now)
+        elif crowd.needs_everybody:
+            crowd.state(customer, now)
 
     def _is_nothing(self, name: str, customer: str) -> bool:
         """Nobody will ask about such an event, and the customer is in no run that could wait for it."""

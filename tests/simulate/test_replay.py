@@ -1,0 +1,286 @@
+"""Replay: time, order, what is refused, who is reachable, products, and the files of `--out`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.compiler.compile import compile_journey
+from engine.language.parse import parse_journey
+from engine.project import Project
+from engine.simulate.mapping import names_of, read_mapping
+from engine.simulate.replay import Options, ReplayResult, replay
+from engine.simulate.replay_report import notes, to_data
+
+Rows = list[dict[str, Any]]
+Play = Callable[..., tuple[ReplayResult, Rows, Rows, Rows]]
+Event = tuple[str, str, str] | tuple[str, str, str, dict[str, Any]]
+
+HEAD = "journey: sample\nstart:\n  event: {start}\nagain: {again}\ngoal:\n  event: order_placed\npolicy: service\n\nsteps:\n"
+
+
+def sample(steps: str, start: str = "subscribed", again: str = "always") -> str:
+    return HEAD.format(start=start, again=again) + "".join(f"  {line}\n" for line in steps.splitlines())
+
+
+@pytest.fixture
+def play(shop: Project, tmp_path: Path) -> Play:
+    """Runs lines (event, customer, time on 2 March 2026 UTC, properties) through one journey."""
+
+    def run(
+        text: str, events: list[Event], mapping: str = "", strict: bool = False, tail: str = ""
+    ) -> tuple[ReplayResult, Rows, Rows, Rows]:
+        file, _ = parse_journey(text, "journeys/sample.yaml")
+        assert file is not None
+        compiled = compile_journey(file, shop.world)
+        assert compiled.journey is not None, compiled.problems
+        journeys = replace(shop.journeys, by_name={"sample": compiled.journey}, global_holdout=0)
+        stream = tmp_path / "events.jsonl"
+        stream.write_text("".join(map(line, events)) + tail)
+        told = None
+        if mapping:
+            told, problems = read_mapping(mapping, "m.yaml", names_of(shop.catalogue, shop.world.channels))
+            assert told is not None, problems
+        out = tmp_path / "out"
+        result = replay(journeys, shop.world, [stream], told, Options(strict, out))
+        names = ("starts", "messages", "ends")
+        rows = [
+            [json.loads(row) for row in (out / f"{name}.jsonl").read_text().splitlines()] for name in names
+        ]
+        return result, rows[0], rows[1], rows[2]
+
+    return run
+
+
+def line(event: Event) -> str:
+    name, customer, at, *properties = event
+    day = at if "T" in at else f"2026-03-02T{at}"
+    row = {
+        "event": name,
+        "customer_id": customer,
+        "at": f"{day}Z",
+        "properties": properties[0] if properties else {},
+    }
+    return json.dumps(row) + "\n"
+
+
+HOUR_LATER = "- wait: 1 hour\n  id: an_hour\n- send: welcome_hello"
+
+
+def test_every_start_message_and_end_is_a_row(play: Play) -> None:
+    result, starts, messages, ends = play(
+        sample(HOUR_LATER), [("subscribed", "c1", "10:00:00.250"), ("site_visited", "c2", "12:00:00")]
+    )
+    assert starts == [{"journey": "sample", "customer": "c1", "at": "2026-03-02T10:00:00.250Z", "key": ""}]
+    assert messages == [
+        {
+            "journey": "sample",
+            "customer": "c1",
+            "at": "2026-03-02T11:00:00.250Z",
+            "step": "welcome_hello",
+            "template": "welcome_hello",
+            "channel": "email",
+        }
+    ]
+    assert ends == [
+        {"journey": "sample", "customer": "c1", "at": "2026-03-02T11:00:00.250Z", "outcome": "finish"}
+    ]
+    (whole,) = to_data(result)["journeys"]
+    assert (whole["starts"], whole["cost"], whole["outcomes"]) == (1, "0.0004", {"finish": 1})
+    assert whole["days"][0]["day"] == "2026-03-02"
+
+
+def test_it_ends_with_the_last_event_and_wakes_due_then_are_included(play: Play) -> None:
+    start: Event = ("subscribed", "c1", "10:00:00")
+    assert len(play(sample(HOUR_LATER), [start, ("site_visited", "c2", "11:00:00")])[2]) == 1
+    result, _, messages, _ = play(sample(HOUR_LATER), [start, ("site_visited", "c2", "10:59:59.999")])
+    assert messages == []
+    assert to_data(result)["journeys"][0]["open"] == 1
+
+
+def test_events_come_before_wakes_of_the_same_moment(play: Play) -> None:
+    _, _, messages, ends = play(
+        sample(HOUR_LATER), [("subscribed", "c1", "10:00:00"), ("order_placed", "c1", "11:00:00")]
+    )
+    assert messages == []
+    assert [end["outcome"] for end in ends] == ["goal"]
+
+
+def test_an_earlier_line_is_a_late_event_and_said_so(play: Play) -> None:
+    result, starts, messages, _ = play(
+        sample(HOUR_LATER),
+        [
+            ("site_visited", "c2", "10:30:00"),
+            ("subscribed", "c1", "10:00:00"),
+            ("site_visited", "c2", "12:00:00"),
+        ],
+    )
+    assert (result.late, result.first_late) == (1, 2)
+    assert starts[0]["at"] == "2026-03-02T10:30:00Z"
+    assert messages[0]["at"] == "2026-03-02T11:00:00Z"
+    assert any("line 2" in note and "Sort the file" in note for note in notes(result))
+
+
+def test_equal_lines_within_a_second_are_one_event(play: Play) -> None:
+    one: Event = ("subscribed", "c1", "10:00:00.100")
+    result, starts, _, _ = play(
+        sample("- exit: seen"), [one, ("subscribed", "c1", "10:00:00.900"), ("subscribed", "c1", "10:00:01")]
+    )
+    assert (len(starts), result.doubles) == (2, 1)
+
+
+def test_bad_lines_are_refused_counted_and_listed(play: Play) -> None:
+    events: list[Event] = [("subscribed", "c1", "10:00:00"), ("subscribed", "", "10:00:00")]
+    result, starts, _, _ = play(sample("- exit: seen"), events, tail="{broken\n")
+    assert len(starts) == 1
+    assert result.bad == 2
+    assert [(bad.number, bad.file) for bad in result.bad_lines] == [(2, "events.jsonl"), (3, "events.jsonl")]
+    assert any("no customer_id" in note for note in notes(result))
+
+
+def test_strict_reaches_only_whom_the_stream_knows(play: Play) -> None:
+    mapping = "events:\n  subscribed:\n    customer: {email: email, consent.email: consent}\n"
+    person = {"email": "a@shop.example", "consent": "given"}
+    events: list[Event] = [
+        ("subscribed", "c1", "10:00:00", person),
+        ("subscribed", "c2", "10:00:00", {"email": "b@shop.example"}),
+        ("subscribed", "c3", "10:00:00"),
+    ]
+    text = sample("- send: welcome_our_story\n  policy: marketing")
+    _, _, messages, _ = play(text, events, mapping, strict=True)
+    assert [row["customer"] for row in messages] == ["c1"]
+    assert len(play(text, events, mapping)[2]) == 3
+
+
+def test_unknown_events_and_misfits_are_named(play: Play) -> None:
+    text = sample("- exit: seen", start="cart_updated\n  where: {total: at least 20 EUR}")
+    events: list[Event] = [
+        ("cart_updated", "c1", "10:00:00", {"total": 30}),
+        ("cart_updated", "c1", "10:00:05", {"total": {"much": 1}}),
+        ("cart_updated", "c1", "10:00:09", {"total": 30, "currency": "USD"}),
+        ("hovered", "c1", "10:00:06"),
+    ]
+    result, starts, _, _ = play(text, events)
+    assert len(starts) == 1
+    assert result.unknown == {"hovered": 1}
+    assert result.misfits == {"cart_updated.total": 1}
+    said = "\n".join(notes(result))
+    assert "hovered (1)" in said
+    assert "cart_updated.total (1)" in said
+
+
+def test_per_keeps_runs_apart(play: Play) -> None:
+    text = sample(HOUR_LATER, start="cart_updated\n  per: cart_id", again="never")
+    events: list[Event] = [("cart_updated", "c1", f"10:00:0{n}", {"cart_id": n % 2}) for n in range(4)]
+    _, starts, _, _ = play(text, events)
+    assert [row["key"] for row in starts] == ["0", "1"]
+
+
+def test_a_wait_for_an_event_hears_it_only_inside_the_run(play: Play) -> None:
+    steps = "- wait: 2 hours\n  id: visit\n  for: site_visited\n  then:\n    - exit: came\n  else:\n    - exit: stayed_away"
+    events: list[Event] = [
+        ("site_visited", "c1", "09:00:00"),
+        ("subscribed", "c1", "10:00:00"),
+        ("subscribed", "c2", "10:00:00"),
+        ("site_visited", "c2", "11:00:00"),
+        ("site_visited", "c3", "13:00:00"),
+    ]
+    _, _, _, ends = play(sample(steps), events)
+    assert {(row["customer"], row["outcome"]) for row in ends} == {
+        ("c1", "exit stayed_away"),
+        ("c2", "exit came"),
+    }
+
+
+CLOCK = sample("- exit: seen").replace("  event: subscribed", "  every: day\n  at: 10:00")
+
+
+def test_the_clock_starts_for_everybody_known_in_their_own_zone(play: Play) -> None:
+    mapping = "events:\n  site_visited:\n    customer: {timezone: zone}\n"
+    events: list[Event] = [
+        ("site_visited", "c1", "00:00:00", {"zone": "America/New_York"}),
+        ("site_visited", "c2", "00:00:01"),
+        ("site_visited", "c2", "2026-03-03T09:00:00"),
+    ]
+    _, starts, _, _ = play(CLOCK, events, mapping)
+    assert [(row["customer"], row["at"]) for row in starts] == [
+        ("c2", "2026-03-02T09:00:00Z"),
+        ("c1", "2026-03-02T15:00:00Z"),
+        ("c2", "2026-03-03T09:00:00Z"),
+    ]
+
+
+def test_a_date_starts_once_the_attribute_is_known(play: Play) -> None:
+    text = sample("- exit: seen").replace(
+        "  event: subscribed", "  date: birthday\n  before: 1 day\n  at: 10:00"
+    )
+    mapping = "events:\n  site_visited:\n    customer: {birthday: born}\n"
+    events: list[Event] = [
+        ("site_visited", "c1", "08:00:00", {"born": "1990-03-04"}),
+        ("site_visited", "c2", "08:00:00", {"born": "1990-03-02"}),
+        ("site_visited", "c3", "2026-03-05T08:00:00"),
+    ]
+    _, starts, _, _ = play(text, events, mapping)
+    assert [(row["customer"], row["at"]) for row in starts] == [("c1", "2026-03-03T09:00:00Z")]
+
+
+DROP = """journey: sample
+start:
+  product: price_drop
+  by: 10%
+  watchers: [viewed]
+  within: 2 days
+  collect: 1 hour
+again: always
+goal:
+  event: order_placed
+policy: service
+
+steps:
+  - send: price_drop_news
+    via: [email]
+    next_after: 1 hour
+"""
+PRICES = "products:\n  price_changed:\n    id: sku\n    fields: {price: new}\n    was: {price: old}\n"
+
+
+def test_a_price_drop_reaches_those_who_looked_once_for_several_products(play: Play) -> None:
+    def view(who: str, at: str, product: str) -> Event:
+        return ("product_viewed", who, at, {"product_id": product})
+
+    def price(at: str, product: str, old: int, new: int) -> Event:
+        return ("price_changed", "", at, {"sku": product, "old": old, "new": new})
+
+    events = [
+        view("long_ago", "2026-02-20T10:00:00", "p1"),
+        view("both", "08:00:00", "p1"),
+        view("both", "08:00:01", "p2"),
+        view("other", "08:00:02", "p9"),
+        price("09:00:00", "p1", 100, 80),
+        price("09:30:00", "p2", 100, 70),
+        price("09:40:00", "p9", 100, 95),
+        view("both", "12:00:00", "p3"),
+    ]
+    result, starts, messages, _ = play(DROP, events, PRICES)
+    assert [(row["customer"], row["at"]) for row in starts] == [("both", "2026-03-02T10:00:00Z")]
+    assert len(messages) == 1
+    assert result.late == 0
+
+
+def test_two_files_are_merged_by_time(shop: Project, tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_text(line(("subscribed", "c1", "10:00:00")) + line(("site_visited", "c1", "12:00:00")))
+    second.write_text(line(("order_placed", "c1", "10:30:00")))
+    file, _ = parse_journey(sample(HOUR_LATER), "journeys/sample.yaml")
+    assert file is not None
+    journey = compile_journey(file, shop.world).journey
+    assert journey is not None
+    result = replay(replace(shop.journeys, by_name={"sample": journey}), shop.world, [first, second])
+    (whole,) = to_data(result)["journeys"]
+    assert whole["outcomes"] == {"goal": 1}
+    assert result.late == 0
