@@ -216,13 +216,19 @@ class _Work:
             save_progress(conn, self.source.hash, after)
             return taken, after
 
-        taken, after = store.write(job)
+        future, stopped = store.writer.submit(job), False
+        try:
+            taken, after = future.result()
+        except KeyboardInterrupt:  # what is handed in is finished, and its refused rows are listed
+            (taken, after), stopped = future.result(), True
         for name, value in asdict(after).items():
             setattr(state, name, value)
         for each in taken.refused:
             why[each.item] = "; ".join(filter(None, (why.get(each.item), f"{each.field}: {each.why}")))
         for place, text in sorted(why.items()):
             refused.add(chunk[place], text)
+        if stopped:
+            raise KeyboardInterrupt
 
 
 def _tell(ended: _Ended, form: Format) -> None:

@@ -6,6 +6,10 @@ import csv
 import gzip
 import io
 import json
+import signal
+import subprocess
+import sys
+import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +18,7 @@ from hypothesis import strategies as st
 from engine.cli.importing.opening import look_through
 from engine.cli.importing.rows import open_table, safe_cell
 from engine.runtime.intake import Intake
-from tests.cli.conftest import Shop, report
+from tests.cli.conftest import ROOT, Shop, report
 from tests.conftest import Golden
 
 PEOPLE = """customer_id;email;first_name;country;tier;consent.email
@@ -159,6 +163,31 @@ def test_an_interrupted_import_goes_on_where_it_stopped(
         f"c{number}" for number in range(25) if number != 3
     ]
     assert (small_shop.folder / "refused.csv").read_text(encoding="utf-8").count("\n") == 2
+
+
+def test_a_killed_import_neither_loses_nor_doubles(small_shop: Shop) -> None:
+    rows = [f"c{number},c{number}@example.com" for number in range(4000)]
+    path = small_shop.write("people.csv", "\n".join(["customer_id,email", *rows]) + "\n")
+    assert small_shop.run("status").code == 0  # makes the store
+    words = [
+        sys.executable,
+        str(ROOT / "main.py"),
+        "--project",
+        str(small_shop.folder),
+        "import",
+        str(path),
+        "--batch",
+        "20",
+    ]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not _inbox(small_shop) and process.poll() is None:
+            threading.Event().wait(0.02)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL, "it was done before it could be killed"
+    assert 0 < len(_inbox(small_shop)) < 4000
+    ended = json.loads(small_shop.run("import", str(path), "--format", "json").out)
+    assert (ended["taken"], ended["duplicates"], ended["done"]) == (4000, 0, True)
+    assert [customer for customer, _, _ in _inbox(small_shop)] == [f"c{number}" for number in range(4000)]
 
 
 def test_a_suppressed_address_stays_suppressed(small_shop: Shop) -> None:
