@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from engine.core.facts import CustomerState, FactRule
 from engine.core.journeys import Journeys
 from engine.core.spoken import words
 from engine.core.windows import windowed_value
-from engine.store import aliases, customers, history
+from engine.store import aliases, customers, history, sweeps
 from engine.store.meta import bucket_of
 from engine.values import Instant, Type, iso
 
@@ -32,6 +32,7 @@ class Person:
     state: CustomerState
     journeys: Journeys
     now: Instant
+    scored: Mapping[str, Instant] = field(default_factory=dict)  # nightly facts, when they were last computed
 
     @property
     def zone(self) -> ZoneInfo:
@@ -47,7 +48,9 @@ def find(conn: Connection, customer: str, journeys: Journeys, now: Instant) -> P
         return None
     bucket = bucket_of(conn, own)
     state = customers.load_batch(conn, bucket, [own], journeys, now).states[own]
-    return Person(own, tuple(history.other_names(conn, own)), *known, state, journeys, now)
+    looks = {rule.name: sweeps.get(conn, "rfm", rule.name) for rule in journeys.facts if rule.how == "rfm"}
+    scored = {name: look.until for name, look in looks.items() if look is not None}
+    return Person(own, tuple(history.other_names(conn, own)), *known, state, journeys, now, scored)
 
 
 def data(person: Person) -> dict[str, Any]:
@@ -72,15 +75,14 @@ def data(person: Person) -> dict[str, Any]:
 def _fact(rule: FactRule, person: Person) -> dict[str, str]:
     facts = person.state.facts
     seen = facts.seen.get(rule.event)
+    if rule.how == "rfm":
+        at = person.scored.get(rule.name)
+        as_of = f"scored {distance(at, person.now)}" if at is not None else "not scored yet"
+        return {"value": words(facts.values.get(rule.name), rule.type), "as_of": as_of}
     if rule.last is not None:
-        value, as_of = windowed_value(rule, facts, person.now), "counted now"
-    else:
-        value = facts.values.get(rule.name)
-        as_of = f"as of {rule.event} {distance(seen.last_at, person.now)}" if seen else f"no {rule.event} yet"
-    return {
-        "value": words(value, rule.type),
-        "as_of": "not computed yet" if rule.how == "rfm" and value is None else as_of,
-    }
+        return {"value": words(windowed_value(rule, facts, person.now), rule.type), "as_of": "counted now"}
+    as_of = f"as of {rule.event} {distance(seen.last_at, person.now)}" if seen else f"no {rule.event} yet"
+    return {"value": words(facts.values.get(rule.name), rule.type), "as_of": as_of}
 
 
 def _reach(channel: str, person: Person) -> dict[str, Any]:
