@@ -1,7 +1,7 @@
 """Names for things: new ids, secrets, and keys derived from what they stand for.
 
-The only module of the engine that asks for chance. An id or key is 26 characters of a-z and 0-9
-without i, l, o and u (Crockford's base32), so it survives URLs, file names and being read aloud.
+The only module of the engine that asks for chance. An id is 26 characters of a-z and 0-9 without i, l, o
+and u (Crockford's base32), a derived key 32 hexadecimal digits: both survive URLs and file names.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def new_secret() -> str:
 def derive(*parts: str | int) -> str:
     """The key of what `parts` say: the same parts in the same order always give the same key, on every machine.
 
-    130 bits of SHA-256 over the parts, each with its length before it, so that ("ab", "c") and ("a", "bc")
+    128 bits of SHA-256 in hexadecimal over the parts, each with its length before it, so that ("ab", "c") and ("a", "bc")
     differ. A number counts as its digits.
     """
     whole = "".join(
@@ -44,7 +44,7 @@ def derive(*parts: str | int) -> str:
             for part in parts
         ]
     )
-    return _text(hashlib.sha256(whole.encode("utf-8", "surrogatepass")).digest())
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _text(data: bytes) -> str:
