@@ -72,13 +72,12 @@ DEFAULT = GroupTable(
 
 
 class Spending(NamedTuple):
-    """What the scores of one customer are made from. `last_day` is the ordinal of the shop's calendar day of the last
-    event; `amount` the sum in the shop's currency. `quiet`: all of it was imported history."""
+    """What the scores of one customer are made from: the ordinal of the shop's calendar day of the last event, how many
+    events, and their sum in the shop's currency."""
 
     last_day: int
     times: int
     amount: Decimal
-    quiet: bool = False
 
 
 class Cuts(NamedTuple):

@@ -1,4 +1,4 @@
-"""The recurring looks at the whole base: clock starts, segments, housekeeping. APScheduler beats; no job is about a customer."""
+"""The recurring looks at the whole base: clock starts, scores, segments, housekeeping. APScheduler beats; no job is about a customer."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from engine.core.journeys import Journeys
 from engine.runtime import maintenance
 from engine.runtime.health import Health
 from engine.runtime.occurrences import append_occurrences
+from engine.runtime.scoring import score_rfm
 from engine.store.database import Store
 from engine.values import HOUR, MINUTE
 
 CLOCK_STARTS = MINUTE
 SWEEP = 15 * MINUTE
-"""A segment whose night has passed is swept at the next of these looks."""
+"""A segment whose night has passed is swept at the next of these looks, and an `rfm` fact is scored."""
 
 TIDY = HOUR
 
@@ -47,8 +48,9 @@ class Heart:
         )
 
     def start(self) -> None:
-        """Beats from now on; segments and old traces are looked at at once."""
+        """Beats from now on; scores, segments and old traces are looked at at once."""
         self._every(CLOCK_STARTS, "clock starts", self._clock_starts)
+        self._every(SWEEP, "rfm scores", self._score, at_once=True)
         self._every(SWEEP, "segments", self._sweep, at_once=True)
         self._every(TIDY, "old traces", self._tidy, at_once=True)
         self._scheduler.start()
@@ -63,8 +65,9 @@ class Heart:
         await self._guarded("clock starts", self._clock_starts)()
 
     async def beat(self) -> None:
-        """Clock starts and segments at once: for a clock that jumps. Raises what they raise."""
+        """Clock starts, scores and segments at once: for a clock that jumps. Raises what they raise."""
         await self._clock_starts()
+        await self._score()
         await self._sweep()
 
     def _every(
@@ -90,6 +93,12 @@ class Heart:
     async def _clock_starts(self) -> None:
         await self._write(lambda conn: append_occurrences(conn, self._journeys(), self._clock.now()))
         self._wake()
+
+    async def _score(self) -> None:
+        """In a thread of its own: it reads for long beside the writer, and gives it the changes in chunks."""
+        changed = await asyncio.to_thread(score_rfm, self._store, self._journeys(), self._clock.now())
+        if any(changed.values()):
+            self._wake()
 
     async def _sweep(self) -> None:
         await self._write(lambda conn: maintenance.sweep_segments(conn, self._journeys(), self._clock.now()))
