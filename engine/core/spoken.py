@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from functools import lru_cache
 
 from engine.core.condition import Can, Condition, Did, GoalReached, InSegment, Reacted, Ref
 from engine.core.enrollment import Part
@@ -27,14 +26,27 @@ def values_read(condition: Condition, scope: Scope, rules: Rules = NO_RULES) -> 
     return tuple(found.items())
 
 
-@lru_cache(maxsize=4096)
-def _looked_at(condition: Condition) -> tuple[tuple[tuple[str, Ref], ...], tuple[Condition, ...]]:
+_Looked = tuple[tuple[tuple[str, Ref], ...], tuple[Condition, ...]]
+_KNOWN: dict[int, tuple[Condition, _Looked]] = {}
+"""By identity: a condition never changes, and comparing two of them costs more than what is kept."""
+
+_MOST = 10_000
+
+
+def _looked_at(condition: Condition) -> _Looked:
     """The names in a condition, and the forms that ask about something else than a name: the same for everybody."""
+    known = _KNOWN.get(id(condition))
+    if known is not None and known[0] is condition:
+        return known[1]
     questions = (Did, InSegment, Can, Reacted, GoalReached)
-    return (
+    looked = (
         tuple((str(ref), ref) for ref in refs(condition)),
         tuple(form for form in forms(condition) if isinstance(form, questions)),
     )
+    if len(_KNOWN) >= _MOST:
+        _KNOWN.clear()
+    _KNOWN[id(condition)] = (condition, looked)
+    return looked
 
 
 def words(value: Value, kind: Type) -> str:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+import msgspec
+
 from engine.core.facts import Facts, LastStart, Place, Reach, Seen
 from engine.store.codec import dump, load, pack, unpack
 from engine.values import DAY, Instant, Money, Value
+
+_reach = msgspec.json.Decoder(dict[str, Reach])
 
 KEPT_DATES = 60 * DAY
 """A fired date is remembered so long: a customer who moves to another zone meets the same date again within two days."""
@@ -38,12 +42,7 @@ def dump_reach(reach: Mapping[str, Reach]) -> str:
 
 def load_reach(text: str) -> dict[str, Reach]:
     """What `dump_reach` wrote."""
-    return {
-        channel: Reach(
-            known["address"], known["consents"], known.get("suppressed"), known.get("bounced", False)
-        )
-        for channel, known in load(text).items()
-    }
+    return _reach.decode(text)
 
 
 def dump_memory(memory: Mapping[str, object]) -> str:

@@ -172,6 +172,8 @@ def _load_history(
     conn: Connection, bucket: int, states: Mapping[str, CustomerState], journeys: Journeys, now: Instant
 ) -> None:
     """The events that questions may look at, of the customers who have any of them."""
+    if not journeys.needs:
+        return
     start = {name: history_from(name, journeys.needs, now) for name in journeys.needs}
     wanted = {
         customer: state

@@ -427,17 +427,3 @@ class Sweep(SQLModel, table=True):
     name: str = Field(primary_key=True)
     until: int = Field(sa_type=INSTANT)
     hash: str
-
-
-class ImportProgress(SQLModel, table=True):
-    """How far the import of a file has come; `id` is derived from its content, so it goes on where it stopped."""
-
-    __tablename__ = "import_progress"
-
-    id: str = Field(primary_key=True)
-    name: str
-    lines: int
-    taken: int
-    refused: int
-    at: int = Field(sa_type=INSTANT)
-    finished_at: int | None = Field(default=None, sa_type=INSTANT)

@@ -223,17 +223,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "import_progress",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("lines", sa.Integer(), nullable=False),
-        sa.Column("taken", sa.Integer(), nullable=False),
-        sa.Column("refused", sa.Integer(), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("finished_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_table(
         "inbox",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("bucket", sa.Integer(), nullable=False),
@@ -496,7 +485,6 @@ def downgrade() -> None:
         batch_op.drop_index("inbox_customer")
 
     op.drop_table("inbox")
-    op.drop_table("import_progress")
     op.drop_table("event")
     with op.batch_alter_table("enrollment", schema=None) as batch_op:
         batch_op.drop_index(

@@ -1,0 +1,122 @@
+"""The nightly look: segments are repaired, old traces go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from engine.core.happening import Event
+from engine.runtime.maintenance import forget_old, sweep_segments
+from engine.store import customers, inbox, traces
+from engine.store.segments import sizes
+from engine.values import DAY, HOUR, Instant
+from tests.runtime.shop import ATTRIBUTES, FILES, Shop
+from tests.runtime.test_deploy import LAPSED, WIN_BACK
+
+BUSY = """
+segment: busy
+about: Bought twice in a week; a windowed fact, which only closures can count.
+who: {orders_lately: at least 2}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    opened = Shop(
+        tmp_path,
+        {
+            **FILES,
+            "schemas/customer.yaml": ATTRIBUTES + "  orders_lately: count of order_placed in last 7 days\n",
+            "journeys/segments/lapsed.yaml": LAPSED,
+            "journeys/segments/busy.yaml": BUSY,
+            "journeys/win_back.yaml": WIN_BACK,
+        },
+    )
+    yield opened
+    opened.close()
+
+
+def sweep(shop: Shop) -> dict[str, int]:
+    return shop.store.write(
+        lambda conn: sweep_segments(conn, shop.publication.journeys, shop.clock.now(), force=True)
+    )
+
+
+def bought(shop: Shop, customer: str, days: float) -> None:
+    now = shop.clock.now()
+    at = Instant(int(now - days * DAY))
+    shop.happen(
+        customer,
+        Event(0, f"{customer}{days}", "order_placed", at, now, {}, starts=False),
+        f"{customer}{days}",
+    )
+
+
+def members(shop: Shop) -> dict[str, int]:
+    with shop.store.read() as conn:
+        return sizes(conn, ["lapsed", "busy"])
+
+
+def test_what_is_right_is_left_alone(shop: Shop) -> None:
+    shop.change("ann")
+    bought(shop, "ann", 100)
+    bought(shop, "bob", 1)
+    bought(shop, "bob", 2)
+    shop.run()
+    assert members(shop) == {"lapsed": 1, "busy": 1}
+    assert sweep(shop) == {"lapsed": 0, "busy": 0}
+
+
+def test_what_went_wrong_is_repaired(shop: Shop) -> None:
+    shop.change("ann")
+    bought(shop, "ann", 100)
+    bought(shop, "bob", 1)
+    bought(shop, "bob", 2)
+    shop.run()
+
+    def lose(conn: Connection) -> None:
+        conn.exec_driver_sql("""UPDATE customer SET segments = '{"lapsed":1}' WHERE id = 'bob'""")
+        conn.exec_driver_sql("UPDATE customer SET segments = '{}' WHERE id = 'ann'")
+
+    shop.store.write(lose)
+    assert sweep(shop) == {"lapsed": 2, "busy": 1}
+    shop.run()
+    assert members(shop) == {"lapsed": 1, "busy": 1}
+    assert sweep(shop) == {"lapsed": 0, "busy": 0}
+
+
+def test_time_alone_ends_a_window(shop: Shop) -> None:
+    shop.change("bob")
+    bought(shop, "bob", 1)
+    bought(shop, "bob", 2)
+    shop.run()
+    shop.later(5 * DAY - HOUR)
+    assert members(shop)["busy"] == 1
+    shop.later(2 * HOUR)
+    assert members(shop)["busy"] == 0
+
+
+def test_segments_are_swept_once_a_night(shop: Shop) -> None:
+    journeys = shop.publication.journeys
+    look = lambda conn: sweep_segments(conn, journeys, shop.clock.now())  # noqa: E731
+    assert shop.store.write(look) == {}
+    shop.clock.advance(DAY)
+    assert shop.store.write(look) == {"lapsed": 0, "busy": 0}
+
+
+def test_traces_and_receipts_are_forgotten_after_their_time(shop: Shop) -> None:
+    shop.change("ann")
+    shop.event("ann", "subscribed", "e1")
+    shop.run()
+    shop.store.write(lambda conn: forget_old(conn, shop.clock.now(), DAY))
+    assert shop.told("ann") != []
+    shop.clock.advance(2 * DAY)
+    shop.store.write(lambda conn: forget_old(conn, shop.clock.now(), DAY))
+    with shop.store.read() as conn:
+        assert traces.of_customer(conn, "ann") == []
+        assert conn.exec_driver_sql("SELECT count(*) FROM receipt").scalar_one() == 0
+        assert inbox.depth(conn) == 0
+        assert customers.count(conn) == 1
