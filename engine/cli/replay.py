@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.core.journeys import Journeys
     from engine.project import Project
     from engine.simulate.mapping import StreamMapping
-    from engine.simulate.replay import ReplayResult
+    from engine.simulate.result import ReplayResult
 
 
 WIDE = 140

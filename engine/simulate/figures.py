@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -44,10 +44,9 @@ class Figures:
     _dates: dict[int, dt.date] = field(default_factory=dict)
     _rows: tuple[IO[bytes], IO[bytes], IO[bytes]] | None = None
 
-    def write_to(self, folder: Path) -> None:
-        """From now on every start, message and end is also a line in `folder`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        starts, messages, ends = ((folder / name).open("wb") for name in FILES)
+    def write_to(self, files: Sequence[Path]) -> None:
+        """From now on every start, message and end is also a line in these three files, behind its moment and customer."""
+        starts, messages, ends = (file.open("wb") for file in files)
         self._rows = (starts, messages, ends)
 
     def close(self) -> None:
@@ -73,6 +72,18 @@ class Figures:
             found = days[date] = Day()
         return found
 
+    def absorb(self, other: Figures) -> None:
+        """Adds the figures of another share."""
+        self.open |= other.open
+        for journey, days in other.days.items():
+            for date, day in days.items():
+                mine = self.days[journey].setdefault(date, Day())
+                mine.starts += day.starts
+                mine.messages += day.messages
+                mine.outcomes += day.outcomes
+                mine.goals += day.goals
+                mine.skips += day.skips
+
     def add(self, customer: str, decision: Decision, now: Instant) -> None:
         """Counts what one decision did."""
         run = decision.enrollment
@@ -85,14 +96,12 @@ class Figures:
                 self.open[run.id] = journey
                 self.day(journey, now).starts += 1
                 if rows is not None:
-                    _write(
-                        rows[0], {"journey": journey, "customer": customer, "at": iso(now), "key": run.key}
-                    )
+                    _write(rows[0], now, journey, customer, key=run.key)
             elif kind == "send":
                 self.day(journey, now).messages[trace.step, trace.subject, trace.detail] += 1
                 if rows is not None:
                     words = {"step": trace.step, "template": trace.subject, "channel": trace.detail}
-                    _write(rows[1], {"journey": journey, "customer": customer, "at": iso(now), **words})
+                    _write(rows[1], now, journey, customer, **words)
             elif kind == "skip":
                 self.day(journey, now).skips += 1
             elif kind == "goal":
@@ -100,12 +109,32 @@ class Figures:
         if run.outcome is not None and self.open.pop(run.id, None) is not None:
             self.day(journey, now).outcomes[run.outcome] += 1
             if rows is not None:
-                row = {"journey": journey, "customer": customer, "at": iso(now), "outcome": run.outcome}
-                _write(rows[2], row)
+                _write(rows[2], now, journey, customer, outcome=run.outcome)
 
 
-def _write(file: IO[bytes], row: dict[str, str]) -> None:
-    file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+def _write(file: IO[bytes], at: Instant, journey: str, customer: str, **more: str) -> None:
+    """A row behind what it is sorted by: its moment and its customer."""
+    row = {"journey": journey, "customer": customer, "at": iso(at), **more}
+    told = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+    file.write(b"%d\t%b\t%b" % (at, orjson.dumps(customer), told))
+
+
+def row_files(folder: Path, share: int) -> list[Path]:
+    """Where one share of a replay writes its rows."""
+    return [folder / f".{name}.{share}" for name in FILES]
+
+
+def join_rows(folder: Path, shares: int) -> None:
+    """The rows of all shares in order of time, then of customers, each in a file of its own name."""
+    for place, name in enumerate(FILES):
+        parts = [row_files(folder, share)[place] for share in range(shares)]
+        rows = [row for part in parts for row in part.read_bytes().splitlines(keepends=True)]
+        split = [row.split(b"\t", 2) for row in rows]
+        split.sort(key=lambda row: (int(row[0]), row[1]))
+        with (folder / name).open("wb") as file:
+            file.writelines(row[2] for row in split)
+        for part in parts:
+            part.unlink()
 
 
 def prices(config: Config) -> Mapping[str, Decimal]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from engine.simulate.figures import Day, cost
-from engine.simulate.replay import ReplayResult
+from engine.simulate.result import ReplayResult
 from engine.values import iso
 
 

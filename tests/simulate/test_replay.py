@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from engine.compiler.compile import compile_journey
+from engine.errors import UsageError
 from engine.language.parse import parse_journey
 from engine.project import Project
 from engine.simulate.mapping import names_of, read_mapping
-from engine.simulate.replay import Options, ReplayResult, replay
+from engine.simulate.replay import Options, replay
 from engine.simulate.replay_report import notes, to_data
+from engine.simulate.result import ReplayResult
 
 Rows = list[dict[str, Any]]
 Play = Callable[..., tuple[ReplayResult, Rows, Rows, Rows]]
@@ -284,3 +286,32 @@ def test_two_files_are_merged_by_time(shop: Project, tmp_path: Path) -> None:
     (whole,) = to_data(result)["journeys"]
     assert whole["outcomes"] == {"goal": 1}
     assert result.late == 0
+
+
+def test_the_number_of_processes_changes_nothing(shop: Project, tmp_path: Path) -> None:
+    events = [
+        (name, f"c{who}", f"{8 + who % 12:02d}:{who:02d}:00", {"product_id": f"p{who % 3}", "total": 50})
+        for who in range(60)
+        for name in ("subscribed", "product_viewed", "cart_updated")
+    ]
+    events.sort(key=lambda event: event[2])
+    stream, answers = tmp_path / "events.jsonl", []
+    stream.write_text("".join(line(event) for event in events) + "{broken\n")
+    for jobs in (1, 3):
+        out = tmp_path / str(jobs)
+        result = replay(shop.journeys, shop.world, [stream], None, Options(out=out, jobs=jobs))
+        answers.append(
+            (
+                to_data(result),
+                [(out / name).read_bytes() for name in ("starts.jsonl", "messages.jsonl", "ends.jsonl")],
+            )
+        )
+        assert sorted(file.name for file in out.iterdir()) == ["ends.jsonl", "messages.jsonl", "starts.jsonl"]
+    assert answers[0] == answers[1]
+    assert answers[0][0]["refused"] == 1
+    assert len(answers[0][0]["journeys"]) >= 2
+
+
+def test_a_share_that_fails_is_raised(shop: Project, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no file"):
+        replay(shop.journeys, shop.world, [tmp_path / "nothing"], None, Options(jobs=2))
