@@ -31,7 +31,8 @@ ADDRESSES: Mapping[str, str] = {"email": "email", "phone": "sms"}
 
 class Player:
     """One replay from the first line to the last, for the customers whose share it is: no decision about one customer
-    looks at another. `share` of `shares`: the first also answers for what belongs to nobody."""
+    looks at another. `share` of `shares`: the first also answers for what belongs to nobody. Whatever is made over all
+    customers (a rank, the catalogue) must hear the lines of the other shares too: see `play`."""
 
     def __init__(
         self,
