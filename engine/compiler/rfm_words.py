@@ -122,7 +122,7 @@ class _Reader:
             node.span,
             "else needs the name of a group",
             "it is for everybody whom no group holds",
-            "write  else: others",
+            "write  else: ordinary",
         )
         return None
 

@@ -16,6 +16,7 @@ from engine.simulate.driver import Driver
 from engine.simulate.figures import Figures, prices
 from engine.simulate.inside import needed_fields, remembered
 from engine.simulate.mapping import StreamMapping
+from engine.simulate.nights import Nights
 from engine.simulate.result import ReplayResult
 from engine.simulate.shelf import TOUCHES, Shelf
 from engine.simulate.stream import BadLine, Record
@@ -56,6 +57,7 @@ class Player:
         self.driver = Driver(journeys, self._record)
         self.crowd = Crowd(journeys, self.driver, strict)
         self.shelf = Shelf(journeys, self.crowd, world.catalogue, self.currency)
+        self.nights = Nights(journeys, self.crowd, self.driver)
         self.heard = journeys.index.heard
         self.remembered = remembered(journeys)
         self.about_products = self.shelf.touches or self.shelf.reads
@@ -149,6 +151,8 @@ class Player:
             product = fields.get(PRODUCT)
             if isinstance(product, str):
                 self.shelf.show(customer, product, now)
+        if name in self.nights.events:
+            self.nights.hear(customer, event, now)
         if not self._is_nothing(name, customer):
             crowd.event(customer, event, now)
         elif crowd.needs_everybody:

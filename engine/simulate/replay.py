@@ -50,11 +50,12 @@ def replay(
     """Runs the streams, merged by time, through the journeys. It ends with the moment of the last event; wakes that are
     due then are included. Raises UsageError when a file cannot be read.
 
-    The result does not depend on the number of processes: no decision about one customer looks at another.
+    The result does not depend on the number of processes: no decision about one customer looks at another. Where a
+    journey asks for a group of `rfm`, which is a rank among all customers, one process plays everybody.
     """
     told = mapping or StreamMapping()
     asked = only_needed(replace(journeys, explain=False))
-    shares = _shares(streams, options.jobs)
+    shares = 1 if any(rule.how == "rfm" for rule in asked.facts) else _shares(streams, options.jobs)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
 

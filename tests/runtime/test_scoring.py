@@ -22,7 +22,7 @@ DATA = Path(__file__).parents[2].parent / "shared" / "data" / "rfm_orders"
 GROUPS = """
 rfm:
   best: {recency: 4-5, frequency: 4-5, money: 4-5}
-  else: others
+  else: ordinary
 """
 FACTS = ATTRIBUTES + "  rfm: rfm of order_placed.total\n"
 BEST = """
@@ -96,7 +96,7 @@ def test_everybody_who_ordered_gets_a_group(shop: Shop, chunk: int) -> None:
     assert night(shop, chunk) == {"rfm": 10}
     found = groups(shop)
     assert found.pop("looker") is None
-    assert found == {f"c{number}": "best" if number == 9 else "others" for number in range(10)}
+    assert found == {f"c{number}": "best" if number == 9 else "ordinary" for number in range(10)}
 
 
 def test_who_is_found_first_starts_nothing(shop: Shop) -> None:
@@ -175,7 +175,7 @@ rfm:
   need_attention: {recency: 1-3, frequency: 3-5, money: 3-5}
   about_to_sleep: {recency: 2-3, frequency: 1-3, money: 1-4}
   lost: {recency: 1}
-  else: others
+  else: ordinary
 """
 
 

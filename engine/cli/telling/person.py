@@ -16,7 +16,8 @@ from engine.core.facts import CustomerState, FactRule
 from engine.core.journeys import Journeys
 from engine.core.spoken import words
 from engine.core.windows import windowed_value
-from engine.store import aliases, customers, history, sweeps
+from engine.runtime.scoring import last_scores
+from engine.store import aliases, customers, history
 from engine.store.meta import bucket_of
 from engine.values import Instant, Type, iso
 
@@ -48,8 +49,7 @@ def find(conn: Connection, customer: str, journeys: Journeys, now: Instant) -> P
         return None
     bucket = bucket_of(conn, own)
     state = customers.load_batch(conn, bucket, [own], journeys, now).states[own]
-    looks = {rule.name: sweeps.get(conn, "rfm", rule.name) for rule in journeys.facts if rule.how == "rfm"}
-    scored = {name: look.until for name, look in looks.items() if look is not None}
+    scored = last_scores(conn, journeys)
     return Person(own, tuple(history.other_names(conn, own)), *known, state, journeys, now, scored)
 
 
