@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.compiler.catalogue import Catalogue
 from engine.compiler.checks import check_journey, check_whole
 from engine.compiler.compile import compile_journey, compile_segment
-from engine.compiler.consequences import steps_are_whole, told_once
+from engine.compiler.consequences import causes_only, is_foundation, steps_are_whole, told_once, without_names
 from engine.compiler.fingerprint import content_hash
 from engine.compiler.message_set import MessageSet, compile_messages
 from engine.compiler.publication import publish
@@ -24,13 +24,14 @@ from engine.errors import AuthorError
 from engine.language.syntax import JourneyFile, SegmentFile, Story
 from engine.problem import Problem, in_order
 from engine.project_files import Folder, commit_of
-from engine.project_sources import read_journeys, read_shop, read_world
+from engine.project_sources import names_of_files, read_journeys, read_shop, read_world
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
     """A project as it stands in its folder. `journeys` holds those without errors; `files` and `compiled` all that
-    could be read. `sources`: text of every file, for showing problems. `hash`: of all of them."""
+    could be read. `sources`: text of every file, for showing problems. `hash`: of all of them. `broken`: files with
+    errors, and every journey where config.yaml or a schema has some: their stories would only tell the same again."""
 
     folder: Path
     world: World
@@ -88,13 +89,21 @@ def load(folder: Path) -> Project:
     messages, problems = _messages(_Written(world.templates, world.config.currency))
     opened.problems.extend(problems)
     files = read_journeys(opened)
-    world = replace(world, journeys=frozenset(files))
-    rules = _segments(opened, world)
-    compiled = _compiled(opened, files, world, code_printers(messages))
-    opened.problems.extend(check_whole(Whole(tuple(files.values()), world, messages, opened.sources)))
-    broken = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
+    world = replace(world, journeys=frozenset(files) | names_of_files(opened, "journeys/"))
+    rules: dict[str, SegmentRule] = {}
+    compiled: dict[str, Journey] = {}
+    if opened.unreadable:  # without config.yaml and the schemas every name would seem to be wrong
+        forms = [problem for problems in opened.forms.values() for problem in problems]
+        opened.problems = [*without_names(opened.problems, opened.unreadable), *forms]
+    else:
+        rules = _segments(opened, world)
+        compiled = _compiled(opened, files, world, code_printers(messages))
+        opened.problems.extend(check_whole(Whole(tuple(files.values()), world, messages, opened.sources)))
+        segments = names_of_files(opened, "journeys/segments/")
+        opened.problems = causes_only(opened.problems, opened.sources, segments)
+    wrong = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
     commit = commit_of(root)
-    sound = [journey for journey in compiled.values() if journey.file not in broken]
+    sound = [journey for journey in compiled.values() if journey.file not in wrong]
     return Project(
         folder=root,
         world=world,
@@ -106,7 +115,7 @@ def load(folder: Path) -> Project:
         sources=opened.sources,
         commit=commit,
         hash=content_hash(*(part for pair in sorted(opened.sources.items()) for part in pair)),
-        broken=broken,
+        broken=_untestable(wrong, files),
     )
 
 
@@ -158,6 +167,12 @@ def load_journeys(folder: Path) -> Journeys:
         world,
         commit_of(opened.root),
     )
+
+
+def _untestable(wrong: frozenset[str], files: Mapping[str, JourneyFile]) -> frozenset[str]:
+    """Where config.yaml or a schema has errors, no story runs in the world that its author wrote."""
+    all_of_them = (file.span.file for file in files.values())
+    return wrong.union(all_of_them) if any(map(is_foundation, wrong)) else wrong
 
 
 def _root(folder: Path) -> Path:

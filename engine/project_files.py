@@ -21,12 +21,14 @@ _LONGEST_GIT = 10
 @dataclass(slots=True)
 class Folder:
     """One project folder while it is read. `sources`: text of every file that was read, by its path in the project.
-    `forms`: what is wrong with the form of each journey, before its names are looked at."""
+    `forms`: what is wrong with the form of each journey, before its names are looked at. `unreadable`: config.yaml and
+    schemas whose text is there and cannot be read as a whole."""
 
     root: Path
     problems: list[Problem] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
     forms: dict[str, list[Problem]] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
 
     def names(self, under: str, endings: tuple[str, ...]) -> Iterator[str]:
         """Files under a folder with one of these endings, sorted; hidden ones are left out."""

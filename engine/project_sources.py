@@ -7,7 +7,7 @@ from engine.compiler.template_file import TemplateFile, read_template
 from engine.compiler.templates import Templates
 from engine.compiler.world import World
 from engine.config import Config
-from engine.config.file import default_config, read_config
+from engine.config.file import config_of, default_config
 from engine.language.nodes import Node
 from engine.language.parse import parse_journey, parse_segment
 from engine.language.source import read
@@ -40,7 +40,12 @@ def read_shop(opened: Folder) -> Config:
                 )
             )  # fmt: skip
         return default_config()
-    config, problems = read_config(data)
+    node, problems = read(data, "config.yaml")
+    if node is None:
+        opened.unreadable.add("config.yaml")
+        opened.problems.extend(problems)
+        return default_config()
+    config, problems = config_of(node, problems)
     opened.problems.extend(problems)
     return config
 
@@ -51,6 +56,8 @@ def _schema(opened: Folder, name: str) -> Node | None:
     if data is None or not data.strip():
         return None
     node, problems = read(data, file)
+    if node is None and any(each.code != "E09" for each in problems):
+        opened.unreadable.add(file)
     opened.problems.extend(problems)
     return node
 
@@ -90,6 +97,12 @@ def read_journeys(opened: Folder) -> dict[str, JourneyFile]:
             opened.problems.append(_twice("journey", journey.name.span, found[journey.name.value].span.file))
         found.setdefault(journey.name.value, journey)
     return found
+
+
+def names_of_files(opened: Folder, under: str) -> frozenset[str]:
+    """The names that the files of a folder stand for, also those that cannot be read."""
+    inside = (file.removeprefix(under) for file in opened.sources if file.startswith(under))
+    return frozenset(name.rpartition(".")[0] for name in inside if "/" not in name)
 
 
 def _twice(kind: str, span: Span, other: str) -> Problem:

@@ -40,7 +40,8 @@ def check(
         if wanted(file.span.file) and file.span.file not in project.broken
     ]
     report = run_stories(files, project.journeys, project.world)
-    _print(form, problems, project.sources, report, len(files))
+    journeys = sum(is_journey(file) and wanted(file) for file in project.sources)
+    _print(form, problems, project.sources, report, journeys)
     if any(problem.is_error for problem in problems) or report.failed:
         raise typer.Exit(PROBLEMS)
 
@@ -83,6 +84,11 @@ def summary(problems: Sequence[Problem], report: Report, journeys: int) -> str:
     errors = sum(problem.is_error for problem in problems)
     parts = [_count(journeys, "journey"), _count(errors, "error"), _count(len(problems) - errors, "warning")]
     return f"{', '.join(parts)}. Stories: {report.passed} passed, {report.failed} failed"
+
+
+def is_journey(file: str) -> bool:
+    """Whether this path of a project is the file of a journey."""
+    return file.startswith("journeys/") and not file.startswith("journeys/segments/")
 
 
 def _count(number: int, noun: str) -> str:

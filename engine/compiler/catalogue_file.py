@@ -53,6 +53,7 @@ class _Reader:
     def sections(self, node: Node | None, known: tuple[str, ...], file: str) -> dict[str, Node]:
         whole = self.mapping(node, file)
         found: dict[str, Node] = {}
+        given = {entry.key.text for entry in whole.entries} if whole else set()
         for entry in whole.entries if whole else ():
             if entry.key.text in known:
                 found[entry.key.text] = entry.value
@@ -66,6 +67,9 @@ class _Reader:
                         did_you_mean(entry.key.text, known, f"put it under  {known[0]}:"),
                     )
                 )
+                meant = nearest(entry.key.text, known)
+                if meant is not None and meant not in given:  # so that nothing else seems to be missing
+                    found.setdefault(meant, entry.value)
         return found
 
     def fields(self, node: Node | None, what: str, *, free: bool = False) -> dict[str, Type]:

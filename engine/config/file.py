@@ -11,7 +11,7 @@ from engine.config.nodes import Reader
 from engine.config.policies import read_policy
 from engine.core.journey import Pool
 from engine.core.policy import Policy
-from engine.language.nodes import Entry, Mapping, Scalar
+from engine.language.nodes import Entry, Mapping, Node, Scalar
 from engine.language.share import parse_share
 from engine.language.source import read
 from engine.language.wording import quoted
@@ -39,8 +39,11 @@ def default_config() -> Config:
 def read_config(text: str | bytes, file: str = "config.yaml") -> tuple[Config, list[Problem]]:
     """The whole file; a part that is wrong has its default, so that the other files can still be checked."""
     node, problems = read(text, file)
-    if node is None:
-        return default_config(), problems
+    return (default_config(), problems) if node is None else config_of(node, problems)
+
+
+def config_of(node: Node, problems: list[Problem]) -> tuple[Config, list[Problem]]:
+    """As `read_config`, for a file that is read already; `problems`: what was wrong with its form."""
     reader = Reader(problems)
     parts = reader.parts(node, PARTS, "config.yaml")
     return _config(parts, reader), reader.problems

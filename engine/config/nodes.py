@@ -8,7 +8,7 @@ from engine.config import Secret
 from engine.config.options import is_secret
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
 from engine.language.wording import quoted
-from engine.problem import Problem, Span, did_you_mean
+from engine.problem import Problem, Span, did_you_mean, nearest
 
 Thing = TypeVar("Thing")
 
@@ -41,9 +41,11 @@ class Reader:
         return None
 
     def parts(self, node: Node, known: tuple[str, ...], what: str) -> dict[str, Entry]:
-        """The entries with a known key; the others are refused."""
+        """The entries with a known key; the others are refused. A misspelt key counts as the one that was meant, so
+        that nothing else seems to be missing because of it."""
         whole = self.mapping(node, what)
         found: dict[str, Entry] = {}
+        given = {entry.key.text for entry in whole.entries} if whole else set()
         for entry in whole.entries if whole else ():
             if entry.key.text in known:
                 found[entry.key.text] = entry
@@ -59,6 +61,9 @@ class Reader:
                 entry.key.span, f"{quoted(entry.key.text)} is not a part of {what}", f"the parts are: {', '.join(known)}",
                 did_you_mean(entry.key.text, known, "remove it"), "E83",
             )  # fmt: skip
+            meant = nearest(entry.key.text, known)
+            if meant is not None and meant not in given:
+                found.setdefault(meant, entry)
         return found
 
     def text(self, parts: dict[str, Entry], name: str) -> Scalar | None:
