@@ -14,7 +14,7 @@ import typer
 
 from engine.cli.output import complain
 from engine.clock import Clock, SystemClock
-from engine.errors import CallerError, PerennialError
+from engine.errors import PerennialError, UsageError
 
 FINE, PROBLEMS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -66,9 +66,9 @@ def main() -> None:
     load_commands()
     try:
         app()
-    except CallerError as wrong:
+    except UsageError as wrong:
         complain(str(wrong))
-        sys.exit(PROBLEMS)
+        sys.exit(USAGE)
     except PerennialError as wrong:
         complain(str(wrong))
         sys.exit(PROBLEMS)

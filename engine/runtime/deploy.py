@@ -19,7 +19,7 @@ from engine.core.facts import CustomerState
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.core.migrate import Migration, migration
-from engine.errors import UsageError
+from engine.errors import AuthorError
 from engine.project import Project
 from engine.runtime.maintenance import sweep_segments
 from engine.store import customers, decisions, deployments, due, renames, runs, sweeps
@@ -41,11 +41,11 @@ class Deployment:
 def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> Deployment:
     """Publishes what is in the folder, in the transaction of `conn`. The same content again changes nothing.
 
-    Raises `UsageError` when the project has errors, or when a journey is gone while people are inside.
+    Raises `AuthorError` when the project has errors, or when a journey is gone while people are inside.
     """
     if project.has_errors:
         errors = sum(problem.is_error for problem in project.problems)
-        raise UsageError(
+        raise AuthorError(
             f"nothing was deployed: the project has {errors} error{'s' if errors != 1 else ''}",
             "`main.py check` shows them",
         )
@@ -108,7 +108,7 @@ def _refuse_gone(inside: Mapping[str, int], new: Journeys) -> None:
     former = {journey.was for journey in new.by_name.values() if journey.was is not None}
     for name, people in inside.items():
         if name not in new.by_name and name not in former:
-            raise UsageError(
+            raise AuthorError(
                 f'journeys/{name}.yaml is deleted, but {people:,} people are in "{name}": their waits and goals would be'
                 " gone without a trace",
                 "first deploy it with  state: closing  (they finish) or  state: stopped  (they leave now), then delete it",

@@ -65,7 +65,7 @@ class Store:
 
 def open_store(url: str, folder: Path, *, exclusive: bool = False) -> Store:
     """Opens the database of `store:` in config.yaml (a relative SQLite path starts in `folder`) and brings its tables
-    up to date. Raises `UsageError` for a wrong address or a second daemon, `WorldError` for a broken file or disk."""
+    up to date. Raises `UsageError` for a wrong address, `WorldError` for a second daemon, a broken file or disk."""
     path = sqlite_path(url, folder)
     lock = None
     if path is not None:
@@ -158,9 +158,9 @@ def _claim(path: Path, exclusive: bool) -> IO[bytes] | None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as wrong:
         lock.close()
-        raise UsageError(
-            f"another daemon works on {path}",
-            "stop it first, or give this project a store of its own in config.yaml",
+        raise WorldError(
+            f"another daemon works on {path}: stop it first, or give this project a store of its own in config.yaml",
+            permanent=True,
         ) from wrong
     return lock
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from engine import project
 from engine.core.happening import Event
-from engine.errors import UsageError
+from engine.errors import AuthorError
 from engine.runtime.deploy import deploy, published_project
 from engine.store import customers, deployments, hot
 from engine.values import DAY, HOUR, MINUTE, Instant
@@ -54,7 +54,7 @@ def test_a_project_with_errors_is_not_published(shop: Shop, tmp_path: Path) -> N
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     read = project.load(folder)
-    with pytest.raises(UsageError, match="nothing was deployed: the project has 1 error"):
+    with pytest.raises(AuthorError, match="nothing was deployed: the project has 1 error"):
         shop.store.write(lambda conn: deploy(conn, read, shop.clock.now()))
     with shop.store.read() as conn:
         assert deployments.current_number(conn) == shop.publication.number
@@ -63,7 +63,7 @@ def test_a_project_with_errors_is_not_published(shop: Shop, tmp_path: Path) -> N
 def test_a_journey_with_people_inside_cannot_be_deleted(shop: Shop) -> None:
     waiting(shop, "ann")
     without = {name: text for name, text in FILES.items() if name != "journeys/welcome.yaml"}
-    with pytest.raises(UsageError, match=r"1 people are in .*closing.*stopped"):
+    with pytest.raises(AuthorError, match=r"1 people are in .*closing.*stopped"):
         shop.publish(without)
     shop.publish(with_welcome(WELCOME.replace("start:", "state: stopped\nstart:", 1)))
     shop.run()

@@ -16,7 +16,7 @@ URL = "sqlite:///data/shop.db"
 
 def test_a_second_daemon_on_the_same_file_is_refused(tmp_path: Path) -> None:
     first = open_store(URL, tmp_path, exclusive=True)
-    with pytest.raises(UsageError, match=r"another daemon works on .*shop\.db"):
+    with pytest.raises(WorldError, match=r"another daemon works on .*shop\.db"):
         open_store(URL, tmp_path, exclusive=True)
     beside = open_store(URL, tmp_path)  # `status` may look at any time
     beside.close()
