@@ -8,7 +8,7 @@ what the published vignette of the R package `rfm` computes.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
@@ -108,11 +108,16 @@ def cuts_of(everybody: Sequence[Spending], today: int) -> Cuts:
 def cuts(values: Sequence[Decimal]) -> tuple[Decimal, ...]:
     """The quintiles of some values (quantile of type 7), each plus 1; a value that reaches a cut lies above it."""
     ordered = sorted(values)
+    return cuts_of_ordered(len(ordered), ordered.__getitem__)
+
+
+def cuts_of_ordered(size: int, at: Callable[[int], Decimal]) -> tuple[Decimal, ...]:
+    """The same of values that are in order already: `at` gives the one at a place, from 0."""
     found = []
     for fifth in range(1, BEST):
-        place, rest = divmod((len(ordered) - 1) * fifth, BEST)
-        low = ordered[place]
-        high = ordered[place + 1] if rest else low
+        place, rest = divmod((size - 1) * fifth, BEST)
+        low = at(place)
+        high = at(place + 1) if rest else low
         found.append(low + (high - low) * rest / BEST + 1)
     return tuple(found)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import heapq
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import cast
@@ -18,7 +18,7 @@ from engine.core.facts import FactRule
 from engine.core.happening import Changed, Event
 from engine.core.journeys import Journeys
 from engine.core.payload import field_values, is_number
-from engine.core.rfm import DEFAULT, Cuts, Spending, cuts
+from engine.core.rfm import DEFAULT, Cuts, Spending, cuts_of_ordered
 from engine.simulate.crowd import Crowd
 from engine.simulate.driver import Driver
 from engine.values import Instant, Money, at_local, local_date, zone
@@ -32,9 +32,12 @@ _NO_DAY = 0
 
 class Nights:
     """What was spent, and the next midnight. `events`: names that `hear` has to be told of; none, if no journey asks
-    for a group."""
+    for a group. It hears of everybody; `mine` says whose group is written here."""
 
-    def __init__(self, journeys: Journeys, crowd: Crowd, driver: Driver) -> None:
+    def __init__(
+        self, journeys: Journeys, crowd: Crowd, driver: Driver, mine: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        self._mine = mine
         self._crowd = crowd
         self._driver = driver
         self._zone = zone(journeys.timezone)
@@ -65,6 +68,8 @@ class Nights:
         for board in self._boards:
             starts = board.cuts is not None  # who is found first was there from the beginning
             for customer, group in board.changes(now):
+                if not self._mine(customer):
+                    continue
                 values = {board.rule.name: group}
                 change = Changed(self._driver.next_number(), now, values, starts=starts)
                 self._crowd.happen(customer, change, now)
@@ -106,8 +111,7 @@ class Board:
         self._rank()
         before = self.cuts
         if self._spent:
-            recency, frequency, money = ([value for value, _ in ranked] for ranked in self._ranked)
-            self.cuts = Cuts(cuts(recency), cuts(frequency), cuts(money))
+            self.cuts = Cuts(*(_cuts(ranked) for ranked in self._ranked))
         asked = self._asked | set(self._moved(before))
         self._asked = set()
         table = self.rule.groups or DEFAULT
@@ -145,6 +149,10 @@ class Board:
             for low, high in (sorted(pair) for pair in zip(old, new, strict=True)):
                 start, end = (bisect_left(ranked, (edge, "")) for edge in (low, high))
                 yield from (customer for _, customer in ranked[start:end])
+
+
+def _cuts(ranked: Ranked) -> tuple[Decimal, ...]:
+    return cuts_of_ordered(len(ranked), lambda place: ranked[place][0])
 
 
 def _measures(one: Spending) -> tuple[Decimal, Decimal, Decimal]:
