@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
+import msgspec
+
 from engine.core.condition import Did, InSegment, Ref
 from engine.core.journey import EventTrigger, ProductTrigger, SegmentRule, SegmentTrigger
 from engine.core.journeys import Journeys
@@ -20,7 +22,9 @@ def inside(whole: object, kind: type[Kind]) -> Iterator[Kind]:
         one = stack.pop()
         if isinstance(one, kind):
             yield one
-        if dataclasses.is_dataclass(one) and not isinstance(one, type):
+        if isinstance(one, msgspec.Struct):
+            stack.extend(getattr(one, name) for name in one.__struct_fields__)
+        elif dataclasses.is_dataclass(one) and not isinstance(one, type):
             stack.extend(getattr(one, part.name) for part in dataclasses.fields(one))
         elif isinstance(one, tuple | list | frozenset):
             stack.extend(one)

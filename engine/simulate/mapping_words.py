@@ -131,7 +131,7 @@ def _test(words: str) -> Callable[[object], bool]:
 
 def _limit(how: str, limit: Decimal) -> Callable[[object], bool]:
     def test(value: object) -> bool:
-        found = number(value)
+        found = value if type(value) is int else number(value)
         if found is None:
             return False
         match how:

@@ -32,8 +32,8 @@ ADDRESSES: Mapping[str, str] = {"email": "email", "phone": "sms"}
 
 class Player:
     """One replay from the first line to the last, for the customers whose share it is: no decision about one customer
-    looks at another. `share` of `shares`: the first also answers for what belongs to nobody. Whatever is made over all
-    customers (a rank, the catalogue) must hear the lines of the other shares too: see `play`."""
+    looks at another. `share` of `shares`: the first also answers for what belongs to nobody. What is made over all
+    customers (a rank, the catalogue) hears the lines of the other shares too."""
 
     def __init__(
         self,
@@ -57,7 +57,8 @@ class Player:
         self.driver = Driver(journeys, self._record)
         self.crowd = Crowd(journeys, self.driver, strict)
         self.shelf = Shelf(journeys, self.crowd, world.catalogue, self.currency)
-        self.nights = Nights(journeys, self.crowd, self.driver)
+        self.nights = Nights(journeys, self.crowd, self.driver, self._is_mine)
+        self.elsewhere = Translator(world.catalogue, mapping, needed, self.currency, codes)
         self.heard = journeys.index.heard
         self.remembered = remembered(journeys)
         self.about_products = self.shelf.touches or self.shelf.reads
@@ -81,10 +82,12 @@ class Player:
                 now = at
                 if result.first_at is None:
                     result.first_at = at
-            if shares > 1 and self._share_of(line) != share:
+            if shares > 1 and self._share_of(line.customer) != share:
                 if line.name in products:
                     self._catch_up(now)
                     self._restock(line, now)
+                if self.nights.events:
+                    self._overhear(line, now)
                 continue
             if late:
                 result.late += 1
@@ -98,8 +101,26 @@ class Player:
         result.unknown, result.misfits = self.translator.unknown, self.translator.misfits
         return result
 
-    def _share_of(self, record: Record) -> int:
-        return crc32(record.customer.encode()) % self.shares if record.customer is not None else 0
+    def _share_of(self, customer: str | None) -> int:
+        return crc32(customer.encode()) % self.shares if customer is not None else 0
+
+    def _is_mine(self, customer: str) -> bool:
+        return self._share_of(customer) == self.share
+
+    def _overhear(self, record: Record, now: Instant) -> None:
+        """What customers of other shares do counts for ranks among all."""
+        ranked = [each for each in self.elsewhere.prepared(record.name) if each.name in self.nights.events]
+        if not ranked or record.customer is None or self._is_double(record):
+            return
+        self._catch_up(now)
+        for target in ranked:
+            try:
+                read = self.elsewhere.read(target, record)
+            except ValueError:
+                return  # the share that it belongs to refuses it
+            if read is not None:
+                event = Event(0, "", target.name, min(record.at, now), now, read[0])
+                self.nights.hear(record.customer, event, now)
 
     def _catch_up(self, now: Instant) -> None:
         """What was due before this moment comes first."""
@@ -195,7 +216,9 @@ class Player:
             self.seen.clear()
         content = record.content()
         if content in self.seen:
-            self.result.doubles += 1
+            self.result.doubles += (
+                self.shares == 1 or record.customer is None or self._is_mine(record.customer)
+            )
             return True
         self.seen.add(content)
         return False

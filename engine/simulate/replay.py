@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gc
-import heapq
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from operator import itemgetter
 from pathlib import Path
 
 from engine.compiler.world import World
@@ -50,12 +48,12 @@ def replay(
     """Runs the streams, merged by time, through the journeys. It ends with the moment of the last event; wakes that are
     due then are included. Raises UsageError when a file cannot be read.
 
-    The result does not depend on the number of processes: no decision about one customer looks at another. Where a
-    journey asks for a group of `rfm`, which is a rank among all customers, one process plays everybody.
+    The result does not depend on the number of processes: no decision about one customer looks at another, and what is
+    made over all customers (the catalogue, the groups of `rfm`) every process makes for itself.
     """
     told = mapping or StreamMapping()
     asked = only_needed(replace(journeys, explain=False))
-    shares = 1 if any(rule.how == "rfm" for rule in asked.facts) else _shares(streams, options.jobs)
+    shares = _shares(streams, options.jobs)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
 
@@ -96,22 +94,23 @@ def _shares(streams: Sequence[Path], jobs: int | None) -> int:
 def _merged(
     streams: Sequence[Path], form: Mapping[str, str], progress: Callable[[int], None] | None
 ) -> Iterator[Record | BadLine]:
-    if len(streams) == 1:
-        return read_stream(streams[0], form, progress)
-    each = [
-        _timed(read_stream(path, form, _share(progress, place)), place) for place, path in enumerate(streams)
-    ]
-    return (line for _, _, line in heapq.merge(*each, key=itemgetter(0, 1)))
+    """All lines in order of time; of one moment, those of the first file come first. The first file, which is the long
+    one, tells how far we are."""
+    lines = read_stream(streams[0], form, progress)
+    for path in streams[1:]:
+        lines = _two(lines, read_stream(path, form))
+    return lines
 
 
-def _share(progress: Callable[[int], None] | None, place: int) -> Callable[[int], None] | None:
-    """With several files the first, which is the long one, tells how far we are."""
-    return progress if place == 0 else None
-
-
-def _timed(lines: Iterable[Record | BadLine], place: int) -> Iterator[tuple[int, int, Record | BadLine]]:
-    """A refused line keeps its place behind the line before it."""
-    at = 0
-    for line in lines:
-        at = max(at, line.at) if isinstance(line, Record) else at
-        yield at, place, line
+def _two(first: Iterator[Record | BadLine], second: Iterator[Record | BadLine]) -> Iterator[Record | BadLine]:
+    """Two files merged. A refused line keeps its place behind the line before it."""
+    waiting = next(second, None)
+    for line in first:
+        if isinstance(line, Record):
+            while waiting is not None and (isinstance(waiting, BadLine) or waiting.at < line.at):
+                yield waiting
+                waiting = next(second, None)
+        yield line
+    if waiting is not None:
+        yield waiting
+    yield from second

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo, available_timezones
 
+from msgspec import structs
+
 from engine.compiler.literals import Local
 from engine.compiler.world import World
 from engine.core.facts import CustomerState, Facts, Reach
@@ -146,7 +148,7 @@ def _reach(story: Story, journeys: Journeys, world: World, words: Words) -> dict
             reach[name.value] = Reach(consents=dict.fromkeys(purposes | {"marketing"}, "none"))
     for name in story.given.unreachable:
         if _is_channel(name, world, words):
-            reach[name.value] = replace(reach.get(name.value, Reach()), address="")
+            reach[name.value] = structs.replace(reach.get(name.value, Reach()), address="")
     return reach
 
 

@@ -93,11 +93,25 @@ def read_stream(
         with path.open("rb") as file, _text(file) as lines:
             for raw in lines:
                 number += 1
-                if raw.isspace():
-                    continue
-                if progress is not None and number % 1024 == 0:
+                if progress is not None and not number & 1023:
                     progress(file.tell())
-                yield _record(decode, raw, path.name, number)
+                try:
+                    line = decode(raw)
+                    moment = line.at
+                    seconds = moment.timestamp() if moment.tzinfo is not None else None
+                except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+                    if not raw.isspace():
+                        yield BadLine(path.name, number, str(wrong))
+                    continue
+                if seconds is None or len(raw) > LONGEST_LINE:
+                    yield BadLine(path.name, number, _why(line, raw))
+                    continue
+                customer = line.customer_id
+                if customer is not None and type(customer) is not str:
+                    customer = str(customer)
+                # exact: the float is off by 0.0003 ms at most
+                at = Instant(floor(seconds * 1000 + 0.001))
+                yield Record(line.event, customer or None, at, line.properties, path.name, number)
             if progress is not None:
                 progress(file.tell())
     except FileNotFoundError as wrong:
@@ -118,17 +132,7 @@ def _text(file: io.BufferedReader) -> io.BufferedReader:
     return io.BufferedReader(gzip.GzipFile(fileobj=file), 1 << 20)
 
 
-def _record(decode: Callable[[bytes], Any], raw: bytes, file: str, number: int) -> Record | BadLine:
+def _why(line: Any, raw: bytes) -> str:
     if len(raw) > LONGEST_LINE:
-        return BadLine(file, number, f"longer than {LONGEST_LINE >> 20} MB")
-    try:
-        line = decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
-        return BadLine(file, number, str(wrong))
-    moment: dt.datetime = line.at
-    if moment.tzinfo is None:
-        return BadLine(file, number, f'"{moment.isoformat()}" has no time zone: write it in UTC, with a Z')
-    customer = line.customer_id
-    at = Instant(floor(moment.timestamp() * 1000 + 0.001))  # exact: the float is off by 0.0003 ms at most
-    known = None if customer is None or customer == "" else str(customer)
-    return Record(line.event, known, at, line.properties, file, number)
+        return f"longer than {LONGEST_LINE >> 20} MB"
+    return f'"{line.at.isoformat()}" has no time zone: write it in UTC, with a Z'

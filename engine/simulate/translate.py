@@ -48,11 +48,16 @@ class Translator:
 
     def targets(self, name: str) -> tuple[Target, ...]:
         """What becomes of a foreign event; nothing for an unknown one, which is counted."""
+        found = self.prepared(name)
+        if not found and name not in self.mapping.products:
+            self.unknown[name] += 1
+        return found
+
+    def prepared(self, name: str) -> tuple[Target, ...]:
+        """As `targets`, without counting."""
         found = self._targets.get(name)
         if found is None:
             found = self._targets[name] = self._prepare(name)
-        if not found and name not in self.mapping.products:
-            self.unknown[name] += 1
         return found
 
     def read(self, target: Target, record: Record) -> tuple[dict[str, Value], dict[str, Value]] | None:

@@ -288,28 +288,60 @@ def test_two_files_are_merged_by_time(shop: Project, tmp_path: Path) -> None:
     assert result.late == 0
 
 
+RANKED = """journey: sample
+start:
+  event: points_redeemed
+again: always
+goal:
+  event: ticket_closed
+policy: service
+
+steps:
+  - choose: rfm
+    into:
+GROUPS      else:
+        - exit: unknown
+"""
+
+
 def test_the_number_of_processes_changes_nothing(shop: Project, tmp_path: Path) -> None:
-    events = [
-        (name, f"c{who}", f"{8 + who % 12:02d}:{who:02d}:00", {"product_id": f"p{who % 3}", "total": 50})
+    """Neither what each customer did counts by process, nor ranks among all of them."""
+    groups = ("champion", "loyal", "promising", "newcomer", "at_risk", "lost")
+    paths = "".join(f"      {group}:\n        - exit: {group}\n" for group in groups)
+    file, _ = parse_journey(RANKED.replace("GROUPS", paths), "journeys/sample.yaml")
+    assert file is not None
+    journey = compile_journey(file, shop.world).journey
+    assert journey is not None
+    journeys = replace(shop.journeys, by_name={**shop.journeys.by_name, "sample": journey})
+    events: list[Event] = [
+        (
+            name,
+            f"c{who}",
+            f"2026-03-{2 + who % 5:02d}T{8 + who % 12:02d}:{who:02d}:00",
+            {"product_id": f"p{who % 3}", "total": 9 * who},
+        )
         for who in range(60)
-        for name in ("subscribed", "product_viewed", "cart_updated")
+        for name in ("subscribed", "product_viewed", "cart_updated", "order_placed", "order_placed")[
+            : 2 + who % 4
+        ]
     ]
+    events += [("points_redeemed", f"c{who}", f"2026-03-09T10:{who:02d}:00") for who in range(60)]
     events.sort(key=lambda event: event[2])
     stream, answers = tmp_path / "events.jsonl", []
     stream.write_text("".join(line(event) for event in events) + "{broken\n")
     for jobs in (1, 3):
         out = tmp_path / str(jobs)
-        result = replay(shop.journeys, shop.world, [stream], None, Options(out=out, jobs=jobs))
-        answers.append(
-            (
-                to_data(result),
-                [(out / name).read_bytes() for name in ("starts.jsonl", "messages.jsonl", "ends.jsonl")],
-            )
-        )
+        result = replay(journeys, shop.world, [stream], None, Options(out=out, jobs=jobs))
+        rows = [(out / name).read_bytes() for name in ("starts.jsonl", "messages.jsonl", "ends.jsonl")]
+        answers.append((to_data(result), rows))
         assert sorted(file.name for file in out.iterdir()) == ["ends.jsonl", "messages.jsonl", "starts.jsonl"]
     assert answers[0] == answers[1]
-    assert answers[0][0]["refused"] == 1
-    assert len(answers[0][0]["journeys"]) >= 2
+    told = answers[0][0]
+    assert told["refused"] == 1
+    assert told["doubles"] > 0
+    outcomes = next(each["outcomes"] for each in told["journeys"] if each["journey"] == "sample")
+    assert "exit unknown" in outcomes
+    assert len(outcomes) >= 3
 
 
 def test_a_share_that_fails_is_raised(shop: Project, tmp_path: Path) -> None:
