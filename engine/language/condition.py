@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, cast
 
 from engine.language.did import parse_did
@@ -56,8 +57,8 @@ def parse_condition(reading: Reading, node: Node, at: Span, key: str, of_event: 
     return AllOf(tuple(line for group in lines for line in group), node.span)
 
 
-def parse_value(reading: Reading, name: str, node: Node) -> Form | None:
-    """The form behind one attribute."""
+def parse_value(reading: Reading, name: str, node: Node, at: Span | None = None) -> Form | None:
+    """The form behind one attribute; `at`: where its name stands."""
     match node:
         case Scalar() if not is_empty(node):
             return form_of(reading, name, node.whole())
@@ -65,6 +66,14 @@ def parse_value(reading: Reading, name: str, node: Node) -> Form | None:
             return _one_of(reading, name, node)
         case Mapping() if not is_empty(node):
             _block(reading, name, node)
+        case _ if at is not None and (meant := _without_colon(name)):
+            reading.report(
+                at,
+                "E03",
+                f'there is no ": " in {quoted(name)}',
+                'a condition is written as "attribute: words", with a space behind the colon',
+                f"write  {meant}",
+            )
         case _:
             reading.report(
                 node.span,
@@ -74,6 +83,12 @@ def parse_value(reading: Reading, name: str, node: Node) -> Form | None:
                 f"write  {name}: is set  or  {name}: is not set",
             )
     return None
+
+
+def _without_colon(name: str) -> str:
+    """`{stamps at least 2}` and `{segment:vip}` are keys without a value; empty for a plain name."""
+    found = re.fullmatch(r"([\w.]+)(?: +|:)(\S.*)", name)
+    return f"{found[1]}: {shown(found[2])}" if found else ""
 
 
 def form_of(reading: Reading, name: str, text: Text) -> Form | None:
@@ -91,7 +106,7 @@ def _line(reading: Reading, entry: Entry, of_event: bool) -> tuple[ConditionLine
     if key in GROUPS:
         line = _group(reading, entry, of_event)
     elif of_event or key not in SPECIAL:
-        form = parse_value(reading, key, node)
+        form = parse_value(reading, key, node, entry.key.span)
         line = None if form is None else Test(entry.key.whole(), form)
     elif key == "did":
         return parse_did(reading, entry, lambda r, n, at: parse_condition(r, n, at, "where", of_event=True))

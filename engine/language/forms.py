@@ -56,6 +56,13 @@ _OTHER_FORMS = (
         ),
         "is not set",
     ),
+    (
+        re.compile(
+            r"(?:is not|isn't|not equal to|does not equal) (?!(?:set|empty|null)$)(.+)", re.IGNORECASE
+        ),
+        "not {}",
+    ),
+    (re.compile(r"is (?!(?:not|set|empty|null|none|equal)\b)(.+)", re.IGNORECASE), "{}"),
     (re.compile(r"(?:is not empty|is not null|not empty|not null|exists)", re.IGNORECASE), "is set"),
 )
 _Compared = Literal["at least", "at most", "more than", "less than"]

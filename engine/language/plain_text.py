@@ -13,6 +13,7 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff\ufeff]"
 )
 _TAB = re.compile(r"^ *\t", re.MULTILINE)
+_OTHER_SPACE = re.compile("^(?: *- *| *)([\u00a0\u2000-\u200b\u202f\u205f\u3000])", re.MULTILINE)
 _TEMPLATING = re.compile(r"\{\{.*?(?:\}\}|$)|\{%.*?(?:%\}|$)", re.MULTILINE)
 _COMMENT = re.compile(r"(?:^|\s)#")
 
@@ -29,7 +30,12 @@ def clean(text: str | bytes, file: str) -> tuple[str, list[Problem]]:
     text = text.removeprefix("\ufeff")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    problems = [*_invisible(text, file), *_tabs(text, file), *_templating(text, file)]
+    problems = [
+        *_invisible(text, file),
+        *_tabs(text, file),
+        *_other_spaces(text, file),
+        *_templating(text, file),
+    ]
     return text, problems
 
 
@@ -89,6 +95,21 @@ def _tabs(text: str, file: str) -> list[Problem]:
             f"this line is indented with a tab{more}",
             "YAML allows only spaces in front of a line",
             "replace the tab by two spaces, or run `main.py fmt`",
+        )
+    ]
+
+
+def _other_spaces(text: str, file: str) -> list[Problem]:
+    found = _OTHER_SPACE.search(text)
+    if not found:
+        return []
+    return [
+        Problem(
+            place(text, found.start(1), file),
+            "E01",
+            f"this line is indented with a space of another kind (U+{ord(found[1]):04X})",
+            "it looks like a space, and YAML takes it for a letter; it often comes from a copied text",
+            "delete what stands in front of the line and type the spaces again",
         )
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
@@ -55,13 +56,35 @@ def parse_steps(reading: Reading, node: Node, at: Span, place: str) -> tuple[Ste
         return ()
     steps: list[Step] = []
     dead = False
-    for item in node.items:
+    for item in _without_extra_dashes(reading, node.items):
         for step in _step(reading, item):
             if steps and not dead and always_exits(steps[-1]):
                 dead = True
                 _never_runs(reading, step, steps[-1])
             steps.append(step)
     return tuple(steps)
+
+
+def _without_extra_dashes(reading: Reading, items: Iterable[Node]) -> list[Node]:
+    """`- code: A` and then `- valid: 3 days`: the second line belongs to the step above it."""
+    found: list[Node] = []
+    for item in items:
+        last = found[-1] if found else None
+        if not (isinstance(item, Mapping) and item.entries and isinstance(last, Mapping)):
+            found.append(item)
+            continue
+        keys = [entry.key.text for entry in item.entries]
+        kind = next((KINDS[entry.key.text] for entry in last.entries if entry.key.text in KINDS), None)
+        fields = {key.name for key in kind.construct.keys} - set(KINDS) if kind else set()
+        if not fields.issuperset(keys) or any(entry.key.text in keys for entry in last.entries):
+            found.append(item)
+            continue
+        reading.report(
+            item.entries[0].key.span, "E18", f"there is a dash too many in front of {quoted(keys[0])}",
+            "it belongs to the step above", "remove the dash",
+        )  # fmt: skip
+        found[-1] = Mapping((*last.entries, *item.entries), last.span)
+    return found
 
 
 def always_exits(step: Step) -> bool:
@@ -101,6 +124,8 @@ def _step(reading: Reading, node: Node) -> list[Step]:
 
 def _one(reading: Reading, verb: Entry, entries: tuple[Entry, ...]) -> Step | None:
     kind = KINDS[verb.key.text]
+    if kind is branch.KIND:
+        entries = branch.lifted(reading, entries)
     return kind.parse(Parts(reading, kind.construct, entries, verb.key.span))
 
 
@@ -147,7 +172,12 @@ def _no_step(reading: Reading, node: Node) -> None:
         what, fix = "this is a list inside a list", "remove one of the two dashes"
     else:
         what = f"{quoted(word)} is not a step"
-        example = _EXAMPLES.get(verb) or _EXAMPLES.get(word.split(" ")[0]) or "send: welcome_hello"
+        first, _, rest = word.partition(" ")
+        example = (
+            f"{first}: {shown(rest)}"
+            if first in KINDS and rest
+            else _EXAMPLES.get(verb) or _EXAMPLES.get(word.split(" ")[0]) or "send: welcome_hello"
+        )
         fix = f"write  - {example}"
     reading.report(
         node.span, "E18", what, f"a step is a verb with a value; the verbs are: {as_list(VERBS)}", fix

@@ -44,7 +44,9 @@ def parse_moment(text: Text) -> Moment | Problem:
             "E52",
             f"{quoted(text.value)} is not a moment of a story",
             "moments are written  day 0 18:30 , in the customer's own time; day 0 is the first day",
-            f"write  {_moment_meant(text.value)}",
+            f"write  {_moment_meant(text.value)}"
+            if re.search(r"\d", text.value)
+            else f"write  day 0 10:00 , or remove the dash if  {shown(text.value)}  belongs to the line above",
         )
     clock = parse_clock(part(text, found.start(2), found.end(2) - found.start(2)))
     return clock if isinstance(clock, Problem) else Moment(int(found[1]), clock.time, text.span)
@@ -70,6 +72,8 @@ def _line(reading: Reading, node: Node) -> StoryLine | None:
         return None
     first, *rest = node.entries
     moment = reading.keep(parse_moment(first.key.whole()))
+    if moment is None and not first.key.text.startswith("day"):
+        return None
     if not isinstance(first.value, Scalar) or is_empty(first.value):
         reading.report(
             first.value.span if not is_empty(first.value) else first.key.span,

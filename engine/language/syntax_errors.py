@@ -6,12 +6,17 @@ import re
 
 import yaml
 
+from engine.language.slips import above, line_of, slip_in
 from engine.language.wording import quoted, shown
 from engine.problem import Problem, Span
 
 _SIGN = re.compile(r"(>=|=>|>)\s*(.*)$")
 _WORDS = {">=": "at least", "=>": "at least", ">": "more than"}
 _KEY = re.compile(r"\s*(?:- +)*([^\s:#][^:#]*): +(?=\S)")
+_MAPS = (
+    "who", "where", "when", "exit_if", "if", "goal", "start", "given", "with", "set", "add", "remove", "did", "fields",
+    "product", "paths",
+)  # fmt: skip
 _NOT_LIST = re.compile(r"([\w.]+): *(not|one of) (\[[^\]]*\]?)")
 
 
@@ -20,8 +25,9 @@ def syntax_problem(wrong: yaml.MarkedYAMLError, text: str, file: str) -> Problem
     said = f"{wrong.problem or ''} {wrong.context or ''}"
     at = _Place(text, file, wrong.problem_mark or wrong.context_mark)
     began = _Place(text, file, wrong.context_mark or wrong.problem_mark)
+    lines = text.split("\n")
     if "mapping values are not allowed" in said:
-        return _second_colon(at)
+        return _second_colon(at, lines)
     if "block scalar" in said or "block entry" in said:
         return _sign(began)
     if "quoted scalar" in said:
@@ -29,14 +35,16 @@ def syntax_problem(wrong: yaml.MarkedYAMLError, text: str, file: str) -> Problem
     if "',' or" in said or "flow" in said:
         return _bracket(at, began)
     if "could not find expected ':'" in said:
-        return _no_colon(began)
+        return slip_in(line_of(lines, began.row, file), in_list=True) or _no_colon(began)
     if "cannot start any token" in said or "alias" in said or "anchor" in said:
         return _character(began)
     if "tab character" in said or at.line[at.column : at.column + 1] == "\t":
         return _tab(at)
     if "sequence entries" in said:
         return _dash(at)
-    return _indent(at)
+    here = line_of(lines, at.row, file)
+    slip = slip_in(here, in_list=began.line[began.column : began.column + 2] in ("- ", "-"))
+    return slip if slip and at.column == here.start else _indent(at)
 
 
 class _Place:
@@ -59,15 +67,35 @@ class _Place:
         return self.line[self.column :].split(" #")[0].rstrip()
 
 
-def _second_colon(at: _Place) -> Problem:
+def _second_colon(at: _Place, lines: list[str]) -> Problem:
     key = _KEY.match(at.line)
-    if key and key.end(1) < at.column:
+    is_first = not (key and key.end(1) < at.column)
+    upper = above(lines, at.row, at.file) if is_first else None
+    slip = slip_in(upper, in_list=True) if upper else None
+    if slip:
+        return slip
+    if is_first:
+        start = len(at.line) - len(at.line.lstrip(" -"))
+        return Problem(
+            Span(at.file, at.row + 1, start + 1, max(1, at.column - start)),
+            "E02",
+            "this line stands further to the right than the line it belongs to",
+            "the line above has its value already, so nothing can stand below it",
+            "put this line in the same column as the line it belongs to",
+        )
+    if key and key[1].strip() in _MAPS:
+        inside = shown(at.line[key.end() :].split(" #")[0].strip(), 100)
+        fix = f"write  {key[1].strip()}: {{{inside}}}"
+    elif key:
         value = (
-            shown(at.line[key.end() :].split(" #")[0].strip(), 100).replace("\\", "\\\\").replace('"', '\\"')
+            shown(at.line[key.end() :].split(" #")[0].strip(), 100)
+            .strip("“”„")
+            .replace("\\", "\\\\")
+            .replace('"', '\\"')
         )
         fix = f'put the text in quotes:  {key[1].strip()}: "{value}"'
     else:
-        fix = "put this line in the same column as the line it belongs to"
+        fix = "put the text in quotes"
     return Problem(
         at.span(),
         "E02",

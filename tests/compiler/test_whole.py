@@ -211,3 +211,39 @@ def test_the_hash_is_of_the_content(shop: Path) -> None:
     assert load(shop).hash == before
     change(shop / "templates/welcome_our_story.email.html", "Hello", "Dear")
     assert load(shop).hash != before
+
+
+@pytest.mark.parametrize(
+    ("file", "was", "becomes", "place"),
+    [
+        ("config.yaml", "  marketing:", "\tmarketing:", (13, 1)),
+        ("config.yaml", "languages: [en, bg]", "languages: [en, bg", (4, 12)),
+        ("config.yaml", "currency: EUR", "curency: EUR", (3, 1)),
+        ("config.yaml", "currency: EUR", "currency: Euro", (3, 11)),
+        ("config.yaml", "price: 0.06 EUR", "price: 0.06", (10, 112)),
+        ("schemas/events.yaml", "events:", "events", (1, 1)),
+        ("schemas/product.yaml", "product:", "produkt:", (1, 1)),
+        ("schemas/customer.yaml", "last order_placed", "last order_place", (16, 23)),
+        ("schemas/customer.yaml", "sum of order_placed.total", "sum of order_placed.totl", (14, 36)),
+        ("journeys/segments/vip.yaml", "segment: vip", "segment: vips", (1, 10)),
+        ("journeys/segments/vip.yaml", "who:", "who", (2, 1)),
+    ],
+)
+def test_what_follows_from_a_mistake_in_a_file_of_names_is_not_told(
+    shop: Path, file: str, was: str, becomes: str, place: tuple[int, int]
+) -> None:
+    change(shop / file, was, becomes)
+    problem = only(shop)
+    assert (problem.span.file, problem.span.line, problem.span.column) == (file, *place)
+
+
+def test_a_mistake_in_a_schema_hides_no_other_misspelt_name(shop: Path) -> None:
+    change(shop / "schemas/customer.yaml", "points_expiring: number", "points_expiring: integer")
+    change(shop / "journeys/birthday.yaml", "choose: tier", "choose: tire")
+    assert [problem.code for problem in told(shop)] == ["E11", "E80"]
+
+
+def test_stories_are_not_run_in_a_world_that_is_half_read(shop: Path) -> None:
+    change(shop / "config.yaml", "quiet: 21:00-09:00", "quiet: 9pm-9am")
+    project = load(shop)
+    assert {file.span.file for file in project.files.values()} <= project.broken

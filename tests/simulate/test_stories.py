@@ -287,3 +287,27 @@ def test_segments_change_by_lines_alone(tell: Tell) -> None:
   expect: nothing
 """
     assert run_one(tell, "- exit: seen", story, head) == [("day 5 10:00", "exit seen")]
+
+
+def test_after_a_mistake_in_its_lines_a_story_shows_no_difference_that_only_follows_from_it(
+    tell: Tell,
+) -> None:
+    story = "- test: a\n  when:\n    - day 0 10:00: subscribd\n  expect:\n    - day 0 10:00: send welcome_hello via email"
+    (result,) = tell(journey(ONE, story)).results
+    assert [problem.code for problem in result.problems] == ["E10"]
+    assert result.rows == ()
+
+
+def test_only_the_first_split_without_a_path_is_told(tell: Tell) -> None:
+    steps = """- split: outer
+  into:
+    50% a:
+      - split: inner
+        into:
+          50% c: [{send: welcome_hello}]
+          50% d: [{exit: d}]
+    50% b:
+      - exit: b"""
+    story = "- test: a\n  when:\n    - day 0 10:00: subscribed\n  expect:\n    - day 0 10:00: exit b"
+    (problem,) = tell(journey(steps, story)).results[0].problems
+    assert '"outer"' in problem.what

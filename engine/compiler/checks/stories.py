@@ -1,15 +1,27 @@
-"""W01: a journey without stories."""
+"""W01: a journey without stories; E31, E61, E63, E64: a story that expects what does not exist."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
+from engine.compiler.conditions import channel_problem
 from engine.compiler.subject import Subject
+from engine.compiler.wording import unknown
+from engine.language.places import part
+from engine.language.syntax import Expected
 from engine.problem import Problem
 
 
 def check(subject: Subject) -> list[Problem]:
     """Nobody would notice when a later change breaks it."""
     if subject.file.tests:
-        return []
+        return [
+            problem
+            for story in subject.file.tests
+            for line in story.expect
+            for problem in _unknown(line, subject)
+        ]
     if subject.file.tests is not None and "tests:" in subject.file.source:
         return []  # the stories are there but wrong, and that is said already
     return [
@@ -24,3 +36,27 @@ def check(subject: Subject) -> list[Problem]:
             "warning",
         )
     ]  # fmt: skip
+
+
+_NAMED = re.compile(r"(send|skip|code|webhook)\s+(\S+)(?:\s+via\s+(\S+))?.*")
+
+
+def _unknown(line: Expected, subject: Subject) -> Iterator[Problem]:
+    found = _NAMED.fullmatch(line.words.value)
+    if found is None:
+        return
+    world, name = subject.world, part(line.words, found.start(2), len(found[2]))
+    kind, code, known, why = {
+        "code": ("code pool", "E63", list(world.config.codes), "pools of promo codes stand in config.yaml under  codes:"),
+        "webhook": ("webhook", "E64", list(world.config.webhooks), "webhooks stand in config.yaml under  webhooks:"),
+    }.get(found[1], ("template", "E31", list(world.templates.by_name), "templates are the files in templates/"))  # fmt: skip
+    if name.value not in known and not _is_used(name.value, subject):
+        yield unknown(code, name, kind, known, why)
+    if found[3] and found[3] not in world.config.channels and not _is_used(found[3], subject):
+        yield channel_problem(part(line.words, found.start(3), len(found[3])), tuple(world.config.channels))
+
+
+def _is_used(name: str, subject: Subject) -> bool:
+    """The steps say the same name, so it is told there."""
+    steps = re.split(r"^tests:", subject.file.source, maxsplit=1, flags=re.MULTILINE)[0]
+    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", steps) is not None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from engine.language.condition import parse_condition
 from engine.language.grammar import Key
+from engine.language.nodes import Entry, Mapping, Sequence
 from engine.language.parts import Parts
+from engine.language.reading import Reading
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import If
+from engine.language.wording import quoted
 
+_SIDES = ("then", "else")
 _NEST = "there is no elif: put  - if: ...  under  else:  or use  - choose: ..."
 
 CONSTRUCT = step_keys(
@@ -24,6 +28,28 @@ CONSTRUCT = step_keys(
         ("elif", _NEST), ("else_if", _NEST), ("elseif", _NEST), ("else if", _NEST),
     ),
 )  # fmt: skip
+
+
+def lifted(reading: Reading, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """The lines of an `if`, with a `then` or `else` that was written inside the condition in its right place."""
+    found: list[Entry] = []
+    for entry in entries:
+        whole = entry.value
+        if entry.key.text != "if" or not isinstance(whole, Mapping):
+            found.append(entry)
+            continue
+        deep = [
+            each for each in whole.entries if each.key.text in _SIDES and isinstance(each.value, Sequence)
+        ]
+        if deep:
+            side = deep[0].key
+            reading.report(
+                side.span, "E17", f"{quoted(side.text)} stands one level too deep", "below  if:  stand only conditions",
+                f"put  {side.text}:  in the column of  if:",
+            )  # fmt: skip
+        kept = tuple(each for each in whole.entries if each not in deep)
+        found += [Entry(entry.key, Mapping(kept, whole.span)), *deep]
+    return tuple(found)
 
 
 def parse_if(parts: Parts) -> If | None:
