@@ -78,8 +78,25 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FINE)
     except Exception as bug:  # noqa: BLE001  the last line: a bug of ours is reported as one, with exit code 3
+        refused = _refusal_of_the_store(bug)
+        if refused:
+            complain(refused)
+            sys.exit(PROBLEMS)
         report(bug)
         sys.exit(BUG)
+
+
+def _refusal_of_the_store(wrong: Exception) -> str:
+    """One line where the database as a whole refused (locked, full, damaged), which is no mistake of ours."""
+    if "sqlalchemy" not in sys.modules:
+        return ""
+    from sqlalchemy.exc import DatabaseError
+
+    from engine.store.database import is_refusal
+
+    if not isinstance(wrong, DatabaseError) or not is_refusal(wrong):
+        return ""
+    return f"the store cannot be used: {wrong.orig}. If another process holds it, try again in a moment"
 
 
 def report(bug: BaseException) -> None:

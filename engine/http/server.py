@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from collections.abc import Iterator
 
 import uvicorn
 from fastapi import FastAPI
 
-from engine.errors import UsageError
+from engine.errors import CallerError
 
 GRACE = 5
 """Seconds that requests under way have at a stop."""
@@ -21,7 +22,7 @@ MOST_CONNECTIONS = 1_000
 class HttpServer:
     """Listens from the moment it is made, so that a taken port is told before anything else begins; answers in `run`.
 
-    Raises UsageError when nothing can listen there.
+    Raises CallerError when nothing can listen there.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -53,10 +54,15 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as wrong:
-        raise UsageError(
-            f"nothing can listen on {host}:{port}: {wrong.strerror}",
+        raise CallerError(
+            f"nothing can listen on {host}:{port}: {_why(wrong)}",
             "stop the process that does, or change http.listen in config.yaml",
         ) from wrong
+
+
+def _why(wrong: OSError) -> str:
+    unknown = isinstance(wrong, socket.gaierror) or wrong.errno is None
+    return str(wrong.strerror or wrong) if unknown else os.strerror(wrong.errno or 0)
 
 
 class _Server(uvicorn.Server):

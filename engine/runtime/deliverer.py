@@ -125,7 +125,10 @@ class Deliverer:
         return SETTLING
 
     def _begin(self, name: str) -> None:
-        self._start(Part(name, self._lanes[name].turn, self._health))
+        lane = self._lanes[name]
+        part = Part(name, lane.turn, self._health)
+        lane.on_room = part.wake
+        self._start(part)
 
     def _start(self, part: Part) -> None:
         self._parts[part.name] = part

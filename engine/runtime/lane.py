@@ -60,11 +60,12 @@ class Desk:
 
 
 class Lane:
-    """One channel. `tasks`: messages that are under way."""
+    """One channel. `tasks`: messages that are under way. `on_room` is called when there is room for more of them."""
 
     def __init__(self, channel: Channel, rate: Rate | None, desk: Desk) -> None:
         self.channel = channel
         self.tasks: set[asyncio.Task[None]] = set()
+        self.on_room: Callable[[], None] = lambda: None
         self._desk = desk
         self._limiter = limiter(rate)
         self._most = most_at_once(channel.concurrency, rate)
@@ -79,7 +80,7 @@ class Lane:
         away = self._again - asyncio.get_running_loop().time()
         if away > 0:
             return away
-        if not self._room() or not await asyncio.to_thread(self._is_ready):
+        if not self._has_room() or not await asyncio.to_thread(self._is_ready):
             return idle
         return 0.0 if await self.round() else idle
 
@@ -111,6 +112,10 @@ class Lane:
     def _room(self) -> int:
         return max(0, self._most - len(self.tasks))
 
+    def _has_room(self) -> bool:
+        """For half of what is taken at once: taking them one by one would cost two commits for each."""
+        return self._room() >= (self._most + 1) // 2
+
     def _is_ready(self) -> bool:
         with self._desk.store.read() as conn:
             ready = messages.next_ready(conn, self.channel.name)
@@ -125,6 +130,8 @@ class Lane:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
+        if self._has_room():
+            self.on_room()
         if not task.cancelled() and (wrong := task.exception()) is not None:
             log.error("delivery_failed", channel=self.channel.name, why=f"{type(wrong).__name__}: {wrong}")
 
@@ -187,7 +194,11 @@ class Lane:
 
         async def hand_over() -> bool:
             now = desk.clock.now()
-            verdict.append(await desk.write(lambda conn: outbox.hand_over(conn, message, hashed, now)))
+            if desk.stopping.is_set():  # it waited for a connection when the stop came
+                await desk.write(lambda conn: outbox.give_up(conn, message, now))
+                verdict.append("later")
+            else:
+                verdict.append(await desk.write(lambda conn: outbox.hand_over(conn, message, hashed, now)))
             return verdict[-1] == "handed"
 
         delivery = await self._deliver(one, hand_over, verdict)

@@ -44,7 +44,7 @@ def again_at(message: Claimed, delivery: Delivery, now: Instant, speed: float) -
 def most_at_once(concurrency: int, rate: Rate | None) -> int:
     """How many messages of a channel are taken at once: enough to keep all connections busy, and no more than may go
     within a minute, so that their leases do not run out while they wait."""
-    most = 2 * concurrency
+    most = 4 * concurrency
     return most if rate is None else max(1, min(most, int(rate.count / rate.seconds * 60)))
 
 

@@ -1,0 +1,197 @@
+"""A shop with a daemon that may be started, killed and started again; its mail goes to a sink that outlives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from engine.clock import SystemClock
+from engine.project import load
+from engine.runtime.intake import Intake
+from engine.runtime.items import ConsentGiven, CustomerItem, EventItem, Item
+from engine.store.database import Store, open_store
+from engine.store.keys import new_key
+from engine.values import Instant
+from tests.daemon.files import write_project
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+ENVIRONMENT["PYTHONPYCACHEPREFIX"] = str(Path(sys.prefix) / "pycache")
+"""A process that keeps its compiled modules starts three times as fast as one that may not."""
+
+
+@dataclass
+class Shop:
+    """`daemon` is the process that runs now."""
+
+    folder: Path
+    port: int
+    daemon: subprocess.Popen[bytes] | None = None
+    keys: list[str] = field(default_factory=list)
+
+    # --- the daemon -----------------------------------------------------------------------------
+
+    def start(self, *options: str, at: Instant | None = None) -> None:
+        """Starts it and waits until it is ready; with `at` on a clock that begins there."""
+        command = [sys.executable, str(ROOT / "main.py"), "--project", str(self.folder), "run", *options]
+        if at is not None:
+            command = [sys.executable, "-m", "tests.daemon.elsewhen", str(self.folder), str(at)]
+        with (self.folder / "daemon.log").open("ab") as log:
+            self.daemon = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=ENVIRONMENT)
+        wait_until(self.is_ready, 60, self.log)
+
+    def is_ready(self) -> bool:
+        if self.daemon is None or self.daemon.poll() is not None:
+            raise AssertionError(f"the daemon ended: {self.log()}")
+        try:
+            return httpx2.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    def stop(self) -> int:
+        """As an operator would; its exit code."""
+        assert self.daemon is not None
+        self.daemon.send_signal(signal.SIGTERM)
+        return self.daemon.wait(40)
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        if self.daemon is not None and self.daemon.poll() is None:
+            self.daemon.kill()
+            self.daemon.wait()
+
+    def reload(self) -> None:
+        assert self.daemon is not None
+        self.daemon.send_signal(signal.SIGHUP)
+
+    def log(self) -> str:
+        return (self.folder / "daemon.log").read_text(encoding="utf-8", errors="replace")
+
+    def command(self, *words: str, code: int = 0) -> str:
+        """Runs `main.py` beside the daemon; what it answers (and complains about)."""
+        command = [sys.executable, str(ROOT / "main.py"), "--project", str(self.folder), *words]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def status(self) -> dict[str, Any]:
+        """`main.py status`."""
+        found: dict[str, Any] = json.loads(self.command("status", "--format", "json"))
+        return found
+
+    # --- what comes in --------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self) -> httpx2.Client:
+        """A client that may write."""
+        if not self.keys:
+            with self.store() as store:
+                made = store.write(lambda conn: new_key(conn, "test", "write", SystemClock().now()))
+            assert made is not None
+            self.keys.append(made)
+        return httpx2.Client(base_url=self.url, auth=(self.keys[0], ""), timeout=60)
+
+    def know(self, customers: Sequence[str]) -> None:
+        """Customers with addresses, who agreed to everything."""
+        agreed = (ConsentGiven("email", "given"), ConsentGiven("push", "given"))
+        self.receive(
+            CustomerItem(n, id_, f"{id_}-known", {"email": f"{id_}@example.com"}, {"push": f"token-{id_}"}, agreed)
+            for n, id_ in enumerate(customers)
+        )  # fmt: skip
+
+    def happens(self, event: str, customers: Sequence[str]) -> None:
+        """An event of each, written beside the daemon as `main.py import` would."""
+        self.receive(
+            EventItem(n, id_, event, None, f"{id_}-{event}-{time.monotonic_ns()}")
+            for n, id_ in enumerate(customers)
+        )
+
+    def receive(self, items: Iterator[Item]) -> None:
+        project, now = load(self.folder), self.now()
+        intake = Intake(project.catalogue, project.config)
+        prepared = intake.prepare(items, "test", now)
+        with self.store() as store:
+            taken = store.write(lambda conn: intake.take(conn, prepared, now))
+        assert not taken.refused, taken.refused
+
+    def now(self) -> Instant:
+        return SystemClock().now()
+
+    # --- what came of it ------------------------------------------------------------------------
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The store, beside the daemon."""
+        opened = open_store("sqlite:///data/shop.db", self.folder)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    def ask(self, sql: str, *parameters: Any) -> list[Any]:
+        """Rows of the store."""
+        with closing(sqlite3.connect(self.folder / "data" / "shop.db", timeout=20)) as conn:
+            return conn.execute(sql, parameters).fetchall()
+
+    def mails(self) -> Counter[str]:
+        """How often the sink accepted each mail: `recipient subject`."""
+        lines = (self.folder / "accepted").read_text(encoding="utf-8").splitlines()
+        return Counter(line.replace("@example.com\t", " ") for line in lines)
+
+    def states(self, template: str) -> dict[str, str]:
+        """Customer -> state of the message."""
+        return dict(self.ask("SELECT customer, state FROM outbox WHERE template = ?", template))
+
+
+@contextmanager
+def open_shop(folder: Path, answer_seconds: float = 0.0, kind: type[Shop] = Shop) -> Iterator[Shop]:
+    """A new shop with its sink; whatever still runs is ended."""
+    command = [sys.executable, "-m", "tests.daemon.sink", str(folder), str(answer_seconds)]
+    sink = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT)
+    try:
+        wait_until((folder / "port").exists, 20)
+        smtp = int((folder / "port").read_text())
+        shop = kind(folder, write_project(folder, smtp))
+        try:
+            yield shop
+        finally:
+            shop.kill()
+    finally:
+        sink.kill()
+        sink.wait()
+
+
+def wait_until(
+    question: Callable[[], bool], seconds: float = 20, story: Callable[[], str] = lambda: ""
+) -> None:
+    """Fails, with the story, when it does not come true in time."""
+    until = time.monotonic() + seconds
+    while not question():
+        if time.monotonic() > until:
+            raise AssertionError(f"this never came true. {story()}")
+        time.sleep(0.05)
+
+
+def replace(path: Path, text: str) -> None:
+    """Writes a file as an editor does: whole, in one step."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)

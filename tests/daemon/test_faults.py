@@ -1,0 +1,146 @@
+"""Whatever the world does to a running daemon: told in a line, nothing lost, nobody else stopped."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from engine.channels.links import Leaving, Links
+from engine.store import meta
+from tests.daemon.files import write_project
+from tests.daemon.shop import ENVIRONMENT, ROOT, Shop, wait_until
+
+
+def one_line(answer: str) -> str:
+    """What a command complains about, without the log of the daemon; it has to be one line."""
+    lines = [line for line in answer.splitlines() if not re.match(r"20\d\d-\d\d-\d\dT", line)]
+    assert len(lines) == 1, answer
+    return lines[0]
+
+
+def test_a_second_daemon_is_refused(running: Shop) -> None:
+    said = one_line(running.command("run", code=1))
+    assert "another daemon works on" in said
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    write_project(tmp_path, 2525)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(0o555)
+    command = [sys.executable, str(ROOT / "main.py"), "--project", str(tmp_path), "run"]
+    if os.geteuid() == 0:  # root may write anywhere, unless it gives that up
+        setpriv = shutil.which("setpriv")
+        if setpriv is None:
+            pytest.skip("needs setpriv, or another user than root")
+        command = [setpriv, "--bounding-set=-all", "--inh-caps=-all", *command]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT)
+    (tmp_path / "data").chmod(0o755)
+    assert done.returncode == 1
+    assert "cannot be written: Permission denied" in one_line(done.stderr)
+
+
+def test_a_store_that_is_cut_off_is_told_in_one_line(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, write_project(tmp_path, 2525))
+    shop.command("deploy")
+    file = tmp_path / "data" / "shop.db"
+    os.truncate(file, file.stat().st_size // 2)
+    said = one_line(shop.command("run", code=1))
+    assert "Restore it from a backup" in said
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(running: Shop, tmp_path: Path) -> None:
+    write_project(tmp_path, 2525)
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        re.sub(r"listen: 127.0.0.1:\d+", f"listen: 127.0.0.1:{running.port}", config.read_text())
+    )
+    said = one_line(Shop(tmp_path, running.port).command("run", code=1))
+    assert f"nothing can listen on 127.0.0.1:{running.port}: Address already in use" in said
+
+
+def test_a_store_that_somebody_locks_is_slow_and_loses_nothing(running: Shop) -> None:
+    running.know(["l1", "l2"])
+    running.happens("signed_up", ["l1"])
+    answers: list[httpx2.Response] = []
+
+    def post() -> None:
+        with running.client() as client:
+            answers.append(
+                client.post("/events", json={"id": "l2", "event": "signed_up", "customer_id": "l2"})
+            )
+
+    with closing(
+        sqlite3.connect(running.folder / "data" / "shop.db", timeout=20, isolation_level=None)
+    ) as other:
+        other.execute("BEGIN IMMEDIATE")
+        posting = threading.Thread(target=post)
+        posting.start()
+        time.sleep(3.0)
+        assert httpx2.get(f"{running.url}/healthz", timeout=5).status_code == 200
+        other.execute("COMMIT")
+    posting.join(30)
+    assert [answer.status_code for answer in answers] in ([200], [503])
+    assert "Traceback" not in answers[0].text
+    if answers[0].status_code == 503:
+        post()
+    wait_until(lambda: {"l1", "l2"} <= set(accepted(running)), 30, running.log)
+    assert running.ask("SELECT count(*) FROM event WHERE name = 'signed_up' AND customer = 'l2'") == [(1,)]
+
+
+def accepted(shop: Shop) -> list[str]:
+    return [customer for customer, state in shop.states("hello").items() if state == "accepted"]
+
+
+def test_a_customer_whose_row_is_damaged_stops_nobody_else(running: Shop) -> None:
+    running.know(["poison", "x1", "x2"])
+    wait_until(lambda: len(running.ask("SELECT 1 FROM customer WHERE id IN ('poison', 'x1', 'x2')")) == 3)
+    with closing(sqlite3.connect(running.folder / "data" / "shop.db", timeout=20)) as other, other:
+        other.execute("""UPDATE customer SET seen = '{"visited": "nonsense"}' WHERE id = 'poison'""")
+    running.happens("signed_up", ["poison", "x1", "x2"])
+    wait_until(lambda: {"x1", "x2"} <= set(accepted(running)), 20, running.log)
+    stuck = [each for each in running.status()["stuck"] if each["customer"] == "poison"]
+    assert len(stuck) == 1
+    assert stuck[0]["why"]
+    assert httpx2.get(f"{running.url}/readyz", timeout=5).status_code == 200
+    with closing(sqlite3.connect(running.folder / "data" / "shop.db", timeout=20)) as other, other:
+        other.execute("UPDATE customer SET seen = '{}' WHERE id = 'poison'")
+        other.execute("UPDATE stuck SET retry_at = 0 WHERE customer = 'poison'")
+    wait_until(lambda: "poison" in accepted(running), 20, running.log)
+
+
+def test_who_unsubscribed_is_not_written_to_after_the_answer(running: Shop) -> None:
+    customers = [f"u{n}" for n in range(300)]
+    running.know(customers)
+    running.happens("signed_up", customers)
+    with running.store() as store, store.read() as conn:
+        links = Links([meta.secret(conn)], running.url)
+    answered: dict[str, int] = {}
+    with httpx2.Client(timeout=60) as client:
+        for customer in reversed(customers[100:]):
+            key = running.ask("SELECT send_key FROM outbox WHERE customer = ?", customer)
+            if not key:
+                continue
+            url = links.unsubscribe(Leaving(customer, "email", "marketing", key[0][0]))
+            assert client.post(url).status_code == 200
+            answered[customer] = running.now()
+    wait_until(lambda: not waits(running, "u"), 40, running.log)
+    found = running.ask("SELECT customer, state, handed_at FROM outbox WHERE customer GLOB 'u[0-9]*'")
+    late = [customer for customer, _, at in found if customer in answered and at and at > answered[customer]]
+    assert late == []
+    assert sum(state == "cancelled" for _, state, _ in found) > 10, "the test came too late to show anything"
+
+
+def waits(shop: Shop, name: str) -> bool:
+    sql = "SELECT 1 FROM outbox WHERE customer GLOB ? AND state IN ('planned', 'claimed', 'deferred', 'handoff')"
+    return bool(shop.ask(sql, f"{name}[0-9]*"))
