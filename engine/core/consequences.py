@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec.structs import replace
 
 from engine.core.advance import move_on
 from engine.core.due import Missing, in_zone, wait_due
@@ -155,7 +155,7 @@ def _mark_codes(turn: Turn, event: Event) -> None:
             interest = turn.interest(run)
             if interest is not None:
                 hand = Run.take(turn, interest, run)
-                hand.it.codes[pool] = dataclasses.replace(code, used=True)
+                hand.it.codes[pool] = replace(code, used=True)
                 hand.say("note", subject=pool, detail="the code was used")
                 hand.close()
 

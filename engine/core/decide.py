@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from engine.core.advance import wake
 from engine.core.consequences import change_segment, follow_changes, take_changed, take_event, take_product
@@ -37,8 +38,7 @@ from engine.values import Instant
 NEVER = Instant(2**62)
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(Struct, frozen=True):
     """The customer afterwards, and what was decided, in order."""
 
     state: CustomerState

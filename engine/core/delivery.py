@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec.structs import replace
 
 from engine.core.advance import advance, move_on
 from engine.core.cascade import hand_over, next_part, try_send
@@ -72,7 +72,7 @@ def take_outcome(turn: Turn, outcome: Outcome) -> None:
         return
     run = Run.take(turn, interest, known)
     if outcome.kind in ("bounced", "not_sent", "refused"):
-        change_part(run.it, step_id, part, dataclasses.replace(part, bounced=True))
+        change_part(run.it, step_id, part, replace(part, bounced=True))
     if outcome.kind == "bounced":
         run.say("bounce", interest.places.get(step_id), part.template, part.channel)
         run.emit("message_bounced", step_id, part.template, part.channel, outcome.at)
@@ -172,11 +172,11 @@ def _settle(run: Run, outcome: Outcome, part: Part) -> None:
         return
     match outcome.kind:
         case "unknown":
-            it.rest = dataclasses.replace(rest, unknown=True)
+            it.rest = replace(rest, unknown=True)
             it.due = None
         case "settled" | "accepted" | "delivered":
             if rest.unknown:
-                it.rest = dataclasses.replace(rest, unknown=False)
+                it.rest = replace(rest, unknown=False)
                 it.due = due_after(rest.handed_at, step.next_after or Duration(), run.turn.facts.zone)
         case "bounced" | "not_sent" | "refused":
             if run.journey.state == "paused":
@@ -193,6 +193,6 @@ def _close_channel(turn: Turn, channel: str, outcome: Outcome) -> None:
     if not channel:
         return
     reach = turn.facts.reach.get(channel, Reach())
-    turn.touch("reach").reach[channel] = dataclasses.replace(reach, bounced=True)
+    turn.touch("reach").reach[channel] = replace(reach, bounced=True)
     turn.reach_changed = True
     turn.remark(Trace(turn.now, "note", "", outcome.enrollment, subject=channel, detail="closed by a bounce"))

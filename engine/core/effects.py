@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from engine.core.enrollment import Enrollment
 from engine.values import Instant, Value
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Plan a message. `key` = derive(enrollment, step id, channel) is unique in the outbox: deciding twice sends once.
     `valid_until`: after it the message is returned instead of handed over. `names`: what the template may read beside
     customer and shop: trigger, product_id, code (value, expires), with-values."""
@@ -30,16 +30,14 @@ class Send:
     names: Mapping[str, Value | Mapping[str, Value]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     """Take a planned message back (goal, exit, restart); the hand-over statement sees it."""
 
     key: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """Write an attribute of the customer; `once` is unique, so a step changes a customer exactly once. A consent is
     written by `set: {consent.email: given}`: then `name` is `consent.email`."""
 
@@ -50,8 +48,7 @@ class Change:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TakeCode:
+class TakeCode(Struct, frozen=True):
     """Take a code from a file pool for this run; generated and shared codes need no effect but are recorded too."""
 
     enrollment: str
@@ -60,8 +57,7 @@ class TakeCode:
     expires: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class GiveBack:
+class GiveBack(Struct, frozen=True):
     """The run ended before a message with this code was handed over."""
 
     enrollment: str
@@ -69,8 +65,7 @@ class GiveBack:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """Call a webhook at least once, with `key` as idempotency key."""
 
     key: str
@@ -79,8 +74,7 @@ class Call:
     values: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(Struct, frozen=True):
     """An event of the engine's own (journey_started, goal_reached, ...), appended to this customer's inbox."""
 
     id: str
@@ -89,8 +83,7 @@ class Emit:
     fields: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """Tell the owner of a journey."""
 
     journey: str
@@ -107,8 +100,7 @@ TraceKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """One line of the history of a customer. Words are made when it is shown; `read` holds the values that were looked
     at. For `send` and `skip`, `subject` is the template and `detail` the channel or the reason; for set/add/remove the
     subject is the attribute and `detail` the value; for exit the subject is the reason; for code the pool."""
@@ -124,8 +116,7 @@ class Trace:
     read: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What was decided for one run at one moment. `enrollment` is None for an ignored start."""
 
     enrollment: Enrollment | None

@@ -6,11 +6,12 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from engine.values import Instant, Value
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """When it wakes. A moment that means local time keeps it: `local` in `zone`; `at` is computed again when the
     customer's zone or the zone data changes."""
 
@@ -19,8 +20,7 @@ class Due:
     zone: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """Rests in a `wait`. `opened_at`/`opened_number`: the moment from which awaited events count (exclusive)."""
 
     step: str
@@ -28,8 +28,7 @@ class Waiting:
     opened_number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """Rests in a `send` that quiet hours or a cap hold back. `tried`: channels that this cascade is through with.
     `first_due`: the moment it was due, moved by the length of every hold, since holds do not count as late.
     `since`: when it began to wait for a free place under a cap."""
@@ -42,8 +41,7 @@ class Held:
     since: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Handing:
+class Handing(Struct, frozen=True):
     """Rests in a `send` whose message is planned but not yet handed over."""
 
     step: str
@@ -54,8 +52,7 @@ class Handing:
     unknown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
+class Listening(Struct, frozen=True):
     """Rests in a cascade after a hand-over, until the reaction or `next_after`."""
 
     step: str
@@ -65,15 +62,13 @@ class Listening:
     unknown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NeedsCode:
+class NeedsCode(Struct, frozen=True):
     """Rests in a `code` that waits for its pool."""
 
     step: str
 
 
-@dataclass(frozen=True, slots=True)
-class Moving:
+class Moving(Struct, frozen=True):
     """On the way: the step where it rested was removed from the file (LANGUAGE 2.15). When due, the run goes on *at*
     `step` (not after it); None: nothing is left, it finishes. `was`: the step where it rested."""
 
@@ -84,8 +79,7 @@ class Moving:
 Rest = Waiting | Held | Handing | Listening | NeedsCode | Moving
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One message of this run that was handed over."""
 
     template: str
@@ -98,8 +92,7 @@ class Part:
     bounced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TakenCode:
+class TakenCode(Struct, frozen=True):
     """A promo code of this run; valid until `expires` (23:59:59 of a day in the customer's zone)."""
 
     pool: str

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+import msgspec
+from msgspec import Struct
+
 from engine.core.enrollment import Enrollment
 from engine.core.happening import Event
 from engine.core.rfm import GroupTable
@@ -15,8 +18,7 @@ from engine.values import Instant, Type, Value, zone
 Consent = Literal["none", "asked", "given", "withdrawn"]
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """One event name of one customer, over all time. `last_number`: the number of the event of `last_at`; `since start`
     needs it where two events share a moment."""
 
@@ -26,18 +28,16 @@ class Seen:
     last_number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """One channel of one customer. `suppressed`: None, a purpose, or `all`. `bounced`: closed by a hard bounce."""
 
     address: str | None = None
-    consents: Mapping[str, Consent] = field(default_factory=dict)
+    consents: Mapping[str, Consent] = msgspec.field(default_factory=dict)
     suppressed: str | None = None
     bounced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A message that counts under caps (or a planned one that reserved its place). `counts_total` is False for the
     later parts of a cascade, which count for their channel only."""
 
@@ -96,8 +96,7 @@ class Facts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class LastStart:
+class LastStart(Struct, frozen=True):
     """The previous start of a journey by this customer for one value of `per`."""
 
     at: Instant

@@ -7,10 +7,11 @@ to go on in `Facts.memory`; one that a story has set by hand has no memory and g
 from __future__ import annotations
 
 import bisect
-import dataclasses
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TypeAlias, cast
+
+from msgspec.structs import replace
 
 from engine.core.facts import Consent, FactRule, Facts, Reach, Seen
 from engine.core.happening import Changed, Event
@@ -67,10 +68,10 @@ def apply_change(facts: Facts, change: Changed, project_zone: str | None = None)
         if answer == "asked" and reach.consents.get(purpose) == "given":
             continue
         consents = {**reach.consents, purpose: cast("Consent", answer)}
-        facts.reach[channel] = dataclasses.replace(reach, consents=consents)
+        facts.reach[channel] = replace(reach, consents=consents)
     for channel, purpose_or_all in change.suppressed.items():
         reach = facts.reach.get(channel, Reach())
-        facts.reach[channel] = dataclasses.replace(reach, suppressed=_wider(reach.suppressed, purpose_or_all))
+        facts.reach[channel] = replace(reach, suppressed=_wider(reach.suppressed, purpose_or_all))
     if project_zone is not None and ("timezone" in change.values or "country" in change.values):
         facts.timezone, facts.timezone_why = resolve_zone(facts.values, project_zone)
 
@@ -191,9 +192,9 @@ def _remember_favourite(facts: Facts, rule: FactRule, found: tuple[Value, ...]) 
 def _write_address(facts: Facts, channel: str, address: str | None) -> None:
     reach = facts.reach.get(channel, Reach())
     if address and address != reach.address:
-        facts.reach[channel] = dataclasses.replace(reach, address=address, bounced=False)
+        facts.reach[channel] = replace(reach, address=address, bounced=False)
     elif not address:
-        facts.reach[channel] = dataclasses.replace(reach, address="")
+        facts.reach[channel] = replace(reach, address="")
 
 
 def _wider(known: str | None, added: str | None) -> str | None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from engine.values import Instant, Value
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something the customer did. `fields` are typed by schemas/events.yaml. `starts` is False for imported history,
     which updates facts and membership but starts and awaits nothing. A direct price_drop, back_in_stock or low_stock
     event is a start that reached this customer."""
@@ -29,8 +29,7 @@ class Event:
     starts: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """Attributes, addresses, consent or suppressions were written; None takes a value away. A consent is the pair
     (channel, purpose) -> `none | asked | given | withdrawn`; a suppression is channel -> purpose or `all` (None lifts)."""
 
@@ -43,8 +42,7 @@ class Changed:
     starts: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class ProductChanged:
+class ProductChanged(Struct, frozen=True):
     """The catalogue changed for a product that a run of this customer looks at."""
 
     number: int
@@ -53,8 +51,7 @@ class ProductChanged:
     fields: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentChanged:
+class SegmentChanged(Struct, frozen=True):
     """The customer became a member of a segment or left it; `at` is the crossing. `starts` is False for members found
     by a first evaluation, a changed definition or an import."""
 
@@ -65,8 +62,7 @@ class SegmentChanged:
     starts: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(Struct, frozen=True):
     """A clock or date start reached this customer: `day` is the local date that it belongs to, `at` the moment."""
 
     number: int
@@ -75,8 +71,7 @@ class Occurrence:
     day: dt.date
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
+class Handed(Struct, frozen=True):
     """A message was handed to its channel: the point of no return."""
 
     number: int
@@ -85,8 +80,7 @@ class Handed:
     enrollment: str
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(Struct, frozen=True):
     """A planned message came back before hand-over and asks all rules again. `why`: expired, paused, refused, ..."""
 
     number: int
@@ -96,8 +90,7 @@ class Returned:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of a message after hand-over. `unknown` keeps a cascade where it is until another outcome settles it;
     `not_sent` says that an unknown turned out never to have been accepted."""
 
@@ -110,8 +103,7 @@ class Outcome:
     channel: str = ""  # lets a bounce close the channel when the run is no longer kept
 
 
-@dataclass(frozen=True, slots=True)
-class Reaction:
+class Reaction(Struct, frozen=True):
     """A person clicked, opened or replied. `machine` openings and clicks are never given to the core."""
 
     number: int
@@ -121,8 +113,7 @@ class Reaction:
     kind: Literal["clicked", "opened", "replied"]
 
 
-@dataclass(frozen=True, slots=True)
-class CodeTaken:
+class CodeTaken(Struct, frozen=True):
     """The pool gave a code (None: the pool is empty) for a code step of an enrollment."""
 
     number: int
@@ -132,8 +123,7 @@ class CodeTaken:
     value: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Wake:
+class Wake(Struct, frozen=True):
     """Nothing happened but the time: what is due is looked at. Never stored."""
 
     number: int

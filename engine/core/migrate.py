@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
+
+from msgspec.structs import replace
 
 from engine.core.draw import unit
 from engine.core.due import Missing, wait_due
@@ -102,7 +103,7 @@ class Migration:
             return
         assert move.to is not None
         if move.to != place:
-            run.it.rest = rest = dataclasses.replace(rest, step=move.to)
+            run.it.rest = rest = replace(rest, step=move.to)
         if isinstance(rest, Waiting):
             self._wait_on(run, rest, move)
         elif isinstance(rest, Handing) and move.asks_again and not rest.unknown:

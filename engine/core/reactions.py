@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec.structs import replace
 
 from engine.core.awaited import fits, reacted_at
 from engine.core.ending import cancel_planned
@@ -35,10 +35,10 @@ def note_reaction(run: Run, reaction: Reaction) -> None:
         return
     step, part = found
     if reaction.kind == "clicked":
-        new = dataclasses.replace(part, clicked_at=max(reaction.at, part.clicked_at or reaction.at))
+        new = replace(part, clicked_at=max(reaction.at, part.clicked_at or reaction.at))
         run.emit("message_clicked", step, part.template, part.channel, reaction.at)
     else:
-        new = dataclasses.replace(part, opened_at=max(reaction.at, part.opened_at or reaction.at))
+        new = replace(part, opened_at=max(reaction.at, part.opened_at or reaction.at))
     change_part(run.it, step, part, new)
     run.say("reaction", run.interest.places.get(step), part.template, f"{reaction.kind} {part.channel}")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from engine.core.advance import advance
 from engine.core.draw import in_global_holdout, in_holdout
@@ -30,8 +31,7 @@ MISSED = DAY
 NO_FIELDS: Mapping[str, Value] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """What brings a customer in: the value of `per`, the moment it happened, its number, the fields it leaves."""
 
     key: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from engine.core.effects import Alert, Decision, Effect, Trace
 from engine.core.enrollment import Enrollment
@@ -139,7 +140,7 @@ class Turn:
         """A place is used at the hand-over: from then on it counts at that moment."""
         for number, place in enumerate(self.facts.places):
             if place.key == key and place.at != at:
-                self.touch("places").places[number] = dataclasses.replace(place, at=at)
+                self.touch("places").places[number] = replace(place, at=at)
 
     def alarm(self, run: Enrollment, why: str) -> Alert:
         """A word to the owner of the journey of a run."""
