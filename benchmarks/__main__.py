@@ -17,7 +17,7 @@ from rich.table import Table
 
 from benchmarks.figures import Figure
 
-NAMES = ("advance", "replay", "check")
+NAMES = ("advance", "replay", "check", "daemon")
 """Each is a module here with `run(short) -> list[Figure]`."""
 
 

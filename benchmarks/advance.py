@@ -81,7 +81,7 @@ def run(short: bool) -> list[Figure]:
     """100,000 customers asleep (10,000 with `short`), an hour of wakes at a time."""
     customers, rounds = (10_000, 5) if short else (100_000, 9)
     with tempfile.TemporaryDirectory(prefix="perennial-bench-") as folder:
-        shop = _Shop(Path(folder), customers)
+        shop = Sleepers(Path(folder), customers)
         ours, bare = shop.measure(rounds)
         shop.store.close()
     note = f"{shop.transitions:,} transitions, peak memory {peak_memory()} MB"
@@ -100,7 +100,9 @@ def run(short: bool) -> list[Figure]:
     ]
 
 
-class _Shop:
+class Sleepers:
+    """A store in `folder` with so many customers asleep, and the advancer that wakes them."""
+
     def __init__(self, folder: Path, customers: int) -> None:
         self.folder = folder
         self.clock = ManualClock(START)

@@ -57,9 +57,13 @@ def hand_over(conn: Connection, message: Claimed, address_hash: str, now: Instan
     """The last honest moment (RELIABILITY.md 2.1): one fenced statement, and `handed` in the inbox beside it.
 
     "handed": it may be sent once this transaction is durable. "later": the claim is gone, or something of this
-    customer is not applied yet, or a pause stands; the message waits again. "returned": too late, or the address is
-    suppressed; the owner asks all rules again. `address_hash`: `engine.store.meta.address_hash`.
+    customer is not applied yet, or a pause stands; the message waits again. "returned": too late, the address is
+    suppressed, or the consent was withdrawn; the owner asks all rules again. `address_hash`: `engine.store.meta.address_hash`.
     """
+    if message.purpose is not None and _is_withdrawn(conn, message):
+        why = "suppressed"
+        if return_to_owner(conn, message, why, now) or _end_late(conn, message, why, now):
+            return "returned"
     changed = change(
         conn,
         "UPDATE outbox SET state = 'handoff', handed_at = coalesce(handed_at, ?) WHERE number = ? AND fence = ? AND state = 'claimed'"
@@ -143,6 +147,16 @@ def _end_late(conn: Connection, message: Claimed, why: str, now: Instant) -> boo
         )
         append_one(conn, message.customer, told, now)
     return changed == 1
+
+
+def _is_withdrawn(conn: Connection, message: Claimed) -> bool:
+    """The customer agreed when the message was decided, and has taken it back since."""
+    if conn.dialect.name == "sqlite":
+        state, path = "json_extract(reach, ?)", f'$."{message.channel}".consents."{message.purpose}"'
+    else:
+        state, path = "reach #>> CAST(? AS text[])", f"{{{message.channel},consents,{message.purpose}}}"
+    sql = f"SELECT 1 FROM customer WHERE bucket = ? AND id = ? AND {state} <> 'given'"  # noqa: S608
+    return bool(rows(conn, sql, (message.bucket, message.customer, path)))
 
 
 def _why_returned(conn: Connection, message: Claimed, address_hash: str, now: Instant) -> str:

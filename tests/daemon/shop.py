@@ -24,7 +24,7 @@ from engine.runtime.intake import Intake
 from engine.runtime.items import ConsentGiven, CustomerItem, EventItem, Item
 from engine.store.database import Store, open_store
 from engine.store.keys import new_key
-from engine.values import Instant
+from engine.values import Instant, iso
 from tests.daemon.files import write_project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,20 +35,21 @@ ENVIRONMENT["PYTHONPYCACHEPREFIX"] = str(Path(sys.prefix) / "pycache")
 
 @dataclass
 class Shop:
-    """`daemon` is the process that runs now."""
+    """`daemon` is the process that runs now; `moment` is what its clock says, where the test sets it."""
 
     folder: Path
     port: int
     daemon: subprocess.Popen[bytes] | None = None
+    moment: Instant | None = None
     keys: list[str] = field(default_factory=list)
 
     # --- the daemon -----------------------------------------------------------------------------
 
-    def start(self, *options: str, at: Instant | None = None) -> None:
-        """Starts it and waits until it is ready; with `at` on a clock that begins there."""
+    def start(self, *options: str) -> None:
+        """Starts it and waits until it is ready; its clock begins at `moment`."""
         command = [sys.executable, str(ROOT / "main.py"), "--project", str(self.folder), "run", *options]
-        if at is not None:
-            command = [sys.executable, "-m", "tests.daemon.elsewhen", str(self.folder), str(at)]
+        if self.moment is not None:
+            command = [sys.executable, "-m", "tests.daemon.elsewhen", str(self.folder), str(self.moment)]
         with (self.folder / "daemon.log").open("ab") as log:
             self.daemon = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=ENVIRONMENT)
         wait_until(self.is_ready, 60, self.log)
@@ -117,10 +118,10 @@ class Shop:
             for n, id_ in enumerate(customers)
         )  # fmt: skip
 
-    def happens(self, event: str, customers: Sequence[str]) -> None:
+    def happens(self, event: str, customers: Sequence[str], at: Instant | None = None) -> None:
         """An event of each, written beside the daemon as `main.py import` would."""
         self.receive(
-            EventItem(n, id_, event, None, f"{id_}-{event}-{time.monotonic_ns()}")
+            EventItem(n, id_, event, iso(at) if at else None, f"{id_}-{event}-{time.monotonic_ns()}")
             for n, id_ in enumerate(customers)
         )
 
@@ -133,7 +134,7 @@ class Shop:
         assert not taken.refused, taken.refused
 
     def now(self) -> Instant:
-        return SystemClock().now()
+        return self.moment or SystemClock().now()
 
     # --- what came of it ------------------------------------------------------------------------
 
@@ -162,14 +163,14 @@ class Shop:
 
 
 @contextmanager
-def open_shop(folder: Path, answer_seconds: float = 0.0, kind: type[Shop] = Shop) -> Iterator[Shop]:
+def open_shop(folder: Path, answer_seconds: float = 0.0) -> Iterator[Shop]:
     """A new shop with its sink; whatever still runs is ended."""
     command = [sys.executable, "-m", "tests.daemon.sink", str(folder), str(answer_seconds)]
     sink = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT)
     try:
         wait_until((folder / "port").exists, 20)
         smtp = int((folder / "port").read_text())
-        shop = kind(folder, write_project(folder, smtp))
+        shop = Shop(folder, write_project(folder, smtp))
         try:
             yield shop
         finally:

@@ -5,35 +5,54 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.clock import SystemClock
-from engine.store import decisions
 from engine.values import DAY, HOUR, MINUTE, Instant
 from tests.daemon.shop import Shop, open_shop, wait_until
 
 
-class Elsewhen(Shop):
-    """A shop whose clock the test sets."""
-
-    moment = Instant(SystemClock().now() // DAY * DAY + 8 * HOUR)
-
-    def now(self) -> Instant:
-        return self.moment
-
-
 def test_after_downtime_goals_come_first_and_late_messages_are_skipped(tmp_path: Path) -> None:
-    with open_shop(tmp_path, kind=Elsewhen) as shop:
-        customers = ["buyer", "late", "reader", "on-time"]
-        shop.know(customers)
-        shop.happens("cart_updated", ["buyer", "late", "reader"])
-        shop.start(at=shop.now())
-        wait_until(lambda: len(inside(shop)) == 3, 20, shop.log)
+    with open_shop(tmp_path) as shop:
+        shop.moment = begin = Instant(SystemClock().now() // DAY * DAY + 8 * HOUR)
+        shop.know(["buyer", "late", "reader", "soon"])
+        shop.happens("cart_updated", ["buyer", "late"])
+        shop.happens("cart_updated", ["reader"], Instant(begin - 61 * MINUTE))
+        shop.start()
+        wait_until(lambda: shop.states("reminder") == {"reader": "accepted"}, 20, shop.log)
+        wait_until(lambda: len(ends(shop)) == 3, 20, shop.log)
         assert shop.stop() == 0
-        begin = shop.moment
 
-        shop.moment = Instant(
-            begin + 61 * MINUTE
-        )  # the reader's push was due a minute ago: the others are asked later
-        keep = "UPDATE due SET due_at = due_at"
-        assert keep
-        shop.start(at=shop.moment)
-        wait_until(lambda: len(shop.states("reminder")) == 3, 20, shop.log)
+        shop.moment = Instant(begin + 3 * DAY)
+        shop.happens("order_placed", ["buyer"])
+        shop.happens("cart_updated", ["soon"], Instant(begin + 3 * DAY - 2 * HOUR))
+        shop.start()
+        wait_until(lambda: None not in [*ends(shop).values()][:3], 20, shop.log)
+        wait_until(lambda: "soon" in shop.states("reminder"), 20, shop.log)
         assert shop.stop() == 0
+        assert {name: end for name, end in ends(shop).items() if name != "soon"} == {
+            "buyer": "goal",
+            "late": "finish",
+            "reader": "finish",
+        }
+        channels = shop.ask("SELECT customer, channel FROM outbox ORDER BY customer")
+        assert channels == [("reader", "push"), ("soon", "push")], (
+            "nothing that is late, and no dearer channel"
+        )
+        assert shop.mails().total() == 0
+
+
+def ends(shop: Shop) -> dict[str, str | None]:
+    """How the run of each customer ended; None: it has not."""
+    return dict(shop.ask("SELECT customer, outcome FROM enrollment ORDER BY customer"))
+
+
+def test_a_dry_run_decides_and_hands_nothing_over(tmp_path: Path) -> None:
+    with open_shop(tmp_path) as shop:
+        shop.know(["dry"])
+        shop.happens("signed_up", ["dry"])
+        shop.start("--dry")
+        wait_until(lambda: shop.states("hello") == {"dry": "planned"}, 20, shop.log)
+        assert shop.stop() == 0
+        assert shop.states("hello") == {"dry": "planned"}
+        shop.start()
+        wait_until(lambda: shop.states("hello") == {"dry": "accepted"}, 20, shop.log)
+        assert shop.stop() == 0
+        assert shop.mails() == {"dry hello": 1}
