@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.compiler.catalogue_file import read_catalogue
 from engine.compiler.template_file import TemplateFile, read_template
 from engine.compiler.templates import Templates
-from engine.compiler.world import World
+from engine.compiler.world import CHANNELS, World
 from engine.config import Config
 from engine.config.file import config_of, default_config
 from engine.language.nodes import Node
 from engine.language.parse import parse_journey, parse_segment
 from engine.language.source import read
 from engine.language.syntax import JourneyFile, SegmentFile
-from engine.problem import Problem, Span
+from engine.language.wording import quoted
+from engine.problem import Problem, Span, nearest
 from engine.project_files import Folder
 
 YAML = (".yaml", ".yml")
@@ -123,8 +126,30 @@ def _templates(opened: Folder, config: Config) -> Templates:
         if inside.startswith("_"):
             parts[inside] = text
             continue
-        template, problems = read_template(file, text)
+        template, problems = _template(file, text, config)
         opened.problems.extend(problems)
         if template is not None:
             by_name.setdefault(template.name, []).append(template)
     return Templates({name: tuple(files) for name, files in by_name.items()}, parts, config.languages)
+
+
+def _template(file: str, text: str, config: Config) -> tuple[TemplateFile | None, list[Problem]]:
+    """A channel that does not exist is told once; the file counts as written for the one that was meant."""
+    template, problems = read_template(file, text)
+    known = (*config.channels, *CHANNELS)
+    if template is None or template.channel in known:
+        return template, problems
+    near = nearest(template.channel, known)
+    named = f"there is no channel called {quoted(template.channel)}"
+    why = "the name of the file says for which channel it is"
+    wrong = Problem(Span(file, 1, 1), "T01", named, why, f"rename it to  {_renamed(file, near or 'email')}")
+    if near is None:
+        return None, [wrong]
+    meant, _ = read_template(_renamed(file, near), text)
+    return (None if meant is None else replace(meant, file=file)), [wrong]
+
+
+def _renamed(file: str, channel: str) -> str:
+    folder, _, name = file.rpartition("/")
+    first, _, *rest = name.split(".")
+    return ".".join([f"{folder}/{first}", channel, *rest])

@@ -6,14 +6,15 @@ whole mail. Only files below `templates/` that the project gave can be named (RE
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from jinja2 import Environment, TemplateSyntaxError
+from jinja2 import Environment, TemplateError, TemplateSyntaxError
 
+from engine.compiler.jinja_errors import jinja_problem
 from engine.problem import Problem, Span, did_you_mean
 
 MOST_NESTED = 20
@@ -59,6 +60,19 @@ def wrong(file: str, line: int, code: str, what: str, why: str = "", fix: str = 
     return TemplateProblem(Problem(Span(file, line, 1), code, what, why, fix))
 
 
+def broken(
+    mistake: TemplateError,
+    file: str,
+    line: int,
+    text: str = "",
+    first_line: int = 1,
+    filters: Iterable[str] = (),
+) -> TemplateProblem:
+    """What Jinja says, in our words; `text` as in `jinja_problem`."""
+    said = mistake.message or str(mistake)
+    return TemplateProblem(jinja_problem(said, file, line, text, first_line, filters))
+
+
 def is_inside(root: Path, path: Path) -> bool:
     """True when a file really lies below `root`, symbolic links followed."""
     try:
@@ -92,16 +106,18 @@ def pieces_of(file: str, text: str, first_line: int = 1, *, trim: bool = False) 
                 case _:
                     inside.append(value)
     except TemplateSyntaxError as mistake:
-        raise wrong(file, first_line + mistake.lineno - 1, "T05", _words(mistake)) from mistake
+        raise broken(mistake, file, first_line + mistake.lineno - 1, text, first_line) from mistake
     return found
 
 
-def check_syntax(file: str, text: str, first_line: int = 1) -> None:
-    """Raises TemplateProblem when the Jinja of a single file is broken, with its own line."""
+def check_syntax(file: str, text: str, first_line: int = 1, *, is_field: bool = False) -> None:
+    """Raises TemplateProblem when the Jinja of a single file is broken, with its own line. `is_field`: `text` is the
+    value of a field, whose column in the file is not known."""
     try:
         _LEXER.parse(text)
     except TemplateSyntaxError as mistake:
-        raise wrong(file, first_line + mistake.lineno - 1, "T05", _words(mistake)) from mistake
+        line = first_line + mistake.lineno - 1
+        raise broken(mistake, file, line, "" if is_field else text, first_line) from mistake
 
 
 def expand(pieces: Sequence[Piece], parts: Mapping[str, str], *, trim: bool = False) -> list[Piece]:
@@ -110,10 +126,6 @@ def expand(pieces: Sequence[Piece], parts: Mapping[str, str], *, trim: bool = Fa
     if sum(len(piece.text) for piece in whole) > LARGEST_SOURCE:
         raise wrong(whole[0].file, 1, "T06", "the template with everything it includes is larger than 500 KB")
     return [piece for piece in whole if piece.word not in ("block", "endblock")]
-
-
-def _words(mistake: TemplateSyntaxError) -> str:
-    return (mistake.message or "this is no Jinja").rstrip(".")
 
 
 def _part(piece: Piece, parts: Mapping[str, str], trim: bool, depth: int) -> list[Piece]:

@@ -11,7 +11,7 @@ from jinja2.environment import Template
 
 from engine.compiler import mail
 from engine.compiler.jinja import Sandbox, environment
-from engine.compiler.layout import Piece, TemplateProblem, check_syntax, expand, pieces_of, wrong
+from engine.compiler.layout import Piece, TemplateProblem, broken, check_syntax, expand, pieces_of
 from engine.compiler.markup import plain, protect, restore, words_to_tags
 from engine.compiler.meter import LARGEST_OUTPUT, TooMuch, fresh_budget
 from engine.compiler.template_file import TemplateFile
@@ -200,7 +200,7 @@ def _text(template: TemplateFile, parts: Mapping[str, str], env: Sandbox) -> Par
 
 def _field(template: TemplateFile, name: str, source: str, env: Sandbox) -> Part:
     line = template.field_lines.get(name, 1)
-    check_syntax(template.file, source, line)
+    check_syntax(template.file, source, line, is_field=True)
     pieces = pieces_of(template.file, source, line)
     rows: list[Piece] = []
     if name in _LINK_FIELDS and pieces and pieces[0].kind == "print":
@@ -217,7 +217,9 @@ def _part(name: str, source: str, env: Sandbox, rows: list[Piece], template: Tem
         line = getattr(mistake, "lineno", None) or 0
         row = rows[line - 1] if 0 < line <= len(rows) else None
         file, line = (row.file or template.file, row.line) if row else (template.file, template.body_line)
-        raise wrong(file, line, "T05", (mistake.message or str(mistake)).rstrip(".")) from mistake
+        own = file == template.file and name in ("text", "html")
+        text, begin = (template.body, template.body_line) if own else ("", 1)
+        raise broken(mistake, file, line, text, begin, env.filters) from mistake
     return Part(name, source, made, tuple(rows), reads)
 
 

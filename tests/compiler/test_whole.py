@@ -247,3 +247,47 @@ def test_stories_are_not_run_in_a_world_that_is_half_read(shop: Path) -> None:
     change(shop / "config.yaml", "quiet: 21:00-09:00", "quiet: 9pm-9am")
     project = load(shop)
     assert {file.span.file for file in project.files.values()} <= project.broken
+
+
+@pytest.mark.parametrize(
+    ("printed", "column", "what"),
+    [
+        ("Hi {{ customer.first_name", 4, 'this "{{" is never closed'),
+        ("Hi {{ customer.first_name }", 27, '"}" cannot stand here'),
+        ("Hi {{ customer first_name }}", 16, '"first_name" cannot stand here'),
+        ("Hi {{ customer.first_name | dat }}", 29, 'there is no filter called "dat"'),
+        ("{% if code %}a", 1, "this  if  is never ended"),
+        ("{% if code %}a{% endfor %}", 18, '"endfor" does not fit here'),
+        ("{% iff code %}", 4, 'there is no instruction called "iff"'),
+        ("a {% endif %}", 6, "there is nothing that this  endif  belongs to"),
+        ("{{ “a” }}", 4, "is not a quote of the keyboard"),
+        ("{{ 'abc }}", 4, "this quote is never closed"),
+        ("{{ customer.tier or }}", 21, 'something is missing in front of "}}"'),
+        ("{{ customer. }}", 12, "something is missing here"),
+        ("{% if customer.tier = 2 %}x{% endif %}", 21, 'one "=" sets a value, two compare'),
+        ("{% if code %}x{% else if code %}y{% endif %}", 18, "there is no  else if"),
+        ("{{ customer.tier is golden }}", 21, "nothing can be asked with  is golden"),
+        ("{{ customer.tier or '' }} {{ customer.tie }}", 30, 'there is no customer attribute called "tie"'),
+    ],
+)
+def test_a_slip_in_a_template_is_told_at_its_place_in_plain_words(
+    shop: Path, printed: str, column: int, what: str
+) -> None:
+    write(shop, "price_drop_news.push.txt", f"---\ntitle: News\n---\nOne line\n{printed}\n")
+    problem = only(shop)
+    assert (problem.span.line, problem.span.column) == (5, column)
+    assert what in problem.what
+    assert problem.fix
+
+
+def test_a_template_for_a_channel_that_does_not_exist_is_told_once(shop: Path) -> None:
+    (shop / "templates/price_drop_news.push.txt").rename(shop / "templates/price_drop_news.psh.txt")
+    problem = only(shop)
+    assert problem.what == 'there is no channel called "psh"'
+    assert "templates/price_drop_news.push.txt" in problem.fix
+
+
+def test_a_mail_without_a_subject_is_a_warning(shop: Path) -> None:
+    write(shop, "winback_gift.email.html", "<p>Hello</p>\n" + FOOTER)
+    problem = only(shop)
+    assert (problem.code, problem.level) == ("T26", "warning")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from engine.compiler.catalogue import CODE, paths
@@ -159,7 +160,8 @@ def place(file: str, line: int, word: str, sources: Mapping[str, str]) -> Span:
     """Where a word stands in a line of a file; the beginning of the line where it cannot be seen."""
     lines = sources.get(file, "").split("\n")
     text = lines[line - 1] if 0 < line <= len(lines) else ""
-    column = text.find(word)
+    found = re.search(rf"(?<![\w.]){re.escape(word)}(?!\w)", text)
+    column = found.start() if found else text.find(word)
     return Span(file, max(1, line), column + 1, len(word)) if column >= 0 else Span(file, max(1, line), 1)
 
 

@@ -11,7 +11,7 @@ from engine.compiler.rows import every_step
 from engine.compiler.subject import Subject, Whole
 from engine.language import syntax
 from engine.language.wording import quoted
-from engine.problem import Problem, Span
+from engine.problem import Problem, Span, nearest
 
 LARGEST_HTML = 102 * 1024
 """From here on some mail programs cut a message off, and the unsubscribe link with it."""
@@ -52,7 +52,14 @@ def _mail(template: CompiledTemplate, marketing: bool, whole: Whole) -> list[Pro
     problems: list[Problem] = []
     names = {read.name for read in template.reads()}
     body = template.html or template.text
-    if marketing and "links.unsubscribe" not in names:
+    if "subject" not in template.fields and not _misspelt_subject(whole.sources.get(template.file, "")):
+        problems.append(
+            Problem(
+                Span(template.file, 1, 1), "T26", "this e-mail has no subject", "it would arrive with an empty line in the inbox",
+                "begin the file with\n         ---\n         subject: Your text\n         ---", "warning",
+            )
+        )  # fmt: skip
+    if marketing and not any(name.startswith("links.unsub") for name in names):
         problems.append(
             Problem(
                 Span(template.file, 1, 1), "T22", "this marketing e-mail has no link to unsubscribe", "the law asks for one in every advertising e-mail",
@@ -76,6 +83,12 @@ def _mail(template: CompiledTemplate, marketing: bool, whole: Whole) -> list[Pro
             )
         )  # fmt: skip
     return problems
+
+
+def _misspelt_subject(source: str) -> bool:
+    """The field is there under another name, and that is said already."""
+    head = source.split("\n---", 1)[0] if source.startswith("---") else ""
+    return nearest("subject", re.findall(r"^(\w+)\s*:", head, re.MULTILINE)) is not None
 
 
 def _sms(template: CompiledTemplate, whole: Whole) -> list[Problem]:
