@@ -53,9 +53,10 @@ class Addressed:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What is the same for all messages of a channel: who sends, and what is tracked."""
+    """What is the same for all messages of a channel: who sends, where answers go, and what is tracked."""
 
     sender: str = ""
+    reply_to: str = ""
     clicks: bool = True
     opens: bool = False
 
@@ -85,14 +86,12 @@ def render(
         html, text = _tracked(html, text, addressed, links, style)
         if addressed.purpose is not None:
             headers = one_click(own["unsubscribe"])
-    elif style.clicks and fields.get("url", "").startswith(("http://", "https://")):
-        fields["url"] = links.click(addressed.key, fields["url"])  # a tap is a click
-    elif (
-        template.channel == "sms"
-    ):  # one no-break blank of an amount would make a part 67 characters long instead of 153
-        text = text.replace("\xa0", " ").replace("\u202f", " ")
-    if template.channel != "email" and style.clicks and "url" in fields:  # a tap on a push is a click
-        fields["url"] = links.followed(addressed.key, fields["url"])
+    else:
+        if style.clicks and "url" in fields:  # a tap on a push is a click
+            fields["url"] = links.followed(addressed.key, fields["url"])
+        if template.channel == "sms":
+            # one no-break blank of an amount would make a part 67 characters long instead of 153
+            text = text.replace("\xa0", " ").replace("\u202f", " ")
     if not text.strip() and not html and not fields.get("content_sid"):
         raise RenderError(template.name, template.file, 0, "text", "it is empty")
     if template.channel == "email" and not fields.get("subject", "").strip():
@@ -108,7 +107,7 @@ def render(
         html=html,
         subject=fields.pop("subject", ""),
         sender=fields.pop("from", "") or style.sender,
-        reply_to=fields.pop("reply_to", ""),
+        reply_to=fields.pop("reply_to", "") or style.reply_to,
         headers=headers,
         fields=fields,
         valid_until=addressed.valid_until,

@@ -149,6 +149,27 @@ def test_a_tap_on_a_push_is_a_click() -> None:
     assert plain.fields["url"] == "https://shop.example/cart"
 
 
+def test_a_push_to_our_own_page_leads_there_directly() -> None:
+    template = messages(hello__push__txt="---\ntitle: Hi\nurl: '{{ links.preferences }}'\n---\nx").pick(
+        "hello", "push", "en"
+    )
+    assert template is not None
+    made = render(template, addressed("push"), material(), VOCABULARY, LINKS, STYLE)
+    assert made.fields["url"] == LINKS.preferences("c1")
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"), [("", "help@shop.example"), ("reply_to: anna@shop.example\n", "anna@shop.example")]
+)
+def test_answers_go_where_the_template_says_else_the_channel(field: str, expected: str) -> None:
+    template = messages(hello__email__mjml=f"---\nsubject: Hi\n{field}---\n" + MJML.format("x")).pick(
+        "hello", "email", "en"
+    )
+    assert template is not None
+    style = Style("Shop <hello@shop.example>", reply_to="help@shop.example")
+    assert render(template, addressed(), material(), VOCABULARY, LINKS, style).reply_to == expected
+
+
 def test_an_open_pixel_is_there_only_when_asked_for() -> None:
     template = messages(hello__email__mjml="---\nsubject: Hi\n---\n" + MJML.format("x")).pick(
         "hello", "email", "en"
