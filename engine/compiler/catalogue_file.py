@@ -225,6 +225,6 @@ def _facts(reader: _Reader, sections: dict[str, Node], catalogue: Catalogue) -> 
     return facts
 
 
-def unknown_event(text: Text, catalogue: Catalogue) -> Problem:
-    """E10."""
-    return unknown("E10", text, "event", catalogue.event_names(), "events come from schemas/")
+def unknown_event(text: Text, catalogue: Catalogue, also: tuple[str, ...] = ()) -> Problem:
+    """E10; `also`: words that can stand in this place beside events."""
+    return unknown("E10", text, "event", (*also, *catalogue.event_names()), "events come from schemas/")

@@ -49,7 +49,11 @@ def _attribute(name: Text, how: str, place: Place) -> Type | Problem:
     if head == "consent" and dot and how == "set":
         if channel in place.world.config.channels:
             return CONSENT
-        return channel_problem(part(name, len("consent."), len(channel)), tuple(place.world.config.channels))
+        return channel_problem(
+            part(name, len("consent."), len(channel)),
+            tuple(place.world.config.channels),
+            place.world.config.currency,
+        )
     if name.value in catalogue.facts:
         rule = catalogue.facts[name.value]
         return Problem(

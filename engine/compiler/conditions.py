@@ -143,24 +143,24 @@ class Conditions:
         known = place.world.config.channels
         if name.value in known:
             return True
-        self.problems.append(channel_problem(name, tuple(known)))
+        self.problems.append(channel_problem(name, tuple(known), place.world.config.currency))
         return False
 
-    def known_event(self, name: Text, place: Place) -> bool:
-        """E10 unless it is one."""
+    def known_event(self, name: Text, place: Place, also: tuple[str, ...] = ()) -> bool:
+        """E10 unless it is one; `also`: what else could have been meant here."""
         if place.world.catalogue.event_fields(name.value) is not None:
             return True
-        self.problems.append(unknown_event(name, place.world.catalogue))
+        self.problems.append(unknown_event(name, place.world.catalogue, also))
         return False
 
 
-def channel_problem(name: Text, known: tuple[str, ...]) -> Problem:
+def channel_problem(name: Text, known: tuple[str, ...], currency: str) -> Problem:
     """E61: a channel that does not exist, or that this shop has not set up."""
     near = nearest(name.value, known)
     if near is None and name.value in CHANNELS:
         return Problem(
             name.span, "E61", f"the channel {quoted(name.value)} is not set up", "channels stand in config.yaml",
-            f"add to channels: in config.yaml    {name.value}: {{via: outbox, price: 0 EUR}}",
+            f"add to channels: in config.yaml    {name.value}: {{via: outbox, price: 0 {currency}}}",
         )  # fmt: skip
     return Problem(
         name.span, "E61", f"there is no channel called {quoted(name.value)}", "channels stand in config.yaml",

@@ -51,7 +51,7 @@ def _only_channel(template: Text, written: tuple[str, ...], world: World) -> lis
             )
         ]  # fmt: skip
     if written and written[0] not in known:
-        return [channel_problem(Text(written[0], template.span), known)]
+        return [channel_problem(Text(written[0], template.span), known, world.config.currency)]
     return []
 
 

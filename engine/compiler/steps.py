@@ -96,7 +96,7 @@ class Steps:
         if (
             step.until
             and until not in ("clicked", "opened")
-            and self.conditions.known_event(step.until, self.place)
+            and self.conditions.known_event(step.until, self.place, ("clicked", "opened"))
         ):
             until = self.place.world.catalogue.event_name(until)
         if_capped = policy.if_capped

@@ -54,7 +54,7 @@ def _quiet(parts: dict[str, Entry], reader: Reader) -> Quiet | None:
             found.span,
             f"{quoted(found.text)} are no quiet hours",
             "they go from one time of the day to another",
-            "write  quiet: 21:00-09:00  or  quiet: none",
+            f"write  quiet: {_hours_meant(found.text)}  or  quiet: none",
         )
         return None
     times: list[dt.time] = []
@@ -72,6 +72,11 @@ def _quiet(parts: dict[str, Entry], reader: Reader) -> Quiet | None:
         )
         return None
     return Quiet(times[0], times[1])
+
+
+def _hours_meant(written: str) -> str:
+    times = re.findall(r"\b(?:[01]?\d|2[0-3]):[0-5]\d\b", written, re.ASCII)
+    return f"{times[0]}-{times[1]}" if len(times) == 2 else "21:00-09:00"
 
 
 def _caps(parts: dict[str, Entry], channels: tuple[str, ...], reader: Reader) -> tuple[Cap, ...]:

@@ -143,7 +143,7 @@ def _length_meant(written: str) -> str:
     if len(written) < 30 and (found := _ISO_LENGTH.fullmatch(written)):
         years, months, weeks, days, hours, minutes = (int(number or 0) for number in found.groups())
         return words_for(years * 12 + months, weeks * 7 + days, hours * 60 + minutes)
-    parts = [_part_meant(part) for part in _parts(written)]
+    parts = [_part_meant(part) for part in _parts(written.lstrip("-+ "))]
     return "  or  ".join(parts[0]) if len(parts) == 1 else " ".join(part[0] for part in parts if part)
 
 

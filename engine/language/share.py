@@ -10,6 +10,7 @@ from engine.problem import Problem
 
 _SHARE = re.compile(r"(\d{1,3})%", re.ASCII)
 _FRACTION = re.compile(r"0?[.,](\d{1,2})")
+_BROKEN = re.compile(r"(\d{1,3})[.,]\d+ *(?:%|percent|per cent)")
 _NUMBER = re.compile(r"(\d{1,3})(?: *(?:%|percent|per cent))?")
 
 
@@ -30,5 +31,7 @@ def parse_share(text: Text) -> int | Problem:
 def _meant(written: str) -> str:
     if found := _FRACTION.fullmatch(written):
         return f"{int(found[1].ljust(2, '0'))}%"
+    if found := _BROKEN.fullmatch(written):
+        return f"{int(found[1])}%" if int(found[1]) <= 100 else ""
     found = _NUMBER.fullmatch(written)
     return f"{int(found[1])}%" if found and int(found[1]) <= 100 else ""

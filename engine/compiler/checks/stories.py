@@ -53,7 +53,11 @@ def _unknown(line: Expected, subject: Subject) -> Iterator[Problem]:
     if name.value not in known and not _is_used(name.value, subject):
         yield unknown(code, name, kind, known, why)
     if found[3] and found[3] not in world.config.channels and not _is_used(found[3], subject):
-        yield channel_problem(part(line.words, found.start(3), len(found[3])), tuple(world.config.channels))
+        yield channel_problem(
+            part(line.words, found.start(3), len(found[3])),
+            tuple(world.config.channels),
+            world.config.currency,
+        )
 
 
 def _is_used(name: str, subject: Subject) -> bool:

@@ -84,7 +84,7 @@ def split_label(label: Text) -> list[Text]:
             if piece.strip():
                 words.append(part(label, begin, len(piece.strip())))
             start = index + 1
-    return words or [label]
+    return words if words and len(words[0].value) < len(label.value) else [label]
 
 
 KIND = StepKind(CONSTRUCT, parse_choose)
