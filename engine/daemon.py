@@ -14,7 +14,6 @@ from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import DatabaseError
 
 from engine.channels.egress import Egress
 from engine.channels.mime import self_test
@@ -120,8 +119,6 @@ class Daemon:
             self.store = open_store(project.config.store, self.folder, exclusive=True)
             try:
                 await self._work(project)
-            except DatabaseError as wrong:
-                raise WorldError(f"the store cannot be used: {wrong.orig}", permanent=False) from wrong
             finally:
                 self.store.close()
                 log.info("stopped")
@@ -156,22 +153,13 @@ class Daemon:
         self.live, opening = self._publisher.first(project)
         self._advancer = Advancer(self.store, self.clock)
         self._heart = Heart(
-            self.store,
-            self.clock,
-            lambda: self.live.publication.journeys,
-            self.wake,
-            self._health,
-            self._speed,
-        )
+            self.store, self.clock, lambda: self.live.publication.journeys, self.wake, self._health, self._speed
+        )  # fmt: skip
+        egress = Egress(self.live.project.config.egress)
         self._webhooks = WebhookCaller(
-            self.store,
-            lambda: self.live.project.config.webhooks,
-            Egress(self.live.project.config.egress),
-            self.clock,
+            self.store, lambda: self.live.project.config.webhooks, egress, self.clock
         )
-        if self.options.dry:
-            log.info("dry_run", what="nothing is handed over")
-        else:
+        if not self.options.dry:
             self._deliverer = self._open_channels(opening)
             planned, unknown = await self._deliverer.recover()
             log.info("recovered", planned_again=planned, unknown=unknown)
