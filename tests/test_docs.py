@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from engine.config.file import read_config
+from engine.config.options import COMMON, VIAS
+from engine.core import journey
+from engine.language import syntax
+from engine.language.steps.kinds import VERBS
 from engine.project import load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +48,11 @@ def test_a_journey_in_the_docs_compiles(shop: Path, page: str, place: int, block
     path = shop / "journeys" / f"{name}.yaml"
     path.write_text(block, encoding="utf-8")
     try:
-        errors = [problem for problem in load(shop).problems if problem.is_error and problem.span.file.startswith("journeys/")]
+        errors = [
+            problem
+            for problem in load(shop).problems
+            if problem.is_error and problem.span.file.startswith("journeys/")
+        ]
     finally:
         path.unlink()
     assert errors == [], (page, place)
@@ -52,12 +64,56 @@ def test_the_docs_show_journeys() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    missing = [link for link in _LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
+    missing = [
+        link for link in _LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()
+    ]
     assert missing == []
 
 
-def test_every_step_of_the_language_is_in_the_reference() -> None:
-    from engine.language.step_list import VERBS
+def _sections(page: str, mark: str) -> dict[str, str]:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return {
+        part.partition("\n")[0].strip(): part for part in re.split(rf"^{mark} ", text, flags=re.MULTILINE)[1:]
+    }
 
-    text = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
-    assert [verb for verb in VERBS if f"`{verb}" not in text and f"### {verb}" not in text and f"{verb}," not in text] == []
+
+def test_the_steps_are_the_same_in_the_language_in_the_engine_and_in_the_reference() -> None:
+    written = {step.__name__ for step in get_args(syntax.Step)}
+    assert {f"{name}Step" for name in written} == {step.__name__ for step in get_args(journey.Step)}
+    headings = [verb for heading in _sections("language.md", "###") for verb in heading.split(", ")]
+    assert set(VERBS) <= set(headings)
+    editors = json.loads((ROOT / "schemas" / "journey.schema.json").read_text(encoding="utf-8"))
+    assert set(VERBS) == set(editors["definitions"]["step"]["properties"])
+
+
+def test_every_problem_is_documented() -> None:
+    sources = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "engine").rglob("*.py"))
+    text = (ROOT / "docs" / "problems.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| ([A-Z]\d\d) \|", text, flags=re.MULTILINE)
+    assert len(documented) == len(set(documented))
+    assert set(re.findall(r'"([EWT]\d\d)"', sources)) == set(documented)
+
+
+def _keys_of_the_config() -> Iterator[tuple[str, str]]:
+    """Every key with the section it belongs to, from what `check` and the editors know."""
+    whole = json.loads((ROOT / "schemas" / "config.schema.json").read_text(encoding="utf-8"))
+    for part, schema in whole["properties"].items():
+        yield part, part
+        below = schema.get("additionalProperties")
+        for key in (below if isinstance(below, dict) else schema).get("properties", {}):
+            yield part, key
+    for name in ("smtp", "outbox"):
+        for key in (*COMMON, *VIAS[name].options):
+            yield "channels", key
+
+
+@pytest.mark.parametrize(("part", "key"), sorted(set(_keys_of_the_config())))
+def test_every_key_of_the_config_is_documented(part: str, key: str) -> None:
+    section = _sections("config.md", "##")[part]
+    assert part == key or f"`{key}`" in section
+
+
+@pytest.mark.parametrize("block", _BLOCK.findall((ROOT / "docs" / "config.md").read_text(encoding="utf-8")))
+def test_the_examples_of_the_config_are_right(block: str) -> None:
+    channels = "" if block.startswith("channels:") else "channels: {sms: {via: outbox}}\n"
+    assert read_config(channels + block)[1] == []
