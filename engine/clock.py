@@ -67,7 +67,3 @@ class FastClock:
         """The start plus `speed` times the real time since then."""
         passed = (time.monotonic_ns() - self._began) / 1_000_000
         return Instant(self._start + int(passed * self.speed))
-
-    def real_seconds(self, milliseconds: int) -> float:
-        """How many seconds of real time a length on this clock takes: what a caller has to wait."""
-        return milliseconds / 1000 / self.speed

@@ -76,13 +76,6 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """A share in whole percents, 0 to 100."""
-
-    percent: int
-
-
-@dataclass(frozen=True, slots=True)
 class Birthday:
     """A day of every year; `year` may be unknown. 29 February is kept on 28 February in other years."""
 

@@ -45,10 +45,6 @@ def test_fast_clock_runs_at_its_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert clock.now() == START + 2 * HOUR
 
 
-def test_fast_clock_says_how_long_to_wait() -> None:
-    assert FastClock(START, speed=3600).real_seconds(HOUR) == 1
-
-
 @pytest.mark.parametrize("speed", [0, -1])
 def test_fast_clock_refuses_to_stand_or_run_back(speed: float) -> None:
     with pytest.raises(ValueError, match="above 0"):

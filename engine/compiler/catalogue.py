@@ -89,10 +89,6 @@ class Catalogue:
         """Every name that may stand where an event is asked for."""
         return [*self.events, *self.also, *OWN_EVENTS, *PRODUCT_STARTS]
 
-    def field_type(self, event: str, path: str) -> Type | None:
-        """The type of a field of an event, or of a field inside its lists (`items.category`)."""
-        return path_type(self.event_fields(event) or {}, path)
-
     def cannot_be_missing(self) -> frozenset[str]:
         """Facts that always have a value: counts and sums."""
         return frozenset(name for name, rule in self.facts.items() if rule.how in ("count", "sum"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 
 from engine.compiler.catalogue import BUILT_IN, OWN_EVENTS, PRODUCT_STARTS, Catalogue
@@ -30,8 +29,6 @@ _SYNONYMS = {
     "boolean": "true/false", "bool": "true/false", "datetime": "time", "timestamp": "time", "enum": "one of [a, b]",
     "list": "list of text", "array": "list of text", "currency": "money", "amount": "money", "yes/no": "true/false",
 }  # fmt: skip
-
-Nodes = Callable[[str], Node | None]
 
 
 class _Reader:

@@ -28,11 +28,6 @@ def attributes_schema(catalogue: Catalogue) -> Schema:
     return schema
 
 
-def product_schema(catalogue: Catalogue) -> Schema:
-    """The schema of a product's fields."""
-    return _object(catalogue.product)
-
-
 def _object(fields: Mapping[str, Type]) -> Schema:
     properties: dict[str, object] = {name: _type(kind) for name, kind in fields.items()}
     if CURRENCY_FIELD not in properties and any(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
 from jinja2 import Environment, TemplateError, TemplateSyntaxError
@@ -71,14 +70,6 @@ def broken(
     """What Jinja says, in our words; `text` as in `jinja_problem`."""
     said = mistake.message or str(mistake)
     return TemplateProblem(jinja_problem(said, file, line, text, first_line, filters))
-
-
-def is_inside(root: Path, path: Path) -> bool:
-    """True when a file really lies below `root`, symbolic links followed."""
-    try:
-        return path.resolve(strict=True).is_relative_to(root.resolve(strict=True))
-    except (OSError, ValueError, RuntimeError):
-        return False
 
 
 def pieces_of(file: str, text: str, first_line: int = 1, *, trim: bool = False) -> list[Piece]:

@@ -11,8 +11,6 @@ from engine.language.syntax import Expected, Text
 from engine.language.wording import quoted, shown
 from engine.problem import nearest
 
-ENDS = ("goal", "finish", "exit_if", "restart", "holdout")
-SKIPS = ("capped", "unreachable", "too late", "no code")
 _FORMS = re.compile(
     r"send \S+ via \S+|skip \S+(?: \((?:capped|unreachable|too late|no code)\))?|goal|finish|exit_if|restart|holdout"
     r"|exit \S.*|set \S+ to \S.*|add \S+ \S+|add \S+ [A-Z]{3} \S+|add \S.* to \S+|remove \S.* from \S+|code \S+|webhook \S+"

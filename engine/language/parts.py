@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.language.duration import parse_clock, parse_length
 from engine.language.grammar import Construct, Key
-from engine.language.nodes import Entry, Mapping, Node
+from engine.language.nodes import Entry, Node
 from engine.language.reading import Reading
 from engine.language.share import parse_share
 from engine.language.syntax import Clock, Length, Pair, Step, Text
@@ -145,8 +145,3 @@ class Parts:
             key.why or f"it is needed: {key.about}",
             f"{verb}  {shown}" if not shown.startswith("\n") else f"{verb}{shown}",
         )
-
-
-def entries_of(node: Node) -> tuple[Entry, ...]:
-    """The entries of a map, none of anything else."""
-    return node.entries if isinstance(node, Mapping) else ()

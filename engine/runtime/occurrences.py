@@ -48,25 +48,6 @@ def append_occurrences(conn: sa.Connection, journeys: Journeys, now: Instant) ->
     return reached
 
 
-def next_moment(conn: sa.Connection, journeys: Journeys, now: Instant) -> Instant | None:
-    """When a clock start, or the time of day of a date start, comes next in any zone; None: there are none."""
-    moments = []
-    for journey in journeys.by_name.values():
-        for trigger in journey.starts:
-            if isinstance(trigger, ClockTrigger | DateTrigger):
-                moments += [_next_time(trigger, name, now) for name in customers.zones(conn)]
-    return min((moment for moment in moments if moment is not None), default=None)
-
-
-def _next_time(trigger: ClockTrigger | DateTrigger, name: str, now: Instant) -> Instant | None:
-    if isinstance(trigger, ClockTrigger):
-        coming = next_occurrence(trigger, Facts("", name), now)
-        return coming[0] if coming is not None else None
-    today = local_date(now, zone(name))
-    times = (at_local(later_day(today, 0, days), trigger.at, zone(name)) for days in range(3))
-    return next(time for time in times if time > now)
-
-
 def _reach(
     conn: sa.Connection,
     journeys: Journeys,

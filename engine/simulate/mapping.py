@@ -13,7 +13,6 @@ from engine.problem import Problem, Span, did_you_mean
 from engine.simulate.mapping_words import Check, Getter, check, getter
 
 ProductKind = Literal["price_drop", "back_in_stock", "low_stock"]
-PRODUCT_KINDS: tuple[ProductKind, ...] = ("price_drop", "back_in_stock", "low_stock")
 
 _PARTS = ("stream", "currency", "events", "products", "others")
 _EVENT_PARTS = ("as", "where", "fields", "customer")

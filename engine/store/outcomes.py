@@ -107,15 +107,6 @@ def expire_leases(conn: Connection, now: Instant, settle_at: Instant) -> tuple[i
     return freed, len(lost)
 
 
-def expire_owner(conn: Connection, owner: str, now: Instant) -> None:
-    """Ends the leases of one deliverer that is known to be gone (the daemon starts again under its own lock)."""
-    change(
-        conn,
-        "UPDATE outbox SET lease_until = ? WHERE owner = ? AND state IN ('claimed', 'handoff')",
-        (now, owner),
-    )
-
-
 def expire_all(conn: Connection, now: Instant) -> None:
     """Ends every lease: the start of the only daemon of an SQLite file."""
     change(

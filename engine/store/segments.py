@@ -21,17 +21,6 @@ def wrong_members(conn: sa.Connection, segment: str, belongs: Truth) -> Iterator
         yield bucket, customer, bool(member)
 
 
-def sizes(conn: sa.Connection, segments: list[str]) -> dict[str, int]:
-    """How many members are marked, by segment."""
-    found = {}
-    for segment in segments:
-        marked = json_kind(CUSTOMER.c.segments, segment).is_not(None)
-        found[segment] = int(
-            conn.execute(sa.select(sa.func.count()).select_from(CUSTOMER).where(marked)).scalar_one()
-        )
-    return found
-
-
 def expect_crossing(conn: sa.Connection, segment: str, at: Instant) -> None:
     """Everybody's membership is asked again at a moment, and the next crossing found then."""
     changed = []

@@ -25,12 +25,6 @@ def suppress(conn: Connection, channel: str, address: str, purpose: str, now: In
     return changed == 1
 
 
-def lift(conn: Connection, channel: str, address: str, purpose: str) -> bool:
-    """Opens an address again, for example after START. False: nothing stood."""
-    sql = "DELETE FROM suppression WHERE address_hash = ? AND channel = ? AND purpose = ?"
-    return change(conn, sql, (hash_of(conn, channel, address), channel, purpose)) == 1
-
-
 def standing(conn: Connection, channel: str, address: str) -> dict[str, str]:
     """purpose -> why, for an address."""
     sql = "SELECT purpose, why FROM suppression WHERE address_hash = ? AND channel = ? ORDER BY purpose"

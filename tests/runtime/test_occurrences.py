@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.runtime.occurrences import append_occurrences, next_moment
+from engine.runtime.occurrences import append_occurrences
 from engine.store import alerts
-from engine.values import DAY, HOUR, MINUTE, Birthday, Instant, instant
+from engine.values import DAY, HOUR, MINUTE, Birthday, instant
 from tests.runtime.shop import FILES, Shop
 
 BIRTHDAY = """
@@ -144,11 +144,3 @@ def test_what_was_missed_by_less_is_made_up(shop: Shop) -> None:
     shop.clock.advance(30 * HOUR)
     look(shop)
     assert started(shop) == {"mondays": 1}
-
-
-def test_the_next_moment_is_known(shop: Shop) -> None:
-    shop.change("berlin", tier="gold")
-    shop.run()
-    with shop.store.read() as conn:
-        found = next_moment(conn, shop.publication.journeys, shop.clock.now())
-    assert found == Instant(shop.clock.now() + 21 * HOUR)
