@@ -38,12 +38,8 @@ def derive(*parts: str | int) -> str:
     128 bits of SHA-256 in hexadecimal over the parts, each with its length before it, so that ("ab", "c") and ("a", "bc")
     differ. A number counts as its digits.
     """
-    whole = "".join(
-        [
-            f"{len(part)}:{part}" if type(part) is str else f"{len(digits := str(part))}:{digits}"
-            for part in parts
-        ]
-    )
+    texts = map(str, parts)
+    whole = "".join([f"{len(text)}:{text}" for text in texts])
     return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

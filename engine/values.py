@@ -27,6 +27,7 @@ UTC = ZoneInfo("UTC")
 _UTC = dt.UTC
 _FIRST_DAY, _LAST_DAY = dt.date(2, 1, 1), dt.date(9998, 12, 31)  # every zone can tell their instants
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=_UTC)
+_EPOCH_LOCAL = _EPOCH.replace(tzinfo=None)
 _ORDINAL_1970 = _EPOCH.toordinal()
 _MILLISECOND = dt.timedelta(milliseconds=1)
 _FIRST_CALM, _LAST_CALM = -719_000, 2_932_000
@@ -69,6 +70,10 @@ class Duration:
     def is_calendar(self) -> bool:
         """True for whole days and months: only then may a wait say `at`."""
         return self.elapsed == 0
+
+    def backwards(self) -> Duration:
+        """As long, but towards the past."""
+        return Duration(-self.months, -self.days, -self.elapsed)
 
     def roughly(self) -> int:
         """Milliseconds for comparing lengths (a month counts as 30 days); never used to compute a moment."""
@@ -115,10 +120,8 @@ def to_datetime(at: Instant, zone: dt.tzinfo = _UTC) -> dt.datetime:
 
 def iso(at: Instant) -> str:
     """ISO 8601 in UTC with `Z`, milliseconds only where there are some: `2026-03-02T09:00:00Z`."""
-    text = (
-        to_datetime(at).replace(tzinfo=None).isoformat(timespec="milliseconds" if at % SECOND else "seconds")
-    )
-    return f"{text}Z"
+    moment = _EPOCH_LOCAL + dt.timedelta(milliseconds=at)
+    return moment.isoformat(timespec="milliseconds" if at % SECOND else "seconds") + "Z"
 
 
 @lru_cache(maxsize=1024)
@@ -213,6 +216,14 @@ def local_date(at: Instant, tz: ZoneInfo) -> dt.date:
     return dt.date.fromordinal((at + offset) // DAY + _ORDINAL_1970)
 
 
+def wall_clock(at: Instant, tz: ZoneInfo) -> dt.datetime:
+    """What the clock on the wall shows in a zone; naive on purpose."""
+    offset = calm_offset(at // DAY, tz)
+    if offset is None:
+        return to_datetime(at, tz).replace(tzinfo=None)
+    return _EPOCH_LOCAL + dt.timedelta(milliseconds=at + offset)
+
+
 def add_months(day: dt.date, months: int) -> dt.date:
     """Months later; a month that is too short gives its last day."""
     index = day.year * 12 + day.month - 1 + months
@@ -224,7 +235,7 @@ def add_months(day: dt.date, months: int) -> dt.date:
 def later_day(day: dt.date, months: int, days: int) -> dt.date:
     """Months and then days later (or earlier); what leaves the years 2 to 9998 becomes their first or last day."""
     try:
-        later = add_months(day, months) + dt.timedelta(days=days)
+        later = (add_months(day, months) if months else day) + dt.timedelta(days=days)
     except (ValueError, OverflowError):
         return _LAST_DAY if months * 30 + days > 0 else _FIRST_DAY
     return min(max(later, _FIRST_DAY), _LAST_DAY)
@@ -252,4 +263,4 @@ def minus_days(day: dt.date, length: Duration) -> dt.date:
 
 def minus(at: Instant, length: Duration, tz: ZoneInfo) -> Instant:
     """`length` before `at`, mirrored from `plus`."""
-    return plus(at, Duration(-length.months, -length.days, -length.elapsed), tz)
+    return plus(at, length.backwards(), tz)

@@ -14,7 +14,7 @@ from engine import values
 from engine.core import pressure
 from engine.core.policy import Quiet
 from engine.core.pressure import midnight_after, quiet_end, quiet_start
-from engine.values import Duration, Instant, at_local, instant, local_date, plus, zone
+from engine.values import Duration, Instant, at_local, instant, local_date, plus, wall_clock, zone
 
 ZONES = [
     name
@@ -45,6 +45,11 @@ def test_at_local(day: dt.date, time: dt.time, tz: ZoneInfo) -> None:
 @given(instants, zones)
 def test_local_date(at: Instant, tz: ZoneInfo) -> None:
     assert local_date(at, tz) == asked(lambda: local_date(at, tz))
+
+
+@given(instants, zones)
+def test_wall_clock(at: Instant, tz: ZoneInfo) -> None:
+    assert wall_clock(at, tz) == asked(lambda: wall_clock(at, tz))
 
 
 @given(

@@ -15,7 +15,7 @@ from engine.core.pressure import has_place, midnight_after, next_place, quiet_en
 from engine.core.reach import can_reach, why_closed
 from engine.core.run import Run, given_values
 from engine.ids import derive
-from engine.values import Duration, Instant, Value, plus, to_datetime
+from engine.values import Duration, Instant, Value, plus, wall_clock
 
 
 def send(run: Run, step: SendStep) -> int | None:
@@ -153,7 +153,7 @@ def _hold(run: Run, step: SendStep, held: Held, until: Instant) -> None:
     zone = run.turn.facts.zone
     moved = Instant(held.first_due + until - run.now)
     run.it.rest = Held(held.step, held.channel, held.why, moved, held.tried, held.since)
-    run.it.due = Due(until, to_datetime(until, zone).replace(tzinfo=None), zone.key)
+    run.it.due = Due(until, wall_clock(until, zone), zone.key)
     run.say("hold", step, step.template, held.why)
 
 

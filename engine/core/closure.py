@@ -41,7 +41,7 @@ from engine.core.reach import can_reach
 from engine.core.scope import NO_RULES, Reader, Rules, Scope, read, reader
 from engine.core.spoken import values_read
 from engine.core.when import TODAY, Asked, ago
-from engine.values import UTC, Birthday, Money, Value, minus
+from engine.values import UTC, Birthday, Money, Value, plus
 
 __all__ = ["Scope", "Test", "compile_condition", "mentions", "read", "refs", "values_read"]
 
@@ -228,11 +228,11 @@ def _did(form: Did, rules: Rules) -> Test:
         if form.last is None:
             return lambda scope: low <= (seen.times if (seen := scope.facts.seen.get(event)) else 0) <= high
         if (low, high) in ((1, float("inf")), (0, 0)):
-            length, wanted = form.last, low == 1
+            back, wanted = form.last.backwards(), low == 1
 
             def did_lately(scope: Scope) -> bool:
                 seen = scope.facts.seen.get(event)
-                return (seen is not None and seen.last_at > minus(scope.now, length, UTC)) == wanted
+                return (seen is not None and seen.last_at > plus(scope.now, back, UTC)) == wanted
 
             return did_lately
     if form.where is None and form.last is None and (low, high) == (1, float("inf")):
@@ -250,9 +250,10 @@ def _did(form: Did, rules: Rules) -> Test:
 def _counter(form: Did, rules: Rules) -> Callable[[Scope], int]:
     """How many events of the history fit."""
     where = compile_condition(form.where, rules) if form.where is not None else None
+    back = form.last.backwards() if form.last is not None else None
 
     def counted(scope: Scope) -> int:
-        edge = minus(scope.now, form.last, UTC) if form.last is not None else None
+        edge = plus(scope.now, back, UTC) if back is not None else None
         start = None
         if form.since_start:
             if scope.run is None:

@@ -36,6 +36,7 @@ from engine.core.turn import LIMIT, Turn
 from engine.values import Instant
 
 NEVER = Instant(2**62)
+NOBODY: frozenset[str] = frozenset()
 
 
 class Decided(Struct, frozen=True):
@@ -82,13 +83,13 @@ def next_due(state: CustomerState, journeys: Journeys | None = None) -> Instant 
     """When the customer must be looked at next though nothing happens: the first due run or segment crossing. None:
     never. With `journeys`, runs of paused journeys are left out: nobody moves there. A run that ended and is only
     watched needs no look: the event that it is watched for brings its own."""
-    first = NEVER
+    first, paused = NEVER, journeys.index.paused if journeys is not None else NOBODY
     for run in state.runs.values():
-        if run.outcome is not None or run.due is None or run.due.at >= first:
-            continue
-        if journeys is None or not _is_paused(journeys, run):
-            first = run.due.at
-    first = min(first, *state.crossings.values(), NEVER)
+        due = run.due
+        if due is not None and due.at < first and run.outcome is None and run.journey not in paused:
+            first = due.at
+    if state.crossings:
+        first = min(first, *state.crossings.values())
     return first if first < NEVER else None
 
 
@@ -171,11 +172,6 @@ def _stop(turn: Turn) -> None:
             hand.say("stopped")
             end(hand, "stopped")
             hand.close()
-
-
-def _is_paused(journeys: Journeys, run: Enrollment) -> bool:
-    interest = journeys.index.interests.get(run.journey)
-    return interest is not None and interest.journey.state == "paused"
 
 
 def _number(happening: Happening) -> int:

@@ -14,12 +14,9 @@ def unit(*parts: str) -> float:
 
     SHA-256 over the parts, each with its length before it, so that ("ab", "c") and ("a", "bc") differ.
     """
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
-    number = int.from_bytes(digest.digest()[:8], "big") >> (64 - _BITS)
+    texts = [part.encode("utf-8", "surrogatepass") for part in parts]
+    whole = b"".join([len(text).to_bytes(8, "big") + text for text in texts])
+    number = int.from_bytes(hashlib.sha256(whole).digest()[:8], "big") >> (64 - _BITS)
     return (number + 0.5) / float(1 << _BITS)
 
 

@@ -10,7 +10,17 @@ from engine.core.condition import Ref
 from engine.core.enrollment import Due
 from engine.core.journey import Moment, WaitStep
 from engine.core.run import Run
-from engine.values import Birthday, Duration, Instant, at_local, later_day, local_date, plus, to_datetime
+from engine.values import (
+    Birthday,
+    Duration,
+    Instant,
+    at_local,
+    later_day,
+    local_date,
+    plus,
+    to_datetime,
+    wall_clock,
+)
 
 END_OF_DAY = dt.time(23, 59, 59)
 """When a code ends on its last day."""
@@ -37,7 +47,7 @@ def due_after(start: Instant, length: Duration, tz: ZoneInfo) -> Due:
     at = plus(start, length, tz)
     if not (length.months or length.days):
         return Due(at)
-    return Due(at, to_datetime(at, tz).replace(tzinfo=None), tz.key)
+    return Due(at, wall_clock(at, tz), tz.key)
 
 
 def in_zone(due: Due, tz: ZoneInfo) -> Due:
@@ -53,7 +63,7 @@ def wait_due(run: Run, step: WaitStep) -> Due | Missing:
     found = _until(run, step, step.until, tz) if step.until is not None else _length(run, step, tz)
     if isinstance(found, Missing) or not step.weekdays:
         return found
-    local = found.local or to_datetime(found.at, tz).replace(tzinfo=None)
+    local = found.local or wall_clock(found.at, tz)
     for days in range(7):
         day = later_day(local.date(), 0, days)
         if day.weekday() in step.weekdays:
@@ -111,7 +121,7 @@ def _until_date(run: Run, ref: Ref, moment: Moment, time: dt.time | None, tz: Zo
     if not offset.elapsed:
         return due
     at = Instant(due.at + offset.elapsed)
-    return Due(at, to_datetime(at, tz).replace(tzinfo=None), tz.key)
+    return Due(at, wall_clock(at, tz), tz.key)
 
 
 def birthday_of_run(run: Run, ref: Ref, birthday: Birthday, tz: ZoneInfo) -> dt.date:

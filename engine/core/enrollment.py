@@ -152,6 +152,6 @@ class Enrollment:
         return Enrollment(
             self.id, self.journey, self.key, self.started_at, self.started_number, self.first_started_at, self.clock,
             self.trigger, self.product_id, self.occurrence, self.holdout, self.seq, self.rest, self.due,
-            self.window_at, self.window_number, dict(self.paths), dict(self.codes), dict(self.sent),
-            dict(self.skipped), set(self.done), self.goal_at, self.outcome, self.ended_at, self.watch_until, self.commit,
+            self.window_at, self.window_number, self.paths.copy(), self.codes.copy(), self.sent.copy(),
+            self.skipped.copy(), self.done.copy(), self.goal_at, self.outcome, self.ended_at, self.watch_until, self.commit,
         )

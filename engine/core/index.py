@@ -69,6 +69,7 @@ class Index:
     moves: Mapping[str, tuple[FactRule, ...]]
     segments: SegmentReaders
     stopped: frozenset[str]
+    paused: frozenset[str]
     heard: frozenset[str]
 
 
@@ -95,7 +96,8 @@ def index_of(
         _entries(current),
         moves,
         readers,
-        frozenset(name for name, each in interests.items() if each.journey.state == "stopped"),
+        _in_state("stopped", interests),
+        _in_state("paused", interests),
         frozenset((*listeners, *leavers, *moves, *readers.of_event, *needs, *_read(current))),
     )
 
@@ -116,6 +118,10 @@ def _interest(journey: Journey, rules: Rules) -> Interest:
             awaited.add(step.until)
     rank = (RANKS[journey.priority], journey.name)
     return Interest(journey, rank, places, leaving, frozenset(awaited), frozenset(dates))
+
+
+def _in_state(state: str, interests: Mapping[str, Interest]) -> frozenset[str]:
+    return frozenset(name for name, each in interests.items() if each.journey.state == state)
 
 
 def _look(question: Question | None, rules: Rules) -> Mentions:

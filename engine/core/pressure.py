@@ -70,6 +70,8 @@ def has_place(
     """
     places = tuple(places)
     for cap in caps:
+        if len(places) < cap.count:
+            continue
         if cap.channel is None and not first_part:
             continue
         if cap.channel is not None and cap.channel != channel:

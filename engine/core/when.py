@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 from engine.core.condition import Ago
 from engine.core.scope import Scope
-from engine.values import DAY, UTC, Birthday, Instant, Value, local_date, minus, minus_days
+from engine.values import DAY, UTC, Birthday, Instant, Value, local_date, minus_days, plus
 
 Asked: TypeAlias = Callable[[Value, Scope], bool]
 """What is asked of a value that is set and has the right type."""
@@ -16,7 +16,7 @@ Asked: TypeAlias = Callable[[Value, Scope], bool]
 
 def ago(form: Ago) -> Asked:
     """`more than N ago`, `less than N ago`: strict at the edge, and the future is never ago."""
-    length, more = form.length, form.how == "more than"
+    length, back, more = form.length, form.length.backwards(), form.how == "more than"
     if form.ref.type.kind == "date":
 
         def asked_of_date(value: Value, scope: Scope) -> bool:
@@ -27,7 +27,7 @@ def ago(form: Ago) -> Asked:
         return asked_of_date
 
     def asked_of_time(value: Value, scope: Scope) -> bool:
-        at, edge = cast("Instant", value), minus(scope.now, length, UTC)
+        at, edge = cast("Instant", value), plus(scope.now, back, UTC)
         return at < edge if more else edge < at <= scope.now
 
     return asked_of_time if form.ref.type.kind == "time" else lambda _value, _scope: False
