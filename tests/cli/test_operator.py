@@ -170,6 +170,33 @@ def test_why_names_a_pause_and_quiet_hours(busy: Shop, golden: Golden) -> None:
     golden("golden/why_quiet.txt", report(busy.run("why", "anna", "cart_reminder")))
 
 
+def test_why_of_a_message_that_is_sent_twice_tells_where_the_run_is_once(busy: Shop) -> None:
+    busy.write(
+        "journeys/visits.yaml",
+        """journey: visits
+about: A reminder after a visit, and once more the next day.
+start: {event: site_visited}
+again: never
+goal: {event: order_placed}
+steps:
+  - send: welcome_hello
+    via: email
+  - wait: 1 day
+    id: a_day
+  - send: welcome_hello
+    id: once_more
+    via: email
+""",
+    )
+    assert busy.run("deploy").code == 0
+    busy.go_to("2026-11-20T21:00:00+00:00")
+    busy.write("visit.jsonl", _events(_event("anna", "site_visited", "2026-11-20T21:00:00Z")))
+    assert busy.run("import", str(busy.folder / "visit.jsonl"), "--live").code == 0
+    busy.play()
+    told = busy.run("why", "anna", "welcome_hello").out
+    assert told.count("is held before welcome_hello until") == 1
+
+
 def test_other_names_of_a_customer_lead_to_the_same_history(busy: Shop) -> None:
     store = busy.store()
     try:

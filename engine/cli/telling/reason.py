@@ -142,9 +142,13 @@ class _Inquiry:
 
     def _open(self, journey: Journey, run: Enrollment, step: SendStep, *, rests_here: bool) -> bool:
         where = resting(run, self.person)
-        self.found.say(
-            f"The run {where}." if rests_here else f"It has not come to this message yet: the run {where}."
-        )
+        rest = journey.by_id.get(run.rest.step) if run.rest is not None else None
+        if rests_here:
+            self.found.say(f"The run {where}.")
+        elif not (
+            isinstance(rest, SendStep) and rest.template == self.template
+        ):  # else its own step has told it
+            self.found.say(f"It has not come to this message yet: the run {where}.")
         if journey.state != "live":
             self.found.say(f"The journey is {journey.state} in its file.")
         channels = {run.rest.channel} if isinstance(run.rest, Handing) else set(step.channels)
