@@ -1,1 +1,0 @@
-"""The files against what is deployed: what changes, in words and in effect."""
