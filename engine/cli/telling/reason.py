@@ -142,7 +142,7 @@ class _Inquiry:
 
     def _open(self, journey: Journey, run: Enrollment, step: SendStep, *, rests_here: bool) -> bool:
         where = resting(run, self.person)
-        rest = journey.by_id.get(run.rest.step) if run.rest is not None else None
+        rest = journey.by_id.get(run.rest.step or "") if run.rest is not None else None
         if rests_here:
             self.found.say(f"The run {where}.")
         elif not (
