@@ -37,7 +37,10 @@ def main(arguments: list[str]) -> int:
     for name in asked.names or known:
         console.print(f"{name} ...")
         figures += importlib.import_module(f"benchmarks.{name}").run(asked.short)
-    Console().print(table(figures))
+    answer = Console()
+    if not answer.is_terminal:
+        answer.width = 200  # a log has no edge at which to break a table
+    answer.print(table(figures))
     write(figures, asked.json, short=asked.short)
     console.print(f"written to {asked.json}")
     return 0
