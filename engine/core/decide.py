@@ -124,13 +124,13 @@ def _take(turn: Turn, happening: Happening) -> None:
 def _wake_all(turn: Turn) -> None:
     """Segments that time crosses, then the runs that are due: the oldest moment first; those of one moment by
     priority, the longest waiting, id. All messages that become due together are so decided together."""
-    for segment, at in sorted(turn.crossings.items(), key=lambda item: (item[1], item[0])):
-        if at <= turn.now:
-            turn.left = LIMIT
-            change = cross(turn, segment, at)
-            if change is not None:
-                change_segment(turn, change)
-                follow_changes(turn)
+    crossed = [(at, segment) for segment, at in turn.crossings.items() if at <= turn.now]
+    for at, segment in sorted(crossed):
+        turn.left = LIMIT
+        change = cross(turn, segment, at)
+        if change is not None:
+            change_segment(turn, change)
+            follow_changes(turn)
     for _ in range(LIMIT):
         now = turn.now
         due = [

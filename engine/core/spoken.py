@@ -9,43 +9,43 @@ from engine.core.condition import Can, Condition, Did, GoalReached, InSegment, R
 from engine.core.enrollment import Part
 from engine.core.mentions import forms, refs
 from engine.core.reach import why_closed
-from engine.core.scope import NO_RULES, Rules, Scope, read
+from engine.core.scope import NO_RULES, Reader, Rules, Scope, reader
 from engine.values import Birthday, Instant, Type, Value, iso
 
 
 def values_read(condition: Condition, scope: Scope, rules: Rules = NO_RULES) -> tuple[tuple[str, str], ...]:
     """Name and value, in words, of everything that the condition looks at now. Fields of the events that a `did`
     goes over are not in it."""
-    names, questions = _looked_at(condition)
+    names, questions = _looked_at(condition, rules)
     found: dict[str, str] = {}
-    for name, ref in names:
+    for name, ref, get in names:
         if ref.source != "event" or scope.event is not None:
-            found[name] = words(read(ref, scope, rules), ref.type)
+            found[name] = words(get(scope), ref.type)
     for form in questions:
         found.update(_said(form, scope))
     return tuple(found.items())
 
 
-_Looked = tuple[tuple[tuple[str, Ref], ...], tuple[Condition, ...]]
-_KNOWN: dict[int, tuple[Condition, _Looked]] = {}
+_Looked = tuple[tuple[tuple[str, Ref, Reader], ...], tuple[Condition, ...]]
+_KNOWN: dict[int, tuple[Condition, Rules, _Looked]] = {}
 """By identity: a condition never changes, and comparing two of them costs more than what is kept."""
 
 _MOST = 10_000
 
 
-def _looked_at(condition: Condition) -> _Looked:
+def _looked_at(condition: Condition, rules: Rules) -> _Looked:
     """The names in a condition, and the forms that ask about something else than a name: the same for everybody."""
     known = _KNOWN.get(id(condition))
-    if known is not None and known[0] is condition:
-        return known[1]
+    if known is not None and known[0] is condition and known[1] is rules:
+        return known[2]
     questions = (Did, InSegment, Can, Reacted, GoalReached)
     looked = (
-        tuple((str(ref), ref) for ref in refs(condition)),
+        tuple((str(ref), ref, reader(ref, rules)) for ref in refs(condition)),
         tuple(form for form in forms(condition) if isinstance(form, questions)),
     )
     if len(_KNOWN) >= _MOST:
         _KNOWN.clear()
-    _KNOWN[id(condition)] = (condition, looked)
+    _KNOWN[id(condition)] = (condition, rules, looked)
     return looked
 
 

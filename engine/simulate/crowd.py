@@ -200,9 +200,12 @@ class Crowd:
                 self.happen(customer, Occurrence(self.driver.next_number(), journey, at, day), now)
 
     def _expect_dates(self, customer: str, state: CustomerState) -> None:
+        values, dated = state.facts.values, self._dated
         for journey, place, trigger in self._dates:
+            if trigger.ref.name not in values and not dated:
+                continue  # of nobody a date is known, which is so in most streams
             key = (customer, journey, place)
-            if trigger.ref.name not in state.facts.values and key not in self._dated:
+            if trigger.ref.name not in values and key not in dated:
                 continue
             coming = next_occurrence(trigger, state.facts, self.now)
             if coming is None:

@@ -6,7 +6,6 @@ back as happenings of the same moment, until nothing new comes (hand-over takes 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -52,17 +51,16 @@ class Driver:
         state = decided.state
         if not decided.decisions:
             return state
-        coming: deque[Happening] = deque()
-        self._settle(state, decided.decisions, now, coming)
+        coming = self._settle(state, decided.decisions, now)
         while coming:
-            decided = decide(state, (coming.popleft(),), self.journeys, now, wakes=False, hands=True)
+            decided = decide(state, (coming.pop(0),), self.journeys, now, wakes=False, hands=True)
             state = decided.state
-            self._settle(state, decided.decisions, now, coming)
+            coming += self._settle(state, decided.decisions, now)
         return state
 
-    def _settle(
-        self, state: CustomerState, decisions: tuple[Decision, ...], now: Instant, coming: deque[Happening]
-    ) -> None:
+    def _settle(self, state: CustomerState, decisions: tuple[Decision, ...], now: Instant) -> list[Happening]:
+        """Records decisions; the happenings that they ask for."""
+        coming: list[Happening] = []
         for decision in decisions:
             self.record(state, decision, now)
             for effect in decision.effects:
@@ -70,6 +68,7 @@ class Driver:
                     coming.append(self._event(effect, now))
                 elif isinstance(effect, TakeCode) and effect.value is None:
                     coming.append(self._code(effect, now))
+        return coming
 
     def _event(self, emit: Emit, now: Instant) -> Event:
         return Event(self.next_number(), emit.id, emit.name, emit.at, now, emit.fields, self.starts)

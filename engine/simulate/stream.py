@@ -88,7 +88,7 @@ def read_stream(
     Raises UsageError when the file cannot be opened or is cut off.
     """
     decode = _decoder(tuple(form.get(part, part) for part in PARTS)).decode
-    number = 0
+    name, number = path.name, 0
     try:
         with path.open("rb") as file, _text(file) as lines:
             for raw in lines:
@@ -101,17 +101,17 @@ def read_stream(
                     seconds = moment.timestamp() if moment.tzinfo is not None else None
                 except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
                     if not raw.isspace():
-                        yield BadLine(path.name, number, str(wrong))
+                        yield BadLine(name, number, str(wrong))
                     continue
                 if seconds is None or len(raw) > LONGEST_LINE:
-                    yield BadLine(path.name, number, _why(line, raw))
+                    yield BadLine(name, number, _why(line, raw))
                     continue
                 customer = line.customer_id
                 if customer is not None and type(customer) is not str:
                     customer = str(customer)
                 # exact: the float is off by 0.0003 ms at most
                 at = Instant(floor(seconds * 1000 + 0.001))
-                yield Record(line.event, customer or None, at, line.properties, path.name, number)
+                yield Record(line.event, customer or None, at, line.properties, name, number)
             if progress is not None:
                 progress(file.tell())
     except FileNotFoundError as wrong:

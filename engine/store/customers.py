@@ -143,19 +143,20 @@ def _state(row: Any, initial: Mapping[str, Any], journeys: Journeys) -> Customer
 
 
 def _documents(before: CustomerState, after: CustomerState, known: Stored, now: Instant) -> list[str]:
-    """The documents now; what is equal is not written anew."""
+    """The documents now; what is equal is not written anew. Decisions copy what they write, so that most of it is the
+    very same object."""
     attributes, twins, memory, seen, segments, reach, marks = known.documents
     old, new, is_new = before.facts, after.facts, known.created_at is None
-    if is_new or new.values != old.values:
+    if is_new or (new.values is not old.values and new.values != old.values):
         attributes, twins = text.dump_attributes(new), dump(folded(new.values))
-    if new.memory != old.memory:
+    if new.memory is not old.memory and new.memory != old.memory:
         memory = text.dump_memory(new.memory)
-    if new.seen != old.seen:
+    if new.seen is not old.seen and new.seen != old.seen:
         seen = text.dump_seen(new.seen)
-    if new.segments != old.segments:
+    if new.segments is not old.segments and new.segments != old.segments:
         since = load(segments)
         segments = dump({name: since.get(name, now) for name in sorted(new.segments)})
-    if new.reach != old.reach:
+    if new.reach is not old.reach and new.reach != old.reach:
         reach = text.dump_reach(new.reach)
     if (
         new.places != old.places
