@@ -114,68 +114,55 @@ def _front_matter(
     file: str, channel: str, text: str
 ) -> tuple[dict[str, str], dict[str, int], str, int, list[Problem]]:
     lines = text.replace("\r\n", "\n").split("\n")
-    fields: dict[str, str] = {}
-    places: dict[str, int] = {}
-    problems: list[Problem] = []
-    if not lines or lines[0].rstrip() != "---":
-        return fields, places, "\n".join(lines), 1, problems
-    parent = ""
+    found = _FrontMatter(file, channel)
+    if lines[0].rstrip() != "---":
+        return {}, {}, "\n".join(lines), 1, []
     for number, line in enumerate(lines[1:], start=2):
         if line.rstrip() == "---":
-            return fields, places, "\n".join(lines[number:]), number + 1, problems
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
+            return found.fields, found.places, "\n".join(lines[number:]), number + 1, found.problems
+        if line.strip() and not line.lstrip().startswith("#"):
+            found.take(number, line)
+    why, fix = "they stand between two lines  ---", "add a line  ---  after the last field"
+    end = _problem(file, 1, "T03", "the fields at the top have no end", why, fix, 3)
+    return found.fields, found.places, "", len(lines) + 1, [*found.problems, end]
+
+
+@dataclass(slots=True)
+class _FrontMatter:
+    """The fields so far, with their lines; `parent`: the field whose entries are indented below it."""
+
+    file: str
+    channel: str
+    fields: dict[str, str] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    parent: str = ""
+
+    def take(self, number: int, line: str) -> None:
         found = _LINE.match(line)
         if not found:
-            problems.append(
-                _problem(
-                    file,
-                    number,
-                    "T03",
-                    "this line is not a field",
-                    "between the --- lines stand fields, one a line",
-                    "write  subject: Your text",
-                    len(line),
-                )
-            )
-            continue
+            why, fix = "between the --- lines stand fields, one a line", "write  subject: Your text"
+            self._refuse(number, "this line is not a field", why, fix, len(line))
+            return
         key = found["key"]
-        if found["indent"] and parent:
-            key = f"{parent}.{key}"
-        elif key not in fields_of(channel):
-            problems.append(_unknown_field(file, number, channel, key))
-            continue
-        if key in fields:
-            problems.append(
-                _problem(
-                    file,
-                    number,
-                    "T03",
-                    f'"{key}" is written twice here (first in line {places[key]})',
-                    "",
-                    "keep one",
-                    len(key),
-                )
-            )
-            continue
+        if found["indent"] and self.parent:
+            key = f"{self.parent}.{key}"
+        elif key not in fields_of(self.channel):
+            self.problems.append(_unknown_field(self.file, number, self.channel, key))
+            return
+        if key in self.fields:
+            what = f'"{key}" is written twice here (first in line {self.places[key]})'
+            self._refuse(number, what, "", "keep one", len(key))
+            return
         if not found["value"] and not found["indent"]:
-            parent = key
+            self.parent = key
             if key == "variables":
-                continue
-        fields[key] = _unquoted(found["value"])
-        places[key] = number
-    problems.append(
-        _problem(
-            file,
-            1,
-            "T03",
-            "the fields at the top have no end",
-            "they stand between two lines  ---",
-            "add a line  ---  after the last field",
-            3,
-        )
-    )
-    return fields, places, "", len(lines) + 1, problems
+                return
+        self.fields[key] = _unquoted(found["value"])
+        self.places[key] = number
+
+    def _refuse(self, number: int, what: str, why: str, fix: str, length: int) -> None:
+        self.problems.append(_problem(self.file, number, "T03", what, why, fix, length))
 
 
 def _unknown_field(file: str, line: int, channel: str, key: str) -> Problem:
