@@ -202,7 +202,9 @@ def _plan(run: Run, step: SendStep, channel: str, first_due: Instant, tried: tup
 def _valid_until(run: Run, step: SendStep, first_due: Instant) -> Instant:
     """Rule 7: the next quiet hours, the next midnight if a cap counts days, and `too_late`; whichever comes first."""
     zone, policy = run.turn.facts.zone, step.policy
-    until = Instant(plus(first_due, policy.too_late, zone) + 1)  # at that very moment it may still go (rule 4)
+    until = Instant(
+        plus(first_due, policy.too_late, zone) + 1
+    )  # at that very moment it may still go (rule 4)
     if policy.quiet is not None:
         until = min(until, quiet_start(policy.quiet, run.now, zone))
     if any(_counts_days(cap) for cap in policy.caps):

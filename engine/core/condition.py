@@ -164,6 +164,20 @@ class Any:
 
 
 Condition = (
-    Is | Set | Compare | Between | Ago | Beside | Today | Match | Did | InSegment | Can | Reacted | GoalReached
-    | Not | All | Any
+    Is
+    | Set
+    | Compare
+    | Between
+    | Ago
+    | Beside
+    | Today
+    | Match
+    | Did
+    | InSegment
+    | Can
+    | Reacted
+    | GoalReached
+    | Not
+    | All
+    | Any
 )

@@ -90,9 +90,18 @@ class Facts:
     def fork(self) -> Facts:
         """A copy whose own containers may be changed without touching this one."""
         return Facts(
-            self.customer, self.timezone, self.timezone_why, dict(self.values), dict(self.memory), dict(self.seen),
-            {name: list(events) for name, events in self.history.items()}, self.segments, dict(self.reach),
-            self.assumed_reach, list(self.places), dict(self.products),
+            self.customer,
+            self.timezone,
+            self.timezone_why,
+            dict(self.values),
+            dict(self.memory),
+            dict(self.seen),
+            {name: list(events) for name, events in self.history.items()},
+            self.segments,
+            dict(self.reach),
+            self.assumed_reach,
+            list(self.places),
+            dict(self.products),
         )
 
 
@@ -112,5 +121,7 @@ class CustomerState:
     runs: dict[str, Enrollment] = field(default_factory=dict)
     last_starts: dict[tuple[str, str], LastStart] = field(default_factory=dict)
     occurred: set[tuple[str, str]] = field(default_factory=set)  # (journey, ISO local date)
-    crossings: dict[str, Instant] = field(default_factory=dict)  # segment -> when time alone may change membership
+    crossings: dict[str, Instant] = field(
+        default_factory=dict
+    )  # segment -> when time alone may change membership
     applied: int = 0  # number of the last applied happening

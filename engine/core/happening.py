@@ -98,7 +98,9 @@ class Outcome(Struct, frozen=True):
     at: Instant
     key: str
     enrollment: str
-    kind: Literal["accepted", "delivered", "bounced", "complained", "refused", "unknown", "settled", "not_sent"]
+    kind: Literal[
+        "accepted", "delivered", "bounced", "complained", "refused", "unknown", "settled", "not_sent"
+    ]
     detail: str = ""
     channel: str = ""  # lets a bounce close the channel when the run is no longer kept
 
@@ -131,5 +133,15 @@ class Wake(Struct, frozen=True):
 
 
 Happening = (
-    Event | Changed | ProductChanged | SegmentChanged | Occurrence | Handed | Returned | Outcome | Reaction | CodeTaken | Wake
+    Event
+    | Changed
+    | ProductChanged
+    | SegmentChanged
+    | Occurrence
+    | Handed
+    | Returned
+    | Outcome
+    | Reaction
+    | CodeTaken
+    | Wake
 )

@@ -121,7 +121,9 @@ def test_a_body_without_a_length_is_stopped_at_the_limit(client: httpx2.Client) 
         for _ in range(1_000):
             yield b" " * 65_536
 
-    with contextlib.suppress(httpx2.TransportError):  # the server closed while we were still sending: refused as well
+    with contextlib.suppress(
+        httpx2.TransportError
+    ):  # the server closed while we were still sending: refused as well
         assert client.post("/events", content=endless()).status_code == 413
 
 
