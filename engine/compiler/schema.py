@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from jsonschema import Draft7Validator
+
 from engine.compiler.catalogue import OWN_EVENTS, PRODUCT_STARTS
 from engine.compiler.catalogue_file import SIMPLE
 from engine.compiler.forms import describe
@@ -37,6 +39,8 @@ def schema_files(world: World) -> dict[str, str]:
         "product": _product(),
         "config": _config(),
     }
+    for schema in schemas.values():
+        Draft7Validator.check_schema(schema)  # names come from people: an editor must never get a broken schema
     return {
         f"schemas/{name}.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         for name, schema in schemas.items()

@@ -14,7 +14,6 @@ from engine.runtime import part as parts
 from engine.runtime.health import Health
 from engine.runtime.part import Part
 
-
 pytestmark = pytest.mark.anyio
 
 
