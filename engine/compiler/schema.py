@@ -40,7 +40,8 @@ def schema_files(world: World) -> dict[str, str]:
         "config": _config(),
     }
     for schema in schemas.values():
-        Draft7Validator.check_schema(schema)  # names come from people: an editor must never get a broken schema
+        # names come from people: an editor must never get a broken schema
+        Draft7Validator.check_schema(schema)
     return {
         f"schemas/{name}.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         for name, schema in schemas.items()
