@@ -18,7 +18,11 @@ from engine.store.keys import Key, KeyScope, check_key
 
 _GUESSES = RateLimitItemPerMinute(30)
 _REMEMBERED = 2.0  # seconds: a revoked key ends so much later at the most
-_WRONG = Refusal(401, "this API key is not known", "make one with  main.py keys new NAME --scope write")
+
+
+def _wrong_key() -> Refusal:
+    """A new one each time: an exception that is raised again keeps the frames of every earlier request."""
+    return Refusal(401, "this API key is not known", "make one with  main.py keys new NAME --scope write")
 
 
 class Keys:
@@ -45,7 +49,7 @@ class Keys:
         found = await self._find(text) if text else None
         if found is None:
             self._brake.hit(_GUESSES, caller)
-            raise _WRONG
+            raise _wrong_key()
         if found.scope not in (scope, "admin"):
             raise Refusal(
                 403,

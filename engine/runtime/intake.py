@@ -34,7 +34,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a request. `duplicates` were received before. `late`: a value of every item that was new."""
+    """What became of a request. `duplicates` were received before."""
 
     taken: int = 0
     duplicates: int = 0
@@ -75,11 +75,13 @@ class Intake:
 
     def take(self, conn: Connection, batch: _Batch, now: Instant) -> Taken:
         """Writes what was prepared, in one transaction of the caller; durable when that is."""
-        refused = list(batch.refused)
+        refused, joined = list(batch.refused), 0
         for item in batch.aliases:
             why = aliases.join(conn, item.previous, item.customer_id, self.catalogue.facts, now)
             if why:
                 refused.append(Refused(item.item, "previousId", why))
+            else:
+                joined += 1
         arrivals = self._known(conn, [arrival for _, arrival in batch.arrivals], now)
         answers = inbox.append(conn, arrivals, now)
         for (place, _), answer in zip(batch.arrivals, answers, strict=True):
@@ -92,13 +94,7 @@ class Intake:
                     )
                 )
         products.write(conn, batch.products, now)
-        new = (
-            answers.count("taken")
-            + len(batch.products)
-            + len(batch.aliases)
-            - (len(refused) - len(batch.refused))
-        )
-        new += answers.count("conflict")
+        new = answers.count("taken") + len(batch.products) + joined
         return Taken(new, answers.count("duplicate"), tuple(refused))
 
     def _known(self, conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> list[Arrival]:
