@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -84,9 +84,10 @@ class Intake:
                 joined += 1
         arrivals = self._known(conn, [arrival for _, arrival in batch.arrivals], now)
         answers = inbox.append(conn, arrivals, now)
-        for (place, _), answer in zip(batch.arrivals, answers, strict=True):
+        for (place, _), arrival, answer in zip(batch.arrivals, arrivals, answers, strict=True):
             if answer == "taken":
-                consents.record(conn, batch.agreements.get(place, ()))
+                said = batch.agreements.get(place, ())
+                consents.record(conn, [replace(each, customer=arrival.customer) for each in said])
             elif answer == "conflict":
                 refused.append(
                     Refused(

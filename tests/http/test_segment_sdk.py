@@ -84,6 +84,15 @@ def test_an_anonymous_visitor_becomes_a_customer(served: Served, sdk: Any) -> No
     assert names == {"site_visited", "product_viewed"}
 
 
+def test_a_consent_under_another_id_is_kept_with_the_customer(served: Served, sdk: Any) -> None:
+    visitor, who = _customer(), _customer()
+    sdk.alias(visitor, who)
+    sdk.identify(traits={"consent": {"email": "given"}}, anonymous_id=visitor)
+    with served.store() as store, store.read() as conn:
+        assert [line.state for line in consents.of_customer(conn, who)] == ["given"]
+        assert consents.of_customer(conn, visitor) == []
+
+
 def test_a_device_token_is_an_address(served: Served, sdk: Any) -> None:
     who = _customer()
     sdk.track(who, "Site Visited", context={"device": {"token": "tok-1"}})
