@@ -6,9 +6,9 @@ runtime and core. One file per channel; the provider's SDK is imported in that f
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from engine.values import Instant
 
@@ -21,7 +21,9 @@ unknown: the connection died after it."""
 @dataclass(frozen=True, slots=True)
 class Message:
     """A rendered message. `key` is the send key; `headers` are extra e-mail headers, checked against injection.
-    `fields` are the other front-matter fields of the template (title, url, image, content_sid, ...)."""
+    `fields` are the other front-matter fields of the template (title, url, image, content_sid, ...). `address`: one
+    address, or several on lines of their own (the tokens of a person's devices). `replied_at`: when this address last
+    wrote to us on this channel (the session window of WhatsApp)."""
 
     key: str
     channel: str
@@ -38,12 +40,19 @@ class Message:
     headers: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     valid_until: Instant | None = None
+    replied_at: Instant | None = None
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address, for channels whose customers have several."""
+        return tuple(filter(None, self.address.split("\n")))
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What the channel says after one attempt. `fault`: whose it is; a sender's fault pauses the channel and suppresses
-    nobody. `raw`: the provider's own words, cut to 500 characters, kept beside."""
+    nobody. `raw`: the provider's own words, cut to 500 characters, kept beside. `dead`: those of several addresses
+    that are gone for good while others took the message."""
 
     kind: OutcomeKind
     provider_id: str = ""
@@ -51,6 +60,83 @@ class Delivery:
     retry_after: float | None = None  # seconds
     fault: Literal["", "address", "sender", "template", "provider"] = ""
     raw: str = ""
+    dead: tuple[str, ...] = ()
+
+
+ReportKind = Literal[
+    "accepted", "delivered", "bounced", "bounced for now", "complained", "refused", "opened", "clicked", "replied",
+    "unsubscribed", "subscribed",
+]  # fmt: skip
+"""What a provider says later, in the one vocabulary. bounced: the address is dead; `bounced for now`: it was full or
+away, and counts only when it goes on. refused: this message was not taken. subscribed: START after a STOP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One thing that a provider says about a message or an address after the answer to our call.
+
+    It is about the message with our `key`, else with the `provider_id`, else about the `address` alone. `event_id`
+    makes it count once however often it comes; `raw` is the provider's own event, kept beside (at most 4,000
+    characters). A sender's `fault` suppresses nobody. `purpose`: what an `unsubscribed` is about; "all" for everything.
+    """
+
+    kind: ReportKind
+    event_id: str
+    key: str = ""
+    provider_id: str = ""
+    address: str = ""
+    purpose: str = "all"
+    at: Instant | None = None
+    detail: str = ""
+    raw: str = ""
+    fault: Literal["", "address", "sender", "template", "provider"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """One request of a provider at `/callbacks/<channel>`. `url`: below the configured public URL, with the query, never
+    taken from the Host header. `headers`: names in lower case."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class CallbackRefusedError(Exception):
+    """Nobody can tell that the provider sent it (no signature, a wrong one, no secret configured): 403, nothing is kept."""
+
+
+class CallbackUnreadableError(Exception):
+    """It is genuine, but makes no sense: 400, and the provider shows it to its customer."""
+
+
+class CallbackReader(Protocol):
+    """Reads the callbacks of one channel; made from config.yaml alone, without a connection."""
+
+    def read(self, call: Callback, now: Instant) -> Sequence[Report]:
+        """What it says. Raises CallbackRefusedError or CallbackUnreadableError."""
+
+    answer: tuple[str, str]
+    """Content type and body that the provider wants to see; ("", "") for 204."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a provider's own list says about a message of which we do not know whether it left. `cannot say`: the list
+    cannot be had, or does not reach back far enough."""
+
+    kind: Literal["sent", "not sent", "cannot say"]
+    provider_id: str = ""
+    detail: str = ""
+
+
+@runtime_checkable
+class Lister(Protocol):
+    """A channel whose provider can be asked what it has taken."""
+
+    async def look_up(self, message: Message, handed_at: Instant) -> Found:
+        """Asks the provider for this very message, handed over at `handed_at` for the first time."""
 
 
 HandOver = Callable[[], Awaitable[bool]]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import aiosmtplib
 
+from engine import faults
 from engine.channels.base import Delivery, HandOver, Message
 from engine.channels.mime import HeaderError, mail_bytes, mailbox
 from engine.channels.smtp_answers import Stage, refusal
@@ -176,7 +177,9 @@ class Smtp:
             ), False
         body = _DOTS.sub(b"..", data)
         try:
+            faults.reach("before the last byte")
             protocol.write(body + (b"" if body.endswith(b"\r\n") else b"\r\n") + b".\r\n")
+            faults.reach("after the last byte")
             answer = await protocol.read_response(timeout=self._server.dot_seconds)
         except aiosmtplib.SMTPResponseException as answered:
             return Delivery(

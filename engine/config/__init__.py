@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeAlias
 
 from engine.core.journey import Pool
 from engine.core.policy import Policy
@@ -50,17 +51,33 @@ class Rate:
     seconds: float
 
 
+Option: TypeAlias = "str | Secret | tuple[Option, ...] | Mapping[str, Option]"
+"""A value of a channel: text, a secret, or a list or map of them (options.STRUCTURED)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelConfig:
-    """One entry of `channels:`. `price` per message in `currency`. `options`: what the channel itself understands
-    (host, port, from, folder, tls, ...); values are text or Secret."""
+    """One entry of `channels:`. `price` per message (of a text message: per part) in `currency`. `options`: what the
+    channel itself understands (host, port, from, folder, tls, ...)."""
 
     name: str
     via: str
     price: Decimal = Decimal(0)
     currency: str = "EUR"
     rate: Rate | None = None
-    options: Mapping[str, str | Secret] = field(default_factory=dict)
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+    def text(self, name: str, otherwise: str = "") -> str:
+        """An option that is a text; a secret is revealed. Raises UsageError when the secret is missing."""
+        value = self.options.get(name, otherwise)
+        if isinstance(value, Secret):
+            return value.reveal()
+        return value if isinstance(value, str) else otherwise
+
+    def number(self, name: str, otherwise: int) -> int:
+        """An option that is a whole number."""
+        text = self.text(name)
+        return int(text) if text else otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from engine.config import ChannelConfig, Rate, Secret
+from engine.config import ChannelConfig, Option, Rate
 from engine.config.nodes import Reader
-from engine.config.options import CHOICES, COMMON, NUMBERS, VIAS, is_secret
-from engine.language.nodes import Entry, Scalar
+from engine.config.options import CHOICES, COMMON, NUMBERS, STRUCTURED, VIAS, is_secret
+from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
 from engine.language.wording import quoted
 from engine.problem import did_you_mean
 
@@ -39,7 +39,7 @@ def read_channel(entry: Entry, currency: str, reader: Reader) -> ChannelConfig |
     for needed in VIAS[via].needed:
         reader.needed(parts, needed, entry)
     price, price_in = _price(parts, currency, reader)
-    values: dict[str, str | Secret] = {}
+    values: dict[str, Option] = {}
     for key in options:
         if key not in parts:
             continue
@@ -48,10 +48,24 @@ def read_channel(entry: Entry, currency: str, reader: Reader) -> ChannelConfig |
             if secret is not None:
                 values[key] = secret
             continue
+        if key in STRUCTURED and not isinstance(parts[key].value, Scalar):
+            values[key] = _structure(parts[key].key, parts[key].value, reader)
+            continue
         text = _option(parts[key], reader)
         if text is not None:
             values[key] = text
     return ChannelConfig(name, via, price, price_in, _rate(parts, reader), values)
+
+
+def _structure(key: Scalar, node: Node, reader: Reader) -> Option:
+    """A list or a map as it stands in the file; below a key that holds a secret only a reference is taken."""
+    match node:
+        case Mapping():
+            return {each.key.text: _structure(each.key, each.value, reader) for each in node.entries}
+        case Sequence():
+            return tuple(_structure(key, item, reader) for item in node.items)
+        case _:
+            return (reader.secret(key, node) or "") if is_secret(key.text) else node.text
 
 
 def _option(entry: Entry, reader: Reader) -> str | None:

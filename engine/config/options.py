@@ -32,14 +32,18 @@ VIAS: Mapping[str, Via] = {
     "outbox": Via(allowed=("folder", "from", "reply_to")),
     "twilio": Via(needed=("from",), allowed=("messaging_service", "url", "timeout", "status_callback"),
                   secret=("account", "token")),
-    "http": Via(needed=("url",), allowed=("from", "method", "timeout", "idempotent", "headers", "body", "sender"),
+    "http": Via(needed=("url",), allowed=("from", "method", "timeout", "idempotency", "headers", "body", "answer", "callback"),
                 secret=("token", "secret", "password")),
-    "webpush": Via(needed=("subject",), allowed=("timeout", "ttl", "url", "public_key"), secret=("private_key",)),
+    "webpush": Via(needed=("subject",), allowed=("timeout", "ttl", "public_key", "connections"), secret=("private_key",)),
+    "apprise": Via(needed=("urls",), allowed=("timeout",), secret=()),
 }  # fmt: skip
 """`via:` by name (LANGUAGE 2.1)."""
 
 CHOICES: Mapping[str, tuple[str, ...]] = {"tls": ("tls", "starttls", "offered", "none")}
 """Options that can only be one of several words."""
+
+STRUCTURED = ("headers", "body", "fields", "answer", "callback", "unknown", "urls")
+"""Options whose value may also be a list or a map; what stands in it is up to the channel."""
 
 NUMBERS = ("port", "timeout", "connections", "ttl")
 """Options that are whole numbers above 0."""

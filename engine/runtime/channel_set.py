@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.channels.base import Channel
-from engine.channels.registry import open_channels, sender_of
+from engine.channels.opening import sender_of
+from engine.channels.registry import open_channels
 from engine.clock import Clock
-from engine.config import ChannelConfig, Config, Rate, Secret
+from engine.config import ChannelConfig, Config, Option, Rate, Secret
 
 Fingerprint = tuple[object, ...]
 
@@ -50,8 +51,16 @@ class ChannelSet:
 
 
 def _fingerprint(channel: ChannelConfig, config: Config) -> Fingerprint:
-    options = [
-        (name, value.reveal() if isinstance(value, Secret) else value)
-        for name, value in sorted(channel.options.items())
-    ]
-    return (channel.via, channel.rate, tuple(options), sender_of(channel, config))
+    return (channel.via, channel.rate, _revealed(channel.options), sender_of(channel, config))
+
+
+def _revealed(option: Option) -> object:
+    match option:
+        case Secret():
+            return option.reveal()
+        case Mapping():
+            return tuple((name, _revealed(value)) for name, value in sorted(option.items()))
+        case tuple():
+            return tuple(_revealed(one) for one in option)
+        case _:
+            return option

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
+from engine import faults
 from engine.channels.addresses import normalised
 from engine.channels.base import Channel, Delivery, HandOver, OutcomeKind
 from engine.clock import Clock
@@ -89,8 +90,11 @@ class Lane:
         desk, name, now = self._desk, self.channel.name, self._desk.clock.now()
         await self._hand_back()
         lease, room = int(LEASE * desk.pace.speed), max(1, self._room())
+        faults.reach("before claim")
         claimed = await desk.write(lambda conn: outbox.claim(conn, name, desk.owner, now, lease, room))
         self._left = list(claimed)
+        if claimed:
+            faults.reach("after claim")
         for one in await self._written(claimed):
             task = asyncio.create_task(self._send(one))
             self.tasks.add(task)
@@ -232,6 +236,7 @@ class Lane:
     async def _record(self, one: Written, delivery: Delivery) -> None:
         """Writes down what became of it; while the store refuses, again and again: an answer is never thrown away."""
         broken = self._notice(delivery)
+        faults.reach("before the commit")
         while True:
             try:
                 await self._desk.write(lambda conn: self._settle(conn, one, delivery, broken))

@@ -38,14 +38,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Reacted:
-    """A click, an opening or a reply as it came in; `machine`: made by a mail scanner, it counts for nothing."""
+    """A click, an opening or a reply as it came in; `who`: human, machine (a mail scanner) or unknown; only what people do counts."""
 
     template: str
     channel: str
     kind: str
     at: Instant
     target: str
-    machine: bool
+    who: str
 
 
 def messages(conn: Connection, customer: str) -> list[Written]:
@@ -61,14 +61,14 @@ def messages(conn: Connection, customer: str) -> list[Written]:
 def reactions(conn: Connection, customer: str) -> list[Reacted]:
     """Every reaction of a customer, in the order they came in."""
     sql = (
-        "SELECT o.template, o.channel, r.kind, r.at, r.target, r.machine FROM outbox o"
+        "SELECT o.template, o.channel, r.kind, r.at, r.target, r.who FROM outbox o"
         " JOIN reaction r ON r.bucket = o.bucket AND r.send_key = o.send_key"
         " WHERE o.bucket = ? AND o.customer = ? ORDER BY r.number"
     )
     found = rows(conn, sql, (bucket_of(conn, customer), customer))
     return [
-        Reacted(template, channel, kind, at, target, bool(machine))
-        for template, channel, kind, at, target, machine in found
+        Reacted(template, channel, kind, at, target, who)
+        for template, channel, kind, at, target, who in found
     ]
 
 

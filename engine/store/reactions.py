@@ -11,6 +11,8 @@ from engine.store.meta import bucket_of
 from engine.values import Instant
 
 ReactionKind = Literal["clicked", "opened", "replied"]
+Who = Literal["human", "machine", "unknown"]
+"""machine: a scanner. unknown: a mail proxy that opens everything; nobody can tell (RELIABILITY.md 3.4)."""
 
 
 def record(
@@ -21,11 +23,11 @@ def record(
     at: Instant,
     target: str,
     *,
-    machine: bool = False,
+    who: Who = "human",
 ) -> None:
     """Keeps one; `target` is where a click led."""
     change(
         conn,
-        "INSERT INTO reaction (bucket, customer, send_key, kind, at, target, machine) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (bucket_of(conn, customer), customer, send_key, kind, at, target[:2000], machine),
+        "INSERT INTO reaction (bucket, customer, send_key, kind, at, target, who) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (bucket_of(conn, customer), customer, send_key, kind, at, target[:2000], who),
     )

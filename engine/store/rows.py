@@ -12,22 +12,10 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
+from engine.store.rows_of_messages import one_of
 from engine.store.types import DOCUMENT, INSTANT, NUMBER
 
 OPEN = text("ended_at IS NULL")
-WAITING = text("state IN ('planned', 'deferred')")
-LEASED = text("state IN ('claimed', 'handoff')")
-UNSETTLED = text("state IN ('unknown', 'held')")
-
-OUTBOX_STATES = (
-    "planned", "claimed", "deferred", "handoff", "accepted", "delivered", "bounced", "complained", "unknown",
-    "held", "treated_as_sent", "suppressed", "cancelled", "expired", "failed",
-)  # fmt: skip
-"""RELIABILITY.md 2.1. `cancelled`, `expired` and `suppressed` never reached a channel and may be planned again."""
-
-
-def _one_of(column: str, choices: tuple[str, ...], name: str) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({', '.join(repr(choice) for choice in choices)})", name=name)
 
 
 class Meta(SQLModel, table=True):
@@ -180,115 +168,6 @@ class Due(SQLModel, table=True):
     customer: str = Field(primary_key=True)
 
 
-class Outbox(SQLModel, table=True):
-    """One message, from the decision to what became of it. `fence` grows with every claim; `body` is what was
-    rendered, kept until the outcome is settled, then only its hash."""
-
-    __tablename__ = "outbox"
-    __table_args__ = (
-        UniqueConstraint("bucket", "send_key", name="outbox_send_key"),
-        Index("outbox_customer", "bucket", "customer"),
-        Index("outbox_ready", "channel", "ready_at", sqlite_where=WAITING, postgresql_where=WAITING),
-        Index("outbox_leased", "lease_until", sqlite_where=LEASED, postgresql_where=LEASED),
-        Index("outbox_unsettled", "settle_at", sqlite_where=UNSETTLED, postgresql_where=UNSETTLED),
-        _one_of("state", OUTBOX_STATES, "outbox_state"),
-        CheckConstraint(
-            "handed_at IS NOT NULL OR state NOT IN ('handoff', 'accepted', 'delivered', 'complained', 'unknown',"
-            " 'held', 'treated_as_sent')",
-            name="sent_was_handed_over",
-        ),
-        CheckConstraint("(state IN ('claimed', 'handoff')) = (lease_until IS NOT NULL)", name="leased_has_a_lease"),
-        {"sqlite_autoincrement": True},
-    )  # fmt: skip
-
-    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
-    bucket: int
-    customer: str
-    send_key: str
-    enrollment: str
-    journey: str
-    step: str
-    template: str
-    channel: str
-    policy: str
-    purpose: str | None
-    state: str
-    why: str = ""
-    fence: int = 0
-    owner: str | None = None
-    lease_until: int | None = Field(default=None, sa_type=INSTANT)
-    planned_at: int = Field(sa_type=INSTANT)
-    due_at: int = Field(sa_type=INSTANT)
-    valid_until: int = Field(sa_type=INSTANT)
-    ready_at: int = Field(sa_type=INSTANT)
-    attempts: int = 0
-    handed_at: int | None = Field(default=None, sa_type=INSTANT)
-    settled_at: int | None = Field(default=None, sa_type=INSTANT)
-    settle_at: int | None = Field(default=None, sa_type=INSTANT)
-    counts: bool
-    resent: int = 0
-    names: str
-    body: str | None = None
-    body_hash: str | None = None
-    address: str | None = None
-    provider_id: str | None = None
-    detail: str = ""
-
-
-class Reacted(SQLModel, table=True):
-    """A click, an opening or a reply to a message; `machine` ones are kept for the record and count for nothing."""
-
-    __tablename__ = "reaction"
-    __table_args__ = (
-        Index("reaction_message", "bucket", "send_key"),
-        _one_of("kind", ("clicked", "opened", "replied"), "reaction_kind"),
-        {"sqlite_autoincrement": True},
-    )
-
-    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
-    bucket: int
-    customer: str
-    send_key: str
-    kind: str
-    at: int = Field(sa_type=INSTANT)
-    target: str
-    machine: bool
-
-
-class Agreed(SQLModel, table=True):
-    """The ledger of consent: who agreed to what, when, where, in which words. Only grows."""
-
-    __tablename__ = "consent"
-    __table_args__ = (
-        Index("consent_customer", "bucket", "customer"),
-        _one_of("state", ("none", "asked", "given", "withdrawn"), "consent_state"),
-        {"sqlite_autoincrement": True},
-    )
-
-    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
-    bucket: int
-    customer: str
-    channel: str
-    purpose: str
-    state: str
-    at: int = Field(sa_type=INSTANT)
-    source: str
-    wording: str
-
-
-class Suppressed(SQLModel, table=True):
-    """An address that gets nothing more, by keyed hash, so that it survives the erasure of its owner."""
-
-    __tablename__ = "suppression"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    address_hash: str = Field(primary_key=True)
-    channel: str = Field(primary_key=True)
-    purpose: str = Field(primary_key=True)
-    at: int = Field(sa_type=INSTANT)
-    why: str
-
-
 class PromoCode(SQLModel, table=True):
     """A promo code that was given to an enrollment; of shared codes one row per enrollment."""
 
@@ -316,32 +195,6 @@ class Product(SQLModel, table=True):
     changed_at: int = Field(sa_type=INSTANT)
 
 
-class WebhookCall(SQLModel, table=True):
-    """A call that a journey asked for: made at least once, with `call_key` as idempotency key."""
-
-    __tablename__ = "webhook_call"
-    __table_args__ = (
-        UniqueConstraint("bucket", "call_key", name="webhook_call_key"),
-        Index("webhook_customer", "bucket", "customer"),
-        Index("webhook_ready", "ready_at", sqlite_where=text("state = 'planned'"), postgresql_where=text("state = 'planned'")),
-        _one_of("state", ("planned", "done", "failed"), "webhook_state"),
-        {"sqlite_autoincrement": True},
-    )  # fmt: skip
-
-    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
-    bucket: int
-    customer: str
-    call_key: str
-    enrollment: str
-    webhook: str
-    body: str
-    state: str
-    planned_at: int = Field(sa_type=INSTANT)
-    ready_at: int = Field(sa_type=INSTANT)
-    attempts: int = 0
-    detail: str = ""
-
-
 class Deployment(SQLModel, table=True):
     """What was published, when, by whom: the files themselves, so that people in flight can be matched to the next one."""
 
@@ -358,11 +211,11 @@ class Deployment(SQLModel, table=True):
 
 
 class Pause(SQLModel, table=True):
-    """Nothing is handed over while it stands: everything, one channel, or one journey."""
+    """Nothing is handed over while it stands: everything, one channel, one journey, or mail to one domain."""
 
     __tablename__ = "pause"
     __table_args__ = (
-        _one_of("scope", ("all", "channel", "journey"), "pause_scope"),
+        one_of("scope", ("all", "channel", "journey", "domain"), "pause_scope"),
         CheckConstraint("(scope = 'all') = (name = '')", name="pause_name"),
     )
 
@@ -377,7 +230,7 @@ class ApiKey(SQLModel, table=True):
     """A key for the HTTP endpoints; only its hash is kept."""
 
     __tablename__ = "api_key"
-    __table_args__ = (_one_of("scope", ("write", "read", "admin"), "api_key_scope"),)
+    __table_args__ = (one_of("scope", ("write", "read", "admin"), "api_key_scope"),)
 
     name: str = Field(primary_key=True)
     hash: str = Field(unique=True)

@@ -51,7 +51,7 @@ def channels(conn: Connection) -> list[ChannelTally]:
         conn,
         "SELECT o.journey, o.channel, count(*), count(*) FILTER (WHERE o.state = 'bounced'),"
         " count(*) FILTER (WHERE EXISTS (SELECT 1 FROM reaction r WHERE r.bucket = o.bucket AND r.send_key = o.send_key"
-        " AND r.kind = 'clicked' AND NOT r.machine))"
+        " AND r.kind = 'clicked' AND r.who = 'human'))"
         " FROM outbox o WHERE o.state IN ('handoff', 'accepted', 'delivered', 'complained', 'unknown', 'held',"
         " 'treated_as_sent', 'bounced') GROUP BY o.journey, o.channel ORDER BY o.journey, o.channel",
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 from engine.cli.examining.dns import sender_records, system_resolver
 from engine.cli.examining.finding import Finding
+from engine.clock import SystemClock
 from engine.config import ChannelConfig, Config, Secret
 from engine.errors import CallerError
 
@@ -58,7 +60,7 @@ def mail_servers(config: Config) -> Iterator[Finding]:
 def records(config: Config) -> Iterator[Finding]:
     """SPF and DMARC of the domains that e-mail is sent from."""
     from engine.channels.mime import HeaderError, mailbox
-    from engine.channels.registry import sender_of
+    from engine.channels.opening import sender_of
 
     for channel in config.channels.values():
         if channel.name == "email" and channel.via == "smtp":
@@ -71,10 +73,11 @@ def records(config: Config) -> Iterator[Finding]:
 
 
 def _mail_server(channel: ChannelConfig, config: Config) -> Finding:
-    from engine.channels.registry import server_of
+    from engine.channels.opening import Opening
+    from engine.channels.smtp_opening import server_of
 
     try:
-        server = server_of(channel, config)
+        server = server_of(Opening(channel, config, Path(), "", SystemClock()))
     except CallerError as wrong:
         return Finding(
             "FAIL", f"smtp {channel.name}", wrong.what, wrong.cure or "correct this channel in config.yaml"

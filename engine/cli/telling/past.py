@@ -23,6 +23,11 @@ _STATES = {
     "expired": "came back: its time was over", "failed": "was refused",
 }  # fmt: skip
 
+_BY = {
+    "machine": " (a machine did it: it counts for nothing)",
+    "unknown": " (a mail proxy may have done it: it counts for no decision)",
+}
+
 
 def entries(conn: Connection, person: Person) -> list[Entry]:
     """Everything, oldest first: `at` (ISO, UTC), `kind`, `text`, and for decisions journey, step, commit and place."""
@@ -76,7 +81,7 @@ def _changed(name: str, document: dict[str, Any]) -> str:
 
 def _reacted(conn: Connection, person: Person) -> Iterator[tuple[Instant, Entry]]:
     for each in history.reactions(conn, person.id):
-        machine = " (a machine did it: it counts for nothing)" if each.machine else ""
+        machine = _BY.get(each.who, "")
         target = f" -> {each.target}" if each.target else ""
         yield (
             each.at,
