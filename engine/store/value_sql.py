@@ -125,8 +125,12 @@ def _fits(kind: str, document: Document, name: str) -> Truth:
             return sa.and_(found.in_(TEXTS), sa.func.coalesce(mark == kind, sa.false()))
         case "number":
             return found.in_(NUMBERS)
-        case "time":
-            return found.in_(NUMBERS)
+        case "time":  # a whole number: PostgreSQL knows one kind of numbers only
+            return sa.and_(
+                found.in_(NUMBERS),
+                found != "real",
+                sa.cast(json_text(document, name), sa.String).not_like("%.%"),
+            )
         case "true/false":
             return found.in_(TRUTHS)
         case "money":
