@@ -52,7 +52,8 @@ class Message:
 class Delivery:
     """What the channel says after one attempt. `fault`: whose it is; a sender's fault pauses the channel and suppresses
     nobody. `raw`: the provider's own words, cut to 500 characters, kept beside. `dead`: those of several addresses
-    that are gone for good while others took the message."""
+    that are gone for good while others took the message. `closed`: the refusal says that the person opted out at the
+    provider (Twilio 21610); the address gets nothing more on this channel."""
 
     kind: OutcomeKind
     provider_id: str = ""
@@ -61,6 +62,7 @@ class Delivery:
     fault: Literal["", "address", "sender", "template", "provider"] = ""
     raw: str = ""
     dead: tuple[str, ...] = ()
+    closed: Literal["", "unsubscribed"] = ""
 
 
 ReportKind = Literal[
@@ -78,6 +80,7 @@ class Report:
     It is about the message with our `key`, else with the `provider_id`, else about the `address` alone. `event_id`
     makes it count once however often it comes; `raw` is the provider's own event, kept beside (at most 4,000
     characters). A sender's `fault` suppresses nobody. `purpose`: what an `unsubscribed` is about; "all" for everything.
+    `enough`: on so many days it may be `bounced for now` until the address is closed (2 for 5.2.1); 0: the usual rule.
     """
 
     kind: ReportKind
@@ -90,6 +93,7 @@ class Report:
     detail: str = ""
     raw: str = ""
     fault: Literal["", "address", "sender", "template", "provider"] = ""
+    enough: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ LEASED = text("state IN ('claimed', 'handoff')")
 UNSETTLED = text("state IN ('unknown', 'held')")
 NAMED = text("provider_id IS NOT NULL")
 REFERRED = text("ref IS NOT NULL")
+EARLY = text("send_key = ''")
 
 OUTBOX_STATES = (
     "planned", "claimed", "deferred", "handoff", "accepted", "delivered", "bounced", "complained", "unknown",
@@ -168,12 +169,14 @@ class WebhookCall(SQLModel, table=True):
 
 
 class Reported(SQLModel, table=True):
-    """What a provider said of a message or an address, in its own words (`raw`) and in ours (`kind`). Taken once."""
+    """What a provider said of a message or an address, in its own words (`raw`) and in ours (`kind`). Taken once. One
+    without a `send_key` may be about a message whose `provider_id` is not written down yet."""
 
     __tablename__ = "report"
     __table_args__ = (
         UniqueConstraint("channel", "event_id", name="report_once"),
         Index("report_message", "bucket", "send_key"),
+        Index("report_early", "channel", "provider_id", sqlite_where=EARLY, postgresql_where=EARLY),
         {"sqlite_autoincrement": True},
     )
 
@@ -183,7 +186,9 @@ class Reported(SQLModel, table=True):
     send_key: str
     channel: str
     event_id: str
+    provider_id: str
     kind: str
+    fault: str
     at: int = Field(sa_type=INSTANT)
     received_at: int = Field(sa_type=INSTANT)
     detail: str

@@ -37,7 +37,9 @@ def upgrade() -> None:
         sa.Column("send_key", sa.String(), nullable=False),
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("event_id", sa.String(), nullable=False),
+        sa.Column("provider_id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("fault", sa.String(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("detail", sa.String(), nullable=False),
@@ -47,6 +49,8 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("report_message", "report", ["bucket", "send_key"])
+    early = sa.text("send_key = ''")
+    op.create_index("report_early", "report", ["channel", "provider_id"], sqlite_where=early, postgresql_where=early)
     op.create_table(
         "volume",
         sa.Column("journey", sa.String(), nullable=False),
