@@ -53,7 +53,9 @@ class Delivery:
     """What the channel says after one attempt. `fault`: whose it is; a sender's fault pauses the channel and suppresses
     nobody. `raw`: the provider's own words, cut to 500 characters, kept beside. `dead`: those of several addresses
     that are gone for good while others took the message. `closed`: the refusal says that the person opted out at the
-    provider (Twilio 21610); the address gets nothing more on this channel."""
+    provider (Twilio 21610); the address gets nothing more on this channel. `soft`: a bounce that closes the address only
+    when it goes on: a full mailbox for many days, a `disabled` one the second time. `domain`: the recipient's domain that
+    the answer is about; empty: one message, or the server as a whole."""
 
     kind: OutcomeKind
     provider_id: str = ""
@@ -63,6 +65,8 @@ class Delivery:
     raw: str = ""
     dead: tuple[str, ...] = ()
     closed: Literal["", "unsubscribed"] = ""
+    soft: Literal["", "full", "disabled", "other"] = ""
+    domain: str = ""
 
 
 ReportKind = Literal[
