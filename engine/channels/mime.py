@@ -15,52 +15,101 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from email.headerregistry import Address
-from email.utils import format_datetime, parseaddr
+from dataclasses import dataclass, field
+from email.utils import format_datetime
 
 from engine.channels.base import Message
-from engine.errors import AuthorError, WorldError
+from engine.channels.headers import (
+    LONGEST_LINE,
+    HeaderError,
+    cleaned,
+    encoded,
+    encoded_mailbox,
+    folded,
+    mailbox,
+    tagged,
+    written,
+)
+from engine.errors import WorldError
 from engine.values import Instant, to_datetime
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_ENCODED_WORD = re.compile(r"=\?.*?\?=", re.DOTALL)
-_HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*\Z")
-_URI_HEADERS = frozenset({"List-Unsubscribe", "List-Unsubscribe-Post"})
-_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
-_DOMAIN = re.compile(
-    r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
-)
-_LONGEST_LINE = 900
-_FOLD = 76
+__all__ = [
+    "HeaderError",
+    "Letterhead",
+    "encoded_mailbox",
+    "mail_bytes",
+    "mailbox",
+    "message_id",
+    "self_test",
+    "token_of",
+]
+
+OURS = frozenset({
+    "date", "from", "to", "cc", "bcc", "sender", "reply-to", "message-id", "subject", "mime-version", "return-path", "received",
+    "list-unsubscribe", "list-unsubscribe-post", "dkim-signature",
+})  # fmt: skip
+"""Headers that only the engine writes, in lower case; so are all that begin with `content-`, `resent-` and `arc-`."""
 
 
-class HeaderError(AuthorError):
-    """A value that must not stand in a header: an address that is none, a line break, an encoded word."""
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """What config.yaml adds to every mail: headers of the shop's own, and the mailbox that takes `List-Unsubscribe` by
+    mail ("" for none)."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    unsubscribe: str = ""
+
+
+PLAIN = Letterhead()
+
+
+def token_of(secret: str, key: str) -> str:
+    """The token of a message in its Message-ID, its return path and its unsubscribe mailbox: the same for every attempt,
+    and nobody can guess it. By it a bounce or a complaint finds the message (`outbox.ref`)."""
+    digest = hmac.new(secret.encode(), key.encode(), hashlib.sha256).digest()
+    return base64.b32encode(digest).decode("ascii")[:26].lower()
 
 
 def message_id(secret: str, key: str, domain: str) -> str:
-    """`<...@domain>`: the same for every attempt of one message, and nobody can guess it."""
-    digest = hmac.new(secret.encode(), key.encode(), hashlib.sha256).digest()
-    return f"<{base64.b32encode(digest).decode('ascii')[:26].lower()}@{domain}>"
+    """`<token@domain>`."""
+    return f"<{token_of(secret, key)}@{domain}>"
 
 
-def mail_bytes(message: Message, secret: str, now: Instant) -> bytes:
-    """The whole mail with CRLF, only ASCII, so that every server takes it as it is. Raises HeaderError."""
+def is_ours(name: str) -> bool:
+    """Is this a header that only the engine writes?"""
+    low = name.lower()
+    return low in OURS or low.startswith(("content-", "resent-", "arc-"))
+
+
+def mail_bytes(
+    message: Message,
+    secret: str,
+    now: Instant,
+    letterhead: Letterhead = PLAIN,
+    *,
+    international: bool = False,
+) -> bytes:
+    """The whole mail with CRLF, only ASCII, so that every server takes it as it is. `international`: an address that is
+    not ASCII stands in `To` in UTF-8 (RFC 6532), for servers with SMTPUTF8 only. Raises HeaderError."""
     sender = mailbox(message.sender)
+    token = token_of(secret, message.key)
     boundary = "=_" + hashlib.sha256(f"{secret}{message.key}".encode()).hexdigest()[:24]
     lines = [
         f"Date: {format_datetime(to_datetime(now))}",
-        _folded("From", encoded_mailbox(sender)),
-        f"To: {mailbox(message.address).addr_spec}",
+        folded("From", encoded_mailbox(sender)),
+        f"To: {mailbox(message.address, international=international).addr_spec}",
         f"Message-ID: {message_id(secret, message.key, sender.domain)}",
-        _folded("Subject", encoded(message.subject)),
+        folded("Subject", encoded(message.subject)),
         "MIME-Version: 1.0",
     ]
     if message.reply_to:
-        lines.append(_folded("Reply-To", encoded_mailbox(mailbox(message.reply_to))))
-    lines += [_extra(name, value) for name, value in message.headers.items()]
+        lines.append(folded("Reply-To", encoded_mailbox(mailbox(message.reply_to))))
+    lines += [
+        written(name, value)
+        for name, value in {**letterhead.headers, **_with_mailbox(message.headers, letterhead, token)}.items()
+    ]
     if not message.html:
-        return "\r\n".join([*lines, *_body("plain", message.body)]).encode("ascii")
+        return "\r\n".join([*lines, *_body("plain", message.body)]).encode("utf-8")
     parts = [
         *lines,
         f'Content-Type: multipart/alternative; boundary="{boundary}"',
@@ -72,84 +121,15 @@ def mail_bytes(message: Message, secret: str, now: Instant) -> bytes:
         f"--{boundary}--",
         "",
     ]
-    return "\r\n".join(parts).encode("ascii")
+    return "\r\n".join(parts).encode("utf-8")
 
 
-def mailbox(text: str) -> Address:
-    """One mailbox, `Name <local@domain>` or `local@domain`; an international domain is written in ASCII.
-
-    Raises HeaderError for anything else: lists, comments, groups, IP literals, a local part that is not ASCII.
-    """
-    if _CONTROL.search(text):
-        raise HeaderError("an address holds a line break or another control character")
-    name, spec = parseaddr(text)
-    if (text.count("@") > 1 and "," in text) or not spec or spec.count("@") != 1:
-        raise HeaderError(f"{_shown(text)} is not one e-mail address")
-    local, _, domain = spec.rpartition("@")
-    try:
-        domain = domain.encode("idna").decode("ascii") if not domain.isascii() else domain
-    except UnicodeError:
-        raise HeaderError(f"{_shown(text)} has no valid domain") from None
-    if not _LOCAL.match(local) or len(local) > 64 or not _DOMAIN.match(domain):
-        raise HeaderError(f"{_shown(text)} is not one e-mail address")
-    if text != spec and not text.rstrip().endswith(f"<{spec}>"):
-        raise HeaderError(f"{_shown(text)} is not one e-mail address")
-    return Address(_ENCODED_WORD.sub("", name).strip(), local, domain)
-
-
-def encoded_mailbox(one: Address) -> str:
-    """As it stands in a header; the address itself is never encoded."""
-    if not one.display_name:
-        return one.addr_spec
-    return f"{encoded(one.display_name, phrase=True)} <{one.addr_spec}>"
-
-
-def encoded(text: str, *, phrase: bool = False) -> str:
-    """A header text in ASCII: plain words as they are, else encoded words (75 characters are allowed).
-
-    Control characters become blanks. A text that looks like an encoded word is encoded, so that no reader decodes it
-    into something else. `phrase`: a name before an address.
-    """
-    text = " ".join(_CONTROL.sub(" ", text).split())
-    is_plain = text.isascii() and "=?" not in text and max(map(len, text.split(" ")), default=0) < 60
-    if is_plain and not phrase:
-        return text
-    if is_plain:
-        quoted = text.replace("\\", "\\\\").replace('"', '\\"')
-        return text if re.fullmatch(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]+", text) else f'"{quoted}"'
-    return " ".join(f"=?utf-8?b?{base64.b64encode(part).decode('ascii')}?=" for part in _chunks(text))
-
-
-def _chunks(text: str) -> list[bytes]:
-    """At most 36 bytes each, so that an encoded word has at most 60 characters; no character is cut in two."""
-    chunks = [b""]
-    for character in text:
-        data = character.encode("utf-8")
-        if len(chunks[-1]) + len(data) > 36:
-            chunks.append(b"")
-        chunks[-1] += data
-    return chunks
-
-
-def _folded(name: str, value: str) -> str:
-    """A header in lines of about 76 characters, broken only between words."""
-    line, lines = f"{name}:", []
-    for word in value.split(" "):
-        if len(line) + 1 + len(word) > _FOLD and line != f"{name}:":
-            lines.append(line)
-            line = ""
-        line += " " + word
-    return "\r\n".join([*lines, line])
-
-
-def _extra(name: str, value: str) -> str:
-    if not _HEADER_NAME.match(name) or _CONTROL.search(value):
-        raise HeaderError(f"the header {_shown(name)} holds a line break or another control character")
-    if name in _URI_HEADERS:  # never folded, never encoded (RFC 8058)
-        if not value.isascii() or len(name) + len(value) > _LONGEST_LINE:
-            raise HeaderError(f"the header {name} must be one line of ASCII")
-        return f"{name}: {value}"
-    return _folded(name, encoded(value))
+def _with_mailbox(headers: Mapping[str, str], letterhead: Letterhead, token: str) -> Mapping[str, str]:
+    """`List-Unsubscribe` with a second way out beside the link: a mail to a mailbox that knows the message."""
+    link = headers.get("List-Unsubscribe")
+    if not link or not letterhead.unsubscribe:
+        return headers
+    return {**headers, "List-Unsubscribe": f"{link}, <mailto:{tagged(letterhead.unsubscribe, token)}>"}
 
 
 def _body(kind: str, text: str) -> list[str]:
@@ -159,7 +139,7 @@ def _body(kind: str, text: str) -> list[str]:
     unified = "\r\n".join(lines)
     data = unified.encode("utf-8", "replace")
     foreign = len(data) - len(unified)  # bytes beyond one a character
-    if data.isascii() and max(map(len, lines)) <= _LONGEST_LINE and "\x00" not in text:
+    if data.isascii() and max(map(len, lines)) <= LONGEST_LINE and "\x00" not in text:
         return [head, "Content-Transfer-Encoding: 7bit", "", data.decode("ascii")]
     if foreign * 6 < len(text):
         body = binascii.b2a_qp(data, istext=True).decode("ascii")
@@ -176,10 +156,6 @@ def _body(kind: str, text: str) -> list[str]:
         "",
         "\r\n".join(whole[at : at + 76] for at in range(0, len(whole), 76)),
     ]
-
-
-def _shown(text: str) -> str:
-    return repr(text[:3] + "..." if len(text) > 3 else text)
 
 
 # --- the proof ----------------------------------------------------------------------------------
@@ -213,7 +189,7 @@ def _faults(data: bytes, message: Message, headers: Mapping[str, str]) -> str:
     expected = ["Date", "From", "To", "Message-ID", "Subject", "MIME-Version", *headers, "Content-Type"]
     if sorted(parsed.keys()) != sorted(expected):
         return f"the headers were {parsed.keys()}"
-    if parsed["Subject"] != " ".join(_CONTROL.sub(" ", message.subject).split()):
+    if parsed["Subject"] != cleaned(message.subject):
         return "the subject came back changed"
     if any(
         parsed[name] != value or f"\r\n{name}: {value}\r\n".encode() not in data
