@@ -15,6 +15,8 @@ from engine.compiler.world import World
 from engine.config.file import PARTS, POOL_KINDS
 from engine.config.options import COMMON, VIAS
 from engine.config.policies import PARTS as POLICY_PARTS
+from engine.config.signup import LIST_PARTS
+from engine.config.tracking import CHOICES as TRACKING
 from engine.core.facts import FactRule
 from engine.core.policy import Policy
 from engine.core.rfm import DEFAULT
@@ -205,6 +207,20 @@ def _config() -> Schema:
         "policies": _named(_map({key: {} for key in POLICY_PARTS})),
         "codes": {"type": "object", "additionalProperties": pool},
         "webhooks": _named(_map({"url": dict(_TEXT), "secret": dict(_TEXT)}, ("url",))),
-        "link_key": {"type": "string", "pattern": "^(env|file):"},
+        "link_key": {"type": ["string", "array"], "pattern": "^(env|file):", "items": {"pattern": "^(env|file):"}},
+        "tracking": _map({key: {"enum": list(words)} for key, words in TRACKING.items()}),
+        "signup": _map(
+            {
+                **{key: dict(_TEXT) for key in ("confirmed", "per_network", "in_all")},
+                "origins": {"type": "array", "items": {"type": "string"}},
+                "lists": _named(_map({key: dict(_TEXT) for key in LIST_PARTS}, ("event", "text"))),
+            }
+        ),
+        "ceilings": {
+            "type": "object",
+            "properties": {"sudden": {"type": "string", "pattern": r"^[0-9.]+ times$", "examples": ["3 times"]}},
+            "additionalProperties": {"type": "string", "pattern": r"^[0-9]+ (a|per) day$", "examples": ["10000 a day"]},
+        },
+        "deliver_only": {"type": "array", "items": {"type": "string"}},
     }
     return _file("The shop", parts)

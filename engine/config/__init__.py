@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from engine.core.journey import Pool
 from engine.core.policy import Policy
@@ -74,6 +74,12 @@ class ChannelConfig:
             return value.reveal()
         return value if isinstance(value, str) else otherwise
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """An option that is a list of texts; one text is a list of one."""
+        value = self.options.get(name, ())
+        found = (value,) if isinstance(value, str) else value
+        return tuple(one for one in found if isinstance(one, str)) if isinstance(found, tuple) else ()
+
     def number(self, name: str, otherwise: int) -> int:
         """An option that is a whole number."""
         text = self.text(name)
@@ -99,9 +105,60 @@ class HttpConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracking:
+    """What is noticed of a reader. `opens`: a pixel for nobody, for those who agreed to the purpose `opens`, or for all
+    who did not object. `decoy`: a link in e-mails that no person sees, so that whoever follows it is a machine."""
+
+    clicks: bool = True
+    opens: Literal["never", "with consent", "always"] = "never"
+    decoy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SignupList:
+    """A list that anybody may ask to be on. `event` is appended, its journey asks for confirmation; `text` is what they
+    agree to; `next`: where a form without JavaScript leads (empty: a page of ours)."""
+
+    name: str
+    channel: str
+    purpose: str
+    event: str
+    text: str
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Signup:
+    """Sign-up forms. `confirmed`: the event of a confirmation; `origins`: the sites whose pages may post; at most
+    `per_network` sign-ups an hour from one network and `in_all` altogether."""
+
+    confirmed: str = "optin_confirmed"
+    origins: tuple[str, ...] = ()
+    lists: Mapping[str, SignupList] = field(default_factory=dict)
+    per_network: int = 20
+    in_all: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """How many messages a journey may hand over on a day of the project's calendar: `each` counts for those that `of`
+    does not name; None: no ceiling. More than `sudden` times the average of the last seven days raises an alert."""
+
+    each: int | None = None
+    of: Mapping[str, int] = field(default_factory=dict)
+    sudden: float = 3.0
+
+    def of_journey(self, journey: str) -> int | None:
+        """The ceiling of one journey."""
+        return self.of.get(journey, self.each)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole of config.yaml. `channels` keeps the order of the file; `egress`: private addresses that webhooks may
-    reach (host:port or CIDR). `link_key`: the secret that signs links; None: a key kept in the store's folder."""
+    reach (host:port or CIDR). `link_key`: the secret that signs links; None: a key kept in the store's folder.
+    `deliver_only`: the only addresses, endings of addresses (`@shop.example`) and customers (`customer:anna`) that get
+    messages; None: everybody does."""
 
     shop: Shop
     timezone: str
@@ -116,3 +173,8 @@ class Config:
     codes: Mapping[str, Pool]
     webhooks: Mapping[str, WebhookConfig]
     link_key: Secret | None = None
+    old_link_keys: tuple[Secret, ...] = ()  # those that signed before, the newest first: their links stay good
+    tracking: Tracking = field(default_factory=Tracking)
+    signup: Signup = field(default_factory=Signup)
+    ceilings: Ceilings = field(default_factory=Ceilings)
+    deliver_only: tuple[str, ...] | None = None

@@ -7,11 +7,14 @@ from typing import TypeVar
 
 from engine.config import Config, HttpConfig, Secret, Shop, WebhookConfig
 from engine.config.channels import read_channel
+from engine.config.guards import read_ceilings, read_deliver_only
 from engine.config.nodes import Reader
 from engine.config.policies import read_policy
+from engine.config.signup import read_signup
+from engine.config.tracking import read_tracking
 from engine.core.journey import Pool
 from engine.core.policy import Policy
-from engine.language.nodes import Entry, Mapping, Node, Scalar
+from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
 from engine.language.share import parse_share
 from engine.language.source import read
 from engine.language.wording import quoted
@@ -20,7 +23,7 @@ from engine.values import zone
 
 PARTS = (
     "shop", "timezone", "currency", "languages", "store", "http", "egress", "holdout", "channels", "policies", "codes",
-    "webhooks", "link_key",
+    "webhooks", "link_key", "tracking", "signup", "ceilings", "deliver_only",
 )  # fmt: skip
 POOL_KINDS = {"generated": "pattern", "shared": "code", "file": "path"}
 _STORES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
@@ -52,7 +55,7 @@ def config_of(node: Node, problems: list[Problem]) -> tuple[Config, list[Problem
 def _config(parts: dict[str, Entry], reader: Reader) -> Config:
     start = default_config()
     currency = _currency(parts, reader, start.currency)
-    link = parts.get("link_key")
+    keys = _link_keys(parts, reader)
     return Config(
         shop=_shop(parts, reader, start.shop),
         timezone=_timezone(parts, reader, start.timezone),
@@ -66,7 +69,12 @@ def _config(parts: dict[str, Entry], reader: Reader) -> Config:
         policies=_policies(parts, reader),
         codes=_named(parts, "codes", reader, lambda entry: _pool(entry, reader)),
         webhooks=_named(parts, "webhooks", reader, lambda entry: _webhook(entry, reader)),
-        link_key=reader.secret(link.key, link.value) if link else None,
+        link_key=keys[0] if keys else None,
+        old_link_keys=tuple(keys[1:]),
+        tracking=read_tracking(parts, reader),
+        signup=read_signup(parts, _channel_names(parts), reader),
+        ceilings=read_ceilings(parts, reader),
+        deliver_only=read_deliver_only(parts, reader),
     )
 
 
@@ -80,13 +88,24 @@ def _named(
 
 
 def _policies(parts: dict[str, Entry], reader: Reader) -> dict[str, Policy]:
-    channels = parts.get("channels")
-    names = (
-        tuple(e.key.text for e in channels.value.entries)
-        if channels and isinstance(channels.value, Mapping)
-        else ()
-    )
+    names = _channel_names(parts)
     return _named(parts, "policies", reader, lambda entry: read_policy(entry, names, reader))
+
+
+def _channel_names(parts: dict[str, Entry]) -> tuple[str, ...]:
+    channels = parts.get("channels")
+    if channels is None or not isinstance(channels.value, Mapping):
+        return ()
+    return tuple(each.key.text for each in channels.value.entries)
+
+
+def _link_keys(parts: dict[str, Entry], reader: Reader) -> list[Secret]:
+    """One key, or a list of them: the first signs, the others were used before."""
+    entry = parts.get("link_key")
+    if entry is None:
+        return []
+    nodes = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)
+    return [key for node in nodes if (key := reader.secret(entry.key, node)) is not None]
 
 
 def _shop(parts: dict[str, Entry], reader: Reader, start: Shop) -> Shop:

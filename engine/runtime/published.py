@@ -31,9 +31,10 @@ class Published:
 
 def publish_in_memory(number: int, project: Project, folder: Path, secret: str) -> Published:
     """`folder`: of the project, for files that channels write. `secret`: of the store; config.yaml may name another key
-    for links, which then comes after it, so that links made before stay good."""
+    for links, which then comes after it and after those that config.yaml named before, so that older links stay good."""
     config, catalogue = project.config, project.catalogue
-    secrets = [secret, config.link_key.reveal()] if config.link_key else [secret]
+    named = [*reversed(config.old_link_keys), *([config.link_key] if config.link_key else [])]
+    secrets = [secret, *(key.reveal() for key in named)]
     links = Links(secrets, config.http.public_url)
     vocabulary = Vocabulary(config.shop, catalogue.attributes, catalogue.product, _moments(project))
     initial = initial_values(project.journeys.facts, config.currency)
