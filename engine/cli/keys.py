@@ -37,6 +37,20 @@ def new(
     say(text)
 
 
+@keys.command("vapid")
+def vapid() -> None:
+    """Make the key pair of web push. The private key is a secret; it is printed once and kept nowhere."""
+    from py_vapid import Vapid02
+
+    from engine.channels.webpush import Identity, new_private_key, public_key
+
+    private = new_private_key()
+    say(f"private_key (set VAPID_PRIVATE_KEY to it):  {private}")
+    say(
+        f"public key (browsers get it by themselves): {public_key(Identity(Vapid02.from_string(private), ''))}"
+    )
+
+
 @keys.command("list")
 def every(form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text) -> None:
     """Every key, without its secret."""

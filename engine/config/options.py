@@ -26,26 +26,31 @@ COMMON = ("via", "price", "rate")
 VIAS: Mapping[str, Via] = {
     "smtp": Via(
         needed=("host", "from"),
-        allowed=("port", "reply_to", "tls", "user", "timeout", "connections", "return_path", "hello"),
-        secret=("password",),
+        allowed=("port", "reply_to", "tls", "certificates", "user", "timeout", "connections", "mails_per_connection",
+                 "per_domain", "return_path", "unsubscribe", "headers", "dkim_domain", "dkim_selector", "hello"),
+        secret=("password", "dkim_key"),
     ),
     "outbox": Via(allowed=("folder", "from", "reply_to")),
     "twilio": Via(needed=("from",), allowed=("messaging_service", "url", "timeout", "status_callback"),
                   secret=("account", "token")),
     "http": Via(needed=("url",), allowed=("from", "method", "timeout", "idempotency", "headers", "body", "answer", "callback"),
                 secret=("token", "secret", "password")),
-    "webpush": Via(needed=("subject",), allowed=("timeout", "ttl", "public_key", "connections"), secret=("private_key",)),
-    "apprise": Via(needed=("urls",), allowed=("timeout",), secret=()),
+    "webpush": Via(needed=("subject", "private_key"), allowed=("ttl", "connections", "origins"),
+                   secret=("private_key", "identity_key")),
+    "apprise": Via(needed=("urls",), allowed=("timeout",), secret=("token", "secret", "password")),
 }  # fmt: skip
 """`via:` by name (LANGUAGE 2.1)."""
 
-CHOICES: Mapping[str, tuple[str, ...]] = {"tls": ("tls", "starttls", "offered", "none")}
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "tls": ("tls", "starttls", "offered", "none"),
+    "method": ("POST", "PUT", "PATCH", "GET"),
+}
 """Options that can only be one of several words."""
 
-STRUCTURED = ("headers", "body", "fields", "answer", "callback", "unknown", "urls")
+STRUCTURED = ("origins", "headers", "body", "fields", "answer", "callback", "idempotency", "unknown", "urls")
 """Options whose value may also be a list or a map; what stands in it is up to the channel."""
 
-NUMBERS = ("port", "timeout", "connections", "ttl")
+NUMBERS = ("port", "timeout", "connections", "mails_per_connection", "per_domain", "ttl")
 """Options that are whole numbers above 0."""
 
 SECRET_WORDS = (

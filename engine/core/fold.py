@@ -20,6 +20,9 @@ from engine.core.windows import days_between, zero
 from engine.core.zones import resolve_zone
 from engine.values import Instant, Money, Value
 
+DEVICES = 10
+"""So many addresses of one channel are kept; the newest count."""
+
 Place: TypeAlias = tuple[Instant, int]
 """Where an event stands in time: moment, then order of receipt."""
 
@@ -63,6 +66,11 @@ def apply_change(facts: Facts, change: Changed, project_zone: str | None = None)
             facts.values[name] = value
     for channel, address in change.addresses.items():
         _write_address(facts, channel, address)
+    for channel, address in change.joined:
+        _write_address(facts, channel, "\n".join([*_without(facts, channel, address), address][-DEVICES:]))
+    for channel, address in change.left:
+        if address in (facts.reach.get(channel, Reach()).address or "").split("\n"):
+            _write_address(facts, channel, "\n".join(_without(facts, channel, address)))
     for (channel, purpose), answer in change.consents.items():
         reach = facts.reach.get(channel, Reach())
         if answer == "asked" and reach.consents.get(purpose) == "given":
@@ -187,6 +195,12 @@ def _remember_favourite(facts: Facts, rule: FactRule, found: tuple[Value, ...]) 
     if counts:
         facts.memory[rule.name] = counts
         facts.values[rule.name] = favourite
+
+
+def _without(facts: Facts, channel: str, address: str) -> list[str]:
+    """The addresses of a channel but one, in the order in which they came."""
+    known = (facts.reach.get(channel, Reach()).address or "").split("\n")
+    return [each for each in known if each and each != address]
 
 
 def _write_address(facts: Facts, channel: str, address: str | None) -> None:

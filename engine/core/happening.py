@@ -31,7 +31,8 @@ class Event(Struct, frozen=True):
 
 class Changed(Struct, frozen=True):
     """Attributes, addresses, consent or suppressions were written; None takes a value away. A consent is the pair
-    (channel, purpose) -> `none | asked | given | withdrawn`; a suppression is channel -> purpose or `all` (None lifts)."""
+    (channel, purpose) -> `none | asked | given | withdrawn`; a suppression is channel -> purpose or `all` (None lifts).
+    `joined` and `left`: (channel, address), one of several (the tokens of a person's devices) comes or goes."""
 
     number: int
     at: Instant
@@ -40,6 +41,8 @@ class Changed(Struct, frozen=True):
     consents: Mapping[tuple[str, str], str] = field(default_factory=dict)
     suppressed: Mapping[str, str | None] = field(default_factory=dict)
     starts: bool = True
+    joined: tuple[tuple[str, str], ...] = ()
+    left: tuple[tuple[str, str], ...] = ()
 
 
 class ProductChanged(Struct, frozen=True):

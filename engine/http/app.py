@@ -15,6 +15,7 @@ from engine.http.keys import Keys
 from engine.http.link_routes import link_routes
 from engine.http.outbox_page import outbox_router
 from engine.http.problems import Refusal, answer
+from engine.http.push_routes import push_routes
 
 _ABOUT = "Events, customers and products in; links of messages; health. See docs/http.md."
 _HEADERS = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
@@ -27,6 +28,7 @@ def create_app(context: Context) -> FastAPI:
     app.include_router(intake_routes(context, Keys(context)))
     app.include_router(health_routes(context))
     app.include_router(link_routes(context))
+    app.include_router(push_routes(context))
     app.include_router(
         outbox_router(context.live().folder / "data" / "outbox"), dependencies=[Depends(only_here)]
     )

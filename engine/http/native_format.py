@@ -55,11 +55,17 @@ def customer_item(customer_id: str, value: Any, key: str | None) -> CustomerItem
     consents = consents_of(attributes.pop("consent", None), 0)
     if isinstance(consents, Fault):
         return consents
-    if not isinstance(addresses, dict) or not all(isinstance(to, str | None) for to in addresses.values()):
+    if not isinstance(addresses, dict) or not all(_is_address(to) for to in addresses.values()):
         return Fault(
-            0, "addresses", 'write one text per channel, for example {"push": "token"}; null takes it away'
+            0,
+            "addresses",
+            'write one text per channel or a list of tokens, for example {"push": ["token"]}; null takes it away',
         )
     return CustomerItem(0, customer_id, key, attributes, addresses, consents)
+
+
+def _is_address(to: object) -> bool:
+    return isinstance(to, str | None) or (isinstance(to, list) and all(isinstance(one, str) for one in to))
 
 
 def product_item(value: Any, item: int, product_id: str | None = None) -> ProductItem | Fault:

@@ -132,12 +132,21 @@ def _identify(call: dict[str, Any], who: str, item: int, skew: int, history: boo
     if isinstance(context.get("locale"), str):
         attributes.setdefault("language", context["locale"][:2].lower())
     token = _token(call)
-    if token:
-        addresses["push"] = token
+    joins = {"push": token} if token else {}
     key = _message_id(call)
     return [
         CustomerItem(
-            item, who, key, attributes, addresses, consents, _when(call), skew, history, undeclared=True
+            item,
+            who,
+            key,
+            attributes,
+            addresses,
+            consents,
+            _when(call),
+            skew,
+            history,
+            undeclared=True,
+            joins=joins,
         )
     ]
 
@@ -155,7 +164,13 @@ def _device(call: Mapping[str, Any], who: str, item: int, skew: int, history: bo
         return []
     return [
         CustomerItem(
-            item, who, f"{key}:device" if key else None, {}, {"push": token}, (), _when(call), skew, history
+            item,
+            who,
+            f"{key}:device" if key else None,
+            at=_when(call),
+            skew=skew,
+            history=history,
+            joins={"push": token},
         )
     ]
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from engine.compiler.catalogue import OWN_EVENTS, Catalogue
 from engine.compiler.typed import Typing
 from engine.config import Config
+from engine.core.fold import DEVICES
 from engine.core.happening import Changed, Event
 from engine.problem import nearest
 from engine.runtime.contact import BY_PHONE, channels_of, contact
@@ -174,11 +175,14 @@ class Intake:
             for each in item.consents
             if each.channel not in self.config.channels and not item.undeclared
         ]
+        for name, token in item.joins.items():
+            _contact(name, token, None, item.item, refused)
         if refused or at is None:
             batch.refused.extend(refused)
             return
         given = {(each.channel, each.purpose): each.state for each in item.consents}
-        changed = Changed(0, at, values, addresses, given, {}, not item.history)
+        joined = tuple((name, token) for name, token in item.joins.items())
+        changed = Changed(0, at, values, addresses, given, {}, not item.history, joined)
         batch.arrivals.append((item.item, Arrival(item.customer_id, source, item.id, changed)))
         batch.agreements[item.item] = [
             _agreement(item.customer_id, each, source, at) for each in item.consents
@@ -229,6 +233,12 @@ def normal_name(name: str) -> str:
 def _contact(name: str, text: Any, country: str | None, item: int, refused: list[Refused]) -> str | None:
     if text is None:
         return None
+    if isinstance(text, list | tuple):
+        if name in ("email", "phone", *BY_PHONE):
+            refused.append(Refused(item, name, "this channel has one address, not a list"))
+            return None
+        found = [_contact(name, one, country, item, refused) for one in text[-DEVICES:]]
+        return "\n".join(dict.fromkeys(one for one in found if one)) or None
     try:
         return contact(name, str(text), country)
     except ValueError as wrong:

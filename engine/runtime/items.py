@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,18 +36,20 @@ class ConsentGiven:
 
 @dataclass(frozen=True, slots=True)
 class CustomerItem:
-    """Attributes, addresses and consents of a customer; None takes a value away."""
+    """Attributes, addresses and consents of a customer; None takes a value away. An address may be a list (the tokens of
+    a person's devices); `joins`: one more for a channel whose customers have several."""
 
     item: int
     customer_id: str
     id: str | None
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    addresses: Mapping[str, str | None] = field(default_factory=dict)
+    addresses: Mapping[str, str | Sequence[str] | None] = field(default_factory=dict)
     consents: tuple[ConsentGiven, ...] = ()
     at: str | None = None
     skew: int = 0
     history: bool = False
     undeclared: bool = False
+    joins: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,9 @@ def append(conn: Connection, bucket: int, applied: Iterable[tuple[str, Happening
                 consents = {
                     f"{channel}.{purpose}": state for (channel, purpose), state in what.consents.items()
                 }
-                said = [pack(what.values), dict(what.addresses), consents, dict(what.suppressed)]
+                addresses = {**what.addresses, **{f"{channel} (one more)": to for channel, to in what.joined}}
+                addresses |= {f"{channel} (one less)": to for channel, to in what.left}
+                said = [pack(what.values), addresses, consents, dict(what.suppressed)]
                 row = ("$changed", what.at, what.number, what.at, "", what.starts)
                 found.append((bucket, customer, *row, dump({"changed": said})))
             case SegmentChanged():

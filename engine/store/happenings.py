@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.core.happening import (
@@ -40,6 +40,8 @@ def to_row(what: Happening) -> tuple[str, str]:
         case Changed():
             consents = [[channel, purpose, state] for (channel, purpose), state in what.consents.items()]
             values = [pack(what.values), dict(what.addresses), consents, dict(what.suppressed), what.starts]
+            if what.joined or what.left:
+                values += [what.joined, what.left]
             return "changed", dump([what.at, *values])
         case ProductChanged():
             return "product", dump([what.at, what.product_id, pack(what.fields)])
@@ -77,11 +79,18 @@ def _event(number: int, body: list[Any]) -> Event:
 
 
 def _changed(number: int, body: list[Any]) -> Changed:
-    at, values, addresses, consents, suppressed, starts = body
+    at, values, addresses, consents, suppressed, starts, *devices = body
+    joined, left = devices or ((), ())
     agreed: Mapping[tuple[str, str], str] = {
         (channel, purpose): state for channel, purpose, state in consents
     }
-    return Changed(number, at, unpack(values), addresses, agreed, suppressed, starts)
+    return Changed(
+        number, at, unpack(values), addresses, agreed, suppressed, starts, _pairs(joined), _pairs(left)
+    )
+
+
+def _pairs(found: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((channel, address) for channel, address in found)
 
 
 def _product(number: int, body: list[Any]) -> ProductChanged:
