@@ -17,14 +17,17 @@ from engine.values import Instant
 Settled = Literal[
     "accepted", "delivered", "bounced", "complained", "failed", "unknown", "treated_as_sent", "held"
 ]
+Told = Literal["bounced", "refused", "not_sent"]
 
+_AGAIN = "'planned', 'deferred', 'claimed'"
+"""On its way a second time: a late proof that the first try arrived stops the second one."""
 
 _BEFORE: Mapping[str, str] = {
-    "accepted": "'handoff', 'unknown', 'held', 'treated_as_sent'",
-    "delivered": "'handoff', 'accepted', 'unknown', 'held', 'treated_as_sent'",
+    "accepted": f"{_AGAIN}, 'handoff', 'unknown', 'held', 'treated_as_sent'",
+    "delivered": f"{_AGAIN}, 'handoff', 'accepted', 'unknown', 'held', 'treated_as_sent'",
     "bounced": "'claimed', 'handoff', 'accepted', 'delivered', 'unknown', 'held', 'treated_as_sent'",
     "complained": "'handoff', 'accepted', 'delivered', 'unknown', 'held', 'treated_as_sent'",
-    "failed": "'claimed', 'handoff', 'unknown', 'held'",
+    "failed": "'claimed', 'handoff', 'accepted', 'unknown', 'held', 'treated_as_sent'",
     "unknown": "'handoff'",
     "treated_as_sent": "'unknown', 'held'",
     "held": "'unknown'",
@@ -47,31 +50,47 @@ def settle(
     provider_id: str = "",
     detail: str = "",
     settle_at: Instant | None = None,
+    fence: int | None = None,
+    told: Told | None = None,
 ) -> bool:
     """Writes what became of a message and tells the journey (`outcome` in the inbox). False: nothing new was said.
 
     Outcomes only go forward (`accepted` after `delivered` changes nothing), so reports may come in any order and any
     number of times. A late "accepted" also settles an `unknown`. For `unknown`, `settle_at` is when its policy is due.
+    `fence`: the answer to this very claim; anything but a success counts only if nobody has claimed it since. `told`: what
+    the journey hears, where that is not the same (a bounce of an address that the customer has left).
     """
     settled = state not in ("unknown", "held")
     forget = "body = NULL, " if settled else ""
+    own = "" if fence is None or state in ("accepted", "delivered") else f" AND fence = {int(fence)}"
+    sent = " AND handed_at IS NOT NULL" if state in ("accepted", "delivered") else ""
     found = rows(
         conn,
         f"UPDATE outbox SET state = ?, {forget}owner = NULL, lease_until = NULL, settle_at = ?, settled_at = ?,"  # noqa: S608
         " provider_id = CASE WHEN ? = '' THEN provider_id ELSE ? END, detail = CASE WHEN ? = '' THEN detail ELSE ? END"
         " WHERE bucket = ? AND send_key = ?"
-        f" AND state IN ({_BEFORE[state]}) RETURNING enrollment, channel",
+        f" AND state IN ({_BEFORE[state]}){own}{sent} RETURNING enrollment, channel",
         (state, settle_at, now if settled else None, provider_id, provider_id, detail[:500], detail[:500],
          bucket_of(conn, customer), send_key),
     )  # fmt: skip
     if not found:
+        if provider_id and settled:  # a report was faster than the answer to our own call
+            _name(conn, send_key, customer, provider_id)
         return False
     if state in _TOLD:
-        kind = cast("Any", _TOLD[state])
+        kind = cast("Any", told or _TOLD[state])
         append_one(
             conn, customer, Outcome(0, now, send_key, found[0][0], kind, detail[:500], found[0][1]), now
         )
     return True
+
+
+def _name(conn: Connection, send_key: str, customer: str, provider_id: str) -> None:
+    change(
+        conn,
+        "UPDATE outbox SET provider_id = ? WHERE bucket = ? AND send_key = ? AND provider_id IS NULL",
+        (provider_id, bucket_of(conn, customer), send_key),
+    )
 
 
 def plan_again(conn: Connection, send_key: str, customer: str, now: Instant, *, resend: bool) -> bool:

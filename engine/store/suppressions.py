@@ -8,6 +8,9 @@ from engine.store.hot import change, rows
 from engine.store.meta import address_hash, secret
 from engine.values import Instant
 
+ANY_PURPOSE = "any purpose"
+"""Suppressed for everything that needs a consent: what a complaint closes. `all` closes service messages as well."""
+
 
 def hash_of(conn: Connection, channel: str, address: str) -> str:
     """The keyed hash of an address of a channel; the address is normalised by the channel first."""
@@ -23,6 +26,19 @@ def suppress(conn: Connection, channel: str, address: str, purpose: str, now: In
         (hash_of(conn, channel, address), channel, purpose, now, why[:500]),
     )
     return changed == 1
+
+
+def lift(conn: Connection, channel: str, address: str, because: str) -> bool:
+    """Opens an address again where it was closed for this very reason (`why` begins with it), and only there. True:
+    nothing else closes it."""
+    hashed = hash_of(conn, channel, address)
+    change(conn, "DELETE FROM suppression WHERE address_hash = ? AND channel = ? AND substr(why, 1, ?) = ?",
+           (hashed, channel, len(because), because))  # fmt: skip
+    return not rows(
+        conn,
+        "SELECT 1 FROM suppression WHERE address_hash = ? AND channel = ? AND purpose = 'all'",
+        (hashed, channel),
+    )
 
 
 def standing(conn: Connection, channel: str, address: str) -> dict[str, str]:
