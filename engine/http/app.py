@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from engine.http.callback_routes import callback_routes
 from engine.http.context import Context
 from engine.http.health_routes import health_routes
 from engine.http.intake_routes import intake_routes
@@ -28,6 +29,7 @@ def create_app(context: Context) -> FastAPI:
     app.include_router(intake_routes(context, Keys(context)))
     app.include_router(health_routes(context))
     app.include_router(link_routes(context))
+    app.include_router(callback_routes(context))
     app.include_router(push_routes(context))
     app.include_router(
         outbox_router(context.live().folder / "data" / "outbox"), dependencies=[Depends(only_here)]

@@ -1,0 +1,100 @@
+"""`/callbacks/<channel>`: what providers tell us later. Answered with 2xx when it is durable, and never for a stranger."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+import structlog
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from engine.channels.base import Callback, CallbackReader, CallbackRefusedError, CallbackUnreadableError
+from engine.channels.registry import open_readers
+from engine.config import Config
+from engine.errors import UsageError
+from engine.http.body import read_body
+from engine.http.context import Context, Live
+from engine.http.problems import Refusal
+from engine.runtime.reports import take_reports
+from engine.store import meta
+
+log = structlog.get_logger("http")
+
+
+def callback_routes(context: Context) -> APIRouter:
+    """One address for each channel; which of them exist is known by config.yaml of the moment."""
+    router = APIRouter(tags=["callbacks"], include_in_schema=False)
+    readers = Readers(context)
+
+    @router.api_route("/callbacks/{channel}", methods=["GET", "POST"])
+    async def take(channel: str, request: Request) -> Response:
+        live = context.live()
+        reader = await readers.reader(live, channel)
+        body = await read_body(request)
+        now = context.clock.now()
+        try:
+            reports = reader.read(_call(request, live, channel, body), now)
+        except CallbackRefusedError as strange:
+            log.warning("callback_refused", channel=channel, why=str(strange)[:200])
+            raise Refusal(403, "nobody can tell that the provider sent this") from strange
+        except CallbackUnreadableError as wrong:
+            log.warning("callback_unreadable", channel=channel, why=str(wrong)[:200])
+            raise Refusal(400, "this cannot be read", str(wrong)[:200]) from wrong
+        if reports:
+            taken = await context.write(lambda conn: take_reports(conn, channel, reports, now))
+            for kind, number in taken.kinds.items():
+                context.metrics.reports.labels(channel, kind).inc(number)
+            context.metrics.reports_known.labels(channel).inc(taken.known)
+            context.arrived()
+        content_type, answer = reader.answer
+        return Response(answer, 200, media_type=content_type) if answer else Response(status_code=204)
+
+    return router
+
+
+@dataclass(slots=True)
+class Readers:
+    """The reader of each channel, made when it is first called and again after a reload."""
+
+    context: Context
+    _config: Config | None = None
+    _made: dict[str, CallbackReader | None] = field(default_factory=dict)
+    _making: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def reader(self, live: Live, channel: str) -> CallbackReader:
+        """Raises Refusal 404 for a channel whose provider never calls, 403 for one whose secret is missing."""
+        if channel not in live.config.channels:
+            raise _not_found()
+        async with self._making:
+            if self._config is not live.config:
+                self._config, self._made = live.config, {}
+            if channel not in self._made:
+                try:
+                    self._made[channel] = await asyncio.to_thread(self._open, live, channel)
+                except UsageError as wrong:
+                    log.error("callbacks_cannot_be_checked", channel=channel, why=str(wrong))
+                    raise Refusal(403, "nobody can tell that the provider sent this") from wrong
+            found = self._made[channel]
+        if found is None:
+            raise _not_found()
+        return found
+
+    def _open(self, live: Live, channel: str) -> CallbackReader | None:
+        with self.context.store.read() as conn:
+            secret = meta.secret(conn)
+        alone = replace(live.config, channels={channel: live.config.channels[channel]})
+        return open_readers(alone, live.folder, secret, self.context.clock).get(channel)
+
+
+def _call(request: Request, live: Live, channel: str, body: bytes) -> Callback:
+    """The call below our public URL as it is configured: what the Host header says is the caller's choice."""
+    query = request.scope.get("query_string", b"").decode("latin-1")
+    url = f"{live.config.http.public_url.rstrip('/')}/callbacks/{channel}"
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Callback(request.method, f"{url}?{query}" if query else url, headers, body)
+
+
+def _not_found() -> Refusal:
+    return Refusal(404, "no provider calls back here", "the channels of config.yaml have these addresses")
