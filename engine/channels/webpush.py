@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx2
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from py_vapid import Vapid02, VapidException
 from pywebpush import WebPusher, WebPushException
 
 from engine import faults
 from engine.channels.base import Channel, Delivery, HandOver, Message
-from engine.channels.egress import Answer, Egress, EgressError
+from engine.channels.egress import Answer, Egress, EgressError, LostError
 from engine.channels.opening import Opening
 from engine.channels.retry_after import seconds
 from engine.clock import Clock
@@ -136,14 +135,13 @@ class WebPush:
             return self._read(await self._egress.post(endpoint, body, headers))
         except EgressError as wrong:
             return Delivery("bounced", detail=str(wrong), fault="address")
-        except (WorldError, httpx2.ConnectError, httpx2.ConnectTimeout) as wrong:
-            return Delivery(
-                "never left", detail="the push service does not answer", fault="provider", raw=_raw(wrong)
-            )
-        except (httpx2.HTTPError, TimeoutError, OSError) as wrong:
+        except LostError as wrong:
             return Delivery(
                 "unknown", detail="the push service's answer was lost", fault="provider", raw=_raw(wrong)
             )
+        except WorldError as wrong:
+            detail = "the push service does not answer"
+            return Delivery("never left", detail=detail, fault="provider", raw=_raw(wrong))
 
     def _read(self, answer: Answer) -> Delivery:
         status, raw = answer.status, f"HTTP {answer.status}"
