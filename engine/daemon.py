@@ -27,9 +27,12 @@ from engine.ids import new_id
 from engine.project import Project, load, load_config
 from engine.runtime.advancer import Advancer
 from engine.runtime.channel_set import Opening
+from engine.runtime.clicks import decide_clicks
 from engine.runtime.deliverer import Deliverer, Pace
+from engine.runtime.guards import LOOK, Guarding
 from engine.runtime.health import Health
 from engine.runtime.heart import Heart
+from engine.runtime.keeper import Keeper
 from engine.runtime.part import Part
 from engine.runtime.published import Published
 from engine.runtime.publisher import Publisher
@@ -37,6 +40,7 @@ from engine.runtime.signals import on_signals
 from engine.runtime.watch import watch
 from engine.runtime.webhooks import WebhookCaller
 from engine.store.database import Store, open_store, sqlite_advice
+from engine.store.identity import BEAT
 
 log = structlog.get_logger("daemon")
 
@@ -53,11 +57,13 @@ STILL = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run. `dry`: decide and record, hand nothing over. `watch`: reload when a file changes."""
+    """How to run. `dry`: decide and record, hand nothing over. `watch`: reload when a file changes. `adopt`: take over a
+    copy or a restored backup."""
 
     dry: bool = False
     watch: bool = False
     serve: bool = True
+    adopt: bool = False
 
 
 class Daemon:
@@ -78,6 +84,7 @@ class Daemon:
         self._advancing = Part("advancer", self._advance, self._health)
         self._publishing = Part("publisher", self._publish, self._health)
         self._calling = Part("webhooks", self._call, self._health)
+        self._skipping = Part("dry", lambda: self._place.skip(self.wake), self._health)
         self._watching = Part("watch", self._watch, self._health)
         self._deliverer: Deliverer | None = None
 
@@ -118,7 +125,10 @@ class Daemon:
                 load_config(self.folder)
             self.store = open_store(project.config.store, self.folder, exclusive=True)
             try:
+                self._place = Keeper(self.store, project.config.store, self.folder, self.clock)
+                self._place.begin(dry=self.options.dry, adopt=self.options.adopt)
                 await self._work(project)
+                self._place.end()
             finally:
                 self.store.close()
                 log.info("stopped")
@@ -155,6 +165,10 @@ class Daemon:
         self._heart = Heart(
             self.store, self.clock, lambda: self.live.publication.journeys, self.wake, self._health, self._speed
         )  # fmt: skip
+        self._guarding = Guarding(self.store, self.clock, lambda: self.live.stock.guards)
+        self._heart.also("place", BEAT, self._place.beat)
+        self._heart.also("volume", LOOK, self._guarding.look)
+        self._guarding.begin()
         egress = Egress(self.live.project.config.egress)
         self._webhooks = WebhookCaller(
             self.store, lambda: self.live.project.config.webhooks, egress, self.clock
@@ -178,6 +192,8 @@ class Daemon:
         parts = {"advancer": self._advancing.run(), "publisher": self._publishing.run()}
         if self._deliverer is not None:
             parts |= {"deliverer": self._deliverer.run(), "webhooks": self._calling.run()}
+        else:
+            parts["dry"] = self._skipping.run()
         if server is not None:
             parts["http"] = server.run(create_app(self._context()))
         if self.options.watch:
@@ -208,6 +224,7 @@ class Daemon:
 
     async def _advance(self) -> float:
         """One batch of decisions; at once another one while there is more."""
+        await asyncio.to_thread(decide_clicks, self.store, self.clock.now())
         progress = await asyncio.to_thread(self._advancer.advance, self.live.publication)
         self.metrics.batches.inc()
         self.metrics.decided.inc(progress.decided)
@@ -247,6 +264,8 @@ class Daemon:
         """Another deployment counts from now on."""
         before, self.live = self.live.project.config, live
         config = live.project.config
+        if (config.ceilings, config.deliver_only) != (before.ceilings, before.deliver_only):
+            self._guarding.begin()
         for name, is_new in (
             ("store", config.store != before.store),
             ("http.listen", config.http != before.http),
@@ -285,7 +304,7 @@ class Daemon:
 
     async def _end(self, server: HttpServer | None, tasks: set[asyncio.Task[None]]) -> None:
         self._heart.stop()
-        for part in (self._advancing, self._publishing, self._calling, self._watching):
+        for part in (self._advancing, self._publishing, self._calling, self._skipping, self._watching):
             part.stop()
         if server is not None:
             server.stop()

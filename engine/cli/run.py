@@ -13,6 +13,9 @@ from engine.cli.app import RUN, Place, app
 def run(
     dry: Annotated[bool, typer.Option("--dry", help="decide and record, hand nothing over")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="reload when a file changes")] = False,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="take over a copy or a restored backup; hold what may have been sent")
+    ] = False,
     logs: Annotated[str, typer.Option("--logs", help="text or json")] = "text",
 ) -> None:
     """Publish the folder and run it until SIGTERM or Ctrl-C. SIGHUP reads the files again."""
@@ -22,4 +25,4 @@ def run(
     from engine.daemon import Daemon, Options
 
     set_up(as_json=logs == "json")
-    asyncio.run(Daemon(Place.folder, options=Options(dry=dry, watch=watch)).run())
+    asyncio.run(Daemon(Place.folder, options=Options(dry=dry, watch=watch, adopt=adopt)).run())

@@ -13,7 +13,7 @@ from engine.compiler.forms import describe
 from engine.compiler.rfm_words import ELSE, SCORES
 from engine.compiler.world import World
 from engine.config.file import PARTS, POOL_KINDS
-from engine.config.options import COMMON, VIAS
+from engine.config.options import COMMON, STRUCTURED, VIAS
 from engine.config.policies import PARTS as POLICY_PARTS
 from engine.config.signup import LIST_PARTS
 from engine.config.tracking import CHOICES as TRACKING
@@ -177,7 +177,7 @@ def _config() -> Schema:
                 "if": {"properties": {"via": {"const": name}}, "required": ["via"]},
                 "then": _map(
                     {
-                        key: {"enum": [name]} if key == "via" else dict(_TEXT)
+                        key: {"enum": [name]} if key == "via" else {} if key in STRUCTURED else dict(_TEXT)
                         for key in (*COMMON, *via.options)
                     },
                     via.needed,

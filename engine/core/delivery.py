@@ -19,8 +19,11 @@ from engine.core.steps.code import hold_code
 from engine.core.turn import Turn
 from engine.values import Duration, Instant
 
-REFUSED = frozenset(("refused", "failed"))
-"""Why a message came back when asking again is no use: the channel did not take it."""
+REFUSED = frozenset(("refused", "failed", "not on the deliver_only list"))
+"""Why a message came back when asking again is no use: the channel did not take it, or may not take it."""
+
+SKIPPED = frozenset(("no code", "dry run"))
+"""Why a message came back when the step is over: no channel can have it."""
 
 
 def take_handed(turn: Turn, handed: Handed) -> None:
@@ -149,7 +152,7 @@ def _ask_again(run: Run, rest: Handing, *, refused: bool, why: str) -> None:
     if not isinstance(step, SendStep):
         advance(run, END, asked=True)
         return
-    if why == "no code":
+    if why in SKIPPED:
         run.it.rest = run.it.due = None
         run.it.skipped[step.id] = why
         run.it.clock = max(run.it.clock, run.now)

@@ -16,7 +16,7 @@ from engine.runtime.lane import Desk, Lane
 from engine.runtime.pace import USUAL, Pace
 from engine.runtime.part import Part
 from engine.runtime.press import Stock
-from engine.store import meta, outcomes
+from engine.store import identity, meta, outcomes
 from engine.store.database import Store
 
 __all__ = ["Deliverer", "Pace"]
@@ -40,8 +40,8 @@ class Deliverer:
         health: Health | None = None,
     ) -> None:
         with store.read() as conn:
-            key = meta.secret(conn)
-        self._desk = Desk(store, stock, clock, owner, pace, key)
+            key, forgotten = meta.secret(conn), identity.forgotten_until(conn)
+        self._desk = Desk(store, stock, clock, owner, pace, key, forgotten_until=forgotten)
         self._health = health or Health()
         self._lanes = {
             name: Lane(channel, (rates or {}).get(name), self._desk) for name, channel in channels.items()

@@ -43,12 +43,19 @@ class Heart:
         self._wake = wake
         self._health = health
         self._speed = speed
+        self._more: list[tuple[str, int, Callable[[], Awaitable[None]]]] = []
         self._scheduler = AsyncIOScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
 
+    def also(self, name: str, milliseconds: int, job: Callable[[], Awaitable[None]]) -> None:
+        """One more thing to do every so many milliseconds of the engine. Before `start`."""
+        self._more.append((name, milliseconds, job))
+
     def start(self) -> None:
         """Beats from now on; scores, segments and old traces are looked at at once."""
+        for name, milliseconds, job in self._more:
+            self._every(milliseconds, name, job)
         self._every(CLOCK_STARTS, "clock starts", self._clock_starts)
         self._every(SWEEP, "rfm scores", self._score, at_once=True)
         self._every(SWEEP, "segments", self._sweep, at_once=True)

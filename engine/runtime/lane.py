@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import structlog
@@ -22,6 +22,7 @@ from engine.clock import Clock
 from engine.config import Rate
 from engine.core.effects import Alert
 from engine.runtime import press, unknowns
+from engine.runtime.guards import stop
 from engine.runtime.pace import Pace, again_at, limiter, most_at_once
 from engine.runtime.press import Stock, Unwritten, Written
 from engine.store import alerts, messages, meta, outbox, outcomes, pauses, suppressions
@@ -45,7 +46,8 @@ LOST_CONNECTIONS = 3
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What all channels work with. `stock` gives what the current deployment writes messages with; it is asked for
-    every batch. `stopping`: nothing more is handed over."""
+    every batch. `stopping`: nothing more is handed over. `forgotten_until`: what was due until then may have been sent
+    by a store that was restored since (engine.store.identity); such a message is held."""
 
     store: Store
     stock: Callable[[], Stock]
@@ -54,6 +56,7 @@ class Desk:
     pace: Pace
     key: str
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    forgotten_until: Instant = Instant(0)
 
     async def write(self, job: Callable[[Connection], T]) -> T:
         """Runs a job of the writer; over when it is durable."""
@@ -191,6 +194,12 @@ class Lane:
         if not await self._may_go():
             await desk.write(lambda conn: outbox.give_up(conn, message, desk.clock.now()))
             return
+        guards = desk.stock().guards
+        fit = guards.narrowed(one.message, message.customer)
+        if fit is None or (message.handed_at is None and message.due_at <= desk.forgotten_until):
+            await desk.write(lambda conn: stop(conn, message, desk.forgotten_until, desk.clock.now()))
+            return
+        one = replace(one, message=fit)
         hashed = meta.address_hash(
             desk.key, message.channel, normalised(message.channel, one.message.address)
         )
@@ -202,7 +211,10 @@ class Lane:
                 await desk.write(lambda conn: outbox.give_up(conn, message, now))
                 verdict.append("later")
             else:
-                verdict.append(await desk.write(lambda conn: outbox.hand_over(conn, message, hashed, now)))
+                quota = guards.quota(message.journey, now)
+                verdict.append(
+                    await desk.write(lambda conn: outbox.hand_over(conn, message, hashed, now, quota))
+                )
             return verdict[-1] == "handed"
 
         delivery = await self._deliver(one, hand_over, verdict)

@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 from engine.channels.base import Message
 from engine.channels.links import Links
 from engine.channels.names import Material, Vocabulary
-from engine.channels.render import Addressed, RenderError, Style, render
+from engine.channels.render import OPENS, Addressed, RenderError, Style, render
 from engine.compiler.message_set import MessageSet
 from engine.ids import derive
+from engine.runtime.guards import Guards
 from engine.store import addressees, products
 from engine.store.addressees import Addressee
 from engine.store.messages import Claimed
@@ -33,6 +34,7 @@ class Stock:
     styles: Mapping[str, Style] = field(default_factory=dict)
     timezone: str = "UTC"
     initial: Mapping[str, Value] = field(default_factory=dict)
+    guards: Guards = field(default_factory=Guards)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ def _write(claimed: Claimed, needed: Needed, stock: Stock) -> Written | Unwritte
         claimed.customer,
         claimed.purpose,
         Instant(claimed.valid_until),
+        customer.consents.get((claimed.channel, OPENS), "none"),
     )
     style = stock.styles.get(claimed.channel, Style())
     try:

@@ -11,6 +11,7 @@ from engine.channels.registry import styles
 from engine.core.fold import initial_values
 from engine.project import Project
 from engine.runtime.advancer import Publication
+from engine.runtime.guards import Guards
 from engine.runtime.intake import Intake
 from engine.runtime.press import Stock
 from engine.values import Type
@@ -38,7 +39,7 @@ def publish_in_memory(number: int, project: Project, folder: Path, secret: str) 
     links = Links(secrets, config.http.public_url)
     vocabulary = Vocabulary(config.shop, catalogue.attributes, catalogue.product, _moments(project))
     initial = initial_values(project.journeys.facts, config.currency)
-    stock = Stock(project.messages, vocabulary, links, styles(config), config.timezone, initial)
+    stock = Stock(project.messages, vocabulary, links, styles(config), config.timezone, initial, Guards.of(config, project.journeys))
     return Published(
         number,
         project,

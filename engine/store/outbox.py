@@ -16,9 +16,12 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from engine.core.happening import Handed, Outcome, Returned
+from engine.store import ceilings
+from engine.store.ceilings import Quota
 from engine.store.hot import change, rows
 from engine.store.inbox import append_one
 from engine.store.messages import COLUMNS, Claimed, read
+from engine.store.suppressions import ANY_PURPOSE
 from engine.values import Instant
 
 Handover = Literal["handed", "later", "returned"]
@@ -53,11 +56,13 @@ def note_body(conn: Connection, message: Claimed, body: str, body_hash: str, add
     return changed == 1
 
 
-def hand_over(conn: Connection, message: Claimed, address_hash: str, now: Instant) -> Handover:
+def hand_over(
+    conn: Connection, message: Claimed, address_hash: str, now: Instant, quota: Quota | None = None
+) -> Handover:
     """The last honest moment (RELIABILITY.md 2.1): one fenced statement, and `handed` in the inbox beside it.
 
     "handed": it may be sent once this transaction is durable. "later": the claim is gone, or something of this
-    customer is not applied yet, or a pause stands; the message waits again. "returned": too late, the address is
+    customer is not applied yet, or a pause stands, or the ceiling of `quota` is reached; the message waits again. "returned": too late, the address is
     suppressed, or the consent was withdrawn; the owner asks all rules again. `address_hash`: `engine.store.meta.address_hash`.
     """
     if message.purpose is not None and _is_withdrawn(conn, message):
@@ -66,23 +71,31 @@ def hand_over(conn: Connection, message: Claimed, address_hash: str, now: Instan
             return "returned"
     changed = change(
         conn,
-        "UPDATE outbox SET state = 'handoff', handed_at = coalesce(handed_at, ?) WHERE number = ? AND fence = ? AND state = 'claimed'"
+        "UPDATE outbox SET state = 'handoff', why = '', handed_at = coalesce(handed_at, ?) WHERE number = ? AND fence = ? AND state = 'claimed'"
         " AND lease_until > ? AND valid_until > ?"
         " AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.bucket = outbox.bucket AND i.customer = outbox.customer)"
         " AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.address_hash = ? AND s.channel = outbox.channel"
-        " AND (s.purpose = 'all' OR s.purpose = outbox.purpose))"
+        " AND (s.purpose IN ('all', outbox.purpose) OR (s.purpose = 'any purpose' AND outbox.purpose IS NOT NULL)))"
         " AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.scope = 'all' OR (p.scope = 'channel' AND p.name = outbox.channel)"
-        " OR (p.scope = 'journey' AND p.name = outbox.journey))",
-        (now, message.number, message.fence, now, now, address_hash),
+        " OR (p.scope = 'journey' AND p.name = outbox.journey))"
+        " AND (outbox.handed_at IS NOT NULL OR NOT EXISTS (SELECT 1 FROM volume v WHERE v.journey = outbox.journey"
+        " AND v.day = ? AND v.handed >= ?))",
+        (now, message.number, message.fence, now, now, address_hash, *ceilings.asked(quota)),
     )
     if changed == 1:
         if message.handed_at is None:  # a second try of what has left for the journey is no second hand-over
+            if quota is not None:
+                ceilings.count(conn, message.journey, quota)
             append_one(conn, message.customer, Handed(0, now, message.send_key, message.enrollment), now)
         return "handed"
     why = _why_returned(conn, message, address_hash, now)
     if why and (return_to_owner(conn, message, why, now) or _end_late(conn, message, why, now)):
         return "returned"
-    give_up(conn, message, now)
+    if quota is not None and message.handed_at is None and ceilings.is_reached(conn, message.journey, quota):
+        give_up(conn, message, Instant(min(quota.midnight, message.valid_until)), ceilings.WHY)
+        ceilings.postpone(conn, message.journey, quota, now)
+    else:
+        give_up(conn, message, now)
     return "later"
 
 
@@ -99,14 +112,43 @@ def give_up(conn: Connection, message: Claimed, ready_at: Instant, why: str = ""
 
 def defer(conn: Connection, message: Claimed, ready_at: Instant, detail: str = "") -> bool:
     """The provider said "not now" (before or after the hand-over; explicitly, so that nothing was sent): again at
-    `ready_at`. The moment of the first hand-over stays: for the journey the message has left."""
+    `ready_at`. The moment of the first hand-over stays: for the journey the message has left. The answer of a slow worker
+    may come when its lease has ended: then the message was unknown meanwhile."""
     changed = change(
         conn,
-        "UPDATE outbox SET state = 'deferred', owner = NULL, lease_until = NULL, ready_at = ?, detail = ?"
-        " WHERE number = ? AND fence = ? AND state IN ('claimed', 'handoff')",
+        "UPDATE outbox SET state = 'deferred', owner = NULL, lease_until = NULL, settle_at = NULL, ready_at = ?, detail = ?"
+        " WHERE number = ? AND fence = ? AND state IN ('claimed', 'handoff', 'unknown')",
         (ready_at, detail[:500], message.number, message.fence),
     )
     return changed == 1
+
+
+def keep_back(conn: Connection, message: Claimed, why: str, now: Instant) -> None:
+    """A guard lets nobody at this address have it: the journey passes the channel over (`why` in core.delivery.REFUSED)."""
+    if message.handed_at is not None:
+        _end_late(conn, message, why, now)
+        return
+    changed = change(
+        conn,
+        "UPDATE outbox SET state = 'suppressed', why = ?, owner = NULL, lease_until = NULL, body = NULL, settled_at = ?"
+        " WHERE number = ? AND fence = ? AND state = 'claimed'",
+        (why, now, message.number, message.fence),
+    )
+    if changed == 1:
+        append_one(conn, message.customer, Returned(0, now, message.send_key, message.enrollment, why), now)
+
+
+def hold_back(conn: Connection, message: Claimed, why: str, now: Instant) -> None:
+    """It may have left in a time that nobody remembers (a restored backup): held for a person, as an unknown one is."""
+    changed = change(
+        conn,
+        "UPDATE outbox SET state = 'held', why = ?, detail = ?, owner = NULL, lease_until = NULL, settle_at = NULL,"
+        " handed_at = coalesce(handed_at, ?) WHERE number = ? AND fence = ? AND state = 'claimed'",
+        (why, why, now, message.number, message.fence),
+    )
+    if changed == 1:
+        told = Outcome(0, now, message.send_key, message.enrollment, "unknown", why, message.channel)
+        append_one(conn, message.customer, told, now)
 
 
 def return_to_owner(conn: Connection, message: Claimed, why: str, now: Instant) -> bool:
@@ -160,10 +202,11 @@ def _is_withdrawn(conn: Connection, message: Claimed) -> bool:
 
 
 def _why_returned(conn: Connection, message: Claimed, address_hash: str, now: Instant) -> str:
+    purposes = ("all", "all") if message.purpose is None else (message.purpose, ANY_PURPOSE)
     suppressed = rows(
         conn,
-        "SELECT 1 FROM suppression WHERE address_hash = ? AND channel = ? AND purpose IN ('all', ?)",
-        (address_hash, message.channel, message.purpose or "all"),
+        "SELECT 1 FROM suppression WHERE address_hash = ? AND channel = ? AND purpose IN ('all', ?, ?)",
+        (address_hash, message.channel, *purposes),
     )
     if suppressed:
         return "suppressed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.compiler.checks import (
     asked_too_early,
+    ceilings,
     codes,
     consent,
     duration,
@@ -35,7 +36,12 @@ ALONG_PATHS: tuple[Check, ...] = (
 
 CHECKS: tuple[Check, ...] = (*EACH_STEP, *ALONG_PATHS)
 
-WHOLE: tuple[WholeCheck, ...] = (segment_cycles.check, template_names.check, template_texts.check)
+WHOLE: tuple[WholeCheck, ...] = (
+    segment_cycles.check,
+    template_names.check,
+    template_texts.check,
+    ceilings.check,
+)
 
 
 def check_journey(subject: Subject) -> list[Problem]:
