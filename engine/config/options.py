@@ -31,8 +31,7 @@ VIAS: Mapping[str, Via] = {
         secret=("password", "dkim_key"),
     ),
     "outbox": Via(allowed=("folder", "from", "reply_to")),
-    "twilio": Via(needed=("from",), allowed=("messaging_service", "url", "timeout", "status_callback"),
-                  secret=("account", "token")),
+    "twilio": Via(allowed=("from", "messaging_service", "kind", "session", "url", "timeout"), secret=("account", "token")),
     "http": Via(needed=("url",), allowed=("from", "method", "timeout", "idempotency", "headers", "body", "answer", "callback"),
                 secret=("token", "secret", "password")),
     "webpush": Via(needed=("subject", "private_key"), allowed=("ttl", "connections", "origins"),
@@ -44,6 +43,7 @@ VIAS: Mapping[str, Via] = {
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "tls": ("tls", "starttls", "offered", "none"),
     "method": ("POST", "PUT", "PATCH", "GET"),
+    "kind": ("sms", "whatsapp"),
 }
 """Options that can only be one of several words."""
 

@@ -1,0 +1,72 @@
+"""What people write to be left alone is understood, in their language, and nothing else is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.channels.stop_words import reading
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Stop.", "стоп", "STOP ALL", "stop", " sToP\n", "STOP!!!", "«Стоп»", "S T O P", "stop stop stop", "Stop please",
+        "STOPALL", "Unsubscribe", "CANCEL", "end", "Quit", "REVOKE", "optout", "Opt-Out", "opt out", "ARRET", "arrêt",
+        "Arrêter", "REMOVE", "td", "Stopp", "Abmelden", "BAJA", "baja!", "Basta", "Sair", "Koniec", "Відписатися",
+        "отписаться", "Спри", "Oprește", "dezabonare", "İPTAL", "iptal", "dur", "ＳＴＯＰ", "🛑 stop", "退订", "διακοπή",
+    ],
+)  # fmt: skip
+def test_case_93_words_that_stop(text: str) -> None:
+    assert reading(text) == "stop"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "please stop texting me", "Stop sending me these", "unsubscribe me from your list", "take me off, remove me",
+        "Don't text me again", "do not contact me", "leave me alone!", "wrong number", "Не пишите мне больше",
+        "Не пишіть мені", "Моля, отпишете ме", "keine SMS mehr", "Arrêtez d'envoyer des SMS", "no me envíen más",
+        "Proszę nie wysyłać", "mesaj göndermeyin", "Nu mai trimiteți",
+    ],
+)  # fmt: skip
+def test_case_93_sentences_that_ask_for_it_are_not_overlooked(text: str) -> None:
+    assert reading(text) == "review"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stopwatch", "Do you sell a stopwatch?", "I can't stop drinking it", "don't stop!", "nonstop", "where is the bus stop",
+        "", "  ", "👍", "thanks", "endless", "cancellation policy?", "stopover in Sofia", "Спасибо", "what time do you close",
+        "parade", "is the weekend ok",
+    ],
+)  # fmt: skip
+def test_case_93_nothing_else_stops(text: str) -> None:
+    assert reading(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("START", "start"),
+        ("unstop", "start"),
+        ("Старт", "start"),
+        ("yes", ""),
+        ("HELP", "help"),
+        ("Помощ", "help"),
+    ],
+)
+def test_start_and_help(text: str, said: str) -> None:
+    assert reading(text) == said
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_read(text: str) -> None:
+    assert reading(text) in ("stop", "start", "help", "review", "")
+
+
+def test_a_long_text_of_nonsense_ends_at_once() -> None:
+    assert reading("please " * 50_000) == ""
+    assert reading("a" * 50_000 + "!") == ""
