@@ -1,212 +1,230 @@
-"""E-mail over SMTP: a small pool of connections, and an honest answer to "did it leave?".
+"""E-mail over SMTP: one mail, one recipient, and an honest answer to "did it leave?".
 
 The hand-over is committed after the server accepted the recipient and before DATA. Whatever goes wrong
-before the first byte of the body is `never left` or an explicit refusal; a connection that dies after
-the body was written is `unknown` (RELIABILITY 2.1, 2.2).
+before the final dot is `never left` or an explicit refusal; a connection that dies after the dot was
+written is `unknown` (RELIABILITY 2.1, 2.2).
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-import socket
-import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import aiosmtplib
 
 from engine import faults
 from engine.channels.base import Delivery, HandOver, Message
-from engine.channels.mime import HeaderError, mail_bytes, mailbox
+from engine.channels.dkim import Signer
+from engine.channels.headers import AddressError, HeaderError, mailbox, tagged
+from engine.channels.mime import PLAIN, Letterhead, mail_bytes, token_of
 from engine.channels.smtp_answers import Stage, refusal
+from engine.channels.smtp_pool import COMMAND_SECONDS, Connection, Pool, Server, raw
 from engine.clock import Clock
 
-MAILS_PER_CONNECTION = 100
-IDLE_SECONDS = 30.0
-COMMAND_SECONDS = 30.0
-DOT_SECONDS = 120.0
-"""RFC 5321 asks for ten minutes after the final dot; a server that needs longer than this is `unknown`."""
+__all__ = ["COMMAND_SECONDS", "PER_DOMAIN", "Server", "Smtp"]
+
+PER_DOMAIN = 5
+LAST_LOOK = 0.002
+"""Seconds between the body and its final dot: a server that hung up on the body is noticed, and the mail has not left."""
 
 _DOTS = re.compile(rb"(?m)^\.")
+_LOST = "the connection was lost before the message left"
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """Where mail is handed in. `tls`: `tls` from the first byte, `starttls` or nothing, `offered` if the server can
-    (certificate not checked, as between mail servers), `none`."""
+class _Envelope:
+    """One mail as it goes. `international`: its recipient is not ASCII, and only SMTPUTF8 can take it."""
 
-    host: str
-    port: int
-    tls: str = "offered"
-    user: str = ""
-    password: str = field(default="", repr=False)
-    return_path: str = ""
-    name: str = "localhost"
-    command_seconds: float = COMMAND_SECONDS
-    dot_seconds: float = DOT_SECONDS
-
-
-@dataclass(slots=True)
-class _Connection:
-    client: aiosmtplib.SMTP
-    mails: int = 0
-    used_at: float = 0.0
+    sender: bytes
+    recipient: bytes
+    domain: str
+    data: bytes
+    international: bool
 
 
 class Smtp:
-    """The e-mail channel. `secret` makes Message-IDs; `concurrency` is the number of connections."""
+    """The e-mail channel. `secret` makes Message-IDs; `concurrency` is the number of connections, `per_domain` how many
+    of them may work for one recipient domain."""
 
     def __init__(
-        self, server: Server, secret: str, clock: Clock, *, name: str = "email", concurrency: int = 10
+        self,
+        server: Server,
+        secret: str,
+        clock: Clock,
+        *,
+        name: str = "email",
+        concurrency: int = 10,
+        per_domain: int = PER_DOMAIN,
+        letterhead: Letterhead = PLAIN,
+        signer: Signer | None = None,
     ) -> None:
         self.name = name
         self.concurrency = concurrency
+        self.per_domain = per_domain
         self._server = server
         self._secret = secret
         self._clock = clock
-        self._idle: list[_Connection] = []
+        self._letterhead = letterhead
+        self._signer = signer
+        self._pool = Pool(server)
         self._places = asyncio.Semaphore(concurrency)
 
     async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
         """One attempt to hand one mail to the server."""
         try:
-            data = mail_bytes(message, self._secret, self._clock.now())
-            sender = self._server.return_path or mailbox(message.sender).addr_spec
-            recipient = mailbox(message.address).addr_spec
-        except HeaderError as wrong:
+            envelope = self._envelope(message)
+        except AddressError as wrong:
             return Delivery("refused", detail=str(wrong), fault="address")
+        except HeaderError as wrong:
+            return Delivery("refused", detail=str(wrong), fault="template")
+        if self._signer is not None:
+            data = await asyncio.to_thread(self._signer.signed, envelope.data)
+            envelope = _Envelope(
+                envelope.sender, envelope.recipient, envelope.domain, data, envelope.international
+            )
         async with self._places:
-            connection = await self._connect()
-            if isinstance(connection, Delivery):
-                return connection
-            is_usable = False
-            try:
-                delivery, is_usable = await self._one(connection, sender, recipient, data, hand_over)
-            finally:
-                if is_usable and connection.mails < MAILS_PER_CONNECTION:
-                    connection.used_at = asyncio.get_running_loop().time()
-                    self._idle.append(connection)
-                else:
-                    connection.client.close()
-            return delivery
+            found = await self._attempt(envelope, hand_over, fresh=False)
+            # a connection that was kept had died meanwhile: nothing was asked and nothing has left, so once more
+            return found or await self._attempt(envelope, hand_over, fresh=True) or _never_left()
 
     async def close(self) -> None:
         """Says goodbye on idle connections."""
-        idle, self._idle = self._idle, []
-        for connection in idle:
-            try:
-                await connection.client.quit(timeout=2)
-            except (aiosmtplib.SMTPException, OSError):
-                connection.client.close()
+        await self._pool.close()
 
-    async def _connect(self) -> _Connection | Delivery:
-        """An idle connection that still lives, or a new one; a Delivery when there is none to be had."""
-        now = asyncio.get_running_loop().time()
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.client.is_connected and now - connection.used_at < IDLE_SECONDS:
-                return connection
-            connection.client.close()
-        client = self._client()
+    def _envelope(self, message: Message) -> _Envelope:
+        recipient = mailbox(message.address, international=True)
+        is_foreign = not recipient.username.isascii()
+        now, token = self._clock.now(), token_of(self._secret, message.key)
+        data = mail_bytes(message, self._secret, now, self._letterhead, international=is_foreign)
+        path = self._server.return_path
+        sender = tagged(path, token) if path else mailbox(message.sender).addr_spec
+        spec = f"{recipient.username}@{recipient.domain}"
+        return _Envelope(sender.encode(), spec.encode(), recipient.domain.lower(), data, is_foreign)
+
+    async def _attempt(self, envelope: _Envelope, hand_over: HandOver, *, fresh: bool) -> Delivery | None:
+        """One try on one connection; None: it was an old one, and dead."""
+        connection = await self._pool.take(fresh=fresh)
+        if isinstance(connection, Delivery):
+            return connection
+        is_usable = False
         try:
-            await client.connect()
-        except aiosmtplib.SMTPAuthenticationError as mistake:
-            client.close()
-            return Delivery(
-                "never left",
-                detail="the server refused our user and password",
-                fault="sender",
-                raw=_raw(mistake),
-            )
-        except (aiosmtplib.SMTPException, OSError, ssl.SSLError, ValueError) as mistake:
-            client.close()
-            return Delivery(
-                "never left", detail="no connection to the mail server", fault="provider", raw=_raw(mistake)
-            )
-        carrier = client.get_transport_info("socket")
-        if carrier is not None and carrier.family in (socket.AF_INET, socket.AF_INET6):
-            carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return _Connection(client)
+            delivery = await self._one(connection, envelope, hand_over)
+            is_usable = connection.client.is_connected
+        finally:
+            self._pool.give(connection, is_usable=is_usable)
+        return delivery
 
-    def _client(self) -> aiosmtplib.SMTP:
-        server = self._server
-        start = {"starttls": True, "offered": None}.get(server.tls, False)
-        return aiosmtplib.SMTP(
-            hostname=server.host,
-            port=server.port,
-            username=server.user or None,
-            password=server.password or None,
-            local_hostname=server.name,
-            timeout=server.command_seconds,
-            use_tls=server.tls == "tls",
-            start_tls=start,
-            validate_certs=server.tls != "offered",
-        )
-
-    async def _one(
-        self, connection: _Connection, sender: str, recipient: str, data: bytes, hand_over: HandOver
-    ) -> tuple[Delivery, bool]:
-        """The conversation for one mail, and whether the connection can be used again."""
+    async def _one(self, connection: Connection, envelope: _Envelope, hand_over: HandOver) -> Delivery | None:
+        """The conversation for one mail; the client is closed where it cannot be used again."""
         client = connection.client
-        stage: Stage = "sender"
         try:
-            await client.mail(sender, encoding="ascii")
-            stage = "recipient"
-            await client.rcpt(recipient, encoding="ascii")
-            if not await hand_over():
-                await client.rset()
-                return Delivery("never left", detail="the hand-over was not given"), True
-            stage = "data"
+            async with asyncio.timeout(2 * self._server.command_seconds):
+                refused = await self._address(client, envelope)
+            if refused is not None:
+                if connection.is_reused and not client.is_connected:
+                    return None  # 421: so many mails and no more on one connection
+                await self._reset(client)
+                return refused
+        except (aiosmtplib.SMTPException, OSError) as mistake:
+            client.close()
+            return None if connection.is_reused else _never_left(mistake)
+        if not await hand_over():
+            await self._reset(client)
+            return Delivery("never left", detail="the hand-over was not given")
+        try:
             answer = await client.execute_command(b"DATA")
-            if answer.code != 354:
-                return refusal(answer.code, answer.message, stage), await self._reset(client, answer.code)
-        except aiosmtplib.SMTPResponseException as answered:
-            return refusal(answered.code, answered.message, stage), await self._reset(client, answered.code)
         except (aiosmtplib.SMTPException, OSError) as mistake:
-            detail = "the connection was lost before the message left"
-            return Delivery("never left", detail=detail, fault="provider", raw=_raw(mistake)), False
+            client.close()
+            return _never_left(mistake)
+        if answer.code != 354:
+            await self._reset(client)
+            return refusal(answer.code, answer.message, "data", envelope.domain)
         connection.mails += 1
-        return await self._body(client, data)
+        return await self._body(client, envelope)
 
-    async def _body(self, client: aiosmtplib.SMTP, data: bytes) -> tuple[Delivery, bool]:
-        """From here on only an answer tells what became of the message."""
-        protocol = client.protocol
-        if protocol is None or not protocol.is_connected:
-            return Delivery(
-                "never left", detail="the connection was lost before the message left", fault="provider"
-            ), False
-        body = _DOTS.sub(b"..", data)
+    async def _address(self, client: aiosmtplib.SMTP, envelope: _Envelope) -> Delivery | None:
+        """MAIL and RCPT: the one recipient. Why not, where the server said no."""
+        options = [b"SIZE=%d" % len(envelope.data)] if client.supports_extension("size") else []
+        if envelope.international:
+            if not client.supports_extension("smtputf8"):
+                why = "the part of the address before the @ is not ASCII, and the mail server offers no SMTPUTF8"
+                return Delivery("refused", detail=why, fault="address")
+            options += [b"BODY=8BITMIME", b"SMTPUTF8"]
+        stage: Stage = "sender"
+        answer = await client.execute_command(b"MAIL", b"FROM:<%s>" % envelope.sender, *options)
+        if answer.code == 250:
+            stage = "recipient"
+            answer = await client.execute_command(b"RCPT", b"TO:<%s>" % envelope.recipient)
+            if answer.code in (250, 251, 252):
+                return None
+        return refusal(answer.code, answer.message, stage, envelope.domain)
+
+    async def _body(self, client: aiosmtplib.SMTP, envelope: _Envelope) -> Delivery:
+        """Up to the final dot nothing has left; from there on only an answer tells what became of the message."""
+        protocol, seconds = client.protocol, self._server.dot_seconds
+        body = _DOTS.sub(b"..", envelope.data)
         try:
+            if protocol is None:
+                return _never_left()
+            protocol.write(body if body.endswith(b"\r\n") else body + b"\r\n")
+            async with asyncio.timeout(seconds):
+                await _written_out(client)
             faults.reach("before the last byte")
-            protocol.write(body + (b"" if body.endswith(b"\r\n") else b"\r\n") + b".\r\n")
-            faults.reach("after the last byte")
-            answer = await protocol.read_response(timeout=self._server.dot_seconds)
-        except aiosmtplib.SMTPResponseException as answered:
-            return Delivery(
-                "unknown", detail="the server's answer made no sense", fault="provider", raw=_raw(answered)
-            ), False
+            protocol.write(b".\r\n")
         except (aiosmtplib.SMTPException, OSError) as mistake:
-            detail = "the connection was lost after the message left and before the answer"
-            return Delivery("unknown", detail=detail, fault="provider", raw=_raw(mistake)), False
-        if 200 <= answer.code < 300:
-            return Delivery(
-                "accepted", provider_id=_queue_id(answer.message), raw=f"{answer.code} {answer.message}"[:500]
-            ), True
-        return refusal(answer.code, answer.message, "dot"), answer.code != 421
-
-    async def _reset(self, client: aiosmtplib.SMTP, code: int) -> bool:
-        """Clears a half told mail; False when the connection is of no more use."""
-        if code == 421 or not client.is_connected:
-            return False
+            _cut(client)
+            return _never_left(mistake)
         try:
-            await client.rset()
+            faults.reach("after the last byte")
+            answer = await protocol.read_response(timeout=seconds)
+        except aiosmtplib.SMTPResponseException as answered:
+            client.close()
+            return Delivery(
+                "unknown", detail="the server's answer made no sense", fault="provider", raw=raw(answered)
+            )
+        except (aiosmtplib.SMTPException, OSError) as mistake:
+            client.close()
+            detail = "the connection was lost after the message left and before the answer"
+            return Delivery("unknown", detail=detail, fault="provider", raw=raw(mistake))
+        if 200 <= answer.code < 300:
+            said = f"{answer.code} {answer.message}"[:500]
+            return Delivery("accepted", provider_id=_queue_id(answer.message), raw=said)
+        if answer.code == 421:
+            client.close()
+        return refusal(answer.code, answer.message, "dot", envelope.domain)
+
+    async def _reset(self, client: aiosmtplib.SMTP) -> None:
+        """Clears a half told mail; closes a connection that is of no more use."""
+        try:
+            if client.is_connected:
+                await client.rset()
         except (aiosmtplib.SMTPException, OSError):
-            return False
-        return True
+            client.close()
 
 
-def _raw(mistake: BaseException) -> str:
-    return f"{type(mistake).__name__}: {mistake}"[:500]
+async def _written_out(client: aiosmtplib.SMTP) -> None:
+    """Waits until everything is on its way and the server has not hung up on it. Raises SMTPServerDisconnected."""
+    await asyncio.sleep(LAST_LOOK)
+    while client.is_connected and client.transport is not None:
+        if (
+            not isinstance(client.transport, asyncio.WriteTransport)
+            or not client.transport.get_write_buffer_size()
+        ):
+            return
+        await asyncio.sleep(LAST_LOOK)
+    raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+
+
+def _cut(client: aiosmtplib.SMTP) -> None:
+    """Ends a connection without sending what is left of a body: it must not be taken for a whole one."""
+    if isinstance(client.transport, asyncio.WriteTransport):
+        client.transport.abort()
+    client.close()
+
+
+def _never_left(mistake: BaseException | None = None) -> Delivery:
+    return Delivery("never left", detail=_LOST, fault="provider", raw=raw(mistake) if mistake else "")
 
 
 def _queue_id(words: str) -> str:
