@@ -19,7 +19,7 @@ from engine.core.steps.code import hold_code
 from engine.core.turn import Turn
 from engine.values import Duration, Instant
 
-REFUSED = frozenset(("refused", "failed", "not on the deliver_only list"))
+REFUSED = frozenset(("refused", "failed", "suppressed", "not on the deliver_only list"))
 """Why a message came back when asking again is no use: the channel did not take it, or may not take it."""
 
 SKIPPED = frozenset(("no code", "dry run"))
@@ -63,7 +63,7 @@ def take_outcome(turn: Turn, outcome: Outcome) -> None:
             run = Run.take(turn, interest, known)
             _go_on(run, outcome.at, outcome.number, unknown=True)
             run.close()
-        elif outcome.kind == "refused" and _is_handing(known, outcome.key):
+        elif outcome.kind in ("refused", "bounced") and _is_handing(known, outcome.key):
             take_returned(
                 turn, Returned(outcome.number, outcome.at, outcome.key, outcome.enrollment, "refused")
             )
