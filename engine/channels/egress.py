@@ -1,34 +1,40 @@
 """Where we may connect to on behalf of the author's files: the public internet, and what config.yaml allows.
 
 A name is resolved once, every address it has is checked, and the connection goes to the checked address;
-so neither a private address in disguise nor a name that changes its mind is reached (RELIABILITY T10).
+so neither a private address in disguise nor a name that changes its mind is reached (RELIABILITY T10). A
+request that failed says whether it can have arrived (RELIABILITY 2.2).
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urlsplit
 
 import httpx2
 
+from engine import faults
+from engine.channels.public_addresses import is_public
 from engine.errors import WorldError
 
 _PORTS = frozenset({80, 443})
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_SIX_TO_FOUR = ipaddress.ip_network("2002::/16")
-_NEVER = tuple(
-    ipaddress.ip_network(one)
-    for one in ("192.0.0.0/24", "64:ff9b:1::/48", "2001::/23", "fec0::/10", "240.0.0.0/4")
-)
+_MOST_ADDRESSES = 3
 LARGEST_ANSWER = 65_536
-SECONDS = 10.0
+"""Bytes of an answer that are read; the rest is not taken from the wire."""
 
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+SECONDS = 10.0
+_CONNECTING = 5.0
+
+for _name in ("httpx2", "httpcore2"):  # they log addresses and headers, and secrets stand in both
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Gate = Callable[[], Awaitable[bool]]
+"""Asked when the connection stands, just before the first byte; False: nothing is written."""
 
 
 class EgressError(WorldError):
@@ -38,73 +44,83 @@ class EgressError(WorldError):
         super().__init__(what, permanent=True)
 
 
+class NotSentError(WorldError):
+    """The request did not leave as a whole: nobody can have acted on it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, permanent=False)
+
+
+class WithheldError(NotSentError):
+    """The gate said no."""
+
+
+class LostError(WorldError):
+    """The request was written, and its answer is not known."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, permanent=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. `seconds`: for all of it, from the name to the last byte of the answer."""
+
+    method: str
+    url: str = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    seconds: float = SECONDS
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: the status and the wait the other side asks for. The body is read to an end and thrown away."""
+    """What came back. `body`: its first 64 KB; `is_whole`: that was all of it. `headers`: names in lower case."""
 
     status: int
     retry_after: str = ""
+    body: bytes = field(default=b"", repr=False)
+    is_whole: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Egress:
     """Makes requests that leave the house. `allow`: `host:port`, `address:port`, an address or a network."""
 
     def __init__(self, allow: Sequence[str] = ()) -> None:
-        self._places = frozenset(one for one in allow if _is_place(one))
+        self._places = frozenset(one.casefold() for one in allow if _is_place(one))
         self._networks: tuple[_Network, ...] = tuple(
             ipaddress.ip_network(one, strict=False) for one in allow if not _is_place(one)
         )
-        self._client: httpx2.AsyncClient | None = None
+        self._clients: dict[str, httpx2.AsyncClient] = {}
 
-    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
-        """One POST, no redirects, ten seconds in all. Raises EgressError, or httpx2's errors."""
-        parts = urlsplit(url)
-        host = parts.hostname
-        if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
-            raise EgressError(f"{parts.scheme}://{host or ''} is no address that may be called")
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        address = await self.checked(host, port)
-        literal = f"[{address}]" if ":" in address else address
-        target = parts._replace(netloc=f"{literal}:{port}", fragment="").geturl()
-        request = self._open().build_request(
-            "POST",
-            target,
-            content=body,
-            headers={**headers, "Host": parts.netloc},
-            extensions={"sni_hostname": host},
-        )
-        async with asyncio.timeout(SECONDS):
-            response = await self._open().send(request, stream=True, follow_redirects=False)
-            try:
-                size = 0
-                async for chunk in response.aiter_raw():
-                    size += len(chunk)
-                    if size > LARGEST_ANSWER:
-                        break
-                return Answer(response.status_code, response.headers.get("retry-after", ""))
-            finally:
-                await response.aclose()
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """One POST. Raises EgressError, NotSentError or LostError."""
+        return await self.exchange(Request("POST", url, body, headers))
+
+    async def exchange(self, request: Request, gate: Gate | None = None) -> Answer:
+        """One request and its answer; no redirect is followed. Raises EgressError or NotSentError when it did not leave,
+        LostError when it may have."""
+        parts = urlsplit(request.url)
+        host, port = _place(parts)
+        progress = _Progress(gate, bool(request.body))
+        try:
+            async with asyncio.timeout(request.seconds):
+                addresses = await self._checked(host, port)
+                return await self._first(request, parts, host, port, addresses, progress)
+        except TimeoutError as late:
+            if progress.may_have_left:
+                raise LostError(f"no answer within {request.seconds:g} seconds") from late
+            raise NotSentError(f"no connection within {request.seconds:g} seconds") from late
 
     async def checked(self, host: str, port: int) -> str:
         """The address to connect to. Raises EgressError when one of the addresses of this name is not public."""
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as mistake:
-            raise WorldError(f"the name {host} cannot be resolved", permanent=False) from mistake
-        addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
-        if not addresses:
-            raise WorldError(f"the name {host} has no address", permanent=False)
-        for address in addresses:
-            if not self.is_allowed(host, address, port):
-                raise EgressError(
-                    f"{host} leads to an address that is not public; config.yaml may name it:  egress: {{allow: [{host}:{port}]}}"
-                )
-        return addresses[0]
+        return (await self._checked(host, port))[0]
 
     def is_allowed(self, host: str, address: str, port: int) -> bool:
         """True for public addresses on the ports of the web, and for what config.yaml names."""
         one = ipaddress.ip_address(address)
-        if f"{host}:{port}" in self._places or f"{address}:{port}" in self._places:
+        if f"{host.casefold()}:{port}" in self._places or f"{address}:{port}" in self._places:
             return True
         if any(one in network for network in self._networks):
             return True
@@ -112,29 +128,125 @@ class Egress:
 
     async def close(self) -> None:
         """Closes idle connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
+            await client.aclose()
 
-    def _open(self) -> httpx2.AsyncClient:
-        if self._client is None:
-            self._client = httpx2.AsyncClient(
-                trust_env=False, timeout=SECONDS, headers={"User-Agent": "Perennial"}
+    async def _checked(self, host: str, port: int) -> list[str]:
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as mistake:
+            raise NotSentError(f"the name {host} cannot be resolved") from mistake
+        addresses = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
+        if not addresses:
+            raise NotSentError(f"the name {host} has no address")
+        for address in addresses:
+            if not self.is_allowed(host, address, port):
+                raise EgressError(
+                    f"{host} leads to an address that is not public; config.yaml may name it:  egress: {{allow: [{host}:{port}]}}"
+                )
+        return addresses[:_MOST_ADDRESSES]
+
+    async def _first(
+        self, request: Request, parts: SplitResult, host: str, port: int, addresses: Sequence[str], progress: _Progress
+    ) -> Answer:  # fmt: skip
+        """The answer of the first address that takes a connection."""
+        for last, address in enumerate(addresses, 1 - len(addresses)):
+            try:
+                return await self._one(request, parts, host, port, address, progress)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as mistake:
+                if last == 0:
+                    raise NotSentError(f"no connection to {host}:{port}") from mistake
+            except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as mistake:
+                what = type(mistake).__name__  # not its words: what a stranger answers is not kept
+                if progress.may_have_left:
+                    raise LostError(f"the connection was lost before the answer ({what})") from mistake
+                raise NotSentError(f"the request could not be written ({what})") from mistake
+        raise NotSentError(f"no connection to {host}:{port}")
+
+    async def _one(
+        self, request: Request, parts: SplitResult, host: str, port: int, address: str, progress: _Progress
+    ) -> Answer:  # fmt: skip
+        literal = f"[{address}]" if ":" in address else address
+        target = parts._replace(netloc=f"{literal}:{port}", fragment="").geturl()
+        client = self._client(f"{parts.scheme}://{host}:{port}")
+        asked = client.build_request(
+            request.method,
+            target,
+            content=request.body,
+            headers={"Accept-Encoding": "identity", **request.headers, "Host": parts.netloc},
+            extensions={"sni_hostname": host, "trace": progress},
+        )
+        response = await client.send(asked, stream=True, follow_redirects=False)
+        try:
+            body = bytearray()
+            is_whole = True
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > LARGEST_ANSWER:
+                    is_whole = False
+                    break
+        finally:
+            await response.aclose()
+        headers = {name.casefold(): value for name, value in response.headers.items()}
+        return Answer(
+            response.status_code,
+            headers.get("retry-after", ""),
+            bytes(body[:LARGEST_ANSWER]),
+            is_whole,
+            headers,
+        )
+
+    def _client(self, origin: str) -> httpx2.AsyncClient:
+        """One for each place: a connection that was opened (and proved by its certificate) for one name carries no
+        request for another that happens to have the same address."""
+        if origin not in self._clients:
+            self._clients[origin] = httpx2.AsyncClient(
+                trust_env=False,
+                timeout=httpx2.Timeout(None, connect=_CONNECTING),
+                headers={"User-Agent": "Perennial"},
             )
-        return self._client
+        return self._clients[origin]
 
 
-def is_public(one: _Address) -> bool:
-    """An address of the public internet, seen through the ways of writing an IPv4 address as an IPv6 one."""
-    if isinstance(one, ipaddress.IPv6Address):
-        inner = one.ipv4_mapped
-        if one in _NAT64:
-            inner = ipaddress.IPv4Address(int(one) & 0xFFFFFFFF)
-        elif one in _SIX_TO_FOUR:
-            inner = ipaddress.IPv4Address((int(one) >> 80) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
-    return one.is_global and not one.is_multicast and not any(one in network for network in _NEVER)
+class _Progress:
+    """How far a request has come; httpcore tells."""
+
+    def __init__(self, gate: Gate | None, has_body: bool) -> None:
+        self._gate = gate
+        self._is_message = gate is not None
+        self._has_body = has_body
+        self.may_have_left = False
+
+    async def __call__(self, event: str, info: Mapping[str, object]) -> None:
+        """One event of httpcore's trace."""
+        match event.partition(".")[2]:
+            case "send_request_headers.started":
+                gate, self._gate = self._gate, None
+                if gate is not None and not await gate():
+                    raise WithheldError("the hand-over was not given")
+                if self._is_message:
+                    faults.reach("before the last byte")
+                self.may_have_left = not self._has_body
+            case "send_request_body.started":
+                self.may_have_left = True
+            case "send_request_headers.failed" | "send_request_body.failed":
+                if type(info.get("exception")).__name__ == "WriteError":  # broken before all of it was taken
+                    self.may_have_left = False
+            case "send_request_body.complete" if self._is_message:
+                faults.reach("after the last byte")
+            case _:
+                pass
+
+
+def _place(parts: SplitResult) -> tuple[str, int]:
+    host = parts.hostname
+    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
+        raise EgressError(f"{parts.scheme}://{host or ''} is no address that may be called")
+    try:
+        return host, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as wrong:
+        raise EgressError(f"{parts.scheme}://{host} has no port that exists") from wrong
 
 
 def _is_place(text: str) -> bool:

@@ -207,7 +207,11 @@ def _config() -> Schema:
         "policies": _named(_map({key: {} for key in POLICY_PARTS})),
         "codes": {"type": "object", "additionalProperties": pool},
         "webhooks": _named(_map({"url": dict(_TEXT), "secret": dict(_TEXT)}, ("url",))),
-        "link_key": {"type": ["string", "array"], "pattern": "^(env|file):", "items": {"pattern": "^(env|file):"}},
+        "link_key": {
+            "type": ["string", "array"],
+            "pattern": "^(env|file):",
+            "items": {"pattern": "^(env|file):"},
+        },
         "tracking": _map({key: {"enum": list(words)} for key, words in TRACKING.items()}),
         "signup": _map(
             {
@@ -218,8 +222,14 @@ def _config() -> Schema:
         ),
         "ceilings": {
             "type": "object",
-            "properties": {"sudden": {"type": "string", "pattern": r"^[0-9.]+ times$", "examples": ["3 times"]}},
-            "additionalProperties": {"type": "string", "pattern": r"^[0-9]+ (a|per) day$", "examples": ["10000 a day"]},
+            "properties": {
+                "sudden": {"type": "string", "pattern": r"^[0-9.]+ times$", "examples": ["3 times"]}
+            },
+            "additionalProperties": {
+                "type": "string",
+                "pattern": r"^[0-9]+ (a|per) day$",
+                "examples": ["10000 a day"],
+            },
         },
         "deliver_only": {"type": "array", "items": {"type": "string"}},
     }

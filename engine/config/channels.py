@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 
 from engine.config import ChannelConfig, Option, Rate
+from engine.config.gateway import check_gateway, is_template_alone
 from engine.config.nodes import Reader
 from engine.config.options import CHOICES, COMMON, NUMBERS, STRUCTURED, VIAS, is_secret
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
@@ -40,6 +41,7 @@ def read_channel(entry: Entry, currency: str, reader: Reader) -> ChannelConfig |
         reader.needed(parts, needed, entry)
     price, price_in = _price(parts, currency, reader)
     values: dict[str, Option] = {}
+    known = len(reader.problems)
     for key in options:
         if key not in parts:
             continue
@@ -54,6 +56,8 @@ def read_channel(entry: Entry, currency: str, reader: Reader) -> ChannelConfig |
         text = _option(parts[key], reader)
         if text is not None:
             values[key] = text
+    if via == "http" and len(reader.problems) == known and "url" in values:
+        check_gateway(entry, parts, reader)
     return ChannelConfig(name, via, price, price_in, _rate(parts, reader), values)
 
 
@@ -65,7 +69,9 @@ def _structure(key: Scalar, node: Node, reader: Reader) -> Option:
         case Sequence():
             return tuple(_structure(key, item, reader) for item in node.items)
         case _:
-            return (reader.secret(key, node) or "") if is_secret(key.text) else node.text
+            if not is_secret(key.text) or is_template_alone(node.text):
+                return node.text
+            return reader.secret(key, node) or ""
 
 
 def _option(entry: Entry, reader: Reader) -> str | None:

@@ -8,7 +8,8 @@ import ipaddress
 import pytest
 from pytest_httpserver import HTTPServer
 
-from engine.channels.egress import Egress, EgressError, is_public
+from engine.channels.egress import Egress, EgressError
+from engine.channels.public_addresses import is_public
 from engine.errors import WorldError
 
 pytestmark = pytest.mark.anyio

@@ -1,0 +1,196 @@
+"""Any provider with an HTTP interface, described in config.yaml alone: one message is one request (`via: http`).
+
+The hand-over is committed when the connection stands and before the first byte. What fails before is `never
+left`; a connection that dies afterwards is `unknown`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from engine.channels.base import CallbackReader, Channel, Delivery, HandOver, Message
+from engine.channels.egress import Egress, EgressError, LostError, NotSentError, Request, WithheldError
+from engine.channels.gateway_answer import Hidden, delivery_of
+from engine.channels.gateway_callback import GatewayReader
+from engine.channels.gateway_config import Body, Plan, callback_of, plan_of
+from engine.channels.joined import joined
+from engine.channels.opening import Opening
+from engine.clock import Clock
+from engine.config import Secret
+from engine.config.gateway_template import Text, Value, WrittenWrongError
+from engine.errors import UsageError
+from engine.ids import derive
+from engine.values import SECOND, Instant
+
+AT_ONCE = 20
+LONGEST_ROUND = 180
+"""Seconds for all addresses of one person together, below the time for which a message is claimed."""
+
+
+class Gateway:
+    """The channel. `idempotency_window_ms`: so long the provider knows a send key and answers a copy with the first
+    answer; 0: it does not."""
+
+    def __init__(self, name: str, plan: Plan, egress: Egress, clock: Clock, names: Mapping[str, str]) -> None:
+        self.name = name
+        self.concurrency = AT_ONCE
+        self.idempotency_window_ms = plan.key_window_ms
+        self._plan = plan
+        self._egress = egress
+        self._clock = clock
+        self._own = names
+
+    def same_key_until(self, handed_at: Instant) -> Instant:
+        """Until then a message handed over at `handed_at` may be sent again under its key: half of the window
+        (RELIABILITY 2.3)."""
+        return Instant(handed_at + self.idempotency_window_ms // 2)
+
+    async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
+        """One attempt for every address of this person, under one hand-over."""
+        if not message.addresses:
+            return Delivery("refused", detail="there is no address", fault="address")
+        if message.valid_until is not None and message.valid_until - self._clock.now() < SECOND:
+            return Delivery("never left", detail="it would be too late before the provider could send it")
+        try:
+            secrets = {name: secret.reveal() for name, secret in self._plan.secrets.items()}
+            writer = _Writer(self._plan, self._own, secrets, message, self._clock.now())
+            requests = {address: writer.request(address) for address in message.addresses}
+        except UsageError as wrong:
+            return Delivery("never left", detail=str(wrong), fault="sender")
+        except WrittenWrongError as wrong:
+            return Delivery("refused", detail=f"the request cannot be written: {wrong}", fault="template")
+        gate, hidden = _once(hand_over), Hidden(writer.secrets)
+        found: dict[str, Delivery] = {}
+        began = self._clock.now()
+        for address, request in requests.items():
+            found[address] = one = await self._one(request, gate, hidden)
+            if one.kind == "never left" or one.fault == "sender":
+                break  # it would be the same with the others
+            if self._clock.now() - began > LONGEST_ROUND * SECOND:
+                break
+        return joined(found, message.addresses)
+
+    async def close(self) -> None:
+        """Closes idle connections."""
+        await self._egress.close()
+
+    async def _one(self, request: Request, gate: Callable[[], Awaitable[bool]], hidden: Hidden) -> Delivery:
+        try:
+            answer = await self._egress.exchange(request, gate)
+        except WithheldError as held:
+            return Delivery("never left", detail=held.what)
+        except EgressError as wrong:
+            return Delivery("never left", detail=hidden.cut(wrong.what), fault="sender")
+        except NotSentError as wrong:
+            return Delivery("never left", detail=hidden.cut(wrong.what), fault="provider")
+        except LostError as wrong:
+            return Delivery("unknown", detail=hidden.cut(wrong.what), fault="provider")
+        return delivery_of(answer, self._plan.answer, self._clock.now(), hidden)
+
+
+class _Writer:
+    """Writes the requests of one message. `secrets`: everything that must not come back in an answer."""
+
+    def __init__(
+        self, plan: Plan, own: Mapping[str, str], secrets: Mapping[str, str], message: Message, now: Instant
+    ) -> None:
+        self.secrets = [*secrets.values(), *(quote(one, safe="") for one in secrets.values())]
+        self._plan = plan
+        self._message = message
+        fields = message.fields
+        self._names: dict[str, Any] = {
+            "channel": {"from": message.sender or own["from"], "name": message.channel},
+            "secret": dict(secrets),
+            "customer_language": message.language,
+            "valid_for": (message.valid_until - now) // SECOND if message.valid_until else None,
+            "callback_url": own["callback_url"],
+        }
+        self._message_names = {
+            "key": message.key,
+            "text": message.body,
+            "title": fields.get("title", message.subject),
+            "url": fields.get("url", ""),
+            "image": fields.get("image", ""),
+            "fields": dict(fields),
+            "template": message.template,
+        }
+
+    def request(self, address: str) -> Request:
+        """The request for one address. Raises WrittenWrongError, UsageError."""
+        plan, names = self._plan, {**self._names, "message": {**self._message_names, "address": address}}
+        headers = {name: self._header(value, names) for name, value in plan.headers.items()}
+        if plan.key_header:
+            several = len(self._message.addresses) > 1
+            headers[plan.key_header] = derive(self._message.key, address) if several else self._message.key
+        return Request(plan.method, plan.url.render(names), self._body(names), headers, plan.seconds)
+
+    def _header(self, value: Text | Secret, names: Mapping[str, object]) -> str:
+        text = value.reveal() if isinstance(value, Secret) else value.render(names)
+        if isinstance(value, Secret) or value.reads_secret:
+            self.secrets += [text, text.rpartition(" ")[2]]
+        return text
+
+    def _body(self, names: Mapping[str, object]) -> bytes:
+        body = self._plan.body
+        if body is None:
+            return b""
+        if isinstance(body, Text):
+            text = body.render(names)
+            if body.is_json:
+                _check_json(text)
+            return text.encode("utf-8", "replace")
+        try:
+            return orjson.dumps(self._value(body, names))
+        except (orjson.JSONEncodeError, TypeError) as wrong:
+            raise WrittenWrongError(str(wrong)[:200]) from wrong
+
+    def _value(self, body: Body, names: Mapping[str, object]) -> object:
+        match body:
+            case Value():
+                return body.render(names)
+            case Secret():
+                secret = body.reveal()
+                self.secrets.append(secret)
+                return secret
+            case tuple():
+                return [self._value(one, names) for one in body]
+            case Mapping():
+                written = {name: self._value(one, names) for name, one in body.items()}
+                return {name: value for name, value in written.items() if value is not None}
+
+
+def open_channel(opening: Opening) -> Channel:
+    """Ready to send; nothing is connected yet. Raises UsageError with the cure."""
+    plan = plan_of(opening)
+    for secret in plan.secrets.values():
+        secret.reveal()
+    names = {"from": opening.channel.text("from"), "callback_url": opening.callback_url}
+    return Gateway(opening.name, plan, Egress(opening.config.egress), opening.clock, names)
+
+
+def open_reader(opening: Opening) -> CallbackReader:
+    """Who reads what this provider reports; without `callback:` every call is refused."""
+    return GatewayReader(opening.name, callback_of(opening))
+
+
+def _once(hand_over: HandOver) -> HandOver:
+    """Asks for the hand-over with the first byte of the first request, and only then."""
+    verdict: list[bool] = []
+
+    async def gate() -> bool:
+        if not verdict:
+            verdict.append(await hand_over())
+        return verdict[0]
+
+    return gate
+
+
+def _check_json(text: str) -> None:
+    try:
+        orjson.loads(text)
+    except ValueError as wrong:
+        raise WrittenWrongError(f"the body is no JSON: {wrong}"[:200]) from wrong
