@@ -99,12 +99,12 @@ class _Gate(aiohttp.TCPConnector):
 class _Http(AsyncTwilioHttpClient):  # type: ignore[misc]  # the SDK has no types
     """The SDK's client on our connections; made inside the running loop, as aiohttp wants it."""
 
-    def __init__(self, concurrency: int) -> None:
+    def __init__(self, seconds: float, concurrency: int) -> None:
         super().__init__(pool_connections=False)
         self.session = aiohttp.ClientSession(
             connector=_Gate(limit=concurrency),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=None, connect=min(CONNECT_SECONDS, seconds)),
             trust_env=False,
         )
 
@@ -146,7 +146,7 @@ class Account:
     """A Twilio account. Open it inside the running loop, close it there."""
 
     def __init__(self, sid: str, token: str, base_url: str, seconds: float, concurrency: int) -> None:
-        self._http = _Http(concurrency)
+        self._http = _Http(seconds, concurrency)
         # an environment of its own: TWILIO_REGION and TWILIO_EDGE must not turn requests elsewhere
         self._client = Client(sid, token, http_client=self._http, environment={"TWILIO_ACCOUNT_SID": sid})
         if base_url:

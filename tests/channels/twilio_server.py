@@ -69,6 +69,7 @@ class TwilioServer:
     gets: list[dict[str, str]] = field(default_factory=list)
     sent_at_once: bool = True
     port: int = 0
+    came: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
     _talks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -129,6 +130,7 @@ class TwilioServer:
     def _post(self, asked: dict[str, str]) -> Answer:
         answer = self.answers[min(len(self.posts), len(self.answers) - 1)]
         self.posts.append(asked)
+        self.came.set()
         accepted = answer.accept if answer.accept is not None else answer.status == 201
         one = self.keep(asked) if accepted else None
         if answer.body is not None or answer.cut or answer.slow:
