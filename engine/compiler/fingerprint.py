@@ -13,6 +13,9 @@ from engine.problem import Span
 
 _NOT_BEHAVIOUR = frozenset({"about", "owner", "tests", "source", "span"})
 
+_UNLESS_WRITTEN = frozenset({"auto", "likely", "their_hour"})
+"""Parts that the language got later: a journey without them keeps the hash that it always had."""
+
 
 def fingerprint(file: syntax.JourneyFile | syntax.SegmentFile) -> str:
     """The same for two files that do the same in the same words."""
@@ -61,4 +64,5 @@ def _names(kind: type) -> tuple[str, ...]:
 def _fields(value: object, leave_out: str = "") -> str:
     kind: type = type(value)
     names = (name for name in _names(kind) if name != leave_out)
+    names = (name for name in names if name not in _UNLESS_WRITTEN or getattr(value, name))
     return f"{type(value).__name__}({','.join(f'{name}={_said(getattr(value, name))}' for name in names)})"

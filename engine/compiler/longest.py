@@ -74,8 +74,8 @@ def _after(step: Step, here: Reached, starts: tuple[Trigger, ...]) -> Reached:
     match step:
         case CodeStep():
             return replace(here, code_ends=here.elapsed + step.valid.roughly())
-        case SendStep() if step.is_cascade and step.next_after:
-            return replace(here, elapsed=here.elapsed + step.next_after.roughly() * (len(step.channels) - 1))
+        case SendStep() if step.is_cascade and (interval := step.longest_interval):
+            return replace(here, elapsed=here.elapsed + interval.roughly() * (len(step.channels) - 1))
         case WaitStep():
             return _after_wait(step, here, starts)
         case _:
@@ -90,7 +90,7 @@ def _after_wait(step: WaitStep, here: Reached, starts: tuple[Trigger, ...]) -> R
     offset = moment.offset.roughly() if moment.offset else 0
     if moment.weekday is not None:
         return replace(here, elapsed=here.elapsed + 7 * DAY)
-    if moment.time is not None and moment.date is None:
+    if moment.date is None and (moment.time is not None or (step.their_hour and moment.ref is None)):
         return replace(here, elapsed=here.elapsed + DAY)
     ref = moment.ref
     if ref is not None and ref.source == "code":

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from engine.compiler.phone_zones import zones_of_phone
 from engine.compiler.world import World
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, SegmentRule
 from engine.core.journeys import Journeys
 from engine.core.mentions import farthest
+
+BY_PHONE = frozenset(("sms", "whatsapp", "viber", "rcs", "phone"))
+"""Channels whose address is a phone number: it rings where its owner is."""
 
 
 def publish(
@@ -40,6 +44,9 @@ def publish(
         by_event={event: tuple(found) for event, found in by_event.items()},
         readers={event: tuple(found) for event, found in readers.items()},
         needs=farthest(*histories),
+        prices={channel.name: channel.price for channel in config.channels.values()},
+        by_phone=frozenset(name for name in config.channels if name in BY_PHONE),
+        zones_of_phone=zones_of_phone,
     )
 
 

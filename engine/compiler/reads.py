@@ -111,6 +111,6 @@ def _window(before: tuple[Step, ...]) -> int:
     """How far back the window of a `for` can open: the first hand-over of the longest cascade before it."""
     longest = 0
     for step in before:
-        if isinstance(step, SendStep) and step.next_after:
-            longest = max(longest, (milliseconds(step.next_after) + _HOLD) * len(step.channels))
+        if isinstance(step, SendStep) and (interval := step.longest_interval):
+            longest = max(longest, (milliseconds(interval) + _HOLD) * len(step.channels))
     return longest + _HOLD

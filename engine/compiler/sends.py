@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engine.compiler.conditions import Conditions, channel_problem
 from engine.compiler.names import Place
 from engine.compiler.wording import either, unknown
@@ -18,6 +20,8 @@ def channels_of(step: syntax.Send, conditions: Conditions, place: Place) -> tupl
     world = place.world
     template_known = conditions.known_template(step.template, place)
     written = world.templates.channels(step.template.value)
+    if step.likely is not None and not step.via:
+        return _as_in_config(written, step.template, conditions, world)
     if not step.via:
         if template_known:
             conditions.problems.extend(_only_channel(step.template, written, world))
@@ -25,7 +29,23 @@ def channels_of(step: syntax.Send, conditions: Conditions, place: Place) -> tupl
     for channel in step.via:
         if conditions.known_channel(channel, place) and template_known and channel.value not in written:
             conditions.problems.append(_not_written(channel, step.template.value, written))
-    return tuple(channel.value for channel in step.via)
+    named = tuple(dict.fromkeys(channel.value for channel in step.via))
+    return tuple(sorted(named, key=_place_in(world))) if step.likely is not None else named
+
+
+def _as_in_config(
+    written: tuple[str, ...], template: Text, conditions: Conditions, world: World
+) -> tuple[str, ...]:
+    """All channels of a template that the shop has, in the order of config.yaml, which decides between equals."""
+    known = [channel for channel in written if channel in world.config.channels]
+    if written and not known:
+        conditions.problems.extend(_only_channel(template, written[:1], world))
+    return tuple(sorted(known, key=_place_in(world)))
+
+
+def _place_in(world: World) -> Callable[[str], int]:
+    names = list(world.config.channels)
+    return lambda channel: names.index(channel) if channel in names else len(names)
 
 
 def policy_of(name: Text | None, conditions: Conditions, world: World) -> Policy:

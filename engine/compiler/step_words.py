@@ -21,7 +21,8 @@ def step_text(step: syntax.Step) -> str:
     """`send cart_reminder via push, email`, `wait 2 days at 10:00`."""
     match step:
         case syntax.Send():
-            via = f" via {', '.join(c.value for c in step.via)}" if step.via else ""
+            named = step.likely.value if step.likely else ", ".join(channel.value for channel in step.via)
+            via = f" via {named}" if named else ""
             return f"send {step.template.value}{via}"
         case syntax.Wait():
             return f"wait {_wait(step)}"
@@ -56,6 +57,8 @@ def _wait(step: syntax.Wait) -> str:
     words = [step.value.value]
     if step.at:
         words.append(f"at {step.at.text.value}")
+    if step.their_hour and not (step.until and step.until.their_hour):
+        words.append("at their hour")
     if step.weekdays:
         words.append(f"on {', '.join(WEEKDAYS[day] for day in step.weekdays)}")
     if step.awaited:

@@ -18,6 +18,7 @@ from engine.core import condition as core
 from engine.core import journey as run
 from engine.core.closure import compile_condition
 from engine.core.journey import END, Question
+from engine.core.learned import FALLBACK
 from engine.core.policy import Policy
 from engine.language import syntax
 from engine.problem import Problem
@@ -102,9 +103,12 @@ class Steps:
         if_capped = policy.if_capped
         if step.if_capped:
             if_capped = "skip" if step.if_capped.value == "skip" else "wait"
+        next_after = step.next_after.duration if step.next_after else None
+        if step.auto and step.is_cascade and next_after is None:
+            next_after = FALLBACK
         return run.SendStep(
-            *base, step.template.value, channels, step.is_cascade,
-            step.next_after.duration if step.next_after else None, until, policy, if_capped, self._values(step.values),
+            *base, step.template.value, channels, step.is_cascade, next_after, until, policy, if_capped,
+            self._values(step.values), step.auto is not None, step.likely is not None,
         )  # fmt: skip
 
     def _wait(
@@ -115,7 +119,7 @@ class Steps:
         otherwise = slot.first[1] if step.otherwise is not None else slot.next
         return run.WaitStep(
             *base, step.length.duration if step.length else None, until, step.at.time if step.at else None,
-            step.weekdays, self._awaited(step.awaited), then, otherwise, step.waiting,
+            step.weekdays, self._awaited(step.awaited), then, otherwise, step.waiting, step.their_hour is not None,
         )  # fmt: skip
 
     def _awaited(self, awaited: syntax.Awaited | None) -> run.Awaited | None:

@@ -26,7 +26,7 @@ def compile_moment(step: syntax.Wait, conditions: Conditions, place: Place) -> M
         conditions.problems.append(found)
         return Moment(name=until.name.value)
     has_no_time = found.type.kind in ("date", "birthday")
-    if has_no_time and step.at is None:
+    if has_no_time and step.at is None and step.their_hour is None:
         conditions.problems.append(
             Problem(
                 step.value.span, "E43", f"{quoted(until.name.value)} is a day: say at what time",

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.core.due import due_after
 from engine.core.effects import Send
 from engine.core.ending import CARRIED
 from engine.core.enrollment import Due, Handing, Held, Listening, Part
 from engine.core.facts import Place
+from engine.core.interval import listen_until
 from engine.core.journey import END, SendStep
+from engine.core.likely import in_order, spoken
 from engine.core.policy import Cap
-from engine.core.pressure import has_place, midnight_after, next_place, quiet_end, quiet_start
+from engine.core.pressure import has_place, midnight_after, next_place
 from engine.core.reach import can_reach, why_closed
 from engine.core.run import Run, given_values
+from engine.core.strictest import plausible_zones, strict_quiet_end, strict_quiet_start
 from engine.ids import derive
-from engine.values import Duration, Instant, Value, plus, wall_clock
+from engine.values import Instant, Value, plus, wall_clock
 
 
 def send(run: Run, step: SendStep) -> int | None:
@@ -34,7 +36,7 @@ def try_send(
 
     `first_due`: the moment it was due, with the holds left out; `since`: when it began to wait for a place.
     """
-    left = tuple(channel for channel in step.channels if channel not in tried)
+    left = _in_order(run, step, tuple(channel for channel in step.channels if channel not in tried))
     reachable = _reachable(run, step, left)
     if not reachable:
         return _over(run, step, "unreachable")
@@ -42,14 +44,17 @@ def try_send(
     policy = step.policy
     if run.now > plus(first_due, policy.too_late, zone):
         return _over(run, step, "too late")
-    if policy.quiet is not None:
-        end = quiet_end(policy.quiet, run.now, zone)
-        if end is not None:
-            _hold(run, step, Held(step.id, reachable[0], "quiet hours", first_due, tried, since), end)
-            return None
-    channel = _with_place(run, step, reachable)
-    if channel is None:
-        return _capped(run, step, reachable, first_due, tried, since)
+    channel: str | None = reachable[0]
+    if (end := _quiet_end(run, step, reachable[0])) is None:
+        channel = _with_place(run, step, reachable)
+        if channel is None:
+            return _capped(run, step, reachable, first_due, tried, since)
+        if channel != reachable[0]:
+            end = _quiet_end(run, step, channel)
+    assert channel is not None
+    if end is not None:
+        _hold(run, step, Held(step.id, channel, "quiet hours", first_due, tried, since), end)
+        return None
     passed = tuple(each for each in left[: left.index(channel)])
     _plan(run, step, channel, first_due, (*tried, *passed))
     return hand_over(run, run.now, run.turn.number) if run.turn.hands else None
@@ -75,6 +80,8 @@ def hand_over(run: Run, at: Instant, number: int, *, unknown: bool = False) -> i
     it.sent[rest.step] = (*parts, Part(template, rest.channel, rest.key, at, number))
     it.clock, it.rest, it.due = at, None, None
     run.turn.use(rest.key, at)
+    facts = run.turn.facts
+    facts.habits = facts.habits.with_sent(rest.channel)
     if it.codes:
         it.done.add(f"{CARRIED}{next(reversed(it.codes))}")
     run.say("send", step, template, rest.channel)
@@ -94,8 +101,29 @@ def _listens(run: Run, step: SendStep, rest: Listening) -> bool:
         return False
     run.it.rest = rest
     if not rest.unknown:
-        run.it.due = due_after(rest.handed_at, step.next_after or Duration(), facts.zone)
+        run.it.due = listen_until(run, step, rest)
     return True
+
+
+def _in_order(run: Run, step: SendStep, left: tuple[str, ...]) -> tuple[str, ...]:
+    """`via: cheapest likely`: the channels that are left, in the order for this customer."""
+    if not step.likely or len(left) < 2:
+        return left
+    journeys, habits = run.turn.journeys, run.turn.facts.habits
+    ordered = in_order(left, step.template, journeys.prices, journeys.learned, habits)
+    if journeys.explain:
+        why = spoken(ordered, step.template, journeys.prices, journeys.learned, habits, journeys.currency)
+        run.say("learned", step, f"via: cheapest likely: {ordered[0]} first", why)
+    return ordered
+
+
+def _quiet_end(run: Run, step: SendStep, channel: str) -> Instant | None:
+    """Rule 5: when the quiet hours end in which a message on this channel would leave now."""
+    quiet = step.policy.quiet
+    if quiet is None:
+        return None
+    zones = plausible_zones(run.turn.facts, channel, run.turn.journeys)
+    return strict_quiet_end(quiet, run.now, zones)
 
 
 def _reachable(run: Run, step: SendStep, channels: tuple[str, ...]) -> tuple[str, ...]:
@@ -187,7 +215,7 @@ def _plan(run: Run, step: SendStep, channel: str, first_due: Instant, tried: tup
             policy.name,
             policy.consent,
             first_due,
-            _valid_until(run, step, first_due),
+            _valid_until(run, step, channel, first_due),
             counts,
             _names(run, step),
         )
@@ -199,14 +227,15 @@ def _plan(run: Run, step: SendStep, channel: str, first_due: Instant, tried: tup
         run.say("plan", step, step.template, channel)
 
 
-def _valid_until(run: Run, step: SendStep, first_due: Instant) -> Instant:
+def _valid_until(run: Run, step: SendStep, channel: str, first_due: Instant) -> Instant:
     """Rule 7: the next quiet hours, the next midnight if a cap counts days, and `too_late`; whichever comes first."""
     zone, policy = run.turn.facts.zone, step.policy
     until = Instant(
         plus(first_due, policy.too_late, zone) + 1
     )  # at that very moment it may still go (rule 4)
     if policy.quiet is not None:
-        until = min(until, quiet_start(policy.quiet, run.now, zone))
+        zones = plausible_zones(run.turn.facts, channel, run.turn.journeys)
+        until = min(until, strict_quiet_start(policy.quiet, run.now, zones))
     if any(_counts_days(cap) for cap in policy.caps):
         until = min(until, midnight_after(run.now, zone))
     return until

@@ -6,18 +6,18 @@ from msgspec.structs import replace
 
 from engine.core.advance import advance, move_on
 from engine.core.cascade import hand_over, next_part, try_send
-from engine.core.due import due_after
 from engine.core.effects import Trace
-from engine.core.enrollment import Due, Enrollment, Handing, Listening, NeedsCode, Part
+from engine.core.enrollment import Due, Enrollment, Handing, Held, Listening, NeedsCode, Part
 from engine.core.facts import Reach
 from engine.core.goal import leave_if_over
 from engine.core.happening import CodeTaken, Handed, Outcome, Reaction, Returned
+from engine.core.interval import listen_until
 from engine.core.journey import END, CodeStep, SendStep
-from engine.core.reactions import change_part, follow_reaction, note_reaction, part_of
+from engine.core.reactions import change_part, end_by_reaction, follow_reaction, note_reaction, part_of
 from engine.core.run import Run
 from engine.core.steps.code import hold_code
 from engine.core.turn import Turn
-from engine.values import Duration, Instant
+from engine.values import Instant
 
 REFUSED = frozenset(("refused", "failed", "suppressed", "not on the deliver_only list"))
 """Why a message came back when asking again is no use: the channel did not take it, or may not take it."""
@@ -69,13 +69,16 @@ def take_outcome(turn: Turn, outcome: Outcome) -> None:
             )
         return
     step_id, part = found
-    if outcome.kind not in ("bounced", "not_sent", "refused", "unknown", "settled", "accepted", "delivered"):
-        return
     if outcome.kind in ("settled", "accepted", "delivered") and not _is_unknown(known, part):
         return
     run = Run.take(turn, interest, known)
     if outcome.kind in ("bounced", "not_sent", "refused"):
+        if not part.bounced:  # it never arrived, so nobody could react to it
+            turn.facts.habits = turn.facts.habits.with_sent(part.channel, -1)
         change_part(run.it, step_id, part, replace(part, bounced=True))
+    if outcome.kind == "complained":
+        run.say("reaction", interest.places.get(step_id), part.template, f"complained {part.channel}")
+        _end_cascade(run, step_id)
     if outcome.kind == "bounced":
         run.say("bounce", interest.places.get(step_id), part.template, part.channel)
         run.emit("message_bounced", step_id, part.template, part.channel, outcome.at)
@@ -165,6 +168,15 @@ def _ask_again(run: Run, rest: Handing, *, refused: bool, why: str) -> None:
         move_on(run, following)
 
 
+def _end_cascade(run: Run, step_id: str) -> None:
+    """Who calls a message spam gets it on no other channel: a complaint ends a cascade as a reaction does."""
+    rest, step = run.it.rest, run.interest.places.get(step_id)
+    if not (isinstance(step, SendStep) and step.is_cascade and isinstance(rest, Listening | Held | Handing)):
+        return
+    if rest.step == step_id and run.it.is_open and not leave_if_over(run):
+        move_on(run, end_by_reaction(run, step, run.now))
+
+
 def _settle(run: Run, outcome: Outcome, part: Part) -> None:
     """What an outcome means for a cascade that listens after this very message."""
     it, rest = run.it, run.it.rest
@@ -180,7 +192,7 @@ def _settle(run: Run, outcome: Outcome, part: Part) -> None:
         case "settled" | "accepted" | "delivered":
             if rest.unknown:
                 it.rest = replace(rest, unknown=False)
-                it.due = due_after(rest.handed_at, step.next_after or Duration(), run.turn.facts.zone)
+                it.due = listen_until(run, step, it.rest)
         case "bounced" | "not_sent" | "refused":
             if run.journey.state == "paused":
                 it.due = Due(run.now)  # nobody moves: the next channel is asked for at the resume

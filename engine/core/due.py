@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from engine.core.condition import Ref
 from engine.core.enrollment import Due
+from engine.core.hour import Hour, their_hour
 from engine.core.journey import Moment, WaitStep
 from engine.core.run import Run
 from engine.values import (
@@ -71,19 +72,29 @@ def wait_due(run: Run, step: WaitStep) -> Due | Missing:
     return found
 
 
+def hour_of(run: Run) -> Hour:
+    """The hour at which this customer reacts, outside of the quiet hours of the journey."""
+    return their_hour(run.turn.facts.habits, run.turn.journeys.learned, run.journey.policy.quiet)
+
+
+def _at(run: Run, step: WaitStep) -> dt.time | None:
+    return hour_of(run).time if step.their_hour else step.at
+
+
 def _length(run: Run, step: WaitStep, tz: ZoneInfo) -> Due:
     length = step.length or Duration()
-    if step.at is None or not length.is_calendar:
+    at = _at(run, step)
+    if at is None or not length.is_calendar:
         return due_after(run.it.clock, length, tz)
     day = later_day(local_date(run.it.clock, tz), length.months, length.days)
-    return due_at_local(day, step.at, tz)
+    return due_at_local(day, at, tz)
 
 
 def _until(run: Run, step: WaitStep, moment: Moment, tz: ZoneInfo) -> Due | Missing:
     clock = run.it.clock
     if moment.ref is not None:
-        return _until_date(run, moment.ref, moment, step.at or moment.time, tz)
-    time = moment.time or step.at
+        return _until_date(run, moment.ref, moment, _at(run, step) or moment.time, tz)
+    time = moment.time or _at(run, step)
     if moment.date is not None:
         return due_at_local(moment.date, time or dt.time.min, tz)
     local = to_datetime(clock, tz)

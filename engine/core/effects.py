@@ -101,6 +101,7 @@ TraceKind = Literal[
     "wait",
     "awaited",
     "hold",
+    "learned",
     "plan",
     "send",
     "pass",
@@ -130,7 +131,8 @@ TraceKind = Literal[
 class Trace(Struct, frozen=True):
     """One line of the history of a customer. Words are made when it is shown; `read` holds the values that were looked
     at. For `send` and `skip`, `subject` is the template and `detail` the channel or the reason; for set/add/remove the
-    subject is the attribute and `detail` the value; for exit the subject is the reason; for code the pool."""
+    subject is the attribute and `detail` the value; for exit the subject is the reason; for code the pool; for
+    learned what was found and `detail` why."""
 
     at: Instant
     kind: TraceKind

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from engine.core.enrollment import Enrollment
 from engine.core.happening import Event
+from engine.core.learned import NO_HABITS, Habits
 from engine.core.rfm import GroupTable
 from engine.values import Instant, Type, Value, zone
 
@@ -67,7 +68,7 @@ class Facts:
     go on at constant cost (e.g. average: sum and count; most frequent: counts). `history` holds only the events in
     `Journeys.needs`, oldest first, as far back as they ask. `assumed_reach`: every channel reaches this customer
     (stories, replay without --strict), unless `reach` says what closes it: a bounce, a suppression, a consent that is
-    not `given`, or the address "" (known to be missing)."""
+    not `given`, or the address "" (known to be missing). `habits`: what they did with the messages they got."""
 
     customer: str
     timezone: str = "UTC"  # the zone that is used, and why:
@@ -81,6 +82,7 @@ class Facts:
     assumed_reach: bool = False
     places: list[Place] = field(default_factory=list)
     products: dict[str, Mapping[str, Value]] = field(default_factory=dict)
+    habits: Habits = NO_HABITS
 
     @property
     def zone(self) -> ZoneInfo:
@@ -102,6 +104,7 @@ class Facts:
             self.assumed_reach,
             list(self.places),
             dict(self.products),
+            self.habits,
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from engine.core.condition import Condition, Constant, Ref
+from engine.core.learned import LONGEST
 from engine.core.policy import Policy
 from engine.values import Duration, Type
 
@@ -127,7 +128,8 @@ class StepBase:
 
 @dataclass(frozen=True, slots=True)
 class SendStep(StepBase):
-    """`channels` in the order of the cascade. `until`: clicked, opened or an event name."""
+    """`channels` in the order of the cascade; with `likely` each customer has an order of their own. `until`: clicked,
+    opened or an event name. `learns`: the interval is learned, and `next_after` counts until enough is known."""
 
     template: str
     channels: tuple[str, ...]
@@ -137,11 +139,21 @@ class SendStep(StepBase):
     policy: Policy
     if_capped: Literal["skip", "wait"]
     values: tuple[tuple[str, Constant | Ref], ...]
+    learns: bool = False
+    likely: bool = False
+
+    @property
+    def longest_interval(self) -> Duration | None:
+        """The longest time that this step waits for a reaction to one part; None: it is no cascade."""
+        if self.next_after is None or not self.learns or self.next_after.roughly() > LONGEST:
+            return self.next_after
+        return Duration(elapsed=LONGEST)
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The moment of `wait: until`. One of time / weekday+time / date(+time) / ref(+offset)."""
+    """The moment of `wait: until`. One of time / weekday+time / date(+time) / ref(+offset), or nothing: the next time that
+    the step itself names."""
 
     time: dt.time | None = None
     weekday: int | None = None
@@ -163,7 +175,8 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True)
 class WaitStep(StepBase):
-    """`then`/`otherwise` are indexes (`next` where a side was not written)."""
+    """`then`/`otherwise` are indexes (`next` where a side was not written). `their_hour`: `at` is the hour at which the
+    customer reacts, found when the wait begins."""
 
     length: Duration | None
     until: Moment | None
@@ -173,6 +186,7 @@ class WaitStep(StepBase):
     then: int
     otherwise: int
     waiting: Literal["keep", "recompute"]
+    their_hour: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from engine.core.facts import FactRule
 from engine.core.index import Index, index_of
 from engine.core.journey import Journey, SegmentRule
+from engine.core.learned import Learned
 from engine.core.policy import Policy
 from engine.values import Type
 
 
+def nowhere(number: str) -> tuple[str, ...]:
+    """A phone number that tells nothing about where its owner lives."""
+    del number
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Journeys:
-    """Everything that is published, as one value. `channels`: names in the order of price. `country_zones`: the zone of
-    countries that have only one. `global_holdout` counts for marketing policies only."""
+    """Everything that is published, as one value. `channels`: names in the order of price. `global_holdout` counts for
+    marketing policies only. `by_phone`: the channels whose address is a phone number; `zones_of_phone` names the zones in
+    which somebody with a number may live (none: the number does not tell). `learned`: what the last night knew."""
 
     by_name: Mapping[str, Journey]
     facts: tuple[FactRule, ...] = ()
@@ -35,6 +44,10 @@ class Journeys:
     )  # journeys whose runs care for an event
     needs: Mapping[str, int | None] = field(default_factory=dict)  # event -> history to load (ms; None: all)
     paths: Mapping[str, str] = field(default_factory=dict)  # split -> the path that everybody takes (stories)
+    prices: Mapping[str, Decimal] = field(default_factory=dict)  # per message, in `currency`
+    by_phone: frozenset[str] = frozenset()
+    zones_of_phone: Callable[[str], tuple[str, ...]] = nowhere
+    learned: Learned = field(default_factory=Learned)
     explain: bool = True  # False: traces carry no values read and no lines about questions (replay)
     index: Index = field(init=False, repr=False, compare=False)
 

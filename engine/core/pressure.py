@@ -129,6 +129,7 @@ def _openings(caps: Iterable[Cap], places: Iterable[Place], at: Instant, tz: Zon
                 continue
             leaves = plus(place.at, Duration(days=_BACK[cap.per]), tz)
             yield leaves
+            yield Instant(leaves - HOUR)  # one in the first moment after an hour that the clock skipped
             yield Instant(leaves + HOUR)  # a place in an hour that the clock showed twice
 
 

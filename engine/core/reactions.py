@@ -11,7 +11,7 @@ from engine.core.happening import Event, Reaction
 from engine.core.journey import SendStep, WaitStep
 from engine.core.run import Run
 from engine.core.steps.wait import end_by
-from engine.values import Instant
+from engine.values import Instant, wall_clock
 
 
 def part_of(run: Enrollment, key: str) -> tuple[str, Part] | None:
@@ -34,6 +34,7 @@ def note_reaction(run: Run, reaction: Reaction) -> None:
     if found is None:
         return
     step, part = found
+    _note_habit(run, reaction, part)
     if reaction.kind == "clicked":
         new = replace(part, clicked_at=max(reaction.at, part.clicked_at or reaction.at))
         run.emit("message_clicked", step, part.template, part.channel, reaction.at)
@@ -41,6 +42,18 @@ def note_reaction(run: Run, reaction: Reaction) -> None:
         new = replace(part, opened_at=max(reaction.at, part.opened_at or reaction.at))
     change_part(run.it, step, part, new)
     run.say("reaction", run.interest.places.get(step), part.template, f"{reaction.kind} {part.channel}")
+
+
+def _note_habit(run: Run, reaction: Reaction, part: Part) -> None:
+    """What this customer does with messages: a click or a reply counts once for its channel, and the first reaction to a
+    message for the hour of their day."""
+    first = part.clicked_at is None and part.opened_at is None
+    counts = part.clicked_at is None if reaction.kind == "clicked" else reaction.kind == "replied" and first
+    if not (first or counts):
+        return
+    facts = run.turn.facts
+    hour = wall_clock(reaction.at, facts.zone).hour if first else None
+    facts.habits = facts.habits.with_reaction(part.channel if counts else None, hour)
 
 
 def follow_reaction(run: Run, reaction: Reaction) -> int | None:

@@ -163,4 +163,5 @@ def _shared(facts: Facts) -> Facts:
         facts.assumed_reach,
         facts.places,
         facts.products,
+        facts.habits,
     )

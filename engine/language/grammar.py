@@ -10,9 +10,9 @@ from typing import Literal
 
 Kind = Literal[
     "text", "name", "choice", "length", "clock", "date", "share", "event", "events", "segment", "template",
-    "channels", "policy", "pool", "webhook", "attribute", "texts", "map", "condition", "where", "steps", "paths",
+    "policy", "pool", "webhook", "attribute", "texts", "map", "condition", "where", "steps", "paths",
     "shares", "starts", "again", "goal", "tests", "wait", "weekdays", "awaited", "day", "given", "when", "expect",
-    "watchers", "reaction", "long_did_count",
+    "watchers", "reaction", "long_did_count", "via", "next_after", "wait_clock",
 ]  # fmt: skip
 
 

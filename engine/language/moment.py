@@ -8,6 +8,7 @@ import re
 from engine.language.duration import parse_clock, parse_date, parse_length
 from engine.language.places import part
 from engine.language.syntax import Text, Until
+from engine.language.their_hour import is_their_hour, their_hour_meant
 from engine.language.wording import as_list, quoted
 from engine.problem import Problem, nearest
 
@@ -37,6 +38,10 @@ def parse_weekday(text: Text) -> tuple[int, ...] | Problem:
 def parse_until(text: Text, here: Text) -> Until | Problem:
     """`here` is what stands behind `until` in the text of the wait."""
     words = here.value
+    if is_their_hour(here):
+        return Until(text, their_hour=True)
+    if (meant := their_hour_meant(here, "until ")) is not None:
+        return meant
     first, _, rest = words.partition(" ")
     if words[:1].isdigit() and (beside := _BESIDE.fullmatch(words)):
         return _offset(text, here, beside)

@@ -14,6 +14,7 @@ from engine.language.grammar import GOAL, JOURNEY, LONG_DID, SEGMENT, STARTS, TE
 from engine.language.shape_stories import EXPECT, GIVEN, WHEN
 from engine.language.shape_values import SCALAR, Schema, names, one_or_list, ref, words
 from engine.language.step_list import KINDS
+from engine.language.via import LIKELY
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 
@@ -119,7 +120,8 @@ def _key(key: Key) -> Schema:
         "text": {**SCALAR, "pattern": r"\S"}, "name": value.NAME, "length": value.LENGTH, "clock": value.CLOCK,
         "date": value.DATE, "share": value.SHARE, "again": value.AGAIN, "wait": value.WAIT, "day": value.DAY,
         "weekdays": value.WEEKDAYS_VALUE, "long_did_count": value.COUNT, "given": GIVEN, "when": WHEN,
-        "expect": EXPECT, "shares": _SHARES, "paths": _PATHS,
+        "expect": EXPECT, "shares": _SHARES, "paths": _PATHS, "wait_clock": value.WAIT_CLOCK,
+        "next_after": value.NEXT_AFTER, "via": _VIA,
         "texts": one_or_list(SCALAR), "map": {"type": "object", "minProperties": 1, "additionalProperties": SCALAR},
     }  # fmt: skip
     if key.kind in simple:
@@ -131,8 +133,6 @@ def _key(key: Key) -> Schema:
             return one_or_list(words(key.choices))
         case "events":
             return one_or_list(ref("event"))
-        case "channels":
-            return one_or_list(ref("channel"))
         case "awaited":
             return one_or_list(
                 {
@@ -205,6 +205,16 @@ def _did(known: Names) -> Schema:
     }
 
 
+_VIA: Schema = {
+    "if": {"type": "array"},
+    "then": {"type": "array", "items": ref("channel"), "minItems": 1},
+    "else": {
+        "if": {"type": "string", "pattern": f"^{LIKELY}"},
+        "then": value.CHEAPEST_LIKELY,
+        "else": ref("channel"),
+    },
+    "defaultSnippets": [{"label": LIKELY, "body": LIKELY}],
+}
 _SHARES: Schema = {
     "type": "object",
     "minProperties": 1,
@@ -220,7 +230,16 @@ _PATHS: Schema = {
 }
 _RULES: dict[str, Schema] = {
     "send": {
-        "if": {"required": ["via"], "properties": {"via": {"type": "array", "minItems": 2}}},
+        "if": {
+            "required": ["via"],
+            "properties": {
+                "via": {
+                    "if": {"type": "array"},
+                    "then": {"minItems": 2},
+                    "else": {"type": "string", "pattern": f"^{LIKELY}( of .*,.*)?$"},
+                }
+            },
+        },
         "then": {"required": ["next_after"]},
         "else": {"properties": {"next_after": False, "until": False}},
     },

@@ -7,6 +7,9 @@ from typing import Any
 
 from engine.language.duration import UNITS
 from engine.language.moment import SEVERAL_DAYS, WEEKDAYS
+from engine.language.next_after import AUTO
+from engine.language.their_hour import THEIR_HOUR
+from engine.language.via import LIKELY
 
 Schema = dict[str, Any]
 
@@ -15,7 +18,7 @@ _TIME = r"([01]?\d|2[0-3]):[0-5]\d"
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _DAY = "|".join(WEEKDAYS)
 _NAME = r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*"
-_MOMENT = rf"({_TIME}|({_DAY}) {_TIME}|{_DATE}( {_TIME})?|({_LENGTH} (before|after) )?{_NAME})"
+_MOMENT = rf"({THEIR_HOUR}|{_TIME}|({_DAY}) {_TIME}|{_DATE}( {_TIME})?|({_LENGTH} (before|after) )?{_NAME})"
 _COUNT = r"((at least|at most|exactly) )?\d{1,7}( times?)?"
 _PHRASE = rf"(not )?(ever|never|since start|in last {_LENGTH}|{_COUNT}( in last {_LENGTH})?)"
 _EXPECTED = (
@@ -77,6 +80,24 @@ LENGTH = pattern(
 CLOCK = pattern(_TIME, "times are written 00:00 to 23:59, in the customer's own time zone", "10:00", "18:00")
 DATE = pattern(_DATE, "dates are written year-month-day", "2026-03-02")
 SHARE = pattern(r"100%|\d{1,2}%", "a share is written in whole percents, 0% to 100%", "5%", "10%")
+WAIT_CLOCK = pattern(
+    rf"{_TIME}|{THEIR_HOUR}",
+    "times are written 00:00 to 23:59, in the customer's own time zone; or  their hour",
+    "10:00",
+    THEIR_HOUR,
+)
+NEXT_AFTER = pattern(
+    rf"{_LENGTH}|{AUTO}(, else +{_LENGTH})?",
+    "it is a length of time, or  auto: learned from how fast people react",
+    "4 hours",
+    AUTO,
+    f"{AUTO}, else 6 hours",
+)
+CHEAPEST_LIKELY = pattern(
+    rf"{LIKELY}( of +[a-z]\w*( *, *[a-z]\w*)*)?",
+    "write  cheapest likely  or  cheapest likely of push, email",
+    LIKELY,
+)
 NAME = pattern("[a-z][a-z0-9_]*", "a name is made of small letters, digits and _ , and begins with a letter")
 WEEKDAYS_VALUE = one_or_list(words((*WEEKDAYS, *SEVERAL_DAYS)))
 DAY = {"enum": [*range(1, 29), *(str(day) for day in range(1, 29)), "last"]}

@@ -295,7 +295,8 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """`send: template`."""
+    """`send: template`. `auto`: the words of `next_after: auto`, then `next_after` is what stands behind `else`. `likely`:
+    the words of `via: cheapest likely`, then `via` holds the channels that it names (none: all of the template)."""
 
     span: Span  # of the verb
     id: Text | None
@@ -308,6 +309,8 @@ class Send:
     policy: Text | None
     if_capped: Text | None
     values: tuple[Pair, ...]  # `with`
+    auto: Text | None = None
+    likely: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +318,7 @@ class Until:
     """The moment of `wait: until ...`.
 
     One of: `time` alone; `weekday` (0 = Monday) with `time`; `date` with optional `time`;
-    `name` (an attribute, trigger.x, code.expires) with an optional `offset` before or after it.
+    `name` (an attribute, trigger.x, code.expires) with an optional `offset` before or after it; `their_hour`.
     """
 
     text: Text
@@ -325,6 +328,7 @@ class Until:
     name: Text | None = None
     offset: Length | None = None
     side: Literal["before", "after"] | None = None
+    their_hour: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +344,8 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """`wait: 3 days` or `wait: until ...`. `then`/`otherwise` are None when they were not written."""
+    """`wait: 3 days` or `wait: until ...`. `then`/`otherwise` are None when they were not written. `their_hour`: the words
+    `their hour`, behind `at:` or `until`."""
 
     span: Span
     id: Text | None
@@ -354,6 +359,7 @@ class Wait:
     otherwise: tuple[Step, ...] | None
     waiting: Literal["keep", "recompute"]
     value: Text  # what stands behind `wait:`
+    their_hour: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

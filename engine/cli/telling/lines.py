@@ -85,6 +85,8 @@ def sentence(line: Trace, zone: dt.tzinfo) -> str:
             return f"is moved with the new file: {subject} -> {detail}"
         case "facts":
             return f"facts: {subject} {detail}".rstrip()
+        case "learned":
+            return f"{subject} ({detail})" if detail else subject
         case "note":
             return ": ".join(part for part in (subject, detail) if part)
 

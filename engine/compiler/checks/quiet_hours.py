@@ -46,7 +46,7 @@ def _fixed(step: syntax.Wait) -> Fixed | None:
     if step.at is not None:
         return step.at.time, step.at.text.span, "at: "
     until = step.until
-    if until is None:
+    if until is None or step.their_hour is not None:
         return None
     if until.time is not None:
         day = f"until {until.text.value.removeprefix('until ').rpartition(' ')[0]} ".replace("  ", " ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.core.awaited import already_there
-from engine.core.due import Missing, wait_due
+from engine.core.due import Missing, hour_of, wait_due
 from engine.core.enrollment import Waiting
 from engine.core.journey import WaitStep
 from engine.core.run import Run
@@ -26,6 +26,9 @@ def wait(run: Run, step: WaitStep) -> int | None:
     if due.at <= it.clock:
         return end_by_time(run, step)
     if run.turn.journeys.explain:
+        if step.their_hour:
+            hour = hour_of(run)
+            run.say("learned", step, f"their hour: {hour.time:%H:%M}", hour.why)
         run.say("wait", step, detail=iso(due.at))
     return None
 

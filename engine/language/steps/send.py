@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from engine.language.grammar import Key
-from engine.language.nodes import Sequence
+from engine.language.next_after import parse_next_after
 from engine.language.parts import Parts
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Send
+from engine.language.via import parse_via
 
 _WAIT_BEFORE = "put a step in front of it:  - wait: until 10:00"
 
@@ -14,9 +15,10 @@ CONSTRUCT = step_keys(
     "send",
     (
         Key("send", "template", "the template: a file in templates/", needed=True, example="welcome_hello"),
-        Key("via", "channels", "one channel, or a list: one after the other until there is a reaction",
+        Key("via", "via", "one channel; a list: one after the other until there is a reaction; or  cheapest likely",
             example="[push, email]"),
-        Key("next_after", "length", "how long to wait for a reaction before the next channel", example="4 hours"),
+        Key("next_after", "next_after", "how long to wait for a reaction before the next channel; auto: as it was learned",
+            example="4 hours"),
         Key("until", "reaction", "the reaction: clicked (default), opened or an event", example="clicked"),
         Key("policy", "policy", "another policy for this one message", example="service"),
         Key("if_capped", "choice", "skip, or wait for a free place", choices=("skip", "wait")),
@@ -35,27 +37,28 @@ CONSTRUCT = step_keys(
 def parse_send(parts: Parts) -> Send | None:
     """A `send` step; a list of several channels needs `next_after`."""
     template = parts.text("send")
-    via = parts.texts("via")
-    is_cascade = isinstance(parts.node("via"), Sequence) and len(via) > 1
+    via, likely = parse_via(parts)
+    is_cascade = len(via) > 1 or (likely is not None and not via)
     if is_cascade and "next_after" not in parts:
         parts.reading.report(
             parts.at_key("via"),
             "E34",
             "a cascade needs  next_after",
             "otherwise nobody knows how long to wait for a reaction before the next channel",
-            "write  next_after: 4 hours",
+            "write  next_after: 4 hours" + ("  or  next_after: auto" if likely else ""),
         )
     for key in ("next_after", "until"):
         if key in parts and not is_cascade and (via or "via" not in parts):
             parts.apart(
                 key, "there is no next channel to wait for", "write  via: [push, email]  or remove the line"
             )
+    next_after, auto = parse_next_after(parts)
     step_id, was = parts.name("id"), parts.name("was")
-    rest = (parts.length("next_after"), parts.text("until"), parts.text("policy"), parts.choice("if_capped"))
+    rest = (next_after, parts.text("until"), parts.text("policy"), parts.choice("if_capped"))
     values = parts.pairs("with")
-    return (
-        None if template is None else Send(parts.at, step_id, was, template, via, is_cascade, *rest, values)
-    )
+    if template is None:
+        return None
+    return Send(parts.at, step_id, was, template, via, is_cascade, *rest, values, auto, likely)
 
 
 KIND = StepKind(CONSTRUCT, parse_send)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 from engine.language.awaited import parse_awaited
-from engine.language.duration import parse_length
+from engine.language.duration import parse_clock, parse_length
 from engine.language.grammar import Key
 from engine.language.moment import parse_until
 from engine.language.parts import Parts
 from engine.language.places import tail
 from engine.language.steps.kinds import StepKind, step_keys
-from engine.language.syntax import Length, Text, Until, Wait
+from engine.language.syntax import Clock, Length, Text, Until, Wait
+from engine.language.their_hour import is_their_hour, their_hour_meant
 from engine.language.weekdays import parse_weekdays
 from engine.language.wording import shown
 from engine.problem import Problem
@@ -20,7 +21,8 @@ CONSTRUCT = step_keys(
     "wait",
     (
         Key("wait", "wait", "a length of time, or until a moment", needed=True, example="3 days"),
-        Key("at", "clock", "time of day in the customer's own zone", example="10:00"),
+        Key("at", "wait_clock", "time of day in the customer's own zone, or  their hour: at which this customer reacts",
+            example="10:00"),
         Key("weekdays", "weekdays", "only on these days", example="[Tuesday, Thursday]"),
         Key("for", "awaited", "an event, several events, clicked x or opened x that ends it early",
             example="order_delivered"),
@@ -47,7 +49,8 @@ def parse_wait(parts: Parts) -> Wait | None:
         _no_id(parts)
     step_id, was = parts.name("id"), parts.name("was")
     awaited = parse_awaited(parts)
-    at, days = parts.clock("at"), parse_weekdays(parts)
+    at, their_hour = _at(parts)
+    days = parse_weekdays(parts)
     then, otherwise = parts.steps("then"), parts.steps("else")
     _check_branches(parts)
     recompute = parts.choice("waiting")
@@ -60,7 +63,21 @@ def parse_wait(parts: Parts) -> Wait | None:
     waiting: Literal["keep", "recompute"] = (
         "recompute" if recompute and recompute.value == "recompute" else "keep"
     )
-    return Wait(parts.at, step_id, was, length, until, at, days, awaited, then, otherwise, waiting, value)
+    if until is not None and until.their_hour:
+        their_hour = until.text
+    return Wait(
+        parts.at, step_id, was, length, until, at, days, awaited, then, otherwise, waiting, value, their_hour
+    )
+
+
+def _at(parts: Parts) -> tuple[Clock | None, Text | None]:
+    """A time of day, or the words for the customer's own hour."""
+    text = parts.text("at")
+    if text is None:
+        return None, None
+    if is_their_hour(text):
+        return None, text
+    return parts.reading.keep(their_hour_meant(text) or parse_clock(text)), None
 
 
 def _end(parts: Parts, value: Text) -> tuple[Length | None, Until | None]:
@@ -97,7 +114,7 @@ def _check_at(parts: Parts, length: Length | None, until: Until | None) -> None:
             parts.apart(
                 "at", "a time of day needs a length in whole days", "write whole days, or remove the line"
             )
-        elif until is not None and until.time is not None:
+        elif until is not None and (until.time is not None or until.their_hour):
             parts.apart("at", "the moment has a time already", "keep one of the two times")
     elif until is not None and until.date is not None and until.time is None:
         parts.reading.report(
