@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-import gsm0338  # noqa: F401  # registers the codec
-
 from engine.compiler.message import CompiledTemplate
 from engine.compiler.rows import every_step
 from engine.compiler.subject import Subject, Whole
+from engine.compiler.text_parts import outside, parts
 from engine.language import syntax
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, nearest
@@ -93,12 +92,12 @@ def _misspelt_subject(source: str) -> bool:
 
 def _sms(template: CompiledTemplate, whole: Whole) -> list[Problem]:
     text = _VALUE.sub(_typical, _TAG.sub("", template.text.source)).strip()
-    parts, odd = sms_parts(text)
-    if parts <= 1:
+    count, odd = parts(text), outside(text)
+    if count <= 1:
         return []
     channel = whole.world.config.channels.get("sms")
     price = (
-        f", {channel.price * parts:f} {channel.currency} instead of {channel.price:f} {channel.currency}"
+        f", {channel.price * count:f} {channel.currency} instead of {channel.price:f} {channel.currency}"
         if channel and channel.price
         else ""
     )
@@ -107,7 +106,7 @@ def _sms(template: CompiledTemplate, whole: Whole) -> list[Problem]:
         why = f"{quoted(odd)} is not in the alphabet of SMS, so a part holds only 70 characters; 67 when there are several"
     return [
         Problem(
-            Span(template.file, 1, 1), "T24", f"this text has about {len(text)} characters and is sent as {parts} parts{price}", why,
+            Span(template.file, 1, 1), "T24", f"this text has about {len(text)} characters and is sent as {count} parts{price}", why,
             "make it shorter" + (f", or write it without {quoted(odd)}" if odd else ""), "warning",
         )
     ]  # fmt: skip
@@ -115,24 +114,3 @@ def _sms(template: CompiledTemplate, whole: Whole) -> list[Problem]:
 
 def _typical(found: re.Match[str]) -> str:
     return "x" * _TYPICAL.get(found[1].partition(".")[0], 8)
-
-
-def sms_parts(text: str) -> tuple[int, str]:
-    """How many parts a text takes, and the first character that the GSM alphabet lacks (empty: none)."""
-    try:
-        length, whole, several = len(text.encode("gsm03.38")), 160, 153
-        odd = ""
-    except UnicodeError:
-        length, whole, several = len(text.encode("utf-16-be")) // 2, 70, 67
-        odd = next(character for character in text if not _in_alphabet(character))
-    if length <= whole:
-        return 1, odd
-    return -(-length // several), odd
-
-
-def _in_alphabet(character: str) -> bool:
-    try:
-        character.encode("gsm03.38")
-    except UnicodeError:
-        return False
-    return True
