@@ -21,7 +21,8 @@ from engine.channels.base import Channel, Delivery, HandOver, OutcomeKind
 from engine.clock import Clock
 from engine.config import Rate
 from engine.core.effects import Alert
-from engine.runtime import press, unknowns
+from engine.runtime import domains, press, unknowns
+from engine.runtime.domains import Domains, Notice
 from engine.runtime.guards import stop
 from engine.runtime.pace import Pace, again_at, limiter, most_at_once
 from engine.runtime.press import Stock, Unwritten, Written
@@ -77,6 +78,7 @@ class Lane:
         self._sender_faults = 0
         self._lost_connections = 0
         self._again = 0.0
+        self._domains = Domains(channel, desk.clock, desk.pace.speed)
 
     async def turn(self) -> float:
         """One beat of the channel's loop: a round if something is ready; how long to rest then."""
@@ -99,7 +101,7 @@ class Lane:
         if claimed:
             faults.reach("after claim")
         for one in await self._written(claimed):
-            task = asyncio.create_task(self._send(one))
+            task = asyncio.create_task(self._paced(one))
             self.tasks.add(task)
             task.add_done_callback(self._ended)
         self._left = []
@@ -169,14 +171,20 @@ class Lane:
     def _keep(self, conn: Connection, written: Sequence[Written | Unwritten]) -> list[Written]:
         """Keeps the bodies; sets aside what cannot be sent. What is left to send."""
         fit = []
+        sendable = [(one.claimed, one.message.address) for one in written if isinstance(one, Written)]
+        put_off = self._domains.put_off(conn, sendable)
         for one in written:
             if isinstance(one, Unwritten):
                 self._set_aside(conn, one)
-            elif one.body is None or outbox.note_body(
-                conn, one.claimed, one.body, press.body_hash(one.body), one.message.address
+            elif one.claimed.number not in put_off and (
+                one.body is None or outbox.note_body(conn, one.claimed, one.body, *self._noted(one, one.body))
             ):
                 fit.append(one)
         return fit
+
+    def _noted(self, one: Written, body: str) -> tuple[str, str, str | None]:
+        """What is kept beside a body: its hash, where it goes, and the token by which a bounce finds it."""
+        return press.body_hash(body), one.message.address, press.token(self._desk.key, one.claimed)
 
     def _set_aside(self, conn: Connection, one: Unwritten) -> None:
         message, now = one.claimed, self._desk.clock.now()
@@ -189,11 +197,23 @@ class Lane:
 
     # --- sending --------------------------------------------------------------------------------
 
-    async def _send(self, one: Written) -> None:
-        desk, message = self._desk, one.claimed
+    async def _paced(self, one: Written) -> None:
+        """Waits for the channel's rate and for a place of the recipient's domain."""
+        desk, message, address = self._desk, one.claimed, one.message.address
         if not await self._may_go():
             await desk.write(lambda conn: outbox.give_up(conn, message, desk.clock.now()))
             return
+        later = await self._domains.enter(address, message.send_key)
+        if later is not None:
+            await desk.write(lambda conn: domains.put_back(conn, message, later, address))
+            return
+        try:
+            await self._send(one)
+        finally:
+            self._domains.leave(address)
+
+    async def _send(self, one: Written) -> None:
+        desk, message = self._desk, one.claimed
         guards = desk.stock().guards
         fit = guards.narrowed(one.message, message.customer)
         if fit is None or (message.handed_at is None and message.due_at <= desk.forgotten_until):
@@ -247,11 +267,12 @@ class Lane:
 
     async def _record(self, one: Written, delivery: Delivery) -> None:
         """Writes down what became of it; while the store refuses, again and again: an answer is never thrown away."""
-        broken = self._notice(delivery)
+        notice = self._domains.notice(one.message.address, delivery)
+        broken = self._notice(delivery) or notice.channel
         faults.reach("before the commit")
         while True:
             try:
-                await self._desk.write(lambda conn: self._settle(conn, one, delivery, broken))
+                await self._desk.write(lambda conn: self._settle(conn, one, delivery, broken, notice))
                 return
             except DatabaseError as wrong:
                 if not is_refusal(wrong):
@@ -267,16 +288,27 @@ class Lane:
             idle = self._desk.pace.idle_seconds
             away = min(30.0, idle * 2 ** min(self._lost_connections, 10))
             self._again = asyncio.get_running_loop().time() + away
+        if (
+            delivery.fault == "sender" and delivery.domain
+        ):  # one domain, until several say so (runtime.domains)
+            return ""
         self._sender_faults = self._sender_faults + 1 if delivery.fault == "sender" else 0
         if self._sender_faults < SENDER_FAULTS:
             return ""
         self._sender_faults = 0
         return f"{delivery.detail}: {delivery.raw}"
 
-    def _settle(self, conn: Connection, one: Written, delivery: Delivery, broken: str) -> None:
+    def _settle(
+        self, conn: Connection, one: Written, delivery: Delivery, broken: str, notice: Notice
+    ) -> None:
         message, now = one.claimed, self._desk.clock.now()
         if broken:
             self._stand_still(conn, broken, now)
+        domains.apply(conn, notice, now)
+        if domains.is_given_up(message, delivery, now):
+            delivery = replace(delivery, kind="refused", soft=delivery.soft or "other")
+        if delivery.soft:
+            domains.note_soft_bounce(conn, message, delivery, now)
         key, customer, detail = message.send_key, message.customer, delivery.raw or delivery.detail
         match delivery.kind:
             case "accepted":

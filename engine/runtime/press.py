@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from engine.channels.base import Message
 from engine.channels.links import Links
+from engine.channels.mime import token_of
 from engine.channels.names import Material, Vocabulary
 from engine.channels.render import OPENS, Addressed, RenderError, Style, render
 from engine.compiler.message_set import MessageSet
@@ -82,6 +83,11 @@ def load(conn: Connection, claimed: Iterable[Claimed]) -> Needed:
 def write(claimed: Sequence[Claimed], needed: Needed, stock: Stock) -> list[Written | Unwritten]:
     """Writes each message; one that cannot be written stops no other."""
     return [_write(one, needed, stock) for one in claimed]
+
+
+def token(key: str, claimed: Claimed) -> str | None:
+    """By what a bounce of an e-mail finds its message (`outbox.ref`)."""
+    return token_of(key, claimed.send_key) if claimed.channel == "email" else None
 
 
 def body_hash(body: str) -> str:

@@ -38,7 +38,8 @@ def claim(conn: Connection, channel: str, owner: str, now: Instant, lease: int, 
         "UPDATE outbox SET state = 'claimed', fence = fence + 1, owner = ?, lease_until = ?, attempts = attempts + 1"  # noqa: S608
         " WHERE number IN (SELECT o.number FROM outbox o WHERE o.state IN ('planned', 'deferred') AND o.channel = ?"
         " AND o.ready_at <= ? AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.scope = 'all'"
-        " OR (p.scope = 'channel' AND p.name = o.channel) OR (p.scope = 'journey' AND p.name = o.journey))"
+        " OR (p.scope = 'channel' AND p.name = o.channel) OR (p.scope = 'journey' AND p.name = o.journey)"
+        " OR (p.scope = 'domain' AND o.channel = 'email' AND lower(o.address) LIKE '%@' || p.name))"
         " AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.bucket = o.bucket AND i.customer = o.customer)"
         f" ORDER BY o.ready_at, o.number LIMIT ?) RETURNING {COLUMNS}",
         (owner, now + lease, channel, now, limit),
@@ -46,12 +47,15 @@ def claim(conn: Connection, channel: str, owner: str, now: Instant, lease: int, 
     return [read(row) for row in sorted(found)]
 
 
-def note_body(conn: Connection, message: Claimed, body: str, body_hash: str, address: str) -> bool:
-    """Keeps what was rendered, so that another attempt sends the same bytes. False: the claim was lost."""
+def note_body(
+    conn: Connection, message: Claimed, body: str, body_hash: str, address: str, ref: str | None = None
+) -> bool:
+    """Keeps what was rendered, so that another attempt sends the same bytes. `ref`: the token by which a bounce finds it.
+    False: the claim was lost."""
     changed = change(
         conn,
-        "UPDATE outbox SET body = ?, body_hash = ?, address = ? WHERE number = ? AND fence = ? AND state = 'claimed'",
-        (body, body_hash, address, message.number, message.fence),
+        "UPDATE outbox SET body = ?, body_hash = ?, address = ?, ref = ? WHERE number = ? AND fence = ? AND state = 'claimed'",
+        (body, body_hash, address, ref, message.number, message.fence),
     )
     return changed == 1
 
@@ -77,7 +81,8 @@ def hand_over(
         " AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.address_hash = ? AND s.channel = outbox.channel"
         " AND (s.purpose IN ('all', outbox.purpose) OR (s.purpose = 'any purpose' AND outbox.purpose IS NOT NULL)))"
         " AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.scope = 'all' OR (p.scope = 'channel' AND p.name = outbox.channel)"
-        " OR (p.scope = 'journey' AND p.name = outbox.journey))"
+        " OR (p.scope = 'journey' AND p.name = outbox.journey)"
+        " OR (p.scope = 'domain' AND outbox.channel = 'email' AND lower(outbox.address) LIKE '%@' || p.name))"
         " AND (outbox.handed_at IS NOT NULL OR NOT EXISTS (SELECT 1 FROM volume v WHERE v.journey = outbox.journey"
         " AND v.day = ? AND v.handed >= ?))",
         (now, message.number, message.fence, now, now, address_hash, *ceilings.asked(quota)),

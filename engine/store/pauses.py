@@ -1,4 +1,4 @@
-"""What stands still by order of an operator: everything, a channel, a journey. It survives a restart."""
+"""What stands still by order of an operator: everything, a channel, a journey, the domain of recipients. It survives a restart."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from engine.store import due
+from engine.store import domains, due
 from engine.store.hot import change, rows
 from engine.values import Instant
 
-Scope = Literal["all", "channel", "journey"]
+Scope = Literal["all", "channel", "journey", "domain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ def resume(conn: Connection, scope: Scope, name: str) -> bool:
     """Lifts a pause; everybody inside a journey that moves again is looked at. False: there was none."""
     if scope == "journey":
         due.put_inside(conn, name, Instant(0))
+    if scope == "domain":
+        domains.set_free(conn, name)
     return change(conn, "DELETE FROM pause WHERE scope = ? AND name = ?", (scope, name)) == 1
 
 
