@@ -53,8 +53,8 @@ def _findings() -> Iterator[Finding]:
     path = sqlite_path(config.store, folder)
     yield installation.disk(path.parent if path is not None else folder)
     yield from installation.clock(Place.clock, config.timezone, examined.newest)
-    yield from outward.mail_servers(config)
-    yield from outward.records(config)
+    yield from outward.mail_servers(config, folder)
+    yield from outward.records(config, folder)
 
 
 _COLOURS = {"ok": "green", "warn": "yellow", "FAIL": "bold red", "skip": "dim"}

@@ -1,9 +1,9 @@
-"""`pause` and `resume`: everything, a channel or a journey, effective within a second, surviving a restart."""
+"""`pause` and `resume`: everything, a channel, a journey or the domain of recipients, effective within a second, surviving a restart."""
 
 from __future__ import annotations
 
 import getpass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,50 +12,61 @@ from engine.cli.output import Format, say_json, say_plain
 from engine.errors import UsageError
 from engine.problem import did_you_mean
 
-What = Annotated[str, typer.Argument(help="a channel, a journey, or all")]
+if TYPE_CHECKING:
+    from engine.store.pauses import Scope
+
+What = Annotated[str, typer.Argument(help="a channel, a journey, all, or the word domain")]
+Name = Annotated[str, typer.Argument(help="after  domain: whose mail, like gmail.com")]
 Form = Annotated[Format, typer.Option("--format", help="text or json")]
 
 
 @app.command(rich_help_panel=RUN)
 def pause(
     what: What = "all",
+    name: Name = "",
     why: Annotated[str, typer.Option("--why", help="shown by status")] = "",
     form: Form = Format.text,
 ) -> None:
-    """Hand nothing over any more: of everything, of a channel, or of a journey. Goals still end runs."""
+    """Hand nothing over any more: of everything, of a channel, of a journey, of mail to a domain. Goals still end runs."""
     from engine.cli.stores import project_store
     from engine.store import pauses
 
-    scope, name = _named(what)
+    scope, name = _named(what, name)
+    said = f"domain {name}" if scope == "domain" else what
     with project_store() as store:
         now = Place.clock.now()
         store.write(lambda conn: pauses.pause(conn, scope, name, now, getpass.getuser(), why))
     if form is Format.json:
-        say_json({"paused": what, "scope": scope})
+        say_json({"paused": said, "scope": scope})
     else:
-        say_plain(f"paused: {what}. Lift it with  main.py resume {what}")
+        say_plain(f"paused: {said}. Lift it with  main.py resume {said}")
 
 
 @app.command(rich_help_panel=RUN)
-def resume(what: What = "all", form: Form = Format.text) -> None:
+def resume(what: What = "all", name: Name = "", form: Form = Format.text) -> None:
     """Lift a pause. What became due meanwhile goes through the rule of late messages."""
     from engine.cli.stores import project_store
     from engine.store import due, pauses
 
-    scope, name = _named(what)
+    scope, name = _named(what, name)
+    said = f"domain {name}" if scope == "domain" else what
     with project_store() as store:
         now = Place.clock.now()
         lifted = store.write(lambda conn: pauses.resume(conn, scope, name))
         if scope == "journey":
             store.write(lambda conn: due.put_inside(conn, name, now))
     if form is Format.json:
-        say_json({"resumed": what, "scope": scope, "was_paused": lifted})
+        say_json({"resumed": said, "scope": scope, "was_paused": lifted})
     else:
-        say_plain(f"resumed: {what}" if lifted else f"{what} was not paused")
+        say_plain(f"resumed: {said}" if lifted else f"{said} was not paused")
 
 
-def _named(what: str) -> tuple[Literal["all", "channel", "journey"], str]:
-    """Which pause a word means. Raises UsageError with the nearest name."""
+def _named(what: str, name: str) -> tuple[Scope, str]:
+    """Which pause the words mean. Raises UsageError with the nearest name."""
+    if what == "domain":
+        return "domain", _domain(name)
+    if name:
+        raise UsageError(f'"{name}" is one word too many:', f"write only  {what}, or  domain {name}")
     if what == "all":
         return "all", ""
     from engine.project import load_config
@@ -74,3 +85,14 @@ def _named(what: str) -> tuple[Literal["all", "channel", "journey"], str]:
             f"write all, one of the channels {', '.join(channels)}, or a journey",
         ),
     )
+
+
+def _domain(name: str) -> str:
+    from engine.channels.headers import HeaderError, mailbox
+
+    try:
+        return mailbox(f"x@{name}").domain.lower()
+    except HeaderError as wrong:
+        raise UsageError(
+            f'"{name}" is no domain:', "write the part of an address after the @, like  domain gmail.com"
+        ) from wrong

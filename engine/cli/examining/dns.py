@@ -1,4 +1,4 @@
-"""Asks the resolver of this machine for TXT records: SPF and DMARC of the sender's domain."""
+"""Asks the resolver of this machine for TXT records: SPF, DMARC and the DKIM key of the sender's domain."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.channels.dkim import Signer
 from engine.cli.examining.finding import Finding
 
 _TXT, _INTERNET, _PORT, _SECONDS = 16, 1, 53, 2.0
@@ -19,7 +20,7 @@ _OWN = ("example.com", "example.org", "example.net", "localhost")
 def sender_records(domain: str, resolver: tuple[str, int] | None) -> Iterator[Finding]:
     """What receivers look up about a sender. Skipped where the domain is made up or no resolver answers."""
     what = f"dns {domain}"
-    if domain in _OWN or domain.endswith(_RESERVED) or "." not in domain:
+    if _is_reserved(domain):
         yield Finding("skip", what, "this domain is reserved for examples: nobody can look it up")
         return
     try:
@@ -49,6 +50,31 @@ def sender_records(domain: str, resolver: tuple[str, int] | None) -> Iterator[Fi
             "there is no DMARC record",
             f'publish TXT _dmarc.{domain}: "v=DMARC1; p=none; rua=mailto:YOU"',
         )
+
+
+def key_record(signer: Signer, resolver: tuple[str, int] | None) -> Finding:
+    """Is the public half of the key that we sign with published?"""
+    what, name = f"dkim {signer.domain}", signer.record_name
+    if _is_reserved(signer.domain):
+        return Finding("skip", what, "this domain is reserved for examples: nobody can look it up")
+    publish = f'publish TXT {name}: "{signer.record}"'
+    try:
+        if resolver is None:
+            raise OSError
+        found = texts(name, resolver)
+    except OSError:
+        return Finding("skip", what, "no resolver answers here")
+    if not found:
+        return Finding(
+            "FAIL", what, f"there is no key at {name}: receivers take the mail for forged", publish
+        )
+    if not any(signer.matches(text) for text in found):
+        return Finding("FAIL", what, f"the key at {name} is not the other half of dkim_key", publish)
+    return Finding("ok", what, f"{name} holds the key that signs")
+
+
+def _is_reserved(domain: str) -> bool:
+    return domain in _OWN or domain.endswith(_RESERVED) or "." not in domain
 
 
 def system_resolver(file: Path = Path("/etc/resolv.conf")) -> tuple[str, int] | None:

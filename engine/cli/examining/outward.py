@@ -7,13 +7,17 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.cli.examining.dns import sender_records, system_resolver
+from engine.channels.smtp_pool import Server
+from engine.cli.examining.dns import key_record, sender_records, system_resolver
 from engine.cli.examining.finding import Finding
 from engine.clock import SystemClock
 from engine.config import ChannelConfig, Config, Secret
 from engine.errors import CallerError
+from engine.values import DAY
 
 _SECONDS = 10.0
+_DAYS = 14
+"""A certificate that is good for fewer is worth a warning."""
 
 
 def secrets(config: Config) -> Iterator[Finding]:
@@ -50,16 +54,16 @@ def secrets(config: Config) -> Iterator[Finding]:
         )
 
 
-def mail_servers(config: Config) -> Iterator[Finding]:
+def mail_servers(config: Config, folder: Path) -> Iterator[Finding]:
     """Connects to the server of every smtp channel, as the daemon would; sends nothing."""
     for channel in config.channels.values():
         if channel.via == "smtp":
-            yield _mail_server(channel, config)
+            yield from _mail_server(channel, config, folder)
 
 
-def records(config: Config) -> Iterator[Finding]:
-    """SPF and DMARC of the domains that e-mail is sent from."""
-    from engine.channels.mime import HeaderError, mailbox
+def records(config: Config, folder: Path) -> Iterator[Finding]:
+    """SPF and DMARC of the domains that e-mail is sent from, and the public half of the key that we sign with."""
+    from engine.channels.headers import HeaderError, mailbox
     from engine.channels.opening import sender_of
 
     for channel in config.channels.values():
@@ -70,54 +74,87 @@ def records(config: Config) -> Iterator[Finding]:
                 yield Finding("FAIL", "sender", wrong.what, 'write  from: "Bean There <hello@shop.example>"')
                 continue
             yield from sender_records(domain, system_resolver())
+            yield from _signature(channel, config, folder, domain)
 
 
-def _mail_server(channel: ChannelConfig, config: Config) -> Finding:
+def _signature(channel: ChannelConfig, config: Config, folder: Path, sender: str) -> Iterator[Finding]:
     from engine.channels.opening import Opening
-    from engine.channels.smtp_opening import server_of
+    from engine.channels.smtp_opening import signer_of
 
     try:
-        server = server_of(Opening(channel, config, Path(), "", SystemClock()))
+        signer = signer_of(Opening(channel, config, folder, "", SystemClock()))
     except CallerError as wrong:
-        return Finding(
-            "FAIL", f"smtp {channel.name}", wrong.what, wrong.cure or "correct this channel in config.yaml"
+        yield Finding("FAIL", "dkim", wrong.what, wrong.cure or "correct this channel in config.yaml")
+        return
+    if signer is None:
+        return
+    if not f".{sender}".endswith(f".{signer.domain}"):
+        yield Finding(
+            "warn",
+            f"dkim {signer.domain}",
+            f"mail comes from {sender}, and this signature does not speak for it (DMARC)",
+            f"sign for {sender}, or send from {signer.domain}",
         )
-    what, where = f"smtp {channel.name}", f"{server.host}:{server.port}"
+    yield key_record(signer, system_resolver())
+
+
+def _mail_server(channel: ChannelConfig, config: Config, folder: Path) -> Iterator[Finding]:
+    from engine.channels.opening import Opening
+    from engine.channels.smtp_opening import letterhead_of, server_of
+
+    what = f"smtp {channel.name}"
     try:
-        with _connected(server.host, server.port, server.tls == "tls") as way:
+        opening = Opening(channel, config, folder, "", SystemClock())
+        letterhead_of(opening)
+        server = server_of(opening)
+    except CallerError as wrong:
+        yield Finding("FAIL", what, wrong.what, wrong.cure or "correct this channel in config.yaml")
+        return
+    yield from _answers(what, server)
+
+
+def _answers(what: str, server: Server) -> Iterator[Finding]:
+    where = f"{server.host}:{server.port}"
+    try:
+        with _connected(server) as way:
             code, said = way.ehlo(server.name)
             if code >= 400:
-                return Finding(
-                    "FAIL", what, f"{where} refuses us: {code} {_text(said)}", "ask whoever runs this server"
-                )
+                says = f"{where} refuses us: {code} {_text(said)}"
+                yield Finding("FAIL", what, says, "ask whoever runs this server")
+                return
             offered = way.has_extn("starttls")
             if server.tls == "starttls" and not offered:
-                return Finding(
+                yield Finding(
                     "FAIL", what, f"{where} offers no STARTTLS", "correct the port, or write  tls: tls"
                 )
+                return
             if offered and server.tls in ("starttls", "offered"):
-                way.starttls(context=ssl.create_default_context())
+                way.starttls(context=server.context())
                 way.ehlo(server.name)
             if server.user and server.password:
                 way.login(server.user, server.password)
-            safe = (
-                "encrypted" if server.tls == "tls" or (offered and server.tls != "none") else "not encrypted"
+            safe = isinstance(way.sock, ssl.SSLSocket)
+            yield Finding(
+                "ok",
+                what,
+                f"{where} answers, {'encrypted' if safe else 'not encrypted'}{', and knows us' if server.user else ''}",
             )
-            return Finding("ok", what, f"{where} answers, {safe}{', and knows us' if server.user else ''}")
+            yield from _certificate(what, way.sock)
     except ssl.SSLError as wrong:
-        return Finding(
+        why = getattr(wrong, "verify_message", None) or wrong.reason
+        yield Finding(
             "FAIL",
             what,
-            f"{where}: its certificate cannot be trusted ({wrong.reason})",
-            "correct the host name, or its certificate",
+            f"{where}: its certificate cannot be trusted ({why})",
+            "correct the host name, or its certificate, or name it in  certificates:",
         )
     except smtplib.SMTPAuthenticationError as wrong:
-        return Finding(
+        yield Finding(
             "FAIL", what, f"{where} does not know us: {wrong.smtp_code}", "correct  user  and  password"
         )
     except (OSError, smtplib.SMTPException) as wrong:
         why = getattr(wrong, "strerror", None) or str(wrong)
-        return Finding(
+        yield Finding(
             "FAIL",
             what,
             f"{where} does not answer: {why}",
@@ -125,10 +162,22 @@ def _mail_server(channel: ChannelConfig, config: Config) -> Finding:
         )
 
 
-def _connected(host: str, port: int, tls: bool) -> smtplib.SMTP:
-    if tls:
-        return smtplib.SMTP_SSL(host, port, timeout=_SECONDS, context=ssl.create_default_context())
-    return smtplib.SMTP(host, port, timeout=_SECONDS)
+def _certificate(what: str, sock: object) -> Iterator[Finding]:
+    """How long the server's certificate is good for; without one that was checked, nothing."""
+    found = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
+    ends = found.get("notAfter") if found else None
+    if not isinstance(ends, str):
+        return
+    days = int(ssl.cert_time_to_seconds(ends) * 1000 - SystemClock().now()) // DAY
+    says = f"its certificate is good for {days} more days"
+    cure = "ask whoever runs this server to renew it: without one that is good nothing is sent"
+    yield Finding("ok", what, says) if days >= _DAYS else Finding("warn", what, says, cure)
+
+
+def _connected(server: Server) -> smtplib.SMTP:
+    if server.tls == "tls":
+        return smtplib.SMTP_SSL(server.host, server.port, timeout=_SECONDS, context=server.context())
+    return smtplib.SMTP(server.host, server.port, timeout=_SECONDS)
 
 
 def _text(said: bytes) -> str:
