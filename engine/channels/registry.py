@@ -49,6 +49,12 @@ def open_readers(config: Config, folder: Path, secret: str, clock: Clock) -> dic
     return found
 
 
+def kinds(config: Config) -> Mapping[str, str]:
+    """Which channels are text messages, paid by the part (`sms`), and which have sessions (`whatsapp`)."""
+    named = {name: one.text("kind") or name for name, one in config.channels.items()}
+    return {name: kind for name, kind in named.items() if kind in ("sms", "whatsapp")}
+
+
 def styles(config: Config) -> Mapping[str, Style]:
     """Who sends on each channel, and what is tracked: clicks in e-mail and taps on a push, opens nowhere unless
     asked for. The links of a text message stay as short as they are."""

@@ -83,7 +83,7 @@ class Twilio:
             exchange = await self._open().send(fields, hand_over)
         except NotHandedOverError:
             return Delivery("never left", detail="it was not handed over")
-        return _outcome(exchange, message, self._clock.now())
+        return _outcome(exchange, self._clock.now())
 
     async def look_up(self, message: Message, handed_at: Instant) -> Found:
         """Looks for the message in Twilio's list: first among those sent since a minute before the hand-over, then among
@@ -126,7 +126,7 @@ class Twilio:
         )
 
 
-def _outcome(exchange: Exchange, message: Message, now: Instant) -> Delivery:
+def _outcome(exchange: Exchange, now: Instant) -> Delivery:
     """What became of the one request."""
     if not exchange.left:
         return Delivery("never left", detail="Twilio was not reached", fault="provider", raw=exchange.words)
@@ -138,7 +138,7 @@ def _outcome(exchange: Exchange, message: Message, now: Instant) -> Delivery:
         answer = delivery(exchange.status, exchange.error, exchange.words, exchange.headers, now)
         known = MEANINGS.get(exchange.error)
         if answer.kind == "refused" and known is not None and known.opted_out:
-            return replace(answer, dead=(message.address,))
+            return replace(answer, closed="unsubscribed")
         return answer
     if not _SID.match(exchange.sid):
         words = exchange.words or "it names no message"

@@ -43,7 +43,7 @@ class Figures:
         """What its messages cost."""
         return sum(
             (
-                self.prices.get(one.channel, Decimal(0)) * one.sent
+                self.prices.get(one.channel, Decimal(0)) * one.parts
                 for one in self.channels
                 if one.journey == journey
             ),
@@ -137,7 +137,7 @@ def final_table(figures: Figures) -> Table:
             _rate(one.holdout_goals, one.holdout),
         ]
         for row in rows or [ChannelTally(one.journey, "-", 0, 0, 0)]:
-            cost = figures.prices.get(row.channel, Decimal(0)) * row.sent
+            cost = figures.prices.get(row.channel, Decimal(0)) * row.parts
             table.add_row(
                 *head,
                 row.channel,

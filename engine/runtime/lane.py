@@ -165,7 +165,7 @@ class Lane:
     def _write(self, claimed: Sequence[Claimed]) -> list[Written | Unwritten]:
         stock = self._desk.stock()
         with self._desk.store.read() as conn:
-            needed = press.load(conn, claimed)
+            needed = press.load(conn, claimed, stock.kinds)
         return press.write(claimed, needed, stock)
 
     def _keep(self, conn: Connection, written: Sequence[Written | Unwritten]) -> list[Written]:
@@ -180,6 +180,8 @@ class Lane:
                 one.body is None or outbox.note_body(conn, one.claimed, one.body, *self._noted(one, one.body))
             ):
                 fit.append(one)
+                if one.parts > 1:
+                    outbox.note_parts(conn, one.claimed, one.parts)
         return fit
 
     def _noted(self, one: Written, body: str) -> tuple[str, str, str | None]:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 import orjson
 from sqlalchemy import Connection
 
+from engine.channels.addresses import normalised
 from engine.channels.base import Message
 from engine.channels.links import Links
 from engine.channels.mime import token_of
 from engine.channels.names import Material, Vocabulary
 from engine.channels.render import OPENS, Addressed, RenderError, Style, render
 from engine.compiler.message_set import MessageSet
+from engine.compiler.text_parts import parts
 from engine.ids import derive
 from engine.runtime.guards import Guards
-from engine.store import addressees, products
+from engine.store import addressees, conversations, products
 from engine.store.addressees import Addressee
 from engine.store.messages import Claimed
 from engine.values import Instant, Value, zone
@@ -27,7 +29,8 @@ from engine.values import Instant, Value, zone
 @dataclass(frozen=True, slots=True)
 class Stock:
     """What a deployment gives to write messages with; replaced as a whole by the next one. `initial`: the values of
-    customers for whom nothing was computed yet (`engine.core.fold.initial_values`)."""
+    customers for whom nothing was computed yet (`engine.core.fold.initial_values`). `kinds`: which channels are `sms` (paid by
+    the part) or `whatsapp` (free text while a session lasts)."""
 
     messages: MessageSet
     vocabulary: Vocabulary
@@ -36,15 +39,18 @@ class Stock:
     timezone: str = "UTC"
     initial: Mapping[str, Value] = field(default_factory=dict)
     guards: Guards = field(default_factory=Guards)
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A message ready to be handed over. `body`: what is kept until the outcome is settled; None: it was kept before."""
+    """A message ready to be handed over. `body`: what is kept until the outcome is settled; None: it was kept before.
+    `parts`: how many the provider charges for."""
 
     claimed: Claimed
     message: Message
     body: str | None
+    parts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +68,12 @@ class Needed:
 
     customers: Mapping[str, Addressee] = field(default_factory=dict)
     products: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    replied: Mapping[tuple[str, str], Instant] = field(default_factory=dict)
 
 
-def load(conn: Connection, claimed: Iterable[Claimed]) -> Needed:
-    """One query for the customers of each bucket, one for the products."""
+def load(conn: Connection, claimed: Sequence[Claimed], kinds: Mapping[str, str] | None = None) -> Needed:
+    """One query for the customers of each bucket, one for the products, and on channels with sessions (`Stock.kinds`) one
+    for when these people wrote to us last."""
     buckets: dict[int, set[str]] = defaultdict(set)
     wanted: set[str] = set()
     for one in claimed:
@@ -77,7 +85,16 @@ def load(conn: Connection, claimed: Iterable[Claimed]) -> Needed:
     customers: dict[str, Addressee] = {}
     for bucket, ids in buckets.items():
         customers |= addressees.find(conn, bucket, ids)
-    return Needed(customers, products.find(conn, wanted) if wanted else {})
+    replied: dict[tuple[str, str], Instant] = {}
+    for channel in {one.channel for one in claimed if (kinds or {}).get(one.channel) == "whatsapp"}:
+        held = {
+            normalised(channel, customers[one.customer].addresses.get(channel, ""))
+            for one in claimed
+            if one.customer in customers and one.channel == channel
+        }
+        last = conversations.last_of(conn, channel, held - {""})
+        replied |= {(channel, address): at for address, at in last.items()}
+    return Needed(customers, products.find(conn, wanted) if wanted else {}, replied)
 
 
 def write(claimed: Sequence[Claimed], needed: Needed, stock: Stock) -> list[Written | Unwritten]:
@@ -130,7 +147,12 @@ def _write(claimed: Claimed, needed: Needed, stock: Stock) -> Written | Unwritte
         message = render(template, addressed, material, stock.vocabulary, stock.links, style)
     except RenderError as mistake:
         return Unwritten(claimed, str(mistake), returned=False)
-    return Written(claimed, message, _keep(message))
+    kind = stock.kinds.get(claimed.channel, "")
+    if kind == "whatsapp":
+        message = replace(
+            message, replied_at=needed.replied.get((claimed.channel, normalised(claimed.channel, address)))
+        )
+    return Written(claimed, message, _keep(message), parts(message.body) if kind == "sms" else 1)
 
 
 def _keep(message: Message) -> str:

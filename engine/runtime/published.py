@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.channels.links import Links
 from engine.channels.names import Vocabulary
-from engine.channels.registry import styles
+from engine.channels.registry import kinds, styles
 from engine.core.fold import initial_values
 from engine.project import Project
 from engine.runtime.advancer import Publication
@@ -39,7 +39,7 @@ def publish_in_memory(number: int, project: Project, folder: Path, secret: str) 
     links = Links(secrets, config.http.public_url)
     vocabulary = Vocabulary(config.shop, catalogue.attributes, catalogue.product, _moments(project))
     initial = initial_values(project.journeys.facts, config.currency)
-    stock = Stock(project.messages, vocabulary, links, styles(config), config.timezone, initial, Guards.of(config, project.journeys))
+    stock = Stock(project.messages, vocabulary, links, styles(config), config.timezone, initial, Guards.of(config, project.journeys), kinds=kinds(config))
     return Published(
         number,
         project,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection
 
-from engine.store.hot import change, rows
+from engine.store.hot import change, ids, rows
+from engine.store.meta import address_hash, secret
 from engine.store.suppressions import hash_of
 from engine.values import Instant
 
@@ -18,6 +21,16 @@ def note(conn: Connection, channel: str, address: str, at: Instant) -> None:
         " WHERE excluded.last_at > conversation.last_at",
         (channel, hash_of(conn, channel, address), at),
     )
+
+
+def last_of(conn: Connection, channel: str, addresses: Iterable[str]) -> dict[str, Instant]:
+    """When each of many addresses wrote last, in one query; those that never did are left out."""
+    key = secret(conn)
+    hashed = {address_hash(key, channel, address): address for address in addresses}
+    if not hashed:
+        return {}
+    sql = "SELECT c.address_hash, c.last_at FROM {ids} CROSS JOIN conversation c WHERE c.channel = ? AND c.address_hash = j.value"
+    return {hashed[found]: Instant(at) for found, at in rows(conn, sql, (ids(hashed), channel))}
 
 
 def last_at(conn: Connection, channel: str, address: str) -> Instant | None:

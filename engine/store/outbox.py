@@ -60,6 +60,15 @@ def note_body(
     return changed == 1
 
 
+def note_parts(conn: Connection, message: Claimed, parts: int) -> None:
+    """How many messages the provider will charge for this one; 1 where nobody says otherwise."""
+    change(
+        conn,
+        "UPDATE outbox SET parts = ? WHERE number = ? AND fence = ? AND state = 'claimed'",
+        (parts, message.number, message.fence),
+    )
+
+
 def hand_over(
     conn: Connection, message: Claimed, address_hash: str, now: Instant, quota: Quota | None = None
 ) -> Handover:

@@ -24,13 +24,15 @@ class JourneyTally:
 
 @dataclass(frozen=True, slots=True)
 class ChannelTally:
-    """Messages of one journey on one channel that were handed over; `clicked` counts messages, not clicks."""
+    """Messages of one journey on one channel that were handed over; `clicked` counts messages, not clicks; `parts`: what is
+    paid for, several for a long text message."""
 
     journey: str
     channel: str
     sent: int
     bounced: int
     clicked: int
+    parts: int = 0
 
 
 def journeys(conn: Connection) -> list[JourneyTally]:
@@ -51,7 +53,7 @@ def channels(conn: Connection) -> list[ChannelTally]:
         conn,
         "SELECT o.journey, o.channel, count(*), count(*) FILTER (WHERE o.state = 'bounced'),"
         " count(*) FILTER (WHERE EXISTS (SELECT 1 FROM reaction r WHERE r.bucket = o.bucket AND r.send_key = o.send_key"
-        " AND r.kind = 'clicked' AND r.who = 'human'))"
+        " AND r.kind = 'clicked' AND r.who = 'human')), sum(o.parts)"
         " FROM outbox o WHERE o.state IN ('handoff', 'accepted', 'delivered', 'complained', 'unknown', 'held',"
         " 'treated_as_sent', 'bounced') GROUP BY o.journey, o.channel ORDER BY o.journey, o.channel",
     )

@@ -278,7 +278,7 @@ async def test_case_44_who_opted_out_is_refused_and_the_address_closed(
     server.answers = [Answer(400, 21610, "Attempt to send to unsubscribed recipient")]
     delivery = await channel(opened, SMS, server.url).deliver(text(), handing(True, []))
     assert (delivery.kind, delivery.fault) == ("refused", "address")
-    assert delivery.dead == ("+359 888 123 456",)
+    assert delivery.closed == "unsubscribed"
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ async def test_twilios_codes_in_our_words(
 ) -> None:
     server.answers = [Answer(400, code)]
     delivery = await channel(opened, SMS, server.url).deliver(text(), handing(True, []))
-    assert (delivery.kind, delivery.fault, delivery.dead) == (kind, fault, ())
+    assert (delivery.kind, delivery.fault, delivery.closed) == (kind, fault, "")
     assert str(code) in delivery.raw
 
 
