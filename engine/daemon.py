@@ -171,7 +171,7 @@ class Daemon:
         self._guarding.begin()
         egress = Egress(self.live.project.config.egress)
         self._webhooks = WebhookCaller(
-            self.store, lambda: self.live.project.config.webhooks, egress, self.clock
+            self.store, lambda: self.live.project.config.webhooks, egress, self.clock, self._owner
         )
         if not self.options.dry:
             self._deliverer = self._open_channels(opening)
@@ -279,6 +279,11 @@ class Daemon:
                 log.info("channels_changed", opened=sorted(opening.channels), closed=sorted(opening.gone))
         self._webhooks.allow(config.egress)
         self.wake()
+
+    def _owner(self, journey: str) -> str:
+        """Who is told of this journey's troubles."""
+        found = self.live.publication.journeys.by_name.get(journey)
+        return found.owner if found is not None else ""
 
     async def _call(self) -> float:
         """Webhooks that journeys asked for."""

@@ -59,6 +59,10 @@ def _look(conn: Connection, now: Instant) -> dict[str, Any]:
         "customers": customers.count(conn),
         "queues": {**tally.waiting(conn), "due": due.overdue(conn, now), "next_due": first and iso(first)},
         "webhooks": webhooks.counts(conn),
+        "failing_webhooks": [
+            {"webhook": each.webhook, "waiting": each.waiting, "since": iso(each.since), "next_at": iso(each.next_at), "answer": each.detail}
+            for each in webhooks.failing(conn)
+        ],
         "pauses": [
             {"scope": each.scope, "name": each.name, "since": iso(each.at), "whom": each.whom, "why": each.why}
             for each in pauses.standing(conn)
@@ -111,6 +115,13 @@ def _print(found: dict[str, Any]) -> None:
         [
             [_paused(each), f"since {each['since']} by {each['whom']}", each["why"]]
             for each in found["pauses"]
+        ],
+    )
+    _part(
+        "Failing webhooks",
+        [
+            [each["webhook"], f"{each['waiting']:,} since {each['since']}, next try {each['next_at']}", each["answer"]]
+            for each in found["failing_webhooks"]
         ],
     )
     _part(

@@ -18,6 +18,7 @@ class Planned:
     """A call to make; `key` is its idempotency key."""
 
     number: int
+    bucket: int
     customer: str
     key: str
     enrollment: str
@@ -37,18 +38,36 @@ def plan(conn: Connection, bucket: int, calls: Sequence[tuple[str, Call, str]], 
     )
 
 
-def ready(conn: Connection, now: Instant, limit: int) -> list[Planned]:
-    """Calls that are to be made now, the oldest first. One caller at a time asks for them."""
-    sql = (
-        "SELECT number, customer, call_key, enrollment, webhook, body, planned_at, attempts FROM webhook_call"
-        " WHERE state = 'planned' AND ready_at <= ? ORDER BY ready_at, number LIMIT ?"
+def due(conn: Connection, now: Instant) -> dict[str, int]:
+    """How many calls of each webhook are to be made now."""
+    sql = "SELECT webhook, count(*) FROM webhook_call WHERE state = 'planned' AND ready_at <= ? GROUP BY webhook"
+    return dict(rows(conn, sql, (now,)))
+
+
+def take(conn: Connection, webhook: str, now: Instant, lease: int, limit: int) -> list[Planned]:
+    """Calls of one webhook that are to be made now, the oldest first. Nobody else gets them for `lease` ms: when a process
+    dies over a call, it is made again after that, with the same key."""
+    found = rows(
+        conn,
+        "UPDATE webhook_call SET ready_at = ? WHERE state = 'planned' AND ready_at <= ? AND number IN"
+        " (SELECT number FROM webhook_call WHERE state = 'planned' AND webhook = ? AND ready_at <= ?"
+        " ORDER BY ready_at, number LIMIT ?)"
+        " RETURNING number, bucket, customer, call_key, enrollment, webhook, body, planned_at, attempts",
+        (now + lease, now, webhook, now, limit),
     )
     return [
-        Planned(number, customer, key, enrollment, webhook, load_values(body), planned_at, attempts)
-        for number, customer, key, enrollment, webhook, body, planned_at, attempts in rows(
-            conn, sql, (now, limit)
-        )
+        Planned(number, bucket, customer, key, enrollment, name, load_values(body), planned_at, attempts)
+        for number, bucket, customer, key, enrollment, name, body, planned_at, attempts in sorted(found)
     ]
+
+
+def give_back(conn: Connection, call: Planned, now: Instant) -> None:
+    """It was not made: a pause began."""
+    change(
+        conn,
+        "UPDATE webhook_call SET ready_at = ? WHERE number = ? AND state = 'planned'",
+        (now, call.number),
+    )
 
 
 def note_done(conn: Connection, call: Planned, detail: str = "") -> None:
@@ -65,6 +84,38 @@ def note_failure(conn: Connection, call: Planned, detail: str, retry_at: Instant
         " attempts = attempts + 1, detail = ? WHERE number = ?",
         (retry_at is not None, retry_at or 0, detail[:500], call.number),
     )
+
+
+def journey_of(conn: Connection, call: Planned) -> str:
+    """The journey that asked for a call; "" when its run is not kept any more."""
+    found = rows(
+        conn,
+        "SELECT journey FROM enrollment WHERE bucket = ? AND customer = ? AND id = ?",
+        (call.bucket, call.customer, call.enrollment),
+    )
+    return str(found[0][0]) if found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A webhook that has not taken calls: how many wait for another try, since when the oldest, and the last answer."""
+
+    webhook: str
+    waiting: int
+    since: Instant
+    next_at: Instant
+    detail: str
+
+
+def failing(conn: Connection) -> list[Failing]:
+    """Webhooks with calls that failed and are tried again, the oldest first."""
+    found = rows(
+        conn,
+        "SELECT w.webhook, count(*), min(w.planned_at), min(w.ready_at), (SELECT l.detail FROM webhook_call l WHERE"
+        " l.webhook = w.webhook AND l.state = 'planned' AND l.attempts > 0 ORDER BY l.ready_at DESC, l.number DESC LIMIT 1)"
+        " FROM webhook_call w WHERE w.state = 'planned' AND w.attempts > 0 GROUP BY w.webhook ORDER BY 3, 1",
+    )
+    return [Failing(*row) for row in found]
 
 
 def counts(conn: Connection) -> dict[str, int]:

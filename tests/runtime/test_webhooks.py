@@ -1,10 +1,14 @@
-"""Webhook calls over a real socket: signed, with one key in every try, given up after three."""
+"""Webhook calls over a real socket: signed, with one key in every try, for a day."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import orjson
@@ -15,11 +19,13 @@ from engine.channels.egress import Egress
 from engine.clock import ManualClock
 from engine.config import Secret, WebhookConfig
 from engine.core.effects import Call
-from engine.runtime.webhooks import WebhookCaller, signature
-from engine.store import webhooks
+from engine.runtime.webhook_request import signature, standard_signature
+from engine.runtime.webhooks import AT_ONCE, WebhookCaller
+from engine.store import alerts, pauses, webhooks
 from engine.store.codec import dump_values
 from engine.store.database import Store, open_store
-from engine.values import HOUR, Instant, Money, Value
+from engine.values import DAY, HOUR, MINUTE, Instant, Money, Value
+from tests.channels.odd_http import drips, odd_server, says
 
 pytestmark = pytest.mark.anyio
 
@@ -36,15 +42,30 @@ class Desk:
     store: Store
     clock: ManualClock
     caller: WebhookCaller
+    configured: dict[str, WebhookConfig]
 
-    def plan(self, name: str = "crm") -> None:
+    def plan(self, name: str = "crm", key: str = "key-1") -> None:
         values: dict[str, Value] = {"reason": "lapsed", "total": Money(Decimal("80.50"), "EUR")}
-        call = Call("key-1", "run-1", name, values)
+        call = Call(key, "run-1", name, values)
         self.store.write(lambda conn: webhooks.plan(conn, 0, [("c1", call, dump_values(values))], NOW))
+
+    async def beat(self) -> int:
+        """One heartbeat, and what it began to its end."""
+        began = await self.caller.once()
+        await self.caller.idle()
+        return began
 
     def states(self) -> dict[str, int]:
         with self.store.read() as conn:
             return webhooks.counts(conn)
+
+    def alerts(self) -> list[str]:
+        with self.store.read() as conn:
+            return [each.why for each in alerts.latest(conn)]
+
+    def failing(self) -> list[webhooks.Failing]:
+        with self.store.read() as conn:
+            return webhooks.failing(conn)
 
 
 @pytest.fixture
@@ -59,8 +80,8 @@ async def desk(
     }
     store = open_store("sqlite:///shop.db", tmp_path)
     clock = ManualClock(NOW)
-    caller = WebhookCaller(store, lambda: configured, Egress([place]), clock)
-    yield Desk(store, clock, caller)
+    caller = WebhookCaller(store, lambda: configured, Egress(["127.0.0.0/8"]), clock)
+    yield Desk(store, clock, caller, configured)
     await caller.close()
     store.close()
 
@@ -68,8 +89,8 @@ async def desk(
 async def test_a_call_arrives_signed_and_once(desk: Desk, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/tasks", method="POST").respond_with_data("")
     desk.plan()
-    assert await desk.caller.once() == 1
-    assert await desk.caller.once() == 0
+    assert await desk.beat() == 1
+    assert await desk.beat() == 0
     [(request, _)] = httpserver.log
     assert request.headers["Idempotency-Key"] == "key-1"
     assert request.headers["X-Perennial-Signature"] == signature("hush", NOW, request.data)
@@ -80,28 +101,158 @@ async def test_a_call_arrives_signed_and_once(desk: Desk, httpserver: HTTPServer
     assert desk.states() == {"done": 1}
 
 
-async def test_three_tries_with_the_same_key_and_bytes_then_it_is_given_up(
+async def test_the_headers_are_those_of_standard_webhooks(desk: Desk, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/tasks").respond_with_data("")
+    desk.plan()
+    await desk.beat()
+    [(request, _)] = httpserver.log
+    signed = (
+        f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + request.data
+    )
+    wanted = base64.b64encode(hmac.new(b"hush", signed, hashlib.sha256).digest()).decode()
+    assert request.headers["webhook-signature"] == f"v1,{wanted}"
+    assert request.headers["webhook-timestamp"] == str(NOW // 1000)
+
+
+def test_a_secret_of_standard_webhooks_is_base64() -> None:
+    # the example of the specification's reference libraries
+    secret, key, at = (
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        Instant(1_614_265_330_000),
+    )
+    made = standard_signature(secret, key, at, b'{"test": 2432232314}')
+    assert made == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+async def test_for_a_day_with_the_same_key_and_bytes_then_its_owner_is_told(
     desk: Desk, httpserver: HTTPServer
 ) -> None:
-    httpserver.expect_request("/tasks").respond_with_data("", status=500)
+    httpserver.expect_request("/tasks").respond_with_data("secret answer", status=500)
     desk.plan()
-    for _ in range(5):
-        await desk.caller.once()
-        desk.clock.advance(HOUR)
+    tries: list[int] = []
+    while desk.states() == {"planned": 1}:
+        if await desk.beat():
+            tries.append(desk.clock.now() - NOW)
+        desk.clock.advance(MINUTE)
+    gaps = [later - earlier for earlier, later in pairwise(tries)]
+    waits = [MINUTE, 4 * MINUTE, 16 * MINUTE, *[HOUR] * 24]
+    assert all(wait <= gap <= wait * 1.1 + MINUTE for gap, wait in zip(gaps, waits, strict=True))
+    assert DAY <= tries[-1] <= 28 * HOUR
     assert {(request.headers["Idempotency-Key"], request.data) for request, _ in httpserver.log} == {
         ("key-1", httpserver.log[0][0].data)
     }
-    assert len(httpserver.log) == 3
     assert desk.states() == {"failed": 1}
+    assert desk.alerts() == ['a call of the webhook "crm" failed for 24 hours: 500']
 
 
-@pytest.mark.parametrize(
-    ("name", "status", "calls"), [("crm", 400, 1), ("inside", 200, 0), ("unknown", 200, 0)]
-)
-async def test_what_cannot_get_better_is_not_tried_again(
-    desk: Desk, httpserver: HTTPServer, name: str, status: int, calls: int
+async def test_a_receiver_that_comes_back_gets_the_call(desk: Desk, httpserver: HTTPServer) -> None:
+    httpserver.expect_ordered_request("/tasks").respond_with_data("", status=404)
+    httpserver.expect_ordered_request("/tasks").respond_with_data("", status=204)
+    desk.plan()
+    await desk.beat()
+    [failing] = desk.failing()
+    assert (failing.webhook, failing.waiting, failing.detail) == ("crm", 1, "404")
+    desk.clock.advance(2 * MINUTE)
+    await desk.beat()
+    assert (desk.states(), desk.failing(), desk.alerts()) == ({"done": 1}, [], [])
+
+
+@pytest.mark.parametrize(("status", "wait"), [(429, 30 * MINUTE), (503, 30 * MINUTE), (500, MINUTE)])
+async def test_retry_after_is_honoured(desk: Desk, httpserver: HTTPServer, status: int, wait: int) -> None:
+    httpserver.expect_request("/tasks").respond_with_data("", status=status, headers={"Retry-After": "1800"})
+    desk.plan()
+    await desk.beat()
+    [failing] = desk.failing()
+    assert wait <= failing.next_at - NOW <= wait * 1.1
+
+
+@pytest.mark.parametrize("status", [410, 302])
+async def test_gone_and_moved_are_the_end_and_told(desk: Desk, httpserver: HTTPServer, status: int) -> None:
+    httpserver.expect_request("/tasks").respond_with_data(
+        "", status=status, headers={"Location": "/elsewhere"}
+    )
+    desk.plan()
+    await desk.beat()
+    assert (len(httpserver.log), desk.states()) == (1, {"failed": 1})
+    [why] = desk.alerts()
+    assert str(status) in why
+
+
+async def test_what_cannot_get_better_is_not_tried_again(desk: Desk) -> None:
+    desk.configured["metadata"] = WebhookConfig("metadata", "http://169.254.169.254/latest")
+    for name in ("metadata", "unknown"):
+        desk.plan(name, name)
+    await desk.beat()
+    assert desk.states() == {"failed": 2}
+    told = " ".join(desk.alerts())
+    assert "169.254.169.254 leads to an address that is not public" in told
+    assert 'there is no webhook "unknown" in config.yaml any more' in told
+
+
+async def test_a_secret_that_is_missing_for_an_hour_loses_no_call(
+    desk: Desk, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    httpserver.expect_request("/tasks").respond_with_data("", status=status)
-    desk.plan(name)
-    await desk.caller.once()
-    assert (len(httpserver.log), desk.states()) == (calls, {"failed": 1})
+    httpserver.expect_request("/tasks").respond_with_data("")
+    monkeypatch.delenv("CRM_SECRET")
+    desk.plan()
+    await desk.beat()
+    assert httpserver.log == []
+    monkeypatch.setenv("CRM_SECRET", "hush")
+    desk.clock.advance(HOUR)
+    await desk.beat()
+    assert desk.states() == {"done": 1}
+
+
+async def test_while_everything_is_paused_nothing_is_called(desk: Desk, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/tasks").respond_with_data("")
+    desk.plan()
+    desk.store.write(lambda conn: pauses.pause(conn, "all", "", NOW, "ops"))
+    assert await desk.beat() == 0
+    desk.clock.advance(3 * DAY)
+    assert await desk.beat() == 0
+    assert httpserver.log == []
+    desk.store.write(lambda conn: pauses.resume(conn, "all", ""))
+    assert await desk.beat() == 1
+    assert desk.states() == {"done": 1}
+
+
+async def test_a_slow_receiver_holds_back_nobody_else(desk: Desk, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/tasks").respond_with_data("")
+    async with odd_server(drips) as slow:
+        desk.configured["slow"] = WebhookConfig("slow", f"http://{slow.place}/")
+        for number in range(20):
+            desk.plan("slow", f"slow-{number}")
+        desk.plan()
+        await desk.caller.once()
+        while not desk.states().get("done"):
+            await desk.caller.once()
+        assert desk.states() == {"done": 1, "planned": 20}
+        assert len(slow.requests) <= AT_ONCE
+
+
+async def test_a_call_over_which_the_process_died_is_made_again_with_its_key(
+    desk: Desk, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/tasks").respond_with_data("")
+    desk.plan()
+    taken = desk.store.write(lambda conn: webhooks.take(conn, "crm", NOW, MINUTE, 8))
+    assert [call.key for call in taken] == ["key-1"]
+    assert await desk.beat() == 0
+    desk.clock.advance(MINUTE)
+    assert await desk.beat() == 1
+    assert httpserver.log[0][0].headers["webhook-id"] == "key-1"
+
+
+async def test_nothing_that_a_receiver_answers_is_kept(desk: Desk, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/tasks").respond_with_data(
+        "canary-body", status=500, headers={"X-Canary": "canary"}
+    )
+    desk.plan()
+    await desk.beat()
+    async with odd_server(says(b"SSH-2.0-canary\r\n")) as odd:
+        desk.configured["odd"] = WebhookConfig("odd", f"http://{odd.place}/")
+        desk.plan("odd", "key-2")
+        await desk.beat()
+    assert "canary" not in repr(desk.failing()) + repr(desk.alerts())
+    assert len(desk.failing()) == 2
