@@ -75,8 +75,9 @@ def _named(what: str, name: str) -> tuple[Scope, str]:
     if what in channels:
         return "channel", what
     journeys = sorted(path.stem for path in (Place.folder / "journeys").glob("*.yaml"))
-    if what in journeys:
+    if what in journeys or what in (sends := _one_offs()):
         return "journey", what
+    journeys += sends
     raise UsageError(
         f'"{what}" is neither a channel nor a journey of this project:',
         did_you_mean(
@@ -85,6 +86,15 @@ def _named(what: str, name: str) -> tuple[Scope, str]:
             f"write all, one of the channels {', '.join(channels)}, or a journey",
         ),
     )
+
+
+def _one_offs() -> list[str]:
+    """One-off sends that are under way: each is a journey of its own."""
+    from engine.cli.stores import project_store
+    from engine.store import one_offs
+
+    with project_store() as store, store.read() as conn:
+        return [one.name for one in one_offs.standing(conn)]
 
 
 def _domain(name: str) -> str:

@@ -30,15 +30,23 @@ def preview(
     language: Annotated[str | None, typer.Option("--language", help="this language only")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="write the page to this file")] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open the page")] = True,
+    send: Annotated[
+        str | None, typer.Option("--send", help="send it to this address of your own, marked as a test")
+    ] = None,
+    via: Annotated[str | None, typer.Option("--via", help="with --send: the channel")] = None,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
-    """Show a message as it will look: desktop and phone width, plain text, headers. Nothing is sent."""
+    """Show a message as it will look: desktop and phone width, plain text, headers. Nothing is sent, unless --send says
+    where to."""
     from engine.channels.preview import preview as page_of
     from engine.cli.made_up.message import Writer
     from engine.project import load
 
     project = load(Place.folder)
     name = _named(template, project)
+    if send is not None:
+        _send(project, name, send, via, _known(customer, name, project) if customer else None, language, form)
+        return
     writer = Writer(project, Place.clock.now())
     sheets = writer.sheets(name, _known(customer, name, project) if customer else None, language)
     if not sheets:
@@ -57,6 +65,41 @@ def preview(
     if browser and form is Format.text:
         _open(file)
     if any(sheet.warnings for sheet in sheets):
+        raise typer.Exit(PROBLEMS)
+
+
+def _send(
+    project: Project,
+    name: str,
+    address: str,
+    via: str | None,
+    known: Known | None,
+    language: str | None,
+    form: Format,
+) -> None:
+    """A test of one message through its real channel. It is counted nowhere, and its links change nothing."""
+    import asyncio
+
+    from engine.cli.made_up.test_letter import deliver, write_letter
+    from engine.cli.stores import open_project_store
+    from engine.store import meta
+
+    store = open_project_store(project)
+    try:
+        with store.read() as conn:
+            secret = meta.secret(conn)
+    finally:
+        store.close()
+    now = Place.clock.now()
+    letter = write_letter(project, name, address, via, known, language, secret, now)
+    delivery = asyncio.run(deliver(project, letter, secret, Place.clock))
+    if form is Format.json:
+        say_json({"template": name, "channel": letter.channel, "address": address, "language": letter.language,
+                  "outcome": delivery.kind, "detail": delivery.detail, "provider_id": delivery.provider_id})  # fmt: skip
+    else:
+        told = ": ".join(filter(None, (delivery.kind, delivery.raw or delivery.detail)))
+        say_plain(f"{name} ({letter.language}) to {address} via {letter.channel}: {told}")
+    if delivery.kind != "accepted":
         raise typer.Exit(PROBLEMS)
 
 

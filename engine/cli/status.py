@@ -22,12 +22,14 @@ _SHOWN = 20
 def status(form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text) -> None:
     """Queues, pauses, unknown messages with what happens to them, stuck customers, people by step, alerts."""
     from engine.cli.stores import daemon_runs, project_store
+    from engine.cli.telling import guards
     from engine.project import load_config
 
-    now = Place.clock.now()
+    now, config = Place.clock.now(), load_config(Place.folder)
     with project_store() as store, store.read() as conn:
         found = _look(conn, now)
-    found["daemon"] = daemon_runs(load_config(Place.folder), Place.folder)
+        found["guards"] = guards.look(conn, config, now)
+    found["daemon"] = daemon_runs(config, Place.folder)
     if form is Format.json:
         say_json(found)
     else:
@@ -107,7 +109,9 @@ def _unknown(message: Claimed, now: Instant) -> dict[str, Any]:
 
 
 def _print(found: dict[str, Any]) -> None:
-    say_rows(_top(found), indent=0)
+    from engine.cli.telling import guards
+
+    say_rows([*guards.top(found["guards"]), *_top(found)], indent=0)
     say_head("Queues")
     say_rows(_queues(found))
     _part(
@@ -120,7 +124,11 @@ def _print(found: dict[str, Any]) -> None:
     _part(
         "Failing webhooks",
         [
-            [each["webhook"], f"{each['waiting']:,} since {each['since']}, next try {each['next_at']}", each["answer"]]
+            [
+                each["webhook"],
+                f"{each['waiting']:,} since {each['since']}, next try {each['next_at']}",
+                each["answer"],
+            ]
             for each in found["failing_webhooks"]
         ],
     )
@@ -142,6 +150,8 @@ def _print(found: dict[str, Any]) -> None:
             for each in found["stuck"]
         ],
     )
+    _part("One-off sends", guards.sends(found["guards"]))
+    _part("Ceilings today", guards.today(found["guards"]))
     _part("Inside the journeys", _inside(found["inside"]))
     _part("Alerts", [[each["at"], each["journey"], each["why"]] for each in found["alerts"]])
 

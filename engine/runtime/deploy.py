@@ -21,6 +21,7 @@ from engine.core.journeys import Journeys
 from engine.core.migrate import Migration, migration
 from engine.errors import AuthorError
 from engine.project import Project
+from engine.runtime import one_off
 from engine.runtime.maintenance import sweep_segments
 from engine.store import customers, decisions, deployments, due, renames, runs, sweeps
 from engine.values import Instant
@@ -31,10 +32,12 @@ CHUNK = 2000
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What a deployment did: its number, whether anything was new, and how many runs were moved, per journey."""
+    """What a deployment did: its number, whether anything was new, and how many runs were moved, per journey. `project`:
+    what was published, the folder with the one-off sends that are under way."""
 
     number: int
     changed: bool
+    project: Project
     moved: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -49,9 +52,10 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
             f"nothing was deployed: the project has {errors} error{'s' if errors != 1 else ''}",
             "`main.py check` shows them",
         )
+    project = one_off.merged(conn, project)
     last = deployments.current(conn)
     if last is not None and last.hash == project.hash:
-        return Deployment(last.number, changed=False)
+        return Deployment(last.number, False, project)
     inside = runs.journeys_with_people(conn)
     _refuse_gone(inside, project.journeys)
     old = published_journeys(conn)
@@ -68,7 +72,7 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
     )
     _prepare_starts(conn, project.journeys, now)
     sweep_segments(conn, project.journeys, now)
-    return Deployment(number, changed=True, moved=moved)
+    return Deployment(number, True, project, moved)
 
 
 def published_project(conn: Connection) -> tuple[int, Project] | None:
@@ -79,7 +83,7 @@ def published_project(conn: Connection) -> tuple[int, Project] | None:
     with _unpacked(deployments.files(conn, last.number)) as folder:
         found = projects.load(folder)
     journeys = dataclasses.replace(
-        found.journeys, commit=last.commit
+        one_off.sealed_as_stored(conn, found.journeys), commit=last.commit
     )  # the files came from a tree of their own
     return last.number, dataclasses.replace(found, commit=last.commit, journeys=journeys)
 
@@ -90,7 +94,7 @@ def published_journeys(conn: Connection) -> Journeys | None:
     if not number:
         return None
     with _unpacked(deployments.files(conn, number)) as folder:
-        return projects.load_journeys(folder)
+        return one_off.sealed_as_stored(conn, projects.load_journeys(folder))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from engine.config import Ceilings, Config
 from engine.config.guards import OF_CUSTOMER
 from engine.core.journeys import Journeys
 from engine.core.pressure import midnight_after
-from engine.store import ceilings, outbox
+from engine.store import ceilings, one_offs, outbox
 from engine.store.ceilings import Quota
 from engine.store.database import Store
 from engine.store.identity import RESTORED
@@ -111,7 +111,7 @@ class Guarding:
         self._store.writer.submit(lambda conn: ceilings.release(conn, self._clock.now()))
 
     async def look(self) -> None:
-        """Tells the owners of journeys that send far more than usual."""
+        """Tells the owners of journeys that send far more than usual; ends one-off sends in which nobody is any more."""
         guards, now = self._guards(), self._clock.now()
         today = local_date(now, guards.timezone)
         told = await asyncio.wrap_future(
@@ -121,5 +121,9 @@ class Guarding:
                 )
             )
         )
+        for name in await asyncio.wrap_future(
+            self._store.writer.submit(lambda conn: one_offs.end_those_that_are_over(conn, now))
+        ):
+            log.info("one_off_ended", name=name)
         for journey in told:
             log.warning("sudden_volume", journey=journey, look="main.py status")

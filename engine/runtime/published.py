@@ -8,12 +8,14 @@ from pathlib import Path
 from engine.channels.links import Links
 from engine.channels.names import Vocabulary
 from engine.channels.registry import kinds, styles
+from engine.config import Config
 from engine.core.fold import initial_values
 from engine.project import Project
 from engine.runtime.advancer import Publication
 from engine.runtime.guards import Guards
 from engine.runtime.intake import Intake
 from engine.runtime.press import Stock
+from engine.runtime.unknowns import Unknowns
 from engine.values import Type
 
 
@@ -30,16 +32,30 @@ class Published:
     folder: Path
 
 
-def publish_in_memory(number: int, project: Project, folder: Path, secret: str) -> Published:
-    """`folder`: of the project, for files that channels write. `secret`: of the store; config.yaml may name another key
-    for links, which then comes after it and after those that config.yaml named before, so that older links stay good."""
-    config, catalogue = project.config, project.catalogue
+def links_of(config: Config, secret: str) -> Links:
+    """`secret`: of the store; config.yaml may name another key, which then comes after it and after those that config.yaml
+    named before, so that older links stay good."""
     named = [*reversed(config.old_link_keys), *([config.link_key] if config.link_key else [])]
-    secrets = [secret, *(key.reveal() for key in named)]
-    links = Links(secrets, config.http.public_url)
+    return Links([secret, *(key.reveal() for key in named)], config.http.public_url)
+
+
+def publish_in_memory(number: int, project: Project, folder: Path, secret: str) -> Published:
+    """`folder`: of the project, for files that channels write. `secret`: of the store (`links_of`)."""
+    config, catalogue = project.config, project.catalogue
+    links = links_of(config, secret)
     vocabulary = Vocabulary(config.shop, catalogue.attributes, catalogue.product, _moments(project))
     initial = initial_values(project.journeys.facts, config.currency)
-    stock = Stock(project.messages, vocabulary, links, styles(config), config.timezone, initial, Guards.of(config, project.journeys), kinds=kinds(config))
+    stock = Stock(
+        project.messages,
+        vocabulary,
+        links,
+        styles(config),
+        config.timezone,
+        initial,
+        Guards.of(config, project.journeys),
+        Unknowns(config.channels),
+        kinds(config),
+    )
     return Published(
         number,
         project,

@@ -62,7 +62,7 @@ class Publisher:
             commit=project.commit,
             moved=dict(done.moved),
         )
-        return self._in_memory(done.number, project), opening
+        return self._in_memory(done.number, done.project), opening
 
     def _in_store(self) -> Published | None:
         with self._store.read() as conn:

@@ -64,6 +64,11 @@ def handed(conn: Connection, journey: str, day: str) -> int:
     return int(found[0][0]) if found else 0
 
 
+def of_day(conn: Connection, day: str) -> dict[str, int]:
+    """How many every journey has handed over on a day."""
+    return dict(rows(conn, "SELECT journey, handed FROM volume WHERE day = ? ORDER BY journey", (day,)))
+
+
 def postpone(conn: Connection, journey: str, quota: Quota, now: Instant) -> None:
     """What this journey has ready waits for the next day (or until it is too late, whichever comes first), and the owner
     hears of it once a day."""

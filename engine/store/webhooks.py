@@ -38,9 +38,16 @@ def plan(conn: Connection, bucket: int, calls: Sequence[tuple[str, Call, str]], 
     )
 
 
+_MOVES = (
+    " AND NOT EXISTS (SELECT 1 FROM pause p JOIN enrollment e ON e.journey = p.name WHERE p.scope = 'journey'"
+    " AND e.bucket = c.bucket AND e.customer = c.customer AND e.id = c.enrollment)"
+)
+"""The journey that asked for it does not stand still by order of an operator."""
+
+
 def due(conn: Connection, now: Instant) -> dict[str, int]:
     """How many calls of each webhook are to be made now."""
-    sql = "SELECT webhook, count(*) FROM webhook_call WHERE state = 'planned' AND ready_at <= ? GROUP BY webhook"
+    sql = f"SELECT webhook, count(*) FROM webhook_call c WHERE state = 'planned' AND ready_at <= ?{_MOVES} GROUP BY webhook"  # noqa: S608
     return dict(rows(conn, sql, (now,)))
 
 
@@ -50,9 +57,9 @@ def take(conn: Connection, webhook: str, now: Instant, lease: int, limit: int) -
     found = rows(
         conn,
         "UPDATE webhook_call SET ready_at = ? WHERE state = 'planned' AND ready_at <= ? AND number IN"
-        " (SELECT number FROM webhook_call WHERE state = 'planned' AND webhook = ? AND ready_at <= ?"
+        f" (SELECT number FROM webhook_call c WHERE state = 'planned' AND webhook = ? AND ready_at <= ?{_MOVES}"
         " ORDER BY ready_at, number LIMIT ?)"
-        " RETURNING number, bucket, customer, call_key, enrollment, webhook, body, planned_at, attempts",
+        " RETURNING number, bucket, customer, call_key, enrollment, webhook, body, planned_at, attempts",  # noqa: S608
         (now + lease, now, webhook, now, limit),
     )
     return [

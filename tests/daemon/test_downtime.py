@@ -44,15 +44,43 @@ def ends(shop: Shop) -> dict[str, str | None]:
     return dict(shop.ask("SELECT customer, outcome FROM enrollment ORDER BY customer"))
 
 
-def test_a_dry_run_decides_and_hands_nothing_over(tmp_path: Path) -> None:
+def test_a_dry_run_decides_and_leaves_nothing_that_a_real_run_would_send(tmp_path: Path) -> None:
     with open_shop(tmp_path) as shop:
-        shop.know(["dry"])
+        shop.know(["dry", "queued"])
+        shop.start()
+        shop.command("pause")
+        shop.happens("signed_up", ["queued"])
+        wait_until(lambda: shop.states("hello") == {"queued": "planned"}, 20, shop.log)
+        assert shop.stop() == 0
+        shop.command("resume")
         shop.happens("signed_up", ["dry"])
         shop.start("--dry")
-        wait_until(lambda: shop.states("hello") == {"dry": "planned"}, 20, shop.log)
+        wait_until(lambda: shop.states("hello").get("dry") == "expired", 20, shop.log)
+        wait_until(lambda: ends(shop).get("dry") == "finish", 20, shop.log)
+        assert "nothing is handed over" in shop.command("status")
         assert shop.stop() == 0
-        assert shop.states("hello") == {"dry": "planned"}
+        assert shop.states("hello") == {"queued": "planned", "dry": "expired"}, "what was queued before stays"
+        assert "dry run" in shop.command("why", "dry", "hello")
         shop.start()
-        wait_until(lambda: shop.states("hello") == {"dry": "accepted"}, 20, shop.log)
+        wait_until(lambda: shop.states("hello").get("queued") == "accepted", 20, shop.log)
+        assert "nothing is handed over" not in shop.command("status")
         assert shop.stop() == 0
-        assert shop.mails() == {"dry hello": 1}
+        assert shop.mails() == {"queued hello": 1}
+
+
+def test_a_dry_run_that_was_killed_leaves_nothing_either(tmp_path: Path) -> None:
+    with open_shop(tmp_path) as shop:
+        shop.start("--dry")
+        shop.kill()
+        with shop.store() as store:  # as if it had been killed between planning and ending
+            at = shop.now()
+            store.write(
+                lambda conn: conn.exec_driver_sql(
+                    "INSERT INTO webhook_call (bucket, customer, call_key, enrollment, webhook, body, state, planned_at,"
+                    " ready_at, attempts, detail) VALUES (0, 'ann', 'k', 'e', 'crm', '{}', 'planned', ?, ?, 0, '')",
+                    (at, at),
+                )
+            )
+        shop.start()
+        assert shop.ask("SELECT state, detail FROM webhook_call") == [("failed", "dry run")]
+        assert shop.stop() == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from engine.channels.base import Message
 from engine.channels.links import Links
 from engine.channels.names import Material, Vocabulary
 from engine.channels.preview import Sheet
@@ -38,7 +39,7 @@ class Known:
 class Writer:
     """Writes the messages of one project as of a moment."""
 
-    def __init__(self, project: Project, now: Instant) -> None:
+    def __init__(self, project: Project, now: Instant, links: Links | None = None) -> None:
         config, catalogue = project.config, project.catalogue
         self._project, self._config = project, config
         self._made_up = MadeUp(now, config.currency, config.shop.url, config.timezone)
@@ -49,12 +50,27 @@ class Writer:
             if kind.kind == "time"
         }
         self._vocabulary = Vocabulary(config.shop, catalogue.attributes, catalogue.product, times)
-        self._links = Links([UNSIGNED], config.http.public_url)
+        self._links = links or Links([UNSIGNED], config.http.public_url)
         self._styles = styles(config)
 
     def sheets(self, template: str, known: Known | None, language: str | None) -> list[Sheet]:
         """Every channel and language; `language` alone where it is given. One that fails says why."""
         return [self._sheet(one, known) for one in self._chosen(template, known, language)]
+
+    def letter(
+        self, template: str, known: Known | None, language: str | None, addressed: Addressed
+    ) -> Message | None:
+        """The message as it leaves, for an address of the author's own; None: it is not written in this language. Raises
+        RenderError."""
+        chosen = (
+            each for each in self._chosen(template, known, language) if each.channel == addressed.channel
+        )
+        found = next(chosen, None)
+        if found is None:
+            return None
+        addressed = replace(addressed, purpose=self._purpose(template))
+        made, style = self._material(found, known), self._styles.get(found.channel, Style())
+        return render(found, addressed, made, self._vocabulary, self._links, style)
 
     def languages(self, template: str) -> list[str]:
         """The languages it is written in, in the order of config.yaml."""
@@ -83,8 +99,6 @@ class Writer:
         try:
             message = render(template, addressed, made, self._vocabulary, self._links, style)
         except RenderError as wrong:
-            from engine.channels.base import Message
-
             empty = Message(
                 "preview", template.channel, "", template.name, template.language, policy, body=""
             )

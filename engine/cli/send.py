@@ -1,0 +1,273 @@
+"""`send`: one message to everybody in a segment, once; first the plan, then a question, then the send."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+import re
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.cli.app import RUN, Place, app
+from engine.cli.output import Format, counted, remark, say_json, say_plain, say_rows
+from engine.errors import UsageError
+from engine.problem import did_you_mean
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from engine.project import Project
+    from engine.runtime.one_off import Wish
+    from engine.runtime.one_off_plan import Plan
+    from engine.store.one_offs import OneOff
+    from engine.values import Instant
+
+_SHORT = re.compile(r"(\d+) *(m|min|h|d)")
+_UNITS = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
+_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}))?")
+
+
+@app.command(rich_help_panel=RUN)
+def send(
+    template: Annotated[str, typer.Argument(help="the message, such as spring_news")] = "",
+    to: Annotated[str, typer.Option("--to", help="the segment whose members get it")] = "",
+    via: Annotated[str, typer.Option("--via", help="a channel, or a cascade: email,sms")] = "",
+    next_after: Annotated[
+        str, typer.Option("--next-after", help="how long a cascade waits for a reaction: 4h")
+    ] = "",
+    policy: Annotated[str, typer.Option("--policy", help="a policy of config.yaml")] = "marketing",
+    goal: Annotated[
+        str, typer.Option("--goal", help="the event that counts as success; default: order_placed")
+    ] = "",
+    at: Annotated[
+        str, typer.Option("--at", help='when, by the clock of each customer: "2026-11-27 10:00"')
+    ] = "",
+    again: Annotated[bool, typer.Option("--again", help="the same once more on the same day")] = False,
+    stop: Annotated[
+        str, typer.Option("--stop", help="end a one-off send that is under way, by its name")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="send without asking")] = False,
+    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+) -> None:
+    """Send a message to everybody who is in a segment now. It says what it would do and asks before it does it.
+
+    The message goes through everything that a journey's does: consent, quiet hours, caps, lateness, pauses, ceilings.
+    """
+    if stop:
+        _stop(stop)
+        return
+    if not template or not to:
+        raise UsageError("send needs a template and a segment:", "write  main.py send TEMPLATE --to SEGMENT")
+    from engine.cli.stores import project_store
+
+    with project_store() as store:
+        now = Place.clock.now()
+        with store.read() as conn:
+            project, wish, name, found = _look(
+                conn, template, to, via, next_after, policy, goal, at, now, again
+            )
+        if form is Format.json:
+            say_json(_data(name, wish, found))
+        else:
+            _print(name, wish, found, project)
+        if not found.members:
+            return
+        if not (yes or _agreed(found)):
+            remark("nothing was sent")
+            return
+        number = store.write(lambda conn: _begin(conn, wish, name, found, Place.clock.now()))
+    say = remark if form is Format.json else say_plain
+    say(f"{name} begins: {counted(len(found.members), 'customer')} (deployment {number}). "
+        f"main.py status shows it, main.py pause {name} stops it")  # fmt: skip
+
+
+def _look(
+    conn: Connection,
+    template: str,
+    segment: str,
+    via: str,
+    next_after: str,
+    policy: str,
+    goal: str,
+    at: str,
+    now: Instant,
+    again: bool,
+) -> tuple[Project, Wish, str, Plan]:
+    """What would be sent; nothing is changed. Raises UsageError, AuthorError for what does not fit."""
+    from engine.runtime import one_off, one_off_plan
+    from engine.runtime.deploy import published_project
+    from engine.store import one_offs
+    from engine.store.one_offs import OneOff
+    from engine.values import local_date, zone
+
+    published = published_project(conn)
+    if published is None:
+        raise UsageError("nothing was deployed yet:", "publish the project first with  main.py deploy")
+    project = published[1]
+    _check_names(project, template, segment, policy)
+    wish = one_off.Wish(
+        template, segment, policy, goal or _usual_goal(project), tuple(filter(None, (each.strip() for each in via.split(",")))),
+        _length(next_after), _moment(at),
+    )  # fmt: skip
+    head = one_off.head(template, local_date(now, zone(project.config.timezone)))
+    known = one_offs.named(conn, head)
+    if not again and any(one_off.same(one, wish) for one in known):
+        raise UsageError(
+            f"the same was sent today already ({known[-1].name}):", "add  --again  if that is what you want"
+        )
+    name = head if not known else f"{head}_{len(known) + 1}"
+    standing = [*one_offs.standing(conn), OneOff(name, now, "", one_off.journey_of(wish, name))]
+    names = frozenset([*(one.name for one in one_offs.named(conn, one_off.PREFIX)), name])
+    whole = one_off.with_one_offs(project, standing, names)
+    found = one_off_plan.plan_of(
+        conn, whole, whole.journeys.by_name[name], segment, _leaves_at(wish, now, project)
+    )
+    return whole, wish, name, found
+
+
+def _begin(conn: Connection, wish: Wish, name: str, found: Plan, now: Instant) -> int:
+    """All in one transaction: the journey is published, and its people are on the way into it."""
+    from engine.runtime import one_off
+    from engine.runtime.deploy import deploy, published_project
+    from engine.store import one_offs
+    from engine.store.one_offs import OneOff
+    from engine.values import local_date, zone
+
+    published = published_project(conn)
+    assert published is not None
+    project = published[1]
+    one_offs.add(conn, OneOff(name, now, _whom(), one_off.journey_of(wish, name)))
+    done = deploy(conn, project, now, _whom())
+    one_off.start(conn, name, found.members, local_date(now, zone(project.config.timezone)), now)
+    return done.number
+
+
+def _stop(name: str) -> None:
+    from engine.cli.stores import project_store
+    from engine.runtime import one_off
+    from engine.runtime.deploy import deploy, published_project
+    from engine.store import one_offs
+
+    def job(conn: Connection) -> None:
+        standing: dict[str, OneOff] = {one.name: one for one in one_offs.standing(conn)}
+        published = published_project(conn)
+        if name not in standing or published is None:
+            raise UsageError(
+                f'no one-off send "{name}" is under way:',
+                did_you_mean(name, standing, f"under way: {', '.join(standing) or 'none'}"),
+            )
+        one_offs.change_source(conn, name, one_off.stopped(standing[name].source))
+        deploy(conn, published[1], Place.clock.now(), _whom())
+
+    with project_store() as store:
+        store.write(job)
+    say_plain(f"{name} ends: whoever is inside leaves now, what was planned is taken back")
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def _check_names(project: Project, template: str, segment: str, policy: str) -> None:
+    for what, name, known in (
+        ("template", template, list(project.templates.by_name)),
+        ("segment", segment, list(project.journeys.segments)),
+        ("policy", policy, list(project.journeys.policies)),
+    ):
+        if name not in known:
+            raise UsageError(
+                f'there is no {what} "{name}" in what is published:',
+                did_you_mean(name, known, f"there are: {', '.join(sorted(known)) or 'none'}"),
+            )
+
+
+def _usual_goal(project: Project) -> str:
+    return "order_placed" if "order_placed" in project.catalogue.events else "message_clicked"
+
+
+def _length(text: str) -> str:
+    """`4h` as the language writes it."""
+    found = _SHORT.fullmatch(text.strip())
+    return f"{found[1]} {_UNITS[found[2]]}" if found else text.strip()
+
+
+def _moment(text: str) -> str:
+    if not text:
+        return ""
+    found = _MOMENT.fullmatch(text.strip())
+    try:
+        moment = dt.datetime.fromisoformat(text.strip()) if found else None
+    except ValueError:
+        moment = None
+    if found is None or moment is None:
+        raise UsageError(f'"{text}" is no moment:', 'write  --at "2026-11-27 10:00"')
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _leaves_at(wish: Wish, now: Instant, project: Project) -> Instant:
+    """When it would leave, by the shop's own clock."""
+    from engine.values import Instant, at_local, zone
+
+    if not wish.at:
+        return now
+    moment = dt.datetime.fromisoformat(wish.at)
+    return Instant(max(now, at_local(moment.date(), moment.time(), zone(project.config.timezone))))
+
+
+def _agreed(found: Plan) -> bool:
+    """The question; nobody to ask means no."""
+    if not sys.stdin.isatty():
+        remark("nobody can be asked here; --yes sends it")
+        return False
+    return bool(typer.confirm(f"Send it to {found.messages:,}?", default=False, err=True))
+
+
+def _print(name: str, wish: Wish, found: Plan, project: Project) -> None:
+    currency = project.config.currency
+    say_plain(f"{name}: {wish.template} to {wish.segment}{f' at {wish.at}, local time' if wish.at else ''}")
+    say_plain("")
+    lines = [["in the segment", f"{len(found.members):,}", ""]]
+    for channel, counts in found.reach.items():
+        shut = ", ".join(f"{number:,} {why}" for why, number in sorted(counts.items()) if why != "reachable")
+        lines.append([f"reachable by {channel}", f"{counts['reachable']:,}", shut])
+    lines += [["reached by no channel", f"{found.nobody:,}", ""]]
+    for what, number, aside in (
+        ("in the holdout", found.holdout, "get nothing, are measured"),
+        ("not on deliver_only", found.not_listed, "get nothing"),
+        ("no place under a cap", found.capped, "wait or are skipped, as the policy says"),
+        ("in quiet hours then", found.quiet, "are held until these end"),
+    ):
+        if number:
+            lines.append([what, f"{number:,}", aside])
+    lines += [[f"first message by {channel}", f"{number:,}", ""] for channel, number in found.first.items()]
+    if found.languages:
+        spoken = ", ".join(f"{name} {number:,}" for name, number in found.languages.most_common())
+        lines.append(["languages", "", spoken])
+    most = (
+        f", at most {found.most.normalize():f} {currency} if nobody reacts" if found.most > found.cost else ""
+    )
+    lines.append(["cost", "", f"{found.cost.normalize():f} {currency}{most}"])
+    if found.ceiling is not None:
+        above = max(0, found.messages - found.ceiling)
+        lines.append(
+            ["ceiling", f"{found.ceiling:,}", f"{above:,} wait for the next day or are too late then" if above else "is not reached"]
+        )  # fmt: skip
+    say_rows(lines)
+
+
+def _data(name: str, wish: Wish, found: Plan) -> dict[str, Any]:
+    return {
+        "name": name, "template": wish.template, "segment": wish.segment, "at": wish.at or None, "members": len(found.members),
+        "reach": {channel: dict(counts) for channel, counts in found.reach.items()}, "first": dict(found.first),
+        "unreachable": found.nobody, "holdout": found.holdout, "not_listed": found.not_listed, "capped": found.capped,
+        "quiet": found.quiet, "languages": dict(found.languages), "cost": f"{found.cost:f}", "most": f"{found.most:f}",
+        "ceiling": found.ceiling,
+    }  # fmt: skip
+
+
+def _whom() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
