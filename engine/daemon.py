@@ -33,6 +33,7 @@ from engine.runtime.guards import LOOK, Guarding
 from engine.runtime.health import Health
 from engine.runtime.heart import Heart
 from engine.runtime.keeper import Keeper
+from engine.runtime.mailbox import Mailbox
 from engine.runtime.part import Part
 from engine.runtime.published import Published
 from engine.runtime.publisher import Publisher
@@ -86,6 +87,7 @@ class Daemon:
         self._calling = Part("webhooks", self._call, self._health)
         self._skipping = Part("dry", lambda: self._place.skip(self.wake), self._health)
         self._watching = Part("watch", self._watch, self._health)
+        self._reading = Part("mailbox", self._read_mail, self._health)
         self._deliverer: Deliverer | None = None
 
     # --- from outside -----------------------------------------------------------------------------
@@ -173,6 +175,7 @@ class Daemon:
         self._webhooks = WebhookCaller(
             self.store, lambda: self.live.project.config.webhooks, egress, self.clock, self._owner
         )
+        self._mailbox = Mailbox(self.store, lambda: self.live.project.config.mailbox, self.clock)
         if not self.options.dry:
             self._deliverer = self._open_channels(opening)
             planned, unknown = await self._deliverer.recover()
@@ -192,6 +195,7 @@ class Daemon:
         parts = {"advancer": self._advancing.run(), "publisher": self._publishing.run()}
         if self._deliverer is not None:
             parts |= {"deliverer": self._deliverer.run(), "webhooks": self._calling.run()}
+            parts["mailbox"] = self._reading.run()
         else:
             parts["dry"] = self._skipping.run()
         if server is not None:
@@ -289,6 +293,12 @@ class Daemon:
         """Webhooks that journeys asked for."""
         return 0.0 if await self._webhooks.once() else 1.0
 
+    async def _read_mail(self) -> float:
+        """Bounces, complaints and answers that came by mail."""
+        rest = await self._mailbox.turn()
+        self.wake()
+        return rest
+
     async def _watch(self) -> float:
         """Reloads at every change of a file, until the stop."""
         await watch(self.folder, self.reload, self._stopping)
@@ -309,7 +319,14 @@ class Daemon:
 
     async def _end(self, server: HttpServer | None, tasks: set[asyncio.Task[None]]) -> None:
         self._heart.stop()
-        for part in (self._advancing, self._publishing, self._calling, self._skipping, self._watching):
+        for part in (
+            self._advancing,
+            self._publishing,
+            self._calling,
+            self._skipping,
+            self._watching,
+            self._reading,
+        ):
             part.stop()
         if server is not None:
             server.stop()

@@ -1,4 +1,4 @@
-"""The links in messages: unsubscribe, preferences, clicks and opens, each signed for its own purpose.
+"""The links in messages: unsubscribe, preferences, confirmation, clicks and opens, each signed for its own purpose.
 
 A token holds ids, never an address. Tokens do not expire: an unsubscribe link works for as long as the
 key is known, and a new key is added in front of the old ones. A token that is changed by one bit, or
@@ -17,6 +17,10 @@ from urllib.parse import urlsplit
 from itsdangerous import BadSignature, URLSafeSerializer
 
 _HREF = re.compile(r'(<a\b[^>]*?\bhref=")(https?://[^"]+)(")', re.IGNORECASE)
+TESTER = "test"
+"""The customer of messages that an author sends to themself: their links change nothing."""
+
+_DECOY_STYLE = "display:none;max-height:0;overflow:hidden;font-size:0;line-height:0;mso-hide:all"
 _ADDRESS = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
 
 
@@ -31,8 +35,18 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirming:
+    """What a confirmation link says: who agrees to which purpose on which channel, in which message it stood."""
+
+    customer: str
+    channel: str
+    purpose: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Click:
-    """What a click link says: the message it stood in, and where it leads."""
+    """What a click link says: the message it stood in, and where it leads (empty: the decoy, which no person sees)."""
 
     key: str
     url: str
@@ -47,6 +61,8 @@ class Links:
         self._preferences = _serializer(secrets, "preferences")
         self._click = _serializer(secrets, "click")
         self._open = _serializer(secrets, "open")
+        self._confirm = _serializer(secrets, "confirm")
+        self._seen = _serializer(secrets, "seen")
 
     def unsubscribe(self, leaving: Leaving) -> str:
         """`/u/...`: a POST takes the customer off the list, a GET only asks."""
@@ -57,6 +73,11 @@ class Links:
         """`/p/...`: the page where a customer chooses."""
         return f"{self.public_url}/p/{_text(self._preferences.dumps(customer))}"
 
+    def confirm(self, confirming: Confirming) -> str:
+        """`/y/...`: a button there says yes, a GET only asks (scanners follow links)."""
+        one = confirming
+        return f"{self.public_url}/y/{_text(self._confirm.dumps([one.customer, one.channel, one.purpose, one.key]))}"
+
     def click(self, key: str, url: str) -> str:
         """`/c/...`: leads to `url`, which is part of what is signed."""
         return f"{self.public_url}/c/{_text(self._click.dumps([key, url]))}"
@@ -64,6 +85,26 @@ class Links:
     def open(self, key: str) -> str:
         """`/o/...`: the address of the open pixel."""
         return f"{self.public_url}/o/{_text(self._open.dumps(key))}"
+
+    def seen(self, listed: str, at: int) -> str:
+        """The hidden field of a sign-up form: when the form of a list was asked for (ms since 1970)."""
+        return _text(self._seen.dumps([listed, at]))
+
+    def read_seen(self, token: str, listed: str) -> int | None:
+        """The moment in the hidden field of a form; None for a forged one or that of another list."""
+        match _read(self._seen, token):
+            case [str(known), int(at)] if known == listed:
+                return at
+            case _:
+                return None
+
+    def read_confirm(self, token: str) -> Confirming | None:
+        """What the token of `/y/...` says; None for a forged one."""
+        match _read(self._confirm, token):
+            case [str(customer), str(channel), str(purpose), str(key)]:
+                return Confirming(customer, channel, purpose, key)
+            case _:
+                return None
 
     def read_unsubscribe(self, token: str) -> Leaving | None:
         """What the token of `/u/...` says; None for a forged one."""
@@ -81,7 +122,7 @@ class Links:
     def read_click(self, token: str) -> Click | None:
         """Where `/c/...` leads; None for a forged token or a target that is no web page."""
         match _read(self._click, token):
-            case [str(key), str(url)] if is_web_address(url):
+            case [str(key), str(url)] if not url or is_web_address(url):
                 return Click(key, url)
             case _:
                 return None
@@ -97,6 +138,10 @@ class Links:
             _HREF.sub(lambda m: m[1] + html.escape(self.followed(key, html.unescape(m[2]))) + m[3], markup),
             _ADDRESS.sub(lambda m: self.followed(key, m[0]), text),
         )
+
+    def decoy(self, key: str) -> str:
+        """A link for the end of an e-mail that neither eyes nor screen readers meet; a machine follows it."""
+        return f'<a href="{self.click(key, "")}" rel="nofollow" tabindex="-1" aria-hidden="true" style="{_DECOY_STYLE}"></a>'
 
     def followed(self, key: str, url: str) -> str:
         """One link led through `/c/`, unless it is our own or no web page."""

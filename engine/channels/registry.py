@@ -56,10 +56,18 @@ def kinds(config: Config) -> Mapping[str, str]:
 
 
 def styles(config: Config) -> Mapping[str, Style]:
-    """Who sends on each channel, and what is tracked: clicks in e-mail and taps on a push, opens nowhere unless
-    asked for. The links of a text message stay as short as they are."""
+    """Who sends on each channel, and what is tracked (`tracking:` of config.yaml): clicks in e-mail and taps on a push,
+    opens in e-mail. The links of a text message stay as short as they are."""
+    tracking = config.tracking
     return {
-        name: Style(sender_of(one, config), one.text("reply_to"), clicks=name in _TRACKED)
+        name: Style(
+            sender_of(one, config),
+            one.text("reply_to"),
+            clicks=tracking.clicks and name in _TRACKED,
+            opens=tracking.opens != "never" and name == "email",
+            asks=tracking.opens == "with consent",
+            decoy=tracking.decoy,
+        )
         for name, one in config.channels.items()
     }
 

@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from jinja2 import TemplateError
 
 from engine.channels.base import Message
-from engine.channels.links import Leaving, Links
+from engine.channels.links import Confirming, Leaving, Links
 from engine.channels.names import Material, Vocabulary, names_of
 from engine.compiler.message import CompiledTemplate, Part
+from engine.core.facts import Consent
 from engine.errors import AuthorError
 from engine.values import Instant
 
 _BLANK_LINES = re.compile(r"\n{3,}")
 _BODY_END = re.compile(r"</body>", re.IGNORECASE)
+OPENS = "opens"
+"""The purpose of the consent to being seen opening mail."""
+
 _MISTAKES = (
     TemplateError,
     ArithmeticError,
@@ -41,7 +45,7 @@ class RenderError(AuthorError):
 @dataclass(frozen=True, slots=True)
 class Addressed:
     """To whom, how and why one message goes. `purpose` None: an answer to what the customer just did, which nobody can
-    unsubscribe from."""
+    unsubscribe from. `opens`: what the customer said to being seen opening their mail."""
 
     key: str
     channel: str
@@ -49,16 +53,20 @@ class Addressed:
     customer: str
     purpose: str | None
     valid_until: Instant | None = None
+    opens: Consent = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What is the same for all messages of a channel: who sends, where answers go, and what is tracked."""
+    """What is the same for all messages of a channel: who sends, where answers go, and what is tracked. `asks`: opens are
+    tracked for those only who agreed to it, else for all who did not object."""
 
     sender: str = ""
     reply_to: str = ""
     clicks: bool = True
     opens: bool = False
+    asks: bool = False
+    decoy: bool = False
 
 
 def render(
@@ -75,6 +83,7 @@ def render(
             Leaving(addressed.customer, addressed.channel, addressed.purpose or "marketing", addressed.key)
         ),
         "preferences": links.preferences(addressed.customer),
+        "confirm": links.confirm(_confirming(addressed, material)),
     }
     names = names_of(material, vocabulary, own)
     fields = {name: _line(_written(template, part, names)) for name, part in template.fields.items()}
@@ -114,6 +123,12 @@ def render(
     )
 
 
+def may_notice_opens(consent: str, style: Style) -> bool:
+    """Whether an opening may be noticed at all; asked when a message is written and again when its picture is loaded, so
+    that a withdrawal also stops the pictures of mail that was sent before (RELIABILITY.md 3.4)."""
+    return style.opens and (consent == "given" if style.asks else consent != "withdrawn")
+
+
 def one_click(url: str) -> Mapping[str, str]:
     """The two headers of RFC 8058."""
     return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
@@ -128,17 +143,30 @@ def _written(template: CompiledTemplate, part: Part, names: Mapping[str, object]
         raise RenderError(template.name, file or template.file, line, part.name, why.rstrip(".")) from mistake
 
 
+def _confirming(addressed: Addressed, material: Material) -> Confirming:
+    """What somebody who asked to be on a list is to say yes to: the purpose in the event, else `marketing`."""
+    trigger = material.names.get("trigger")
+    wanted = trigger.get("purpose") if isinstance(trigger, Mapping) else None
+    purpose = wanted if isinstance(wanted, str) and wanted else addressed.purpose or "marketing"
+    return Confirming(addressed.customer, addressed.channel, purpose, addressed.key)
+
+
 def _line(text: str) -> str:
     """A field is one line: whatever a customer's data holds, it can't begin another."""
     return " ".join(text.split())
 
 
 def _tracked(html: str, text: str, addressed: Addressed, links: Links, style: Style) -> tuple[str, str]:
+    hidden = ""
     if style.clicks:
         html, text = links.with_clicks(html, text, addressed.key)
-    if style.opens and html:
-        pixel = f'<img src="{links.open(addressed.key)}" width="1" height="1" alt="" style="display:block">'
-        found = list(_BODY_END.finditer(html))
-        at = found[-1].start() if found else len(html)
-        html = html[:at] + pixel + html[at:]
-    return html, text
+        hidden += links.decoy(addressed.key) if style.decoy else ""
+    if may_notice_opens(addressed.opens, style):
+        hidden += f'<img src="{links.open(addressed.key)}" width="1" height="1" alt="" style="display:block">'
+    return (_at_the_end(html, hidden) if html and hidden else html), text
+
+
+def _at_the_end(html: str, hidden: str) -> str:
+    found = list(_BODY_END.finditer(html))
+    at = found[-1].start() if found else len(html)
+    return html[:at] + hidden + html[at:]

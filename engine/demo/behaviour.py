@@ -94,7 +94,7 @@ class Crowd:
         dice = self._dice("landed", person.id, now)
         path = urlsplit(url).path
         soon = Instant(now + dice.randrange(1, 6) * MINUTE)
-        if path.startswith("/newsletter/confirm"):
+        if letter.confirm and url == letter.confirm:
             self._plan(Instant(now + MINUTE // 2), lambda at: self._confirms(person, at))
         elif path.startswith("/review") and dice.random() < 0.8:
             fields: Row = {"order_id": path.rpartition("/")[2], "stars": dice.choice((3, 4, 5, 5, 5))}
@@ -178,7 +178,6 @@ class Crowd:
     def _confirms(self, person: Person, at: Instant) -> Iterator[Deed]:
         if person.id in self._asked:
             self._asked.discard(person.id)
-            yield self._tell(person, "optin_confirmed", at, {"source": "letter"})
             yield self._tell(person, "subscribed", Instant(at + 1000), {"source": "site"})
 
     def _leaves(self, letter: Letter) -> Iterator[Deed]:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from engine.channels.base import Message
 
-_HREF = re.compile(r'<a\b[^>]*?\bhref="([^"]+)"', re.IGNORECASE)
+_HREF = re.compile(r'<a\b(?![^>]*\baria-hidden)[^>]*?\bhref="([^"]+)"', re.IGNORECASE)
+"""A link that somebody sees: the decoy for machines is none."""
+
 _PIXEL = re.compile(r'<img\b[^>]*?\bsrc="([^"]+/o/[^"]+)"', re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
 _CODE = re.compile(r"\b[A-Z][A-Z0-9]{2,7}-[A-Z0-9]{4}-[A-Z0-9]{4}\b")
@@ -20,7 +22,8 @@ _CODE = re.compile(r"\b[A-Z][A-Z0-9]{2,7}-[A-Z0-9]{4}-[A-Z0-9]{4}\b")
 @dataclass(frozen=True, slots=True)
 class Letter:
     """`links`: those that are followed for their content, the best first. `pixel`: what a mail program loads when the
-    mail is opened. `leave`: where the one-click unsubscribe of the headers goes. `about`: a few words for the screen."""
+    mail is opened. `leave`: where the one-click unsubscribe of the headers goes. `confirm`: where a button says yes to a
+    list. `about`: a few words for the screen."""
 
     address: str
     channel: str
@@ -29,6 +32,7 @@ class Letter:
     pixel: str = ""
     leave: str = ""
     about: str = ""
+    confirm: str = ""
 
 
 def parse_mail(address: str, raw: bytes, key: str) -> Message:
@@ -70,17 +74,20 @@ def read_letter(message: Message) -> Letter:
 
 
 def _mail(message: Message) -> Letter:
-    useful = [html.unescape(link) for link in _HREF.findall(message.html) if "/c/" in link]
+    seen = [html.unescape(link) for link in _HREF.findall(message.html)]
+    useful = [link for link in seen if "/c/" in link]
+    confirm = next((link for link in seen if "/y/" in link), "")
     pixel = _PIXEL.search(message.html)
     found = _CODE.search(message.html)
     return Letter(
         message.address,
         "email",
-        tuple(useful[1:] or useful),  # the first is the name of the shop on top
+        (confirm,) if confirm else tuple(useful[1:] or useful),  # the first is the name of the shop on top
         found[0] if found else "",
         html.unescape(pixel[1]) if pixel else "",
         _one_click(message),
         message.subject,
+        confirm,
     )
 
 

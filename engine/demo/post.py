@@ -81,6 +81,9 @@ class Caller:
 
     async def _react(self, deed: Follow | Open | Leave, now: Instant) -> None:
         match deed:
+            case Follow() if deed.url == deed.letter.confirm:
+                await self._people.post(deed.url)  # the button of the page
+                self._crowd.landed(deed.person, deed.url, deed.letter, now)
             case Follow():
                 target = deed.url
                 if deed.url.startswith(

@@ -20,6 +20,7 @@ from engine.compiler.message_set import MessageSet
 from engine.compiler.text_parts import parts
 from engine.ids import derive
 from engine.runtime.guards import Guards
+from engine.runtime.unknowns import Unknowns
 from engine.store import addressees, conversations, products
 from engine.store.addressees import Addressee
 from engine.store.messages import Claimed
@@ -39,6 +40,7 @@ class Stock:
     timezone: str = "UTC"
     initial: Mapping[str, Value] = field(default_factory=dict)
     guards: Guards = field(default_factory=Guards)
+    unknown: Unknowns = field(default_factory=Unknowns)
     kinds: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -112,9 +114,14 @@ def body_hash(body: str) -> str:
     return derive("body", body)
 
 
+def kept(body: str) -> Message:
+    """The message as it was first written: what is sent again is the same to the letter."""
+    return Message(**orjson.loads(body))
+
+
 def _write(claimed: Claimed, needed: Needed, stock: Stock) -> Written | Unwritten:
     if claimed.body is not None:  # an earlier attempt: the same bytes to the same address
-        return Written(claimed, _kept(claimed.body), None)
+        return Written(claimed, kept(claimed.body), None)
     customer = needed.customers.get(claimed.customer)
     address = customer.addresses.get(claimed.channel) if customer is not None else None
     if customer is None or not address:
@@ -158,10 +165,6 @@ def _write(claimed: Claimed, needed: Needed, stock: Stock) -> Written | Unwritte
 def _keep(message: Message) -> str:
     fields = asdict(message) | {"headers": dict(message.headers), "fields": dict(message.fields)}
     return orjson.dumps(fields).decode()
-
-
-def _kept(body: str) -> Message:
-    return Message(**orjson.loads(body))
 
 
 def _product_id(claimed: Claimed) -> str:

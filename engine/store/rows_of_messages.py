@@ -12,6 +12,7 @@ LEASED = text("state IN ('claimed', 'handoff')")
 UNSETTLED = text("state IN ('unknown', 'held')")
 NAMED = text("provider_id IS NOT NULL")
 REFERRED = text("ref IS NOT NULL")
+UNDECIDED = text("who = 'unknown' AND kind = 'clicked'")
 EARLY = text("send_key = ''")
 
 OUTBOX_STATES = (
@@ -93,6 +94,7 @@ class Reacted(SQLModel, table=True):
     __tablename__ = "reaction"
     __table_args__ = (
         Index("reaction_message", "bucket", "send_key"),
+        Index("reaction_undecided", "at", sqlite_where=UNDECIDED, postgresql_where=UNDECIDED),
         one_of("kind", ("clicked", "opened", "replied"), "reaction_kind"),
         one_of("who", ("human", "machine", "unknown"), "reaction_who"),
         {"sqlite_autoincrement": True},

@@ -41,6 +41,15 @@ def lift(conn: Connection, channel: str, address: str, because: str) -> bool:
     )
 
 
+def lift_purpose(conn: Connection, channel: str, address: str, purpose: str, because: str) -> None:
+    """Opens an address for one purpose again where it was closed for this very reason (`why` begins with it)."""
+    change(
+        conn,
+        "DELETE FROM suppression WHERE address_hash = ? AND channel = ? AND purpose = ? AND substr(why, 1, ?) = ?",
+        (hash_of(conn, channel, address), channel, purpose, len(because), because),
+    )
+
+
 def standing(conn: Connection, channel: str, address: str) -> dict[str, str]:
     """purpose -> why, for an address."""
     sql = "SELECT purpose, why FROM suppression WHERE address_hash = ? AND channel = ? ORDER BY purpose"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from engine.store import reactions
 from engine.store.hot import rows
 from engine.values import Instant
 
@@ -73,7 +74,8 @@ def waiting(conn: Connection) -> dict[str, int]:
 
 
 def is_settled(conn: Connection, now: Instant) -> bool:
-    """Nothing is left to do at this moment: all that was received is applied, nobody is due, no message is on its way.
+    """Nothing is left to do at this moment: all that was received is applied, every click is decided, nobody is due, no
+    message is on its way.
 
     Customers who are set aside, and paused channels, do not count.
     """
@@ -86,4 +88,4 @@ def is_settled(conn: Connection, now: Instant) -> bool:
         " AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.scope = 'all' OR p.name IN (o.channel, o.journey)))",
         (now, now),
     )
-    return not found[0][0]
+    return not found[0][0] and not reactions.undecided(conn, now)

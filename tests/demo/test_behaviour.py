@@ -62,21 +62,14 @@ def test_a_confirmed_address_subscribes() -> None:
         if isinstance(deed, Tell) and deed.event == "optin_requested"
     )
     person = people.shop.people[asked.customer]
-    people.landed(
-        person,
-        "https://shop.example/newsletter/confirm?token=t1",
-        Letter("", "email", ()),
-        Instant(START + HOUR),
-    )
+    link = "http://127.0.0.1:8080/y/yes"
+    people.landed(person, link, Letter("", "email", (link,), confirm=link), Instant(START + HOUR))
     told = [
         deed.event
         for deed in people.until(Instant(START + 2 * HOUR))
         if isinstance(deed, Tell) and deed.customer == person.id
     ]
-    assert [event for event in told if event.startswith(("optin", "sub"))] == [
-        "optin_confirmed",
-        "subscribed",
-    ]
+    assert [event for event in told if event.startswith(("optin", "sub"))] == ["subscribed"]
 
 
 def test_letters_are_opened_followed_and_sometimes_the_last() -> None:
@@ -97,6 +90,19 @@ def test_what_a_reader_sees_in_a_mail() -> None:
     assert letter.code == "WELCOME-AB12-CD34"
     assert letter.pixel == "http://127.0.0.1:8080/o/xyz"
     assert letter.leave == "http://127.0.0.1:8080/u/abc"
+
+
+def test_the_decoy_for_machines_is_not_seen_and_a_confirmation_comes_first() -> None:
+    decoy = b'<a href="http://127.0.0.1:8080/c/decoy" rel="nofollow" tabindex="-1" aria-hidden="true" style="display:none"></a>'
+    button = b'<a href="http://127.0.0.1:8080/y/yes">Yes</a>'
+    head, _, body = MAIL.partition(b'<a href="http://127.0.0.1:8080/c/top">')
+    assert read_letter(parse_mail("x@example.org", MAIL.replace(b"<img", decoy + b"<img"), "k1")).links == (
+        "http://127.0.0.1:8080/c/go?a=1&b=2",
+    )
+    asked = read_letter(
+        parse_mail("x@example.org", head + button + b'<a href="http://127.0.0.1:8080/c/top">' + body, "k1")
+    )
+    assert (asked.links, asked.confirm) == (("http://127.0.0.1:8080/y/yes",), "http://127.0.0.1:8080/y/yes")
 
 
 def test_what_a_reader_sees_in_a_text() -> None:

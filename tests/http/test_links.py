@@ -49,7 +49,7 @@ def test_the_preference_page_saves_what_is_ticked(served: Served) -> None:
     who = _customer(served)
     link = _links(served).preferences(who)
     assert "checked" in httpx2.get(link).text
-    assert httpx2.post(link, data={"email": "on"}).status_code == 200
+    assert httpx2.post(link, data={"marketing/email": "on", "save": "1"}).status_code == 200
     assert _states(served, who) == {("email", "marketing"): "given", ("push", "marketing"): "withdrawn"}
 
 

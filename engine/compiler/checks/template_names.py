@@ -16,7 +16,7 @@ from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
 
 SHOP = ("name", "url", "address")
-LINKS = ("unsubscribe", "preferences")
+LINKS = ("unsubscribe", "preferences", "confirm")
 GROUPS = ("customer", "trigger", "product", "code", "shop", "links")
 
 _ALWAYS = {"email": "email", "sms": "phone", "whatsapp": "phone", "viber": "phone"}

@@ -28,6 +28,10 @@ def upgrade() -> None:
     _reaction(
         "who", "machine", {"reaction_kind": _KINDS, "reaction_who": "who IN ('human', 'machine', 'unknown')"}
     )
+    undecided = sa.text("who = 'unknown' AND kind = 'clicked'")
+    op.create_index(
+        "reaction_undecided", "reaction", ["at"], sqlite_where=undecided, postgresql_where=undecided
+    )
     _pause("'all', 'channel', 'journey', 'domain'")
     op.create_table(
         "report",
@@ -108,6 +112,7 @@ def downgrade() -> None:
         op.drop_table(table)
     op.execute(sa.text("DELETE FROM pause WHERE scope = 'domain'"))
     _pause("'all', 'channel', 'journey'")
+    op.drop_index("reaction_undecided", "reaction")
     op.add_column("reaction", sa.Column("machine", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.execute(sa.text("UPDATE reaction SET machine = (who <> 'human')"))
     _reaction("machine", "who", {"reaction_kind": _KINDS})

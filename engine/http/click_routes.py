@@ -1,0 +1,93 @@
+"""`/c/` and `/o/`: links that are followed and pictures that are loaded, by people and by machines."""
+
+from __future__ import annotations
+
+import base64
+
+from fastapi import APIRouter
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from engine.channels.reader_kind import judge_click, judge_open
+from engine.channels.registry import styles
+from engine.channels.render import OPENS, Style, may_notice_opens
+from engine.http.context import Context
+from engine.http.problems import Refusal
+from engine.http.unknown_link import unknown_link
+from engine.http.visitor import find_visitor
+from engine.store import messages, reactions
+from engine.store.messages import Claimed
+from engine.values import Instant
+
+_PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+_NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+
+def click_routes(context: Context) -> APIRouter:
+    """Both; whoever has a link gets to the page behind it, whatever becomes of the figures."""
+    router = APIRouter(tags=["links"], include_in_schema=False)
+
+    @router.api_route("/c/{token:path}", methods=["GET", "HEAD"])
+    async def click(token: str, request: Request) -> Response:
+        live = context.live()
+        found = live.links.read_click(token)
+        if found is None:
+            return unknown_link(live, request)
+        if request.method == "GET":
+            await _note_click(context, request, found.key, found.url)
+        return RedirectResponse(found.url or live.config.shop.url, 302, _NO_STORE)
+
+    @router.api_route("/o/{token:path}", methods=["GET", "HEAD"])
+    async def opened(token: str, request: Request) -> Response:
+        live = context.live()
+        key = live.links.read_open(token)
+        if key is None:
+            return unknown_link(live, request)
+        if request.method == "GET" and live.config.tracking.opens != "never":
+            await _note_open(context, request, key)
+        return Response(_PIXEL, media_type="image/gif", headers=_NO_STORE)
+
+    return router
+
+
+async def _note_click(context: Context, request: Request, key: str, url: str) -> None:
+    now, headers = context.clock.now(), dict(request.headers)
+
+    def job(conn: Connection) -> None:
+        message = messages.find(conn, key)
+        if message is not None:
+            who = "machine" if not url else judge_click(headers, _since(message, now))
+            reactions.take_click(conn, message, url, who, now)
+
+    try:
+        await context.write(job)
+    except Refusal:  # the store is busy or gone: that is no reason to keep somebody from their page
+        return
+
+
+async def _note_open(context: Context, request: Request, key: str) -> None:
+    """Asked again at this moment: what was withdrawn since the mail was sent is not kept (RELIABILITY.md 3.4)."""
+    now, headers = context.clock.now(), dict(request.headers)
+    config = context.live().config
+
+    def job(conn: Connection) -> bool:
+        message = messages.find(conn, key)
+        if message is None:
+            return False
+        said = find_visitor(conn, message.customer).reach.get(message.channel)
+        style = styles(config).get(message.channel, Style())
+        if not may_notice_opens(said.consents.get(OPENS, "none") if said is not None else "none", style):
+            return False
+        return reactions.take_open(conn, message, judge_open(headers, _since(message, now)), now)
+
+    try:
+        is_told = await context.write(job)
+    except Refusal:
+        return
+    if is_told:
+        context.arrived()
+
+
+def _since(message: Claimed, now: Instant) -> int | None:
+    return None if message.handed_at is None else now - message.handed_at

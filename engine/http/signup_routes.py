@@ -1,0 +1,165 @@
+"""`/signup/<list>`: a form that anybody may send, and nobody can use against somebody else (RELIABILITY.md T15).
+
+The answer is the same whatever became of it: whether an address is known, was asked already, or is none at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter
+from markupsafe import Markup
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from engine.config import SignupList
+from engine.http.body import read_body
+from engine.http.context import Context, Live
+from engine.http.form import LARGEST, clean, read_form
+from engine.http.page import page
+from engine.http.problems import Refusal
+from engine.http.strict_json import decode
+from engine.http.visitor import words_of
+from engine.runtime.signups import Wish, address_of, find_customer, is_allowed, network_of, sign_up
+from engine.values import DAY, SECOND, Instant
+
+SOONEST, LATEST = 2 * SECOND, DAY
+"""A person takes so long at least to fill in the form; a form that was asked for longer ago is asked for again."""
+
+TRAP = "website"
+"""A field that no person sees: whoever fills it in is a machine."""
+
+
+def signup_routes(context: Context) -> APIRouter:
+    """The form, and what it sends."""
+    router = APIRouter(tags=["sign-up"], include_in_schema=False)
+
+    @router.get("/signup/{name}")
+    async def form(name: str, request: Request) -> Response:
+        live = context.live()
+        listed = _list(live, name)
+        seen = live.links.seen(name, context.clock.now())
+        if "application/json" in request.headers.get("accept", ""):
+            return JSONResponse({"seen": seen, "text": listed.text}, headers=_cors(live, request))
+        return _form(live, request, listed, seen)
+
+    @router.options("/signup/{name}")
+    async def ask(name: str, request: Request) -> Response:
+        _list(context.live(), name)
+        return Response(status_code=204, headers=_cors(context.live(), request))
+
+    @router.post("/signup/{name}")
+    async def send(name: str, request: Request) -> Response:
+        live = context.live()
+        listed = _list(live, name)
+        _check_origin(live, request)
+        fields = await _fields(request)
+        wish = _wish(live, request, listed, fields, context.clock.now())
+        if wish is not None:
+            await _take(context, wish)
+        return _thanks(live, request, listed)
+
+    return router
+
+
+def _list(live: Live, name: str) -> SignupList:
+    found = live.config.signup.lists.get(name)
+    if found is None:
+        raise Refusal(404, "there is no such list", "lists stand in config.yaml under  signup")
+    return found
+
+
+def _home(live: Live) -> str:
+    parts = urlsplit(live.config.http.public_url)
+    return f"{parts.scheme}://{parts.netloc}".casefold()
+
+
+def _check_origin(live: Live, request: Request) -> None:
+    """A browser always says which site a form stands on; other programs use an API key."""
+    origin = request.headers.get("origin", "").casefold()
+    if origin not in (_home(live), *live.config.signup.origins):
+        raise Refusal(
+            403,
+            "this form may not be sent from here",
+            "add the site to  signup: {origins: [...]}  of config.yaml; a server sends events with an API key",
+        )
+
+
+def _cors(live: Live, request: Request) -> dict[str, str]:
+    origin = request.headers.get("origin", "").casefold()
+    if origin not in live.config.signup.origins:
+        return {"Vary": "Origin"}
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Methods": "GET, POST",
+        "Access-Control-Allow-Headers": "content-type",
+        "Vary": "Origin",
+    }
+
+
+async def _fields(request: Request) -> Mapping[str, str]:
+    if request.headers.get("content-type", "").partition(";")[0].strip().casefold() != "application/json":
+        return await read_form(request)
+    body = decode(await read_body(request, LARGEST))
+    if not isinstance(body, dict):
+        raise Refusal(400, "a sign-up is an object of texts")
+    return {name: value for name, value in body.items() if isinstance(value, str)}
+
+
+def _wish(
+    live: Live, request: Request, listed: SignupList, fields: Mapping[str, str], now: Instant
+) -> Wish | None:
+    """What a person filled in; None for a machine, a form that is too old or too fresh, and what is no address."""
+    seen = live.links.read_seen(fields.get("seen", ""), listed.name)
+    address = address_of(fields.get("email", ""))
+    if fields.get(TRAP) or address is None or seen is None or not SOONEST <= now - seen <= LATEST:
+        return None
+    wanted = fields.get("language", "").casefold()
+    language = wanted if wanted in live.config.languages else ""
+    host = request.client.host if request.client else ""
+    where = f"sign-up form {listed.name} at {clean(request.headers.get('origin', ''), 200)}"
+    return Wish(listed, address, network_of(host), language, where)
+
+
+async def _take(context: Context, wish: Wish) -> None:
+    live, now = context.live(), context.clock.now()
+
+    def known(conn: Connection) -> tuple[bool, str | None]:
+        if not is_allowed(conn, wish, live.config.signup, now):
+            return False, None
+        return True, find_customer(conn, wish.address)
+
+    is_open, customer = await context.look(known)
+    if not is_open:
+        return
+    if await context.write(lambda conn: sign_up(conn, wish, customer, live.config.signup, live.intake, now)):
+        context.arrived()
+
+
+def _thanks(live: Live, request: Request, listed: SignupList) -> Response:
+    if "application/json" in request.headers.get("accept", ""):
+        return JSONResponse({"ok": True}, headers=_cors(live, request))
+    if listed.next:
+        return RedirectResponse(listed.next, 303, {"Cache-Control": "no-store"})
+    words = words_of(live, request)
+    body = Markup("<p>{}</p>").format(words.text("signed_up_text"))
+    shop = live.config.shop
+    return page(words.text("signed_up"), body, words.language, shop.name, shop.address)
+
+
+def _form(live: Live, request: Request, listed: SignupList, seen: str) -> Response:
+    words = words_of(live, request)
+    body = Markup(
+        '<form method="post"><input type="hidden" name="seen" value="{seen}"><input type="hidden" name="language" value="{language}">'
+        '<div class="trap" aria-hidden="true"><label>{empty}<input name="{trap}" tabindex="-1" autocomplete="off"></label></div>'
+        '<label class="field">{address}<input type="email" name="email" required autocomplete="email" maxlength="254"></label>'
+        '<p class="soft">{text}</p><div class="row"><button>{button}</button></div></form>'
+    ).format(
+        seen=seen, language=words.language, empty=words.text("signup_leave_empty"), trap=TRAP,
+        address=words.text("signup_address"), text=listed.text, button=words.text("signup_button"),
+    )  # fmt: skip
+    shop = live.config.shop
+    goes_to = ["/".join(listed.next.split("/")[:3])] if listed.next else []
+    return page(words.text("signup"), body, words.language, shop.name, shop.address, form_goes_to=goes_to)

@@ -1,0 +1,83 @@
+"""Who looks at a page of ours, as far as the link in their hand says: language, addresses (masked), what they agreed to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+
+from engine.channels.links import TESTER
+from engine.channels.render import OPENS
+from engine.config import Config
+from engine.core.facts import Reach
+from engine.http.context import Live
+from engine.http.wording import Words, accepted, words_for
+from engine.store import addressees, aliases, messages
+from engine.store.meta import bucket_of
+from engine.store.reports import reach_of
+
+_PHONE = re.compile(r"\+?[0-9]{6,15}", re.ASCII)
+_SHUT = ("all", "any purpose")
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A customer at this moment. `is_test`: the link stands in a message that an author sent to themself."""
+
+    customer: str
+    language: str = ""
+    reach: Mapping[str, Reach] = field(default_factory=dict)
+    is_test: bool = False
+
+    def agreed(self, channel: str, purpose: str) -> bool:
+        """Whether messages of this purpose may come on this channel now."""
+        known = self.reach.get(channel, Reach())
+        is_open = purpose == OPENS or known.suppressed not in (*_SHUT, purpose)
+        return known.consents.get(purpose) == "given" and is_open
+
+    def objected(self, channel: str, purpose: str) -> bool:
+        """Whether they said no."""
+        return self.reach.get(channel, Reach()).consents.get(purpose) == "withdrawn"
+
+    def address(self, channel: str) -> str:
+        """Their address on a channel, so that they know it and nobody else does."""
+        return mask(self.reach.get(channel, Reach()).address or "")
+
+
+def find_visitor(conn: Connection, customer: str, key: str = "") -> Visitor:
+    """The customer of a link. `key`: the message that it stood in."""
+    own = aliases.resolve(conn, [customer]).get(customer, customer)
+    found = addressees.find(conn, bucket_of(conn, own), [own]).get(own)
+    if found is None and own == TESTER and messages.find(conn, key) is None:
+        return Visitor(own, is_test=True)
+    language = found.values.get("language") if found is not None else None
+    return Visitor(own, language if isinstance(language, str) else "", reach_of(conn, own))
+
+
+def words_of(live: Live, request: Request, language: str = "") -> Words:
+    """The customer's language, else what their browser asks for, else the shop's first."""
+    wanted = [language, *accepted(request.headers.get("accept-language", "")), *live.config.languages]
+    return words_for(live.folder, [each for each in wanted if each])
+
+
+def choices(config: Config, visitor: Visitor) -> list[tuple[str, str]]:
+    """(purpose, channel) that a customer can choose: purposes of the policies, channels that they have an address on."""
+    purposes = dict.fromkeys(policy.consent for policy in config.policies.values() if policy.consent)
+    if "marketing" not in config.policies:
+        purposes = dict.fromkeys(("marketing", *purposes))
+    channels = [name for name in config.channels if visitor.reach.get(name, Reach()).address]
+    found = [(purpose, channel) for purpose in purposes if purpose != OPENS for channel in channels]
+    if config.tracking.opens != "never" and "email" in channels:
+        found.append((OPENS, "email"))
+    return found
+
+
+def mask(address: str) -> str:
+    """`a•••@example.com`, `+359•••67`; nothing of a token."""
+    local, at, domain = address.rpartition("@")
+    if at and "\n" not in address:
+        return f"{local[:1]}•••@{domain}"
+    return f"{address[:4]}•••{address[-2:]}" if _PHONE.fullmatch(address) else ""

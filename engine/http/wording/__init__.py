@@ -1,0 +1,115 @@
+"""The words of the pages that customers see: in the engine for thirteen languages, in a project for any other one, or
+for the same ones in the shop's own voice (`templates/_pages/LANGUAGE.yaml`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from markupsafe import Markup, escape
+
+from engine.language.nodes import Mapping as MappingNode
+from engine.language.nodes import Scalar
+from engine.language.source import read
+
+OWN = Path("templates") / "_pages"
+"""Where a project keeps its own words."""
+
+_LARGEST = 100_000
+_PLACE = re.compile(r"\{(\w+)\}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language."""
+
+    language: str
+    texts: Mapping[str, str]
+
+    def text(self, name: str, /, **values: str) -> str:
+        """A text with its values put in; they are not looked at again."""
+        return _PLACE.sub(lambda found: values.get(found[1], found[0]), self.texts.get(name, ""))
+
+    def html(self, name: str, /, **values: str) -> Markup:
+        """As `text`, escaped."""
+        return escape(self.text(name, **values))
+
+    def purpose(self, name: str, shop: str) -> str:
+        """What customers call a purpose of consent."""
+        known = f"purpose_{name}"
+        return (
+            self.text(known, shop=shop) if known in self.texts else self.text("purpose_other", purpose=name)
+        )
+
+    def channel(self, name: str) -> str:
+        """What customers call a channel."""
+        return self.texts.get(f"channel_{name}") or name.replace("_", " ").capitalize()
+
+
+def words_for(folder: Path, wanted: Iterable[str]) -> Words:
+    """The first of the wanted languages (`uk`, `uk-UA`) that there are words for, else English."""
+    own = _own(folder)
+    for each in wanted:
+        language = each.strip().casefold().partition("-")[0].partition("_")[0]
+        if language in own or (_LANGUAGE.fullmatch(language) and language in _built_in()):
+            return Words(
+                language, {**_built_in()["en"], **_built_in().get(language, {}), **own.get(language, {})}
+            )
+    return Words("en", {**_built_in()["en"], **own.get("en", {})})
+
+
+def accepted(header: str) -> list[str]:
+    """The languages of an `Accept-Language` header, the best first."""
+    found = []
+    for place, part in enumerate(header[:500].split(",")[:20]):
+        name, _, quality = part.strip().partition(";")
+        share = quality.strip().removeprefix("q=")
+        weight = float(share) if re.fullmatch(r"[01](\.\d{0,3})?", share, re.ASCII) else 1.0
+        found.append((-weight, place, name.strip()))
+    return [name for weight, _, name in sorted(found) if name and weight]
+
+
+def known_words() -> frozenset[str]:
+    """The names of all texts."""
+    return frozenset(_built_in()["en"])
+
+
+@lru_cache(maxsize=1)
+def _built_in() -> Mapping[str, Mapping[str, str]]:
+    return {file.stem: _read(file.read_bytes(), file.name) for file in Path(__file__).parent.glob("*.yaml")}
+
+
+def _own(folder: Path) -> Mapping[str, Mapping[str, str]]:
+    """The project's own words as its files are now; one that cannot be read says nothing."""
+    try:
+        files = [
+            (file.name, file.stat().st_mtime_ns, file.stat().st_size)
+            for file in (folder / OWN).glob("*.yaml")
+        ]
+    except OSError:
+        return {}
+    return _read_own(folder / OWN, tuple(sorted(files))) if files else {}
+
+
+@lru_cache(maxsize=8)
+def _read_own(folder: Path, files: tuple[tuple[str, int, int], ...]) -> Mapping[str, Mapping[str, str]]:
+    found = {}
+    for name, _, size in files:
+        file = folder / name
+        if (
+            _LANGUAGE.fullmatch(file.stem)
+            and size <= _LARGEST
+            and file.resolve().is_relative_to(folder.resolve())
+        ):
+            found[file.stem] = _read(file.read_bytes(), name)
+    return found
+
+
+def _read(data: bytes, name: str) -> Mapping[str, str]:
+    node, _ = read(data, name)
+    entries = node.entries if isinstance(node, MappingNode) else ()
+    return {each.key.text: each.value.text for each in entries if isinstance(each.value, Scalar)}
