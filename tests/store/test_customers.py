@@ -13,6 +13,7 @@ from engine.core.enrollment import Enrollment, Waiting
 from engine.core.facts import CustomerState, Facts, LastStart, Place, Reach, Seen
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
+from engine.core.learned import Habits
 from engine.store import alerts, codes, customers, decisions, due, events, inbox, messages, traces, webhooks
 from engine.store.customer_text import dump_memory, load_memory
 from engine.store.database import Store
@@ -30,7 +31,8 @@ def state() -> CustomerState:
         {"average": (Money(Decimal("12.50"), "EUR"), 3), "place": (NOW, 5), "favourite": {"tea": 3}},
         {"order_placed": Seen(3, Instant(5), NOW, 7)}, {}, frozenset({"vip"}),
         {"email": Reach("a@example.com", {"marketing": "given"}), "sms": Reach("", {}, "all", True)}, False,
-        [Place("k", NOW, "email"), Place("l", NOW, "push", False)],
+        [Place("k", NOW, "email"), Place("l", NOW, "push", False)], {},
+        Habits({"email": (3, 1), "sms": (1, 0)}, (0,) * 18 + (2, 3) + (0,) * 4),
     )  # fmt: skip
     runs = {"r1": run("r1")}
     starts = {("welcome", ""): LastStart(NOW, "r1"), ("order", "o1"): LastStart(NOW, "r2")}
@@ -96,13 +98,12 @@ def test_every_effect_becomes_a_row_once(store: Store) -> None:
     )  # fmt: skip
     store.write(lambda conn: save(conn, state(), *effects))
     store.write(lambda conn: save(conn, state(), send, effects[4], effects[6]))  # decided twice
+    calls = store.write(lambda conn: webhooks.take(conn, "crm", NOW, 60_000, 9))
+    assert [(call.key, call.values) for call in calls] == [("call", {"reason": "lapsed"})]
     with store.read() as conn:
         (message,) = messages.of_customer(conn, "ann")
         assert message.names == send.names
         assert (message.state, message.valid_until) == ("planned", send.valid_until)
-        assert [(call.key, call.values) for call in webhooks.ready(conn, NOW, 9)] == [
-            ("call", {"reason": "lapsed"})
-        ]
         assert codes.pools_of(conn, ["W-1", "other"]) == {"W-1": "WELCOME10"}
         assert [alert.why for alert in alerts.latest(conn)] == ["the pool is empty"]
         (row,) = inbox.claim(conn, bucket_of(conn, "ann"), NOW, 9)
