@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import add
 
 from msgspec import Struct
 
@@ -87,6 +88,16 @@ class Habits(Struct, frozen=True):
             counts[hour] += 1
             hours = tuple(counts)
         return Habits(channels, hours)
+
+    def united(self, other: Habits) -> Habits:
+        """Those of two customers who turned out to be one."""
+        channels = dict(self.channels)
+        for channel, (sent, reacted) in other.channels.items():
+            known = channels.get(channel, (0, 0))
+            channels[channel] = (known[0] + sent, known[1] + reacted)
+        if not self.hours or not other.hours:
+            return Habits(channels, self.hours or other.hours)
+        return Habits(channels, tuple(map(add, self.hours, other.hours)))
 
 
 NO_HABITS = Habits()

@@ -14,7 +14,8 @@ from engine.clock import Clock
 from engine.core.decide import Decided, decide, next_due
 from engine.core.happening import Happening
 from engine.core.journeys import Journeys
-from engine.store import customers, decisions, deployments, due, events, inbox, pauses, stuck
+from engine.core.learned import Learned
+from engine.store import customers, decisions, deployments, due, events, inbox, learned, pauses, stuck
 from engine.store.database import Store, is_refusal
 from engine.store.inbox import Pending
 from engine.store.meta import buckets
@@ -81,7 +82,7 @@ class Advancer:
         self._store = store
         self._clock = clock
         self._limit = 1000
-        self._paused: tuple[Journeys, frozenset[str], Journeys] | None = None
+        self._present: tuple[Journeys, frozenset[str], Instant, Journeys] | None = None
 
     def advance(self, publication: Publication) -> Progress:
         """One batch of every bucket. Raises only what the database raises; nothing is lost then."""
@@ -127,7 +128,7 @@ class Advancer:
             return Progress(stale=True)
         now = self._clock.now()
         work = _claim(conn, bucket, now, limit)
-        journeys = self._with_pauses(publication.journeys, pauses.paused_journeys(conn))
+        journeys = self._at_present(conn, publication.journeys)
         return _apply(conn, work, work.customers, journeys, now)
 
     def _one_by_one(self, conn: Connection, publication: Publication, bucket: int) -> Progress:
@@ -136,7 +137,7 @@ class Advancer:
             return Progress(stale=True)
         now = self._clock.now()
         work = _claim(conn, bucket, now, SMALLEST)
-        journeys = self._with_pauses(publication.journeys, pauses.paused_journeys(conn))
+        journeys = self._at_present(conn, publication.journeys)
         total = Progress(more=work.more)
         for customer in work.customers:
             try:
@@ -150,16 +151,19 @@ class Advancer:
                 total.set_aside += 1
         return total
 
-    def _with_pauses(self, journeys: Journeys, paused: frozenset[str]) -> Journeys:
-        """An operator's pause of a journey is like `state: paused` in its file."""
-        if not paused:
+    def _at_present(self, conn: Connection, journeys: Journeys) -> Journeys:
+        """With what was learned last. An operator's pause of a journey is like `state: paused` in its file."""
+        paused, stamp = pauses.paused_journeys(conn), learned.stamp(conn)
+        if not paused and not stamp:
             return journeys
-        if self._paused is None or self._paused[0] is not journeys or self._paused[1] != paused:
-            self._paused = (journeys, paused, _paused(journeys, paused))
-        return self._paused[2]
+        known = self._present
+        if known is None or known[0] is not journeys or known[1:3] != (paused, stamp):
+            found = learned.known(conn) if stamp else journeys.learned
+            known = self._present = (journeys, paused, stamp, _changed(journeys, paused, found))
+        return known[3]
 
 
-def _paused(journeys: Journeys, names: frozenset[str]) -> Journeys:
+def _changed(journeys: Journeys, names: frozenset[str], known: Learned) -> Journeys:
     def stand_still(name: str) -> bool:
         return name in names and journeys.by_name[name].state in ("live", "closing")
 
@@ -167,7 +171,7 @@ def _paused(journeys: Journeys, names: frozenset[str]) -> Journeys:
         name: dataclasses.replace(journey, state="paused") if stand_still(name) else journey
         for name, journey in journeys.by_name.items()
     }
-    return dataclasses.replace(journeys, by_name=by_name)
+    return dataclasses.replace(journeys, by_name=by_name, learned=known)
 
 
 def _claim(conn: Connection, bucket: int, now: Instant, limit: int) -> _Work:

@@ -1,4 +1,4 @@
-"""The recurring looks at the whole base: clock starts, scores, segments, housekeeping. APScheduler beats; no job is about a customer."""
+"""The recurring looks at the whole base: clock starts, scores, segments, reactions, housekeeping. APScheduler beats; no job is about a customer."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from engine.clock import Clock
 from engine.core.journeys import Journeys
 from engine.runtime import maintenance
 from engine.runtime.health import Health
+from engine.runtime.learning import learn
 from engine.runtime.occurrences import append_occurrences
 from engine.runtime.scoring import score_rfm
 from engine.store.database import Store
@@ -53,12 +54,13 @@ class Heart:
         self._more.append((name, milliseconds, job))
 
     def start(self) -> None:
-        """Beats from now on; scores, segments and old traces are looked at at once."""
+        """Beats from now on; scores, segments, reactions and old traces are looked at at once."""
         for name, milliseconds, job in self._more:
             self._every(milliseconds, name, job)
         self._every(CLOCK_STARTS, "clock starts", self._clock_starts)
         self._every(SWEEP, "rfm scores", self._score, at_once=True)
         self._every(SWEEP, "segments", self._sweep, at_once=True)
+        self._every(SWEEP, "learning", self._learn, at_once=True)
         self._every(TIDY, "old traces", self._tidy, at_once=True)
         self._scheduler.start()
 
@@ -76,6 +78,7 @@ class Heart:
         await self._clock_starts()
         await self._score()
         await self._sweep()
+        await self._learn()
 
     def _every(
         self, milliseconds: int, name: str, job: Callable[[], Awaitable[None]], *, at_once: bool = False
@@ -110,6 +113,10 @@ class Heart:
     async def _sweep(self) -> None:
         await self._write(lambda conn: maintenance.sweep_segments(conn, self._journeys(), self._clock.now()))
         self._wake()
+
+    async def _learn(self) -> None:
+        """In a thread of its own, as the scores: it reads for long. The next decisions use what was learned."""
+        await asyncio.to_thread(learn, self._store, self._journeys(), self._clock.now())
 
     async def _tidy(self) -> None:
         await self._write(lambda conn: maintenance.forget_old(conn, self._clock.now()))

@@ -92,13 +92,14 @@ def _receive_events(conn: Connection, old: int, previous: str, customer: str, no
 
 
 def _unite_marks(conn: Connection, bucket: int, customer: str, ours: _Row, theirs: _Row) -> None:
-    """Last starts, fired dates and places of both: who was welcomed under the other id is not welcomed again."""
-    starts, occurred, crossings, places = load_marks(ours[2])
-    their_starts, their_occurred, _, their_places = load_marks(theirs[2])
+    """Last starts, fired dates, places and habits of both: who was welcomed under the other id is not welcomed again."""
+    starts, occurred, crossings, places, habits = load_marks(ours[2])
+    their_starts, their_occurred, _, their_places, their_habits = load_marks(theirs[2])
     for key, start in their_starts.items():
         if key not in starts or starts[key].at < start.at:
             starts[key] = start
-    marks = dump_marks(starts, occurred | their_occurred, crossings, [*places, *their_places], "")
+    united = habits.united(their_habits)
+    marks = dump_marks(starts, occurred | their_occurred, crossings, [*places, *their_places], "", united)
     change(conn, "UPDATE customer SET marks = ? WHERE bucket = ? AND id = ?", (marks, bucket, customer))
 
 

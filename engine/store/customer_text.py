@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 
 from engine.core.facts import Facts, LastStart, Place, Reach, Seen
+from engine.core.learned import NO_HABITS, Habits
 from engine.store.codec import dump, load, pack, unpack
 from engine.values import DAY, Instant, Money, Value
 
@@ -66,27 +67,36 @@ def dump_marks(
     crossings: Mapping[str, Instant],
     places: list[Place],
     oldest_day: str,
+    habits: Habits = NO_HABITS,
 ) -> str:
-    """Last starts, fired dates from `oldest_day` on (ISO), crossings, places."""
-    return dump((
+    """Last starts, fired dates from `oldest_day` on (ISO), crossings, places, habits where there are some."""
+    document: list[object] = [
         [(journey, key, start.at, start.enrollment) for (journey, key), start in last_starts.items()],
         sorted(mark for mark in occurred if mark[1] >= oldest_day),
         crossings,
         dump_places(places),
-    ))  # fmt: skip
+    ]
+    if habits.channels or habits.hours:
+        document.append((habits.channels, habits.hours))
+    return dump(document)
 
 
 def load_marks(
     text: str,
-) -> tuple[dict[tuple[str, str], LastStart], set[tuple[str, str]], dict[str, Instant], list[Place]]:
+) -> tuple[dict[tuple[str, str], LastStart], set[tuple[str, str]], dict[str, Instant], list[Place], Habits]:
     """What `dump_marks` wrote."""
-    starts, occurred, crossings, places = load(text)
+    starts, occurred, crossings, places, *habits = load(text)
     return (
         {(journey, key): LastStart(at, enrollment) for journey, key, at, enrollment in starts},
         {(journey, day) for journey, day in occurred},
         crossings,
         [Place(*row) for row in places],
+        _habits(*habits[0]) if habits else NO_HABITS,
     )
+
+
+def _habits(channels: Mapping[str, Sequence[int]], hours: Sequence[int]) -> Habits:
+    return Habits({name: tuple(counts) for name, counts in channels.items()}, tuple(hours))
 
 
 def dump_attributes(facts: Facts) -> str:

@@ -130,14 +130,14 @@ def zones(conn: Connection) -> list[str]:
 
 def _state(row: Any, initial: Mapping[str, Any], journeys: Journeys) -> CustomerState:
     customer, zone, zone_why, applied, _, attributes, _, memory, seen, segments, reach, marks = row
-    last_starts, occurred, crossings, places = text.load_marks(marks)
+    last_starts, occurred, crossings, places, habits = text.load_marks(marks)
     values = text.load_attributes(attributes)
     if zone_why == "project" and zone != journeys.timezone:
         zone, zone_why = resolve_zone(values, journeys.timezone)
     facts = Facts(
         customer, zone, zone_why, {**initial, **values} if initial else values,
         text.load_memory(memory) if memory != "{}" else {}, text.load_seen(seen), {},
-        frozenset(load(segments)) if segments != "{}" else frozenset(), text.load_reach(reach), False, places, {},
+        frozenset(load(segments)) if segments != "{}" else frozenset(), text.load_reach(reach), False, places, {}, habits,
     )  # fmt: skip
     return CustomerState(facts, {}, last_starts, occurred, crossings, applied)
 
@@ -160,12 +160,15 @@ def _documents(before: CustomerState, after: CustomerState, known: Stored, now: 
         reach = text.dump_reach(new.reach)
     if (
         new.places != old.places
+        or new.habits is not old.habits
         or after.crossings != before.crossings
         or after.last_starts != before.last_starts
         or after.occurred != before.occurred
     ):
         oldest = iso(Instant(now - text.KEPT_DATES))[:10]
-        marks = text.dump_marks(after.last_starts, after.occurred, after.crossings, new.places, oldest)
+        marks = text.dump_marks(
+            after.last_starts, after.occurred, after.crossings, new.places, oldest, new.habits
+        )
     return [attributes, twins, memory, seen, segments, reach, marks]
 
 
