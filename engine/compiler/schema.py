@@ -13,6 +13,7 @@ from engine.compiler.forms import describe
 from engine.compiler.rfm_words import ELSE, SCORES
 from engine.compiler.world import World
 from engine.config.file import PARTS, POOL_KINDS
+from engine.config.mailbox import KEYS as MAILBOX
 from engine.config.options import COMMON, STRUCTURED, VIAS
 from engine.config.policies import PARTS as POLICY_PARTS
 from engine.config.signup import LIST_PARTS
@@ -212,6 +213,7 @@ def _config() -> Schema:
             "pattern": "^(env|file):",
             "items": {"pattern": "^(env|file):"},
         },
+        "mailbox": _map({key: dict(_TEXT) for key in MAILBOX}, ("imap", "user", "password")),
         "tracking": _map({key: {"enum": list(words)} for key, words in TRACKING.items()}),
         "signup": _map(
             {

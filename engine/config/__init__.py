@@ -66,6 +66,9 @@ class ChannelConfig:
     currency: str = "EUR"
     rate: Rate | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(
+        default_factory=dict
+    )  # policy ("": all others) -> engine.config.unknown.ACTIONS
 
     def text(self, name: str, otherwise: str = "") -> str:
         """An option that is a text; a secret is revealed. Raises UsageError when the secret is missing."""
@@ -93,6 +96,21 @@ class WebhookConfig:
     name: str
     url: str
     secret: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxConfig:
+    """Where reports by mail come in. `done`: the folder that mail goes to when it was read ("": it stays, marked as
+    seen). `every`: seconds between two looks."""
+
+    host: str
+    user: str
+    password: Secret
+    port: int = 993
+    tls: str = "tls"
+    folder: str = "INBOX"
+    done: str = ""
+    every: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +191,10 @@ class Config:
     codes: Mapping[str, Pool]
     webhooks: Mapping[str, WebhookConfig]
     link_key: Secret | None = None
-    old_link_keys: tuple[Secret, ...] = ()  # those that signed before, the newest first: their links stay good
+    mailbox: MailboxConfig | None = None
+    old_link_keys: tuple[
+        Secret, ...
+    ] = ()  # those that signed before, the newest first: their links stay good
     tracking: Tracking = field(default_factory=Tracking)
     signup: Signup = field(default_factory=Signup)
     ceilings: Ceilings = field(default_factory=Ceilings)

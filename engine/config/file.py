@@ -8,6 +8,7 @@ from typing import TypeVar
 from engine.config import Config, HttpConfig, Secret, Shop, WebhookConfig
 from engine.config.channels import read_channel
 from engine.config.guards import read_ceilings, read_deliver_only
+from engine.config.mailbox import read_mailbox
 from engine.config.nodes import Reader
 from engine.config.policies import read_policy
 from engine.config.signup import read_signup
@@ -23,7 +24,7 @@ from engine.values import zone
 
 PARTS = (
     "shop", "timezone", "currency", "languages", "store", "http", "egress", "holdout", "channels", "policies", "codes",
-    "webhooks", "link_key", "tracking", "signup", "ceilings", "deliver_only",
+    "webhooks", "link_key", "tracking", "signup", "mailbox", "ceilings", "deliver_only",
 )  # fmt: skip
 POOL_KINDS = {"generated": "pattern", "shared": "code", "file": "path"}
 _STORES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
@@ -55,7 +56,7 @@ def config_of(node: Node, problems: list[Problem]) -> tuple[Config, list[Problem
 def _config(parts: dict[str, Entry], reader: Reader) -> Config:
     start = default_config()
     currency = _currency(parts, reader, start.currency)
-    keys = _link_keys(parts, reader)
+    keys, policies = _link_keys(parts, reader), _names(parts, "policies")
     return Config(
         shop=_shop(parts, reader, start.shop),
         timezone=_timezone(parts, reader, start.timezone),
@@ -65,13 +66,16 @@ def _config(parts: dict[str, Entry], reader: Reader) -> Config:
         http=_http(parts, reader, start.http),
         egress=_egress(parts, reader),
         holdout=_holdout(parts, reader),
-        channels=_named(parts, "channels", reader, lambda entry: read_channel(entry, currency, reader)),
+        channels=_named(
+            parts, "channels", reader, lambda entry: read_channel(entry, currency, reader, policies)
+        ),
         policies=_policies(parts, reader),
         codes=_named(parts, "codes", reader, lambda entry: _pool(entry, reader)),
         webhooks=_named(parts, "webhooks", reader, lambda entry: _webhook(entry, reader)),
         link_key=keys[0] if keys else None,
         old_link_keys=tuple(keys[1:]),
         tracking=read_tracking(parts, reader),
+        mailbox=read_mailbox(parts, reader),
         signup=read_signup(parts, _channel_names(parts), reader),
         ceilings=read_ceilings(parts, reader),
         deliver_only=read_deliver_only(parts, reader),
@@ -93,10 +97,15 @@ def _policies(parts: dict[str, Entry], reader: Reader) -> dict[str, Policy]:
 
 
 def _channel_names(parts: dict[str, Entry]) -> tuple[str, ...]:
-    channels = parts.get("channels")
-    if channels is None or not isinstance(channels.value, Mapping):
+    return _names(parts, "channels")
+
+
+def _names(parts: dict[str, Entry], part: str) -> tuple[str, ...]:
+    """What the entries of a part are called."""
+    entry = parts.get(part)
+    if entry is None or not isinstance(entry.value, Mapping):
         return ()
-    return tuple(each.key.text for each in channels.value.entries)
+    return tuple(each.key.text for each in entry.value.entries)
 
 
 def _link_keys(parts: dict[str, Entry], reader: Reader) -> list[Secret]:

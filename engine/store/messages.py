@@ -92,6 +92,13 @@ def find(conn: Connection, send_key: str) -> Claimed | None:
     return read(found[0]) if found else None
 
 
+def by_refs(conn: Connection, refs: Sequence[str]) -> list[Claimed]:
+    """The messages whose Message-ID or return path holds one of these tokens."""
+    marks = ", ".join("?" * len(refs))
+    sql = f"SELECT {COLUMNS} FROM outbox WHERE ref IN ({marks}) AND ref IS NOT NULL ORDER BY number"  # noqa: S608
+    return [read(row) for row in rows(conn, sql, tuple(refs))] if refs else []
+
+
 def of_customer(conn: Connection, customer: str) -> list[Claimed]:
     """Every message of a customer, oldest first."""
     sql = f"SELECT {COLUMNS} FROM outbox WHERE bucket = ? AND customer = ? ORDER BY number"  # noqa: S608

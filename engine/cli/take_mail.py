@@ -1,0 +1,58 @@
+"""`take-mail`: bounces, complaints and answers that a mail server pipes in, or that lie in files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.exc import DatabaseError
+
+from engine.cli.app import RUN, Place, app
+from engine.cli.output import Format, say, say_json
+from engine.errors import UsageError, WorldError
+
+TEMPORARY = 75
+"""EX_TEMPFAIL of sysexits: the mail server keeps the mail and tries again later."""
+
+Files = Annotated[
+    list[Path] | None, typer.Argument(help="mails as files; none: one mail from standard input")
+]
+
+
+@app.command("take-mail", rich_help_panel=RUN)
+def take_mail(
+    files: Files = None, form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text
+) -> None:
+    """Take mail that came back: | main.py take-mail. Only what is about our own messages counts."""
+    from engine.cli.stores import project_store
+    from engine.runtime.mailbox import take_mail as take
+
+    raws = [(str(file), _bytes(file)) for file in files or ()] or [("-", sys.stdin.buffer.read())]
+    found = []
+    try:
+        with project_store() as store:
+            for name, raw in raws:
+                now = Place.clock.now()
+                found.append((name, store.write(lambda conn, raw=raw, now=now: take(conn, raw, now))))  # type: ignore[misc]
+    except (WorldError, DatabaseError) as wrong:
+        say(f"nothing can be stored now, please keep it: {type(wrong).__name__}")
+        raise typer.Exit(TEMPORARY) from wrong
+    if form is Format.json:
+        say_json(
+            [
+                {"file": name, "kind": one.kind, "new": one.taken.new, "known": one.taken.known}
+                for name, one in found
+            ]
+        )
+        return
+    for name, one in found:
+        say(f"{name}: {one.words}" if name != "-" else one.words)
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as wrong:
+        raise UsageError(f"{file} cannot be read: {wrong.strerror}", "name a file with one mail") from wrong
