@@ -12,7 +12,6 @@ from engine.cli.output import Format, counted, say_head, say_json, say_plain, sa
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from engine.store.messages import Claimed
     from engine.values import Instant
 
 _SHOWN = 20
@@ -22,13 +21,14 @@ _SHOWN = 20
 def status(form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text) -> None:
     """Queues, pauses, unknown messages with what happens to them, stuck customers, people by step, alerts."""
     from engine.cli.stores import daemon_runs, project_store
-    from engine.cli.telling import guards
+    from engine.cli.telling import guards, unsettled
     from engine.project import load_config
 
     now, config = Place.clock.now(), load_config(Place.folder)
     with project_store() as store, store.read() as conn:
         found = _look(conn, now)
         found["guards"] = guards.look(conn, config, now)
+        found["unknown"] = unsettled.look(conn, config, now)
     found["daemon"] = daemon_runs(config, Place.folder)
     if form is Format.json:
         say_json(found)
@@ -43,7 +43,6 @@ def _look(conn: Connection, now: Instant) -> dict[str, Any]:
         customers,
         deployments,
         due,
-        outcomes,
         pauses,
         runs,
         stuck,
@@ -69,7 +68,6 @@ def _look(conn: Connection, now: Instant) -> dict[str, Any]:
             {"scope": each.scope, "name": each.name, "since": iso(each.at), "whom": each.whom, "why": each.why}
             for each in pauses.standing(conn)
         ],
-        "unknown": [_unknown(each, now) for each in outcomes.unsettled(conn)],
         "stuck": [
             {"customer": each.customer, "since": iso(each.since), "tries": each.tries, "retry_at": iso(each.retry_at), "why": each.why}
             for each in stuck.everybody(conn)
@@ -81,35 +79,11 @@ def _look(conn: Connection, now: Instant) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _unknown(message: Claimed, now: Instant) -> dict[str, Any]:
-    from engine.runtime.unknowns import settle_at, verdict
-    from engine.values import iso
-
-    at = settle_at(message, message.handed_at or now)
-    what = {
-        "wait": f"counts as sent from {iso(at)} on unless a report says otherwise",
-        "treated_as_sent": "counts as sent at the next look",
-        "resend": "is sent once more at the next look",
-        "hold": "is held for a person to look at",
-    }[verdict(message, now)]
-    if message.state == "held":
-        what = "is held: nobody knows whether it left, and it is not sent again by itself"
-    return {
-        "customer": message.customer,
-        "template": message.template,
-        "channel": message.channel,
-        "journey": message.journey,
-        "state": message.state,
-        "handed_at": iso(message.handed_at) if message.handed_at else None,
-        "what": what,
-    }
-
-
 # --- for people ---------------------------------------------------------------------------------
 
 
 def _print(found: dict[str, Any]) -> None:
-    from engine.cli.telling import guards
+    from engine.cli.telling import guards, unsettled
 
     say_rows([*guards.top(found["guards"]), *_top(found)], indent=0)
     say_head("Queues")
@@ -132,13 +106,10 @@ def _print(found: dict[str, Any]) -> None:
             for each in found["failing_webhooks"]
         ],
     )
-    _part(
-        "Unknown messages",
-        [
-            [each["customer"], f"{each['template']} via {each['channel']}", each["what"]]
-            for each in found["unknown"]
-        ],
-    )
+    _part("Unknown messages", unsettled.by_channel(found["unknown"]))
+    _part("The oldest of them", unsettled.rows(found["unknown"]))
+    if found["unknown"]:
+        say_plain("  settle them with  main.py resolve KEY --sent | --resend | --failed")
     _part(
         "Stuck customers",
         [

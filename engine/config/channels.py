@@ -9,6 +9,7 @@ from engine.config import ChannelConfig, Option, Rate
 from engine.config.gateway import check_gateway, is_template_alone
 from engine.config.nodes import Reader
 from engine.config.options import CHOICES, COMMON, NUMBERS, STRUCTURED, VIAS, is_secret
+from engine.config.unknown import read_unknown
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
 from engine.language.wording import quoted
 from engine.problem import did_you_mean
@@ -18,7 +19,9 @@ _RATE = re.compile(r"(\d{1,7}) (?:an?|per) (second|minute|hour|day)", re.ASCII)
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 
 
-def read_channel(entry: Entry, currency: str, reader: Reader) -> ChannelConfig | None:
+def read_channel(
+    entry: Entry, currency: str, reader: Reader, policies: tuple[str, ...] = ()
+) -> ChannelConfig | None:
     """A channel, or None where it cannot be told how it sends."""
     name = entry.key.text
     given = reader.mapping(entry.value, name)
@@ -58,7 +61,8 @@ def read_channel(entry: Entry, currency: str, reader: Reader) -> ChannelConfig |
             values[key] = text
     if via == "http" and len(reader.problems) == known and "url" in values:
         check_gateway(entry, parts, reader)
-    return ChannelConfig(name, via, price, price_in, _rate(parts, reader), values)
+    unknown = read_unknown(parts.get("unknown"), via, policies, reader)
+    return ChannelConfig(name, via, price, price_in, _rate(parts, reader), values, unknown)
 
 
 def _structure(key: Scalar, node: Node, reader: Reader) -> Option:

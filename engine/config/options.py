@@ -20,7 +20,7 @@ class Via:
         return tuple(dict.fromkeys((*self.needed, *self.secret, *self.allowed)))
 
 
-COMMON = ("via", "price", "rate")
+COMMON = ("via", "price", "rate", "unknown")
 """What every channel may have."""
 
 VIAS: Mapping[str, Via] = {

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection
-
 from engine.channels.base import Channel
 from engine.clock import Clock
 from engine.config import Rate
-from engine.runtime import unknowns
+from engine.runtime.desk import Desk
 from engine.runtime.health import Health
-from engine.runtime.lane import Desk, Lane
+from engine.runtime.lane import Lane
 from engine.runtime.pace import USUAL, Pace
 from engine.runtime.part import Part
 from engine.runtime.press import Stock
-from engine.store import identity, meta, outcomes
+from engine.runtime.reconciler import Reconciler
+from engine.store import identity, meta
 from engine.store.database import Store
 
 __all__ = ["Deliverer", "Pace"]
@@ -46,6 +45,7 @@ class Deliverer:
         self._lanes = {
             name: Lane(channel, (rates or {}).get(name), self._desk) for name, channel in channels.items()
         }
+        self._reconciler = Reconciler(self._desk, self._channel, self.wake)
         self._parts: dict[str, Part] = {}
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -72,6 +72,7 @@ class Deliverer:
         finally:
             for task in self._tasks:
                 task.cancel()
+            await self._reconciler.close()
             await asyncio.gather(*(self._close(lane) for lane in self._lanes.values()))
 
     def use(self, channels: Mapping[str, tuple[Channel, Rate | None]], gone: frozenset[str]) -> None:
@@ -90,13 +91,7 @@ class Deliverer:
     async def recover(self) -> tuple[int, int]:
         """At the start of the only daemon: whatever a process before us had claimed is planned again, whatever it had
         handed over is unknown. (planned again, unknown)."""
-        now = self._desk.clock.now()
-
-        def job(conn: Connection) -> tuple[int, int]:
-            outcomes.expire_all(conn, now)
-            return outcomes.expire_leases(conn, now, now)
-
-        return await self._desk.write(job)
+        return await self._reconciler.recover()
 
     async def once(self) -> int:
         """One round over all channels, to the end: for tests and for `run` in small steps. How many were claimed."""
@@ -108,21 +103,21 @@ class Deliverer:
         return taken
 
     async def settle(self) -> int:
-        """Applies the policies on unknown messages, and ends leases that ran out."""
-        now = self._desk.clock.now()
-
-        def job(conn: Connection) -> int:
-            outcomes.expire_leases(conn, now, now)
-            return unknowns.settle_due(conn, now)
-
-        return await self._desk.write(job)
+        """Applies the policies on unknown messages to the end, look-ups too. How many messages moved at once."""
+        moved = await self._reconciler.turn()
+        await self._reconciler.looked_up()
+        return moved
 
     # --- loops ----------------------------------------------------------------------------------
 
     async def _settling(self) -> float:
-        if await self.settle():
+        if await self._reconciler.turn():
             self.wake()
         return SETTLING
+
+    def _channel(self, name: str) -> Channel | None:
+        lane = self._lanes.get(name)
+        return lane.channel if lane is not None else None
 
     def _begin(self, name: str) -> None:
         lane = self._lanes[name]

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from dataclasses import replace
 
 import structlog
 from sqlalchemy import Connection
@@ -18,20 +17,19 @@ from sqlalchemy.exc import DatabaseError
 from engine import faults
 from engine.channels.addresses import normalised
 from engine.channels.base import Channel, Delivery, HandOver, OutcomeKind
-from engine.clock import Clock
 from engine.config import Rate
 from engine.core.effects import Alert
-from engine.runtime import domains, press, unknowns
+from engine.runtime import domains, press, settling
+from engine.runtime.desk import Desk
 from engine.runtime.domains import Domains, Notice
 from engine.runtime.guards import stop
-from engine.runtime.pace import Pace, again_at, limiter, most_at_once
-from engine.runtime.press import Stock, Unwritten, Written
-from engine.store import alerts, messages, meta, outbox, outcomes, pauses, suppressions
-from engine.store.database import Store, is_refusal
+from engine.runtime.pace import limiter, most_at_once
+from engine.runtime.press import Unwritten, Written
+from engine.store import alerts, messages, meta, outbox, outcomes, pauses
+from engine.store.database import is_refusal
 from engine.store.messages import Claimed
 from engine.values import MINUTE, Instant
 
-T = TypeVar("T")
 log = structlog.get_logger("deliverer")
 
 LEASE = 5 * MINUTE
@@ -42,26 +40,6 @@ SENDER_FAULTS = 3
 
 LOST_CONNECTIONS = 3
 """So many in a row, and the provider counts as away: tries get rarer, 30 seconds apart at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What all channels work with. `stock` gives what the current deployment writes messages with; it is asked for
-    every batch. `stopping`: nothing more is handed over. `forgotten_until`: what was due until then may have been sent
-    by a store that was restored since (engine.store.identity); such a message is held."""
-
-    store: Store
-    stock: Callable[[], Stock]
-    clock: Clock
-    owner: str
-    pace: Pace
-    key: str
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    forgotten_until: Instant = Instant(0)
-
-    async def write(self, job: Callable[[Connection], T]) -> T:
-        """Runs a job of the writer; over when it is durable."""
-        return await asyncio.wrap_future(self.store.writer.submit(job))
 
 
 class Lane:
@@ -311,24 +289,7 @@ class Lane:
             delivery = replace(delivery, kind="refused", soft=delivery.soft or "other")
         if delivery.soft:
             domains.note_soft_bounce(conn, message, delivery, now)
-        key, customer, detail = message.send_key, message.customer, delivery.raw or delivery.detail
-        match delivery.kind:
-            case "accepted":
-                outcomes.settle(
-                    conn, key, customer, "accepted", now, provider_id=delivery.provider_id, detail=detail
-                )
-            case "bounced":
-                outcomes.settle(conn, key, customer, "bounced", now, detail=detail)
-                address = normalised(message.channel, one.message.address)
-                suppressions.suppress(conn, message.channel, address, "all", now, f"bounced: {detail}")
-            case "refused":
-                outcomes.settle(conn, key, customer, "failed", now, detail=detail)
-            case "refused for now" | "never left":
-                outbox.defer(conn, message, again_at(message, delivery, now, self._desk.pace.speed), detail)
-            case "unknown":
-                due = unknowns.settle_at(message, now)
-                outcomes.settle(conn, key, customer, "unknown", now, detail=detail, settle_at=due)
-                log.warning("message_unknown", key=key, channel=message.channel, why=delivery.detail)
+        settling.settle(conn, one, delivery, self._desk.stock().unknown, now, self._desk.pace.speed)
 
     def _stand_still(self, conn: Connection, why: str, now: Instant) -> None:
         name = self.channel.name

@@ -15,7 +15,7 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from engine.core.happening import Handed, Outcome, Returned
+from engine.core.happening import Handed, Happening, Outcome, Returned
 from engine.store import ceilings
 from engine.store.ceilings import Quota
 from engine.store.hot import change, rows
@@ -177,6 +177,39 @@ def return_to_owner(conn: Connection, message: Claimed, why: str, now: Instant) 
     if changed == 1:
         append_one(conn, message.customer, Returned(0, now, message.send_key, message.enrollment, why), now)
     return changed == 1
+
+
+def waiting_channels(conn: Connection) -> list[str]:
+    """Every channel that messages wait for; one step in the index for each, however many messages there are."""
+    found: list[str] = []
+    sql = "SELECT min(channel) FROM outbox WHERE state IN ('planned', 'deferred') AND channel > ?"
+    while (channel := rows(conn, sql, (found[-1] if found else "",))[0][0]) is not None:
+        found.append(channel)
+    return found
+
+
+def return_channel(conn: Connection, channel: str, now: Instant, limit: int = 500) -> int:
+    """Gives back what waits for a channel that is no longer there: its journeys pass the channel over. How many."""
+    found = rows(
+        conn,
+        f"SELECT {COLUMNS} FROM outbox WHERE state IN ('planned', 'deferred') AND channel = ?"  # noqa: S608
+        " ORDER BY ready_at, number LIMIT ?",
+        (channel, limit),
+    )
+    for message in map(read, found):
+        was_handed = message.handed_at is not None
+        state = "expired" if not was_handed else "treated_as_sent" if message.resent else "failed"
+        change(
+            conn,
+            "UPDATE outbox SET state = ?, why = ?, body = NULL, settled_at = ? WHERE number = ?",
+            (state, "its channel is gone", now, message.number),
+        )
+        key, run = message.send_key, message.enrollment
+        told: Happening = Returned(0, now, key, run, "refused")
+        if was_handed:
+            told = Outcome(0, now, key, run, "settled" if message.resent else "refused", "", channel)
+        append_one(conn, message.customer, told, now)
+    return len(found)
 
 
 def _end_late(conn: Connection, message: Claimed, why: str, now: Instant) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from sqlalchemy import Connection
@@ -95,19 +96,23 @@ def _name(conn: Connection, send_key: str, customer: str, provider_id: str) -> N
 
 def plan_again(conn: Connection, send_key: str, customer: str, now: Instant, *, resend: bool) -> bool:
     """An unknown message is to be sent again. `resend` counts it as the one more copy that a policy allows; without it
-    the provider has said that it never came. The journey is not told: for it the message is still on its way."""
+    the provider has said that it never came. The journey is not told: for it the message is still on its way. False: it
+    is settled, or its run has ended by a goal or an exit meanwhile, and nobody wants it any more."""
     changed = change(
         conn,
         "UPDATE outbox SET state = 'planned', ready_at = ?, settle_at = NULL, resent = resent + ?"
-        " WHERE bucket = ? AND send_key = ? AND state IN ('unknown', 'held')",
+        " WHERE bucket = ? AND send_key = ? AND state IN ('unknown', 'held') AND NOT EXISTS (SELECT 1 FROM enrollment e"
+        " WHERE e.bucket = outbox.bucket AND e.customer = outbox.customer AND e.id = outbox.enrollment"
+        " AND (e.goal_at IS NOT NULL OR e.outcome <> 'finish'))",
         (now, int(resend), bucket_of(conn, customer), send_key),
     )
     return changed == 1
 
 
-def expire_leases(conn: Connection, now: Instant, settle_at: Instant) -> tuple[int, int]:
+def expire_leases(conn: Connection, now: Instant, settle_at: Instant | None = None) -> tuple[int, int]:
     """Deliverers that died: what they had claimed is planned again; what they had handed over is `unknown`, and only
-    that (never sent again by itself). `settle_at`: when the policy on unknowns is due. (planned again, unknown)."""
+    that (never sent again by itself). `settle_at`: when the policy on unknowns is due; None: to be said (`schedule`).
+    (planned again, unknown)."""
     freed = change(
         conn,
         "UPDATE outbox SET state = 'planned', owner = NULL, lease_until = NULL, ready_at = ?"
@@ -135,10 +140,45 @@ def expire_all(conn: Connection, now: Instant) -> None:
     )
 
 
-def unsettled(conn: Connection, now: Instant | None = None, limit: int = 1000) -> list[Claimed]:
-    """Messages of which nobody knows whether they left; with `now` those whose policy is due."""
-    if now is None:
-        sql = f"SELECT {COLUMNS} FROM outbox WHERE state IN ('unknown', 'held') ORDER BY number LIMIT ?"  # noqa: S608
-        return [read(row) for row in rows(conn, sql, (limit,))]
+def unsettled(conn: Connection, limit: int = 1000) -> list[Claimed]:
+    """Messages of which nobody knows whether they left, the oldest first."""
+    sql = f"SELECT {COLUMNS} FROM outbox WHERE state IN ('unknown', 'held') ORDER BY number LIMIT ?"  # noqa: S608
+    return [read(row) for row in rows(conn, sql, (limit,))]
+
+
+def due(conn: Connection, now: Instant, limit: int = 1000) -> list[Claimed]:
+    """Unknown messages whose policy is to be applied now."""
     sql = f"SELECT {COLUMNS} FROM outbox WHERE state IN ('unknown', 'held') AND settle_at <= ? ORDER BY settle_at LIMIT ?"  # noqa: S608
-    return [read(row) for row in rows(conn, sql, (now, limit))]
+    return [message for row in rows(conn, sql, (now, limit)) if (message := read(row)).state == "unknown"]
+
+
+def unscheduled(conn: Connection, limit: int = 1000) -> list[Claimed]:
+    """Unknown messages of which nobody has said when their policy is due."""
+    sql = f"SELECT {COLUMNS} FROM outbox WHERE state IN ('unknown', 'held') AND settle_at IS NULL AND state = 'unknown' LIMIT ?"  # noqa: S608
+    return [read(row) for row in rows(conn, sql, (limit,))]
+
+
+def schedule(conn: Connection, message: Claimed, at: Instant) -> None:
+    """Says when the policy on an unknown message is due."""
+    change(
+        conn, "UPDATE outbox SET settle_at = ? WHERE number = ? AND state = 'unknown'", (at, message.number)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An unknown or held message as it stands. `settle_at`: when its policy is due, if it has one; `detail`: what is known
+    of the attempt."""
+
+    message: Claimed
+    settle_at: Instant | None
+    detail: str
+
+
+def standing(conn: Connection, customer: str | None = None) -> list[Open]:
+    """Every unknown and held message (of a customer), the oldest first. Nothing is left out: these are listed."""
+    sql = f"SELECT {COLUMNS}, settle_at, detail FROM outbox WHERE state IN ('unknown', 'held')"  # noqa: S608
+    mine: tuple[Any, ...] = ()
+    if customer is not None:
+        sql, mine = f"{sql} AND bucket = ? AND customer = ?", (bucket_of(conn, customer), customer)
+    return [Open(read(row[:-2]), *row[-2:]) for row in rows(conn, f"{sql} ORDER BY handed_at, number", mine)]
