@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from engine.core.happening import Event, Happening
+from engine.core.happening import Changed, Event, Happening
 from engine.ids import derive
 from engine.store.happenings import from_row, moment, to_row
 from engine.store.hot import change, change_many, ids, rows
@@ -120,8 +121,11 @@ def _prepare(conn: Connection, arrival: Arrival) -> tuple[int, str, str, str, st
     kind, body = to_row(arrival.what)
     content = _content(arrival.what, kind, body)
     id_ = arrival.id
-    if id_ is None:
-        id_ = "~" + derive(arrival.customer, content, moment(arrival.what) // SECOND)
+    if (
+        id_ is None
+    ):  # a value may go there and back again within a second: only events without an id are told by it
+        same = content if isinstance(arrival.what, Event) else kind + body
+        id_ = "~" + derive(arrival.customer, same, moment(arrival.what) // SECOND)
     digest = derive(arrival.customer, content)
     return bucket_of(conn, arrival.customer), arrival.source, id_, digest, arrival.customer, kind, body
 
@@ -131,6 +135,8 @@ def _content(what: Happening, kind: str, body: str) -> str:
     if isinstance(what, Event):
         twin = Event(0, "", what.name, Instant(0), Instant(0), what.fields, what.starts)
         return to_row(twin)[1]
+    if isinstance(what, Changed):
+        return kind + to_row(replace(what, at=Instant(0)))[1]
     return kind + body
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import time
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -41,6 +42,15 @@ def test_the_same_id_is_taken_once(client: httpx2.Client) -> None:
     event = {"id": _id("e"), "event": "site_visited", "customer_id": _id()}
     first, second = client.post("/events", json=event).json(), client.post("/events", json=event).json()
     assert (first["taken"], second["taken"], second["duplicates"]) == (1, 0, 1)
+
+
+def test_what_is_known_of_a_customer_may_be_told_again_with_the_same_id(client: httpx2.Client) -> None:
+    said = {"type": "identify", "userId": _id(), "messageId": _id("m"), "traits": {"email": "a@example.com"}}
+    answers = []
+    for _ in range(2):  # without a timestamp, so each was received at another moment
+        answers.append(client.post("/v1/batch", json={"batch": [said]}).json())
+        time.sleep(0.005)
+    assert [(answer["taken"], answer["duplicates"]) for answer in answers] == [(1, 0), (0, 1)]
 
 
 def test_the_same_id_with_another_body_is_a_conflict_and_the_first_stays(client: httpx2.Client) -> None:
