@@ -14,7 +14,7 @@ _NEAR = 6
 _FOUNDATIONS = ("config.yaml", "schemas/")
 
 _OF_NAMES = frozenset({"E10", "E11", "E60", "E61", "E62", "E63", "E64", "E65", "E74", "T20"})
-_OF_CONFIG = frozenset({"W02", "W05"})
+_OF_CONFIG = frozenset({"W02", "W05", "W15", "W16"})
 _CALLED = re.compile(r'"([^"]+)"')
 _KEY = re.compile(r"([A-Za-z_]\w*)[\"']?\s*:")
 _CURRENCY = re.compile(r"\s*currency\b")

@@ -69,6 +69,7 @@ class ChannelConfig:
     unknown: Mapping[str, str] = field(
         default_factory=dict
     )  # policy ("": all others) -> engine.config.unknown.ACTIONS
+    priced: bool = True  # False: config.yaml names no price
 
     def text(self, name: str, otherwise: str = "") -> str:
         """An option that is a text; a secret is revealed. Raises UsageError when the secret is missing."""

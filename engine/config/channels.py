@@ -62,7 +62,7 @@ def read_channel(
     if via == "http" and len(reader.problems) == known and "url" in values:
         check_gateway(entry, parts, reader)
     unknown = read_unknown(parts.get("unknown"), via, policies, reader)
-    return ChannelConfig(name, via, price, price_in, _rate(parts, reader), values, unknown)
+    return ChannelConfig(name, via, price, price_in, _rate(parts, reader), values, unknown, "price" in parts)
 
 
 def _structure(key: Scalar, node: Node, reader: Reader) -> Option:

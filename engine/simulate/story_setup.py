@@ -16,6 +16,7 @@ from engine.core.fold import apply_event, initial_values
 from engine.core.happening import Event
 from engine.core.journey import Journey, SplitStep
 from engine.core.journeys import Journeys
+from engine.core.learned import Learned
 from engine.core.zones import is_zone, resolve_zone
 from engine.language.syntax import Moment, Story, Text
 from engine.language.wording import quoted
@@ -96,7 +97,7 @@ def _as_told(journey: Journey, *, holdout: bool) -> Journey:
 
 
 def _alone(journey: Journey, journeys: Journeys, paths: dict[str, str]) -> Journeys:
-    """Only the journey under test runs; segments change by the lines of the story alone."""
+    """Only the journey under test runs; segments change by the lines of the story alone, and nothing was learned."""
     mine = (journey,)
     return replace(
         journeys,
@@ -106,6 +107,7 @@ def _alone(journey: Journey, journeys: Journeys, paths: dict[str, str]) -> Journ
         by_event={name: mine for name, them in journeys.by_event.items() if _has(them, journey)},
         readers={name: mine for name, them in journeys.readers.items() if _has(them, journey)},
         paths=paths,
+        learned=Learned(),
     )
 
 

@@ -9,6 +9,7 @@ from engine.compiler.checks import (
     consent,
     duration,
     ids,
+    likely,
     price_order,
     quiet_hours,
     reactions,
@@ -21,7 +22,7 @@ from engine.compiler.checks import (
 from engine.compiler.subject import Check, Subject, Whole, WholeCheck
 from engine.problem import Problem
 
-EACH_STEP: tuple[Check, ...] = (ids.check, price_order.check, stories.check)
+EACH_STEP: tuple[Check, ...] = (ids.check, price_order.check, likely.check, stories.check)
 
 ALONG_PATHS: tuple[Check, ...] = (
     codes.check,

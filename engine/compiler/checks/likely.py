@@ -1,0 +1,50 @@
+"""W15 and W16: `via: cheapest likely` where there is nothing to choose from, or nothing to compare."""
+
+from __future__ import annotations
+
+from engine.compiler.rows import every_step
+from engine.compiler.subject import Subject
+from engine.language import syntax
+from engine.language.wording import quoted
+from engine.problem import Problem
+
+
+def check(subject: Subject) -> list[Problem]:
+    """Every message whose channels are put in order for each customer."""
+    return [
+        problem
+        for step in every_step(subject.file.steps)
+        if isinstance(step, syntax.Send) and step.likely is not None
+        for problem in _look(step, step.likely, subject)
+    ]
+
+
+def _look(step: syntax.Send, words: syntax.Text, subject: Subject) -> list[Problem]:
+    known = subject.world.config.channels
+    written = subject.world.templates.channels(step.template.value)
+    named = [channel.value for channel in step.via] or list(written)
+    if len(set(named)) == 1:
+        return [_alone(step, words, named[0])]
+    rows = [row for name, row in known.items() if name in named]
+    return [_unpriced(words, row.name, row.currency) for row in rows if not row.priced]
+
+
+def _alone(step: syntax.Send, words: syntax.Text, channel: str) -> Problem:
+    template = step.template.value
+    other = "sms" if channel != "sms" else "push"
+    why, fix = f"{quoted(template)} is written for no other channel", f"make  templates/{template}.{other}.txt"
+    if step.via:
+        why, fix = "an order needs two channels", "name another channel"
+    return Problem(
+        words.span, "W15", f"there is only one channel to choose from: {channel}",
+        why, f"write  via: {channel}  or {fix}", "warning",
+    )  # fmt: skip
+
+
+def _unpriced(words: syntax.Text, channel: str, currency: str) -> Problem:
+    return Problem(
+        words.span, "W16", f"{channel} has no price in config.yaml",
+        "what costs nothing is always tried first",
+        f"add  price: 0.06 {currency}  to the channel {channel}, or  price: 0 {currency}  if it is free",
+        "warning",
+    )  # fmt: skip
