@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from engine.core.facts import Reach
 from engine.core.happening import Changed, Event
-from engine.store import due, events
+from engine.store import due, events, unions
 from engine.store.customer_text import dump_marks, load_attributes, load_marks, load_reach
 from engine.store.hot import change, ids, rows
 from engine.store.inbox import append_one
@@ -25,9 +25,9 @@ def resolve(conn: Connection, customers: Iterable[str]) -> dict[str, str]:
 def join(conn: Connection, previous: str, customer: str, computed: Collection[str], now: Instant) -> str:
     """Makes `previous` another name of `customer` and moves what it did. The reason when it cannot be, else "".
 
-    An id with open runs is refused: which of two runs goes on is a decision of its own. A customer who is not known
-    yet simply takes over the other id; else what `previous` did is received again as history, so facts (their names
-    are `computed`) and segments learn of it and nothing starts.
+    A customer who is not known yet simply takes over the other id; else what `previous` did is received again as
+    history, so facts (their names are `computed`) and segments learn of it and nothing starts. Where both are inside a
+    journey one run goes on (`engine.core.union`).
     """
     customer = resolve(conn, [customer]).get(customer, customer)
     known = resolve(conn, [previous]).get(previous)
@@ -36,12 +36,6 @@ def join(conn: Connection, previous: str, customer: str, computed: Collection[st
     if known is not None:
         return "this id belongs to another customer already"
     old = bucket_of(conn, previous)
-    if rows(
-        conn,
-        "SELECT 1 FROM enrollment WHERE bucket = ? AND customer = ? AND ended_at IS NULL",
-        (old, previous),
-    ):
-        return "this id has open runs; join it when they have ended"
     if rows(conn, "SELECT 1 FROM alias WHERE customer = ?", (previous,)):
         change(conn, "UPDATE alias SET customer = ? WHERE customer = ?", (customer, previous))
     change(conn, "INSERT INTO alias (alias, customer, at) VALUES (?, ?, ?)", (previous, customer, now))
@@ -62,11 +56,12 @@ def join(conn: Connection, previous: str, customer: str, computed: Collection[st
         _receive_missing(conn, ours, theirs, customer, computed, now)
         _receive_events(conn, old, previous, customer, now)
         _unite_marks(conn, new, customer, ours, theirs)
-    for statement in (
-        *_RENAME,
+    unions.move(conn, old, previous, new, customer, now)
+    change(
+        conn,
         "UPDATE inbox SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
-    ):
-        change(conn, statement, (new, customer, old, previous))
+        (new, customer, old, previous),
+    )
     for statement in _FORGET:
         change(conn, statement, (old, previous))
     due.put(conn, new, [(now, customer)])
@@ -136,10 +131,4 @@ _FORGET = (
     "DELETE FROM due WHERE bucket = ? AND customer = ?",
     "DELETE FROM stuck WHERE bucket = ? AND customer = ?",
     "DELETE FROM customer WHERE bucket = ? AND id = ?",
-)
-_RENAME = (
-    "UPDATE enrollment SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
-    "UPDATE outbox SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
-    "UPDATE trace SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
-    "UPDATE consent SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
 )

@@ -172,6 +172,7 @@ class _Inquiry:
             "restart": f"The run was replaced by a newer one {at}",
             "exit_if": f"exit_if became true {at}",
             "stopped": f"The journey was stopped {at}",
+            "joined": f"Another id turned out to be the same person {at}, whose run goes on",
         }.get(run.outcome or "", f"The run ended {at}: {run.outcome}")
         self.found.say(f"{how}{self._place(last)}.")
         if run.outcome == "finish":
