@@ -73,6 +73,7 @@ def send(
         else:
             _print(name, wish, found, project)
         if not found.members:
+            remark(f"nobody is in {to}: nothing was sent")
             return
         if not (yes or _agreed(found)):
             remark("nothing was sent")

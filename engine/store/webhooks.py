@@ -56,10 +56,10 @@ def take(conn: Connection, webhook: str, now: Instant, lease: int, limit: int) -
     dies over a call, it is made again after that, with the same key."""
     found = rows(
         conn,
-        "UPDATE webhook_call SET ready_at = ? WHERE state = 'planned' AND ready_at <= ? AND number IN"
+        "UPDATE webhook_call SET ready_at = ? WHERE state = 'planned' AND ready_at <= ? AND number IN"  # noqa: S608
         f" (SELECT number FROM webhook_call c WHERE state = 'planned' AND webhook = ? AND ready_at <= ?{_MOVES}"
         " ORDER BY ready_at, number LIMIT ?)"
-        " RETURNING number, bucket, customer, call_key, enrollment, webhook, body, planned_at, attempts",  # noqa: S608
+        " RETURNING number, bucket, customer, call_key, enrollment, webhook, body, planned_at, attempts",
         (now + lease, now, webhook, now, limit),
     )
     return [

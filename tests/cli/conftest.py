@@ -81,8 +81,8 @@ class Shop:
         project, store = self.project(), self.store()
         try:
             now = self.clock.now()
-            number = store.write(lambda conn: deploy(conn, project, now, "ops")).number
-            asyncio.run(self._work(store, number, project, deliver=deliver))
+            done = store.write(lambda conn: deploy(conn, project, now, "ops"))
+            asyncio.run(self._work(store, done.number, done.project, deliver=deliver))
         finally:
             store.close()
 

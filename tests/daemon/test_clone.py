@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -199,7 +198,9 @@ def test_what_is_forgotten_ends_with_the_last_beat_that_is_known(store: Store, t
         assert forgotten_until(conn) == NOW + HOUR + BEAT
     beat(owner, store, NOW + 5 * HOUR)
     recognise(owner, store)
-    store.write(lambda conn: owner.adopt(conn, Instant(NOW + 9 * HOUR)))  # nothing is strange: nothing to adopt
+    store.write(
+        lambda conn: owner.adopt(conn, Instant(NOW + 9 * HOUR))
+    )  # nothing is strange: nothing to adopt
     with store.read() as conn:
         assert forgotten_until(conn) == NOW + HOUR + BEAT
 
@@ -227,10 +228,8 @@ def test_a_database_that_was_deleted_is_not_begun_anew_without_a_word(store: Sto
     store.close()
     for file in tmp_path.glob("shop.db*"):
         if file.name != "shop.db.owner":
-            os.unlink(file)
+            file.unlink()
     fresh = open_store("sqlite:///shop.db", tmp_path)
     with pytest.raises(WorldError, match="the database itself was deleted"):
         recognise(owner, fresh)
     fresh.close()
-
-
