@@ -54,7 +54,7 @@ def _action(node: Node, via: str, reader: Reader) -> str | None:
         return None
     if node.text == "look up" and via not in LISTERS:
         reader.refuse(
-            node.span, f"nobody can be asked what went {quoted('via: ' + via)}", f"only {', '.join(LISTERS)} has a list of what it took",
+            node.span, f"nobody can be asked what {via} has taken", f"only {', '.join(LISTERS)} has a list of what it took",
             "write  unknown: hold",
         )  # fmt: skip
         return None
