@@ -7,23 +7,18 @@ left`; a connection that dies afterwards is `unknown`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
-from urllib.parse import quote
-
-import orjson
 
 from engine.channels.base import CallbackReader, Channel, Delivery, HandOver, Message
 from engine.channels.egress import Egress, EgressError, LostError, NotSentError, Request, WithheldError
 from engine.channels.gateway_answer import Hidden, delivery_of
 from engine.channels.gateway_callback import GatewayReader
-from engine.channels.gateway_config import Body, Plan, callback_of, plan_of
+from engine.channels.gateway_config import Plan, callback_of, plan_of
+from engine.channels.gateway_request import Writer
 from engine.channels.joined import joined
 from engine.channels.opening import Opening
 from engine.clock import Clock
-from engine.config import Secret
-from engine.config.gateway_template import Text, Value, WrittenWrongError
+from engine.config.gateway_template import WrittenWrongError
 from engine.errors import UsageError
-from engine.ids import derive
 from engine.values import SECOND, Instant
 
 AT_ONCE = 20
@@ -57,7 +52,7 @@ class Gateway:
             return Delivery("never left", detail="it would be too late before the provider could send it")
         try:
             secrets = {name: secret.reveal() for name, secret in self._plan.secrets.items()}
-            writer = _Writer(self._plan, self._own, secrets, message, self._clock.now())
+            writer = Writer(self._plan, self._own, secrets, message, self._clock.now())
             requests = {address: writer.request(address) for address in message.addresses}
         except UsageError as wrong:
             return Delivery("never left", detail=str(wrong), fault="sender")
@@ -92,77 +87,6 @@ class Gateway:
         return delivery_of(answer, self._plan.answer, self._clock.now(), hidden)
 
 
-class _Writer:
-    """Writes the requests of one message. `secrets`: everything that must not come back in an answer."""
-
-    def __init__(
-        self, plan: Plan, own: Mapping[str, str], secrets: Mapping[str, str], message: Message, now: Instant
-    ) -> None:
-        self.secrets = [*secrets.values(), *(quote(one, safe="") for one in secrets.values())]
-        self._plan = plan
-        self._message = message
-        fields = message.fields
-        self._names: dict[str, Any] = {
-            "channel": {"from": message.sender or own["from"], "name": message.channel},
-            "secret": dict(secrets),
-            "customer_language": message.language,
-            "valid_for": (message.valid_until - now) // SECOND if message.valid_until else None,
-            "callback_url": own["callback_url"],
-        }
-        self._message_names = {
-            "key": message.key,
-            "text": message.body,
-            "title": fields.get("title", message.subject),
-            "url": fields.get("url", ""),
-            "image": fields.get("image", ""),
-            "fields": dict(fields),
-            "template": message.template,
-        }
-
-    def request(self, address: str) -> Request:
-        """The request for one address. Raises WrittenWrongError, UsageError."""
-        plan, names = self._plan, {**self._names, "message": {**self._message_names, "address": address}}
-        headers = {name: self._header(value, names) for name, value in plan.headers.items()}
-        if plan.key_header:
-            several = len(self._message.addresses) > 1
-            headers[plan.key_header] = derive(self._message.key, address) if several else self._message.key
-        return Request(plan.method, plan.url.render(names), self._body(names), headers, plan.seconds)
-
-    def _header(self, value: Text | Secret, names: Mapping[str, object]) -> str:
-        text = value.reveal() if isinstance(value, Secret) else value.render(names)
-        if isinstance(value, Secret) or value.reads_secret:
-            self.secrets += [text, text.rpartition(" ")[2]]
-        return text
-
-    def _body(self, names: Mapping[str, object]) -> bytes:
-        body = self._plan.body
-        if body is None:
-            return b""
-        if isinstance(body, Text):
-            text = body.render(names)
-            if body.is_json:
-                _check_json(text)
-            return text.encode("utf-8", "replace")
-        try:
-            return orjson.dumps(self._value(body, names))
-        except (orjson.JSONEncodeError, TypeError) as wrong:
-            raise WrittenWrongError(str(wrong)[:200]) from wrong
-
-    def _value(self, body: Body, names: Mapping[str, object]) -> object:
-        match body:
-            case Value():
-                return body.render(names)
-            case Secret():
-                secret = body.reveal()
-                self.secrets.append(secret)
-                return secret
-            case tuple():
-                return [self._value(one, names) for one in body]
-            case Mapping():
-                written = {name: self._value(one, names) for name, one in body.items()}
-                return {name: value for name, value in written.items() if value is not None}
-
-
 def open_channel(opening: Opening) -> Channel:
     """Ready to send; nothing is connected yet. Raises UsageError with the cure."""
     plan = plan_of(opening)
@@ -187,10 +111,3 @@ def _once(hand_over: HandOver) -> HandOver:
         return verdict[0]
 
     return gate
-
-
-def _check_json(text: str) -> None:
-    try:
-        orjson.loads(text)
-    except ValueError as wrong:
-        raise WrittenWrongError(f"the body is no JSON: {wrong}"[:200]) from wrong

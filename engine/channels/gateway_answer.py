@@ -68,11 +68,13 @@ def _of_success(
     """What a status of success is worth without a word of the provider that we know."""
     if not answer.is_whole:
         return "unknown", "the answer is too long to be read"
-    if words.outcome:
-        return "unknown", f'the answer says "{said[:80]}", which is not in outcomes' if said else "the answer does not say what became of it"  # fmt: skip
+    if said:
+        return "unknown", f'the answer says "{said[:80]}", which is not in outcomes'
     if words.id:
         found = text(document, words.id)
         return ("accepted", "") if found else ("unknown", "the answer has no id of the message")
+    if words.outcome:
+        return "unknown", "the answer does not say what became of it"
     start = answer.body.lstrip()[:1]
     is_page = "html" in answer.headers.get("content-type", "").casefold() or start == b"<"
     if is_page and not is_json:

@@ -35,8 +35,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 """What the texts may read."""
 
 _FILTERS = (
-    "abs", "d", "default", "first", "float", "int", "join", "last", "length", "lower", "replace", "round", "string", "tojson",
-    "trim", "truncate", "upper", "urlencode",
+    "abs", "d", "default", "first", "float", "int", "join", "last", "length", "list", "lower", "max", "min", "replace", "round",
+    "string", "tojson", "trim", "truncate", "upper", "urlencode",
 )  # fmt: skip
 _LONE = re.compile(r"\s*\{\{-?((?:(?!\}\}|\{\{|\{%).)*?)-?\}\}\s*", re.DOTALL)
 _NOT_A_LETTER = re.compile(r"[\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\x9f\ud800-\udfff\u2028\u2029]")

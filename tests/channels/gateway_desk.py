@@ -26,9 +26,9 @@ def opening(
     return Opening(config.channels[name], config, Path(), "secret", clock or ManualClock(NOW))
 
 
-def gateway(channel: str, **more: str) -> Gateway:
+def gateway(channel: str, allow: str = "127.0.0.0/8", name: str = "sms") -> Gateway:
     """Ready to send."""
-    opened = open_channel(opening(channel, **more))
+    opened = open_channel(opening(channel, allow, name))
     assert isinstance(opened, Gateway)
     return opened
 
