@@ -18,8 +18,20 @@ POINTS: tuple[Point, ...] = (
 )  # fmt: skip
 VARIABLE = "PERENNIAL_FAULT"
 
-_wanted, _, _times = os.environ.get(VARIABLE, "").partition(":")
-_left = int(_times) if _times.isdigit() else 1
+_wanted = ""
+_left = 0
+
+
+def arm(text: str) -> None:
+    """This process is to end at `POINT` or `POINT:TIMES`; an empty text disarms it. Read from the environment at the start.
+
+    Raises ValueError for a point that there is not: a crash test that strikes nowhere must not look like one that passed.
+    """
+    global _wanted, _left
+    point, _, times = text.partition(":")
+    if point and (point not in POINTS or (times and not times.isdigit())):
+        raise ValueError(f'{VARIABLE}="{text}": write one of {", ".join(POINTS)}, and if need be :TIMES')
+    _wanted, _left = point, int(times or 1)
 
 
 def reach(point: Point) -> None:
@@ -30,3 +42,6 @@ def reach(point: Point) -> None:
     _left -= 1
     if _left <= 0:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+arm(os.environ.get(VARIABLE, ""))

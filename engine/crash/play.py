@@ -1,0 +1,293 @@
+"""The crash test as a whole: branches side by side, their daemons killed again and again, then calm, then the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.clock import Clock, SystemClock
+from engine.crash import books
+from engine.crash.branch import Branch, Ports, reserved_port
+from engine.crash.children import Children, children, environment
+from engine.crash.shop import crowd
+from engine.crash.sinks import sink
+from engine.crash.verdict import Arrival, Evidence, Verdict, judge
+from engine.errors import PerennialError, WorldError
+from engine.faults import POINTS
+from engine.values import MINUTE
+
+AT_WORK = 1.2
+"""A daemon that is ready lives so many seconds at most."""
+
+AT_START = 0.25
+"""The share of kills that strike while a daemon starts."""
+
+ON_PURPOSE = 0.1
+"""The share of kills that strike at the named points, unless all of them shall."""
+
+UNREACHED = 6.0
+"""A point that a daemon does not come by in so many seconds is left, and a plain kill strikes."""
+
+STILL = 90.0
+"""Nothing moves for so many seconds: the test ends, and what waits is told."""
+
+CALM = 5.0
+"""Seconds: the daemon looks at unknown messages every two."""
+
+LATER = 60 * MINUTE
+"""So far ahead is the clock of the last daemon: beyond the patience of every default policy."""
+
+AHEAD = 3
+"""The source keeps the work of so many lives ahead of the kills."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How hard. `at`: the points at which the daemons are to end themselves (`engine.faults`); empty: some kills strike at all
+    five, most at any moment. `is_cold`: each daemon starts from nothing, as `main.py run` does from a shell."""
+
+    messages: int = 20_000
+    kills: int = 500
+    seed: int = 1
+    parallel: int = 4
+    at: tuple[str, ...] = ()
+    is_cold: bool = False
+    gateway: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was done. `points`: how often each was struck; `early`: kills while a daemon started; `unready`: daemons that had
+    not begun to work when their time came."""
+
+    kills: int = 0
+    starts: int = 0
+    early: int = 0
+    points: Counter[str] = field(default_factory=Counter)
+    killing_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The end of a crash test."""
+
+    wishes: Wishes
+    tally: Tally
+    verdict: Verdict
+    channels: tuple[str, ...]
+
+
+Watch = Callable[[str, int, int], None]
+"""Gets what goes on, how much of it is done, and of how much."""
+
+
+async def play(folder: Path, wishes: Wishes, watch: Watch, clock: Clock | None = None) -> Result:
+    """Everything, in an empty folder. Raises WorldError when something else than the daemons fails."""
+    try:
+        return await _play(folder, wishes, watch, clock)
+    except* PerennialError as several:
+        first: BaseException = several
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        wrong = first
+    raise wrong
+
+
+async def _play(folder: Path, wishes: Wishes, watch: Watch, clock: Clock | None) -> Result:
+    began = asyncio.get_running_loop().time()
+    tally = Tally()
+    seed, gateway = str(wishes.seed), wishes.gateway
+    async with contextlib.AsyncExitStack() as stack:
+        watch("preparing", 0, 1)
+        smtp = await stack.enter_async_context(sink("smtp", folder, seed, environment()))
+        http = await stack.enter_async_context(sink("http", folder, seed, environment())) if gateway else None
+        nursery = await stack.enter_async_context(children(is_cold=wishes.is_cold))
+        ports = Ports(smtp, http)
+        count = max(1, min(wishes.parallel, wishes.kills))
+        branches = [
+            _branch(folder, number, wishes, stack.enter_context(reserved_port()), nursery, ports, clock)
+            for number in range(count)
+        ]
+        async with asyncio.TaskGroup() as group:
+            for number, branch in enumerate(branches):
+                kills = _share(wishes.kills, number, count)
+                group.create_task(_life(branch, kills, wishes, tally, watch))
+        tally.killing_seconds = asyncio.get_running_loop().time() - began
+        watch("settling", 0, len(branches))
+        async with asyncio.TaskGroup() as group:
+            for branch in branches:
+                group.create_task(_settle(branch))
+    owned = _owned(branches, [*_arrivals(folder / "smtp.log"), *_arrivals(folder / "http.log")])
+    verdict = Verdict()
+    for branch in branches:
+        verdict.add(judge(_evidence(branch, owned[branch.folder.name])))
+        verdict.broken += branch.troubles
+        tally.starts += branch.starts
+    for stranger in owned[None]:
+        verdict.unexpected.append(f'"{stranger.title}" to {", ".join(stranger.to)}: nobody here')
+    tally.seconds = asyncio.get_running_loop().time() - began
+    return Result(wishes, tally, verdict, ("smtp", "http") if gateway else ("smtp",))
+
+
+def _share(whole: int, number: int, parts: int) -> int:
+    return whole * (number + 1) // parts - whole * number // parts
+
+
+def _branch(
+    folder: Path,
+    number: int,
+    wishes: Wishes,
+    port: int,
+    nursery: Children,
+    ports: Ports,
+    clock: Clock | None,
+) -> Branch:
+    dice = random.Random(f"{wishes.seed}/{number}")
+    gateway = ports.http is not None
+    share = _share(wishes.messages, number, max(1, min(wishes.parallel, wishes.kills)))
+    people = crowd(share, f"b{number}", number * 100_000, dice, gateway=gateway)
+    branch = Branch(folder / f"b{number}", port, people, gateway, clock or SystemClock(), dice, nursery)
+    branch.found(ports)
+    return branch
+
+
+# --- lives --------------------------------------------------------------------------------------
+
+
+async def _life(branch: Branch, kills: int, wishes: Wishes, tally: Tally, watch: Watch) -> None:
+    """Starts and kills the daemon of a branch; its source runs beside."""
+    done = 0
+
+    def may_feed(number: int) -> bool:
+        return done >= kills or number * (kills + AHEAD) <= len(branch.people) * (done + AHEAD)
+
+    feeding = asyncio.create_task(branch.feed(may_feed))
+    try:
+        for point in _points(branch.dice, kills, wishes):
+            if feeding.done():
+                feeding.result()
+            await _death(branch, point, tally)
+            done += 1
+            branch.news.set()
+            tally.kills += 1
+            watch("killing", tally.kills, wishes.kills)
+        branch.start()
+        until = asyncio.get_running_loop().time() + 600
+        while not feeding.done() and asyncio.get_running_loop().time() < until:
+            if branch.child is not None and branch.child.is_over:
+                raise WorldError(f"the daemon ended: {branch.log()[-500:].decode()}", permanent=True)
+            await asyncio.sleep(0.1)
+        if feeding.done():
+            feeding.result()
+    finally:
+        feeding.cancel()
+
+
+def _points(dice: random.Random, kills: int, wishes: Wishes) -> Iterator[str]:
+    """For each kill the point at which it is to strike, empty for any moment. All five get their turn where there are kills
+    enough."""
+    wanted = wishes.at or POINTS
+    share = kills if wishes.at else max(min(kills, len(POINTS)), round(kills * ON_PURPOSE))
+    places = set(dice.sample(range(kills), share))
+    turn = dice.randrange(len(wanted))
+    for number in range(kills):
+        if number in places:
+            yield wanted[turn % len(wanted)]
+            turn += 1
+        else:
+            yield ""
+
+
+async def _death(branch: Branch, point: str, tally: Tally) -> None:
+    dice = branch.dice
+    if point:
+        times = dice.randint(1, 2 if "claim" in point else 20)
+        branch.start(f"{point}:{times}")
+        if await branch.died(0 if not await branch.ready() else UNREACHED):
+            tally.points[point] += 1
+            return
+        await branch.kill()
+        return
+    branch.start()
+    if dice.random() < AT_START:
+        tally.early += 1
+        await asyncio.sleep(dice.random() * AT_WORK)
+    else:
+        delay = dice.random() * AT_WORK
+        if await branch.ready():
+            await asyncio.sleep(delay)
+    await branch.kill()
+
+
+# --- calm and verdict ---------------------------------------------------------------------------
+
+
+async def _settle(branch: Branch) -> None:
+    """Until nothing is left to do; then with a clock that is ahead, until the policies on unknown messages have spoken."""
+    await _calm(branch)
+    await branch.list_unknown()
+    await branch.stop()
+    if books.waiting(branch.folder).unknown:
+        branch.start(later=LATER)
+        await branch.ready()
+        await _calm(branch)
+        await branch.list_unknown()
+        await branch.stop()
+
+
+async def _calm(branch: Branch) -> None:
+    """Until everything is done and a look at unknown messages has changed nothing."""
+    loop = asyncio.get_running_loop()
+    moved, before = loop.time(), None
+    assert branch.child is not None
+    while not branch.child.is_over:
+        left = books.waiting(branch.folder)
+        if left != before:
+            moved, before = loop.time(), left
+        if loop.time() - moved > (CALM if left.is_calm else STILL):
+            return
+        await asyncio.sleep(0.2)
+    branch.troubles.append(f"the last daemon ended by itself: {branch.log()[-400:].decode()}")
+
+
+def _arrivals(file: Path) -> list[Arrival]:
+    if not file.exists():
+        return []
+    with file.open(encoding="utf-8") as lines:
+        return [Arrival.read(json.loads(line)) for line in lines]
+
+
+def _owned(branches: Sequence[Branch], arrived: Sequence[Arrival]) -> dict[str | None, list[Arrival]]:
+    """By the branch whose customer the first recipient is; None: nobody's."""
+    whose = {
+        address: branch.folder.name
+        for branch in branches
+        for person in branch.people
+        for address in (person.email, person.phone)
+    }
+    found: dict[str | None, list[Arrival]] = defaultdict(list)
+    for one in arrived:
+        found[whose.get(one.to[0] if one.to else "")].append(one)
+    return found
+
+
+def _evidence(branch: Branch, arrived: Sequence[Arrival]) -> Evidence:
+    fed = branch.people[: branch.fed]
+    wanted = {
+        (address, f"{template} for {person.mark}"): (person.id, template)
+        for person in fed
+        for template, _, address in person.wanted(gateway=branch.has_gateway)
+    }
+    names = ["signed_up", "cart_updated", *(["visited"] if branch.has_gateway else [])]
+    events = [f"{one.id}-{name}" for one in fed for name in [*names, *(["order_placed"] if one.buys else [])]]
+    return Evidence(
+        wanted, events, books.event_ids(branch.folder), books.messages(branch.folder), arrived, branch.caught,
+        branch.listed, books.integrity(branch.folder),
+    )  # fmt: skip
