@@ -197,11 +197,17 @@ def _settle(run: Run, outcome: Outcome, part: Part) -> None:
             if run.journey.state == "paused":
                 it.due = Due(run.now)  # nobody moves: the next channel is asked for at the resume
             elif not leave_if_over(run):
-                following = next_part(run, step, rest, run.now)
+                following = next_part(run, step, rest, _due_since(run, step, rest))
                 if following is not None:
                     advance(run, following)
         case _:
             pass
+
+
+def _due_since(run: Run, step: SendStep, rest: Listening) -> Instant:
+    """Since when the next channel is due. After an unknown message, since the moment at which it would have been tried: a
+    week later nobody wants it any more."""
+    return min(run.now, listen_until(run, step, rest).at) if rest.unknown else run.now
 
 
 def _close_channel(turn: Turn, channel: str, outcome: Outcome) -> None:

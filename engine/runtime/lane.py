@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError
 from engine import faults
 from engine.channels.addresses import normalised
 from engine.channels.base import Channel, Delivery, HandOver, OutcomeKind
-from engine.config import Rate
+from engine.config import ChannelConfig, Rate
 from engine.core.effects import Alert
 from engine.runtime import domains, press, settling
 from engine.runtime.desk import Desk
@@ -28,7 +28,7 @@ from engine.runtime.press import Unwritten, Written
 from engine.store import alerts, messages, meta, outbox, outcomes, pauses
 from engine.store.database import is_refusal
 from engine.store.messages import Claimed
-from engine.values import MINUTE, Instant
+from engine.values import MINUTE, SECOND, Instant
 
 log = structlog.get_logger("deliverer")
 
@@ -40,6 +40,11 @@ SENDER_FAULTS = 3
 
 LOST_CONNECTIONS = 3
 """So many in a row, and the provider counts as away: tries get rarer, 30 seconds apart at most."""
+
+
+def lease_of(config: ChannelConfig | None) -> int:
+    """For how long a message is claimed, in ms: what a channel asks and waits for (`timeout`) fits in, several times."""
+    return LEASE + 4 * SECOND * (config.number("timeout", 0) if config is not None else 0)
 
 
 class Lane:
@@ -72,7 +77,10 @@ class Lane:
         """Claims what there is room for and begins to deliver it. How many were claimed."""
         desk, name, now = self._desk, self.channel.name, self._desk.clock.now()
         await self._hand_back()
-        lease, room = int(LEASE * desk.pace.speed), max(1, self._room())
+        lease, room = (
+            int(lease_of(desk.stock().unknown.channels.get(name)) * desk.pace.speed),
+            max(1, self._room()),
+        )
         faults.reach("before claim")
         claimed = await desk.write(lambda conn: outbox.claim(conn, name, desk.owner, now, lease, room))
         self._left = list(claimed)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from engine import project
 from engine.channels.base import Channel, Report
 from engine.channels.outbox import OutboxFolder, kept_messages
+from engine.core.facts import Reach
 from engine.core.happening import Changed
 from engine.runtime.deliverer import Deliverer, Pace
 from engine.runtime.published import publish_in_memory
@@ -118,7 +119,7 @@ class Post:
         with self.store.read() as conn:
             return [each for each in messages.of_customer(conn, customer) if each.channel == channel][-1]
 
-    def reach(self, customer: str, channel: str) -> reports.Reach:
+    def reach(self, customer: str, channel: str) -> Reach:
         """What decisions see."""
         with self.store.read() as conn:
             return reports.reach_of(conn, customer)[channel]

@@ -1,0 +1,446 @@
+"""Messages of which nobody knows whether they left: policies, look-ups beside the lanes, cascades that wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from engine.channels.base import Delivery, Found, HandOver, Message, Report
+from engine.channels.gateway import LONGEST_ROUND
+from engine.channels.smtp_pool import DOT_SECONDS
+from engine.channels.twilio import Twilio
+from engine.channels.twilio_request import Sender
+from engine.clock import Clock
+from engine.config import ChannelConfig
+from engine.runtime.deliverer import Deliverer, Pace
+from engine.runtime.lane import LEASE, lease_of
+from engine.runtime.unknowns import Unknowns
+from engine.store import outbox, outcomes
+from engine.store.messages import Claimed
+from engine.values import DAY, HOUR, MINUTE, SECOND, Instant
+from tests.channels.twilio_server import ACCOUNT, TOKEN, Answer, TwilioServer, now_at
+from tests.runtime.post import CART, CONFIG, POST_FILES, Post
+from tests.runtime.shop import MONDAY
+
+pytestmark = pytest.mark.anyio
+
+LOST = Answer(cut=True, accept=False)
+SECRETS = "account: env:TWILIO_SID, token: env:TWILIO_TOKEN"
+TEXT_FIRST: Mapping[str, str] = {
+    **POST_FILES,
+    "config.yaml": CONFIG.replace(
+        "sms: {via: outbox, price: 0 EUR}",
+        f'sms: {{via: twilio, {SECRETS}, from: "+359888000000", price: 0 EUR}}',
+    ),
+    "journeys/cart.yaml": CART.replace("[push, email, sms]", "[sms, email]"),
+}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Open:
+    """Shops that are closed at the end of a test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.posts: list[Post] = []
+
+    def __call__(self, files: Mapping[str, str] = POST_FILES) -> Post:
+        self.posts.append(Post(self.folder / str(len(self.posts)), files))
+        return self.posts[-1]
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[Open]:
+    opened = Open(tmp_path)
+    yield opened
+    for post in opened.posts:
+        await post.close()
+
+
+class Flaky:
+    """A channel whose connection ends after the last byte, as often as `losses` says. It counts what reached it."""
+
+    concurrency = 4
+
+    def __init__(self, name: str, losses: int = 1, idempotency_window_ms: int = 0) -> None:
+        self.name = name
+        self.losses = losses
+        self.idempotency_window_ms = idempotency_window_ms
+        self.reached: list[Message] = []
+
+    async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
+        if not await hand_over():
+            return Delivery("never left")
+        self.reached.append(message)
+        if len(self.reached) <= self.losses:
+            return Delivery("unknown", detail="the connection ended", fault="provider")
+        return Delivery("accepted", f"id-{len(self.reached)}")
+
+    async def close(self) -> None:
+        pass
+
+
+class Asked(Flaky):
+    """One whose provider can be asked; `found` answers."""
+
+    def __init__(self, name: str, found: Callable[[], Awaitable[Found]]) -> None:
+        super().__init__(name)
+        self.found = found
+        self.looks = 0
+
+    async def look_up(self, message: Message, handed_at: Instant) -> Found:
+        assert message.body
+        self.looks += 1
+        return await self.found()
+
+
+def message(channel: str, policy: str = "marketing", resent: int = 0, handed: int = 0) -> Claimed:
+    purpose = "marketing" if policy == "marketing" else None
+    return Claimed(
+        1, 0, "c", "k", "r", "j", "s", "t", channel, policy, purpose, Instant(0), Instant(DAY), 1, resent, {}, "body",
+        "a", 1, "unknown", Instant(handed), None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("via", "channel", "policy", "action", "wait"),
+    [
+        ("smtp", "email", "marketing", "treat as sent", 15 * MINUTE),
+        ("smtp", "email", "service", "resend once", 0),
+        ("twilio", "sms", "marketing", "look up", 10 * MINUTE),
+        ("webpush", "webpush", "marketing", "resend", 0),
+        ("outbox", "push", "marketing", "resend", 0),
+        ("apprise", "push", "marketing", "hold", 0),
+        ("http", "viber", "marketing", "hold", 0),
+        ("http", "email", "service", "hold", 0),
+        ("outbox", "sms", "marketing", "hold", 0),
+    ],
+)
+async def test_what_is_done_by_default(via: str, channel: str, policy: str, action: str, wait: int) -> None:
+    unknown = Unknowns({channel: ChannelConfig(channel, via)})
+    assert unknown.action(message(channel, policy)) == action
+    assert unknown.due(message(channel, policy), Instant(7)) == 7 + wait
+
+
+async def test_config_yaml_says_otherwise_for_a_channel_or_for_one_policy() -> None:
+    chosen = {"": "hold", "service": "resend once"}
+    unknown = Unknowns({"sms": ChannelConfig("sms", "twilio", unknown=chosen)})
+    assert unknown.action(message("sms")) == "hold"
+    assert unknown.action(message("sms", "service")) == "resend once"
+    assert unknown.due(message("sms", "service"), Instant(0)) == 10 * MINUTE  # a callback may come first
+    assert unknown.verdict(message("sms", "service", resent=1), Instant(0)) == "hold"
+
+
+async def test_a_push_is_sent_again_at_most_five_times_and_only_while_it_is_of_use() -> None:
+    unknown = Unknowns({"webpush": ChannelConfig("webpush", "webpush")})
+    verdicts = [unknown.verdict(message("webpush", resent=n), Instant(0)) for n in range(7)]
+    assert verdicts == ["resend"] * 5 + ["hold"] * 2
+    assert unknown.verdict(message("webpush"), Instant(DAY)) == "hold"
+
+
+# --- whole cascades -----------------------------------------------------------------------------------
+
+
+async def _text_message(shop: Open, server: TwilioServer) -> Post:
+    """Anna leaves a cart; the text message is handed to Twilio, and the connection ends without an answer."""
+    post = shop(TEXT_FIRST)
+    sender = Sender("sms", "+359888000000", "", "https://news.shop.example/callbacks/sms")
+    post.channels["sms"] = Twilio("sms", sender, (ACCOUNT, TOKEN), server.url, post.clock, seconds=2)
+    post.start()
+    post.customer("anna", sms="+359881234567", email="anna@example.com")
+    post.shop.event("anna", "cart_updated")
+    await post.settle_down()
+    assert post.states() == {"anna sms": "unknown"}
+    return post
+
+
+@pytest.fixture(autouse=True)
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWILIO_SID", ACCOUNT)
+    monkeypatch.setenv("TWILIO_TOKEN", TOKEN)
+
+
+async def test_case_38_accepted_and_lost_is_not_sent_again_and_the_callback_settles_it(shop: Open) -> None:
+    async with TwilioServer(now_at(MONDAY), [Answer(500, accept=True)]) as server:
+        post = await _text_message(shop, server)
+        await post.later(9 * MINUTE)
+        assert (post.states(), len(server.posts), server.gets) == ({"anna sms": "unknown"}, 1, [])
+        key = post.message("anna", "sms").send_key
+        post.report("sms", Report("delivered", "SM0:delivered", key, server.kept[0].sid))
+        await post.settle_down()
+        assert post.states() == {"anna sms": "delivered"}
+        await post.later(40 * MINUTE)
+        assert post.states() == {
+            "anna sms": "delivered"
+        }  # the cascade listens for an hour after the hand-over
+        await post.later(12 * MINUTE)
+        assert post.states() == {"anna sms": "delivered", "anna email": "accepted"}
+        assert (len(server.posts), server.gets) == (1, [])
+
+
+async def test_an_unknown_message_that_its_provider_has_is_settled_by_its_list(shop: Open) -> None:
+    async with TwilioServer(now_at(MONDAY), [Answer(500, accept=True)]) as server:
+        post = await _text_message(shop, server)
+        await post.later(11 * MINUTE)
+        assert (post.states(), len(server.posts)) == ({"anna sms": "accepted"}, 1)
+        assert post.message("anna", "sms").provider_id == server.kept[0].sid
+
+
+async def test_an_unknown_message_that_its_provider_never_had_is_sent_again_once(shop: Open) -> None:
+    async with TwilioServer(now_at(MONDAY), [LOST, LOST, LOST]) as server:
+        post = await _text_message(shop, server)
+        await post.later(11 * MINUTE)
+        assert (post.states(), len(server.posts)) == ({"anna sms": "unknown"}, 2)
+        assert server.posts[0] == server.posts[1]
+        await post.later(11 * MINUTE)  # still not there: a person decides
+        await post.later(3 * HOUR)
+        assert (post.states(), len(server.posts)) == ({"anna sms": "held"}, 2)
+
+
+async def test_an_unknown_message_never_opens_the_next_channel_before_somebody_settles_it(shop: Open) -> None:
+    async with TwilioServer(now_at(MONDAY), [LOST], listing=Answer(200, body="no json")) as server:
+        post = await _text_message(shop, server)
+        for _ in range(30):
+            await post.later(HOUR)
+        assert (post.states(), len(server.posts)) == ({"anna sms": "held"}, 1)
+        key = post.message("anna", "sms").send_key
+        post.store.write(
+            lambda conn: outcomes.settle(conn, key, "anna", "failed", post.clock.now(), told="not_sent")
+        )
+        await post.settle_down()
+        assert "anna email" not in post.states()  # a day later nobody wants a reminder any more
+        assert post.shop.outcomes("anna") == {"cart": "finish"}
+
+
+async def test_what_is_not_wanted_any_more_is_not_sent_again(shop: Open) -> None:
+    """The order came while nobody knew whether the reminder had left; Twilio says that it never had it."""
+    async with TwilioServer(now_at(MONDAY), [LOST]) as server:
+        post = await _text_message(shop, server)
+        post.shop.event("anna", "order_placed")
+        await post.later(11 * MINUTE)
+        assert (post.states(), len(server.posts)) == ({"anna sms": "failed"}, 1)
+
+
+async def test_unknowns_are_looked_up_after_a_restart_and_after_the_time_for_callbacks(shop: Open) -> None:
+    async with TwilioServer(now_at(MONDAY), [Answer(slow=60.0, accept=True)]) as server:
+        post = shop(TEXT_FIRST)
+        sender = Sender("sms", "+359888000000", "", "")
+        post.channels["sms"] = Twilio("sms", sender, (ACCOUNT, TOKEN), server.url, post.clock, seconds=20)
+        dying = post.start()
+        post.customer("anna", sms="+359881234567")
+        post.shop.event("anna", "cart_updated")
+        post.shop.run()
+        under_way = asyncio.create_task(dying.once())
+        await asyncio.wait_for(server.came.wait(), 10)
+        under_way.cancel()
+        await asyncio.gather(*_tasks(dying), return_exceptions=True)
+        assert await post.start().recover() == (0, 1)
+        await post.later(MINUTE)
+        assert (post.states(), server.gets) == ({"anna sms": "unknown"}, [])
+        await post.later(10 * MINUTE)
+        assert post.states() == {"anna sms": "accepted"}
+        assert len(server.posts) == 1
+
+
+def _tasks(deliverer: Deliverer) -> list[asyncio.Task[None]]:
+    tasks = [task for lane in deliverer._lanes.values() for task in lane.tasks]
+    for task in tasks:
+        task.cancel()
+    return tasks
+
+
+# --- the reconciler --------------------------------------------------------------------------------
+
+
+async def _lost(post: Post, channel: Flaky, people: int = 1, policy: str = "") -> None:
+    post.channels[channel.name] = channel
+    post.start()
+    for n in range(people):
+        post.customer(f"c{n}", **{channel.name: f"+35988000000{n}"})
+        post.shop.event(f"c{n}", "cart_updated")
+    await post.settle_down()
+
+
+def _asking(post: Post, channel: str, via: str = "twilio") -> None:
+    """The policies of a channel as if config.yaml had this way of sending."""
+    channels = {
+        **post.read.config.channels,
+        channel: ChannelConfig(channel, via, options={"idempotency": "x"}),
+    }
+    object.__setattr__(post.live.stock, "unknown", Unknowns(channels))
+
+
+async def test_look_ups_never_block_delivery_and_only_few_are_under_way(shop: Open) -> None:
+    post, gate = shop(), asyncio.Event()
+
+    async def found() -> Found:
+        await gate.wait()
+        return Found("sent", "id-9")
+
+    asked = Asked("sms", found)
+    asked.losses = 9
+    _asking(post, "sms")
+    await _lost(post, asked, people=9)
+    post.clock.advance(11 * MINUTE)
+    await post.deliverer._reconciler.turn()
+    await asyncio.sleep(0)
+    await post.deliverer._reconciler.turn()
+    assert asked.looks == 4
+    post.customer("late", sms="+359880000099")
+    post.shop.event("late", "cart_updated")
+    post.shop.run()
+    await post.deliverer.once()
+    assert post.states()["late sms"] == "accepted"
+    gate.set()
+    for _ in range(5):
+        await post.deliverer.settle()
+    assert set(post.states().values()) == {"accepted"}
+    assert asked.looks == 9
+
+
+async def test_a_list_that_fails_is_asked_again_rarer_and_then_a_person_decides(shop: Open) -> None:
+    async def found() -> Found:
+        raise ConnectionError("no route")
+
+    post, asked = shop(), Asked("sms", found)
+    _asking(post, "sms")
+    await _lost(post, asked)
+    for _ in range(15):
+        await post.later(MINUTE)
+    few = asked.looks
+    assert 1 < few < 6
+    assert post.states() == {"c0 sms": "unknown"}
+    for _ in range(27):
+        await post.later(HOUR)
+    assert post.states() == {"c0 sms": "held"}
+    assert (asked.looks < 40, len(asked.reached)) == (True, 1)
+
+
+async def test_a_gateway_that_knows_our_key_gets_it_again_until_half_of_its_window(shop: Open) -> None:
+    post, gateway = shop(), Flaky("sms", losses=1000, idempotency_window_ms=HOUR)
+    _asking(post, "sms", "http")
+    await _lost(post, gateway)
+    for _ in range(40):
+        await post.later(MINUTE)
+    assert post.states() == {"c0 sms": "held"}
+    assert 1 < len(gateway.reached) < 20
+    assert len({(one.key, one.body) for one in gateway.reached}) == 1
+
+
+async def test_the_messages_of_a_channel_that_is_gone_go_back_and_the_cascade_passes_it_over(
+    shop: Open,
+) -> None:
+    post = shop()
+    post.customer("anna", push="token-1", email="anna@example.com")
+    post.shop.event("anna", "cart_updated")
+    post.shop.run()
+    assert post.states() == {"anna push": "planned"}
+    channels = {name: one for name, one in post.read.config.channels.items() if name != "push"}
+    object.__setattr__(post.live.stock, "unknown", Unknowns(channels))
+    del post.channels["push"]
+    post.start()
+    await post.settle_down()
+    assert post.states() == {"anna push": "expired", "anna email": "accepted"}
+
+
+# --- slow workers ------------------------------------------------------------------------------------
+
+
+def test_the_lease_is_longer_than_the_longest_wait_of_a_channel() -> None:
+    assert LEASE > DOT_SECONDS * SECOND
+    assert LEASE > LONGEST_ROUND * SECOND
+    patient = ChannelConfig("email", "smtp", options={"timeout": "3600"})
+    assert lease_of(patient) > 3 * 3600 * SECOND
+
+
+class Held(Flaky):
+    """A worker that is stopped (SIGSTOP) at a point: before its hand-over, or when it waits for the answer."""
+
+    def __init__(self, name: str, where: str) -> None:
+        super().__init__(name, losses=0)
+        self.where, self.go_on, self.stopped = where, asyncio.Event(), asyncio.Event()
+
+    async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
+        if self.where == "before" and not self.stopped.is_set():
+            await self._stop()
+        if not await hand_over():
+            return Delivery("never left")
+        self.reached.append(message)
+        if self.where == "after" and not self.stopped.is_set():
+            await self._stop()
+        return Delivery("accepted", f"{self.name}-{len(self.reached)}")
+
+    async def _stop(self) -> None:
+        self.stopped.set()
+        await self.go_on.wait()
+
+
+def _worker(post: Post, name: str, channel: Flaky, clock: Clock) -> Deliverer:
+    return Deliverer(
+        post.store, {"push": channel}, lambda: post.live.stock, clock, name, pace=Pace(idle_seconds=0.01)
+    )
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+async def test_case_4_a_worker_that_slept_through_its_lease_sends_nothing_twice(
+    shop: Open, where: str
+) -> None:
+    post = shop()
+    post.customer("anna", push="token-1")
+    post.shop.event("anna", "cart_updated")
+    post.shop.run()
+    sleepy, sink = Held("push", where), Flaky("push", losses=0)
+    first, second = _worker(post, "one", sleepy, post.clock), _worker(post, "two", sink, post.clock)
+    under_way = asyncio.create_task(first.once())
+    await asyncio.wait_for(sleepy.stopped.wait(), 10)
+    post.shop.run()
+    post.clock.advance(2 * LEASE)
+    await second.settle()
+    if where == "before":
+        await second.once()
+        post.shop.run()
+    else:
+        with post.store.read() as conn:
+            assert [one.state for one in outcomes.unsettled(conn)] in (["unknown"], [])
+    sleepy.go_on.set()
+    await asyncio.wait_for(under_way, 10)
+    post.shop.run()
+    assert post.states() == {"anna push": "accepted"}
+    assert len(sleepy.reached) + len(sink.reached) == 1
+
+
+async def test_a_late_refusal_of_a_slow_worker_does_not_touch_the_claim_of_another(shop: Open) -> None:
+    post = shop()
+    post.customer("anna", push="token-1")
+    post.shop.event("anna", "cart_updated")
+    post.shop.run()
+    now = post.clock.now()
+
+    def claim(at: Instant) -> Claimed:
+        (taken,) = post.store.write(lambda conn: outbox.claim(conn, "push", "x", at, MINUTE, 1))
+        assert post.store.write(lambda conn: outbox.hand_over(conn, taken, "hash", at)) == "handed"
+        post.shop.run()
+        return taken
+
+    old, key = claim(now), post.message("anna", "push").send_key
+    post.store.write(lambda conn: outcomes.expire_leases(conn, Instant(now + HOUR), Instant(now + HOUR)))
+    assert post.store.write(
+        lambda conn: outcomes.plan_again(conn, key, "anna", Instant(now + HOUR), resend=True)
+    )
+    post.shop.run()
+    claim(Instant(now + HOUR))
+    assert not post.store.write(
+        lambda conn: outcomes.settle(conn, key, "anna", "failed", Instant(now + HOUR), fence=old.fence)
+    )
+    assert post.message("anna", "push").state == "handoff"
+    assert post.store.write(
+        lambda conn: outcomes.settle(conn, key, "anna", "accepted", Instant(now + HOUR), fence=old.fence)
+    )
+    assert post.message("anna", "push").state == "accepted"
