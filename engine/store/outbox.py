@@ -92,8 +92,8 @@ def hand_over(
         " AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.scope = 'all' OR (p.scope = 'channel' AND p.name = outbox.channel)"
         " OR (p.scope = 'journey' AND p.name = outbox.journey)"
         " OR (p.scope = 'domain' AND outbox.channel = 'email' AND lower(outbox.address) LIKE '%@' || p.name))"
-        " AND (outbox.handed_at IS NOT NULL OR NOT EXISTS (SELECT 1 FROM volume v WHERE v.journey = outbox.journey"
-        " AND v.day = ? AND v.handed >= ?))",
+        " AND (outbox.handed_at IS NOT NULL OR coalesce((SELECT v.handed FROM volume v WHERE v.journey = outbox.journey"
+        " AND v.day = ?), 0) < ?)",
         (now, message.number, message.fence, now, now, address_hash, *ceilings.asked(quota)),
     )
     if changed == 1:

@@ -19,7 +19,7 @@ about: All whose first name is known.
 who:
   first_name: is set
 """
-PEOPLE = [
+PEOPLE: list[dict[str, object]] = [
     {"customer_id": "anna", "email": "anna@example.com", "first_name": "Anna", "language": "bg", "consent": {"email": "given"}},
     {"customer_id": "bob", "email": "bob@example.com", "first_name": "Bob"},
     {"customer_id": "carl", "first_name": "Carl", "consent": {"email": "given"}},
