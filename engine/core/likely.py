@@ -50,7 +50,7 @@ def spoken(
     parts = []
     for channel in channels:
         price, likely = prices.get(channel, Decimal(0)), likelihood(learned, habits, template, channel)
-        share = f"{likely * 100:.1f} %"
+        share = f"{likely * 100:.1f} %" if likely >= 0.001 else f"{likely * 100:.2g} %"
         if price:
             each = f"{float(price) / likely:.4f}".rstrip("0").rstrip(".")
             parts.append(

@@ -157,8 +157,9 @@ def _templates(texts: tuple[str, ...]) -> Templates:
     by_name: dict[str, set[str]] = {}
     for text in texts:
         for name, rest in _SEND.findall(text):
-            via = _VIA.search(rest)
+            via = _VIA.search(rest.replace("cheapest likely of ", ""))
             channels = via[1].replace(" ", "").split(",") if via else ["email"]
+            channels = ["push", "email", "sms"] if channels == ["cheapestlikely"] else channels
             by_name.setdefault(name, set()).update(channels)
     return Templates(
         {

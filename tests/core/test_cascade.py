@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from engine.core.effects import Cancel
 from engine.core.enrollment import Listening
 from engine.core.facts import Place, Reach
-from engine.core.happening import Reaction
+from engine.core.happening import Outcome, Reaction
 from tests.core.builders import Life, life, moment, project, written
 
 CASCADE = """
@@ -100,6 +102,92 @@ def test_a_bounce_moves_on_at_once() -> None:
     one = started()
     one.outcome("0 10:03", "news", "bounced")
     assert one.lines == ["0 10:00 send news via push", "0 10:03 send news via email"]
+
+
+@pytest.mark.parametrize("kind", ["refused", "not_sent"])
+def test_what_the_provider_did_not_take_in_the_end_moves_on_at_once(kind: str) -> None:
+    one = started()
+    one.outcome("0 10:03", "news", kind)
+    assert one.lines == ["0 10:00 send news via push", "0 10:03 send news via email"]
+
+
+def test_a_refusal_between_plan_and_hand_over_moves_on_at_once() -> None:
+    one = started(hands=False)
+    one.outcome("0 10:01", "news", "refused")
+    assert [send.channel for send in one.sends] == ["push", "email"]
+
+
+def test_a_complaint_ends_the_cascade_on_every_channel() -> None:
+    one = started()
+    one.outcome("0 11:00", "news", "complained")
+    one.pass_time("3 00:00")
+    assert one.lines == ["0 10:00 send news via push", "1 11:00 send letter via email", "1 11:00 finish"]
+
+
+def test_a_complaint_takes_a_planned_part_back() -> None:
+    one = started(hands=False)
+    one.hand("0 10:00", "news")
+    push = one.last_send("news")
+    one.pass_time("0 14:00")
+    email = one.last_send("news")
+    assert email.channel == "email"
+    one.take(
+        Outcome(one.next(), one.until("0 14:01"), push.key, push.enrollment, "complained", channel="push")
+    )
+    assert [effect.key for effect in one.effects if isinstance(effect, Cancel)] == [email.key]
+    assert one.run.rest is not None
+    assert one.run.rest.step == "pause"
+
+
+def test_a_complaint_about_an_earlier_step_leaves_a_later_cascade_alone() -> None:
+    steps = """
+- send: letter
+- wait: 1 hour
+  id: short
+- send: news
+  via: [push, email]
+  next_after: 4 hours
+"""
+    one = started(written(steps, policy="free"))
+    one.pass_time("0 11:00")
+    one.outcome("0 11:30", "letter", "complained")
+    one.pass_time("1 00:00")
+    assert one.lines[1:] == [
+        "0 11:00 send news via push",
+        "0 15:00 send news via email",
+        "0 15:00 finish",
+    ]
+
+
+def test_the_goal_is_asked_before_each_channel() -> None:
+    goal = "{when: {points: at least 100}}"
+    one = started(written(CASCADE, policy="free", goal=goal))
+    one.state.facts.values["points"] = 100  # nobody heard of it: only the question finds it
+    one.pass_time("0 14:00")
+    assert one.lines == ["0 10:00 send news via push", "0 14:00 goal"]
+
+
+def test_the_goal_is_asked_before_a_bounce_opens_the_next_channel() -> None:
+    goal = "{when: {points: at least 100}}"
+    one = started(written(CASCADE, policy="free", goal=goal))
+    one.state.facts.values["points"] = 100
+    one.outcome("0 10:03", "news", "bounced")
+    assert one.lines == ["0 10:00 send news via push", "0 10:03 goal"]
+
+
+def test_a_reaction_to_a_message_that_nobody_knew_had_left_ends_the_step() -> None:
+    one = started()
+    one.outcome("0 10:05", "news", "unknown")
+    one.react("0 12:00", "news")
+    one.pass_time("3 00:00")
+    assert one.lines == ["0 10:00 send news via push", "1 12:00 send letter via email", "1 12:00 finish"]
+
+
+def test_a_report_of_delivery_says_nothing_to_a_cascade_that_knew_it() -> None:
+    one = started()
+    one.outcome("0 10:05", "news", "delivered")
+    one.pass_time("0 14:00")
+    assert one.lines == ["0 10:00 send news via push", "0 14:00 send news via email"]
 
 
 def test_a_bounce_after_the_end_changes_nothing() -> None:
