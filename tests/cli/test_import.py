@@ -44,7 +44,7 @@ def _inbox(shop: Shop) -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1251"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_every_letter_arrives_in_every_encoding(small_shop: Shop, encoding: str, delimiter: str) -> None:
+def test_case_64_every_letter_arrives_in_every_encoding(small_shop: Shop, encoding: str, delimiter: str) -> None:
     text = "customer_id,first_name\nc1,Христо Ѝ ё\n".replace(",", delimiter).replace("Ѝ", "Й")
     small_shop.write("people.csv", text.encode(encoding))
     asked = ("--encoding", "cp1251") if encoding == "cp1251" else ()
@@ -55,7 +55,7 @@ def test_every_letter_arrives_in_every_encoding(small_shop: Shop, encoding: str,
     assert "Христо Й ё" in body
 
 
-def test_a_wrong_encoding_is_refused_with_its_line(small_shop: Shop, golden: Golden) -> None:
+def test_case_64_a_wrong_encoding_is_refused_with_its_line(small_shop: Shop, golden: Golden) -> None:
     rows = ["customer_id,first_name", *(f"c{number},Anna" for number in range(200_000)), "c,Анна", ""]
     path = small_shop.write("people.csv", "\n".join(rows).encode("cp1251"))
     golden("golden/import_wrong_encoding.txt", report(small_shop.run("import", str(path))))
@@ -190,7 +190,7 @@ def test_a_killed_import_neither_loses_nor_doubles(small_shop: Shop) -> None:
     assert [customer for customer, _, _ in _inbox(small_shop)] == [f"c{number}" for number in range(4000)]
 
 
-def test_a_suppressed_address_stays_suppressed(small_shop: Shop) -> None:
+def test_case_64_a_suppressed_address_stays_suppressed(small_shop: Shop) -> None:
     """RELIABILITY 89: the same address in other case and full width is the same address."""
     from engine.channels.addresses import normalised
     from engine.store import suppressions
