@@ -1,0 +1,395 @@
+"""Leaving, choosing, confirming: by POST only, counted from the answer on, remembered by address (cases 81-83, 86, 87, 89)."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from engine.channels.addresses import normalised
+from engine.channels.links import Confirming, Leaving, Links
+from engine.core.happening import Changed
+from engine.http.wording import known_words, words_for
+from engine.runtime.items import ConsentGiven, CustomerItem
+from engine.store import outbox, suppressions
+from engine.store.meta import secret
+from engine.values import DAY, MINUTE
+from tests.http.kiosk import URL, Kiosk
+
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+LANGUAGES = ("en", "de", "fr", "es", "it", "pl", "bg", "uk", "ru", "ro", "tr", "pt", "nl")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Kiosk]:
+    made = Kiosk(tmp_path, "tracking: {opens: with consent}\n")
+    made.customer("anna")
+    yield made
+    made.close()
+
+
+def leaving(shop: Kiosk, purpose: str = "marketing", key: str = "", who: str = "anna") -> str:
+    return shop.links.unsubscribe(Leaving(who, "email", purpose, key))
+
+
+def letter(shop: Kiosk, who: str = "anna", address: str = "anna@example.com") -> str:
+    shop.shop.event(who, "signed_up")
+    shop.settle_down()
+    return address
+
+
+class Boxes(HTMLParser):
+    """The check boxes of a page: name -> ticked; and everything else that a form has."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.ticked: dict[str, bool] = {}
+        self.labels = 0
+        self.language = ""
+        self.buttons: list[str | None] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag == "input" and found.get("type") == "checkbox":
+            self.ticked[str(found["name"])] = "checked" in found
+        self.labels += tag == "label"
+        self.language = str(found["lang"]) if tag == "html" else self.language
+        if tag == "button":
+            self.buttons.append(found.get("name"))
+
+
+# --- unsubscribing ------------------------------------------------------------------------------
+
+
+def test_case_81_marketing_mail_has_both_headers_over_https_a_link_and_the_address(shop: Kiosk) -> None:
+    letter(shop)
+    raw = next(shop.sent.glob("email/*/*.eml")).read_bytes()
+    mail = email.message_from_bytes(raw, policy=email.policy.SMTP)
+    assert mail.get_all("List-Unsubscribe-Post") == ["List-Unsubscribe=One-Click"]
+    (header,) = mail.get_all("List-Unsubscribe", [])
+    found = re.findall(r"<(https://[^>]+)>", header)
+    assert len(found) == 1
+    assert found[0].startswith(f"{URL}/u/")
+    for kind in ("plain", "html"):
+        body = mail.get_body((kind,))
+        assert body is not None
+        text = body.get_content()
+        assert f"{URL}/u/" in text
+        assert "Main Street 1, Sofia" in text
+
+
+@pytest.mark.parametrize("how", ["urlencoded", "multipart", "nothing"])
+def test_case_82_one_click_needs_no_cookie_and_counts_when_it_is_answered(shop: Kiosk, how: str) -> None:
+    letter(shop)
+    link = leaving(shop, key=shop.message("anna").send_key)
+    shop.browser.cookies.clear()
+    match how:
+        case "urlencoded":
+            answer = shop.browser.post(link, data=ONE_CLICK)
+        case "multipart":
+            answer = shop.browser.post(link, files={"List-Unsubscribe": (None, "One-Click")})
+        case _:
+            answer = shop.browser.post(link)
+    assert (answer.status_code, answer.is_redirect, "set-cookie" in answer.headers) == (200, False, False)
+    assert shop.closed("email", "anna@example.com") == {"marketing": "unsubscribed"}
+    shop.shop.run()
+    assert shop.reach("anna")["email"].consents["marketing"] == "withdrawn"
+    (line,) = shop.ledger("anna")
+    assert (line.state, line.source) == ("withdrawn", "unsubscribe link")
+    assert "Should Bean There stop sending you this?" in line.wording
+    shop.browser.post(link, data=ONE_CLICK)
+    assert len(shop.ledger("anna")) == 1, "saying it again adds nothing"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_case_83_a_scanner_that_looks_at_the_page_changes_nothing(shop: Kiosk, method: str) -> None:
+    letter(shop)
+    for link in (
+        leaving(shop),
+        shop.links.preferences("anna"),
+        shop.links.confirm(Confirming("anna", "email", "marketing", shop.message("anna").send_key)),
+    ):
+        assert shop.browser.request(method, link).status_code == 200
+    assert (shop.count("inbox"), shop.count("suppression"), shop.count("consent")) == (0, 0, 0)
+
+
+def test_case_86_who_leaves_between_planning_and_sending_gets_nothing(shop: Kiosk) -> None:
+    shop.shop.event("anna", "signed_up")
+    shop.shop.run()
+    assert shop.message("anna").state == "planned"
+    shop.browser.post(leaving(shop), data=ONE_CLICK)
+    shop.settle_down()
+    assert [state for (state,) in shop.look("SELECT state FROM outbox WHERE channel = 'email'")] == [
+        "suppressed"
+    ]
+    assert shop.message("anna", "sms").state == "accepted", "the other channel was not left"
+
+
+def test_case_86_a_message_that_is_claimed_already_does_not_leave_either(shop: Kiosk) -> None:
+    shop.shop.event("anna", "signed_up")
+    shop.shop.run()
+    now = shop.clock.now()
+    (claimed,) = shop.store.write(lambda conn: outbox.claim(conn, "email", "test", now, MINUTE, 10))
+    shop.browser.post(leaving(shop), data=ONE_CLICK)
+    hashed = "not asked for"
+    assert shop.store.write(lambda conn: outbox.hand_over(conn, claimed, hashed, now)) != "handed"
+
+
+def test_case_87_a_genuine_link_of_three_years_ago_works_and_a_forged_one_does_nothing(shop: Kiosk) -> None:
+    link = leaving(shop)
+    head, _, token = link.rpartition("/")
+    shop.clock.advance(3 * 365 * DAY)
+    forged = [token[:place] + chr(ord(token[place]) ^ 1) + token[place + 1 :] for place in range(len(token))]
+    genuine = shop.links.read_unsubscribe(token)
+    for one in forged:
+        if shop.links.read_unsubscribe(one) == genuine:  # a bit that base64 leaves out says nothing else
+            continue
+        answer = shop.browser.post(f"{head}/{one}".replace("#", "%23").replace("?", "%3F"), data=ONE_CLICK)
+        assert answer.status_code in (404, 405), one
+    others = (shop.links.preferences("anna"), shop.links.click("k", "https://shop.example/"), shop.links.open("k"),
+              shop.links.confirm(Confirming("anna", "email", "marketing", "k")))  # fmt: skip
+    for other in others:
+        assert shop.browser.post(f"{URL}/u/{other.rpartition('/')[2]}").status_code == 404
+    assert (shop.count("inbox"), shop.count("suppression"), shop.count("consent")) == (0, 0, 0)
+    assert shop.browser.post(link, data=ONE_CLICK).status_code == 200
+    assert shop.count("suppression") == 1
+
+
+def test_case_87_links_signed_with_an_older_key_stay_good() -> None:
+    old, new = Links(["stored", "first"], URL), Links(["stored", "first", "second"], URL)
+    token = old.preferences("anna").rpartition("/")[2]
+    assert new.read_preferences(token) == "anna"
+    assert old.read_preferences(new.preferences("anna").rpartition("/")[2]) is None
+
+
+def test_case_89_an_import_does_not_subscribe_somebody_who_left(shop: Kiosk) -> None:
+    shop.browser.post(leaving(shop), data=ONE_CLICK)
+    agreed = (ConsentGiven("email", "given"),)
+    for n, written in enumerate(("ANNA@Example.COM", "ａｎｎａ＠ｅｘａｍｐｌｅ．ｃｏｍ", "anna@example.com")):
+        who = "anna" if n == 2 else f"again{n}"
+        items = [CustomerItem(0, who, None, {"email": written}, consents=agreed)]
+        now = shop.clock.now()
+        prepared = shop.live.intake.prepare(items, "import", now)
+        taken = shop.store.write(lambda conn, p=prepared, t=now: shop.live.intake.take(conn, p, t))
+        assert taken.refused == ()
+        shop.shop.run()
+        assert shop.reach(who)["email"].consents["marketing"] == "given", "the import says so"
+        shop.shop.event(who, "signed_up")
+        shop.settle_down()
+    assert list(shop.sent.glob("email/*/*.json")) == []
+    assert {state for (state,) in shop.look("SELECT state FROM outbox WHERE channel = 'email'")} == {
+        "suppressed"
+    }
+
+
+def test_who_was_erased_does_not_come_back_by_leaving(shop: Kiosk) -> None:
+    assert shop.browser.post(leaving(shop, who="nobody"), data=ONE_CLICK).status_code == 200
+    assert (shop.count("inbox"), shop.count("consent")) == (0, 0)
+
+
+def test_the_link_of_a_test_message_changes_nothing_and_says_so(shop: Kiosk) -> None:
+    for link in (leaving(shop, who="test", key="test-1"), shop.links.preferences("test"),
+                 shop.links.confirm(Confirming("test", "email", "marketing", "test-1"))):  # fmt: skip
+        for answer in (shop.browser.get(link), shop.browser.post(link, data={"save": "1"})):
+            assert answer.status_code == 200
+        assert "This was a test message" in answer.text
+    assert (shop.count("inbox"), shop.count("consent"), shop.count("suppression")) == (0, 0, 0)
+
+
+# --- choosing -----------------------------------------------------------------------------------
+
+
+def test_the_preference_page_has_a_box_for_each_purpose_and_channel_with_an_address(shop: Kiosk) -> None:
+    page = shop.browser.get(shop.links.preferences("anna")).text
+    boxes = Boxes(page)
+    assert boxes.ticked == {
+        "marketing/email": True, "marketing/sms": True, "stories/email": False, "stories/sms": False, "opens/email": False,
+    }  # fmt: skip
+    assert (boxes.labels, boxes.language, boxes.buttons) == (5, "en", ["save", "all"])
+    assert "anna@example.com" not in page
+    assert "a•••@example.com" in page
+    assert "+359888000001" not in page
+
+
+def test_what_is_chosen_counts_and_stands_in_the_ledger_with_its_words(shop: Kiosk) -> None:
+    link = shop.links.preferences("anna")
+    chosen = {"stories/email": "on", "marketing/sms": "on", "save": "1"}
+    assert shop.browser.post(link, data=chosen).status_code == 200
+    shop.shop.run()
+    reach = shop.reach("anna")
+    assert reach["email"].consents == {"marketing": "withdrawn", "stories": "given"}
+    assert reach["sms"].consents == {"marketing": "given"}
+    assert {(line.channel, line.purpose, line.state, line.source) for line in shop.ledger("anna")} == {
+        ("email", "marketing", "withdrawn", "preference page"),
+        ("email", "stories", "given", "preference page"),
+    }
+    assert Boxes(shop.browser.get(link).text).ticked["stories/email"]
+    shop.browser.post(link, data=chosen)
+    assert len(shop.ledger("anna")) == 2, "what was chosen before is not said again"
+
+
+def test_everything_off_is_everything(shop: Kiosk) -> None:
+    said = {("push", "marketing"): "given", ("email", "opens"): "given"}
+    shop.shop.happen("anna", Changed(0, shop.clock.now(), consents=said), None)
+    shop.shop.run()
+    shop.browser.post(shop.links.preferences("anna"), data={"marketing/email": "on", "all": "off"})
+    shop.shop.run()
+    states = {state for one in shop.reach("anna").values() for state in one.consents.values()}
+    assert states == {"withdrawn"}
+
+
+def test_an_empty_form_chooses_nothing(shop: Kiosk) -> None:
+    assert shop.browser.post(shop.links.preferences("anna")).status_code == 200
+    assert shop.count("inbox") == 0
+
+
+def test_who_left_comes_back_by_their_own_word_only(shop: Kiosk) -> None:
+    link = shop.links.preferences("anna")
+    shop.browser.post(leaving(shop), data=ONE_CLICK)
+    shop.shop.run()
+    assert not Boxes(shop.browser.get(link).text).ticked["marketing/email"]
+    shop.browser.post(link, data={"marketing/email": "on", "marketing/sms": "on", "save": "1"})
+    shop.shop.run()
+    assert shop.closed("email", "anna@example.com") == {}
+    letter(shop)
+    assert shop.message("anna").state == "accepted"
+
+
+def test_one_of_two_things_that_were_left_comes_back_alone(shop: Kiosk) -> None:
+    link = shop.links.preferences("anna")
+    shop.browser.post(link, data={"marketing/email": "on", "stories/email": "on", "save": "1"})
+    shop.shop.run()
+    shop.browser.post(link, data={"all": "off"})
+    shop.shop.run()
+    shop.browser.post(link, data={"stories/email": "on", "save": "1"})
+    shop.shop.run()
+    assert shop.closed("email", "anna@example.com") == {"marketing": "unsubscribed"}
+    ticked = Boxes(shop.browser.get(link).text).ticked
+    assert (ticked["stories/email"], ticked["marketing/email"]) == (True, False)
+
+
+@pytest.mark.parametrize(("why", "purpose"), [("bounced: 5.1.1", "all"), ("complained: ARF", "any purpose")])
+def test_a_dead_address_and_a_complaint_are_not_lifted_here(shop: Kiosk, why: str, purpose: str) -> None:
+    shop.browser.post(shop.links.preferences("anna"), data={"all": "off"})
+    shop.shop.run()
+    now, address = shop.clock.now(), normalised("email", "anna@example.com")
+    shop.store.write(lambda conn: suppressions.suppress(conn, "email", address, purpose, now, why))
+    answer = shop.browser.post(shop.links.preferences("anna"), data={"marketing/email": "on", "save": "1"})
+    assert "We cannot write to a•••@example.com" in answer.text
+    assert shop.closed("email", "anna@example.com") == {purpose: why}
+
+
+# --- confirming ---------------------------------------------------------------------------------
+
+
+def test_a_confirmation_is_a_button_and_leaves_the_event_the_consent_and_the_proof(shop: Kiosk) -> None:
+    shop.customer("bert", "none", email="bert@example.com")
+    shop.shop.event("bert", "optin_requested")
+    shop.settle_down()
+    (link,) = [link for link in shop.links_in("bert@example.com") if "/y/" in link]
+    page = shop.browser.get(link).text
+    assert "I want letters from Bean There." in page
+    assert shop.reach("bert")["email"].consents["marketing"] == "none", "a scanner cannot confirm"
+    assert "Your address is confirmed" in shop.browser.post(link).text
+    shop.settle_down()
+    assert shop.reach("bert")["email"].consents["marketing"] == "given"
+    assert shop.shop.outcomes("bert") == {"double_opt_in": "goal"}
+    first = shop.ledger("bert")[0]
+    assert (first.state, first.source, first.wording) == (
+        "given",
+        "confirmation page",
+        "I want letters from Bean There.",
+    )
+    before = len(shop.ledger("bert"))
+    assert "Your address is confirmed" in shop.browser.post(link).text
+    assert (shop.count("inbox"), len(shop.ledger("bert"))) == (0, before)
+
+
+def test_a_confirmation_speaks_for_the_address_that_it_went_to(shop: Kiosk) -> None:
+    shop.customer("bert", "none", email="bert@example.com")
+    shop.shop.event("bert", "optin_requested")
+    shop.settle_down()
+    (link,) = [link for link in shop.links_in("bert@example.com") if "/y/" in link]
+    shop.shop.happen("bert", Changed(0, shop.clock.now(), {}, {"email": "other@example.com"}), None)
+    shop.shop.run()
+    assert "earlier address" in shop.browser.post(link).text
+    assert (shop.count("inbox"), shop.count("consent")) == (0, 0)
+
+
+def test_a_confirmation_opens_what_the_same_person_had_left(shop: Kiosk) -> None:
+    shop.browser.post(leaving(shop), data=ONE_CLICK)
+    shop.shop.run()
+    shop.shop.event("anna", "optin_requested")
+    shop.settle_down()
+    (link,) = [link for link in shop.links_in("anna@example.com") if "/y/" in link]
+    shop.browser.post(link)
+    shop.settle_down()
+    assert shop.closed("email", "anna@example.com") == {}
+    letter(shop)
+    assert shop.message("anna").state == "accepted"
+
+
+# --- language and form --------------------------------------------------------------------------
+
+
+def test_the_page_speaks_the_customers_language_else_the_browsers_else_the_shops(shop: Kiosk) -> None:
+    link = shop.links.preferences("anna")
+    assert (
+        Boxes(shop.browser.get(link, headers={"Accept-Language": "xx, uk;q=0.9, de;q=0.5"}).text).language
+        == "uk"
+    )
+    assert Boxes(shop.browser.get(link, headers={"Accept-Language": "xx"}).text).language == "en"
+    shop.shop.happen("anna", Changed(0, shop.clock.now(), {"language": "de-AT"}), None)
+    shop.shop.run()
+    page = shop.browser.get(link, headers={"Accept-Language": "fr"}).text
+    assert Boxes(page).language == "de"
+    assert "Ihre Auswahl" in page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_says_everything_and_puts_every_value_in(tmp_path: Path, language: str) -> None:
+    words, english = words_for(tmp_path, [language]), words_for(tmp_path, ["en"])
+    assert words.language == language
+    for name in known_words():
+        values = {"shop": "SHOP", "address": "ADDRESS", "purpose": "PURPOSE"}
+        said, meant = words.text(name, **values), english.text(name, **values)
+        assert said
+        assert "{" not in said
+        assert [each in said for each in values.values()] == [each in meant for each in values.values()], name
+
+
+def test_a_project_says_it_in_its_own_words_and_languages(shop: Kiosk) -> None:
+    pages = shop.folder / "templates" / "_pages"
+    pages.mkdir(parents=True)
+    (pages / "en.yaml").write_text(
+        'preferences: "What <b>you</b> like"\npurpose_stories: Stories from the farm\n'
+    )
+    (pages / "sv.yaml").write_text("preferences: Ditt val\n")
+    link = shop.links.preferences("anna")
+    page = shop.browser.get(link).text
+    assert "What &lt;b&gt;you&lt;/b&gt; like" in page
+    assert "Stories from the farm" in page
+    assert "Ditt val" in shop.browser.get(link, headers={"Accept-Language": "sv"}).text
+
+
+def test_pages_keep_to_themselves(shop: Kiosk) -> None:
+    letter(shop)
+    key = shop.message("anna").send_key
+    for link in (leaving(shop), shop.links.preferences("anna"),
+                 shop.links.confirm(Confirming("anna", "email", "marketing", key)), f"{URL}/signup/newsletter"):  # fmt: skip
+        answer = shop.browser.get(link)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "script" not in answer.text
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["referrer-policy"] == "same-origin"
+        assert answer.headers["x-frame-options"] == "DENY"
+    with shop.store.read() as conn:
+        assert secret(conn) not in answer.text

@@ -1,0 +1,254 @@
+"""The sign-up form: one answer for everybody, one question a day for each mailbox, so many an hour for a network (case 91)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from engine.runtime.signups import Wish, address_of, is_allowed, mailbox_of, network_of, sign_up
+from engine.values import DAY, HOUR, MINUTE, SECOND
+from tests.http.kiosk import URL, Kiosk
+
+SHOP = {"Origin": "https://shop.example"}
+FORM = f"{URL}/signup/newsletter"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Kiosk]:
+    made = Kiosk(tmp_path)
+    yield made
+    made.close()
+
+
+def seen(shop: Kiosk, form: str = FORM) -> str:
+    """The hidden field of a form that somebody looks at for half a minute."""
+    token = shop.browser.get(form, headers={"Accept": "application/json"}).json()["seen"]
+    shop.clock.advance(30 * SECOND)
+    return str(token)
+
+
+def send(shop: Kiosk, address: str, token: str, form: str = FORM, **fields: str) -> httpx2.Response:
+    return shop.browser.post(form, data={"email": address, "seen": token, **fields}, headers=SHOP)
+
+
+def asked(shop: Kiosk) -> int:
+    """How many wishes were taken."""
+    shop.settle_down()
+    return sum(name == "optin_requested" for (name,) in shop.look("SELECT name FROM event"))
+
+
+def letters(shop: Kiosk) -> int:
+    """How many letters asked for a confirmation."""
+    shop.settle_down()
+    return sum(template == "please_confirm" for (template,) in shop.look("SELECT template FROM outbox"))
+
+
+def test_a_sign_up_asks_the_owner_of_the_mailbox(shop: Kiosk) -> None:
+    token = seen(shop)
+    answer = send(
+        shop, "New.One@Example.com", token, language="de", first_name="<b>Buy pills at evil.example</b>"
+    )
+    assert answer.status_code == 200
+    assert asked(shop) == 1
+    (customer,) = {str(who) for (who,) in shop.look("SELECT id FROM customer")}
+    assert shop.reach(customer)["email"].consents == {"marketing": "asked"}
+    (line,) = shop.ledger(customer)
+    assert (line.state, line.wording) == ("asked", "I want letters from Bean There.")
+    assert line.source == "sign-up form newsletter at https://shop.example"
+    assert "evil.example" not in shop.mailed("New.One@example.com"), "what a stranger types is in no letter"
+    (link,) = [link for link in shop.links_in("New.One@example.com") if "/y/" in link]
+    assert shop.browser.post(link).status_code == 200
+    shop.settle_down()
+    assert shop.reach(customer)["email"].consents == {"marketing": "given"}
+
+
+def test_an_address_that_we_know_stays_with_its_customer(shop: Kiosk) -> None:
+    shop.customer("anna", "none", email="Anna@example.com")
+    send(shop, "anna@EXAMPLE.com", seen(shop))
+    assert asked(shop) == 1
+    assert [who for (who,) in shop.look("SELECT id FROM customer")] == ["anna"]
+
+
+def flood(shop: Kiosk, addresses: list[str]) -> None:
+    """As the page does it after its checks: ten thousand requests take a minute, and their frame is the same."""
+    rules, listed = shop.live.project.config.signup, shop.live.project.config.signup.lists["newsletter"]
+    for address in addresses:
+        wish, now = Wish(listed, address, "203.0.113.0/24", "", "form"), shop.clock.now()
+        with shop.store.read() as conn:
+            is_open = is_allowed(conn, wish, rules, now)
+        if is_open:
+            shop.store.write(lambda conn, w=wish, t=now: sign_up(conn, w, None, rules, shop.live.intake, t))
+
+
+WRITTEN = ("Vic.Tim@gmail.com", "victim@gmail.com", "VICTIM+shop@googlemail.com", "v.i.c.t.i.m@gmail.com")
+
+
+def test_case_91_ten_thousand_posts_for_one_mailbox_are_one_question_and_one_answer(shop: Kiosk) -> None:
+    token, answers = seen(shop), set()
+    for n in range(300):
+        answer = send(shop, WRITTEN[n % 4], token)
+        answers.add((answer.status_code, answer.text))
+        if n % 100 == 0:
+            shop.clock.advance(HOUR)
+    assert len(answers) == 1
+    flood(shop, [WRITTEN[n % 4] for n in range(10_000)])
+    assert letters(shop) == asked(shop) == 1
+    assert shop.count("customer") == 1
+
+
+def test_case_91_ten_thousand_mailboxes_from_one_network_are_within_the_budget(shop: Kiosk) -> None:
+    token = seen(shop)
+    for n in range(300):
+        assert send(shop, f"victim{n}@example.com", token).status_code == 200
+    assert letters(shop) == asked(shop) == 5
+    flood(shop, [f"other{n}@example.com" for n in range(10_000)])
+    assert asked(shop) == 10, "five of one network, five of another"
+    shop.clock.advance(2 * HOUR)
+    send(shop, "later@example.com", seen(shop))
+    assert asked(shop) == 11
+
+
+def test_case_91_the_next_day_the_mailbox_may_be_asked_again(shop: Kiosk) -> None:
+    send(shop, "anna@example.com", seen(shop))
+    shop.clock.advance(DAY - MINUTE)
+    send(shop, "anna@example.com", seen(shop))
+    assert asked(shop) == 1
+    shop.clock.advance(3 * HOUR)
+    send(shop, "anna@example.com", seen(shop))
+    assert asked(shop) == 2
+
+
+def test_all_networks_together_have_a_budget_as_well(tmp_path: Path) -> None:
+    shop = Kiosk(tmp_path)
+    try:
+        token = seen(shop)
+        for n in range(30):
+            _from(shop, f"10.0.{n}.7", f"a{n}@example.com", token)
+        assert asked(shop) == 20
+    finally:
+        shop.close()
+
+
+def _from(shop: Kiosk, host: str, address: str, token: str) -> None:
+    from fastapi.testclient import TestClient
+
+    with TestClient(shop.app, base_url=URL, client=(host, 50_000), follow_redirects=False) as other:
+        other.post(FORM, data={"email": address, "seen": token}, headers=SHOP)
+
+
+@pytest.mark.parametrize(
+    "why", ["trap", "too soon", "too old", "no token", "another list", "forged", "no address"]
+)
+def test_a_machine_gets_the_same_answer_and_nothing_else(shop: Kiosk, why: str) -> None:
+    good = send(shop, "person@example.com", seen(shop))
+    token = seen(shop)
+    fields: dict[str, str] = {}
+    address = "machine@example.com"
+    match why:
+        case "trap":
+            fields["website"] = "https://pills.example"
+        case "too soon":
+            token = shop.browser.get(FORM, headers={"Accept": "application/json"}).json()["seen"]
+        case "too old":
+            shop.clock.advance(2 * DAY)
+        case "no token":
+            token = ""
+        case "another list":
+            token = seen(shop, f"{URL}/signup/thanked")
+        case "forged":
+            token = token[:-2] + ("AA" if not token.endswith("AA") else "BB")
+        case _:
+            address = "a@b.c,e@x.y"
+    answer = send(shop, address, token, **fields)
+    assert (answer.status_code, answer.text) == (good.status_code, good.text)
+    assert asked(shop) == 1
+
+
+@pytest.mark.parametrize(
+    "origin", [None, "https://evil.example", "null", "https://shop.example.evil.example"]
+)
+def test_case_105_a_form_on_another_site_is_refused(shop: Kiosk, origin: str | None) -> None:
+    token = seen(shop)
+    headers = {"Origin": origin} if origin else {}
+    answer = shop.browser.post(FORM, data={"email": "a@example.com", "seen": token}, headers=headers)
+    assert answer.status_code == 403
+    assert "access-control-allow-origin" not in answer.headers
+    assert asked(shop) == 0
+
+
+def test_case_105_json_under_a_simple_content_type_is_refused(shop: Kiosk) -> None:
+    body = f'{{"email": "a@example.com", "seen": "{seen(shop)}"}}'
+    for kind in ("text/plain", "", "text/plain; application/json"):
+        answer = shop.browser.post(FORM, content=body, headers={**SHOP, "Content-Type": kind})
+        assert answer.status_code == 415
+    assert asked(shop) == 0
+
+
+def test_a_script_of_the_shops_page_may_send_it(shop: Kiosk) -> None:
+    allowed = shop.browser.options(FORM, headers=SHOP)
+    assert allowed.headers["access-control-allow-origin"] == "https://shop.example"
+    assert (
+        "access-control-allow-origin"
+        not in shop.browser.options(FORM, headers={"Origin": "https://evil.example"}).headers
+    )
+    body = {"email": "a@example.com", "seen": seen(shop)}
+    answer = shop.browser.post(FORM, json=body, headers={**SHOP, "Accept": "application/json"})
+    assert answer.json() == {"ok": True}
+    assert asked(shop) == 1
+
+
+def test_the_daemons_own_page_has_a_form_that_works(shop: Kiosk) -> None:
+    page = shop.browser.get(FORM).text
+    fields = dict(re.findall(r'name="(seen|language)" value="([^"]+)"', page))
+    shop.clock.advance(30 * SECOND)
+    answer = shop.browser.post(
+        FORM, data={"email": "a@example.com", "website": "", **fields}, headers={"Origin": URL}
+    )
+    assert "a message is on its way" in answer.text
+    assert asked(shop) == 1
+
+
+def test_the_form_leads_to_the_shops_page_and_nowhere_else(shop: Kiosk) -> None:
+    thanked = f"{URL}/signup/thanked"
+    answer = send(shop, "a@example.com", seen(shop, thanked), thanked, next="https://evil.example/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "https://shop.example/thanks")
+    assert (
+        "form-action 'self' https://shop.example;"
+        in shop.browser.get(thanked).headers["content-security-policy"]
+    )
+
+
+def test_there_are_no_other_lists(shop: Kiosk) -> None:
+    for name in ("vip", "..%2fnewsletter", "<svg onload=alert(1)>"):
+        assert shop.browser.get(f"{URL}/signup/{name}").status_code == 404
+        assert shop.browser.post(f"{URL}/signup/{name}", headers=SHOP).status_code == 404
+
+
+def test_no_address_and_no_network_is_kept_with_what_was_counted(shop: Kiosk) -> None:
+    send(shop, "anna@example.com", seen(shop))
+    kept = repr(shop.look("SELECT kind, who FROM allowance"))
+    assert kept.count("mailbox") == 1
+    assert "anna" not in kept
+    assert "testclient" not in kept
+
+
+def test_mailboxes_networks_and_addresses() -> None:
+    same = ("Anna.B@gmail.com", "annab@googlemail.com", "AN.NAB+x+y@GMAIL.COM", "ａnnab@gmail.com")
+    assert {mailbox_of(address) for address in same} == {"annab@gmail.com"}
+    assert mailbox_of("an.na@example.com") == "an.na@example.com"
+    assert mailbox_of("+@example.com") == "+@example.com"
+    assert network_of("203.0.113.77") == network_of("::ffff:203.0.113.1") == "203.0.113.0/24"
+    assert network_of("2001:db8:1:2::3") == "2001:db8:1::/48"
+    assert network_of("") == network_of("testclient") == "unknown"
+    for wrong in (
+        "a@b.c,e@x.y",
+        "a@example.com\r\nRCPT TO:<b@example.com>",
+        "",
+        "a" * 400 + "@example.com",
+        "a@[127.0.0.1]",
+    ):
+        assert address_of(wrong) is None, wrong
