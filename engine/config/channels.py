@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 
 from engine.config import ChannelConfig, Option, Rate
+from engine.config.apprise import check_apprise
 from engine.config.gateway import check_gateway, is_template_alone
 from engine.config.nodes import Reader
 from engine.config.options import CHOICES, COMMON, NUMBERS, STRUCTURED, VIAS, is_secret
@@ -41,7 +42,8 @@ def read_channel(
     options = VIAS[via].options
     parts = reader.parts(given, (*COMMON, *options), f"{name} via {via}")
     for needed in VIAS[via].needed:
-        reader.needed(parts, needed, entry)
+        if not (needed in STRUCTURED and needed in parts):
+            reader.needed(parts, needed, entry)
     price, price_in = _price(parts, currency, reader)
     values: dict[str, Option] = {}
     known = len(reader.problems)
@@ -61,6 +63,8 @@ def read_channel(
             values[key] = text
     if via == "http" and len(reader.problems) == known and "url" in values:
         check_gateway(entry, parts, reader)
+    if via == "apprise" and len(reader.problems) == known and "urls" in values:
+        check_apprise(parts, reader)
     unknown = read_unknown(parts.get("unknown"), via, policies, reader)
     return ChannelConfig(name, via, price, price_in, _rate(parts, reader), values, unknown, "price" in parts)
 

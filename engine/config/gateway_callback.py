@@ -16,9 +16,8 @@ KINDS = (
 HMACS = ("sha1", "sha256", "sha512")
 ENCODINGS = ("hex", "base64")
 _WAYS = (
-    "a shared token  {header: X-Token, token: env:NAME}  or  {query: key, token: env:NAME},"
-    " a signature  {header: X-Signature, hmac: sha256, encoding: hex, token: env:NAME},"
-    " or basic auth  {user: NAME, password: env:NAME}"
+    "secret: {header: X-Token, token: env:NAME}  or  {query: key, token: env:NAME}  or, signed,"
+    "  {header: X-Signature, hmac: sha256, encoding: hex, token: env:NAME}  or, basic auth,  {user: NAME, password: env:NAME}"
 )
 
 
@@ -48,7 +47,7 @@ def _secret(owner: Entry, entry: Entry | None, reader: Reader) -> frozenset[str]
         place = owner.key if entry is None else entry.key
         reader.refuse(
             place.span, '"callback" does not say who may call', "without a secret anybody could tell us that messages bounced",
-            f"add  secret:  {_WAYS}", "E83",
+            f"add  {_WAYS}", "E83",
         )  # fmt: skip
         return frozenset()
     fields = reader.parts(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from engine.channels.smtp_pool import Server
 from engine.cli.examining.dns import key_record, sender_records, system_resolver
 from engine.cli.examining.finding import Finding
 from engine.clock import SystemClock
-from engine.config import ChannelConfig, Config, Secret
+from engine.config import ChannelConfig, Config, Option, Secret
 from engine.errors import CallerError
 from engine.values import DAY
 
@@ -25,7 +25,8 @@ def secrets(config: Config) -> Iterator[Finding]:
     named = [
         (f"channel {channel.name}", value)
         for channel in config.channels.values()
-        for value in channel.options.values()
+        for option in channel.options.values()
+        for value in _below(option)
     ]
     named += [(f"webhook {hook.name}", hook.secret) for hook in config.webhooks.values() if hook.secret]
     named += [("link_key", config.link_key)] if config.link_key else []
@@ -52,6 +53,17 @@ def secrets(config: Config) -> Iterator[Finding]:
         yield Finding(
             "ok", "secrets", f"all {len(found)} can be read" if found else "config.yaml refers to none"
         )
+
+
+def _below(option: Option) -> Iterator[Option]:
+    """An option, and what stands in it where it is a list or a map."""
+    if isinstance(option, Mapping):
+        option = tuple(option.values())
+    if isinstance(option, tuple):
+        for one in option:
+            yield from _below(one)
+    else:
+        yield option
 
 
 def mail_servers(config: Config, folder: Path) -> Iterator[Finding]:
