@@ -111,6 +111,7 @@ class SmtpServer:
                 await say(self.goodbye)
                 return
             if verb == "EHLO":
+                await say("250-sink.example")
                 for extension in (
                     *self.extensions,
                     *(("STARTTLS",) if self.starttls and not protected else ()),

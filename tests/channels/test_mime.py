@@ -43,7 +43,9 @@ def clean(text: str) -> str:
 
 
 @given(subject=TEXT, name=TEXT, body=TEXT, html=TEXT)
-def test_the_headers_are_the_ones_that_were_meant(subject: str, name: str, body: str, html: str) -> None:
+def test_case_96_the_headers_are_the_ones_that_were_meant(
+    subject: str, name: str, body: str, html: str
+) -> None:
     sender = f'"{name}" <hello@shop.example>'
     try:
         data = mail_bytes(mail(subject=subject, sender=sender, body=body, html=html or "x"), "secret", NOW)
@@ -114,15 +116,19 @@ def test_mailboxes_as_they_stand_in_a_header(written: str, header: str) -> None:
         "A <a@b.example> <c@d.example>", "a@b.example\x00", "<a@b.example", "a@b.example>",
     ],
 )  # fmt: skip
-def test_what_is_not_one_mailbox_is_refused(written: str) -> None:
+def test_case_97_what_is_not_one_mailbox_is_refused(written: str) -> None:
     with pytest.raises(HeaderError):
         mailbox(written)
 
 
 @pytest.mark.parametrize(
-    "headers", [{"X\r\nBcc": "x"}, {"X-A": "a\r\nBcc: x"}, {"X A": "a"}, {"List-Unsubscribe": "<https://ü>"}]
-)
-def test_headers_that_would_make_others_are_refused(headers: dict[str, str]) -> None:
+    "headers",
+    [
+        {"X\r\nBcc": "x"}, {"X-A": "a\r\nBcc: x"}, {"X A": "a"}, {"List-Unsubscribe": "<https://ü>"}, {"List-Unsubscribe": "<https://x>\r\nBcc: x@y.example"},
+        {"List-Unsubscribe": "<https://x>\u2028x"}, {"List-Unsubscribe-Post": "x\x00"}, {"List-Unsubscribe": "<https://x\n>"},
+    ],
+)  # fmt: skip
+def test_case_96_headers_that_would_make_others_are_refused(headers: dict[str, str]) -> None:
     with pytest.raises(HeaderError):
         mail_bytes(mail(headers=headers), "secret", NOW)
 
