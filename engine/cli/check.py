@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,8 @@ from engine.cli.selection import chosen
 from engine.problem import Problem, render_github, render_problems, to_json
 
 if TYPE_CHECKING:
+    from engine.cli.telling.learned import Finding
+    from engine.project import Project
     from engine.simulate.story_report import Report
 
 
@@ -41,18 +44,37 @@ def check(
     ]
     report = run_stories(files, project.journeys, project.world)
     journeys = sum(is_journey(file) and wanted(file) for file in project.sources)
-    _print(form, problems, project.sources, report, journeys)
+    learned = _learned(project, wanted)
+    _print(form, problems, project.sources, report, journeys, learned)
     if any(problem.is_error for problem in problems) or report.failed:
         raise typer.Exit(PROBLEMS)
 
 
+def _learned(project: Project, wanted: Callable[[str], bool]) -> list[Finding]:
+    """What the steps that learn would do now; nothing where no step learns, or no store can be asked."""
+    from engine.cli.stores import learned_there
+    from engine.cli.telling.learned import findings
+
+    chosen = [journey for journey in project.journeys.by_name.values() if wanted(journey.file)]
+    if not findings(chosen, project.journeys):
+        return []
+    known = learned_there(project.config, project.folder)
+    return findings(chosen, replace(project.journeys, learned=known)) if known is not None else []
+
+
 def _print(
-    form: CheckFormat, problems: Sequence[Problem], sources: Any, report: Report, journeys: int
+    form: CheckFormat,
+    problems: Sequence[Problem],
+    sources: Any,
+    report: Report,
+    journeys: int,
+    learned: Sequence[Finding],
 ) -> None:
     from engine.simulate.story_report import render_failures, to_data
 
     if form is CheckFormat.json:
-        say_json({"problems": [to_json(problem) for problem in problems], "stories": to_data(report)})
+        data = {"problems": [to_json(problem) for problem in problems], "stories": to_data(report)}
+        say_json(data | {"learned": [asdict(each) for each in learned]} if learned else data)
         return
     if form is CheckFormat.github:
         for problem in (*problems, *failures(report)):
@@ -61,6 +83,8 @@ def _print(
     for block in (render_problems(problems, sources), render_failures(report, sources)):
         if block:
             say_plain(block + "\n")
+    for each in learned:
+        say_plain(f"{each.file}:{each.line}: {each.found} ({each.why})")
     say_plain(summary(problems, report, journeys))
 
 

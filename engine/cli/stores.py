@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from engine.cli.telling.person import Person
     from engine.config import Config
+    from engine.core.learned import Learned
     from engine.project import Project
     from engine.store.database import Store
 
@@ -42,6 +43,31 @@ def daemon_runs(config: Config, folder: Path) -> bool:
         except OSError:
             return True
     return False
+
+
+def learned_there(config: Config, folder: Path) -> Learned | None:
+    """What the store of a project has learned from reactions, read without touching its tables. None: there is no store
+    yet, or it cannot be asked: a check of files must not depend on it."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from engine.errors import CallerError
+    from engine.store import learned
+    from engine.store.database import create_store_engine, sqlite_path
+
+    try:
+        path = sqlite_path(config.store, folder)
+        if path is not None and not path.exists():
+            return None
+        engine = create_store_engine(f"sqlite:///{path}" if path is not None else config.store)
+    except (SQLAlchemyError, CallerError, ImportError):
+        return None
+    try:
+        with engine.connect() as conn:
+            return learned.known(conn)
+    except SQLAlchemyError:
+        return None
+    finally:
+        engine.dispose()
 
 
 @contextmanager

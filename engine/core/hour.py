@@ -33,7 +33,9 @@ def their_hour(habits: Habits, learned: Learned, quiet: Quiet | None) -> Hour:
         why = _spoken(habits.hours, wanted, "reactions")
     elif sum(learned.hours) >= LEAST:
         wanted = _fullest(learned.hours)
-        why = f"{_spoken(learned.hours, wanted, 'reactions of all customers')}; of their own there are only {sum(habits.hours)}"
+        own = sum(habits.hours)
+        too_few = f"; too few of their own: {own}" if own else ""
+        why = _spoken(learned.hours, wanted, "reactions of all customers") + too_few
     else:
         wanted, why = OTHERWISE, "too few reactions are known yet"
     found = _allowed(wanted, quiet)

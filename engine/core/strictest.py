@@ -42,6 +42,8 @@ def strict_quiet_end(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo]) -> In
 
 def strict_quiet_start(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo]) -> Instant:
     """The next moment after `at` at which it gets quiet in one of the zones."""
+    if len(zones) == 1:
+        return quiet_start(quiet, at, zones[0])
     return min(quiet_start(quiet, at, each) for each in _different(at, zones))
 
 

@@ -220,7 +220,7 @@ def test_too_few_reactions_of_their_own_leave_it_to_everybody() -> None:
     one.pass_time("9 00:00")
     assert one.lines[0] == "2 07:00 send letter via email"
     assert told(one)[0][1] == (
-        "100 of 100 reactions of all customers between 06:00 and 09:00; of their own there are only 4"
+        "100 of 100 reactions of all customers between 06:00 and 09:00; too few of their own: 4"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.core.facts import Place
@@ -131,6 +131,7 @@ PLACES = st.lists(
 
 
 @given(CAPS, PLACES, st.booleans())
+@example([Cap(1, "week", "email")], [Place("k", at("2026-03-29 03:00"), "email", False)], False)
 def test_the_next_place_is_free_and_none_before_it_is(
     caps: list[Cap], places: list[Place], first_part: bool
 ) -> None:

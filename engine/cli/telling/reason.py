@@ -115,6 +115,9 @@ class _Inquiry:
         mine = [each for each in self.sent if each.enrollment == run.id and each.step == step.id]
         for each in mine:
             self._message(each)
+        learned = [sentence(each, self.person.zone) for each in self._of(run, step) if each.kind == "learned"]
+        for text in dict.fromkeys(learned):
+            self.found.say(f"Learned: {text}.")
         if run.holdout:
             self.found.say(
                 "They are in the holdout: nothing is sent to them, so that the effect can be measured."
