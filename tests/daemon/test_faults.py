@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -29,12 +30,12 @@ def one_line(answer: str) -> str:
     return lines[0]
 
 
-def test_a_second_daemon_is_refused(running: Shop) -> None:
+def test_case_06_a_second_daemon_is_refused(running: Shop) -> None:
     said = one_line(running.command("run", code=1))
     assert "another daemon works on" in said
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+def test_case_13_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
     write_project(tmp_path, 2525)
     (tmp_path / "data").mkdir()
     (tmp_path / "data").chmod(0o555)
@@ -50,7 +51,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> 
     assert "cannot be written: Permission denied" in one_line(done.stderr)
 
 
-def test_a_store_that_is_cut_off_is_told_in_one_line(tmp_path: Path) -> None:
+def test_case_14_a_store_that_is_cut_off_is_told_in_one_line(tmp_path: Path) -> None:
     shop = Shop(tmp_path, write_project(tmp_path, 2525))
     shop.command("deploy")
     file = tmp_path / "data" / "shop.db"
@@ -69,7 +70,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(running: Shop, tmp_path: Path)
     assert f"nothing can listen on 127.0.0.1:{running.port}: Address already in use" in said
 
 
-def test_a_store_that_somebody_locks_is_slow_and_loses_nothing(running: Shop) -> None:
+def test_case_10_a_store_that_somebody_locks_is_slow_and_loses_nothing(running: Shop) -> None:
     running.know(["l1", "l2"])
     running.happens("signed_up", ["l1"])
     answers: list[httpx2.Response] = []
@@ -98,6 +99,42 @@ def test_a_store_that_somebody_locks_is_slow_and_loses_nothing(running: Shop) ->
     assert running.ask("SELECT count(*) FROM event WHERE name = 'signed_up' AND customer = 'l2'") == [(1,)]
 
 
+def test_case_11_a_disk_that_is_full_takes_nothing_and_recovers(running: Shop) -> None:
+    """No file of the daemon may grow any more: for SQLite that is a full disk."""
+    assert running.daemon is not None
+    daemon = running.daemon.pid
+    running.know(["d0"])
+    running.happens("signed_up", ["d0"])
+    wait_until(lambda: "d0" in accepted(running), 20, running.log)
+    limits = resource.prlimit(daemon, resource.RLIMIT_FSIZE)
+    with running.client() as client:
+
+        def post(customer: str) -> httpx2.Response:
+            event = {"id": customer, "event": "signed_up", "customer_id": customer}
+            return client.post("/events", json=event)
+
+        resource.prlimit(daemon, resource.RLIMIT_FSIZE, (1, limits[1]))
+        try:
+            answers = [post(f"d{n}") for n in range(1, 6)]
+            healthy = client.get("/healthz").status_code
+        finally:
+            resource.prlimit(daemon, resource.RLIMIT_FSIZE, limits)
+        assert {answer.status_code for answer in answers} == {503}
+        assert all(answer.headers["retry-after"] for answer in answers)
+        assert all("Traceback" not in answer.text for answer in answers)
+        assert healthy == 200
+        assert running.ask("SELECT count(*) FROM event WHERE customer IN ('d1', 'd2', 'd3', 'd4', 'd5')") == [
+            (0,)
+        ]
+        running.know([f"d{n}" for n in range(1, 6)])
+        again = [post(f"d{n}") for n in range(1, 6)]
+    assert {answer.status_code for answer in again} == {200}
+    wait_until(lambda: {f"d{n}" for n in range(6)} <= set(accepted(running)), 30, running.log)
+    mails = running.mails()
+    assert [mails[f"d{n} hello"] for n in range(6)] == [1] * 6
+    wait_until(lambda: httpx2.get(f"{running.url}/readyz", timeout=5).status_code == 200, 30, running.log)
+
+
 def accepted(shop: Shop) -> list[str]:
     return [customer for customer, state in shop.states("hello").items() if state == "accepted"]
 
@@ -119,7 +156,7 @@ def test_a_customer_whose_row_is_damaged_stops_nobody_else(running: Shop) -> Non
     wait_until(lambda: "poison" in accepted(running), 20, running.log)
 
 
-def test_who_unsubscribed_is_not_written_to_after_the_answer(running: Shop) -> None:
+def test_case_86_who_unsubscribed_is_not_written_to_after_the_answer(running: Shop) -> None:
     customers = [f"u{n}" for n in range(300)]
     running.know(customers)
     running.happens("signed_up", customers)

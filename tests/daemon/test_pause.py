@@ -32,7 +32,7 @@ def handed(shop: Shop, name: str, after: int = 0) -> int:
 
 
 @pytest.mark.parametrize("what", ["all", "email", "news"])
-def test_nothing_is_handed_over_a_second_after_a_pause(running: Shop, what: str) -> None:
+def test_case_26_nothing_is_handed_over_a_second_after_a_pause(running: Shop, what: str) -> None:
     name = f"p-{what}-"
     with load_of(running, name, 400) as customers:
         running.command("pause", what)
@@ -55,7 +55,7 @@ def states(shop: Shop, name: str) -> Counter[str]:
     return Counter(state for customer, state in shop.states("hello").items() if customer.startswith(name))
 
 
-def test_a_stop_under_load_loses_nothing_and_a_pause_survives_it(tmp_path: Path) -> None:
+def test_case_26_a_stop_under_load_loses_nothing_and_a_pause_survives_it(tmp_path: Path) -> None:
     with open_shop(tmp_path, answer_seconds=0.02) as shop:
         shop.start()
         with load_of(shop, "s", 250) as customers:
