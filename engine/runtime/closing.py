@@ -82,16 +82,15 @@ def forget(conn: Connection, customer: str, channel: str, addresses: Iterable[st
 
 
 def complain(conn: Connection, about: About, now: Instant, detail: str = "") -> None:
-    """Somebody called it spam: everything that needs a consent is over on this address, on each channel that it is the
-    address of, at once. What they ordered and what protects their account still comes."""
+    """Somebody called it spam: everything that needs a consent is over for this person, on every channel, at once; and
+    the address is closed for it, whoever has it. What they ordered and what protects their account still comes."""
     for channel in _same_address(about):
         if about.address:
             suppressions.suppress(conn, channel, about.address, ANY_PURPOSE, now, f"complained: {detail}")
     for customer, reach in about.people.items():
         withdrawn = {
             (channel, purpose): "withdrawn"
-            for channel in _same_address(about)
-            if channel == about.channel or about.address in _held(reach, channel)
+            for channel in dict.fromkeys((about.channel, *reach))
             for purpose in _purposes(reach, channel, about.message)
         }
         _write(conn, customer, withdrawn, f"complaint on {about.channel}", detail, now)

@@ -70,7 +70,7 @@ def settle(
         f"UPDATE outbox SET state = ?, {forget}owner = NULL, lease_until = NULL, settle_at = ?, settled_at = ?,"  # noqa: S608
         " provider_id = CASE WHEN ? = '' THEN provider_id ELSE ? END, detail = CASE WHEN ? = '' THEN detail ELSE ? END"
         " WHERE bucket = ? AND send_key = ?"
-        f" AND state IN ({_BEFORE[state]}){own}{sent} RETURNING enrollment, channel",
+        f" AND state IN ({_BEFORE[state]}){own}{sent} RETURNING enrollment, channel, customer",
         (state, settle_at, now if settled else None, provider_id, provider_id, detail[:500], detail[:500],
          bucket_of(conn, customer), send_key),
     )  # fmt: skip
@@ -80,9 +80,8 @@ def settle(
         return False
     if state in _TOLD:
         kind = cast("Any", told or _TOLD[state])
-        append_one(
-            conn, customer, Outcome(0, now, send_key, found[0][0], kind, detail[:500], found[0][1]), now
-        )
+        enrollment, channel, owner = found[0]  # who may have another id since the message was claimed
+        append_one(conn, owner, Outcome(0, now, send_key, enrollment, kind, detail[:500], channel), now)
     return True
 
 
@@ -138,12 +137,6 @@ def expire_all(conn: Connection, now: Instant) -> None:
         "UPDATE outbox SET lease_until = ? WHERE state IN ('claimed', 'handoff') AND lease_until > ?",
         (now, now),
     )
-
-
-def unsettled(conn: Connection, limit: int = 1000) -> list[Claimed]:
-    """Messages of which nobody knows whether they left, the oldest first."""
-    sql = f"SELECT {COLUMNS} FROM outbox WHERE state IN ('unknown', 'held') ORDER BY number LIMIT ?"  # noqa: S608
-    return [read(row) for row in rows(conn, sql, (limit,))]
 
 
 def due(conn: Connection, now: Instant, limit: int = 1000) -> list[Claimed]:

@@ -149,16 +149,17 @@ async def test_a_disabled_mailbox_closes_the_second_day_and_a_delivery_forgets_t
     assert "all" in closed(post, "email", "anna@example.com")
 
 
-async def test_case_88_a_complaint_ends_all_marketing_to_the_address_and_nothing_else(post: Post) -> None:
+async def test_case_88_a_complaint_ends_all_marketing_to_the_person_and_nothing_else(post: Post) -> None:
     key = await sent(post, "email", "sms")
     post.report("email", told("complained", "arf-1", key))
     assert post.states()["anna email"] == "complained"
     assert dict(post.reach("anna", "email").consents) == {"marketing": "withdrawn"}
     assert list(closed(post, "email", "anna@example.com")) == [suppressions.ANY_PURPOSE]
     with post.store.read() as conn:
-        assert [(line.state, line.source) for line in consents.of_customer(conn, "anna")] == [
-            ("withdrawn", "complaint on email")
-        ]
+        assert {(line.channel, line.state, line.source) for line in consents.of_customer(conn, "anna")} == {
+            ("email", "withdrawn", "complaint on email"),
+            ("sms", "withdrawn", "complaint on email"),
+        }
 
 
 async def test_a_complaint_about_a_number_closes_every_channel_of_the_number(post: Post) -> None:
