@@ -22,6 +22,7 @@ from engine.config import Secret
 from engine.config.gateway import is_reference
 from engine.config.gateway_template import Text, WrittenWrongError
 from engine.errors import UsageError
+from engine.values import SECOND, iso
 
 AT_ONCE = 4
 SECONDS = 30
@@ -40,6 +41,7 @@ class AppriseChannel:
         self._sender = opening.channel.text("from")
         self._clock = opening.clock
         self._seconds = opening.channel.number("timeout", SECONDS)
+        self._places = asyncio.Semaphore(AT_ONCE)
         self._threads = ThreadPoolExecutor(AT_ONCE, f"apprise-{opening.name}")
 
     async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
@@ -57,9 +59,10 @@ class AppriseChannel:
         services = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False, secure_logging=True))
         if not all(services.add(url) for url in urls):
             return Delivery("refused", detail="Apprise does not understand the address", fault="template")
-        if not await hand_over():
-            return Delivery("never left", detail="the hand-over was not given")
-        return await self._notify(services, message, hidden)
+        async with self._places:  # nothing is handed over that would wait for a thread
+            if not await hand_over():
+                return Delivery("never left", detail="the hand-over was not given")
+            return await self._notify(services, message, hidden)
 
     async def close(self) -> None:
         """Waits for nobody: what still runs is unknown."""
@@ -82,7 +85,7 @@ class AppriseChannel:
 
     def _written(self, message: Message, address: str, secrets: dict[str, str]) -> list[str]:
         """Raises WrittenWrongError, UsageError."""
-        left = (message.valid_until - self._clock.now()) // 1000 if message.valid_until else None
+        left = (message.valid_until - self._clock.now()) // SECOND if message.valid_until else None
         names = {
             "message": {
                 "key": message.key, "address": address, "text": message.body, "title": message.fields.get("title", message.subject),
@@ -93,6 +96,7 @@ class AppriseChannel:
             "secret": secrets,
             "customer_language": message.language,
             "valid_for": left,
+            "valid_until": iso(message.valid_until) if message.valid_until else None,
             "callback_url": "",
         }  # fmt: skip
         return [url.reveal() if isinstance(url, Secret) else url.render(names) for url in self._urls]

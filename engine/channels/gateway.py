@@ -6,6 +6,7 @@ left`; a connection that dies afterwards is `unknown`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from engine.channels.base import CallbackReader, Channel, Delivery, HandOver, Message
@@ -22,7 +23,7 @@ from engine.errors import UsageError
 from engine.values import SECOND, Instant
 
 AT_ONCE = 20
-LONGEST_ROUND = 180
+LONGEST_ROUND = 120
 """Seconds for all addresses of one person together, below the time for which a message is claimed."""
 
 
@@ -38,6 +39,7 @@ class Gateway:
         self._egress = egress
         self._clock = clock
         self._own = names
+        self._places = asyncio.Semaphore(AT_ONCE)
 
     def same_key_until(self, handed_at: Instant) -> Instant:
         """Until then a message handed over at `handed_at` may be sent again under its key: half of the window
@@ -46,6 +48,10 @@ class Gateway:
 
     async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
         """One attempt for every address of this person, under one hand-over."""
+        async with self._places:  # so that a pause still stops what waits for its turn
+            return await self._deliver(message, hand_over)
+
+    async def _deliver(self, message: Message, hand_over: HandOver) -> Delivery:
         if not message.addresses:
             return Delivery("refused", detail="there is no address", fault="address")
         if message.valid_until is not None and message.valid_until - self._clock.now() < SECOND:

@@ -14,7 +14,7 @@ from engine.channels.gateway_config import Body, Plan
 from engine.config import Secret
 from engine.config.gateway_template import Text, Value, WrittenWrongError
 from engine.ids import derive
-from engine.values import SECOND, Instant
+from engine.values import SECOND, Instant, iso
 
 
 class Writer:
@@ -32,6 +32,7 @@ class Writer:
             "secret": dict(secrets),
             "customer_language": message.language,
             "valid_for": (message.valid_until - now) // SECOND if message.valid_until else None,
+            "valid_until": iso(message.valid_until) if message.valid_until else None,
             "callback_url": own["callback_url"],
         }
         self._message_names = {

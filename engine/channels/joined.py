@@ -20,4 +20,4 @@ def joined(found: Mapping[str, Delivery], addresses: Sequence[str]) -> Delivery:
         one = next((delivery for delivery in found.values() if delivery.kind == kind), None)
         if one is not None:
             return replace(one, dead=dead)
-    return Delivery("refused", detail="there was no time for the other addresses", dead=dead)
+    return Delivery("refused for now", detail="there was no time for the other addresses", dead=dead)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from engine.config.gateway_answer import check_answer
 from engine.config.gateway_callback import check_callback
-from engine.config.gateway_template import mistake, reads_secret
+from engine.config.gateway_template import mistake, reads
 from engine.config.nodes import Reader
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
 from engine.language.wording import quoted
@@ -46,6 +46,11 @@ def check_gateway(owner: Entry, parts: dict[str, Entry], reader: Reader) -> None
         what, fix = mistake(text.text, secrets)
         if what:
             reader.refuse(text.span, what, "the texts of a request are Jinja with a few names", fix)
+        elif "idempotency" in parts and reads(text.text, "valid_for"):
+            reader.refuse(
+                text.span, '"valid_for" is another number in every try', "a key belongs to one request, byte for byte",
+                "write  valid_until",
+            )  # fmt: skip
     body, method = parts.get("body"), parts.get("method")
     if body and method and isinstance(method.value, Scalar) and method.value.text == "GET":
         reader.refuse(body.key.span, "a GET has no body", "", "write  method: POST  or put it into the url")
@@ -77,7 +82,7 @@ def _headers(parts: dict[str, Entry], reader: Reader) -> None:
             reader.refuse(each.key.span, f"{quoted(name)} is no header that can be set", "", "remove it")
         elif not isinstance(value, Scalar):
             reader.refuse(value.span, f"{quoted(name)} needs one short text", "", f"write it behind  {name}:")
-        elif _SECRET_HEADER.search(name) and not is_reference(value.text) and not reads_secret(value.text):
+        elif _SECRET_HEADER.search(name) and not is_reference(value.text) and not reads(value.text, "secret"):
             reader.literal_secret(
                 value.span, name,
                 f'write  {name}: "Bearer {{{{ secret.token }}}}"  and  token: env:NAME  in this channel; then change the secret',

@@ -30,6 +30,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "secret": ("token", "secret", "password", "callback"),
     "customer_language": (),
     "valid_for": (),
+    "valid_until": (),
     "callback_url": (),
 }
 """What the texts may read."""
@@ -117,10 +118,10 @@ def mistake(source: str, secrets: frozenset[str]) -> tuple[str, str]:
     return "", ""
 
 
-def reads_secret(source: str) -> bool:
-    """Is `secret.x` in it?"""
+def reads(source: str, name: str) -> bool:
+    """Does it read `secret`, `valid_for`, ...?"""
     try:
-        return "secret" in _names(source)
+        return name in _names(source)
     except TemplateError:
         return False
 
