@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.cli.app import LOOK, app
+from engine.cli.app import LOOK, Place, app
 from engine.cli.output import Format, say, say_head, say_json, say_plain, say_rows
 
 
@@ -20,19 +20,26 @@ def show(
 ) -> None:
     """One customer: attributes, facts, reach, where their runs rest, and the history with every decision."""
     from engine.cli.stores import known_person, project_store
-    from engine.cli.telling import past, person
+    from engine.cli.telling import past, person, unsettled
+    from engine.project import load_config
     from engine.store import history
 
     with project_store() as store, store.read() as conn:
         one = known_person(conn, customer)
         head, entries = person.data(one), past.entries(conn, one)
         pending = history.waiting_in_inbox(conn, one.id)
+        unknown = unsettled.look(conn, load_config(Place.folder), Place.clock.now(), one.id)
     shown = entries[-last:] if last else entries
     if form is Format.json:
         plain = [{name: value for name, value in each.items() if name != "local_at"} for each in shown]
-        say_json({**head, "not_applied": pending, "history": plain})
+        say_json({**head, "unknown": unknown, "not_applied": pending, "history": plain})
         return
     _head(head)
+    if unknown:
+        say_head("Unknown messages")
+        for each in unknown:
+            for text in unsettled.sentences(each):
+                say_plain(f"  {text}")
     say_head(f"History (times of {head['timezone']})")
     if len(shown) < len(entries):
         say_plain(f"  {len(entries) - len(shown):,} earlier entries are left out")

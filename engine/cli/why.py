@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.app import LOOK, app
+from engine.cli.app import LOOK, Place, app
 from engine.cli.output import Format, say, say_json, say_plain
 from engine.errors import UsageError
 from engine.problem import did_you_mean
@@ -20,12 +20,18 @@ def why(
 ) -> None:
     """Say why a customer got a message, or did not: never entered, holdout, capped, too late, paused, handed over."""
     from engine.cli.stores import known_person, project_store
+    from engine.cli.telling import unsettled
     from engine.cli.telling.reason import explain, senders
     from engine.core.journey import SendStep
+    from engine.project import load_config
 
     with project_store() as store, store.read() as conn:
         person = known_person(conn, customer)
         answer = explain(conn, person, template)
+        for each in unsettled.look(conn, load_config(Place.folder), Place.clock.now(), person.id):
+            if each["template"] == template:
+                for text in unsettled.sentences(each):
+                    answer.say(text)
     if not senders(person, template) and not answer.messages:
         steps = (step for journey in person.journeys.by_name.values() for step in journey.steps)
         every = sorted({step.template for step in steps if isinstance(step, SendStep)})

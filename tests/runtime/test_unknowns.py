@@ -408,7 +408,7 @@ async def test_case_4_a_worker_that_slept_through_its_lease_sends_nothing_twice(
         post.shop.run()
     else:
         with post.store.read() as conn:
-            assert [one.state for one in outcomes.unsettled(conn)] in (["unknown"], [])
+            assert [one.message.state for one in outcomes.standing(conn)] in (["unknown"], [])
     sleepy.go_on.set()
     await asyncio.wait_for(under_way, 10)
     post.shop.run()

@@ -1,4 +1,5 @@
-"""The outbox under everything that may happen, in any order: claims, lost leases, outcomes, cancels, pauses.
+"""The outbox under everything that may happen, in any order: claims, lost leases, outcomes, reports, look-ups, an
+operator, cancels, pauses.
 
 The model is a provider that counts what reaches it. Nothing is sent that was not handed over, nothing is
 handed over twice unless somebody decided to send it again, and every message is accounted for.
@@ -25,13 +26,26 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection
 
+from engine.channels.base import Found, Report
 from engine.core.effects import Send
-from engine.store import hot, inbox, messages, meta, outbox, outcomes, pauses, suppressions
+from engine.runtime.reconciler import apply_found
+from engine.runtime.reports import take_reports
+from engine.store import hot, inbox, messages, meta, outbox, outcomes, pauses, resolving, suppressions
 from engine.store.database import open_store
 from engine.store.messages import Claimed
 from engine.values import HOUR, MINUTE, Instant
 
 START = Instant(1_772_442_000_000)
+
+_AFTER = {
+    "accepted": {"accepted", "delivered", "bounced", "complained", "failed"},
+    "delivered": {"delivered", "bounced", "complained"},
+    "treated_as_sent": {"treated_as_sent", "accepted", "delivered", "bounced", "complained", "failed"},
+    "bounced": {"bounced"},
+    "complained": {"complained"},
+    "failed": {"failed"},
+}
+"""Where a settled message may still go; never back on its way."""
 
 
 class Outbox(RuleBasedStateMachine):
@@ -46,6 +60,8 @@ class Outbox(RuleBasedStateMachine):
         self.resent: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.planned: set[str] = set()
+        self.final: dict[str, str] = {}
+        self.events = 0
         self.paused = False
 
     def teardown(self) -> None:
@@ -112,6 +128,54 @@ class Outbox(RuleBasedStateMachine):
         else:
             self.store.write(lambda conn: outcomes.settle(conn, key, customer, "treated_as_sent", self.now))
 
+    @rule(
+        number=st.integers(0, 4),
+        kind=st.sampled_from(
+            ["accepted", "delivered", "refused", "bounced", "complained", "opened", "bounced for now"]
+        ),
+        times=st.integers(1, 3),
+    )
+    def report(self, number: int, kind: Any, times: int) -> None:
+        """A provider says something late, early, or again."""
+        self.events += 1
+        told = Report(kind, f"e{self.events}", f"k{number}")
+        taken = self.store.write(lambda conn: take_reports(conn, "email", [told] * times, self.now))
+        assert taken.new + taken.lost == 1
+        assert taken.known == times - 1
+
+    @rule(number=st.integers(0, 4), found=st.sampled_from(["sent", "not sent", "cannot say"]))
+    def look_up(self, number: int, found: Any) -> None:
+        """The provider's list was asked about an unknown message; much may have happened since."""
+        with self.store.read() as conn:
+            message = messages.find(conn, f"k{number}")
+        if message is None or message.state != "unknown":
+            return
+        if self.store.write(lambda conn: apply_found(conn, message, Found(found), self.now)):
+            self.resent[message.send_key] += 1
+
+    @rule(number=st.integers(0, 4), way=st.sampled_from(["sent", "resend", "failed"]))
+    def resolve(self, number: int, way: Any) -> None:
+        """An operator decides; what is settled is not touched."""
+        key = f"k{number}"
+        before = self.state(key) if key in self.planned else ""
+        done = self.store.write(lambda conn: resolving.resolve(conn, key, way, self.now))
+        assert done.settled or done.why
+        if before not in ("unknown", "held"):
+            assert not done.settled
+            assert not before or self.state(key) == before
+        elif done.settled:
+            self.resent[key] += way == "resend"
+            assert (
+                self.state(key) == {"sent": "treated_as_sent", "resend": "planned", "failed": "failed"}[way]
+            )
+
+    @rule(gone=st.booleans())
+    def the_channel_goes(self, gone: bool) -> None:
+        """config.yaml has no such channel any more: what waits goes back to its owners."""
+        if gone:
+            self.store.write(lambda conn: outbox.return_channel(conn, "email", self.now))
+            assert not {"planned", "deferred"} & {self.state(key) for key in self.planned}
+
     @rule(number=st.integers(0, 4))
     def cancel(self, number: int) -> None:
         self.store.write(lambda conn: messages.cancel(conn, 0, [(f"k{number}", "goal")], self.now))
@@ -149,6 +213,21 @@ class Outbox(RuleBasedStateMachine):
             assert times <= 1 + self.resent[key] + self.refused[key]
 
     @invariant()
+    def nothing_comes_back_from_a_final_state(self) -> None:
+        for key in self.planned:
+            state, before = self.state(key), self.final.get(key)
+            if before is not None:
+                assert state in _AFTER[before], (before, state)
+            if state in _AFTER:
+                self.final[key] = state
+
+    @invariant()
+    def every_unknown_is_listed(self) -> None:
+        with self.store.read() as conn:
+            listed = {one.message.send_key for one in outcomes.standing(conn)}
+        assert listed == {key for key in self.planned if self.state(key) in ("unknown", "held")}
+
+    @invariant()
     def every_message_is_accounted_for(self) -> None:
         with self.store.read() as conn:
             found = hot.rows(conn, "SELECT send_key, state, handed_at FROM outbox")
@@ -157,6 +236,7 @@ class Outbox(RuleBasedStateMachine):
             assert (handed_at is not None) == (self.handed[key] > 0), (key, state)
             if state in ("planned", "claimed") and self.handed[key]:
                 assert self.resent[key] + self.refused[key] > 0
+                assert key not in self.final, "it is on its way again after it was settled"
 
 
 Outbox.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

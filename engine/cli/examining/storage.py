@@ -55,7 +55,7 @@ def _tables(conn: Connection, config: Config) -> Finding:
 
 
 def _waiting(conn: Connection) -> Iterator[Finding]:
-    unknown, aside, standing = outcomes.unsettled(conn), stuck.everybody(conn), pauses.standing(conn)
+    unknown, aside, standing = outcomes.standing(conn), stuck.everybody(conn), pauses.standing(conn)
     if deployments.current_number(conn) == 0:
         yield Finding("warn", "deployment", "nothing was published yet", "main.py deploy, or main.py run")
     else:
