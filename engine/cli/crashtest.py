@@ -78,8 +78,11 @@ def _kill(
     from engine.faults import POINTS
 
     for point in at or []:
-        if point not in POINTS:
-            raise UsageError(f'there is no point "{point}"', f"the points are: {', '.join(POINTS)}")
+        name, _, times = point.partition(":")
+        if name not in POINTS or not (times or "1").isdigit():
+            raise UsageError(
+                f'there is no point "{point}"', f"the points are: {', '.join(POINTS)}; with :3 the third time"
+            )
     wishes = Wishes(messages, kills, seed, parallel, tuple(at or ()), cold)
     remark(f"seed {seed}: {messages:,} messages, {kills:,} kills, {parallel} daemons at once")
     result: Result = _watched(lambda watch: asyncio.run(play(folder, wishes, watch)))

@@ -52,10 +52,18 @@ def reserved_port() -> Iterator[int]:
         yield int(holder.getsockname()[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Death:
+    """What a dead process had in its hands, as send keys. `point`: where it was struck; empty: at any moment."""
+
+    point: str
+    claimed: frozenset[str]
+    handed: frozenset[str]
+
+
 @dataclass(slots=True)
 class Branch:
-    """`fed`: customers of whom every event was answered with 2xx. `caught`: send keys that a dead process had claimed or
-    handed over. `troubles`: what a daemon must not do, such as ending by itself."""
+    """`fed`: customers of whom every event was answered with 2xx. `troubles`: what a daemon must not do, such as ending by itself."""
 
     folder: Path
     port: int
@@ -67,7 +75,7 @@ class Branch:
     key: str = ""
     fed: int = 0
     starts: int = 0
-    caught: set[str] = field(default_factory=set)
+    deaths: list[Death] = field(default_factory=list)
     listed: set[Wanted] = field(default_factory=set)
     troubles: list[str] = field(default_factory=list)
     child: Child | None = None
@@ -107,24 +115,29 @@ class Branch:
     async def kill(self) -> None:
         """kill -9, and a look at what the dead process had in its hands."""
         assert self.child is not None
-        self._buried(await self.child.kill())
+        self._bury(await self.child.kill(), "")
 
-    async def died(self, seconds: float) -> bool:
+    async def died(self, point: str, seconds: float) -> bool:
         """Waits for a daemon that ends itself at a fault point. False: it still runs."""
         assert self.child is not None
         code = await self.child.wait(seconds)
         if code is not None:
-            self._buried(code)
+            self._bury(code, point)
         return code is not None
 
-    def _buried(self, code: int) -> None:
+    def _bury(self, code: int, point: str) -> None:
         if code != -9:
             said = self.log(self._read).decode("utf-8", "replace").strip().splitlines()
             self.troubles.append(f"a daemon ended by itself with {code}: {said[-1] if said else ''}"[:500])
             if len(self.troubles) >= MOST_TROUBLES:
                 raise WorldError("; ".join(self.troubles), permanent=True)
         claimed, handed = books.caught(self.folder)
-        self.caught |= claimed | handed
+        self.deaths.append(Death(point, frozenset(claimed), frozenset(handed)))
+
+    @property
+    def caught(self) -> frozenset[str]:
+        """Send keys that any dead process had claimed or handed over."""
+        return frozenset().union(*(death.claimed | death.handed for death in self.deaths))
 
     async def stop(self) -> None:
         """SIGTERM, as an operator would."""

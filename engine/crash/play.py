@@ -7,13 +7,14 @@ import contextlib
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.clock import Clock, SystemClock
 from engine.crash import books
-from engine.crash.branch import Branch, Ports, reserved_port
+from engine.crash.books import Booked
+from engine.crash.branch import Branch, Death, Ports, reserved_port
 from engine.crash.children import Children, children, environment
 from engine.crash.shop import crowd
 from engine.crash.sinks import sink
@@ -37,8 +38,8 @@ UNREACHED = 6.0
 STILL = 90.0
 """Nothing moves for so many seconds: the test ends, and what waits is told."""
 
-CALM = 5.0
-"""Seconds: the daemon looks at unknown messages every two."""
+CALM = 3.5
+"""Seconds without any change while messages are unknown: the daemon looks at them every two."""
 
 LATER = 60 * MINUTE
 """So far ahead is the clock of the last daemon: beyond the patience of every default policy."""
@@ -50,7 +51,7 @@ AHEAD = 3
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """How hard. `at`: the points at which the daemons are to end themselves (`engine.faults`); empty: some kills strike at all
-    five, most at any moment. `is_cold`: each daemon starts from nothing, as `main.py run` does from a shell."""
+    five, most at any moment. `gateway`: with the HTTP channel beside the mail. `is_cold`: each daemon starts from nothing, as `main.py run` does from a shell."""
 
     messages: int = 20_000
     kills: int = 500
@@ -58,7 +59,7 @@ class Wishes:
     parallel: int = 4
     at: tuple[str, ...] = ()
     is_cold: bool = False
-    gateway: bool = False
+    gateway: bool = True
 
 
 @dataclass(slots=True)
@@ -76,12 +77,15 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The end of a crash test."""
+    """The end of a crash test. `messages` by send key; `copies`: how often each arrived."""
 
     wishes: Wishes
     tally: Tally
     verdict: Verdict
     channels: tuple[str, ...]
+    deaths: tuple[Death, ...] = ()
+    messages: Mapping[str, Booked] = field(default_factory=dict)
+    copies: Mapping[str, int] = field(default_factory=dict)
 
 
 Watch = Callable[[str, int, int], None]
@@ -118,7 +122,8 @@ async def _play(folder: Path, wishes: Wishes, watch: Watch, clock: Clock | None)
         async with asyncio.TaskGroup() as group:
             for number, branch in enumerate(branches):
                 kills = _share(wishes.kills, number, count)
-                group.create_task(_life(branch, kills, wishes, tally, watch))
+                points = _points(branch.dice, kills, number, wishes)
+                group.create_task(_life(branch, list(points), tally, wishes.kills, watch))
         tally.killing_seconds = asyncio.get_running_loop().time() - began
         watch("settling", 0, len(branches))
         async with asyncio.TaskGroup() as group:
@@ -126,14 +131,21 @@ async def _play(folder: Path, wishes: Wishes, watch: Watch, clock: Clock | None)
                 group.create_task(_settle(branch))
     owned = _owned(branches, [*_arrivals(folder / "smtp.log"), *_arrivals(folder / "http.log")])
     verdict = Verdict()
+    messages: dict[str, Booked] = {}
     for branch in branches:
-        verdict.add(judge(_evidence(branch, owned[branch.folder.name])))
+        evidence = _evidence(branch, owned[branch.folder.name])
+        messages |= {one.key: one for one in evidence.booked}
+        verdict.add(judge(evidence))
         verdict.broken += branch.troubles
         tally.starts += branch.starts
     for stranger in owned[None]:
         verdict.unexpected.append(f'"{stranger.title}" to {", ".join(stranger.to)}: nobody here')
     tally.seconds = asyncio.get_running_loop().time() - began
-    return Result(wishes, tally, verdict, ("smtp", "http") if gateway else ("smtp",))
+    keys = {one.id: one.key for one in messages.values()}
+    copies = Counter(keys.get(one.id, "") for arrived in owned.values() for one in arrived if not one.again)
+    deaths = tuple(death for branch in branches for death in branch.deaths)
+    channels = ("smtp", "http") if gateway else ("smtp",)
+    return Result(wishes, tally, verdict, channels, deaths, messages, copies)
 
 
 def _share(whole: int, number: int, parts: int) -> int:
@@ -161,23 +173,23 @@ def _branch(
 # --- lives --------------------------------------------------------------------------------------
 
 
-async def _life(branch: Branch, kills: int, wishes: Wishes, tally: Tally, watch: Watch) -> None:
-    """Starts and kills the daemon of a branch; its source runs beside."""
-    done = 0
+async def _life(branch: Branch, points: Sequence[str], tally: Tally, whole: int, watch: Watch) -> None:
+    """Starts and kills the daemon of a branch, at each point or at any moment; its source runs beside."""
+    done, kills = 0, len(points)
 
     def may_feed(number: int) -> bool:
         return done >= kills or number * (kills + AHEAD) <= len(branch.people) * (done + AHEAD)
 
     feeding = asyncio.create_task(branch.feed(may_feed))
     try:
-        for point in _points(branch.dice, kills, wishes):
+        for point in points:
             if feeding.done():
                 feeding.result()
             await _death(branch, point, tally)
             done += 1
             branch.news.set()
             tally.kills += 1
-            watch("killing", tally.kills, wishes.kills)
+            watch("killing", tally.kills, whole)
         branch.start()
         until = asyncio.get_running_loop().time() + 600
         while not feeding.done() and asyncio.get_running_loop().time() < until:
@@ -190,15 +202,15 @@ async def _life(branch: Branch, kills: int, wishes: Wishes, tally: Tally, watch:
         feeding.cancel()
 
 
-def _points(dice: random.Random, kills: int, wishes: Wishes) -> Iterator[str]:
-    """For each kill the point at which it is to strike, empty for any moment. All five get their turn where there are kills
-    enough."""
+def _points(dice: random.Random, kills: int, number: int, wishes: Wishes) -> Iterator[str]:
+    """For each kill of branch `number` the point at which it is to strike, empty for any moment. All five get their turn where
+    there are kills enough."""
     wanted = wishes.at or POINTS
     share = kills if wishes.at else max(min(kills, len(POINTS)), round(kills * ON_PURPOSE))
     places = set(dice.sample(range(kills), share))
-    turn = dice.randrange(len(wanted))
-    for number in range(kills):
-        if number in places:
+    turn = number
+    for place in range(kills):
+        if place in places:
             yield wanted[turn % len(wanted)]
             turn += 1
         else:
@@ -208,10 +220,10 @@ def _points(dice: random.Random, kills: int, wishes: Wishes) -> Iterator[str]:
 async def _death(branch: Branch, point: str, tally: Tally) -> None:
     dice = branch.dice
     if point:
-        times = dice.randint(1, 2 if "claim" in point else 20)
-        branch.start(f"{point}:{times}")
-        if await branch.died(0 if not await branch.ready() else UNREACHED):
-            tally.points[point] += 1
+        name, _, times = point.partition(":")
+        branch.start(f"{name}:{times or dice.randint(1, 2 if 'claim' in name else 20)}")
+        if await branch.died(name, UNREACHED if await branch.ready() else 0):
+            tally.points[name] += 1
             return
         await branch.kill()
         return
@@ -251,7 +263,8 @@ async def _calm(branch: Branch) -> None:
         left = books.waiting(branch.folder)
         if left != before:
             moved, before = loop.time(), left
-        if loop.time() - moved > (CALM if left.is_calm else STILL):
+        patience = STILL if not left.is_calm else CALM if left.unknown else 1.0
+        if loop.time() - moved > patience:
             return
         await asyncio.sleep(0.2)
     branch.troubles.append(f"the last daemon ended by itself: {branch.log()[-400:].decode()}")

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Count:
+    """Operations on all wires together: how many have `passed`, and which one is cut (0: none)."""
+
+    passed: int = 0
+    cut_at: int = 0
+
+    def is_cut(self) -> bool:
+        """One more comes by; whether it is the one."""
+        self.passed += 1
+        return self.passed == self.cut_at
 
 
 class Wire:
-    """Forwards to a port until `cut_at` operations have come by, then cuts that connection off; later ones are whole again.
+    """Forwards to a port; the connection of the operation that `count` cuts is cut off, and what it carried does not arrive
+    any more. Later connections are whole again."""
 
-    The piece that would be the n-th does not arrive any more. `cut_at` 0: never. `passed` counts.
-    """
-
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, count: Count) -> None:
         self._port = port
+        self._count = count
         self._server: asyncio.Server | None = None
-        self.passed = 0
-        self.cut_at = 0
 
     async def open(self) -> int:
         """Listens; on which port."""
@@ -28,16 +39,8 @@ class Wire:
         if self._server is not None:
             self._server.close()
 
-    def reset(self, cut_at: int) -> None:
-        """Counts from the start."""
-        self.passed, self.cut_at = 0, cut_at
-
-    def _is_cut(self) -> bool:
-        self.passed += 1
-        return self.passed == self.cut_at
-
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._is_cut():
+        if self._count.is_cut():
             writer.transport.abort()
             return
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._port, limit=4_000_000)
@@ -65,7 +68,7 @@ class Wire:
     ) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(1_000_000):
-                if self._is_cut():
+                if self._count.is_cut():
                     for end in both:
                         end.transport.abort()
                     return

@@ -35,7 +35,7 @@ VIBER = """\
   viber:
     via: http
     url: http://127.0.0.1:{gateway}/messages
-    idempotency: Idempotency-Key
+    idempotency: {{header: Idempotency-Key, window: 24}}
     body:
       to: "{{{{ message.address }}}}"
       text: "{{{{ message.text }}}}"

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from engine.clock import ManualClock
 from engine.crash import books
-from engine.crash.proxy import Wire
+from engine.crash.proxy import Count, Wire
 from engine.crash.shop import Person, crowd, write_shop
 from engine.crash.sinks import HttpSink, SmtpSink, talk_with
 from engine.crash.verdict import Arrival, Evidence, Verdict, Wanted, judge
@@ -92,7 +92,7 @@ class Stage:
     project: Project
     people: Sequence[Person]
     sinks: Sequence[SmtpSink | HttpSink]
-    wires: Sequence[Wire]
+    wires: Count
     gateway: bool
 
 
@@ -147,7 +147,7 @@ def _is_sending(task: asyncio.Task[Any]) -> bool:
     return getattr(task.get_coro(), "__qualname__", "").startswith("Lane.")
 
 
-def sweep(folder: Path, step: int, watch: Callable[[str, int, int], None], *, gateway: bool = False) -> Swept:
+def sweep(folder: Path, step: int, watch: Callable[[str, int, int], None], *, gateway: bool = True) -> Swept:
     """Every `step`-th fault of each kind, in an empty folder. `watch` gets what fails, its number, and how many there are."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
@@ -186,20 +186,19 @@ def _first(verdict: Verdict) -> str:
 async def _set(folder: Path, stack: contextlib.AsyncExitStack, *, gateway: bool) -> Stage:
     """Sinks in this process, wires before them, and the store from which every run begins."""
     kinds: list[type[SmtpSink | HttpSink]] = [SmtpSink, HttpSink] if gateway else [SmtpSink]
-    sinks, wires, ports = [], [], []
+    sinks, ports, count = [], [], Count()
     for kind in kinds:
         sink = kind(folder / f"{kind.__name__}.log", "sweep", slowest=0.0, busy=0.0)
         server = await asyncio.start_server(partial(talk_with, sink), "127.0.0.1", 0, limit=4_000_000)
         stack.callback(server.close)
-        wire = Wire(int(server.sockets[0].getsockname()[1]))
+        wire = Wire(int(server.sockets[0].getsockname()[1]), count)
         ports.append(await wire.open())
         stack.callback(wire.close)
         sinks.append(sink)
-        wires.append(wire)
     template = folder / "template"
     write_shop(template, 9, ports[0], ports[1] if gateway else None)
     people = crowd(MESSAGES, "s", 0, random.Random("sweep"), gateway=gateway)
-    stage = Stage(template, load(template), people, sinks, wires, gateway)
+    stage = Stage(template, load(template), people, sinks, count, gateway)
     process = Process(template, stage, ManualClock(START))
     await process.begin()
     await process.end()
@@ -214,7 +213,7 @@ async def _count(folder: Path, stage: Stage, kind: str) -> int:
     shutil.rmtree(here)
     if not verdict.is_good:
         raise WorldError(f"the run without any fault went wrong: {_first(verdict)}", permanent=True)
-    return sum(wire.passed for wire in stage.wires) if kind == KINDS[2] else -breaker.left
+    return stage.wires.passed if kind == KINDS[2] else -breaker.left
 
 
 async def _run(
@@ -225,11 +224,8 @@ async def _run(
     clock = ManualClock(START)
     for sink in stage.sinks:
         sink.forget()
-    for wire in stage.wires:
-        wire.reset(0)
     is_wire = kind == KINDS[2]
-    if is_wire:
-        stage.wires[number % len(stage.wires)].reset(number)
+    stage.wires.passed, stage.wires.cut_at = 0, number if is_wire else 0
     breaker = breaker or Breaker(kind, 0 if is_wire else number)
     process = Process(here, stage, clock)
     breaker.attach(process.store)
@@ -263,7 +259,7 @@ async def _run(
     arrived = [Arrival.read(line) for sink in stage.sinks for line in sink.counted]
     booked = books.messages(here)
     evidence = Evidence(wanted, (), {}, booked, arrived, (), listed, books.integrity(here))
-    is_struck = breaker.struck or (is_wire and any(wire.passed >= number for wire in stage.wires))
+    is_struck = breaker.struck or (is_wire and stage.wires.passed >= number)
     return is_struck, judge(evidence)
 
 

@@ -1,0 +1,54 @@
+"""The short form of the crash test: `main.py crashtest` as it is typed, with its exit code and its figures.
+
+`PERENNIAL_KILLS=500 PERENNIAL_MESSAGES=20000 ./run pytest tests/crash` makes it as long as you like.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.crash.children import environment
+
+ROOT = Path(__file__).resolve().parents[2]
+KILLS = int(os.environ.get("PERENNIAL_KILLS", "8"))
+MESSAGES = int(os.environ.get("PERENNIAL_MESSAGES", "300"))
+
+
+def crashtest(*words: str, code: int = 0) -> tuple[dict[str, Any], str]:
+    """Its answer and its remarks."""
+    command = [sys.executable, str(ROOT / "main.py"), "crashtest", "--format", "json", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), cwd=ROOT)
+    assert done.returncode == code, done.stdout[-3000:] + done.stderr[-3000:]
+    return json.loads(done.stdout) if done.stdout else {}, done.stderr
+
+
+@pytest.mark.timeout(300 + 10 * KILLS)
+def test_case_1_kill_nine_8_times_of_300_messages_none_is_lost_or_doubled() -> None:
+    said, remarks = crashtest(
+        "--messages", str(MESSAGES), "--kills", str(KILLS), "--seed", "11", "--parallel", "2"
+    )
+    assert "seed 11" in remarks
+    words = {
+        name: said[name]
+        for name in ("lost", "duplicated", "unexpected", "unlisted", "broken", "waiting", "failed")
+    }
+    assert set(words.values()) == {0}, said["cases"]
+    assert said["seed"] == 11
+    assert said["kills"] == KILLS
+    assert said["planned"] >= MESSAGES
+    assert said["unknown"]["delivered"] <= said["unknown"]["listed"] <= 48 * KILLS
+    assert said["arrived"] >= said["planned"] - said["unknown"]["listed"]
+    assert set(said["channels"]) == {"smtp", "http"}
+
+
+def test_a_point_that_there_is_not_is_refused() -> None:
+    _, remarks = crashtest("--at", "after lunch", code=2)
+    assert 'there is no point "after lunch"' in remarks
+    assert "before the last byte" in remarks

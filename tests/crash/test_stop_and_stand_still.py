@@ -1,0 +1,75 @@
+"""Signals that are no kill: a stop under load, and a process that stands still for longer than its leases."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from engine.runtime.lane import LEASE
+from tests.daemon.shop import ENVIRONMENT, ROOT, Shop, open_shop, replace, wait_until
+
+
+def handed(shop: Shop) -> int:
+    return int(shop.ask("SELECT count(*) FROM outbox WHERE handed_at > 0")[0][0])
+
+
+def test_case_3_sigterm_under_load_of_200_messages_leaves_none_unknown(tmp_path: Path) -> None:
+    customers = [f"c{n}" for n in range(200)]
+    with open_shop(tmp_path, answer_seconds=0.1) as shop:
+        shop.know(customers)
+        shop.happens("signed_up", customers)
+        shop.start()
+        wait_until(lambda: handed(shop) > 5, 20, shop.log)
+        assert shop.daemon is not None
+        shop.daemon.send_signal(signal.SIGTERM)
+        assert shop.daemon.wait(30) == 0
+        states = set(shop.states("hello").values())
+        assert states <= {"accepted", "planned"}, "under way: has its answer; claimed: handed back"
+        assert "planned" in states, "the stop came too late to show anything"
+        shop.start()
+        wait_until(lambda: set(shop.states("hello").values()) == {"accepted"}, 40, shop.log)
+        assert shop.mails() == {f"{customer} hello": 1 for customer in customers}
+        assert shop.stop() == 0
+        assert "Traceback" not in shop.log()
+
+
+def test_case_4_stopped_for_2_leases_stale_claims_of_60_messages_are_not_sent(tmp_path: Path) -> None:
+    customers = [f"c{n}" for n in range(60)]
+    with open_shop(tmp_path, answer_seconds=0.2) as shop:
+        shop.know(customers)
+        shop.happens("signed_up", customers)
+        start(shop)
+        assert shop.daemon is not None
+        claimed = stand_still(shop)
+        replace(tmp_path / "ahead", str(2 * LEASE))
+        os.kill(shop.daemon.pid, signal.SIGCONT)
+        wait_until(lambda: set(shop.states("hello").values()) == {"accepted"}, 60, shop.log)
+        again = dict(shop.ask("SELECT customer, attempts FROM outbox"))
+        assert {again[customer] for customer in claimed} == {2}, "claimed anew, not sent under the old claim"
+        assert shop.mails() == {f"{customer} hello": 1 for customer in customers}
+        assert shop.stop() == 0
+        assert "Traceback" not in shop.log()
+
+
+def start(shop: Shop) -> None:
+    command = [sys.executable, "-m", "tests.crash.jumping", str(shop.folder)]
+    with (shop.folder / "daemon.log").open("ab") as log:
+        shop.daemon = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=ENVIRONMENT)
+    wait_until(shop.is_ready, 60, shop.log)
+
+
+def stand_still(shop: Shop) -> list[str]:
+    """Stops the process (SIGSTOP) while it holds claims; whose."""
+    assert shop.daemon is not None
+    for _ in range(200):
+        os.kill(shop.daemon.pid, signal.SIGSTOP)
+        claimed = [customer for customer, state in shop.states("hello").items() if state == "claimed"]
+        if claimed:
+            return claimed
+        os.kill(shop.daemon.pid, signal.SIGCONT)
+        time.sleep(0.02)
+    raise AssertionError(f"no message was ever claimed: {shop.log()}")
