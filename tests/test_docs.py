@@ -102,7 +102,7 @@ def _keys_of_the_config() -> Iterator[tuple[str, str]]:
         below = schema.get("additionalProperties")
         for key in (below if isinstance(below, dict) else schema).get("properties", {}):
             yield part, key
-    for name in ("smtp", "outbox"):
+    for name in VIAS:
         for key in (*COMMON, *VIAS[name].options):
             yield "channels", key
 
