@@ -16,7 +16,7 @@ from jinja2 import TemplateError
 
 from engine import faults
 from engine.channels.base import Channel, Delivery, HandOver, Message
-from engine.channels.gateway_answer import Hidden
+from engine.channels.hidden import Hidden
 from engine.channels.opening import Opening
 from engine.config import Secret
 from engine.config.gateway import is_reference

@@ -88,7 +88,7 @@ class Egress:
     """Makes requests that leave the house. `allow`: `host:port`, `address:port`, an address or a network."""
 
     def __init__(self, allow: Sequence[str] = ()) -> None:
-        self._places = frozenset(one.casefold() for one in allow if _is_place(one))
+        self._places = frozenset(_named(one) for one in allow if _is_place(one))
         self._networks: tuple[_Network, ...] = tuple(
             ipaddress.ip_network(one, strict=False) for one in allow if not _is_place(one)
         )
@@ -120,7 +120,7 @@ class Egress:
     def is_allowed(self, host: str, address: str, port: int) -> bool:
         """True for public addresses on the ports of the web, and for what config.yaml names."""
         one = ipaddress.ip_address(address)
-        if f"{host.casefold()}:{port}" in self._places or f"{address}:{port}" in self._places:
+        if (host.casefold(), port) in self._places or (address, port) in self._places:
             return True
         if any(one in network for network in self._networks):
             return True
@@ -247,6 +247,11 @@ def _place(parts: SplitResult) -> tuple[str, int]:
         return host, parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as wrong:
         raise EgressError(f"{parts.scheme}://{host} has no port that exists") from wrong
+
+
+def _named(place: str) -> tuple[str, int]:
+    host, _, port = place.rpartition(":")
+    return host.strip("[]").casefold(), int(port)
 
 
 def _is_place(text: str) -> bool:

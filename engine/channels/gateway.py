@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from engine.channels.base import CallbackReader, Channel, Delivery, HandOver, Message
 from engine.channels.egress import Egress, EgressError, LostError, NotSentError, Request, WithheldError
-from engine.channels.gateway_answer import Hidden, delivery_of
+from engine.channels.gateway_answer import delivery_of
 from engine.channels.gateway_callback import GatewayReader
 from engine.channels.gateway_config import Plan, callback_of, plan_of
 from engine.channels.gateway_request import Writer
+from engine.channels.hidden import Hidden
 from engine.channels.joined import joined
 from engine.channels.opening import Opening
 from engine.clock import Clock

@@ -5,33 +5,16 @@ Status 200 alone is no proof: an error page, nothing at all or ten megabytes of 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
 from engine.channels.base import Delivery
 from engine.channels.egress import Answer
 from engine.channels.gateway_config import AnswerWords
+from engine.channels.hidden import Hidden
 from engine.channels.json_paths import load, text
 from engine.channels.retry_after import seconds
 from engine.values import Instant
 
 _KEY_OR_ACCOUNT = frozenset({401, 402, 403, 405, 407})
 _NOT_NOW = frozenset({408, 425, 429})
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
-LONGEST_RAW = 500
-
-
-class Hidden:
-    """Secrets that must not come back in what a provider says."""
-
-    def __init__(self, secrets: Sequence[str]) -> None:
-        self._secrets = sorted({one for one in secrets if len(one) >= 4}, key=len, reverse=True)
-
-    def cut(self, words: str, longest: int = LONGEST_RAW) -> str:
-        """On one line, without the secrets, short."""
-        for one in self._secrets:
-            words = words.replace(one, "***")
-        return _CONTROL.sub(" ", words).strip()[:longest]
 
 
 def delivery_of(answer: Answer, words: AnswerWords, now: Instant, hidden: Hidden) -> Delivery:

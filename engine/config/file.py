@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from engine.config import Config, HttpConfig, Secret, Shop, WebhookConfig
 from engine.config.channels import read_channel
+from engine.config.egress import read_egress
 from engine.config.guards import read_ceilings, read_deliver_only
 from engine.config.mailbox import read_mailbox
 from engine.config.nodes import Reader
@@ -64,7 +65,7 @@ def _config(parts: dict[str, Entry], reader: Reader) -> Config:
         languages=_languages(parts, reader, start.languages),
         store=_store(parts, reader, start.store),
         http=_http(parts, reader, start.http),
-        egress=_egress(parts, reader),
+        egress=read_egress(parts, reader),
         holdout=_holdout(parts, reader),
         channels=_named(
             parts, "channels", reader, lambda entry: read_channel(entry, currency, reader, policies)
@@ -219,13 +220,6 @@ def _http(parts: dict[str, Entry], reader: Reader, start: HttpConfig) -> HttpCon
             f"write  https://{url}",
         )
     return HttpConfig(host, port, url)
-
-
-def _egress(parts: dict[str, Entry], reader: Reader) -> tuple[str, ...]:
-    entry = parts.get("egress")
-    fields = reader.parts(entry.value, ("allow",), "egress") if entry else {}
-    allow = fields.get("allow")
-    return tuple(word.text for word in reader.words(allow.value, "allow")) if allow else ()
 
 
 def _holdout(parts: dict[str, Entry], reader: Reader) -> int:

@@ -198,7 +198,9 @@ async def test_a_connection_lost_before_the_whole_request_was_taken_sent_nothing
 
 
 def test_networks_and_places_can_be_allowed() -> None:
-    egress = Egress(["10.1.0.0/16", "crm.internal:8443", "127.0.0.1:9000"])
+    egress = Egress(["10.1.0.0/16", "crm.internal:8443", "127.0.0.1:9000", "[::1]:9000"])
+    assert egress.is_allowed("::1", "::1", 9000)
+    assert egress.is_allowed("CRM.internal", "192.168.0.9", 8443)
     assert egress.is_allowed("x", "10.1.2.3", 8080)
     assert egress.is_allowed("crm.internal", "192.168.0.9", 8443)
     assert not egress.is_allowed("crm.internal", "192.168.0.9", 443)
