@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from engine.core.effects import Cancel, GiveBack
 from engine.core.enrollment import Due, Handing, Held, Moving, Waiting
+from engine.core.learned import Habits
 from engine.core.migrate import Migration, Move, migration
 from engine.values import DAY
 from tests.core.builders import Life, life, moment, project, written
@@ -315,3 +316,35 @@ def test_other_states_move_nobody(state: str) -> None:
     run = one.run
     publish(one, "1 12:00", BEFORE, state=state)
     assert one.run is run
+
+
+CASCADE = """
+- send: news
+  via: [push, email, sms]
+  next_after: 6 hours
+"""
+
+
+@pytest.mark.parametrize("text", ["auto", "1 hour", "auto, else 1 hour"])
+def test_who_listens_keeps_the_moment_and_the_next_part_has_the_new_interval(text: str) -> None:
+    one = inside(CASCADE)
+    publish(one, "0 10:00", CASCADE.replace("6 hours", text))
+    one.pass_time("2 00:00")
+    after = {"auto": "0 19:00"}.get(text, "0 16:00")
+    assert one.lines[1:3] == ["0 15:00 send news via email", f"{after} send news via sms"]
+
+
+def test_another_order_of_channels_counts_for_those_that_were_not_tried() -> None:
+    one = inside(CASCADE.replace("[push, email, sms]", "[sms, push, email]"))
+    publish(one, "0 10:00", CASCADE.replace("[push, email, sms]", "cheapest likely"))
+    one.pass_time("2 00:00")
+    assert [line.split(" via ")[1] for line in one.lines[:3]] == ["sms", "push", "email"]
+
+
+def test_their_hour_counts_for_who_comes_to_the_wait_later() -> None:
+    changed = BEFORE.replace("at: 10:00", "at: their hour")
+    one = inside()
+    one.state.facts.habits = Habits(hours=tuple(9 if hour == 19 else 0 for hour in range(24)))
+    publish(one, "1 12:00", changed)
+    one.pass_time("20 00:00")
+    assert one.lines[1:3] == ["3 10:00 send offer via email", "8 19:00 send last_call via email"]
