@@ -36,12 +36,14 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True)
 class Confirming:
-    """What a confirmation link says: who agrees to which purpose on which channel, in which message it stood."""
+    """What a confirmation link says: who agrees to which purpose on which channel, in which message it stood, and on which
+    list of the sign-up forms ("" for none) they asked to be."""
 
     customer: str
     channel: str
     purpose: str
     key: str
+    listed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class Links:
     def confirm(self, confirming: Confirming) -> str:
         """`/y/...`: a button there says yes, a GET only asks (scanners follow links)."""
         one = confirming
-        return f"{self.public_url}/y/{_text(self._confirm.dumps([one.customer, one.channel, one.purpose, one.key]))}"
+        said = [one.customer, one.channel, one.purpose, one.key, one.listed]
+        return f"{self.public_url}/y/{_text(self._confirm.dumps(said))}"
 
     def click(self, key: str, url: str) -> str:
         """`/c/...`: leads to `url`, which is part of what is signed."""
@@ -101,8 +104,8 @@ class Links:
     def read_confirm(self, token: str) -> Confirming | None:
         """What the token of `/y/...` says; None for a forged one."""
         match _read(self._confirm, token):
-            case [str(customer), str(channel), str(purpose), str(key)]:
-                return Confirming(customer, channel, purpose, key)
+            case [str(customer), str(channel), str(purpose), str(key), str(listed)]:
+                return Confirming(customer, channel, purpose, key, listed)
             case _:
                 return None
 

@@ -145,10 +145,20 @@ def _written(template: CompiledTemplate, part: Part, names: Mapping[str, object]
 
 def _confirming(addressed: Addressed, material: Material) -> Confirming:
     """What somebody who asked to be on a list is to say yes to: the purpose in the event, else `marketing`."""
+    purpose, listed = (_of_trigger(material, name) for name in ("purpose", "list"))
+    return Confirming(
+        addressed.customer,
+        addressed.channel,
+        purpose or addressed.purpose or "marketing",
+        addressed.key,
+        listed,
+    )
+
+
+def _of_trigger(material: Material, name: str) -> str:
     trigger = material.names.get("trigger")
-    wanted = trigger.get("purpose") if isinstance(trigger, Mapping) else None
-    purpose = wanted if isinstance(wanted, str) and wanted else addressed.purpose or "marketing"
-    return Confirming(addressed.customer, addressed.channel, purpose, addressed.key)
+    found = trigger.get(name) if isinstance(trigger, Mapping) else None
+    return found if isinstance(found, str) else ""
 
 
 def _line(text: str) -> str:

@@ -63,7 +63,9 @@ def _list(
         known = channel.text in channels
         reader.refuse(
             channel.span,
-            f"a form cannot ask for {quoted(channel.text)}" if known else f"there is no channel {quoted(channel.text)}",
+            f"a form cannot ask for {quoted(channel.text)}"
+            if known
+            else f"there is no channel {quoted(channel.text)}",
             "the confirmation goes to an e-mail address",
             "write  channel: email",
         )

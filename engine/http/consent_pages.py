@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from engine.channels.links import Confirming, Leaving
 from engine.channels.render import OPENS
-from engine.config import Config
+from engine.config import Config, SignupList
 from engine.http.page import page
 from engine.http.visitor import Visitor
 from engine.http.wording import Words
@@ -61,10 +61,17 @@ class Frame:
 
     def wording_of_confirmation(self, confirming: Confirming) -> str:
         """What somebody agrees to: the text of the list they asked for, else purpose and channel in words."""
-        for one in self.config.signup.lists.values():
-            if (one.channel, one.purpose) == (confirming.channel, confirming.purpose):
-                return one.text
+        wanted = (confirming.channel, confirming.purpose)
+        lists = [one for one in self.config.signup.lists.values() if (one.channel, one.purpose) == wanted]
+        asked = next((one for one in lists if one.name == confirming.listed), lists[0] if lists else None)
+        if asked is not None:
+            return text_of_list(self.words, asked)
         return f"{self.shop}: {self.what(confirming.channel, confirming.purpose)}"
+
+
+def text_of_list(words: Words, listed: SignupList) -> str:
+    """What somebody agrees to who wants to be on a list: `list_NAME` of the language, else the text of config.yaml."""
+    return words.text(f"list_{listed.name}") or listed.text
 
 
 def leave(frame: Frame, visitor: Visitor, leaving: Leaving, elsewhere: str) -> Response:

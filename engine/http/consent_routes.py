@@ -16,6 +16,7 @@ from engine.http.body import read_body
 from engine.http.consent_pages import Frame
 from engine.http.context import Context, Live
 from engine.http.form import LARGEST, read_form
+from engine.http.origin import is_own_page, origin_of
 from engine.http.problems import Refusal
 from engine.http.unknown_link import unknown_link
 from engine.http.visitor import Visitor, choices, find_visitor, words_of
@@ -111,9 +112,8 @@ def _frame(live: Live, request: Request, visitor: Visitor) -> Frame:
 
 def _check_site(live: Live, request: Request) -> None:
     """The token is what counts; besides, a browser that says that another site sends the form is not believed."""
-    origin = request.headers.get("origin", "")
-    home = "/".join(live.config.http.public_url.split("/")[:3])
-    if request.headers.get("sec-fetch-site") == "cross-site" or origin not in ("", "null", home):
+    silent = "sec-fetch-site" not in request.headers and origin_of(request) in ("", "null")
+    if not silent and not is_own_page(live, request):
         raise Refusal(403, "this form is sent from its own page only")
 
 

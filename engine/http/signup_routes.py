@@ -6,7 +6,7 @@ The answer is the same whatever became of it: whether an address is known, was a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from dataclasses import replace
 
 from fastapi import APIRouter
 from markupsafe import Markup
@@ -16,8 +16,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from engine.config import SignupList
 from engine.http.body import read_body
+from engine.http.consent_pages import text_of_list
 from engine.http.context import Context, Live
 from engine.http.form import LARGEST, clean, read_form
+from engine.http.origin import is_own_page, origin_of
 from engine.http.page import page
 from engine.http.problems import Refusal
 from engine.http.strict_json import decode
@@ -39,7 +41,7 @@ def signup_routes(context: Context) -> APIRouter:
     @router.get("/signup/{name}")
     async def form(name: str, request: Request) -> Response:
         live = context.live()
-        listed = _list(live, name)
+        listed = _list(live, name, request)
         seen = live.links.seen(name, context.clock.now())
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse({"seen": seen, "text": listed.text}, headers=_cors(live, request))
@@ -47,13 +49,13 @@ def signup_routes(context: Context) -> APIRouter:
 
     @router.options("/signup/{name}")
     async def ask(name: str, request: Request) -> Response:
-        _list(context.live(), name)
+        _list(context.live(), name, request)
         return Response(status_code=204, headers=_cors(context.live(), request))
 
     @router.post("/signup/{name}")
     async def send(name: str, request: Request) -> Response:
         live = context.live()
-        listed = _list(live, name)
+        listed = _list(live, name, request)
         _check_origin(live, request)
         fields = await _fields(request)
         wish = _wish(live, request, listed, fields, context.clock.now())
@@ -64,22 +66,17 @@ def signup_routes(context: Context) -> APIRouter:
     return router
 
 
-def _list(live: Live, name: str) -> SignupList:
+def _list(live: Live, name: str, request: Request) -> SignupList:
+    """The list, with its text in the language of the page."""
     found = live.config.signup.lists.get(name)
     if found is None:
         raise Refusal(404, "there is no such list", "lists stand in config.yaml under  signup")
-    return found
-
-
-def _home(live: Live) -> str:
-    parts = urlsplit(live.config.http.public_url)
-    return f"{parts.scheme}://{parts.netloc}".casefold()
+    return replace(found, text=text_of_list(words_of(live, request), found))
 
 
 def _check_origin(live: Live, request: Request) -> None:
     """A browser always says which site a form stands on; other programs use an API key."""
-    origin = request.headers.get("origin", "").casefold()
-    if origin not in (_home(live), *live.config.signup.origins):
+    if origin_of(request) not in live.config.signup.origins and not is_own_page(live, request):
         raise Refusal(
             403,
             "this form may not be sent from here",
@@ -88,7 +85,7 @@ def _check_origin(live: Live, request: Request) -> None:
 
 
 def _cors(live: Live, request: Request) -> dict[str, str]:
-    origin = request.headers.get("origin", "").casefold()
+    origin = origin_of(request)
     if origin not in live.config.signup.origins:
         return {"Vary": "Origin"}
     return {
@@ -119,7 +116,7 @@ def _wish(
     wanted = fields.get("language", "").casefold()
     language = wanted if wanted in live.config.languages else ""
     host = request.client.host if request.client else ""
-    where = f"sign-up form {listed.name} at {clean(request.headers.get('origin', ''), 200)}"
+    where = f"sign-up form {listed.name} at {clean(origin_of(request), 200)}"
     return Wish(listed, address, network_of(host), language, where)
 
 

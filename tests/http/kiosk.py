@@ -21,6 +21,8 @@ from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
 from engine.runtime.clicks import decide_clicks
 from engine.runtime.deliverer import Deliverer, Pace
+from engine.runtime.intake import Taken
+from engine.runtime.items import Item
 from engine.runtime.published import Published, publish_in_memory
 from engine.store import consents, messages, suppressions
 from engine.store.messages import Claimed
@@ -128,6 +130,12 @@ class Kiosk:
         agreed = {(channel, "marketing"): consent for channel in addresses}
         self.shop.happen(name, Changed(0, self.clock.now(), {}, addresses, agreed), None)
         self.shop.run()
+
+    def receive(self, *items: Item) -> Taken:
+        """Written as an import does."""
+        now = self.clock.now()
+        prepared = self.live.intake.prepare(items, "import", now)
+        return self.store.write(lambda conn: self.live.intake.take(conn, prepared, now))
 
     def settle_down(self) -> None:
         """Decides and sends until nothing moves any more."""

@@ -173,11 +173,7 @@ def test_case_89_an_import_does_not_subscribe_somebody_who_left(shop: Kiosk) -> 
     agreed = (ConsentGiven("email", "given"),)
     for n, written in enumerate(("ANNA@Example.COM", "ａｎｎａ＠ｅｘａｍｐｌｅ．ｃｏｍ", "anna@example.com")):
         who = "anna" if n == 2 else f"again{n}"
-        items = [CustomerItem(0, who, None, {"email": written}, consents=agreed)]
-        now = shop.clock.now()
-        prepared = shop.live.intake.prepare(items, "import", now)
-        taken = shop.store.write(lambda conn, p=prepared, t=now: shop.live.intake.take(conn, p, t))
-        assert taken.refused == ()
+        assert shop.receive(CustomerItem(0, who, None, {"email": written}, consents=agreed)).refused == ()
         shop.shop.run()
         assert shop.reach(who)["email"].consents["marketing"] == "given", "the import says so"
         shop.shop.event(who, "signed_up")
@@ -368,13 +364,14 @@ def test_a_project_says_it_in_its_own_words_and_languages(shop: Kiosk) -> None:
     pages = shop.folder / "templates" / "_pages"
     pages.mkdir(parents=True)
     (pages / "en.yaml").write_text(
-        'preferences: "What <b>you</b> like"\npurpose_stories: Stories from the farm\n'
+        'preferences: "What <b>you</b> like"\npurpose_stories: Stories from the farm\nlist_newsletter: Letters, yes please\n'
     )
     (pages / "sv.yaml").write_text("preferences: Ditt val\n")
     link = shop.links.preferences("anna")
     page = shop.browser.get(link).text
     assert "What &lt;b&gt;you&lt;/b&gt; like" in page
     assert "Stories from the farm" in page
+    assert "Letters, yes please" in shop.browser.get(f"{URL}/signup/newsletter").text
     assert "Ditt val" in shop.browser.get(link, headers={"Accept-Language": "sv"}).text
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx2
 import pytest
+from sqlalchemy import Connection
 
 from engine.runtime.signups import Wish, address_of, is_allowed, mailbox_of, network_of, sign_up
-from engine.values import DAY, HOUR, MINUTE, SECOND
+from engine.values import DAY, HOUR, MINUTE, SECOND, Instant
 from tests.http.kiosk import URL, Kiosk
 
 SHOP = {"Origin": "https://shop.example"}
@@ -81,7 +83,11 @@ def flood(shop: Kiosk, addresses: list[str]) -> None:
         with shop.store.read() as conn:
             is_open = is_allowed(conn, wish, rules, now)
         if is_open:
-            shop.store.write(lambda conn, w=wish, t=now: sign_up(conn, w, None, rules, shop.live.intake, t))
+            shop.store.write(partial(take, shop, wish, now))
+
+
+def take(shop: Kiosk, wish: Wish, now: Instant, conn: Connection) -> bool:
+    return sign_up(conn, wish, None, shop.live.project.config.signup, shop.live.intake, now)
 
 
 WRITTEN = ("Vic.Tim@gmail.com", "victim@gmail.com", "VICTIM+shop@googlemail.com", "v.i.c.t.i.m@gmail.com")

@@ -11,6 +11,7 @@ from engine.compiler.checks import (
     ids,
     likely,
     price_order,
+    public_pages,
     quiet_hours,
     reactions,
     restart,
@@ -42,6 +43,7 @@ WHOLE: tuple[WholeCheck, ...] = (
     template_names.check,
     template_texts.check,
     ceilings.check,
+    public_pages.check,
 )
 
 

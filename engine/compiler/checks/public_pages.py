@@ -1,0 +1,81 @@
+"""E87, W21 and W22: what customers reach of the daemon: its sign-up forms, and where the links of messages lead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from engine.compiler.subject import Whole
+from engine.config import SignupList
+from engine.language import syntax
+from engine.language.wording import quoted
+from engine.problem import Problem, Span, did_you_mean
+
+
+def check(whole: Whole) -> list[Problem]:
+    """Events of sign-up forms that nobody knows or nobody waits for; mail whose one-click link is not over https."""
+    signup = whole.world.config.signup
+    problems = [problem for one in signup.lists.values() for problem in _list(one, whole)]
+    if signup.lists:
+        problems.extend(_unknown(signup.confirmed, whole))
+    return [*problems, *_public_url(whole)]
+
+
+def _list(one: SignupList, whole: Whole) -> Iterator[Problem]:
+    unknown = list(_unknown(one.event, whole))
+    yield from unknown
+    if unknown:
+        return
+    wanted = whole.world.catalogue.event_name(one.event)
+    starts = {
+        whole.world.catalogue.event_name(start.event.value)
+        for file in whole.files
+        for start in file.starts
+        if isinstance(start, syntax.EventStart)
+    }
+    if wanted not in starts:
+        yield Problem(
+            _place(whole, one.event), "W21", f"no journey begins with {quoted(one.event)}, so nobody on the list {quoted(one.name)} is asked to confirm",
+            "a form only notes a wish: the consent comes with the confirmation",
+            f"write a journey that starts with  event: {one.event}  and sends a letter with  {{{{ links.confirm }}}}", "warning",
+        )  # fmt: skip
+
+
+def _unknown(event: str, whole: Whole) -> Iterator[Problem]:
+    catalogue = whole.world.catalogue
+    if catalogue.event_fields(catalogue.event_name(event)) is None:
+        yield Problem(
+            _place(whole, event), "E87", f"there is no event called {quoted(event)}",
+            "a sign-up form appends it", did_you_mean(event, catalogue.event_names(), "declare it in schemas/events.yaml"),
+        )  # fmt: skip
+
+
+def _public_url(whole: Whole) -> Iterator[Problem]:
+    config = whole.world.config
+    parts = urlsplit(config.http.public_url)
+    if "email" not in config.channels or parts.scheme == "https" or _is_here(parts.hostname or ""):
+        return
+    yield Problem(
+        _place(whole, config.http.public_url), "W22", "links in messages begin with http",
+        "mail programs offer one-click unsubscribe over https only, and large mailbox providers ask for it",
+        f"write  public_url: https://{parts.netloc}", "warning",
+    )  # fmt: skip
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _place(whole: Whole, word: str) -> Span:
+    """Where a word stands in config.yaml; its first line where it does not (a default)."""
+    text = whole.sources.get("config.yaml", "")
+    found = re.search(rf"(?<![\w.]){re.escape(word)}(?![\w])", text)
+    at = found.start() if found else 0
+    return Span(
+        "config.yaml", text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at), len(word) if found else 1
+    )

@@ -1,0 +1,65 @@
+"""What `check` says of sign-up forms and of the address that links begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine import project
+from tests.http.kiosk import CONFIG, FILES
+
+
+def problems(folder: Path, config: str, **files: str) -> list[tuple[str, int, str]]:
+    for name, text in {**FILES, "config.yaml": config, **files}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    found = project.load(folder).problems
+    return [(each.code, each.span.line, each.fix) for each in found if each.span.file == "config.yaml"]
+
+
+def line(config: str, words: str) -> int:
+    return next(n for n, text in enumerate(config.split("\n"), 1) if words in text)
+
+
+def test_a_sound_project_has_none(tmp_path: Path) -> None:
+    assert problems(tmp_path, CONFIG) == []
+
+
+@pytest.mark.parametrize("name", ["optin_requestd", "order_placed"])
+def test_the_event_of_a_list_exists_and_starts_a_journey(tmp_path: Path, name: str) -> None:
+    config = CONFIG.replace("newsletter: {event: optin_requested", f"newsletter: {{event: {name}")
+    ((code, where, fix),) = problems(tmp_path, config)
+    assert where == line(config, f"event: {name}") or name == "order_placed"
+    assert (code, "optin_requested" in fix) == (("E87", True) if name == "optin_requestd" else ("W21", False))
+
+
+def test_the_event_of_a_confirmation_exists(tmp_path: Path) -> None:
+    config = CONFIG.replace("signup:\n", "signup:\n  confirmed: optin_confirmd\n")
+    ((code, where, fix),) = problems(tmp_path, config)
+    assert (code, where) == ("E87", line(config, "optin_confirmd"))
+    assert "optin_confirmed" in fix
+
+
+@pytest.mark.parametrize(
+    ("url", "codes"),
+    [
+        ("http://news.shop.example", ["W22"]),
+        ("http://10.0.0.1:8080", ["W22"]),
+        ("http://127.0.0.1:8080", []),
+        ("http://localhost:8080", []),
+        ("http://[::1]:8080", []),
+        ("https://news.shop.example", []),
+    ],
+)
+def test_case_81_links_begin_with_https_unless_they_lead_to_this_machine(
+    tmp_path: Path, url: str, codes: list[str]
+) -> None:
+    config = CONFIG.replace("https://news.shop.example", f'"{url}"')
+    assert [code for code, _, _ in problems(tmp_path, config)] == codes
+
+
+def test_a_template_may_lead_to_the_confirmation(tmp_path: Path) -> None:
+    problems(tmp_path, CONFIG)
+    assert not [each for each in project.load(tmp_path).problems if each.is_error]
