@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.channels.base import Report, ReportKind
+from engine.channels.base import Delivery, HandOver, Message, OutcomeKind, Report, ReportKind
 from engine.core.facts import Reach
 from engine.store import consents, conversations, suppressions
 from engine.values import DAY, HOUR, MINUTE
-from tests.runtime.post import Post
+from tests.runtime.post import CART, POST_FILES, Post
 
 pytestmark = pytest.mark.anyio
 
@@ -253,3 +253,64 @@ async def _provider_id_of_next(post: Post, key: str) -> str:
     probe = post.message("probe", "push")
     assert probe.provider_id is not None
     return probe.provider_id.replace(probe.send_key, key)
+
+
+# --- what the answer itself says ---------------------------------------------------------------------
+
+
+class Saying:
+    """A channel whose provider gives one answer to everything, before or after the hand-over."""
+
+    concurrency = 2
+
+    def __init__(self, name: str, says: Delivery, *, hands: bool = True) -> None:
+        self.name, self.says, self.hands = name, says, hands
+
+    async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
+        assert message.address
+        if self.hands and not await hand_over():
+            return Delivery("never left")
+        return self.says
+
+    async def close(self) -> None:
+        pass
+
+
+async def left_a_cart(post: Post, channel: Saying, **addresses: str) -> None:
+    post.channels[channel.name] = channel
+    post.start()
+    post.customer("anna", **addresses)
+    post.shop.event("anna", "cart_updated")
+    await post.settle_down()
+
+
+async def test_case_31_an_address_refused_before_the_hand_over_opens_the_next_channel(post: Post) -> None:
+    dead = Delivery("bounced", detail="550 5.1.1 no such user", fault="address")
+    await left_a_cart(post, Saying("email", dead, hands=False), email="anna@example.com", sms="+359881234567")
+    assert post.states() == {"anna email": "bounced", "anna sms": "accepted"}
+    assert post.reach("anna", "email").bounced
+
+
+async def test_case_44_an_opt_out_at_the_provider_closes_the_number_and_the_cascade_goes_on(
+    post: Post,
+) -> None:
+    stopped = Delivery("refused", detail="21610", fault="address", closed="unsubscribed")
+    files = {**POST_FILES, "journeys/cart.yaml": CART.replace("[push, email, sms]", "[sms, email]")}
+    other = Post(post.folder / "other", files)
+    try:
+        await left_a_cart(other, Saying("sms", stopped), email="anna@example.com", sms="+359881234567")
+        assert other.states() == {"anna sms": "failed", "anna email": "accepted"}
+        assert other.reach("anna", "sms").suppressed == "all"
+        assert list(closed(other, "sms", "+359881234567")) == ["all"]
+    finally:
+        await other.close()
+
+
+@pytest.mark.parametrize(("kind", "left"), [("accepted", "token-1\ntoken-3"), ("bounced", "")])
+async def test_case_46_devices_that_the_answer_calls_dead_are_taken_away(
+    post: Post, kind: OutcomeKind, left: str
+) -> None:
+    says = Delivery(kind, "id", fault="address", dead=("token-2",))
+    await left_a_cart(post, Saying("push", says), push="token-1\ntoken-2\ntoken-3")
+    assert post.states() == {"anna push": kind}
+    assert post.reach("anna", "push").address == left
