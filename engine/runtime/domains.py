@@ -91,6 +91,7 @@ class Domains:
         self._states: dict[str, _State] = {}
         self._gates: dict[str, _Gate] = {}
         self._refusing: dict[str, str] = {}
+        self._stopped: set[str] = set()
         self._lost = 0
 
     # --- may it go? -----------------------------------------------------------------------------
@@ -100,6 +101,7 @@ class Domains:
         if self._name != "email":
             return frozenset()
         paused, away = kept.paused(conn), set()
+        self._stopped &= paused
         for claimed, address in written:
             domain = domain_of(address)
             found = self._wait(domain, claimed.send_key, paused)
@@ -126,6 +128,10 @@ class Domains:
             self._release(domain, gate)
             raise
         state, now = self._states.get(domain), self._clock.now()
+        if domain in self._stopped:
+            gate.places.release()
+            self._release(domain, gate)
+            return self._spread(now, PAUSED, key)
         if state is not None and state.waves and now < state.until and not state.probing:
             gate.places.release()
             self._release(domain, gate)
@@ -202,8 +208,9 @@ class Domains:
         why = f"{delivery.detail}: {delivery.raw}"
         self._refusing[delivery.domain] = why
         if len(self._refusing) < REFUSING_DOMAINS:
+            self._stopped.add(delivery.domain)
             return Notice(domain=delivery.domain, why=why)
-        refusing, self._refusing = list(self._refusing), {}
+        refusing, self._refusing, self._stopped = list(self._refusing), {}, set()
         return Notice(channel=why, lifted=refusing)
 
     def _domain(self, address: str) -> str:

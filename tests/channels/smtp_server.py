@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -16,7 +17,8 @@ class SmtpServer:
     """Answers by order. `close_at`: where the connection is cut (`greeting`, `data`, `body`, `half` of it, `dot`, `rset`; `never`: no answer and no
     end), for the mails in `close_for` (None: all, counted from 1 in the order of DATA). `mails_per_connection`: then it hangs up, in silence or with
     the words of `goodbye` at the next command (`goodbye_at`). `rcpt` and `dots`: answers by address or by domain. `tls`: implicit; `starttls`: its
-    context, or the words that refuse it. `byte_seconds`: so long each byte of an answer takes for the domains in `slow_for`."""
+    context, or the words that refuse it. `dot_seconds`: so long a body takes; `most`: of how many at
+    once, by domain. `byte_seconds`: so long each byte of an answer takes for the domains in `slow_for`."""
 
     greeting: str = "220 sink ready"
     mail: str = OK
@@ -32,11 +34,14 @@ class SmtpServer:
     tls: ssl.SSLContext | None = None
     starttls: ssl.SSLContext | str | None = None
     byte_seconds: float = 0.0
+    dot_seconds: float = 0.0
     slow_for: frozenset[str] = frozenset()
     extensions: tuple[str, ...] = ("SIZE 10000000",)
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     connections: int = 0
+    under_way: Counter[str] = field(default_factory=Counter)
+    most: Counter[str] = field(default_factory=Counter)
     started: int = 0
     port: int = 0
     deaf: int = 0
@@ -146,6 +151,11 @@ class SmtpServer:
                 if self.close_at == "half" and cut:
                     await reader.readexactly(200)
                     return
+                domain = recipient.partition("@")[2]
+                self.under_way[domain] += 1
+                self.most[domain] = max(self.most[domain], self.under_way[domain])
+                await asyncio.sleep(self.dot_seconds)
+                self.under_way[domain] -= 1
                 body = await reader.readuntil(b"\r\n.\r\n")
                 if self.dots.get(recipient.partition("@")[2], self.dot).startswith("2"):
                     self.accepted.append((recipient, body[:-3]))

@@ -14,7 +14,6 @@ depends_on = None
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _KINDS = "kind IN ('clicked', 'opened', 'replied')"
-_PAUSE_NAME = "(scope = 'all') = (name = '')"
 
 
 def upgrade() -> None:
@@ -54,7 +53,9 @@ def upgrade() -> None:
     )
     op.create_index("report_message", "report", ["bucket", "send_key"])
     early = sa.text("send_key = ''")
-    op.create_index("report_early", "report", ["channel", "provider_id"], sqlite_where=early, postgresql_where=early)
+    op.create_index(
+        "report_early", "report", ["channel", "provider_id"], sqlite_where=early, postgresql_where=early
+    )
     op.create_table(
         "volume",
         sa.Column("journey", sa.String(), nullable=False),
@@ -143,9 +144,9 @@ def _reaction(kept: str, dropped: str, checks: Mapping[str, str]) -> None:
 def _pause(scopes: str) -> None:
     scope = f"scope IN ({scopes})"
     if op.get_bind().dialect.name == "sqlite":
-        checks = _checks({"pause_scope": scope, "pause_name": _PAUSE_NAME})
-        with op.batch_alter_table("pause", recreate="always", table_args=checks):
-            pass
+        with op.batch_alter_table("pause", recreate="always") as batch:
+            batch.drop_constraint("pause_scope", type_="check")
+            batch.create_check_constraint("pause_scope", scope)
     else:
         op.drop_constraint("pause_scope", "pause")
         op.create_check_constraint("pause_scope", "pause", scope)
