@@ -79,6 +79,22 @@ def test_pauses_stand_until_they_are_lifted(small_shop: Shop, golden: Golden) ->
     golden("golden/resume_twice.txt", report(small_shop.run("resume", "email")))
 
 
+def test_mail_to_one_domain_can_be_paused(small_shop: Shop, golden: Golden) -> None:
+    golden(
+        "golden/pause_domain.txt",
+        report(small_shop.run("pause", "domain", "Gmail.com", "--why", "they refuse us")),
+    )
+    assert "domain gmail.com" in small_shop.run("status").out
+    assert json.loads(small_shop.run("pause", "domain", "bücher.example", "--format", "json").out) == {
+        "paused": "domain xn--bcher-kva.example",
+        "scope": "domain",
+    }
+    golden("golden/resume_domain.txt", report(small_shop.run("resume", "domain", "gmail.com")))
+    assert "was not paused" in small_shop.run("resume", "domain", "gmail.com").out
+    for words in (("domain",), ("domain", "a@b.example"), ("domain", "%"), ("email", "gmail.com")):
+        assert small_shop.run("pause", *words).code == 2
+
+
 def test_status_of_an_empty_shop(shop: Shop, golden: Golden) -> None:
     golden("golden/status_empty.txt", report(shop.run("status")))
 
