@@ -343,3 +343,16 @@ async def test_a_secret_in_a_file_is_read_with_every_message(
 
 def test_callbacks_lead_below_the_configured_url() -> None:
     assert opening(PLAIN.format(place="x.example")).callback_url == "https://news.shop.example/callbacks/sms"
+
+
+async def test_a_secret_in_the_address_reaches_no_log(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("GATE_TOKEN", "canary4711")
+    httpserver.expect_request("/send/canary4711").respond_with_json({"id": "1"})
+    config = PLAIN.replace("/send", "/send/{{{{ secret.token }}}}") + "token: env:GATE_TOKEN\n"
+    caplog.set_level("DEBUG")
+    found = await deliver(gateway(config.format(place=f"127.0.0.1:{httpserver.port}")), message())
+    assert found.kind == "accepted"
+    said = [record.getMessage() for record in caplog.records if record.name != "werkzeug"]
+    assert not any("canary" in line for line in said)

@@ -9,7 +9,8 @@ import pytest
 
 from engine.cli.app import Place
 from engine.clock import FastClock
-from engine.store import outcomes, pauses, stuck
+from engine.core.effects import Call
+from engine.store import outcomes, pauses, stuck, webhooks
 from engine.store.meta import bucket_of
 from engine.values import HOUR, Instant
 from tests.cli.conftest import Shop, report
@@ -114,6 +115,21 @@ def test_status_names_queues_unknowns_and_stuck_customers(busy: Shop, golden: Go
         store.close()
     golden("golden/status.txt", report(busy.run("status")))
     golden("golden/status.json.txt", report(busy.run("status", "--format", "json")))
+
+
+def test_status_names_webhooks_that_fail(shop: Shop) -> None:
+    now = shop.go_to("2026-11-20T11:00:00+00:00")
+    store = shop.store()
+    try:
+        call = Call("key-1", "run-1", "crm_call_task", {})
+        store.write(lambda conn: webhooks.plan(conn, 0, [("anna", call, "{}")], now))
+        [taken] = store.write(lambda conn: webhooks.take(conn, "crm_call_task", now, HOUR, 1))
+        store.write(lambda conn: webhooks.note_failure(conn, taken, "503", Instant(now + HOUR)))
+    finally:
+        store.close()
+    told = shop.run("status").out
+    assert "Failing webhooks" in told
+    assert re.search(r"crm_call_task +1 since 2026-11-20T11:00:00Z, next try 2026-11-20T12:00:00Z +503", told)
 
 
 def test_an_unknown_message_is_listed_with_what_happens_to_it(busy: Shop, golden: Golden) -> None:
