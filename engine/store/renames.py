@@ -22,8 +22,8 @@ def rename_journey(conn: Connection, old: str, new: str) -> None:
     sql = "SELECT bucket, id, CAST(marks AS TEXT) FROM customer WHERE CAST(marks AS TEXT) LIKE ?"
     changed = []
     for bucket, customer, marks in rows(conn, sql, (f'%"{old}"%',)):
-        starts, occurred, crossings, places = load(marks)
+        starts, occurred, *others = load(marks)
         starts = [[new if row[0] == old else row[0], *row[1:]] for row in starts]
         occurred = [[new if row[0] == old else row[0], *row[1:]] for row in occurred]
-        changed.append((dump([starts, occurred, crossings, places]), bucket, customer))
+        changed.append((dump([starts, occurred, *others]), bucket, customer))
     change_many(conn, "UPDATE customer SET marks = ? WHERE bucket = ? AND id = ?", changed)

@@ -25,6 +25,6 @@ def expect_crossing(conn: sa.Connection, segment: str, at: Instant) -> None:
     """Everybody's membership is asked again at a moment, and the next crossing found then."""
     changed = []
     for bucket, customer, marks in rows(conn, "SELECT bucket, id, CAST(marks AS TEXT) FROM customer"):
-        starts, occurred, crossings, places = load(marks)
-        changed.append((dump([starts, occurred, {**crossings, segment: at}, places]), bucket, customer))
+        starts, occurred, crossings, *others = load(marks)
+        changed.append((dump([starts, occurred, {**crossings, segment: at}, *others]), bucket, customer))
     change_many(conn, "UPDATE customer SET marks = ? WHERE bucket = ? AND id = ?", changed)
