@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy.exc import DatabaseError
 
 from engine.cli.app import RUN, Place, app
 from engine.cli.output import Format, say, say_json
@@ -26,6 +25,8 @@ def take_mail(
     files: Files = None, form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text
 ) -> None:
     """Take mail that came back: | main.py take-mail. Only what is about our own messages counts."""
+    from sqlalchemy.exc import DatabaseError
+
     from engine.cli.stores import project_store
     from engine.runtime.mailbox import take_mail as take
 
