@@ -51,7 +51,8 @@ class ChannelSet:
 
 
 def _fingerprint(channel: ChannelConfig, config: Config) -> Fingerprint:
-    return (channel.via, channel.rate, _revealed(channel.options), sender_of(channel, config))
+    reach = (config.egress, config.http.public_url) if channel.via == "http" else ()
+    return (channel.via, channel.rate, _revealed(channel.options), sender_of(channel, config), reach)
 
 
 def _revealed(option: Option) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import orjson
 import pytest
@@ -12,8 +13,10 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from engine.channels.gateway import Gateway
+from engine.clock import ManualClock
+from engine.runtime.channel_set import ChannelSet
 from engine.store import messages, pauses
-from tests.channels.gateway_desk import gateway
+from tests.channels.gateway_desk import NOW, gateway, opening
 from tests.channels.odd_http import drips, odd_server
 from tests.runtime.test_deliverer import House, anyio_backend, house  # noqa: F401 - fixtures
 
@@ -117,4 +120,18 @@ async def test_case_42_a_provider_that_never_ends_holds_back_no_other_channel(ho
     with house.store.read() as conn:
         found = messages.counts(conn)
     assert found["push", "accepted"] == 5
-    assert sum(number for (channel, state), number in found.items() if channel == "sms" and state == "accepted") == 0
+    assert (
+        sum(number for (channel, state), number in found.items() if channel == "sms" and state == "accepted")
+        == 0
+    )
+
+
+def test_another_egress_opens_the_channel_anew(tmp_path: Path) -> None:
+    channels = ChannelSet(tmp_path, "secret", ManualClock(NOW))
+    before = opening(CHANNEL.format(place="127.0.0.1:9")).config
+    first = channels.opening(before)
+    channels.opened(first)
+    assert list(first.channels) == ["sms"]
+    assert not channels.opening(before).channels
+    after = opening(CHANNEL.format(place="127.0.0.1:9"), allow="10.0.0.0/8").config
+    assert list(channels.opening(after).channels) == ["sms"]
