@@ -10,8 +10,12 @@ from pathlib import Path
 
 from engine.channels.mime import message_id
 from engine.crash.shop import EMAIL
+from engine.values import SECOND, Instant
 
 DOMAIN = "shop.example"
+
+SOON = 10 * SECOND
+"""What goes again that soon is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +34,24 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What is still to be done. `unknown`: messages on whose fate a policy has not decided yet."""
+    """What is still to be done. `deferred`: messages that go again later; `unknown`: those on whose fate a policy has not
+    decided yet."""
 
     inbox: int
     messages: int
     runs: int
+    deferred: int
     unknown: int
 
     @property
     def is_calm(self) -> bool:
-        """Nothing is left to do, except to wait for policies."""
-        return not (self.inbox or self.messages or self.runs)
+        """Nothing is left to do at this moment. Who waits for a deferred message is inside a journey as long."""
+        return not (self.inbox or self.messages or (self.runs and not self.deferred))
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is left to do at all."""
+        return not (self.inbox or self.messages or self.runs or self.deferred or self.unknown)
 
 
 @contextmanager
@@ -61,14 +72,17 @@ def caught(folder: Path) -> tuple[set[str], set[str]]:
     }
 
 
-def waiting(folder: Path) -> Waiting:
+def waiting(folder: Path, now: Instant) -> Waiting:
     """How far the daemon is."""
     with _open(folder) as conn:
         row = conn.execute(
             "SELECT (SELECT count(*) FROM inbox),"
-            " (SELECT count(*) FROM outbox WHERE state IN ('planned', 'claimed', 'deferred', 'handoff')),"
+            " (SELECT count(*) FROM outbox WHERE state IN ('claimed', 'handoff')"
+            " OR (state IN ('planned', 'deferred') AND ready_at <= ?)),"
             " (SELECT count(*) FROM enrollment WHERE ended_at IS NULL),"
-            " (SELECT count(*) FROM outbox WHERE state = 'unknown')"
+            " (SELECT count(*) FROM outbox WHERE state IN ('planned', 'deferred') AND ready_at > ?),"
+            " (SELECT count(*) FROM outbox WHERE state = 'unknown')",
+            (now + SOON, now + SOON),
         ).fetchone()
     return Waiting(*row)
 

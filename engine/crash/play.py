@@ -21,7 +21,7 @@ from engine.crash.sinks import sink
 from engine.crash.verdict import Arrival, Evidence, Verdict, judge
 from engine.errors import PerennialError, WorldError
 from engine.faults import POINTS
-from engine.values import MINUTE
+from engine.values import HOUR, Instant
 
 AT_WORK = 1.2
 """A daemon that is ready lives so many seconds at most."""
@@ -41,8 +41,8 @@ STILL = 90.0
 CALM = 3.5
 """Seconds without any change while messages are unknown: the daemon looks at them every two."""
 
-LATER = 60 * MINUTE
-"""So far ahead is the clock of the last daemon: beyond the patience of every default policy."""
+MOST_HOURS = 4
+"""So far ahead is the clock of the last daemon at most: beyond the patience of every default policy, and of retries."""
 
 AHEAD = 3
 """The source keeps the work of so many lives ahead of the kills."""
@@ -242,25 +242,27 @@ async def _death(branch: Branch, point: str, tally: Tally) -> None:
 
 
 async def _settle(branch: Branch) -> None:
-    """Until nothing is left to do; then with a clock that is ahead, until the policies on unknown messages have spoken."""
-    await _calm(branch)
-    await branch.list_unknown()
-    await branch.stop()
-    if books.waiting(branch.folder).unknown:
-        branch.start(later=LATER)
-        await branch.ready()
-        await _calm(branch)
+    """Until nothing is left to do; then with a clock that is ahead, hour by hour, until everything that goes again has gone
+    and the policies on unknown messages have spoken."""
+    ahead = 0
+    while True:
+        await _calm(branch, ahead)
         await branch.list_unknown()
         await branch.stop()
+        ahead += HOUR
+        if ahead > MOST_HOURS * HOUR or books.waiting(branch.folder, branch.clock.now()).is_over:
+            return
+        branch.start(later=ahead)
+        await branch.ready()
 
 
-async def _calm(branch: Branch) -> None:
+async def _calm(branch: Branch, ahead: int) -> None:
     """Until everything is done and a look at unknown messages has changed nothing."""
     loop = asyncio.get_running_loop()
     moved, before = loop.time(), None
     assert branch.child is not None
     while not branch.child.is_over:
-        left = books.waiting(branch.folder)
+        left = books.waiting(branch.folder, Instant(branch.clock.now() + ahead))
         if left != before:
             moved, before = loop.time(), left
         patience = STILL if not left.is_calm else CALM if left.unknown else 1.0

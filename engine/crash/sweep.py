@@ -246,8 +246,7 @@ async def _run(
             process, is_open = Process(here, stage, clock), False
             continue
         listed |= books.unknown(here)
-        left = books.waiting(here)
-        if left.is_calm and not left.unknown:
+        if books.waiting(here, clock.now()).is_over:
             break
         clock.advance(MINUTE)
     await process.end()
