@@ -24,7 +24,7 @@ _HEADERS = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Ref
 
 def create_app(context: Context) -> FastAPI:
     """The application of one daemon."""
-    app = FastAPI(title="Perennial", version="1", description=_ABOUT, redoc_url=None)
+    app = FastAPI(title="Perennial", version="1", description=_ABOUT, redoc_url=None, redirect_slashes=False)
     app.add_exception_handler(Refusal, answer)
     app.include_router(intake_routes(context, Keys(context)))
     app.include_router(health_routes(context))

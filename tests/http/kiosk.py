@@ -102,10 +102,10 @@ TRACKING = "tracking: {{opens: {}}}\n"
 class Kiosk:
     """`browser` asks the pages; `events` and `customer` make things happen; `settle_down` decides and sends."""
 
-    def __init__(self, folder: Path, extra: str = "") -> None:
-        self.shop = Shop(folder, {**FILES, "config.yaml": CONFIG + extra})
+    def __init__(self, folder: Path, extra: str = "", files: Mapping[str, str] | None = None) -> None:
+        self.shop = Shop(folder, {**FILES, "config.yaml": CONFIG + extra, **(files or {})})
         self.store, self.clock = self.shop.store, self.shop.clock
-        self.sent = folder / "sent"
+        self.sent = folder / "project0" / "data" / "outbox"
         self.folder = folder / "project0"
         read = project.load(self.folder)
         self.live: Published = publish_in_memory(1, read, self.folder, "a secret of this shop")
