@@ -163,16 +163,13 @@ class Lane:
             if isinstance(one, Unwritten):
                 self._set_aside(conn, one)
             elif one.claimed.number not in put_off and (
-                one.body is None or outbox.note_body(conn, one.claimed, one.body, *self._noted(one, one.body))
+                one.body is None
+                or outbox.note_body(conn, one.claimed, one.body, *press.noted(one, self._desk.key))
             ):
                 fit.append(one)
                 if one.parts > 1:
                     outbox.note_parts(conn, one.claimed, one.parts)
         return fit
-
-    def _noted(self, one: Written, body: str) -> tuple[str, str, str | None]:
-        """What is kept beside a body: its hash, where it goes, and the token by which a bounce finds it."""
-        return press.body_hash(body), one.message.address, press.token(self._desk.key, one.claimed)
 
     def _set_aside(self, conn: Connection, one: Unwritten) -> None:
         message, now = one.claimed, self._desk.clock.now()
@@ -276,10 +273,8 @@ class Lane:
             idle = self._desk.pace.idle_seconds
             away = min(30.0, idle * 2 ** min(self._lost_connections, 10))
             self._again = asyncio.get_running_loop().time() + away
-        if (
-            delivery.fault == "sender" and delivery.domain
-        ):  # one domain, until several say so (runtime.domains)
-            return ""
+        if delivery.domain and delivery.fault == "sender":
+            return ""  # of one domain, until several say so (runtime.domains)
         self._sender_faults = self._sender_faults + 1 if delivery.fault == "sender" else 0
         if self._sender_faults < SENDER_FAULTS:
             return ""

@@ -104,9 +104,10 @@ def write(claimed: Sequence[Claimed], needed: Needed, stock: Stock) -> list[Writ
     return [_write(one, needed, stock) for one in claimed]
 
 
-def token(key: str, claimed: Claimed) -> str | None:
-    """By what a bounce of an e-mail finds its message (`outbox.ref`)."""
-    return token_of(key, claimed.send_key) if claimed.channel == "email" else None
+def noted(one: Written, key: str) -> tuple[str, str, str | None]:
+    """What is kept beside a body: its hash, where it goes, and the token by which a bounce of an e-mail finds it."""
+    token = token_of(key, one.claimed.send_key) if one.claimed.channel == "email" else None
+    return body_hash(one.body or ""), one.message.address, token
 
 
 def body_hash(body: str) -> str:

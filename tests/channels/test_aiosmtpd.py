@@ -6,6 +6,7 @@ import asyncio
 import email
 import email.policy
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -13,6 +14,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from engine.channels.base import Message
 from engine.channels.smtp import Server, Smtp
 from engine.clock import SystemClock
+from tests.channels.certificates import issuer
 
 pytestmark = pytest.mark.anyio
 
@@ -78,3 +80,45 @@ async def test_mails_arrive_and_refusals_are_told_apart(box: tuple[Box, int]) ->
     text, html = read.iter_parts()
     assert text.get_content().replace("\r\n", "\n").rstrip("\n") == "Привіт\n.\nкрапка"
     assert html.get_content().rstrip("\r\n") == "<p>Привіт</p>" * 200
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["with SMTPUTF8", "without"])
+async def test_case_34_a_foreign_local_part_and_a_server_of_somebody_else(knows: bool) -> None:
+    found = Box()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: SMTP(found, enable_SMTPUTF8=knows), "127.0.0.1", 0
+    )
+    channel = Smtp(Server("127.0.0.1", server.sockets[0].getsockname()[1]), "secret", SystemClock())
+    message = Message(
+        key="k", channel="email", address="оксана@пошта.example", template="t", language="uk", purpose=None, body="Привіт",
+        subject="Привіт", sender="hello@shop.example",
+    )  # fmt: skip
+    delivery = await channel.deliver(message, yes)
+    await channel.close()
+    server.close()
+    assert (delivery.kind, delivery.fault) == (("accepted", "") if knows else ("refused", "address"))
+    assert [envelope.rcpt_tos for envelope in found.mails] == (
+        [["оксана@xn--80a1acn3a.example"]] if knows else []
+    )
+
+
+@pytest.mark.parametrize("trusts", [True, False], ids=["a certificate that is trusted", "one that is not"])
+async def test_case_35_starttls_with_a_server_of_somebody_else(tmp_path: Path, trusts: bool) -> None:
+    found, known = Box(), issuer(tmp_path)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: SMTP(found, tls_context=known.server("127.0.0.1"), require_starttls=True), "127.0.0.1", 0
+    )
+    where = Server(
+        "127.0.0.1",
+        server.sockets[0].getsockname()[1],
+        "starttls",
+        certificates=str(known.bundle) if trusts else "",
+    )
+    channel = Smtp(where, "secret", SystemClock())
+    message = Message(
+        "k", "email", "anna@example.com", "t", "en", None, "Hi", subject="Hi", sender="hello@shop.example"
+    )
+    delivery = await channel.deliver(message, yes)
+    await channel.close()
+    server.close()
+    assert (delivery.kind, len(found.mails)) == (("accepted", 1) if trusts else ("never left", 0))

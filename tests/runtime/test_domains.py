@@ -233,6 +233,21 @@ async def test_case_28_every_tenth_connection_closed_before_the_dot_and_each_mai
     assert house.states() == {"accepted": 50}
 
 
+@pytest.mark.parametrize(("purpose", "most"), [("marketing", 1), (None, 2)])
+async def test_case_29_a_connection_closed_after_the_dot_makes_at_most_the_copies_of_the_policy(
+    house: House, purpose: str | None, most: int
+) -> None:
+    people(house, at("one.example", 30))
+    house.store.write(lambda conn: conn.exec_driver_sql("UPDATE outbox SET purpose = ?", (purpose,)))
+    async with SmtpServer(close_at="dot", close_for=set(range(3, 500, 3))) as server:
+        await house.rounds(house.deliverer(channel(house, server)))
+    copies = arrived(server)
+    assert set(copies) == set(at("one.example", 30))
+    assert max(copies.values()) <= most
+    assert house.states().keys() <= {"accepted", "treated_as_sent", "held"}
+    assert house.states()["accepted"] >= 20
+
+
 async def test_case_31_a_dead_address_is_suppressed_and_the_journey_told(house: House) -> None:
     people(house, at("one.example", 3))
     async with SmtpServer(rcpt={"o1@one.example": "550 5.1.1 nobody"}) as server:
