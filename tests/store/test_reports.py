@@ -1,0 +1,138 @@
+"""Reports, soft bounces, unknown messages and orphans as statements, on both databases."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from engine.core.effects import Send
+from engine.core.facts import Reach
+from engine.core.journeys import Journeys
+from engine.store import customers, hot, messages, meta, outbox, outcomes, reports, resolving, suppressions
+from engine.store.database import Store
+from engine.store.messages import Claimed
+from engine.values import DAY, HOUR, MINUTE, Instant
+
+NOW = Instant(1_782_000_000_000)
+
+
+def handed(store: Store, key: str = "k", customer: str = "anna", channel: str = "sms") -> Claimed:
+    """A message that was handed over."""
+    send = Send(key, "run", "cart", "hi", "hi", channel, "p", "marketing", NOW, Instant(NOW + HOUR), True)
+
+    def job(conn: Connection) -> Claimed:
+        messages.plan(conn, meta.bucket_of(conn, customer), [(customer, send)], NOW)
+        (taken,) = outbox.claim(conn, channel, "me", NOW, MINUTE, 1)
+        outbox.note_body(conn, taken, "{}", "hash", "+359881234567")
+        assert outbox.hand_over(conn, taken, "hash", NOW) == "handed"
+        hot.change(conn, "DELETE FROM inbox")
+        return taken
+
+    return store.write(job)
+
+
+def state(store: Store, customer: str = "anna") -> str:
+    with store.read() as conn:
+        return messages.of_customer(conn, customer)[-1].state
+
+
+def test_a_report_is_kept_once_and_finds_its_message_later(store: Store) -> None:
+    taken = handed(store)
+    one = reports.Kept("sms", "e1", "SM1", "delivered", "", NOW, "x" * 900, "raw")
+    assert store.write(lambda conn: reports.keep(conn, one, NOW))
+    assert not store.write(lambda conn: reports.keep(conn, one, NOW))
+    with store.read() as conn:
+        assert reports.is_known(conn, "sms", "e1")
+        assert not reports.is_known(conn, "email", "e1")
+    (early,) = store.write(lambda conn: reports.take_early(conn, taken, "SM1"))
+    assert (early.send_key, early.customer, len(early.detail)) == ("k", "anna", 500)
+    assert store.write(lambda conn: reports.take_early(conn, taken, "SM1")) == []
+
+
+def test_a_message_is_found_by_its_provider_and_by_where_it_went(store: Store) -> None:
+    handed(store)
+    store.write(lambda conn: outcomes.settle(conn, "k", "anna", "accepted", NOW, provider_id="SM1"))
+    with store.read() as conn:
+        found = reports.by_provider_id(conn, "sms", "SM1")
+        assert found is not None
+        assert found.send_key == "k"
+        assert reports.by_provider_id(conn, "email", "SM1") is None
+        last = reports.last_to(conn, "anna", "sms", lambda each: each.endswith("4567"))
+        assert last is not None
+        assert reports.last_to(conn, "anna", "sms", lambda each: False) is None
+
+
+def test_who_has_an_address_is_found_among_several_lines_and_in_any_case(store: Store) -> None:
+    held = {
+        "anna": {"email": Reach("Anna@Example.com", {"marketing": "given"})},
+        "bob": {"push": Reach("token-1\ntoken-2")},
+        "eve": {"email": Reach('"anna@example.com"@evil.example')},
+    }
+
+    def job(conn: Connection) -> None:
+        for name, reach in held.items():
+            bucket = meta.bucket_of(conn, name)
+            batch = customers.load_batch(conn, bucket, [name], Journeys({}), NOW)
+            state = type(batch.states[name])(batch.states[name].facts.fork())
+            state.facts.reach = dict(reach)
+            customers.save_batch(conn, batch, {name: state}, NOW)
+
+    store.write(job)
+    with store.read() as conn:
+        found = reports.holders(conn, "email", "anna@", lambda each: each.casefold() == "anna@example.com")
+        assert [name for name, _ in found] == ["anna"]
+        assert found[0][1]["email"].consents == {"marketing": "given"}
+        assert [name for name, _ in reports.holders(conn, "push", "token-2", "token-2".__eq__)] == ["bob"]
+        assert reports.holders(conn, "sms", "token-2", "token-2".__eq__) == []
+
+
+def test_days_of_a_full_mailbox_are_counted_each_once_and_forgotten(store: Store) -> None:
+    def note(day: int) -> list[int]:
+        at = Instant(NOW + day * DAY)
+        return store.write(lambda conn: reports.note_soft_bounce(conn, "email", "a@b.example", at))
+
+    assert [len(note(day)) for day in (0, 0, 1, 20)] == [1, 1, 2, 3]
+    assert len(note(61)) == 3  # the first day is forgotten by now
+    store.write(lambda conn: reports.forget_soft_bounces(conn, "email", "a@b.example"))
+    assert len(note(62)) == 1
+
+
+def test_start_lifts_what_a_stop_closed_and_nothing_else(store: Store) -> None:
+    def job(conn: Connection) -> list[bool]:
+        suppressions.suppress(conn, "sms", "+1", "all", NOW, "unsubscribed: STOP")
+        suppressions.suppress(conn, "sms", "+2", "all", NOW, "bounced: gone")
+        return [suppressions.lift(conn, "sms", number, "unsubscribed") for number in ("+1", "+2")]
+
+    assert store.write(job) == [True, False]
+    with store.read() as conn:
+        assert suppressions.standing(conn, "sms", "+1") == {}
+        assert "all" in suppressions.standing(conn, "sms", "+2")
+
+
+def test_what_nobody_answered_for_is_scheduled_due_listed_and_settled_once(store: Store) -> None:
+    handed(store)
+    assert store.write(lambda conn: outcomes.expire_leases(conn, Instant(NOW + HOUR))) == (0, 1)
+    (lost,) = store.write(outcomes.unscheduled)
+    store.write(lambda conn: outcomes.schedule(conn, lost, Instant(NOW + 2 * HOUR)))
+    with store.read() as conn:
+        assert outcomes.unscheduled(conn) == []
+        assert outcomes.due(conn, Instant(NOW + HOUR)) == []
+        assert [one.send_key for one in outcomes.due(conn, Instant(NOW + 2 * HOUR))] == ["k"]
+        (listed,) = outcomes.standing(conn)
+        assert (listed.message.send_key, listed.settle_at) == ("k", NOW + 2 * HOUR)
+        assert outcomes.standing(conn, "somebody else") == []
+    done = store.write(lambda conn: resolving.resolve_channel(conn, "sms", Instant(NOW + 1), "failed", NOW))
+    assert [(one.key, one.settled) for one in done] == [("k", True)]
+    assert state(store) == "failed"
+    assert not store.write(lambda conn: outcomes.plan_again(conn, "k", "anna", NOW, resend=True))
+
+
+def test_what_waits_for_a_channel_that_is_gone_goes_back(store: Store) -> None:
+    send = Send("k", "run", "cart", "hi", "hi", "fax", "p", None, NOW, Instant(NOW + HOUR), True)
+    store.write(lambda conn: messages.plan(conn, meta.bucket_of(conn, "anna"), [("anna", send)], NOW))
+    handed(store, "other", "bob")
+    with store.read() as conn:
+        assert outbox.waiting_channels(conn) == ["fax"]
+    assert store.write(lambda conn: outbox.return_channel(conn, "fax", NOW)) == 1
+    assert (state(store), state(store, "bob")) == ("expired", "handoff")
+    with store.read() as conn:
+        assert outbox.waiting_channels(conn) == []
