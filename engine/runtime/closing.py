@@ -98,9 +98,9 @@ def complain(conn: Connection, about: About, now: Instant, detail: str = "") -> 
 
 def unsubscribe(conn: Connection, about: About, purpose: str, now: Instant, detail: str = "") -> None:
     """They want no more: the consents are withdrawn. A STOP on a phone closes the number for everything, as carriers do;
-    an address that nobody has is closed for what needs a consent."""
+    an e-mail address, and one that nobody has, is closed for what needs a consent, so that no import opens it again."""
     channel, is_stop = about.channel, purpose == "all" and about.channel in BY_PHONE
-    if about.address and (is_stop or not about.people):
+    if about.address and (is_stop or channel == "email" or not about.people):
         closed = "all" if is_stop else ANY_PURPOSE if purpose == "all" else purpose
         suppressions.suppress(conn, channel, about.address, closed, now, f"{STOPPED}: {detail}")
     for customer, reach in about.people.items():

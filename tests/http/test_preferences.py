@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from engine.channels.addresses import normalised
+from engine.channels.base import Report
 from engine.channels.links import Confirming, Leaving, Links
 from engine.core.happening import Changed
 from engine.http.wording import known_words, words_for
 from engine.runtime.items import ConsentGiven, CustomerItem
+from engine.runtime.reports import take_reports
 from engine.store import outbox, suppressions
 from engine.store.meta import secret
 from engine.values import DAY, MINUTE
@@ -268,6 +270,30 @@ def test_one_of_two_things_that_were_left_comes_back_alone(shop: Kiosk) -> None:
     assert shop.closed("email", "anna@example.com") == {"marketing": "unsubscribed"}
     ticked = Boxes(shop.browser.get(link).text).ticked
     assert (ticked["stories/email"], ticked["marketing/email"]) == (True, False)
+
+
+@pytest.mark.parametrize("purpose", ["marketing", "all"])
+def test_case_89_who_left_by_a_mail_is_closed_like_by_a_click_and_comes_back_the_same_way(
+    shop: Kiosk, purpose: str
+) -> None:
+    report = Report("unsubscribed", "m1", address="ANNA@example.com", purpose=purpose)
+    now = shop.clock.now()
+    shop.store.write(lambda conn: take_reports(conn, "email", [report], now))
+    shop.shop.run()
+    shop.receive(
+        CustomerItem(
+            0, "again", None, {"email": "Anna@Example.com"}, consents=(ConsentGiven("email", "given"),)
+        )
+    )
+    shop.shop.run()
+    shop.shop.event("again", "signed_up")
+    shop.settle_down()
+    assert shop.message("again").state == "suppressed"
+    answer = shop.browser.post(shop.links.preferences("anna"), data={"marketing/email": "on", "save": "1"})
+    assert "We cannot write" not in answer.text
+    shop.shop.run()
+    letter(shop)
+    assert shop.message("anna").state == "accepted"
 
 
 @pytest.mark.parametrize(("why", "purpose"), [("bounced: 5.1.1", "all"), ("complained: ARF", "any purpose")])

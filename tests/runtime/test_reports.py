@@ -196,7 +196,7 @@ async def test_start_lifts_no_bounce_and_no_complaint(post: Post, kind: ReportKi
 async def test_who_unsubscribes_from_mail_still_gets_what_they_ordered(post: Post) -> None:
     key = await sent(post, "email")
     post.report("email", told("unsubscribed", "u1", key))
-    assert closed(post, "email", "anna@example.com") == {}
+    assert closed(post, "email", "anna@example.com") == {"any purpose": "unsubscribed: "}
     assert dict(post.reach("anna", "email").consents) == {"marketing": "withdrawn"}
 
 
