@@ -12,7 +12,7 @@ from engine.core.journey import SegmentRule
 from engine.core.journeys import Journeys
 from engine.core.mentions import forms, mentions
 from engine.core.segment import is_member
-from engine.store import base, customers, due, inbox, sweeps, traces
+from engine.store import allowances, base, customers, due, inbox, sweeps, traces
 from engine.store.happenings import to_row
 from engine.store.segments import expect_crossing, wrong_members
 from engine.values import DAY, Instant
@@ -51,9 +51,10 @@ def sweep_segments(
 
 
 def forget_old(conn: sa.Connection, now: Instant, kept: int = KEPT) -> None:
-    """Drops traces and receipts that are older than `kept` ms."""
+    """Drops traces and receipts that are older than `kept` ms, and counts of sign-ups that no limit asks for any more."""
     traces.forget(conn, Instant(now - kept))
     inbox.forget_receipts(conn, Instant(now - kept))
+    allowances.forget(conn, Instant(now - 2 * DAY))
 
 
 def _repair(conn: sa.Connection, rule: SegmentRule, journeys: Journeys, now: Instant, *, starts: bool) -> int:
