@@ -17,34 +17,26 @@ from sqlalchemy.exc import DatabaseError
 from engine import faults
 from engine.channels.addresses import normalised
 from engine.channels.base import Channel, Delivery, HandOver, OutcomeKind
-from engine.config import ChannelConfig, Rate
+from engine.config import Rate
 from engine.core.effects import Alert
 from engine.runtime import domains, press, settling
 from engine.runtime.desk import Desk
 from engine.runtime.domains import Domains, Notice
 from engine.runtime.guards import stop
-from engine.runtime.pace import limiter, most_at_once
+from engine.runtime.pace import lease_of, limiter, most_at_once
 from engine.runtime.press import Unwritten, Written
 from engine.store import alerts, messages, meta, outbox, outcomes, pauses
 from engine.store.database import is_refusal
 from engine.store.messages import Claimed
-from engine.values import MINUTE, SECOND, Instant
+from engine.values import Instant
 
 log = structlog.get_logger("deliverer")
-
-LEASE = 5 * MINUTE
-"""Longer than a channel's longest wait, so that a slow provider is never taken for a dead process."""
 
 SENDER_FAULTS = 3
 """So many in a row, and the channel stands still until an operator resumes it: the queue is not burnt."""
 
 LOST_CONNECTIONS = 3
 """So many in a row, and the provider counts as away: tries get rarer, 30 seconds apart at most."""
-
-
-def lease_of(config: ChannelConfig | None) -> int:
-    """For how long a message is claimed, in ms: what a channel asks and waits for (`timeout`) fits in, several times."""
-    return LEASE + 4 * SECOND * (config.number("timeout", 0) if config is not None else 0)
 
 
 class Lane:

@@ -8,14 +8,18 @@ from zlib import crc32
 from aiolimiter import AsyncLimiter
 
 from engine.channels.base import Delivery
-from engine.config import Rate
+from engine.config import ChannelConfig, Rate
 from engine.store.messages import Claimed
-from engine.values import HOUR, SECOND, Instant
+from engine.values import HOUR, MINUTE, SECOND, Instant
 
 DRAIN_SECONDS = 30.0
 IDLE_SECONDS = 0.2
 FIRST_RETRY = 5 * SECOND
 LONGEST_RETRY = HOUR
+
+
+LEASE = 5 * MINUTE
+"""Longer than a channel's longest wait, so that a slow provider is never taken for a dead process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +55,8 @@ def most_at_once(concurrency: int, rate: Rate | None) -> int:
 def limiter(rate: Rate | None) -> AsyncLimiter | None:
     """The gate of a channel with a rate."""
     return AsyncLimiter(rate.count, rate.seconds) if rate is not None else None
+
+
+def lease_of(config: ChannelConfig | None) -> int:
+    """For how long a message is claimed, in ms: what a channel asks and waits for (`timeout`) fits in, several times."""
+    return LEASE + 4 * SECOND * (config.number("timeout", 0) if config is not None else 0)

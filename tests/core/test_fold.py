@@ -154,9 +154,9 @@ def test_attributes_and_the_zone() -> None:
 
 
 def test_channels() -> None:
-    facts = Facts("c", reach={"email": Reach("old@b.example", bounced=True)})
+    facts = Facts("c", reach={"email": Reach("old@b.example", suppressed="all", bounced=True)})
     apply_change(facts, Changed(1, NOW, addresses={"email": "old@b.example", "push": "t"}))
-    assert facts.reach["email"].bounced
+    assert (facts.reach["email"].bounced, facts.reach["email"].suppressed) == (True, "all")
     apply_change(
         facts,
         Changed(

@@ -16,7 +16,7 @@ from engine.channels.twilio_request import Sender
 from engine.clock import Clock
 from engine.config import ChannelConfig
 from engine.runtime.deliverer import Deliverer, Pace
-from engine.runtime.lane import LEASE, lease_of
+from engine.runtime.pace import LEASE, lease_of
 from engine.runtime.unknowns import Unknowns
 from engine.store import outbox, outcomes
 from engine.store.messages import Claimed
