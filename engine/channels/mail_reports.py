@@ -10,7 +10,7 @@ from __future__ import annotations
 import email
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.message import Message as Mail
@@ -21,6 +21,7 @@ from flufl.bounce import all_failures
 
 from engine.channels.addresses import normalised
 from engine.channels.base import Report, ReportKind
+from engine.channels.mail_parts import content, status_fields, unpacked
 from engine.channels.smtp_answers import refusal
 from engine.values import Instant
 
@@ -29,11 +30,19 @@ LARGEST = 1_048_576
 
 _TOKEN = re.compile(r"[a-z2-7]{26}")
 _QUOTED_ID = re.compile(rb"(?im)^(?:Original-)?Message-ID:\s*<([a-z2-7]{26})@")
+_QUOTED_TAG = re.compile(
+    rb"(?im)^(?:Return-Path|Original-Mail-From|List-Unsubscribe):(?:[^\r\n]|\r?\n[ \t]){0,4000}?[<:][^\s<>:@+]+\+([a-z2-7]{26})@"
+)
+"""Our token in the original's other headers: some who report complaints black out the Message-ID."""
 _TAGGED = re.compile(r"^([^@+\s]+)\+([a-z2-7]{26})@", re.IGNORECASE)
 _CODE = re.compile(r"\b([45]\d\d)\b")
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _NO_FAILURE = ("delayed", "delivered", "relayed", "expanded")
 """RFC 3464 2.3.3; `failed` has other words with some servers."""
+
+_NO_COMPLAINT = frozenset({"not-spam", "auth-failure", "dmarc", "virus"})
+"""Feedback that is no wish of a person to be left alone: taken out of the spam folder (RFC 6430), a signature that broke
+on the way (RFC 6591), an attachment that a scanner did not like."""
 
 _SENT_TO = ("delivered-to", "x-original-to", "envelope-to", "to", "x-envelope-to", "resent-to")
 
@@ -53,7 +62,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One mail that came in. `tokens`: of our messages, the one of the mailbox first. `failures`: for a bounce."""
+    """One mail that came in. `tokens`: of our messages, the one of the mailbox first. `failures`: for a bounce.
+    `alone`: the report is about one address only, so it is ours whatever it is called there."""
 
     kind: Kind
     id: str
@@ -61,6 +71,7 @@ class Letter:
     failures: tuple[Failure, ...] = ()
     at: Instant | None = None
     about: str = ""
+    alone: bool = True
 
 
 def read_letter(raw: bytes) -> Letter:
@@ -68,20 +79,25 @@ def read_letter(raw: bytes) -> Letter:
     raw = raw[:LARGEST]
     mail = email.message_from_bytes(raw)
     tags = dict(_tags(mail))
-    tokens = tuple(dict.fromkeys([*tags, *(found.decode() for found in _QUOTED_ID.findall(raw.lower()))]))
+    tokens = tuple(dict.fromkeys([*tags, *_quoted(mail, raw)]))
     id_ = hashlib.sha256(raw).hexdigest()[:32]
     at, about = _moment(mail), str(mail.get("Subject", ""))[:200]
     if _report_type(mail) == "feedback-report":
-        return Letter("complaint", id_, tokens, at=at, about=about)
-    failures = tuple(_failures(mail))
+        kind: Kind = "other" if _feedback(mail) in _NO_COMPLAINT else "complaint"
+        return Letter(kind, id_, tokens, at=at, about=about)
+    groups = list(_groups(mail))
+    failures = tuple(_failures(mail, groups))
     if failures:
-        return Letter("bounce", id_, tokens, failures, at, about)
+        alone = len({normalised("email", address) for address, _, _ in groups}) < 2
+        return Letter("bounce", id_, tokens, failures, at, about, alone)
     if _is_from_a_server(mail) or _report_type(mail):
         return Letter("other", id_, tokens, at=at, about=about)
     if _is_automatic(mail):
         return Letter("automatic", id_, tokens, at=at, about=about)
     if any(name.startswith("unsub") for name in tags.values()):
         return Letter("unsubscribe", id_, tokens, at=at, about=about)
+    if _is_of_a_machine(mail):
+        return Letter("automatic", id_, tokens, at=at, about=about)
     answered = tuple(_tokens_of(f"{mail.get('In-Reply-To', '')} {mail.get('References', '')}"))
     if answered or tokens:
         return Letter("reply", id_, answered or tokens, at=at, about=about)
@@ -90,7 +106,7 @@ def read_letter(raw: bytes) -> Letter:
 
 def reports_of(letter: Letter, key: str, address: str, purpose: str | None, raw: str = "") -> list[Report]:
     """What a letter says of one message of ours, that was sent to `address` for a purpose. Of several failed addresses
-    only that one counts; a single one counts under any name (mail is forwarded)."""
+    only that one counts; the only one of a report counts under any name (mail is forwarded)."""
     base = f"mail {letter.id} {key[:12]}"
     match letter.kind:
         case "complaint":
@@ -115,17 +131,17 @@ def reports_of(letter: Letter, key: str, address: str, purpose: str | None, raw:
             return [
                 Report(one.kind, base, key, address=address, at=letter.at, detail=one.detail, raw=raw, fault=one.fault,
                        enough=one.enough)
-                for one in _of_address(letter.failures, address)
+                for one in _of_address(letter, address)
             ]  # fmt: skip
         case _:
             return []
 
 
-def _of_address(failures: tuple[Failure, ...], address: str) -> list[Failure]:
-    if len(failures) == 1:
-        return [failures[0]]
+def _of_address(letter: Letter, address: str) -> list[Failure]:
+    if len(letter.failures) == 1 and letter.alone:
+        return [letter.failures[0]]
     ours = normalised("email", address)
-    return [one for one in failures if normalised("email", one.address) == ours][:1]
+    return [one for one in letter.failures if normalised("email", one.address) == ours][:1]
 
 
 # --- which message ------------------------------------------------------------------------------------
@@ -138,6 +154,13 @@ def _tags(mail: Mail) -> Iterator[tuple[str, str]]:
             found = _TAGGED.match(address)
             if found:
                 yield found[2].lower(), found[1].lower()
+
+
+def _quoted(mail: Mail, raw: bytes) -> Iterator[str]:
+    """Tokens in what is quoted of the original, also where that is packed in base64 or quoted-printable."""
+    for text in (raw, *unpacked(mail)):
+        for pattern in (_QUOTED_ID, _QUOTED_TAG):
+            yield from (found.decode() for found in pattern.findall(text.lower()))
 
 
 def _tokens_of(text: str) -> Iterator[str]:
@@ -162,6 +185,23 @@ def _report_type(mail: Mail) -> str:
     return str(mail.get_param("report-type", "") or "").lower()
 
 
+def _feedback(mail: Mail) -> str:
+    """The Feedback-Type of RFC 5965, in lower case; "" where it does not say."""
+    for part in mail.walk():
+        if part.get_content_type() == "message/feedback-report":
+            said = email.message_from_bytes(content(part).lstrip())
+            return str(said.get("Feedback-Type", "")).strip().lower()
+    return ""
+
+
+def _is_of_a_machine(mail: Mail) -> bool:
+    """No person wrote it: what Exchange says of absence, mail to everybody. It is no answer."""
+    how = str(mail.get("Auto-Submitted", "")).partition(";")[0].strip().lower()
+    precedence = str(mail.get("Precedence", "")).strip().lower()
+    quiet = str(mail.get("X-Auto-Response-Suppress", "")).strip().lower()
+    return how not in ("", "no") or precedence in ("bulk", "junk") or quiet not in ("", "none")
+
+
 def _is_automatic(mail: Mail) -> bool:
     """Out of office and its like (RFC 3834): no answer of a person, and no bounce."""
     how = str(mail.get("Auto-Submitted", "")).partition(";")[0].strip().lower()
@@ -170,8 +210,7 @@ def _is_automatic(mail: Mail) -> bool:
     return how in ("auto-replied", "auto-notified") or precedence == "auto_reply" or marked
 
 
-def _failures(mail: Mail) -> Iterator[Failure]:
-    groups = list(_groups(mail))
+def _failures(mail: Mail, groups: Sequence[tuple[str, str, Mail]]) -> Iterator[Failure]:
     if groups:  # several of one address are one; none that failed: all went well, or it is still being tried
         failed = [
             _failure_of(address, group) for address, action, group in groups if action not in _NO_FAILURE
@@ -191,12 +230,9 @@ def _is_from_a_server(mail: Mail) -> bool:
 def _groups(mail: Mail) -> Iterator[tuple[str, str, Mail]]:
     """RFC 3464: a group of fields for each recipient. (address, action, fields)"""
     for part in mail.walk():
-        payload = part.get_payload()
-        if part.get_content_type() != "message/delivery-status" or not isinstance(payload, list):
-            continue
-        for group in payload:
-            address = _recipient(group) if isinstance(group, Mail) else ""
-            if isinstance(group, Mail) and address:
+        for group in status_fields(part):
+            address = _recipient(group)
+            if address:
                 said = _field(group, "Action").lower().split()  # some say `failed (in words)`, some nothing
                 yield address, said[0] if said else "failed", group
 

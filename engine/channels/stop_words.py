@@ -20,7 +20,7 @@ parar pare para basta baja alto cancelar detener darbaja darmedebaja
 ferma fermati disiscriviti cancella cancellami annulla
 sair remover cancelar descadastrar
 koniec rezygnuje wypisz wypiszmnie anuluj zatrzymaj
-стоп стій досить відписатися відписатись відписка відмова скасувати
+стоп ctop стій досить відписатися відписатись відписка відмова скасувати
 отписаться отписка отпишите отмена хватит прекратить
 спри спрете отпиши отпишимe отпишиме отписване край откажи отказ
 oprire opreste dezabonare dezaboneaza dezabonati stopati
@@ -29,7 +29,7 @@ stoppen afmelden uitschrijven
 avregistrera avsluta avmeld afmeld frameld slutt
 odhlasit zrusit odhlasitodber zastavit odjava leiratkozas leallitas lopeta peruuta
 διακοπη σταματα στοπ
-توقف الغاء إلغاء הסר הפסק
+توقف أوقف الغاء إلغاء הסר הפסק
 停止 退订 退訂 配信停止 수신거부 หยุด
 """
 
@@ -65,12 +65,23 @@ _SENTENCES = re.compile(
 _NOT_MEANT = re.compile(r"\b(?:don'?t|do\s+not|can'?t|cannot|never|won'?t|didn'?t)\s+(?:\w+\s+)?stop\b(?!\w)")
 """«I can't stop wearing them», «don't stop»."""
 
+_POLITE = "all now please pls plz thanks thank thx you sir все всё всі дякую спасибо благодаря будь ласка пожалуйста моля bitte danke merci gracias grazie obrigado dziekuje por favor"
+"""What people put around the word; it stays that word."""
+
+_SIGNS = ("🛑", "⛔")
+_LOOKALIKES = str.maketrans("асеорхуіјѕтмкнв", "aceopxyijstmkhb")
+"""Letters of the Cyrillic alphabet that are drawn like others: one in «STОP» comes from a keyboard left in the other
+layout, and one in «CTOП» from a telephone that saves on letters."""
+
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
 _LONGEST = 1_600
+_DRAWN = re.compile("[\u034f\ufe00-\ufe0f\u20d0-\u20f0\U000e0000-\U000e01ef]")
+"""Marks that say only how the character before is drawn: «STOP ❤️» has one."""
 
 
 def _plain(text: str) -> str:
     """Case folded and without accents, but Cyrillic й and ї stay what they are; other scripts as they are."""
+    text = _DRAWN.sub("", text)
     folded = unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES).replace("ß", "ss").replace("ı", "i")  # fmt: skip
     made = []
     for character in unicodedata.normalize("NFC", folded):
@@ -92,7 +103,20 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(_squeezed(_plain(word)) for word in text.split())
 
 
+def _is_mixed(squeezed: str) -> bool:
+    """Latin and Cyrillic letters in one word, or Cyrillic ones that all look Latin («ЅТОР»)."""
+    cyrillic = [letter for letter in squeezed if "\u0400" <= letter <= "\u04ff"]
+    return bool(cyrillic) and (len(cyrillic) < len(squeezed) or _drawn_alike(squeezed).isascii())
+
+
+def _drawn_alike(squeezed: str) -> str:
+    """The word in one alphabet, for words that mix two."""
+    return squeezed.translate(_LOOKALIKES)
+
+
 _STOP_WORDS, _START_WORDS, _HELP_WORDS = _words(_STOP), _words(_START), _words(_HELP)
+_STOP_SHAPES = frozenset(_drawn_alike(word) for word in _STOP_WORDS)
+_POLITE_WORDS = _words(_POLITE) | {""}
 
 
 def reading(text: str) -> Reading:
@@ -102,8 +126,8 @@ def reading(text: str) -> Reading:
     plain = " ".join(_plain(text[:_LONGEST]).split())
     squeezed = _squeezed(plain)
     if not squeezed:
-        return ""
-    several = {_squeezed(word) for word in plain.split()} - {"", "all", "please", "pls", "now"}
+        return "review" if any(sign in text for sign in _SIGNS) else ""
+    several = {_squeezed(word) for word in plain.split()} - _POLITE_WORDS
     one = next(iter(several)) if len(several) == 1 else squeezed
     for candidate in (squeezed, one):
         if candidate in _STOP_WORDS:
@@ -112,6 +136,8 @@ def reading(text: str) -> Reading:
             return "start"
         if candidate in _HELP_WORDS:
             return "help"
+        if _is_mixed(candidate) and _drawn_alike(candidate) in _STOP_SHAPES:
+            return "stop"
     if _SENTENCES.search(plain) and not _NOT_MEANT.search(plain):
         return "review"
     return ""

@@ -25,6 +25,23 @@ def test_case_93_words_that_stop(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "STOP ❤️", "STOP\ufe0f", "S\u200bT\u200bO\u200bP", "\u202eSTOP\u202c", "\u200fSTOP", "STOP✋🏻", "stop\x00", "𝐒𝐓𝐎𝐏", "🅂🅃🄾🄿", "ⓢⓣⓞⓟ",
+        "st\u034fop", "ЅТОР", "STОP", "CTOП", "СТОP", "ѕtop", "стоп, будь ласка", "Стоп! Дякую", "стоп спасибо", "stop thank you",
+        "Stop bitte", "stop, merci", "stop por favor", "стоп всі", "أوقف",
+    ],
+)  # fmt: skip
+def test_case_93_a_word_that_is_drawn_or_framed_otherwise_is_that_word(text: str) -> None:
+    assert reading(text) == "stop"
+
+
+@pytest.mark.parametrize("text", ["🛑", "🛑🛑🛑", "⛔️"])
+def test_case_93_a_sign_alone_is_not_overlooked(text: str) -> None:
+    assert reading(text) == "review"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "please stop texting me", "Stop sending me these", "unsubscribe me from your list", "take me off, remove me",
         "Don't text me again", "do not contact me", "leave me alone!", "wrong number", "Не пишите мне больше",
         "Не пишіть мені", "Моля, отпишете ме", "keine SMS mehr", "Arrêtez d'envoyer des SMS", "no me envíen más",
@@ -40,7 +57,7 @@ def test_case_93_sentences_that_ask_for_it_are_not_overlooked(text: str) -> None
     [
         "stopwatch", "Do you sell a stopwatch?", "I can't stop drinking it", "don't stop!", "nonstop", "where is the bus stop",
         "", "  ", "👍", "thanks", "endless", "cancellation policy?", "stopover in Sofia", "Спасибо", "what time do you close",
-        "parade", "is the weekend ok",
+        "parade", "is the weekend ok", "Stop by our store?", "👍🏻", "❤️", "тест", "thank you", "дякую", "СТОПка", "стопка", "настоп",
     ],
 )  # fmt: skip
 def test_case_93_nothing_else_stops(text: str) -> None:
