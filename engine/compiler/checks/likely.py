@@ -32,7 +32,10 @@ def _look(step: syntax.Send, words: syntax.Text, subject: Subject) -> list[Probl
 def _alone(step: syntax.Send, words: syntax.Text, channel: str) -> Problem:
     template = step.template.value
     other = "sms" if channel != "sms" else "push"
-    why, fix = f"{quoted(template)} is written for no other channel", f"make  templates/{template}.{other}.txt"
+    why, fix = (
+        f"{quoted(template)} is written for no other channel",
+        f"make  templates/{template}.{other}.txt",
+    )
     if step.via:
         why, fix = "an order needs two channels", "name another channel"
     return Problem(
