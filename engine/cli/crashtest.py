@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,7 @@ def crashtest(
     leaves this machine. Exit code 1 when something was lost, doubled or unexpected, or an unknown message was not listed.
     """
     folder = _folder(keep)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left behind
     try:
         is_good = (
             _sweep(folder, step, form)
@@ -56,6 +58,7 @@ def crashtest(
             else _kill(folder, messages, kills, seed, parallel, at, cold, form)
         )
     finally:
+        signal.signal(signal.SIGTERM, before)
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
     if not is_good:
@@ -176,7 +179,7 @@ def _sweep(folder: Path, step: int, form: Format) -> bool:
         say(
             f"{struck} failed, each in a run of 30 messages of its own; {verdict.planned:,} messages altogether\n"
         )
-        say_rows(_five_words(verdict))
+        say_rows([row for row in _five_words(verdict) if row[0] != "recovered"])
         for line in swept.wrong[:_SHOWN]:
             say_plain(line)
     return not swept.wrong

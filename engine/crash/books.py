@@ -61,15 +61,17 @@ def _open(folder: Path) -> Iterator[sqlite3.Connection]:
         yield conn
 
 
-def caught(folder: Path) -> tuple[set[str], set[str]]:
-    """After a kill: the send keys that the dead process had (claimed, handed over)."""
+def caught(folder: Path) -> tuple[set[str], set[str], int]:
+    """After a kill: the send keys that the dead process had (claimed, handed over), and how much waits beside them."""
     with _open(folder) as conn:
         found = conn.execute(
             "SELECT state, send_key FROM outbox WHERE state IN ('claimed', 'handoff')"
         ).fetchall()
-    return {key for state, key in found if state == "claimed"}, {
-        key for state, key in found if state == "handoff"
-    }
+        backlog = conn.execute(
+            "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM outbox WHERE state IN ('planned', 'claimed'))"
+        ).fetchone()[0]
+    claimed = {key for state, key in found if state == "claimed"}
+    return claimed, {key for _, key in found} - claimed, int(backlog)
 
 
 def waiting(folder: Path, now: Instant) -> Waiting:

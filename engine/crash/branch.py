@@ -63,7 +63,7 @@ class Death:
 
 @dataclass(slots=True)
 class Branch:
-    """`fed`: customers of whom every event was answered with 2xx. `troubles`: what a daemon must not do, such as ending by itself."""
+    """`fed`: customers of whom every event was answered with 2xx. `backlog`: how much waited when the last one died. `troubles`: what a daemon must not do, such as ending by itself."""
 
     folder: Path
     port: int
@@ -75,6 +75,7 @@ class Branch:
     key: str = ""
     fed: int = 0
     starts: int = 0
+    backlog: int = 0
     deaths: list[Death] = field(default_factory=list)
     listed: set[Wanted] = field(default_factory=set)
     troubles: list[str] = field(default_factory=list)
@@ -131,7 +132,7 @@ class Branch:
             self.troubles.append(f"a daemon ended by itself with {code}: {said[-1] if said else ''}"[:500])
             if len(self.troubles) >= MOST_TROUBLES:
                 raise WorldError("; ".join(self.troubles), permanent=True)
-        claimed, handed = books.caught(self.folder)
+        claimed, handed, self.backlog = books.caught(self.folder)
         self.deaths.append(Death(point, frozenset(claimed), frozenset(handed)))
 
     @property

@@ -9,6 +9,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from engine.clock import Clock, SystemClock
@@ -24,7 +25,14 @@ from engine.faults import POINTS
 from engine.values import HOUR, Instant
 
 AT_WORK = 1.2
-"""A daemon that is ready lives so many seconds at most."""
+"""A daemon that is ready lives so many seconds at most; longer on a machine that is busy with other things, and when much
+waits, so that the kills spread over all messages."""
+
+USUAL_START = 0.8
+"""A daemon that needs more seconds than this to be ready runs on a slow or busy machine."""
+
+FULL, MOST_BACKLOG = 100, 4.0
+"""So many rows waiting are a full life's work; so many lives' work counts at most."""
 
 AT_START = 0.25
 """The share of kills that strike while a daemon starts."""
@@ -122,7 +130,7 @@ async def _play(folder: Path, wishes: Wishes, watch: Watch, clock: Clock | None)
         async with asyncio.TaskGroup() as group:
             for number, branch in enumerate(branches):
                 kills = _share(wishes.kills, number, count)
-                points = _points(branch.dice, kills, number, wishes)
+                points = _points(branch.dice, kills, number, count, wishes)
                 group.create_task(_life(branch, list(points), tally, wishes.kills, watch))
         tally.killing_seconds = asyncio.get_running_loop().time() - began
         watch("settling", 0, len(branches))
@@ -185,7 +193,7 @@ async def _life(branch: Branch, points: Sequence[str], tally: Tally, whole: int,
         for point in points:
             if feeding.done():
                 feeding.result()
-            await _death(branch, point, tally)
+            await _death(branch, point, tally, partial(_is_fed, branch, done, kills))
             done += 1
             branch.news.set()
             tally.kills += 1
@@ -202,13 +210,14 @@ async def _life(branch: Branch, points: Sequence[str], tally: Tally, whole: int,
         feeding.cancel()
 
 
-def _points(dice: random.Random, kills: int, number: int, wishes: Wishes) -> Iterator[str]:
-    """For each kill of branch `number` the point at which it is to strike, empty for any moment. All five get their turn where
-    there are kills enough."""
+def _points(dice: random.Random, kills: int, number: int, parts: int, wishes: Wishes) -> Iterator[str]:
+    """For each kill of branch `number` of `parts` the point at which it is to strike, empty for any moment. All five get their
+    turn where there are kills enough."""
     wanted = wishes.at or POINTS
-    share = kills if wishes.at else max(min(kills, len(POINTS)), round(kills * ON_PURPOSE))
+    each = -(-len(POINTS) // parts)
+    share = kills if wishes.at else max(min(kills, each), round(kills * ON_PURPOSE))
     places = set(dice.sample(range(kills), share))
-    turn = number
+    turn = number * share
     for place in range(kills):
         if place in places:
             yield wanted[turn % len(wanted)]
@@ -217,8 +226,13 @@ def _points(dice: random.Random, kills: int, number: int, wishes: Wishes) -> Ite
             yield ""
 
 
-async def _death(branch: Branch, point: str, tally: Tally) -> None:
-    dice = branch.dice
+def _is_fed(branch: Branch, done: int, kills: int) -> bool:
+    """The source has told as much as belongs to this kill; else all kills would strike the first messages."""
+    return branch.fed * kills >= len(branch.people) * (done - 1)
+
+
+async def _death(branch: Branch, point: str, tally: Tally, is_fed: Callable[[], bool]) -> None:
+    dice, loop = branch.dice, asyncio.get_running_loop()
     if point:
         name, _, times = point.partition(":")
         branch.start(f"{name}:{times or dice.randint(1, 2 if 'claim' in name else 20)}")
@@ -227,15 +241,24 @@ async def _death(branch: Branch, point: str, tally: Tally) -> None:
             return
         await branch.kill()
         return
+    began, moment = loop.time(), dice.random()
     branch.start()
     if dice.random() < AT_START:
         tally.early += 1
-        await asyncio.sleep(dice.random() * AT_WORK)
-    else:
-        delay = dice.random() * AT_WORK
-        if await branch.ready():
-            await asyncio.sleep(delay)
+        await asyncio.sleep(moment * AT_WORK)
+    elif await branch.ready():
+        slowness = max(1.0, (loop.time() - began) / USUAL_START)
+        await _until(is_fed, UNREACHED)
+        backlog = min(MOST_BACKLOG, branch.backlog / FULL)
+        await asyncio.sleep(moment * AT_WORK * slowness * (1 + backlog))
     await branch.kill()
+
+
+async def _until(question: Callable[[], bool], seconds: float) -> None:
+    for _ in range(int(seconds / 0.05)):
+        if question():
+            return
+        await asyncio.sleep(0.05)
 
 
 # --- calm and verdict ---------------------------------------------------------------------------
