@@ -110,9 +110,9 @@ def test_a_file_cut_off_anywhere_keeps_the_old_version(tmp_path: Path) -> None:
         shop.start("--watch")
         began = number(shop)
         for cut in range(0, len(text), 11):
+            refused, published = live(shop).count("reload_refused"), number(shop)
             path.write_bytes(text[:cut])
             is_whole = not load(shop.folder).has_errors
-            refused, published = live(shop).count("reload_refused"), number(shop)
             wait_until(partial(has_reacted, shop, refused, published), 20, shop.log)
             assert (number(shop) != published) == is_whole, text[:cut]
         replace(path, NEWS.replace("send: hello", "send: later"))
