@@ -29,7 +29,11 @@ def _customer(served: Served) -> str:
     with served.client() as client:
         client.put(
             f"/customers/{who}",
-            json={"email": "c@example.com", "consent": {"email": "given", "push": "given"}},
+            json={
+                "email": "c@example.com",
+                "addresses": {"push": "token"},
+                "consent": {"email": "given", "push": "given"},
+            },
         )
     return who
 
@@ -48,6 +52,7 @@ def test_only_a_post_unsubscribes(served: Served) -> None:
 def test_the_preference_page_saves_what_is_ticked(served: Served) -> None:
     who = _customer(served)
     link = _links(served).preferences(who)
+    assert _states(served, who)
     assert "checked" in httpx2.get(link).text
     assert httpx2.post(link, data={"marketing/email": "on", "save": "1"}).status_code == 200
     assert _states(served, who) == {("email", "marketing"): "given", ("push", "marketing"): "withdrawn"}
