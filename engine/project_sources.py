@@ -10,7 +10,7 @@ from engine.compiler.templates import Templates
 from engine.compiler.world import CHANNELS, World
 from engine.config import Config
 from engine.config.file import config_of, default_config
-from engine.language.nodes import Node
+from engine.language.nodes import Mapping, Node, Scalar
 from engine.language.parse import parse_journey, parse_segment
 from engine.language.source import read
 from engine.language.syntax import JourneyFile, SegmentFile
@@ -28,6 +28,7 @@ def read_world(opened: Folder) -> World:
     nodes = {name: _schema(opened, name) for name in ("customer", "events", "product")}
     catalogue, problems = read_catalogue(nodes["customer"], nodes["events"], nodes["product"])
     opened.problems.extend(problems)
+    _words_of_pages(opened)
     return World(config, catalogue, _segment_files(opened), _templates(opened, config))
 
 
@@ -63,6 +64,20 @@ def _schema(opened: Folder, name: str) -> Node | None:
         opened.unreadable.add(file)
     opened.problems.extend(problems)
     return node
+
+
+def _words_of_pages(opened: Folder) -> None:
+    """The shop's own words on the pages for customers: each line is a name and a text."""
+    for file in opened.names("templates/_pages", YAML):
+        data = opened.read(file)
+        node, problems = read(data, file) if data is not None else (None, [])
+        opened.problems.extend(problems)
+        for entry in node.entries if isinstance(node, Mapping) else ():
+            if not isinstance(entry.value, Scalar):
+                what = f"{quoted(entry.key.text)} is not a text"
+                opened.problems.append(
+                    Problem(entry.key.span, "E95", what, "a page shows one text", "write it in one line")
+                )
 
 
 def _segment_files(opened: Folder) -> dict[str, SegmentFile]:

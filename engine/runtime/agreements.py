@@ -72,8 +72,8 @@ def reopen(conn: Connection, customer: str, channel: str, purpose: str, now: Ins
     reach = reach_of(conn, customer)
     others: dict[str, str] = {}
     for address in _addresses(conn, reach, channel, ""):
-        for shut in (purpose, suppressions.ANY_PURPOSE):  # what other purposes had is withdrawn all the same
-            suppressions.lift_purpose(conn, channel, address, shut, STOPPED)
+        for each in (purpose, suppressions.ANY_PURPOSE):  # what other purposes had is withdrawn all the same
+            suppressions.lift_purpose(conn, channel, address, each, STOPPED)
         others |= suppressions.standing(conn, channel, address)
     left = sorted(each for each, why in others.items() if why.startswith(STOPPED))
     for shut in [None, *left]:

@@ -63,3 +63,12 @@ def test_case_81_links_begin_with_https_unless_they_lead_to_this_machine(
 def test_a_template_may_lead_to_the_confirmation(tmp_path: Path) -> None:
     problems(tmp_path, CONFIG)
     assert not [each for each in project.load(tmp_path).problems if each.is_error]
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"), [("save: Keep\n", []), ("save: [a, b]\n", ["E95"]), ("save: a\nsave: b\n", ["E04"])]
+)
+def test_the_shops_own_words_are_read(tmp_path: Path, text: str, codes: list[str]) -> None:
+    problems(tmp_path, CONFIG, **{"templates/_pages/sv.yaml": text})
+    found = [each for each in project.load(tmp_path).problems if "_pages" in each.span.file]
+    assert [each.code for each in found] == codes
