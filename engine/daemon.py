@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
@@ -36,7 +35,8 @@ from engine.runtime.keeper import Keeper
 from engine.runtime.mailbox import Mailbox
 from engine.runtime.part import Part
 from engine.runtime.published import Published
-from engine.runtime.publisher import Publisher
+from engine.runtime.publisher import Publisher, advise
+from engine.runtime.run_options import Options
 from engine.runtime.signals import on_signals
 from engine.runtime.watch import watch
 from engine.runtime.webhooks import WebhookCaller
@@ -56,17 +56,6 @@ STILL = 60.0
 """An advancer that has not finished a batch for so many seconds is not ready."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to run. `dry`: decide and record, hand nothing over. `watch`: reload when a file changes. `adopt`: take over a
-    copy or a restored backup."""
-
-    dry: bool = False
-    watch: bool = False
-    serve: bool = True
-    adopt: bool = False
-
-
 class Daemon:
     """One daemon on one project folder. `run` ends after `stop`, SIGTERM or SIGINT."""
 
@@ -84,10 +73,8 @@ class Daemon:
         self._is_reload_wanted = False
         self._advancing = Part("advancer", self._advance, self._health)
         self._publishing = Part("publisher", self._publish, self._health)
-        self._calling = Part("webhooks", self._call, self._health)
         self._skipping = Part("dry", lambda: self._place.skip(self.wake), self._health)
         self._watching = Part("watch", self._watch, self._health)
-        self._reading = Part("mailbox", self._read_mail, self._health)
         self._deliverer: Deliverer | None = None
 
     # --- from outside -----------------------------------------------------------------------------
@@ -173,9 +160,15 @@ class Daemon:
         self._guarding.begin()
         egress = Egress(self.live.project.config.egress)
         self._webhooks = WebhookCaller(
-            self.store, lambda: self.live.project.config.webhooks, egress, self.clock, self._owner
+            self.store,
+            lambda: self.live.project.config.webhooks,
+            egress,
+            self.clock,
+            lambda name: self.live.owner_of(name),  # noqa: PLW0108  another deployment takes its place
         )
-        self._mailbox = Mailbox(self.store, lambda: self.live.project.config.mailbox, self.clock)
+        mailbox = Mailbox(self.store, lambda: self.live.project.config.mailbox, self.clock, self.wake)
+        self._calling = Part("webhooks", self._webhooks.turn, self._health)
+        self._reading = Part("mailbox", mailbox.turn, self._health)
         if not self.options.dry:
             self._deliverer = self._open_channels(opening)
             planned, unknown = await self._deliverer.recover()
@@ -252,17 +245,8 @@ class Daemon:
             return 0.0  # somebody may have deployed meanwhile
         found = await asyncio.to_thread(self._publisher.follow, self.live.number)
         if found is not None:
-            self._take(found, self._opening(found))
-            log.info("published_elsewhere", number=found.number, commit=found.project.commit)
+            self._take(*found)
         return FOLLOWING
-
-    def _opening(self, found: Published) -> Opening | None:
-        """Deployed is deployed, whether its channels can be opened here or not: the old ones stay then."""
-        try:
-            return self._publisher.channels.opening(found.project.config)
-        except CallerError as wrong:
-            log.error("channels_stay_as_they_were", why=str(wrong))
-            return None
 
     def _take(self, live: Published, opening: Opening | None) -> None:
         """Another deployment counts from now on."""
@@ -270,12 +254,7 @@ class Daemon:
         config = live.project.config
         if (config.ceilings, config.deliver_only) != (before.ceilings, before.deliver_only):
             self._guarding.begin()
-        for name, is_new in (
-            ("store", config.store != before.store),
-            ("http.listen", config.http != before.http),
-        ):
-            if is_new:
-                log.warning("restart_needed", what=f"{name} of config.yaml counts after the next start")
+        advise(before, config)
         if opening is not None and self._deliverer is not None:
             self._deliverer.use(opening.channels, opening.gone)
             self._publisher.channels.opened(opening)
@@ -283,21 +262,6 @@ class Daemon:
                 log.info("channels_changed", opened=sorted(opening.channels), closed=sorted(opening.gone))
         self._webhooks.allow(config.egress)
         self.wake()
-
-    def _owner(self, journey: str) -> str:
-        """Who is told of this journey's troubles."""
-        found = self.live.publication.journeys.by_name.get(journey)
-        return found.owner if found is not None else ""
-
-    async def _call(self) -> float:
-        """Webhooks that journeys asked for."""
-        return 0.0 if await self._webhooks.once() else 1.0
-
-    async def _read_mail(self) -> float:
-        """Bounces, complaints and answers that came by mail."""
-        rest = await self._mailbox.turn()
-        self.wake()
-        return rest
 
     async def _watch(self) -> float:
         """Reloads at every change of a file, until the stop."""
@@ -319,14 +283,9 @@ class Daemon:
 
     async def _end(self, server: HttpServer | None, tasks: set[asyncio.Task[None]]) -> None:
         self._heart.stop()
-        for part in (
-            self._advancing,
-            self._publishing,
-            self._calling,
-            self._skipping,
-            self._watching,
-            self._reading,
-        ):
+        for part in (self._advancing, self._publishing, self._calling, self._skipping):
+            part.stop()
+        for part in (self._watching, self._reading):
             part.stop()
         if server is not None:
             server.stop()

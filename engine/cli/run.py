@@ -14,7 +14,8 @@ def run(
     dry: Annotated[bool, typer.Option("--dry", help="decide and record, hand nothing over")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="reload when a file changes")] = False,
     adopt: Annotated[
-        bool, typer.Option("--adopt", help="take over a copy or a restored backup; hold what may have been sent")
+        bool,
+        typer.Option("--adopt", help="take over a copy or a restored backup; hold what may have been sent"),
     ] = False,
     logs: Annotated[str, typer.Option("--logs", help="text or json")] = "text",
 ) -> None:
@@ -22,7 +23,8 @@ def run(
     import asyncio
 
     from engine.cli.logs import set_up
-    from engine.daemon import Daemon, Options
+    from engine.daemon import Daemon
+    from engine.runtime.run_options import Options
 
     set_up(as_json=logs == "json")
     asyncio.run(Daemon(Place.folder, options=Options(dry=dry, watch=watch, adopt=adopt)).run())

@@ -60,12 +60,20 @@ def take_mail(conn: Connection, raw: bytes, now: Instant) -> Read:
 
 
 class Mailbox:
-    """`configured` gives the mailbox of the current config.yaml; None: there is none to look at."""
+    """`configured` gives the mailbox of the current config.yaml; None: there is none to look at. `arrived` is called when
+    something was taken."""
 
-    def __init__(self, store: Store, configured: Callable[[], MailboxConfig | None], clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        configured: Callable[[], MailboxConfig | None],
+        clock: Clock,
+        arrived: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
         self._configured = configured
         self._clock = clock
+        self._arrived = arrived
 
     async def turn(self) -> float:
         """One look; how long to rest then, in seconds. Raises WorldError when the mailbox cannot be reached."""
@@ -73,6 +81,8 @@ class Mailbox:
         if config is None:
             return 60.0
         count = await asyncio.to_thread(self.look, config)
+        if count:
+            self._arrived()
         return 0.0 if count == AT_ONCE else config.every
 
     def look(self, config: MailboxConfig) -> int:

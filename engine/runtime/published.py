@@ -31,6 +31,11 @@ class Published:
     links: Links
     folder: Path
 
+    def owner_of(self, journey: str) -> str:
+        """Who is told of a journey's troubles."""
+        found = self.publication.journeys.by_name.get(journey)
+        return found.owner if found is not None else ""
+
 
 def links_of(config: Config, secret: str) -> Links:
     """`secret`: of the store; config.yaml may name another key, which then comes after it and after those that config.yaml

@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from engine.clock import Clock
+from engine.config import Config
 from engine.errors import CallerError
 from engine.project import Project, load
 from engine.runtime.channel_set import ChannelSet, Opening
@@ -44,12 +45,21 @@ class Publisher:
         """Publishes the folder as it is now. Raises CallerError when it is broken; nothing has changed then."""
         return self._publish(load(self._folder))
 
-    def follow(self, number: int) -> Published | None:
-        """What another process has published (`main.py deploy`) since deployment `number`; None: nothing."""
+    def follow(self, number: int) -> tuple[Published, Opening | None] | None:
+        """What another process has published (`main.py deploy`) since deployment `number`; None: nothing. Deployed is
+        deployed, whether its channels can be opened here or not: without an opening the old ones stay."""
         with self._store.read() as conn:
             if deployments.current_number(conn) == number:
                 return None
-        return self._in_store()
+        found = self._in_store()
+        if found is None:
+            return None
+        log.info("published_elsewhere", number=found.number, commit=found.project.commit)
+        try:
+            return found, self.channels.opening(found.project.config)
+        except CallerError as wrong:
+            log.error("channels_stay_as_they_were", why=str(wrong))
+            return found, None
 
     def _publish(self, project: Project) -> tuple[Published, Opening]:
         opening = None if project.has_errors else self.channels.opening(project.config)
@@ -71,3 +81,13 @@ class Publisher:
 
     def _in_memory(self, number: int, project: Project) -> Published:
         return publish_in_memory(number, project, self._folder, self._secret)
+
+
+def advise(before: Config, config: Config) -> None:
+    """Says what of another config.yaml counts only after the next start."""
+    for name, is_new in (
+        ("store", config.store != before.store),
+        ("http.listen", config.http != before.http),
+    ):
+        if is_new:
+            log.warning("restart_needed", what=f"{name} of config.yaml counts after the next start")

@@ -88,6 +88,10 @@ class WebhookCaller:
         """`egress:` of another config.yaml: the calls of the next heartbeat obey it."""
         self._allowed = tuple(egress)
 
+    async def turn(self) -> float:
+        """One beat of the daemon; how long to rest then, in seconds."""
+        return 0.0 if await self.once() else 1.0
+
     async def once(self) -> int:
         """Begins every call that is due and has a place, and gives the ones under way a moment; one heartbeat. How many
         began or ended."""
