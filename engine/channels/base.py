@@ -12,6 +12,14 @@ from typing import Literal, Protocol, runtime_checkable
 
 from engine.values import Instant
 
+
+def _storable(text: str) -> str:
+    """Without NUL and without halves of characters: a server may answer any bytes, and no store takes those."""
+    if text.isascii() and "\x00" not in text:
+        return text
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
 OutcomeKind = Literal["accepted", "refused", "refused for now", "never left", "unknown", "bounced"]
 """accepted: the provider took it. refused: permanently, this message or address (`bounced`: the address is dead).
 refused for now: 4xx, 429; try again at `retry_at`. never left: failed before the point of no return, safe to retry.
@@ -68,6 +76,10 @@ class Delivery:
     soft: Literal["", "full", "disabled", "other"] = ""
     domain: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("provider_id", "detail", "raw"):
+            object.__setattr__(self, name, _storable(getattr(self, name)))
+
 
 ReportKind = Literal[
     "accepted", "delivered", "bounced", "bounced for now", "complained", "refused", "opened", "clicked", "replied",
@@ -98,6 +110,10 @@ class Report:
     raw: str = ""
     fault: Literal["", "address", "sender", "template", "provider"] = ""
     enough: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("event_id", "key", "provider_id", "address", "detail", "raw"):
+            object.__setattr__(self, name, _storable(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import asyncio
 import ipaddress
 import logging
 import socket
+import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
@@ -28,6 +29,7 @@ LARGEST_ANSWER = 65_536
 
 SECONDS = 10.0
 _CONNECTING = 5.0
+_PACKED = ("gzip", "x-gzip", "deflate")
 
 for _name in ("httpx2", "httpcore2"):  # they log addresses and headers, and secrets stand in both
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -189,13 +191,10 @@ class Egress:
         finally:
             await response.aclose()
         headers = {name.casefold(): value for name, value in response.headers.items()}
-        return Answer(
-            response.status_code,
-            headers.get("retry-after", ""),
-            bytes(body[:LARGEST_ANSWER]),
-            is_whole,
-            headers,
-        )
+        content = bytes(body[:LARGEST_ANSWER])
+        if is_whole and headers.get("content-encoding", "").strip().casefold() in _PACKED:
+            content, is_whole = _unpacked(content)
+        return Answer(response.status_code, headers.get("retry-after", ""), content, is_whole, headers)
 
     def _client(self, origin: str) -> httpx2.AsyncClient:
         """One for each place: a connection that was opened (and proved by its certificate) for one name carries no
@@ -237,6 +236,16 @@ class _Progress:
                 faults.reach("after the last byte")
             case _:
                 pass
+
+
+def _unpacked(body: bytes) -> tuple[bytes, bool]:
+    """An answer that was packed although nobody asked for it, as far as an answer is read; and whether that is all."""
+    unpack = zlib.decompressobj(32 + zlib.MAX_WBITS)
+    try:
+        plain = unpack.decompress(body, LARGEST_ANSWER + 1)
+    except zlib.error:
+        return body, True
+    return plain[:LARGEST_ANSWER], unpack.eof and len(plain) <= LARGEST_ANSWER
 
 
 def _place(parts: SplitResult) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from engine.channels.base import Delivery
 from engine.channels.egress import Answer
 from engine.channels.gateway_config import AnswerWords
 from engine.channels.hidden import Hidden
-from engine.channels.json_paths import load, text
+from engine.channels.json_paths import find, load, text
 from engine.channels.retry_after import seconds
 from engine.values import Instant
 
@@ -54,8 +54,8 @@ def _of_success(
     if said:
         return "unknown", f'the answer says "{said[:80]}", which is not in outcomes'
     if words.id:
-        found = text(document, words.id)
-        return ("accepted", "") if found else ("unknown", "the answer has no id of the message")
+        is_id = text(document, words.id) and not isinstance(find(document, words.id), bool)
+        return ("accepted", "") if is_id else ("unknown", "the answer has no id of the message")
     if words.outcome:
         return "unknown", "the answer does not say what became of it"
     start = answer.body.lstrip()[:1]

@@ -137,8 +137,11 @@ def _document(call: Callback) -> object:
     """JSON, a form, or the query of a GET."""
     if call.method == "GET":
         return dict(parse_qsl(urlsplit(call.url).query))
-    if "x-www-form-urlencoded" in call.headers.get("content-type", ""):
-        return dict(parse_qsl(call.body.decode("utf-8", "replace"), max_num_fields=200))
+    if "x-www-form-urlencoded" in call.headers.get("content-type", "").casefold():
+        try:
+            return dict(parse_qsl(call.body.decode("utf-8", "replace"), max_num_fields=200))
+        except ValueError as wrong:
+            raise CallbackUnreadableError("the form has too many fields") from wrong
     try:
         return load(call.body)
     except ValueError as wrong:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 
 import orjson
@@ -10,8 +11,8 @@ LONGEST = 500
 
 
 def load(body: bytes) -> object:
-    """The JSON of a body. Raises ValueError when it is none."""
-    return orjson.loads(body)
+    """The JSON of a body, with or without the mark that some programs write first. Raises ValueError when it is none."""
+    return orjson.loads(body.removeprefix(codecs.BOM_UTF8))
 
 
 def find(document: object, path: str) -> object:

@@ -28,6 +28,9 @@ PER_DOMAIN = 5
 LAST_LOOK = 0.002
 """Seconds between the body and its final dot: a server that hung up on the body is noticed, and the mail has not left."""
 
+TURNS = 8
+"""Of the loop at least, besides: when it is busy, one turn may take longer than the look, and the news waits behind it."""
+
 _DOTS = re.compile(rb"(?m)^\.")
 _LOST = "the connection was lost before the message left"
 
@@ -133,11 +136,14 @@ class Smtp:
             await self._reset(client)
             return Delivery("never left", detail="the hand-over was not given")
         try:
-            answer = await client.execute_command(b"DATA")
+            answer = await _asked(client, b"DATA")
         except (aiosmtplib.SMTPException, OSError) as mistake:
             client.close()
             return _never_left(mistake)
         if answer.code != 354:
+            if answer.code < 400:  # it may be waiting for the mail now, or not
+                _cut(client)
+                return _never_left(aiosmtplib.SMTPResponseException(answer.code, answer.message))
             await self._reset(client)
             return refusal(answer.code, answer.message, "data", envelope.domain)
         connection.mails += 1
@@ -152,10 +158,10 @@ class Smtp:
                 return Delivery("refused", detail=why, fault="address")
             options += [b"BODY=8BITMIME", b"SMTPUTF8"]
         stage: Stage = "sender"
-        answer = await client.execute_command(b"MAIL", b"FROM:<%s>" % envelope.sender, *options)
+        answer = await _asked(client, b"MAIL", b"FROM:<%s>" % envelope.sender, *options)
         if answer.code == 250:
             stage = "recipient"
-            answer = await client.execute_command(b"RCPT", b"TO:<%s>" % envelope.recipient)
+            answer = await _asked(client, b"RCPT", b"TO:<%s>" % envelope.recipient)
             if answer.code in (250, 251, 252):
                 return None
         return refusal(answer.code, answer.message, stage, envelope.domain)
@@ -190,6 +196,10 @@ class Smtp:
         if 200 <= answer.code < 300:
             said = f"{answer.code} {answer.message}"[:500]
             return Delivery("accepted", provider_id=_queue_id(answer.message), raw=said)
+        if not 400 <= answer.code < 600:  # neither yes nor no, and the mail is with the server
+            client.close()
+            said = f"{answer.code} {answer.message}"[:500]
+            return Delivery("unknown", detail="the server's answer made no sense", fault="provider", raw=said)
         if answer.code == 421:
             client.close()
         return refusal(answer.code, answer.message, "dot", envelope.domain)
@@ -203,9 +213,21 @@ class Smtp:
             client.close()
 
 
+async def _asked(client: aiosmtplib.SMTP, *words: bytes) -> aiosmtplib.SMTPResponse:
+    """One command and its answer. Raises SMTPServerDisconnected when more came than the answer: what the server says next
+    would be taken for the answer to something else, and one person's mail might go to another."""
+    answer = await client.execute_command(*words)
+    if getattr(client.protocol, "_buffer", b""):
+        _cut(client)
+        raise aiosmtplib.SMTPServerDisconnected("the server answered what it was not asked")
+    return answer
+
+
 async def _written_out(client: aiosmtplib.SMTP) -> None:
     """Waits until everything is on its way and the server has not hung up on it. Raises SMTPServerDisconnected."""
     await asyncio.sleep(LAST_LOOK)
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
     while client.is_connected and client.transport is not None:
         if (
             not isinstance(client.transport, asyncio.WriteTransport)

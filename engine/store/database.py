@@ -112,8 +112,10 @@ def sqlite_path(url: str, folder: Path) -> Path | None:
 def create_store_engine(url: str) -> Engine:
     """An engine whose connections are set up for the house: transactions begin where we say so."""
     if not url.startswith("sqlite"):
-        return create_engine(url)
-    engine = create_engine(url, poolclass=QueuePool, pool_size=5, connect_args={"check_same_thread": False})
+        return create_engine(url, hide_parameters=True)
+    engine = create_engine(
+        url, hide_parameters=True, poolclass=QueuePool, pool_size=5, connect_args={"check_same_thread": False}
+    )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
