@@ -33,7 +33,7 @@ def sent(shop: Shop, customer: str) -> None:
     """One customer signs up and gets the letter."""
     shop.know([customer])
     shop.happens("signed_up", [customer])
-    wait_until(lambda: shop.states("hello").get(customer) == "accepted", 20, shop.log)
+    wait_until(lambda: shop.states("hello").get(customer) == "accepted", 60, shop.log)
 
 
 def copy_of(shop: Shop, folder: Path) -> Shop:
@@ -57,12 +57,12 @@ def test_r11_a_copy_beside_a_running_daemon_refuses_to_send(shop: Shop, tmp_path
     sent(shop, "carl")  # the original goes on
     assert shop.stop() == 0
     copied.start("--adopt")
-    wait_until(lambda: copied.states("hello").get("bob") == "held", 20, copied.log)
+    wait_until(lambda: copied.states("hello").get("bob") == "held", 60, copied.log)
     unknown = copied.status()["unknown"]
     assert [(each["customer"], each["state"]) for each in unknown] == [("bob", "held")]
     copied.know(["dora"])
     copied.happens("signed_up", ["dora"])
-    wait_until(lambda: copied.states("hello").get("dora") == "accepted", 20, copied.log)
+    wait_until(lambda: copied.states("hello").get("dora") == "accepted", 60, copied.log)
     assert copied.stop() == 0
     copied.start()  # adopted once is adopted for good
     assert copied.stop() == 0
@@ -79,7 +79,7 @@ def test_r11_a_restored_backup_does_not_send_the_morning_again(shop: Shop, tmp_p
     at = SystemClock().now()
     shop.happens("signed_up", customers, at)
     shop.start()
-    wait_until(lambda: set(shop.states("hello").values()) == {"accepted"}, 20, shop.log)
+    wait_until(lambda: set(shop.states("hello").values()) == {"accepted"}, 60, shop.log)
     assert shop.stop() == 0
     shutil.copy(backup, shop.folder / "data" / "shop.db")  # over the file, as an operator in a hurry does
     shop.happens("signed_up", customers, at)  # the shop delivers the events of the morning once more
@@ -87,7 +87,7 @@ def test_r11_a_restored_backup_does_not_send_the_morning_again(shop: Shop, tmp_p
     assert "a backup was put back" in said
     assert shop.states("hello") == {}
     shop.start("--adopt")
-    wait_until(lambda: list(shop.states("hello").values()) == ["held"] * 5, 20, shop.log)
+    wait_until(lambda: list(shop.states("hello").values()) == ["held"] * 5, 60, shop.log)
     assert len(shop.status()["unknown"]) == 5
     sent(shop, "later")
     assert shop.stop() == 0
@@ -135,7 +135,7 @@ def test_a_dry_run_may_look_at_a_copy(shop: Shop, tmp_path: Path) -> None:
     copied.start("--dry")
     copied.know(["bob"])
     copied.happens("signed_up", ["bob"])
-    wait_until(lambda: copied.states("hello").get("bob") == "expired", 20, copied.log)
+    wait_until(lambda: copied.states("hello").get("bob") == "expired", 60, copied.log)
     assert copied.stop() == 0
     assert shop.stop() == 0
     assert "bob hello" not in shop.mails()

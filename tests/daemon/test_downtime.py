@@ -16,16 +16,16 @@ def test_after_downtime_goals_come_first_and_late_messages_are_skipped(tmp_path:
         shop.happens("cart_updated", ["buyer", "late"])
         shop.happens("cart_updated", ["reader"], Instant(begin - 61 * MINUTE))
         shop.start()
-        wait_until(lambda: shop.states("reminder") == {"reader": "accepted"}, 20, shop.log)
-        wait_until(lambda: len(ends(shop)) == 3, 20, shop.log)
+        wait_until(lambda: shop.states("reminder") == {"reader": "accepted"}, 60, shop.log)
+        wait_until(lambda: len(ends(shop)) == 3, 60, shop.log)
         assert shop.stop() == 0
 
         shop.moment = Instant(begin + 3 * DAY)
         shop.happens("order_placed", ["buyer"])
         shop.happens("cart_updated", ["soon"], Instant(begin + 3 * DAY - 2 * HOUR))
         shop.start()
-        wait_until(lambda: None not in [*ends(shop).values()][:3], 20, shop.log)
-        wait_until(lambda: "soon" in shop.states("reminder"), 20, shop.log)
+        wait_until(lambda: None not in [*ends(shop).values()][:3], 60, shop.log)
+        wait_until(lambda: "soon" in shop.states("reminder"), 60, shop.log)
         assert shop.stop() == 0
         assert {name: end for name, end in ends(shop).items() if name != "soon"} == {
             "buyer": "goal",
@@ -50,19 +50,19 @@ def test_a_dry_run_decides_and_leaves_nothing_that_a_real_run_would_send(tmp_pat
         shop.start()
         shop.command("pause")
         shop.happens("signed_up", ["queued"])
-        wait_until(lambda: shop.states("hello") == {"queued": "planned"}, 20, shop.log)
+        wait_until(lambda: shop.states("hello") == {"queued": "planned"}, 60, shop.log)
         assert shop.stop() == 0
         shop.command("resume")
         shop.happens("signed_up", ["dry"])
         shop.start("--dry")
-        wait_until(lambda: shop.states("hello").get("dry") == "expired", 20, shop.log)
-        wait_until(lambda: ends(shop).get("dry") == "finish", 20, shop.log)
+        wait_until(lambda: shop.states("hello").get("dry") == "expired", 60, shop.log)
+        wait_until(lambda: ends(shop).get("dry") == "finish", 60, shop.log)
         assert "nothing is handed over" in shop.command("status")
         assert shop.stop() == 0
         assert shop.states("hello") == {"queued": "planned", "dry": "expired"}, "what was queued before stays"
         assert "dry run" in shop.command("why", "dry", "hello")
         shop.start()
-        wait_until(lambda: shop.states("hello").get("queued") == "accepted", 20, shop.log)
+        wait_until(lambda: shop.states("hello").get("queued") == "accepted", 60, shop.log)
         assert "nothing is handed over" not in shop.command("status")
         assert shop.stop() == 0
         assert shop.mails() == {"queued hello": 1}

@@ -105,7 +105,7 @@ def test_case_11_a_disk_that_is_full_takes_nothing_and_recovers(running: Shop) -
     daemon = running.daemon.pid
     running.know(["d0"])
     running.happens("signed_up", ["d0"])
-    wait_until(lambda: "d0" in accepted(running), 20, running.log)
+    wait_until(lambda: "d0" in accepted(running), 60, running.log)
     limits = resource.prlimit(daemon, resource.RLIMIT_FSIZE)
     with running.client() as client:
 
@@ -145,7 +145,7 @@ def test_a_customer_whose_row_is_damaged_stops_nobody_else(running: Shop) -> Non
     with closing(sqlite3.connect(running.folder / "data" / "shop.db", timeout=20)) as other, other:
         other.execute("""UPDATE customer SET seen = '{"visited": "nonsense"}' WHERE id = 'poison'""")
     running.happens("signed_up", ["poison", "x1", "x2"])
-    wait_until(lambda: {"x1", "x2"} <= set(accepted(running)), 20, running.log)
+    wait_until(lambda: {"x1", "x2"} <= set(accepted(running)), 60, running.log)
     stuck = [each for each in running.status()["stuck"] if each["customer"] == "poison"]
     assert len(stuck) == 1
     assert stuck[0]["why"]
@@ -153,7 +153,7 @@ def test_a_customer_whose_row_is_damaged_stops_nobody_else(running: Shop) -> Non
     with closing(sqlite3.connect(running.folder / "data" / "shop.db", timeout=20)) as other, other:
         other.execute("UPDATE customer SET seen = '{}' WHERE id = 'poison'")
         other.execute("UPDATE stuck SET retry_at = 0 WHERE customer = 'poison'")
-    wait_until(lambda: "poison" in accepted(running), 20, running.log)
+    wait_until(lambda: "poison" in accepted(running), 60, running.log)
 
 
 def test_case_86_who_unsubscribed_is_not_written_to_after_the_answer(running: Shop) -> None:

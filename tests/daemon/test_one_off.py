@@ -16,7 +16,7 @@ def test_case_26_a_one_off_send_stands_still_under_a_pause_and_goes_on_after_it(
         customers = [f"m{n}" for n in range(30)]
         shop.know(customers)
         shop.start()
-        wait_until(lambda: shop.ask("SELECT count(*) FROM customer") == [(30,)], 20, shop.log)
+        wait_until(lambda: shop.ask("SELECT count(*) FROM customer") == [(30,)], 60, shop.log)
         shop.command("pause")
         said = shop.command("send", "later", "--to", "members", "--yes")
         assert "begins: 30 customers" in said

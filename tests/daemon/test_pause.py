@@ -19,7 +19,7 @@ def load_of(shop: Shop, name: str, count: int) -> Iterator[list[str]]:
     customers = [f"{name}{n}" for n in range(count)]
     shop.know(customers)
     shop.happens("signed_up", customers)
-    wait_until(lambda: handed(shop, name) > 3, 20, shop.log)
+    wait_until(lambda: handed(shop, name) > 3, 60, shop.log)
     try:
         yield customers
     finally:
@@ -43,12 +43,12 @@ def test_case_26_nothing_is_handed_over_a_second_after_a_pause(running: Shop, wh
         assert handed(running, name) == left
         assert handed(running, name, at + 1000) == 0
         running.happens("order_placed", customers)  # goals go on, so that nobody hears of what they bought
-        wait_until(lambda: states(running, name).keys() == {"accepted", "cancelled"}, 20, running.log)
+        wait_until(lambda: states(running, name).keys() == {"accepted", "cancelled"}, 60, running.log)
         assert handed(running, name) == left
         running.command("resume", what)
         running.know([f"{name}after"])
         running.happens("signed_up", [f"{name}after"])
-        wait_until(lambda: running.states("hello").get(f"{name}after") == "accepted", 20, running.log)
+        wait_until(lambda: running.states("hello").get(f"{name}after") == "accepted", 60, running.log)
 
 
 def states(shop: Shop, name: str) -> Counter[str]:
@@ -71,6 +71,6 @@ def test_case_26_a_stop_under_load_loses_nothing_and_a_pause_survives_it(tmp_pat
             shop.start()
             time.sleep(0.5)
             assert handed(shop, "s") == left
-        wait_until(lambda: set(shop.states("hello").values()) == {"accepted"}, 20, shop.log)
+        wait_until(lambda: set(shop.states("hello").values()) == {"accepted"}, 60, shop.log)
         assert shop.mails() == {f"{customer} hello": 1 for customer in customers}
         assert shop.stop() == 0

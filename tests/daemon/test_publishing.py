@@ -39,31 +39,31 @@ def edited(shop: Shop, name: str, text: str) -> Iterator[None]:
         replace(path, before)
         count = live(shop).count("published")
         shop.reload()
-        wait_until(lambda: live(shop).count("published") > count, 20, shop.log)
+        wait_until(lambda: live(shop).count("published") > count, 60, shop.log)
 
 
 def test_sighup_takes_the_new_file_and_refuses_a_broken_one(running: Shop) -> None:
     before = number(running)
     with edited(running, "journeys/news.yaml", NEWS.replace("send: hello", "send: [hello")):
         running.reload()
-        wait_until(lambda: "reload_refused" in live(running), 20, running.log)
+        wait_until(lambda: "reload_refused" in live(running), 60, running.log)
         assert number(running) == before
         running.know(["h1"])
         running.happens("signed_up", ["h1"])
-        wait_until(lambda: running.states("hello").get("h1") == "accepted", 20, running.log)
+        wait_until(lambda: running.states("hello").get("h1") == "accepted", 60, running.log)
     with edited(running, "journeys/news.yaml", NEWS.replace("send: hello", "send: later")):
         running.reload()
-        wait_until(lambda: number(running) > before, 20, running.log)
+        wait_until(lambda: number(running) > before, 60, running.log)
         running.know(["h2"])
         running.happens("signed_up", ["h2"])
-        wait_until(lambda: running.states("later").get("h2") == "accepted", 20, running.log)
+        wait_until(lambda: running.states("later").get("h2") == "accepted", 60, running.log)
 
 
 def test_a_deployment_of_another_process_is_taken_and_moves_people(running: Shop) -> None:
     running.know(["d1", "d2"])
     running.happens("asked", ["d1", "d2"])
     inside = "SELECT count(*) FROM enrollment WHERE journey = 'patient' AND ended_at IS NULL AND customer IN ('d1', 'd2')"
-    wait_until(lambda: running.ask(inside) == [(2,)], 20, running.log)
+    wait_until(lambda: running.ask(inside) == [(2,)], 60, running.log)
     gone = PATIENT.replace(
         "  - wait: 20 days\n    id: before_later\n",
         "  - wait: 20 days\n    id: another\n    was: before_later\n",
@@ -79,7 +79,7 @@ def test_a_deployment_of_another_process_is_taken_and_moves_people(running: Shop
         assert rests == [("another",)]
         running.know(["d3"])
         running.happens("signed_up", ["d3"])
-        wait_until(lambda: running.states("hello").get("d3") == "accepted", 20, running.log)
+        wait_until(lambda: running.states("hello").get("d3") == "accepted", 60, running.log)
 
 
 def test_channels_of_a_new_config_are_opened(running: Shop) -> None:
@@ -92,15 +92,15 @@ def test_channels_of_a_new_config_are_opened(running: Shop) -> None:
         running, "config.yaml", to_files.replace(f"127.0.0.1:{running.port}, public", "127.0.0.1:1, public")
     ):
         running.reload()
-        wait_until(lambda: "channels_changed" in running.log(), 20, running.log)
+        wait_until(lambda: "channels_changed" in running.log(), 60, running.log)
         assert "http.listen of config.yaml counts after the next start" in running.log()
         running.know(["k1"])
         running.happens("signed_up", ["k1"])
-        wait_until(lambda: running.states("hello").get("k1") == "accepted", 20, running.log)
+        wait_until(lambda: running.states("hello").get("k1") == "accepted", 60, running.log)
         assert running.mails()["k1 hello"] == 0
     running.know(["k2"])
     running.happens("signed_up", ["k2"])
-    wait_until(lambda: running.mails()["k2 hello"] == 1, 20, running.log)
+    wait_until(lambda: running.mails()["k2 hello"] == 1, 60, running.log)
 
 
 def test_a_file_cut_off_anywhere_keeps_the_old_version(tmp_path: Path) -> None:
@@ -113,13 +113,13 @@ def test_a_file_cut_off_anywhere_keeps_the_old_version(tmp_path: Path) -> None:
             refused, published = live(shop).count("reload_refused"), number(shop)
             path.write_bytes(text[:cut])
             is_whole = not load(shop.folder).has_errors
-            wait_until(partial(has_reacted, shop, refused, published), 20, shop.log)
+            wait_until(partial(has_reacted, shop, refused, published), 60, shop.log)
             assert (number(shop) != published) == is_whole, text[:cut]
         replace(path, NEWS.replace("send: hello", "send: later"))
         shop.know(["w1"])
-        wait_until(lambda: number(shop) > began, 20, shop.log)
+        wait_until(lambda: number(shop) > began, 60, shop.log)
         shop.happens("signed_up", ["w1"])
-        wait_until(lambda: shop.states("later").get("w1") == "accepted", 20, shop.log)
+        wait_until(lambda: shop.states("later").get("w1") == "accepted", 60, shop.log)
         assert shop.stop() == 0
         assert "Traceback" not in shop.log()
 
@@ -133,6 +133,6 @@ def test_a_broken_folder_at_the_start_runs_what_was_published(tmp_path: Path) ->
             event = {"event": "signed_up", "customer_id": "b1"}
             shop.know(["b1"])
             assert client.post("/events", json=event).status_code == 200
-        wait_until(lambda: shop.states("hello").get("b1") == "accepted", 20, shop.log)
+        wait_until(lambda: shop.states("hello").get("b1") == "accepted", 60, shop.log)
         assert "folder_not_deployed" in shop.log()
         assert shop.stop() == 0
