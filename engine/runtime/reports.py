@@ -19,6 +19,7 @@ from engine.runtime.closing import About
 from engine.store import alerts, conversations, inbox, messages, outcomes, reactions
 from engine.store import reports as kept
 from engine.store.messages import Claimed
+from engine.store.reactions import Who
 from engine.values import Instant
 
 
@@ -174,9 +175,11 @@ def _react(conn: Connection, report: Report, about: About, at: Instant, now: Ins
         message = next((each for each in found if each is not None), None)
     if message is None or message.handed_at is None:
         return
-    reactions.record(
-        conn, message.customer, message.send_key, kind, at, report.detail if kind == "clicked" else ""
-    )
+    who: Who = "unknown" if kind == "opened" and about.channel == "email" else "human"
+    target = report.detail if kind == "clicked" else ""
+    reactions.record(conn, message.customer, message.send_key, kind, at, target, who=who)
+    if who != "human":  # mail proxies open everything, and a provider that counts them does not tell
+        return
     what = Reaction(0, at, message.send_key, message.enrollment, kind)
     inbox.append_one(conn, message.customer, what, now)
 

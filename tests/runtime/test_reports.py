@@ -10,7 +10,7 @@ import pytest
 
 from engine.channels.base import Delivery, HandOver, Message, OutcomeKind, Report, ReportKind
 from engine.core.facts import Reach
-from engine.store import consents, conversations, suppressions
+from engine.store import consents, conversations, runs, suppressions
 from engine.values import DAY, HOUR, MINUTE
 from tests.runtime.post import CART, POST_FILES, Post
 
@@ -314,3 +314,12 @@ async def test_case_46_devices_that_the_answer_calls_dead_are_taken_away(
     await left_a_cart(post, Saying("push", says), push="token-1\ntoken-2\ntoken-3")
     assert post.states() == {"anna push": kind}
     assert post.reach("anna", "push").address == left
+
+
+async def test_an_open_that_a_mail_provider_reports_is_nobodys_reaction(post: Post) -> None:
+    key = await sent(post, "email", "sms")
+    post.report("email", told("opened", "o1", key))
+    assert post.look("SELECT kind, who FROM reaction") == [("opened", "unknown")]
+    with post.store.read() as conn:
+        (run,) = runs.of_customer(conn, 0, "anna")
+    assert [part.opened_at for parts in run.sent.values() for part in parts] == [None]
