@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -12,6 +13,9 @@ BY_PHONE = ("sms", "whatsapp", "viber")
 """Channels that write to a phone number."""
 
 _LONGEST = 4096
+_SCHEME = re.compile(r"^\s*tel:\s*", re.IGNORECASE)
+_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""Marks of direction and width that come along when a number is copied from a telephone."""
 
 
 def contact(channel: str, text: str, country: str | None) -> str:
@@ -24,7 +28,7 @@ def contact(channel: str, text: str, country: str | None) -> str:
     if channel == "email":
         return _email(text)
     if channel in BY_PHONE or channel == "phone":
-        return _phone(text.removeprefix("tel:"), country)
+        return _phone(_SCHEME.sub("", _UNSEEN.sub("", text)), country)
     if not 0 < len(text) <= _LONGEST or not text.isprintable():
         raise ValueError("an address is a text of 1 to 4096 printable characters")
     return text
@@ -46,7 +50,8 @@ def _phone(text: str, country: str | None) -> str:
         number = phonenumbers.parse(text, None if text.startswith("+") else region)
     except phonenumbers.NumberParseException as wrong:
         raise ValueError("this is no phone number") from wrong
-    if not phonenumbers.is_possible_number(number):
+    # not `is_possible_number`: that lets pass what can be dialled within one town, without the code of the town
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise ValueError("no phone number has so many digits in this country")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
