@@ -44,7 +44,9 @@ def _inbox(shop: Shop) -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1251"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_case_64_every_letter_arrives_in_every_encoding(small_shop: Shop, encoding: str, delimiter: str) -> None:
+def test_case_64_every_letter_arrives_in_every_encoding(
+    small_shop: Shop, encoding: str, delimiter: str
+) -> None:
     text = "customer_id,first_name\nc1,Христо Ѝ ё\n".replace(",", delimiter).replace("Ѝ", "Й")
     small_shop.write("people.csv", text.encode(encoding))
     asked = ("--encoding", "cp1251") if encoding == "cp1251" else ()
@@ -244,3 +246,15 @@ def test_a_cell_that_was_made_safe_comes_back(tmp_path_factory: pytest.TempPathF
     with source.open_text() as text:
         (row,) = open_table(source, text, ",").rows
     assert row.cells["x"] == cell
+
+
+def test_case_109_refused_rows_hold_no_formula_and_numbers_stay_numbers(small_shop: Shop) -> None:
+    cells = ["=cmd|' /C calc'!A0", "@SUM(1+1)", "\tx", "＝1+1", "+1+1", "-2+3", "=HYPERLINK(1)"]
+    numbers = ["-5", "+7.5", "12", "1e3"]
+    rows = [f'c{n},no-address,"{cell}"' for n, cell in enumerate([*cells, *numbers])]
+    path = small_shop.write("people.csv", "\n".join(["customer_id,email,first_name", *rows]) + "\n")
+    small_shop.run("import", str(path), "--refused", str(small_shop.folder / "refused.csv"))
+    with (small_shop.folder / "refused.csv").open(encoding="utf-8", newline="") as file:
+        kept = list(csv.reader(file))
+    assert kept[0] == ["line", "why", "customer_id", "email", "first_name"]
+    assert [row[-1] for row in kept[1:]] == [f"'{cell}" for cell in cells] + numbers
