@@ -81,8 +81,12 @@ def render_text(problem: Problem, source_line: str | None) -> str:
 def render_problems(problems: Iterable[Problem], sources: Mapping[str, str]) -> str:
     """All of them in order, an empty line between two. `sources` is the text of each file by its name."""
     lines = {file: split_lines(text) for file, text in sources.items()}
+    ordered = in_order(problems)
+    for problem in ordered:
+        if problem.hidden:  # a secret is hidden from what is said about its neighbours on the line, too
+            _hide(problem.span, lines.get(problem.span.file, []))
     found = []
-    for problem in in_order(problems):
+    for problem in ordered:
         file = lines.get(problem.span.file, [])
         inside = 0 < problem.span.line <= len(file)
         found.append(render_text(problem, file[problem.span.line - 1] if inside else None))
@@ -118,6 +122,11 @@ def to_json(problem: Problem) -> dict[str, str | int]:
         "why": problem.why,
         "fix": problem.fix,
     }
+
+
+def _hide(span: Span, lines: list[str]) -> None:
+    if 0 < span.line <= len(lines):
+        lines[span.line - 1] = _masked(span, lines[span.line - 1])
 
 
 def _masked(span: Span, source: str) -> str:

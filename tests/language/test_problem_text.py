@@ -40,6 +40,14 @@ def test_lines_count_as_in_the_reader() -> None:
     assert render_problems([problem], {}) == "f:2:1: error E01: x"
 
 
+def test_a_secret_is_hidden_from_what_is_said_about_its_neighbours() -> None:
+    secret = Problem(Span("f", 1, 11, 6), "E85", "a secret", hidden=True)
+    before, behind = Problem(Span("f", 1, 1, 4), "E83", "x"), Problem(Span("f", 1, 19, 3), "E83", "y")
+    text = render_problems([behind, secret, before], {"f": "hots: p: [geheim, abc]"})
+    assert "geheim" not in text
+    assert text.count("******") == 3
+
+
 def test_github_annotations_escape_what_would_end_them() -> None:
     assert render_github(PROBLEM) == (
         "::error file=journeys/a.yaml,line=7,col=3,endColumn=7,title=E11::"
