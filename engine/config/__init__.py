@@ -31,7 +31,9 @@ class Secret:
         try:
             return Path(name).read_text(encoding="utf-8").strip()
         except OSError as wrong:
-            raise UsageError(f"the secret {self.reference} cannot be read: {wrong.strerror}") from wrong
+            raise UsageError(
+                f"the secret {self.reference} cannot be read: {wrong.strerror}. Put it there, readable by us"
+            ) from wrong
 
 
 @dataclass(frozen=True, slots=True)

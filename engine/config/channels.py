@@ -9,7 +9,7 @@ from engine.config import ChannelConfig, Option, Rate
 from engine.config.apprise import check_apprise
 from engine.config.gateway import check_gateway, is_template_alone
 from engine.config.nodes import Reader
-from engine.config.options import CHOICES, COMMON, NUMBERS, STRUCTURED, VIAS, is_secret
+from engine.config.options import CHOICES, COMMON, LARGEST, NUMBERS, STRUCTURED, VIAS, is_secret
 from engine.config.unknown import read_unknown
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
 from engine.language.wording import quoted
@@ -86,13 +86,17 @@ def _option(entry: Entry, reader: Reader) -> str | None:
     value = entry.value
     if isinstance(value, Scalar):
         name = entry.key.text
+        most = LARGEST.get(name, 65_535)
         if name in NUMBERS and not (
-            value.text.isascii() and value.text.isdigit() and 0 < int(value.text) < 65_536
+            value.text.isascii()
+            and value.text.isdigit()
+            and len(value.text) < 9
+            and 0 < int(value.text) <= most
         ):
             reader.refuse(
                 value.span,
                 f"{quoted(value.text)} is not a number that fits",
-                f"{name} is a whole number from 1 to 65535",
+                f"{name} is a whole number from 1 to {most}",
                 "write it in digits",
             )
             return None

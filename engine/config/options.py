@@ -53,6 +53,9 @@ STRUCTURED = ("origins", "headers", "body", "fields", "answer", "callback", "ide
 NUMBERS = ("port", "timeout", "connections", "mails_per_connection", "per_domain", "ttl")
 """Options that are whole numbers above 0."""
 
+LARGEST = {"ttl": 28 * 86_400}
+"""The largest of these numbers, where it is not 65535: push services keep a message for four weeks at most."""
+
 SECRET_WORDS = (
     "password",
     "passwd",

@@ -33,6 +33,15 @@ def test_channels_have_prices_rates_and_options(config: Config) -> None:
     assert config.channels["push"].rate is None
 
 
+def test_a_push_may_be_kept_for_a_day_and_for_four_weeks_at_most() -> None:
+    text = "channels:\n  push: {{via: webpush, subject: 'mailto:a@shop.example', private_key: env:KEY, ttl: {}}}\n"
+    found, problems = read_config(text.format(86_400))
+    assert (problems, found.channels["push"].number("ttl", 1)) == ([], 86_400)
+    for wrong in (28 * 86_400 + 1, 0, 10**30, "a day"):
+        _, problems = read_config(text.format(wrong))
+        assert [each.why for each in problems] == ["ttl is a whole number from 1 to 2419200"]
+
+
 def test_policies_have_quiet_hours_and_caps(config: Config) -> None:
     marketing = config.policies["marketing"]
     assert marketing.consent == "marketing"

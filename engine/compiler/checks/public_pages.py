@@ -19,7 +19,14 @@ def check(whole: Whole) -> list[Problem]:
     signup = whole.world.config.signup
     problems = [problem for one in signup.lists.values() for problem in _list(one, whole)]
     if signup.lists:
-        problems.extend(_unknown(signup.confirmed, whole))
+        problems.extend(
+            _unknown(
+                signup.confirmed,
+                whole,
+                "a confirmation appends it",
+                "  or name another:  signup: {confirmed: EVENT}",
+            )
+        )
     return [*problems, *_public_url(whole)]
 
 
@@ -43,12 +50,14 @@ def _list(one: SignupList, whole: Whole) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def _unknown(event: str, whole: Whole) -> Iterator[Problem]:
+def _unknown(
+    event: str, whole: Whole, why: str = "a sign-up form appends it", otherwise: str = ""
+) -> Iterator[Problem]:
     catalogue = whole.world.catalogue
     if catalogue.event_fields(catalogue.event_name(event)) is None:
         yield Problem(
             _place(whole, event), "E87", f"there is no event called {quoted(event)}",
-            "a sign-up form appends it", did_you_mean(event, catalogue.event_names(), "declare it in schemas/events.yaml"),
+            why, did_you_mean(event, catalogue.event_names(), f"declare it in schemas/events.yaml{otherwise}"),
         )  # fmt: skip
 
 
