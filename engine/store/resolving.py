@@ -23,9 +23,9 @@ _STATES = {
     "bounced": "it bounced",
     "complained": "it arrived and was called spam",
     "treated_as_sent": "it counts as sent already",
-    "suppressed": "it never left: they had unsubscribed",
+    "suppressed": "it never left: it was stopped",
     "cancelled": "it never left: its run took it back",
-    "expired": "it never left: its time was over",
+    "expired": "it never left: its time was over, or it was a dry run",
     "failed": "it failed",
 }
 

@@ -10,7 +10,7 @@ import pytest
 from engine.cli.app import Place
 from engine.clock import FastClock
 from engine.core.effects import Call
-from engine.store import outcomes, pauses, stuck, webhooks
+from engine.store import outcomes, pauses, stuck, suppressions, webhooks
 from engine.store.meta import bucket_of
 from engine.values import HOUR, Instant
 from tests.cli.conftest import Shop, report
@@ -163,6 +163,7 @@ def test_show_tells_everything_in_order(busy: Shop, golden: Golden) -> None:
         "consent": {"marketing": "given"},
         "suppressed": None,
         "bounced": False,
+        "closed": None,
     }
     assert {"event", "change", "decision", "message"} <= {each["kind"] for each in shown["history"]}
     moments = [each["at"] for each in shown["history"]]
@@ -171,6 +172,26 @@ def test_show_tells_everything_in_order(busy: Shop, golden: Golden) -> None:
     assert [(each["place"], each["step"]) for each in sent] == [
         ("journeys/abandoned_cart.yaml:18", "cart_reminder")
     ]
+
+
+def test_an_address_that_bounced_for_somebody_else_is_shown_as_closed(busy: Shop) -> None:
+    store = busy.store()
+    try:
+        store.write(
+            lambda conn: suppressions.suppress(
+                conn, "email", "anna@example.com", "all", busy.clock.now(), "bounced: 5.1.1"
+            )
+        )
+    finally:
+        store.close()
+    busy.write("shout.jsonl", '{"customer_id": "anna", "email": "ANNA@Example.com"}')
+    assert busy.run("import", str(busy.folder / "shout.jsonl")).code == 0
+    busy.go_to("2026-11-20T11:00:00+00:00")
+    busy.play()
+    shown = busy.run("show", "anna").out
+    assert "closed for everything (bounced: 5.1.1)" in shown
+    assert "was stopped (the address is closed or the consent was withdrawn)" in shown
+    assert "unsubscribed" not in shown
 
 
 def test_why_before_and_after(busy: Shop, golden: Golden) -> None:

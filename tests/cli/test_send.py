@@ -103,6 +103,19 @@ def test_who_enters_the_segment_later_gets_nothing(shop: Shop) -> None:
     assert "late" not in dict(sent(shop))
 
 
+def test_why_of_somebody_who_was_not_in_it_tells_what_it_was(shop: Shop) -> None:
+    send(shop, "--yes")
+    shop.play()
+    shop.write(
+        "late.jsonl", json.dumps({**PEOPLE[0], "customer_id": "late", "email": "late@example.com"}) + "\n"
+    )
+    assert shop.run("import", str(shop.folder / "late.jsonl"), "--live").code == 0
+    shop.play()
+    told = shop.run("why", "late", "welcome_hello").out
+    assert f"{TODAY} was sent to those who were in its segment at that moment." in told
+    assert "starts with ." not in told
+
+
 def test_the_same_again_is_capped_like_any_message(shop: Shop) -> None:
     send(shop, "--yes")
     shop.play()

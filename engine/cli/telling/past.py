@@ -19,9 +19,13 @@ _STATES = {
     "planned": "waits to be handed over", "claimed": "is being prepared", "deferred": "is tried again",
     "handoff": "is being handed over", "accepted": "was accepted", "delivered": "was delivered", "bounced": "bounced",
     "complained": "was called spam", "unknown": "may have left or not", "held": "is held, it may have left or not",
-    "treated_as_sent": "counts as sent", "suppressed": "was stopped: unsubscribed", "cancelled": "was taken back",
-    "expired": "came back: its time was over", "failed": "was refused",
+    "treated_as_sent": "counts as sent", "suppressed": "was stopped", "cancelled": "was taken back",
+    "expired": "was not sent", "failed": "was refused",
 }  # fmt: skip
+_NOT_SENT = {
+    "suppressed": "the address is closed or the consent was withdrawn",
+    "expired": "its time was over",
+}
 
 _BY = {
     "machine": " (a machine did it: it counts for nothing)",
@@ -75,8 +79,12 @@ def _changed(name: str, document: dict[str, Any]) -> str:
     read: dict[str, Value] = unpack(values)
     read |= {f"address {channel}": address for channel, address in addresses.items()}
     read |= {f"consent {what}": state for what, state in consents.items()}
-    read |= {f"suppressed {channel}": purpose for channel, purpose in suppressed.items()}
-    return shown(read) or "nothing new"
+    said = [shown(read)] if read else []
+    said += [
+        f"{channel} closed for {purpose}" if purpose else f"{channel} open again"
+        for channel, purpose in suppressed.items()
+    ]
+    return ", ".join(said) or "nothing new"
 
 
 def _reacted(conn: Connection, person: Person) -> Iterator[tuple[Instant, Entry]]:
@@ -131,5 +139,10 @@ def _sent(conn: Connection, person: Person) -> Iterator[tuple[Instant, Entry]]:
 
 def became(message: history.Written) -> str:
     """What became of a message, in words."""
-    aside = ": ".join(part for part in (message.why, message.detail) if part)
+    why = (
+        _NOT_SENT.get(message.why or message.state, message.why)
+        if message.state in ("suppressed", "expired")
+        else message.why
+    )
+    aside = ": ".join(part for part in (why, message.detail) if part)
     return f"{_STATES[message.state]}{f' ({aside})' if aside else ''}"

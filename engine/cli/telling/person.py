@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from engine.channels.addresses import normalised
 from engine.cli.telling.lines import closed, reason
 from engine.cli.telling.times import both, distance
 from engine.core.enrollment import Enrollment, Handing, Held, Listening, Moving, NeedsCode, Waiting
@@ -17,9 +18,11 @@ from engine.core.journeys import Journeys
 from engine.core.spoken import words
 from engine.core.windows import windowed_value
 from engine.runtime.scoring import last_scores
-from engine.store import aliases, customers, history
+from engine.store import aliases, customers, history, suppressions
 from engine.store.meta import bucket_of
 from engine.values import Instant, Type, iso
+
+_EVERYTHING = {"all": "everything", suppressions.ANY_PURPOSE: "everything that needs a consent"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Person:
     journeys: Journeys
     now: Instant
     scored: Mapping[str, Instant] = field(default_factory=dict)  # nightly facts, when they were last computed
+    shut: Mapping[str, str] = field(default_factory=dict)  # channels with a closed address, and why
 
     @property
     def zone(self) -> ZoneInfo:
@@ -50,7 +54,18 @@ def find(conn: Connection, customer: str, journeys: Journeys, now: Instant) -> P
     bucket = bucket_of(conn, own)
     state = customers.load_batch(conn, bucket, [own], journeys, now).states[own]
     scored = last_scores(conn, journeys)
-    return Person(own, tuple(history.other_names(conn, own)), *known, state, journeys, now, scored)
+    shut = _shut(conn, state)
+    return Person(own, tuple(history.other_names(conn, own)), *known, state, journeys, now, scored, shut)
+
+
+def _shut(conn: Connection, state: CustomerState) -> dict[str, str]:
+    """What the list of closed addresses says of theirs, also where another customer had the address before."""
+    found = {}
+    for channel, known in state.facts.reach.items():
+        for address in filter(None, (known.address or "").split("\n")):
+            for purpose, why in suppressions.standing(conn, channel, normalised(channel, address)).items():
+                found[channel] = f"closed for {_EVERYTHING.get(purpose, purpose)} ({why.strip(': ')})"
+    return found
 
 
 def data(person: Person) -> dict[str, Any]:
@@ -92,6 +107,7 @@ def _reach(channel: str, person: Person) -> dict[str, Any]:
         "consent": dict(known.consents) if known else {},
         "suppressed": known.suppressed if known else None,
         "bounced": bool(known and known.bounced),
+        "closed": person.shut.get(channel),
     }
 
 
@@ -100,10 +116,12 @@ def reach_words(found: Mapping[str, Any]) -> str:
     if not found["address"]:
         return closed("no address")
     said = [f"{purpose}: {state}" for purpose, state in found["consent"].items()] or ["no consent was given"]
-    if found["bounced"]:
+    if found["closed"]:
+        said.append(found["closed"])
+    elif found["bounced"]:
         said.append("closed by a bounce")
-    if found["suppressed"]:
-        said.append(f"suppressed for {found['suppressed']}")
+    elif found["suppressed"]:
+        said.append(f"closed for {found['suppressed']}")
     return f"{found['address']}  {', '.join(said)}"
 
 

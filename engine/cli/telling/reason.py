@@ -94,6 +94,7 @@ class _Inquiry:
         for each in self.sent:
             if each.send_key not in self.told:
                 self._message(each)
+            waits = waits or each.state in ("planned", "claimed", "deferred")
         self.found.verdict = self._verdict(waits=waits)
         told = any(text.startswith("Channel by channel") for text in self.found.sentences)
         if self.found.verdict in ("not sent", "waiting") and not told:
@@ -155,13 +156,16 @@ class _Inquiry:
         if journey.state != "live":
             self.found.say(f"The journey is {journey.state} in its file.")
         channels = {run.rest.channel} if isinstance(run.rest, Handing) else set(step.channels)
+        self._paused({journey.name, *(channels if rests_here else ())})
+        return True
+
+    def _paused(self, names: set[str]) -> None:
         for each in self.pauses:
-            if each.scope == "all" or each.name == journey.name or (rests_here and each.name in channels):
+            if each.scope == "all" or each.name in names:
                 what = "Everything" if each.scope == "all" else f"The {each.scope} {each.name}"
                 self.found.say(
                     f"{what} has been paused since {both(each.at, self.person.zone)} by {each.whom}{f': {each.why}' if each.why else ''}."
                 )
-        return True
 
     def _ended(self, run: Enrollment) -> None:
         at = self._at(run.ended_at) if run.ended_at is not None else ""
@@ -193,9 +197,13 @@ class _Inquiry:
         if each.state in _NEVER_LEFT and each.settled_at:
             self.found.say(f"That was {self._at(each.settled_at)}; it never left.")
         if each.state in ("planned", "deferred"):
-            self.found.say(
-                f"It leaves {self._at(each.ready_at)} at the earliest, and not after {self._at(each.valid_until)}."
-            )
+            self.found.say(self._leaves(each))
+            self._paused({each.channel, each.journey})
+
+    def _leaves(self, each: Written) -> str:
+        if each.ready_at < each.valid_until:
+            return f"It leaves {self._at(each.ready_at)} at the earliest, and not after {both(each.valid_until, self.person.zone)}."
+        return f"It is decided again {self._at(each.valid_until)}, when its time is over."
 
     # --- no run -----------------------------------------------------------------------------------
 
@@ -206,7 +214,9 @@ class _Inquiry:
         refused = [each for each in self.lines if each.journey == journey.name and each.kind == "ignored"]
         for each in refused[-_LATEST:]:
             self.found.say(f"A start {self._at(each.at)} was ignored: {ignored(each)}{self._place(each)}.")
-        if not refused:
+        if not journey.starts:
+            self.found.say(f"{journey.name} was sent to those who were in its segment at that moment.")
+        elif not refused:
             self.found.say(
                 f"{journey.name} starts with {' or '.join(self._start(each) for each in journey.starts)}."
             )
