@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from itsdangerous import BadSignature, URLSafeSerializer
 
 _HREF = re.compile(r'(<a\b[^>]*?\bhref=")(https?://[^"]+)(")', re.IGNORECASE)
+_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*|[0-9a-f:]+", re.IGNORECASE)
 TESTER = "test"
 """The customer of messages that an author sends to themself: their links change nothing."""
 
@@ -52,6 +53,22 @@ class Click:
 
     key: str
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Where links of a message may lead on our word. `home`: the shop's host, with everything below it; `named`: those that
+    the template writes out."""
+
+    home: str = ""
+    named: frozenset[str] = frozenset()
+
+    def holds(self, url: str) -> bool:
+        """Does this address, which is one of the web, lead there?"""
+        host = (urlsplit(url).hostname or "").lower()
+        if not _HOST.fullmatch(host):  # a browser takes a backslash for the end of the host
+            return False
+        return host in self.named or bool(self.home and f".{host}".endswith(f".{self.home}"))
 
 
 class Links:
@@ -135,22 +152,26 @@ class Links:
         found = _read(self._open, token)
         return found if isinstance(found, str) else None
 
-    def with_clicks(self, markup: str, text: str, key: str) -> tuple[str, str]:
-        """HTML and text with the shop's links led through `/c/`; our own links stay as they are."""
+    def with_clicks(self, markup: str, text: str, key: str, hosts: Hosts) -> tuple[str, str]:
+        """HTML and text with the shop's links led through `/c/`; our own links stay as they are, and so does what came in
+        with a customer's data."""
         return (
-            _HREF.sub(lambda m: m[1] + html.escape(self.followed(key, html.unescape(m[2]))) + m[3], markup),
-            _ADDRESS.sub(lambda m: self.followed(key, m[0]), text),
+            _HREF.sub(
+                lambda m: m[1] + html.escape(self.followed(key, html.unescape(m[2]), hosts)) + m[3], markup
+            ),
+            _ADDRESS.sub(lambda m: self.followed(key, m[0], hosts), text),
         )
 
     def decoy(self, key: str) -> str:
         """A link for the end of an e-mail that neither eyes nor screen readers meet; a machine follows it."""
         return f'<a href="{self.click(key, "")}" rel="nofollow" tabindex="-1" aria-hidden="true" style="{_DECOY_STYLE}"></a>'
 
-    def followed(self, key: str, url: str) -> str:
-        """One link led through `/c/`, unless it is our own or no web page."""
+    def followed(self, key: str, url: str, hosts: Hosts) -> str:
+        """One link led through `/c/`, unless it is our own, no web page, or leads to a place that neither the shop nor the
+        author of the template named: who writes an address into the field for their name gets no link of ours to it."""
         if url == self.public_url or url.startswith(f"{self.public_url}/") or not is_web_address(url):
             return url
-        return self.click(key, url)
+        return self.click(key, url) if hosts.holds(url) else url
 
 
 def is_web_address(url: str) -> bool:

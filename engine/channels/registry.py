@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import urlsplit
 
 from engine.channels.base import CallbackReader, Channel
 from engine.channels.mime import HeaderError, mailbox
@@ -67,6 +68,7 @@ def styles(config: Config) -> Mapping[str, Style]:
             opens=tracking.opens != "never" and name == "email",
             asks=tracking.opens == "with consent",
             decoy=tracking.decoy,
+            home=(urlsplit(config.shop.url).hostname or "").removeprefix("www."),
         )
         for name, one in config.channels.items()
     }

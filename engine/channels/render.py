@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from jinja2 import TemplateError
 
 from engine.channels.base import Message
-from engine.channels.links import Confirming, Leaving, Links
+from engine.channels.links import Confirming, Hosts, Leaving, Links
 from engine.channels.names import Material, Vocabulary, names_of
 from engine.compiler.message import CompiledTemplate, Part
 from engine.core.facts import Consent
@@ -59,7 +59,8 @@ class Addressed:
 @dataclass(frozen=True, slots=True)
 class Style:
     """What is the same for all messages of a channel: who sends, where answers go, and what is tracked. `asks`: opens are
-    tracked for those only who agreed to it, else for all who did not object."""
+    tracked for those only who agreed to it, else for all who did not object. `home`: the shop's host, to which links are
+    followed as they are to hosts that the template names."""
 
     sender: str = ""
     reply_to: str = ""
@@ -67,6 +68,7 @@ class Style:
     opens: bool = False
     asks: bool = False
     decoy: bool = False
+    home: str = ""
 
 
 def render(
@@ -92,12 +94,12 @@ def render(
     headers: Mapping[str, str] = {}
     if template.channel == "email":
         text = _BLANK_LINES.sub("\n\n", text).strip()
-        html, text = _tracked(html, text, addressed, links, style)
+        html, text = _tracked(html, text, addressed, links, style, Hosts(style.home, template.hosts))
         if addressed.purpose is not None:
             headers = one_click(own["unsubscribe"])
     else:
         if style.clicks and "url" in fields:  # a tap on a push is a click
-            fields["url"] = links.followed(addressed.key, fields["url"])
+            fields["url"] = links.followed(addressed.key, fields["url"], Hosts(style.home, template.hosts))
         if template.channel == "sms":
             # one no-break blank of an amount would make a part 67 characters long instead of 153
             text = text.replace("\xa0", " ").replace("\u202f", " ")
@@ -166,10 +168,12 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _tracked(html: str, text: str, addressed: Addressed, links: Links, style: Style) -> tuple[str, str]:
+def _tracked(
+    html: str, text: str, addressed: Addressed, links: Links, style: Style, hosts: Hosts
+) -> tuple[str, str]:
     hidden = ""
     if style.clicks:
-        html, text = links.with_clicks(html, text, addressed.key)
+        html, text = links.with_clicks(html, text, addressed.key, hosts)
         hidden += links.decoy(addressed.key) if style.decoy else ""
     if may_notice_opens(addressed.opens, style):
         hidden += f'<img src="{links.open(addressed.key)}" width="1" height="1" alt="" style="display:block">'

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from jinja2 import TemplateError, nodes
 from jinja2.environment import Template
@@ -18,6 +19,8 @@ from engine.compiler.template_file import TemplateFile
 from engine.problem import Problem
 
 _LINK_FIELDS = ("url", "image")
+_HOST = re.compile(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::\d+)?(?=[/?#\"'\s<>)\]&,;]|\Z)", re.IGNORECASE)
+"""A host that the author wrote out; one that a value goes on with (`https://shop{{ x }}`) is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class CompiledTemplate:
     """A message in one channel and one language. `html` only for e-mail; `text` is the text part of an e-mail and the
-    whole message elsewhere."""
+    whole message elsewhere. `hosts`: of the addresses that the author wrote, in lower case."""
 
     name: str
     channel: str
@@ -83,6 +86,7 @@ class CompiledTemplate:
     text: Part
     html: Part | None = None
     fields: Mapping[str, Part] = field(default_factory=dict)
+    hosts: frozenset[str] = frozenset()
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -111,9 +115,11 @@ def compile_template(
     dates are written. `own_text`: the `.txt` file of an e-mail, else its text is made from the html.
     """
     try:
-        return _compiled(template, parts, language, currency, own_text)
+        made = _compiled(template, parts, language, currency, own_text)
     except TemplateProblem as mistake:
         return mistake.problem
+    hosts = (found.lower() for part in made.parts for found in _HOST.findall(part.source))
+    return replace(made, hosts=frozenset(hosts))
 
 
 def _compiled(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.channels.links import Click, Leaving, Links
+from engine.channels.links import Click, Hosts, Leaving, Links
 
 LINKS = Links(["secret"], "https://news.example")
 LEAVING = Leaving("c1", "email", "marketing", "key-1")
@@ -88,9 +88,42 @@ def test_no_address_stands_in_a_link() -> None:
 def test_clicks_are_followed_in_html_and_text_but_not_our_own_links() -> None:
     own = LINKS.unsubscribe(LEAVING)
     html = f'<a style="x" href="https://shop.example/a?b=1&amp;c=2">x</a> <a href="{own}">y</a> <a href="mailto:a@b.example">z</a>'
-    made, text = LINKS.with_clicks(html, f"See https://shop.example/a. Stop: {own}\n", "key-1")
+    made, text = LINKS.with_clicks(
+        html, f"See https://shop.example/a. Stop: {own}\n", "key-1", Hosts("shop.example")
+    )
     targets = [part.partition('"')[0] for part in made.split('href="')[1:]]
     assert LINKS.read_click(token(targets[0])) == Click("key-1", "https://shop.example/a?b=1&c=2")
     assert targets[1:] == [own, "mailto:a@b.example"]
     assert LINKS.read_click(token(text.split(". Stop")[0])) == Click("key-1", "https://shop.example/a")
     assert text.endswith(f". Stop: {own}\n")
+
+
+@pytest.mark.parametrize(
+    ("url", "held"),
+    [
+        ("https://shop.example/a", True),
+        ("https://WWW.Shop.Example:8443/a", True),
+        ("http://deep.down.shop.example", True),
+        ("https://named.example/?x=1#y", True),
+        ("https://below.named.example/", False),
+        ("https://evil.example/", False),
+        ("https://notshop.example/", False),
+        ("https://shop.example.evil.example/", False),
+        ("https://evil.example/shop.example", False),
+        ("https://evil.example?.shop.example", False),
+        ("https://evil.example#.shop.example", False),
+        ("https://evil.example\\.shop.example/", False),
+        ("https://evil.example%2f.shop.example/", False),
+        ("https://evil.example;.shop.example/", False),
+        ("https://127.0.0.1/", False),
+    ],
+)
+def test_case_99_a_link_is_followed_to_the_shop_and_to_what_the_author_named(url: str, held: bool) -> None:
+    hosts = Hosts("shop.example", frozenset({"named.example"}))
+    assert hosts.holds(url) == held
+    _, text = LINKS.with_clicks("", f"See {url} now", "k", hosts)
+    assert ("/c/" in text) == held
+
+
+def test_a_shop_without_an_address_has_no_home() -> None:
+    assert not Hosts().holds("https://evil.example/")

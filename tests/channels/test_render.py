@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ VOCABULARY = Vocabulary(
     Shop("Bean There", "https://shop.example", "Main Street 1"), {"last_order_at": Type("time")}
 )
 STYLE = Style("Shop <hello@shop.example>")
+HOME = Style("Shop <hello@shop.example>", home="shop.example")
 MJML = "<mjml><mj-body><mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section></mj-body></mjml>"
 
 
@@ -192,3 +194,16 @@ def test_moments_and_money_inside_the_trigger() -> None:
     }
     made = render(template, addressed("sms"), material(trigger=trigger), VOCABULARY, LINKS, STYLE)
     assert made.body == "€80.00 June 21, 2026 A B"
+
+
+def test_case_99_an_address_in_a_name_gets_no_link_of_ours() -> None:
+    page = '<p>Hi {{ customer.first_name }}</p><p><a href="https://partner.example/a">A</a> <a href="https://shop.example/b">B</a> <a href="{{ customer.first_name }}">C</a></p>'
+    mail = "---\nsubject: Hi\n---\n" + MJML.format(page)
+    template = messages(hello__email__mjml=mail).pick("hello", "email", "en")
+    assert template is not None
+    name = "https://evil.example/x"
+    made = render(template, addressed(), material({"first_name": name}), VOCABULARY, LINKS, HOME)
+    tokens = re.findall(r"/c/([^\s\"<>)]+)", made.html + made.body)
+    led = {click.url for token in tokens if (click := LINKS.read_click(token.rstrip(".,"))) is not None}
+    assert led == {"https://partner.example/a", "https://shop.example/b"}
+    assert name in made.body, "it is shown as it is"
