@@ -46,6 +46,13 @@ def _not_now(area: tuple[int, int] | None, words: str) -> Delivery:
 
 
 def _no(code: int, area: tuple[int, int] | None, words: str, stage: Stage) -> Delivery:
+    if code == 503 and area in (
+        None,
+        (5, 1),
+    ):  # a command out of order: it says nothing about address or content
+        return Delivery(
+            "refused for now", detail="the server lost the thread of the conversation", fault="provider"
+        )
     if area in _TOO_BIG or (
         area is None and code == 552 and stage != "recipient" and not _FULL.search(words)
     ):

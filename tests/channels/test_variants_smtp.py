@@ -209,3 +209,16 @@ async def test_case_36_what_is_said_too_much_after_one_mail_is_not_the_answer_to
         ]
     assert kinds == ["accepted"] * 3
     assert len(server.mails) == 3
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"rcpt": b"503 5.5.1 bad sequence of commands\r\n"}, {"data": b"503 no valid recipients\r\n"}],
+    ids=str,
+)
+async def test_a_server_that_lost_the_thread_closes_no_address(
+    opened: list[Smtp], settings: dict[str, bytes]
+) -> None:
+    async with Parrot(**settings) as server:  # type: ignore[arg-type]
+        found = await channel(opened, server).deliver(mail(), handing(True, []))
+    assert (found.kind, found.fault, found.soft) == ("refused for now", "provider", "")
