@@ -41,6 +41,8 @@ _FILTERS = (
 )  # fmt: skip
 _LONE = re.compile(r"\s*\{\{-?((?:(?!\}\}|\{\{|\{%).)*?)-?\}\}\s*", re.DOTALL)
 _NOT_A_LETTER = re.compile(r"[\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\x9f\ud800-\udfff\u2028\u2029]")
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What XML 1.0 cannot hold, however it is written."""
 
 
 class WrittenWrongError(Exception):
@@ -158,7 +160,7 @@ def _address(value: object) -> str:
 
 
 def _xml(value: object) -> str:
-    return escape(_plain(value), {'"': "&quot;", "'": "&apos;"})
+    return escape(_NOT_XML.sub("", _plain(value)), {'"': "&quot;", "'": "&apos;"})
 
 
 def _base64(value: object) -> str:

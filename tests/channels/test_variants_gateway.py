@@ -6,6 +6,8 @@ import asyncio
 import gzip
 import json
 import zlib
+from urllib.parse import parse_qsl
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -198,3 +200,44 @@ async def test_a_moment_that_is_none_breaks_nothing(at: object) -> None:
 async def test_what_somebody_writes_can_be_stored_whatever_it_is() -> None:
     [reply] = one({"id": "m-1", "kind": "message", "to": "+359888123456", "text": "hi\x00 there"})
     assert (reply.kind, reply.detail) == ("replied", "hi there")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "A\r\nB",
+        "x\x00y",
+        "\u202eevil",
+        "\u2028z",
+        "<b>&amp;</b>",
+        '"},"to":"x',
+        "{{7*7}}",
+        "\x1b[31m",
+        "%0d%0a",
+        "]]>",
+    ],
+)
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "text/xml"])
+async def test_case_96_a_name_adds_nothing_to_a_request(name: str, kind: str) -> None:
+    bodies = {
+        "application/json": '{"to": "x", "text": "{{ message.text }}"}',
+        "application/x-www-form-urlencoded": "to=x&text={{ message.text }}",
+        "text/xml": '<m to="x" text="{{ message.text }}">{{ message.text }}</m>',
+    }
+    config = f"via: http\nurl: http://{{place}}/send\nheaders: {{Content-Type: {kind}}}\nbody: '{bodies[kind]}'\ntimeout: 1\nanswer: {{id: id}}\n"
+    async with odd_server(answers(b'{"id": "m1"}')) as odd:
+        sending = config.replace("{place}", odd.place)
+        assert (await deliver(gateway(sending), message(body=name))).kind == "accepted"
+    head, body = odd.requests[0]
+    assert head.lower().count("\r\ncontent-type:") == 1
+    match kind:
+        case "application/json":
+            assert json.loads(body) == {"to": "x", "text": name}
+        case "text/xml":
+            found = ET.fromstring(body)
+            assert (found.tag, set(found.attrib), len(found)) == ("m", {"to", "text"}, 0)
+            assert (found.text or "").replace("\n", "") == name.replace("\x00", "").replace(
+                "\x1b", ""
+            ).replace("\r\n", "").replace("\n", "")
+        case _:
+            assert parse_qsl(body.decode(), keep_blank_values=True) == [("to", "x"), ("text", name)]
