@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from engine.core.facts import Facts
@@ -31,12 +31,11 @@ def strict_quiet_end(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo]) -> In
     zones lie too far apart), the first moment at which it is quiet in as few of them as ever."""
     if len(zones) == 1:
         return quiet_end(quiet, at, zones[0])
-    zones = _different(at, zones)
-    ends = [end for each in zones if (end := quiet_end(quiet, at, each)) is not None]
-    if not ends:
+    clocks = _different(at, zones)
+    if all(quiet_end(quiet, at, each) is None for each in clocks):
         return None
-    moments = [at, *sorted(_ends_within_a_day(quiet, at, zones))]
-    found = min(moments, key=lambda moment: (_quiet_in(quiet, moment, zones), moment))
+    moments = [at, *sorted(_ends_within_a_day(quiet, at, clocks))]
+    found = min(moments, key=lambda moment: (_quiet_in(quiet, moment, clocks), moment))
     return found if found > at else None
 
 
@@ -47,17 +46,20 @@ def strict_quiet_start(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo]) -> 
     return min(quiet_start(quiet, at, each) for each in _different(at, zones))
 
 
-def _different(at: Instant, zones: Sequence[ZoneInfo]) -> tuple[ZoneInfo, ...]:
-    """One of those whose clocks show the same for more than a day; whose clock changes meanwhile is kept."""
-    found: dict[object, ZoneInfo] = {}
+def _different(at: Instant, zones: Sequence[ZoneInfo]) -> dict[ZoneInfo, int]:
+    """One of those whose clocks show the same for more than a day, and how many it stands for; whose clock changes
+    meanwhile is kept."""
+    found: dict[object, tuple[ZoneInfo, int]] = {}
     for each in zones:
         offset = calm_offset(at // DAY, each)
         following = calm_offset(at // DAY + 1, each)
-        found.setdefault(offset if offset is not None and offset == following else each.key, each)
-    return tuple(found.values())
+        key = offset if offset is not None and offset == following else each.key
+        first, times = found.get(key, (each, 0))
+        found[key] = (first, times + 1)
+    return dict(found.values())
 
 
-def _ends_within_a_day(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo]) -> set[Instant]:
+def _ends_within_a_day(quiet: Quiet, at: Instant, zones: Iterable[ZoneInfo]) -> set[Instant]:
     """Every end of quiet hours in the next 24 hours: it can get less quiet only there."""
     found: set[Instant] = set()
     for each in zones:
@@ -69,5 +71,5 @@ def _ends_within_a_day(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo]) -> 
     return found
 
 
-def _quiet_in(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo]) -> int:
-    return sum(quiet_end(quiet, at, each) is not None for each in zones)
+def _quiet_in(quiet: Quiet, at: Instant, clocks: Mapping[ZoneInfo, int]) -> int:
+    return sum(times for each, times in clocks.items() if quiet_end(quiet, at, each) is not None)
