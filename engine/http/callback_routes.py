@@ -23,6 +23,11 @@ from engine.store import meta
 log = structlog.get_logger("http")
 
 
+AT_ONCE = 500
+"""Reports in one transaction, since the writer is everybody's. What was stored before a failure counts once when the
+provider calls again."""
+
+
 def callback_routes(context: Context) -> APIRouter:
     """One address for each channel; which of them exist is known by config.yaml of the moment."""
     router = APIRouter(tags=["callbacks"], include_in_schema=False)
@@ -42,11 +47,13 @@ def callback_routes(context: Context) -> APIRouter:
         except CallbackUnreadableError as wrong:
             log.warning("callback_unreadable", channel=channel, why=str(wrong)[:200])
             raise Refusal(400, "this cannot be read", str(wrong)[:200]) from wrong
-        if reports:
-            taken = await context.write(lambda conn: take_reports(conn, channel, reports, now))
+        for first in range(0, len(reports), AT_ONCE):
+            part = reports[first : first + AT_ONCE]
+            taken = await context.write(lambda conn, part=part: take_reports(conn, channel, part, now))  # type: ignore[misc]
             for kind, number in taken.kinds.items():
                 context.metrics.reports.labels(channel, kind).inc(number)
             context.metrics.reports_known.labels(channel).inc(taken.known)
+        if reports:
             context.arrived()
         content_type, answer = reader.answer
         return Response(answer, 200, media_type=content_type) if answer else Response(status_code=204)
