@@ -25,6 +25,7 @@ from engine.store.suppressions import ANY_PURPOSE
 from engine.values import Instant
 
 Handover = Literal["handed", "later", "returned"]
+UNWANTED = "its run has ended by a goal or an exit"
 
 
 def claim(conn: Connection, channel: str, owner: str, now: Instant, lease: int, limit: int) -> list[Claimed]:
@@ -76,12 +77,19 @@ def hand_over(
 
     "handed": it may be sent once this transaction is durable. "later": the claim is gone, or something of this
     customer is not applied yet, or a pause stands, or the ceiling of `quota` is reached; the message waits again. "returned": too late, the address is
-    suppressed, or the consent was withdrawn; the owner asks all rules again. `address_hash`: `engine.store.meta.address_hash`.
+    suppressed, the consent was withdrawn, or a provider said "not now" and the goal came before the next try; the owner
+    asks all rules again. `address_hash`: `engine.store.meta.address_hash`.
     """
     if message.purpose is not None and _is_withdrawn(conn, message):
         why = "suppressed"
         if return_to_owner(conn, message, why, now) or _end_late(conn, message, why, now):
             return "returned"
+    if (
+        message.handed_at is not None
+        and _is_unwanted(conn, message)
+        and _end_late(conn, message, UNWANTED, now)
+    ):
+        return "returned"
     changed = change(
         conn,
         "UPDATE outbox SET state = 'handoff', why = '', handed_at = coalesce(handed_at, ?) WHERE number = ? AND fence = ? AND state = 'claimed'"
@@ -236,6 +244,15 @@ def _end_late(conn: Connection, message: Claimed, why: str, now: Instant) -> boo
         )
         append_one(conn, message.customer, told, now)
     return changed == 1
+
+
+def _is_unwanted(conn: Connection, message: Claimed) -> bool:
+    """Since the first try, at which it left as far as its run knows, the goal came or something else ended the run."""
+    sql = (
+        "SELECT 1 FROM enrollment WHERE bucket = ? AND customer = ? AND id = ?"
+        " AND (outcome IN ('exit_if', 'stopped') OR (outcome IS NOT NULL AND goal_at >= ?))"
+    )
+    return bool(rows(conn, sql, (message.bucket, message.customer, message.enrollment, message.handed_at)))
 
 
 def _is_withdrawn(conn: Connection, message: Claimed) -> bool:
