@@ -26,10 +26,16 @@ class Metrics:
             "perennial_defects_total", "Turns that a defect of ours ended", ["part"], registry=registry
         )
         self.reports = Counter(
-            "perennial_reports_total", "What providers reported, each once", ["channel", "kind"], registry=registry
+            "perennial_reports_total",
+            "What providers reported, each once",
+            ["channel", "kind"],
+            registry=registry,
         )
         self.reports_known = Counter(
-            "perennial_reports_repeated_total", "Reports that had been taken before", ["channel"], registry=registry
+            "perennial_reports_repeated_total",
+            "Reports that had been taken before",
+            ["channel"],
+            registry=registry,
         )
         self.decided = Counter(
             "perennial_decided_total", "Customers that a batch decided about", registry=registry
