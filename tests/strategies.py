@@ -140,7 +140,7 @@ def reaches(draw: st.DrawFn) -> Reach:
     return Reach(
         draw(st.sampled_from([None, "", "a@b.example", "a@b.example"])),
         consents,
-        draw(st.sampled_from([None, None, "all", "marketing", "service"])),
+        draw(st.sampled_from([None, None, "all", "marketing", "service", "any purpose"])),
         draw(st.sampled_from([False, False, True])),
     )
 

@@ -16,6 +16,8 @@ from engine.core.learned import NO_HABITS, Habits
 from engine.core.rfm import GroupTable
 from engine.values import Instant, Type, Value, zone
 
+ANY_PURPOSE = "any purpose"
+
 Consent = Literal["none", "asked", "given", "withdrawn"]
 
 
@@ -30,7 +32,8 @@ class Seen(Struct, frozen=True):
 
 
 class Reach(Struct, frozen=True):
-    """One channel of one customer. `suppressed`: None, a purpose, or `all`. `bounced`: closed by a hard bounce."""
+    """One channel of one customer. `suppressed`: None, a purpose, `any purpose` (everything that needs a consent), or
+    `all`. `bounced`: closed by a hard bounce."""
 
     address: str | None = None
     consents: Mapping[str, Consent] = msgspec.field(default_factory=dict)

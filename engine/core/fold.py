@@ -13,7 +13,7 @@ from typing import TypeAlias, cast
 
 from msgspec.structs import replace
 
-from engine.core.facts import Consent, FactRule, Facts, Reach, Seen
+from engine.core.facts import ANY_PURPOSE, Consent, FactRule, Facts, Reach, Seen
 from engine.core.happening import Changed, Event
 from engine.core.payload import add_up, field_values, mean
 from engine.core.windows import days_between, zero
@@ -213,7 +213,7 @@ def _write_address(facts: Facts, channel: str, address: str | None) -> None:
 
 
 def _wider(known: str | None, added: str | None) -> str | None:
-    """Two suppressions of different purposes close the channel for all; None lifts them."""
+    """Two suppressions of different purposes close everything that needs a consent; None lifts them."""
     if added is None or known is None or known == added:
         return added
-    return "all"
+    return "all" if "all" in (known, added) else ANY_PURPOSE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from engine.core.facts import Facts
+from engine.core.facts import ANY_PURPOSE, Facts
 
 Closed = Literal["no address", "bounced", "suppressed", "no consent"]
 
@@ -23,7 +23,7 @@ def why_closed(facts: Facts, channel: str, purpose: str | None) -> Closed | None
         return "no address"
     if reach.bounced:
         return "bounced"
-    if reach.suppressed is not None and reach.suppressed in ("all", purpose):
+    if reach.suppressed is not None and _covers(reach.suppressed, purpose):
         return "suppressed"
     if purpose is not None and reach.consents.get(purpose, "given" if assumed else "none") != "given":
         return "no consent"
@@ -33,3 +33,7 @@ def why_closed(facts: Facts, channel: str, purpose: str | None) -> Closed | None
 def can_reach(facts: Facts, channel: str, purpose: str | None) -> bool:
     """True when nothing closes the channel."""
     return why_closed(facts, channel, purpose) is None
+
+
+def _covers(suppressed: str, purpose: str | None) -> bool:
+    return suppressed in ("all", purpose) or (suppressed == ANY_PURPOSE and purpose is not None)

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from engine.channels.addresses import normalised
 from engine.compiler.catalogue import OWN_EVENTS, Catalogue
 from engine.compiler.typed import Typing
 from engine.config import Config
@@ -19,7 +20,7 @@ from engine.problem import nearest
 from engine.runtime.contact import BY_PHONE, channels_of, contact
 from engine.runtime.items import AliasItem, ConsentGiven, CustomerItem, EventItem, Item, ProductItem
 from engine.runtime.storable import storable
-from engine.store import aliases, codes, consents, inbox, products
+from engine.store import aliases, codes, consents, inbox, products, suppressions
 from engine.store.inbox import Arrival
 from engine.values import Instant, Value, instant
 
@@ -95,6 +96,8 @@ class Intake:
                         place, "id", "this id was received before with another content; the first one stays"
                     )
                 )
+        taken = [one for one, answer in zip(arrivals, answers, strict=True) if answer == "taken"]
+        _close(conn, taken, now)
         products.write(conn, batch.products, now)
         new = answers.count("taken") + len(batch.products) + joined
         return Taken(new, answers.count("duplicate"), tuple(refused))
@@ -222,6 +225,27 @@ class Intake:
             batch.refused.extend(Refused(item.item, each.field, each.what) for each in typed.problems)
         else:
             batch.products[item.product_id] = storable(typed.values)
+
+
+def _close(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> None:
+    """An address that is closed stays closed, whoever brings it in whatever letters: decisions see it like the hand-over
+    does (RELIABILITY case 89)."""
+    brought = [
+        (arrival.customer, channel, normalised(channel, address))
+        for arrival in arrivals
+        if isinstance(arrival.what, Changed)
+        for channel, address in arrival.what.addresses.items()
+        if address and "\n" not in address
+    ]
+    closed = (
+        suppressions.closing(conn, {(channel, address) for _, channel, address in brought}) if brought else {}
+    )
+    for customer, channel, address in brought:
+        purpose = closed.get((channel, address))
+        if purpose is not None:
+            inbox.append_one(
+                conn, customer, Changed(0, now, suppressed={channel: purpose}, starts=False), now
+            )
 
 
 def normal_name(name: str) -> str:

@@ -21,6 +21,7 @@ from engine.core.condition import (
     Reacted,
 )
 from engine.core.condition import Any as AnyOf
+from engine.core.facts import ANY_PURPOSE
 from engine.store.json_sql import NUMBERS, TEXTS, json_kind, json_number, json_text, json_truth
 from engine.store.places_sql import Columns, Document, NotInSqlError, Place, Truth, number
 from engine.store.value_sql import about_value
@@ -108,7 +109,7 @@ def _can(reach: Document, channel: str, purpose: str | None) -> Truth:
         (json_kind(reach, channel, "address").in_(TEXTS), json_text(reach, channel, "address") != "")
     )
     bounced = json_truth(reach, channel, "bounced")
-    covers = ("all", purpose) if purpose is not None else ("all",)
+    covers = ("all", purpose, ANY_PURPOSE) if purpose is not None else ("all",)
     suppressed = sa.case(
         (
             json_kind(reach, channel, "suppressed").in_(TEXTS),

@@ -21,6 +21,9 @@ COLUMNS = (
     " valid_until, attempts, resent, names, body, address, fence, state, handed_at, provider_id"
 )
 
+NOT_WANTED = "(e.outcome IN ('exit_if', 'stopped', 'restart', 'joined') OR (e.outcome IS NOT NULL AND e.goal_at >= o.handed_at))"
+"""Of a run `e` and a message `o` that has left as far as the run knows: nobody wants another try of it any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claimed:

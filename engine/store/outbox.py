@@ -20,7 +20,7 @@ from engine.store import ceilings
 from engine.store.ceilings import Quota
 from engine.store.hot import change, rows
 from engine.store.inbox import append_one
-from engine.store.messages import COLUMNS, Claimed, read
+from engine.store.messages import COLUMNS, NOT_WANTED, Claimed, read
 from engine.store.suppressions import ANY_PURPOSE
 from engine.values import Instant
 
@@ -249,10 +249,10 @@ def _end_late(conn: Connection, message: Claimed, why: str, now: Instant) -> boo
 def _is_unwanted(conn: Connection, message: Claimed) -> bool:
     """Since the first try, at which it left as far as its run knows, the goal came or something else ended the run."""
     sql = (
-        "SELECT 1 FROM enrollment WHERE bucket = ? AND customer = ? AND id = ?"
-        " AND (outcome IN ('exit_if', 'stopped') OR (outcome IS NOT NULL AND goal_at >= ?))"
+        "SELECT 1 FROM outbox o JOIN enrollment e ON e.bucket = o.bucket AND e.customer = o.customer AND e.id = o.enrollment"  # noqa: S608
+        f" WHERE o.number = ? AND {NOT_WANTED}"
     )
-    return bool(rows(conn, sql, (message.bucket, message.customer, message.enrollment, message.handed_at)))
+    return bool(rows(conn, sql, (message.number,)))
 
 
 def _is_withdrawn(conn: Connection, message: Claimed) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from engine.core.happening import Outcome
 from engine.store.hot import change, rows
 from engine.store.inbox import append_one
-from engine.store.messages import COLUMNS, Claimed, read
+from engine.store.messages import COLUMNS, NOT_WANTED, Claimed, read
 from engine.store.meta import bucket_of
 from engine.values import Instant
 
@@ -99,10 +99,9 @@ def plan_again(conn: Connection, send_key: str, customer: str, now: Instant, *, 
     is settled, or its run has ended by a goal or an exit meanwhile, and nobody wants it any more."""
     changed = change(
         conn,
-        "UPDATE outbox SET state = 'planned', ready_at = ?, settle_at = NULL, resent = resent + ?"
+        "UPDATE outbox AS o SET state = 'planned', ready_at = ?, settle_at = NULL, resent = resent + ?"  # noqa: S608
         " WHERE bucket = ? AND send_key = ? AND state IN ('unknown', 'held') AND NOT EXISTS (SELECT 1 FROM enrollment e"
-        " WHERE e.bucket = outbox.bucket AND e.customer = outbox.customer AND e.id = outbox.enrollment"
-        " AND (e.goal_at IS NOT NULL OR e.outcome <> 'finish'))",
+        f" WHERE e.bucket = o.bucket AND e.customer = o.customer AND e.id = o.enrollment AND {NOT_WANTED})",
         (now, int(resend), bucket_of(conn, customer), send_key),
     )
     return changed == 1

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
+
 from sqlalchemy import Connection
 
-from engine.store.hot import change, rows
+from engine.core.facts import ANY_PURPOSE
+from engine.store.hot import change, ids, rows
 from engine.store.meta import address_hash, secret
 from engine.values import Instant
 
-ANY_PURPOSE = "any purpose"
-"""Suppressed for everything that needs a consent: what a complaint closes. `all` closes service messages as well."""
+__all__ = ["ANY_PURPOSE", "closing", "count", "hash_of", "lift", "lift_purpose", "standing", "suppress"]
 
 
 def hash_of(conn: Connection, channel: str, address: str) -> str:
@@ -54,6 +57,26 @@ def standing(conn: Connection, channel: str, address: str) -> dict[str, str]:
     """purpose -> why, for an address."""
     sql = "SELECT purpose, why FROM suppression WHERE address_hash = ? AND channel = ? ORDER BY purpose"
     return dict(rows(conn, sql, (hash_of(conn, channel, address), channel)))
+
+
+def closing(conn: Connection, addresses: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """For each (channel, normalised address) that is closed, for what: a purpose, `any purpose` or `all`. One query."""
+    key = secret(conn)
+    hashed = {
+        (address_hash(key, channel, address), channel): (channel, address) for channel, address in addresses
+    }
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    sql = "SELECT s.address_hash, s.channel, s.purpose FROM {ids} CROSS JOIN suppression s WHERE s.address_hash = j.value"
+    for hash_, channel, purpose in rows(conn, sql, (ids({hash_ for hash_, _ in hashed}),)):
+        if (hash_, channel) in hashed:
+            found[hashed[hash_, channel]].add(purpose)
+    return {one: _widest(purposes) for one, purposes in found.items()}
+
+
+def _widest(purposes: Collection[str]) -> str:
+    if "all" in purposes:
+        return "all"
+    return next(iter(purposes)) if len(purposes) == 1 else ANY_PURPOSE
 
 
 def count(conn: Connection) -> int:

@@ -216,6 +216,7 @@ def test_case_64_a_suppressed_address_stays_suppressed(small_shop: Shop) -> None
     small_shop.play()
     small_shop.play()
     shown = json.loads(small_shop.run("show", "c1", "--format", "json").out)
+    assert shown["reach"]["email"]["suppressed"] == "all"  # decisions see it, so nothing is planned either
     assert not [each for each in shown["history"] if each.get("what") == "send"]
     outbox = small_shop.folder / "data/outbox"
     assert not outbox.exists() or not list(outbox.rglob("*.eml"))

@@ -186,7 +186,9 @@ def test_suppressions_only_grow_until_they_are_lifted() -> None:
     facts = Facts("c")
     for purpose, expected in (
         ("marketing", "marketing"),
-        ("service", "all"),
+        ("service", "any purpose"),
+        ("marketing", "any purpose"),
+        ("all", "all"),
         ("marketing", "all"),
         (None, None),
     ):
