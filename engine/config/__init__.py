@@ -77,7 +77,12 @@ class ChannelConfig:
         """An option that is a text; a secret is revealed. Raises UsageError when the secret is missing."""
         value = self.options.get(name, otherwise)
         if isinstance(value, Secret):
-            return value.reveal()
+            try:
+                return value.reveal()
+            except UsageError as wrong:
+                raise UsageError(
+                    f'"{name}" of the channel "{self.name}": {wrong.what}', wrong.cure
+                ) from wrong
         return value if isinstance(value, str) else otherwise
 
     def texts(self, name: str) -> tuple[str, ...]:

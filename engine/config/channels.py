@@ -100,6 +100,16 @@ def _option(entry: Entry, reader: Reader) -> str | None:
                 "write it in digits",
             )
             return None
+        if name == "subject" and not value.text.startswith(("mailto:", "https:")):
+            reader.refuse(
+                value.span,
+                f"{quoted(value.text)} is no contact",
+                "push services write there when something is wrong with our messages",
+                f"write  subject: mailto:{value.text}"
+                if "@" in value.text
+                else "write  subject: mailto:push@shop.example",
+            )
+            return None
         if value.text not in CHOICES.get(name, (value.text,)):
             listed = ", ".join(CHOICES[name])
             reader.refuse(
