@@ -20,19 +20,22 @@ def show(
 ) -> None:
     """One customer: attributes, facts, reach, where their runs rest, and the history with every decision."""
     from engine.cli.stores import known_person, project_store
-    from engine.cli.telling import past, person, unsettled
+    from engine.cli.telling import agreed, past, person, unsettled
     from engine.project import load_config
     from engine.store import history
 
     with project_store() as store, store.read() as conn:
         one = known_person(conn, customer)
         head, entries = person.data(one), past.entries(conn, one)
+        consents = [agreed.data(each) for each in agreed.ledger(conn, one.id)]
         pending = history.waiting_in_inbox(conn, one.id)
         unknown = unsettled.look(conn, load_config(Place.folder), Place.clock.now(), one.id)
     shown = entries[-last:] if last else entries
     if form is Format.json:
-        plain = [{name: value for name, value in each.items() if name != "local_at"} for each in shown]
-        say_json({**head, "unknown": unknown, "not_applied": pending, "history": plain})
+        plain = [{name: value for name, value in each.items() if name not in _OF_TEXT} for each in shown]
+        say_json({
+            **head, "consents": consents, "unknown": unknown, "not_applied": pending, "history": plain
+        })  # fmt: skip
         return
     _head(head)
     if unknown:
@@ -46,6 +49,10 @@ def show(
     say_rows(_history(shown, one.zone) or [["nothing yet", ""]])
     if pending:
         say_plain(f"\n{pending:,} more received, not applied yet: the daemon does that")
+
+
+_OF_TEXT = ("local_at", "names_step")
+"""What an entry of the history holds for the text alone."""
 
 
 def _head(head: dict[str, Any]) -> None:
@@ -85,7 +92,10 @@ def _history(entries: list[dict[str, Any]], zone: Any) -> list[list[str]]:
         at = local(each["local_at"], zone)
         step = (
             f" ({each['step']})"
-            if each["kind"] == "decision" and each.get("step") and "#" not in each["step"]
+            if each["kind"] == "decision"
+            and each.get("step")
+            and "#" not in each["step"]
+            and not each["names_step"]
             else ""
         )
         journey = f"{each['journey']}: " if each.get("journey") and each["kind"] == "decision" else ""

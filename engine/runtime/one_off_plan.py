@@ -86,7 +86,7 @@ def _ask(found: Plan, facts: Facts, step: SendStep, journeys: Journeys, guards: 
         found.not_listed += bool(open_)
         return
     language = facts.values.get("language")
-    found.languages[language if isinstance(language, str) and language else "(not known)"] += 1
+    found.languages[language if isinstance(language, str) and language else "(no language known)"] += 1
     if policy.quiet is not None and quiet_end(policy.quiet, now, facts.zone) is not None:
         found.quiet += 1
     free = [

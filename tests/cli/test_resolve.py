@@ -72,6 +72,23 @@ def test_a_message_is_settled_once(lost: Shop, golden: Golden, way: str, becomes
     assert (again.code, state(lost)) == (1, becomes)
 
 
+def test_show_and_why_say_that_it_is_sent_once_more(lost: Shop) -> None:
+    assert "once more" not in lost.run("show", "anna").out
+    lost.run("resolve", KEY, "--resend")
+    for words in (("show", "anna"), ("why", "anna", "cart_reminder")):
+        assert "it is to be sent once more, by an operator or the policy" in lost.run(*words).out
+    store = lost.store()
+    try:
+        store.write(lambda conn: conn.exec_driver_sql("UPDATE outbox SET body = NULL"))  # written afresh
+    finally:
+        store.close()
+    lost.play()
+    for words in (("show", "anna"), ("why", "anna", "cart_reminder")):
+        assert (
+            "was accepted (connection reset); it was sent once more, by an operator" in lost.run(*words).out
+        )
+
+
 def test_a_whole_channel_up_to_a_moment(lost: Shop, golden: Golden) -> None:
     before = lost.run("resolve", "--channel", "email", "--before", "2026-11-20T10:00Z", "--sent")
     assert (before.code, state(lost)) == (0, "unknown")

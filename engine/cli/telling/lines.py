@@ -23,6 +23,14 @@ _WHY = {
     "quiet hours": "it is quiet at this hour",
     "no code": "there was no code left",
 }
+_RETURNED = {
+    "suppressed": "the address is closed or the consent was withdrawn",
+    "dry run": "it was a dry run, nothing is handed over",
+    "expired": "its time was over",
+    "refused": "the channel did not take it",
+    "failed": "it could not be sent",
+    "not on the deliver_only list": "the customer is not on the list deliver_only of config.yaml",
+}
 _PLAIN = Type("text")
 
 
@@ -87,6 +95,9 @@ def sentence(line: Trace, zone: dt.tzinfo) -> str:
             return f"facts: {subject} {detail}".rstrip()
         case "learned":
             return f"{subject} ({detail})" if detail else subject
+        case "note" if detail.startswith("returned: "):
+            why = detail.removeprefix("returned: ")
+            return f"came back from {subject}: {_RETURNED.get(why, closed(reason(why)))}"
         case "note":
             return ": ".join(part for part in (subject, detail) if part)
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from engine.cli.telling import agreed
 from engine.cli.telling.lines import sentence, shown
 from engine.cli.telling.person import Person
-from engine.store import events, history, traces
+from engine.store import events, history, messages, traces
 from engine.store.codec import load, unpack
 from engine.store.meta import bucket_of
 from engine.values import Instant, Value, iso
@@ -26,6 +27,8 @@ _NOT_SENT = {
     "suppressed": "the address is closed or the consent was withdrawn",
     "expired": "its time was over",
 }
+_NOT_YET = ("planned", "claimed", "deferred")
+_LEFT = ("handoff", "accepted", "delivered", "bounced", "complained", "unknown", "held")
 
 _BY = {
     "machine": " (a machine did it: it counts for nothing)",
@@ -36,26 +39,33 @@ _BY = {
 def entries(conn: Connection, person: Person) -> list[Entry]:
     """Everything, oldest first: `at` (ISO, UTC), `kind`, `text`, and for decisions journey, step, commit and place."""
     found: list[tuple[Instant, int, int, Entry]] = []
-    for rank, source in enumerate(
-        (_happened(conn, person), _reacted(conn, person), _decided(conn, person), _sent(conn, person))
-    ):
+    ledger = agreed.ledger(conn, person.id)
+    proven = {(each.at, f"{each.channel}.{each.purpose}", each.state) for each in ledger}
+    for rank, source in enumerate((
+        agreed.entries(ledger), _happened(conn, person, proven), _reacted(conn, person), _decided(conn, person),
+        _sent(conn, person),
+    )):  # fmt: skip
         found += [(at, rank, number, entry) for number, (at, entry) in enumerate(source)]
     found.sort(key=lambda each: each[:3])
     return [{"at": iso(at), "local_at": at, **entry} for at, _, _, entry in found]
 
 
-def _happened(conn: Connection, person: Person) -> Iterator[tuple[Instant, Entry]]:
+def _happened(
+    conn: Connection, person: Person, proven: set[tuple[Instant, str, str]]
+) -> Iterator[tuple[Instant, Entry]]:
+    """`proven`: the consents (moment, channel and purpose, state) that the ledger tells already, with their proof."""
     for event in events.of_customer(conn, bucket_of(conn, person.id), person.id):
+        at = event.occurred_at
         if event.name.startswith("$"):
-            yield (
-                event.occurred_at,
-                {"kind": "change", "text": _changed(event.name, load(str(event.fields["document"])))},
-            )
+            told = {(what, state) for moment, what, state in proven if moment == at}
+            text = _changed(event.name, load(str(event.fields["document"])), told)
+            if text:
+                yield at, {"kind": "change", "text": text}
             continue
         said = shown(dict(event.fields))
         history_only = "" if event.starts else " (history: starts nothing)"
         yield (
-            event.occurred_at,
+            at,
             {
                 "kind": "event",
                 "text": f"{event.name}{f'  {said}' if said else ''}{history_only}",
@@ -65,7 +75,8 @@ def _happened(conn: Connection, person: Person) -> Iterator[tuple[Instant, Entry
         )
 
 
-def _changed(name: str, document: dict[str, Any]) -> str:
+def _changed(name: str, document: dict[str, Any], told: set[tuple[str, str]]) -> str:
+    """In words; "": nothing beyond the consents of `told`, which stand elsewhere."""
     match name:
         case "$entered":
             return f"enters the segment {document['segment']}"
@@ -78,13 +89,14 @@ def _changed(name: str, document: dict[str, Any]) -> str:
     values, addresses, consents, suppressed = document["changed"]
     read: dict[str, Value] = unpack(values)
     read |= {f"address {channel}": address for channel, address in addresses.items()}
-    read |= {f"consent {what}": state for what, state in consents.items()}
+    left = {what: state for what, state in consents.items() if (what, state) not in told}
+    read |= {f"consent {what}": state for what, state in left.items()}
     said = [shown(read)] if read else []
     said += [
         f"{channel} closed for {purpose}" if purpose else f"{channel} open again"
         for channel, purpose in suppressed.items()
     ]
-    return ", ".join(said) or "nothing new"
+    return ", ".join(said) or ("" if consents else "nothing new")
 
 
 def _reacted(conn: Connection, person: Person) -> Iterator[tuple[Instant, Entry]]:
@@ -106,6 +118,7 @@ def _decided(conn: Connection, person: Person) -> Iterator[tuple[Instant, Entry]
             line.at,
             {
                 "kind": "decision",
+                "names_step": line.subject == line.step,
                 "what": line.kind,
                 "text": sentence(line, person.zone),
                 "journey": line.journey,
@@ -126,7 +139,7 @@ def _sent(conn: Connection, person: Person) -> Iterator[tuple[Instant, Entry]]:
             at,
             {
                 "kind": "message",
-                "text": f"{each.template} via {each.channel} {became(each)}",
+                "text": f"{each.template} via {each.channel} {became(each)}{again(conn, each)}",
                 "journey": each.journey,
                 "step": each.step,
                 "template": each.template,
@@ -146,3 +159,15 @@ def became(message: history.Written) -> str:
     )
     aside = ": ".join(part for part in (why, message.detail) if part)
     return f"{_STATES[message.state]}{f' ({aside})' if aside else ''}"
+
+
+def again(conn: Connection, message: history.Written) -> str:
+    """That somebody ordered a further copy of a message of which nobody knew whether it left; the row does not say who."""
+    known = messages.find(conn, message.send_key) if message.handed_at is not None else None
+    if known is None or not known.resent:
+        return ""
+    how = {1: "once more"}.get(known.resent, f"{known.resent} times more")
+    if message.state in _NOT_YET:
+        return f"; it is to be sent {how}, by an operator or the policy on unknown messages"
+    ordered = "was sent" if message.state in _LEFT else "was to be sent"  # the copy itself may have failed
+    return f"; it {ordered} {how}, by an operator or the policy on unknown messages"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from engine.cli.telling.lines import closed, ignored, reason, sentence
-from engine.cli.telling.past import became
+from engine.cli.telling.past import again, became
 from engine.cli.telling.person import Person, resting
 from engine.cli.telling.times import both
 from engine.core.effects import Trace
@@ -71,6 +71,7 @@ class _Inquiry:
     def __init__(self, conn: Connection, person: Person, template: str) -> None:
         self.person, self.template = person, template
         self.sent = [each for each in history.messages(conn, person.id) if each.template == template]
+        self.again = {each.send_key: again(conn, each) for each in self.sent}
         self.runs = runs.of_customer(conn, bucket_of(conn, person.id), person.id)
         self.lines = [noted.line for noted in traces.of_customer(conn, person.id)]
         self.pauses = pauses.standing(conn)
@@ -193,7 +194,9 @@ class _Inquiry:
         self.told.add(each.send_key)
         at = each.handed_at or each.settled_at or each.planned_at
         handed = "was handed over" if each.handed_at else "was decided"
-        self.found.say(f"{each.template} via {each.channel} {handed} {self._at(at)}; it {became(each)}.")
+        self.found.say(
+            f"{each.template} via {each.channel} {handed} {self._at(at)}; it {became(each)}{self.again[each.send_key]}."
+        )
         if each.state in _NEVER_LEFT and each.settled_at:
             self.found.say(f"That was {self._at(each.settled_at)}; it never left.")
         if each.state in ("planned", "deferred"):
