@@ -190,7 +190,7 @@ def test_an_address_that_bounced_for_somebody_else_is_shown_as_closed(busy: Shop
     busy.play()
     shown = busy.run("show", "anna").out
     assert "closed for everything (bounced: 5.1.1)" in shown
-    assert "was stopped (the address is closed or the consent was withdrawn)" in shown
+    assert "passes over email: the address is closed" in shown
     assert "unsubscribed" not in shown
 
 

@@ -13,7 +13,7 @@ from engine.values import Instant, Type, Value, instant
 _CLOSED = {
     "no address": "there is no address",
     "bounced": "it bounced",
-    "suppressed": "they unsubscribed, or the address is closed",
+    "suppressed": "the address is closed",
     "no consent": "no consent was given",
 }
 _WHY = {
