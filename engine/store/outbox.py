@@ -122,10 +122,11 @@ def hand_over(
 
 
 def give_up(conn: Connection, message: Claimed, ready_at: Instant, why: str = "") -> bool:
-    """Puts a claimed message back before its hand-over, ready again at `ready_at`. False: the claim was lost."""
+    """Puts a claimed message back before its hand-over, ready again at `ready_at`; it was no attempt. False: the claim
+    was lost."""
     changed = change(
         conn,
-        "UPDATE outbox SET state = 'planned', owner = NULL, lease_until = NULL, ready_at = ?, why = ?"
+        "UPDATE outbox SET state = 'planned', owner = NULL, lease_until = NULL, ready_at = ?, why = ?, attempts = attempts - 1"
         " WHERE number = ? AND fence = ? AND state = 'claimed'",
         (ready_at, why, message.number, message.fence),
     )

@@ -113,7 +113,7 @@ def expire_leases(conn: Connection, now: Instant, settle_at: Instant | None = No
     (planned again, unknown)."""
     freed = change(
         conn,
-        "UPDATE outbox SET state = 'planned', owner = NULL, lease_until = NULL, ready_at = ?"
+        "UPDATE outbox SET state = 'planned', owner = NULL, lease_until = NULL, ready_at = ?, attempts = attempts - 1"
         " WHERE state = 'claimed' AND lease_until <= ?",
         (now, now),
     )
