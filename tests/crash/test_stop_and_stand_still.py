@@ -48,7 +48,7 @@ def test_case_4_stopped_for_2_leases_stale_claims_of_60_messages_are_not_sent(tm
         replace(tmp_path / "ahead", str(2 * LEASE))
         os.kill(shop.daemon.pid, signal.SIGCONT)
         wait_until(lambda: set(shop.states("hello").values()) == {"accepted"}, 60, shop.log)
-        again = dict(shop.ask("SELECT customer, attempts FROM outbox"))
+        again = dict(shop.ask("SELECT customer, fence FROM outbox"))
         assert {again[customer] for customer in claimed} == {2}, "claimed anew, not sent under the old claim"
         assert shop.mails() == {f"{customer} hello": 1 for customer in customers}
         assert shop.stop() == 0
