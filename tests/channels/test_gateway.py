@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 PLAIN = """
 via: http
 url: http://{place}/send
-timeout: 1
+timeout: 3
 body: {{to: "{{{{ message.address }}}}", text: "{{{{ message.text }}}}"}}
 answer: {{id: id, retry_after: wait}}
 """
@@ -173,7 +173,7 @@ async def test_case_41_where_the_status_alone_counts_a_page_does_not(body: bytes
 async def test_case_42_one_byte_per_second_ends_with_the_time_out() -> None:
     hand = Hand()
     found = await played(drips, hand)
-    assert (found.kind, found.detail, len(hand.asked)) == ("unknown", "no answer within 1 seconds", 1)
+    assert (found.kind, found.detail, len(hand.asked)) == ("unknown", "no answer within 3 seconds", 1)
 
 
 # --- refusals -----------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 CHANNEL = """
 via: http
 url: http://{place}/send
-timeout: 1
+timeout: 3
 body: {{to: "{{{{ message.address }}}}", text: "{{{{ message.text }}}}"}}
 answer: {{id: id}}
 """

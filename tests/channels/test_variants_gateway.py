@@ -20,7 +20,7 @@ from tests.channels.test_gateway_callbacks import CHANNEL, TOKEN, one, read
 
 pytestmark = pytest.mark.anyio
 
-SENDING = "via: http\nurl: http://{place}/send\nbody: {{to: x}}\ntimeout: 1\nanswer: {{id: id}}\n"
+SENDING = "via: http\nurl: http://{place}/send\nbody: {{to: x}}\ntimeout: 3\nanswer: {{id: id}}\n"
 CALM = SENDING.replace("{{id: id}}", "{{ok: [200]}}")
 
 
@@ -224,7 +224,7 @@ async def test_case_96_a_name_adds_nothing_to_a_request(name: str, kind: str) ->
         "application/x-www-form-urlencoded": "to=x&text={{ message.text }}",
         "text/xml": '<m to="x" text="{{ message.text }}">{{ message.text }}</m>',
     }
-    config = f"via: http\nurl: http://{{place}}/send\nheaders: {{Content-Type: {kind}}}\nbody: '{bodies[kind]}'\ntimeout: 1\nanswer: {{id: id}}\n"
+    config = f"via: http\nurl: http://{{place}}/send\nheaders: {{Content-Type: {kind}}}\nbody: '{bodies[kind]}'\ntimeout: 30\nanswer: {{id: id}}\n"
     async with odd_server(answers(b'{"id": "m1"}')) as odd:
         sending = config.replace("{place}", odd.place)
         assert (await deliver(gateway(sending), message(body=name))).kind == "accepted"
