@@ -28,7 +28,6 @@ class Booked:
     channel: str
     state: str
     resent: int
-    attempts: int
     id: str
 
 
@@ -94,11 +93,11 @@ def messages(folder: Path) -> list[Booked]:
     with _open(folder) as conn:
         secret = conn.execute("SELECT value FROM meta WHERE name = 'secret'").fetchone()[0]
         found = conn.execute(
-            "SELECT send_key, customer, template, channel, state, resent, attempts FROM outbox"
+            "SELECT send_key, customer, template, channel, state, resent FROM outbox"
         ).fetchall()
     return [
-        Booked(key, who, template, channel, state, resent, attempts, _seen(secret, key, channel))
-        for key, who, template, channel, state, resent, attempts in found
+        Booked(key, who, template, channel, state, resent, _seen(secret, key, channel))
+        for key, who, template, channel, state, resent in found
     ]
 
 

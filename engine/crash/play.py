@@ -16,13 +16,13 @@ from engine.clock import Clock, SystemClock
 from engine.crash import books
 from engine.crash.books import Booked
 from engine.crash.branch import Branch, Death, Ports, reserved_port
+from engine.crash.calm import settle
 from engine.crash.children import Children, children, environment
 from engine.crash.shop import crowd
 from engine.crash.sinks import sink
 from engine.crash.verdict import Arrival, Evidence, Verdict, judge
 from engine.errors import PerennialError, WorldError
 from engine.faults import POINTS
-from engine.values import HOUR, Instant
 
 AT_WORK = 1.2
 """A daemon that is ready lives so many seconds at most; longer on a machine that is busy with other things, and when much
@@ -42,15 +42,6 @@ ON_PURPOSE = 0.1
 
 UNREACHED = 6.0
 """A point that a daemon does not come by in so many seconds is left, and a plain kill strikes."""
-
-STILL = 90.0
-"""Nothing moves for so many seconds: the test ends, and what waits is told."""
-
-CALM = 3.5
-"""Seconds without any change while messages are unknown: the daemon looks at them every two."""
-
-MOST_HOURS = 4
-"""So far ahead is the clock of the last daemon at most: beyond the patience of every default policy, and of retries."""
 
 AHEAD = 3
 """The source keeps the work of so many lives ahead of the kills."""
@@ -136,7 +127,7 @@ async def _play(folder: Path, wishes: Wishes, watch: Watch, clock: Clock | None)
         watch("settling", 0, len(branches))
         async with asyncio.TaskGroup() as group:
             for branch in branches:
-                group.create_task(_settle(branch))
+                group.create_task(settle(branch))
     owned = _owned(branches, [*_arrivals(folder / "smtp.log"), *_arrivals(folder / "http.log")])
     verdict = Verdict()
     messages: dict[str, Booked] = {}
@@ -261,38 +252,7 @@ async def _until(question: Callable[[], bool], seconds: float) -> None:
         await asyncio.sleep(0.05)
 
 
-# --- calm and verdict ---------------------------------------------------------------------------
-
-
-async def _settle(branch: Branch) -> None:
-    """Until nothing is left to do; then with a clock that is ahead, hour by hour, until everything that goes again has gone
-    and the policies on unknown messages have spoken."""
-    ahead = 0
-    while True:
-        await _calm(branch, ahead)
-        await branch.list_unknown()
-        await branch.stop()
-        ahead += HOUR
-        if ahead > MOST_HOURS * HOUR or books.waiting(branch.folder, branch.clock.now()).is_over:
-            return
-        branch.start(later=ahead)
-        await branch.ready()
-
-
-async def _calm(branch: Branch, ahead: int) -> None:
-    """Until everything is done and a look at unknown messages has changed nothing."""
-    loop = asyncio.get_running_loop()
-    moved, before = loop.time(), None
-    assert branch.child is not None
-    while not branch.child.is_over:
-        left = books.waiting(branch.folder, Instant(branch.clock.now() + ahead))
-        if left != before:
-            moved, before = loop.time(), left
-        patience = STILL if not left.is_calm else CALM if left.unknown else 1.0
-        if loop.time() - moved > patience:
-            return
-        await asyncio.sleep(0.2)
-    branch.troubles.append(f"the last daemon ended by itself: {branch.log()[-400:].decode()}")
+# --- verdict ------------------------------------------------------------------------------------
 
 
 def _arrivals(file: Path) -> list[Arrival]:
