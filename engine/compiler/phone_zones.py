@@ -1,10 +1,38 @@
-"""In which time zones somebody with a phone number may live, by its area code or its country."""
+"""In which time zones somebody may live, as far as their phone number or their country tells."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from engine.core.zones import is_zone
+
+SAME_CLOCKS: Mapping[str, str] = {
+    "AR": "America/Argentina/Buenos_Aires",
+    "CY": "Asia/Nicosia",
+    "DE": "Europe/Berlin",
+    "KZ": "Asia/Almaty",
+    "MH": "Pacific/Majuro",
+    "MY": "Asia/Kuala_Lumpur",
+    "PS": "Asia/Gaza",
+    "UZ": "Asia/Samarkand",
+}
+"""Countries with several zones whose clocks have shown the same since 2026 (Germany has `Europe/Busingen` too): they
+count as one, the first that the `zone.tab` of the IANA lists. A test compares them with the zone data in use."""
+
+
+@lru_cache(maxsize=1)
+def _only_zones() -> Mapping[str, str]:
+    """Country -> its one zone. The table is babel's, which takes a moment to load: at the first question."""
+    from babel.core import get_global
+
+    zones_of: Mapping[str, list[str]] = get_global("territory_zones")
+    return {country: zones[0] for country, zones in zones_of.items() if len(zones) == 1} | dict(SAME_CLOCKS)
+
+
+def zone_of_country(code: str) -> str | None:
+    """The zone of a country that has only one, by its ISO 3166 code; None for several, and for what is no country."""
+    return _only_zones().get(code)
 
 
 @lru_cache(maxsize=1 << 14)

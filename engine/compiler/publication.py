@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from engine.compiler.phone_zones import zones_of_phone
+from engine.compiler.phone_zones import zone_of_country, zones_of_phone
 from engine.compiler.world import World
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, SegmentRule
 from engine.core.journeys import Journeys
@@ -47,6 +47,7 @@ def publish(
         prices={channel.name: channel.price for channel in config.channels.values()},
         by_phone=frozenset(name for name in config.channels if name in BY_PHONE),
         zones_of_phone=zones_of_phone,
+        zone_of_country=zone_of_country,
     )
 
 

@@ -58,7 +58,7 @@ def take_event(turn: Turn, event: Event) -> None:
 
 def take_changed(turn: Turn, changed: Changed) -> None:
     """Attributes, addresses, consents or suppressions were written."""
-    apply_change(turn.touch("values", "reach"), changed, turn.journeys.timezone)
+    apply_change(turn.touch("values", "reach"), changed, turn.journeys.resolve_zone)
     turn.changed.update(changed.values)
     if changed.addresses or changed.consents or changed.suppressed:
         turn.reach_changed = True

@@ -7,7 +7,7 @@ to go on in `Facts.memory`; one that a story has set by hand has no memory and g
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import TypeAlias, cast
 
@@ -17,7 +17,7 @@ from engine.core.facts import ANY_PURPOSE, Consent, FactRule, Facts, Reach, Seen
 from engine.core.happening import Changed, Event
 from engine.core.payload import add_up, field_values, mean
 from engine.core.windows import days_between, zero
-from engine.core.zones import resolve_zone
+from engine.core.zones import ZoneReason
 from engine.values import Instant, Money, Value
 
 DEVICES = 10
@@ -54,8 +54,12 @@ def apply_event(
         bisect.insort(kept, event, key=lambda known: (known.occurred_at, known.number))
 
 
-def apply_change(facts: Facts, change: Changed, project_zone: str | None = None) -> None:
-    """Writes attributes, addresses, consents and suppressions; with `project_zone` the customer's zone is found anew.
+def apply_change(
+    facts: Facts,
+    change: Changed,
+    resolve_zone: Callable[[Mapping[str, Value]], tuple[str, ZoneReason]] | None = None,
+) -> None:
+    """Writes attributes, addresses, consents and suppressions; `resolve_zone` finds the customer's zone anew.
 
     A new address opens a channel that a bounce had closed. `asked` does not take back what is `given`.
     """
@@ -80,8 +84,8 @@ def apply_change(facts: Facts, change: Changed, project_zone: str | None = None)
     for channel, purpose_or_all in change.suppressed.items():
         reach = facts.reach.get(channel, Reach())
         facts.reach[channel] = replace(reach, suppressed=_wider(reach.suppressed, purpose_or_all))
-    if project_zone is not None and ("timezone" in change.values or "country" in change.values):
-        facts.timezone, facts.timezone_why = resolve_zone(facts.values, project_zone)
+    if resolve_zone is not None and ("timezone" in change.values or "country" in change.values):
+        facts.timezone, facts.timezone_why = resolve_zone(facts.values)
 
 
 def changed_value(old: Value, how: str, value: Value) -> Value:

@@ -11,13 +11,19 @@ from engine.core.index import Index, index_of
 from engine.core.journey import Journey, SegmentRule
 from engine.core.learned import Learned
 from engine.core.policy import Policy
-from engine.values import Type
+from engine.core.zones import ZoneReason, resolve_zone
+from engine.values import Type, Value
 
 
 def nowhere(number: str) -> tuple[str, ...]:
     """A phone number that tells nothing about where its owner lives."""
     del number
     return ()
+
+
+def no_zone(country: str) -> None:
+    """A country that tells nothing about the clocks of its people."""
+    del country
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class Journeys:
     prices: Mapping[str, Decimal] = field(default_factory=dict)  # per message, in `currency`
     by_phone: frozenset[str] = frozenset()
     zones_of_phone: Callable[[str], tuple[str, ...]] = nowhere
+    zone_of_country: Callable[[str], str | None] = no_zone  # its only zone, by ISO 3166 code
     learned: Learned = field(default_factory=Learned)
     explain: bool = True  # False: traces carry no values read and no lines about questions (replay)
     index: Index = field(init=False, repr=False, compare=False)
@@ -55,3 +62,7 @@ class Journeys:
         """Looks up once what decisions ask for at every event."""
         index = index_of(self.by_name.values(), self.segments.values(), self.facts, self.needs)
         object.__setattr__(self, "index", index)
+
+    def resolve_zone(self, values: Mapping[str, Value]) -> tuple[str, ZoneReason]:
+        """The zone of a customer with these attributes, and why it is this one."""
+        return resolve_zone(values, self.timezone, self.zone_of_country)

@@ -17,7 +17,7 @@ from engine.core.happening import Event
 from engine.core.journey import Journey, SplitStep
 from engine.core.journeys import Journeys
 from engine.core.learned import Learned
-from engine.core.zones import is_zone, resolve_zone
+from engine.core.zones import is_zone
 from engine.language.syntax import Moment, Story, Text
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
@@ -79,7 +79,7 @@ def build_stage(journey: Journey, journeys: Journeys, story: Story, world: World
         else:
             facts.values[pair.name.value] = value
     if given.timezone is None:
-        facts.timezone, facts.timezone_why = resolve_zone(facts.values, world.config.timezone)
+        facts.timezone, facts.timezone_why = journeys.resolve_zone(facts.values)
         stage = replace(stage, zone=facts.zone)
     else:
         facts.values["timezone"] = zone_name

@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 from engine.core.facts import CustomerState, Facts
 from engine.core.fold import history_from, initial_values
 from engine.core.journeys import Journeys
-from engine.core.zones import resolve_zone
 from engine.store import customer_text as text
 from engine.store import events, products, runs
 from engine.store.codec import dump, folded, load
@@ -133,7 +132,7 @@ def _state(row: Any, initial: Mapping[str, Any], journeys: Journeys) -> Customer
     last_starts, occurred, crossings, places, habits = text.load_marks(marks)
     values = text.load_attributes(attributes)
     if zone_why == "project" and zone != journeys.timezone:
-        zone, zone_why = resolve_zone(values, journeys.timezone)
+        zone, zone_why = journeys.resolve_zone(values)
     facts = Facts(
         customer, zone, zone_why, {**initial, **values} if initial else values,
         text.load_memory(memory) if memory != "{}" else {}, text.load_seen(seen), {},

@@ -20,9 +20,11 @@ from engine.core.fold import (
     prune_history,
 )
 from engine.core.happening import Changed, Event
+from engine.core.journeys import Journeys
 from engine.values import DAY, Instant, Money, Type, Value
 
 NOW = Instant(1_772_442_000_000)
+ZONES = Journeys({}, timezone="Europe/Sofia", zone_of_country={"DE": "Europe/Berlin"}.get)
 How = Literal["count", "sum", "average", "last", "first", "most frequent", "average days between", "rfm"]
 
 
@@ -146,7 +148,7 @@ def test_history_keeps_what_is_needed_as_far_back_as_it_is_asked() -> None:
 
 def test_attributes_and_the_zone() -> None:
     facts = Facts("c", "UTC", values={"city": "Sofia"})
-    apply_change(facts, Changed(1, NOW, {"city": None, "country": "de", "points": 3}), "Europe/Sofia")
+    apply_change(facts, Changed(1, NOW, {"city": None, "country": "de", "points": 3}), ZONES.resolve_zone)
     assert facts.values == {"country": "de", "points": 3}
     assert (facts.timezone, facts.timezone_why) == ("Europe/Berlin", "country")
     apply_change(facts, Changed(2, NOW, {"timezone": "Asia/Tokyo"}))

@@ -8,8 +8,9 @@ from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 import pytest
+from babel.core import get_global
 
-from engine.core.country_zones import COUNTRY_ZONES
+from engine.compiler.phone_zones import SAME_CLOCKS, zone_of_country
 from engine.core.zones import resolve_zone
 from engine.values import Value
 
@@ -29,10 +30,10 @@ from engine.values import Value
     ids=str,
 )
 def test_the_zone_of_a_customer_and_why(values: dict[str, Value], expected: tuple[str, str]) -> None:
-    assert resolve_zone(values, "Europe/Sofia") == expected
+    assert resolve_zone(values, "Europe/Sofia", zone_of_country) == expected
 
 
-def test_the_table_holds_the_countries_whose_clocks_all_show_the_same() -> None:
+def test_a_country_has_one_zone_where_its_clocks_all_show_the_same() -> None:
     lines = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text().splitlines()
     zones = defaultdict(list)
     for line in lines:
@@ -42,7 +43,10 @@ def test_the_table_holds_the_countries_whose_clocks_all_show_the_same() -> None:
     single = {
         country: names[0] for country, names in zones.items() if len({_clock(name) for name in names}) == 1
     }
-    assert dict(COUNTRY_ZONES) == single
+    countries = {*zones, *get_global("territory_zones")}
+    found = {country: zone for country in countries if (zone := zone_of_country(country)) is not None}
+    assert found == single
+    assert {country for country in single if len(zones[country]) > 1} == set(SAME_CLOCKS)
 
 
 def _clock(name: str) -> tuple[dt.timedelta | None, ...]:

@@ -44,7 +44,7 @@ def _write(
     else:
         new = changed_value(facts.values.get(name), step.how, value)
         change = Changed(run.turn.number, run.now, values={name: new})
-        apply_change(facts, change, run.turn.journeys.timezone)
+        apply_change(facts, change, run.turn.journeys.resolve_zone)
     run.turn.changed.add(name)
 
 
