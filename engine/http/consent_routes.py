@@ -12,10 +12,9 @@ from starlette.responses import Response
 
 from engine.channels.links import Confirming, Leaving
 from engine.http import consent_pages as pages
-from engine.http.body import read_body
+from engine.http.body import MAX_FORM, read_body, read_form
 from engine.http.consent_pages import Frame
 from engine.http.context import Context, Live
-from engine.http.form import LARGEST, read_form
 from engine.http.origin import is_own_page, origin_of
 from engine.http.problems import Refusal
 from engine.http.unknown_link import unknown_link
@@ -46,7 +45,7 @@ def consent_routes(context: Context) -> APIRouter:
         leaving = live.links.read_unsubscribe(token)
         if leaving is None:
             return unknown_link(live, request)
-        await read_body(request, LARGEST)
+        await read_body(request, MAX_FORM)
         visitor = await context.look(lambda conn: find_visitor(conn, leaving.customer, leaving.key))
         frame = _frame(live, request, visitor)
         if visitor.is_test:
@@ -96,7 +95,7 @@ def consent_routes(context: Context) -> APIRouter:
         if confirming is None:
             return unknown_link(live, request)
         _check_site(live, request)
-        await read_body(request, LARGEST)
+        await read_body(request, MAX_FORM)
         visitor, is_right = await context.look(lambda conn: _confirming(conn, confirming))
         frame = _frame(live, request, visitor)
         if visitor.is_test or not is_right:

@@ -15,10 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from engine.config import SignupList
-from engine.http.body import read_body
+from engine.http.body import MAX_FORM, read_body, read_form
 from engine.http.consent_pages import text_of_list
 from engine.http.context import Context, Live
-from engine.http.form import LARGEST, clean, read_form
 from engine.http.origin import is_own_page, origin_of
 from engine.http.page import page
 from engine.http.problems import Refusal
@@ -99,7 +98,7 @@ def _cors(live: Live, request: Request) -> dict[str, str]:
 async def _fields(request: Request) -> Mapping[str, str]:
     if request.headers.get("content-type", "").partition(";")[0].strip().casefold() != "application/json":
         return await read_form(request)
-    body = decode(await read_body(request, LARGEST))
+    body = decode(await read_body(request, MAX_FORM))
     if not isinstance(body, dict):
         raise Refusal(400, "a sign-up is an object of texts")
     return {name: value for name, value in body.items() if isinstance(value, str)}
@@ -116,7 +115,9 @@ def _wish(
     wanted = fields.get("language", "").casefold()
     language = wanted if wanted in live.config.languages else ""
     host = request.client.host if request.client else ""
-    where = f"sign-up form {listed.name} at {clean(origin_of(request), 200)}"
+    # One short printable line: the header goes into the ledger, and a program may write anything into it.
+    origin = "".join(char if char.isprintable() else " " for char in origin_of(request)[:800])
+    where = f"sign-up form {listed.name} at {' '.join(origin.split())[:200]}"
     return Wish(listed, address, network_of(host), language, where)
 
 

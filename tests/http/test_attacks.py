@@ -122,12 +122,43 @@ def test_case_105_a_choice_is_a_form_and_nothing_else(shop: Kiosk, kind: str) ->
     assert shop.count("inbox") == 0
 
 
+_PART = b'--b\r\nContent-Disposition: form-data; name="save"\r\n\r\n%s\r\n'
+
+
 def test_case_59_a_form_is_small(shop: Kiosk) -> None:
     link = links_of(shop)["preferences"]
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert shop.browser.post(link, content=b"a=" + b"b" * 20_000, headers=form).status_code == 413
     assert shop.browser.post(link, content=b"&".join([b"a=1"] * 4_000), headers=form).status_code == 422
-    assert shop.browser.post(link, content=b"save=%ff%fe", headers=form).status_code == 422
+    for unreadable in (b"save=%ff%fe", b"save=\xff", "save=1&name=ö".encode()):
+        assert shop.browser.post(link, content=unreadable, headers=form).status_code == 422
+    assert shop.count("inbox") == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (_PART % b"1" + b"--b--\r\n", "boundary=b", 200),
+        (_PART % "ö".encode() + b"--b--\r\n", "boundary=b; charset=utf-8", 200),
+        (_PART % b"1" + b"--b--\r\n", "charset=idna" + 5_000 * ";" + 'boundary="b"', 200),
+        (_PART % b"\xff" + b"--b--\r\n", "boundary=b", 422),
+        (_PART % b"\\ud800" + b"--b--\r\n", "boundary=b; charset=unicode_escape", 200),
+        (_PART % b"1" * 101 + b"--b--\r\n", "boundary=b", 422),
+        (_PART % (b"1" * 20_000) + b"--b--\r\n", "boundary=b", 413),
+        (b"no part at all", "boundary=b", 422),
+        (_PART % b"1" + b"--b--\r\n", "", 422),
+    ],
+)
+def test_case_59_a_form_in_parts_is_small_and_text(shop: Kiosk, body: bytes, kind: str, status: int) -> None:
+    headers = {"Content-Type": f"multipart/form-data; {kind}"}
+    answer = shop.browser.post(links_of(shop)["preferences"], content=body, headers=headers)
+    assert answer.status_code == status, answer.text
+
+
+def test_a_file_in_a_form_is_left_out(shop: Kiosk) -> None:
+    sent = {"save": ("all.txt", b"\x31", "text/plain")}
+    answer = shop.browser.post(links_of(shop)["preferences"], files=sent)
+    assert answer.status_code == 200
     assert shop.count("inbox") == 0
 
 
