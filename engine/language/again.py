@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine.language.duration import parse_length
+from engine.language.map_reader import ReadContext
 from engine.language.places import tail
-from engine.language.reading import Reading
 from engine.language.syntax import Again, Text
 from engine.language.wording import quoted, shown
 from engine.problem import Problem, nearest
@@ -17,7 +17,7 @@ _OTHER = {
 }  # fmt: skip
 
 
-def parse_again(reading: Reading, text: Text) -> Again | None:
+def parse_again(context: ReadContext, text: Text) -> Again | None:
     """The rule of re-entry."""
     words = text.value
     match words:
@@ -28,11 +28,11 @@ def parse_again(reading: Reading, text: Text) -> Again | None:
     for how in ("after", "restart"):
         beginning = "after " if how == "after" else "restart, then after "
         if words.startswith(beginning):
-            length = reading.keep(parse_length(tail(text, len(beginning))))
+            length = context.keep(parse_length(tail(text, len(beginning))))
             return (
                 None if length is None else Again("after" if how == "after" else "restart", length, text.span)
             )
-    reading.report(
+    context.report(
         text.span,
         "E24",
         f'{quoted(words)} is not a rule for "again"',

@@ -5,30 +5,30 @@ from __future__ import annotations
 from typing import Literal
 
 from engine.language.condition import parse_condition
+from engine.language.map_reader import MapReader
 from engine.language.nodes import Sequence
-from engine.language.parts import Parts
 from engine.language.places import tail
 from engine.language.syntax import Awaited, Text
 from engine.language.wording import quoted
 
 
-def parse_awaited(parts: Parts) -> Awaited | None:
+def parse_awaited(reader: MapReader) -> Awaited | None:
     """What the keys `for` and `where` ask for."""
-    fields = parts.node("where")
+    fields = reader.node("where")
     where = (
         None
         if fields is None
-        else parse_condition(parts.reading, fields, parts.at_key("where"), "where", of_event=True)
+        else parse_condition(reader.context, fields, reader.at_key("where"), "where", of_event=True)
     )
-    words = parts.texts("for")
+    words = reader.texts("for")
     if not words:
         return None
     reactions = [word for word in words if _reaction(word)]
-    span = parts.at_key("for")
+    span = reader.at_key("for")
     if not reactions:
         return Awaited(words, None, None, where, span)
-    if isinstance(parts.node("for"), Sequence) and len(words) > 1:
-        parts.reading.report(
+    if isinstance(reader.node("for"), Sequence) and len(words) > 1:
+        reader.context.report(
             reactions[0].span,
             "E17",
             f"{quoted(reactions[0].value)} cannot stand in a list of events",
@@ -37,7 +37,7 @@ def parse_awaited(parts: Parts) -> Awaited | None:
         )
         return None
     if where is not None:
-        parts.apart("where", "a reaction to a message has no fields", "remove the line")
+        reader.apart("where", "a reaction to a message has no fields", "remove the line")
     return Awaited((), _reaction(words[0]), tail(words[0], 7), where, span)
 
 

@@ -7,9 +7,9 @@ from typing import Literal, cast
 
 from engine.language.did import parse_did
 from engine.language.forms import looks_like_form, parse_form, parse_list, sign_problem
+from engine.language.map_reader import ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
 from engine.language.places import tail
-from engine.language.reading import Reading
 from engine.language.syntax import (
     AllOf,
     Can,
@@ -36,10 +36,12 @@ _OPERATORS = {
 }  # fmt: skip
 
 
-def parse_condition(reading: Reading, node: Node, at: Span, key: str, of_event: bool = False) -> AllOf | None:
+def parse_condition(
+    context: ReadContext, node: Node, at: Span, key: str, of_event: bool = False
+) -> AllOf | None:
     """The condition under `key`. `of_event`: a `where`, whose bare names are fields and nothing else is special."""
     if isinstance(node, Sequence) and not is_empty(node):
-        reading.report(
+        context.report(
             node.span,
             "E28",
             "a list of conditions must say how they combine",
@@ -48,26 +50,26 @@ def parse_condition(reading: Reading, node: Node, at: Span, key: str, of_event: 
         )
         return None
     if is_empty(node):
-        reading.empty(at, key, "{orders_count: at least 1}")
+        context.empty(at, key, "{orders_count: at least 1}")
         return None
     if not isinstance(node, Mapping):
-        _no_map(reading, node, key)
+        _no_map(context, node, key)
         return None
-    lines = (_line(reading, entry, of_event) for entry in node.entries)
+    lines = (_line(context, entry, of_event) for entry in node.entries)
     return AllOf(tuple(line for group in lines for line in group), node.span)
 
 
-def parse_value(reading: Reading, name: str, node: Node, at: Span | None = None) -> Form | None:
+def parse_value(context: ReadContext, name: str, node: Node, at: Span | None = None) -> Form | None:
     """The form behind one attribute; `at`: where its name stands."""
     match node:
         case Scalar() if not is_empty(node):
-            return form_of(reading, name, node.whole())
+            return form_of(context, name, node.whole())
         case Sequence() if not is_empty(node):
-            return _one_of(reading, name, node)
+            return _one_of(context, name, node)
         case Mapping() if not is_empty(node):
-            _block(reading, name, node)
+            _block(context, name, node)
         case _ if at is not None and (meant := _without_colon(name)):
-            reading.report(
+            context.report(
                 at,
                 "E03",
                 f'there is no ": " in {quoted(name)}',
@@ -75,7 +77,7 @@ def parse_value(reading: Reading, name: str, node: Node, at: Span | None = None)
                 f"write  {meant}",
             )
         case _:
-            reading.report(
+            context.report(
                 node.span,
                 "E20",
                 f"{quoted(name)} has nothing behind it",
@@ -91,36 +93,36 @@ def _without_colon(name: str) -> str:
     return f"{found[1]}: {shown(found[2])}" if found else ""
 
 
-def form_of(reading: Reading, name: str, text: Text) -> Form | None:
+def form_of(context: ReadContext, name: str, text: Text) -> Form | None:
     """The form in a text, or None after noting the problem."""
     form = parse_form(name, text)
     if isinstance(form, Problem):
-        reading.problems.append(form)
+        context.problems.append(form)
         return None
     return form
 
 
-def _line(reading: Reading, entry: Entry, of_event: bool) -> tuple[ConditionLine, ...]:
+def _line(context: ReadContext, entry: Entry, of_event: bool) -> tuple[ConditionLine, ...]:
     key, node = entry.key.text, entry.value
     line: ConditionLine | None
     if key in GROUPS:
-        line = _group(reading, entry, of_event)
+        line = _group(context, entry, of_event)
     elif of_event or key not in SPECIAL:
-        form = parse_value(reading, key, node, entry.key.span)
+        form = parse_value(context, key, node, entry.key.span)
         line = None if form is None else Test(entry.key.whole(), form)
     elif key == "did":
-        return parse_did(reading, entry, lambda r, n, at: parse_condition(r, n, at, "where", of_event=True))
+        return parse_did(context, entry, lambda r, n, at: parse_condition(r, n, at, "where", of_event=True))
     elif key == "goal":
-        line = _goal(reading, entry)
+        line = _goal(context, entry)
     else:
-        line = _names(reading, entry)
+        line = _names(context, entry)
     return () if line is None else (line,)
 
 
-def _group(reading: Reading, entry: Entry, of_event: bool) -> Group | None:
+def _group(context: ReadContext, entry: Entry, of_event: bool) -> Group | None:
     how, node = entry.key.text, entry.value
     if not isinstance(node, Sequence) or is_empty(node):
-        reading.report(
+        context.report(
             entry.key.span,
             "E28",
             f"{quoted(how)} needs a list of conditions",
@@ -128,17 +130,17 @@ def _group(reading: Reading, entry: Entry, of_event: bool) -> Group | None:
             f"write\n         {how}:\n           - orders_count: 0\n           - tier: gold",
         )
         return None
-    conditions = (parse_condition(reading, item, item.span, how, of_event) for item in node.items)
+    conditions = (parse_condition(context, item, item.span, how, of_event) for item in node.items)
     kind = cast("Literal['any', 'all', 'none']", how)
     return Group(kind, tuple(c for c in conditions if c is not None), entry.key.span)
 
 
-def _names(reading: Reading, entry: Entry) -> InSegment | Can | Reacted | None:
+def _names(context: ReadContext, entry: Entry) -> InSegment | Can | Reacted | None:
     """`segment`, `can`, `clicked`, `opened`: a name, `not name`, a list of names."""
     key, node = entry.key.text, entry.value
     example = {"segment": "vip", "can": "email"}.get(key, "welcome_hello")
     if key in {"clicked", "opened"} and isinstance(node, Sequence) and not is_empty(node):
-        reading.report(
+        context.report(
             node.span,
             "E20",
             f"{quoted(key)} needs one template here, not a list",
@@ -146,12 +148,12 @@ def _names(reading: Reading, entry: Entry) -> InSegment | Can | Reacted | None:
             f"write\n         any:\n           - {key}: {example}\n           - {key}: ...",
         )
         return None
-    names = reading.texts(node, key, example)
+    names = context.texts(node, key, example)
     negated = False
     if isinstance(node, Scalar) and names:
         text = names[0]
         if sign := sign_problem(key, text):
-            reading.problems.append(sign)
+            context.problems.append(sign)
             return None
         negated = text.value.startswith("not ")
         word = tail(text, 4) if negated else text
@@ -168,8 +170,8 @@ def _names(reading: Reading, entry: Entry) -> InSegment | Can | Reacted | None:
             return Reacted("clicked" if key == "clicked" else "opened", names[0], negated, span)
 
 
-def _goal(reading: Reading, entry: Entry) -> GoalIs | None:
-    word = reading.choice(
+def _goal(context: ReadContext, entry: Entry) -> GoalIs | None:
+    word = context.choice(
         entry.value,
         "goal",
         ("reached", "not reached"),
@@ -184,14 +186,14 @@ def _goal(reading: Reading, entry: Entry) -> GoalIs | None:
     return None if word is None else GoalIs(word.value == "reached", entry.key.span)
 
 
-def _one_of(reading: Reading, name: str, node: Sequence) -> Form | None:
+def _one_of(context: ReadContext, name: str, node: Sequence) -> Form | None:
     values: list[Text] = []
     for item in node.items:
         if not isinstance(item, Scalar) or is_empty(item):
-            _block(reading, name, item)
+            _block(context, name, item)
             return None
         if looks_like_form(item.text) or item.text.startswith("not "):
-            reading.report(
+            context.report(
                 item.span,
                 "E21",
                 f"{quoted(item.text)} cannot stand in a list of values",
@@ -200,13 +202,13 @@ def _one_of(reading: Reading, name: str, node: Sequence) -> Form | None:
             )
             return None
         if sign := sign_problem(name, item.whole()):
-            reading.problems.append(sign)
+            context.problems.append(sign)
             return None
         values.append(item.whole())
     return Equals(tuple(values), node.span, many=True)
 
 
-def _block(reading: Reading, name: str, node: Node) -> None:
+def _block(context: ReadContext, name: str, node: Node) -> None:
     written, meant = "", "at least 2"
     if isinstance(node, Mapping) and len(node.entries) == 1:
         operator, value = node.entries[0].key.text, node.entries[0].value
@@ -215,7 +217,7 @@ def _block(reading: Reading, name: str, node: Node) -> None:
             written = f"   (not  {name}: {{{shown(operator, 20)}: {shown(value.text, 30)}}})"
         if words is not None:
             meant = f"{words} {_value_of(value)}".strip()
-    reading.report(
+    context.report(
         node.span,
         "E20",
         f"{quoted(name)} needs one short text here, not a {'list' if isinstance(node, Sequence) else 'block'}",
@@ -231,7 +233,7 @@ def _value_of(node: Node) -> str:
     return f"[{as_list([shown(item.text, 20) for item in items[:5] if isinstance(item, Scalar)])}]"
 
 
-def _no_map(reading: Reading, node: Node, key: str) -> None:
+def _no_map(context: ReadContext, node: Node, key: str) -> None:
     text = node.text if isinstance(node, Scalar) else ""
     words = text.split()
     meant = "orders_count: at least 1"
@@ -240,7 +242,7 @@ def _no_map(reading: Reading, node: Node, key: str) -> None:
         meant = f"{words[0]}: {rest.lstrip('=').strip() if rest.startswith('==') else rest}"
         if sign := sign_problem(words[0], Text(rest, node.span)):
             meant = sign.fix.removeprefix("write  ")
-    reading.report(
+    context.report(
         node.span,
         "E20",
         f"{quoted(key)} needs conditions of the form  attribute: words",

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from engine.language.duration import parse_length
 from engine.language.forms import sign_problem
 from engine.language.grammar import LONG_DID
+from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, is_empty
-from engine.language.parts import Parts
 from engine.language.places import part, tail
-from engine.language.reading import Reading
 from engine.language.syntax import AllOf, Did, Length, Text
 from engine.language.wording import quoted, shown
 from engine.problem import Problem, Span
@@ -39,11 +38,11 @@ _OTHER = (
     (re.compile(r"since (?:the )?(?:beginning|begin|entry|start of.*)", re.IGNORECASE), "since start"),
     (re.compile(r"today", re.IGNORECASE), "in last 1 day"),
 )
-_Where = Callable[[Reading, Node, Span], "AllOf | None"]
+_Where = Callable[[ReadContext, Node, Span], "AllOf | None"]
 _Counted = tuple[int, int | None, Length | None, bool]  # low, high, last, since start
 
 
-def parse_did(reading: Reading, entry: Entry, where: _Where) -> tuple[Did, ...]:
+def parse_did(context: ReadContext, entry: Entry, where: _Where) -> tuple[Did, ...]:
     """All events under one `did:`."""
     if not isinstance(entry.value, Mapping) or is_empty(entry.value):
         event = (
@@ -51,7 +50,7 @@ def parse_did(reading: Reading, entry: Entry, where: _Where) -> tuple[Did, ...]:
             if isinstance(entry.value, Scalar) and entry.value.text
             else "order_placed"
         )
-        reading.report(
+        context.report(
             entry.value.span if not is_empty(entry.value) else entry.key.span,
             "E20",
             '"did" needs lines of the form  event: phrase',
@@ -59,16 +58,16 @@ def parse_did(reading: Reading, entry: Entry, where: _Where) -> tuple[Did, ...]:
             f"write  did: {{{event}: ever}}",
         )
         return ()
-    lines = (_did(reading, line, where) for line in entry.value.entries)
+    lines = (_did(context, line, where) for line in entry.value.entries)
     return tuple(line for line in lines if line is not None)
 
 
-def _did(reading: Reading, entry: Entry, where: _Where) -> Did | None:
+def _did(context: ReadContext, entry: Entry, where: _Where) -> Did | None:
     event, node = entry.key.whole(), entry.value
     if isinstance(node, Mapping) and not is_empty(node):
-        return _long(reading, event, node, where)
+        return _long(context, event, node, where)
     if not isinstance(node, Scalar) or is_empty(node):
-        reading.report(
+        context.report(
             node.span,
             "E20",
             f"{quoted(event.value)} needs a phrase here",
@@ -79,9 +78,9 @@ def _did(reading: Reading, entry: Entry, where: _Where) -> Did | None:
     text = node.whole()
     negated = text.value.startswith("not ")
     if sign := sign_problem(event.value, text):
-        reading.problems.append(sign)
+        context.problems.append(sign)
         return None
-    counted = reading.keep(_phrase(event.value, tail(text, 4) if negated else text, text))
+    counted = context.keep(_phrase(event.value, tail(text, 4) if negated else text, text))
     if counted is None:
         return None
     low, high, last, since = counted
@@ -145,25 +144,25 @@ def _meant(written: str) -> str:
     return ""
 
 
-def _long(reading: Reading, event: Text, node: Mapping, where: _Where) -> Did | None:
-    before = len(reading.problems)
-    parts = Parts(reading, LONG_DID, node.entries, event.span)
-    last, since = parts.length("last"), parts.choice("since")
-    times = parts.text("times")
+def _long(context: ReadContext, event: Text, node: Mapping, where: _Where) -> Did | None:
+    before = len(context.problems)
+    reader = MapReader(context, LONG_DID, node.entries, event.span)
+    last, since = reader.length("last"), reader.choice("since")
+    times = reader.text("times")
     low, high = 1, None
     if times is not None:
         negated = times.value.startswith("not ")
-        found = reading.keep(_phrase(event.value, times, times))
+        found = context.keep(_phrase(event.value, times, times))
         if negated or (found and (found[2] or found[3])):
-            parts.apart(
+            reader.apart(
                 "times", "it says how often and nothing else", "write  times: at least 2, last: 7 days"
             )
         if found is not None:
             low, high = found[0], found[1]
-    fields = parts.node("where")
-    condition = None if fields is None else where(reading, fields, parts.at_key("where"))
+    fields = reader.node("where")
+    condition = None if fields is None else where(context, fields, reader.at_key("where"))
     if last is not None and since is not None:
-        parts.apart("since", "last and since are two beginnings", "keep one of them")
-    if len(reading.problems) > before:
+        reader.apart("since", "last and since are two beginnings", "keep one of them")
+    if len(context.problems) > before:
         return None
     return Did(event, low, high, last, since is not None, condition, False, event.span)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from engine.language.map_reader import ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty
-from engine.language.reading import Reading
 from engine.language.story_lines import parse_moment
 from engine.language.syntax import Expected, Text
 from engine.language.wording import quoted, shown
@@ -35,7 +35,7 @@ _OTHER = {"sends": "send", "sent": "send", "skipped": "skip", "end": "finish", "
 _WHY = "it can be: send x via email, skip x (capped), goal, finish, exit reason, exit_if, restart, holdout, set a to b, add 50 points, remove a from b, code x, webhook x"
 
 
-def parse_expect(reading: Reading, node: Node) -> tuple[Expected, ...]:
+def parse_expect(context: ReadContext, node: Node) -> tuple[Expected, ...]:
     """Everything that is expected; nothing for `expect: nothing`."""
     if isinstance(node, Scalar) and node.text == "nothing":
         return ()
@@ -46,21 +46,21 @@ def parse_expect(reading: Reading, node: Node) -> tuple[Expected, ...]:
             if word.casefold() in {"none", "no", "never"}
             else "write  - day 0 10:00: send welcome_hello via email"
         )
-        reading.report(node.span, "E56", '"expect" needs a list of moments, or the word nothing', _WHY, fix)
+        context.report(node.span, "E56", '"expect" needs a list of moments, or the word nothing', _WHY, fix)
         return ()
-    lines = (_line(reading, item) for item in node.items)
+    lines = (_line(context, item) for item in node.items)
     return tuple(line for line in lines if line is not None)
 
 
-def _line(reading: Reading, node: Node) -> Expected | None:
+def _line(context: ReadContext, node: Node) -> Expected | None:
     if isinstance(node, Mapping) and len(node.entries) == 1:
         entry = node.entries[0]
         if isinstance(entry.value, Scalar) and not is_empty(entry.value):
-            moment = reading.keep(parse_moment(entry.key.whole()))
-            words = _words(reading, entry.value.whole())
+            moment = context.keep(parse_moment(entry.key.whole()))
+            words = _words(context, entry.value.whole())
             return None if moment is None or words is None else Expected(moment, words)
     place = node.entries[1].key.span if isinstance(node, Mapping) and len(node.entries) > 1 else node.span
-    reading.report(
+    context.report(
         place,
         "E56",
         "this is not a line of expect",
@@ -70,10 +70,10 @@ def _line(reading: Reading, node: Node) -> Expected | None:
     return None
 
 
-def _words(reading: Reading, text: Text) -> Text | None:
+def _words(context: ReadContext, text: Text) -> Text | None:
     if len(text.value) < 500 and _FORMS.fullmatch(text.value):
         return text
-    reading.report(text.span, "E56", f"{quoted(text.value)} cannot be expected", _WHY, _fix(text.value))
+    context.report(text.span, "E56", f"{quoted(text.value)} cannot be expected", _WHY, _fix(text.value))
     return None
 
 

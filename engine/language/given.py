@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.language.duration import parse_length
+from engine.language.map_reader import ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
 from engine.language.places import part
-from engine.language.reading import Reading
 from engine.language.story_lines import parse_fields
 from engine.language.syntax import Given, GivenDid, Length, ListPair, Pair, Text
 from engine.language.wording import quoted, shown
@@ -17,10 +17,10 @@ _ZONES = {"CET": "Europe/Berlin", "CEST": "Europe/Berlin", "MEZ": "Europe/Berlin
           "PST": "America/Los_Angeles", "GMT": "Europe/London", "BST": "Europe/London", "MSK": "Europe/Moscow"}  # fmt: skip
 
 
-def parse_given(reading: Reading, node: Node, at: Span) -> Given:
+def parse_given(context: ReadContext, node: Node, at: Span) -> Given:
     """Attributes and facts as written, and the few keys with a meaning of their own."""
     if not isinstance(node, Mapping) or not node.entries:
-        reading.report(
+        context.report(
             at,
             "E57",
             '"given" needs lines of the form "name: value"',
@@ -29,36 +29,36 @@ def parse_given(reading: Reading, node: Node, at: Span) -> Given:
         )
         return Given()
     found = {entry.key.text: entry for entry in node.entries if entry.key.text in SPECIAL}
-    values = (_value(reading, entry) for entry in node.entries if entry.key.text not in SPECIAL)
+    values = (_value(context, entry) for entry in node.entries if entry.key.text not in SPECIAL)
     return Given(
         values=tuple(value for value in values if value is not None),
-        timezone=_timezone(reading, found.get("timezone")),
-        segments=_texts(reading, found.get("segments"), "[vip]"),
-        did=_did(reading, found.get("did")),
-        unreachable=_texts(reading, found.get("unreachable"), "[push]"),
-        no_consent=_texts(reading, found.get("no_consent"), "[sms]"),
-        product=_pairs(reading, found.get("product"), "{in_stock: true}"),
-        paths=_pairs(reading, found.get("paths"), "{offer_test: gift}"),
-        holdout=_holdout(reading, found.get("holdout")),
+        timezone=_timezone(context, found.get("timezone")),
+        segments=_texts(context, found.get("segments"), "[vip]"),
+        did=_did(context, found.get("did")),
+        unreachable=_texts(context, found.get("unreachable"), "[push]"),
+        no_consent=_texts(context, found.get("no_consent"), "[sms]"),
+        product=_pairs(context, found.get("product"), "{in_stock: true}"),
+        paths=_pairs(context, found.get("paths"), "{offer_test: gift}"),
+        holdout=_holdout(context, found.get("holdout")),
     )
 
 
-def _value(reading: Reading, entry: Entry) -> Pair | ListPair | None:
+def _value(context: ReadContext, entry: Entry) -> Pair | ListPair | None:
     name = entry.key.whole()
     if isinstance(entry.value, Sequence):
-        return ListPair(name, reading.texts(entry.value, name.value, "[a, b]"))
-    text = reading.text(entry.value, name.value)
+        return ListPair(name, context.texts(entry.value, name.value, "[a, b]"))
+    text = context.text(entry.value, name.value)
     return None if text is None else Pair(name, text)
 
 
-def _timezone(reading: Reading, entry: Entry | None) -> Text | None:
-    text = None if entry is None else reading.text(entry.value, "timezone", "Europe/Berlin")
+def _timezone(context: ReadContext, entry: Entry | None) -> Text | None:
+    text = None if entry is None else context.text(entry.value, "timezone", "Europe/Berlin")
     if text is None:
         return None
     try:
         zone(text.value)
     except KeyError:
-        reading.report(
+        context.report(
             text.span,
             "E30",
             f"{quoted(text.value)} is not a time zone",
@@ -69,44 +69,44 @@ def _timezone(reading: Reading, entry: Entry | None) -> Text | None:
     return text
 
 
-def _texts(reading: Reading, entry: Entry | None, example: str) -> tuple[Text, ...]:
-    return () if entry is None else reading.texts(entry.value, entry.key.text, example)
+def _texts(context: ReadContext, entry: Entry | None, example: str) -> tuple[Text, ...]:
+    return () if entry is None else context.texts(entry.value, entry.key.text, example)
 
 
-def _pairs(reading: Reading, entry: Entry | None, example: str) -> tuple[Pair, ...]:
-    return () if entry is None else reading.pairs(entry.value, entry.key.text, example)
+def _pairs(context: ReadContext, entry: Entry | None, example: str) -> tuple[Pair, ...]:
+    return () if entry is None else context.pairs(entry.value, entry.key.text, example)
 
 
-def _holdout(reading: Reading, entry: Entry | None) -> bool:
+def _holdout(context: ReadContext, entry: Entry | None) -> bool:
     word = (
         None
         if entry is None
-        else reading.choice(entry.value, "holdout", ("true", "false"), {"yes": "true", "no": "false"})
+        else context.choice(entry.value, "holdout", ("true", "false"), {"yes": "true", "no": "false"})
     )
     return word is not None and word.value == "true"
 
 
-def _did(reading: Reading, entry: Entry | None) -> tuple[GivenDid, ...]:
+def _did(context: ReadContext, entry: Entry | None) -> tuple[GivenDid, ...]:
     if entry is None:
         return ()
     found: list[GivenDid] = []
-    for line in reading.entries(entry.value, "did", "{order_placed: 3 days ago}"):
+    for line in context.entries(entry.value, "did", "{order_placed: 3 days ago}"):
         items = line.value.items if isinstance(line.value, Sequence) and line.value.items else (line.value,)
-        events = (_event(reading, line.key.whole(), item) for item in items)
+        events = (_event(context, line.key.whole(), item) for item in items)
         found.extend(event for event in events if event is not None)
     return tuple(found)
 
 
-def _event(reading: Reading, event: Text, node: Node) -> GivenDid | None:
+def _event(context: ReadContext, event: Text, node: Node) -> GivenDid | None:
     if isinstance(node, Scalar) and not is_empty(node):
-        ago = reading.keep(_ago(event, node.whole()))
+        ago = context.keep(_ago(event, node.whole()))
         return None if ago is None else GivenDid(event, ago)
     at = node.get("at") if isinstance(node, Mapping) else None
     if not isinstance(node, Mapping) or not isinstance(at, Scalar):
-        reading.problems.append(_wrong(event, node.span, "this event"))
+        context.problems.append(_wrong(event, node.span, "this event"))
         return None
-    ago = reading.keep(_ago(event, at.whole()))
-    fields = parse_fields(reading, [entry for entry in node.entries if entry.key.text != "at"])
+    ago = context.keep(_ago(event, at.whole()))
+    fields = parse_fields(context, [entry for entry in node.entries if entry.key.text != "at"])
     return None if ago is None else GivenDid(event, ago, fields)
 
 

@@ -1,10 +1,11 @@
-"""The table of what a file may contain: for every construct its keys, which are needed, and what kind of value each has.
+"""The table of what a file may contain: for every construct its keys, which are needed, and the kind of value of each.
 
-The parser refuses by this table and the editor's schema is generated from it.
+Whoever reads a file refuses by this table (`map_reader`), and the editor's schema is generated from it (`shape`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,8 +13,10 @@ Kind = Literal[
     "text", "name", "choice", "length", "clock", "date", "share", "event", "events", "segment", "template",
     "policy", "pool", "webhook", "attribute", "texts", "map", "condition", "where", "steps", "paths",
     "shares", "starts", "again", "goal", "tests", "wait", "weekdays", "awaited", "day", "given", "when", "expect",
-    "watchers", "reaction", "long_did_count", "via", "next_after", "wait_clock",
+    "watchers", "reaction", "long_did_count", "via", "next_after", "wait_clock", "count", "secret", "block", "named", "any",
 ]  # fmt: skip
+"""What stands behind a key. `block`: one map with the keys of `Key.of`; `named`: free names, each with such a map;
+`any`: read by code of its own. A `secret` is only ever a reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,9 @@ class Key:
     example: str = ""
     why: str = ""
     listed: bool = True  # named in the sentence "the parts are: ..."
+    of: Construct | None = None  # what stands in a block, or under each name
+    most: int = 65_535  # of a count
+    shape: Mapping[str, object] | None = None  # what the editor is told, where the kind does not say it
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ class Construct:
     keys: tuple[Key, ...]
     about: str = ""
     other_words: tuple[tuple[str, str], ...] = ()  # word of another tool -> our key, or a sentence
+    stray: str = "remove it, or use one of the parts"  # the cure for a key that is nothing like ours
+    blank: bool = False  # a key with nothing behind it counts as not written, unless it is needed
 
     def key(self, name: str) -> Key | None:
         """The key with that name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from engine.language.duration import parse_length
-from engine.language.parts import Parts
+from engine.language.map_reader import MapReader
 from engine.language.places import part
 from engine.language.syntax import Length, Text
 from engine.language.wording import quoted
@@ -18,9 +18,9 @@ _ELSE = re.compile(r"auto, else +(.+)")
 _OTHER_WORDS = frozenset(("automatic", "automatically", "learned", "learnt", "smart", "dynamic", "optimal"))
 
 
-def parse_next_after(parts: Parts) -> tuple[Length | None, Text | None]:
+def parse_next_after(reader: MapReader) -> tuple[Length | None, Text | None]:
     """The length, and the word `auto` where it stands: then the length is the one behind `else`."""
-    text = parts.text("next_after")
+    text = reader.text("next_after")
     if text is None:
         return None, None
     if text.value == AUTO:
@@ -28,12 +28,12 @@ def parse_next_after(parts: Parts) -> tuple[Length | None, Text | None]:
     found = _ELSE.fullmatch(text.value)
     if found:
         length = parse_length(part(text, found.start(1), len(found[1])))
-        return parts.reading.keep(length), text
+        return reader.context.keep(length), text
     first = re.split(r"[ ,]", text.value, maxsplit=1)[0].casefold()
     if first in _OTHER_WORDS or nearest(first, (AUTO,)):
-        parts.reading.problems.append(_no_auto(text))
+        reader.context.problems.append(_no_auto(text))
         return None, text
-    return parts.reading.keep(parse_length(text)), None
+    return reader.context.keep(parse_length(text)), None
 
 
 def _no_auto(text: Text) -> Problem:

@@ -6,9 +6,8 @@ from typing import Literal, cast
 
 from engine.language.condition import parse_condition
 from engine.language.grammar import STARTS, Construct
+from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty
-from engine.language.parts import Parts
-from engine.language.reading import Reading
 from engine.language.syntax import ClockStart, DateStart, EventStart, ProductStart, SegmentStart, Start, Text
 from engine.language.weekdays import parse_weekdays
 from engine.language.wording import as_list, quoted, shown
@@ -26,21 +25,21 @@ _EVERY = {
 }  # fmt: skip
 
 
-def parse_starts(reading: Reading, node: Node, at: Span) -> tuple[Start, ...]:
+def parse_starts(context: ReadContext, node: Node, at: Span) -> tuple[Start, ...]:
     """One map, or a list of maps of which any starts the journey."""
     if is_empty(node):
-        reading.empty(at, "start", "\n         start:\n           event: subscribed")
+        context.empty(at, "start", "\n         start:\n           event: subscribed")
         return ()
     items = node.items if isinstance(node, Sequence) else (node,)
-    starts = (_start(reading, item) for item in items)
+    starts = (_start(context, item) for item in items)
     return tuple(start for start in starts if start is not None)
 
 
-def _start(reading: Reading, node: Node) -> Start | None:
+def _start(context: ReadContext, node: Node) -> Start | None:
     if not isinstance(node, Mapping) or not node.entries:
         word = shown(node.text) if isinstance(node, Scalar) and node.text else "subscribed"
         kind = _OTHER.get(word, "event")
-        reading.report(
+        context.report(
             node.span,
             "E07",
             '"start" needs a kind and a name',
@@ -50,10 +49,10 @@ def _start(reading: Reading, node: Node) -> Start | None:
         return None
     kinds = [entry for entry in node.entries if entry.key.text in _KINDS]
     if not kinds:
-        _no_kind(reading, node)
+        _no_kind(context, node)
         return None
     if len(kinds) > 1:
-        reading.report(
+        context.report(
             kinds[1].key.span,
             "E17",
             f"this is one start of two kinds: {kinds[0].key.text} and {kinds[1].key.text}",
@@ -62,21 +61,21 @@ def _start(reading: Reading, node: Node) -> Start | None:
         )
         return None
     key = kinds[0].key
-    parts = Parts(reading, _KINDS[key.text], node.entries, key.span)
+    reader = MapReader(context, _KINDS[key.text], node.entries, key.span)
     match key.text:
         case "event":
-            return _event(parts)
+            return _event(reader)
         case "segment":
-            return _segment(parts)
+            return _segment(reader)
         case "date":
-            return _date(parts)
+            return _date(reader)
         case "every":
-            return _clock(parts)
+            return _clock(reader)
         case _:
-            return _product(parts)
+            return _product(reader)
 
 
-def _no_kind(reading: Reading, node: Mapping) -> None:
+def _no_kind(context: ReadContext, node: Mapping) -> None:
     known = {key.name for construct in STARTS for key in construct.keys}
     entry = next((entry for entry in node.entries if entry.key.text not in known), node.entries[0])
     word = entry.key.text
@@ -88,75 +87,75 @@ def _no_kind(reading: Reading, node: Mapping) -> None:
             f"{quoted(word)} is not a kind of start",
             f'did you mean "{meant}"?' if meant else "write  event: subscribed",
         )
-    reading.report(entry.key.span, "E06", what, f"a start is one of: {as_list(list(_KINDS))}", fix)
+    context.report(entry.key.span, "E06", what, f"a start is one of: {as_list(list(_KINDS))}", fix)
 
 
-def _event(parts: Parts) -> EventStart | None:
-    event, per, fresh = parts.text("event"), parts.text("per"), parts.length("fresh")
-    node = parts.node("where")
+def _event(reader: MapReader) -> EventStart | None:
+    event, per, fresh = reader.text("event"), reader.text("per"), reader.length("fresh")
+    node = reader.node("where")
     where = (
         None
         if node is None
-        else parse_condition(parts.reading, node, parts.at_key("where"), "where", of_event=True)
+        else parse_condition(reader.context, node, reader.at_key("where"), "where", of_event=True)
     )
-    return None if event is None else EventStart(event, where, per, fresh, parts.at)
+    return None if event is None else EventStart(event, where, per, fresh, reader.at)
 
 
-def _segment(parts: Parts) -> SegmentStart | None:
-    segment, members = parts.text("segment"), parts.choice("members")
+def _segment(reader: MapReader) -> SegmentStart | None:
+    segment, members = reader.text("segment"), reader.choice("members")
     if segment is None:
         return None
     who: Literal["new", "all"] = "all" if members and members.value == "all" else "new"
-    return SegmentStart(segment, who, parts.at)
+    return SegmentStart(segment, who, reader.at)
 
 
-def _date(parts: Parts) -> DateStart | None:
+def _date(reader: MapReader) -> DateStart | None:
     date, before, after, at = (
-        parts.text("date"),
-        parts.length("before"),
-        parts.length("after"),
-        parts.clock("at"),
+        reader.text("date"),
+        reader.length("before"),
+        reader.length("after"),
+        reader.clock("at"),
     )
-    if "before" in parts and "after" in parts:
-        parts.apart("after", "before and after are two days", "keep one of them, or write a list of starts")
+    if "before" in reader and "after" in reader:
+        reader.apart("after", "before and after are two days", "keep one of them, or write a list of starts")
         return None
     for key, length in (("before", before), ("after", after)):
         if length is not None and not length.duration.is_calendar:
-            parts.reading.report(
+            reader.context.report(
                 length.text.span,
                 "E30",
                 f"{quoted(length.text.value)} is not a number of days",
                 "the start is on a day, at the time that stands in  at:",
                 f"write  {key}: 1 day",
             )
-    return None if date is None or at is None else DateStart(date, before, after, at, parts.at)
+    return None if date is None or at is None else DateStart(date, before, after, at, reader.at)
 
 
-def _clock(parts: Parts) -> ClockStart | None:
-    every, at = parts.choice("every", _EVERY), parts.clock("at")
-    day, weekdays = _day(parts), parse_weekdays(parts)
+def _clock(reader: MapReader) -> ClockStart | None:
+    every, at = reader.choice("every", _EVERY), reader.clock("at")
+    day, weekdays = _day(reader), parse_weekdays(reader)
     if every is None:
         return None
-    if every.value == "month" and "day" not in parts:
-        parts.missing("day")
-    if every.value == "week" and "weekdays" not in parts:
-        parts.missing("weekdays")
-    if every.value != "month" and "day" in parts:
-        parts.apart(
+    if every.value == "month" and "day" not in reader:
+        reader.missing("day")
+    if every.value == "week" and "weekdays" not in reader:
+        reader.missing("weekdays")
+    if every.value != "month" and "day" in reader:
+        reader.apart(
             "day", f"every {every.value} has no day of the month", "write  every: month  or remove the line"
         )
-    if every.value != "week" and "weekdays" in parts:
-        parts.apart(
+    if every.value != "week" and "weekdays" in reader:
+        reader.apart(
             "weekdays", f"every {every.value} has no weekdays", "write  every: week  or remove the line"
         )
     if at is None:
         return None
-    return ClockStart(cast("Literal['day', 'week', 'month']", every.value), day, weekdays, at, parts.at)
+    return ClockStart(cast("Literal['day', 'week', 'month']", every.value), day, weekdays, at, reader.at)
 
 
-def _day(parts: Parts) -> int | None:
+def _day(reader: MapReader) -> int | None:
     """1 to 28; 0 is the last day of the month."""
-    text = parts.text("day")
+    text = reader.text("day")
     if text is None:
         return None
     if text.value == "last":
@@ -164,7 +163,7 @@ def _day(parts: Parts) -> int | None:
     number = int(text.value) if text.value.isascii() and text.value.isdigit() and len(text.value) < 4 else 0
     if 1 <= number <= 28:
         return number
-    parts.reading.report(
+    reader.context.report(
         text.span,
         "E30",
         f"{quoted(text.value)} is not a day that every month has",
@@ -174,26 +173,26 @@ def _day(parts: Parts) -> int | None:
     return None
 
 
-def _product(parts: Parts) -> ProductStart | None:
-    kind, by, within = parts.choice("product"), parts.share("by"), parts.length("within")
-    collect, per = parts.length("collect"), parts.text("per")
-    watchers = _watchers(parts)
-    if kind is not None and kind.value != "price_drop" and "by" in parts:
-        parts.apart("by", "only a price drop has a size", "remove the line, or write  product: price_drop")
-    if "collect" in parts and "per" in parts:
-        parts.apart(
+def _product(reader: MapReader) -> ProductStart | None:
+    kind, by, within = reader.choice("product"), reader.share("by"), reader.length("within")
+    collect, per = reader.length("collect"), reader.text("per")
+    watchers = _watchers(reader)
+    if kind is not None and kind.value != "price_drop" and "by" in reader:
+        reader.apart("by", "only a price drop has a size", "remove the line, or write  product: price_drop")
+    if "collect" in reader and "per" in reader:
+        reader.apart(
             "per",
             "collect makes one start of several products, per makes one for each",
             "keep  collect:  or  per:",
         )
         return None
-    return None if kind is None else ProductStart(kind, by, watchers, within, collect, per, parts.at)
+    return None if kind is None else ProductStart(kind, by, watchers, within, collect, per, reader.at)
 
 
-def _watchers(parts: Parts) -> tuple[Text, ...]:
-    key = parts.construct.key("watchers")
+def _watchers(reader: MapReader) -> tuple[Text, ...]:
+    key = reader.construct.key("watchers")
     choices = key.choices if key else ()
-    node = parts.node("watchers")
+    node = reader.node("watchers")
     items = node.items if isinstance(node, Sequence) and node.items else () if node is None else (node,)
-    found = (parts.reading.choice(item, "watchers", choices) for item in items)
+    found = (reader.context.choice(item, "watchers", choices) for item in items)
     return tuple(word for word in found if word is not None)

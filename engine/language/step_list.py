@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
+from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
-from engine.language.parts import Parts
-from engine.language.reading import Reading
 from engine.language.steps import branch, change, choose, code, exit, send, split, wait, webhook  # noqa: A004
 from engine.language.steps.kinds import VERBS, StepKind
 from engine.language.syntax import Choose, Exit, If, Split, Step, Wait
@@ -40,10 +39,10 @@ _EXAMPLES = {
 }  # fmt: skip
 
 
-def parse_steps(reading: Reading, node: Node, at: Span, place: str) -> tuple[Step, ...]:
+def parse_steps(context: ReadContext, node: Node, at: Span, place: str) -> tuple[Step, ...]:
     """The steps under the key `place`, which stands at `at`."""
     if is_empty(node):
-        reading.report(
+        context.report(
             at,
             "E08",
             f"{quoted(place)} has no steps",
@@ -52,20 +51,20 @@ def parse_steps(reading: Reading, node: Node, at: Span, place: str) -> tuple[Ste
         )
         return ()
     if not isinstance(node, Sequence):
-        _no_list(reading, node, place)
+        _no_list(context, node, place)
         return ()
     steps: list[Step] = []
     dead = False
-    for item in _without_extra_dashes(reading, node.items):
-        for step in _step(reading, item):
+    for item in _without_extra_dashes(context, node.items):
+        for step in _step(context, item):
             if steps and not dead and always_exits(steps[-1]):
                 dead = True
-                _never_runs(reading, step, steps[-1])
+                _never_runs(context, step, steps[-1])
             steps.append(step)
     return tuple(steps)
 
 
-def _without_extra_dashes(reading: Reading, items: Iterable[Node]) -> list[Node]:
+def _without_extra_dashes(context: ReadContext, items: Iterable[Node]) -> list[Node]:
     """`- code: A` and then `- valid: 3 days`: the second line belongs to the step above it."""
     found: list[Node] = []
     for item in items:
@@ -79,7 +78,7 @@ def _without_extra_dashes(reading: Reading, items: Iterable[Node]) -> list[Node]
         if not fields.issuperset(keys) or any(entry.key.text in keys for entry in last.entries):
             found.append(item)
             continue
-        reading.report(
+        context.report(
             item.entries[0].key.span, "E18", f"there is a dash too many in front of {quoted(keys[0])}",
             "it belongs to the step above", "remove the dash",
         )  # fmt: skip
@@ -105,34 +104,34 @@ def always_exits(step: Step) -> bool:
     return all(branch_steps and always_exits(branch_steps[-1]) for branch_steps in branches)
 
 
-def _step(reading: Reading, node: Node) -> list[Step]:
+def _step(context: ReadContext, node: Node) -> list[Step]:
     if not isinstance(node, Mapping) or not node.entries:
-        _no_step(reading, node)
+        _no_step(context, node)
         return []
     verbs = [entry for entry in node.entries if entry.key.text in KINDS]
     if not verbs:
-        _no_verb(reading, node)
+        _no_verb(context, node)
         return []
     if len(verbs) > 1:
-        _two_verbs(reading, verbs)
+        _two_verbs(context, verbs)
     # read on as if the missing dashes were there: each verb takes the lines up to the next one
     cuts = [0, *(node.entries.index(verb) for verb in verbs[1:]), len(node.entries)]
     pieces = [node.entries[start:end] for start, end in pairwise(cuts)]
-    steps = [_one(reading, verb, piece) for verb, piece in zip(verbs, pieces, strict=True)]
+    steps = [_one(context, verb, piece) for verb, piece in zip(verbs, pieces, strict=True)]
     return [step for step in steps if step is not None]
 
 
-def _one(reading: Reading, verb: Entry, entries: tuple[Entry, ...]) -> Step | None:
+def _one(context: ReadContext, verb: Entry, entries: tuple[Entry, ...]) -> Step | None:
     kind = KINDS[verb.key.text]
     if kind is branch.KIND:
-        entries = branch.lifted(reading, entries)
-    return kind.parse(Parts(reading, kind.construct, entries, verb.key.span))
+        entries = branch.lifted(context, entries)
+    return kind.parse(MapReader(context, kind.construct, entries, verb.key.span))
 
 
-def _two_verbs(reading: Reading, verbs: list[Entry]) -> None:
+def _two_verbs(context: ReadContext, verbs: list[Entry]) -> None:
     first, second = verbs[0].key.text, verbs[1]
     value = f" {shown(second.value.text)}" if isinstance(second.value, Scalar) else ""
-    reading.report(
+    context.report(
         second.key.span,
         "E19",
         f"this is one step with two verbs: {first} and {second.key.text}",
@@ -141,7 +140,7 @@ def _two_verbs(reading: Reading, verbs: list[Entry]) -> None:
     )
 
 
-def _no_verb(reading: Reading, node: Mapping) -> None:
+def _no_verb(context: ReadContext, node: Mapping) -> None:
     known = {key.name for kind in KINDS.values() for key in kind.construct.keys}
     entry = next((entry for entry in node.entries if entry.key.text not in known), node.entries[0])
     word = entry.key.text
@@ -160,10 +159,10 @@ def _no_verb(reading: Reading, node: Mapping) -> None:
         fix = f'did you mean "{meant}"?' if meant else "write one of them, for example  - send: welcome_hello"
         if meant == "send" and word.casefold() in {"email", "sms", "push"}:
             fix = f"write  - send: {value or 'template'}  and below it  via: {word.casefold()}"
-    reading.report(entry.key.span, "E18", what, why, fix)
+    context.report(entry.key.span, "E18", what, why, fix)
 
 
-def _no_step(reading: Reading, node: Node) -> None:
+def _no_step(context: ReadContext, node: Node) -> None:
     word = node.text if isinstance(node, Scalar) else ""
     verb = _OTHER_VERBS.get(word.casefold(), word)
     if is_empty(node):
@@ -179,17 +178,17 @@ def _no_step(reading: Reading, node: Node) -> None:
             else _EXAMPLES.get(verb) or _EXAMPLES.get(word.split(" ")[0]) or "send: welcome_hello"
         )
         fix = f"write  - {example}"
-    reading.report(
+    context.report(
         node.span, "E18", what, f"a step is a verb with a value; the verbs are: {as_list(VERBS)}", fix
     )
 
 
-def _no_list(reading: Reading, node: Node, place: str) -> None:
+def _no_list(context: ReadContext, node: Node, place: str) -> None:
     fix = "put a dash in front of each step, for example  - send: welcome_hello"
     if isinstance(node, Scalar):
         first = node.text.split(" ")[0]
         fix = f"write under it  - {_EXAMPLES.get(_OTHER_VERBS.get(first, first), 'send: welcome_hello')}"
-    reading.report(
+    context.report(
         node.span,
         "E07",
         f"{quoted(place)} needs a list of steps",
@@ -198,10 +197,10 @@ def _no_list(reading: Reading, node: Node, place: str) -> None:
     )
 
 
-def _never_runs(reading: Reading, step: Step, last: Step) -> None:
+def _never_runs(context: ReadContext, step: Step, last: Step) -> None:
     line = last.span.line
     simple = isinstance(last, Exit)
-    reading.report(
+    context.report(
         step.span,
         "E47",
         "this step can never run",

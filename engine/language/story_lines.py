@@ -6,9 +6,9 @@ import re
 from typing import Literal, cast
 
 from engine.language.duration import parse_clock
+from engine.language.map_reader import ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
 from engine.language.places import part, tail
-from engine.language.reading import Reading
 from engine.language.syntax import Field, Moment, StoryLine, Text
 from engine.language.wording import quoted, shown
 from engine.problem import Problem, Span, nearest
@@ -23,15 +23,15 @@ _Kind = Literal["event", "clicked", "opened", "bounced", "enters", "leaves", "se
 _WHY_LINE = "a line is a moment and an event, clicked x, opened x, bounced x, enters x, leaves x, or set; fields stand below it"
 
 
-def parse_when(reading: Reading, node: Node, at: Span) -> tuple[StoryLine, ...]:
+def parse_when(context: ReadContext, node: Node, at: Span) -> tuple[StoryLine, ...]:
     """What happens, in the order in which it is written."""
     if not isinstance(node, Sequence) or is_empty(node):
         place = at if is_empty(node) else node.span
-        reading.report(
+        context.report(
             place, "E53", '"when" needs a list of moments', _WHY_LINE, "write  - day 0 18:30: order_placed"
         )
         return ()
-    lines = (_line(reading, item) for item in node.items)
+    lines = (_line(context, item) for item in node.items)
     return tuple(line for line in lines if line is not None)
 
 
@@ -52,9 +52,9 @@ def parse_moment(text: Text) -> Moment | Problem:
     return clock if isinstance(clock, Problem) else Moment(int(found[1]), clock.time, text.span)
 
 
-def parse_fields(reading: Reading, entries: list[Entry]) -> tuple[Field, ...]:
+def parse_fields(context: ReadContext, entries: list[Entry]) -> tuple[Field, ...]:
     """The fields of an event in a story."""
-    found = (_field(reading, entry) for entry in entries)
+    found = (_field(context, entry) for entry in entries)
     return tuple(field for field in found if field is not None)
 
 
@@ -64,18 +64,18 @@ def _moment_meant(words: str) -> str:
     return f"day {int(day[1]) if day else 0} {time[0] if time else '10:00'}"
 
 
-def _line(reading: Reading, node: Node) -> StoryLine | None:
+def _line(context: ReadContext, node: Node) -> StoryLine | None:
     if not isinstance(node, Mapping) or not node.entries:
         word = shown(node.text) if isinstance(node, Scalar) and node.text else "order_placed"
         fix = f"write  - day 0 10:00: {word.rpartition('00 ')[2] if word.startswith('day') else word}"
-        reading.report(node.span, "E53", "this is not a line of a story", _WHY_LINE, fix)
+        context.report(node.span, "E53", "this is not a line of a story", _WHY_LINE, fix)
         return None
     first, *rest = node.entries
-    moment = reading.keep(parse_moment(first.key.whole()))
+    moment = context.keep(parse_moment(first.key.whole()))
     if moment is None and not first.key.text.startswith("day"):
         return None
     if not isinstance(first.value, Scalar) or is_empty(first.value):
-        reading.report(
+        context.report(
             first.value.span if not is_empty(first.value) else first.key.span,
             "E53",
             "this line does not say what happens",
@@ -83,18 +83,18 @@ def _line(reading: Reading, node: Node) -> StoryLine | None:
             f"write  - {shown(first.key.text)}: order_placed  and the fields in the lines below it",
         )
         return None
-    happening = _happening(reading, first.value.whole())
+    happening = _happening(context, first.value.whole())
     happened = [entry for entry in rest if entry.key.text == "happened"]
-    fields = parse_fields(reading, [entry for entry in rest if entry not in happened])
-    late = _happened(reading, happened[0]) if happened else None
+    fields = parse_fields(context, [entry for entry in rest if entry not in happened])
+    late = _happened(context, happened[0]) if happened else None
     if moment is None or happening is None:
         return None
     kind, named = happening
-    _check_fields(reading, kind, named, rest, happened)
+    _check_fields(context, kind, named, rest, happened)
     return StoryLine(moment, kind, named, fields, late)
 
 
-def _happening(reading: Reading, text: Text) -> tuple[_Kind, Text] | None:
+def _happening(context: ReadContext, text: Text) -> tuple[_Kind, Text] | None:
     verb, _, name = text.value.partition(" ")
     if verb in _WITH_NAME and name.strip() and " " not in name.strip():
         return cast("_Kind", verb), tail(text, len(verb))
@@ -111,16 +111,16 @@ def _happening(reading: Reading, text: Text) -> tuple[_Kind, Text] | None:
         fix = f"write  {meant} {shown(name.split(' ')[0]) or 'welcome_hello'}"
     else:
         fix = f"write  {shown(verb)}  and the fields in the lines below it"
-    reading.report(text.span, "E54", f"{quoted(text.value)} is not something that happens", _WHY_LINE, fix)
+    context.report(text.span, "E54", f"{quoted(text.value)} is not something that happens", _WHY_LINE, fix)
     return None
 
 
 def _check_fields(
-    reading: Reading, kind: _Kind, word: Text, rest: list[Entry], happened: list[Entry]
+    context: ReadContext, kind: _Kind, word: Text, rest: list[Entry], happened: list[Entry]
 ) -> None:
     others = [entry for entry in rest if entry not in happened]
     if kind == "set" and not others:
-        reading.report(
+        context.report(
             word.span,
             "E55",
             '"set" names no attribute',
@@ -128,7 +128,7 @@ def _check_fields(
             "add below it  tier: gold",
         )
     if kind not in {"set", "event"} and others:
-        reading.report(
+        context.report(
             others[0].key.span,
             "E55",
             f"{quoted(kind)} has no fields",
@@ -137,17 +137,17 @@ def _check_fields(
         )
 
 
-def _happened(reading: Reading, entry: Entry) -> Moment | None:
-    text = reading.text(entry.value, "happened", "day 0 09:20")
-    return None if text is None else reading.keep(parse_moment(text))
+def _happened(context: ReadContext, entry: Entry) -> Moment | None:
+    text = context.text(entry.value, "happened", "day 0 09:20")
+    return None if text is None else context.keep(parse_moment(text))
 
 
-def _field(reading: Reading, entry: Entry) -> Field | None:
+def _field(context: ReadContext, entry: Entry) -> Field | None:
     name, node = entry.key.whole(), entry.value
     if isinstance(node, Sequence) and node.items and all(isinstance(item, Mapping) for item in node.items):
         maps = [item for item in node.items if isinstance(item, Mapping)]
-        return Field(name, tuple(parse_fields(reading, list(item.entries)) for item in maps))
+        return Field(name, tuple(parse_fields(context, list(item.entries)) for item in maps))
     if isinstance(node, Sequence) and node.items:
-        return Field(name, reading.texts(node, name.value))
-    text = reading.text(node, name.value)
+        return Field(name, context.texts(node, name.value))
+    text = context.text(node, name.value)
     return None if text is None else Field(name, text)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from engine.language.map_reader import MapReader
 from engine.language.nodes import Sequence
-from engine.language.parts import Parts
 from engine.language.places import part
 from engine.language.syntax import Text
 from engine.language.wording import quoted
@@ -19,16 +19,16 @@ _OTHER_WORDS = frozenset((
 _WHY = "it is one channel, a list in the order of the cascade, or the order that is likely to cost least for this customer"
 
 
-def parse_via(parts: Parts) -> tuple[tuple[Text, ...], Text | None]:
+def parse_via(reader: MapReader) -> tuple[tuple[Text, ...], Text | None]:
     """The channels as written, and the words `cheapest likely` where they stand."""
-    node = parts.node("via")
-    words = parts.texts("via")
+    node = reader.node("via")
+    words = reader.texts("via")
     if isinstance(node, Sequence):
         wrong = next((word for word in words if _begins(word)), None)
         if wrong is None:
             return words, None
         others = ", ".join(word.value for word in words if word is not wrong)
-        parts.reading.report(
+        reader.context.report(
             wrong.span,
             "E17",
             f"{quoted(wrong.value)} cannot stand in a list of channels",
@@ -40,9 +40,9 @@ def parse_via(parts: Parts) -> tuple[tuple[Text, ...], Text | None]:
         return (), None
     (text,) = words
     if _begins(text):
-        return _named(parts, text), text
+        return _named(reader, text), text
     if text.value.casefold() in _OTHER_WORDS or (" " in text.value and nearest(text.value, (LIKELY,))):
-        parts.reading.report(
+        reader.context.report(
             text.span,
             "E24",
             f"{quoted(text.value)} does not say which channels",
@@ -57,7 +57,7 @@ def _begins(word: Text) -> bool:
     return word.value == LIKELY or word.value.startswith(f"{LIKELY} ")
 
 
-def _named(parts: Parts, text: Text) -> tuple[Text, ...]:
+def _named(reader: MapReader, text: Text) -> tuple[Text, ...]:
     """The channels behind `of`, each with its place."""
     rest = text.value[len(LIKELY) :]
     if not rest.strip():
@@ -68,7 +68,7 @@ def _named(parts: Parts, text: Text) -> tuple[Text, ...]:
     for piece in listed.split(","):
         name = piece.strip()
         if listed == rest or not name or " " in name:
-            parts.reading.report(
+            reader.context.report(
                 part(text, len(LIKELY) + 1, len(rest) - 1).span,
                 "E24",
                 f"{quoted(rest.strip())} does not say which channels",

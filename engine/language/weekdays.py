@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from engine.language.map_reader import MapReader
 from engine.language.moment import parse_weekday
-from engine.language.parts import Parts
 
 
-def parse_weekdays(parts: Parts) -> tuple[int, ...]:
+def parse_weekdays(reader: MapReader) -> tuple[int, ...]:
     """The days of the key `weekdays`, 0 = Monday, in their order, each once."""
     days: set[int] = set()
-    for text in parts.texts("weekdays"):
-        days.update(parts.reading.keep(parse_weekday(text)) or ())
+    for text in reader.texts("weekdays"):
+        days.update(reader.context.keep(parse_weekday(text)) or ())
     return tuple(sorted(days))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from engine.language.condition import parse_condition
 from engine.language.grammar import Key
+from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Sequence
-from engine.language.parts import Parts
-from engine.language.reading import Reading
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import If
 from engine.language.wording import quoted
@@ -30,7 +29,7 @@ CONSTRUCT = step_keys(
 )  # fmt: skip
 
 
-def lifted(reading: Reading, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+def lifted(context: ReadContext, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     """The lines of an `if`, with a `then` or `else` that was written inside the condition in its right place."""
     found: list[Entry] = []
     for entry in entries:
@@ -43,7 +42,7 @@ def lifted(reading: Reading, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
         ]
         if deep:
             side = deep[0].key
-            reading.report(
+            context.report(
                 side.span, "E17", f"{quoted(side.text)} stands one level too deep", "below  if:  stand only conditions",
                 f"put  {side.text}:  in the column of  if:",
             )  # fmt: skip
@@ -52,13 +51,13 @@ def lifted(reading: Reading, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     return tuple(found)
 
 
-def parse_if(parts: Parts) -> If | None:
+def parse_if(reader: MapReader) -> If | None:
     """An `if` step."""
-    node = parts.node("if")
-    condition = None if node is None else parse_condition(parts.reading, node, parts.at_key("if"), "if")
-    then, otherwise = parts.steps("then"), parts.steps("else")
-    step_id, was = parts.name("id"), parts.name("was")
-    return None if condition is None else If(parts.at, step_id, was, condition, then or (), otherwise)
+    node = reader.node("if")
+    condition = None if node is None else parse_condition(reader.context, node, reader.at_key("if"), "if")
+    then, otherwise = reader.steps("then"), reader.steps("else")
+    step_id, was = reader.name("id"), reader.name("was")
+    return None if condition is None else If(reader.at, step_id, was, condition, then or (), otherwise)
 
 
 KIND = StepKind(CONSTRUCT, parse_if)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from engine.language.grammar import Key
-from engine.language.parts import Parts
+from engine.language.map_reader import MapReader
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Change
 
@@ -36,15 +36,15 @@ REMOVE = step_keys(
 )
 
 
-def _change(parts: Parts, how: Literal["set", "add", "remove"]) -> Change | None:
-    values = parts.pairs(how)
-    note = parts.text("note") if how == "add" else None
-    step_id, was = parts.name("id"), parts.name("was")
-    return Change(parts.at, step_id, was, how, values, note) if values else None
+def _change(reader: MapReader, how: Literal["set", "add", "remove"]) -> Change | None:
+    values = reader.pairs(how)
+    note = reader.text("note") if how == "add" else None
+    step_id, was = reader.name("id"), reader.name("was")
+    return Change(reader.at, step_id, was, how, values, note) if values else None
 
 
 KINDS = (
-    StepKind(SET, lambda parts: _change(parts, "set")),
-    StepKind(ADD, lambda parts: _change(parts, "add")),
-    StepKind(REMOVE, lambda parts: _change(parts, "remove")),
+    StepKind(SET, lambda reader: _change(reader, "set")),
+    StepKind(ADD, lambda reader: _change(reader, "add")),
+    StepKind(REMOVE, lambda reader: _change(reader, "remove")),
 )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from engine.language.condition import form_of
 from engine.language.grammar import Key
+from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry
-from engine.language.parts import Parts
 from engine.language.places import part
-from engine.language.reading import Reading
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Choose, ChoosePath, Form, Text
 
@@ -26,36 +25,36 @@ CONSTRUCT = step_keys(
 _ELSE = {"default", "otherwise", "_", "*", "other", "others"}
 
 
-def parse_choose(parts: Parts) -> Choose | None:
+def parse_choose(reader: MapReader) -> Choose | None:
     """A `choose` step; the paths are tried in their order."""
-    subject = parts.text("choose")
-    step_id, was = parts.name("id"), parts.name("was")
-    node = parts.node("into")
-    reading = parts.reading
+    subject = reader.text("choose")
+    step_id, was = reader.name("id"), reader.name("was")
+    node = reader.node("into")
+    context = reader.context
     entries = (
-        () if node is None else reading.entries(node, "into", "\n           gold:\n             - send: ...")
+        () if node is None else context.entries(node, "into", "\n           gold:\n             - send: ...")
     )
     paths = []
     for index, entry in enumerate(entries):
         if entry.key.text == "else" and index < len(entries) - 1:
-            reading.report(
+            context.report(
                 entry.key.span,
                 "E46",
                 '"else" must be the last path',
                 "the paths are tried from the top, so none below it could ever be taken",
                 "move it to the end of  into:",
             )
-        paths.append(_path(reading, entry, subject))
-    return None if subject is None else Choose(parts.at, step_id, was, subject, tuple(paths))
+        paths.append(_path(context, entry, subject))
+    return None if subject is None else Choose(reader.at, step_id, was, subject, tuple(paths))
 
 
-def _path(reading: Reading, entry: Entry, subject: Text | None) -> ChoosePath:
+def _path(context: ReadContext, entry: Entry, subject: Text | None) -> ChoosePath:
     label = entry.key.whole()
-    steps = reading.steps(entry.value, entry.key.span, label.value)
+    steps = context.steps(entry.value, entry.key.span, label.value)
     if label.value == "else":
         return ChoosePath((), label, steps)
     if label.value.casefold() in _ELSE:
-        reading.report(
+        context.report(
             label.span,
             "E06",
             f'"{label.value}" is not a path',
@@ -66,7 +65,7 @@ def _path(reading: Reading, entry: Entry, subject: Text | None) -> ChoosePath:
     name = subject.value if subject else "x"
     forms: list[Form] = []
     for word in split_label(label):
-        form = form_of(reading, name, word)
+        form = form_of(context, name, word)
         if form is not None:
             forms.append(form)
     return ChoosePath(tuple(forms), label, steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.language.grammar import Key
-from engine.language.parts import Parts
+from engine.language.map_reader import MapReader
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Code
 
@@ -19,11 +19,11 @@ CONSTRUCT = step_keys(
 )  # fmt: skip
 
 
-def parse_code(parts: Parts) -> Code | None:
+def parse_code(reader: MapReader) -> Code | None:
     """A `code` step."""
-    pool, valid = parts.text("code"), parts.length("valid")
-    step_id, was = parts.name("id"), parts.name("was")
-    return None if pool is None or valid is None else Code(parts.at, step_id, was, pool, valid)
+    pool, valid = reader.text("code"), reader.length("valid")
+    step_id, was = reader.name("id"), reader.name("was")
+    return None if pool is None or valid is None else Code(reader.at, step_id, was, pool, valid)
 
 
 KIND = StepKind(CONSTRUCT, parse_code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.language.grammar import Key
-from engine.language.parts import Parts
+from engine.language.map_reader import MapReader
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Exit
 
@@ -15,11 +15,11 @@ CONSTRUCT = step_keys(
 )
 
 
-def parse_exit(parts: Parts) -> Exit | None:
+def parse_exit(reader: MapReader) -> Exit | None:
     """An `exit` step."""
-    reason = parts.text("exit")
-    step_id, was = parts.name("id"), parts.name("was")
-    return None if reason is None else Exit(parts.at, step_id, was, reason)
+    reason = reader.text("exit")
+    step_id, was = reader.name("id"), reader.name("was")
+    return None if reason is None else Exit(reader.at, step_id, was, reason)
 
 
 KIND = StepKind(CONSTRUCT, parse_exit)

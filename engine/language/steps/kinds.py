@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.language.grammar import ID, WAS, Construct, Key
-from engine.language.parts import Parts
+from engine.language.map_reader import MapReader
 from engine.language.syntax import Step
 
 VERBS = ("send", "wait", "if", "choose", "split", "set", "add", "remove", "code", "webhook", "exit")
 """In the order in which people are told about them."""
 
-Parse = Callable[[Parts], "Step | None"]
+Parse = Callable[[MapReader], "Step | None"]
 
 
 @dataclass(frozen=True, slots=True)

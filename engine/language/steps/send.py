@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine.language.grammar import Key
+from engine.language.map_reader import MapReader
 from engine.language.next_after import parse_next_after
-from engine.language.parts import Parts
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Send
 from engine.language.via import parse_via
@@ -34,31 +34,31 @@ CONSTRUCT = step_keys(
 )  # fmt: skip
 
 
-def parse_send(parts: Parts) -> Send | None:
+def parse_send(reader: MapReader) -> Send | None:
     """A `send` step; a list of several channels needs `next_after`."""
-    template = parts.text("send")
-    via, likely = parse_via(parts)
+    template = reader.text("send")
+    via, likely = parse_via(reader)
     is_cascade = len(via) > 1 or (likely is not None and not via)
-    if is_cascade and "next_after" not in parts:
-        parts.reading.report(
-            parts.at_key("via"),
+    if is_cascade and "next_after" not in reader:
+        reader.context.report(
+            reader.at_key("via"),
             "E34",
             "a cascade needs  next_after",
             "otherwise nobody knows how long to wait for a reaction before the next channel",
             "write  next_after: 4 hours" + ("  or  next_after: auto" if likely else ""),
         )
     for key in ("next_after", "until"):
-        if key in parts and not is_cascade and (via or "via" not in parts):
-            parts.apart(
+        if key in reader and not is_cascade and (via or "via" not in reader):
+            reader.apart(
                 key, "there is no next channel to wait for", "write  via: [push, email]  or remove the line"
             )
-    next_after, auto = parse_next_after(parts)
-    step_id, was = parts.name("id"), parts.name("was")
-    rest = (next_after, parts.text("until"), parts.text("policy"), parts.choice("if_capped"))
-    values = parts.pairs("with")
+    next_after, auto = parse_next_after(reader)
+    step_id, was = reader.name("id"), reader.name("was")
+    rest = (next_after, reader.text("until"), reader.text("policy"), reader.choice("if_capped"))
+    values = reader.pairs("with")
     if template is None:
         return None
-    return Send(parts.at, step_id, was, template, via, is_cascade, *rest, values, auto, likely)
+    return Send(reader.at, step_id, was, template, via, is_cascade, *rest, values, auto, likely)
 
 
 KIND = StepKind(CONSTRUCT, parse_send)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 from engine.language.grammar import Key
+from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry
-from engine.language.parts import Parts
 from engine.language.places import part, tail
-from engine.language.reading import Reading
 from engine.language.share import parse_share
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Split, SplitPath
@@ -29,28 +28,28 @@ CONSTRUCT = step_keys(
 _PATH = re.compile(r"(\S+)\s+([a-z][a-z0-9_]*)")
 
 
-def parse_split(parts: Parts) -> Split | None:
+def parse_split(reader: MapReader) -> Split | None:
     """A `split` step; the shares add up to 100%."""
-    name = parts.name("split")
-    step_id, was = parts.name("id"), parts.name("was")
-    node = parts.node("into")
-    reading = parts.reading
+    name = reader.name("split")
+    step_id, was = reader.name("id"), reader.name("was")
+    node = reader.node("into")
+    context = reader.context
     entries = (
-        () if node is None else reading.entries(node, "into", "\n           50% a:\n             - send: ...")
+        () if node is None else context.entries(node, "into", "\n           50% a:\n             - send: ...")
     )
-    found = [_path(reading, entry) for entry in entries]
+    found = [_path(context, entry) for entry in entries]
     paths = tuple(path for path in found if path is not None)
-    _check_names(reading, paths)
+    _check_names(context, paths)
     total = sum(path.share for path in paths)
     if entries and len(paths) == len(entries) and total != 100:
-        reading.report(
-            parts.at_key("split"),
+        context.report(
+            reader.at_key("split"),
             "E45",
             f"the paths of this split add up to {total}%, not 100%",
             "nobody may be left without a path",
             _fix(total),
         )
-    return None if name is None else Split(parts.at, step_id, was, name, paths)
+    return None if name is None else Split(reader.at, step_id, was, name, paths)
 
 
 def _fix(total: int) -> str:
@@ -61,9 +60,9 @@ def _fix(total: int) -> str:
     return "make the shares smaller until they add up to 100%"
 
 
-def _path(reading: Reading, entry: Entry) -> SplitPath | None:
+def _path(context: ReadContext, entry: Entry) -> SplitPath | None:
     label = entry.key.whole()
-    steps = reading.steps(entry.value, entry.key.span, label.value)
+    steps = context.steps(entry.value, entry.key.span, label.value)
     found = _PATH.fullmatch(label.value)
     if not found:
         word = (
@@ -71,7 +70,7 @@ def _path(reading: Reading, entry: Entry) -> SplitPath | None:
             or "gift"
         )
         number = re.match(r"\d{1,3}(?=%)", label.value)
-        reading.report(
+        context.report(
             label.span,
             "E45",
             f"{quoted(label.value)} is not a path of a split",
@@ -79,16 +78,16 @@ def _path(reading: Reading, entry: Entry) -> SplitPath | None:
             f"write  {number[0] if number else '50'}% {word}:",
         )
         return None
-    share = reading.keep(parse_share(part(label, 0, found.end(1))))
+    share = context.keep(parse_share(part(label, 0, found.end(1))))
     return None if share is None else SplitPath(share, tail(label, found.start(2)), steps)
 
 
-def _check_names(reading: Reading, paths: tuple[SplitPath, ...]) -> None:
+def _check_names(context: ReadContext, paths: tuple[SplitPath, ...]) -> None:
     seen: dict[str, int] = {}
     for path in paths:
         first = seen.setdefault(path.name.value, path.name.span.line)
         if first != path.name.span.line:
-            reading.report(
+            context.report(
                 path.name.span,
                 "E04",
                 f"{quoted(path.name.value)} is written twice here (first in line {first})",

@@ -7,8 +7,8 @@ from typing import Literal
 from engine.language.awaited import parse_awaited
 from engine.language.duration import parse_clock, parse_length
 from engine.language.grammar import Key
+from engine.language.map_reader import MapReader
 from engine.language.moment import parse_until
-from engine.language.parts import Parts
 from engine.language.places import tail
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Clock, Length, Text, Until, Wait
@@ -42,53 +42,53 @@ CONSTRUCT = step_keys(
 )  # fmt: skip
 
 
-def parse_wait(parts: Parts) -> Wait | None:
+def parse_wait(reader: MapReader) -> Wait | None:
     """A `wait` step; it needs an id, and with `for` at least one of `then` and `else`."""
-    value = parts.text("wait")
-    if "id" not in parts:
-        _no_id(parts)
-    step_id, was = parts.name("id"), parts.name("was")
-    awaited = parse_awaited(parts)
-    at, their_hour = _at(parts)
-    days = parse_weekdays(parts)
-    then, otherwise = parts.steps("then"), parts.steps("else")
-    _check_branches(parts)
-    recompute = parts.choice("waiting")
+    value = reader.text("wait")
+    if "id" not in reader:
+        _no_id(reader)
+    step_id, was = reader.name("id"), reader.name("was")
+    awaited = parse_awaited(reader)
+    at, their_hour = _at(reader)
+    days = parse_weekdays(reader)
+    then, otherwise = reader.steps("then"), reader.steps("else")
+    _check_branches(reader)
+    recompute = reader.choice("waiting")
     if value is None:
         return None
-    length, until = _end(parts, value)
+    length, until = _end(reader, value)
     if length is None and until is None:
         return None
-    _check_at(parts, length, until)
+    _check_at(reader, length, until)
     waiting: Literal["keep", "recompute"] = (
         "recompute" if recompute and recompute.value == "recompute" else "keep"
     )
     if until is not None and until.their_hour:
         their_hour = until.text
     return Wait(
-        parts.at, step_id, was, length, until, at, days, awaited, then, otherwise, waiting, value, their_hour
+        reader.at, step_id, was, length, until, at, days, awaited, then, otherwise, waiting, value, their_hour
     )
 
 
-def _at(parts: Parts) -> tuple[Clock | None, Text | None]:
+def _at(reader: MapReader) -> tuple[Clock | None, Text | None]:
     """A time of day, or the words for the customer's own hour."""
-    text = parts.text("at")
+    text = reader.text("at")
     if text is None:
         return None, None
     if is_their_hour(text):
         return None, text
-    return parts.reading.keep(their_hour_meant(text) or parse_clock(text)), None
+    return reader.context.keep(their_hour_meant(text) or parse_clock(text)), None
 
 
-def _end(parts: Parts, value: Text) -> tuple[Length | None, Until | None]:
+def _end(reader: MapReader, value: Text) -> tuple[Length | None, Until | None]:
     if value.value == "until" or value.value.startswith("until "):
-        return None, parts.reading.keep(parse_until(value, tail(value, 5)))
+        return None, reader.context.keep(parse_until(value, tail(value, 5)))
     length = parse_length(value)
     if not isinstance(length, Problem):
         return length, None
     until = parse_until(value, value)
     if not isinstance(until, Problem) and until.name is None:  # a moment without its word
-        parts.reading.report(
+        reader.context.report(
             value.span,
             "E30",
             length.what,
@@ -96,7 +96,7 @@ def _end(parts: Parts, value: Text) -> tuple[Length | None, Until | None]:
             f"write  until {shown(value.value)}",
         )
     elif not isinstance(until, Problem) and until.name is not None and until.name.value != "trigger":
-        parts.reading.report(
+        reader.context.report(
             value.span,
             "E30",
             length.what,
@@ -104,21 +104,21 @@ def _end(parts: Parts, value: Text) -> tuple[Length | None, Until | None]:
             f"write  3 days  or, for a date of the customer,  until {shown(value.value)}  or, for an event, a length with  for: {shown(value.value)}",
         )
     else:
-        parts.reading.problems.append(length)
+        reader.context.problems.append(length)
     return None, None
 
 
-def _check_at(parts: Parts, length: Length | None, until: Until | None) -> None:
-    if "at" in parts:
+def _check_at(reader: MapReader, length: Length | None, until: Until | None) -> None:
+    if "at" in reader:
         if length is not None and not length.duration.is_calendar:
-            parts.apart(
+            reader.apart(
                 "at", "a time of day needs a length in whole days", "write whole days, or remove the line"
             )
         elif until is not None and (until.time is not None or until.their_hour):
-            parts.apart("at", "the moment has a time already", "keep one of the two times")
+            reader.apart("at", "the moment has a time already", "keep one of the two times")
     elif until is not None and until.date is not None and until.time is None:
-        parts.reading.report(
-            parts.at_key("wait"),
+        reader.context.report(
+            reader.at_key("wait"),
             "E08",
             '"at" is missing',
             "a date without a time does not say when on that day",
@@ -126,19 +126,19 @@ def _check_at(parts: Parts, length: Length | None, until: Until | None) -> None:
         )
 
 
-def _check_branches(parts: Parts) -> None:
-    if "for" not in parts:
+def _check_branches(reader: MapReader) -> None:
+    if "for" not in reader:
         for key in ("where", "then", "else"):
-            if key in parts:
-                parts.apart(
+            if key in reader:
+                reader.apart(
                     key,
                     "without  for:  nothing is waited for, so there is nothing to tell apart",
                     "add  for: order_delivered  (an event), or put the steps behind the wait",
                 )
                 return
-    elif "then" not in parts and "else" not in parts:
-        parts.reading.report(
-            parts.at_key("for"),
+    elif "then" not in reader and "else" not in reader:
+        reader.context.report(
+            reader.at_key("for"),
             "E42",
             "say what happens when it did not come in time",
             "going on in silence is the most common surprise with such waits",
@@ -146,10 +146,10 @@ def _check_branches(parts: Parts) -> None:
         )
 
 
-def _no_id(parts: Parts) -> None:
-    proposed = parts.reading.wait_ids.get(parts.at_key("wait"), "a_name")
-    parts.reading.report(
-        parts.at_key("wait"),
+def _no_id(reader: MapReader) -> None:
+    proposed = reader.context.wait_ids.get(reader.at_key("wait"), "a_name")
+    reader.context.report(
+        reader.at_key("wait"),
         "E41",
         "this wait has no id",
         "customers rest here; without a name nobody can tell where they belong after you edit the file",

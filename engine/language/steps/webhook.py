@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.language.grammar import Key
-from engine.language.parts import Parts
+from engine.language.map_reader import MapReader
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Webhook
 
@@ -22,11 +22,11 @@ CONSTRUCT = step_keys(
 )  # fmt: skip
 
 
-def parse_webhook(parts: Parts) -> Webhook | None:
+def parse_webhook(reader: MapReader) -> Webhook | None:
     """A `webhook` step."""
-    name = parts.text("webhook")
-    step_id, was, values = parts.name("id"), parts.name("was"), parts.pairs("with")
-    return None if name is None else Webhook(parts.at, step_id, was, name, values)
+    name = reader.text("webhook")
+    step_id, was, values = reader.name("id"), reader.name("was"), reader.pairs("with")
+    return None if name is None else Webhook(reader.at, step_id, was, name, values)
 
 
 KIND = StepKind(CONSTRUCT, parse_webhook)

@@ -1,0 +1,396 @@
+"""The one reader of maps with fixed keys, for journeys, config.yaml, schemas/ and the mapping of a stream.
+
+A `Construct` says which keys there are. `MapReader` holds a map against it: keys that nobody knows, keys that are
+missing, and the value of each key by its kind. `ReadContext` carries the problems of one file. A problem never stops
+the reading; the value is then None.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from engine.language.duration import parse_clock, parse_length
+from engine.language.grammar import Construct, Key
+from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.share import parse_share
+from engine.language.syntax import Clock, Length, Pair, Step, Text
+from engine.language.wait_ids import missing_wait_ids
+from engine.language.wording import as_list, quoted, shown
+from engine.problem import Problem, Span, did_you_mean, nearest
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+"""What ids and names of our own look like."""
+
+_WHOLE = re.compile(r"[0-9]{1,8}")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class FileRules:
+    """What differs between kinds of files: the problem codes, and whether `""` is a text."""
+
+    unknown_key: str
+    wrong_shape: str
+    missing: str
+    wrong_value: str
+    bad_name: str
+    quoted_blank: bool = False
+
+
+JOURNEY_RULES = FileRules("E06", "E07", "E08", "E24", "E16", quoted_blank=True)
+
+
+def _no_steps(_context: ReadContext, _node: Node, _at: Span, _key: str) -> tuple[Step, ...]:
+    return ()
+
+
+class ReadContext:
+    """The problems of one file, and how a single value is taken out of a node."""
+
+    def __init__(
+        self,
+        rules: FileRules,
+        problems: list[Problem] | None = None,
+        *,
+        file: str = "",
+        root: Mapping | None = None,
+        read_steps: Callable[[ReadContext, Node, Span, str], tuple[Step, ...]] = _no_steps,
+        explains: Callable[[ReadContext, Entry], bool] = lambda _context, _entry: False,
+    ) -> None:
+        """`read_steps` reads the lists of steps, `root` is the whole file (for the ids of its waits). `explains`: asked
+        about an entry with an unknown key, True when it has reported something better than that."""
+        self.rules = rules
+        self.file = file
+        self.root = root
+        self.problems: list[Problem] = [] if problems is None else problems
+        self.explains = explains
+        self._read_steps = read_steps
+
+    @cached_property
+    def wait_ids(self) -> dict[Span, str]:
+        """Ids for the waits that have none, by the place of the verb."""
+        return missing_wait_ids(self.root) if self.root else {}
+
+    def report(self, span: Span, code: str, what: str, why: str = "", fix: str = "") -> None:
+        """One more mistake of the author."""
+        self.problems.append(Problem(span, code, what, why, fix))
+
+    def refuse(self, span: Span, what: str, why: str = "", fix: str = "") -> None:
+        """One more value that cannot stand where it does."""
+        self.report(span, self.rules.wrong_value, what, why, fix)
+
+    def keep(self, result: _T | Problem) -> _T | None:
+        """The value, or None after noting the problem."""
+        if isinstance(result, Problem):
+            self.problems.append(result)
+            return None
+        return result
+
+    def steps(self, node: Node, at: Span, key: str) -> tuple[Step, ...]:
+        """The list of steps under a key, which stands at `at`."""
+        return self._read_steps(self, node, at, key)
+
+    def text(self, node: Node, name: str, example: str = "") -> Text | None:
+        """One short text."""
+        if isinstance(node, Scalar):
+            if node.text.strip() or (self.rules.quoted_blank and not node.plain):
+                return node.whole()
+            self.empty(node.span, name, example)
+        else:
+            thing = "a list" if isinstance(node, Sequence) else "a block"
+            self.report(
+                node.span,
+                self.rules.wrong_shape,
+                f"{quoted(name)} needs one short text here, not {thing}",
+                "only one value has a meaning in this place",
+                f"write  {_after(name, example)}",
+            )
+        return None
+
+    def empty(self, span: Span, name: str, example: str = "") -> None:
+        """A key with nothing behind it."""
+        self.report(
+            span,
+            self.rules.missing,
+            f"{quoted(name)} is empty",
+            "a key without a value says nothing",
+            f"write  {_after(name, example)}" + ("" if example.startswith(name) else "  or remove the line"),
+        )
+
+    def name(self, node: Node, key: str, example: str = "") -> Text | None:
+        """A name that ids are made of."""
+        text = self.text(node, key, example)
+        if text is None or NAME.fullmatch(text.value):
+            return text
+        self.report(
+            text.span,
+            self.rules.bad_name,
+            f"{quoted(text.value)} is not a name",
+            "a name is made of small letters, digits and _ , and begins with a letter",
+            f"write  {key}: {meant_name(text.value) or example or 'a_name'}",
+        )
+        return None
+
+    def is_name(self, key: Scalar) -> bool:
+        """Is this key a name of our own? Reports where it is not."""
+        if NAME.fullmatch(key.text):
+            return True
+        self.report(
+            key.span,
+            self.rules.bad_name,
+            f"{quoted(key.text)} cannot be a name",
+            "names are small letters, digits and _, a letter first",
+            f"write  {meant_name(key.text) or 'a_name'}",
+        )
+        return False
+
+    def choice(
+        self, node: Node, key: str, choices: tuple[str, ...], meant: dict[str, str] | None = None
+    ) -> Text | None:
+        """One of a few words. `meant`: words in small letters that people write for ours."""
+        text = self.text(node, key, choices[0])
+        if text is None or text.value in choices:
+            return text
+        known = (meant or {}).get(text.value.casefold())
+        self.refuse(
+            text.span,
+            f"{quoted(text.value)} is not one of its values",
+            f"it can be: {as_list(choices)}",
+            f'did you mean "{known}"?'
+            if known
+            else did_you_mean(text.value, choices, f"write  {'  or  '.join(choices)}"),
+        )
+        return None
+
+    def texts(self, node: Node, name: str, example: str = "") -> tuple[Text, ...]:
+        """One text, or a list of texts."""
+        if not isinstance(node, Sequence):
+            text = self.text(node, name, example)
+            return () if text is None else (text,)
+        if is_empty(node):
+            self.empty(node.span, name, example)
+        return tuple(text for item in node.items if (text := self.text(item, name, example)) is not None)
+
+    def pairs(self, node: Node, name: str, example: str) -> tuple[Pair, ...]:
+        """A map with free names and short values."""
+        entries = self.entries(node, name, example)
+        pairs = ((entry.key, self.text(entry.value, entry.key.text)) for entry in entries)
+        return tuple(Pair(key.whole(), value) for key, value in pairs if value is not None)
+
+    def entries(
+        self, node: Node | None, name: str, example: str = "", *, blank: bool = False
+    ) -> tuple[Entry, ...]:
+        """The lines of a map. `blank`: it may be empty."""
+        if node is None or (blank and is_empty(node)):
+            return ()
+        if is_empty(node):
+            self.empty(node.span, name, example)
+            return ()
+        if isinstance(node, Mapping):
+            return node.entries
+        self.report(
+            node.span,
+            self.rules.wrong_shape,
+            f'{quoted(name)} needs lines of the form "name: value" here',
+            "every value belongs to a name",
+            f"write  {_after(name, example)}",
+        )
+        return ()
+
+    def block(
+        self, node: Node, construct: Construct, key: Scalar, noun: str = "", example: str = ""
+    ) -> MapReader | None:
+        """The map of a construct that stands behind `key`; None where it is no map. `noun`: what this one is called in
+        a sentence."""
+        if not isinstance(node, Mapping) and not is_empty(node):
+            self.entries(node, key.text, example)
+            return None
+        return MapReader(self, construct, self.entries(node, key.text, blank=True), key.span, noun)
+
+
+class MapReader:
+    """The entries of one construct by key. What is missing is reported at `at`."""
+
+    def __init__(
+        self, context: ReadContext, construct: Construct, entries: tuple[Entry, ...], at: Span, noun: str = ""
+    ) -> None:
+        """`noun`: what this one is called in a sentence, where the construct itself does not say it."""
+        self.context = context
+        self.construct = construct
+        self.at = at
+        self._entries: dict[str, Entry] = {}
+        # What unknown words stand for is not reported as missing, too.
+        self._meant = self._sort(entries, noun or construct.noun)
+        for key in construct.keys:
+            if key.needed and key.name not in self._entries and key.name not in self._meant:
+                self._missing(key)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
+    def misspelt(self, key: str) -> bool:
+        """True when an unknown word stood for this key; it has its own message."""
+        return key in self._meant
+
+    def entry(self, key: str) -> Entry | None:
+        """A key and its value, None when it was not written."""
+        return self._entries.get(key)
+
+    def node(self, key: str) -> Node | None:
+        """The value of a key, None when it was not written."""
+        entry = self._entries.get(key)
+        return entry.value if entry else None
+
+    def at_key(self, key: str) -> Span:
+        """Where a key stands; the construct's own place when it was not written."""
+        entry = self._entries.get(key)
+        return entry.key.span if entry else self.at
+
+    def text(self, key: str) -> Text | None:
+        """A short text."""
+        node = self._said(key)
+        return None if node is None else self.context.text(node, key, self._example(key))
+
+    def name(self, key: str) -> Text | None:
+        """A name as ids are made of."""
+        node = self._said(key)
+        return None if node is None else self.context.name(node, key, self._example(key))
+
+    def choice(self, key: str, meant: dict[str, str] | None = None) -> Text | None:
+        """One of the words that the table lists for the key."""
+        node, known = self._said(key), self.construct.key(key)
+        if node is None or known is None:
+            return None
+        return self.context.choice(node, key, known.choices, meant)
+
+    def length(self, key: str) -> Length | None:
+        """A length of time."""
+        text = self.text(key)
+        return None if text is None else self.context.keep(parse_length(text))
+
+    def clock(self, key: str) -> Clock | None:
+        """A time of day."""
+        text = self.text(key)
+        return None if text is None else self.context.keep(parse_clock(text))
+
+    def share(self, key: str) -> int | None:
+        """Whole percents."""
+        text = self.text(key)
+        return None if text is None else self.context.keep(parse_share(text))
+
+    def count(self, key: str) -> int | None:
+        """A whole number from 1 to the most that the table allows."""
+        text, known = self.text(key), self.construct.key(key)
+        if text is None or known is None:
+            return None
+        if _WHOLE.fullmatch(text.value) and 0 < int(text.value) <= known.most:
+            return int(text.value)
+        self.context.refuse(
+            text.span,
+            f"{quoted(text.value)} is not a number that fits",
+            f"{key} is a whole number from 1 to {known.most}",
+            f"write  {_after(key, known.example)}",
+        )
+        return None
+
+    def texts(self, key: str) -> tuple[Text, ...]:
+        """One text or a list."""
+        node = self._said(key)
+        return () if node is None else self.context.texts(node, key, self._example(key))
+
+    def pairs(self, key: str) -> tuple[Pair, ...]:
+        """A map with free names."""
+        node = self._said(key)
+        return () if node is None else self.context.pairs(node, key, self._example(key))
+
+    def entries(self, key: str) -> tuple[Entry, ...]:
+        """The lines of a map with free names, whatever stands behind them."""
+        return self.context.entries(self._said(key), key, self._example(key))
+
+    def block(self, key: str, noun: str = "") -> MapReader | None:
+        """A map with the keys that the table lists for it."""
+        entry, known = self.entry(key), self.construct.key(key)
+        if entry is None or known is None or known.of is None:
+            return None
+        return self.context.block(entry.value, known.of, entry.key, noun, known.example)
+
+    def steps(self, key: str) -> tuple[Step, ...] | None:
+        """A list of steps; None when the key was not written."""
+        node = self.node(key)
+        return None if node is None else self.context.steps(node, self.at_key(key), key)
+
+    def missing(self, key: str) -> None:
+        """Reports a key that is needed here though not everywhere."""
+        known = self.construct.key(key)
+        if known is not None:
+            self._missing(known)
+
+    def apart(self, key: str, why: str, fix: str) -> None:
+        """Reports a key that does not go with the others."""
+        self.context.report(self.at_key(key), "E17", f"{quoted(key)} does not belong here", why, fix)
+
+    def _said(self, key: str) -> Node | None:
+        """The value of a key, None when nothing stands there that says anything."""
+        node, known = self.node(key), self.construct.key(key)
+        blank = node is not None and (is_empty(node) or (isinstance(node, Scalar) and not node.text.strip()))
+        return None if blank and self.construct.blank and not (known and known.needed) else node
+
+    def _example(self, key: str) -> str:
+        known = self.construct.key(key)
+        return known.example if known else ""
+
+    def _sort(self, entries: tuple[Entry, ...], noun: str) -> set[str]:
+        """Sorts the entries by key; returns the keys that unknown words stand for."""
+        names = [key.name for key in self.construct.keys]
+        written = {entry.key.text for entry in entries}
+        meant: set[str] = set()
+        for entry in entries:
+            word = entry.key.text
+            if word in names:
+                self._entries[word] = entry
+                continue
+            if self.context.explains(self.context, entry):
+                continue
+            guess = dict(self.construct.other_words).get(word.casefold())
+            near = nearest(word, names) if guess is None else None
+            guess = guess or near
+            fix = self.construct.stray
+            if guess:
+                fix = guess if " " in guess else f'did you mean "{guess}"?'
+            self.context.report(
+                entry.key.span,
+                self.context.rules.unknown_key,
+                f"{quoted(word)} is not a part of {noun}",
+                f"the parts are: {self.construct.parts}",
+                fix,
+            )
+            if near and near not in written and near not in self._entries:
+                self._entries[near] = entry  # misspelt: the rest is read as what was meant
+            meant.add(guess or "")
+        return meant
+
+    def _missing(self, key: Key) -> None:
+        example = key.example or (key.choices[0] if key.choices else "...")
+        line = example if example.startswith((f"{key.name}:", "\n")) else f"{key.name}: {example}"
+        verb = "write" if self.construct.name == "journey" else "add"
+        self.context.report(
+            self.at,
+            self.context.rules.missing,
+            f"{quoted(key.name)} is missing",
+            key.why or f"it is needed: {key.about}",
+            f"{verb}  {line}" if not line.startswith("\n") else f"{verb}{line}",
+        )
+
+
+def meant_name(text: str) -> str:
+    """The name that is nearest to a text: `OrderPlaced` is order_placed. Empty where nothing is left of it."""
+    words = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", shown(text)).casefold().replace("'", "")
+    return re.sub(r"[^a-z0-9]+", "_", words).strip("_").lstrip("0123456789_")
+
+
+def _after(name: str, example: str) -> str:
+    return f"{name}: {example or '...'}" if not example.startswith(name) else example
