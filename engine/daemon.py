@@ -107,7 +107,7 @@ class Daemon:
 
     async def run(self) -> None:
         """Everything. Raises UsageError or WorldError when it cannot start."""
-        self_test()  # a mail library that breaks headers must not send a single message (RELIABILITY T5)
+        self_test()  # a mail library that breaks headers must not send a single message (design/threats T5)
         with on_signals({SIGTERM: self.stop, SIGINT: self.stop, SIGHUP: self.reload}):
             project = load(self.folder)
             if "config.yaml" in project.broken:  # nobody knows which store is meant

@@ -1,7 +1,7 @@
 """The five named points at which a crash test can end the process; without its variable they do nothing.
 
 `PERENNIAL_FAULT="after claim:3"` kills this process (SIGKILL, nothing is tidied up) when it comes by the point for the
-third time. The points stand around what cannot be taken back (RELIABILITY.md 2.1).
+third time. The points stand around what cannot be taken back (design/reliability 2.1).
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def at_local(day: dt.date, time: dt.time, tz: ZoneInfo) -> Instant:
     """The instant of a local date and time.
 
     A time that a clock change skips becomes the first valid moment after the gap; one that exists
-    twice is the first (LANGUAGE 2.12).
+    twice is the first (design/language 2.12).
     """
     days = day.toordinal() - _ORDINAL_1970
     offset = calm_offset(days, tz)

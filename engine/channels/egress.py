@@ -1,8 +1,8 @@
 """Where we may connect to on behalf of the author's files: the public internet, and what config.yaml allows.
 
 A name is resolved once, every address it has is checked, and the connection goes to the checked address;
-so neither a private address in disguise nor a name that changes its mind is reached (RELIABILITY T10). A
-request that failed says whether it can have arrived (RELIABILITY 2.2).
+so neither a private address in disguise nor a name that changes its mind is reached (design/threats T10). A
+request that failed says whether it can have arrived (design/reliability 2.2).
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Gateway:
 
     def same_key_until(self, handed_at: Instant) -> Instant:
         """Until then a message handed over at `handed_at` may be sent again under its key: half of the window
-        (RELIABILITY 2.3)."""
+        (design/reliability 2.3)."""
         return Instant(handed_at + self.idempotency_window_ms // 2)
 
     async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:

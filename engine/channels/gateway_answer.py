@@ -1,4 +1,4 @@
-"""What a provider's answer to one request means for the message: the table of RELIABILITY 2.2.
+"""What a provider's answer to one request means for the message: the table of design/reliability 2.2.
 
 Status 200 alone is no proof: an error page, nothing at all or ten megabytes of something come with it, too.
 """

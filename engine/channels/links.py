@@ -2,7 +2,7 @@
 
 A token holds ids, never an address. Tokens do not expire: an unsubscribe link works for as long as the
 key is known, and a new key is added in front of the old ones. A token that is changed by one bit, or
-used for another purpose, is no token at all (RELIABILITY T7, T8).
+used for another purpose, is no token at all (design/threats T7, T8).
 """
 
 from __future__ import annotations

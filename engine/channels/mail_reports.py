@@ -1,8 +1,8 @@
 """Mail that comes back: delivery reports, complaints, wishes to unsubscribe, answers - read, not believed.
 
 Which message it is about is said only by our own token: in the mailbox that it was sent to (the return path), or in a
-Message-ID that it quotes. An address in a text proves nothing (RELIABILITY 3.3). Delivery reports by RFC 3464, complaints
-by RFC 5965; the odd formats of older servers by flufl.bounce.
+Message-ID that it quotes. An address in a text proves nothing (design/reliability 3.3). Delivery reports by
+RFC 3464, complaints by RFC 5965; the odd formats of older servers by flufl.bounce.
 """
 
 from __future__ import annotations
@@ -247,7 +247,8 @@ def _field(group: Mail, name: str) -> str:
 
 
 def _failure_of(address: str, group: Mail) -> Failure:
-    """The class of RELIABILITY 3.3. A general status (5.0.0) is told nearer by the words of the other server."""
+    """The class of design/reliability 3.3. A general status (5.0.0) is told nearer by the words of the other
+    server."""
     status, diagnostic = _field(group, "Status"), _field(group, "Diagnostic-Code")
     words = diagnostic.partition(";")[2].strip() or diagnostic
     nearer = _ENHANCED.search(words)

@@ -1,7 +1,7 @@
 """The bytes of an e-mail: few headers, each made safe, and one text beside one html.
 
 Written by hand because the standard library is seven times slower and encodes long List-Unsubscribe
-links (cpython, DEPENDENCIES headline 1). `self_test` compares it with the standard library's parser at
+links (design/reliability 3.2). `self_test` compares it with the standard library's parser at
 every start.
 """
 

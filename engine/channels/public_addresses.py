@@ -1,4 +1,4 @@
-"""Which addresses belong to the public internet, in whatever way they are written (RELIABILITY T10)."""
+"""Which addresses belong to the public internet, in whatever way they are written (design/threats T10)."""
 
 from __future__ import annotations
 

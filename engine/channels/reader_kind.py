@@ -1,5 +1,6 @@
-"""Who opened or clicked: a person, a machine, or nobody can tell (RELIABILITY.md 3.4). Guesses from what is known at once;
-what only the next seconds show (a second link of the same message) is the store's to judge."""
+"""Who opened or clicked: a person, a machine, or nobody can tell (design/reliability 3.4). Guesses from what
+is known at once; what only the next seconds show (a second link of the same message) is the store's to
+judge."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def render(
 
 def may_notice_opens(consent: str, style: Style) -> bool:
     """Whether an opening may be noticed at all; asked when a message is written and again when its picture is loaded, so
-    that a withdrawal also stops the pictures of mail that was sent before (RELIABILITY.md 3.4)."""
+    that a withdrawal also stops the pictures of mail that was sent before (design/reliability 3.4)."""
     return style.opens and (consent == "given" if style.asks else consent != "withdrawn")
 
 

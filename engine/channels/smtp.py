@@ -2,7 +2,7 @@
 
 The hand-over is committed after the server accepted the recipient and before DATA. Whatever goes wrong
 before the final dot is `never left` or an explicit refusal; a connection that dies after the dot was
-written is `unknown` (RELIABILITY 2.1, 2.2).
+written is `unknown` (design/reliability 2.1, 2.2).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an SMTP server's words mean for one message: the table of RELIABILITY 2.2 and 3.3."""
+"""What an SMTP server's words mean for one message: the table of design/reliability 2.2 and 3.3."""
 
 from __future__ import annotations
 

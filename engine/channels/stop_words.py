@@ -1,7 +1,8 @@
 """What people write to be left alone: exact words in many languages, and sentences that mean it.
 
 Twilio's own words are STOP, STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPTOUT (English, long codes only); AWS adds
-ARRET, REMOVE, TD, OPT-OUT (RELIABILITY.md 3.5). The FCC asks for "any reasonable means", so a sentence is read too.
+ARRET, REMOVE, TD, OPT-OUT (design/reliability 3.5). The FCC asks for "any reasonable means", so a sentence is
+read too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """SMS and WhatsApp by Twilio: one request for each message, never a second one by itself.
 
 Twilio has no idempotency on sending (twilio.com/docs/errors/20500), so whatever is lost after the first byte is
-`unknown`; it is settled by the status callback, which carries the send key, or by Twilio's own list (RELIABILITY.md 2.4).
+`unknown`; it is settled by the status callback, which carries the send key, or by Twilio's own list
+(design/reliability 2.4).
 """
 
 from __future__ import annotations

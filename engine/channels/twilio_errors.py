@@ -149,8 +149,8 @@ table can say, the status does."""
 
 
 def delivery(status: int, code: int, words: str, headers: Mapping[str, str], now: Instant) -> Delivery:
-    """What an answer that is no success says (RELIABILITY.md 2.2). Unknown: 500, 502, 504, 503 without Retry-After, and
-    whatever is no answer of an HTTP API."""
+    """What an answer that is no success says (design/reliability 2.2). Unknown: 500, 502, 504, 503 without
+    Retry-After, and whatever is no answer of an HTTP API."""
     wait = seconds(headers.get("Retry-After"), now)
     raw = f"{status} {code or ''} {words}".replace("  ", " ").strip()[:500]
     if status == 503 and wait is not None:

@@ -62,7 +62,7 @@ def load_commands() -> None:
 
 
 def main() -> None:
-    """Run the command line and leave with the exit code of DESIGN 5."""
+    """Run the command line and leave with the exit code of docs/commands.md."""
     load_commands()
     try:
         app()

@@ -32,7 +32,7 @@ OWN_EVENTS: Mapping[str, Mapping[str, Type]] = MappingProxyType(
         "message_clicked": _ABOUT_RUNS,
     }
 )
-"""Events that the engine emits itself (LANGUAGE 2.1)."""
+"""Events that the engine emits itself (design/language 2.1)."""
 
 _PRODUCT_EVENT: Mapping[str, Type] = {
     "product_id": TEXT,
@@ -45,7 +45,7 @@ _PRODUCT_EVENT: Mapping[str, Type] = {
 PRODUCT_STARTS: Mapping[str, Mapping[str, Type]] = MappingProxyType(
     dict.fromkeys(("price_drop", "back_in_stock", "low_stock"), _PRODUCT_EVENT)
 )
-"""The kinds of a product start and the fields of their `trigger` (LANGUAGE 2.4)."""
+"""The kinds of a product start and the fields of their `trigger` (design/language 2.4)."""
 
 CODE: Mapping[str, Type] = MappingProxyType({"value": TEXT, "expires": TIME, "used": YES_NO})
 """The run's latest code: `code.x`."""

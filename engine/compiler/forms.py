@@ -1,4 +1,4 @@
-"""The forms behind a name: does it fit the type, and what is its value (LANGUAGE 2.7)."""
+"""The forms behind a name: does it fit the type, and what is its value (design/language 2.7)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A template sees plain data and the filters listed here. Each loop turn, call and filter takes from the
 budget of one rendering, text is counted by its length, and the budget ends long before two seconds do:
-nested loops and growing texts stop with an error instead of a hung daemon (RELIABILITY T1, T2).
+nested loops and growing texts stop with an error instead of a hung daemon (design/threats T1, T2).
 """
 
 from __future__ import annotations

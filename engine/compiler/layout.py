@@ -1,7 +1,7 @@
 """Layouts and blocks put into a template when it is compiled: `{% extends %}`, `{% block %}`, `{% include %}`.
 
 They are resolved here, on the text, because MJML is turned into HTML once per template and must see the
-whole mail. Only files below `templates/` that the project gave can be named (RELIABILITY T12).
+whole mail. Only files below `templates/` that the project gave can be named (design/threats T12).
 """
 
 from __future__ import annotations

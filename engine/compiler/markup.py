@@ -95,7 +95,7 @@ def plain(pieces: Sequence[Piece], rows: list[Piece]) -> str:
 
 
 def _check_host(tag: Piece, before: str) -> None:
-    """The host of a link is written by the author, never by a customer (RELIABILITY T7)."""
+    """The host of a link is written by the author, never by a customer (design/threats T7)."""
     if _NO_PATH.search(before):
         raise wrong(
             tag.file,

@@ -1,7 +1,7 @@
 """What one rendering may use up: turns, calls and characters are counted, and what never ends is stopped.
 
 Nested loops and growing texts end with an error long before two seconds are over, instead of hanging the
-daemon (RELIABILITY T2).
+daemon (design/threats T2).
 """
 
 from __future__ import annotations

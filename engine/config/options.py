@@ -38,7 +38,7 @@ VIAS: Mapping[str, Via] = {
                    secret=("private_key", "identity_key")),
     "apprise": Via(needed=("urls",), allowed=("timeout",), secret=("token", "secret", "password")),
 }  # fmt: skip
-"""`via:` by name (LANGUAGE 2.1)."""
+"""`via:` by name (design/language 2.1)."""
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "tls": ("tls", "starttls", "offered", "none"),

@@ -17,7 +17,7 @@ from engine.values import Duration
 
 PARTS = ("consent", "quiet", "caps", "if_capped", "too_late")
 LONGEST_WAIT = Duration(days=3)
-"""A message is held back for a cap at most this long (LANGUAGE 2.13)."""
+"""A message is held back for a cap at most this long (design/language 2.13)."""
 
 _CAP = re.compile(r"(\d{1,4}) (?:an?|per) (day|week|month)", re.ASCII)
 _QUIET = re.compile(r"(\S+?) *(?:-|–) *(\S+)")
@@ -25,7 +25,7 @@ _WAIT = re.compile(r"wait(?: up to (.+))?")
 
 
 def read_policy(entry: Entry, channels: tuple[str, ...], reader: Reader) -> Policy:
-    """A policy; a key that is left out or wrong has the default of LANGUAGE 2.13."""
+    """A policy; a key that is left out or wrong has the default of design/language 2.13."""
     name = entry.key.text
     parts = reader.parts(entry.value, PARTS, f"the policy {name}")
     start = Policy(name)

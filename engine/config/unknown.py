@@ -1,4 +1,5 @@
-"""`unknown:` of a channel: what happens to a message of which nobody knows whether it left (RELIABILITY 2.4)."""
+"""`unknown:` of a channel: what happens to a message of which nobody knows whether it left
+(design/reliability 2.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a `wait ... for` waits for, and the window in which it counts (LANGUAGE 2.10, 2.13)."""
+"""What a `wait ... for` waits for, and the window in which it counts (design/language 2.10, 2.13)."""
 
 from __future__ import annotations
 

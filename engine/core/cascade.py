@@ -1,4 +1,5 @@
-"""From "due" to "sent": the rules that every message passes, channel by channel (LANGUAGE 2.10 `send`, 2.13)."""
+"""From "due" to "sent": the rules that every message passes, channel by channel
+(design/language 2.10 `send`, 2.13)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A question about values is made of three parts that are chosen once: how the name is read, whether
 the value fits the type (a value of another type than the schema says counts as not set), and what
-is asked of it. Nothing here raises (LANGUAGE 2.7).
+is asked of it. Nothing here raises (design/language 2.7).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Conditions with resolved names and typed values: what closures (core) and SQL (store) are made from.
 
 Two-valued: a positive form on a value that is not set is false, `Not` is the exact opposite of
-what it holds. No condition raises (LANGUAGE 2.7).
+what it holds. No condition raises (design/language 2.7).
 """
 
 from __future__ import annotations

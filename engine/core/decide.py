@@ -1,4 +1,5 @@
-"""The interpreter: what happens to one customer at one moment, in the one order that counts (LANGUAGE 2.9, 2.13)."""
+"""The interpreter: what happens to one customer at one moment, in the one order that counts
+(design/language 2.9, 2.13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws that always come out the same: holdouts and split paths by hash (LANGUAGE 2.3, 2.10)."""
+"""Draws that always come out the same: holdouts and split paths by hash (design/language 2.3, 2.10)."""
 
 from __future__ import annotations
 

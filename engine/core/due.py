@@ -1,4 +1,5 @@
-"""When a wait ends: lengths, times of day, weekdays and dates, counted from the clock of the run (LANGUAGE 2.8-2.12)."""
+"""When a wait ends: lengths, times of day, weekdays and dates, counted from the clock of the run
+(design/language 2.8-2.12)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ CARRIED = "carried:"
 
 def end(run: Run, outcome: str) -> None:
     """Ends a run. Its goal is watched until `within` after the first start unless it was reached or restarted: the
-    effect is measured for everybody who started, whatever ended the run (LANGUAGE 2.20)."""
+    effect is measured for everybody who started, whatever ended the run (design/language 2.20)."""
     it = run.it
     cancel_planned(run, outcome)
     _give_codes_back(run)

@@ -69,8 +69,9 @@ class NeedsCode(Struct, frozen=True):
 
 
 class Moving(Struct, frozen=True):
-    """On the way: the step where it rested was removed from the file (LANGUAGE 2.15). When due, the run goes on *at*
-    `step` (not after it); None: nothing is left, it finishes. `was`: the step where it rested."""
+    """On the way: the step where it rested was removed from the file (design/language 2.15). When due, the
+    run goes on *at* `step` (not after it); None: nothing is left, it finishes. `was`: the step where it
+    rested."""
 
     step: str | None
     was: str

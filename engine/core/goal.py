@@ -1,4 +1,4 @@
-"""Success and early exit: when they are asked, and what reaching the goal does (LANGUAGE 2.9)."""
+"""Success and early exit: when they are asked, and what reaching the goal does (design/language 2.9)."""
 
 from __future__ import annotations
 

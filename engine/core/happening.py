@@ -1,7 +1,7 @@
 """Everything that can happen to a customer, in the order of its number.
 
 `number` is the place in the order of receipt (the inbox number). `occurred_at` never lies after
-`received_at` (it is cut at intake, LANGUAGE 2.13).
+`received_at` (it is cut at intake, design/language 2.13).
 """
 
 from __future__ import annotations

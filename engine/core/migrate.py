@@ -1,4 +1,5 @@
-"""What a changed file does to the people who are inside: a map from old places to new ones (LANGUAGE 2.15)."""
+"""What a changed file does to the people who are inside: a map from old places to new ones
+(design/language 2.15)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a clock or date start reaches a customer next (LANGUAGE 2.4)."""
+"""When a clock or date start reaches a customer next (design/language 2.4)."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One entry of `policies:`; a key left out has the default here (LANGUAGE 2.13)."""
+    """One entry of `policies:`; a key left out has the default here (design/language 2.13)."""
 
     name: str
     consent: str | None = "marketing"

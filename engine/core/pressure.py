@@ -1,4 +1,4 @@
-"""Quiet hours and caps, in the customer's zone (LANGUAGE 2.13 rules 5 to 7, 2.20)."""
+"""Quiet hours and caps, in the customer's zone (design/language 2.13 rules 5 to 7, 2.20)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Whether a channel reaches a customer: address, bounce, suppression, consent (LANGUAGE 2.7 `can`, 2.13 rule 3)."""
+"""Whether a channel reaches a customer: address, bounce, suppression, consent
+(design/language 2.7 `can`, 2.13 rule 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who belongs to a segment, and when time alone may change that (LANGUAGE 2.4)."""
+"""Who belongs to a segment, and when time alone may change that (design/language 2.4)."""
 
 from __future__ import annotations
 

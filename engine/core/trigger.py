@@ -1,4 +1,4 @@
-"""How a run begins: who, goal or exit already true, re-entry, holdout (LANGUAGE 2.3 to 2.5, 2.20)."""
+"""How a run begins: who, goal or exit already true, re-entry, holdout (design/language 2.3 to 2.5, 2.20)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from engine.ids import derive
 from engine.values import DAY, Instant, Value, plus
 
 MISSED = DAY
-"""Clock, date and segment starts that are later than this are noted, not made up (LANGUAGE 2.4)."""
+"""Clock, date and segment starts that are later than this are noted, not made up (design/language 2.4)."""
 
 NO_FIELDS: Mapping[str, Value] = {}
 

@@ -1,4 +1,5 @@
-"""Questions about dates and times: how long ago, and whether it is today for the customer (LANGUAGE 2.7, 2.20)."""
+"""Questions about dates and times: how long ago, and whether it is today for the customer
+(design/language 2.7, 2.20)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which time zone counts for a customer, and why (LANGUAGE 2.12)."""
+"""Which time zone counts for a customer, and why (design/language 2.12)."""
 
 from __future__ import annotations
 

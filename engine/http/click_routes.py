@@ -67,7 +67,8 @@ async def _note_click(context: Context, request: Request, key: str, url: str) ->
 
 
 async def _note_open(context: Context, request: Request, key: str) -> None:
-    """Asked again at this moment: what was withdrawn since the mail was sent is not kept (RELIABILITY.md 3.4)."""
+    """Asked again at this moment: what was withdrawn since the mail was sent is not kept
+    (design/reliability 3.4)."""
     now, headers = context.clock.now(), dict(request.headers)
     config = context.live().config
 

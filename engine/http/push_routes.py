@@ -1,8 +1,8 @@
 """Web Push as browsers see it: the scripts, our public key, and subscriptions that come and go.
 
 A browser that claims to be a customer needs a proof of the shop's server: HMAC-SHA256 of the customer's id with the
-channel's `identity_key` (RELIABILITY T26). Without such a key the shop's server writes subscriptions itself
-(`PUT /customers/ID`).
+channel's `identity_key` (design/threats T26). Without such a key the shop's server writes subscriptions
+itself (`PUT /customers/ID`).
 """
 
 from __future__ import annotations

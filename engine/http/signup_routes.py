@@ -1,4 +1,5 @@
-"""`/signup/<list>`: a form that anybody may send, and nobody can use against somebody else (RELIABILITY.md T15).
+"""`/signup/<list>`: a form that anybody may send, and nobody can use against somebody else
+(design/threats T15).
 
 The answer is the same whatever became of it: whether an address is known, was asked already, or is none at all.
 """

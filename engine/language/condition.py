@@ -1,4 +1,5 @@
-"""Conditions: a map of lines joined by *and*, its special keys, and lists that say how they combine (LANGUAGE 2.7)."""
+"""Conditions: a map of lines joined by *and*, its special keys, and lists that say how they combine
+(design/language 2.7)."""
 
 from __future__ import annotations
 

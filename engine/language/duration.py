@@ -43,7 +43,7 @@ _OTHER_DATE = re.compile(r"(\d{1,4})[./-](\d{1,2})[./-](\d{1,4})")
 
 
 def parse_length(text: Text) -> Length | Problem:
-    """`3 days`, `1 day 12 hours`: calendar units and elapsed ones apart (LANGUAGE 2.8)."""
+    """`3 days`, `1 day 12 hours`: calendar units and elapsed ones apart (design/language 2.8)."""
     if not _LENGTH.fullmatch(text.value):
         return _no_length(text, _length_meant(text.value))
     months = days = elapsed = 0

@@ -1,4 +1,4 @@
-"""The words behind an attribute: `at least 2`, `not gold`, `more than 90 days ago` (LANGUAGE 2.7)."""
+"""The words behind an attribute: `at least 2`, `not gold`, `more than 90 days ago` (design/language 2.7)."""
 
 from __future__ import annotations
 

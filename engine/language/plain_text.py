@@ -6,7 +6,7 @@ import re
 
 from engine.problem import Problem, Span
 
-LARGEST = 1_000_000  # bytes: RELIABILITY T11
+LARGEST = 1_000_000  # bytes: design/threats T11
 
 # YAML would take U+0085, U+2028 and U+2029 for ends of lines; the others change what a reviewer sees.
 _INVISIBLE = re.compile(

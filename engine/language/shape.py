@@ -1,6 +1,7 @@
 """The JSON Schema of journeys for editors, made from the tables of the grammar and the project's own names.
 
-Unions are chosen by `if`/`then`, never by `oneOf`: messages then name the right thing and completion works (LANGUAGE 2.18).
+Unions are chosen by `if`/`then`, never by `oneOf`: messages then name the right thing and completion works
+(design/language 2.18).
 """
 
 from __future__ import annotations

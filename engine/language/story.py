@@ -1,4 +1,5 @@
-"""`tests:` - stories: the customer before, what happens when, and everything that is expected (LANGUAGE 2.16, 2.20)."""
+"""`tests:` - stories: the customer before, what happens when, and everything that is expected
+(design/language 2.16, 2.20)."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ def _changed(journeys: Journeys, names: frozenset[str], known: Learned) -> Journ
 
 def _claim(conn: Connection, bucket: int, now: Instant, limit: int) -> _Work:
     """What happened first, then who is due. Somebody of whom more is waiting in the inbox than fits into this batch
-    may not be woken yet: everything received is applied before what is due (LANGUAGE 2.13)."""
+    may not be woken yet: everything received is applied before what is due (design/language 2.13)."""
     found = inbox.claim(conn, bucket, now, limit)
     pending: dict[str, list[Pending]] = {}
     for row in found:

@@ -24,7 +24,8 @@ BY_PHONE = ("sms", "whatsapp", "viber")
 """Channels of one and the same number: a complaint about one closes all."""
 
 SOFT_DAYS, SOFT_SPAN = 5, 14
-"""A mailbox that was full on so many days, the first and the last so many days apart, is dead (RELIABILITY 3.3)."""
+"""A mailbox that was full on so many days, the first and the last so many days apart, is dead
+(design/reliability 3.3)."""
 
 STOPPED = "unsubscribed"
 """Begins the reason of what a person closed, and may open again."""

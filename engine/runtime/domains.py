@@ -38,7 +38,7 @@ REFUSING_DOMAINS = 3
 
 LOST_CONNECTIONS = 3
 GIVE_UP_AFTER = 72 * HOUR
-"""RELIABILITY 3.3: a temporary refusal is tried again so long, and at least so often:"""
+"""design/reliability 3.3: a temporary refusal is tried again so long, and at least so often:"""
 
 GIVE_UP_TRIES = 12
 ENOUGH_WHEN_DISABLED = 2

@@ -103,7 +103,7 @@ class Intake:
         return Taken(new, answers.count("duplicate"), tuple(refused))
 
     def _known(self, conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> list[Arrival]:
-        """Under the customer's own id, and with promo codes named by their pool (LANGUAGE 2.10)."""
+        """Under the customer's own id, and with promo codes named by their pool (design/language 2.10)."""
         own = aliases.resolve(conn, {arrival.customer for arrival in arrivals})
         shown = {code for arrival in arrivals if (code := _code(arrival.what))}
         pools = codes.pools_of(conn, shown) if shown else {}
@@ -229,7 +229,7 @@ class Intake:
 
 def _close(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> None:
     """An address that is closed stays closed, whoever brings it in whatever letters: decisions see it like the hand-over
-    does (RELIABILITY case 89)."""
+    does (design/reliability case 89)."""
     brought = [
         (arrival.customer, channel, normalised(channel, address))
         for arrival in arrivals
@@ -271,7 +271,8 @@ def _contact(name: str, text: Any, country: str | None, item: int, refused: list
 
 
 def _moment(text: str | None, skew: int, now: Instant) -> Instant | None:
-    """When it happened: now without a time, never in the future (LANGUAGE 2.13); None for no moment at all."""
+    """When it happened: now without a time, never in the future (design/language 2.13); None for no moment at
+    all."""
     if text is None:
         return now
     try:

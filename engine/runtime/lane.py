@@ -1,7 +1,8 @@
 """One channel at work: claim, write, hand over, record.
 
 Nothing here decides whether a message may go: the hand-over statement of the store does, once, just before
-the irrevocable byte (RELIABILITY 2.1). A message that cannot be written is set aside and stops no other.
+the irrevocable byte (design/reliability 2.1). A message that cannot be written is set aside and stops no
+other.
 """
 
 from __future__ import annotations

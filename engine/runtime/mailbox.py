@@ -46,7 +46,7 @@ class Read:
 
 def take_mail(conn: Connection, raw: bytes, now: Instant) -> Read:
     """Takes one mail in a transaction of the writer; taking it again changes nothing. What is about no message of ours
-    changes nothing either (RELIABILITY case 88)."""
+    changes nothing either (design/reliability case 88)."""
     letter = read_letter(raw)
     found = messages.by_refs(conn, letter.tokens[:20])
     words = _kept(letter)

@@ -32,8 +32,8 @@ def sweep_segments(
     """Compares every segment with who is marked as its member, and appends what is wrong. segment -> how many.
 
     Members that the first look at a segment, or at a changed definition, finds were there from the beginning: they
-    start nothing (LANGUAGE 2.4). After it everybody is looked at, so that the moments at which time alone changes
-    the membership are known.
+    start nothing (design/language 2.4). After it everybody is looked at, so that the moments at which time
+    alone changes the membership are known.
     """
     wrong: dict[str, int] = {}
     for rule in journeys.segments.values():

@@ -19,7 +19,7 @@ from engine.store.happenings import to_row
 from engine.values import DAY, Instant, at_local, iso, later_day, local_date, zone
 
 MISSED = DAY
-"""What is later than this is noted, not made up (LANGUAGE 2.4)."""
+"""What is later than this is noted, not made up (design/language 2.4)."""
 
 
 def append_occurrences(conn: sa.Connection, journeys: Journeys, now: Instant) -> int:

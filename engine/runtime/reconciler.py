@@ -120,7 +120,7 @@ class Reconciler:
         window = getattr(self._channel(message.channel), "idempotency_window_ms", 0)
         if not window or message.handed_at is None:
             return None
-        return Instant(message.handed_at + window // 2)  # RELIABILITY 2.3: stop at half of it
+        return Instant(message.handed_at + window // 2)  # design/reliability 2.3: stop at half of it
 
     def _lister(self, name: str) -> Lister | None:
         channel: object = self._channel(name)

@@ -30,8 +30,8 @@ def score_rfm(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK
     """Scores everybody once per day of the shop's calendar, and anew when the table changed. fact -> how many changed.
 
     The groups that the first look finds, or the first one with a changed definition, were there from the beginning:
-    they start nothing, as with segments (LANGUAGE 2.4). Reading keeps nobody from writing. After a crash between two
-    chunks the look is made again: it finds the rest.
+    they start nothing, as with segments (design/language 2.4). Reading keeps nobody from writing. After a
+    crash between two chunks the look is made again: it finds the rest.
     """
     changed: dict[str, int] = {}
     for rule in journeys.facts:

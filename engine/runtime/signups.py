@@ -1,5 +1,5 @@
 """Somebody asks to be on a list: once a day for each mailbox, so many an hour for each network and altogether, and then
-one event, whose journey asks the owner of the mailbox whether it was them (RELIABILITY.md T15)."""
+one event, whose journey asks the owner of the mailbox whether it was them (design/threats T15)."""
 
 from __future__ import annotations
 

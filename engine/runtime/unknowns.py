@@ -1,4 +1,5 @@
-"""What is done with messages of which nobody knows whether they left: the policies of RELIABILITY 2.4."""
+"""What is done with messages of which nobody knows whether they left: the policies of
+design/reliability 2.4."""
 
 from __future__ import annotations
 

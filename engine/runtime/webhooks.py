@@ -1,7 +1,7 @@
 """Calls the webhooks that journeys asked for: at least once for a day, signed, with one key and the same bytes in every try.
 
 Each webhook has its own places, so that a slow receiver holds back nobody else's calls. What a receiver answers
-beside its status is not kept (RELIABILITY T10).
+beside its status is not kept (design/threats T10).
 """
 
 from __future__ import annotations

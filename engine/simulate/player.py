@@ -209,7 +209,7 @@ class Player:
             self.crowd.happen(customer, Changed(number, now, values, addresses, consents), now)
 
     def _is_double(self, record: Record) -> bool:
-        """Equal content within one second and without an id is one event (LANGUAGE 2.13)."""
+        """Equal content within one second and without an id is one event (design/language 2.13)."""
         second = record.at // SECOND
         if second != self.second:
             self.second = second

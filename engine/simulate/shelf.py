@@ -1,4 +1,5 @@
-"""The catalogue of a replay, and who touched which product: what `start: product:` needs (LANGUAGE 2.4)."""
+"""The catalogue of a replay, and who touched which product: what `start: product:` needs
+(design/language 2.4)."""
 
 from __future__ import annotations
 

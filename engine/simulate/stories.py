@@ -1,4 +1,5 @@
-"""Runs one story of a journey on its own clock, through the same `decide` as everything else (LANGUAGE 2.16)."""
+"""Runs one story of a journey on its own clock, through the same `decide` as everything else
+(design/language 2.16)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The words for the result of a story: a failing one as a story diff, a passing one as one line (LANGUAGE 2.16)."""
+"""The words for the result of a story: a failing one as a story diff, a passing one as one line
+(design/language 2.16)."""
 
 from __future__ import annotations
 

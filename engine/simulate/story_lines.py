@@ -1,4 +1,4 @@
-"""Lines of a story: what it expects, what happened, and how the two are compared (LANGUAGE 2.16)."""
+"""Lines of a story: what it expects, what happened, and how the two are compared (design/language 2.16)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The world of a story before its first line: one customer, one journey, everybody reachable (LANGUAGE 2.16)."""
+"""The world of a story before its first line: one customer, one journey, everybody reachable
+(design/language 2.16)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Which database file this is: a copy or a restored backup is recognised before it sends anything (RELIABILITY R11).
+"""Which database file this is: a copy or a restored backup is recognised before it sends anything
+(design/reliability 2.6).
 
 An SQLite file does not know where it lies, and a copy of it believes that it is the original. So the daemon keeps its
 place in the database and, beside it, in a small file `<store>.owner`:

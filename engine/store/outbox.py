@@ -1,4 +1,4 @@
-"""Messages from the decision to what became of them: the states of RELIABILITY.md 2.1 as statements.
+"""Messages from the decision to what became of them: the states of design/reliability 2.1 as statements.
 
 The life of a message as the deliverer sees it::
 
@@ -73,7 +73,8 @@ def note_parts(conn: Connection, message: Claimed, parts: int) -> None:
 def hand_over(
     conn: Connection, message: Claimed, address_hash: str, now: Instant, quota: Quota | None = None
 ) -> Handover:
-    """The last honest moment (RELIABILITY.md 2.1): one fenced statement, and `handed` in the inbox beside it.
+    """The last honest moment (design/reliability 2.1): one fenced statement, and `handed` in the inbox beside
+    it.
 
     "handed": it may be sent once this transaction is durable. "later": the claim is gone, or something of this
     customer is not applied yet, or a pause stands, or the ceiling of `quota` is reached; the message waits again. "returned": too late, the address is

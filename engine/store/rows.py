@@ -1,8 +1,8 @@
 """The tables: what survives a restart. Rows never leave this package.
 
-`bucket` leads the key of every table that grows: it is a hash of the customer, SQLite has one bucket,
-so that partitions and cells can take the same tables further (PERFORMANCE.md 1.2). Why the customer,
-the enrollment and the due moment are laid out as they are: docs/architecture/layouts.md.
+`bucket` leads the key of every table that grows: it is a hash of the customer, SQLite has one bucket, so that
+partitions and cells can take the same tables further (docs/decisions/0004-sqlite-first.md). Why the customer,
+the enrollment and the due moment are laid out as they are: docs/decisions/0003-layout-c.md.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ OUTBOX_STATES = (
     "planned", "claimed", "deferred", "handoff", "accepted", "delivered", "bounced", "complained", "unknown",
     "held", "treated_as_sent", "suppressed", "cancelled", "expired", "failed",
 )  # fmt: skip
-"""RELIABILITY.md 2.1. `cancelled`, `expired` and `suppressed` never reached a channel and may be planned again."""
+"""design/reliability 2.1. `cancelled`, `expired` and `suppressed` never reached a channel and may be planned
+again."""
 
 
 def one_of(column: str, choices: tuple[str, ...], name: str) -> CheckConstraint:

@@ -1,4 +1,4 @@
-"""What the words of a mail server mean: the table of RELIABILITY 3.3."""
+"""What the words of a mail server mean: the table of design/reliability 3.3."""
 
 from __future__ import annotations
 

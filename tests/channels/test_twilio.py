@@ -319,7 +319,7 @@ async def test_what_is_not_one_number_reaches_no_server(
     assert (delivery.kind, delivery.fault, calls, server.posts) == ("refused", "address", [], [])
 
 
-# --- case 48: until when --------------------------------------------------------------------------
+# --- until when (design/reliability case 48) -----------------------------------------------------------
 
 
 async def test_case_48_at_2055_with_quiet_from_2100_twilio_may_keep_it_five_minutes(

@@ -59,7 +59,7 @@ def inbound(body: str, sender: str = "+359888123456", **more: str) -> Callback:
     return call(URL, [*fields, *more.items()])
 
 
-# --- case 100: who may say something --------------------------------------------------------------
+# --- who may say something (design/reliability case 100) -----------------------------------------------
 
 
 def test_case_100_the_example_that_twilio_publishes_is_genuine() -> None:

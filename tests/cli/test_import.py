@@ -193,7 +193,7 @@ def test_a_killed_import_neither_loses_nor_doubles(small_shop: Shop) -> None:
 
 
 def test_case_64_a_suppressed_address_stays_suppressed(small_shop: Shop) -> None:
-    """RELIABILITY 89: the same address in other case and full width is the same address."""
+    """design/reliability case 89: the same address in other case and full width is the same address."""
     from engine.channels.addresses import normalised
     from engine.store import suppressions
 
@@ -230,7 +230,7 @@ CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\x00\n\r"), min
 @given(CELLS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 def test_a_cell_that_was_made_safe_comes_back(tmp_path_factory: pytest.TempPathFactory, cell: str) -> None:
-    """RELIABILITY T18: no cell begins a formula, and import takes the apostrophe away again."""
+    """design/threats T18: no cell begins a formula, and import takes the apostrophe away again."""
     safe = safe_cell(cell)
     if safe.startswith(("=", "@", "\t", "＝", "＋", "－", "＠")):
         pytest.fail(f"a spreadsheet would calculate {safe!r}")

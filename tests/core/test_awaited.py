@@ -1,4 +1,4 @@
-"""`wait ... for`: the window, and what decides between then and else (LANGUAGE 2.10, 2.13)."""
+"""`wait ... for`: the window, and what decides between then and else (design/language 2.10, 2.13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One message over several channels, cheapest first (LANGUAGE 2.10 `send`)."""
+"""One message over several channels, cheapest first (design/language 2.10 `send`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conditions as closures: two-valued, strict at the edges, and never raising (LANGUAGE 2.7, 2.20)."""
+"""Conditions as closures: two-valued, strict at the edges, and never raising (design/language 2.7, 2.20)."""
 
 from __future__ import annotations
 

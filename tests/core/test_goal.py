@@ -1,4 +1,5 @@
-"""Success: when it is asked, what it ends, and what is still measured afterwards (LANGUAGE 2.9, 2.13, 2.20)."""
+"""Success: when it is asked, what it ends, and what is still measured afterwards
+(design/language 2.9, 2.13, 2.20)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals, channels and hours that follow from what people did (LANGUAGE 2.10; docs/language.md)."""
+"""Intervals, channels and hours that follow from what people did (design/language 2.10; docs/language.md)."""
 
 from __future__ import annotations
 

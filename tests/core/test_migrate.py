@@ -1,4 +1,4 @@
-"""What a changed file does to the people inside (LANGUAGE 2.15)."""
+"""What a changed file does to the people inside (design/language 2.15)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When several things are true at one moment, the first of the list wins (LANGUAGE 2.9)."""
+"""When several things are true at one moment, the first of the list wins (design/language 2.9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Caps and quiet hours at their edges (LANGUAGE 2.13, 2.20)."""
+"""Caps and quiet hours at their edges (design/language 2.13, 2.20)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From "due" to "sent": the rules in their order (LANGUAGE 2.13)."""
+"""From "due" to "sent": the rules in their order (design/language 2.13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who comes in, when again, and who is only measured (LANGUAGE 2.3 to 2.5, 2.20)."""
+"""Who comes in, when again, and who is only measured (design/language 2.3 to 2.5, 2.20)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`state:` of a journey, and a place that is no longer there (LANGUAGE 2.3)."""
+"""`state:` of a journey, and a place that is no longer there (design/language 2.3)."""
 
 from __future__ import annotations
 

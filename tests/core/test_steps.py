@@ -1,4 +1,4 @@
-"""What the other steps do: once per run and step (LANGUAGE 2.10, 2.14, 2.20)."""
+"""What the other steps do: once per run and step (design/language 2.10, 2.14, 2.20)."""
 
 from __future__ import annotations
 

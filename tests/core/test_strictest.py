@@ -1,4 +1,5 @@
-"""Quiet hours in every zone in which somebody may live (RELIABILITY 3.5, case 92), also where clocks change."""
+"""Quiet hours in every zone in which somebody may live (design/reliability 3.5, case 92), also where clocks
+change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a wait ends (LANGUAGE 2.8, 2.10, 2.12, 2.20)."""
+"""When a wait ends (design/language 2.8, 2.10, 2.12, 2.20)."""
 
 from __future__ import annotations
 

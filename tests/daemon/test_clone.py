@@ -1,4 +1,5 @@
-"""A copy of a database, and a backup that was put back, send nothing before somebody takes them over (RELIABILITY R11)."""
+"""A copy of a database, and a backup that was put back, send nothing before somebody takes them over
+(design/reliability 2.6)."""
 
 from __future__ import annotations
 

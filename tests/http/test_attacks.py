@@ -1,4 +1,5 @@
-"""What strangers try on our pages: changed links, other sites, markup, SQL, a wrong Host, guessed keys, canaries (RELIABILITY 5 F)."""
+"""What strangers try on our pages: changed links, other sites, markup, SQL, a wrong Host, guessed keys,
+canaries (design/reliability 5F)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Events and customers as they really come: repeated, out of order, unknown, hostile (RELIABILITY.md 5 C)."""
+"""Events and customers as they really come: repeated, out of order, unknown, hostile
+(design/reliability 5C)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Leaving, choosing, confirming: by POST only, counted from the answer on, remembered by address (cases 81-83, 86, 87, 89)."""
+"""Leaving, choosing, confirming: by POST only, counted from the answer on, remembered by address
+(design/reliability cases 81-83, 86, 87, 89)."""
 
 from __future__ import annotations
 

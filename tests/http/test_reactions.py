@@ -1,4 +1,5 @@
-"""Who clicked and who opened: people move journeys, machines do not (RELIABILITY 3.4, cases 85 and 90)."""
+"""Who clicked and who opened: people move journeys, machines do not
+(design/reliability 3.4, cases 85 and 90)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The sign-up form: one answer for everybody, one question a day for each mailbox, so many an hour for a network (case 91)."""
+"""The sign-up form: one answer for everybody, one question a day for each mailbox, so many an hour for a
+network (design/reliability case 91)."""
 
 from __future__ import annotations
 

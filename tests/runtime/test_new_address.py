@@ -1,4 +1,5 @@
-"""Where a message goes is asked when it is written, not when the journey began (RELIABILITY case 54)."""
+"""Where a message goes is asked when it is written, not when the journey began
+(design/reliability case 54)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Two ids turn out to be one person: one run goes on, and nothing is sent a second time (RELIABILITY case 55)."""
+"""Two ids turn out to be one person: one run goes on, and nothing is sent a second time
+(design/reliability case 55)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stories: the world they live in, and what they say when they are wrong (LANGUAGE 2.16, 2.20)."""
+"""Stories: the world they live in, and what they say when they are wrong (design/language 2.16, 2.20)."""
 
 from __future__ import annotations
 
