@@ -6,28 +6,53 @@ import re
 from itertools import product
 
 from engine.core.rfm import ALL, BEST, DEFAULT, Group, GroupTable, Range
+from engine.language.grammar import Construct, Key
+from engine.language.map_reader import NAME, FileRules, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.shape import construct_schema, named_schema
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
 
-SCORES = ("recency", "frequency", "money")
-ELSE = "else"
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _RANGE = re.compile(r"([1-5])(?:\s?-\s?([1-5]))?")
+_SCORE_SHAPE = {
+    "type": ["string", "number"],
+    "pattern": "^[1-5](\\s?-\\s?[1-5])?$",
+    "patternErrorMessage": "write a score from 1 to 5, or a range such as  4-5",
+    "examples": ["5", "4-5", "1-2"],
+}
+_ELSE = "else"
 _EXAMPLE = "champion: {recency: 4-5, frequency: 4-5, money: 4-5}"
 
+GROUP = Construct(
+    "group",
+    "a group",
+    (
+        Key("recency", "any", "how lately they bought", shape=_SCORE_SHAPE),
+        Key("frequency", "any", "how often they bought", shape=_SCORE_SHAPE),
+        Key("money", "any", "how much they spent", shape=_SCORE_SHAPE),
+    ),
+    "The scores of the customers in a group; one that is left out may be any",
+    stray="remove it",
+)
+GROUPS_SHAPE = {
+    "anyOf": [
+        {"type": "array", "items": {"enum": list(DEFAULT.names)}, "uniqueItems": True},
+        {**named_schema(construct_schema(GROUP)), "properties": {_ELSE: {"type": "string"}}},
+    ]
+}
+_RULES = FileRules("E86", "E86", "E86", "E86", "E86", "E86")
 
-def read_groups(node: Node | None) -> tuple[GroupTable, list[Problem]]:
+
+def read_groups(node: Node | None, problems: list[Problem]) -> GroupTable:
     """The table of a shop. Without one, and for a list of names, the scores are those of the engine's own table."""
-    reader = _Reader()
+    context = ReadContext(_RULES, problems)
     match node:
         case Mapping() if node.entries:
-            table = reader.table(node)
+            table = _read_table(context, node)
         case Sequence() if node.items:
-            table = reader.chosen(node)
+            table = _chosen_groups(context, node)
         case Scalar() if not is_empty(node):
-            reader.refuse(
+            context.refuse(
                 node.span,
                 f"{quoted(node.text)} is not a list of groups",
                 "each group has a name",
@@ -36,114 +61,108 @@ def read_groups(node: Node | None) -> tuple[GroupTable, list[Problem]]:
             table = DEFAULT
         case _:
             table = DEFAULT
-    return (table if table.names else DEFAULT), reader.problems  # fmt: skip
+    return table if table.names else DEFAULT
 
 
-class _Reader:
-    """Reads what it can and keeps what is wrong."""
+def _chosen_groups(context: ReadContext, node: Sequence) -> GroupTable:
+    """A list of names: those groups of the engine's table."""
+    known, names = DEFAULT.names, list[str]()
+    for item in node.items:
+        word = item.text if isinstance(item, Scalar) else ""
+        if word in names:
+            context.refuse(
+                item.span,
+                f"{quoted(word)} stands here twice",
+                "a group has one line",
+                "remove one of the two",
+            )
+        elif word in known:
+            names.append(word)
+        else:
+            context.refuse(
+                item.span,
+                f"{quoted(word)} has no scores" if word else "this is not the name of a group",
+                f"a list takes the scores from the engine's own table, which knows: {', '.join(known)}",
+                did_you_mean(word, known, f"write every group with its scores, as  {_EXAMPLE}"),
+            )
+    return GroupTable(tuple(group for group in DEFAULT.groups if group.name in names))
 
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
 
-    def refuse(self, span: Span, what: str, why: str, fix: str) -> None:
-        """E86."""
-        self.problems.append(Problem(span, "E86", what, why, fix))
-
-    def chosen(self, node: Sequence) -> GroupTable:
-        """A list of names: those groups of the engine's table."""
-        known, names = DEFAULT.names, list[str]()
-        for item in node.items:
-            word = item.text if isinstance(item, Scalar) else ""
-            if word in names:
-                self.refuse(
-                    item.span,
-                    f"{quoted(word)} stands here twice",
-                    "a group has one line",
-                    "remove one of the two",
+def _read_table(context: ReadContext, node: Mapping) -> GroupTable:
+    """A map: each group with its scores, the first that fits counts."""
+    before = len(context.problems)
+    groups: list[tuple[Group, Span]] = []
+    otherwise = None
+    for entry in node.entries:
+        name = entry.key.text
+        if name == _ELSE:
+            otherwise = _read_else(context, entry.value)
+        elif context.is_name(entry.key):
+            reader = context.block(entry.value, GROUP, entry.key, f"the group {name}", "{recency: 4-5}")
+            if reader is None:
+                continue
+            if is_empty(entry.value):
+                context.refuse(
+                    entry.key.span,
+                    f"{quoted(name)} has no scores",
+                    "they say who belongs to the group",
+                    f"write for example  {name}: {{recency: 4-5, frequency: 4-5}}",
                 )
-            elif word in known:
-                names.append(word)
-            else:
-                self.refuse(
-                    item.span,
-                    f"{quoted(word)} has no scores" if word else "this is not the name of a group",
-                    f"a list takes the scores from the engine's own table, which knows: {', '.join(known)}",
-                    did_you_mean(word, known, f"write every group with its scores, as  {_EXAMPLE}"),
+            scores = (reader.node(key.name) for key in GROUP.keys)
+            groups.append(
+                (
+                    Group(name, *(ALL if score is None else _read_range(context, score) for score in scores)),
+                    entry.key.span,
                 )
-        return GroupTable(tuple(group for group in DEFAULT.groups if group.name in names))  # fmt: skip
+            )
+    table = GroupTable(tuple(group for group, _ in groups), otherwise)
+    if len(context.problems) == before:
+        _refuse_empty_groups(context, table, groups)
+    return table
 
-    def table(self, node: Mapping) -> GroupTable:
-        """A map: each group with its scores, the first that fits counts."""
-        groups: list[tuple[Group, Span]] = []
-        otherwise = None
-        for entry in node.entries:
-            if entry.key.text == ELSE:
-                otherwise = self._otherwise(entry.value)
-            elif not _NAME.fullmatch(entry.key.text):
-                self._bad_name(entry.key)
-            elif not isinstance(entry.value, Mapping) or not entry.value.entries:
-                self.refuse(entry.key.span, f"{quoted(entry.key.text)} has no scores", "they say who belongs to the group", f"write for example  {entry.key.text}: {{recency: 4-5, frequency: 4-5}}")  # fmt: skip
-            else:
-                groups.append((self._group(entry.key.text, entry.value), entry.key.span))
-        table = GroupTable(tuple(group for group, _ in groups), otherwise)
-        if not self.problems:
-            self._look_for_empty(table, groups)
-        return table
 
-    def _group(self, name: str, node: Mapping) -> Group:
-        found: dict[str, Range] = {}
-        for entry in node.entries:
-            if entry.key.text in SCORES:
-                found[entry.key.text] = self._range(entry.value)
-            else:
-                self.refuse(
-                    entry.key.span, f"{quoted(entry.key.text)} is not a score", f"the scores are: {', '.join(SCORES)}",
-                    did_you_mean(entry.key.text, SCORES, "remove it"),
-                )  # fmt: skip
-        return Group(name, *(found.get(score, ALL) for score in SCORES))
+def _read_range(context: ReadContext, node: Node) -> Range:
+    words = node.text.strip() if isinstance(node, Scalar) else ""
+    scores = _RANGE.fullmatch(words)
+    low, high = (int(scores[1]), int(scores[2] or scores[1])) if scores else (0, 0)
+    if 0 < low <= high:
+        return low, high
+    context.refuse(
+        node.span,
+        f"{quoted(words)} is not a range of scores" if words else "this is not a range of scores",
+        f"scores go from 1 to {BEST}, {BEST} is the best; one of them, or the lowest and the highest with a hyphen",
+        f"write  {_meant(words)}",
+    )
+    return ALL
 
-    def _range(self, node: Node) -> Range:
-        words = node.text.strip() if isinstance(node, Scalar) else ""
-        read = _RANGE.fullmatch(words)
-        low, high = (int(read[1]), int(read[2] or read[1])) if read else (0, 0)
-        if 0 < low <= high:
-            return low, high
-        self.refuse(
-            node.span, f"{quoted(words)} is not a range of scores" if words else "this is not a range of scores",
-            f"scores go from 1 to {BEST}, {BEST} is the best; one of them, or the lowest and the highest with a hyphen",
-            f"write  {_meant(words)}",
-        )  # fmt: skip
-        return ALL
 
-    def _otherwise(self, node: Node) -> str | None:
-        if isinstance(node, Scalar) and _NAME.fullmatch(node.text):
-            return node.text
-        self.refuse(
-            node.span,
-            "else needs the name of a group",
-            "it is for everybody whom no group holds",
-            "write  else: ordinary",
-        )
-        return None
+def _read_else(context: ReadContext, node: Node) -> str | None:
+    if isinstance(node, Scalar) and NAME.fullmatch(node.text):
+        return node.text
+    context.refuse(
+        node.span,
+        "else needs the name of a group",
+        "it is for everybody whom no group holds",
+        "write  else: ordinary",
+    )
+    return None
 
-    def _bad_name(self, key: Scalar) -> None:
-        meant = re.sub(r"[^a-z0-9]+", "_", key.text.casefold().replace("'", "")).strip("_")
-        self.refuse(
-            key.span, f"{quoted(key.text)} cannot be a name", "names are small letters, digits and _, a letter first",
-            f"write  {meant if _NAME.fullmatch(meant) else 'a_name'}",
-        )  # fmt: skip
 
-    def _look_for_empty(self, table: GroupTable, groups: list[tuple[Group, Span]]) -> None:
-        """A group that stands behind one that holds all its scores would never have anybody."""
-        each = range(1, BEST + 1)
-        every = list(product(each, each, each))
-        first = [next((group for group in table.groups if group.holds(scores)), None) for scores in every]
-        for group, span in groups:
-            if not any(one is group for one in first):
-                self.refuse(
-                    span, f"nobody can ever be {quoted(group.name)}", "the first group that fits counts, and those above hold all its scores",
-                    "move it further up, or change its scores",
-                )  # fmt: skip
+def _refuse_empty_groups(context: ReadContext, table: GroupTable, groups: list[tuple[Group, Span]]) -> None:
+    """A group that stands behind one that holds all its scores would never have anybody."""
+    every_score = range(1, BEST + 1)
+    holders = [
+        next((group for group in table.groups if group.holds(scores)), None)
+        for scores in product(every_score, every_score, every_score)
+    ]
+    for group, span in groups:
+        if not any(holder is group for holder in holders):
+            context.refuse(
+                span,
+                f"nobody can ever be {quoted(group.name)}",
+                "the first group that fits counts, and those above hold all its scores",
+                "move it further up, or change its scores",
+            )
 
 
 def _meant(words: str) -> str:

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from jsonschema import Draft7Validator
 
 from engine.compiler.catalogue import OWN_EVENTS, PRODUCT_STARTS
-from engine.compiler.catalogue_file import SIMPLE
+from engine.compiler.catalogue_file import CUSTOMER_FILE, EVENTS_FILE, PRODUCT_FILE
 from engine.compiler.forms import describe
-from engine.compiler.rfm_words import ELSE, SCORES
 from engine.compiler.world import World
 from engine.config.file import PARTS, POOL_KINDS
 from engine.config.mailbox import KEYS as MAILBOX
@@ -20,8 +19,7 @@ from engine.config.signup import LIST_PARTS
 from engine.config.tracking import CHOICES as TRACKING
 from engine.core.facts import FactRule
 from engine.core.policy import Policy
-from engine.core.rfm import DEFAULT
-from engine.language.shape import Names, journey_schema, segment_schema
+from engine.language.shape import Names, file_schema, journey_schema, segment_schema
 from engine.values import Type
 
 Schema = dict[str, object]
@@ -37,9 +35,9 @@ def schema_files(world: World) -> dict[str, str]:
     schemas: dict[str, Mapping[str, object]] = {
         "journey": journey_schema(known),
         "segment": segment_schema(known),
-        "customer": _customer(),
-        "events": _events(),
-        "product": _product(),
+        "customer": file_schema(CUSTOMER_FILE),
+        "events": file_schema(EVENTS_FILE),
+        "product": file_schema(PRODUCT_FILE),
         "config": _config(),
     }
     for schema in schemas.values():
@@ -111,61 +109,7 @@ def _map(properties: Mapping[str, object], needed: tuple[str, ...] = ()) -> Sche
 
 
 def _named(schema: Mapping[str, object]) -> Schema:
-    return {
-        "type": "object",
-        "propertyNames": {"pattern": _NAME},
-        "additionalProperties": dict(schema),
-    }
-
-
-def _type() -> Schema:
-    kinds = "|".join(kind.replace("/", "\\/") for kind in SIMPLE)
-    return {
-        "anyOf": [
-            {"type": "string", "enum": list(SIMPLE)},
-            {
-                "type": "string",
-                "pattern": f"^({kinds}|one of \\[.+\\])$",
-                "patternErrorMessage": f"the types are: {', '.join(SIMPLE)}, one of [a, b]",
-            },
-            {"type": "object", "properties": {"list of": {"type": "object"}}, "required": ["list of"], "additionalProperties": False},
-        ]
-    }  # fmt: skip
-
-
-def _customer() -> Schema:
-    fact = {
-        "type": "string",
-        "pattern": r"^(count of|sum of|average of|average days between|most frequent|last|first|rfm of) \w+(\.\w+)*( in last .+)?$",
-        "patternErrorMessage": "write for example  count of order_placed  or  sum of order_placed.total in last 30 days",
-        "examples": ["count of order_placed", "sum of order_placed.total", "last order_placed", "most frequent order_placed.items.category"],
-    }  # fmt: skip
-    parts = {"attributes": _named(_type()), "facts": _named(fact), "rfm": _groups()}
-    return _file("What is known of a customer", parts)
-
-
-def _groups() -> Schema:
-    score = {
-        "type": ["string", "number"],
-        "pattern": "^[1-5](\\s?-\\s?[1-5])?$",
-        "patternErrorMessage": "write a score from 1 to 5, or a range such as  4-5",
-        "examples": ["5", "4-5", "1-2"],
-    }
-    group = _map({name: dict(score) for name in SCORES})
-    chosen = {"type": "array", "items": {"enum": list(DEFAULT.names)}, "uniqueItems": True}
-    table = {**_named(group), "properties": {ELSE: dict(_TEXT)}}
-    return {"description": "The groups that  rfm of  puts customers into", "anyOf": [chosen, table]}
-
-
-def _events() -> Schema:
-    event = _map(
-        {"also": {"type": ["array", "string"]}, "fields": {"type": "object", "additionalProperties": _type()}}
-    )
-    return _file("Events and their fields", {"events": _named({**event, "type": ["object", "null"]})})
-
-
-def _product() -> Schema:
-    return _file("Fields of the catalogue", {"product": _named(_type())})
+    return {"type": "object", "propertyNames": {"pattern": _NAME}, "additionalProperties": dict(schema)}
 
 
 def _config() -> Schema:

@@ -13,10 +13,11 @@ Kind = Literal[
     "text", "name", "choice", "length", "clock", "date", "share", "event", "events", "segment", "template",
     "policy", "pool", "webhook", "attribute", "texts", "map", "condition", "where", "steps", "paths",
     "shares", "starts", "again", "goal", "tests", "wait", "weekdays", "awaited", "day", "given", "when", "expect",
-    "watchers", "reaction", "long_did_count", "via", "next_after", "wait_clock", "count", "secret", "block", "named", "any",
+    "watchers", "reaction", "long_did_count", "via", "next_after", "wait_clock", "count", "secret", "block", "named", "free",
+    "any",
 ]  # fmt: skip
-"""What stands behind a key. `block`: one map with the keys of `Key.of`; `named`: free names, each with such a map;
-`any`: read by code of its own. A `secret` is only ever a reference."""
+"""What stands behind a key. `block`: one map with the keys of `Key.of`; `named`: names of our own, each with
+such a map or another value; `free`: the same under any names; `any`: read by code of its own. A `secret` is only ever a reference."""
 
 
 @dataclass(frozen=True, slots=True)

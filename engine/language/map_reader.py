@@ -36,12 +36,13 @@ class FileRules:
     unknown_key: str
     wrong_shape: str
     missing: str
+    empty: str
     wrong_value: str
     bad_name: str
     quoted_blank: bool = False
 
 
-JOURNEY_RULES = FileRules("E06", "E07", "E08", "E24", "E16", quoted_blank=True)
+JOURNEY_RULES = FileRules("E06", "E07", "E08", "E08", "E24", "E16", quoted_blank=True)
 
 
 def _no_steps(_context: ReadContext, _node: Node, _at: Span, _key: str) -> tuple[Step, ...]:
@@ -115,7 +116,7 @@ class ReadContext:
         """A key with nothing behind it."""
         self.report(
             span,
-            self.rules.missing,
+            self.rules.empty,
             f"{quoted(name)} is empty",
             "a key without a value says nothing",
             f"write  {_after(name, example)}" + ("" if example.startswith(name) else "  or remove the line"),
@@ -181,14 +182,11 @@ class ReadContext:
         pairs = ((entry.key, self.text(entry.value, entry.key.text)) for entry in entries)
         return tuple(Pair(key.whole(), value) for key, value in pairs if value is not None)
 
-    def entries(
-        self, node: Node | None, name: str, example: str = "", *, blank: bool = False
-    ) -> tuple[Entry, ...]:
+    def entries(self, node: Node, name: str, example: str = "", *, blank: bool = False) -> tuple[Entry, ...]:
         """The lines of a map. `blank`: it may be empty."""
-        if node is None or (blank and is_empty(node)):
-            return ()
         if is_empty(node):
-            self.empty(node.span, name, example)
+            if not blank:
+                self.empty(node.span, name, example)
             return ()
         if isinstance(node, Mapping):
             return node.entries
@@ -309,7 +307,8 @@ class MapReader:
 
     def entries(self, key: str) -> tuple[Entry, ...]:
         """The lines of a map with free names, whatever stands behind them."""
-        return self.context.entries(self._said(key), key, self._example(key))
+        node = self._said(key)
+        return () if node is None else self.context.entries(node, key, self._example(key))
 
     def block(self, key: str, noun: str = "") -> MapReader | None:
         """A map with the keys that the table lists for it."""

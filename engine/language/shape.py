@@ -39,7 +39,7 @@ def journey_schema(known: Names) -> Schema:
     return {
         "$schema": _DRAFT,
         "title": "A journey",
-        **_construct(JOURNEY),
+        **construct_schema(JOURNEY),
         "definitions": _definitions(known),
     }
 
@@ -49,17 +49,19 @@ def segment_schema(known: Names) -> Schema:
     return {
         "$schema": _DRAFT,
         "title": "A segment",
-        **_construct(SEGMENT),
+        **construct_schema(SEGMENT),
         "definitions": _definitions(known),
     }
 
 
 def _definitions(known: Names) -> Schema:
     steps = {
-        f"step_{verb}": {**_construct(kind.construct), **_RULES.get(verb, {})} for verb, kind in KINDS.items()
+        f"step_{verb}": {**construct_schema(kind.construct), **_RULES.get(verb, {})}
+        for verb, kind in KINDS.items()
     }
     starts = {
-        construct.name: {**_construct(construct), **_RULES.get(construct.name, {})} for construct in STARTS
+        construct.name: {**construct_schema(construct), **_RULES.get(construct.name, {})}
+        for construct in STARTS
     }
     return {
         "condition": _condition(known),
@@ -72,11 +74,11 @@ def _definitions(known: Names) -> Schema:
             {construct.keys[0].name: ref(construct.name) for construct in STARTS}, "a start is one of these"
         ),
         "goal": {
-            **_construct(GOAL),
+            **construct_schema(GOAL),
             "anyOf": [{"required": ["event"]}, {"required": ["when"]}],
             **_RULES["goal"],
         },
-        "test": {**_construct(TEST), "required": ["test", "expect"]},
+        "test": {**construct_schema(TEST), "required": ["test", "expect"]},
         **steps,
         **starts,
         **_names(known),
@@ -104,15 +106,29 @@ def _names(known: Names) -> Schema:
     }
 
 
-def _construct(construct: Construct) -> Schema:
-    schema: Schema = {
-        "type": "object",
+def file_schema(construct: Construct) -> Schema:
+    """The schema of a file that has its words in one table."""
+    return {"$schema": _DRAFT, "title": construct.about, **construct_schema(construct)}
+
+
+def construct_schema(construct: Construct) -> Schema:
+    """The schema of a map with fixed keys, as `map_reader` takes it."""
+    return {
+        "type": ["object", "null"] if construct.blank else "object",
         "description": construct.about,
         "properties": {key.name: {**_key(key), "description": key.about} for key in construct.keys},
         "additionalProperties": False,
         "required": [key.name for key in construct.keys if key.needed],
     }
-    return schema
+
+
+def named_schema(schema: Mapping[str, object]) -> Schema:
+    """The schema of a map from names of our own to what `schema` says."""
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"},
+        "additionalProperties": dict(schema),
+    }
 
 
 def _key(key: Key) -> Schema:
@@ -123,11 +139,19 @@ def _key(key: Key) -> Schema:
         "weekdays": value.WEEKDAYS_VALUE, "long_did_count": value.COUNT, "given": GIVEN, "when": WHEN,
         "expect": EXPECT, "shares": _SHARES, "paths": _PATHS, "wait_clock": value.WAIT_CLOCK,
         "next_after": value.NEXT_AFTER, "via": _VIA,
+        "count": {**SCALAR, "pattern": "^[0-9]+$"}, "secret": {"type": "string", "pattern": "^(env|file):"},
         "texts": one_or_list(SCALAR), "map": {"type": "object", "minProperties": 1, "additionalProperties": SCALAR},
     }  # fmt: skip
     if key.kind in simple:
-        return simple[key.kind]
+        return {**simple[key.kind], **(key.shape or {})}
+    inner = construct_schema(key.of) if key.of else dict(key.shape or {})
     match key.kind:
+        case "block" | "any":
+            return inner
+        case "named":
+            return named_schema(inner)
+        case "free":
+            return {"type": "object", "additionalProperties": inner}
         case "choice":
             return words(key.choices)
         case "watchers":
@@ -191,7 +215,7 @@ def _fields() -> Schema:
 
 
 def _did(known: Names) -> Schema:
-    long = {**_construct(LONG_DID), "not": {"required": ["last", "since"]}}
+    long = {**construct_schema(LONG_DID), "not": {"required": ["last", "since"]}}
     phrase = {
         "if": {"type": "object"},
         "then": long,

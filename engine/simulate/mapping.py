@@ -8,15 +8,81 @@ from typing import Literal
 
 from engine.compiler.catalogue import Catalogue
 from engine.language import nodes
+from engine.language.grammar import Construct, Key
+from engine.language.map_reader import FileRules, MapReader, ReadContext
 from engine.language.source import read
-from engine.problem import Problem, Span, did_you_mean
+from engine.language.syntax import Text
+from engine.language.wording import quoted
+from engine.problem import Problem, did_you_mean
 from engine.simulate.mapping_words import Check, Getter, check, getter
 
-ProductKind = Literal["price_drop", "back_in_stock", "low_stock"]
+_VALUE = "write  a_field,  items.price,  sum of items.price * items.quantity,  count of items  or  always X"
+_FIELDS = "{total: amount}"
 
-_PARTS = ("stream", "currency", "events", "products", "others")
-_EVENT_PARTS = ("as", "where", "fields", "customer")
-_PRODUCT_PARTS = ("id", "where", "fields", "was")
+STREAM = Construct(
+    "stream",
+    "the form of a stream",
+    (
+        Key("event", "text", "where a line says what happened", example="type"),
+        Key("customer_id", "text", "where it says to whom", example="user_id"),
+        Key("at", "text", "where it says when", example="timestamp"),
+        Key("properties", "text", "where the fields of the event stand", example="data"),
+    ),
+    "What the four parts of a line are called",
+    blank=True,
+)
+EVENT_RULE = Construct(
+    "event rule",
+    "the mapping of an event",
+    (
+        Key("as", "text", "the event of ours that it is", example="order_placed"),
+        Key("where", "free", "only those whose fields have these values", example="{status: paid}"),
+        Key("fields", "free", "our fields, and where their values come from", example=_FIELDS),
+        Key(
+            "customer",
+            "free",
+            "attributes of the customer, and where they come from",
+            example="{country: geo.country}",
+        ),
+    ),
+    "One event of ours that a foreign event gives",
+    blank=True,
+)
+PRODUCT_RULE = Construct(
+    "product rule",
+    "the mapping of a product",
+    (
+        Key(
+            "id",
+            "any",
+            "the product",
+            needed=True,
+            example="sku",
+            why="without it nobody knows which product changed",
+        ),
+        Key("where", "free", "only those whose fields have these values", example="{kind: price}"),
+        Key("fields", "free", "our fields, and where their values come from", example="{price: amount}"),
+        Key("was", "free", "the values from before", example="{price: old_amount}"),
+    ),
+    "A foreign event that changes the catalogue",
+    blank=True,
+)
+MAPPING = Construct(
+    "mapping",
+    "a mapping",
+    (
+        Key(
+            "stream", "block", "what the four parts of a line are called", of=STREAM, example="{event: type}"
+        ),
+        Key("currency", "text", "of amounts that come without one", example="EUR"),
+        Key("events", "free", "foreign events, and what they are here", example="{signup: subscribed}"),
+        Key("products", "free", "foreign events that change the catalogue", example="{stock: {id: sku}}"),
+        Key("others", "choice", "what becomes of foreign events without an entry", choices=("keep", "drop")),
+    ),
+    "How the events of a foreign stream become ours",
+    blank=True,
+)
+_RULES = FileRules("E95", "E95", "E92", "E95", "E95", "E95", quoted_blank=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,109 +138,115 @@ def read_mapping(text: str | bytes, file: str, names: Names) -> tuple[StreamMapp
     root, problems = read(text, file)
     if root is None:
         return None, problems
-    reader = _Reader(names, problems)
-    mapping = reader.whole(root)
-    return (None if any(p.is_error for p in problems) else mapping), problems
+    context = ReadContext(_RULES, problems)
+    reader = context.block(root, MAPPING, nodes.Scalar("a mapping", root.span, plain=True), example="{}")
+    mapping = _StreamReader(context, names).read(reader) if reader else None
+    return (None if any(problem.is_error for problem in problems) else mapping), problems
 
 
-class _Reader:
-    def __init__(self, names: Names, problems: list[Problem]) -> None:
-        self.names = names
-        self.problems = problems
+class _StreamReader:
+    """Reads the rules of one file against the names that the project knows."""
 
-    def whole(self, root: nodes.Node) -> StreamMapping:
-        parts = self._parts(root, _PARTS, "a mapping")
-        return StreamMapping(
-            {e.key.text: self._rules(e.value, e.key) for e in self._entries(parts.get("events"))},
-            {e.key.text: self._products(e.value) for e in self._entries(parts.get("products"))},
-            self._form(parts.get("stream")),
-            self._currency(parts.get("currency")),
-            "drop" if self._word(parts.get("others"), ("keep", "drop")) == "drop" else "keep",
-        )
+    def __init__(self, context: ReadContext, names: Names) -> None:
+        self._context = context
+        self._names = names
 
-    def _form(self, node: nodes.Node | None) -> Mapping[str, str]:
-        known = ("event", "customer_id", "at", "properties")
-        if node is None:
-            return {}
-        parts = self._parts(node, known, "the form of a stream")
-        return {name: self._text(value) for name, value in parts.items()}
-
-    def _currency(self, node: nodes.Node | None) -> str | None:
-        if node is None:
-            return None
-        word = self._text(node)
-        if len(word) != 3 or not word.isupper():
-            self._wrong(
-                node.span,
+    def read(self, reader: MapReader) -> StreamMapping:
+        others, currency, stream = reader.choice("others"), reader.text("currency"), reader.block("stream")
+        if currency is not None and not (len(currency.value) == 3 and currency.value.isupper()):
+            self._context.report(
+                currency.span,
                 "E93",
-                f'"{word}" is not a currency',
+                f"{quoted(currency.value)} is not a currency",
                 "it is written as three capitals",
                 "write  EUR",
             )
-        return word
+        return StreamMapping(
+            {entry.key.text: self._event_rules(entry) for entry in reader.entries("events")},
+            {entry.key.text: self._product_rules(entry) for entry in reader.entries("products")},
+            {
+                key.name: text.value
+                for key in STREAM.keys
+                if stream is not None and (text := stream.text(key.name)) is not None
+            },
+            currency.value if currency else None,
+            "drop" if others and others.value == "drop" else "keep",
+        )
 
-    def _rules(self, node: nodes.Node, key: nodes.Scalar) -> tuple[EventRule, ...]:
-        each = node.items if isinstance(node, nodes.Sequence) else (node,)
+    def _event_rules(self, entry: nodes.Entry) -> tuple[EventRule, ...]:
         rules: list[EventRule] = []
-        for one in each:
-            if isinstance(one, nodes.Scalar):  # `session_started: site_visited`
-                rules.append(EventRule(self._event(one.text, one.span), (), (), ()))
+        for node in entry.value.items if isinstance(entry.value, nodes.Sequence) else (entry.value,):
+            if isinstance(node, nodes.Scalar):  # `session_started: site_visited`
+                rules.append(EventRule(self._event(node.whole()), (), (), ()))
                 continue
-            parts = self._parts(one, _EVENT_PARTS, "the mapping of an event")
-            name = parts.get("as")
-            ours = self._event(self._text(name), name.span) if name else self._event(key.text, key.span)
-            fields = self._fields(parts.get("fields"), self.names.events.get(ours), f'a field of "{ours}"')
-            customer = self._fields(parts.get("customer"), self.names.attributes, "a customer attribute")
-            rules.append(EventRule(ours, self._where(parts.get("where")), fields, customer))
+            reader = self._context.block(node, EVENT_RULE, entry.key)
+            if reader is None:
+                continue
+            event = self._event(reader.text("as") or entry.key.whole())
+            rules.append(
+                EventRule(
+                    event,
+                    self._checks(reader),
+                    self._fields(
+                        reader, "fields", self._names.events.get(event), f"a field of {quoted(event)}"
+                    ),
+                    self._fields(reader, "customer", self._names.attributes, "a customer attribute"),
+                )
+            )
         return tuple(rules)
 
-    def _products(self, node: nodes.Node) -> tuple[ProductRule, ...]:
-        each = node.items if isinstance(node, nodes.Sequence) else (node,)
+    def _product_rules(self, entry: nodes.Entry) -> tuple[ProductRule, ...]:
         rules: list[ProductRule] = []
-        for one in each:
-            parts = self._parts(one, _PRODUCT_PARTS, "the mapping of a product")
-            if "id" not in parts:
-                why = "without it nobody knows which product changed"
-                self._wrong(one.span, "E92", '"id" is missing', why, "write  id: sku")
+        for node in entry.value.items if isinstance(entry.value, nodes.Sequence) else (entry.value,):
+            key = nodes.Scalar(entry.key.text, node.span, plain=True)
+            reader = self._context.block(node, PRODUCT_RULE, key, example="{id: sku}")
+            product = reader.node("id") if reader else None
+            if reader is None or product is None:
                 continue
-            known = self.names.product
-            fields = self._fields(parts.get("fields"), known, "a product field")
-            was = self._fields(parts.get("was"), known, "a product field")
-            rules.append(ProductRule(self._getter(parts["id"]), self._where(parts.get("where")), fields, was))
+            known = self._names.product
+            fields, was = (self._fields(reader, name, known, "a product field") for name in ("fields", "was"))
+            rules.append(ProductRule(self._getter(product), self._checks(reader), fields, was))
         return tuple(rules)
 
-    def _event(self, name: str, span: Span) -> str:
-        if name not in self.names.events:
-            fix = did_you_mean(name, self.names.events, "name one of them, or add it to schemas/events.yaml")
+    def _event(self, name: Text) -> str:
+        if name.value not in self._names.events:
+            fix = did_you_mean(
+                name.value, self._names.events, "name one of them, or add it to schemas/events.yaml"
+            )
             why = "events come from schemas/events.yaml"
-            self._wrong(span, "E90", f'there is no event called "{name}"', why, fix)
-        return name
+            self._context.report(name.span, "E90", f"there is no event called {quoted(name.value)}", why, fix)
+        return name.value
 
     def _fields(
-        self, node: nodes.Node | None, known: Iterable[str] | None, what: str
+        self, reader: MapReader, key: str, known: Iterable[str] | None, what: str
     ) -> tuple[tuple[str, Getter], ...]:
-        found: list[tuple[str, Getter]] = []
-        names = None if known is None else list(known)
-        for entry in self._entries(node):
+        """`known`: None takes every name."""
+        fields: list[tuple[str, Getter]] = []
+        names = None if known is None else [*known, "currency"]
+        for entry in reader.entries(key):
             name = entry.key.text
-            if names is not None and name not in names and name != "currency":
-                fix = did_you_mean(name, names, "names come from schemas/")
-                self._wrong(
-                    entry.key.span, "E91", f'"{name}" is not {what}', f"known: {', '.join(names)}", fix
+            if names is not None and name not in names:
+                self._context.report(
+                    entry.key.span,
+                    "E91",
+                    f"{quoted(name)} is not {what}",
+                    f"known: {', '.join(names[:-1])}",
+                    did_you_mean(name, names[:-1], "names come from schemas/"),
                 )
-            found.append((name, self._getter(entry.value)))
-        return tuple(found)
+            fields.append((name, self._getter(entry.value)))
+        return tuple(fields)
 
     def _getter(self, node: nodes.Node) -> Getter:
         if isinstance(node, nodes.Mapping) and node.get("each") is not None:
             return self._each(node)
-        made = getter(node.text) if isinstance(node, nodes.Scalar) else None
-        if made is None:
-            shown = f'"{node.text}"' if isinstance(node, nodes.Scalar) else "this block"
-            fix = "write  a_field,  items.price,  sum of items.price * items.quantity,  count of items  or  always X"
-            self._wrong(node.span, "E94", f"{shown} does not say where a value comes from", "", fix)
+        found = getter(node.text) if isinstance(node, nodes.Scalar) else None
+        if found is None:
+            shown = quoted(node.text) if isinstance(node, nodes.Scalar) else "this block"
+            self._context.report(
+                node.span, "E94", f"{shown} does not say where a value comes from", "", _VALUE
+            )
             return lambda _: None
-        return made
+        return found
 
     def _each(self, node: nodes.Mapping) -> Getter:
         """A list whose members get other names: `{each: lines, sku: code, price: amount}`."""
@@ -187,55 +259,19 @@ class _Reader:
                 inner.append((entry.key.text, self._getter(entry.value)))
 
         def members(properties: Mapping[str, object]) -> object:
-            found = over(properties)
-            if not isinstance(found, list):
+            listed = over(properties)
+            if not isinstance(listed, list):
                 return None
-            return [{name: get(one) for name, get in inner} for one in found if isinstance(one, dict)]
+            return [
+                {name: get(member) for name, get in inner} for member in listed if isinstance(member, dict)
+            ]
 
         return members
 
-    def _where(self, node: nodes.Node | None) -> tuple[Check, ...]:
+    def _checks(self, reader: MapReader) -> tuple[Check, ...]:
         checks: list[Check] = []
-        for entry in self._entries(node):
-            value = entry.value
-            words = value.items if isinstance(value, nodes.Sequence) else (value,)
+        for entry in reader.entries("where"):
+            words = self._context.texts(entry.value, entry.key.text)
             get = getter(entry.key.text) or (lambda _: None)
-            checks.append(check(get, tuple(self._text(word) for word in words)))
+            checks.append(check(get, tuple(word.value for word in words)))
         return tuple(checks)
-
-    def _parts(self, node: nodes.Node, known: tuple[str, ...], what: str) -> dict[str, nodes.Node]:
-        if not isinstance(node, nodes.Mapping):
-            self._wrong(node.span, "E95", f"{what} is a map", f"its parts are: {', '.join(known)}", "")
-            return {}
-        for entry in node.entries:
-            if entry.key.text not in known:
-                why = f"the parts are: {', '.join(known)}"
-                fix = did_you_mean(entry.key.text, known, "remove it")
-                self._wrong(entry.key.span, "E95", f'"{entry.key.text}" is not a part of {what}', why, fix)
-        return {entry.key.text: entry.value for entry in node.entries if entry.key.text in known}
-
-    def _entries(self, node: nodes.Node | None) -> tuple[nodes.Entry, ...]:
-        if node is None or nodes.is_empty(node):
-            return ()
-        if isinstance(node, nodes.Mapping):
-            return node.entries
-        self._wrong(node.span, "E95", "this is a map", "each line is  name: value", "")
-        return ()
-
-    def _text(self, node: nodes.Node) -> str:
-        if isinstance(node, nodes.Scalar):
-            return node.text
-        self._wrong(node.span, "E95", "one short text belongs here, not a block", "", "")
-        return ""
-
-    def _word(self, node: nodes.Node | None, choices: tuple[str, ...]) -> str | None:
-        if node is None:
-            return None
-        word = self._text(node)
-        if word not in choices:
-            fix = did_you_mean(word, choices, f"write  {choices[0]}")
-            self._wrong(node.span, "E95", f'"{word}" is not one of: {", ".join(choices)}', "", fix)
-        return word
-
-    def _wrong(self, span: Span, code: str, what: str, why: str, fix: str) -> None:
-        self.problems.append(Problem(span, code, what, why, fix))

@@ -107,7 +107,7 @@ def test_products() -> None:
             'did you mean "country"?',
         ),
         ("evnts:\n  a: subscribed\n", 1, 1, "E95", 'did you mean "events"?'),
-        ("products:\n  a: {fields: {price: x}}\n", 2, 6, "E92", "write  id: sku"),
+        ("products:\n  a: {fields: {price: x}}\n", 2, 6, "E92", "add  id: sku"),
         ("currency: Euro\n", 1, 11, "E93", "write  EUR"),
         ("events:\n  cart_updated:\n    fields: {total: sum over x}\n", 3, 21, "E94", "write  a_field"),
     ],
