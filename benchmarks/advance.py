@@ -20,11 +20,11 @@ from sqlalchemy import Connection, event
 from benchmarks.figures import Figure, figure, peak_memory
 from engine import project
 from engine.clock import ManualClock
-from engine.core.happening import Changed, Event
-from engine.runtime.advancer import Advancer, Publication
-from engine.runtime.deploy import deploy
-from engine.store import inbox
+from engine.core.happening import Event, ProfileChanged
+from engine.runtime.advance.advancer import Advancer, Publication
+from engine.runtime.publish.deploy import deploy
 from engine.store.database import PRAGMAS, Store, open_store
+from engine.store.inbox import inbox
 from engine.values import DAY, HOUR, Instant
 
 START = Instant(1_772_442_000_000)
@@ -167,12 +167,12 @@ class Sleepers:
             self.advancer.run(self.publication)
 
 
-def _profile(number: int) -> Changed:
+def _profile(number: int) -> ProfileChanged:
     values: dict[str, Any] = {
         "email": f"customer{number}@example.com", "first_name": "Ann", "last_name": "Example", "language": "de",
         "country": "DE", "timezone": "Europe/Berlin", "tier": ("bronze", "silver", "gold")[number % 3],
     }  # fmt: skip
-    return Changed(0, START, values, {"push": f"token-{number}"})
+    return ProfileChanged(0, START, values, {"push": f"token-{number}"})
 
 
 def _record(store: Store, recorded: Recorded) -> Any:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, figure, peak_memory
 from engine.project import Project, load
-from engine.simulate.mapping import StreamMapping, names_of, read_mapping
-from engine.simulate.replay import replay
-from engine.simulate.result import ReplayResult
+from engine.simulate.replay.mapping import StreamMapping, names_of, read_mapping
+from engine.simulate.replay.replay import replay
+from engine.simulate.replay.result import ReplayResult
 from engine.values import DAY, HOUR, MINUTE, Instant, iso
 
 ROOT = Path(__file__).parents[1]

@@ -24,22 +24,22 @@ from engine.http.metrics import Metrics
 from engine.http.server import HttpServer
 from engine.ids import new_id
 from engine.project import Project, load, load_config
-from engine.runtime.advancer import Advancer
-from engine.runtime.channel_set import Opening
-from engine.runtime.clicks import decide_clicks
-from engine.runtime.deliverer import Deliverer, Pace
-from engine.runtime.guards import LOOK, Guarding
-from engine.runtime.health import Health
-from engine.runtime.heart import Heart
-from engine.runtime.keeper import Keeper
-from engine.runtime.mailbox import Mailbox
-from engine.runtime.part import Part
-from engine.runtime.published import Published
-from engine.runtime.publisher import Publisher, advise
-from engine.runtime.run_options import Options
-from engine.runtime.signals import on_signals
-from engine.runtime.watch import watch
-from engine.runtime.webhooks import WebhookCaller
+from engine.runtime.advance.advancer import Advancer
+from engine.runtime.advance.clicks import decide_clicks
+from engine.runtime.delivery.channel_set import Opening
+from engine.runtime.delivery.deliverer import Deliverer, SendRate
+from engine.runtime.delivery.send_limits import LOOK, VolumeMonitor
+from engine.runtime.delivery.webhooks import WebhookCaller
+from engine.runtime.feedback.mailbox import Mailbox
+from engine.runtime.process.health import Health
+from engine.runtime.process.instance_lock import InstanceLock
+from engine.runtime.process.options import DaemonOptions
+from engine.runtime.process.scheduler import Scheduler
+from engine.runtime.process.signals import on_signals
+from engine.runtime.process.supervised_loop import SupervisedLoop
+from engine.runtime.publish.published import Published
+from engine.runtime.publish.publisher import Publisher, advise
+from engine.runtime.publish.watch import watch
 from engine.store.database import Store, open_store, sqlite_advice
 from engine.store.identity import BEAT
 
@@ -62,19 +62,21 @@ class Daemon:
     store: Store
     live: Published
 
-    def __init__(self, folder: Path, clock: Clock | None = None, options: Options | None = None) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock | None = None, options: DaemonOptions | None = None
+    ) -> None:
         self.folder = folder.resolve()
         self.clock: Clock = clock or SystemClock()
-        self.options = options or Options()
+        self.options = options or DaemonOptions()
         self.started = asyncio.Event()
         self.metrics = Metrics()
         self._health = Health(lambda part: self.metrics.defects.labels(part).inc())
         self._stopping = asyncio.Event()
         self._is_reload_wanted = False
-        self._advancing = Part("advancer", self._advance, self._health)
-        self._publishing = Part("publisher", self._publish, self._health)
-        self._skipping = Part("dry", lambda: self._place.skip(self.wake), self._health)
-        self._watching = Part("watch", self._watch, self._health)
+        self._advancing = SupervisedLoop("advancer", self._advance, self._health)
+        self._publishing = SupervisedLoop("publisher", self._publish, self._health)
+        self._skipping = SupervisedLoop("dry", lambda: self._place.skip(self.wake), self._health)
+        self._watching = SupervisedLoop("watch", self._watch, self._health)
         self._deliverer: Deliverer | None = None
 
     # --- from outside -----------------------------------------------------------------------------
@@ -94,7 +96,7 @@ class Daemon:
 
     async def beat(self) -> None:
         """Every recurring look at once: for a clock that jumps, as in the demo."""
-        await self._heart.beat()
+        await self._heart.run_all()
 
     @property
     def is_stopping(self) -> bool:
@@ -114,7 +116,7 @@ class Daemon:
                 load_config(self.folder)
             self.store = open_store(project.config.store, self.folder, exclusive=True)
             try:
-                self._place = Keeper(self.store, project.config.store, self.folder, self.clock)
+                self._place = InstanceLock(self.store, project.config.store, self.folder, self.clock)
                 self._place.begin(dry=self.options.dry, adopt=self.options.adopt)
                 await self._work(project)
                 self._place.end()
@@ -151,12 +153,12 @@ class Daemon:
         self._publisher = Publisher(self.store, self.folder, self.clock)
         self.live, opening = self._publisher.first(project)
         self._advancer = Advancer(self.store, self.clock)
-        self._heart = Heart(
+        self._heart = Scheduler(
             self.store, self.clock, lambda: self.live.publication.journeys, self.wake, self._health, self._speed
         )  # fmt: skip
-        self._guarding = Guarding(self.store, self.clock, lambda: self.live.stock.guards)
-        self._heart.also("place", BEAT, self._place.beat)
-        self._heart.also("volume", LOOK, self._guarding.look)
+        self._guarding = VolumeMonitor(self.store, self.clock, lambda: self.live.render_context.guards)
+        self._heart.add("place", BEAT, self._place.heartbeat)
+        self._heart.add("volume", LOOK, self._guarding.look)
         self._guarding.begin()
         egress = Egress(self.live.project.config.egress)
         self._webhooks = WebhookCaller(
@@ -167,8 +169,8 @@ class Daemon:
             lambda name: self.live.owner_of(name),  # noqa: PLW0108  another deployment takes its place
         )
         mailbox = Mailbox(self.store, lambda: self.live.project.config.mailbox, self.clock, self.wake)
-        self._calling = Part("webhooks", self._webhooks.turn, self._health)
-        self._reading = Part("mailbox", mailbox.turn, self._health)
+        self._calling = SupervisedLoop("webhooks", self._webhooks.tick, self._health)
+        self._reading = SupervisedLoop("mailbox", mailbox.tick, self._health)
         if not self.options.dry:
             self._deliverer = self._open_channels(opening)
             planned, unknown = await self._deliverer.recover()
@@ -176,9 +178,15 @@ class Daemon:
         await self._heart.catch_up()
 
     def _open_channels(self, opening: Opening) -> Deliverer:
-        pace = Pace(speed=self._speed, idle_seconds=IDLE, drain_seconds=STOP_SECONDS - 5)
+        pace = SendRate(speed=self._speed, idle_seconds=IDLE, drain_seconds=STOP_SECONDS - 5)
         deliverer = Deliverer(
-            self.store, {}, lambda: self.live.stock, self.clock, new_id(), pace=pace, health=self._health
+            self.store,
+            {},
+            lambda: self.live.render_context,
+            self.clock,
+            new_id(),
+            pace=pace,
+            health=self._health,
         )
         deliverer.use(opening.channels, opening.gone)
         self._publisher.channels.opened(opening)

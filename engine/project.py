@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from engine.compiler.catalogue import Catalogue
+from engine.compiler.catalogue.catalogue import Catalogue
+from engine.compiler.check_input import JourneyCheckInput, ProjectCheckInput, code_printers
 from engine.compiler.checks import check_journey, check_whole
 from engine.compiler.compile import compile_journey, compile_segment
 from engine.compiler.consequences import causes_only, is_foundation, steps_are_whole, told_once, without_names
 from engine.compiler.fingerprint import content_hash
-from engine.compiler.message_set import MessageSet, compile_messages
+from engine.compiler.project_context import ProjectContext
 from engine.compiler.publication import publish
-from engine.compiler.subject import Subject, Whole, code_printers
-from engine.compiler.templates import Templates
-from engine.compiler.world import World
+from engine.compiler.templates.message_set import MessageSet, compile_messages
+from engine.compiler.templates.project_templates import Templates
 from engine.config import Config
 from engine.core.journey import Journey, SegmentRule
 from engine.core.journeys import Journeys
@@ -34,7 +34,7 @@ class Project:
     errors, and every journey where config.yaml or a schema has some: their stories would only tell the same again."""
 
     folder: Path
-    world: World
+    world: ProjectContext
     journeys: Journeys
     files: Mapping[str, JourneyFile]
     compiled: Mapping[str, Journey]
@@ -98,7 +98,9 @@ def load(folder: Path) -> Project:
     else:
         rules = _segments(opened, world)
         compiled = _compiled(opened, files, world, code_printers(messages))
-        opened.problems.extend(check_whole(Whole(tuple(files.values()), world, messages, opened.sources)))
+        opened.problems.extend(
+            check_whole(ProjectCheckInput(tuple(files.values()), world, messages, opened.sources))
+        )
         segments = names_of_files(opened, "journeys/segments/")
         opened.problems = causes_only(opened.problems, opened.sources, segments)
     wrong = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
@@ -131,7 +133,7 @@ def load_config(folder: Path) -> Config:
     return config
 
 
-def load_world(folder: Path) -> World:
+def load_world(folder: Path) -> ProjectContext:
     """config.yaml, schemas, segments and template files, nothing compiled: for commands that need the project's names.
     Raises AuthorError when config.yaml or a schema has errors."""
     root = _root(folder)
@@ -205,10 +207,10 @@ def _messages(written: _Written) -> tuple[MessageSet, list[Problem]]:
     return compile_messages(written.templates, written.currency)
 
 
-def _segments(opened: Folder, world: World) -> dict[str, SegmentRule]:
+def _segments(opened: Folder, project: ProjectContext) -> dict[str, SegmentRule]:
     rules: dict[str, SegmentRule] = {}
-    for name, file in world.segments.items():
-        rule, problems = compile_segment(file, world)
+    for name, file in project.segments.items():
+        rule, problems = compile_segment(file, project)
         opened.problems.extend(problems)
         if rule is not None and not any(problem.is_error for problem in problems):
             rules[name] = rule
@@ -216,15 +218,17 @@ def _segments(opened: Folder, world: World) -> dict[str, SegmentRule]:
 
 
 def _compiled(
-    opened: Folder, files: Mapping[str, JourneyFile], world: World, printers: frozenset[str]
+    opened: Folder, files: Mapping[str, JourneyFile], project: ProjectContext, printers: frozenset[str]
 ) -> dict[str, Journey]:
     compiled: dict[str, Journey] = {}
     for name, file in files.items():
-        made = compile_journey(file, world)
+        made = compile_journey(file, project)
         forms = opened.forms.get(file.span.file, [])
         opened.problems.extend(told_once(forms, made.problems))
         opened.problems.extend(
-            check_journey(Subject(file, made.journey, world, printers, steps_are_whole(file, forms)))
+            check_journey(
+                JourneyCheckInput(file, made.journey, project, printers, steps_are_whole(file, forms))
+            )
         )
         if made.journey is not None:
             compiled[name] = made.journey

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.compiler.catalogue_file import read_catalogue
-from engine.compiler.template_file import TemplateFile, read_template
-from engine.compiler.templates import Templates
-from engine.compiler.world import CHANNELS, World
+from engine.compiler.catalogue.catalogue_file import read_catalogue
+from engine.compiler.project_context import CHANNELS, ProjectContext
+from engine.compiler.templates.project_templates import Templates
+from engine.compiler.templates.template_file import TemplateFile, read_template
 from engine.config import Config
 from engine.config.file import config_of, default_config
 from engine.language.nodes import Mapping, Node, Scalar
 from engine.language.parse import parse_journey, parse_segment
-from engine.language.source import read
 from engine.language.syntax import JourneyFile, SegmentFile
 from engine.language.wording import quoted
+from engine.language.yaml.source import read
 from engine.problem import Problem, Span, nearest
 from engine.project_files import Folder
 
@@ -22,14 +22,14 @@ YAML = (".yaml", ".yml")
 TEMPLATES = (".mjml", ".html", ".txt")
 
 
-def read_world(opened: Folder) -> World:
+def read_world(opened: Folder) -> ProjectContext:
     """config.yaml, schemas, segments and template files; what is wrong stands in `opened.problems`."""
     config = read_shop(opened)
     nodes = {name: _schema(opened, name) for name in ("customer", "events", "product")}
     catalogue, problems = read_catalogue(nodes["customer"], nodes["events"], nodes["product"])
     opened.problems.extend(problems)
     _words_of_pages(opened)
-    return World(config, catalogue, _segment_files(opened), _templates(opened, config))
+    return ProjectContext(config, catalogue, _segment_files(opened), _templates(opened, config))
 
 
 def read_shop(opened: Folder) -> Config:

@@ -8,29 +8,29 @@ from typing import TypeVar, get_args
 
 from hypothesis import strategies as st
 
-from engine.core.closure import compile_condition
-from engine.core.condition import (
-    Ago,
-    All,
-    Any,
-    Beside,
+from engine.core.conditions.closure import compile_condition
+from engine.core.conditions.condition import (
+    AllOf,
+    AnyOf,
+    BeforeAfter,
     Between,
     Can,
     Compare,
     Condition,
     Did,
     InSegment,
-    Is,
-    Match,
+    IsOneOf,
+    IsSet,
     Not,
     Ref,
-    Set,
+    RelativeAge,
+    TextMatch,
     Today,
 )
-from engine.core.facts import Consent, Facts, Reach
-from engine.core.fold import apply_event
+from engine.core.facts.customer import Consent, Facts, Reach
+from engine.core.facts.fold import apply_event
 from engine.core.happening import Event
-from engine.core.journey import Question, Reads, SegmentRule
+from engine.core.journey import JourneyDependencies, Question, SegmentRule
 from engine.values import DAY, HOUR, Birthday, Duration, Instant, Money, Type, Value
 
 NOW = Instant(1_772_442_000_123)
@@ -172,21 +172,23 @@ def value_forms(types: dict[str, Type], source: str) -> st.SearchStrategy[Condit
 def _forms_of(ref: Ref) -> st.SearchStrategy[Condition]:
     values: st.SearchStrategy[Value] = VALUES["text" if ref.type.kind == "list of text" else ref.type.kind]
     forms: list[st.SearchStrategy[Condition]] = [
-        st.just(Set(ref)),
-        st.lists(values, min_size=1, max_size=2).map(lambda some: Is(ref, tuple(some))),  # type: ignore[arg-type]
+        st.just(IsSet(ref)),
+        st.lists(values, min_size=1, max_size=2).map(lambda some: IsOneOf(ref, tuple(some))),  # type: ignore[arg-type]
     ]
     if ref.type.kind in ("number", "money"):
         hows = st.sampled_from(["at least", "at most", "more than", "less than"])
         forms.append(st.builds(Compare, st.just(ref), hows, values))
         forms.append(st.builds(Between, st.just(ref), values, values))
     if ref.type.kind in ("date", "time"):
-        forms.append(st.builds(Ago, st.just(ref), st.sampled_from(["more than", "less than"]), LENGTHS))
-        forms.append(st.builds(Beside, st.just(ref), st.sampled_from(["before", "after"]), values))
+        forms.append(
+            st.builds(RelativeAge, st.just(ref), st.sampled_from(["more than", "less than"]), LENGTHS)
+        )
+        forms.append(st.builds(BeforeAfter, st.just(ref), st.sampled_from(["before", "after"]), values))
     if ref.type.kind in ("date", "time", "birthday"):
         forms.append(st.just(Today(ref)))
     if ref.type.kind == "text" and ref.source == "customer":
         hows = st.sampled_from(["contains", "starts with", "ends with"])
-        forms.append(st.builds(Match, st.just(ref), hows, WORDS.map(str.casefold)))
+        forms.append(st.builds(TextMatch, st.just(ref), hows, WORDS.map(str.casefold)))
     return evenly(*forms)
 
 
@@ -195,7 +197,7 @@ def combined(leaves: st.SearchStrategy[Condition], size: int = 5) -> st.SearchSt
 
     def grow(inner: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
         several = st.lists(inner, max_size=3).map(tuple)
-        return st.one_of(st.builds(Not, inner), st.builds(All, several), st.builds(Any, several))
+        return st.one_of(st.builds(Not, inner), st.builds(AllOf, several), st.builds(AnyOf, several))
 
     return st.recursive(leaves, grow, max_leaves=size)
 
@@ -229,5 +231,5 @@ CONDITIONS = combined(LEAVES)
 
 def segment(condition: Condition) -> SegmentRule:
     """A segment of those for whom a condition is true."""
-    nothing = Reads(frozenset(), frozenset(), frozenset(), False, False, {})
+    nothing = JourneyDependencies(frozenset(), frozenset(), frozenset(), False, False, {})
     return SegmentRule("s", Question(condition, compile_condition(condition)), nothing)

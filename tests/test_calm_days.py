@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import values
-from engine.core import pressure
 from engine.core.policy import Quiet
-from engine.core.pressure import midnight_after, quiet_end, quiet_start
+from engine.core.timing import quiet_hours
+from engine.core.timing.quiet_hours import midnight_after, quiet_end, quiet_start
 from engine.values import Duration, Instant, at_local, instant, local_date, plus, wall_clock, zone
 
 ZONES = [
@@ -33,7 +33,7 @@ def asked(question: Callable[[], object]) -> object:
     """The answer when nothing counts as calm, so that the zone is asked for everything."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(values, "calm_offset", lambda _day, _tz: None)
-        patch.setattr(pressure, "calm_offset", lambda _day, _tz: None)
+        patch.setattr(quiet_hours, "calm_offset", lambda _day, _tz: None)
         return question()
 
 

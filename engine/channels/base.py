@@ -146,7 +146,7 @@ class CallbackReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LookupResult:
     """What a provider's own list says about a message of which we do not know whether it left. `cannot say`: the list
     cannot be had, or does not reach back far enough."""
 
@@ -159,7 +159,7 @@ class Found:
 class Lister(Protocol):
     """A channel whose provider can be asked what it has taken."""
 
-    async def look_up(self, message: Message, handed_at: Instant) -> Found:
+    async def look_up(self, message: Message, handed_at: Instant) -> LookupResult:
         """Asks the provider for this very message, handed over at `handed_at` for the first time."""
 
 

@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class UnsubscribeLink:
     """What an unsubscribe link says: who, from which channel, for which purpose, and after which message."""
 
     customer: str
@@ -36,7 +36,7 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
-class Confirming:
+class ConfirmationLink:
     """What a confirmation link says: who agrees to which purpose on which channel, in which message it stood, and on which
     list of the sign-up forms ("" for none) they asked to be."""
 
@@ -48,7 +48,7 @@ class Confirming:
 
 
 @dataclass(frozen=True, slots=True)
-class Click:
+class ClickLink:
     """What a click link says: the message it stood in, and where it leads (empty: the decoy, which no person sees)."""
 
     key: str
@@ -83,7 +83,7 @@ class Links:
         self._confirm = _serializer(secrets, "confirm")
         self._seen = _serializer(secrets, "seen")
 
-    def unsubscribe(self, leaving: Leaving) -> str:
+    def unsubscribe(self, leaving: UnsubscribeLink) -> str:
         """`/u/...`: a POST takes the customer off the list, a GET only asks."""
         token = self._unsubscribe.dumps([leaving.customer, leaving.channel, leaving.purpose, leaving.key])
         return f"{self.public_url}/u/{_text(token)}"
@@ -92,7 +92,7 @@ class Links:
         """`/p/...`: the page where a customer chooses."""
         return f"{self.public_url}/p/{_text(self._preferences.dumps(customer))}"
 
-    def confirm(self, confirming: Confirming) -> str:
+    def confirm(self, confirming: ConfirmationLink) -> str:
         """`/y/...`: a button there says yes, a GET only asks (scanners follow links)."""
         one = confirming
         said = [one.customer, one.channel, one.purpose, one.key, one.listed]
@@ -118,19 +118,19 @@ class Links:
             case _:
                 return None
 
-    def read_confirm(self, token: str) -> Confirming | None:
+    def read_confirm(self, token: str) -> ConfirmationLink | None:
         """What the token of `/y/...` says; None for a forged one."""
         match _read(self._confirm, token):
             case [str(customer), str(channel), str(purpose), str(key), str(listed)]:
-                return Confirming(customer, channel, purpose, key, listed)
+                return ConfirmationLink(customer, channel, purpose, key, listed)
             case _:
                 return None
 
-    def read_unsubscribe(self, token: str) -> Leaving | None:
+    def read_unsubscribe(self, token: str) -> UnsubscribeLink | None:
         """What the token of `/u/...` says; None for a forged one."""
         match _read(self._unsubscribe, token):
             case [str(customer), str(channel), str(purpose), str(key)]:
-                return Leaving(customer, channel, purpose, key)
+                return UnsubscribeLink(customer, channel, purpose, key)
             case _:
                 return None
 
@@ -139,11 +139,11 @@ class Links:
         found = _read(self._preferences, token)
         return found if isinstance(found, str) else None
 
-    def read_click(self, token: str) -> Click | None:
+    def read_click(self, token: str) -> ClickLink | None:
         """Where `/c/...` leads; None for a forged token or a target that is no web page."""
         match _read(self._click, token):
             case [str(key), str(url)] if not url or is_web_address(url):
-                return Click(key, url)
+                return ClickLink(key, url)
             case _:
                 return None
 

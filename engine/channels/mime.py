@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from email.utils import format_datetime
 
 from engine.channels.base import Message
-from engine.channels.headers import (
+from engine.channels.mail_headers import (
     LONGEST_LINE,
     HeaderError,
     cleaned,
@@ -35,7 +35,7 @@ from engine.values import Instant, to_datetime
 
 __all__ = [
     "HeaderError",
-    "Letterhead",
+    "MailHeaders",
     "encoded_mailbox",
     "mail_bytes",
     "mailbox",
@@ -52,7 +52,7 @@ OURS = frozenset({
 
 
 @dataclass(frozen=True, slots=True)
-class Letterhead:
+class MailHeaders:
     """What config.yaml adds to every mail: headers of the shop's own, and the mailbox that takes `List-Unsubscribe` by
     mail ("" for none)."""
 
@@ -60,7 +60,7 @@ class Letterhead:
     unsubscribe: str = ""
 
 
-PLAIN = Letterhead()
+PLAIN = MailHeaders()
 
 
 def token_of(secret: str, key: str) -> str:
@@ -85,7 +85,7 @@ def mail_bytes(
     message: Message,
     secret: str,
     now: Instant,
-    letterhead: Letterhead = PLAIN,
+    letterhead: MailHeaders = PLAIN,
     *,
     international: bool = False,
 ) -> bytes:
@@ -124,7 +124,7 @@ def mail_bytes(
     return "\r\n".join(parts).encode("utf-8")
 
 
-def _with_mailbox(headers: Mapping[str, str], letterhead: Letterhead, token: str) -> Mapping[str, str]:
+def _with_mailbox(headers: Mapping[str, str], letterhead: MailHeaders, token: str) -> Mapping[str, str]:
     """`List-Unsubscribe` with a second way out beside the link: a mail to a mailbox that knows the message."""
     link = headers.get("List-Unsubscribe")
     if not link or not letterhead.unsubscribe:

@@ -16,18 +16,18 @@ from urllib.parse import urlsplit
 from engine.channels.base import CallbackReader, Channel
 from engine.channels.mime import HeaderError, mailbox
 from engine.channels.opening import Opening, sender_of
-from engine.channels.outbox import OutboxFolder
-from engine.channels.render import Style
+from engine.channels.outbox.channel import OutboxChannel
+from engine.channels.render import SenderProfile
 from engine.clock import Clock
 from engine.config import ChannelConfig, Config
 from engine.errors import UsageError
 
 _FILES: Mapping[str, str] = {
-    "smtp": "engine.channels.smtp_opening",
-    "twilio": "engine.channels.twilio",
-    "http": "engine.channels.gateway",
-    "webpush": "engine.channels.webpush",
-    "apprise": "engine.channels.apprise",
+    "smtp": "engine.channels.email.opening",
+    "twilio": "engine.channels.twilio.channel",
+    "http": "engine.channels.http_provider.channel",
+    "webpush": "engine.channels.webpush.channel",
+    "apprise": "engine.channels.apprise.channel",
 }
 _EXTRAS: Mapping[str, str] = {"webpush": "push", "apprise": "apprise"}
 """What a channel needs beside the usual installation."""
@@ -56,12 +56,12 @@ def kinds(config: Config) -> Mapping[str, str]:
     return {name: kind for name, kind in named.items() if kind in ("sms", "whatsapp")}
 
 
-def styles(config: Config) -> Mapping[str, Style]:
+def styles(config: Config) -> Mapping[str, SenderProfile]:
     """Who sends on each channel, and what is tracked (`tracking:` of config.yaml): clicks in e-mail and taps on a push,
     opens in e-mail. The links of a text message stay as short as they are."""
     tracking = config.tracking
     return {
-        name: Style(
+        name: SenderProfile(
             sender_of(one, config),
             one.text("reply_to"),
             clicks=tracking.clicks and name in _TRACKED,
@@ -86,7 +86,7 @@ def _open(opening: Opening) -> Channel:
     module = _module(channel)
     if module is None:
         folder = outbox_folder(channel, opening.folder)
-        return OutboxFolder(folder, opening.secret, opening.clock, name=channel.name)
+        return OutboxChannel(folder, opening.secret, opening.clock, name=channel.name)
     opened: Channel = module.open_channel(opening)
     return opened
 

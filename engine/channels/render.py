@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from jinja2 import TemplateError
 
 from engine.channels.base import Message
-from engine.channels.links import Confirming, Hosts, Leaving, Links
-from engine.channels.names import Material, Vocabulary, names_of
-from engine.compiler.message import CompiledTemplate, Part
-from engine.core.facts import Consent
+from engine.channels.links import ConfirmationLink, Hosts, Links, UnsubscribeLink
+from engine.channels.render_data import FieldTypes, RenderValues, names_of
+from engine.compiler.templates.message import CompiledTemplate, MessageField
+from engine.core.facts.customer import Consent
 from engine.errors import AuthorError
 from engine.values import Instant
 
@@ -43,7 +43,7 @@ class RenderError(AuthorError):
 
 
 @dataclass(frozen=True, slots=True)
-class Addressed:
+class Recipient:
     """To whom, how and why one message goes. `purpose` None: an answer to what the customer just did, which nobody can
     unsubscribe from. `opens`: what the customer said to being seen opening their mail."""
 
@@ -57,7 +57,7 @@ class Addressed:
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class SenderProfile:
     """What is the same for all messages of a channel: who sends, where answers go, and what is tracked. `asks`: opens are
     tracked for those only who agreed to it, else for all who did not object. `home`: the shop's host, to which links are
     followed as they are to hosts that the template names."""
@@ -73,33 +73,35 @@ class Style:
 
 def render(
     template: CompiledTemplate,
-    addressed: Addressed,
-    material: Material,
-    vocabulary: Vocabulary,
+    addressed: Recipient,
+    values: RenderValues,
+    field_types: FieldTypes,
     links: Links,
-    style: Style,
+    sender: SenderProfile,
 ) -> Message:
     """The message for one customer. Raises RenderError; `Hi !` is never sent."""
     own = {
         "unsubscribe": links.unsubscribe(
-            Leaving(addressed.customer, addressed.channel, addressed.purpose or "marketing", addressed.key)
+            UnsubscribeLink(
+                addressed.customer, addressed.channel, addressed.purpose or "marketing", addressed.key
+            )
         ),
         "preferences": links.preferences(addressed.customer),
-        "confirm": links.confirm(_confirming(addressed, material)),
+        "confirm": links.confirm(_confirming(addressed, values)),
     }
-    names = names_of(material, vocabulary, own)
+    names = names_of(values, field_types, own)
     fields = {name: _line(_written(template, part, names)) for name, part in template.fields.items()}
     html = _written(template, template.html, names) if template.html is not None else ""
     text = _written(template, template.text, names)
     headers: Mapping[str, str] = {}
     if template.channel == "email":
         text = _BLANK_LINES.sub("\n\n", text).strip()
-        html, text = _tracked(html, text, addressed, links, style, Hosts(style.home, template.hosts))
+        html, text = _tracked(html, text, addressed, links, sender, Hosts(sender.home, template.hosts))
         if addressed.purpose is not None:
             headers = one_click(own["unsubscribe"])
     else:
-        if style.clicks and "url" in fields:  # a tap on a push is a click
-            fields["url"] = links.followed(addressed.key, fields["url"], Hosts(style.home, template.hosts))
+        if sender.clicks and "url" in fields:  # a tap on a push is a click
+            fields["url"] = links.followed(addressed.key, fields["url"], Hosts(sender.home, template.hosts))
         if template.channel == "sms":
             # one no-break blank of an amount would make a part 67 characters long instead of 153
             text = text.replace("\xa0", " ").replace("\u202f", " ")
@@ -117,18 +119,18 @@ def render(
         body=text if template.channel == "email" else text.strip(),
         html=html,
         subject=fields.pop("subject", ""),
-        sender=fields.pop("from", "") or style.sender,
-        reply_to=fields.pop("reply_to", "") or style.reply_to,
+        sender=fields.pop("from", "") or sender.sender,
+        reply_to=fields.pop("reply_to", "") or sender.reply_to,
         headers=headers,
         fields=fields,
         valid_until=addressed.valid_until,
     )
 
 
-def may_notice_opens(consent: str, style: Style) -> bool:
+def may_notice_opens(consent: str, sender: SenderProfile) -> bool:
     """Whether an opening may be noticed at all; asked when a message is written and again when its picture is loaded, so
     that a withdrawal also stops the pictures of mail that was sent before (design/reliability 3.4)."""
-    return style.opens and (consent == "given" if style.asks else consent != "withdrawn")
+    return sender.opens and (consent == "given" if sender.asks else consent != "withdrawn")
 
 
 def one_click(url: str) -> Mapping[str, str]:
@@ -136,7 +138,7 @@ def one_click(url: str) -> Mapping[str, str]:
     return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
-def _written(template: CompiledTemplate, part: Part, names: Mapping[str, object]) -> str:
+def _written(template: CompiledTemplate, part: MessageField, names: Mapping[str, object]) -> str:
     try:
         return part.render(names)
     except _MISTAKES as mistake:
@@ -145,10 +147,10 @@ def _written(template: CompiledTemplate, part: Part, names: Mapping[str, object]
         raise RenderError(template.name, file or template.file, line, part.name, why.rstrip(".")) from mistake
 
 
-def _confirming(addressed: Addressed, material: Material) -> Confirming:
+def _confirming(addressed: Recipient, values: RenderValues) -> ConfirmationLink:
     """What somebody who asked to be on a list is to say yes to: the purpose in the event, else `marketing`."""
-    purpose, listed = (_of_trigger(material, name) for name in ("purpose", "list"))
-    return Confirming(
+    purpose, listed = (_of_trigger(values, name) for name in ("purpose", "list"))
+    return ConfirmationLink(
         addressed.customer,
         addressed.channel,
         purpose or addressed.purpose or "marketing",
@@ -157,8 +159,8 @@ def _confirming(addressed: Addressed, material: Material) -> Confirming:
     )
 
 
-def _of_trigger(material: Material, name: str) -> str:
-    trigger = material.names.get("trigger")
+def _of_trigger(values: RenderValues, name: str) -> str:
+    trigger = values.names.get("trigger")
     found = trigger.get(name) if isinstance(trigger, Mapping) else None
     return found if isinstance(found, str) else ""
 
@@ -169,13 +171,13 @@ def _line(text: str) -> str:
 
 
 def _tracked(
-    html: str, text: str, addressed: Addressed, links: Links, style: Style, hosts: Hosts
+    html: str, text: str, addressed: Recipient, links: Links, sender: SenderProfile, hosts: Hosts
 ) -> tuple[str, str]:
     hidden = ""
-    if style.clicks:
+    if sender.clicks:
         html, text = links.with_clicks(html, text, addressed.key, hosts)
-        hidden += links.decoy(addressed.key) if style.decoy else ""
-    if may_notice_opens(addressed.opens, style):
+        hidden += links.decoy(addressed.key) if sender.decoy else ""
+    if may_notice_opens(addressed.opens, sender):
         hidden += f'<img src="{links.open(addressed.key)}" width="1" height="1" alt="" style="display:block">'
     return (_at_the_end(html, hidden) if html and hidden else html), text
 

@@ -31,6 +31,8 @@ WRITE, TRY, RUN, LOOK = "Write journeys", "Try them out", "Run them", "Look into
 """The panels of `--help`: every command names one as its `rich_help_panel`."""
 
 _NOT_COMMANDS = {"app", "output", "selection", "logs", "stores"}
+_TOOLS = ("tools.crashtest.command", "tools.demo.command")
+"""Commands that try the engine from outside; by name, since the engine does not import its tools."""
 
 
 class Place:
@@ -59,6 +61,8 @@ def load_commands() -> None:
     for found in pkgutil.iter_modules(package.__path__):
         if found.name not in _NOT_COMMANDS and not found.ispkg:
             importlib.import_module(f"engine.cli.{found.name}")
+    for tool in _TOOLS:
+        importlib.import_module(tool)
 
 
 def main() -> None:

@@ -15,9 +15,9 @@ from engine.cli.selection import chosen
 from engine.problem import Problem, render_github, render_problems, to_json
 
 if TYPE_CHECKING:
-    from engine.cli.telling.learned import Finding
+    from engine.cli.reports.learned import LearnedValue
     from engine.project import Project
-    from engine.simulate.story_report import Report
+    from engine.simulate.stories.story_report import Report
 
 
 @app.command(rich_help_panel=WRITE)
@@ -32,7 +32,7 @@ def check(
     """Read every file, say what is wrong and how to mend it, then run the stories."""
     from engine.project import check as problems_of
     from engine.project import load
-    from engine.simulate.story_report import run_stories
+    from engine.simulate.stories.story_report import run_stories
 
     project = load(Place.folder)
     wanted = chosen(paths or [], project.folder)
@@ -50,10 +50,10 @@ def check(
         raise typer.Exit(PROBLEMS)
 
 
-def _learned(project: Project, wanted: Callable[[str], bool]) -> list[Finding]:
+def _learned(project: Project, wanted: Callable[[str], bool]) -> list[LearnedValue]:
     """What the steps that learn would do now; nothing where no step learns, or no store can be asked."""
+    from engine.cli.reports.learned import findings
     from engine.cli.stores import learned_there
-    from engine.cli.telling.learned import findings
 
     chosen = [journey for journey in project.journeys.by_name.values() if wanted(journey.file)]
     if not findings(chosen, project.journeys):
@@ -68,9 +68,9 @@ def _print(
     sources: Any,
     report: Report,
     journeys: int,
-    learned: Sequence[Finding],
+    learned: Sequence[LearnedValue],
 ) -> None:
-    from engine.simulate.story_report import render_failures, to_data
+    from engine.simulate.stories.story_report import render_failures, to_data
 
     if form is CheckFormat.json:
         data = {"problems": [to_json(problem) for problem in problems], "stories": to_data(report)}

@@ -18,7 +18,7 @@ def deploy(
     """Publish the folder to the store: the people inside are matched to the new files, then these count."""
     from engine.cli.stores import open_project_store
     from engine.project import load
-    from engine.runtime.deploy import deploy as publish
+    from engine.runtime.publish.deploy import deploy as publish
 
     project = load(Place.folder)
     store = open_project_store(project)

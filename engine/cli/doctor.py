@@ -12,7 +12,7 @@ from engine.cli.output import Format, say, say_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.cli.examining.finding import Finding
+    from engine.cli.diagnostics.finding import Finding
 
 
 @app.command(rich_help_panel=LOOK)
@@ -33,8 +33,8 @@ def doctor(form: Annotated[Format, typer.Option("--format", help="text or json")
 
 
 def _findings() -> Iterator[Finding]:
-    from engine.cli.examining import installation, outward, storage
-    from engine.cli.examining.finding import Finding
+    from engine.cli.diagnostics import installation, outward, storage
+    from engine.cli.diagnostics.finding import Finding
     from engine.errors import CallerError
     from engine.project import load_config
     from engine.store.database import sqlite_path

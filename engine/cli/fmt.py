@@ -52,7 +52,7 @@ def fmt(
 def _format(paths: list[Path], *, write: bool) -> _Done:
     from engine.language.fmt import format_journey
     from engine.language.nodes import Mapping
-    from engine.language.source import read
+    from engine.language.yaml.source import read
     from engine.project import load_world
 
     root = Place.folder.resolve()

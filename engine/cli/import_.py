@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engine.cli.importing.progress import Progress
     from engine.cli.importing.refused import RefusedRows
     from engine.cli.importing.rows import Row, Table
-    from engine.runtime.intake import Intake
+    from engine.runtime.intake.intake import Intake
     from engine.store.database import Store
 
 
@@ -113,7 +113,7 @@ class _Work:
         from engine.cli.importing.items import Reading
         from engine.cli.importing.refused import RefusedRows
         from engine.cli.stores import daemon_runs
-        from engine.runtime.intake import Intake
+        from engine.runtime.intake.intake import Intake
         from engine.store.database import open_store
         from engine.values import iso
 

@@ -42,7 +42,7 @@ def vapid() -> None:
     """Make the key pair of web push. The private key is a secret; it is printed once and kept nowhere."""
     from py_vapid import Vapid02
 
-    from engine.channels.webpush import Identity, new_private_key, public_key
+    from engine.channels.webpush.channel import Identity, new_private_key, public_key
 
     private = new_private_key()
     say(f"private_key (set VAPID_PRIVATE_KEY to it):  {private}")

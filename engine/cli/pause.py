@@ -13,7 +13,7 @@ from engine.errors import UsageError
 from engine.problem import did_you_mean
 
 if TYPE_CHECKING:
-    from engine.store.pauses import Scope
+    from engine.store.journeys.pauses import Scope
 
 What = Annotated[str, typer.Argument(help="a channel, a journey, all, or the word domain")]
 Name = Annotated[str, typer.Argument(help="after  domain: whose mail, like gmail.com")]
@@ -29,7 +29,7 @@ def pause(
 ) -> None:
     """Hand nothing over any more: of everything, of a channel, of a journey, of mail to a domain. Goals still end runs."""
     from engine.cli.stores import project_store
-    from engine.store import pauses
+    from engine.store.journeys import pauses
 
     scope, name = _named(what, name)
     said = f"domain {name}" if scope == "domain" else what
@@ -46,7 +46,8 @@ def pause(
 def resume(what: What = "all", name: Name = "", form: Form = Format.text) -> None:
     """Lift a pause. What became due meanwhile goes through the rule of late messages."""
     from engine.cli.stores import project_store
-    from engine.store import due, pauses
+    from engine.store.inbox import due_queue
+    from engine.store.journeys import pauses
 
     scope, name = _named(what, name)
     said = f"domain {name}" if scope == "domain" else what
@@ -54,7 +55,7 @@ def resume(what: What = "all", name: Name = "", form: Form = Format.text) -> Non
         now = Place.clock.now()
         lifted = store.write(lambda conn: pauses.resume(conn, scope, name))
         if scope == "journey":
-            store.write(lambda conn: due.put_inside(conn, name, now))
+            store.write(lambda conn: due_queue.put_inside(conn, name, now))
     if form is Format.json:
         say_json({"resumed": said, "scope": scope, "was_paused": lifted})
     else:
@@ -91,14 +92,14 @@ def _named(what: str, name: str) -> tuple[Scope, str]:
 def _one_offs() -> list[str]:
     """One-off sends that are under way: each is a journey of its own."""
     from engine.cli.stores import project_store
-    from engine.store import one_offs
+    from engine.store.journeys import one_offs
 
     with project_store() as store, store.read() as conn:
-        return [one.name for one in one_offs.standing(conn)]
+        return [one.name for one in one_offs.list_active(conn)]
 
 
 def _domain(name: str) -> str:
-    from engine.channels.headers import HeaderError, mailbox
+    from engine.channels.mail_headers import HeaderError, mailbox
 
     try:
         return mailbox(f"x@{name}").domain.lower()

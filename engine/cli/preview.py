@@ -16,7 +16,7 @@ from engine.problem import did_you_mean
 
 if TYPE_CHECKING:
     from engine.channels.preview import Sheet
-    from engine.cli.made_up.message import Known
+    from engine.cli.samples.message import SampleCustomer
     from engine.project import Project
 
 
@@ -39,7 +39,7 @@ def preview(
     """Show a message as it will look: desktop and phone width, plain text, headers. Nothing is sent, unless --send says
     where to."""
     from engine.channels.preview import preview as page_of
-    from engine.cli.made_up.message import Writer
+    from engine.cli.samples.message import SampleWriter
     from engine.project import load
 
     project = load(Place.folder)
@@ -47,7 +47,7 @@ def preview(
     if send is not None:
         _send(project, name, send, via, _known(customer, name, project) if customer else None, language, form)
         return
-    writer = Writer(project, Place.clock.now())
+    writer = SampleWriter(project, Place.clock.now())
     sheets = writer.sheets(name, _known(customer, name, project) if customer else None, language)
     if not sheets:
         known = ", ".join(writer.languages(name))
@@ -73,14 +73,14 @@ def _send(
     name: str,
     address: str,
     via: str | None,
-    known: Known | None,
+    known: SampleCustomer | None,
     language: str | None,
     form: Format,
 ) -> None:
     """A test of one message through its real channel. It is counted nowhere, and its links change nothing."""
     import asyncio
 
-    from engine.cli.made_up.test_letter import deliver, write_letter
+    from engine.cli.samples.send_to_self import deliver, write_test_message
     from engine.cli.stores import open_project_store
     from engine.store import meta
 
@@ -91,7 +91,7 @@ def _send(
     finally:
         store.close()
     now = Place.clock.now()
-    letter = write_letter(project, name, address, via, known, language, secret, now)
+    letter = write_test_message(project, name, address, via, known, language, secret, now)
     delivery = asyncio.run(deliver(project, letter, secret, Place.clock))
     if form is Format.json:
         say_json({"template": name, "channel": letter.channel, "address": address, "language": letter.language,
@@ -123,10 +123,12 @@ def _named(text: str, project: Project) -> str:
     return name
 
 
-def _known(customer: str, template: str, project: Project) -> Known:
-    from engine.cli.made_up.message import Known
+def _known(customer: str, template: str, project: Project) -> SampleCustomer:
+    from engine.cli.samples.message import SampleCustomer
     from engine.cli.stores import open_project_store
-    from engine.store import addressees, aliases, messages, products
+    from engine.store import aliases
+    from engine.store.customers import addressees, products
+    from engine.store.messages import records
     from engine.store.meta import bucket_of
 
     store = open_project_store(project)
@@ -138,7 +140,7 @@ def _known(customer: str, template: str, project: Project) -> Known:
                 raise UsageError(
                     f'nothing is known of a customer "{customer}":', "leave --customer away for a made-up one"
                 )
-            sent = [one for one in messages.of_customer(conn, own) if one.template == template]
+            sent = [one for one in records.of_customer(conn, own) if one.template == template]
             names = sent[-1].names if sent else {}
             product_id = names.get("product_id")
             product = (
@@ -147,7 +149,9 @@ def _known(customer: str, template: str, project: Project) -> Known:
     finally:
         store.close()
     language = found.values.get("language")
-    return Known(found.values, names, product, found.zone, language if isinstance(language, str) else "")
+    return SampleCustomer(
+        found.values, names, product, found.zone, language if isinstance(language, str) else ""
+    )
 
 
 def _write(out: Path | None, name: str, page: str) -> Path:

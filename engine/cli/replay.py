@@ -18,8 +18,8 @@ from engine.problem import did_you_mean
 if TYPE_CHECKING:
     from engine.core.journeys import Journeys
     from engine.project import Project
-    from engine.simulate.mapping import StreamMapping
-    from engine.simulate.result import ReplayResult
+    from engine.simulate.replay.mapping import StreamMapping
+    from engine.simulate.replay.result import ReplayResult
 
 
 WIDE = 140
@@ -53,8 +53,8 @@ def run_replay(
 
     Recorded purchases and visits stay as they were: this is what would have been sent, not what people would have done.
     """
-    from engine.simulate.replay import Options, replay
-    from engine.simulate.replay_report import to_data
+    from engine.simulate.replay.replay import ReplayOptions, replay
+    from engine.simulate.replay.replay_report import to_data
 
     project = _project()
     read = _mapping(mapping, project) if mapping is not None else None
@@ -66,7 +66,7 @@ def run_replay(
         def progress(done: int) -> None:
             bar.update(task, completed=done)
 
-        result = replay(chosen, project.world, events, read, Options(strict, out, progress))
+        result = replay(chosen, project.world, events, read, ReplayOptions(strict, out, progress))
     if output is Format.json:
         say_json(to_data(result))
     else:
@@ -106,7 +106,7 @@ def _chosen(project: Project, names: list[str]) -> Journeys:
 
 def _mapping(path: Path, project: Project) -> StreamMapping:
     from engine.problem import render_problems
-    from engine.simulate.mapping import names_of, read_mapping
+    from engine.simulate.replay.mapping import names_of, read_mapping
 
     try:
         text = path.read_bytes()
@@ -129,7 +129,7 @@ def _bar() -> Progress:
 
 
 def _show(result: ReplayResult, *, days: bool) -> None:
-    from engine.simulate.replay_report import notes
+    from engine.simulate.replay.replay_report import notes
     from engine.values import iso
 
     if result.first_at is None or result.last_at is None:
@@ -150,7 +150,7 @@ def _show(result: ReplayResult, *, days: bool) -> None:
 
 
 def _summary(result: ReplayResult) -> Table:
-    from engine.simulate.replay_report import totals
+    from engine.simulate.replay.replay_report import totals
 
     table = Table("journey", box=box.SIMPLE, title="journeys", title_justify="left")
     for name in ("starts", "messages", "skipped", "goals", "still inside", f"cost in {result.currency}"):
@@ -164,7 +164,7 @@ def _summary(result: ReplayResult) -> Table:
 
 
 def _messages(result: ReplayResult) -> Table:
-    from engine.simulate.replay_report import totals
+    from engine.simulate.replay.replay_report import totals
 
     table = Table("journey", "message", "channel", box=box.SIMPLE, title="messages", title_justify="left")
     table.add_column("sent", justify="right")
@@ -176,7 +176,7 @@ def _messages(result: ReplayResult) -> Table:
 
 
 def _days(result: ReplayResult) -> Table:
-    from engine.simulate.figures import cost
+    from engine.simulate.replay.figures import cost
 
     table = Table(
         "day", "journey", box=box.SIMPLE, title=f"days ({result.figures.zone})", title_justify="left"

@@ -12,7 +12,7 @@ from engine.cli.output import Format, counted, say_json, say_plain, say_rows
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from engine.store.resolving import Resolved
+    from engine.store.messages.manual_resolution import Resolved
     from engine.values import Instant
 
 Way = Literal["sent", "resend", "failed"]
@@ -34,7 +34,7 @@ def resolve(
     """Settle messages that are unknown or held. Works while the daemon runs; what is settled stays as it is."""
     from engine.cli.stores import project_store
     from engine.project import load_config
-    from engine.store import resolving
+    from engine.store.messages import manual_resolution
 
     way = _way(sent=sent, resend=resend, failed=failed)
     wanted = list(dict.fromkeys(keys or ()))
@@ -54,9 +54,9 @@ def resolve(
         now = Place.clock.now()
         done = store.write(
             lambda conn: (
-                resolving.resolve_channel(conn, channel, until or now, way, now)
+                manual_resolution.resolve_channel(conn, channel, until or now, way, now)
                 if channel
-                else [resolving.resolve(conn, key, way, now) for key in wanted]
+                else [manual_resolution.resolve(conn, key, way, now) for key in wanted]
             )
         )
     _tell(done, way, form)

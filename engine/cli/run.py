@@ -24,7 +24,7 @@ def run(
 
     from engine.cli.logs import set_up
     from engine.daemon import Daemon
-    from engine.runtime.run_options import Options
+    from engine.runtime.process.options import DaemonOptions
 
     set_up(as_json=logs == "json")
-    asyncio.run(Daemon(Place.folder, options=Options(dry=dry, watch=watch, adopt=adopt)).run())
+    asyncio.run(Daemon(Place.folder, options=DaemonOptions(dry=dry, watch=watch, adopt=adopt)).run())

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from engine.project import Project
-    from engine.runtime.one_off import Wish
-    from engine.runtime.one_off_plan import Plan
-    from engine.store.one_offs import OneOff
+    from engine.runtime.publish.one_off import OneOffRequest
+    from engine.runtime.publish.one_off_plan import OneOffPlan
+    from engine.store.journeys.one_offs import OneOff
     from engine.values import Instant
 
 _SHORT = re.compile(r"(\d+) *(m|min|h|d)")
@@ -95,12 +95,12 @@ def _look(
     at: str,
     now: Instant,
     again: bool,
-) -> tuple[Project, Wish, str, Plan]:
+) -> tuple[Project, OneOffRequest, str, OneOffPlan]:
     """What would be sent; nothing is changed. Raises UsageError, AuthorError for what does not fit."""
-    from engine.runtime import one_off, one_off_plan
-    from engine.runtime.deploy import published_project
-    from engine.store import one_offs
-    from engine.store.one_offs import OneOff
+    from engine.runtime.publish import one_off, one_off_plan
+    from engine.runtime.publish.deploy import published_project
+    from engine.store.journeys import one_offs
+    from engine.store.journeys.one_offs import OneOff
     from engine.values import local_date, zone
 
     published = published_project(conn)
@@ -108,7 +108,7 @@ def _look(
         raise UsageError("nothing was deployed yet:", "publish the project first with  main.py deploy")
     project = published[1]
     _check_names(project, template, segment, policy)
-    wish = one_off.Wish(
+    wish = one_off.OneOffRequest(
         template, segment, policy, goal or _usual_goal(project), tuple(filter(None, (each.strip() for each in via.split(",")))),
         _length(next_after), _moment(at),
     )  # fmt: skip
@@ -119,7 +119,7 @@ def _look(
             f"the same was sent today already ({known[-1].name}):", "add  --again  if that is what you want"
         )
     name = head if not known else f"{head}_{len(known) + 1}"
-    standing = [*one_offs.standing(conn), OneOff(name, now, "", one_off.journey_of(wish, name))]
+    standing = [*one_offs.list_active(conn), OneOff(name, now, "", one_off.journey_of(wish, name))]
     names = frozenset([*(one.name for one in one_offs.named(conn, one_off.PREFIX)), name])
     whole = one_off.with_one_offs(project, standing, names)
     found = one_off_plan.plan_of(
@@ -128,12 +128,12 @@ def _look(
     return whole, wish, name, found
 
 
-def _begin(conn: Connection, wish: Wish, name: str, found: Plan, now: Instant) -> int:
+def _begin(conn: Connection, wish: OneOffRequest, name: str, found: OneOffPlan, now: Instant) -> int:
     """All in one transaction: the journey is published, and its people are on the way into it."""
-    from engine.runtime import one_off
-    from engine.runtime.deploy import deploy, published_project
-    from engine.store import one_offs
-    from engine.store.one_offs import OneOff
+    from engine.runtime.publish import one_off
+    from engine.runtime.publish.deploy import deploy, published_project
+    from engine.store.journeys import one_offs
+    from engine.store.journeys.one_offs import OneOff
     from engine.values import local_date, zone
 
     published = published_project(conn)
@@ -147,12 +147,12 @@ def _begin(conn: Connection, wish: Wish, name: str, found: Plan, now: Instant) -
 
 def _stop(name: str) -> None:
     from engine.cli.stores import project_store
-    from engine.runtime import one_off
-    from engine.runtime.deploy import deploy, published_project
-    from engine.store import one_offs
+    from engine.runtime.publish import one_off
+    from engine.runtime.publish.deploy import deploy, published_project
+    from engine.store.journeys import one_offs
 
     def job(conn: Connection) -> None:
-        standing: dict[str, OneOff] = {one.name: one for one in one_offs.standing(conn)}
+        standing: dict[str, OneOff] = {one.name: one for one in one_offs.list_active(conn)}
         published = published_project(conn)
         if name not in standing or published is None:
             raise UsageError(
@@ -206,7 +206,7 @@ def _moment(text: str) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
 
 
-def _leaves_at(wish: Wish, now: Instant, project: Project) -> Instant:
+def _leaves_at(wish: OneOffRequest, now: Instant, project: Project) -> Instant:
     """When it would leave, by the shop's own clock."""
     from engine.values import Instant, at_local, zone
 
@@ -216,7 +216,7 @@ def _leaves_at(wish: Wish, now: Instant, project: Project) -> Instant:
     return Instant(max(now, at_local(moment.date(), moment.time(), zone(project.config.timezone))))
 
 
-def _agreed(found: Plan) -> bool:
+def _agreed(found: OneOffPlan) -> bool:
     """The question; nobody to ask means no."""
     if not sys.stdin.isatty():
         remark("nobody can be asked here; --yes sends it")
@@ -224,7 +224,7 @@ def _agreed(found: Plan) -> bool:
     return bool(typer.confirm(f"Send it to {found.messages:,}?", default=False, err=True))
 
 
-def _print(name: str, wish: Wish, found: Plan, project: Project) -> None:
+def _print(name: str, wish: OneOffRequest, found: OneOffPlan, project: Project) -> None:
     currency = project.config.currency
     say_plain(f"{name}: {wish.template} to {wish.segment}{f' at {wish.at}, local time' if wish.at else ''}")
     say_plain("")
@@ -257,7 +257,7 @@ def _print(name: str, wish: Wish, found: Plan, project: Project) -> None:
     say_rows(lines)
 
 
-def _data(name: str, wish: Wish, found: Plan) -> dict[str, Any]:
+def _data(name: str, wish: OneOffRequest, found: OneOffPlan) -> dict[str, Any]:
     return {
         "name": name, "template": wish.template, "segment": wish.segment, "at": wish.at or None, "members": len(found.members),
         "reach": {channel: dict(counts) for channel, counts in found.reach.items()}, "first": dict(found.first),

@@ -19,10 +19,10 @@ def show(
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """One customer: attributes, facts, reach, where their runs rest, and the history with every decision."""
+    from engine.cli.reports import agreed, past, person, unsettled
     from engine.cli.stores import known_person, project_store
-    from engine.cli.telling import agreed, past, person, unsettled
     from engine.project import load_config
-    from engine.store import history
+    from engine.store.customers import history
 
     with project_store() as store, store.read() as conn:
         one = known_person(conn, customer)
@@ -58,7 +58,7 @@ _OF_TEXT = ("local_at", "names_step")
 def _head(head: dict[str, Any]) -> None:
     from rich.markup import escape
 
-    from engine.cli.telling.person import reach_words
+    from engine.cli.reports.person import reach_words
 
     aliases = f"  also {', '.join(head['aliases'])}" if head["aliases"] else ""
     say(f"[bold]{escape(head['customer'] + aliases)}[/]")
@@ -85,7 +85,7 @@ def _head(head: dict[str, Any]) -> None:
 
 
 def _history(entries: list[dict[str, Any]], zone: Any) -> list[list[str]]:
-    from engine.cli.telling.times import local
+    from engine.cli.reports.times import local
 
     rows, before = [], ""
     for each in entries:

@@ -20,8 +20,8 @@ _SHOWN = 20
 @app.command(rich_help_panel=LOOK)
 def status(form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text) -> None:
     """Queues, pauses, unknown messages with what happens to them, stuck customers, people by step, alerts."""
+    from engine.cli.reports import guards, unsettled
     from engine.cli.stores import daemon_runs, project_store
-    from engine.cli.telling import guards, unsettled
     from engine.project import load_config
 
     now, config = Place.clock.now(), load_config(Place.folder)
@@ -38,27 +38,21 @@ def status(form: Annotated[Format, typer.Option("--format", help="text or json")
 
 def _look(conn: Connection, now: Instant) -> dict[str, Any]:
     """Everything as plain data; moments as ISO 8601 in UTC."""
-    from engine.store import (
-        alerts,
-        customers,
-        deployments,
-        due,
-        pauses,
-        runs,
-        stuck,
-        tally,
-        webhooks,
-    )
+    from engine.store import alerts
+    from engine.store.customers import batches, enrollments
+    from engine.store.inbox import due_queue, quarantine
+    from engine.store.journeys import deployments, figures, pauses
+    from engine.store.messages import webhooks
     from engine.values import iso
 
-    last, first = deployments.current(conn), due.first(conn)
+    last, first = deployments.current(conn), due_queue.first(conn)
     return {
         "now": iso(now),
         "deployment": last and {
             "number": last.number, "at": iso(last.at), "whom": last.whom, "commit": last.commit, "journeys": len(last.journeys),
         },
-        "customers": customers.count(conn),
-        "queues": {**tally.waiting(conn), "due": due.overdue(conn, now), "next_due": first and iso(first)},
+        "customers": batches.count(conn),
+        "queues": {**figures.waiting(conn), "due": due_queue.overdue(conn, now), "next_due": first and iso(first)},
         "webhooks": webhooks.counts(conn),
         "failing_webhooks": [
             {"webhook": each.webhook, "waiting": each.waiting, "since": iso(each.since), "next_at": iso(each.next_at), "answer": each.detail}
@@ -66,13 +60,13 @@ def _look(conn: Connection, now: Instant) -> dict[str, Any]:
         ],
         "pauses": [
             {"scope": each.scope, "name": each.name, "since": iso(each.at), "whom": each.whom, "why": each.why}
-            for each in pauses.standing(conn)
+            for each in pauses.list_active(conn)
         ],
         "stuck": [
             {"customer": each.customer, "since": iso(each.since), "tries": each.tries, "retry_at": iso(each.retry_at), "why": each.why}
-            for each in stuck.everybody(conn)
+            for each in quarantine.list_all(conn)
         ],
-        "inside": {name: {"people": people, "steps": runs.resting(conn, name)} for name, people in runs.journeys_with_people(conn).items()},
+        "inside": {name: {"people": people, "steps": enrollments.resting(conn, name)} for name, people in enrollments.journeys_with_people(conn).items()},
         "alerts": [
             {"at": iso(each.at), "journey": each.journey, "owner": each.owner, "why": each.why} for each in alerts.latest(conn, _SHOWN)
         ],
@@ -83,7 +77,7 @@ def _look(conn: Connection, now: Instant) -> dict[str, Any]:
 
 
 def _print(found: dict[str, Any]) -> None:
-    from engine.cli.telling import guards, unsettled
+    from engine.cli.reports import guards, unsettled
 
     say_rows([*guards.top(found["guards"]), *_top(found)], indent=0)
     say_head("Queues")

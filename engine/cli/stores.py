@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from engine.cli.telling.person import Person
+    from engine.cli.reports.person import Person
     from engine.config import Config
-    from engine.core.learned import Learned
+    from engine.core.facts.learned import Learned
     from engine.project import Project
     from engine.store.database import Store
 
@@ -51,7 +51,7 @@ def learned_there(config: Config, folder: Path) -> Learned | None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from engine.errors import CallerError
-    from engine.store import learned
+    from engine.store.customers import learned
     from engine.store.database import create_store_engine, sqlite_path
 
     try:
@@ -87,11 +87,11 @@ def project_store() -> Iterator[Store]:
 def known_person(conn: Connection, customer: str) -> Person:
     """A customer by id or other name, seen with the journeys that are published, else with those of the folder. Raises
     UsageError when nothing is known of them."""
-    from engine.cli.telling.person import find
+    from engine.cli.reports.person import find
     from engine.errors import UsageError
     from engine.project import load_journeys
-    from engine.runtime.deploy import published_journeys
-    from engine.store.history import waiting_in_inbox
+    from engine.runtime.publish.deploy import published_journeys
+    from engine.store.customers.history import waiting_in_inbox
 
     journeys = published_journeys(conn) or load_journeys(Place.folder)
     found = find(conn, customer, journeys, Place.clock.now())

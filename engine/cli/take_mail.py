@@ -28,7 +28,7 @@ def take_mail(
     from sqlalchemy.exc import DatabaseError
 
     from engine.cli.stores import project_store
-    from engine.runtime.mailbox import take_mail as take
+    from engine.runtime.feedback.mailbox import take_mail as take
 
     raws = [(str(file), _bytes(file)) for file in files or ()] or [("-", sys.stdin.buffer.read())]
     found = []

@@ -30,7 +30,7 @@ def run_tests(
     """
     from engine.problem import render_problems
     from engine.project import load
-    from engine.simulate.story_report import render_text, run_stories, to_data
+    from engine.simulate.stories.story_report import render_text, run_stories, to_data
 
     project = load(Place.folder)
     files = chosen(project, paths or [])

@@ -19,9 +19,9 @@ def why(
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """Say why a customer got a message, or did not: never entered, holdout, capped, too late, paused, handed over."""
+    from engine.cli.reports import unsettled
+    from engine.cli.reports.reason import explain, senders
     from engine.cli.stores import known_person, project_store
-    from engine.cli.telling import unsettled
-    from engine.cli.telling.reason import explain, senders
     from engine.core.journey import SendStep
     from engine.project import load_config
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from engine.compiler.conditions import Conditions, channel_problem
-from engine.compiler.forms import describe
+from engine.compiler.conditions.compile import Conditions, channel_problem
+from engine.compiler.conditions.forms import describe
+from engine.compiler.conditions.names import NameScope, resolve, unknown_attribute
 from engine.compiler.literals import is_reference, read_constant
-from engine.compiler.names import Place, resolve, unknown_attribute
-from engine.core.condition import Constant, Ref
+from engine.core.conditions.condition import Constant, Ref
 from engine.language import syntax
 from engine.language.places import part
 from engine.language.syntax import Pair, Text
@@ -24,17 +24,17 @@ _FITS = {"now": ("time",), "today": ("date", "time")}
 
 
 def compile_change(
-    step: syntax.Change, conditions: Conditions, place: Place
+    step: syntax.Change, conditions: Conditions, scope: NameScope
 ) -> tuple[tuple[tuple[str, Written], ...], tuple[Type, ...]]:
     """Attributes with what is written into them, and their types."""
     values: list[tuple[str, Written]] = []
     types: list[Type] = []
     for pair in step.values:
-        kind = _attribute(pair.name, step.how, place)
+        kind = _attribute(pair.name, step.how, scope)
         if isinstance(kind, Problem):
             conditions.problems.append(kind)
             continue
-        value = _value(pair, kind, step.how, place)
+        value = _value(pair, kind, step.how, scope)
         if isinstance(value, Problem):
             conditions.problems.append(value)
             continue
@@ -43,16 +43,16 @@ def compile_change(
     return tuple(values), tuple(types)
 
 
-def _attribute(name: Text, how: str, place: Place) -> Type | Problem:
-    catalogue = place.world.catalogue
+def _attribute(name: Text, how: str, scope: NameScope) -> Type | Problem:
+    catalogue = scope.world.catalogue
     head, dot, channel = name.value.partition(".")
     if head == "consent" and dot and how == "set":
-        if channel in place.world.config.channels:
+        if channel in scope.world.config.channels:
             return CONSENT
         return channel_problem(
             part(name, len("consent."), len(channel)),
-            tuple(place.world.config.channels),
-            place.world.config.currency,
+            tuple(scope.world.config.channels),
+            scope.world.config.currency,
         )
     if name.value in catalogue.facts:
         rule = catalogue.facts[name.value]
@@ -61,7 +61,7 @@ def _attribute(name: Text, how: str, place: Place) -> Type | Problem:
             "choose an attribute, or add one to schemas/customer.yaml",
         )  # fmt: skip
     kind = catalogue.attributes.get(name.value)
-    return unknown_attribute(name, place) if kind is None else _fitting(name, kind, how)
+    return unknown_attribute(name, scope) if kind is None else _fitting(name, kind, how)
 
 
 def _fitting(name: Text, kind: Type, how: str) -> Type | Problem:
@@ -80,10 +80,10 @@ def _fitting(name: Text, kind: Type, how: str) -> Type | Problem:
     return Problem(name.span, "E66", f'"{how}" does not fit: {quoted(name.value)} is {describe(kind)}', f"{how} is for {allowed}", instead)  # fmt: skip
 
 
-def _value(pair: Pair, kind: Type, how: str, place: Place) -> Written | Problem:
+def _value(pair: Pair, kind: Type, how: str, scope: NameScope) -> Written | Problem:
     text = pair.value
     if is_reference(text.value):
-        found = resolve(text, place)
+        found = resolve(text, scope)
         if isinstance(found, Problem) or _same(found.type, kind):
             return found
         return Problem(
@@ -99,7 +99,7 @@ def _value(pair: Pair, kind: Type, how: str, place: Place) -> Written | Problem:
             text.span, "E66", f"{quoted(text.value)} does not fit: {quoted(pair.name.value)} is {describe(kind)}",
             "now is a moment, today is a date", f"give {pair.name.value} the type time or date in schemas/customer.yaml",
         )  # fmt: skip
-    found_value = read_constant(text, kind, place.world.local)
+    found_value = read_constant(text, kind, scope.world.local)
     if how == "add" and isinstance(found_value, int | Decimal | Money) and _nothing(found_value):
         return Problem(
             text.span,

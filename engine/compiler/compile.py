@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.compiler.conditions import Conditions
+from engine.compiler.conditions.compile import Conditions
+from engine.compiler.conditions.names import UNSAID, NameScope, trigger_fields
 from engine.compiler.fingerprint import fingerprint
+from engine.compiler.journey_dependencies import dependencies_of_journey, dependencies_of_question
 from engine.compiler.longest import longest_path
-from engine.compiler.names import UNSAID, Place, trigger_fields
-from engine.compiler.reads import reads_of, reads_of_question
+from engine.compiler.project_context import ProjectContext
 from engine.compiler.sends import policy_of
 from engine.compiler.starts import compile_start
 from engine.compiler.steps import Steps, known_events
-from engine.compiler.world import World
 from engine.core import journey as run
 from engine.language import syntax
 from engine.problem import Problem
@@ -30,15 +30,15 @@ class Compiled:
     problems: tuple[Problem, ...]
 
 
-def compile_journey(file: syntax.JourneyFile, world: World) -> Compiled:
+def compile_journey(file: syntax.JourneyFile, project: ProjectContext) -> Compiled:
     """One journey, with everything that is wrong with its names and values."""
     conditions = Conditions()
-    policy = policy_of(file.policy, conditions, world)
-    trigger = trigger_fields(file, world)
-    place = Place(world, "journey", policy.consent, trigger)
+    policy = policy_of(file.policy, conditions, project)
+    trigger = trigger_fields(file, project)
+    place = NameScope(project, "journey", policy.consent, trigger)
     who_place = place
     if any(isinstance(start, syntax.ClockStart | syntax.DateStart) for start in file.starts):
-        who_place = Place(world, "clock", policy.consent, trigger)
+        who_place = NameScope(project, "clock", policy.consent, trigger)
     found = [compile_start(start, conditions, place) for start in file.starts]
     starts = tuple(start for start in found if start is not None)
     who = conditions.question(file.who, who_place) if file.who else None
@@ -66,7 +66,7 @@ def compile_journey(file: syntax.JourneyFile, world: World) -> Compiled:
         priority=file.priority.value if file.priority else "normal",  # type: ignore[arg-type]
         holdout=file.holdout,
         steps=steps,
-        reads=reads_of(starts, who, goal, exit_if, steps, world.catalogue.facts),
+        dependencies=dependencies_of_journey(starts, who, goal, exit_if, steps, project.catalogue.facts),
         hash=fingerprint(file),
         by_id={step.id: step for step in steps},
         longest=longest_path(starts, steps),
@@ -74,22 +74,26 @@ def compile_journey(file: syntax.JourneyFile, world: World) -> Compiled:
     return Compiled(journey, problems)
 
 
-def _goal(goal: syntax.Goal, conditions: Conditions, place: Place, steps: Steps) -> run.Goal:
-    events = known_events(goal.events, conditions, place)
-    where = conditions.question(goal.where, place.inside(events)) if goal.where and events else None
-    when = conditions.question(goal.when, place) if goal.when else None
+def _goal(goal: syntax.Goal, conditions: Conditions, scope: NameScope, steps: Steps) -> run.Goal:
+    events = known_events(goal.events, conditions, scope)
+    where = conditions.question(goal.where, scope.inside(events)) if goal.where and events else None
+    when = conditions.question(goal.when, scope) if goal.when else None
     within = goal.within.duration if goal.within else WITHIN
     return run.Goal(events, where, when, within, goal.then, steps.instant(goal.do), goal.span.line)
 
 
 def compile_segment(
-    file: syntax.SegmentFile, world: World
+    file: syntax.SegmentFile, project: ProjectContext
 ) -> tuple[run.SegmentRule | None, tuple[Problem, ...]]:
     """One segment; `can` asks for the consent of the default policy."""
     if file.who is None:
         return None, ()
-    default = world.policy(None)
+    default = project.policy(None)
     conditions = Conditions()
-    question = conditions.question(file.who, Place(world, "segment", default.consent if default else None))
-    rule = run.SegmentRule(file.name.value, question, reads_of_question(question, world.catalogue.facts))
+    question = conditions.question(
+        file.who, NameScope(project, "segment", default.consent if default else None)
+    )
+    rule = run.SegmentRule(
+        file.name.value, question, dependencies_of_question(question, project.catalogue.facts)
+    )
     return rule, tuple(conditions.problems)

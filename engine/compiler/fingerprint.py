@@ -16,6 +16,9 @@ _NOT_BEHAVIOUR = frozenset({"about", "owner", "tests", "source", "span"})
 _UNLESS_WRITTEN = frozenset({"auto", "likely", "their_hour"})
 """Parts that the language got later: a journey without them keeps the hash that it always had."""
 
+_HASHED_NAMES = {"Negated": "Opposite", "RelativeAge": "Ago", "BeforeAfter": "Beside", "TextMatch": "Match"}
+"""Classes that were renamed since the first hash was stored, with the name that goes into the hash for ever."""
+
 
 def fingerprint(file: syntax.JourneyFile | syntax.SegmentFile) -> str:
     """The same for two files that do the same in the same words."""
@@ -65,4 +68,5 @@ def _fields(value: object, leave_out: str = "") -> str:
     kind: type = type(value)
     names = (name for name in _names(kind) if name != leave_out)
     names = (name for name in names if name not in _UNLESS_WRITTEN or getattr(value, name))
-    return f"{type(value).__name__}({','.join(f'{name}={_said(getattr(value, name))}' for name in names)})"
+    hashed_name = _HASHED_NAMES.get(kind.__name__, kind.__name__)
+    return f"{hashed_name}({','.join(f'{name}={_said(getattr(value, name))}' for name in names)})"

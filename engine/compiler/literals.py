@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from engine.core.condition import Constant
+from engine.core.conditions.condition import Constant
 from engine.language.duration import parse_clock, parse_date
 from engine.language.places import part
 from engine.language.syntax import Text

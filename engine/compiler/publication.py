@@ -6,17 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from engine.compiler.phone_zones import zone_of_country, zones_of_phone
-from engine.compiler.world import World
+from engine.compiler.project_context import ProjectContext
+from engine.core.conditions.dependencies import farthest
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, SegmentRule
 from engine.core.journeys import Journeys
-from engine.core.mentions import farthest
 
 BY_PHONE = frozenset(("sms", "whatsapp", "viber", "rcs", "phone"))
 """Channels whose address is a phone number: it rings where its owner is."""
 
 
 def publish(
-    journeys: Iterable[Journey], segments: Mapping[str, SegmentRule], world: World, commit: str = ""
+    journeys: Iterable[Journey],
+    segments: Mapping[str, SegmentRule],
+    project: ProjectContext,
+    commit: str = "",
 ) -> Journeys:
     """The published journeys with what every event concerns. `facts` are computed for everybody."""
     by_name = {journey.name: journey for journey in sorted(journeys, key=lambda journey: journey.name)}
@@ -25,18 +28,18 @@ def publish(
     for journey in by_name.values():
         for event in _starting(journey):
             by_event[event].append(journey)
-        for event in sorted(journey.reads.events):
+        for event in sorted(journey.dependencies.events):
             readers[event].append(journey)
-    histories = [journey.reads.history for journey in by_name.values()]
-    histories += [rule.reads.history for rule in segments.values()]
-    catalogue, config = world.catalogue, world.config
+    histories = [journey.dependencies.history for journey in by_name.values()]
+    histories += [rule.dependencies.history for rule in segments.values()]
+    catalogue, config = project.catalogue, project.config
     return Journeys(
         by_name=by_name,
         facts=tuple(catalogue.facts.values()),
         attributes=dict(catalogue.attributes),
         segments=segments,
-        policies={name: policy for name in world.policy_names() if (policy := world.policy(name))},
-        channels=world.channels,
+        policies={name: policy for name in project.policy_names() if (policy := project.policy(name))},
+        channels=project.channels,
         timezone=config.timezone,
         currency=config.currency,
         global_holdout=config.holdout,

@@ -7,19 +7,19 @@ from collections.abc import Mapping
 
 from jsonschema import Draft7Validator
 
-from engine.compiler.catalogue import OWN_EVENTS, PRODUCT_STARTS
-from engine.compiler.catalogue_file import CUSTOMER_FILE, EVENTS_FILE, PRODUCT_FILE
-from engine.compiler.forms import describe
-from engine.compiler.world import World
+from engine.compiler.catalogue.catalogue import OWN_EVENTS, PRODUCT_STARTS
+from engine.compiler.catalogue.catalogue_file import CUSTOMER_FILE, EVENTS_FILE, PRODUCT_FILE
+from engine.compiler.conditions.forms import describe
+from engine.compiler.project_context import ProjectContext
 from engine.config.file import PARTS, POOL_KINDS
 from engine.config.mailbox import KEYS as MAILBOX
 from engine.config.options import COMMON, STRUCTURED, VIAS
 from engine.config.policies import PARTS as POLICY_PARTS
 from engine.config.signup import LIST_PARTS
 from engine.config.tracking import CHOICES as TRACKING
-from engine.core.facts import FactRule
+from engine.core.facts.customer import FactRule
 from engine.core.policy import Policy
-from engine.language.shape import Names, file_schema, journey_schema, segment_schema
+from engine.language.schema.files import Names, file_schema, journey_schema, segment_schema
 from engine.values import Type
 
 Schema = dict[str, object]
@@ -29,9 +29,9 @@ _NAME = "^[a-z][a-z0-9_]*$"
 _TEXT: Schema = {"type": ["string", "number", "boolean"]}
 
 
-def schema_files(world: World) -> dict[str, str]:
+def schema_files(project: ProjectContext) -> dict[str, str]:
     """The text of every generated file by its path in the project; the same names give the same text."""
-    known = names_of(world)
+    known = names_of(project)
     schemas: dict[str, Mapping[str, object]] = {
         "journey": journey_schema(known),
         "segment": segment_schema(known),
@@ -49,9 +49,9 @@ def schema_files(world: World) -> dict[str, str]:
     }
 
 
-def names_of(world: World) -> Names:
+def names_of(project: ProjectContext) -> Names:
     """The names of a project, each with a sentence that the editor shows."""
-    catalogue, config = world.catalogue, world.config
+    catalogue, config = project.catalogue, project.config
     attributes = {name: _about_type(kind) for name, kind in catalogue.attributes.items()}
     attributes |= {name: _about_fact(rule) for name, rule in catalogue.facts.items()}
     events = {name: _about_fields(fields) for name, fields in catalogue.events.items()}
@@ -61,16 +61,16 @@ def names_of(world: World) -> Names:
     return Names(
         attributes=attributes,
         events=events,
-        segments={name: file.about.value if file.about else "" for name, file in world.segments.items()},
+        segments={name: file.about.value if file.about else "" for name, file in project.segments.items()},
         templates={
-            name: f"written for {', '.join(world.templates.channels(name))}"
-            for name in sorted(world.templates.by_name)
+            name: f"written for {', '.join(project.templates.channels(name))}"
+            for name in sorted(project.templates.by_name)
         },
         channels={
             name: f"{channel.price.normalize():f} {channel.currency} a message"
             for name, channel in config.channels.items()
         },
-        policies={name: _about_policy(world.policy(name)) for name in world.policy_names()},
+        policies={name: _about_policy(project.policy(name)) for name in project.policy_names()},
         codes={name: pool.kind for name, pool in config.codes.items()},
         webhooks={name: hook.url for name, hook in config.webhooks.items()},
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.compiler.conditions import Conditions, channel_problem
-from engine.compiler.names import Place
+from engine.compiler.conditions.compile import Conditions, channel_problem
+from engine.compiler.conditions.names import NameScope
+from engine.compiler.project_context import ProjectContext
 from engine.compiler.wording import either, unknown
-from engine.compiler.world import World
 from engine.core.policy import Policy
 from engine.language import syntax
 from engine.language.syntax import Text
@@ -15,10 +15,10 @@ from engine.language.wording import quoted
 from engine.problem import Problem
 
 
-def channels_of(step: syntax.Send, conditions: Conditions, place: Place) -> tuple[str, ...]:
+def channels_of(step: syntax.Send, conditions: Conditions, scope: NameScope) -> tuple[str, ...]:
     """The channels in the order of the cascade, or the only one that the template is written for."""
-    world = place.world
-    template_known = conditions.known_template(step.template, place)
+    world = scope.world
+    template_known = conditions.known_template(step.template, scope)
     written = world.templates.channels(step.template.value)
     if step.likely is not None and not step.via:
         return _as_in_config(written, step.template, conditions, world)
@@ -27,42 +27,42 @@ def channels_of(step: syntax.Send, conditions: Conditions, place: Place) -> tupl
             conditions.problems.extend(_only_channel(step.template, written, world))
         return written[:1]
     for channel in step.via:
-        if conditions.known_channel(channel, place) and template_known and channel.value not in written:
+        if conditions.known_channel(channel, scope) and template_known and channel.value not in written:
             conditions.problems.append(_not_written(channel, step.template.value, written))
     named = tuple(dict.fromkeys(channel.value for channel in step.via))
     return tuple(sorted(named, key=_place_in(world))) if step.likely is not None else named
 
 
 def _as_in_config(
-    written: tuple[str, ...], template: Text, conditions: Conditions, world: World
+    written: tuple[str, ...], template: Text, conditions: Conditions, project: ProjectContext
 ) -> tuple[str, ...]:
     """All channels of a template that the shop has, in the order of config.yaml, which decides between equals."""
-    known = [channel for channel in written if channel in world.config.channels]
+    known = [channel for channel in written if channel in project.config.channels]
     if written and not known:
-        conditions.problems.extend(_only_channel(template, written[:1], world))
-    return tuple(sorted(known, key=_place_in(world)))
+        conditions.problems.extend(_only_channel(template, written[:1], project))
+    return tuple(sorted(known, key=_place_in(project)))
 
 
-def _place_in(world: World) -> Callable[[str], int]:
-    names = list(world.config.channels)
+def _place_in(project: ProjectContext) -> Callable[[str], int]:
+    names = list(project.config.channels)
     return lambda channel: names.index(channel) if channel in names else len(names)
 
 
-def policy_of(name: Text | None, conditions: Conditions, world: World) -> Policy:
+def policy_of(name: Text | None, conditions: Conditions, project: ProjectContext) -> Policy:
     """The policy of that name, or the default one."""
-    found = world.policy(name.value if name else None)
+    found = project.policy(name.value if name else None)
     if found is not None:
         return found
     assert name is not None
     why = "policies stand in config.yaml under  policies:"
-    conditions.problems.append(unknown("E62", name, "policy", world.policy_names(), why))
+    conditions.problems.append(unknown("E62", name, "policy", project.policy_names(), why))
     return Policy(name.value)
 
 
-def _only_channel(template: Text, written: tuple[str, ...], world: World) -> list[Problem]:
-    known = tuple(world.config.channels)
+def _only_channel(template: Text, written: tuple[str, ...], project: ProjectContext) -> list[Problem]:
+    known = tuple(project.config.channels)
     if len(written) > 1:
-        ordered = [channel for channel in world.channels if channel in written] or list(written)
+        ordered = [channel for channel in project.channels if channel in written] or list(written)
         return [
             Problem(
                 template.span, "E65", f"{quoted(template.value)} is written for {either(written, 'and')}: say which one",
@@ -71,7 +71,7 @@ def _only_channel(template: Text, written: tuple[str, ...], world: World) -> lis
             )
         ]  # fmt: skip
     if written and written[0] not in known:
-        return [channel_problem(Text(written[0], template.span), known, world.config.currency)]
+        return [channel_problem(Text(written[0], template.span), known, project.config.currency)]
     return []
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.compiler.catalogue import PRODUCT_STARTS, path_type, paths
-from engine.compiler.conditions import Conditions
-from engine.compiler.names import Place
+from engine.compiler.catalogue.catalogue import PRODUCT_STARTS, path_type, paths
+from engine.compiler.conditions.compile import Conditions
+from engine.compiler.conditions.names import NameScope
 from engine.compiler.waits import date_ref, negative
 from engine.compiler.wording import unknown
 from engine.core.journey import (
@@ -25,37 +25,37 @@ WATCHERS = ("wishlist", "cart", "viewed")
 WITHIN = Duration(days=30)
 
 
-def compile_start(start: syntax.Start, conditions: Conditions, place: Place) -> Trigger | None:
+def compile_start(start: syntax.Start, conditions: Conditions, scope: NameScope) -> Trigger | None:
     """One kind of start, or None where its name is not known. `place` is that of the journey."""
     line = start.span.line
     match start:
         case syntax.EventStart():
-            return _event(start, conditions, place)
+            return _event(start, conditions, scope)
         case syntax.SegmentStart(segment, members):
-            conditions.known_segment(segment, place)
+            conditions.known_segment(segment, scope)
             return SegmentTrigger(segment.value, members, line)
         case syntax.DateStart(date, before, after, at):
-            return _date(date, before, after, at, conditions, place)
+            return _date(date, before, after, at, conditions, scope)
         case syntax.ClockStart(every, day, weekdays, at):
             return ClockTrigger(every, day, weekdays, at.time, line)
         case syntax.ProductStart():
             return _product(start, conditions)
 
 
-def _event(start: syntax.EventStart, conditions: Conditions, place: Place) -> EventTrigger | None:
-    if not conditions.known_event(start.event, place):
+def _event(start: syntax.EventStart, conditions: Conditions, scope: NameScope) -> EventTrigger | None:
+    if not conditions.known_event(start.event, scope):
         return None
-    name = place.world.catalogue.event_name(start.event.value)
-    before_the_run = Place(place.world, "journey", place.consent)
+    name = scope.world.catalogue.event_name(start.event.value)
+    before_the_run = NameScope(scope.world, "journey", scope.consent)
     where = conditions.question(start.where, before_the_run.inside((name,))) if start.where else None
     if start.per:
-        _known_field(start.per, name, conditions, place)
+        _known_field(start.per, name, conditions, scope)
     fresh = start.fresh.duration if start.fresh else FRESH
     return EventTrigger(name, where, start.per.value if start.per else None, fresh, start.span.line)
 
 
-def _known_field(text: Text, event: str, conditions: Conditions, place: Place) -> None:
-    fields = place.world.catalogue.event_fields(event) or {}
+def _known_field(text: Text, event: str, conditions: Conditions, scope: NameScope) -> None:
+    fields = scope.world.catalogue.event_fields(event) or {}
     if path_type(fields, text.value) is None:
         why = "fields of events come from schemas/"
         conditions.problems.append(unknown("E11", text, f"field of {event}", paths(fields), why))
@@ -67,9 +67,9 @@ def _date(
     after: syntax.Length | None,
     at: syntax.Clock,
     conditions: Conditions,
-    place: Place,
+    scope: NameScope,
 ) -> DateTrigger | None:
-    found = date_ref(date, Place(place.world, "clock", place.consent))
+    found = date_ref(date, NameScope(scope.world, "clock", scope.consent))
     if isinstance(found, Problem):
         conditions.problems.append(found)
         return None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.compiler.condition_words import condition_text
+from engine.compiler.conditions.words import condition_text
 from engine.language import syntax
-from engine.language.moment import WEEKDAYS
+from engine.language.phrases.moment import WEEKDAYS
 
 VERBS: dict[type, str] = {
     syntax.Send: "send", syntax.Wait: "wait", syntax.If: "if", syntax.Choose: "choose", syntax.Split: "split",

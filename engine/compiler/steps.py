@@ -6,19 +6,19 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from engine.compiler.changes import compile_change
-from engine.compiler.conditions import NEVER, Conditions
+from engine.compiler.conditions.compile import NEVER, Conditions
+from engine.compiler.conditions.names import NameScope, resolve
+from engine.compiler.flatten import FlatStep, flatten
 from engine.compiler.literals import is_reference
-from engine.compiler.names import Place, resolve
-from engine.compiler.rows import Slot, flatten
 from engine.compiler.sends import channels_of, policy_of
 from engine.compiler.step_words import resting_id, step_text
 from engine.compiler.waits import compile_moment
 from engine.compiler.wording import unknown
-from engine.core import condition as core
 from engine.core import journey as run
-from engine.core.closure import compile_condition
+from engine.core.conditions import condition as core
+from engine.core.conditions.closure import compile_condition
+from engine.core.facts.learned import FALLBACK
 from engine.core.journey import END, Question
-from engine.core.learned import FALLBACK
 from engine.core.policy import Policy
 from engine.language import syntax
 from engine.problem import Problem
@@ -31,7 +31,7 @@ class Steps:
     """Compiles the steps of one journey. `policy`: the journey's."""
 
     conditions: Conditions
-    place: Place
+    place: NameScope
     policy: Policy
     _names: Counter[str] = field(default_factory=Counter)
 
@@ -41,12 +41,14 @@ class Steps:
 
     def instant(self, steps: tuple[syntax.Step, ...]) -> tuple[run.Step, ...]:
         """The steps of `do`: they lead nowhere, so their index is `END`."""
-        return tuple(self._step(Slot(step, END, END, (), ()), "do ") for step in steps)
+        return tuple(self._step(FlatStep(step, END, END, (), ()), "do ") for step in steps)
 
     def _refuse(self, problem: Problem) -> None:
         self.conditions.problems.append(problem)
 
-    def _base(self, slot: Slot, before: str) -> tuple[int, str, int, int, str, str | None, tuple[int, ...]]:
+    def _base(
+        self, slot: FlatStep, before: str
+    ) -> tuple[int, str, int, int, str, str | None, tuple[int, ...]]:
         step, text = slot.step, step_text(slot.step)
         named = resting_id(step)
         if named is not None:
@@ -57,7 +59,7 @@ class Steps:
         was = step.was.value if step.was else None
         return slot.index, name, slot.next, step.span.line, text, was, slot.later
 
-    def _step(self, slot: Slot, before: str = "") -> run.Step:
+    def _step(self, slot: FlatStep, before: str = "") -> run.Step:
         base = self._base(slot, before)
         match slot.step:
             case syntax.Send():
@@ -112,7 +114,10 @@ class Steps:
         )  # fmt: skip
 
     def _wait(
-        self, step: syntax.Wait, slot: Slot, base: tuple[int, str, int, int, str, str | None, tuple[int, ...]]
+        self,
+        step: syntax.Wait,
+        slot: FlatStep,
+        base: tuple[int, str, int, int, str, str | None, tuple[int, ...]],
     ) -> run.WaitStep:
         until = compile_moment(step, self.conditions, self.place) if step.until else None
         then = slot.first[0] if step.then is not None else slot.next
@@ -137,7 +142,7 @@ class Steps:
     def _choose(
         self,
         step: syntax.Choose,
-        slot: Slot,
+        slot: FlatStep,
         base: tuple[int, str, int, int, str, str | None, tuple[int, ...]],
     ) -> run.ChooseStep:
         ref = None
@@ -157,7 +162,7 @@ class Steps:
         if ref is None:
             return self._segments(path)
         any_of = tuple(self.conditions.form(subject, form, self.place, ref) for form in path.forms)
-        condition = any_of[0] if len(any_of) == 1 else core.Any(any_of)
+        condition = any_of[0] if len(any_of) == 1 else core.AnyOf(any_of)
         test = compile_condition(condition, self.place.world.catalogue.facts)
         return Question(condition, test, f"{subject.value}: {path.label.value}", path.label.span.line)
 
@@ -217,7 +222,7 @@ class Steps:
         return tuple(values)
 
 
-def known_events(names: tuple[syntax.Text, ...], conditions: Conditions, place: Place) -> tuple[str, ...]:
+def known_events(names: tuple[syntax.Text, ...], conditions: Conditions, scope: NameScope) -> tuple[str, ...]:
     """The own names of events; unknown ones are refused and left out."""
-    catalogue = place.world.catalogue
-    return tuple(catalogue.event_name(name.value) for name in names if conditions.known_event(name, place))
+    catalogue = scope.world.catalogue
+    return tuple(catalogue.event_name(name.value) for name in names if conditions.known_event(name, scope))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.compiler.conditions import Conditions
-from engine.compiler.names import Place, resolve
-from engine.core.condition import Ref
+from engine.compiler.conditions.compile import Conditions
+from engine.compiler.conditions.names import NameScope, resolve
+from engine.core.conditions.condition import Ref
 from engine.core.journey import Moment
 from engine.language import syntax
 from engine.language.syntax import Text
@@ -15,13 +15,13 @@ from engine.values import Duration
 DATES = ("date", "birthday", "time")
 
 
-def compile_moment(step: syntax.Wait, conditions: Conditions, place: Place) -> Moment:
+def compile_moment(step: syntax.Wait, conditions: Conditions, scope: NameScope) -> Moment:
     """The moment with its name resolved."""
     until = step.until
     assert until is not None
     if until.name is None:
         return Moment(until.time, until.weekday, until.date)
-    found = date_ref(until.name, place)
+    found = date_ref(until.name, scope)
     if isinstance(found, Problem):
         conditions.problems.append(found)
         return Moment(name=until.name.value)
@@ -43,15 +43,15 @@ def compile_moment(step: syntax.Wait, conditions: Conditions, place: Place) -> M
     return Moment(ref=found, offset=_offset(until), name=until.name.value)
 
 
-def date_ref(name: Text, place: Place) -> Ref | Problem:
+def date_ref(name: Text, scope: NameScope) -> Ref | Problem:
     """A name that must be a date, a moment or a birthday."""
-    found = resolve(name, place)
+    found = resolve(name, scope)
     if isinstance(found, Problem):
         return found
     if found.type.kind in DATES:
         return found
-    catalogue = place.world.catalogue
-    known = [each for each in catalogue.customer_names() if _is_date(each, place)]
+    catalogue = scope.world.catalogue
+    known = [each for each in catalogue.customer_names() if _is_date(each, scope)]
     near = nearest(name.value, known)
     return Problem(
         name.span, "E66", f"{quoted(name.value)} is not a date", "a wait or start needs the name of a date, a moment or a birthday",
@@ -59,8 +59,8 @@ def date_ref(name: Text, place: Place) -> Ref | Problem:
     )  # fmt: skip
 
 
-def _is_date(name: str, place: Place) -> bool:
-    kind = place.world.catalogue.customer_type(name)
+def _is_date(name: str, scope: NameScope) -> bool:
+    kind = scope.world.catalogue.customer_type(name)
     return kind is not None and kind.kind in DATES
 
 

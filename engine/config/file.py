@@ -18,8 +18,8 @@ from engine.core.journey import Pool
 from engine.core.policy import Policy
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
 from engine.language.share import parse_share
-from engine.language.source import read
 from engine.language.wording import quoted
+from engine.language.yaml.source import read
 from engine.problem import Problem
 from engine.values import zone
 

@@ -6,7 +6,15 @@ from typing import assert_never
 
 from engine.core.cascade import next_part, send, try_send
 from engine.core.ending import end, finish
-from engine.core.enrollment import Due, Handing, Held, Listening, Moving, NeedsCode, Waiting
+from engine.core.enrollment import (
+    AwaitingCode,
+    AwaitingReaction,
+    AwaitingSend,
+    Deferred,
+    Due,
+    Relocating,
+    Waiting,
+)
 from engine.core.goal import leave_if_over
 from engine.core.journey import (
     END,
@@ -22,7 +30,6 @@ from engine.core.journey import (
     WebhookStep,
 )
 from engine.core.reactions import end_by_reaction, reaction_there
-from engine.core.run import Run
 from engine.core.steps.branch import choose, decide_if
 from engine.core.steps.change import change
 from engine.core.steps.code import take_code
@@ -30,119 +37,132 @@ from engine.core.steps.exit import leave
 from engine.core.steps.split import split
 from engine.core.steps.wait import end_by_time, end_if_there, wait
 from engine.core.steps.webhook import call
+from engine.core.transition import Transition
 
 
-def advance(run: Run, index: int, *, asked: bool = False) -> None:
+def advance(transition: Transition, index: int, *, asked: bool = False) -> None:
     """Goes on at step `index` (`END`: after the last). Goal and `exit_if` are asked before every step and after the
     last one; `asked`: they just were. Steps form a tree, so a run never passes one twice in one go."""
-    steps = run.journey.steps
+    steps = transition.journey.steps
     for _ in range(len(steps) + 1):
-        if not asked and leave_if_over(run):
+        if not asked and leave_if_over(transition):
             return
         asked = False
         if not 0 <= index < len(steps):
-            finish(run)
+            finish(transition)
             return
-        following = execute(run, steps[index])
+        following = execute(transition, steps[index])
         if following is None:
             return
         index = following
-    run.effects.append(run.turn.alarm(run.it, "the steps of this journey lead back to themselves"))
-    finish(run)
+    transition.effects.append(
+        transition.context.alert(transition.enrollment, "the steps of this journey lead back to themselves")
+    )
+    finish(transition)
 
 
-def move_on(run: Run, index: int) -> None:
+def move_on(transition: Transition, index: int) -> None:
     """Goes on at step `index`; in a paused journey nobody moves, so there the run waits on the way for the resume."""
-    if run.journey.state != "paused":
-        advance(run, index)
+    if transition.journey.state != "paused":
+        advance(transition, index)
         return
-    was = run.it.rest.step or "" if run.it.rest is not None else ""
-    steps = run.journey.steps
-    run.it.rest = Moving(steps[index].id if 0 <= index < len(steps) else None, was)
-    run.it.due = Due(run.now)
+    was = transition.enrollment.state.step or "" if transition.enrollment.state is not None else ""
+    steps = transition.journey.steps
+    transition.enrollment.state = Relocating(steps[index].id if 0 <= index < len(steps) else None, was)
+    transition.enrollment.due = Due(transition.now)
 
 
-def execute(run: Run, step: Step) -> int | None:
+def execute(transition: Transition, step: Step) -> int | None:
     """Does one step: the index of the next one, None if the run rests here or has ended."""
     match step:
         case SendStep():
-            return send(run, step)
+            return send(transition, step)
         case WaitStep():
-            return wait(run, step)
+            return wait(transition, step)
         case IfStep():
-            return decide_if(run, step)
+            return decide_if(transition, step)
         case ChooseStep():
-            return choose(run, step)
+            return choose(transition, step)
         case SplitStep():
-            return split(run, step)
+            return split(transition, step)
         case ChangeStep():
-            return change(run, step)
+            return change(transition, step)
         case CodeStep():
-            return take_code(run, step)
+            return take_code(transition, step)
         case WebhookStep():
-            return call(run, step)
+            return call(transition, step)
         case ExitStep():
-            leave(run, step)
+            leave(transition, step)
             return None
         case _:
             assert_never(step)
 
 
-def wake(run: Run) -> None:
+def wake(transition: Transition) -> None:
     """What a run rests for is due. Goal and `exit_if` first (rule 1)."""
-    it, rest = run.it, run.it.rest
+    it, rest = transition.enrollment, transition.enrollment.state
     if it.holdout:
-        run.say("note", subject="holdout", detail="its time is over")
-        end(run, "holdout")
+        transition.add_trace("note", subject="holdout", detail="its time is over")
+        end(transition, "holdout")
         return
-    if leave_if_over(run):
+    if leave_if_over(transition):
         return
     match rest:
-        case Moving(step=place):
-            step = run.interest.places.get(place) if place is not None else None
-            it.clock = max(it.clock, it.due.at if it.due is not None else run.now)
-            it.rest = it.due = None
-            advance(run, step.index if step is not None else END, asked=True)
-        case Waiting() | Held() | Listening() | Handing() | NeedsCode():
-            step = run.interest.places.get(rest.step)
-            following = _resume(run, rest, step) if step is not None else _lost(run, rest.step)
+        case Relocating(step=place):
+            step = transition.subscription.steps_by_id.get(place) if place is not None else None
+            it.clock = max(it.clock, it.due.at if it.due is not None else transition.now)
+            it.state = it.due = None
+            advance(transition, step.index if step is not None else END, asked=True)
+        case Waiting() | Deferred() | AwaitingReaction() | AwaitingSend() | AwaitingCode():
+            step = transition.subscription.steps_by_id.get(rest.step)
+            following = _resume(transition, rest, step) if step is not None else _lost(transition, rest.step)
             if following is not None:
-                advance(run, following, asked=True)
+                advance(transition, following, asked=True)
         case None:
-            advance(run, _lost(run, ""), asked=True)
+            advance(transition, _lost(transition, ""), asked=True)
         case _:
             assert_never(rest)
 
 
-def _resume(run: Run, rest: Waiting | Held | Listening | Handing | NeedsCode, step: Step) -> int | None:
+def _resume(
+    transition: Transition,
+    rest: Waiting | Deferred | AwaitingReaction | AwaitingSend | AwaitingCode,
+    step: Step,
+) -> int | None:
     """The end of a rest at its step; None if the run goes on resting."""
     match rest, step:
         case Waiting(), WaitStep():
-            there = end_if_there(run, step)
-            return there if there is not None else end_by_time(run, step)
-        case Held(), SendStep():
-            reacted = reaction_there(run, step)
+            there = end_if_there(transition, step)
+            return there if there is not None else end_by_time(transition, step)
+        case Deferred(), SendStep():
+            reacted = reaction_there(transition, step)
             if reacted is not None:
-                return end_by_reaction(run, step, reacted)
-            return try_send(run, step, rest.first_due, rest.tried, rest.since)
-        case Listening(), SendStep():
-            reacted = reaction_there(run, step)
+                return end_by_reaction(transition, step, reacted)
+            return try_send(transition, step, rest.first_due, rest.tried, rest.since)
+        case AwaitingReaction(), SendStep():
+            reacted = reaction_there(transition, step)
             if reacted is not None:
-                return end_by_reaction(run, step, reacted)
-            due = run.it.due
-            return next_part(run, step, rest, due.at if due is not None else run.now)
-        case NeedsCode(), CodeStep():
-            run.it.due = None
+                return end_by_reaction(transition, step, reacted)
+            due = transition.enrollment.due
+            return next_part(transition, step, rest, due.at if due is not None else transition.now)
+        case AwaitingCode(), CodeStep():
+            transition.enrollment.due = None
             return None
-        case Handing(), SendStep():
-            run.it.due = None  # the message is on its way: only its hand-over or its return moves the run
+        case AwaitingSend(), SendStep():
+            transition.enrollment.due = (
+                None  # the message is on its way: only its hand-over or its return moves the run
+            )
             return None
         case _:
-            return _lost(run, rest.step)
+            return _lost(transition, rest.step)
 
 
-def _lost(run: Run, place: str) -> int:
+def _lost(transition: Transition, place: str) -> int:
     """The place is gone and nobody moved the run: it ends rather than waits for ever."""
-    run.it.rest = run.it.due = None
-    run.effects.append(run.turn.alarm(run.it, f"the step {place!r} where somebody rested is no longer there"))
+    transition.enrollment.state = transition.enrollment.due = None
+    transition.effects.append(
+        transition.context.alert(
+            transition.enrollment, f"the step {place!r} where somebody rested is no longer there"
+        )
+    )
     return END

@@ -9,31 +9,43 @@ from typing import assert_never
 from msgspec import Struct
 
 from engine.core.advance import wake
-from engine.core.consequences import change_segment, follow_changes, take_changed, take_event, take_product
-from engine.core.delivery import take_code_taken, take_handed, take_outcome, take_reaction, take_returned
+from engine.core.decision_context import MAX_DECISIONS, DecisionContext
 from engine.core.effects import Decision
 from engine.core.ending import end
 from engine.core.enrollment import Enrollment
-from engine.core.facts import CustomerState
+from engine.core.event_handlers import (
+    apply_changes,
+    handle_event,
+    handle_product_change,
+    handle_profile_change,
+    handle_segment_change,
+)
+from engine.core.facts.customer import CustomerState
 from engine.core.happening import (
-    Changed,
     CodeTaken,
     Event,
-    Handed,
     Happening,
+    MessageOutcome,
+    MessageReturned,
+    MessageSent,
     Occurrence,
-    Outcome,
     ProductChanged,
+    ProfileChanged,
     Reaction,
-    Returned,
     SegmentChanged,
     Wake,
 )
 from engine.core.journeys import Journeys
-from engine.core.membership import cross
-from engine.core.run import Run
+from engine.core.message_outcomes import (
+    handle_code,
+    handle_outcome,
+    handle_reaction,
+    handle_returned,
+    handle_sent,
+)
+from engine.core.segments.membership import cross
+from engine.core.transition import Transition
 from engine.core.trigger import start_by_clock
-from engine.core.turn import LIMIT, Turn
 from engine.values import Instant
 
 NEVER = Instant(2**62)
@@ -54,7 +66,7 @@ def decide(
     now: Instant,
     *,
     wakes: bool = True,
-    hands: bool = False,
+    sends_at_once: bool = False,
     folded: bool = False,
 ) -> Decided:
     """Applies what happened, in order of number, and then wakes what is due at `now`, oldest first.
@@ -64,20 +76,20 @@ def decide(
     happenings: for those who have more of the same moment to come. `hands=True` hands every message over in the moment
     it is planned, for worlds in which that takes no time. `folded=True`: the facts of `customer` hold the event already.
     """
-    turn = Turn.of(customer, journeys, now, hands=hands)
-    turn.folded = folded
-    if turn.index.stopped:
-        _stop(turn)
+    context = DecisionContext.of(customer, journeys, now, sends_at_once=sends_at_once)
+    context.folded = folded
+    if context.index.stopped:
+        _stop(context)
     if len(happenings) > 1:
         happenings = sorted(happenings, key=_number)
     for happening in happenings:
-        turn.number = max(turn.number, happening.number)
-        turn.left = LIMIT
-        _take(turn, happening)
-        follow_changes(turn)
+        context.number = max(context.number, happening.number)
+        context.decisions_left = MAX_DECISIONS
+        _take(context, happening)
+        apply_changes(context)
     if wakes:
-        _wake_all(turn)
-    return Decided(turn.state(), tuple(turn.decisions))
+        _wake_all(context)
+    return Decided(context.state(), tuple(context.decisions))
 
 
 def next_due(state: CustomerState, journeys: Journeys | None = None) -> Instant | None:
@@ -85,94 +97,99 @@ def next_due(state: CustomerState, journeys: Journeys | None = None) -> Instant 
     never. With `journeys`, runs of paused journeys are left out: nobody moves there. A run that ended and is only
     watched needs no look: the event that it is watched for brings its own."""
     first, paused = NEVER, journeys.index.paused if journeys is not None else NOBODY
-    for run in state.runs.values():
-        due = run.due
-        if due is not None and due.at < first and run.outcome is None and run.journey not in paused:
+    for enrollment in state.enrollments.values():
+        due = enrollment.due
+        if (
+            due is not None
+            and due.at < first
+            and enrollment.outcome is None
+            and enrollment.journey not in paused
+        ):
             first = due.at
     if state.crossings:
         first = min(first, *state.crossings.values())
     return first if first < NEVER else None
 
 
-def _take(turn: Turn, happening: Happening) -> None:
+def _take(context: DecisionContext, happening: Happening) -> None:
     match happening:
         case Event():
-            take_event(turn, happening)
-        case Handed():
-            take_handed(turn, happening)
+            handle_event(context, happening)
+        case MessageSent():
+            handle_sent(context, happening)
         case Reaction():
-            take_reaction(turn, happening)
-        case Outcome():
-            take_outcome(turn, happening)
-        case Changed():
-            take_changed(turn, happening)
+            handle_reaction(context, happening)
+        case MessageOutcome():
+            handle_outcome(context, happening)
+        case ProfileChanged():
+            handle_profile_change(context, happening)
         case SegmentChanged():
-            change_segment(turn, happening)
+            handle_segment_change(context, happening)
         case Occurrence():
-            start_by_clock(turn, happening)
+            start_by_clock(context, happening)
         case ProductChanged():
-            take_product(turn, happening)
-        case Returned():
-            take_returned(turn, happening)
+            handle_product_change(context, happening)
+        case MessageReturned():
+            handle_returned(context, happening)
         case CodeTaken():
-            take_code_taken(turn, happening)
+            handle_code(context, happening)
         case Wake():
             pass
         case _:
             assert_never(happening)
 
 
-def _wake_all(turn: Turn) -> None:
+def _wake_all(context: DecisionContext) -> None:
     """Segments that time crosses, then the runs that are due: the oldest moment first; those of one moment by
     priority, the longest waiting, id. All messages that become due together are so decided together."""
-    crossed = [(at, segment) for segment, at in turn.crossings.items() if at <= turn.now]
+    crossed = [(at, segment) for segment, at in context.crossings.items() if at <= context.now]
     for at, segment in sorted(crossed):
-        turn.left = LIMIT
-        change = cross(turn, segment, at)
+        context.decisions_left = MAX_DECISIONS
+        change = cross(context, segment, at)
         if change is not None:
-            change_segment(turn, change)
-            follow_changes(turn)
-    for _ in range(LIMIT):
-        now = turn.now
+            handle_segment_change(context, change)
+            apply_changes(context)
+    for _ in range(MAX_DECISIONS):
+        now = context.now
         due = [
             run
-            for run in turn.runs.values()
-            if run.outcome is None and run.due is not None and run.due.at <= now and _may_move(turn, run)
+            for run in context.enrollments.values()
+            if run.outcome is None and run.due is not None and run.due.at <= now and _may_move(context, run)
         ]
         if not due:
             return
-        turn.left = LIMIT
-        run = due[0] if len(due) == 1 else min(due, key=lambda run: _order(turn, run))
-        interest = turn.interest(run)
+        context.decisions_left = MAX_DECISIONS
+        run = due[0] if len(due) == 1 else min(due, key=lambda run: _order(context, run))
+        interest = context.subscription(run)
         assert interest is not None
-        hand = Run.take(turn, interest, run)
-        wake(hand)
-        hand.close()
-        follow_changes(turn)
+        transition = Transition.begin(context, interest, run)
+        wake(transition)
+        transition.complete()
+        apply_changes(context)
 
 
-def _may_move(turn: Turn, run: Enrollment) -> bool:
-    interest = turn.interest(run)
+def _may_move(context: DecisionContext, enrollment: Enrollment) -> bool:
+    interest = context.subscription(enrollment)
     return interest is not None and interest.journey.state != "paused"
 
 
-def _order(turn: Turn, run: Enrollment) -> tuple[Instant, int, Instant, str]:
-    interest = turn.interest(run)
+def _order(context: DecisionContext, enrollment: Enrollment) -> tuple[Instant, int, Instant, str]:
+    interest = context.subscription(enrollment)
     assert interest is not None
-    assert run.due is not None
-    return run.due.at, interest.rank[0], run.clock, run.id
+    assert enrollment.due is not None
+    return enrollment.due.at, interest.rank[0], enrollment.clock, enrollment.id
 
 
-def _stop(turn: Turn) -> None:
+def _stop(context: DecisionContext) -> None:
     """A stopped journey lets everybody go at once."""
-    for run in list(turn.runs.values()):
-        if run.outcome is None and run.journey in turn.index.stopped:
-            interest = turn.interest(run)
+    for enrollment in list(context.enrollments.values()):
+        if enrollment.outcome is None and enrollment.journey in context.index.stopped:
+            interest = context.subscription(enrollment)
             assert interest is not None
-            hand = Run.take(turn, interest, run)
-            hand.say("stopped")
-            end(hand, "stopped")
-            hand.close()
+            transition = Transition.begin(context, interest, enrollment)
+            transition.add_trace("stopped")
+            end(transition, "stopped")
+            transition.complete()
 
 
 def _number(happening: Happening) -> int:

@@ -28,7 +28,7 @@ class Waiting(Struct, frozen=True):
     opened_number: int
 
 
-class Held(Struct, frozen=True):
+class Deferred(Struct, frozen=True):
     """Rests in a `send` that quiet hours or a cap hold back. `tried`: channels that this cascade is through with.
     `first_due`: the moment it was due, moved by the length of every hold, since holds do not count as late.
     `since`: when it began to wait for a free place under a cap."""
@@ -41,7 +41,7 @@ class Held(Struct, frozen=True):
     since: Instant | None = None
 
 
-class Handing(Struct, frozen=True):
+class AwaitingSend(Struct, frozen=True):
     """Rests in a `send` whose message is planned but not yet handed over."""
 
     step: str
@@ -52,7 +52,7 @@ class Handing(Struct, frozen=True):
     unknown: bool = False
 
 
-class Listening(Struct, frozen=True):
+class AwaitingReaction(Struct, frozen=True):
     """Rests in a cascade after a hand-over, until the reaction or `next_after`."""
 
     step: str
@@ -62,13 +62,13 @@ class Listening(Struct, frozen=True):
     unknown: bool = False
 
 
-class NeedsCode(Struct, frozen=True):
+class AwaitingCode(Struct, frozen=True):
     """Rests in a `code` that waits for its pool."""
 
     step: str
 
 
-class Moving(Struct, frozen=True):
+class Relocating(Struct, frozen=True):
     """On the way: the step where it rested was removed from the file (design/language 2.15). When due, the
     run goes on *at* `step` (not after it); None: nothing is left, it finishes. `was`: the step where it
     rested."""
@@ -77,10 +77,10 @@ class Moving(Struct, frozen=True):
     was: str
 
 
-Rest = Waiting | Held | Handing | Listening | NeedsCode | Moving
+EnrollmentState = Waiting | Deferred | AwaitingSend | AwaitingReaction | AwaitingCode | Relocating
 
 
-class Part(Struct, frozen=True):
+class SentMessage(Struct, frozen=True):
     """One message of this run that was handed over."""
 
     template: str
@@ -123,13 +123,13 @@ class Enrollment:
     occurrence: dt.date | None = None  # of a clock or date start
     holdout: bool = False
     seq: int = 0
-    rest: Rest | None = None
+    state: EnrollmentState | None = None
     due: Due | None = None
     window_at: Instant = Instant(0)  # from here the next `for` looks for events (exclusive) ...
     window_number: int = 0  # ... in (moment, order of receipt)
     paths: dict[str, str] = field(default_factory=dict)
     codes: dict[str, TakenCode] = field(default_factory=dict)  # by pool, in the order they were taken
-    sent: dict[str, tuple[Part, ...]] = field(default_factory=dict)  # by step id
+    sent: dict[str, tuple[SentMessage, ...]] = field(default_factory=dict)  # by step id
     skipped: dict[str, str] = field(default_factory=dict)  # step id -> why
     done: set[str] = field(default_factory=set)  # hidden ids of what was done once
     goal_at: Instant | None = None
@@ -163,7 +163,7 @@ class Enrollment:
             self.occurrence,
             self.holdout,
             self.seq,
-            self.rest,
+            self.state,
             self.due,
             self.window_at,
             self.window_number,

@@ -29,7 +29,7 @@ class Event(Struct, frozen=True):
     starts: bool = True
 
 
-class Changed(Struct, frozen=True):
+class ProfileChanged(Struct, frozen=True):
     """Attributes, addresses, consent or suppressions were written; None takes a value away. A consent is the pair
     (channel, purpose) -> `none | asked | given | withdrawn`; a suppression is channel -> purpose or `all` (None lifts).
     `joined` and `left`: (channel, address), one of several (the tokens of a person's devices) comes or goes."""
@@ -74,7 +74,7 @@ class Occurrence(Struct, frozen=True):
     day: dt.date
 
 
-class Handed(Struct, frozen=True):
+class MessageSent(Struct, frozen=True):
     """A message was handed to its channel: the point of no return."""
 
     number: int
@@ -83,7 +83,7 @@ class Handed(Struct, frozen=True):
     enrollment: str
 
 
-class Returned(Struct, frozen=True):
+class MessageReturned(Struct, frozen=True):
     """A planned message came back before hand-over and asks all rules again. `why`: expired, paused, refused, ..."""
 
     number: int
@@ -93,7 +93,7 @@ class Returned(Struct, frozen=True):
     why: str
 
 
-class Outcome(Struct, frozen=True):
+class MessageOutcome(Struct, frozen=True):
     """What became of a message after hand-over. `unknown` keeps a cascade where it is until another outcome settles it;
     `not_sent` says that an unknown turned out never to have been accepted."""
 
@@ -137,13 +137,13 @@ class Wake(Struct, frozen=True):
 
 Happening = (
     Event
-    | Changed
+    | ProfileChanged
     | ProductChanged
     | SegmentChanged
     | Occurrence
-    | Handed
-    | Returned
-    | Outcome
+    | MessageSent
+    | MessageReturned
+    | MessageOutcome
     | Reaction
     | CodeTaken
     | Wake

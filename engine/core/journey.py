@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from engine.core.condition import Condition, Constant, Ref
-from engine.core.learned import LONGEST
+from engine.core.conditions.condition import Condition, Constant, Ref
+from engine.core.facts.learned import LONGEST
 from engine.core.policy import Policy
 from engine.values import Duration, Type
 
 if TYPE_CHECKING:
-    from engine.core.scope import Scope
+    from engine.core.conditions.scope import Scope
 
 END = -1
 
@@ -256,7 +256,7 @@ Step = SendStep | WaitStep | IfStep | ChooseStep | SplitStep | ChangeStep | Code
 
 
 @dataclass(frozen=True, slots=True)
-class Reads:
+class JourneyDependencies:
     """What goal, exit, waits and starts look at: nothing else wakes a customer of this journey. `events` also holds
     events of `did` and `until`; `history`: event -> how far back (ms; None: for ever) its rows must be loaded."""
 
@@ -287,7 +287,7 @@ class Journey:
     priority: Literal["high", "normal", "low"]
     holdout: int
     steps: tuple[Step, ...]
-    reads: Reads
+    dependencies: JourneyDependencies
     hash: str
     by_id: Mapping[str, Step] = field(default_factory=dict)
     longest: Duration | None = None
@@ -299,4 +299,4 @@ class SegmentRule:
 
     name: str
     question: Question
-    reads: Reads
+    dependencies: JourneyDependencies

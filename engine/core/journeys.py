@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from engine.core.facts import FactRule
-from engine.core.index import Index, index_of
+from engine.core.facts.customer import FactRule
+from engine.core.facts.learned import Learned
+from engine.core.facts.zones import ZoneReason, resolve_zone
 from engine.core.journey import Journey, SegmentRule
-from engine.core.learned import Learned
 from engine.core.policy import Policy
-from engine.core.zones import ZoneReason, resolve_zone
+from engine.core.subscriptions import SubscriptionIndex, index_of
 from engine.values import Type, Value
 
 
@@ -56,7 +56,7 @@ class Journeys:
     zone_of_country: Callable[[str], str | None] = no_zone  # its only zone, by ISO 3166 code
     learned: Learned = field(default_factory=Learned)
     explain: bool = True  # False: traces carry no values read and no lines about questions (replay)
-    index: Index = field(init=False, repr=False, compare=False)
+    index: SubscriptionIndex = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Looks up once what decisions ask for at every event."""

@@ -9,16 +9,24 @@ from typing import Literal, TypeVar
 
 from msgspec.structs import replace
 
+from engine.core.decision_context import DecisionContext
 from engine.core.draw import unit
-from engine.core.due import Missing, wait_due
 from engine.core.effects import Decision
 from engine.core.ending import cancel_planned, end
-from engine.core.enrollment import Due, Enrollment, Handing, Held, Moving, Rest, Waiting
-from engine.core.facts import CustomerState, Facts
+from engine.core.enrollment import (
+    AwaitingSend,
+    Deferred,
+    Due,
+    Enrollment,
+    EnrollmentState,
+    Relocating,
+    Waiting,
+)
+from engine.core.facts.customer import CustomerState, Facts
 from engine.core.journey import Journey, SendStep, Step, WaitStep
 from engine.core.journeys import Journeys
-from engine.core.run import Run
-from engine.core.turn import Turn
+from engine.core.timing.due import MissingDate, wait_due
+from engine.core.transition import Transition
 from engine.values import DAY, Instant
 
 Kept = TypeVar("Kept")
@@ -64,86 +72,88 @@ class Migration:
 
     def apply(self, enrollment: Enrollment, facts: Facts, now: Instant) -> Decision:
         """Moves one run. A run that nothing happens to is given back as it is, without effects and trace."""
-        turn = Turn.of(CustomerState(facts, {enrollment.id: enrollment}), self.journeys, now)
+        context = DecisionContext.of(CustomerState(facts, {enrollment.id: enrollment}), self.journeys, now)
         twin = enrollment.fork()
-        run = Run(turn, turn.index.interests[self.new.name], self.new, twin)
+        run = Transition(context, context.index.subscriptions[self.new.name], self.new, twin)
         if enrollment.journey != self.new.name:
             twin.journey = self.new.name
         self._rename(twin)
         if twin.is_open and self.new.state == "stopped":
-            run.say("stopped")
+            run.add_trace("stopped")
             end(run, "stopped")
-        elif twin.is_open and twin.rest is not None:
-            self._move(run, twin.rest)
+        elif twin.is_open and twin.state is not None:
+            self._move(run, twin.state)
         if twin == enrollment and not run.effects:
             return Decision(enrollment, (), ())
         twin.seq += 1
         return Decision(twin, tuple(run.effects), tuple(run.trace))
 
-    def _rename(self, run: Enrollment) -> None:
+    def _rename(self, enrollment: Enrollment) -> None:
         """What is kept under the ids of steps follows them."""
         for old, new in self.renamed.items():
-            _rename_key(run.sent, old, new)
-            _rename_key(run.skipped, old, new)
-            _rename_key(run.paths, old, new)
-            if old in run.done:
-                run.done.remove(old)
-                run.done.add(new)
+            _rename_key(enrollment.sent, old, new)
+            _rename_key(enrollment.skipped, old, new)
+            _rename_key(enrollment.paths, old, new)
+            if old in enrollment.done:
+                enrollment.done.remove(old)
+                enrollment.done.add(new)
 
-    def _move(self, run: Run, rest: Rest) -> None:
-        if isinstance(rest, Moving) and rest.step is None:
+    def _move(self, transition: Transition, state: EnrollmentState) -> None:
+        if isinstance(state, Relocating) and state.step is None:
             return
-        place = rest.step
+        place = state.step
         assert place is not None
         move = self.moves.get(place)
         if move is None:  # a step of a version before the last one: known by id, or gone
             to = self.renamed.get(place, place)
             move = Move("stays", to) if to in {step.id for step in self.new.steps} else Move("gone", None)
         if move.kind == "gone":
-            self._leave(run, rest, move)
+            self._leave(transition, state, move)
             return
         assert move.to is not None
         if move.to != place:
-            run.it.rest = rest = replace(rest, step=move.to)
-        if isinstance(rest, Waiting):
-            self._wait_on(run, rest, move)
-        elif isinstance(rest, Handing) and move.asks_again and not rest.unknown:
-            cancel_planned(run, "changed")
-            run.it.rest = Held(rest.step, rest.channel, "changed", rest.first_due, rest.tried)
-            run.it.due = Due(run.now)
+            transition.enrollment.state = state = replace(state, step=move.to)
+        if isinstance(state, Waiting):
+            self._wait_on(transition, state, move)
+        elif isinstance(state, AwaitingSend) and move.asks_again and not state.unknown:
+            cancel_planned(transition, "changed")
+            transition.enrollment.state = Deferred(
+                state.step, state.channel, "changed", state.first_due, state.tried
+            )
+            transition.enrollment.due = Due(transition.now)
 
-    def _leave(self, run: Run, rest: Rest, move: Move) -> None:
+    def _leave(self, transition: Transition, state: EnrollmentState, move: Move) -> None:
         """The step is gone. Who waited goes on when the wait would have ended, everybody else now."""
-        it = run.it
-        was = rest.was if isinstance(rest, Moving) else rest.step
-        if not (isinstance(rest, Handing) and rest.unknown):
-            cancel_planned(run, "removed")
-        keeps_moment = isinstance(rest, Waiting | Moving) and move.to is not None and it.due is not None
-        it.rest = Moving(move.to, was)
+        it = transition.enrollment
+        was = state.was if isinstance(state, Relocating) else state.step
+        if not (isinstance(state, AwaitingSend) and state.unknown):
+            cancel_planned(transition, "removed")
+        keeps_moment = isinstance(state, Waiting | Relocating) and move.to is not None and it.due is not None
+        it.state = Relocating(move.to, was)
         if not keeps_moment:
-            it.due = Due(run.now)
-        run.say("moved", None, was, move.to or "finish")
+            it.due = Due(transition.now)
+        transition.add_trace("moved", None, was, move.to or "finish")
 
-    def _wait_on(self, run: Run, rest: Waiting, move: Move) -> None:
-        it = run.it
+    def _wait_on(self, transition: Transition, rest: Waiting, move: Move) -> None:
+        it = transition.enrollment
         if move.listens_anew:
-            it.rest = Waiting(rest.step, run.now, 0)
+            it.state = Waiting(rest.step, transition.now, 0)
         if not move.recomputed:
             return
         step = next(step for step in self.new.steps if step.id == rest.step)
         assert isinstance(step, WaitStep)
-        due = wait_due(run, step)
-        if isinstance(due, Missing):
-            it.rest, it.due = (
-                Moving(rest.step, rest.step),
-                Due(run.now),
+        due = wait_due(transition, step)
+        if isinstance(due, MissingDate):
+            it.state, it.due = (
+                Relocating(rest.step, rest.step),
+                Due(transition.now),
             )  # the step itself says what is missing
             return
-        if due.at <= run.now:
+        if due.at <= transition.now:
             offset = int(unit("spread", it.id, rest.step) * DAY) if self.spread else 0
-            due = Due(Instant(run.now + offset))
+            due = Due(Instant(transition.now + offset))
         it.due = due
-        run.say("moved", step, rest.step, "new length")
+        transition.add_trace("moved", step, rest.step, "new length")
 
 
 def _rename_key(kept: dict[str, Kept], old: str, new: str) -> None:

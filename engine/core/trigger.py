@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from engine.core.advance import advance
+from engine.core.conditions.scope import Scope
+from engine.core.conditions.trace_values import values_asked
+from engine.core.decision_context import DecisionContext
 from engine.core.draw import in_global_holdout, in_holdout
 from engine.core.effects import Trace
 from engine.core.ending import end, watch_end
 from engine.core.enrollment import Due, Enrollment
-from engine.core.facts import LastStart
+from engine.core.facts.customer import LastStart
 from engine.core.goal import known_goal, reach_goal
 from engine.core.happening import Event, Occurrence, SegmentChanged
-from engine.core.index import Interest, Listener
 from engine.core.journey import Again, ClockTrigger, DateTrigger, EventTrigger, Journey, ProductTrigger
-from engine.core.occurrence import occurrence_day
-from engine.core.run import Run
-from engine.core.scope import Scope
-from engine.core.spoken import values_read
-from engine.core.turn import Turn
+from engine.core.subscriptions import EventSubscriber, JourneySubscription
+from engine.core.timing.occurrence import occurrence_day
+from engine.core.transition import Transition
 from engine.ids import derive
 from engine.values import DAY, Instant, Value, plus
 
@@ -42,81 +42,84 @@ class Start(Struct, frozen=True):
     line: int = 0
 
 
-def start_by_event(turn: Turn, listener: Listener, event: Event) -> None:
+def start_by_event(context: DecisionContext, subscriber: EventSubscriber, event: Event) -> None:
     """The first start of a journey that an event fits."""
-    interest = listener.interest
-    for trigger in listener.triggers:
+    interest = subscriber.subscription
+    for trigger in subscriber.triggers:
         where = trigger.where if isinstance(trigger, EventTrigger) else None
-        if where is not None and not where.test(Scope(turn.facts, None, turn.now, event)):
+        if where is not None and not where.test(Scope(context.facts, None, context.now, event)):
             continue
         key = ""
         if trigger.per is not None:
             value = event.fields.get(trigger.per)
             if value is None:
-                _ignore(turn, interest.journey, trigger.line, f"{trigger.per} is missing in {event.name}")
+                _ignore(context, interest.journey, trigger.line, f"{trigger.per} is missing in {event.name}")
                 return
             key = str(value)
-        if _is_stale(turn, trigger, event):
-            _ignore(turn, interest.journey, trigger.line, f"{event.name} is too old")
+        if _is_stale(context, trigger, event):
+            _ignore(context, interest.journey, trigger.line, f"{event.name} is too old")
             return
-        start(turn, interest, Start(key, event.occurred_at, event.number, event.fields, line=trigger.line))
+        start(context, interest, Start(key, event.occurred_at, event.number, event.fields, line=trigger.line))
         return
 
 
-def start_by_segment(turn: Turn, change: SegmentChanged, *, was_member: bool) -> None:
+def start_by_segment(context: DecisionContext, change: SegmentChanged, *, was_member: bool) -> None:
     """Becoming a member starts; `members: all` also takes those who are members already, when they are announced."""
-    for interest, trigger in turn.index.entries.get(change.segment, ()):
+    for interest, trigger in context.index.segment_starts.get(change.segment, ()):
         if was_member and trigger.members == "new":
             continue
-        if turn.now - change.at > MISSED:
-            _ignore(turn, interest.journey, trigger.line, f"entering {change.segment} was missed")
+        if context.now - change.at > MISSED:
+            _ignore(context, interest.journey, trigger.line, f"entering {change.segment} was missed")
             continue
-        start(turn, interest, Start("", change.at, change.number, NO_FIELDS, line=trigger.line))
+        start(context, interest, Start("", change.at, change.number, NO_FIELDS, line=trigger.line))
 
 
-def start_by_clock(turn: Turn, occurrence: Occurrence) -> None:
+def start_by_clock(context: DecisionContext, occurrence: Occurrence) -> None:
     """A clock or date start, once for every local date. The run keeps the date that it is about: of a start seven days
     before a birthday, the birthday."""
-    interest = turn.index.interests.get(occurrence.journey)
+    interest = context.index.subscriptions.get(occurrence.journey)
     if interest is None:
         return
     once = (interest.journey.name, occurrence.day.isoformat())
-    if once in turn.occurred:
+    if once in context.occurred:
         return
-    turn.occurred.add(once)
-    if turn.now - occurrence.at > MISSED:
-        _ignore(turn, interest.journey, 0, f"the start of {occurrence.day.isoformat()} was missed")
+    context.occurred.add(once)
+    if context.now - occurrence.at > MISSED:
+        _ignore(context, interest.journey, 0, f"the start of {occurrence.day.isoformat()} was missed")
         return
     timed = [each for each in interest.journey.starts if isinstance(each, ClockTrigger | DateTrigger)]
-    about = ((each.line, occurrence_day(each, turn.facts, occurrence.day)) for each in timed)
+    about = ((each.line, occurrence_day(each, context.facts, occurrence.day)) for each in timed)
     line, day = next(((line, day) for line, day in about if day is not None), (0, occurrence.day))
-    start(turn, interest, Start("", occurrence.at, occurrence.number, NO_FIELDS, day, line))
+    start(context, interest, Start("", occurrence.at, occurrence.number, NO_FIELDS, day, line))
 
 
-def start(turn: Turn, interest: Interest, by: Start) -> None:
+def start(context: DecisionContext, subscription: JourneySubscription, by: Start) -> None:
     """Begins a run, or notes why not. `who`, goal and `exit_if` are asked first: refused, a start changes nothing."""
-    journey = interest.journey
+    journey = subscription.journey
     if journey.state != "live":
         if journey.state != "draft":
-            _ignore(turn, journey, by.line, f"the journey is {journey.state}")
+            _ignore(context, journey, by.line, f"the journey is {journey.state}")
         return
     new = _enrollment(journey, by)
-    if _refused(turn, journey, new, by):
+    if _refused(context, journey, new, by):
         return
-    active = turn.open_run(journey.name, by.key)
-    why = _active(active, journey.again, by) if active is not None else _ended(turn, journey, by)
+    active = context.open_enrollment(journey.name, by.key)
+    why = _active(active, journey.again, by) if active is not None else _ended(context, journey, by)
     if why is not None:
-        _ignore(turn, journey, by.line, why, active.id if active is not None else "")
+        _ignore(context, journey, by.line, why, active.id if active is not None else "")
         return
-    if turn.left <= 0:
+    if context.decisions_left <= 0:
         _ignore(
-            turn, journey, by.line, "too much happened at this moment: journeys start each other without end"
+            context,
+            journey,
+            by.line,
+            "too much happened at this moment: journeys start each other without end",
         )
         return
     if active is not None:
         new.first_started_at = active.first_started_at
-        _restart(Run.take(turn, interest, active))
-    _begin(turn, interest, new, by)
+        _restart(Transition.begin(context, subscription, active))
+    _begin(context, subscription, new, by)
 
 
 def _enrollment(journey: Journey, by: Start) -> Enrollment:
@@ -137,16 +140,16 @@ def _enrollment(journey: Journey, by: Start) -> Enrollment:
     )
 
 
-def _refused(turn: Turn, journey: Journey, new: Enrollment, by: Start) -> bool:
-    scope = Scope(turn.facts, new, turn.now)
+def _refused(context: DecisionContext, journey: Journey, new: Enrollment, by: Start) -> bool:
+    scope = Scope(context.facts, new, context.now)
     who, when, exit_if = journey.who, journey.goal.when, journey.exit_if
     if who is not None and not who.test(scope):
-        read = values_read(who.condition, scope, turn.index.rules) if turn.journeys.explain else ()
-        _ignore(turn, journey, who.line or by.line, "who", read=read)
+        read = values_asked(who.condition, scope, context.index.rules) if context.journeys.explain else ()
+        _ignore(context, journey, who.line or by.line, "who", read=read)
     elif when is not None and when.test(scope):
-        _ignore(turn, journey, when.line or by.line, "the goal is already reached")
+        _ignore(context, journey, when.line or by.line, "the goal is already reached")
     elif exit_if is not None and exit_if.test(scope):
-        _ignore(turn, journey, exit_if.line or by.line, "exit_if is already true")
+        _ignore(context, journey, exit_if.line or by.line, "exit_if is already true")
     else:
         return False
     return True
@@ -163,41 +166,41 @@ def _active(active: Enrollment, again: Again, by: Start) -> str | None:
     return None
 
 
-def _ended(turn: Turn, journey: Journey, by: Start) -> str | None:
+def _ended(context: DecisionContext, journey: Journey, by: Start) -> str | None:
     """Why a start without an active run is ignored."""
-    last = turn.last_starts.get((journey.name, by.key))
+    last = context.last_starts.get((journey.name, by.key))
     again = journey.again
     if last is None or again.how == "always":
         return None
     if again.how == "never":
         return "never again"
-    if again.after is not None and by.at < plus(last.at, again.after, turn.facts.zone):
+    if again.after is not None and by.at < plus(last.at, again.after, context.facts.zone):
         return "too soon after the previous start"
     return None
 
 
-def _restart(old: Run) -> None:
-    old.say("restart")
+def _restart(old: Transition) -> None:
+    old.add_trace("restart")
     end(old, "restart")
-    old.close()
+    old.complete()
 
 
-def _begin(turn: Turn, interest: Interest, new: Enrollment, by: Start) -> None:
-    journey, customer = interest.journey, turn.facts.customer
+def _begin(context: DecisionContext, subscription: JourneySubscription, new: Enrollment, by: Start) -> None:
+    journey, customer = subscription.journey, context.facts.customer
     new.id = derive("run", customer, journey.name, by.key, by.number, by.at)
-    turn.last_starts[journey.name, by.key] = LastStart(by.at, new.id)
-    turn.own.add(new.id)
-    turn.runs[new.id] = new
-    run = Run(turn, interest, journey, new)
-    run.trace.append(Trace(turn.now, "start", journey.name, new.id, "", by.line))
+    context.last_starts[journey.name, by.key] = LastStart(by.at, new.id)
+    context.forked.add(new.id)
+    context.enrollments[new.id] = new
+    run = Transition(context, subscription, journey, new)
+    run.trace.append(Trace(context.now, "start", journey.name, new.id, "", by.line))
     marketing = journey.policy.consent is not None
     new.holdout = (journey.holdout > 0 and in_holdout(customer, journey.name, journey.holdout)) or (
-        turn.journeys.global_holdout > 0
+        context.journeys.global_holdout > 0
         and marketing
-        and in_global_holdout(customer, turn.journeys.global_holdout)
+        and in_global_holdout(customer, context.journeys.global_holdout)
     )
     if new.holdout:
-        run.say("holdout")
+        run.add_trace("holdout")
         new.due = Due(watch_end(run))
     else:
         run.emit("journey_started")
@@ -206,16 +209,21 @@ def _begin(turn: Turn, interest: Interest, new: Enrollment, by: Start) -> None:
         reach_goal(run, known)
     if new.is_open and not new.holdout:
         advance(run, 0, asked=True)
-    run.close()
+    run.complete()
 
 
-def _is_stale(turn: Turn, trigger: EventTrigger | ProductTrigger, event: Event) -> bool:
+def _is_stale(context: DecisionContext, trigger: EventTrigger | ProductTrigger, event: Event) -> bool:
     if isinstance(trigger, EventTrigger):
-        return turn.now > plus(event.occurred_at, trigger.fresh, turn.facts.zone)
-    return turn.now - event.occurred_at > MISSED
+        return context.now > plus(event.occurred_at, trigger.fresh, context.facts.zone)
+    return context.now - event.occurred_at > MISSED
 
 
 def _ignore(
-    turn: Turn, journey: Journey, line: int, why: str, run: str = "", read: tuple[tuple[str, str], ...] = ()
+    context: DecisionContext,
+    journey: Journey,
+    line: int,
+    why: str,
+    run: str = "",
+    read: tuple[tuple[str, str], ...] = (),
 ) -> None:
-    turn.remark(Trace(turn.now, "ignored", journey.name, run, "", line, detail=why, read=read))
+    context.add_trace(Trace(context.now, "ignored", journey.name, run, "", line, detail=why, read=read))

@@ -17,7 +17,7 @@ from engine.errors import UsageError
 from engine.http.body import read_body
 from engine.http.context import Context, Live
 from engine.http.problems import Refusal
-from engine.runtime.reports import take_reports
+from engine.runtime.feedback.reports import take_reports
 from engine.store import meta
 
 log = structlog.get_logger("http")

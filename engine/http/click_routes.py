@@ -9,15 +9,15 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from engine.channels.reader_kind import judge_click, judge_open
+from engine.channels.bot_detection import judge_click, judge_open
 from engine.channels.registry import styles
-from engine.channels.render import OPENS, Style, may_notice_opens
+from engine.channels.render import OPENS, SenderProfile, may_notice_opens
 from engine.http.context import Context
 from engine.http.problems import Refusal
 from engine.http.unknown_link import unknown_link
 from engine.http.visitor import find_visitor
-from engine.store import messages, reactions
-from engine.store.messages import Claimed
+from engine.store.messages import reactions, records
+from engine.store.messages.records import OutboxMessage
 from engine.values import Instant
 
 _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -55,7 +55,7 @@ async def _note_click(context: Context, request: Request, key: str, url: str) ->
     now, headers = context.clock.now(), dict(request.headers)
 
     def job(conn: Connection) -> None:
-        message = messages.find(conn, key)
+        message = records.find(conn, key)
         if message is not None:
             who = "machine" if not url else judge_click(headers, _since(message, now))
             reactions.take_click(conn, message, url, who, now)
@@ -73,11 +73,11 @@ async def _note_open(context: Context, request: Request, key: str) -> None:
     config = context.live().config
 
     def job(conn: Connection) -> bool:
-        message = messages.find(conn, key)
+        message = records.find(conn, key)
         if message is None:
             return False
         said = find_visitor(conn, message.customer).reach.get(message.channel)
-        style = styles(config).get(message.channel, Style())
+        style = styles(config).get(message.channel, SenderProfile())
         if not may_notice_opens(said.consents.get(OPENS, "none") if said is not None else "none", style):
             return False
         return reactions.take_open(conn, message, judge_open(headers, _since(message, now)), now)
@@ -90,5 +90,5 @@ async def _note_open(context: Context, request: Request, key: str) -> None:
         context.arrived()
 
 
-def _since(message: Claimed, now: Instant) -> int | None:
+def _since(message: OutboxMessage, now: Instant) -> int | None:
     return None if message.handed_at is None else now - message.handed_at

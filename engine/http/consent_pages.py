@@ -9,7 +9,7 @@ from itertools import groupby
 from markupsafe import Markup
 from starlette.responses import Response
 
-from engine.channels.links import Confirming, Leaving
+from engine.channels.links import ConfirmationLink, UnsubscribeLink
 from engine.channels.render import OPENS
 from engine.config import Config, SignupList
 from engine.http.page import page
@@ -49,7 +49,7 @@ class Frame:
             return not visitor.objected(channel, purpose)
         return visitor.agreed(channel, purpose)
 
-    def wording_of_leaving(self, leaving: Leaving) -> str:
+    def wording_of_leaving(self, leaving: UnsubscribeLink) -> str:
         """What was asked on the page of an unsubscribe link."""
         asked = self.words.text("unsubscribe_ask", shop=self.shop)
         return f"{asked} {self.what(leaving.channel, leaving.purpose)}"
@@ -59,7 +59,7 @@ class Frame:
         asked = self.words.text("preferences_ask", shop=self.shop)
         return f"{asked} {self.what(channel, purpose)}"
 
-    def wording_of_confirmation(self, confirming: Confirming) -> str:
+    def wording_of_confirmation(self, confirming: ConfirmationLink) -> str:
         """What somebody agrees to: the text of the list they asked for, else purpose and channel in words."""
         wanted = (confirming.channel, confirming.purpose)
         lists = [one for one in self.config.signup.lists.values() if (one.channel, one.purpose) == wanted]
@@ -74,7 +74,7 @@ def text_of_list(words: Words, listed: SignupList) -> str:
     return words.text(f"list_{listed.name}") or listed.text
 
 
-def leave(frame: Frame, visitor: Visitor, leaving: Leaving, elsewhere: str) -> Response:
+def leave(frame: Frame, visitor: Visitor, leaving: UnsubscribeLink, elsewhere: str) -> Response:
     """Asks; the button acts."""
     words = frame.words
     about = " · ".join(
@@ -126,7 +126,7 @@ def saved(frame: Frame, visitor: Visitor, still: Sequence[str], elsewhere: str) 
     return frame.show("saved", body + _link(elsewhere, frame.words.text("preferences")))
 
 
-def confirm(frame: Frame, visitor: Visitor, confirming: Confirming, *, is_right: bool) -> Response:
+def confirm(frame: Frame, visitor: Visitor, confirming: ConfirmationLink, *, is_right: bool) -> Response:
     """Asks; the button says yes."""
     words = frame.words
     if visitor.is_test:

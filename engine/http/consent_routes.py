@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from engine.channels.links import Confirming, Leaving
+from engine.channels.links import ConfirmationLink, UnsubscribeLink
 from engine.http import consent_pages as pages
 from engine.http.body import MAX_FORM, read_body, read_form
 from engine.http.consent_pages import Frame
@@ -19,8 +19,8 @@ from engine.http.origin import is_own_page, origin_of
 from engine.http.problems import Refusal
 from engine.http.unknown_link import unknown_link
 from engine.http.visitor import Visitor, choices, find_visitor, words_of
-from engine.runtime.agreements import Said, agree, is_meant, withdraw
-from engine.runtime.items import EventItem
+from engine.runtime.feedback.consent_changes import ConsentProof, agree, is_meant, withdraw
+from engine.runtime.intake.items import EventItem
 
 
 def consent_routes(context: Context) -> APIRouter:
@@ -116,9 +116,9 @@ def _check_site(live: Live, request: Request) -> None:
         raise Refusal(403, "this form is sent from its own page only")
 
 
-async def _leave(context: Context, frame: Frame, leaving: Leaving) -> None:
+async def _leave(context: Context, frame: Frame, leaving: UnsubscribeLink) -> None:
     pair = (leaving.channel, leaving.purpose)
-    said = Said(context.clock.now(), "unsubscribe link", frame.wording_of_leaving(leaving))
+    said = ConsentProof(context.clock.now(), "unsubscribe link", frame.wording_of_leaving(leaving))
     await context.write(lambda conn: withdraw(conn, leaving.customer, [pair], said, leaving.key))
     context.arrived()
 
@@ -142,11 +142,11 @@ async def _choose(context: Context, frame: Frame, visitor: Visitor, form: Mappin
 
     def job(conn: Connection) -> list[str]:
         for channel, purpose in no:
-            said = Said(now, "preference page", frame.wording_of_choice(channel, purpose))
+            said = ConsentProof(now, "preference page", frame.wording_of_choice(channel, purpose))
             withdraw(conn, visitor.customer, [(channel, purpose)], said)
         still = []
         for channel, purpose in yes:
-            said = Said(now, "preference page", frame.wording_of_choice(channel, purpose))
+            said = ConsentProof(now, "preference page", frame.wording_of_choice(channel, purpose))
             still += agree(conn, visitor.customer, [(channel, purpose)], said)
         return still
 
@@ -157,12 +157,14 @@ async def _choose(context: Context, frame: Frame, visitor: Visitor, form: Mappin
     return still
 
 
-def _confirming(conn: Connection, confirming: Confirming) -> tuple[Visitor, bool]:
+def _confirming(conn: Connection, confirming: ConfirmationLink) -> tuple[Visitor, bool]:
     visitor = find_visitor(conn, confirming.customer, confirming.key)
     return visitor, is_meant(conn, visitor.customer, confirming.channel, confirming.key)
 
 
-async def _confirm(context: Context, frame: Frame, visitor: Visitor, confirming: Confirming) -> Response:
+async def _confirm(
+    context: Context, frame: Frame, visitor: Visitor, confirming: ConfirmationLink
+) -> Response:
     """Consent, its proof and the event of the confirmation, together; pressed again it says the same and does nothing."""
     live, now = context.live(), context.clock.now()
     channel, purpose = confirming.channel, confirming.purpose
@@ -171,7 +173,7 @@ async def _confirm(context: Context, frame: Frame, visitor: Visitor, confirming:
     fields = {"source": "confirmation page", "channel": channel, "purpose": purpose}
     event = EventItem(0, visitor.customer, live.config.signup.confirmed, None, None, fields, undeclared=True)
     prepared = live.intake.prepare([event], "links", now)
-    said = Said(now, "confirmation page", frame.wording_of_confirmation(confirming))
+    said = ConsentProof(now, "confirmation page", frame.wording_of_confirmation(confirming))
 
     def job(conn: Connection) -> list[str]:
         still = agree(conn, visitor.customer, [(channel, purpose)], said)

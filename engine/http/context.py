@@ -16,7 +16,7 @@ from engine.clock import Clock
 from engine.config import Config
 from engine.http.metrics import Metrics
 from engine.http.problems import Refusal
-from engine.runtime.intake import Intake
+from engine.runtime.intake.intake import Intake
 from engine.store.database import Store
 
 T = TypeVar("T")

@@ -8,7 +8,10 @@ from sqlalchemy.exc import DatabaseError
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from engine.http.context import Context
-from engine.store import due, messages, pauses, tally
+from engine.store.inbox import due_queue
+from engine.store.journeys import figures as tally
+from engine.store.journeys import pauses
+from engine.store.messages import records
 
 
 def health_routes(context: Context) -> APIRouter:
@@ -39,7 +42,7 @@ def health_routes(context: Context) -> APIRouter:
 
 
 def _answers(conn: Connection) -> str:
-    pauses.standing(conn)
+    pauses.list_active(conn)
     return ""
 
 
@@ -48,8 +51,8 @@ def _measure(context: Context, conn: Connection) -> None:
     waiting = tally.waiting(conn)
     figures.inbox.set(waiting["inbox"])
     figures.stuck.set(waiting["stuck"])
-    figures.due.set(due.overdue(conn, context.clock.now()))
-    figures.paused.set(len(pauses.standing(conn)))
+    figures.due.set(due_queue.overdue(conn, context.clock.now()))
+    figures.paused.set(len(pauses.list_active(conn)))
     figures.outbox.clear()
-    for (channel, state), number in messages.counts(conn).items():
+    for (channel, state), number in records.counts(conn).items():
         figures.outbox.labels(channel, state).set(number)

@@ -17,8 +17,8 @@ from engine.http.openapi import CUSTOMER, EVENTS, PRODUCT, PRODUCTS, REFUSALS, S
 from engine.http.problems import Fault, Refusal
 from engine.http.segment_format import translate
 from engine.http.strict_json import MAX_ITEMS, decode, decode_lines, fault_of
-from engine.runtime.intake import Taken
-from engine.runtime.items import Item
+from engine.runtime.intake.intake import IntakeResult
+from engine.runtime.intake.items import Item
 from engine.store.keys import Key
 from engine.values import Instant
 
@@ -177,7 +177,7 @@ def _one(made: Item | Fault, refused: list[Fault]) -> list[Item]:
 async def _take(context: Context, items: Sequence[Item], refused: Sequence[Fault], key: Key) -> Response:
     now, intake = context.clock.now(), context.live().intake
     prepared = intake.prepare(items, key.name, now)
-    taken = await context.write(lambda conn: intake.take(conn, prepared, now)) if items else Taken()
+    taken = await context.write(lambda conn: intake.take(conn, prepared, now)) if items else IntakeResult()
     context.arrived()
     faults = sorted(
         [*refused, *(Fault(each.item, each.field, each.why) for each in taken.refused)], key=lambda f: f.item

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.http.problems import Fault
 from engine.http.segment_format import consents_of
-from engine.runtime.items import CustomerItem, EventItem, ProductItem
+from engine.runtime.intake.items import CustomerItem, EventItem, ProductItem
 
 _EVENT_KEYS = ("id", "event", "customer_id", "at", "properties", "history")
 

@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from engine.channels.outbox import Kept, find_kept, kept_messages
+from engine.channels.outbox.channel import KeptMessage, find_kept, kept_messages
 from engine.channels.preview import POLICY, Sheet, page, sheet
 
 MOST = 500
@@ -41,7 +41,7 @@ def outbox_router(folder: Path) -> APIRouter:
     return router
 
 
-def _list(kept: list[Kept]) -> str:
+def _list(kept: list[KeptMessage]) -> str:
     if not kept:
         empty = Markup(
             "<h1>Nothing was sent yet</h1><p class='soft'>Messages of channels with  via: outbox  appear here.</p>"
@@ -62,7 +62,7 @@ def _list(kept: list[Kept]) -> str:
     return page("Outbox", body, "outbox")
 
 
-def _row(kept: Kept) -> Markup:
+def _row(kept: KeptMessage) -> Markup:
     message = kept.message
     title = message.subject or message.fields.get("title", "") or message.body[:80]
     return Markup(
@@ -77,7 +77,7 @@ def _row(kept: Kept) -> Markup:
     )
 
 
-def _one(kept: Kept) -> str:
+def _one(kept: KeptMessage) -> str:
     endings = [kept.file.with_suffix(end) for end in (".eml", ".txt")]
     raw = next((file.read_text("utf-8", "replace") for file in endings if file.is_file()), "")
     shown = Sheet(kept.message, at=kept.at, raw=raw if kept.message.channel == "email" else "")
@@ -85,5 +85,5 @@ def _one(kept: Kept) -> str:
     return page(kept.message.subject or kept.message.template, body, "outbox")
 
 
-def _place(kept: Kept) -> str:
+def _place(kept: KeptMessage) -> str:
     return "/".join(kept.file.parts[-3:])

@@ -24,13 +24,14 @@ from starlette.responses import JSONResponse, Response
 
 from engine.channels.opening import Opening
 from engine.config import ChannelConfig
-from engine.core.happening import Changed
+from engine.core.happening import ProfileChanged
 from engine.http.body import read_body
 from engine.http.context import Context
 from engine.http.problems import Refusal
 from engine.http.strict_json import decode, fault_of
-from engine.store import consents, inbox
-from engine.store.inbox import Arrival
+from engine.store.customers import consents
+from engine.store.inbox import inbox
+from engine.store.inbox.inbox import Arrival
 
 _SCRIPTS = Path(__file__).parent / "scripts"
 _LARGEST = 8_192
@@ -93,7 +94,7 @@ async def _write(
     """The permission that the browser asked for is a consent, with its words in the ledger."""
     now, pair = context.clock.now(), ((channel, address),)
     said = {(channel, _PURPOSE): "given"} if joins else {}
-    change = Changed(0, now, consents=said, joined=pair if joins else (), left=() if joins else pair)
+    change = ProfileChanged(0, now, consents=said, joined=pair if joins else (), left=() if joins else pair)
 
     def job(conn: Connection) -> None:
         inbox.append(conn, [Arrival(customer, "push", None, change)], now)
@@ -115,7 +116,7 @@ def _channel(context: Context) -> ChannelConfig:
 
 
 def _public_key(context: Context) -> str:
-    from engine.channels.webpush import identity_of, public_key
+    from engine.channels.webpush.channel import identity_of, public_key
 
     live = context.live()
     return public_key(identity_of(Opening(_channel(context), live.config, live.folder, "", context.clock)))
@@ -152,7 +153,7 @@ def _proven(channel: ChannelConfig, asked: Mapping[str, Any]) -> str:
 
 
 def _subscription(value: object) -> str:
-    from engine.channels.webpush import is_subscription
+    from engine.channels.webpush.channel import is_subscription
 
     text = ""
     if isinstance(value, dict):

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.http.problems import Fault
-from engine.runtime.intake import normal_name
-from engine.runtime.items import AliasItem, ConsentGiven, CustomerItem, EventItem, Item
+from engine.runtime.intake.intake import normal_name
+from engine.runtime.intake.items import AliasItem, ConsentGiven, CustomerItem, EventItem, Item
 from engine.values import DAY, Instant, instant
 
 CALLS = ("track", "identify", "page", "screen", "alias", "group")

@@ -24,7 +24,14 @@ from engine.http.page import page
 from engine.http.problems import Refusal
 from engine.http.strict_json import decode
 from engine.http.visitor import words_of
-from engine.runtime.signups import Wish, address_of, find_customer, is_allowed, network_of, sign_up
+from engine.runtime.intake.signups import (
+    SignUpRequest,
+    address_of,
+    find_customer,
+    is_allowed,
+    network_of,
+    sign_up,
+)
 from engine.values import DAY, SECOND, Instant
 
 SOONEST, LATEST = 2 * SECOND, DAY
@@ -107,7 +114,7 @@ async def _fields(request: Request) -> Mapping[str, str]:
 
 def _wish(
     live: Live, request: Request, listed: SignupList, fields: Mapping[str, str], now: Instant
-) -> Wish | None:
+) -> SignUpRequest | None:
     """What a person filled in; None for a machine, a form that is too old or too fresh, and what is no address."""
     seen = live.links.read_seen(fields.get("seen", ""), listed.name)
     address = address_of(fields.get("email", ""))
@@ -119,10 +126,10 @@ def _wish(
     # One short printable line: the header goes into the ledger, and a program may write anything into it.
     origin = "".join(char if char.isprintable() else " " for char in origin_of(request)[:800])
     where = f"sign-up form {listed.name} at {' '.join(origin.split())[:200]}"
-    return Wish(listed, address, network_of(host), language, where)
+    return SignUpRequest(listed, address, network_of(host), language, where)
 
 
-async def _take(context: Context, wish: Wish) -> None:
+async def _take(context: Context, wish: SignUpRequest) -> None:
     live, now = context.live(), context.clock.now()
 
     def known(conn: Connection) -> tuple[bool, str | None]:

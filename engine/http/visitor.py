@@ -12,12 +12,14 @@ from starlette.requests import Request
 from engine.channels.links import TESTER
 from engine.channels.render import OPENS
 from engine.config import Config
-from engine.core.facts import Reach
+from engine.core.facts.customer import Reach
 from engine.http.context import Live
 from engine.http.wording import Words, accepted, words_for
-from engine.store import addressees, aliases, messages
+from engine.store import aliases
+from engine.store.customers import addressees
+from engine.store.messages import records
+from engine.store.messages.reports import reach_of
 from engine.store.meta import bucket_of
-from engine.store.reports import reach_of
 
 _PHONE = re.compile(r"\+?[0-9]{6,15}", re.ASCII)
 _SHUT = ("all", "any purpose")
@@ -51,7 +53,7 @@ def find_visitor(conn: Connection, customer: str, key: str = "") -> Visitor:
     """The customer of a link. `key`: the message that it stood in."""
     own = aliases.resolve(conn, [customer]).get(customer, customer)
     found = addressees.find(conn, bucket_of(conn, own), [own]).get(own)
-    if found is None and own == TESTER and messages.find(conn, key) is None:
+    if found is None and own == TESTER and records.find(conn, key) is None:
         return Visitor(own, is_test=True)
     language = found.values.get("language") if found is not None else None
     return Visitor(own, language if isinstance(language, str) else "", reach_of(conn, own))

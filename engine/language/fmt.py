@@ -9,10 +9,10 @@ from typing import Any
 from engine.language.grammar import JOURNEY, SEGMENT
 from engine.language.layout import Branch, Layout, Leaf, Row, Tree, read_layout
 from engine.language.nodes import Mapping, Node, Scalar
-from engine.language.plain_text import clean
-from engine.language.source import read
 from engine.language.step_list import KINDS
 from engine.language.wait_ids import missing_wait_ids
+from engine.language.yaml.plain_text import clean
+from engine.language.yaml.source import read
 
 _LEADING_TABS = re.compile(r"^[ \t]*\t[ \t]*", re.MULTILINE)
 _TRUE = {"yes": "true", "no": "false"}

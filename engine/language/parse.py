@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from engine.language.again import parse_again
-from engine.language.condition import parse_condition
 from engine.language.goal import parse_goal
 from engine.language.grammar import JOURNEY, SEGMENT, Construct
 from engine.language.map_reader import JOURNEY_RULES, MapReader, ReadContext
 from engine.language.nodes import Mapping
-from engine.language.plain_text import clean
-from engine.language.source import read_clean
+from engine.language.phrases.again import parse_again
+from engine.language.phrases.condition import parse_condition
 from engine.language.start import parse_starts
 from engine.language.step_list import parse_steps
-from engine.language.story import parse_tests
+from engine.language.stories.story import parse_tests
 from engine.language.syntax import AllOf, JourneyFile, SegmentFile, Text
 from engine.language.wording import quoted, shown
+from engine.language.yaml.plain_text import clean
+from engine.language.yaml.source import read_clean
 from engine.problem import Problem, Span, in_order
 
 _STATES = {

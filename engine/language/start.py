@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-from engine.language.condition import parse_condition
 from engine.language.grammar import STARTS, Construct
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.phrases.condition import parse_condition
+from engine.language.phrases.weekdays import parse_weekdays
 from engine.language.syntax import ClockStart, DateStart, EventStart, ProductStart, SegmentStart, Start, Text
-from engine.language.weekdays import parse_weekdays
 from engine.language.wording import as_list, quoted, shown
 from engine.problem import Span, nearest
 

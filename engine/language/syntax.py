@@ -84,7 +84,7 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
-class Ago:
+class RelativeAge:
     """`more than 90 days ago`, `less than 90 days ago`."""
 
     how: Literal["more than", "less than"]
@@ -93,7 +93,7 @@ class Ago:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class BeforeAfter:
     """`before 2026-11-27`, `after 2026-11-27` (a time of day may follow)."""
 
     how: Literal["before", "after"]
@@ -109,7 +109,7 @@ class Today:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class TextMatch:
     """`contains x`, `starts with x`, `ends with x`; upper and lower case are the same."""
 
     how: Literal["contains", "starts with", "ends with"]
@@ -118,14 +118,14 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Opposite:
+class Negated:
     """`not ...`: the exact opposite of the form behind it."""
 
     form: Form
     span: Span
 
 
-Form = Equals | IsSet | Compare | Between | Ago | Beside | Today | Match | Opposite
+Form = Equals | IsSet | Compare | Between | RelativeAge | BeforeAfter | Today | TextMatch | Negated
 
 
 @dataclass(frozen=True, slots=True)

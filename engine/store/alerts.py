@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from engine.core.effects import Alert
-from engine.store.hot import change_many, rows
+from engine.store.sql import change_many, rows
 from engine.values import DAY, Instant
 
 
 @dataclass(frozen=True, slots=True)
-class Raised:
+class AlertRecord:
     """An alert as it stands."""
 
     at: Instant
@@ -31,10 +31,10 @@ def raise_alerts(conn: Connection, alerts: Sequence[Alert], now: Instant) -> Non
     )
 
 
-def latest(conn: Connection, limit: int = 50) -> list[Raised]:
+def latest(conn: Connection, limit: int = 50) -> list[AlertRecord]:
     """The newest alerts, the newest first."""
     return [
-        Raised(*row)
+        AlertRecord(*row)
         for row in rows(
             conn, "SELECT at, journey, owner, why FROM alert ORDER BY number DESC LIMIT ?", (limit,)
         )

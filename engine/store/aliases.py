@@ -6,13 +6,20 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection
 
-from engine.core.facts import Reach
-from engine.core.happening import Changed, Event
-from engine.store import due, events, unions
-from engine.store.customer_text import dump_marks, load_attributes, load_marks, load_reach
-from engine.store.hot import change, ids, rows
-from engine.store.inbox import append_one
+from engine.core.facts.customer import Reach
+from engine.core.happening import Event, ProfileChanged
+from engine.store import merge
+from engine.store.customers import events
+from engine.store.customers.customer_codec import (
+    dump_customer_state,
+    load_attributes,
+    load_customer_state,
+    load_reach,
+)
+from engine.store.inbox import due_queue
+from engine.store.inbox.inbox import append_one
 from engine.store.meta import bucket_of
+from engine.store.sql import change, ids, rows
 from engine.values import Instant, Value
 
 
@@ -27,7 +34,7 @@ def join(conn: Connection, previous: str, customer: str, computed: Collection[st
 
     A customer who is not known yet simply takes over the other id; else what `previous` did is received again as
     history, so facts (their names are `computed`) and segments learn of it and nothing starts. Where both are inside a
-    journey one run goes on (`engine.core.union`).
+    journey one run goes on (`engine.core.merge_enrollments`).
     """
     customer = resolve(conn, [customer]).get(customer, customer)
     known = resolve(conn, [previous]).get(previous)
@@ -56,7 +63,7 @@ def join(conn: Connection, previous: str, customer: str, computed: Collection[st
         _receive_missing(conn, ours, theirs, customer, computed, now)
         _receive_events(conn, old, previous, customer, now)
         _unite_marks(conn, new, customer, ours, theirs)
-    unions.move(conn, old, previous, new, customer, now)
+    merge.move(conn, old, previous, new, customer, now)
     change(
         conn,
         "UPDATE inbox SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
@@ -64,7 +71,7 @@ def join(conn: Connection, previous: str, customer: str, computed: Collection[st
     )
     for statement in _FORGET:
         change(conn, statement, (old, previous))
-    due.put(conn, new, [(now, customer)])
+    due_queue.put(conn, new, [(now, customer)])
     return ""
 
 
@@ -88,13 +95,15 @@ def _receive_events(conn: Connection, old: int, previous: str, customer: str, no
 
 def _unite_marks(conn: Connection, bucket: int, customer: str, ours: _Row, theirs: _Row) -> None:
     """Last starts, fired dates, places and habits of both: who was welcomed under the other id is not welcomed again."""
-    starts, occurred, crossings, places, habits = load_marks(ours[2])
-    their_starts, their_occurred, _, their_places, their_habits = load_marks(theirs[2])
+    starts, occurred, crossings, places, habits = load_customer_state(ours[2])
+    their_starts, their_occurred, _, their_places, their_habits = load_customer_state(theirs[2])
     for key, start in their_starts.items():
         if key not in starts or starts[key].at < start.at:
             starts[key] = start
     united = habits.united(their_habits)
-    marks = dump_marks(starts, occurred | their_occurred, crossings, [*places, *their_places], "", united)
+    marks = dump_customer_state(
+        starts, occurred | their_occurred, crossings, [*places, *their_places], "", united
+    )
     change(conn, "UPDATE customer SET marks = ? WHERE bucket = ? AND id = ?", (marks, bucket, customer))
 
 
@@ -119,7 +128,9 @@ def _receive_missing(
         if purpose not in (known_reach[name].consents if name in known_reach else {}) or state == "withdrawn"
     }
     if missing or addresses or consents:
-        append_one(conn, customer, Changed(0, now, missing, addresses, consents, {}, starts=False), now)
+        append_one(
+            conn, customer, ProfileChanged(0, now, missing, addresses, consents, {}, starts=False), now
+        )
 
 
 def _address(reach: dict[str, Reach], channel: str) -> str | None:

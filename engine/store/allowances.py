@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.store.hot import change, rows
 from engine.store.meta import address_hash, secret
+from engine.store.sql import change, rows
 from engine.values import Instant
 
 _SLOTS = 12

@@ -11,11 +11,14 @@ from sqlalchemy import Connection
 from engine.core.effects import Alert, Call, Cancel, Change, Decision, Effect, Emit, GiveBack, Send, TakeCode
 from engine.core.enrollment import Enrollment
 from engine.core.happening import Event
-from engine.store import codes, consents, messages, runs, traces, webhooks
 from engine.store.alerts import raise_alerts
-from engine.store.codec import dump_values
-from engine.store.happenings import to_row
-from engine.store.inbox import append_rows
+from engine.store.customers import codes, consents
+from engine.store.customers import enrollments as runs
+from engine.store.inbox.inbox import append_rows
+from engine.store.inbox.inbox_codec import to_row
+from engine.store.journeys import traces
+from engine.store.messages import records, webhooks
+from engine.store.serialization import dump_values
 from engine.values import Instant
 
 
@@ -57,8 +60,8 @@ def save(
         for run in latest.values():
             found.runs.append((customer, run, _only_moved(before.get(run.id), run)))
     runs.save(conn, bucket, found.runs)
-    messages.cancel(conn, bucket, list(found.cancels.items()), now)
-    messages.plan(conn, bucket, list(found.sends.values()), now)
+    records.cancel(conn, bucket, list(found.cancels.items()), now)
+    records.plan(conn, bucket, list(found.sends.values()), now)
     append_rows(conn, found.inbox)
     codes.take(conn, bucket, found.codes, now)
     codes.give_back(conn, bucket, found.back, now)
@@ -102,11 +105,11 @@ def _note_consent(found: _Rows, customer: str, effect: Change, now: Instant) -> 
         )
 
 
-def _only_moved(before: Enrollment | None, run: Enrollment) -> bool:
+def _only_moved(before: Enrollment | None, enrollment: Enrollment) -> bool:
     return (
         before is not None
-        and before.outcome == run.outcome
-        and before.goal_at == run.goal_at
-        and before.watch_until == run.watch_until
-        and before.journey == run.journey
+        and before.outcome == enrollment.outcome
+        and before.goal_at == enrollment.goal_at
+        and before.watch_until == enrollment.watch_until
+        and before.journey == enrollment.journey
     )

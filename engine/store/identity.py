@@ -24,12 +24,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from engine.core.happening import Outcome
+from engine.core.happening import MessageOutcome
 from engine.errors import WorldError
 from engine.ids import new_secret
 from engine.store import meta
-from engine.store.hot import change, rows
-from engine.store.inbox import append_one
+from engine.store.inbox.inbox import append_one
+from engine.store.sql import change, rows
 from engine.values import MINUTE, Instant, iso
 
 BEAT = MINUTE
@@ -41,7 +41,7 @@ _FORGOTTEN = "forgotten_until"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class OwnerRecord:
     """What the database and the file beside it hold. `at`: when; `stopped`: the daemon ended in order."""
 
     token: str
@@ -53,7 +53,7 @@ class Place:
     stopped: bool = False
 
 
-class Owner:
+class StoreOwner:
     """The one daemon that works on an SQLite file. `recognise` comes before anything is done with the database."""
 
     def __init__(self, path: Path) -> None:
@@ -83,7 +83,7 @@ class Owner:
         meta.put(conn, _ROW, _text(self._here(new_secret(), beat, now)))
         return held
 
-    def beat(self, conn: Connection, now: Instant, *, stopped: bool = False) -> Place:
+    def heartbeat(self, conn: Connection, now: Instant, *, stopped: bool = False) -> OwnerRecord:
         """The next beat, in the transaction of `conn`; when that is durable, `note` writes it beside the database."""
         before = _kept(conn)
         token, beat = (before.token, before.beat) if before else (new_secret(), 0)
@@ -91,7 +91,7 @@ class Owner:
         meta.put(conn, _ROW, _text(place))
         return place
 
-    def note(self, place: Place) -> None:
+    def note(self, place: OwnerRecord) -> None:
         """Writes the file, as a whole. Raises OSError."""
         fresh = self.file.with_name(self.file.name + ".new")
         with fresh.open("w", encoding="utf-8") as opened:
@@ -120,7 +120,7 @@ class Owner:
             return f"{name} and {self.file.name} beside it belong to different databases: a copy or a backup was put here"
         return None if self._is_here(own) else f"{name} is a copy of a database that another daemon worked on"
 
-    def _is_here(self, place: Place) -> bool:
+    def _is_here(self, place: OwnerRecord) -> bool:
         here = self._here("", 0, Instant(0))
         return here.inode == place.inode and (here.path == place.path or here.device == place.device)
 
@@ -133,12 +133,12 @@ class Owner:
             return Instant(beside.at if beside.stopped else beside.at + BEAT)
         return now
 
-    def _here(self, token: str, beat: int, now: Instant, *, stopped: bool = False) -> Place:
+    def _here(self, token: str, beat: int, now: Instant, *, stopped: bool = False) -> OwnerRecord:
         found = self.path.stat()
         hashed = hashlib.sha256(str(self.path).encode("utf-8", "surrogateescape")).hexdigest()[:32]
-        return Place(token, hashed, found.st_ino, found.st_dev, beat, now, stopped)
+        return OwnerRecord(token, hashed, found.st_ino, found.st_dev, beat, now, stopped)
 
-    def _beside(self) -> Place | None:
+    def _beside(self) -> OwnerRecord | None:
         """The file; an unreadable one counts as missing."""
         try:
             return _read(self.file.read_text(encoding="utf-8"))
@@ -161,19 +161,21 @@ def _hold_all(conn: Connection, until: Instant, now: Instant) -> int:
         (RESTORED, RESTORED, now, until),
     )
     for customer, send_key, enrollment, channel in sorted(found):
-        append_one(conn, customer, Outcome(0, now, send_key, enrollment, "unknown", RESTORED, channel), now)
+        append_one(
+            conn, customer, MessageOutcome(0, now, send_key, enrollment, "unknown", RESTORED, channel), now
+        )
     change(conn, "UPDATE outbox SET state = 'held', settle_at = NULL WHERE state = 'unknown'")
     return len(found)
 
 
-def _kept(conn: Connection) -> Place | None:
+def _kept(conn: Connection) -> OwnerRecord | None:
     text = meta.get(conn, _ROW)
     return _read(text) if text else None
 
 
-def _read(text: str) -> Place:
-    return Place(**json.loads(text))
+def _read(text: str) -> OwnerRecord:
+    return OwnerRecord(**json.loads(text))
 
 
-def _text(place: Place) -> str:
+def _text(place: OwnerRecord) -> str:
     return json.dumps(asdict(place))

@@ -9,7 +9,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from engine.ids import new_secret
-from engine.store.hot import change, rows
+from engine.store.sql import change, rows
 from engine.values import Instant
 
 KeyScope = Literal["write", "read", "admin"]

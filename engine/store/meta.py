@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlmodel import col
 
 from engine.ids import new_id, new_secret
-from engine.store.rows import Meta
+from engine.store.schema.tables import Meta
 
 BUCKETS = {"sqlite": 1}
 """One writer holds all customers of an SQLite file; elsewhere customers fall into 256 buckets."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.channels.base import Delivery, Message
-from engine.channels.gateway import Gateway, open_channel
+from engine.channels.http_provider.channel import HttpProviderChannel, open_channel
 from engine.channels.opening import Opening
 from engine.clock import ManualClock
 from engine.config.file import read_config
@@ -26,10 +26,10 @@ def opening(
     return Opening(config.channels[name], config, Path(), "secret", clock or ManualClock(NOW))
 
 
-def gateway(channel: str, allow: str = "127.0.0.0/8", name: str = "sms") -> Gateway:
+def gateway(channel: str, allow: str = "127.0.0.0/8", name: str = "sms") -> HttpProviderChannel:
     """Ready to send."""
     opened = open_channel(opening(channel, allow, name))
-    assert isinstance(opened, Gateway)
+    assert isinstance(opened, HttpProviderChannel)
     return opened
 
 
@@ -54,7 +54,7 @@ class Hand:
         return self.says
 
 
-async def deliver(channel: Gateway, sent: Message, hand: Hand | None = None) -> Delivery:
+async def deliver(channel: HttpProviderChannel, sent: Message, hand: Hand | None = None) -> Delivery:
     """One attempt; the connections are closed behind it."""
     try:
         return await channel.deliver(sent, hand or Hand())

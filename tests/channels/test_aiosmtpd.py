@@ -12,7 +12,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from engine.channels.base import Message
-from engine.channels.smtp import Server, Smtp
+from engine.channels.email.channel import EmailChannel, Server
 from engine.clock import SystemClock
 from tests.channels.certificates import issuer
 
@@ -58,7 +58,7 @@ async def yes() -> bool:
 
 async def test_mails_arrive_and_refusals_are_told_apart(box: tuple[Box, int]) -> None:
     found, port = box
-    channel = Smtp(Server("127.0.0.1", port), "secret", SystemClock(), concurrency=2)
+    channel = EmailChannel(Server("127.0.0.1", port), "secret", SystemClock(), concurrency=2)
 
     def mail(address: str) -> Message:
         return Message(
@@ -88,7 +88,7 @@ async def test_case_34_a_foreign_local_part_and_a_server_of_somebody_else(knows:
     server = await asyncio.get_running_loop().create_server(
         lambda: SMTP(found, enable_SMTPUTF8=knows), "127.0.0.1", 0
     )
-    channel = Smtp(Server("127.0.0.1", server.sockets[0].getsockname()[1]), "secret", SystemClock())
+    channel = EmailChannel(Server("127.0.0.1", server.sockets[0].getsockname()[1]), "secret", SystemClock())
     message = Message(
         key="k", channel="email", address="оксана@пошта.example", template="t", language="uk", purpose=None, body="Привіт",
         subject="Привіт", sender="hello@shop.example",
@@ -114,7 +114,7 @@ async def test_case_35_starttls_with_a_server_of_somebody_else(tmp_path: Path, t
         "starttls",
         certificates=str(known.bundle) if trusts else "",
     )
-    channel = Smtp(where, "secret", SystemClock())
+    channel = EmailChannel(where, "secret", SystemClock())
     message = Message(
         "k", "email", "anna@example.com", "t", "en", None, "Hi", subject="Hi", sender="hello@shop.example"
     )

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from pytest_httpserver import HTTPServer
 
-from engine.channels.apprise import AppriseChannel, open_channel
+from engine.channels.apprise.channel import AppriseChannel, open_channel
 from engine.channels.base import Delivery, Message
 from engine.config.file import read_config
 from engine.errors import UsageError

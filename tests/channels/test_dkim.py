@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from engine.channels.base import Message
-from engine.channels.dkim import Signer, open_signer
-from engine.channels.mime import Letterhead, mail_bytes
-from engine.channels.smtp import Server, Smtp
+from engine.channels.email.channel import EmailChannel, Server
+from engine.channels.email.dkim import Signer, open_signer
+from engine.channels.mime import MailHeaders, mail_bytes
 from engine.clock import ManualClock
 from engine.errors import UsageError
 from engine.values import Instant
@@ -63,7 +63,7 @@ def verified(data: bytes, record: str) -> bool:
 
 
 def test_case_81_a_signature_covers_both_headers_of_one_click_and_all_others(signer: Signer) -> None:
-    letterhead = Letterhead({"Feedback-ID": "shop"}, "unsub@shop.example")
+    letterhead = MailHeaders({"Feedback-ID": "shop"}, "unsub@shop.example")
     data = signer.signed(mail_bytes(mail(), "secret", NOW, letterhead))
     assert verified(data, signer.record)
     said = re.search(rb"h=([^;]*);", data)
@@ -160,7 +160,7 @@ def test_a_missing_extra_is_told_with_the_command_that_installs_it(
 @pytest.mark.anyio
 async def test_a_signed_mail_is_still_good_when_the_server_has_it(signer: Signer) -> None:
     async with SmtpServer() as server:
-        channel = Smtp(Server("127.0.0.1", server.port), "secret", ManualClock(NOW), signer=signer)
+        channel = EmailChannel(Server("127.0.0.1", server.port), "secret", ManualClock(NOW), signer=signer)
 
         async def yes() -> bool:
             return True

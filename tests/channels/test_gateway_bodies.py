@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
 from engine.channels.egress import Request
-from engine.channels.gateway_config import plan_of
-from engine.channels.gateway_request import Writer
+from engine.channels.http_provider.config import plan_of
+from engine.channels.http_provider.request import Writer
 from engine.config.gateway_template import WrittenWrongError
 from engine.values import HOUR, Instant
 from tests.channels.gateway_desk import NOW, Hand, deliver, gateway, message, opening

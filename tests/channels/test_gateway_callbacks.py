@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from engine.channels.base import Callback, CallbackRefusedError, CallbackUnreadableError, Report
-from engine.channels.gateway import open_reader
+from engine.channels.http_provider.channel import open_reader
 from engine.values import Instant
 from tests.channels.gateway_desk import NOW, opening
 

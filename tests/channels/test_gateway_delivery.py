@@ -12,10 +12,11 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from engine.channels.gateway import Gateway
+from engine.channels.http_provider.channel import HttpProviderChannel
 from engine.clock import ManualClock
-from engine.runtime.channel_set import ChannelSet
-from engine.store import messages, pauses
+from engine.runtime.delivery.channel_set import ChannelSet
+from engine.store.journeys import pauses
+from engine.store.messages import records
 from tests.channels.gateway_desk import NOW, gateway, opening
 from tests.channels.odd_http import drips, odd_server
 from tests.runtime.test_deliverer import House, anyio_backend, house  # noqa: F401 - fixtures
@@ -31,7 +32,7 @@ answer: {{id: id}}
 """
 
 
-def opened(house: House, place: str) -> Gateway:  # noqa: F811
+def opened(house: House, place: str) -> HttpProviderChannel:  # noqa: F811
     channel = gateway(CHANNEL.format(place=place))
     house.opened.append(channel)
     return channel
@@ -79,7 +80,7 @@ async def test_case_43_a_wrong_key_stops_the_channel_after_a_few_and_burns_nothi
     deliverer = house.deliverer(opened(house, provider.place))
     await house.rounds(deliverer, times=5)
     with house.store.read() as conn:
-        assert [(pause.scope, pause.name) for pause in pauses.standing(conn)] == [("channel", "sms")]
+        assert [(pause.scope, pause.name) for pause in pauses.list_active(conn)] == [("channel", "sms")]
     assert provider.asked <= 2 * deliverer_room()
     assert set(house.states()) <= {"planned", "deferred"}
     provider.answer = lambda _: 200
@@ -118,7 +119,7 @@ async def test_case_42_a_provider_that_never_ends_holds_back_no_other_channel(ho
             await deliverer.once()
             house.apply_inbox()
     with house.store.read() as conn:
-        found = messages.counts(conn)
+        found = records.counts(conn)
     assert found["push", "accepted"] == 5
     assert (
         sum(number for (channel, state), number in found.items() if channel == "sms" and state == "accepted")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.channels.links import Click, Hosts, Leaving, Links
+from engine.channels.links import ClickLink, Hosts, Links, UnsubscribeLink
 
 LINKS = Links(["secret"], "https://news.example")
-LEAVING = Leaving("c1", "email", "marketing", "key-1")
+LEAVING = UnsubscribeLink("c1", "email", "marketing", "key-1")
 
 
 def token(url: str) -> str:
@@ -21,7 +21,7 @@ def token(url: str) -> str:
 def test_links_say_what_they_were_made_for() -> None:
     assert LINKS.read_unsubscribe(token(LINKS.unsubscribe(LEAVING))) == LEAVING
     assert LINKS.read_preferences(token(LINKS.preferences("c1"))) == "c1"
-    assert LINKS.read_click(token(LINKS.click("key-1", "https://shop.example/a?b=1"))) == Click(
+    assert LINKS.read_click(token(LINKS.click("key-1", "https://shop.example/a?b=1"))) == ClickLink(
         "key-1", "https://shop.example/a?b=1"
     )
     assert LINKS.read_open(token(LINKS.open("key-1"))) == "key-1"
@@ -48,7 +48,7 @@ def test_no_byte_of_a_click_link_can_be_changed() -> None:
         for other in "aZ9_.-":
             if other != good[place]:
                 changed = good[:place] + other + good[place + 1 :]
-                assert LINKS.read_click(changed) in (None, Click("key-1", "https://shop.example/a"))
+                assert LINKS.read_click(changed) in (None, ClickLink("key-1", "https://shop.example/a"))
     assert LINKS.read_click(good[:-1]) is None
     payload = base64.urlsafe_b64encode(b'["key-1","https://evil.example/"]').decode().rstrip("=")
     assert LINKS.read_click(f"{payload}.{good.rpartition('.')[2]}") is None
@@ -92,9 +92,9 @@ def test_clicks_are_followed_in_html_and_text_but_not_our_own_links() -> None:
         html, f"See https://shop.example/a. Stop: {own}\n", "key-1", Hosts("shop.example")
     )
     targets = [part.partition('"')[0] for part in made.split('href="')[1:]]
-    assert LINKS.read_click(token(targets[0])) == Click("key-1", "https://shop.example/a?b=1&c=2")
+    assert LINKS.read_click(token(targets[0])) == ClickLink("key-1", "https://shop.example/a?b=1&c=2")
     assert targets[1:] == [own, "mailto:a@b.example"]
-    assert LINKS.read_click(token(text.split(". Stop")[0])) == Click("key-1", "https://shop.example/a")
+    assert LINKS.read_click(token(text.split(". Stop")[0])) == ClickLink("key-1", "https://shop.example/a")
     assert text.endswith(f". Stop: {own}\n")
 
 

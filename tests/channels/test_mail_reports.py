@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.channels.base import ReportKind
-from engine.channels.mail_reports import read_letter, reports_of
+from engine.channels.email.mail_reports import read_mail, reports_of
 from engine.channels.mime import token_of
 from tests.mails import complaint, crlf, delivery_report, plain
 
@@ -46,7 +46,7 @@ ANNA = "anna@example.com"
 def test_a_delivery_report_has_the_class_of_its_status(
     status: str, said: str, kind: ReportKind, fault: str, enough: int
 ) -> None:
-    letter = read_letter(delivery_report(PATH, (ANNA, status, said)))
+    letter = read_mail(delivery_report(PATH, (ANNA, status, said)))
     (report,) = reports_of(letter, "key-1", ANNA, "marketing")
     assert (letter.kind, letter.tokens) == ("bounce", (TOKEN,))
     assert (report.kind, report.fault, report.enough, report.key) == (kind, fault, enough, "key-1")
@@ -59,29 +59,29 @@ def test_case_88_of_three_recipients_the_right_one_counts() -> None:
         ("Anna@EXAMPLE.com", "5.2.2", "full"),
         ("y@example.com", "5.1.1", "550"),
     )
-    (report,) = reports_of(read_letter(raw), "key-1", ANNA, None)
+    (report,) = reports_of(read_mail(raw), "key-1", ANNA, None)
     assert report.kind == "bounced for now"
-    assert reports_of(read_letter(raw), "key-1", "else@example.com", None) == []
+    assert reports_of(read_mail(raw), "key-1", "else@example.com", None) == []
 
 
 def test_a_forwarded_mail_bounces_under_another_address() -> None:
     raw = delivery_report(PATH, ("new-place@example.net", "5.1.1", "550 5.1.1 unknown"))
-    assert [one.kind for one in reports_of(read_letter(raw), "key-1", ANNA, None)] == ["bounced"]
+    assert [one.kind for one in reports_of(read_mail(raw), "key-1", ANNA, None)] == ["bounced"]
 
 
 def test_the_quoted_message_id_is_enough() -> None:
-    letter = read_letter(delivery_report("hello@shop.example", (ANNA, "5.1.1", "550"), quoted=TOKEN))
+    letter = read_mail(delivery_report("hello@shop.example", (ANNA, "5.1.1", "550"), quoted=TOKEN))
     assert letter.tokens == (TOKEN,)
 
 
 def test_case_88_a_forged_report_names_no_message() -> None:
-    letter = read_letter(delivery_report("bounces@shop.example", (ANNA, "5.1.1", "550"), quoted="invented"))
+    letter = read_mail(delivery_report("bounces@shop.example", (ANNA, "5.1.1", "550"), quoted="invented"))
     assert (letter.kind, letter.tokens) == ("bounce", ())
 
 
 @pytest.mark.parametrize("action", ["delayed", "delivered", "relayed", "expanded"])
 def test_what_is_still_tried_or_went_well_is_no_failure(action: str) -> None:
-    letter = read_letter(delivery_report(PATH, (ANNA, "4.4.1", "no answer yet"), action=action))
+    letter = read_mail(delivery_report(PATH, (ANNA, "4.4.1", "no answer yet"), action=action))
     assert (letter.kind, reports_of(letter, "key-1", ANNA, None)) == ("other", [])
 
 
@@ -90,20 +90,20 @@ def test_what_is_still_tried_or_went_well_is_no_failure(action: str) -> None:
     ["Auto-Submitted: auto-replied\n", "X-Autoreply: yes\n", "Precedence: auto_reply\n"],
 )
 def test_case_88_out_of_office_is_neither_a_bounce_nor_an_answer(headers: str) -> None:
-    letter = read_letter(
+    letter = read_mail(
         plain(PATH, headers + f"In-Reply-To: <{TOKEN}@shop.example>\n", "I am away until Monday")
     )
     assert (letter.kind, reports_of(letter, "key-1", ANNA, None)) == ("automatic", [])
 
 
 def test_case_88_a_feedback_report_is_a_complaint_about_its_message() -> None:
-    letter = read_letter(complaint(TOKEN))
+    letter = read_mail(complaint(TOKEN))
     (report,) = reports_of(letter, "key-1", ANNA, "marketing")
     assert (letter.kind, letter.tokens, report.kind) == ("complaint", (TOKEN,), "complained")
 
 
 def test_a_mail_to_the_unsubscribe_mailbox_unsubscribes_from_the_purpose_of_its_message() -> None:
-    letter = read_letter(plain(f"unsub+{TOKEN.upper()}@shop.example"))
+    letter = read_mail(plain(f"unsub+{TOKEN.upper()}@shop.example"))
     (report,) = reports_of(letter, "key-1", ANNA, "marketing")
     assert (letter.kind, letter.tokens, report.kind, report.purpose) == (
         "unsubscribe",
@@ -114,7 +114,7 @@ def test_a_mail_to_the_unsubscribe_mailbox_unsubscribes_from_the_purpose_of_its_
 
 
 def test_an_answer_names_the_message_that_it_answers() -> None:
-    letter = read_letter(
+    letter = read_mail(
         plain("hello@shop.example", f"In-Reply-To: <{OTHER}@shop.example>\nReferences: <a@b>\n")
     )
     assert (letter.kind, letter.tokens) == ("reply", (OTHER,))
@@ -123,15 +123,15 @@ def test_an_answer_names_the_message_that_it_answers() -> None:
 
 def test_the_same_mail_twice_is_the_same_report() -> None:
     raw = delivery_report(PATH, (ANNA, "5.1.1", "550"))
-    first, second = (reports_of(read_letter(raw), "key-1", ANNA, None)[0] for _ in range(2))
+    first, second = (reports_of(read_mail(raw), "key-1", ANNA, None)[0] for _ in range(2))
     assert first.event_id == second.event_id
-    assert reports_of(read_letter(raw + b"\r\n"), "key-1", ANNA, None)[0].event_id != first.event_id
+    assert reports_of(read_mail(raw + b"\r\n"), "key-1", ANNA, None)[0].event_id != first.event_id
 
 
 @given(st.binary(max_size=2_000))
 def test_any_bytes_are_understood_as_something(raw: bytes) -> None:
-    assert read_letter(raw).kind
-    assert read_letter(
+    assert read_mail(raw).kind
+    assert read_mail(
         crlf("Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n") + raw
     ).kind
 
@@ -145,7 +145,7 @@ def test_recorded_bounces_name_who_could_not_be_reached() -> None:
         expected = json.loads(line)
         if expected["permanent"] is None:
             continue
-        letter = read_letter((BOUNCES / expected["file"]).read_bytes())
+        letter = read_mail((BOUNCES / expected["file"]).read_bytes())
         failed = {one.address for one in letter.failures}
         gone = {one.address for one in letter.failures if one.kind == "bounced"}
         known = {*expected["permanent"], *expected["temporary"]}

@@ -9,21 +9,21 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.channels.links import Click, Links
-from engine.channels.names import Material, Vocabulary
-from engine.channels.render import Addressed, RenderError, Style, render
-from engine.compiler.message_set import MessageSet, compile_messages
-from engine.compiler.template_file import read_template
-from engine.compiler.templates import Templates
+from engine.channels.links import ClickLink, Links
+from engine.channels.render import Recipient, RenderError, SenderProfile, render
+from engine.channels.render_data import FieldTypes, RenderValues
+from engine.compiler.templates.message_set import MessageSet, compile_messages
+from engine.compiler.templates.project_templates import Templates
+from engine.compiler.templates.template_file import read_template
 from engine.config import Shop
 from engine.values import Instant, Money, Type, Value
 
 LINKS = Links(["key"], "https://news.example")
-VOCABULARY = Vocabulary(
+VOCABULARY = FieldTypes(
     Shop("Bean There", "https://shop.example", "Main Street 1"), {"last_order_at": Type("time")}
 )
-STYLE = Style("Shop <hello@shop.example>")
-HOME = Style("Shop <hello@shop.example>", home="shop.example")
+STYLE = SenderProfile("Shop <hello@shop.example>")
+HOME = SenderProfile("Shop <hello@shop.example>", home="shop.example")
 MJML = "<mjml><mj-body><mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section></mj-body></mjml>"
 
 
@@ -37,12 +37,14 @@ def messages(**files: str) -> MessageSet:
     return made
 
 
-def addressed(channel: str = "email", purpose: str | None = "marketing") -> Addressed:
-    return Addressed("key-1", channel, "anna@example.com", "c1", purpose)
+def addressed(channel: str = "email", purpose: str | None = "marketing") -> Recipient:
+    return Recipient("key-1", channel, "anna@example.com", "c1", purpose)
 
 
-def material(customer: Mapping[str, Value] | None = None, **names: Value | Mapping[str, Value]) -> Material:
-    return Material(customer or {"first_name": "Anna"}, names, zone=ZoneInfo("Europe/Berlin"))
+def material(
+    customer: Mapping[str, Value] | None = None, **names: Value | Mapping[str, Value]
+) -> RenderValues:
+    return RenderValues(customer or {"first_name": "Anna"}, names, zone=ZoneInfo("Europe/Berlin"))
 
 
 def test_the_language_is_the_customers_else_the_first() -> None:
@@ -144,10 +146,10 @@ def test_a_tap_on_a_push_is_a_click() -> None:
     )
     assert template is not None
     made = render(template, addressed("push"), material(), VOCABULARY, LINKS, STYLE)
-    assert LINKS.read_click(made.fields["url"].rpartition("/")[2]) == Click(
+    assert LINKS.read_click(made.fields["url"].rpartition("/")[2]) == ClickLink(
         "key-1", "https://shop.example/cart"
     )
-    plain = render(template, addressed("push"), material(), VOCABULARY, LINKS, Style(clicks=False))
+    plain = render(template, addressed("push"), material(), VOCABULARY, LINKS, SenderProfile(clicks=False))
     assert plain.fields["url"] == "https://shop.example/cart"
 
 
@@ -168,7 +170,7 @@ def test_answers_go_where_the_template_says_else_the_channel(field: str, expecte
         "hello", "email", "en"
     )
     assert template is not None
-    style = Style("Shop <hello@shop.example>", reply_to="help@shop.example")
+    style = SenderProfile("Shop <hello@shop.example>", reply_to="help@shop.example")
     assert render(template, addressed(), material(), VOCABULARY, LINKS, style).reply_to == expected
 
 
@@ -178,7 +180,9 @@ def test_an_open_pixel_is_there_only_when_asked_for() -> None:
     )
     assert template is not None
     assert "/o/" not in render(template, addressed(), material(), VOCABULARY, LINKS, STYLE).html
-    made = render(template, addressed(), material(), VOCABULARY, LINKS, Style("a@b.example", opens=True)).html
+    made = render(
+        template, addressed(), material(), VOCABULARY, LINKS, SenderProfile("a@b.example", opens=True)
+    ).html
     assert made.index("https://news.example/o/") < made.index("</body>")
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from engine.channels.base import HandOver, Message, OutcomeKind
-from engine.channels.smtp import Server, Smtp
+from engine.channels.email.channel import EmailChannel, Server
 from engine.clock import ManualClock
 from engine.values import Instant
 from tests.channels.smtp_server import SmtpServer
@@ -27,16 +27,18 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def smtp() -> AsyncIterator[list[Smtp]]:
+async def smtp() -> AsyncIterator[list[EmailChannel]]:
     """Channels opened by a test, closed after it."""
-    opened: list[Smtp] = []
+    opened: list[EmailChannel] = []
     yield opened
     for channel in opened:
         await channel.close()
 
 
-def channel(opened: list[Smtp], server: SmtpServer, concurrency: int = 2, **settings: object) -> Smtp:
-    made = Smtp(
+def channel(
+    opened: list[EmailChannel], server: SmtpServer, concurrency: int = 2, **settings: object
+) -> EmailChannel:
+    made = EmailChannel(
         Server(**{"host": "127.0.0.1", "port": server.port, "command_seconds": 2, "dot_seconds": 2} | settings),  # type: ignore[arg-type]
         "secret", ManualClock(NOW), concurrency=concurrency,
     )  # fmt: skip
@@ -60,7 +62,7 @@ def handing(answer: bool, calls: list[bool]) -> HandOver:
     return hand_over
 
 
-async def test_an_accepted_mail_arrives_as_it_was_written(smtp: list[Smtp]) -> None:
+async def test_an_accepted_mail_arrives_as_it_was_written(smtp: list[EmailChannel]) -> None:
     calls: list[bool] = []
     async with SmtpServer() as server:
         delivery = await channel(smtp, server).deliver(mail(), handing(True, calls))
@@ -76,7 +78,7 @@ async def test_an_accepted_mail_arrives_as_it_was_written(smtp: list[Smtp]) -> N
     assert server.commands[1].startswith("MAIL FROM:<hello@shop.example>")
 
 
-async def test_a_refused_hand_over_sends_nothing(smtp: list[Smtp]) -> None:
+async def test_a_refused_hand_over_sends_nothing(smtp: list[EmailChannel]) -> None:
     async with SmtpServer() as server:
         one = channel(smtp, server)
         assert (await one.deliver(mail(), handing(False, []))).kind == "never left"
@@ -109,7 +111,7 @@ async def test_a_refused_hand_over_sends_nothing(smtp: list[Smtp]) -> None:
     ],
 )
 async def test_what_the_server_says_is_the_outcome(
-    smtp: list[Smtp], settings: dict[str, object], kind: OutcomeKind, fault: str, handed: bool
+    smtp: list[EmailChannel], settings: dict[str, object], kind: OutcomeKind, fault: str, handed: bool
 ) -> None:
     calls: list[bool] = []
     async with SmtpServer(**settings) as server:  # type: ignore[arg-type]
@@ -120,7 +122,7 @@ async def test_what_the_server_says_is_the_outcome(
 
 @pytest.mark.parametrize("cut", ["data", "body", "half"])
 async def test_case_28_a_connection_cut_before_the_final_dot_has_delivered_nothing_and_says_so(
-    smtp: list[Smtp], cut: str
+    smtp: list[EmailChannel], cut: str
 ) -> None:
     async with SmtpServer(close_at=cut) as server:
         delivery = await channel(smtp, server).deliver(mail(), handing(True, []))
@@ -129,7 +131,7 @@ async def test_case_28_a_connection_cut_before_the_final_dot_has_delivered_nothi
 
 
 async def test_case_28_a_body_that_fills_the_pipe_of_a_server_that_does_not_read_never_left(
-    smtp: list[Smtp],
+    smtp: list[EmailChannel],
 ) -> None:
     class Deaf(SmtpServer):
         async def _session(
@@ -147,33 +149,33 @@ async def test_case_28_a_body_that_fills_the_pipe_of_a_server_that_does_not_read
     assert (delivery.kind, delivery.fault) == ("never left", "provider")
 
 
-async def test_case_29_a_connection_closed_after_the_dot_is_unknown(smtp: list[Smtp]) -> None:
+async def test_case_29_a_connection_closed_after_the_dot_is_unknown(smtp: list[EmailChannel]) -> None:
     async with SmtpServer(close_at="dot") as server:
         delivery = await channel(smtp, server).deliver(mail(), handing(True, []))
     assert (delivery.kind, delivery.fault, len(server.accepted)) == ("unknown", "provider", 1)
 
 
-async def test_case_29_a_server_that_never_answers_the_dot_is_unknown(smtp: list[Smtp]) -> None:
+async def test_case_29_a_server_that_never_answers_the_dot_is_unknown(smtp: list[EmailChannel]) -> None:
     async with SmtpServer(close_at="never") as server:
         delivery = await channel(smtp, server, dot_seconds=0.2).deliver(mail(), handing(True, []))
     assert (delivery.kind, len(server.accepted)) == ("unknown", 1)
 
 
-async def test_nobody_listens(smtp: list[Smtp]) -> None:
+async def test_nobody_listens(smtp: list[EmailChannel]) -> None:
     async with SmtpServer() as server:
         pass
     delivery = await channel(smtp, server).deliver(mail(), handing(True, []))
     assert (delivery.kind, delivery.fault) == ("never left", "provider")
 
 
-async def test_a_silent_server_is_left_after_a_while(smtp: list[Smtp]) -> None:
+async def test_a_silent_server_is_left_after_a_while(smtp: list[EmailChannel]) -> None:
     async with SmtpServer() as server:
         server.mail = ""  # an empty line is no answer
         delivery = await channel(smtp, server, tls="none").deliver(mail(), handing(True, []))
     assert delivery.kind in ("never left", "refused for now")
 
 
-async def test_case_35_tls_that_is_asked_for_is_never_left_out(smtp: list[Smtp]) -> None:
+async def test_case_35_tls_that_is_asked_for_is_never_left_out(smtp: list[EmailChannel]) -> None:
     async with SmtpServer() as server:
         delivery = await channel(smtp, server, tls="starttls").deliver(mail(), handing(True, []))
     assert (delivery.kind, server.accepted) == ("never left", [])
@@ -191,7 +193,7 @@ GOODBYES: list[dict[str, object]] = [
 @pytest.mark.parametrize("settings", GOODBYES, ids=str)
 @pytest.mark.parametrize("concurrency", [1, 3])
 async def test_case_36_a_server_that_hangs_up_every_few_mails_gets_each_once(
-    smtp: list[Smtp], settings: dict[str, object], concurrency: int
+    smtp: list[EmailChannel], settings: dict[str, object], concurrency: int
 ) -> None:
     async with SmtpServer(**settings) as server:  # type: ignore[arg-type]
         one = channel(smtp, server, concurrency=concurrency)
@@ -210,7 +212,7 @@ async def test_case_36_a_server_that_hangs_up_every_few_mails_gets_each_once(
 
 @pytest.mark.parametrize("settings", GOODBYES[:4], ids=str)
 async def test_case_36_what_was_said_before_the_hand_over_is_said_again_on_a_new_connection(
-    smtp: list[Smtp], settings: dict[str, object]
+    smtp: list[EmailChannel], settings: dict[str, object]
 ) -> None:
     """A provider that allows few mails on one connection costs no message its attempt."""
     calls: list[bool] = []
@@ -221,7 +223,7 @@ async def test_case_36_what_was_said_before_the_hand_over_is_said_again_on_a_new
 
 
 async def test_case_36_a_server_that_hung_up_while_idle_or_after_rset_is_called_again(
-    smtp: list[Smtp],
+    smtp: list[EmailChannel],
 ) -> None:
     async with SmtpServer() as server:
         one = channel(smtp, server, concurrency=1)
@@ -234,7 +236,7 @@ async def test_case_36_a_server_that_hung_up_while_idle_or_after_rset_is_called_
     assert (len(server.accepted), server.connections) == (3, 3)
 
 
-async def test_case_36_a_server_that_fell_silent_while_idle_is_left(smtp: list[Smtp]) -> None:
+async def test_case_36_a_server_that_fell_silent_while_idle_is_left(smtp: list[EmailChannel]) -> None:
     async with SmtpServer() as server:
         one = channel(smtp, server, concurrency=1, command_seconds=0.3)
         assert (await one.deliver(mail(key="k0"), handing(True, []))).kind == "accepted"
@@ -245,7 +247,7 @@ async def test_case_36_a_server_that_fell_silent_while_idle_is_left(smtp: list[S
 
 @pytest.mark.parametrize(("most", "connections"), [(100, 2), (1, 101), (40, 3)])
 async def test_case_36_a_connection_is_renewed_after_so_many_mails(
-    smtp: list[Smtp], most: int, connections: int
+    smtp: list[EmailChannel], most: int, connections: int
 ) -> None:
     async with SmtpServer() as server:
         one = channel(smtp, server, concurrency=1, mails_per_connection=most)
@@ -256,7 +258,7 @@ async def test_case_36_a_connection_is_renewed_after_so_many_mails(
 
 @pytest.mark.parametrize("slow", ["", "example.com"], ids=["from the greeting on", "for one domain"])
 async def test_case_42_a_server_that_answers_byte_by_byte_ends_by_time_out(
-    smtp: list[Smtp], slow: str
+    smtp: list[EmailChannel], slow: str
 ) -> None:
     async with SmtpServer(byte_seconds=0.1, slow_for=frozenset({slow})) as server:
         one = channel(smtp, server, command_seconds=0.3, dot_seconds=0.3)
@@ -275,7 +277,9 @@ async def test_case_42_a_server_that_answers_byte_by_byte_ends_by_time_out(
         "x" * 65 + "@b.example",
     ],
 )
-async def test_case_97_what_is_not_one_address_reaches_no_server(smtp: list[Smtp], address: str) -> None:
+async def test_case_97_what_is_not_one_address_reaches_no_server(
+    smtp: list[EmailChannel], address: str
+) -> None:
     async with SmtpServer() as server:
         delivery = await channel(smtp, server).deliver(mail(address), handing(True, []))
     assert (delivery.kind, delivery.fault, server.connections) == ("refused", "address", 0)
@@ -284,7 +288,9 @@ async def test_case_97_what_is_not_one_address_reaches_no_server(smtp: list[Smtp
 @pytest.mark.parametrize(
     "address", ["a+b@example.com", "Anna <anna@example.com>", "o'neil@example.com", "x" * 64 + "@example.com"]
 )
-async def test_case_97_what_is_one_address_gets_exactly_one_rcpt(smtp: list[Smtp], address: str) -> None:
+async def test_case_97_what_is_one_address_gets_exactly_one_rcpt(
+    smtp: list[EmailChannel], address: str
+) -> None:
     async with SmtpServer() as server:
         assert (await channel(smtp, server).deliver(mail(address), handing(True, []))).kind == "accepted"
     assert [command for command in server.commands if command.startswith("RCPT")] == [
@@ -292,7 +298,7 @@ async def test_case_97_what_is_one_address_gets_exactly_one_rcpt(smtp: list[Smtp
     ]
 
 
-async def test_case_34_an_international_domain_goes_in_ascii(smtp: list[Smtp]) -> None:
+async def test_case_34_an_international_domain_goes_in_ascii(smtp: list[EmailChannel]) -> None:
     async with SmtpServer() as server:
         await channel(smtp, server).deliver(mail("anna@bücher.example"), handing(True, []))
     assert server.accepted[0][0] == "anna@xn--bcher-kva.example"

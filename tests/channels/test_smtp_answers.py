@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.channels.smtp_answers import Stage, refusal
+from engine.channels.email.answers import Stage, refusal
 
 
 def read(code: int, words: str, stage: Stage = "recipient") -> tuple[str, str, str]:

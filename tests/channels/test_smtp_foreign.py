@@ -8,8 +8,8 @@ import email.policy
 import pytest
 
 from engine.channels.base import Delivery, Message
-from engine.channels.headers import HeaderError, mailbox
-from engine.channels.smtp import Server, Smtp
+from engine.channels.email.channel import EmailChannel, Server
+from engine.channels.mail_headers import HeaderError, mailbox
 from engine.clock import ManualClock
 from engine.values import Instant
 from tests.channels.smtp_server import SmtpServer
@@ -26,7 +26,9 @@ def anyio_backend() -> str:
 
 
 async def deliver(server: SmtpServer, address: str, **fields: str) -> Delivery:
-    channel = Smtp(Server("127.0.0.1", server.port, command_seconds=2), "secret", ManualClock(Instant(0)))
+    channel = EmailChannel(
+        Server("127.0.0.1", server.port, command_seconds=2), "secret", ManualClock(Instant(0))
+    )
     message = Message(**({
         "key": "k1", "channel": "email", "address": address, "template": "t", "language": "uk", "purpose": "marketing", "body": CYRILLIC,
         "html": "<p>Зерно</p>" * 300, "subject": "Привіт " * 30, "sender": "Зерно <hello@shop.example>",

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.channels.base import Message
+from engine.channels.email.channel import EmailChannel
+from engine.channels.email.opening import open_channel
 from engine.channels.mime import token_of
 from engine.channels.opening import Opening
-from engine.channels.smtp import Smtp
-from engine.channels.smtp_opening import open_channel
 from engine.clock import ManualClock
 from engine.config import Config
 from engine.config.file import read_config
@@ -38,10 +38,10 @@ def config(options: str) -> Config:
     return found
 
 
-def opened(options: str, folder: Path = Path("/nowhere")) -> Smtp:
+def opened(options: str, folder: Path = Path("/nowhere")) -> EmailChannel:
     found = config(options)
     channel = open_channel(Opening(found.channels["email"], found, folder, "secret", ManualClock(Instant(0))))
-    assert isinstance(channel, Smtp)
+    assert isinstance(channel, EmailChannel)
     return channel
 
 

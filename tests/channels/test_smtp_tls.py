@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.channels.base import Delivery, Message
-from engine.channels.smtp import Server, Smtp
+from engine.channels.email.channel import EmailChannel, Server
 from engine.clock import ManualClock
 from engine.values import Instant
 from tests.channels.certificates import Issuer, issuer
@@ -35,7 +35,7 @@ async def deliver(
     host: str = "127.0.0.1",
 ) -> Delivery:
     where = Server(host, server.port, tls, "shop", "word", command_seconds=2, certificates=certificates)
-    channel = Smtp(where, "secret", ManualClock(Instant(0)))
+    channel = EmailChannel(where, "secret", ManualClock(Instant(0)))
     message = Message(
         "k1",
         "email",
@@ -135,7 +135,8 @@ async def test_opportunistic_tls_takes_any_certificate_and_no_tls_at_all(trusted
 
     for shown in (trusted.server("other.example"), None):
         async with SmtpServer(starttls=shown) as server:
-            channel = Smtp(Server("127.0.0.1", server.port, **where), "secret", ManualClock(Instant(0)))  # type: ignore[arg-type]
+            reached = Server("127.0.0.1", server.port, **where)  # type: ignore[arg-type]
+            channel = EmailChannel(reached, "secret", ManualClock(Instant(0)))
             assert (await channel.deliver(message, yes)).kind == "accepted"
             await channel.close()
         assert ("STARTTLS" in server.commands) == (shown is not None)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.channels.stop_words import reading
+from engine.channels.opt_out_keywords import opt_out_meaning
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from engine.channels.stop_words import reading
     ],
 )  # fmt: skip
 def test_case_93_words_that_stop(text: str) -> None:
-    assert reading(text) == "stop"
+    assert opt_out_meaning(text) == "stop"
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,12 @@ def test_case_93_words_that_stop(text: str) -> None:
     ],
 )  # fmt: skip
 def test_case_93_a_word_that_is_drawn_or_framed_otherwise_is_that_word(text: str) -> None:
-    assert reading(text) == "stop"
+    assert opt_out_meaning(text) == "stop"
 
 
 @pytest.mark.parametrize("text", ["🛑", "🛑🛑🛑", "⛔️"])
 def test_case_93_a_sign_alone_is_not_overlooked(text: str) -> None:
-    assert reading(text) == "review"
+    assert opt_out_meaning(text) == "review"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_case_93_a_sign_alone_is_not_overlooked(text: str) -> None:
     ],
 )  # fmt: skip
 def test_case_93_sentences_that_ask_for_it_are_not_overlooked(text: str) -> None:
-    assert reading(text) == "review"
+    assert opt_out_meaning(text) == "review"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_case_93_sentences_that_ask_for_it_are_not_overlooked(text: str) -> None
     ],
 )  # fmt: skip
 def test_case_93_nothing_else_stops(text: str) -> None:
-    assert reading(text) == ""
+    assert opt_out_meaning(text) == ""
 
 
 @pytest.mark.parametrize(
@@ -76,14 +76,14 @@ def test_case_93_nothing_else_stops(text: str) -> None:
     ],
 )
 def test_start_and_help(text: str, said: str) -> None:
-    assert reading(text) == said
+    assert opt_out_meaning(text) == said
 
 
 @given(st.text(max_size=200))
 def test_any_text_can_be_read(text: str) -> None:
-    assert reading(text) in ("stop", "start", "help", "review", "")
+    assert opt_out_meaning(text) in ("stop", "start", "help", "review", "")
 
 
 def test_a_long_text_of_nonsense_ends_at_once() -> None:
-    assert reading("please " * 50_000) == ""
-    assert reading("a" * 50_000 + "!") == ""
+    assert opt_out_meaning("please " * 50_000) == ""
+    assert opt_out_meaning("a" * 50_000 + "!") == ""

@@ -10,7 +10,7 @@ import pytest
 
 from engine.channels.base import HandOver, Lister, Message, OutcomeKind
 from engine.channels.registry import open_channels, open_readers
-from engine.channels.twilio import Twilio
+from engine.channels.twilio.channel import TwilioChannel
 from engine.clock import ManualClock
 from engine.config.file import read_config
 from engine.errors import UsageError
@@ -46,20 +46,22 @@ async def server() -> AsyncIterator[TwilioServer]:
 
 
 @pytest.fixture
-async def opened() -> AsyncIterator[list[Twilio]]:
+async def opened() -> AsyncIterator[list[TwilioChannel]]:
     """Channels opened by a test, closed after it."""
-    found: list[Twilio] = []
+    found: list[TwilioChannel] = []
     yield found
     for channel in found:
         await channel.close()
 
 
-def channel(opened: list[Twilio], entry: str, url: str, clock: ManualClock | None = None) -> Twilio:
+def channel(
+    opened: list[TwilioChannel], entry: str, url: str, clock: ManualClock | None = None
+) -> TwilioChannel:
     text = f"http: {{public_url: 'https://news.shop.example'}}\nchannels:\n  {entry}, url: '{url}', timeout: 2}}\n"
     config, problems = read_config(text)
     assert problems == []
     (made,) = open_channels(config, Path(), "secret", clock or ManualClock(NOW)).values()
-    assert isinstance(made, Twilio)
+    assert isinstance(made, TwilioChannel)
     opened.append(made)
     return made
 
@@ -80,7 +82,9 @@ def handing(answer: bool, calls: list[bool]) -> HandOver:
     return hand_over
 
 
-async def test_an_sms_is_asked_for_once_with_everything(server: TwilioServer, opened: list[Twilio]) -> None:
+async def test_an_sms_is_asked_for_once_with_everything(
+    server: TwilioServer, opened: list[TwilioChannel]
+) -> None:
     calls: list[bool] = []
     delivery = await channel(opened, SMS, server.url).deliver(text(), handing(True, calls))
     assert (delivery.kind, delivery.provider_id) == ("accepted", server.kept[0].sid)
@@ -94,7 +98,7 @@ async def test_an_sms_is_asked_for_once_with_everything(server: TwilioServer, op
 
 
 async def test_what_is_not_handed_over_is_not_sent_and_the_connection_is_used_again(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     one = channel(opened, SMS, server.url)
     assert (await one.deliver(text(), handing(False, []))).kind == "never left"
@@ -103,7 +107,7 @@ async def test_what_is_not_handed_over_is_not_sent_and_the_connection_is_used_ag
 
 
 async def test_a_messaging_service_sends_and_a_number_of_its_pool_may_be_named(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     entry = "text: {via: twilio, kind: sms, account: env:TW_ACCOUNT, token: env:TW_TOKEN, messaging_service: MG00000000000000000000000000000001"
     await channel(opened, entry, server.url).deliver(text(), handing(True, []))
@@ -112,7 +116,7 @@ async def test_a_messaging_service_sends_and_a_number_of_its_pool_may_be_named(
     assert server.posts[0]["StatusCallback"] == "https://news.shop.example/callbacks/text?key=k1"
 
 
-async def test_nobody_listens_and_nothing_has_left(server: TwilioServer, opened: list[Twilio]) -> None:
+async def test_nobody_listens_and_nothing_has_left(server: TwilioServer, opened: list[TwilioChannel]) -> None:
     calls: list[bool] = []
     async with TwilioServer(now_at(NOW)) as gone:
         pass
@@ -121,7 +125,7 @@ async def test_nobody_listens_and_nothing_has_left(server: TwilioServer, opened:
 
 
 async def test_tls_that_cannot_be_had_and_a_name_that_does_not_exist_leave_nothing(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     for url in (server.url.replace("http:", "https:"), "http://nobody.invalid"):
         delivery = await channel(opened, SMS, url).deliver(text(), handing(True, []))
@@ -142,7 +146,7 @@ async def test_tls_that_cannot_be_had_and_a_name_that_does_not_exist_leave_nothi
 )
 @pytest.mark.parametrize("status", [429, 408])
 async def test_case_37_too_fast_waits_as_long_as_asked_or_sanely(
-    server: TwilioServer, opened: list[Twilio], header: str | None, wait: float | None, status: int
+    server: TwilioServer, opened: list[TwilioChannel], header: str | None, wait: float | None, status: int
 ) -> None:
     server.answers = [
         Answer(status, 20429, "Too Many Requests", {} if header is None else {"Retry-After": header})
@@ -153,7 +157,7 @@ async def test_case_37_too_fast_waits_as_long_as_asked_or_sanely(
 
 
 async def test_case_37_503_is_a_refusal_only_with_a_retry_after(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     server.answers = [Answer(503, 20503, headers={"Retry-After": "7"}), Answer(503, 20503)]
     one = channel(opened, SMS, server.url)
@@ -164,7 +168,7 @@ async def test_case_37_503_is_a_refusal_only_with_a_retry_after(
 
 @pytest.mark.parametrize("status", [500, 502, 504])
 async def test_case_38_a_500_after_taking_the_sms_is_unknown_and_found_in_the_list(
-    server: TwilioServer, opened: list[Twilio], status: int
+    server: TwilioServer, opened: list[TwilioChannel], status: int
 ) -> None:
     server.answers = [Answer(status, 20500, "Internal Server Error", accept=True)]
     calls: list[bool] = []
@@ -180,7 +184,7 @@ async def test_case_38_a_500_after_taking_the_sms_is_unknown_and_found_in_the_li
 
 
 async def test_case_38_a_500_that_took_nothing_is_not_in_the_list(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     server.keep({"To": "+359888123456", "Body": "Hello & welcome 🎉"}, now_at(NOW - HOUR))  # an earlier one
     server.keep({"To": "+359888123456", "Body": "Another message"})
@@ -192,7 +196,7 @@ async def test_case_38_a_500_that_took_nothing_is_not_in_the_list(
 
 
 async def test_case_38_a_message_that_still_waits_at_twilio_is_found_on_a_late_page(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     server.sent_at_once = False  # it has no DateSent, so a list by DateSent does not show it
     ours = server.keep({"To": "+359888123456", "Body": "Hello & welcome 🎉"})
@@ -208,7 +212,7 @@ async def test_case_38_a_message_that_still_waits_at_twilio_is_found_on_a_late_p
     [Answer(500), Answer(401, 20003), Answer(200, body="<html>"), Answer(200, body="[]"), Answer(cut=True)],
 )
 async def test_case_38_a_list_that_cannot_be_had_says_nothing(
-    server: TwilioServer, opened: list[Twilio], listing: Answer
+    server: TwilioServer, opened: list[TwilioChannel], listing: Answer
 ) -> None:
     server.listing = listing
     assert (await channel(opened, SMS, server.url).look_up(text(), NOW)).kind == "cannot say"
@@ -218,7 +222,7 @@ async def test_case_38_a_list_that_cannot_be_had_says_nothing(
     "body", ["<html>Bad gateway</html>", "", "null", "[]", '{"sid": 5}', '{"sid": ""}', "{", "[" * 100_000]
 )
 async def test_case_41_a_201_that_is_not_twilios_is_unknown(
-    server: TwilioServer, opened: list[Twilio], body: str
+    server: TwilioServer, opened: list[TwilioChannel], body: str
 ) -> None:
     server.answers = [Answer(201, body=body, accept=True)]
     delivery = await channel(opened, SMS, server.url).deliver(text(), handing(True, []))
@@ -226,7 +230,7 @@ async def test_case_41_a_201_that_is_not_twilios_is_unknown(
     assert len(server.posts) == 1
 
 
-async def test_case_41_ten_megabytes_are_not_read(server: TwilioServer, opened: list[Twilio]) -> None:
+async def test_case_41_ten_megabytes_are_not_read(server: TwilioServer, opened: list[TwilioChannel]) -> None:
     server.answers = [Answer(201, body='{"sid": "' + "x" * 10_000_000)]
     delivery = await channel(opened, SMS, server.url).deliver(text(), handing(True, []))
     assert delivery.kind == "unknown"
@@ -234,7 +238,7 @@ async def test_case_41_ten_megabytes_are_not_read(server: TwilioServer, opened: 
 
 
 async def test_case_42_an_answer_byte_by_byte_ends_and_delays_nobody(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     server.answers = [Answer(201, slow=0.1), Answer(201)]
     one = channel(opened, SMS, server.url)
@@ -247,7 +251,7 @@ async def test_case_42_an_answer_byte_by_byte_ends_and_delays_nobody(
 
 
 async def test_a_connection_that_ends_without_an_answer_is_unknown_and_not_tried_again(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     server.answers = [Answer(cut=True, accept=True)]
     delivery = await channel(opened, SMS, server.url).deliver(text(), handing(True, []))
@@ -256,7 +260,7 @@ async def test_a_connection_that_ends_without_an_answer_is_unknown_and_not_tried
 
 @pytest.mark.parametrize(("status", "code"), [(401, 20003), (403, 0), (404, 20404), (301, 0), (400, 21606)])
 async def test_case_43_what_the_sender_did_wrong_keeps_the_message(
-    server: TwilioServer, opened: list[Twilio], status: int, code: int
+    server: TwilioServer, opened: list[TwilioChannel], status: int, code: int
 ) -> None:
     server.answers = [Answer(status, code)]
     delivery = await channel(opened, SMS, server.url).deliver(text(), handing(True, []))
@@ -264,7 +268,7 @@ async def test_case_43_what_the_sender_did_wrong_keeps_the_message(
 
 
 async def test_case_43_a_wrong_token_is_the_senders_fault(
-    server: TwilioServer, opened: list[Twilio], monkeypatch: pytest.MonkeyPatch
+    server: TwilioServer, opened: list[TwilioChannel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TW_TOKEN", "another")
     delivery = await channel(opened, SMS, server.url).deliver(text(), handing(True, []))
@@ -273,7 +277,7 @@ async def test_case_43_a_wrong_token_is_the_senders_fault(
 
 
 async def test_case_44_who_opted_out_is_refused_and_the_address_closed(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     server.answers = [Answer(400, 21610, "Attempt to send to unsubscribed recipient")]
     delivery = await channel(opened, SMS, server.url).deliver(text(), handing(True, []))
@@ -296,7 +300,7 @@ async def test_case_44_who_opted_out_is_refused_and_the_address_closed(
     ],
 )
 async def test_twilios_codes_in_our_words(
-    server: TwilioServer, opened: list[Twilio], code: int, kind: OutcomeKind, fault: str
+    server: TwilioServer, opened: list[TwilioChannel], code: int, kind: OutcomeKind, fault: str
 ) -> None:
     server.answers = [Answer(400, code)]
     delivery = await channel(opened, SMS, server.url).deliver(text(), handing(True, []))
@@ -312,7 +316,7 @@ async def test_twilios_codes_in_our_words(
     ],
 )  # fmt: skip
 async def test_what_is_not_one_number_reaches_no_server(
-    server: TwilioServer, opened: list[Twilio], address: str
+    server: TwilioServer, opened: list[TwilioChannel], address: str
 ) -> None:
     calls: list[bool] = []
     delivery = await channel(opened, SMS, server.url).deliver(text(address=address), handing(True, calls))
@@ -323,7 +327,7 @@ async def test_what_is_not_one_number_reaches_no_server(
 
 
 async def test_case_48_at_2055_with_quiet_from_2100_twilio_may_keep_it_five_minutes(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     one = channel(opened, SMS, server.url)
     await one.deliver(text(valid_until=Instant(NOW + 5 * MINUTE)), handing(True, []))
@@ -332,7 +336,7 @@ async def test_case_48_at_2055_with_quiet_from_2100_twilio_may_keep_it_five_minu
 
 
 async def test_case_48_what_would_be_too_late_does_not_leave(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     calls: list[bool] = []
     delivery = await channel(opened, SMS, server.url).deliver(
@@ -345,7 +349,7 @@ async def test_case_48_what_would_be_too_late_does_not_leave(
 
 
 async def test_free_text_goes_within_the_session_and_not_beyond_its_end(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     one = channel(opened, WHATSAPP, server.url)
     replied = Instant(NOW - 23 * HOUR)
@@ -357,7 +361,7 @@ async def test_free_text_goes_within_the_session_and_not_beyond_its_end(
 
 @pytest.mark.parametrize("replied", [None, NOW - 24 * HOUR, NOW - 24 * HOUR + 500])
 async def test_case_45_outside_the_session_a_content_template_goes(
-    server: TwilioServer, opened: list[Twilio], replied: Instant | None
+    server: TwilioServer, opened: list[TwilioChannel], replied: Instant | None
 ) -> None:
     fields = {"content_sid": "HX1", "variables.1": 'Anna "the", \\ best', "variables.2": "5"}
     one = channel(opened, WHATSAPP, server.url)
@@ -370,7 +374,7 @@ async def test_case_45_outside_the_session_a_content_template_goes(
 
 
 async def test_case_45_without_a_content_template_nothing_is_asked_and_the_cascade_goes_on(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     calls: list[bool] = []
     delivery = await channel(opened, WHATSAPP, server.url).deliver(text(), handing(True, calls))
@@ -379,14 +383,14 @@ async def test_case_45_without_a_content_template_nothing_is_asked_and_the_casca
     assert (calls, server.posts) == ([], [])
 
 
-async def test_case_45_a_session_of_our_own_length(server: TwilioServer, opened: list[Twilio]) -> None:
+async def test_case_45_a_session_of_our_own_length(server: TwilioServer, opened: list[TwilioChannel]) -> None:
     one = channel(opened, f"{WHATSAPP}, session: 1", server.url)
     late, early = Instant(NOW - 2 * HOUR), Instant(NOW - 30 * MINUTE)
     assert (await one.deliver(text(replied_at=late), handing(True, []))).kind == "refused"
     assert (await one.deliver(text(replied_at=early), handing(True, []))).kind == "accepted"
 
 
-async def test_variables_as_one_json_text(server: TwilioServer, opened: list[Twilio]) -> None:
+async def test_variables_as_one_json_text(server: TwilioServer, opened: list[TwilioChannel]) -> None:
     one = channel(opened, WHATSAPP, server.url)
     good = {"content_sid": "HX1", "variables": '{"1": "Anna"}'}
     bad = {"content_sid": "HX1", "variables": '{"1": "An"na"}'}
@@ -397,7 +401,7 @@ async def test_variables_as_one_json_text(server: TwilioServer, opened: list[Twi
 
 
 async def test_case_38_a_content_template_whose_text_nobody_knows_is_never_called_not_sent(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     one = channel(opened, WHATSAPP, server.url)
     message = text(body="", fields={"content_sid": "HX1"})
@@ -427,16 +431,18 @@ async def test_what_is_missing_is_said_before_anything_is_sent(entry: str, why: 
         open_channels(config, Path(), "secret", ManualClock(NOW))
 
 
-async def test_a_public_url_that_only_this_machine_knows_is_not_given_to_twilio(opened: list[Twilio]) -> None:
+async def test_a_public_url_that_only_this_machine_knows_is_not_given_to_twilio(
+    opened: list[TwilioChannel],
+) -> None:
     config, _ = read_config(f"http: {{public_url: 'http://127.0.0.1:8080'}}\nchannels:\n  {SMS}}}\n")
     (made,) = open_channels(config, Path(), "secret", ManualClock(NOW)).values()
-    assert isinstance(made, Twilio)
+    assert isinstance(made, TwilioChannel)
     assert made._sender.callback == ""
     assert "sms" in open_readers(config, Path(), "secret", ManualClock(NOW))
 
 
 async def test_a_clock_that_goes_on_counts_for_the_validity(
-    server: TwilioServer, opened: list[Twilio]
+    server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
     clock = ManualClock(NOW)
     one = channel(opened, SMS, server.url, clock)

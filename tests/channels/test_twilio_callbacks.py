@@ -20,8 +20,8 @@ from engine.channels.base import (
     CallbackUnreadableError,
 )
 from engine.channels.registry import open_readers
-from engine.channels.twilio_callbacks import Callbacks
-from engine.channels.twilio_client import is_signed
+from engine.channels.twilio.callbacks import Callbacks
+from engine.channels.twilio.client import is_signed
 from engine.clock import ManualClock
 from engine.config.file import read_config
 from engine.values import Instant

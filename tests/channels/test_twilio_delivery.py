@@ -11,23 +11,25 @@ from sqlalchemy import Connection
 
 from engine.channels.base import Report
 from engine.channels.links import Links
-from engine.channels.names import Vocabulary
-from engine.channels.twilio import Twilio
-from engine.channels.twilio_callbacks import Callbacks
-from engine.channels.twilio_request import Kind, Sender
+from engine.channels.render_data import FieldTypes
+from engine.channels.twilio.callbacks import Callbacks
+from engine.channels.twilio.channel import TwilioChannel
+from engine.channels.twilio.request import Kind, Sender
 from engine.clock import ManualClock
-from engine.compiler.message_set import compile_messages
-from engine.compiler.template_file import read_template
-from engine.compiler.templates import Templates
+from engine.compiler.templates.message_set import compile_messages
+from engine.compiler.templates.project_templates import Templates
+from engine.compiler.templates.template_file import read_template
 from engine.config import Shop
 from engine.core.effects import Send
-from engine.core.facts import Reach
+from engine.core.facts.customer import Reach
 from engine.core.journeys import Journeys
-from engine.runtime.press import Stock
-from engine.runtime.reports import Taken, take_reports
-from engine.store import conversations, customers, messages, pauses, suppressions, tally
+from engine.runtime.delivery.rendering import RenderContext
+from engine.runtime.feedback.reports import ReportCounts, take_reports
+from engine.store.customers import batches, suppressions
 from engine.store.database import open_store
-from engine.store.hot import rows
+from engine.store.journeys import figures, pauses
+from engine.store.messages import records, sessions
+from engine.store.sql import rows
 from engine.values import DAY, HOUR, MINUTE, Instant
 from tests.channels.twilio_server import ACCOUNT, TOKEN, Answer, TwilioServer, call, now_at
 from tests.runtime.test_deliverer import House
@@ -65,7 +67,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     assert problems == []
     kinds = {"sms": "sms", "whatsapp": "whatsapp"}
     shop = Shop("Bean There", "https://shop.example", "Main Street 1")
-    stock = Stock(compiled, Vocabulary(shop), Links(["key"], "https://news.example"), kinds=kinds)
+    stock = RenderContext(compiled, FieldTypes(shop), Links(["key"], "https://news.example"), kinds=kinds)
     store = open_store("sqlite:///shop.db", tmp_path)
     made = House(store, ManualClock(NOW), stock, tmp_path)
     yield made
@@ -79,24 +81,26 @@ def people(house: House, count: int) -> None:
 
     def job(conn: Connection) -> None:
         names = [f"c{n}" for n in range(count)]
-        batch = customers.load_batch(conn, 0, names, Journeys({}), NOW)
+        batch = batches.load_batch(conn, 0, names, Journeys({}), NOW)
         after = {}
         for n, name in enumerate(names):
-            state = type(batch.states[name])(batch.states[name].facts.fork(), dict(batch.states[name].runs))
+            state = type(batch.states[name])(
+                batch.states[name].facts.fork(), dict(batch.states[name].enrollments)
+            )
             state.facts.values |= {"first_name": f"Anna{n}"}
             number = f"+359 888 {n:06}"
             state.facts.reach = {
                 "sms": Reach(number, {"marketing": "given"}), "whatsapp": Reach(number, {"marketing": "given"})
             }  # fmt: skip
             after[name] = state
-        customers.save_batch(conn, batch, after, NOW)
+        batches.save_batch(conn, batch, after, NOW)
 
     house.store.write(job)
 
 
-def twilio(house: House, server: TwilioServer, kind: Kind = "sms", token: str = TOKEN) -> Twilio:
+def twilio(house: House, server: TwilioServer, kind: Kind = "sms", token: str = TOKEN) -> TwilioChannel:
     sender = Sender(kind, "", "MG" + "0" * 32, f"https://news.shop.example/callbacks/{kind}")
-    made = Twilio(kind, sender, (ACCOUNT, token), server.url, house.clock, seconds=2)
+    made = TwilioChannel(kind, sender, (ACCOUNT, token), server.url, house.clock, seconds=2)
     house.opened.append(made)
     return made
 
@@ -107,13 +111,13 @@ def plan_until(house: House, until: Instant, channel: str = "sms", template: str
     send = Send(
         key, "run0", "welcome", template, template, channel, "marketing", "marketing", now, until, True, {}
     )
-    house.store.write(lambda conn: messages.plan(conn, 0, [("c0", send)], now))
+    house.store.write(lambda conn: records.plan(conn, 0, [("c0", send)], now))
     return key
 
 
 def calls_back(
     house: House, server: TwilioServer, statuses: Sequence[str], code: int = 0, number: int = 0
-) -> Taken:
+) -> ReportCounts:
     """Twilio reports these statuses of a message that it took."""
     one = server.kept[number]
     made: list[Report] = []
@@ -191,9 +195,9 @@ async def test_case_44_who_opted_out_at_twilio_is_closed_and_others_are_not(
     assert house.states() == {"failed": 1}
     assert "outcome" in house.apply_inbox()  # so that the cascade goes on
     with house.store.read() as conn:
-        assert "all" in suppressions.standing(conn, "sms", "+359888000000")
-        assert suppressions.standing(conn, "sms", "+359888000001") == {}
-        assert suppressions.standing(conn, "whatsapp", "+359888000000") == {}
+        assert "all" in suppressions.active(conn, "sms", "+359888000000")
+        assert suppressions.active(conn, "sms", "+359888000001") == {}
+        assert suppressions.active(conn, "whatsapp", "+359888000000") == {}
     house.plan(2, "sms", "long")
     await deliverer.once()
     assert [one["To"] for one in server.posts] == ["+359888000000", "+359888000001"]
@@ -230,7 +234,7 @@ async def test_case_45_whatsapp_by_free_text_after_a_reply_and_by_content_templa
     house.store.write(lambda conn: take_reports(conn, "whatsapp", reports, NOW))
     house.apply_inbox()
     with house.store.read() as conn:
-        assert conversations.last_at(conn, "whatsapp", "+359888000000") == NOW
+        assert sessions.last_at(conn, "whatsapp", "+359888000000") == NOW
     house.clock.advance(HOUR)
     house.plan(1, "whatsapp", "hello")
     await deliverer.once()
@@ -251,7 +255,7 @@ async def test_case_93_a_stop_closes_the_number_and_start_opens_it(
         house.store.write(lambda conn: take_reports(conn, "sms", reports, NOW))
         house.apply_inbox()
         with house.store.read() as conn:
-            return suppressions.standing(conn, "sms", "+359888000000")
+            return suppressions.active(conn, "sms", "+359888000000")
 
     assert writes("SM1", "stopwatch") == {}
     assert "all" in writes("SM2", "Stop.")
@@ -271,6 +275,6 @@ async def test_a_long_text_is_paid_by_its_parts(house: House, server: TwilioServ
         house.apply_inbox()
     with house.store.read() as conn:
         found = rows(conn, "SELECT send_key, parts FROM outbox ORDER BY send_key")
-        (row,) = tally.channels(conn)
+        (row,) = figures.channels(conn)
     assert found == [("sms-hello-0", 1), ("sms-long-0", 3), ("sms-long-1", 3)]
     assert (row.sent, row.parts) == (3, 7)

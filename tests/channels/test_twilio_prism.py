@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from engine.channels.base import Message
-from engine.channels.twilio import Twilio
-from engine.channels.twilio_request import Kind, Sender
+from engine.channels.twilio.channel import TwilioChannel
+from engine.channels.twilio.request import Kind, Sender
 from engine.clock import ManualClock
 from engine.values import HOUR, Instant
 from tests.channels.twilio_server import ACCOUNT, TOKEN
@@ -83,7 +83,7 @@ async def prism() -> AsyncIterator[str]:
 async def test_what_we_ask_is_what_twilio_describes(prism: str, kind: Kind) -> None:
     number = "whatsapp:+359888000001" if kind == "whatsapp" else "+359888000001"
     sender = Sender(kind, number, "MG" + "0" * 32, "https://news.shop.example/callbacks/sms")
-    channel = Twilio(kind, sender, (ACCOUNT, TOKEN), prism, ManualClock(NOW), seconds=30)
+    channel = TwilioChannel(kind, sender, (ACCOUNT, TOKEN), prism, ManualClock(NOW), seconds=30)
     fields = {"content_sid": "HX" + "0" * 32, "variables.1": "Anna"} if kind == "whatsapp" else {}
     message = Message(
         "k1", kind, "+359888123456", "hello", "en", "marketing", "" if fields else "Hello", fields=fields,

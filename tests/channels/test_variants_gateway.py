@@ -13,7 +13,7 @@ import pytest
 
 from engine.channels.base import Callback, CallbackUnreadableError, Delivery, OutcomeKind, Report
 from engine.channels.egress import LARGEST_ANSWER
-from engine.channels.gateway import open_reader
+from engine.channels.http_provider.channel import open_reader
 from tests.channels.gateway_desk import NOW, deliver, gateway, message, opening
 from tests.channels.odd_http import Play, answers, odd_server, says
 from tests.channels.test_gateway_callbacks import CHANNEL, TOKEN, one, read

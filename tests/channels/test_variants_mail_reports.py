@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from engine.channels.mail_reports import read_letter, reports_of
+from engine.channels.email.mail_reports import read_mail, reports_of
 from engine.channels.mime import token_of
 from tests.mails import complaint, crlf, delivery_report, plain
 
@@ -42,7 +42,7 @@ def group(address: str, kind: str = "rfc822", action: str = "failed") -> str:
 
 
 def kinds(raw: bytes, address: str = ANNA) -> list[str]:
-    letter = read_letter(raw)
+    letter = read_mail(raw)
     return [one.kind for one in reports_of(letter, "key-1", address, "marketing")] if letter.tokens else []
 
 
@@ -61,7 +61,7 @@ def test_case_88_a_report_in_utf8_names_an_address_of_another_script() -> None:
 def test_case_88_a_report_that_came_packed_is_unpacked(kind: str) -> None:
     packed = base64.encodebytes(crlf(FIELDS + group(ANNA))).decode()
     assert kinds(status(packed, kind, "base64")) == ["bounced"]
-    assert read_letter(status("%%%", kind, "base64")).failures == ()
+    assert read_mail(status("%%%", kind, "base64")).failures == ()
 
 
 def test_case_88_of_two_recipients_the_one_who_got_it_is_not_closed() -> None:
@@ -111,7 +111,7 @@ def test_case_88_a_complaint_whose_original_is_packed_is_understood() -> None:
 @pytest.mark.parametrize("kind", ["not-spam", "auth-failure", "virus", "Not-Spam"])
 def test_case_88_feedback_that_is_no_complaint_closes_nobody(kind: str) -> None:
     raw = complaint(TOKEN).replace(b"Feedback-Type: abuse", f"Feedback-Type: {kind}".encode())
-    assert (read_letter(raw).kind, kinds(raw)) == ("other", [])
+    assert (read_mail(raw).kind, kinds(raw)) == ("other", [])
 
 
 @pytest.mark.parametrize("kind", ["fraud", "other", "opt-out", "something new"])
@@ -131,7 +131,7 @@ def test_case_88_every_other_feedback_is_a_complaint(kind: str) -> None:
 )
 def test_case_88_absence_in_other_words_is_no_answer(headers: str) -> None:
     raw = plain(PATH, f"{headers}In-Reply-To: <{TOKEN}@shop.example>\n", "I am away")
-    assert (read_letter(raw).kind, kinds(raw)) == ("automatic", [])
+    assert (read_mail(raw).kind, kinds(raw)) == ("automatic", [])
 
 
 def test_a_wish_to_unsubscribe_that_a_mail_program_wrote_by_itself_counts() -> None:

@@ -10,7 +10,7 @@ from typing import Self
 import pytest
 
 from engine.channels.base import OutcomeKind
-from engine.channels.smtp import Server, Smtp
+from engine.channels.email.channel import EmailChannel, Server
 from engine.clock import ManualClock
 from tests.channels.test_smtp import NOW, handing, mail
 
@@ -83,16 +83,16 @@ class Parrot:
 
 
 @pytest.fixture
-async def opened() -> AsyncIterator[list[Smtp]]:
-    made: list[Smtp] = []
+async def opened() -> AsyncIterator[list[EmailChannel]]:
+    made: list[EmailChannel] = []
     yield made
     for one in made:
         await one.close()
 
 
-def channel(opened: list[Smtp], server: Parrot) -> Smtp:
+def channel(opened: list[EmailChannel], server: Parrot) -> EmailChannel:
     place = Server("127.0.0.1", server.port, tls="none", command_seconds=1, dot_seconds=1)
-    opened.append(Smtp(place, "secret", ManualClock(NOW), concurrency=1))
+    opened.append(EmailChannel(place, "secret", ManualClock(NOW), concurrency=1))
     return opened[-1]
 
 
@@ -112,7 +112,7 @@ def channel(opened: list[Smtp], server: Parrot) -> Smtp:
     ids=["354", "199", "300", "25", "600", "nothing", "OK", "a long line", "lines without end"],
 )
 async def test_case_29_an_answer_to_the_dot_that_is_neither_yes_nor_no_is_unknown(
-    opened: list[Smtp], answer: bytes
+    opened: list[EmailChannel], answer: bytes
 ) -> None:
     async with Parrot(dot=answer) as server:
         found = await channel(opened, server).deliver(mail(), handing(True, []))
@@ -133,7 +133,7 @@ async def test_case_29_an_answer_to_the_dot_that_is_neither_yes_nor_no_is_unknow
     ids=str,
 )
 async def test_case_28_answers_that_nobody_asked_for_are_taken_for_no_outcome(
-    opened: list[Smtp], settings: dict[str, bytes]
+    opened: list[EmailChannel], settings: dict[str, bytes]
 ) -> None:
     async with Parrot(**settings) as server:  # type: ignore[arg-type]
         one = channel(opened, server)
@@ -158,7 +158,7 @@ async def test_case_28_answers_that_nobody_asked_for_are_taken_for_no_outcome(
     ],
 )  # fmt: skip
 async def test_what_is_odd_but_clear_is_understood(
-    opened: list[Smtp], settings: dict[str, bytes], kind: OutcomeKind
+    opened: list[EmailChannel], settings: dict[str, bytes], kind: OutcomeKind
 ) -> None:
     async with Parrot(**settings) as server:  # type: ignore[arg-type]
         found = await channel(opened, server).deliver(mail(), handing(True, []))
@@ -178,7 +178,9 @@ async def test_what_is_odd_but_clear_is_understood(
         b"HTTP/1.1 400 no\r\n\r\n",
     ],
 )
-async def test_who_is_turned_away_at_the_door_has_not_left(opened: list[Smtp], greeting: bytes) -> None:
+async def test_who_is_turned_away_at_the_door_has_not_left(
+    opened: list[EmailChannel], greeting: bytes
+) -> None:
     calls: list[bool] = []
     async with Parrot(greeting=greeting) as server:
         found = await channel(opened, server).deliver(mail(), handing(True, calls))
@@ -186,7 +188,7 @@ async def test_who_is_turned_away_at_the_door_has_not_left(opened: list[Smtp], g
 
 
 async def test_case_36_a_server_that_takes_a_mail_and_hangs_up_before_quit_gets_each_once(
-    opened: list[Smtp],
+    opened: list[EmailChannel],
 ) -> None:
     async with Parrot(bye=True) as server:
         one = channel(opened, server)
@@ -200,7 +202,7 @@ async def test_case_36_a_server_that_takes_a_mail_and_hangs_up_before_quit_gets_
 
 
 async def test_case_36_what_is_said_too_much_after_one_mail_is_not_the_answer_to_the_next(
-    opened: list[Smtp],
+    opened: list[EmailChannel],
 ) -> None:
     async with Parrot(dot=b"250 ok\r\n550 5.1.1 nobody\r\n") as server:
         one = channel(opened, server)
@@ -217,7 +219,7 @@ async def test_case_36_what_is_said_too_much_after_one_mail_is_not_the_answer_to
     ids=str,
 )
 async def test_a_server_that_lost_the_thread_closes_no_address(
-    opened: list[Smtp], settings: dict[str, bytes]
+    opened: list[EmailChannel], settings: dict[str, bytes]
 ) -> None:
     async with Parrot(**settings) as server:  # type: ignore[arg-type]
         found = await channel(opened, server).deliver(mail(), handing(True, []))

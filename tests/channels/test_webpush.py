@@ -11,7 +11,7 @@ from py_vapid import Vapid02
 
 from engine.channels.base import Delivery, Message
 from engine.channels.opening import Opening
-from engine.channels.webpush import LARGEST, identity_of, new_private_key, open_channel, public_key
+from engine.channels.webpush.channel import LARGEST, identity_of, new_private_key, open_channel, public_key
 from engine.clock import ManualClock
 from engine.config.file import read_config
 from engine.errors import UsageError

@@ -17,10 +17,10 @@ from engine.channels.registry import open_channels
 from engine.cli.app import Place, main
 from engine.clock import ManualClock
 from engine.project import Project, load
-from engine.runtime.advancer import Advancer
-from engine.runtime.deliverer import Deliverer
-from engine.runtime.deploy import deploy
-from engine.runtime.published import publish_in_memory
+from engine.runtime.advance.advancer import Advancer
+from engine.runtime.delivery.deliverer import Deliverer
+from engine.runtime.publish.deploy import deploy
+from engine.runtime.publish.published import publish_in_memory
 from engine.store.database import Store, open_store
 from engine.values import Instant, instant
 
@@ -89,7 +89,7 @@ class Shop:
     async def _work(self, store: Store, number: int, project: Project, *, deliver: bool) -> None:
         live = publish_in_memory(number, project, self.folder, "secret")
         channels = open_channels(project.config, self.folder, "secret", self.clock)
-        deliverer = Deliverer(store, channels, lambda: live.stock, self.clock, "test")
+        deliverer = Deliverer(store, channels, lambda: live.render_context, self.clock, "test")
         advancer = Advancer(store, self.clock)
         for _ in range(50):
             progress = advancer.advance(live.publication)

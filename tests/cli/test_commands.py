@@ -18,7 +18,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
 
 from engine.cli.app import app, load_commands
-from engine.cli.examining.dns import sender_records, texts
+from engine.cli.diagnostics.dns import sender_records, texts
 from engine.store.database import open_store
 from tests.cli.conftest import ROOT, Shop
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from engine.cli.importing.opening import look_through
 from engine.cli.importing.rows import open_table, safe_cell
-from engine.runtime.intake import Intake
+from engine.runtime.intake.intake import Intake
 from tests.cli.conftest import ROOT, Shop, report
 from tests.conftest import Golden
 
@@ -195,7 +195,7 @@ def test_a_killed_import_neither_loses_nor_doubles(small_shop: Shop) -> None:
 def test_case_64_a_suppressed_address_stays_suppressed(small_shop: Shop) -> None:
     """design/reliability case 89: the same address in other case and full width is the same address."""
     from engine.channels.addresses import normalised
-    from engine.store import suppressions
+    from engine.store.customers import suppressions
 
     store = small_shop.store()
     try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from engine.core.learned import Interval, Learned, Rate
-from engine.store import learned
+from engine.core.facts.learned import Interval, Learned, Rate
+from engine.store.customers import learned
 from tests.cli.conftest import Shop, report
 from tests.conftest import Golden
 

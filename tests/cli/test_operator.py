@@ -10,7 +10,10 @@ import pytest
 from engine.cli.app import Place
 from engine.clock import FastClock
 from engine.core.effects import Call
-from engine.store import outcomes, pauses, stuck, suppressions, webhooks
+from engine.store.customers import suppressions
+from engine.store.inbox import quarantine
+from engine.store.journeys import pauses
+from engine.store.messages import outcomes, webhooks
 from engine.store.meta import bucket_of
 from engine.values import HOUR, Instant
 from tests.cli.conftest import Shop, report
@@ -106,7 +109,7 @@ def test_status_names_queues_unknowns_and_stuck_customers(busy: Shop, golden: Go
     store = busy.store()
     try:
         store.write(
-            lambda conn: stuck.set_aside(
+            lambda conn: quarantine.quarantine(
                 conn, bucket_of(conn, "bob"), "bob", "the fact total_spent holds no amount", now
             )
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.channels.links import TESTER
-from engine.runtime.published import links_of
+from engine.runtime.publish.published import links_of
 from engine.store import meta
 from tests.cli.conftest import Shop
 

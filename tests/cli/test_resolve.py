@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from engine.store import messages, outcomes
+from engine.store.messages import outcomes, records
 from engine.values import HOUR, Instant
 from tests.cli.conftest import Shop, report
 from tests.cli.test_operator import busy
@@ -45,7 +45,7 @@ def state(shop: Shop) -> str:
     store = shop.store()
     try:
         with store.read() as conn:
-            found = messages.find(conn, KEY)
+            found = records.find(conn, KEY)
     finally:
         store.close()
     assert found is not None

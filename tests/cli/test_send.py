@@ -7,10 +7,11 @@ import re
 
 import pytest
 
-from engine.channels.outbox import kept_messages
+from engine.channels.outbox.channel import kept_messages
 from engine.core.enrollment import Enrollment
-from engine.runtime import one_off
-from engine.store import one_offs, runs
+from engine.runtime.publish import one_off
+from engine.store.customers import enrollments
+from engine.store.journeys import one_offs
 from tests.cli.conftest import Answer, Shop
 from tests.conftest import Golden
 
@@ -61,7 +62,7 @@ def run_of(shop: Shop, customer: str) -> list[Enrollment]:
     store = shop.store()
     try:
         with store.read() as conn:
-            return runs.of_customer(conn, 0, customer)
+            return enrollments.of_customer(conn, 0, customer)
     finally:
         store.close()
 
@@ -196,7 +197,7 @@ def test_what_does_not_fit_is_told_and_nothing_begins(shop: Shop, words: tuple[s
 
 
 def test_its_journey_is_written_as_an_author_would() -> None:
-    wish = one_off.Wish(
+    wish = one_off.OneOffRequest(
         "spring", "vip", "marketing", "order_placed", ("email", "sms"), "4 hours", "2026-11-27 10:00"
     )
     text = one_off.journey_of(wish, "one_off_spring_20261120")

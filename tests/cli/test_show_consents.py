@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from engine.runtime.agreements import Said, withdraw
+from engine.runtime.feedback.consent_changes import ConsentProof, withdraw
 from tests.cli.conftest import Shop, report
 from tests.conftest import Golden
 
@@ -34,7 +34,7 @@ def agreed(small_shop: Shop) -> Shop:
     assert small_shop.run("import", str(small_shop.folder / "people.jsonl")).code == 0
     small_shop.play()
     now = small_shop.go_to("2026-11-20T11:00:00+00:00")
-    said = Said(now, "unsubscribe link", "Stop \x1b[31mthese messages")
+    said = ConsentProof(now, "unsubscribe link", "Stop \x1b[31mthese messages")
     store = small_shop.store()
     try:
         for customer in ("anna", "bob"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.store import suppressions
+from engine.store.customers import suppressions
 from tests.cli.conftest import ROOT, Shop
 from tests.mails import delivery_report, plain
 
@@ -64,7 +64,7 @@ def test_a_bounce_closes_the_address_once(mailed: Shop, tmp_path: Path) -> None:
     assert [(one["kind"], one["new"], one["known"]) for one in json.loads(answer.out)] == [("bounce", 1, 0)]
     assert "bounce: known already" in mailed.run("take-mail", str(file)).out
     with closing(mailed.store()) as store, store.read() as conn:
-        assert "all" in suppressions.standing(conn, "email", "anna@example.com")
+        assert "all" in suppressions.active(conn, "email", "anna@example.com")
 
 
 def test_a_store_that_cannot_be_written_leaves_the_mail_with_the_server(mailed: Shop) -> None:

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from engine.cli.telling.lines import sentence
+from engine.cli.reports.lines import sentence
 from engine.core.effects import Trace
 from engine.values import Instant
 

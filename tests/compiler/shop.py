@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.compiler.catalogue_file import read_catalogue
+from engine.compiler.catalogue.catalogue_file import read_catalogue
 from engine.compiler.compile import Compiled, compile_journey
-from engine.compiler.template_file import TemplateFile
-from engine.compiler.templates import Templates
-from engine.compiler.world import World
+from engine.compiler.project_context import ProjectContext
+from engine.compiler.templates.project_templates import Templates
+from engine.compiler.templates.template_file import TemplateFile
 from engine.config.file import read_config
 from engine.core.journey import Journey
 from engine.language.parse import parse_journey, parse_segment
-from engine.language.source import read
 from engine.language.syntax import JourneyFile
+from engine.language.yaml.source import read
 
 SAMPLE = Path(__file__).parent.parent / "cases" / "project"
 
 
-def world() -> World:
+def world() -> ProjectContext:
     """The sample project; templates `a` and `b` for e-mail, `both` for push and e-mail."""
     config, _ = read_config((SAMPLE / "config.yaml").read_bytes())
     nodes = [
@@ -31,7 +31,7 @@ def world() -> World:
     )
     assert segment is not None
     templates = Templates({name: tuple(_files(name, channels)) for name, channels in _WRITTEN.items()})
-    return World(config, catalogue, {"vip": segment}, templates)
+    return ProjectContext(config, catalogue, {"vip": segment}, templates)
 
 
 _WRITTEN = {"a": ("email",), "b": ("email",), "both": ("push", "email")}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.compiler.catalogue_file import read_catalogue
+from engine.compiler.catalogue.catalogue_file import read_catalogue
 from engine.language.nodes import Node
-from engine.language.source import read
+from engine.language.yaml.source import read
 from engine.problem import Problem, render_problems
 from tests.conftest import Golden
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.checks import check_journey
 from engine.compiler.compile import compile_journey
 from engine.compiler.fingerprint import fingerprint
-from engine.compiler.subject import Subject
 from engine.core.journey import Journey, SendStep, WaitStep
 from engine.project import load
 from engine.values import DAY, HOUR, Duration
@@ -134,6 +134,6 @@ def test_phones_are_known_to_what_is_published(shop: Path) -> None:
 def test_the_order_of_prices_is_not_asked_of_channels_that_have_none() -> None:
     file = parsed(CASCADE.format(via="cheapest likely of email, push", after="2 hours"), HEAD)
     journey = compile_journey(file, WORLD).journey
-    assert "W05" not in {problem.code for problem in check_journey(Subject(file, journey, WORLD))}
+    assert "W05" not in {problem.code for problem in check_journey(JourneyCheckInput(file, journey, WORLD))}
     file = parsed(CASCADE.format(via="[email, push]", after="2 hours"), HEAD)
-    assert "W05" in {problem.code for problem in check_journey(Subject(file, journey, WORLD))}
+    assert "W05" in {problem.code for problem in check_journey(JourneyCheckInput(file, journey, WORLD))}

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compiler.jinja import Named
-from engine.compiler.message import CompiledTemplate, compile_template
-from engine.compiler.template_file import read_template
+from engine.compiler.templates.jinja import ReadNames
+from engine.compiler.templates.message import CompiledTemplate, compile_template
+from engine.compiler.templates.template_file import read_template
 from engine.problem import Problem
 
 BASE = """<mjml><mj-head>
@@ -63,10 +63,10 @@ def names(first_name: str = "Anna", **trigger: object) -> dict[str, object]:
         "items": [{"sku": "A", "price": 1}, {"sku": "B", "price": 2}],
     }
     return {
-        "customer": Named("customer", {"first_name": first_name, "vip": True}),
-        "trigger": Named("trigger", given_trigger | trigger),
-        "shop": Named("shop", {"name": "Bean There"}),
-        "links": Named("links", {"unsubscribe": "https://news.example/u/x"}),
+        "customer": ReadNames("customer", {"first_name": first_name, "vip": True}),
+        "trigger": ReadNames("trigger", given_trigger | trigger),
+        "shop": ReadNames("shop", {"name": "Bean There"}),
+        "links": ReadNames("links", {"unsubscribe": "https://news.example/u/x"}),
     }
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.checks import check_journey
 from engine.compiler.compile import compile_journey
-from engine.compiler.subject import Subject
 from engine.language.parse import parse_journey
 from tests.compiler.shop import HEAD, SAMPLE, parsed, world
 
@@ -20,7 +20,7 @@ def codes(steps: str, head: str = HEAD) -> list[str]:
     file = parsed(steps, head)
     made = compile_journey(file, WORLD)
     assert made.problems == ()
-    found = check_journey(Subject(file, made.journey, WORLD, frozenset({"b"})))
+    found = check_journey(JourneyCheckInput(file, made.journey, WORLD, frozenset({"b"})))
     return [problem.code for problem in found if problem.code != "W01"]
 
 
@@ -169,7 +169,7 @@ def test_no_mistake_makes_the_compiler_fall_over(lines: list[str], edits: list[t
         assert any(problem.is_error for problem in problems)
         return
     made = compile_journey(file, WORLD)
-    found = [*problems, *made.problems, *check_journey(Subject(file, made.journey, WORLD))]
+    found = [*problems, *made.problems, *check_journey(JourneyCheckInput(file, made.journey, WORLD))]
     count = len("\n".join(lines).split("\n"))
     assert all(1 <= problem.span.line <= count and problem.span.column >= 1 for problem in found)
     if made.journey is None:

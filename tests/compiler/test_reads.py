@@ -25,7 +25,7 @@ def test_a_journey_is_woken_by_what_its_goal_exit_and_waits_look_at() -> None:
     then: [{send: b}]
 """,
         head,
-    ).reads
+    ).dependencies
     assert reads.events == {"subscribed", "order_placed", "product_viewed", "order_delivered", "cart_emptied"}
     assert reads.attributes == {"viewed_lately", "tier", "points_expire_on"}
     assert reads.segments == {"vip"}
@@ -42,7 +42,7 @@ def test_history_is_asked_for_as_far_back_as_it_is_needed() -> None:
     then: [{send: b}]
 """,
         head,
-    ).reads
+    ).dependencies
     assert reads.history == {"cart_updated": 30 * DAY, "product_viewed": 7 * DAY, "order_placed": 24 * HOUR}
 
 
@@ -56,7 +56,7 @@ def test_an_awaited_event_with_where_is_looked_up_since_the_cascade_before_it() 
     for: order_delivered
     where: {order_id: x}
     then: [{send: a}]
-""").reads
+""").dependencies
     back = reads.history["order_delivered"]
     assert back is not None
     assert back >= 2 * DAY + 8 * DAY  # both parts, each held for a cap and for the night
@@ -115,5 +115,5 @@ def test_the_publication_knows_who_starts_and_who_listens() -> None:
     assert [each.name for each in published.by_event["subscribed"]] == ["test"]
     assert set(published.readers) == {"subscribed", "order_placed"}
     assert published.channels == ("push", "email", "sms")
-    assert rule.reads.events == {"order_placed"}
+    assert rule.dependencies.events == {"order_placed"}
     assert published.commit == "abc"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compiler.scanner import Place, Scanner
+from engine.compiler.templates.scanner import Place, Scanner
 
 PORTIONS = st.lists(
     st.sampled_from([

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
-from engine.core.condition import Ref
+from engine.core.conditions.condition import Ref
 from engine.core.journey import (
     END,
     Awaited,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compiler.text_parts import outside, parts
+from engine.compiler.templates.text_parts import outside, parts
 
 
 @pytest.mark.parametrize(

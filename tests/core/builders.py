@@ -9,34 +9,34 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
-from engine.compiler.catalogue_file import read_catalogue
+from engine.compiler.catalogue.catalogue_file import read_catalogue
 from engine.compiler.compile import compile_journey, compile_segment
+from engine.compiler.project_context import ProjectContext
 from engine.compiler.publication import publish
-from engine.compiler.template_file import TemplateFile
-from engine.compiler.templates import Templates
-from engine.compiler.world import World
+from engine.compiler.templates.project_templates import Templates
+from engine.compiler.templates.template_file import TemplateFile
 from engine.config.file import read_config
 from engine.core.decide import decide, next_due
 from engine.core.effects import Cancel, Decision, Effect, Emit, Send, TakeCode, Trace
 from engine.core.enrollment import Enrollment
-from engine.core.facts import CustomerState, Facts
-from engine.core.fold import initial_values
+from engine.core.facts.customer import CustomerState, Facts
+from engine.core.facts.fold import initial_values
 from engine.core.happening import (
-    Changed,
     CodeTaken,
     Event,
-    Handed,
     Happening,
+    MessageOutcome,
+    MessageReturned,
+    MessageSent,
     Occurrence,
-    Outcome,
     ProductChanged,
+    ProfileChanged,
     Reaction,
-    Returned,
     SegmentChanged,
 )
 from engine.core.journeys import Journeys
 from engine.language.parse import parse_journey, parse_segment
-from engine.language.source import read
+from engine.language.yaml.source import read
 from engine.problem import render_problems
 from engine.values import Instant, Value, at_local, to_datetime, zone
 
@@ -123,7 +123,7 @@ def project(*texts: str, segments: Mapping[str, str] | None = None, config: str 
     shop, problems = read_config(config)
     nodes = [read(text, name)[0] for text, name in ((CUSTOMER, "c"), (EVENTS, "e"), (PRODUCT, "p"))]
     catalogue, more = read_catalogue(*nodes)
-    world = World(shop, catalogue, {}, _templates(texts))
+    world = ProjectContext(shop, catalogue, {}, _templates(texts))
     problems += more
     found = {}
     for name, who in (segments or {}).items():
@@ -197,7 +197,7 @@ class Life:
     @property
     def run(self) -> Enrollment:
         """The only run that is kept."""
-        (run,) = self.state.runs.values()
+        (run,) = self.state.enrollments.values()
         return run
 
     @property
@@ -224,10 +224,10 @@ class Life:
         self.take(Event(self.next(), f"e{self.number}", name, occurred, received, fields, starts))
 
     def change(self, at: str, starts: bool = True, **values: Value) -> None:
-        self.take(Changed(self.next(), self.until(at), values, starts=starts))
+        self.take(ProfileChanged(self.next(), self.until(at), values, starts=starts))
 
     def consent(self, at: str, channel: str, answer: str) -> None:
-        self.take(Changed(self.next(), self.until(at), consents={(channel, "marketing"): answer}))
+        self.take(ProfileChanged(self.next(), self.until(at), consents={(channel, "marketing"): answer}))
 
     def segment(self, at: str, name: str, *, member: bool = True, starts: bool = True) -> None:
         self.take(SegmentChanged(self.next(), self.until(at), name, member, starts))
@@ -248,7 +248,7 @@ class Life:
     def outcome(self, at: str, template: str, kind: str) -> None:
         send = self.last_send(template)
         self.take(
-            Outcome(
+            MessageOutcome(
                 self.next(),
                 self.until(at),
                 send.key,
@@ -260,11 +260,11 @@ class Life:
 
     def hand(self, at: str, template: str) -> None:
         send = self.last_send(template)
-        self.take(Handed(self.next(), self.until(at), send.key, send.enrollment))
+        self.take(MessageSent(self.next(), self.until(at), send.key, send.enrollment))
 
     def give_back(self, at: str, template: str, why: str) -> None:
         send = self.last_send(template)
-        self.take(Returned(self.next(), self.until(at), send.key, send.enrollment, why))
+        self.take(MessageReturned(self.next(), self.until(at), send.key, send.enrollment, why))
 
     def code(self, at: str, pool: str, value: str | None) -> None:
         self.take(CodeTaken(self.next(), self.until(at), self.run.id, pool, value))
@@ -327,7 +327,7 @@ class Life:
                 self.lines.append(f"{label(line.at)} {text}")
         for effect in decision.effects:
             if isinstance(effect, Send) and self.hands:
-                self.waiting.append(Handed(self.next(), self.now, effect.key, effect.enrollment))
+                self.waiting.append(MessageSent(self.next(), self.now, effect.key, effect.enrollment))
             elif isinstance(effect, TakeCode) and effect.value is None and self.codes:
                 value = f"{effect.pool}-{self.number}"
                 self.waiting.append(CodeTaken(self.next(), self.now, effect.enrollment, effect.pool, value))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from engine.core.effects import Cancel
-from engine.core.enrollment import Listening
-from engine.core.facts import Place, Reach
-from engine.core.happening import Outcome, Reaction
+from engine.core.enrollment import AwaitingReaction
+from engine.core.facts.customer import CapSlot, Reach
+from engine.core.happening import MessageOutcome, Reaction
 from tests.core.builders import Life, life, moment, project, written
 
 CASCADE = """
@@ -87,8 +87,8 @@ def test_the_last_reachable_channel_ends_the_step_at_once() -> None:
     one = life(project(written(CASCADE, policy="free")))
     one.state.facts.reach |= {"email": Reach(address=""), "sms": Reach(address="")}
     one.event("0 10:00", "subscribed")
-    assert one.run.rest is not None
-    assert one.run.rest.step == "pause"
+    assert one.run.state is not None
+    assert one.run.state.step == "pause"
 
 
 def test_without_any_channel_the_message_is_skipped() -> None:
@@ -132,11 +132,13 @@ def test_a_complaint_takes_a_planned_part_back() -> None:
     email = one.last_send("news")
     assert email.channel == "email"
     one.take(
-        Outcome(one.next(), one.until("0 14:01"), push.key, push.enrollment, "complained", channel="push")
+        MessageOutcome(
+            one.next(), one.until("0 14:01"), push.key, push.enrollment, "complained", channel="push"
+        )
     )
     assert [effect.key for effect in one.effects if isinstance(effect, Cancel)] == [email.key]
-    assert one.run.rest is not None
-    assert one.run.rest.step == "pause"
+    assert one.run.state is not None
+    assert one.run.state.step == "pause"
 
 
 def test_a_complaint_about_an_earlier_step_leaves_a_later_cascade_alone() -> None:
@@ -217,8 +219,8 @@ def test_an_unknown_part_keeps_the_cascade_where_it_is_until_it_is_settled() -> 
 def test_an_unknown_hand_over_listens_without_a_clock() -> None:
     one = started(hands=False)
     one.outcome("0 10:05", "news", "unknown")
-    assert isinstance(one.run.rest, Listening)
-    assert one.run.rest.unknown
+    assert isinstance(one.run.state, AwaitingReaction)
+    assert one.run.state.unknown
     assert one.run.due is None
 
 
@@ -257,8 +259,8 @@ def test_a_planned_part_is_taken_back_when_the_reaction_comes() -> None:
     assert one.last_send("news").channel == "email"
     one.take(Reaction(one.next(), one.until("0 14:01"), push.key, push.enrollment, "clicked"))
     assert [effect.key for effect in one.effects if isinstance(effect, Cancel)] == [one.last_send("news").key]
-    assert one.run.rest is not None
-    assert one.run.rest.step == "pause"
+    assert one.run.state is not None
+    assert one.run.state.step == "pause"
 
 
 def test_a_cascade_takes_one_place_on_its_day_and_one_of_each_channel() -> None:
@@ -269,7 +271,7 @@ def test_a_cascade_takes_one_place_on_its_day_and_one_of_each_channel() -> None:
         "0 14:00 send news via email",
         "0 18:00 send news via sms",
     ]
-    assert [(place.channel, place.counts_total) for place in one.state.facts.places] == [
+    assert [(place.channel, place.counts_total) for place in one.state.facts.cap_slots] == [
         ("push", True),
         ("email", False),
         ("sms", False),
@@ -278,7 +280,7 @@ def test_a_cascade_takes_one_place_on_its_day_and_one_of_each_channel() -> None:
 
 def test_a_part_whose_channel_cap_is_full_is_passed_over() -> None:
     one = life(project(written(CASCADE.replace("[push, email, sms]", "[push, sms, email]"), policy="capped")))
-    one.state.facts.places.append(Place("other", moment("-3 10:00"), "sms"))
+    one.state.facts.cap_slots.append(CapSlot("other", moment("-3 10:00"), "sms"))
     one.event("0 10:00", "subscribed")
     one.pass_time("0 20:00")
     assert one.lines == ["0 10:00 send news via push", "0 14:00 send news via email"]

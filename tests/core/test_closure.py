@@ -8,12 +8,11 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 
-from engine.core.closure import Scope, compile_condition, mentions, read, refs, values_read
-from engine.core.condition import (
-    Ago,
-    All,
-    Any,
-    Beside,
+from engine.core.conditions.closure import Scope, compile_condition, dependencies_of, read, refs, values_asked
+from engine.core.conditions.condition import (
+    AllOf,
+    AnyOf,
+    BeforeAfter,
     Between,
     Can,
     Compare,
@@ -21,17 +20,18 @@ from engine.core.condition import (
     Did,
     GoalReached,
     InSegment,
-    Is,
-    Match,
+    IsOneOf,
+    IsSet,
     Not,
     Reacted,
     Ref,
-    Set,
+    RelativeAge,
+    TextMatch,
     Today,
 )
-from engine.core.enrollment import Enrollment, Part, TakenCode
-from engine.core.facts import FactRule, Facts, Reach
-from engine.core.fold import apply_event
+from engine.core.enrollment import Enrollment, SentMessage, TakenCode
+from engine.core.facts.customer import FactRule, Facts, Reach
+from engine.core.facts.fold import apply_event
 from engine.core.happening import Event
 from engine.values import DAY, HOUR, Birthday, Duration, Instant, Money, Type, Value, instant
 from tests.strategies import CONDITIONS, NOW, customers
@@ -49,10 +49,10 @@ EUR = "EUR"
 
 
 def holds(
-    condition: Condition, run: Enrollment | None = None, facts: Facts | None = None, **values: Value
+    condition: Condition, enrollment: Enrollment | None = None, facts: Facts | None = None, **values: Value
 ) -> bool:
     facts = facts if facts is not None else Facts("c", "Europe/Berlin", values=dict(values))
-    return compile_condition(condition)(Scope(facts, run, NOW))
+    return compile_condition(condition)(Scope(facts, enrollment, NOW))
 
 
 def a_run(**more: object) -> Enrollment:
@@ -66,18 +66,23 @@ def a_run(**more: object) -> Enrollment:
     "value", [None, "2", True, Money(Decimal(2), EUR), (), dt.date(2026, 3, 2), Birthday(3, 2)]
 )
 def test_what_is_not_set_or_of_another_type_is_false_and_its_opposite_true(value: Value) -> None:
-    for form in (Is(ORDERS, (2, 1)), Compare(ORDERS, "at least", 0), Between(ORDERS, 0, 5), Set(ORDERS)):
+    for form in (
+        IsOneOf(ORDERS, (2, 1)),
+        Compare(ORDERS, "at least", 0),
+        Between(ORDERS, 0, 5),
+        IsSet(ORDERS),
+    ):
         facts = Facts("c", values={"orders": value} if value is not None else {})
         assert not holds(form, facts=facts)
         assert holds(Not(form), facts=facts)
 
 
 def test_numbers() -> None:
-    assert holds(Is(ORDERS, (2,)), orders=Decimal("2.0"))
+    assert holds(IsOneOf(ORDERS, (2,)), orders=Decimal("2.0"))
     assert holds(Between(ORDERS, 2, 5), orders=2)
     assert holds(Between(ORDERS, 2, 5), orders=5)
     assert not holds(Compare(ORDERS, "more than", 2), orders=2)
-    assert not holds(Is(ORDERS, (1,)), orders=True)
+    assert not holds(IsOneOf(ORDERS, (1,)), orders=True)
 
 
 def test_money_of_another_currency_is_not_compared() -> None:
@@ -85,41 +90,41 @@ def test_money_of_another_currency_is_not_compared() -> None:
     assert holds(Compare(SPENT, "at least", ten), spent=Money(Decimal("10.00"), EUR))
     for how in ("at least", "at most", "more than", "less than"):
         assert not holds(Compare(SPENT, how, ten), spent=Money(Decimal(10), "USD"))
-    assert not holds(Is(SPENT, (ten,)), spent=Money(Decimal(10), "USD"))
+    assert not holds(IsOneOf(SPENT, (ten,)), spent=Money(Decimal(10), "USD"))
 
 
 def test_text_is_compared_as_it_is_but_searched_without_case() -> None:
-    assert not holds(Is(CITY, ("sofia",)), city="Sofia")
-    assert holds(Match(CITY, "contains", "strasse"), city="Hauptstraße 1")
-    assert holds(Match(CITY, "starts with", "haupt"), city="HAUPTstraße")
-    assert holds(Match(CITY, "ends with", "σ"), city="ΟΔΟΣ")
+    assert not holds(IsOneOf(CITY, ("sofia",)), city="Sofia")
+    assert holds(TextMatch(CITY, "contains", "strasse"), city="Hauptstraße 1")
+    assert holds(TextMatch(CITY, "starts with", "haupt"), city="HAUPTstraße")
+    assert holds(TextMatch(CITY, "ends with", "σ"), city="ΟΔΟΣ")
 
 
 def test_lists() -> None:
-    assert holds(Is(TAGS, ("vip", "lead")), tags=("lead", "new"))
-    assert not holds(Is(TAGS, ("vip",)), tags=())
-    assert not holds(Set(TAGS), tags=())
-    assert holds(Is(TAGS, (Ref("trigger", "tag", TEXT),)), a_run(trigger={"tag": "new"}), tags=("new",))
+    assert holds(IsOneOf(TAGS, ("vip", "lead")), tags=("lead", "new"))
+    assert not holds(IsOneOf(TAGS, ("vip",)), tags=())
+    assert not holds(IsSet(TAGS), tags=())
+    assert holds(IsOneOf(TAGS, (Ref("trigger", "tag", TEXT),)), a_run(trigger={"tag": "new"}), tags=("new",))
 
 
 @pytest.mark.parametrize(("ms", "more", "less"), [(0, False, False), (1, True, False), (-1, False, True)])
 def test_ago_is_strict_at_the_edge(ms: int, more: bool, less: bool) -> None:
     at = Instant(NOW - 90 * DAY - ms)
-    assert holds(Ago(SEEN_AT, "more than", Duration(days=90)), at=at) is more
-    assert holds(Ago(SEEN_AT, "less than", Duration(days=90)), at=at) is less
+    assert holds(RelativeAge(SEEN_AT, "more than", Duration(days=90)), at=at) is more
+    assert holds(RelativeAge(SEEN_AT, "less than", Duration(days=90)), at=at) is less
 
 
 def test_the_future_is_never_ago() -> None:
-    assert not holds(Ago(SEEN_AT, "less than", Duration(days=90)), at=NOW + 1)
-    assert holds(Ago(SEEN_AT, "less than", Duration(days=90)), at=NOW)
-    assert not holds(Ago(ENDS_ON, "less than", Duration(days=90)), ends_on=dt.date(2026, 3, 3))
-    assert holds(Ago(ENDS_ON, "less than", Duration(days=90)), ends_on=dt.date(2026, 3, 2))
+    assert not holds(RelativeAge(SEEN_AT, "less than", Duration(days=90)), at=NOW + 1)
+    assert holds(RelativeAge(SEEN_AT, "less than", Duration(days=90)), at=NOW)
+    assert not holds(RelativeAge(ENDS_ON, "less than", Duration(days=90)), ends_on=dt.date(2026, 3, 3))
+    assert holds(RelativeAge(ENDS_ON, "less than", Duration(days=90)), ends_on=dt.date(2026, 3, 2))
 
 
 def test_months_ago_go_by_the_calendar() -> None:
     edge = instant(dt.datetime(2026, 2, 2, 9, 0, 0, 123_000, tzinfo=dt.UTC))
-    assert not holds(Ago(SEEN_AT, "more than", Duration(months=1)), at=edge)
-    assert holds(Ago(SEEN_AT, "more than", Duration(months=1)), at=edge - 1)
+    assert not holds(RelativeAge(SEEN_AT, "more than", Duration(months=1)), at=edge)
+    assert holds(RelativeAge(SEEN_AT, "more than", Duration(months=1)), at=edge - 1)
 
 
 def test_today_is_the_day_of_the_customer() -> None:
@@ -143,10 +148,10 @@ def test_29_february_is_kept_on_the_28th() -> None:
 
 
 def test_before_and_after() -> None:
-    assert holds(Beside(ENDS_ON, "before", dt.date(2026, 11, 27)), ends_on=dt.date(2026, 11, 26))
-    assert not holds(Beside(ENDS_ON, "before", dt.date(2026, 11, 27)), ends_on=dt.date(2026, 11, 27))
-    assert holds(Beside(SEEN_AT, "after", NOW), at=NOW + 1)
-    assert not holds(Beside(SEEN_AT, "after", dt.date(2026, 1, 1)), at=NOW)
+    assert holds(BeforeAfter(ENDS_ON, "before", dt.date(2026, 11, 27)), ends_on=dt.date(2026, 11, 26))
+    assert not holds(BeforeAfter(ENDS_ON, "before", dt.date(2026, 11, 27)), ends_on=dt.date(2026, 11, 27))
+    assert holds(BeforeAfter(SEEN_AT, "after", NOW), at=NOW + 1)
+    assert not holds(BeforeAfter(SEEN_AT, "after", dt.date(2026, 1, 1)), at=NOW)
 
 
 def facts_with(*events: Event) -> Facts:
@@ -187,9 +192,9 @@ def test_a_path_over_items_is_true_if_one_fits() -> None:
     items: Value = [{"category": "tea"}, {"category": "coffee"}, {}]
     scope = Scope(Facts("c"), None, NOW, order(1, NOW, items=items))
     category = Ref("event", "items.category", TEXT)
-    assert compile_condition(Is(category, ("coffee",)))(scope)
-    assert not compile_condition(Is(category, ("mugs",)))(scope)
-    assert compile_condition(Set(category))(scope)
+    assert compile_condition(IsOneOf(category, ("coffee",)))(scope)
+    assert not compile_condition(IsOneOf(category, ("mugs",)))(scope)
+    assert compile_condition(IsSet(category))(scope)
 
 
 def test_can() -> None:
@@ -225,9 +230,9 @@ def test_assumed_reach_holds_until_something_closes_the_channel() -> None:
 
 
 def test_what_is_about_a_run() -> None:
-    part = Part("hello", "email", "k", NOW, 1)
-    clicked = Part("offer", "push", "k", NOW, 1, clicked_at=NOW)
-    opened = Part("news", "email", "k", NOW, 1, opened_at=NOW)
+    part = SentMessage("hello", "email", "k", NOW, 1)
+    clicked = SentMessage("offer", "push", "k", NOW, 1, clicked_at=NOW)
+    opened = SentMessage("news", "email", "k", NOW, 1, opened_at=NOW)
     run = a_run(sent={"hello": (part,), "x": (clicked,), "y": (opened,)}, goal_at=NOW, product_id="p1")
     facts = Facts("c", products={"p1": {"in_stock": False}, "p2": {"in_stock": True}})
     stock = Ref("product", "in_stock", Type("true/false"))
@@ -236,9 +241,9 @@ def test_what_is_about_a_run() -> None:
     assert not holds(Reacted("clicked", "news"), run)
     assert not holds(Reacted("opened", "hello"), run)
     assert holds(GoalReached(), run)
-    assert holds(Is(stock, (False,)), run, facts)
-    assert not holds(All((Reacted("clicked", "offer"), GoalReached())))
-    assert not holds(Is(stock, (False,)), None, facts)
+    assert holds(IsOneOf(stock, (False,)), run, facts)
+    assert not holds(AllOf((Reacted("clicked", "offer"), GoalReached())))
+    assert not holds(IsOneOf(stock, (False,)), None, facts)
 
 
 def test_the_code_of_a_run_is_the_latest() -> None:
@@ -252,8 +257,8 @@ def test_the_code_of_a_run_is_the_latest() -> None:
 
 
 def test_empty_lists_of_conditions() -> None:
-    assert holds(All(()))
-    assert not holds(Any(()))
+    assert holds(AllOf(()))
+    assert not holds(AnyOf(()))
 
 
 def rule(
@@ -304,31 +309,31 @@ def test_windowed_facts_are_counted_when_asked() -> None:
 def test_no_condition_raises_and_not_is_the_opposite(facts: Facts, condition: Condition) -> None:
     scope = Scope(facts, None, NOW)
     assert compile_condition(Not(condition))(scope) is not compile_condition(condition)(scope)
-    assert all(name and said for name, said in values_read(condition, scope))
+    assert all(name and said for name, said in values_asked(condition, scope))
 
 
 def test_what_a_condition_looks_at() -> None:
     rules = {"orders": rule("orders", "count", last=None), "lately": rule("lately", "count")}
-    condition = All(
+    condition = AllOf(
         (
             Compare(ORDERS, "at least", Ref("trigger", "minimum", NUMBER)),
-            Set(Ref("customer", "lately", NUMBER)),
+            IsSet(Ref("customer", "lately", NUMBER)),
             Did("visit", 1, last=Duration(days=30)),
             Did("visit", 2, last=Duration(months=1)),
-            Not(Did("click", 1, where=Is(Ref("event", "sku", TEXT), (Ref("product", "sku", TEXT),)))),
+            Not(Did("click", 1, where=IsOneOf(Ref("event", "sku", TEXT), (Ref("product", "sku", TEXT),)))),
             InSegment(("vip",)),
             Can(("sms",), None),
             Reacted("clicked", "hello"),
         )
     )
-    found = mentions(condition, rules)
+    found = dependencies_of(condition, rules)
     assert found.events == {"order", "visit", "click"}
     assert found.history == {"order": 7 * DAY, "visit": 31 * DAY, "click": None}
     assert found.attributes == {"orders", "lately"}
     assert found.segments == {"vip"}
     assert found.templates == {"hello"}
     assert (found.product, found.reach, found.run) == (True, True, True)
-    assert mentions(Did("visit", 0, 0, Duration(days=30))).history == {}
+    assert dependencies_of(Did("visit", 0, 0, Duration(days=30))).history == {}
     assert [str(ref) for ref in refs(condition)] == [
         "orders",
         "trigger.minimum",
@@ -348,16 +353,16 @@ def test_the_values_read_in_words() -> None:
     }
     facts.segments = frozenset(("vip",))
     forms = (
-        Set(SPENT),
-        Set(ORDERS),
-        Set(SEEN_AT),
-        Set(TAGS),
-        Set(CITY),
+        IsSet(SPENT),
+        IsSet(ORDERS),
+        IsSet(SEEN_AT),
+        IsSet(TAGS),
+        IsSet(CITY),
         Did("order", 1),
         InSegment(("vip", "staff")),
     )
-    condition = All((*forms, Can(("sms",), None), Reacted("clicked", "hello"), GoalReached()))
-    assert values_read(condition, Scope(facts, a_run(), NOW)) == (
+    condition = AllOf((*forms, Can(("sms",), None), Reacted("clicked", "hello"), GoalReached()))
+    assert values_asked(condition, Scope(facts, a_run(), NOW)) == (
         ("spent", "19.9 EUR"),
         ("orders", "2"),
         ("at", "2026-03-02T09:00:00.123Z"),

@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 
 from engine.core.decide import decide, next_due
 from engine.core.effects import Send
-from engine.core.facts import CustomerState
+from engine.core.facts.customer import CustomerState
 from engine.core.happening import (
-    Changed,
     CodeTaken,
     Event,
-    Handed,
     Happening,
+    MessageOutcome,
+    MessageReturned,
+    MessageSent,
     Occurrence,
-    Outcome,
     ProductChanged,
+    ProfileChanged,
     Reaction,
-    Returned,
     SegmentChanged,
     Wake,
 )
@@ -139,9 +139,9 @@ def happening(
                 {"birthday": "no date"},
                 {"runs_out_on": dt.date(9999, 12, 31)},
             ]
-            return Changed(number, now, values[choice % len(values)])
+            return ProfileChanged(number, now, values[choice % len(values)])
         case "consent":
-            return Changed(
+            return ProfileChanged(
                 number, now, consents={("email", "marketing"): "withdrawn" if choice % 2 else "given"}
             )
         case "segment":
@@ -152,13 +152,15 @@ def happening(
             return Reaction(number, now, key, run, "clicked" if choice % 2 else "opened")
         case "outcome":
             kinds = ("bounced", "unknown", "settled", "not_sent", "accepted", "refused", "complained")
-            return Outcome(number, now, key, run, kinds[choice % len(kinds)])  # type: ignore[arg-type]
+            return MessageOutcome(number, now, key, run, kinds[choice % len(kinds)])  # type: ignore[arg-type]
         case "hand":
-            return Handed(number, now, key, run)
+            return MessageSent(number, now, key, run)
         case "back":
-            return Returned(number, now, key, run, ("expired", "refused", "no code", "paused")[choice % 4])
+            return MessageReturned(
+                number, now, key, run, ("expired", "refused", "no code", "paused")[choice % 4]
+            )
         case "code":
-            runs = list(state.runs)
+            runs = list(state.enrollments)
             return CodeTaken(
                 number,
                 now,
@@ -186,9 +188,11 @@ def test_random_happenings_never_raise_nor_touch_the_argument_and_decide_twice_t
         assert decide(before, (one,), JOURNEYS, now) == decided
         state = decided.state
         sends += [effect for each in decided.decisions for effect in each.effects if isinstance(effect, Send)]
-        for run in state.runs.values():
-            assert run.is_open == (run.rest is not None or run.holdout), "every run rests or has ended"
-            assert run.due is None or run.due.at > now, "what was due has been woken"
+        for enrollment in state.enrollments.values():
+            assert enrollment.is_open == (enrollment.state is not None or enrollment.holdout), (
+                "every run rests or has ended"
+            )
+            assert enrollment.due is None or enrollment.due.at > now, "what was due has been woken"
         for send in sends:
             assert send.due_at <= now
 
@@ -208,8 +212,8 @@ def test_every_run_ends(script: list[tuple[str, int, int]]) -> None:
             break
         one.now = max(one.now, due)
         one.wake()
-    stuck = [run for run in one.state.runs.values() if run.is_open and run.due is None]
-    assert all(type(run.rest).__name__ in ("NeedsCode", "Handing", "Listening") for run in stuck)
+    stuck = [run for run in one.state.enrollments.values() if run.is_open and run.due is None]
+    assert all(type(run.state).__name__ in ("NeedsCode", "Handing", "Listening") for run in stuck)
 
 
 @given(st.permutations(["order_delivered", "site_visited", "cart_updated"]))
@@ -252,7 +256,7 @@ class AtOnce(Life):
     """A life in which `decide` hands over itself."""
 
     def _decide(self, happenings: tuple[Happening, ...], *, wakes: bool) -> None:
-        decided = decide(self.state, happenings, self.journeys, self.now, wakes=wakes, hands=True)
+        decided = decide(self.state, happenings, self.journeys, self.now, wakes=wakes, sends_at_once=True)
         self.state = decided.state
         for decision in decided.decisions:
             self._note(decision)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.facts import FactRule, Facts, Reach, Seen
-from engine.core.fold import (
+from engine.core.facts.customer import EventCounter, FactRule, Facts, Reach
+from engine.core.facts.fold import (
     apply_change,
     apply_event,
     changed_value,
@@ -19,7 +19,7 @@ from engine.core.fold import (
     initial_values,
     prune_history,
 )
-from engine.core.happening import Changed, Event
+from engine.core.happening import Event, ProfileChanged
 from engine.core.journeys import Journeys
 from engine.values import DAY, Instant, Money, Type, Value
 
@@ -85,7 +85,7 @@ def test_all_time_facts() -> None:
         "gap": Decimal("4.50"),
         "lately": 0,
     }
-    assert facts.seen == {"order": Seen(3, Instant(NOW - 10 * DAY), Instant(NOW - DAY), 3)}
+    assert facts.event_counters == {"order": EventCounter(3, Instant(NOW - 10 * DAY), Instant(NOW - DAY), 3)}
 
 
 def test_sums_of_money_are_exact() -> None:
@@ -148,20 +148,22 @@ def test_history_keeps_what_is_needed_as_far_back_as_it_is_asked() -> None:
 
 def test_attributes_and_the_zone() -> None:
     facts = Facts("c", "UTC", values={"city": "Sofia"})
-    apply_change(facts, Changed(1, NOW, {"city": None, "country": "de", "points": 3}), ZONES.resolve_zone)
+    apply_change(
+        facts, ProfileChanged(1, NOW, {"city": None, "country": "de", "points": 3}), ZONES.resolve_zone
+    )
     assert facts.values == {"country": "de", "points": 3}
     assert (facts.timezone, facts.timezone_why) == ("Europe/Berlin", "country")
-    apply_change(facts, Changed(2, NOW, {"timezone": "Asia/Tokyo"}))
+    apply_change(facts, ProfileChanged(2, NOW, {"timezone": "Asia/Tokyo"}))
     assert facts.timezone == "Europe/Berlin"
 
 
 def test_channels() -> None:
     facts = Facts("c", reach={"email": Reach("old@b.example", suppressed="all", bounced=True)})
-    apply_change(facts, Changed(1, NOW, addresses={"email": "old@b.example", "push": "t"}))
+    apply_change(facts, ProfileChanged(1, NOW, addresses={"email": "old@b.example", "push": "t"}))
     assert (facts.reach["email"].bounced, facts.reach["email"].suppressed) == (True, "all")
     apply_change(
         facts,
-        Changed(
+        ProfileChanged(
             2,
             NOW,
             addresses={"email": "new@b.example", "push": None},
@@ -180,7 +182,7 @@ def test_asking_again_does_not_take_back_what_is_given_but_withdrawing_does() ->
         ("asked", "given"),
         ("withdrawn", "withdrawn"),
     ):
-        apply_change(facts, Changed(1, NOW, consents={("sms", "marketing"): answer}))
+        apply_change(facts, ProfileChanged(1, NOW, consents={("sms", "marketing"): answer}))
         assert facts.reach["sms"].consents == {"marketing": expected}
 
 
@@ -194,7 +196,7 @@ def test_suppressions_only_grow_until_they_are_lifted() -> None:
         ("marketing", "all"),
         (None, None),
     ):
-        apply_change(facts, Changed(1, NOW, suppressed={"email": purpose}))
+        apply_change(facts, ProfileChanged(1, NOW, suppressed={"email": purpose}))
         assert facts.reach["email"].suppressed == expected
 
 

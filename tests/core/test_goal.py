@@ -49,7 +49,7 @@ def test_after_the_end_until_within() -> None:
     assert one.lines[1:] == ["0 10:00 finish", "5 10:00 goal"]
     assert one.decisions[-1].enrollment is not None
     assert one.decisions[-1].enrollment.outcome == "finish"
-    assert one.state.runs == {}
+    assert one.state.enrollments == {}
 
 
 def test_after_within_nothing_is_watched() -> None:

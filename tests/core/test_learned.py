@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.enrollment import Listening
-from engine.core.facts import Reach
-from engine.core.hour import their_hour
+from engine.core.channel_likelihood import in_order, likelihood
+from engine.core.enrollment import AwaitingReaction
+from engine.core.facts.customer import Reach
+from engine.core.facts.learned import NO_ENGAGEMENT, EngagementStats, Interval, Learned, Rate
 from engine.core.journeys import Journeys
-from engine.core.learned import NO_HABITS, Habits, Interval, Learned, Rate
-from engine.core.likely import in_order, likelihood
 from engine.core.policy import Quiet
+from engine.core.timing.learned_hour import their_hour
 from engine.values import HOUR, MINUTE, Duration
 from tests.core.builders import Life, life, moment, project, written
 
@@ -102,7 +102,7 @@ def test_a_settled_unknown_listens_for_the_learned_interval() -> None:
     one.event("0 10:00", "subscribed")
     one.outcome("0 10:05", "news", "unknown")
     one.outcome("0 10:40", "news", "settled")
-    assert isinstance(one.run.rest, Listening)
+    assert isinstance(one.run.state, AwaitingReaction)
     assert one.run.due is not None
     assert one.run.due.at == moment("0 10:00") + 90 * MINUTE
 
@@ -137,15 +137,15 @@ def test_what_this_customer_did_outweighs_what_the_others_do() -> None:
     rates = {("news", "email"): Rate(10_000, 200), ("news", "sms"): Rate(10_000, 200)}
     known = Learned(rates=rates)
     names = ("email", "sms")
-    assert in_order(names, "news", PRICES, known, NO_HABITS) == ("email", "sms")
-    likes_sms = Habits({"email": (3_000, 0), "sms": (40, 40)})
+    assert in_order(names, "news", PRICES, known, NO_ENGAGEMENT) == ("email", "sms")
+    likes_sms = EngagementStats({"email": (3_000, 0), "sms": (40, 40)})
     assert in_order(names, "news", PRICES, known, likes_sms) == ("sms", "email")
 
 
 def test_equal_channels_stand_in_the_order_of_the_file() -> None:
     free = {"push": Decimal(0), "webpush": Decimal(0)}
     for order in (("push", "webpush"), ("webpush", "push")):
-        assert in_order(order, "news", free, Learned(), NO_HABITS) == order
+        assert in_order(order, "news", free, Learned(), NO_ENGAGEMENT) == order
 
 
 def test_only_named_channels_are_put_in_order() -> None:
@@ -180,7 +180,7 @@ def test_an_order_is_complete_and_its_shares_are_shares(
     rates: dict[tuple[str, str], Rate], own: dict[str, Rate]
 ) -> None:
     learned = Learned(rates=rates)
-    habits = Habits({channel: (each.sent, each.reacted) for channel, each in own.items()})
+    habits = EngagementStats({channel: (each.sent, each.reacted) for channel, each in own.items()})
     names = ("email", "sms", "push")
     assert all(0 < likelihood(learned, habits, "a", name) <= 1 for name in names)
     ordered = in_order(names, "a", PRICES, learned, habits)
@@ -193,30 +193,32 @@ def test_an_order_is_complete_and_its_shares_are_shares(
 @given(rate(), st.integers(0, 50))
 def test_one_more_reaction_makes_a_channel_likelier(known: Rate, reacted: int) -> None:
     learned = Learned(rates={("a", "sms"): known})
-    less, more = (Habits({"sms": (60, count)}) for count in (reacted, reacted + 1))
+    less, more = (EngagementStats({"sms": (60, count)}) for count in (reacted, reacted + 1))
     assert likelihood(learned, less, "a", "sms") < likelihood(learned, more, "a", "sms")
 
 
 # --- their hour ----------------------------------------------------------------------------------
 
 
-def wait_of(habits: Habits, learned: Learned | None = None, steps: str = HOURLY, **more: str) -> Life:
+def wait_of(
+    habits: EngagementStats, learned: Learned | None = None, steps: str = HOURLY, **more: str
+) -> Life:
     journeys = project(written(steps, **({"policy": "free"} | more)))
     one = life(replace(journeys, learned=learned or Learned()))
-    one.state.facts.habits = habits
+    one.state.facts.engagement = habits
     one.event("0 12:00", "subscribed")
     return one
 
 
 def test_the_hour_at_which_this_customer_reacts() -> None:
-    one = wait_of(Habits(hours=hours(h18=3, h19=5, h20=3, h8=3)))
+    one = wait_of(EngagementStats(hours=hours(h18=3, h19=5, h20=3, h8=3)))
     one.pass_time("9 00:00")
     assert one.lines[0] == "2 19:00 send letter via email"
     assert told(one) == [("their hour: 19:00", "11 of 14 reactions between 18:00 and 21:00")]
 
 
 def test_too_few_reactions_of_their_own_leave_it_to_everybody() -> None:
-    one = wait_of(Habits(hours=hours(h19=4)), Learned(hours=hours(h7=60, h8=40)))
+    one = wait_of(EngagementStats(hours=hours(h19=4)), Learned(hours=hours(h7=60, h8=40)))
     one.pass_time("9 00:00")
     assert one.lines[0] == "2 07:00 send letter via email"
     assert told(one)[0][1] == (
@@ -225,13 +227,13 @@ def test_too_few_reactions_of_their_own_leave_it_to_everybody() -> None:
 
 
 def test_where_nothing_is_known_it_is_ten() -> None:
-    one = wait_of(NO_HABITS, Learned(hours=hours(h7=49)))
+    one = wait_of(NO_ENGAGEMENT, Learned(hours=hours(h7=49)))
     one.pass_time("9 00:00")
     assert one.lines[0] == "2 10:00 send letter via email"
 
 
 def test_an_hour_in_the_quiet_hours_gives_way_to_the_nearest_that_is_not() -> None:
-    one = wait_of(Habits(hours=hours(h22=9)), policy="marketing")
+    one = wait_of(EngagementStats(hours=hours(h22=9)), policy="marketing")
     one.pass_time("9 00:00")
     assert one.lines[0] == "2 20:00 send letter via email"
     assert told(one) == [("their hour: 20:00", "22:00 is quiet; 9 of 9 reactions between 21:00 and 00:00")]
@@ -239,7 +241,7 @@ def test_an_hour_in_the_quiet_hours_gives_way_to_the_nearest_that_is_not() -> No
 
 def test_weekdays_move_it_to_the_first_allowed_day() -> None:
     one = wait_of(
-        Habits(hours=hours(h19=9)),
+        EngagementStats(hours=hours(h19=9)),
         steps=HOURLY.replace("at: their hour", "at: their hour\n  weekdays: weekend"),
     )
     one.pass_time("9 00:00")
@@ -252,21 +254,21 @@ def test_weekdays_move_it_to_the_first_allowed_day() -> None:
 def test_until_their_hour_is_the_next_one_now_included(at: str, line: str) -> None:
     steps = HOURLY.replace("wait: 2 days", "wait: until their hour").replace("  at: their hour\n", "")
     one = life(project(written(steps, policy="free")))
-    one.state.facts.habits = Habits(hours=hours(h19=9))
+    one.state.facts.engagement = EngagementStats(hours=hours(h19=9))
     one.event(at, "subscribed")
     one.pass_time("9 00:00")
     assert one.lines[0] == f"{line} send letter via email"
 
 
 def test_the_moment_is_fixed_when_the_wait_begins() -> None:
-    one = wait_of(Habits(hours=hours(h19=9)))
-    one.state.facts.habits = Habits(hours=hours(h8=90))
+    one = wait_of(EngagementStats(hours=hours(h19=9)))
+    one.state.facts.engagement = EngagementStats(hours=hours(h8=90))
     one.pass_time("9 00:00")
     assert one.lines[0] == "2 19:00 send letter via email"
 
 
 def test_it_is_local_time_that_moves_with_the_zone() -> None:
-    one = wait_of(Habits(hours=hours(h19=9)))
+    one = wait_of(EngagementStats(hours=hours(h19=9)))
     one.change("1 12:00", timezone="Asia/Tokyo")
     one.pass_time("9 00:00")
     assert one.lines[0] == "2 11:00 send letter via email"  # 19:00 in Tokyo
@@ -275,7 +277,7 @@ def test_it_is_local_time_that_moves_with_the_zone() -> None:
 @given(st.lists(st.integers(0, 9), min_size=24, max_size=24), st.times(), st.times())
 def test_an_hour_is_never_quiet_where_any_is_not(counts: list[int], start: dt.time, end: dt.time) -> None:
     quiet = Quiet(start, end)
-    found = their_hour(Habits(hours=tuple(counts)), Learned(), quiet)
+    found = their_hour(EngagementStats(hours=tuple(counts)), Learned(), quiet)
 
     def is_quiet(hour: int) -> bool:
         now = found.time.replace(hour=hour, minute=0)
@@ -297,25 +299,25 @@ def test_habits_are_counted_once_a_message() -> None:
     one.react("0 11:30", "news", "opened")
     one.react("0 12:30", "news")
     one.react("0 13:30", "news")
-    assert one.state.facts.habits == Habits({"push": (1, 1)}, hours(h11=1))
+    assert one.state.facts.engagement == EngagementStats({"push": (1, 1)}, hours(h11=1))
 
 
 def test_an_opening_is_no_reaction_of_a_channel_and_a_reply_is_one() -> None:
     one = life(project(written(AUTO.replace("auto", "auto\n  until: opened"), policy="free")))
     one.event("0 10:00", "subscribed")
     one.react("0 11:30", "news", "opened")
-    assert one.state.facts.habits == Habits({"push": (1, 0)}, hours(h11=1))
+    assert one.state.facts.engagement == EngagementStats({"push": (1, 0)}, hours(h11=1))
     two = life(project(written(AUTO, policy="free")))
     two.event("0 10:00", "subscribed")
     two.react("0 11:30", "news", "replied")
-    assert two.state.facts.habits == Habits({"push": (1, 1)}, hours(h11=1))
+    assert two.state.facts.engagement == EngagementStats({"push": (1, 1)}, hours(h11=1))
 
 
 def test_what_never_arrived_does_not_count_against_a_channel() -> None:
     one = life(project(written(AUTO, policy="free")))
     one.event("0 10:00", "subscribed")
     one.outcome("0 10:03", "news", "bounced")
-    assert one.state.facts.habits.channels == {"push": (0, 0), "email": (1, 0)}
+    assert one.state.facts.engagement.channels == {"push": (0, 0), "email": (1, 0)}
 
 
 def test_the_hours_are_those_of_the_customers_zone() -> None:
@@ -323,13 +325,13 @@ def test_the_hours_are_those_of_the_customers_zone() -> None:
     one.change("0 09:00", timezone="Asia/Tokyo")
     one.event("0 10:00", "subscribed")
     one.react("0 12:30", "news")  # 20:30 in Tokyo
-    assert one.state.facts.habits.hours == hours(h20=1)
+    assert one.state.facts.engagement.hours == hours(h20=1)
 
 
 def test_two_customers_who_were_one_have_the_habits_of_both() -> None:
     ours, theirs = (
-        Habits({"push": (2, 1)}, hours(h9=1)),
-        Habits({"push": (1, 1), "sms": (1, 0)}, hours(h9=2, h10=1)),
+        EngagementStats({"push": (2, 1)}, hours(h9=1)),
+        EngagementStats({"push": (1, 1), "sms": (1, 0)}, hours(h9=2, h10=1)),
     )
-    assert ours.united(theirs) == Habits({"push": (3, 2), "sms": (1, 0)}, hours(h9=3, h10=1))
-    assert NO_HABITS.united(theirs).hours == theirs.hours
+    assert ours.united(theirs) == EngagementStats({"push": (3, 2), "sms": (1, 0)}, hours(h9=3, h10=1))
+    assert NO_ENGAGEMENT.united(theirs).hours == theirs.hours

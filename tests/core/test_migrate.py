@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.effects import Cancel, GiveBack
-from engine.core.enrollment import Due, Handing, Held, Moving, Waiting
-from engine.core.learned import Habits
+from engine.core.enrollment import AwaitingSend, Deferred, Due, Relocating, Waiting
+from engine.core.facts.learned import EngagementStats
 from engine.core.migrate import Migration, Move, migration
 from engine.values import DAY
 from tests.core.builders import Life, life, moment, project, written
@@ -34,10 +34,10 @@ def publish(one: Life, at: str, steps: str, **parts: str) -> Migration:
     journeys = project(written(steps, **({"policy": FREE} | parts)))
     (new,) = journeys.by_name.values()
     plan = migration(old, new)
-    for run in list(one.state.runs.values()):
-        decision = plan.apply(run, one.state.facts, one.now)
+    for enrollment in list(one.state.enrollments.values()):
+        decision = plan.apply(enrollment, one.state.facts, one.now)
         assert decision.enrollment is not None
-        one.state.runs[run.id] = decision.enrollment
+        one.state.enrollments[enrollment.id] = decision.enrollment
         one._note(decision)
     one.publish(journeys)
     return plan
@@ -50,7 +50,7 @@ def inside(steps: str = BEFORE, **parts: str) -> Life:
 
 
 def resting_at(one: Life) -> str | None:
-    rest = one.run.rest
+    rest = one.run.state
     return rest.step if isinstance(rest, Waiting) else None
 
 
@@ -100,7 +100,7 @@ def test_recompute_spreads_over_a_day_who_would_be_due_at_once() -> None:
     for start in range(30):
         one = inside()
         one.run.id = f"run-{start}"
-        one.state.runs = {one.run.id: one.run}
+        one.state.enrollments = {one.run.id: one.run}
         text = BEFORE.replace("wait: 3 days", "wait: 1 day").replace(
             "  at: 10:00", "  at: 10:00\n  waiting: recompute", 1
         )
@@ -117,7 +117,7 @@ def test_a_removed_wait_is_still_waited_for() -> None:
     steps = BEFORE.replace("- wait: 3 days\n  id: first_pause\n  at: 10:00\n", "")
     plan = publish(one, "1 12:00", steps)
     assert plan.moves["first_pause"] == Move("gone", "offer")
-    assert one.run.rest == Moving("offer", "first_pause")
+    assert one.run.state == Relocating("offer", "first_pause")
     assert [line.detail for line in one.trace() if line.kind == "moved"] == ["offer"]
     one.pass_time("20 00:00")
     assert one.lines[1:] == [
@@ -132,7 +132,7 @@ def test_removed_again_on_the_way_goes_on_further_at_the_same_moment() -> None:
     without = BEFORE.replace("- wait: 3 days\n  id: first_pause\n  at: 10:00\n", "")
     publish(one, "1 12:00", without)
     publish(one, "2 12:00", without.replace("- send: offer\n", ""))
-    assert one.run.rest == Moving("second_pause", "first_pause")
+    assert one.run.state == Relocating("second_pause", "first_pause")
     one.pass_time("4 00:00")
     assert resting_at(one) == "second_pause"
     one.pass_time("20 00:00")
@@ -162,7 +162,7 @@ def test_inside_a_removed_path_they_go_on_behind_the_split() -> None:
 - send: bye
 """
     one = inside(path)
-    rest = one.run.rest
+    rest = one.run.state
     assert isinstance(rest, Waiting)
     gone, kept = ("short", "long") if rest.step == "in_short" else ("long", "short")
     text = path.replace(
@@ -173,7 +173,7 @@ def test_inside_a_removed_path_they_go_on_behind_the_split() -> None:
         text.replace("- send: bye", "").rstrip() + "\n    50% fresh:\n      - send: fresh_one\n- send: bye\n"
     )
     publish(one, "1 12:00", text)
-    assert one.run.rest == Moving("bye", f"in_{gone}")
+    assert one.run.state == Relocating("bye", f"in_{gone}")
     one.pass_time("5 00:00")
     assert one.lines == ["2 09:00 send bye via email", "2 09:00 finish"]
 
@@ -204,7 +204,7 @@ def test_renamed_with_was_is_as_if_nothing_had_happened() -> None:
     text = BEFORE.replace("id: first_pause", "id: settle_in\n  was: first_pause")
     text = text.replace("- send: hello", "- send: hello\n  id: greeting\n  was: hello")
     publish(one, "1 12:00", text)
-    rest = one.run.rest
+    rest = one.run.state
     assert isinstance(rest, Waiting)
     assert rest.step == "settle_in"
     assert set(one.run.sent) == {"greeting"}
@@ -234,13 +234,13 @@ def test_stopped_ends_everybody_now() -> None:
     publish(one, "1 12:00", "- send: hello\n- wait: 3 days\n  id: pause\n- send: bye\n", state="stopped")
     assert one.lines[-1] == "1 12:00 stopped"
     assert [effect.pool for effect in one.effects if isinstance(effect, GiveBack)] == ["PAPER"]
-    assert [run.outcome for run in one.state.runs.values()] == ["stopped"]
+    assert [run.outcome for run in one.state.enrollments.values()] == ["stopped"]
 
 
 def planned(steps: str = BEFORE) -> Life:
     one = life(project(written(steps, policy=FREE)), hands=False)
     one.event("0 09:00", "subscribed")
-    assert isinstance(one.run.rest, Handing)
+    assert isinstance(one.run.state, AwaitingSend)
     return one
 
 
@@ -249,7 +249,7 @@ def test_a_planned_message_whose_step_is_removed_is_cancelled() -> None:
     key = one.sends[0].key
     publish(one, "0 09:00", BEFORE.replace("- send: hello\n", ""))
     assert [effect.key for effect in one.effects if isinstance(effect, Cancel)] == [key]
-    assert one.run.rest == Moving("first_pause", "hello")
+    assert one.run.state == Relocating("first_pause", "hello")
     one.hands = True
     one.wake()
     one.pass_time("5 00:00")
@@ -260,7 +260,7 @@ def test_a_planned_message_that_changed_is_planned_anew() -> None:
     one = planned()
     publish(one, "0 09:00", BEFORE.replace("- send: hello", "- send: hello\n  with: {name: Ada}"))
     assert [effect.why for effect in one.effects if isinstance(effect, Cancel)] == ["changed"]
-    assert isinstance(one.run.rest, Held)
+    assert isinstance(one.run.state, Deferred)
     one.hands = True
     one.wake()
     assert one.lines == ["0 09:00 send hello via email"]
@@ -344,7 +344,7 @@ def test_another_order_of_channels_counts_for_those_that_were_not_tried() -> Non
 def test_their_hour_counts_for_who_comes_to_the_wait_later() -> None:
     changed = BEFORE.replace("at: 10:00", "at: their hour")
     one = inside()
-    one.state.facts.habits = Habits(hours=tuple(9 if hour == 19 else 0 for hour in range(24)))
+    one.state.facts.engagement = EngagementStats(hours=tuple(9 if hour == 19 else 0 for hour in range(24)))
     publish(one, "1 12:00", changed)
     one.pass_time("20 00:00")
     assert one.lines[1:3] == ["3 10:00 send offer via email", "8 19:00 send last_call via email"]

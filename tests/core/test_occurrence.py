@@ -8,10 +8,10 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.condition import Ref
-from engine.core.facts import Facts
+from engine.core.conditions.condition import Ref
+from engine.core.facts.customer import Facts
 from engine.core.journey import ClockTrigger, DateTrigger
-from engine.core.occurrence import next_occurrence, occurrence_day
+from engine.core.timing.occurrence import next_occurrence, occurrence_day
 from engine.values import (
     DAY,
     Birthday,

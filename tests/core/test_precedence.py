@@ -46,7 +46,7 @@ def test_exit_if_beats_a_restart() -> None:
     one.event("0 10:00", "subscribed")
     one.event("0 11:00", "subscribed")
     assert one.lines == ["0 11:00 exit_if"]  # the new start begins after it, and never restarts the old run
-    assert [run.started_number for run in one.state.runs.values() if run.is_open] == [2]
+    assert [run.started_number for run in one.state.enrollments.values() if run.is_open] == [2]
 
 
 def test_a_restart_beats_the_awaited_event() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.rfm import DEFAULT, Group, GroupTable, Scores, Spending, cuts, cuts_of, groups_of
+from engine.core.facts.rfm import DEFAULT, Group, GroupTable, Scores, Spending, cuts, cuts_of, groups_of
 
 TODAY = 732_000
 EVERY_SCORE: list[Scores] = list(product(range(1, 6), range(1, 6), range(1, 6)))

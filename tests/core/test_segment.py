@@ -8,13 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.closure import compile_condition
-from engine.core.condition import Ago, All, Compare, Condition, Did, Not, Ref, Set, Today
-from engine.core.facts import FactRule, Facts
-from engine.core.fold import apply_event
+from engine.core.conditions.closure import compile_condition
+from engine.core.conditions.condition import (
+    AllOf,
+    Compare,
+    Condition,
+    Did,
+    IsSet,
+    Not,
+    Ref,
+    RelativeAge,
+    Today,
+)
+from engine.core.facts.customer import FactRule, Facts
+from engine.core.facts.fold import apply_event
 from engine.core.happening import Event
 from engine.core.journey import Question
-from engine.core.segment import is_member, next_crossing
+from engine.core.segments.segment import is_member, next_crossing
 from engine.values import DAY, HOUR, Birthday, Duration, Instant, Type, at_local, iso, zone
 from tests.strategies import CONDITIONS, NOW, customers, segment
 
@@ -22,7 +32,7 @@ LAST_ORDER = Ref("customer", "last_order_at", Type("time"))
 ENDS_ON = Ref("customer", "ends_on", Type("date"))
 BIRTHDAY = Ref("customer", "birthday", Type("birthday"))
 BERLIN = zone("Europe/Berlin")
-LAPSED = Ago(LAST_ORDER, "more than", Duration(days=90))
+LAPSED = RelativeAge(LAST_ORDER, "more than", Duration(days=90))
 
 
 def midnight(year: int, month: int, day: int) -> Instant:
@@ -43,7 +53,7 @@ def test_somebody_lapses_one_millisecond_after_90_days() -> None:
     assert not is_member(segment(LAPSED), facts, NOW)
     assert crossing(LAPSED, facts) == ordered + 90 * DAY + 1
     assert crossing(Not(LAPSED), facts) == ordered + 90 * DAY + 1
-    assert crossing(Ago(LAST_ORDER, "less than", Duration(days=90)), facts) == ordered + 90 * DAY
+    assert crossing(RelativeAge(LAST_ORDER, "less than", Duration(days=90)), facts) == ordered + 90 * DAY
     assert crossing(LAPSED, customer(last_order_at=NOW - 100 * DAY)) is None
     assert crossing(LAPSED, customer()) is None
 
@@ -51,14 +61,14 @@ def test_somebody_lapses_one_millisecond_after_90_days() -> None:
 def test_dates_cross_at_local_midnight() -> None:
     facts = customer(ends_on=dt.date(2026, 3, 10))
     assert crossing(Today(ENDS_ON), facts) == midnight(2026, 3, 10)
-    assert crossing(Ago(ENDS_ON, "more than", Duration(days=5)), facts) == midnight(2026, 3, 16)
-    assert crossing(Ago(ENDS_ON, "less than", Duration(days=5)), facts) == midnight(2026, 3, 10)
+    assert crossing(RelativeAge(ENDS_ON, "more than", Duration(days=5)), facts) == midnight(2026, 3, 16)
+    assert crossing(RelativeAge(ENDS_ON, "less than", Duration(days=5)), facts) == midnight(2026, 3, 10)
 
 
 def test_a_birthday_comes_back() -> None:
     assert crossing(Today(BIRTHDAY), customer(birthday=Birthday(3, 1))) == midnight(2027, 3, 1)
     assert crossing(Today(BIRTHDAY), customer(birthday=Birthday(3, 2))) == midnight(2026, 3, 3)
-    never = All((Today(BIRTHDAY), Set(ENDS_ON)))
+    never = AllOf((Today(BIRTHDAY), IsSet(ENDS_ON)))
     assert crossing(never, customer(birthday=Birthday(3, 1))) is None
 
 
@@ -81,7 +91,7 @@ def test_a_windowed_fact_crosses_when_an_event_leaves_its_window() -> None:
     question = Question(condition, compile_condition(condition, rules))
     facts = customer()
     apply_event(facts, Event(1, "1", "visit", Instant(NOW - DAY), NOW), ())
-    assert next_crossing(type(rule)("s", question, rule.reads), facts, NOW, rules) == NOW + 6 * DAY
+    assert next_crossing(type(rule)("s", question, rule.dependencies), facts, NOW, rules) == NOW + 6 * DAY
 
 
 @settings(max_examples=150, deadline=None)

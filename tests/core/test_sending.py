@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from engine.core.facts import Place, Reach
-from engine.core.happening import Changed
+from engine.core.facts.customer import CapSlot, Reach
+from engine.core.happening import ProfileChanged
 from tests.core.builders import Life, life, moment, project, written
 
 LETTER = "- wait: 1 hour\n  id: pause\n- send: letter"
@@ -19,7 +19,7 @@ def subscribed(text: str, at: str = "0 10:00", **more: bool) -> Life:
 
 def full_day(one: Life, at: str, number: int = 1) -> None:
     """Other messages have taken places under the caps."""
-    one.state.facts.places += [Place(f"other-{n}", moment(at), "email") for n in range(number)]
+    one.state.facts.cap_slots += [CapSlot(f"other-{n}", moment(at), "email") for n in range(number)]
 
 
 def test_rule_1_an_exit_on_fresh_data_after_a_hold() -> None:
@@ -72,7 +72,7 @@ def test_rule_3_the_consent_of_the_policy_is_asked() -> None:
 
 def test_rule_3_a_suppressed_channel_is_closed_for_every_policy() -> None:
     one = life(project(written("- send: letter", policy="free")))
-    one.take(Changed(one.next(), one.until("0 09:00"), suppressed={"email": "all"}))
+    one.take(ProfileChanged(one.next(), one.until("0 09:00"), suppressed={"email": "all"}))
     one.event("0 10:00", "subscribed")
     assert one.lines == ["0 10:00 skip letter (unreachable)", "0 10:00 finish"]
 
@@ -165,7 +165,7 @@ def test_rule_6_the_three_days_count_from_the_first_full_cap() -> None:
     one.pass_time("0 12:00")
     for day in range(1, 5):
         full_day(one, f"{day} 00:00")
-        one.state.facts.places = one.state.facts.places[-1:]
+        one.state.facts.cap_slots = one.state.facts.cap_slots[-1:]
         one.pass_time(f"{day} 00:01")
     assert one.lines == ["3 00:00 skip letter (capped)", "3 00:00 finish"]
 
@@ -176,7 +176,7 @@ def test_rule_6_the_planned_message_is_the_reserved_place() -> None:
     one = life(project(first, second), hands=False)
     one.event("0 10:00", "subscribed")
     assert one.lines == ["0 10:00 skip other (capped)", "0 10:00 finish"]
-    assert [place.key for place in one.state.facts.places] == [one.last_send("letter").key]
+    assert [place.key for place in one.state.facts.cap_slots] == [one.last_send("letter").key]
 
 
 def test_rule_6_a_cancelled_message_frees_its_place() -> None:
@@ -199,7 +199,7 @@ def test_rule_6_a_returned_message_frees_its_place_and_asks_again() -> None:
     one.event("0 10:00", "subscribed")
     one.give_back("0 11:00", "letter", "expired")
     assert [send.key for send in one.sends] == [one.sends[0].key] * 2
-    assert len(one.state.facts.places) == 1
+    assert len(one.state.facts.cap_slots) == 1
 
 
 def test_rule_6_priority_gets_the_last_free_place() -> None:
@@ -238,7 +238,7 @@ def test_rule_6_messages_without_caps_neither_ask_for_places_nor_use_them() -> N
         "0 10:00 send letter via email",
         "0 10:00 send other via email",
     ]
-    assert [place.channel for place in one.state.facts.places] == ["email"]
+    assert [place.channel for place in one.state.facts.cap_slots] == ["email"]
 
 
 def test_rule_7_the_clock_is_the_moment_of_the_hand_over() -> None:
@@ -297,7 +297,7 @@ def test_a_hand_over_that_belongs_to_nothing_is_ignored() -> None:
     one = subscribed(written("- send: letter\n- wait: 1 day\n  id: pause", policy="free"))
     before = dataclasses.replace(one.state)
     one.hand("0 10:05", "letter")
-    assert one.state.runs == before.runs
+    assert one.state.enrollments == before.enrollments
     assert one.lines == ["0 10:00 send letter via email"]
 
 

@@ -67,7 +67,7 @@ def test_an_event_older_than_fresh_starts_nothing_and_is_kept() -> None:
     one = life(project(written(HOUR)))
     one.event("1 10:01", "subscribed", happened="0 10:00")
     assert starts(one) == []
-    assert one.state.facts.seen["subscribed"].times == 1
+    assert one.state.facts.event_counters["subscribed"].times == 1
 
 
 def test_imported_history_starts_and_awaits_nothing_but_counts() -> None:
@@ -225,7 +225,7 @@ def test_a_holdout_is_over_when_the_goal_does_not_count_any_more() -> None:
     one.pass_time("7 10:00")
     assert one.decisions[-1].enrollment is not None
     assert one.decisions[-1].enrollment.outcome == "holdout"
-    assert one.state.runs == {}
+    assert one.state.enrollments == {}
 
 
 def test_a_holdout_restarts_as_if_no_message_had_been_handed_over() -> None:
@@ -244,4 +244,7 @@ def test_the_global_holdout_is_for_marketing_policies_only() -> None:
     )
     one = life(dataclasses.replace(project(marketing, service), global_holdout=100))
     one.event("0 10:00", "subscribed")
-    assert {run.journey: run.holdout for run in one.state.runs.values()} == {"hello": True, "service": False}
+    assert {run.journey: run.holdout for run in one.state.enrollments.values()} == {
+        "hello": True,
+        "service": False,
+    }

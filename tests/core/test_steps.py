@@ -9,7 +9,7 @@ import pytest
 
 from engine.core.advance import execute
 from engine.core.effects import Alert, Call, Change, GiveBack, TakeCode
-from engine.core.enrollment import NeedsCode
+from engine.core.enrollment import AwaitingCode
 from engine.core.journey import Step
 from engine.values import local_date
 from tests.core.builders import BERLIN, life, moment, project, written
@@ -113,7 +113,7 @@ def test_an_empty_pool_stops_the_run_and_tells_the_owner() -> None:
     one = life(project(written("- code: PAPER\n  valid: 7 days\n- send: letter", policy="free")), codes=False)
     one.event("0 10:00", "subscribed")
     one.code("0 10:01", "PAPER", None)
-    assert isinstance(one.run.rest, NeedsCode)
+    assert isinstance(one.run.state, AwaitingCode)
     assert [effect.journey for effect in one.effects if isinstance(effect, Alert)] == ["hello"]
     one.code("0 12:00", "PAPER", "P-1")
     assert one.lines == ["0 12:00 code PAPER", "0 12:00 send letter via email", "0 12:00 finish"]

@@ -11,11 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.compiler.phone_zones import zones_of_phone
-from engine.core.facts import Reach
-from engine.core.happening import Changed
+from engine.core.facts.customer import Reach
+from engine.core.happening import ProfileChanged
 from engine.core.policy import Quiet
-from engine.core.pressure import quiet_end, quiet_start
-from engine.core.strictest import strict_quiet_end, strict_quiet_start
+from engine.core.timing.quiet_hours import quiet_end, quiet_start
+from engine.core.timing.unknown_zone_quiet_hours import quiet_end_in_all_zones, quiet_start_in_all_zones
 from engine.values import DAY, HOUR, MINUTE, Instant, instant, zone
 from tests.core.builders import Life, life, project, written
 
@@ -76,7 +76,7 @@ def test_a_message_leaves_when_it_is_quiet_in_none_or_as_few_as_ever(
     quiet: Quiet, at: Instant, names: list[str]
 ) -> None:
     zones = [zone(name) for name in names]
-    end = strict_quiet_end(quiet, at, zones)
+    end = quiet_end_in_all_zones(quiet, at, zones)
     found = end if end is not None else at
     assert found >= at
     least = quiet_in(quiet, found, zones)
@@ -91,7 +91,7 @@ def test_a_message_leaves_when_it_is_quiet_in_none_or_as_few_as_ever(
         if moment < found:
             assert count > least
     if end is not None and end - at < 20 * HOUR:  # asked again then, it leaves
-        again = strict_quiet_end(quiet, end, zones)
+        again = quiet_end_in_all_zones(quiet, end, zones)
         assert again is None or quiet_in(quiet, again, zones) < least
 
 
@@ -100,9 +100,9 @@ def test_what_may_leave_may_do_so_until_it_gets_quiet_in_one_of_them(
     quiet: Quiet, at: Instant, names: list[str]
 ) -> None:
     zones = [zone(name) for name in names]
-    until = strict_quiet_start(quiet, at, zones)
+    until = quiet_start_in_all_zones(quiet, at, zones)
     assert until == min(quiet_start(quiet, at, each) for each in zones)
-    if strict_quiet_end(quiet, at, zones) is None and quiet_in(quiet, at, zones) == 0:
+    if quiet_end_in_all_zones(quiet, at, zones) is None and quiet_in(quiet, at, zones) == 0:
         step = max(MINUTE, (until - at) // 50)
         assert all(quiet_in(quiet, Instant(moment), zones) == 0 for moment in range(at, until, step))
 
@@ -112,13 +112,13 @@ def test_zones_too_far_apart_take_the_moment_at_which_the_fewest_are_quiet() -> 
         zone(name) for name in ("Europe/London", "Asia/Singapore", "Pacific/Auckland", "Pacific/Honolulu")
     ]
     long_night = Quiet(dt.time(18), dt.time(10))
-    found = strict_quiet_end(long_night, utc("2026-06-01 12:00"), zones)
+    found = quiet_end_in_all_zones(long_night, utc("2026-06-01 12:00"), zones)
     assert found is not None
     assert found == utc(
         "2026-06-02 02:00"
     )  # 10:00 in Singapore, 14:00 in Auckland, 16:00 in Honolulu, 03:00 in London
     assert quiet_in(long_night, found, zones) == 1
-    assert strict_quiet_end(long_night, found, zones) is None
+    assert quiet_end_in_all_zones(long_night, found, zones) is None
 
 
 # --- messages ------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def texted(at: str, number: str, steps: str = TEXT, **values: str) -> Life:
     one = life(project(written(steps)))
     one.state.facts.reach["sms"] = Reach(number)
     for name, value in values.items():
-        one.take(Changed(one.next(), one.until(at), {name: value}))
+        one.take(ProfileChanged(one.next(), one.until(at), {name: value}))
     one.event(at, "subscribed")
     return one
 
@@ -187,6 +187,6 @@ def test_a_channel_that_does_not_ring_has_the_quiet_hours_of_the_shop() -> None:
 def test_a_new_number_counts_from_the_moment_it_is_known() -> None:
     one = life(project(written(TEXT)))
     one.state.facts.reach["sms"] = Reach(SOFIA)
-    one.take(Changed(one.next(), one.until("0 14:00"), addresses={"sms": MOSCOW_MOBILE}))
+    one.take(ProfileChanged(one.next(), one.until("0 14:00"), addresses={"sms": MOSCOW_MOBILE}))
     one.event("0 14:00", "subscribed")
     assert one.sends == []

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from engine.crash.children import environment
+from tools.crashtest.processes import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("PERENNIAL_KILLS", "8"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.crash.sweep import KINDS, sweep
+from tools.crashtest.sweep import KINDS, sweep
 
 STEP = int(os.environ.get("PERENNIAL_SWEEP_STEP", "29"))
 

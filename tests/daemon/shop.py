@@ -20,8 +20,8 @@ import httpx2
 
 from engine.clock import SystemClock
 from engine.project import load
-from engine.runtime.intake import Intake
-from engine.runtime.items import ConsentGiven, CustomerItem, EventItem, Item
+from engine.runtime.intake.intake import Intake
+from engine.runtime.intake.items import ConsentGiven, CustomerItem, EventItem, Item
 from engine.store.database import Store, open_store
 from engine.store.keys import new_key
 from engine.values import Instant, iso

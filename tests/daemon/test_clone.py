@@ -14,7 +14,7 @@ from engine.clock import SystemClock
 from engine.errors import WorldError
 from engine.store import meta
 from engine.store.database import Store, open_store
-from engine.store.identity import BEAT, Owner, forgotten_until
+from engine.store.identity import BEAT, StoreOwner, forgotten_until
 from engine.values import HOUR, Instant
 from tests.daemon.files import write_project
 from tests.daemon.shop import Shop, open_shop, wait_until
@@ -153,20 +153,20 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def beat(owner: Owner, store: Store, at: int = NOW, *, stopped: bool = False) -> None:
-    owner.note(store.write(lambda conn: owner.beat(conn, Instant(at), stopped=stopped)))
+def beat(owner: StoreOwner, store: Store, at: int = NOW, *, stopped: bool = False) -> None:
+    owner.note(store.write(lambda conn: owner.heartbeat(conn, Instant(at), stopped=stopped)))
 
 
-def recognise(owner: Owner, store: Store) -> None:
+def recognise(owner: StoreOwner, store: Store) -> None:
     with store.read() as conn:
         owner.recognise(conn)
 
 
 def test_a_crash_between_the_two_halves_of_a_beat_changes_nothing(store: Store, tmp_path: Path) -> None:
-    owner = Owner(tmp_path / "shop.db")
+    owner = StoreOwner(tmp_path / "shop.db")
     recognise(owner, store)
     beat(owner, store)
-    store.write(lambda conn: owner.beat(conn, NOW))  # the file was not written any more
+    store.write(lambda conn: owner.heartbeat(conn, NOW))  # the file was not written any more
     recognise(owner, store)
 
 
@@ -174,7 +174,7 @@ def test_a_crash_between_the_two_halves_of_a_beat_changes_nothing(store: Store, 
 def test_a_store_whose_owner_file_is_gone_or_broken_is_asked_about(
     store: Store, tmp_path: Path, left: str
 ) -> None:
-    owner = Owner(tmp_path / "shop.db")
+    owner = StoreOwner(tmp_path / "shop.db")
     beat(owner, store)
     owner.file.unlink() if not left else owner.file.write_text(left)
     with pytest.raises(WorldError, match=re.escape("shop.db.owner is missing beside it")):
@@ -185,7 +185,7 @@ def test_a_store_whose_owner_file_is_gone_or_broken_is_asked_about(
 
 
 def test_what_is_forgotten_ends_with_the_last_beat_that_is_known(store: Store, tmp_path: Path) -> None:
-    owner = Owner(tmp_path / "shop.db")
+    owner = StoreOwner(tmp_path / "shop.db")
     beat(owner, store)
     with store.read() as conn:
         kept = meta.get(conn, "place")
@@ -207,14 +207,14 @@ def test_what_is_forgotten_ends_with_the_last_beat_that_is_known(store: Store, t
 
 
 def test_a_move_after_an_orderly_stop_holds_nothing(store: Store, tmp_path: Path) -> None:
-    owner = Owner(tmp_path / "shop.db")
+    owner = StoreOwner(tmp_path / "shop.db")
     beat(owner, store, stopped=True)
     store.close()
     other = tmp_path / "other"
     other.mkdir()
     for name in ("shop.db", "shop.db.owner"):
         shutil.copy2(tmp_path / name, other / name)
-    moved, there = open_store("sqlite:///shop.db", other), Owner(other / "shop.db")
+    moved, there = open_store("sqlite:///shop.db", other), StoreOwner(other / "shop.db")
     with pytest.raises(WorldError, match="is a copy"):
         recognise(there, moved)
     moved.write(lambda conn: there.adopt(conn, Instant(NOW + HOUR)))
@@ -224,7 +224,7 @@ def test_a_move_after_an_orderly_stop_holds_nothing(store: Store, tmp_path: Path
 
 
 def test_a_database_that_was_deleted_is_not_begun_anew_without_a_word(store: Store, tmp_path: Path) -> None:
-    owner = Owner(tmp_path / "shop.db")
+    owner = StoreOwner(tmp_path / "shop.db")
     beat(owner, store)
     store.close()
     for file in tmp_path.glob("shop.db*"):

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from engine.channels.links import Leaving, Links
+from engine.channels.links import Links, UnsubscribeLink
 from engine.store import meta
 from tests.daemon.files import write_project
 from tests.daemon.shop import ENVIRONMENT, ROOT, Shop, open_shop, wait_until
@@ -170,7 +170,7 @@ def test_case_86_who_unsubscribed_is_not_written_to_after_the_answer(tmp_path: P
         answered: dict[str, int] = {}
         with httpx2.Client(timeout=60) as client:
             for customer in reversed(customers[100:]):
-                url = links.unsubscribe(Leaving(customer, "email", "marketing", keys[customer]))
+                url = links.unsubscribe(UnsubscribeLink(customer, "email", "marketing", keys[customer]))
                 assert client.post(url).status_code == 200
                 answered[customer] = shop.now()
         wait_until(lambda: not waits(shop, "u"), 60, shop.log)

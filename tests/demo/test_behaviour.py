@@ -6,11 +6,11 @@ import datetime as dt
 from collections import Counter
 
 from engine.channels.base import Message
-from engine.demo.behaviour import Crowd
-from engine.demo.deeds import Follow, Leave, Open, Tell
-from engine.demo.letters import Letter, parse_mail, read_letter
-from engine.demo.shop import make_shop
 from engine.values import DAY, HOUR, Instant, instant
+from tools.demo.actions import FollowLink, OpenMail, SendEvent, Unsubscribe
+from tools.demo.behaviour import ShopCustomers
+from tools.demo.messages import ReceivedMessage, parse_mail, read_received
+from tools.demo.shop import make_shop
 
 START = instant(dt.datetime(2026, 3, 29, 18, tzinfo=dt.UTC))
 MAIL = b"""From: shop@shop.example\r
@@ -25,16 +25,16 @@ Content-Type: text/html; charset=utf-8\r
 """
 
 
-def crowd(customers: int = 400, seed: int = 1) -> Crowd:
+def crowd(customers: int = 400, seed: int = 1) -> ShopCustomers:
     shop = make_shop(seed, customers, START)
     list(shop.history())
-    made = Crowd(shop)
+    made = ShopCustomers(shop)
     made.begin()
     return made
 
 
 def test_three_days_by_themselves() -> None:
-    deeds = [deed for deed in crowd().until(Instant(START + 3 * DAY)) if isinstance(deed, Tell)]
+    deeds = [deed for deed in crowd().until(Instant(START + 3 * DAY)) if isinstance(deed, SendEvent)]
     names = Counter(deed.event for deed in deeds)
     wanted = {
         "site_visited",
@@ -59,15 +59,15 @@ def test_a_confirmed_address_subscribes() -> None:
     asked = next(
         deed
         for deed in people.until(Instant(START + HOUR))
-        if isinstance(deed, Tell) and deed.event == "optin_requested"
+        if isinstance(deed, SendEvent) and deed.event == "optin_requested"
     )
     person = people.shop.people[asked.customer]
     link = "http://127.0.0.1:8080/y/yes"
-    people.landed(person, link, Letter("", "email", (link,), confirm=link), Instant(START + HOUR))
+    people.landed(person, link, ReceivedMessage("", "email", (link,), confirm=link), Instant(START + HOUR))
     told = [
         deed.event
         for deed in people.until(Instant(START + 2 * HOUR))
-        if isinstance(deed, Tell) and deed.customer == person.id
+        if isinstance(deed, SendEvent) and deed.customer == person.id
     ]
     assert [event for event in told if event.startswith(("optin", "sub"))] == ["subscribed"]
 
@@ -76,16 +76,16 @@ def test_letters_are_opened_followed_and_sometimes_the_last() -> None:
     people = crowd(600)
     for person in people.shop.people.values():
         for hour in range(4):
-            letter = Letter(
+            letter = ReceivedMessage(
                 person.addresses["email"], "email", ("http://x/c/1",), "", "http://x/o/1", "http://x/u/1"
             )
             people.receive(letter, Instant(START + hour * HOUR))
     found = Counter(type(deed) for deed in people.until(Instant(START + 6 * DAY)))
-    assert found[Open] > found[Follow] > found[Leave] > 0
+    assert found[OpenMail] > found[FollowLink] > found[Unsubscribe] > 0
 
 
 def test_what_a_reader_sees_in_a_mail() -> None:
-    letter = read_letter(parse_mail("x@example.org", MAIL, "k1"))
+    letter = read_received(parse_mail("x@example.org", MAIL, "k1"))
     assert letter.links == ("http://127.0.0.1:8080/c/go?a=1&b=2",)
     assert letter.code == "WELCOME-AB12-CD34"
     assert letter.pixel == "http://127.0.0.1:8080/o/xyz"
@@ -96,10 +96,10 @@ def test_the_decoy_for_machines_is_not_seen_and_a_confirmation_comes_first() -> 
     decoy = b'<a href="http://127.0.0.1:8080/c/decoy" rel="nofollow" tabindex="-1" aria-hidden="true" style="display:none"></a>'
     button = b'<a href="http://127.0.0.1:8080/y/yes">Yes</a>'
     head, _, body = MAIL.partition(b'<a href="http://127.0.0.1:8080/c/top">')
-    assert read_letter(parse_mail("x@example.org", MAIL.replace(b"<img", decoy + b"<img"), "k1")).links == (
+    assert read_received(parse_mail("x@example.org", MAIL.replace(b"<img", decoy + b"<img"), "k1")).links == (
         "http://127.0.0.1:8080/c/go?a=1&b=2",
     )
-    asked = read_letter(
+    asked = read_received(
         parse_mail("x@example.org", head + button + b'<a href="http://127.0.0.1:8080/c/top">' + body, "k1")
     )
     assert (asked.links, asked.confirm) == (("http://127.0.0.1:8080/y/yes",), "http://127.0.0.1:8080/y/yes")
@@ -107,6 +107,6 @@ def test_the_decoy_for_machines_is_not_seen_and_a_confirmation_comes_first() -> 
 
 def test_what_a_reader_sees_in_a_text() -> None:
     body = "Bean There: 20% off with BACK-AB12-CD34. http://127.0.0.1:8080/c/go Stop: http://127.0.0.1:8080/c/stop"
-    letter = read_letter(Message("k", "sms", "+447700900001", "winback_offer", "en", "marketing", body))
+    letter = read_received(Message("k", "sms", "+447700900001", "winback_offer", "en", "marketing", body))
     assert letter.links == ("http://127.0.0.1:8080/c/go",)
     assert letter.code == "BACK-AB12-CD34"

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from engine.demo.play import STEP, Wishes, most_written_to, play, prepare
-from engine.demo.stage import copy_project
 from engine.errors import UsageError
 from engine.values import DAY
+from tools.demo.project import copy_project
+from tools.demo.runner import STEP, DemoOptions, most_written_to, play, prepare
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_a_day_of_a_small_shop(tmp_path: Path) -> None:
-    demo = prepare(Wishes(ROOT, tmp_path / "demo", customers=60, seed=3, days=1), lambda _done, _total: None)
+    demo = prepare(
+        DemoOptions(ROOT, tmp_path / "demo", customers=60, seed=3, days=1), lambda _done, _total: None
+    )
     steps: list[int] = []
     figures = asyncio.run(play(demo, lambda playing: steps.append(playing.clock.now())))
     assert len(steps) == DAY // STEP

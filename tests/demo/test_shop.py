@@ -6,8 +6,8 @@ import datetime as dt
 import re
 from collections import Counter
 
-from engine.demo.shop import Shop, make_shop
 from engine.values import instant
+from tools.demo.shop import Shop, make_shop
 
 START = instant(dt.datetime(2026, 3, 29, 18, tzinfo=dt.UTC))
 

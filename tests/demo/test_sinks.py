@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.demo.sinks import Gateway, MailSink
+from tools.demo.sinks import Gateway, MailSink
 
 
 def free_port() -> int:

@@ -19,7 +19,7 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.core.enrollment import Enrollment
-from engine.store import runs
+from engine.store.customers import enrollments
 from engine.store.database import Store, open_store
 from engine.store.keys import KeyScope, new_key
 from engine.store.meta import bucket_of
@@ -59,7 +59,7 @@ class Served:
     def runs_of(self, customer: str) -> list[Enrollment]:
         """The runs of a customer."""
         with self.store() as store, store.read() as conn:
-            return runs.of_customer(conn, bucket_of(conn, customer), customer)
+            return enrollments.of_customer(conn, bucket_of(conn, customer), customer)
 
     def wait_for_run(self, customer: str, journey: str) -> Enrollment:
         """The run of a journey; fails when none begins within a few seconds."""

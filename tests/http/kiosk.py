@@ -13,20 +13,21 @@ from fastapi.testclient import TestClient
 
 from engine import project
 from engine.channels.links import Links
-from engine.channels.outbox import OutboxFolder, kept_messages
-from engine.core.facts import Reach
-from engine.core.happening import Changed
+from engine.channels.outbox.channel import OutboxChannel, kept_messages
+from engine.core.facts.customer import Reach
+from engine.core.happening import ProfileChanged
 from engine.http.app import create_app
 from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
-from engine.runtime.clicks import decide_clicks
-from engine.runtime.deliverer import Deliverer, Pace
-from engine.runtime.intake import Taken
-from engine.runtime.items import Item
-from engine.runtime.published import Published, publish_in_memory
-from engine.store import consents, messages, suppressions
-from engine.store.messages import Claimed
-from engine.store.reports import reach_of
+from engine.runtime.advance.clicks import decide_clicks
+from engine.runtime.delivery.deliverer import Deliverer, SendRate
+from engine.runtime.intake.intake import IntakeResult
+from engine.runtime.intake.items import Item
+from engine.runtime.publish.published import Published, publish_in_memory
+from engine.store.customers import consents, suppressions
+from engine.store.messages import records
+from engine.store.messages.records import OutboxMessage
+from engine.store.messages.reports import reach_of
 from tests.runtime.shop import Shop
 
 URL = "https://news.shop.example"
@@ -110,7 +111,7 @@ class Kiosk:
         read = project.load(self.folder)
         self.live: Published = publish_in_memory(1, read, self.folder, "a secret of this shop")
         self.channels = {
-            name: OutboxFolder(self.sent, "secret", self.clock, name=name) for name in read.config.channels
+            name: OutboxChannel(self.sent, "secret", self.clock, name=name) for name in read.config.channels
         }
         self.metrics = Metrics()
         context = Context(self.store, self.clock, self._live, lambda: None, lambda: "", self.metrics)
@@ -128,10 +129,10 @@ class Kiosk:
         """Somebody with these addresses, who said the same on each of them."""
         addresses = addresses or {"email": f"{name}@example.com", "sms": "+359888000001"}
         agreed = {(channel, "marketing"): consent for channel in addresses}
-        self.shop.happen(name, Changed(0, self.clock.now(), {}, addresses, agreed), None)
+        self.shop.happen(name, ProfileChanged(0, self.clock.now(), {}, addresses, agreed), None)
         self.shop.run()
 
-    def receive(self, *items: Item) -> Taken:
+    def receive(self, *items: Item) -> IntakeResult:
         """Written as an import does."""
         now = self.clock.now()
         prepared = self.live.intake.prepare(items, "import", now)
@@ -143,7 +144,7 @@ class Kiosk:
 
     async def _settle_down(self) -> None:
         deliverer = Deliverer(
-            self.store, self.channels, lambda: self.live.stock, self.clock, "test", pace=Pace(idle_seconds=0.01)
+            self.store, self.channels, lambda: self.live.render_context, self.clock, "test", pace=SendRate(idle_seconds=0.01)
         )  # fmt: skip
         for _ in range(8):
             decide_clicks(self.store, self.clock.now())
@@ -155,10 +156,10 @@ class Kiosk:
         self.clock.advance(milliseconds)
         self.settle_down()
 
-    def message(self, customer: str, channel: str = "email") -> Claimed:
+    def message(self, customer: str, channel: str = "email") -> OutboxMessage:
         """The newest message of a customer on a channel."""
         with self.store.read() as conn:
-            return [each for each in messages.of_customer(conn, customer) if each.channel == channel][-1]
+            return [each for each in records.of_customer(conn, customer) if each.channel == channel][-1]
 
     def mailed(self, address: str) -> str:
         """The HTML of the newest mail to an address."""
@@ -179,7 +180,7 @@ class Kiosk:
 
     def closed(self, channel: str, address: str) -> dict[str, str]:
         with self.store.read() as conn:
-            return suppressions.standing(conn, channel, address)
+            return suppressions.active(conn, channel, address)
 
     def look(self, sql: str) -> list[tuple[object, ...]]:
         with self.store.read() as conn:

@@ -16,9 +16,9 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from engine.channels.links import Confirming, Leaving
-from engine.core.happening import Changed
-from engine.runtime.items import ConsentGiven, CustomerItem, EventItem
+from engine.channels.links import ConfirmationLink, UnsubscribeLink
+from engine.core.happening import ProfileChanged
+from engine.runtime.intake.items import ConsentGiven, CustomerItem, EventItem
 from engine.store.keys import new_key
 from engine.values import SECOND
 from tests.daemon.shop import ENVIRONMENT, open_shop, wait_until
@@ -55,9 +55,9 @@ def links_of(shop: Kiosk, key: str = "k") -> dict[str, str]:
     return {
         "click": links.click(key, "https://shop.example/a?b=1"),
         "open": links.open(key),
-        "unsubscribe": links.unsubscribe(Leaving("anna", "email", "marketing", key)),
+        "unsubscribe": links.unsubscribe(UnsubscribeLink("anna", "email", "marketing", key)),
         "preferences": links.preferences("anna"),
-        "confirm": links.confirm(Confirming("anna", "email", "marketing", key)),
+        "confirm": links.confirm(ConfirmationLink("anna", "email", "marketing", key)),
     }
 
 
@@ -187,7 +187,7 @@ def test_case_106_markup_in_every_field_is_shown_as_text(tmp_path: Path) -> None
         assert len(kept) == 1
         pages = [
             f"{URL}/outbox", *kept, shop.links.preferences(SVG), f"{URL}/signup/newsletter", f"{URL}/u/{SVG}", f"{URL}/{SVG}",
-            shop.links.unsubscribe(Leaving(SVG, "email", SVG, key)), shop.links.confirm(Confirming(SVG, "email", SVG, key)),
+            shop.links.unsubscribe(UnsubscribeLink(SVG, "email", SVG, key)), shop.links.confirm(ConfirmationLink(SVG, "email", SVG, key)),
             f"{URL}/signup/{SVG}", f"{URL}/metrics", f"{URL}/outbox/{SVG}/{SVG}/{SVG}",
         ]  # fmt: skip
         shown = 0
@@ -249,7 +249,7 @@ def test_case_110_sql_is_data_wherever_it_stands(shop: Kiosk) -> None:
             f"{URL}/signup/newsletter", data={"email": address, "seen": token, sql: drop}, headers=SHOP
         )
     shop.browser.post(shop.links.preferences(sql), data={sql: drop, f"{sql}/email": drop, "save": sql})
-    shop.browser.post(shop.links.unsubscribe(Leaving(sql, sql, drop, drop)))
+    shop.browser.post(shop.links.unsubscribe(UnsubscribeLink(sql, sql, drop, drop)))
     for path in (f"/signup/{sql}", f"/outbox/{sql}/{sql}/{sql}", f"/u/{sql}"):
         assert shop.browser.get(path).status_code == 404
     shop.settle_down()
@@ -370,7 +370,7 @@ def _half_a_request(port: int, text: str) -> None:
 
 
 def test_case_112_no_link_of_a_message_holds_an_address(shop: Kiosk) -> None:
-    shop.shop.happen("anna", Changed(0, shop.clock.now(), {"first_name": NAME}), None)
+    shop.shop.happen("anna", ProfileChanged(0, shop.clock.now(), {"first_name": NAME}), None)
     shop.shop.event("anna", "signed_up")
     shop.shop.event("anna", "optin_requested")
     shop.settle_down()

@@ -14,9 +14,9 @@ from engine.core.effects import Send
 from engine.http.app import create_app
 from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
-from engine.runtime.published import publish_in_memory
-from engine.store import messages, outbox, outcomes
+from engine.runtime.publish.published import publish_in_memory
 from engine.store.database import Store, open_store
+from engine.store.messages import outcomes, queue, records
 from engine.values import HOUR, MINUTE, Instant
 from tests.channels.twilio_server import ACCOUNT, TOKEN, signature
 from tests.runtime.post import CONFIG, POST_FILES
@@ -62,9 +62,9 @@ class Site:
     def message(self) -> str:
         """One text message that was handed over; its key."""
         send = Send("k", "run", "cart", "cart_reminder", "cart_reminder", "sms", "marketing", "marketing", NOW, Instant(NOW + HOUR), True)  # fmt: skip
-        self.store.write(lambda conn: messages.plan(conn, 0, [("anna", send)], NOW))
-        (taken,) = self.store.write(lambda conn: outbox.claim(conn, "sms", "me", NOW, MINUTE, 1))
-        assert self.store.write(lambda conn: outbox.hand_over(conn, taken, "hash", NOW)) == "handed"
+        self.store.write(lambda conn: records.plan(conn, 0, [("anna", send)], NOW))
+        (taken,) = self.store.write(lambda conn: queue.claim(conn, "sms", "me", NOW, MINUTE, 1))
+        assert self.store.write(lambda conn: queue.hand_over(conn, taken, "hash", NOW)) == "handed"
         self.store.write(lambda conn: outcomes.settle(conn, "k", "anna", "unknown", NOW))
         return "k"
 
@@ -74,7 +74,7 @@ class Site:
 
     def state(self) -> str:
         with self.store.read() as conn:
-            found = messages.find(conn, "k")
+            found = records.find(conn, "k")
         assert found is not None
         return found.state
 

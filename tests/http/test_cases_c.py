@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from engine.clock import SystemClock
-from engine.store import addressees, events
+from engine.store.customers import addressees, events
 from engine.values import to_datetime
 from tests.http.conftest import Served
 

@@ -6,8 +6,10 @@ from uuid import uuid4
 
 import httpx2
 
-from engine.channels.links import Leaving, Links
-from engine.store import consents, inbox, meta
+from engine.channels.links import Links, UnsubscribeLink
+from engine.store import meta
+from engine.store.customers import consents
+from engine.store.inbox import inbox
 from tests.http.conftest import Served
 
 
@@ -20,7 +22,7 @@ def _states(served: Served, who: str) -> dict[tuple[str, str], str]:
     for _ in range(200):
         with served.store() as store, store.read() as conn:
             if not inbox.depth(conn):
-                return consents.standing(conn, who)
+                return consents.current(conn, who)
     raise AssertionError("the inbox never became empty")
 
 
@@ -40,7 +42,7 @@ def _customer(served: Served) -> str:
 
 def test_only_a_post_unsubscribes(served: Served) -> None:
     who = _customer(served)
-    link = _links(served).unsubscribe(Leaving(who, "email", "marketing", "k"))
+    link = _links(served).unsubscribe(UnsubscribeLink(who, "email", "marketing", "k"))
     assert "Unsubscribe" in httpx2.get(link).text
     assert httpx2.head(link).status_code in (200, 405)
     assert _states(served, who)["email", "marketing"] == "given"

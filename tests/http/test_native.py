@@ -159,7 +159,7 @@ def test_a_customer_with_a_wrong_address_or_attribute_is_refused_and_says_where(
 def test_a_national_number_with_a_country_becomes_an_international_one(
     served: Served, client: httpx2.Client
 ) -> None:
-    from engine.store import addressees
+    from engine.store.customers import addressees
 
     who = _id()
     assert client.put(f"/customers/{who}", json={"phone": "030 1234567", "country": "DE"}).status_code == 200
@@ -172,7 +172,7 @@ def test_a_national_number_with_a_country_becomes_an_international_one(
 
 
 def test_products_are_taken_in_bulk(served: Served, client: httpx2.Client) -> None:
-    from engine.store import products
+    from engine.store.customers import products
 
     name = _id("p")
     answer = client.post(

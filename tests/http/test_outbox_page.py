@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from engine.channels.base import Message
-from engine.channels.outbox import OutboxFolder
+from engine.channels.outbox.channel import OutboxChannel
 from engine.clock import ManualClock
 from engine.http.outbox_page import outbox_router
 from engine.values import Instant
@@ -50,7 +50,7 @@ def send(folder: Path, *messages: Message) -> None:
     clock = ManualClock(Instant(1_782_000_000_000))
     for one in messages:
         clock.advance(60_000)
-        delivery = asyncio.run(OutboxFolder(folder, "secret", clock, name=one.channel).deliver(one, yes))
+        delivery = asyncio.run(OutboxChannel(folder, "secret", clock, name=one.channel).deliver(one, yes))
         assert delivery.kind == "accepted"
 
 

@@ -14,12 +14,13 @@ import pytest
 
 from engine.channels.addresses import normalised
 from engine.channels.base import Report
-from engine.channels.links import Confirming, Leaving, Links
-from engine.core.happening import Changed
+from engine.channels.links import ConfirmationLink, Links, UnsubscribeLink
+from engine.core.happening import ProfileChanged
 from engine.http.wording import known_words, words_for
-from engine.runtime.items import ConsentGiven, CustomerItem
-from engine.runtime.reports import take_reports
-from engine.store import outbox, suppressions
+from engine.runtime.feedback.reports import take_reports
+from engine.runtime.intake.items import ConsentGiven, CustomerItem
+from engine.store.customers import suppressions
+from engine.store.messages import queue
 from engine.store.meta import secret
 from engine.values import DAY, MINUTE
 from tests.http.kiosk import URL, Kiosk
@@ -37,7 +38,7 @@ def shop(tmp_path: Path) -> Iterator[Kiosk]:
 
 
 def leaving(shop: Kiosk, purpose: str = "marketing", key: str = "", who: str = "anna") -> str:
-    return shop.links.unsubscribe(Leaving(who, "email", purpose, key))
+    return shop.links.unsubscribe(UnsubscribeLink(who, "email", purpose, key))
 
 
 def letter(shop: Kiosk, who: str = "anna", address: str = "anna@example.com") -> str:
@@ -116,7 +117,7 @@ def test_case_83_a_scanner_that_looks_at_the_page_changes_nothing(shop: Kiosk, m
     for link in (
         leaving(shop),
         shop.links.preferences("anna"),
-        shop.links.confirm(Confirming("anna", "email", "marketing", shop.message("anna").send_key)),
+        shop.links.confirm(ConfirmationLink("anna", "email", "marketing", shop.message("anna").send_key)),
     ):
         assert shop.browser.request(method, link).status_code == 200
     assert (shop.count("inbox"), shop.count("suppression"), shop.count("consent")) == (0, 0, 0)
@@ -138,10 +139,10 @@ def test_case_86_a_message_that_is_claimed_already_does_not_leave_either(shop: K
     shop.shop.event("anna", "signed_up")
     shop.shop.run()
     now = shop.clock.now()
-    (claimed,) = shop.store.write(lambda conn: outbox.claim(conn, "email", "test", now, MINUTE, 10))
+    (claimed,) = shop.store.write(lambda conn: queue.claim(conn, "email", "test", now, MINUTE, 10))
     shop.browser.post(leaving(shop), data=ONE_CLICK)
     hashed = "not asked for"
-    assert shop.store.write(lambda conn: outbox.hand_over(conn, claimed, hashed, now)) != "handed"
+    assert shop.store.write(lambda conn: queue.hand_over(conn, claimed, hashed, now)) != "handed"
 
 
 def test_case_87_a_genuine_link_of_three_years_ago_works_and_a_forged_one_does_nothing(shop: Kiosk) -> None:
@@ -156,7 +157,7 @@ def test_case_87_a_genuine_link_of_three_years_ago_works_and_a_forged_one_does_n
         answer = shop.browser.post(f"{head}/{one}".replace("#", "%23").replace("?", "%3F"), data=ONE_CLICK)
         assert answer.status_code in (404, 405), one
     others = (shop.links.preferences("anna"), shop.links.click("k", "https://shop.example/"), shop.links.open("k"),
-              shop.links.confirm(Confirming("anna", "email", "marketing", "k")))  # fmt: skip
+              shop.links.confirm(ConfirmationLink("anna", "email", "marketing", "k")))  # fmt: skip
     for other in others:
         assert shop.browser.post(f"{URL}/u/{other.rpartition('/')[2]}").status_code == 404
     assert (shop.count("inbox"), shop.count("suppression"), shop.count("consent")) == (0, 0, 0)
@@ -193,7 +194,7 @@ def test_who_was_erased_does_not_come_back_by_leaving(shop: Kiosk) -> None:
 
 def test_the_link_of_a_test_message_changes_nothing_and_says_so(shop: Kiosk) -> None:
     for link in (leaving(shop, who="test", key="test-1"), shop.links.preferences("test"),
-                 shop.links.confirm(Confirming("test", "email", "marketing", "test-1"))):  # fmt: skip
+                 shop.links.confirm(ConfirmationLink("test", "email", "marketing", "test-1"))):  # fmt: skip
         for answer in (shop.browser.get(link), shop.browser.post(link, data={"save": "1"})):
             assert answer.status_code == 200
         assert "This was a test message" in answer.text
@@ -234,7 +235,7 @@ def test_what_is_chosen_counts_and_stands_in_the_ledger_with_its_words(shop: Kio
 
 def test_everything_off_is_everything(shop: Kiosk) -> None:
     said = {("push", "marketing"): "given", ("email", "opens"): "given"}
-    shop.shop.happen("anna", Changed(0, shop.clock.now(), consents=said), None)
+    shop.shop.happen("anna", ProfileChanged(0, shop.clock.now(), consents=said), None)
     shop.shop.run()
     shop.browser.post(shop.links.preferences("anna"), data={"marketing/email": "on", "all": "off"})
     shop.shop.run()
@@ -338,7 +339,7 @@ def test_a_confirmation_speaks_for_the_address_that_it_went_to(shop: Kiosk) -> N
     shop.shop.event("bert", "optin_requested")
     shop.settle_down()
     (link,) = [link for link in shop.links_in("bert@example.com") if "/y/" in link]
-    shop.shop.happen("bert", Changed(0, shop.clock.now(), {}, {"email": "other@example.com"}), None)
+    shop.shop.happen("bert", ProfileChanged(0, shop.clock.now(), {}, {"email": "other@example.com"}), None)
     shop.shop.run()
     assert "earlier address" in shop.browser.post(link).text
     assert (shop.count("inbox"), shop.count("consent")) == (0, 0)
@@ -367,7 +368,7 @@ def test_the_page_speaks_the_customers_language_else_the_browsers_else_the_shops
         == "uk"
     )
     assert Boxes(shop.browser.get(link, headers={"Accept-Language": "xx"}).text).language == "en"
-    shop.shop.happen("anna", Changed(0, shop.clock.now(), {"language": "de-AT"}), None)
+    shop.shop.happen("anna", ProfileChanged(0, shop.clock.now(), {"language": "de-AT"}), None)
     shop.shop.run()
     page = shop.browser.get(link, headers={"Accept-Language": "fr"}).text
     assert Boxes(page).language == "de"
@@ -405,7 +406,7 @@ def test_pages_keep_to_themselves(shop: Kiosk) -> None:
     letter(shop)
     key = shop.message("anna").send_key
     for link in (leaving(shop), shop.links.preferences("anna"),
-                 shop.links.confirm(Confirming("anna", "email", "marketing", key)), f"{URL}/signup/newsletter"):  # fmt: skip
+                 shop.links.confirm(ConfirmationLink("anna", "email", "marketing", key)), f"{URL}/signup/newsletter"):  # fmt: skip
         answer = shop.browser.get(link)
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy

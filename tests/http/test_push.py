@@ -16,8 +16,8 @@ import httpx2
 import pytest
 from sqlalchemy import Connection
 
-from engine.channels.webpush import new_private_key
-from engine.store import addressees, consents
+from engine.channels.webpush.channel import new_private_key
+from engine.store.customers import addressees, consents
 from engine.store.meta import bucket_of
 from tests.channels.push_service import Browser
 from tests.http.conftest import Served, make_shop, start

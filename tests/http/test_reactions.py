@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.happening import Changed
-from engine.runtime.clicks import decide_clicks
+from engine.core.happening import ProfileChanged
+from engine.runtime.advance.clicks import decide_clicks
 from engine.values import HOUR, MINUTE, SECOND
 from tests.http.kiosk import BROWSER, Kiosk
 
@@ -31,7 +31,7 @@ def opened(tmp_path: Path) -> Iterator[Open]:
         shop.customer("anna")
         if consent is not None:
             said = {("email", "opens"): consent}
-            shop.shop.happen("anna", Changed(0, shop.clock.now(), consents=said), None)
+            shop.shop.happen("anna", ProfileChanged(0, shop.clock.now(), consents=said), None)
         shop.shop.event("anna", "signed_up")
         shop.settle_down()
         assert shop.message("anna").state == "accepted"
@@ -182,7 +182,7 @@ def test_case_90_a_hit_after_the_withdrawal_is_not_stored(opened: Open, mode: st
     url = pixel(shop)
     shop.clock.advance(MINUTE)
     said = {("email", "opens"): "withdrawn"}
-    shop.shop.happen("anna", Changed(0, shop.clock.now(), consents=said), None)
+    shop.shop.happen("anna", ProfileChanged(0, shop.clock.now(), consents=said), None)
     shop.shop.run()
     assert shop.browser.get(url).status_code == 200
     assert shop.reactions() == []

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from segment.analytics.client import Client
 
-from engine.store import addressees, consents, events
+from engine.store.customers import addressees, consents, events
 from engine.values import to_datetime
 from tests.http.conftest import Served
 
@@ -42,7 +42,7 @@ def test_track_starts_a_journey_under_the_name_of_another_tool(served: Served, s
         person = addressees.find(conn, 0, [who])[who]
         assert person.values["first_name"] == "Béa"
         assert person.addresses["email"] == "b@example.com"
-        assert consents.standing(conn, who) == {("email", "marketing"): "given"}
+        assert consents.current(conn, who) == {("email", "marketing"): "given"}
         assert [line.state for line in consents.of_customer(conn, who)] == ["given"]
 
 

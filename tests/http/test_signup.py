@@ -12,7 +12,14 @@ import httpx2
 import pytest
 from sqlalchemy import Connection
 
-from engine.runtime.signups import Wish, address_of, is_allowed, mailbox_of, network_of, sign_up
+from engine.runtime.intake.signups import (
+    SignUpRequest,
+    address_of,
+    is_allowed,
+    mailbox_of,
+    network_of,
+    sign_up,
+)
 from engine.values import DAY, HOUR, MINUTE, SECOND, Instant
 from tests.http.kiosk import URL, Kiosk
 
@@ -80,14 +87,14 @@ def flood(shop: Kiosk, addresses: list[str]) -> None:
     """As the page does it after its checks: ten thousand requests take a minute, and their frame is the same."""
     rules, listed = shop.live.project.config.signup, shop.live.project.config.signup.lists["newsletter"]
     for address in addresses:
-        wish, now = Wish(listed, address, "203.0.113.0/24", "", "form"), shop.clock.now()
+        wish, now = SignUpRequest(listed, address, "203.0.113.0/24", "", "form"), shop.clock.now()
         with shop.store.read() as conn:
             is_open = is_allowed(conn, wish, rules, now)
         if is_open:
             shop.store.write(partial(take, shop, wish, now))
 
 
-def take(shop: Kiosk, wish: Wish, now: Instant, conn: Connection) -> bool:
+def take(shop: Kiosk, wish: SignUpRequest, now: Instant, conn: Connection) -> bool:
     return sign_up(conn, wish, None, shop.live.project.config.signup, shop.live.intake, now)
 
 

@@ -9,13 +9,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from engine import project
-from engine.core.facts import Reach
-from engine.core.happening import Changed
+from engine.core.facts.customer import Reach
+from engine.core.happening import ProfileChanged
 from engine.http.app import create_app
 from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
-from engine.runtime.published import publish_in_memory
-from engine.store import reports, suppressions
+from engine.runtime.publish.published import publish_in_memory
+from engine.store.customers import suppressions
+from engine.store.messages import reports
 from tests.channels.twilio_server import ACCOUNT, TOKEN, call
 from tests.runtime.shop import Shop
 
@@ -55,7 +56,7 @@ class Desk:
         self.browser = TestClient(create_app(context), base_url="http://10.0.0.7:8080")
         reach = {"sms": NUMBER}
         agreed = {("sms", "marketing"): "given"}
-        self.shop.happen("c1", Changed(0, self.shop.clock.now(), {}, reach, agreed), None)
+        self.shop.happen("c1", ProfileChanged(0, self.shop.clock.now(), {}, reach, agreed), None)
         self.shop.run()
 
     def posts(self, url: str = URL, signed_url: str = "", path: str = "", **fields: str) -> int:
@@ -95,7 +96,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 def test_case_93_a_stop_over_http_closes_the_number_before_the_next_message(desk: Desk) -> None:
     assert desk.posts(MessageSid="SM1", From=NUMBER, Body="Stop.") == 200
     with desk.shop.store.read() as conn:
-        assert "all" in suppressions.standing(conn, "sms", NUMBER)
+        assert "all" in suppressions.active(conn, "sms", NUMBER)
     assert desk.reach().consents["marketing"] == "withdrawn"
     for _ in range(3):
         assert desk.posts(MessageSid="SM1", From=NUMBER, Body="Stop.") == 200

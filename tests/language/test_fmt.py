@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.language.fmt import format_journey
 from engine.language.nodes import Mapping, Node, Scalar
 from engine.language.parse import parse_journey
-from engine.language.source import read
+from engine.language.yaml.source import read
 
 ROOT = Path(__file__).parent.parent.parent
 JOURNEYS = sorted([*ROOT.glob("journeys/*.yaml"), *ROOT.glob("journeys/segments/*.yaml")])

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from engine.language.nodes import Mapping, Node, Scalar
-from engine.language.shape import Names, journey_schema, segment_schema
-from engine.language.source import read
+from engine.language.schema.files import Names, journey_schema, segment_schema
+from engine.language.yaml.source import read
 
 ROOT = Path(__file__).parent.parent.parent
 JOURNEYS = sorted(ROOT.glob("journeys/*.yaml"))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from engine.language.nodes import Mapping, Node, Scalar, Sequence
 from engine.language.parse import parse_journey, parse_segment
-from engine.language.source import DEEPEST, MOST_PROBLEMS, read
+from engine.language.yaml.source import DEEPEST, MOST_PROBLEMS, read
 from engine.problem import Problem, Span, split_lines
 
 ROOT = Path(__file__).parent.parent.parent

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.language.forms import parse_form
 from engine.language.parse import parse_journey, parse_segment
+from engine.language.phrases.forms import parse_form
 from engine.language.syntax import (
-    Ago,
     Between,
     Can,
     Choose,
@@ -28,14 +27,15 @@ from engine.language.syntax import (
     IsSet,
     JourneyFile,
     ListPair,
-    Match,
-    Opposite,
+    Negated,
     Pair,
     ProductStart,
+    RelativeAge,
     Send,
     Split,
     Test,
     Text,
+    TextMatch,
     Today,
     Wait,
 )  # fmt: skip
@@ -61,27 +61,27 @@ def form(words: str) -> Form:
 
 
 def kinds(found: Form) -> str:
-    return f"not {kinds(found.form)}" if isinstance(found, Opposite) else type(found).__name__
+    return f"not {kinds(found.form)}" if isinstance(found, Negated) else type(found).__name__
 
 
 @pytest.mark.parametrize(
     ("words", "kind"),
     [
         ("gold", Equals), ("at least 2", Compare), ("between 2 and 5", Between), ("is set", IsSet), ("today", Today),
-        ("more than 90 days ago", Ago), ("contains x", Match), ("starts with x", Match), ("[a, b]", Equals),
+        ("more than 90 days ago", RelativeAge), ("contains x", TextMatch), ("starts with x", TextMatch), ("[a, b]", Equals),
     ],
 )  # fmt: skip
 def test_forms_and_their_opposites(words: str, kind: type[Form]) -> None:
     assert isinstance(form(words), kind)
     opposite = form(f"not {words}")
-    assert isinstance(opposite, Opposite)
+    assert isinstance(opposite, Negated)
     assert isinstance(opposite.form, kind)
     assert kinds(form("is not set")) == "not IsSet"
 
 
 def test_the_parts_of_a_form_have_their_own_places() -> None:
     opposite = form("not [gold, silver]")
-    assert isinstance(opposite, Opposite)
+    assert isinstance(opposite, Negated)
     assert isinstance(opposite.form, Equals)
     assert opposite.form.many
     assert [(v.value, v.span.column) for v in opposite.form.values] == [("gold", 6), ("silver", 12)]

@@ -12,14 +12,14 @@ from sqlalchemy import Connection
 
 from engine import project
 from engine.channels.base import Channel, Report
-from engine.channels.outbox import OutboxFolder, kept_messages
-from engine.core.facts import Reach
-from engine.core.happening import Changed
-from engine.runtime.deliverer import Deliverer, Pace
-from engine.runtime.published import publish_in_memory
-from engine.runtime.reports import Taken, take_reports
-from engine.store import messages, reports
-from engine.store.messages import Claimed
+from engine.channels.outbox.channel import OutboxChannel, kept_messages
+from engine.core.facts.customer import Reach
+from engine.core.happening import ProfileChanged
+from engine.runtime.delivery.deliverer import Deliverer, SendRate
+from engine.runtime.feedback.reports import ReportCounts, take_reports
+from engine.runtime.publish.published import publish_in_memory
+from engine.store.messages import records, reports
+from engine.store.messages.records import OutboxMessage
 from engine.values import MINUTE, SECOND
 from tests.runtime.shop import FILES, Shop
 
@@ -69,7 +69,7 @@ class Post:
         self.read = project.load(folder / "project0")
         self.live = publish_in_memory(1, self.read, folder / "project0", "a secret of this shop")
         self.channels: dict[str, Channel] = {
-            name: OutboxFolder(self.folder, "secret", self.clock, name=name)
+            name: OutboxChannel(self.folder, "secret", self.clock, name=name)
             for name in self.read.config.channels
         }
         self.deliverer = self.start()
@@ -77,14 +77,14 @@ class Post:
     def start(self) -> Deliverer:
         """A new deliverer, as after a start of the daemon."""
         self.deliverer = Deliverer(
-            self.store, self.channels, lambda: self.live.stock, self.clock, "test", pace=Pace(idle_seconds=0.01)
+            self.store, self.channels, lambda: self.live.render_context, self.clock, "test", pace=SendRate(idle_seconds=0.01)
         )  # fmt: skip
         return self.deliverer
 
     def customer(self, name: str, consent: str = "given", **addresses: str) -> None:
         """Somebody with these addresses, who agreed to marketing on each of them."""
         agreed = {(channel, "marketing"): consent for channel in addresses}
-        self.shop.happen(name, Changed(0, self.clock.now(), {}, addresses, agreed), None)
+        self.shop.happen(name, ProfileChanged(0, self.clock.now(), {}, addresses, agreed), None)
 
     async def settle_down(self, rounds: int = 20) -> None:
         """Decides, sends and settles until nothing moves any more."""
@@ -104,7 +104,7 @@ class Post:
         self.clock.advance(milliseconds)
         await self.settle_down()
 
-    def report(self, channel: str, *told: Report) -> Taken:
+    def report(self, channel: str, *told: Report) -> ReportCounts:
         """What a provider says."""
         taken = self.store.write(lambda conn: take_reports(conn, channel, told, self.clock.now()))
         self.shop.run()
@@ -114,10 +114,10 @@ class Post:
         """customer/template/channel -> state, of all messages."""
         return {f"{one.customer} {one.channel}": one.state for one in self.shop.planned()}
 
-    def message(self, customer: str, channel: str) -> Claimed:
+    def message(self, customer: str, channel: str) -> OutboxMessage:
         """The newest message of a customer on a channel."""
         with self.store.read() as conn:
-            return [each for each in messages.of_customer(conn, customer) if each.channel == channel][-1]
+            return [each for each in records.of_customer(conn, customer) if each.channel == channel][-1]
 
     def reach(self, customer: str, channel: str) -> Reach:
         """What decisions see."""

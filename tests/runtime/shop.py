@@ -11,13 +11,16 @@ from sqlalchemy import Connection
 
 from engine import project
 from engine.clock import ManualClock
-from engine.core.happening import Changed, Event, Happening
+from engine.core.happening import Event, Happening, ProfileChanged
 from engine.project import Project
-from engine.runtime.advancer import Advancer, Progress, Publication
-from engine.runtime.deploy import Deployment, deploy
-from engine.store import inbox, messages, outbox, outcomes, runs, traces
+from engine.runtime.advance.advancer import Advancer, Progress, Publication
+from engine.runtime.publish.deploy import Deployment, deploy
+from engine.store.customers import enrollments
 from engine.store.database import Store, open_store
-from engine.store.messages import Claimed
+from engine.store.inbox import inbox
+from engine.store.journeys import traces
+from engine.store.messages import outcomes, queue, records
+from engine.store.messages.records import OutboxMessage
 from engine.values import MINUTE, Instant, Value, instant
 
 CONFIG = """
@@ -129,7 +132,9 @@ class Shop:
 
     def change(self, customer: str, **values: Value) -> None:
         """Attributes of a customer change; everybody has a push token from then on."""
-        self.happen(customer, Changed(0, self.clock.now(), values, {"push": f"token-{customer}"}), None)
+        self.happen(
+            customer, ProfileChanged(0, self.clock.now(), values, {"push": f"token-{customer}"}), None
+        )
 
     def happen(self, customer: str, what: Happening, id_: str | None) -> None:
         """Anything at all."""
@@ -153,18 +158,18 @@ class Shop:
         while True:
             self.run()
             now = self.clock.now()
-            taken = self.store.write(lambda conn: outbox.claim(conn, "push", "test", now, MINUTE, 500))  # noqa: B023
+            taken = self.store.write(lambda conn: queue.claim(conn, "push", "test", now, MINUTE, 500))  # noqa: B023
             handed = [message for message in taken if self.hand_over(message)]
             sent += [(message.customer, message.template) for message in handed]
             if not taken:
                 return sent
 
-    def hand_over(self, message: Claimed) -> bool:
+    def hand_over(self, message: OutboxMessage) -> bool:
         """Hands one message over; the provider takes it at once."""
 
         def job(conn: Connection) -> bool:
             now = self.clock.now()
-            if outbox.hand_over(conn, message, "hash", now) != "handed":
+            if queue.hand_over(conn, message, "hash", now) != "handed":
                 return False
             return outcomes.settle(conn, message.send_key, message.customer, "accepted", now)
 
@@ -179,23 +184,23 @@ class Shop:
     def resting(self, journey: str) -> dict[str, int]:
         """How many are at each step."""
         with self.store.read() as conn:
-            return runs.resting(conn, journey)
+            return enrollments.resting(conn, journey)
 
     def outcomes(self, customer: str) -> dict[str, str | None]:
         """journey -> how the last run ended."""
         with self.store.read() as conn:
-            return {run.journey: run.outcome for run in runs.of_customer(conn, 0, customer)}
+            return {run.journey: run.outcome for run in enrollments.of_customer(conn, 0, customer)}
 
     def told(self, customer: str) -> list[str]:
         """The trace of a customer, as kinds."""
         with self.store.read() as conn:
             return [noted.line.kind for noted in traces.of_customer(conn, customer)]
 
-    def planned(self) -> list[Claimed]:
+    def planned(self) -> list[OutboxMessage]:
         """Messages of everybody, in order."""
         with self.store.read() as conn:
             found = conn.exec_driver_sql("SELECT DISTINCT customer FROM outbox ORDER BY 1").fetchall()
-            return [message for (customer,) in found for message in messages.of_customer(conn, customer)]
+            return [message for (customer,) in found for message in records.of_customer(conn, customer)]
 
     def close(self) -> None:
         """The shop closes."""

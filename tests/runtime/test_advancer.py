@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import event
 
 from engine.core.happening import Event
-from engine.runtime.advancer import Publication
-from engine.store import customers, due, events, inbox, pauses, stuck
+from engine.runtime.advance.advancer import Publication
+from engine.store.customers import batches, events
+from engine.store.inbox import due_queue, inbox, quarantine
+from engine.store.journeys import pauses
 from engine.values import DAY, HOUR, MINUTE, Instant, Money
 from tests.runtime.shop import Shop
 
@@ -26,7 +28,7 @@ def test_a_customer_goes_through_a_journey(shop: Shop) -> None:
     assert shop.states() == {("hello", "accepted"): 1, ("offer", "accepted"): 1}
     assert shop.outcomes("ann") == {"welcome": "finish"}
     batch = shop.store.write(
-        lambda conn: customers.load_batch(conn, 0, ["ann"], shop.publication.journeys, shop.clock.now())
+        lambda conn: batches.load_batch(conn, 0, ["ann"], shop.publication.journeys, shop.clock.now())
     )
     assert batch.states["ann"].facts.values["points"] == 10
 
@@ -46,7 +48,7 @@ def test_a_goal_takes_the_planned_message_back(shop: Shop) -> None:
 
 def test_an_order_that_is_not_applied_yet_stops_the_hand_over(shop: Shop) -> None:
     """The deliverer is faster than the advancer: the message waits until the order was looked at."""
-    from engine.store import outbox
+    from engine.store.messages import queue
 
     shop.change("ann")
     shop.event("ann", "cart_updated")
@@ -54,7 +56,7 @@ def test_an_order_that_is_not_applied_yet_stops_the_hand_over(shop: Shop) -> Non
     shop.clock.advance(HOUR)
     shop.run()
     now = shop.clock.now()
-    (taken,) = shop.store.write(lambda conn: outbox.claim(conn, "push", "me", now, MINUTE, 10))
+    (taken,) = shop.store.write(lambda conn: queue.claim(conn, "push", "me", now, MINUTE, 10))
     shop.event("ann", "order_placed")
     assert not shop.hand_over(taken)
     assert shop.states() == {("cart_reminder", "planned"): 1}
@@ -144,7 +146,7 @@ def test_one_customer_who_cannot_be_applied_is_set_aside_and_the_others_go_on(sh
     shop.run()
     assert [message.customer for message in shop.planned()] == ["ann", "cid"]
     with shop.store.read() as conn:
-        (aside,) = stuck.everybody(conn)
+        (aside,) = quarantine.list_all(conn)
         assert inbox.depth(conn) == 2
     assert aside.customer == "bob"
     assert "DecodeError" in aside.why
@@ -159,7 +161,7 @@ def test_a_customer_who_was_set_aside_keeps_their_order_and_goes_on_when_mended(
     shop.clock.advance(MINUTE)
     shop.run()
     with shop.store.read() as conn:
-        (aside,) = stuck.everybody(conn)
+        (aside,) = quarantine.list_all(conn)
     assert (aside.tries, aside.retry_at) == (2, shop.clock.now() + 2 * MINUTE)
     assert shop.states() == {}
     shop.store.write(
@@ -168,7 +170,7 @@ def test_a_customer_who_was_set_aside_keeps_their_order_and_goes_on_when_mended(
     shop.later(2 * MINUTE)
     assert shop.states() == {("hello", "accepted"): 1}
     with shop.store.read() as conn:
-        assert stuck.everybody(conn) == []
+        assert quarantine.list_all(conn) == []
         assert inbox.depth(conn) == 0
 
 
@@ -214,7 +216,7 @@ def test_an_event_from_the_import_updates_facts_and_starts_nothing(shop: Shop) -
     shop.happen("ann", Event(0, "y", "subscribed", Instant(now - 90 * DAY), now, {}, starts=False), "y")
     shop.run()
     batch = shop.store.write(
-        lambda conn: customers.load_batch(conn, 0, ["ann"], shop.publication.journeys, now)
+        lambda conn: batches.load_batch(conn, 0, ["ann"], shop.publication.journeys, now)
     )
     assert batch.states["ann"].facts.values["orders_count"] == 1
     assert shop.outcomes("ann") == {}
@@ -224,7 +226,9 @@ def test_somebody_due_whom_nobody_can_move_is_not_looked_at_all_the_time(shop: S
     shop.change("ann")
     shop.event("ann", "cart_updated")
     shop.run()
-    shop.store.write(lambda conn: due.put(conn, 0, [(shop.clock.now(), "ann"), (shop.clock.now(), "nobody")]))
+    shop.store.write(
+        lambda conn: due_queue.put(conn, 0, [(shop.clock.now(), "ann"), (shop.clock.now(), "nobody")])
+    )
     shop.run()
     with shop.store.read() as conn:
-        assert due.first(conn) == shop.clock.now() + HOUR
+        assert due_queue.first(conn) == shop.clock.now() + HOUR

@@ -17,9 +17,10 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from engine.runtime.advancer import Publication
-from engine.store import database, hot, inbox
+from engine.runtime.advance.advancer import Publication
+from engine.store import database, sql
 from engine.store.database import open_store
+from engine.store.inbox import inbox
 from tests.runtime.shop import FILES, Shop
 from tests.runtime.trade import Trade, open_trade
 
@@ -57,10 +58,10 @@ def check(trade: Trade, sent: Counter[str]) -> None:
     """Every message that the day asks for, once; what is unknown is listed as that."""
     with trade.store.read() as conn:
         assert inbox.depth(conn) == 0
-        rows = hot.rows(conn, "SELECT customer, template, state FROM outbox ORDER BY customer, template")
-        events = hot.rows(conn, "SELECT count(*) FROM event WHERE name NOT LIKE '$%'")[0][0]
-        open_runs = hot.rows(conn, "SELECT count(*) FROM enrollment WHERE ended_at IS NULL")[0][0]
-        starts = hot.rows(
+        rows = sql.rows(conn, "SELECT customer, template, state FROM outbox ORDER BY customer, template")
+        events = sql.rows(conn, "SELECT count(*) FROM event WHERE name NOT LIKE '$%'")[0][0]
+        open_runs = sql.rows(conn, "SELECT count(*) FROM enrollment WHERE ended_at IS NULL")[0][0]
+        starts = sql.rows(
             conn, "SELECT customer, journey, count(*) FROM enrollment GROUP BY 1, 2 HAVING count(*) > 1"
         )
     buyers = set(trade.customers[::2])
@@ -141,6 +142,6 @@ def test_kill_nine_at_any_time(begun: tuple[Path, Publication], tmp_path: Path) 
     store = open_store("sqlite:///data/shop.db", tmp_path)
     check(Trade(store, publication, [f"c{n}" for n in range(count)], print), sent)
     with store.read() as conn:
-        unknown = hot.rows(conn, "SELECT count(*) FROM outbox WHERE state = 'unknown'")[0][0]
+        unknown = sql.rows(conn, "SELECT count(*) FROM outbox WHERE state = 'unknown'")[0][0]
     assert unknown <= kills
     store.close()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.store import outbox
-from engine.store.outbox import Handover
+from engine.store.messages import queue
+from engine.store.messages.queue import Handover
 from engine.values import HOUR, MINUTE, Instant
 from tests.runtime.post import CART, POST_FILES, Post
 
@@ -44,17 +44,17 @@ def refused_for_now(post: Post, *channels: str) -> None:
     post.shop.event("anna", "cart_updated")
     post.shop.run()
     now = post.clock.now()
-    (taken,) = post.store.write(lambda conn: outbox.claim(conn, "push", "x", now, MINUTE, 1))
-    assert post.store.write(lambda conn: outbox.hand_over(conn, taken, "hash", now)) == "handed"
+    (taken,) = post.store.write(lambda conn: queue.claim(conn, "push", "x", now, MINUTE, 1))
+    assert post.store.write(lambda conn: queue.hand_over(conn, taken, "hash", now)) == "handed"
     post.shop.run()
-    assert post.store.write(lambda conn: outbox.defer(conn, taken, Instant(now + MINUTE), "429"))
+    assert post.store.write(lambda conn: queue.defer(conn, taken, Instant(now + MINUTE), "429"))
 
 
 def second_try(post: Post) -> Handover | None:
     """None: it was taken back, nobody can claim it."""
     now = Instant(post.clock.now() + MINUTE)
-    found = post.store.write(lambda conn: outbox.claim(conn, "push", "x", now, MINUTE, 1))
-    return post.store.write(lambda conn: outbox.hand_over(conn, found[0], "hash", now)) if found else None
+    found = post.store.write(lambda conn: queue.claim(conn, "push", "x", now, MINUTE, 1))
+    return post.store.write(lambda conn: queue.hand_over(conn, found[0], "hash", now)) if found else None
 
 
 async def test_who_has_bought_after_the_last_step_gets_it_no_more(opened: Callable[[str], Post]) -> None:

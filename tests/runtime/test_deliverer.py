@@ -12,24 +12,27 @@ import pytest
 from sqlalchemy import Connection
 
 from engine.channels.base import Channel
+from engine.channels.email.channel import EmailChannel, Server
 from engine.channels.links import Links
-from engine.channels.names import Vocabulary
-from engine.channels.outbox import OutboxFolder, kept_messages
-from engine.channels.render import Style
-from engine.channels.smtp import Server, Smtp
+from engine.channels.outbox.channel import OutboxChannel, kept_messages
+from engine.channels.render import SenderProfile
+from engine.channels.render_data import FieldTypes
 from engine.clock import ManualClock
-from engine.compiler.message_set import compile_messages
-from engine.compiler.template_file import read_template
-from engine.compiler.templates import Templates
+from engine.compiler.templates.message_set import compile_messages
+from engine.compiler.templates.project_templates import Templates
+from engine.compiler.templates.template_file import read_template
 from engine.config import Shop
 from engine.core.effects import Send
-from engine.core.facts import Reach
+from engine.core.facts.customer import Reach
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
-from engine.runtime.deliverer import Deliverer, Pace
-from engine.runtime.press import Stock
-from engine.store import customers, inbox, messages, pauses, suppressions
+from engine.runtime.delivery.deliverer import Deliverer, SendRate
+from engine.runtime.delivery.rendering import RenderContext
+from engine.store.customers import batches, suppressions
 from engine.store.database import Store, open_store
+from engine.store.inbox import inbox
+from engine.store.journeys import pauses
+from engine.store.messages import records
 from engine.values import DAY, HOUR, MINUTE, SECOND, Instant, Value
 from tests.channels.smtp_server import SmtpServer
 
@@ -64,18 +67,18 @@ class House:
 
     store: Store
     clock: ManualClock
-    stock: Stock
+    stock: RenderContext
     folder: Path
     opened: list[Channel] = field(default_factory=list)
 
     def customers(self, count: int, values: Mapping[int, Mapping[str, Value]] | None = None) -> None:
         def job(conn: Connection) -> None:
             names = [f"c{n}" for n in range(count)]
-            batch = customers.load_batch(conn, 0, names, Journeys({}), NOW)
+            batch = batches.load_batch(conn, 0, names, Journeys({}), NOW)
             after = {}
             for n, name in enumerate(names):
                 state = batch.states[name]
-                state = type(state)(state.facts.fork(), dict(state.runs))
+                state = type(state)(state.facts.fork(), dict(state.enrollments))
                 own: dict[str, Value] = {"first_name": f"Anna{n}", "points": 5, **(values or {}).get(n, {})}
                 state.facts.values |= own
                 state.facts.reach = {
@@ -84,7 +87,7 @@ class House:
                     "push": Reach(f"token-{n}"),
                 }
                 after[name] = state
-            customers.save_batch(conn, batch, after, NOW)
+            batches.save_batch(conn, batch, after, NOW)
 
         self.store.write(job)
 
@@ -99,18 +102,18 @@ class House:
             ))
             for n in range(count)
         ]  # fmt: skip
-        self.store.write(lambda conn: messages.plan(conn, 0, sends, now))
+        self.store.write(lambda conn: records.plan(conn, 0, sends, now))
 
     def states(self) -> Counter[str]:
         with self.store.read() as conn:
             found: Counter[str] = Counter()
-            for (_, state), number in messages.counts(conn).items():
+            for (_, state), number in records.counts(conn).items():
                 found[state] += number
             return found
 
-    def message(self, key: str) -> messages.Claimed:
+    def message(self, key: str) -> records.OutboxMessage:
         with self.store.read() as conn:
-            found = messages.find(conn, key)
+            found = records.find(conn, key)
         assert found is not None
         return found
 
@@ -127,16 +130,16 @@ class House:
     def deliverer(self, *channels: Channel) -> Deliverer:
         return Deliverer(
             self.store, {one.name: one for one in channels}, lambda: self.stock, self.clock, "test",
-            pace=Pace(idle_seconds=0.01, drain_seconds=5),
+            pace=SendRate(idle_seconds=0.01, drain_seconds=5),
         )  # fmt: skip
 
     def smtp(self, server: SmtpServer, concurrency: int = 4) -> Channel:
         where = Server("127.0.0.1", server.port, command_seconds=2, dot_seconds=2)
-        self.opened.append(Smtp(where, "secret", self.clock, concurrency=concurrency))
+        self.opened.append(EmailChannel(where, "secret", self.clock, concurrency=concurrency))
         return self.opened[-1]
 
-    def outbox(self, name: str) -> OutboxFolder:
-        return OutboxFolder(self.folder / "outbox", "secret", self.clock, name=name)
+    def outbox(self, name: str) -> OutboxChannel:
+        return OutboxChannel(self.folder / "outbox", "secret", self.clock, name=name)
 
     async def rounds(self, deliverer: Deliverer, times: int = 30) -> None:
         """Delivers and lets time pass until nothing waits any more."""
@@ -163,11 +166,11 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     compiled, problems = compile_messages(Templates(by_name), "EUR")
     assert problems == []
     shop = Shop("Bean There", "https://shop.example", "Main Street 1")
-    stock = Stock(
+    stock = RenderContext(
         compiled,
-        Vocabulary(shop),
+        FieldTypes(shop),
         Links(["key"], "https://news.example"),
-        {"email": Style("Shop <hello@shop.example>")},
+        {"email": SenderProfile("Shop <hello@shop.example>")},
     )
     store = open_store("sqlite:///shop.db", tmp_path)
     house = House(store, ManualClock(NOW), stock, tmp_path)
@@ -272,7 +275,7 @@ async def test_a_dead_address_bounces_and_is_never_written_to_again(house: House
         await deliverer.once()
         assert house.states() == {"accepted": 2, "bounced": 1}
         with house.store.read() as conn:
-            assert "all" in suppressions.standing(conn, "email", "c1@example.com")
+            assert "all" in suppressions.active(conn, "email", "c1@example.com")
         house.apply_inbox()
         server.rcpt.clear()
         house.plan(3, template="again")
@@ -323,7 +326,7 @@ async def test_a_server_that_refuses_the_sender_stops_the_channel_and_burns_noth
         deliverer = house.deliverer(house.smtp(server, concurrency=1))
         await house.rounds(deliverer, times=4)
         with house.store.read() as conn:
-            assert [(pause.scope, pause.name) for pause in pauses.standing(conn)] == [("channel", "email")]
+            assert [(pause.scope, pause.name) for pause in pauses.list_active(conn)] == [("channel", "email")]
         assert set(house.states()) <= {"planned", "deferred"}
         server.mail = "250 2.0.0 ok"
         house.store.write(lambda conn: pauses.resume(conn, "channel", "email"))

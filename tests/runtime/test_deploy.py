@@ -10,8 +10,10 @@ from sqlalchemy import Connection
 from engine import project
 from engine.core.happening import Event
 from engine.errors import AuthorError
-from engine.runtime.deploy import deploy, published_project
-from engine.store import customers, deployments, hot
+from engine.runtime.publish.deploy import deploy, published_project
+from engine.store import sql
+from engine.store.customers import batches
+from engine.store.journeys import deployments
 from engine.values import DAY, HOUR, MINUTE, Instant
 from tests.runtime.shop import CART, FILES, WELCOME, Shop, write_project
 
@@ -167,7 +169,7 @@ def test_members_of_a_new_segment_were_there_from_the_beginning(shop: Shop) -> N
     shop.publish({**FILES, "journeys/segments/lapsed.yaml": LAPSED, "journeys/win_back.yaml": WIN_BACK})
     shop.run()
     batch = shop.store.write(
-        lambda conn: customers.load_batch(conn, 0, ["old", "soon"], shop.publication.journeys, now)
+        lambda conn: batches.load_batch(conn, 0, ["old", "soon"], shop.publication.journeys, now)
     )
     assert {name: set(state.facts.segments) for name, state in batch.states.items()} == {
         "old": {"lapsed"}, "soon": set(),
@@ -199,4 +201,4 @@ def test_a_deployment_is_one_moment(shop: Shop) -> None:
     assert shop.resting("welcome") == before
     with shop.store.read() as conn:
         assert deployments.current_number(conn) == shop.publication.number
-        assert hot.rows(conn, "SELECT count(*) FROM trace WHERE lines LIKE '%moved%'")[0][0] == 0
+        assert sql.rows(conn, "SELECT count(*) FROM trace WHERE lines LIKE '%moved%'")[0][0] == 0

@@ -9,12 +9,15 @@ import pytest
 from sqlalchemy import Connection
 
 from engine.channels.base import Channel
+from engine.channels.email.channel import EmailChannel, Server
 from engine.channels.mime import token_of
-from engine.channels.smtp import Server, Smtp
-from engine.core.facts import Reach
+from engine.core.facts.customer import Reach
 from engine.core.journeys import Journeys
-from engine.runtime.deliverer import Deliverer
-from engine.store import alerts, customers, domains, messages, meta, outbox, pauses, suppressions
+from engine.runtime.delivery.deliverer import Deliverer
+from engine.store import alerts, meta
+from engine.store.customers import batches, suppressions
+from engine.store.journeys import pauses
+from engine.store.messages import domains, queue, records
 from engine.values import DAY, HOUR, MINUTE, SECOND
 from tests.channels.smtp_server import SmtpServer
 from tests.runtime import test_deliverer
@@ -37,15 +40,15 @@ def people(house: House, addresses: Sequence[str]) -> None:
 
     def job(conn: Connection) -> None:
         names = [f"c{n}" for n in range(len(addresses))]
-        batch = customers.load_batch(conn, 0, names, Journeys({}), NOW)
+        batch = batches.load_batch(conn, 0, names, Journeys({}), NOW)
         after = {}
         for name, address in zip(names, addresses, strict=True):
             state = batch.states[name]
-            state = type(state)(state.facts.fork(), dict(state.runs))
+            state = type(state)(state.facts.fork(), dict(state.enrollments))
             state.facts.values |= {"first_name": "Anna", "points": 5}
             state.facts.reach = {"email": Reach(address, {"marketing": "given"})}
             after[name] = state
-        customers.save_batch(conn, batch, after, NOW)
+        batches.save_batch(conn, batch, after, NOW)
 
     house.store.write(job)
     house.plan(len(addresses))
@@ -57,7 +60,7 @@ def at(domain: str, count: int) -> list[str]:
 
 def channel(house: House, server: SmtpServer, **settings: object) -> Channel:
     where = Server("127.0.0.1", server.port, **({"command_seconds": 2, "dot_seconds": 2} | settings))  # type: ignore[arg-type]
-    house.opened.append(Smtp(where, "secret", house.clock, concurrency=10))
+    house.opened.append(EmailChannel(where, "secret", house.clock, concurrency=10))
     return house.opened[-1]
 
 
@@ -67,7 +70,7 @@ def tried(server: SmtpServer, word: str, domain: str = "") -> int:
 
 def standing(house: House) -> list[tuple[str, str]]:
     with house.store.read() as conn:
-        return [(pause.scope, pause.name) for pause in pauses.standing(conn)]
+        return [(pause.scope, pause.name) for pause in pauses.list_active(conn)]
 
 
 def told(house: House) -> list[str]:
@@ -176,28 +179,28 @@ async def test_when_domain_after_domain_refuses_the_sender_the_channel_stands_st
 
 async def test_the_hand_over_itself_asks_for_a_pause_of_the_domain(house: House) -> None:
     people(house, ["Anna@Gmail.test", "a@calm.example"])
-    both = house.store.write(lambda conn: outbox.claim(conn, "email", "test", NOW, MINUTE, 10))
+    both = house.store.write(lambda conn: queue.claim(conn, "email", "test", NOW, MINUTE, 10))
 
     def job(conn: Connection) -> list[str]:
         for one, address in zip(both, ("Anna@Gmail.test", "a@calm.example"), strict=True):
-            outbox.note_body(conn, one, "{}", "hash", address)
+            queue.note_body(conn, one, "{}", "hash", address)
         pauses.pause(conn, "domain", "gmail.test", NOW, "ops")
-        return [outbox.hand_over(conn, one, "hash", NOW) for one in both]
+        return [queue.hand_over(conn, one, "hash", NOW) for one in both]
 
     assert house.store.write(job) == ["later", "handed"]
-    assert house.store.write(lambda conn: outbox.claim(conn, "email", "test", NOW, MINUTE, 10)) == []
+    assert house.store.write(lambda conn: queue.claim(conn, "email", "test", NOW, MINUTE, 10)) == []
     house.store.write(lambda conn: pauses.resume(conn, "domain", "gmail.test"))
-    assert len(house.store.write(lambda conn: outbox.claim(conn, "email", "test", NOW, MINUTE, 10))) == 1
+    assert len(house.store.write(lambda conn: queue.claim(conn, "email", "test", NOW, MINUTE, 10))) == 1
 
 
 async def test_a_message_put_off_has_used_no_attempt_and_is_ready_when_its_domain_is(house: House) -> None:
     people(house, ["a@gmail.test"])
-    (one,) = house.store.write(lambda conn: outbox.claim(conn, "email", "test", NOW, MINUTE, 10))
-    house.store.write(lambda conn: domains.put_off(conn, one, type(NOW)(NOW + DAY), "why", "a@gmail.test"))
+    (one,) = house.store.write(lambda conn: queue.claim(conn, "email", "test", NOW, MINUTE, 10))
+    house.store.write(lambda conn: domains.defer(conn, one, type(NOW)(NOW + DAY), "why", "a@gmail.test"))
     assert house.message(one.send_key).attempts == 0
-    assert house.store.write(lambda conn: domains.set_free(conn, "gmail.test")) == 1
+    assert house.store.write(lambda conn: domains.release(conn, "gmail.test")) == 1
     with house.store.read() as conn:
-        assert messages.next_ready(conn, "email") == NOW
+        assert records.next_ready(conn, "email") == NOW
 
 
 async def test_no_more_than_a_few_go_to_one_domain_at_once(house: House) -> None:
@@ -254,7 +257,7 @@ async def test_case_31_a_dead_address_is_suppressed_and_the_journey_told(house: 
         await house.deliverer(channel(house, server)).once()
     assert house.states() == {"accepted": 2, "bounced": 1}
     with house.store.read() as conn:
-        assert suppressions.standing(conn, "email", "o1@one.example")
+        assert suppressions.active(conn, "email", "o1@one.example")
         assert suppressions.count(conn) == 1
     assert "outcome" in house.apply_inbox()
 
@@ -281,7 +284,7 @@ async def test_case_35_no_starttls_no_mail_no_loss_and_an_alert(house: House) ->
         assert (server.accepted, set(house.states())) == ([], {"deferred"})
         assert any("STARTTLS" in why for why in told(house))
         with house.store.read() as conn:
-            assert all(messages.find(conn, f"email-hello-{n}").handed_at is None for n in range(8))  # type: ignore[union-attr]
+            assert all(records.find(conn, f"email-hello-{n}").handed_at is None for n in range(8))  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -305,7 +308,7 @@ async def test_the_token_of_a_mail_is_kept_with_it_so_that_its_bounce_finds_it(h
         key = meta.secret(conn)
     async with SmtpServer() as server:
         where = Server("127.0.0.1", server.port, return_path="bounces@shop.example")
-        house.opened.append(Smtp(where, key, house.clock))
+        house.opened.append(EmailChannel(where, key, house.clock))
         await house.deliverer(house.opened[-1]).once()
     with house.store.read() as conn:
         ((ref,),) = conn.exec_driver_sql("SELECT ref FROM outbox").fetchall()
@@ -327,8 +330,8 @@ async def test_a_full_or_disabled_mailbox_is_a_failure_that_closes_nothing_at_on
         house.plan(2, template="again")
         await deliverer.once()
         with house.store.read() as conn:
-            assert suppressions.standing(conn, "email", "off@one.example")  # 5.2.1 the second time
-            assert not suppressions.standing(conn, "email", "full@one.example")
+            assert suppressions.active(conn, "email", "off@one.example")  # 5.2.1 the second time
+            assert not suppressions.active(conn, "email", "full@one.example")
 
 
 async def test_a_mail_refused_for_now_for_three_days_is_a_soft_bounce(house: House) -> None:

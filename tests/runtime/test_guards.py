@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from engine.channels.outbox import kept_messages
+from engine.channels.outbox.channel import kept_messages
 from engine.config import Ceilings
-from engine.runtime.guards import AllowList, Guards
-from engine.store import alerts, ceilings, outbox
-from engine.store.hot import rows
+from engine.runtime.delivery.send_limits import AllowList, SendLimits
+from engine.store import alerts
+from engine.store.messages import daily_limits, queue
+from engine.store.sql import rows
 from engine.values import DAY, HOUR, MINUTE, Instant, instant, zone
 from tests.runtime.shop import FILES, Shop
 from tests.runtime.test_deliverer import NOW, House, anyio_backend, house
@@ -25,7 +26,7 @@ BERLIN = zone("Europe/Berlin")
 
 def guard(house: House, most: int | None = None, only: tuple[str, ...] | None = None) -> None:
     listed = AllowList(only) if only is not None else None
-    guards = Guards(
+    guards = SendLimits(
         listed, Ceilings(each=None, of={"welcome": most} if most else {}), {"welcome": "anna"}, BERLIN
     )
     house.stock = replace(house.stock, guards=guards)
@@ -52,7 +53,7 @@ async def test_a_ceiling_holds_to_the_message_and_its_owner_is_told_once(house: 
     assert house.states() == {"accepted": 7, "planned": 33}
     midnight = instant(dt.datetime(2026, 6, 22, 0, 0, tzinfo=BERLIN))
     assert NOW < midnight < NOW + DAY
-    assert set(planned(house)) == {(ceilings.WHY, midnight)}, "they ask again at midnight in Berlin"
+    assert set(planned(house)) == {(daily_limits.WHY, midnight)}, "they ask again at midnight in Berlin"
     assert told(house) == [
         ("welcome", "anna", "the ceiling of 7 messages was reached on 2026-06-21; the others wait for midnight or a higher ceiling")
     ]  # fmt: skip
@@ -72,15 +73,15 @@ async def test_a_higher_ceiling_counts_at_once_and_other_journeys_have_their_own
     await deliverer.once()
     assert house.states()["accepted"] == 3
     guard(house, most=5)
-    assert house.store.write(lambda conn: ceilings.release(conn, house.clock.now())) == 7
+    assert house.store.write(lambda conn: daily_limits.release(conn, house.clock.now())) == 7
     await deliverer.once()
     assert house.states()["accepted"] == 5
     guard(house)
-    house.store.write(lambda conn: ceilings.release(conn, house.clock.now()))
+    house.store.write(lambda conn: daily_limits.release(conn, house.clock.now()))
     await deliverer.once()
     assert house.states() == {"accepted": 10}
     with house.store.read() as conn:
-        assert ceilings.handed(conn, "welcome", "2026-06-21") == 10, "counted with and without a ceiling"
+        assert daily_limits.handed(conn, "welcome", "2026-06-21") == 10, "counted with and without a ceiling"
 
 
 def test_what_a_ceiling_holds_for_too_long_goes_the_way_of_late_messages(shop: Shop) -> None:
@@ -88,9 +89,9 @@ def test_what_a_ceiling_holds_for_too_long_goes_the_way_of_late_messages(shop: S
     shop.event("ann", "subscribed")
     shop.run()
     now = shop.clock.now()
-    quota = ceilings.Quota("2026-03-02", Instant(now + 3 * DAY), 0, "")
-    (message,) = shop.store.write(lambda conn: outbox.claim(conn, "push", "test", now, MINUTE, 5))
-    assert shop.store.write(lambda conn: outbox.hand_over(conn, message, "h", now, quota)) == "later"
+    quota = daily_limits.Quota("2026-03-02", Instant(now + 3 * DAY), 0, "")
+    (message,) = shop.store.write(lambda conn: queue.claim(conn, "push", "test", now, MINUTE, 5))
+    assert shop.store.write(lambda conn: queue.hand_over(conn, message, "h", now, quota)) == "later"
     assert shop.planned()[0].valid_until < now + 2 * DAY
     shop.clock.advance_to(shop.planned()[0].valid_until)
     assert shop.send_all() == []
@@ -103,15 +104,15 @@ def test_a_second_try_is_not_counted_again(shop: Shop) -> None:
     shop.event("ann", "subscribed")
     shop.run()
     now = shop.clock.now()
-    quota = ceilings.Quota("2026-03-02", Instant(now + DAY), 1, "")
+    quota = daily_limits.Quota("2026-03-02", Instant(now + DAY), 1, "")
     for _ in range(3):
-        (message,) = shop.store.write(lambda conn: outbox.claim(conn, "push", "test", now, MINUTE, 5))
-        handed = shop.store.write(lambda conn: outbox.hand_over(conn, message, "h", now, quota))  # noqa: B023
+        (message,) = shop.store.write(lambda conn: queue.claim(conn, "push", "test", now, MINUTE, 5))
+        handed = shop.store.write(lambda conn: queue.hand_over(conn, message, "h", now, quota))  # noqa: B023
         assert handed == "handed"
-        shop.store.write(lambda conn: outbox.defer(conn, message, now))  # noqa: B023
+        shop.store.write(lambda conn: queue.defer(conn, message, now))  # noqa: B023
         shop.run()
     with shop.store.read() as conn:
-        assert ceilings.handed(conn, "welcome", "2026-03-02") == 1
+        assert daily_limits.handed(conn, "welcome", "2026-03-02") == 1
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_sudden_volume_is_told_once_a_day(shop: Shop, before: int, today: int, i
     for hour in range(3):
         now = Instant(NOW + hour * HOUR)
         shop.store.write(
-            lambda conn: ceilings.tell_of_sudden_volume(conn, day, 3.0, {"news": "anna"}, now)  # noqa: B023
+            lambda conn: daily_limits.tell_of_sudden_volume(conn, day, 3.0, {"news": "anna"}, now)  # noqa: B023
         )
     assert len(told(shop)) == is_sudden
     if is_sudden:
@@ -210,8 +211,8 @@ def test_a_channel_that_is_not_listed_is_passed_over(tmp_path: Path) -> None:
     shop.event("ann", "subscribed")
     shop.run()
     now = shop.clock.now()
-    (message,) = shop.store.write(lambda conn: outbox.claim(conn, "push", "test", now, MINUTE, 5))
-    shop.store.write(lambda conn: outbox.keep_back(conn, message, "not on the deliver_only list", now))
+    (message,) = shop.store.write(lambda conn: queue.claim(conn, "push", "test", now, MINUTE, 5))
+    shop.store.write(lambda conn: queue.suppress(conn, message, "not on the deliver_only list", now))
     shop.run()
     assert shop.states() == {("hello", "suppressed"): 1}
     assert "skip" in shop.told("ann"), "no other channel reaches her: the step is over, and not asked again"

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.enrollment import Enrollment, Listening, Waiting
-from engine.core.happening import Changed, Event
-from engine.core.learned import Interval, Learned, Rate
-from engine.runtime.learning import learn
-from engine.store import learned, reactions, runs, traces
-from engine.store.messages import Claimed
-from engine.store.reactions import Who
+from engine.core.enrollment import AwaitingReaction, Enrollment, Waiting
+from engine.core.facts.learned import Interval, Learned, Rate
+from engine.core.happening import Event, ProfileChanged
+from engine.runtime.advance.learning import learn
+from engine.store.customers import enrollments, learned
+from engine.store.journeys import traces
+from engine.store.messages import reactions
+from engine.store.messages.reactions import Who
+from engine.store.messages.records import OutboxMessage
 from engine.values import DAY, HOUR, MINUTE, Instant, instant, to_datetime
 from tests.runtime.shop import FILES, Shop
 
@@ -75,10 +77,10 @@ def reach(shop: Shop, customer: str, timezone: str = "") -> None:
     """A customer with a token and an e-mail address."""
     values = {"timezone": timezone} if timezone else {}
     addresses = {"push": f"token-{customer}", "email": f"{customer}@shop.example"}
-    shop.happen(customer, Changed(0, shop.clock.now(), values, addresses), None)
+    shop.happen(customer, ProfileChanged(0, shop.clock.now(), values, addresses), None)
 
 
-def offered(shop: Shop, count: int, timezone: str = "") -> list[Claimed]:
+def offered(shop: Shop, count: int, timezone: str = "") -> list[OutboxMessage]:
     """So many new customers, each with an offer that was handed over now."""
     before = {message.send_key for message in shop.planned()}
     for number in range(count):
@@ -89,7 +91,7 @@ def offered(shop: Shop, count: int, timezone: str = "") -> list[Claimed]:
     return [message for message in shop.planned() if message.send_key not in before]
 
 
-def click(shop: Shop, message: Claimed, after: int, who: Who = "human") -> None:
+def click(shop: Shop, message: OutboxMessage, after: int, who: Who = "human") -> None:
     """As the page of a link writes it down."""
     at = Instant(shop.clock.now() + after)
     shop.store.write(
@@ -163,9 +165,9 @@ def test_the_next_channel_waits_as_long_as_was_learned(shop: Shop) -> None:
     shop.event("dora", "subscribed")
     shop.send_all()
     (run,) = (each for each in listening(shop, "dora"))
-    assert isinstance(run.rest, Listening)
+    assert isinstance(run.state, AwaitingReaction)
     assert run.due is not None
-    assert run.due.at - run.rest.handed_at == 100 * MINUTE
+    assert run.due.at - run.state.handed_at == 100 * MINUTE
     with shop.store.read() as conn:
         told = [each.line for each in traces.of_customer(conn, "dora") if each.line.kind == "learned"]
     assert [(line.subject, line.detail) for line in told] == [
@@ -180,14 +182,14 @@ def test_too_few_reactions_are_no_reason(shop: Shop) -> None:
     shop.event("dora", "subscribed")
     shop.send_all()
     (run,) = listening(shop, "dora")
-    assert isinstance(run.rest, Listening)
+    assert isinstance(run.state, AwaitingReaction)
     assert run.due is not None
-    assert run.due.at - run.rest.handed_at == 4 * HOUR
+    assert run.due.at - run.state.handed_at == 4 * HOUR
 
 
 def listening(shop: Shop, customer: str) -> list[Enrollment]:
     with shop.store.read() as conn:
-        return [run for run in runs.of_customer(conn, 0, customer) if run.is_open]
+        return [run for run in enrollments.of_customer(conn, 0, customer) if run.is_open]
 
 
 def test_who_listens_already_keeps_the_moment_that_was_promised(shop: Shop) -> None:
@@ -200,8 +202,8 @@ def test_who_listens_already_keeps_the_moment_that_was_promised(shop: Shop) -> N
     shop.later(100 * MINUTE)
     (run,) = listening(shop, "dora")
     assert run.due is not None
-    assert isinstance(run.rest, Listening)
-    assert run.due.at - run.rest.handed_at == 4 * HOUR
+    assert isinstance(run.state, AwaitingReaction)
+    assert run.due.at - run.state.handed_at == 4 * HOUR
 
 
 def test_shares_of_reactions_are_counted_by_template_and_channel(shop: Shop) -> None:
@@ -234,7 +236,7 @@ def test_a_wait_ends_at_the_hour_of_everybody_where_nothing_else_is_known(shop: 
     shop.event("dora", "cart_updated")
     shop.run()
     (run,) = listening(shop, "dora")
-    assert isinstance(run.rest, Waiting)
+    assert isinstance(run.state, Waiting)
     assert run.due is not None
     assert run.due.local is not None
     assert run.due.local.hour == 19

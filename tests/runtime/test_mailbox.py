@@ -11,8 +11,8 @@ import pytest
 from engine.channels.mime import token_of
 from engine.config import MailboxConfig, Secret
 from engine.errors import WorldError
-from engine.runtime.mailbox import Mailbox, take_mail
-from engine.store import suppressions
+from engine.runtime.feedback.mailbox import Mailbox, take_mail
+from engine.store.customers import suppressions
 from tests.mails import complaint, delivery_report, plain
 from tests.runtime.imap_server import ImapServer
 from tests.runtime.post import Post
@@ -66,7 +66,7 @@ def bounce(post: Post, customer: str, address: str, status: str = "5.1.1") -> by
 
 def closed(post: Post, address: str) -> dict[str, str]:
     with post.store.read() as conn:
-        return suppressions.standing(conn, "email", address)
+        return suppressions.active(conn, "email", address)
 
 
 async def test_case_88_a_report_of_three_recipients_closes_the_right_one(post: Post) -> None:
@@ -134,11 +134,11 @@ async def test_a_mailbox_is_read_once_and_everything_in_it_counts_once(
     server.put(b"no mail at all \xff\xfe")
     server.put(bounce(post, "anna", ANNA))
     box = Mailbox(post.store, lambda: config, post.clock)
-    assert await box.turn() == config.every
+    assert await box.tick() == config.every
     await post.settle_down()
     assert (server.new(), post.states()["anna email"]) == (0, "bounced")
     assert post.look("SELECT count(*) FROM report") == [(1,)]
-    assert await box.turn() == config.every
+    assert await box.tick() == config.every
     assert post.look("SELECT count(*) FROM report") == [(1,)]
 
 
@@ -146,7 +146,7 @@ async def test_what_was_read_can_go_to_a_folder_of_its_own(
     post: Post, server: ImapServer, config: MailboxConfig
 ) -> None:
     server.put(bounce(post, "anna", ANNA))
-    await Mailbox(post.store, lambda: replace(config, done="Done"), post.clock).turn()
+    await Mailbox(post.store, lambda: replace(config, done="Done"), post.clock).tick()
     assert [len(server.folders[name]) for name in ("INBOX", "Done")] == [0, 1]
 
 
@@ -156,9 +156,9 @@ async def test_a_lost_connection_loses_no_mail(post: Post, server: ImapServer, c
     server.cut_after = 1
     box = Mailbox(post.store, lambda: config, post.clock)
     with pytest.raises(WorldError, match="cannot be read"):
-        await box.turn()
+        await box.tick()
     assert server.new() == 1
-    await box.turn()
+    await box.tick()
     await post.settle_down()
     assert (server.new(), post.states()["ben email"], post.states()["anna email"]) == (
         0,
@@ -177,5 +177,5 @@ async def test_a_mailbox_that_cannot_be_read_says_why(
     server.put(bounce(post, "anna", ANNA))
     wrong = replace(config, **changed)  # type: ignore[arg-type]
     with pytest.raises(WorldError, match=said):
-        await Mailbox(post.store, lambda: wrong, post.clock).turn()
+        await Mailbox(post.store, lambda: wrong, post.clock).tick()
     assert server.new() == 1

@@ -10,10 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from engine.core.happening import Event
-from engine.runtime.maintenance import forget_old, sweep_segments
-from engine.store import customers, inbox, traces
-from engine.store.base import CUSTOMER
-from engine.store.json_sql import json_kind
+from engine.runtime.advance.maintenance import forget_old, sweep_segments
+from engine.store.conditions.json_sql import json_kind
+from engine.store.customers import batches
+from engine.store.customers.whole_base import CUSTOMER
+from engine.store.inbox import inbox
+from engine.store.journeys import traces
 from engine.values import DAY, HOUR, Instant
 from tests.runtime.shop import ATTRIBUTES, FILES, Shop
 from tests.runtime.test_deploy import LAPSED, WIN_BACK
@@ -125,4 +127,4 @@ def test_traces_and_receipts_are_forgotten_after_their_time(shop: Shop) -> None:
         assert traces.of_customer(conn, "ann") == []
         assert conn.exec_driver_sql("SELECT count(*) FROM receipt").scalar_one() == 0
         assert inbox.depth(conn) == 0
-        assert customers.count(conn) == 1
+        assert batches.count(conn) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.happening import Changed
+from engine.core.happening import ProfileChanged
 from engine.values import HOUR
 from tests.runtime.post import Post
 
@@ -31,7 +31,7 @@ async def test_case_54_an_address_that_changes_during_the_wait_is_the_one_that_i
     post.customer("anna", push="token-1", email="old@example.com")
     post.shop.event("anna", "cart_updated")
     await post.settle_down()
-    post.shop.happen("anna", Changed(0, post.clock.now(), {}, {"email": "new@example.com"}), None)
+    post.shop.happen("anna", ProfileChanged(0, post.clock.now(), {}, {"email": "new@example.com"}), None)
     await post.later(HOUR)
     assert sorted(post.sent()) == [("email", "new@example.com"), ("push", "token-1")]
 
@@ -40,6 +40,6 @@ async def test_case_54_who_has_no_address_left_is_passed_over(post: Post) -> Non
     post.customer("anna", push="token-1", email="old@example.com", sms="+359881234567")
     post.shop.event("anna", "cart_updated")
     await post.settle_down()
-    post.shop.happen("anna", Changed(0, post.clock.now(), {}, {"email": None}), None)
+    post.shop.happen("anna", ProfileChanged(0, post.clock.now(), {}, {"email": None}), None)
     await post.later(HOUR)
     assert sorted(post.sent()) == [("push", "token-1"), ("sms", "+359881234567")]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.runtime.occurrences import append_occurrences
+from engine.runtime.advance.occurrences import append_occurrences
 from engine.store import alerts
 from engine.values import DAY, HOUR, MINUTE, Birthday, instant
 from tests.runtime.shop import FILES, Shop

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from engine.runtime import part as parts
-from engine.runtime.health import Health
-from engine.runtime.part import Part
+from engine.runtime.process import supervised_loop as parts
+from engine.runtime.process.health import Health
+from engine.runtime.process.supervised_loop import SupervisedLoop
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +25,7 @@ class Turns:
         self.health = Health(lambda name: self.counted.update([name]))
         self.said: list[str] = []
         self.left = list(turns)
-        self.part = Part("advancer", self.turn, self.health)
+        self.part = SupervisedLoop("advancer", self.turn, self.health)
 
     async def turn(self) -> float:
         self.said.append(self.health.why)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from engine.channels.base import Delivery, HandOver, Message, OutcomeKind, Report, ReportKind
-from engine.core.facts import Reach
-from engine.store import consents, conversations, runs, suppressions
+from engine.core.facts.customer import Reach
+from engine.store.customers import consents, enrollments, suppressions
+from engine.store.messages import sessions
 from engine.values import DAY, HOUR, MINUTE
 from tests.runtime.post import CART, POST_FILES, Post
 
@@ -45,7 +46,7 @@ async def sent(post: Post, *channels: str) -> str:
 
 def closed(post: Post, channel: str, address: str) -> dict[str, str]:
     with post.store.read() as conn:
-        return suppressions.standing(conn, channel, address)
+        return suppressions.active(conn, channel, address)
 
 
 async def test_case_40_fifty_duplicates_in_any_order_end_delivered_and_count_once(post: Post) -> None:
@@ -218,7 +219,7 @@ async def test_a_reply_is_a_reaction_to_the_last_message_and_ends_the_cascade(po
         ("replied", "human", post.message("anna", "sms").send_key)
     ]
     with post.store.read() as conn:
-        assert conversations.last_at(conn, "sms", "+359881234567") == post.clock.now()
+        assert sessions.last_at(conn, "sms", "+359881234567") == post.clock.now()
 
 
 async def test_a_click_reported_by_the_provider_ends_the_cascade(post: Post) -> None:
@@ -321,5 +322,5 @@ async def test_an_open_that_a_mail_provider_reports_is_nobodys_reaction(post: Po
     post.report("email", told("opened", "o1", key))
     assert post.look("SELECT kind, who FROM reaction") == [("opened", "unknown")]
     with post.store.read() as conn:
-        (run,) = runs.of_customer(conn, 0, "anna")
+        (run,) = enrollments.of_customer(conn, 0, "anna")
     assert [part.opened_at for parts in run.sent.values() for part in parts] == [None]

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from engine.core.happening import Event
-from engine.runtime.scoring import last_scores, score_rfm
-from engine.store import customers, inbox
+from engine.runtime.advance.scoring import last_scores, score_rfm
+from engine.store.customers import batches
+from engine.store.inbox import inbox
 from engine.values import DAY, HOUR, Instant, Money, Value, instant
 from tests.runtime.shop import ATTRIBUTES, CONFIG, FILES, Shop
 
@@ -84,8 +85,8 @@ def groups(shop: Shop) -> dict[str, Value]:
         journeys, now = shop.publication.journeys, shop.clock.now()
         return {
             customer: state.facts.values.get("rfm")
-            for bucket, some in customers.chunks(conn, 5000)
-            for customer, state in customers.load_batch(conn, bucket, some, journeys, now).states.items()
+            for bucket, some in batches.chunks(conn, 5000)
+            for customer, state in batches.load_batch(conn, bucket, some, journeys, now).states.items()
         }
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.store import aliases, outbox
+from engine.store import aliases
+from engine.store.messages import queue
 from engine.values import DAY, HOUR, MINUTE
 from tests.runtime.shop import Shop
 
@@ -73,7 +74,7 @@ def test_a_message_that_a_deliverer_holds_is_not_sent_under_the_old_id(shop: Sho
     shop.event("visitor", "subscribed")
     shop.run()
     now = shop.clock.now()
-    (held,) = shop.store.write(lambda conn: outbox.claim(conn, "push", "other", now, MINUTE, 10))
+    (held,) = shop.store.write(lambda conn: queue.claim(conn, "push", "other", now, MINUTE, 10))
     assert join(shop) == ""
     assert not shop.hand_over(held)
     shop.run()

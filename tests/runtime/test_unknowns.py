@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from engine.channels.base import Delivery, Found, HandOver, Message, Report
-from engine.channels.gateway import LONGEST_ROUND
-from engine.channels.smtp_pool import DOT_SECONDS
-from engine.channels.twilio import Twilio
-from engine.channels.twilio_request import Sender
+from engine.channels.base import Delivery, HandOver, LookupResult, Message, Report
+from engine.channels.email.pool import DOT_SECONDS
+from engine.channels.http_provider.channel import LONGEST_ROUND
+from engine.channels.twilio.channel import TwilioChannel
+from engine.channels.twilio.request import Sender
 from engine.clock import Clock
 from engine.config import ChannelConfig
-from engine.runtime.deliverer import Deliverer, Pace
-from engine.runtime.pace import LEASE, lease_of
-from engine.runtime.unknowns import Unknowns
-from engine.store import outbox, outcomes
-from engine.store.messages import Claimed
+from engine.runtime.delivery.deliverer import Deliverer, SendRate
+from engine.runtime.delivery.send_rate import LEASE, lease_of
+from engine.runtime.delivery.unknown_policy import UnknownPolicies
+from engine.store.messages import outcomes, queue
+from engine.store.messages.records import OutboxMessage
 from engine.values import DAY, HOUR, MINUTE, SECOND, Instant
 from tests.channels.twilio_server import ACCOUNT, TOKEN, Answer, TwilioServer, now_at
 from tests.runtime.post import CART, CONFIG, POST_FILES, Post
@@ -90,20 +90,20 @@ class Flaky:
 class Asked(Flaky):
     """One whose provider can be asked; `found` answers."""
 
-    def __init__(self, name: str, found: Callable[[], Awaitable[Found]]) -> None:
+    def __init__(self, name: str, found: Callable[[], Awaitable[LookupResult]]) -> None:
         super().__init__(name)
         self.found = found
         self.looks = 0
 
-    async def look_up(self, message: Message, handed_at: Instant) -> Found:
+    async def look_up(self, message: Message, handed_at: Instant) -> LookupResult:
         assert message.body
         self.looks += 1
         return await self.found()
 
 
-def message(channel: str, policy: str = "marketing", resent: int = 0, handed: int = 0) -> Claimed:
+def message(channel: str, policy: str = "marketing", resent: int = 0, handed: int = 0) -> OutboxMessage:
     purpose = "marketing" if policy == "marketing" else None
-    return Claimed(
+    return OutboxMessage(
         1, 0, "c", "k", "r", "j", "s", "t", channel, policy, purpose, Instant(0), Instant(DAY), 1, resent, {}, "body",
         "a", 1, "unknown", Instant(handed), None,
     )  # fmt: skip
@@ -124,14 +124,14 @@ def message(channel: str, policy: str = "marketing", resent: int = 0, handed: in
     ],
 )
 async def test_what_is_done_by_default(via: str, channel: str, policy: str, action: str, wait: int) -> None:
-    unknown = Unknowns({channel: ChannelConfig(channel, via)})
+    unknown = UnknownPolicies({channel: ChannelConfig(channel, via)})
     assert unknown.action(message(channel, policy)) == action
     assert unknown.due(message(channel, policy), Instant(7)) == 7 + wait
 
 
 async def test_config_yaml_says_otherwise_for_a_channel_or_for_one_policy() -> None:
     chosen = {"": "hold", "service": "resend once"}
-    unknown = Unknowns({"sms": ChannelConfig("sms", "twilio", unknown=chosen)})
+    unknown = UnknownPolicies({"sms": ChannelConfig("sms", "twilio", unknown=chosen)})
     assert unknown.action(message("sms")) == "hold"
     assert unknown.action(message("sms", "service")) == "resend once"
     assert unknown.due(message("sms", "service"), Instant(0)) == 10 * MINUTE  # a callback may come first
@@ -139,7 +139,7 @@ async def test_config_yaml_says_otherwise_for_a_channel_or_for_one_policy() -> N
 
 
 async def test_a_push_is_sent_again_at_most_five_times_and_only_while_it_is_of_use() -> None:
-    unknown = Unknowns({"webpush": ChannelConfig("webpush", "webpush")})
+    unknown = UnknownPolicies({"webpush": ChannelConfig("webpush", "webpush")})
     verdicts = [unknown.verdict(message("webpush", resent=n), Instant(0)) for n in range(7)]
     assert verdicts == ["resend"] * 5 + ["hold"] * 2
     assert unknown.verdict(message("webpush"), Instant(DAY)) == "hold"
@@ -152,7 +152,7 @@ async def _text_message(shop: Open, server: TwilioServer) -> Post:
     """Anna leaves a cart; the text message is handed to Twilio, and the connection ends without an answer."""
     post = shop(TEXT_FIRST)
     sender = Sender("sms", "+359888000000", "", "https://news.shop.example/callbacks/sms")
-    post.channels["sms"] = Twilio("sms", sender, (ACCOUNT, TOKEN), server.url, post.clock, seconds=2)
+    post.channels["sms"] = TwilioChannel("sms", sender, (ACCOUNT, TOKEN), server.url, post.clock, seconds=2)
     post.start()
     post.customer("anna", sms="+359881234567", email="anna@example.com")
     post.shop.event("anna", "cart_updated")
@@ -232,7 +232,9 @@ async def test_unknowns_are_looked_up_after_a_restart_and_after_the_time_for_cal
     async with TwilioServer(now_at(MONDAY), [Answer(slow=60.0, accept=True)]) as server:
         post = shop(TEXT_FIRST)
         sender = Sender("sms", "+359888000000", "", "")
-        post.channels["sms"] = Twilio("sms", sender, (ACCOUNT, TOKEN), server.url, post.clock, seconds=20)
+        post.channels["sms"] = TwilioChannel(
+            "sms", sender, (ACCOUNT, TOKEN), server.url, post.clock, seconds=20
+        )
         dying = post.start()
         post.customer("anna", sms="+359881234567")
         post.shop.event("anna", "cart_updated")
@@ -274,24 +276,24 @@ def _asking(post: Post, channel: str, via: str = "twilio") -> None:
         **post.read.config.channels,
         channel: ChannelConfig(channel, via, options={"idempotency": "x"}),
     }
-    object.__setattr__(post.live.stock, "unknown", Unknowns(channels))
+    object.__setattr__(post.live.render_context, "unknown", UnknownPolicies(channels))
 
 
 async def test_look_ups_never_block_delivery_and_only_few_are_under_way(shop: Open) -> None:
     post, gate = shop(), asyncio.Event()
 
-    async def found() -> Found:
+    async def found() -> LookupResult:
         await gate.wait()
-        return Found("sent", "id-9")
+        return LookupResult("sent", "id-9")
 
     asked = Asked("sms", found)
     asked.losses = 9
     _asking(post, "sms")
     await _lost(post, asked, people=9)
     post.clock.advance(11 * MINUTE)
-    await post.deliverer._reconciler.turn()
+    await post.deliverer._reconciler.tick()
     await asyncio.sleep(0)
-    await post.deliverer._reconciler.turn()
+    await post.deliverer._reconciler.tick()
     assert asked.looks == 4
     post.customer("late", sms="+359880000099")
     post.shop.event("late", "cart_updated")
@@ -306,7 +308,7 @@ async def test_look_ups_never_block_delivery_and_only_few_are_under_way(shop: Op
 
 
 async def test_a_list_that_fails_is_asked_again_rarer_and_then_a_person_decides(shop: Open) -> None:
-    async def found() -> Found:
+    async def found() -> LookupResult:
         raise ConnectionError("no route")
 
     post, asked = shop(), Asked("sms", found)
@@ -343,7 +345,7 @@ async def test_the_messages_of_a_channel_that_is_gone_go_back_and_the_cascade_pa
     post.shop.run()
     assert post.states() == {"anna push": "planned"}
     channels = {name: one for name, one in post.read.config.channels.items() if name != "push"}
-    object.__setattr__(post.live.stock, "unknown", Unknowns(channels))
+    object.__setattr__(post.live.render_context, "unknown", UnknownPolicies(channels))
     del post.channels["push"]
     post.start()
     await post.settle_down()
@@ -384,7 +386,12 @@ class Held(Flaky):
 
 def _worker(post: Post, name: str, channel: Flaky, clock: Clock) -> Deliverer:
     return Deliverer(
-        post.store, {"push": channel}, lambda: post.live.stock, clock, name, pace=Pace(idle_seconds=0.01)
+        post.store,
+        {"push": channel},
+        lambda: post.live.render_context,
+        clock,
+        name,
+        pace=SendRate(idle_seconds=0.01),
     )
 
 
@@ -408,7 +415,7 @@ async def test_case_4_a_worker_that_slept_through_its_lease_sends_nothing_twice(
         post.shop.run()
     else:
         with post.store.read() as conn:
-            assert [one.message.state for one in outcomes.standing(conn)] in (["unknown"], [])
+            assert [one.message.state for one in outcomes.list_open(conn)] in (["unknown"], [])
     sleepy.go_on.set()
     await asyncio.wait_for(under_way, 10)
     post.shop.run()
@@ -423,16 +430,16 @@ async def test_a_late_refusal_of_a_slow_worker_does_not_touch_the_claim_of_anoth
     post.shop.run()
     now = post.clock.now()
 
-    def claim(at: Instant) -> Claimed:
-        (taken,) = post.store.write(lambda conn: outbox.claim(conn, "push", "x", at, MINUTE, 1))
-        assert post.store.write(lambda conn: outbox.hand_over(conn, taken, "hash", at)) == "handed"
+    def claim(at: Instant) -> OutboxMessage:
+        (taken,) = post.store.write(lambda conn: queue.claim(conn, "push", "x", at, MINUTE, 1))
+        assert post.store.write(lambda conn: queue.hand_over(conn, taken, "hash", at)) == "handed"
         post.shop.run()
         return taken
 
     old, key = claim(now), post.message("anna", "push").send_key
     post.store.write(lambda conn: outcomes.expire_leases(conn, Instant(now + HOUR), Instant(now + HOUR)))
     assert post.store.write(
-        lambda conn: outcomes.plan_again(conn, key, "anna", Instant(now + HOUR), resend=True)
+        lambda conn: outcomes.requeue(conn, key, "anna", Instant(now + HOUR), resend=True)
     )
     post.shop.run()
     claim(Instant(now + HOUR))

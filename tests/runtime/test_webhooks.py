@@ -19,11 +19,13 @@ from engine.channels.egress import Egress
 from engine.clock import ManualClock
 from engine.config import Secret, WebhookConfig
 from engine.core.effects import Call
-from engine.runtime.webhook_request import signature, standard_signature
-from engine.runtime.webhooks import AT_ONCE, WebhookCaller
-from engine.store import alerts, pauses, webhooks
-from engine.store.codec import dump_values
+from engine.runtime.delivery.webhook_request import signature, standard_signature
+from engine.runtime.delivery.webhooks import AT_ONCE, WebhookCaller
+from engine.store import alerts
 from engine.store.database import Store, open_store
+from engine.store.journeys import pauses
+from engine.store.messages import webhooks
+from engine.store.serialization import dump_values
 from engine.values import DAY, HOUR, MINUTE, Instant, Money, Value
 from tests.channels.odd_http import drips, odd_server, says
 

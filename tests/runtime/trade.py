@@ -14,12 +14,13 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from engine.clock import ManualClock
-from engine.core.happening import Changed, Event
-from engine.runtime.advancer import Advancer, Publication
-from engine.runtime.deploy import published_project
-from engine.store import inbox, outbox, outcomes
+from engine.core.happening import Event, ProfileChanged
+from engine.runtime.advance.advancer import Advancer, Publication
+from engine.runtime.publish.deploy import published_project
 from engine.store.database import Store, open_store
-from engine.store.messages import Claimed
+from engine.store.inbox import inbox
+from engine.store.messages import outcomes, queue
+from engine.store.messages.records import OutboxMessage
 from engine.store.meta import get, put
 from engine.values import DAY, HOUR, MINUTE, Instant
 from tests.runtime.shop import MONDAY
@@ -66,7 +67,7 @@ class Trade:
             return
         arrivals = []
         for customer in self.customers if customers is None else customers:
-            change = Changed(0, MONDAY, {"tier": "gold"}, {"push": f"token-{customer}"})
+            change = ProfileChanged(0, MONDAY, {"tier": "gold"}, {"push": f"token-{customer}"})
             arrivals.append(inbox.Arrival(customer, "shop", f"{customer}-known", change))
             event = Event(0, f"{customer}-{name}", name, at, at, {})
             arrivals.append(inbox.Arrival(customer, "shop", event.id, event))
@@ -79,15 +80,15 @@ class Trade:
             clock = ManualClock(self.now())
             Advancer(self.store, clock).run(self.publication)
             taken = self.store.write(
-                lambda conn: outbox.claim(conn, "push", "me", clock.now(), MINUTE, 50)  # noqa: B023
+                lambda conn: queue.claim(conn, "push", "me", clock.now(), MINUTE, 50)  # noqa: B023
             )
             if not taken:
                 return
             for message in taken:
                 self.deliver(message, clock.now())
 
-    def deliver(self, message: Claimed, now: Instant) -> None:
-        if self.store.write(lambda conn: outbox.hand_over(conn, message, "hash", now)) != "handed":
+    def deliver(self, message: OutboxMessage, now: Instant) -> None:
+        if self.store.write(lambda conn: queue.hand_over(conn, message, "hash", now)) != "handed":
             return
         self.sink(f"{message.customer} {message.template}")
         self.store.write(

@@ -11,7 +11,7 @@ import pytest
 from engine.compiler.compile import compile_journey
 from engine.language.parse import parse_journey
 from engine.project import Project, load
-from engine.simulate.story_report import JourneyReport, run_stories
+from engine.simulate.stories.story_report import JourneyReport, run_stories
 
 ROOT = Path(__file__).parents[2]
 

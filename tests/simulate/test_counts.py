@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.project import Project, load
-from engine.simulate.replay import Options, replay
+from engine.simulate.replay.replay import ReplayOptions, replay
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -33,7 +33,7 @@ def counting() -> Project:
 
 def starts_and_messages(project: Project, file: Path, folder: Path) -> tuple[Counter[str], Counter[str]]:
     """Per journey, from the files that `--out` writes."""
-    result = replay(project.journeys, project.world, [file], options=Options(out=folder))
+    result = replay(project.journeys, project.world, [file], options=ReplayOptions(out=folder))
     assert result.bad == 0
     assert result.late == 0
     found = []

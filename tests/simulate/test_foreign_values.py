@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from engine.compiler.typed import Fields
-from engine.simulate.foreign_values import coercer
+from engine.compiler.catalogue.typed import Fields
+from engine.simulate.replay.foreign_values import coercer
 from engine.values import Type
 
 KINDS = (

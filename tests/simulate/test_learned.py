@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from engine.project import load
-from engine.simulate.story_report import render_failures, run_stories
+from engine.simulate.stories.story_report import render_failures, run_stories
 
 CASES = Path(__file__).parent.parent / "cases"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.project import Project
-from engine.simulate.mapping import Names, StreamMapping, names_of, read_mapping
-from engine.simulate.mapping_words import check, getter
+from engine.simulate.replay.mapping import Names, StreamMapping, names_of, read_mapping
+from engine.simulate.replay.mapping_words import check, getter
 
 NAMES = Names(
     events={"site_visited": ["page"], "cart_updated": ["total", "items", "product_id"], "subscribed": []},

@@ -9,7 +9,7 @@ from dataclasses import replace
 from engine.compiler.compile import compile_journey
 from engine.language.parse import parse_journey
 from engine.project import Project
-from engine.simulate.story_report import run_stories
+from engine.simulate.stories.story_report import run_stories
 
 SIX = ("abandoned_cart", "birthday", "loyalty", "price_drop", "welcome", "win_back")
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.facts import FactRule
-from engine.core.rfm import DEFAULT, Spending, groups_of
-from engine.simulate.nights import Board
-from engine.simulate.replay import Options, replay
+from engine.core.facts.customer import FactRule
+from engine.core.facts.rfm import DEFAULT, Spending, groups_of
+from engine.simulate.replay.replay import ReplayOptions, replay
+from engine.simulate.replay.rfm_nightly import ScoreBoard
 from engine.values import DAY, HOUR, Instant, Type
 from tests.runtime.shop import ATTRIBUTES, FILES, write_project
 
@@ -67,7 +67,7 @@ def from_the_beginning(orders: Orders, today: int, window: int | None) -> dict[s
     st.sampled_from([None, 1, 3]),
 )
 def test_night_after_night_it_is_the_score_of_everybody(orders: Orders, window: int | None) -> None:
-    board = Board(rule(None if window is None else window * DAY))
+    board = ScoreBoard(rule(None if window is None else window * DAY))
     known: dict[str, str | None] = {}
     for day in range(16):
         for _, customer, amount in (order for order in orders if order[0] == day):
@@ -92,7 +92,7 @@ def play(folder: Path, orders: Orders, files: dict[str, str], jobs: int) -> list
             }
             out.write(json.dumps(row) + "\n")
     out_folder = folder / f"out{jobs}"
-    replay(project.journeys, project.world, [stream], options=Options(out=out_folder, jobs=jobs))
+    replay(project.journeys, project.world, [stream], options=ReplayOptions(out=out_folder, jobs=jobs))
     rows = [json.loads(line) for line in (out_folder / "messages.jsonl").read_text().splitlines()]
     return [(row["customer"], row["template"]) for row in rows]
 

@@ -14,10 +14,10 @@ from engine.compiler.compile import compile_journey
 from engine.errors import UsageError
 from engine.language.parse import parse_journey
 from engine.project import Project
-from engine.simulate.mapping import names_of, read_mapping
-from engine.simulate.replay import Options, replay
-from engine.simulate.replay_report import notes, to_data
-from engine.simulate.result import ReplayResult
+from engine.simulate.replay.mapping import names_of, read_mapping
+from engine.simulate.replay.replay import ReplayOptions, replay
+from engine.simulate.replay.replay_report import notes, to_data
+from engine.simulate.replay.result import ReplayResult
 
 Rows = list[dict[str, Any]]
 Play = Callable[..., tuple[ReplayResult, Rows, Rows, Rows]]
@@ -49,7 +49,7 @@ def play(shop: Project, tmp_path: Path) -> Play:
             told, problems = read_mapping(mapping, "m.yaml", names_of(shop.catalogue, shop.world.channels))
             assert told is not None, problems
         out = tmp_path / "out"
-        result = replay(journeys, shop.world, [stream], told, Options(strict, out))
+        result = replay(journeys, shop.world, [stream], told, ReplayOptions(strict, out))
         names = ("starts", "messages", "ends")
         rows = [
             [json.loads(row) for row in (out / f"{name}.jsonl").read_text().splitlines()] for name in names
@@ -331,7 +331,7 @@ def test_the_number_of_processes_changes_nothing(shop: Project, tmp_path: Path) 
     stream.write_text("".join(line(event) for event in events) + "{broken\n")
     for jobs in (1, 3):
         out = tmp_path / str(jobs)
-        result = replay(journeys, shop.world, [stream], None, Options(out=out, jobs=jobs))
+        result = replay(journeys, shop.world, [stream], None, ReplayOptions(out=out, jobs=jobs))
         rows = [(out / name).read_bytes() for name in ("starts.jsonl", "messages.jsonl", "ends.jsonl")]
         answers.append((to_data(result), rows))
         assert sorted(file.name for file in out.iterdir()) == ["ends.jsonl", "messages.jsonl", "starts.jsonl"]
@@ -346,4 +346,4 @@ def test_the_number_of_processes_changes_nothing(shop: Project, tmp_path: Path) 
 
 def test_a_share_that_fails_is_raised(shop: Project, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no file"):
-        replay(shop.journeys, shop.world, [tmp_path / "nothing"], None, Options(jobs=2))
+        replay(shop.journeys, shop.world, [tmp_path / "nothing"], None, ReplayOptions(jobs=2))

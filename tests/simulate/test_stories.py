@@ -7,7 +7,7 @@ from textwrap import indent
 import pytest
 
 from engine.project import Project
-from engine.simulate.story_report import render_text, run_stories, to_data
+from engine.simulate.stories.story_report import render_text, run_stories, to_data
 from tests.simulate.conftest import Tell
 
 HEAD = """journey: sample

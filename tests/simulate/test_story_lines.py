@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.simulate.story_diff import render_failed
-from engine.simulate.story_lines import Line, compare, passed
+from engine.simulate.stories.story_diff import render_failed
+from engine.simulate.stories.story_lines import Line, compare, passed
 
 
 def at(day: int, time: str, text: str) -> Line:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UsageError
-from engine.simulate.stream import BadLine, Record, read_stream
+from engine.simulate.replay.stream import BadLine, Record, read_stream
 
 GOOD = '{"event":"a","customer_id":"c1","at":"2016-08-01T07:00:12.345Z","properties":{"x":1}}'
 

@@ -7,27 +7,27 @@ import datetime as dt
 from hypothesis import strategies as st
 
 from engine.core.enrollment import (
+    AwaitingCode,
+    AwaitingReaction,
+    AwaitingSend,
+    Deferred,
     Due,
     Enrollment,
-    Handing,
-    Held,
-    Listening,
-    Moving,
-    NeedsCode,
-    Part,
+    Relocating,
+    SentMessage,
     TakenCode,
     Waiting,
 )
 from engine.core.happening import (
-    Changed,
     CodeTaken,
     Event,
-    Handed,
+    MessageOutcome,
+    MessageReturned,
+    MessageSent,
     Occurrence,
-    Outcome,
     ProductChanged,
+    ProfileChanged,
     Reaction,
-    Returned,
     SegmentChanged,
 )
 from engine.values import Birthday, Instant, Money
@@ -52,14 +52,14 @@ STEP = st.sampled_from(["hello", "before_offer", "if#1:x"])
 REST = st.one_of(
     st.none(),
     st.builds(Waiting, STEP, INSTANT, st.integers(0, 10**9)),
-    st.builds(Held, STEP, TEXT, TEXT, INSTANT, st.lists(TEXT).map(tuple), st.none() | INSTANT),
-    st.builds(Handing, STEP, TEXT, TEXT, INSTANT, st.lists(TEXT).map(tuple), st.booleans()),
-    st.builds(Listening, STEP, TEXT, INSTANT, st.lists(TEXT).map(tuple), st.booleans()),
-    st.builds(NeedsCode, STEP),
-    st.builds(Moving, st.none() | STEP, STEP),
+    st.builds(Deferred, STEP, TEXT, TEXT, INSTANT, st.lists(TEXT).map(tuple), st.none() | INSTANT),
+    st.builds(AwaitingSend, STEP, TEXT, TEXT, INSTANT, st.lists(TEXT).map(tuple), st.booleans()),
+    st.builds(AwaitingReaction, STEP, TEXT, INSTANT, st.lists(TEXT).map(tuple), st.booleans()),
+    st.builds(AwaitingCode, STEP),
+    st.builds(Relocating, st.none() | STEP, STEP),
 )
 PART = st.builds(
-    Part,
+    SentMessage,
     TEXT,
     TEXT,
     TEXT,
@@ -87,16 +87,16 @@ NUMBER = st.integers(1, 10**9)
 HAPPENING = st.one_of(
     st.builds(Event, NUMBER, TEXT, NAME, INSTANT, INSTANT, VALUES, st.booleans()),
     st.builds(
-        Changed, NUMBER, INSTANT, VALUES, st.dictionaries(NAME, st.none() | TEXT, max_size=2),
+        ProfileChanged, NUMBER, INSTANT, VALUES, st.dictionaries(NAME, st.none() | TEXT, max_size=2),
         st.dictionaries(st.tuples(NAME, NAME), st.sampled_from(["asked", "given", "withdrawn"]), max_size=2),
         st.dictionaries(NAME, st.none() | st.just("all"), max_size=2), st.booleans(),
     ),
     st.builds(ProductChanged, NUMBER, INSTANT, TEXT, VALUES),
     st.builds(SegmentChanged, NUMBER, INSTANT, TEXT, st.booleans(), st.booleans()),
     st.builds(Occurrence, NUMBER, TEXT, INSTANT, DATE),
-    st.builds(Handed, NUMBER, INSTANT, TEXT, TEXT),
-    st.builds(Returned, NUMBER, INSTANT, TEXT, TEXT, TEXT),
-    st.builds(Outcome, NUMBER, INSTANT, TEXT, TEXT, st.just("bounced"), TEXT, TEXT),
+    st.builds(MessageSent, NUMBER, INSTANT, TEXT, TEXT),
+    st.builds(MessageReturned, NUMBER, INSTANT, TEXT, TEXT, TEXT),
+    st.builds(MessageOutcome, NUMBER, INSTANT, TEXT, TEXT, st.just("bounced"), TEXT, TEXT),
     st.builds(Reaction, NUMBER, INSTANT, TEXT, TEXT, st.just("clicked")),
     st.builds(CodeTaken, NUMBER, INSTANT, TEXT, TEXT, st.none() | TEXT),
 )  # fmt: skip

@@ -9,9 +9,9 @@ from hypothesis import given
 
 from engine.core.enrollment import Enrollment
 from engine.core.happening import Happening
-from engine.store.codec import dump_values, folded, load_values
-from engine.store.happenings import from_row, to_row
-from engine.store.runs import decode, encode
+from engine.store.customers.enrollments import decode, encode
+from engine.store.inbox.inbox_codec import from_row, to_row
+from engine.store.serialization import dump_values, folded, load_values
 from engine.values import Money, Value
 from tests.store.strategies import HAPPENING, RUN, VALUES
 
@@ -26,8 +26,8 @@ def test_values_come_back(values: dict[str, Value]) -> None:
 
 
 @given(RUN)
-def test_a_run_comes_back(run: Enrollment) -> None:
-    assert decode(encode(run)) == run
+def test_a_run_comes_back(enrollment: Enrollment) -> None:
+    assert decode(encode(enrollment)) == enrollment
 
 
 @given(HAPPENING)

@@ -17,27 +17,27 @@ from msgspec.structs import replace
 from sqlalchemy.dialects import sqlite
 from sqlmodel import SQLModel
 
-from engine.core.closure import Scope, compile_condition
-from engine.core.condition import (
-    Ago,
-    Beside,
+from engine.core.conditions.closure import Scope, compile_condition
+from engine.core.conditions.condition import (
+    BeforeAfter,
     Between,
     Compare,
     Condition,
     Did,
     GoalReached,
-    Is,
-    Match,
+    IsOneOf,
+    IsSet,
     Not,
     Reacted,
     Ref,
-    Set,
+    RelativeAge,
+    TextMatch,
     Today,
 )
-from engine.core.facts import Facts
-from engine.store import codec
-from engine.store.conditions import Columns, NotInSqlError, sql_condition
-from engine.store.customer_text import dump_reach, dump_seen
+from engine.core.facts.customer import Facts
+from engine.store import serialization
+from engine.store.conditions.compiler import Columns, NotInSqlError, sql_condition
+from engine.store.customers.customer_codec import dump_event_counters, dump_reach
 from engine.values import DAY, HOUR, UTC, Birthday, Duration, Instant, Money, Value, iso, minus
 from tests.strategies import ATTRIBUTES, CONDITIONS, NOW, TEXT, ZONES, customers
 
@@ -131,17 +131,19 @@ def test_closure_and_sql_agree_at_the_edges(engines: tuple[sa.Engine, ...], name
 
 
 def _every_form(ref: Ref, values: Sequence[Any]) -> list[Condition]:
-    forms: list[Condition] = [Set(ref), Today(ref)]
+    forms: list[Condition] = [IsSet(ref), Today(ref)]
     operands = [value for each in values for value in (each if ref.type.kind == "list of text" else (each,))]
-    forms += [Is(ref, (operand,)) for operand in operands]
+    forms += [IsOneOf(ref, (operand,)) for operand in operands]
     if ref.type.kind in ("number", "money"):
         forms += [Compare(ref, how, value) for how in get_args(How) for value in values]
         forms += [Between(ref, low, high) for low, high in pairwise(values)]
     if ref.type.kind in ("date", "time"):
-        forms += [Ago(ref, how, length) for how in ("more than", "less than") for length in LENGTHS_AGO]
-        forms += [Beside(ref, how, value) for how in ("before", "after") for value in values]
+        forms += [
+            RelativeAge(ref, how, length) for how in ("more than", "less than") for length in LENGTHS_AGO
+        ]
+        forms += [BeforeAfter(ref, how, value) for how in ("before", "after") for value in values]
     if ref.type.kind == "text":
-        forms += [Match(ref, how, value.casefold()) for how in get_args(Search) for value in values]
+        forms += [TextMatch(ref, how, value.casefold()) for how in get_args(Search) for value in values]
     return [each for form in forms for each in (form, Not(form))]
 
 
@@ -168,9 +170,12 @@ def _compare(
 def _as_loaded(facts: Facts) -> Facts:
     """What a decision gets to see: a whole number comes back from the store as an integer, whatever it was written as."""
     loaded = facts.fork()
-    loaded.values = codec.load_values(codec.dump_values(facts.values))
+    loaded.values = serialization.load_values(serialization.dump_values(facts.values))
     loaded.history = {
-        name: [replace(event, fields=codec.load_values(codec.dump_values(event.fields))) for event in events]
+        name: [
+            replace(event, fields=serialization.load_values(serialization.dump_values(event.fields)))
+            for event in events
+        ]
         for name, events in facts.history.items()
     }
     return loaded
@@ -180,12 +185,12 @@ def _fill(connection: sa.Connection, base: Sequence[Facts]) -> None:
     for number, facts in enumerate(base):
         customer = f"c{number:04}"
         documents = {
-            "attributes": codec.pack(facts.values),
-            "folded": codec.folded(facts.values),
+            "attributes": serialization.pack(facts.values),
+            "folded": serialization.folded(facts.values),
             "memory": {},
-            "seen": codec.load(dump_seen(facts.seen)),
+            "seen": serialization.load(dump_event_counters(facts.event_counters)),
             "segments": dict.fromkeys(facts.segments, NOW),
-            "reach": codec.load(dump_reach(facts.reach)),
+            "reach": serialization.load(dump_reach(facts.reach)),
             "marks": {},
         }
         plain = {
@@ -208,7 +213,7 @@ def _fill(connection: sa.Connection, base: Sequence[Facts]) -> None:
                 "id": event.id,
                 "starts": True,
             }
-            _insert(connection, EVENT, plain, {"fields": codec.pack(event.fields)})
+            _insert(connection, EVENT, plain, {"fields": serialization.pack(event.fields)})
 
 
 def _insert(
@@ -216,7 +221,7 @@ def _insert(
 ) -> None:
     """The documents as the text that the codec writes: numbers keep their digits."""
     cast = "CAST({} AS JSONB)" if connection.dialect.name == "postgresql" else "{}"
-    texts = {name: codec.dump(document) for name, document in documents.items()}
+    texts = {name: serialization.dump(document) for name, document in documents.items()}
     columns = {**plain, **texts}
     marks = ", ".join(cast.format(f":{name}") if name in texts else f":{name}" for name in columns)
     connection.execute(sa.text(f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"), columns)
@@ -232,11 +237,11 @@ def _ask(connection: sa.Connection, conditions: Sequence[Condition], now: Instan
 @pytest.mark.parametrize(
     "condition",
     [
-        Is(Ref("trigger", "sku", TEXT), ("a",)),
-        Is(Ref("customer", "city", TEXT), (Ref("trigger", "city", TEXT),)),
-        Set(Ref("product", "name", TEXT)),
+        IsOneOf(Ref("trigger", "sku", TEXT), ("a",)),
+        IsOneOf(Ref("customer", "city", TEXT), (Ref("trigger", "city", TEXT),)),
+        IsSet(Ref("product", "name", TEXT)),
         Did("order_placed", 1, since_start=True),
-        Did("order_placed", 1, where=Match(Ref("event", "code", TEXT), "contains", "x")),
+        Did("order_placed", 1, where=TextMatch(Ref("event", "code", TEXT), "contains", "x")),
         Reacted("clicked", "hello"),
         GoalReached(),
     ],
@@ -249,7 +254,7 @@ def test_what_is_about_one_run_is_refused(condition: Condition) -> None:
 
 def test_names_are_bound_and_never_part_of_the_statement() -> None:
     name = "x'); DROP TABLE customer; --"
-    test = sql_condition(Set(Ref("customer", name, TEXT)), Columns.of(), NOW, ZONES)
+    test = sql_condition(IsSet(Ref("customer", name, TEXT)), Columns.of(), NOW, ZONES)
     assert "DROP TABLE" not in str(test.compile(dialect=sqlite.dialect()))
     with sa.create_engine("sqlite://").connect() as connection:
         SQLModel.metadata.create_all(connection, [CUSTOMER])

@@ -10,13 +10,17 @@ from sqlalchemy import Connection
 
 from engine.core.effects import Alert, Call, Cancel, Decision, Emit, GiveBack, Send, TakeCode, Trace
 from engine.core.enrollment import Enrollment, Waiting
-from engine.core.facts import CustomerState, Facts, LastStart, Place, Reach, Seen
+from engine.core.facts.customer import CapSlot, CustomerState, EventCounter, Facts, LastStart, Reach
+from engine.core.facts.learned import EngagementStats
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
-from engine.core.learned import Habits
-from engine.store import alerts, codes, customers, decisions, due, events, inbox, messages, traces, webhooks
-from engine.store.customer_text import dump_memory, load_memory
+from engine.store import alerts, decisions
+from engine.store.customers import batches, codes, events
+from engine.store.customers.customer_codec import dump_fact_state, load_fact_state
 from engine.store.database import Store
+from engine.store.inbox import due_queue, inbox
+from engine.store.journeys import traces
+from engine.store.messages import records, webhooks
 from engine.store.meta import bucket_of
 from engine.values import DAY, HOUR, Birthday, Instant, Money
 
@@ -29,10 +33,10 @@ def state() -> CustomerState:
         "ann", "Europe/Sofia", "customer",
         {"tier": "gold", "name": "Ärger", "spent": Money(Decimal("12.50"), "EUR"), "born": Birthday(2, 29), "tags": ("a",)},
         {"average": (Money(Decimal("12.50"), "EUR"), 3), "place": (NOW, 5), "favourite": {"tea": 3}},
-        {"order_placed": Seen(3, Instant(5), NOW, 7)}, {}, frozenset({"vip"}),
+        {"order_placed": EventCounter(3, Instant(5), NOW, 7)}, {}, frozenset({"vip"}),
         {"email": Reach("a@example.com", {"marketing": "given"}), "sms": Reach("", {}, "all", True)}, False,
-        [Place("k", NOW, "email"), Place("l", NOW, "push", False)], {},
-        Habits({"email": (3, 1), "sms": (1, 0)}, (0,) * 18 + (2, 3) + (0,) * 4),
+        [CapSlot("k", NOW, "email"), CapSlot("l", NOW, "push", False)], {},
+        EngagementStats({"email": (3, 1), "sms": (1, 0)}, (0,) * 18 + (2, 3) + (0,) * 4),
     )  # fmt: skip
     runs = {"r1": run("r1")}
     starts = {("welcome", ""): LastStart(NOW, "r1"), ("order", "o1"): LastStart(NOW, "r2")}
@@ -42,20 +46,20 @@ def state() -> CustomerState:
 
 
 def run(id_: str) -> Enrollment:
-    return Enrollment(id_, "welcome", "", NOW, 1, NOW, NOW, {"x": "y"}, rest=Waiting("w", NOW, 3))
+    return Enrollment(id_, "welcome", "", NOW, 1, NOW, NOW, {"x": "y"}, state=Waiting("w", NOW, 3))
 
 
 def load(conn: Connection) -> CustomerState:
-    return customers.load_batch(conn, bucket_of(conn, "ann"), ["ann"], JOURNEYS, NOW).states["ann"]
+    return batches.load_batch(conn, bucket_of(conn, "ann"), ["ann"], JOURNEYS, NOW).states["ann"]
 
 
 def save(conn: Connection, after: CustomerState, *effects: object) -> None:
     bucket = bucket_of(conn, "ann")
-    batch = customers.load_batch(conn, bucket, ["ann"], JOURNEYS, NOW)
-    customers.save_batch(conn, batch, {"ann": after}, NOW)
+    batch = batches.load_batch(conn, bucket, ["ann"], JOURNEYS, NOW)
+    batches.save_batch(conn, batch, {"ann": after}, NOW)
     line = Trace(NOW, "asked", "welcome", "r1", "if#1", 12, "tier: gold", "then", (("tier", "gold"),))
-    taken = [Decision(each, tuple(effects), (line,)) for each in after.runs.values()]  # type: ignore[arg-type]
-    decisions.save(conn, bucket, [("ann", batch.states["ann"].runs, taken)], NOW, "abc123")
+    taken = [Decision(each, tuple(effects), (line,)) for each in after.enrollments.values()]  # type: ignore[arg-type]
+    decisions.save(conn, bucket, [("ann", batch.states["ann"].enrollments, taken)], NOW, "abc123")
 
 
 def test_a_customer_comes_back(store: Store) -> None:
@@ -101,7 +105,7 @@ def test_every_effect_becomes_a_row_once(store: Store) -> None:
     calls = store.write(lambda conn: webhooks.take(conn, "crm", NOW, 60_000, 9))
     assert [(call.key, call.values) for call in calls] == [("call", {"reason": "lapsed"})]
     with store.read() as conn:
-        (message,) = messages.of_customer(conn, "ann")
+        (message,) = records.of_customer(conn, "ann")
         assert message.names == send.names
         assert (message.state, message.valid_until) == ("planned", send.valid_until)
         assert codes.pools_of(conn, ["W-1", "other"]) == {"W-1": "WELCOME10"}
@@ -114,12 +118,12 @@ def test_every_effect_becomes_a_row_once(store: Store) -> None:
 
 def test_who_is_due_is_taken_in_order_and_once(store: Store) -> None:
     moments = [(Instant(NOW + n), f"c{n}") for n in range(10)]
-    store.write(lambda conn: due.put(conn, 0, [*moments, (NOW, "c0")]))
-    assert store.write(lambda conn: due.take(conn, 0, Instant(NOW + 20), 4)) == {"c0", "c1", "c2", "c3"}
-    assert store.write(lambda conn: due.take(conn, 0, Instant(NOW + 5), 4)) == {"c4", "c5"}
-    assert store.write(lambda conn: due.take(conn, 0, Instant(NOW + 5), 4)) == set()
+    store.write(lambda conn: due_queue.put(conn, 0, [*moments, (NOW, "c0")]))
+    assert store.write(lambda conn: due_queue.take(conn, 0, Instant(NOW + 20), 4)) == {"c0", "c1", "c2", "c3"}
+    assert store.write(lambda conn: due_queue.take(conn, 0, Instant(NOW + 5), 4)) == {"c4", "c5"}
+    assert store.write(lambda conn: due_queue.take(conn, 0, Instant(NOW + 5), 4)) == set()
     with store.read() as conn:
-        assert due.first(conn) == NOW + 6
+        assert due_queue.first(conn) == NOW + 6
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -137,4 +141,4 @@ def test_who_is_due_is_taken_in_order_and_once(store: Store) -> None:
     )
 )
 def test_what_facts_remember_comes_back(memory: dict[str, object]) -> None:
-    assert load_memory(dump_memory(memory)) == memory
+    assert load_fact_state(dump_fact_state(memory)) == memory

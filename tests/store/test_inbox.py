@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.core.happening import Changed, Event
-from engine.store import inbox
+from engine.core.happening import Event, ProfileChanged
 from engine.store.database import Store
-from engine.store.inbox import Arrival
+from engine.store.inbox import inbox
+from engine.store.inbox.inbox import Arrival
 from engine.values import Instant, Value
 
 NOW = Instant(1_772_442_000_000)
@@ -68,7 +68,7 @@ def test_without_an_id_the_same_content_in_the_same_second_is_the_same(store: St
 
 
 def test_rows_are_numbered_in_the_order_of_receipt(store: Store) -> None:
-    change = Arrival("c1", "api", None, Changed(0, NOW, {"tier": "gold"}))
+    change = Arrival("c1", "api", None, ProfileChanged(0, NOW, {"tier": "gold"}))
     take(store, change, bought("e1"))
     take(store, bought("e2", customer="c2"), bought("e3"))
     assert numbers(store) == [("c1", "changed"), ("c1", "event"), ("c2", "event"), ("c1", "event")]

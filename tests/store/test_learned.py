@@ -5,12 +5,13 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from engine.core.effects import Send
-from engine.core.facts import CustomerState, Facts
+from engine.core.facts.customer import CustomerState, Facts
+from engine.core.facts.learned import Interval, Learned, Rate
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
-from engine.core.learned import Interval, Learned, Rate
-from engine.store import customers, events, learned, messages, outbox, outcomes, reactions
+from engine.store.customers import batches, events, learned
 from engine.store.database import Store
+from engine.store.messages import outcomes, queue, reactions, records
 from engine.store.meta import bucket_of
 from engine.values import DAY, HOUR, MINUTE, Instant
 
@@ -24,9 +25,9 @@ def hand_over(
     bucket = bucket_of(conn, customer)
     until = Instant(NOW + HOUR)
     send = Send(key, f"r{key}", "welcome", "hello", "hello", channel, "p", None, NOW, until, False)
-    messages.plan(conn, bucket, [(customer, send)], NOW)
-    (claimed,) = outbox.claim(conn, channel, "test", NOW, MINUTE, 10)
-    assert outbox.hand_over(conn, claimed, "hash", NOW) == "handed"
+    records.plan(conn, bucket, [(customer, send)], NOW)
+    (claimed,) = queue.claim(conn, channel, "test", NOW, MINUTE, 10)
+    assert queue.hand_over(conn, claimed, "hash", NOW) == "handed"
     assert outcomes.settle(conn, key, customer, "bounced" if lost else "accepted", NOW)
 
 
@@ -88,9 +89,9 @@ def test_hours_follow_the_zone_of_each_customer(store: Store) -> None:
         fill(conn)
         for name, zone in (("c0", "Asia/Kolkata"), ("c1", "America/New_York")):
             bucket = bucket_of(conn, name)
-            batch = customers.load_batch(conn, bucket, [name], Journeys({}), NOW)
+            batch = batches.load_batch(conn, bucket, [name], Journeys({}), NOW)
             state = CustomerState(Facts(name, zone, "customer"))
-            customers.save_batch(conn, batch, {name: state}, NOW)
+            batches.save_batch(conn, batch, {name: state}, NOW)
 
     store.write(live)
     with store.read() as conn:

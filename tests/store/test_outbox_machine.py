@@ -26,13 +26,17 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection
 
-from engine.channels.base import Found, Report
+from engine.channels.base import LookupResult, Report
 from engine.core.effects import Send
-from engine.runtime.reconciler import apply_found
-from engine.runtime.reports import take_reports
-from engine.store import hot, inbox, messages, meta, outbox, outcomes, pauses, resolving, suppressions
+from engine.runtime.delivery.reconciler import apply_found
+from engine.runtime.feedback.reports import take_reports
+from engine.store import meta, sql
+from engine.store.customers import suppressions
 from engine.store.database import open_store
-from engine.store.messages import Claimed
+from engine.store.inbox import inbox
+from engine.store.journeys import pauses
+from engine.store.messages import manual_resolution, outcomes, queue, records
+from engine.store.messages.records import OutboxMessage
 from engine.values import HOUR, MINUTE, Instant
 
 START = Instant(1_772_442_000_000)
@@ -70,7 +74,7 @@ class Outbox(RuleBasedStateMachine):
 
     def state(self, key: str) -> str:
         with self.store.read() as conn:
-            found = messages.find(conn, key)
+            found = records.find(conn, key)
         assert found is not None
         return found.state
 
@@ -80,22 +84,22 @@ class Outbox(RuleBasedStateMachine):
         send = Send(key, "run", "welcome", "hello", "hello", "email", "marketing", "marketing", self.now,
                     Instant(self.now + valid), True)  # fmt: skip
         before = self.state(key) if key in self.planned else None
-        self.store.write(lambda conn: messages.plan(conn, 0, [(f"c{number}", send)], self.now))
+        self.store.write(lambda conn: records.plan(conn, 0, [(f"c{number}", send)], self.now))
         self.planned.add(key)
         if before not in (None, "cancelled", "expired", "suppressed"):
             assert self.state(key) == before
 
     @rule(target=claims, limit=st.integers(1, 3))
     def claim(self, limit: int) -> Any:
-        taken = self.store.write(lambda conn: outbox.claim(conn, "email", "me", self.now, 10 * MINUTE, limit))
+        taken = self.store.write(lambda conn: queue.claim(conn, "email", "me", self.now, 10 * MINUTE, limit))
         assert not (self.paused and taken)
         return taken
 
     @rule(taken=claims)
-    def hand_over(self, taken: list[Claimed]) -> None:
+    def hand_over(self, taken: list[OutboxMessage]) -> None:
         for message in taken:
             said = self.store.write(
-                partial(outbox.hand_over, message=message, address_hash="hash", now=self.now)
+                partial(queue.hand_over, message=message, address_hash="hash", now=self.now)
             )
             if said == "handed":
                 assert not self.paused
@@ -106,14 +110,14 @@ class Outbox(RuleBasedStateMachine):
         taken=consumes(claims),
         how=st.sampled_from(["accepted", "bounced", "failed", "unknown", "defer", "give up"]),
     )
-    def answer(self, taken: list[Claimed], how: str) -> None:
+    def answer(self, taken: list[OutboxMessage], how: str) -> None:
         def job(conn: Connection) -> None:
             for message in taken:
                 if how == "defer":
-                    if outbox.defer(conn, message, Instant(self.now + MINUTE)):
+                    if queue.defer(conn, message, Instant(self.now + MINUTE)):
                         self.refused[message.send_key] += 1
                 elif how == "give up":
-                    outbox.give_up(conn, message, self.now)
+                    queue.release(conn, message, self.now)
                 else:
                     outcomes.settle(conn, message.send_key, message.customer, how, self.now)  # type: ignore[arg-type]
 
@@ -123,7 +127,7 @@ class Outbox(RuleBasedStateMachine):
     def decide_unknown(self, number: int, again: bool) -> None:
         key, customer = f"k{number}", f"c{number}"
         if again:
-            if self.store.write(lambda conn: outcomes.plan_again(conn, key, customer, self.now, resend=True)):
+            if self.store.write(lambda conn: outcomes.requeue(conn, key, customer, self.now, resend=True)):
                 self.resent[key] += 1
         else:
             self.store.write(lambda conn: outcomes.settle(conn, key, customer, "treated_as_sent", self.now))
@@ -147,10 +151,10 @@ class Outbox(RuleBasedStateMachine):
     def look_up(self, number: int, found: Any) -> None:
         """The provider's list was asked about an unknown message; much may have happened since."""
         with self.store.read() as conn:
-            message = messages.find(conn, f"k{number}")
+            message = records.find(conn, f"k{number}")
         if message is None or message.state != "unknown":
             return
-        if self.store.write(lambda conn: apply_found(conn, message, Found(found), self.now)):
+        if self.store.write(lambda conn: apply_found(conn, message, LookupResult(found), self.now)):
             self.resent[message.send_key] += 1
 
     @rule(number=st.integers(0, 4), way=st.sampled_from(["sent", "resend", "failed"]))
@@ -158,7 +162,7 @@ class Outbox(RuleBasedStateMachine):
         """An operator decides; what is settled is not touched."""
         key = f"k{number}"
         before = self.state(key) if key in self.planned else ""
-        done = self.store.write(lambda conn: resolving.resolve(conn, key, way, self.now))
+        done = self.store.write(lambda conn: manual_resolution.resolve(conn, key, way, self.now))
         assert done.settled or done.why
         if before not in ("unknown", "held"):
             assert not done.settled
@@ -173,12 +177,12 @@ class Outbox(RuleBasedStateMachine):
     def the_channel_goes(self, gone: bool) -> None:
         """config.yaml has no such channel any more: what waits goes back to its owners."""
         if gone:
-            self.store.write(lambda conn: outbox.return_channel(conn, "email", self.now))
+            self.store.write(lambda conn: queue.return_channel_to_journeys(conn, "email", self.now))
             assert not {"planned", "deferred"} & {self.state(key) for key in self.planned}
 
     @rule(number=st.integers(0, 4))
     def cancel(self, number: int) -> None:
-        self.store.write(lambda conn: messages.cancel(conn, 0, [(f"k{number}", "goal")], self.now))
+        self.store.write(lambda conn: records.cancel(conn, 0, [(f"k{number}", "goal")], self.now))
 
     @rule(minutes=st.sampled_from([1, 11, 60]))
     def time_passes(self, minutes: int) -> None:
@@ -224,13 +228,13 @@ class Outbox(RuleBasedStateMachine):
     @invariant()
     def every_unknown_is_listed(self) -> None:
         with self.store.read() as conn:
-            listed = {one.message.send_key for one in outcomes.standing(conn)}
+            listed = {one.message.send_key for one in outcomes.list_open(conn)}
         assert listed == {key for key in self.planned if self.state(key) in ("unknown", "held")}
 
     @invariant()
     def every_message_is_accounted_for(self) -> None:
         with self.store.read() as conn:
-            found = hot.rows(conn, "SELECT send_key, state, handed_at FROM outbox")
+            found = sql.rows(conn, "SELECT send_key, state, handed_at FROM outbox")
         assert {key for key, _, _ in found} == self.planned
         for key, state, handed_at in found:
             assert (handed_at is not None) == (self.handed[key] > 0), (key, state)
@@ -249,22 +253,22 @@ def test_a_suppressed_address_goes_back_to_its_owner(store: Any) -> None:
         "k", "run", "welcome", "hello", "hello", "email", "p", "marketing", START, Instant(START + HOUR), True
     )
 
-    def prepare(conn: Connection) -> Claimed:
+    def prepare(conn: Connection) -> OutboxMessage:
         bucket = meta.bucket_of(conn, "c")
-        messages.plan(conn, bucket, [("c", send)], START)
+        records.plan(conn, bucket, [("c", send)], START)
         suppressions.suppress(conn, "email", "c@example.com", "marketing", START, "unsubscribed")
-        (taken,) = outbox.claim(conn, "email", "me", START, MINUTE, 10)
+        (taken,) = queue.claim(conn, "email", "me", START, MINUTE, 10)
         return taken
 
     taken = store.write(prepare)
 
     def hand(conn: Connection) -> str:
-        return outbox.hand_over(conn, taken, suppressions.hash_of(conn, "email", "c@example.com"), START)
+        return queue.hand_over(conn, taken, suppressions.hash_of(conn, "email", "c@example.com"), START)
 
     assert store.write(hand) == "returned"
     with store.read() as conn:
         found = (
-            messages.find(conn, "k") if conn.dialect.name == "sqlite" else messages.of_customer(conn, "c")[0]
+            records.find(conn, "k") if conn.dialect.name == "sqlite" else records.of_customer(conn, "c")[0]
         )
         assert found is not None
         assert found.state == "suppressed"

@@ -5,26 +5,28 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from engine.core.effects import Send
-from engine.core.facts import Reach
+from engine.core.facts.customer import Reach
 from engine.core.journeys import Journeys
-from engine.store import customers, hot, messages, meta, outbox, outcomes, reports, resolving, suppressions
+from engine.store import meta, sql
+from engine.store.customers import batches, suppressions
 from engine.store.database import Store
-from engine.store.messages import Claimed
+from engine.store.messages import manual_resolution, outcomes, queue, records, reports
+from engine.store.messages.records import OutboxMessage
 from engine.values import DAY, HOUR, MINUTE, Instant
 
 NOW = Instant(1_782_000_000_000)
 
 
-def handed(store: Store, key: str = "k", customer: str = "anna", channel: str = "sms") -> Claimed:
+def handed(store: Store, key: str = "k", customer: str = "anna", channel: str = "sms") -> OutboxMessage:
     """A message that was handed over."""
     send = Send(key, "run", "cart", "hi", "hi", channel, "p", "marketing", NOW, Instant(NOW + HOUR), True)
 
-    def job(conn: Connection) -> Claimed:
-        messages.plan(conn, meta.bucket_of(conn, customer), [(customer, send)], NOW)
-        (taken,) = outbox.claim(conn, channel, "me", NOW, MINUTE, 1)
-        outbox.note_body(conn, taken, "{}", "hash", "+359881234567")
-        assert outbox.hand_over(conn, taken, "hash", NOW) == "handed"
-        hot.change(conn, "DELETE FROM inbox")
+    def job(conn: Connection) -> OutboxMessage:
+        records.plan(conn, meta.bucket_of(conn, customer), [(customer, send)], NOW)
+        (taken,) = queue.claim(conn, channel, "me", NOW, MINUTE, 1)
+        queue.note_body(conn, taken, "{}", "hash", "+359881234567")
+        assert queue.hand_over(conn, taken, "hash", NOW) == "handed"
+        sql.change(conn, "DELETE FROM inbox")
         return taken
 
     return store.write(job)
@@ -32,12 +34,12 @@ def handed(store: Store, key: str = "k", customer: str = "anna", channel: str = 
 
 def state(store: Store, customer: str = "anna") -> str:
     with store.read() as conn:
-        return messages.of_customer(conn, customer)[-1].state
+        return records.of_customer(conn, customer)[-1].state
 
 
 def test_a_report_is_kept_once_and_finds_its_message_later(store: Store) -> None:
     taken = handed(store)
-    one = reports.Kept("sms", "e1", "SM1", "delivered", "", NOW, "x" * 900, "raw")
+    one = reports.StoredReport("sms", "e1", "SM1", "delivered", "", NOW, "x" * 900, "raw")
     assert store.write(lambda conn: reports.keep(conn, one, NOW))
     assert not store.write(lambda conn: reports.keep(conn, one, NOW))
     with store.read() as conn:
@@ -71,10 +73,10 @@ def test_who_has_an_address_is_found_among_several_lines_and_in_any_case(store: 
     def job(conn: Connection) -> None:
         for name, reach in held.items():
             bucket = meta.bucket_of(conn, name)
-            batch = customers.load_batch(conn, bucket, [name], Journeys({}), NOW)
+            batch = batches.load_batch(conn, bucket, [name], Journeys({}), NOW)
             state = type(batch.states[name])(batch.states[name].facts.fork())
             state.facts.reach = dict(reach)
-            customers.save_batch(conn, batch, {name: state}, NOW)
+            batches.save_batch(conn, batch, {name: state}, NOW)
 
     store.write(job)
     with store.read() as conn:
@@ -104,8 +106,8 @@ def test_start_lifts_what_a_stop_closed_and_nothing_else(store: Store) -> None:
 
     assert store.write(job) == [True, False]
     with store.read() as conn:
-        assert suppressions.standing(conn, "sms", "+1") == {}
-        assert "all" in suppressions.standing(conn, "sms", "+2")
+        assert suppressions.active(conn, "sms", "+1") == {}
+        assert "all" in suppressions.active(conn, "sms", "+2")
 
 
 def test_what_nobody_answered_for_is_scheduled_due_listed_and_settled_once(store: Store) -> None:
@@ -117,22 +119,24 @@ def test_what_nobody_answered_for_is_scheduled_due_listed_and_settled_once(store
         assert outcomes.unscheduled(conn) == []
         assert outcomes.due(conn, Instant(NOW + HOUR)) == []
         assert [one.send_key for one in outcomes.due(conn, Instant(NOW + 2 * HOUR))] == ["k"]
-        (listed,) = outcomes.standing(conn)
+        (listed,) = outcomes.list_open(conn)
         assert (listed.message.send_key, listed.settle_at) == ("k", NOW + 2 * HOUR)
-        assert outcomes.standing(conn, "somebody else") == []
-    done = store.write(lambda conn: resolving.resolve_channel(conn, "sms", Instant(NOW + 1), "failed", NOW))
+        assert outcomes.list_open(conn, "somebody else") == []
+    done = store.write(
+        lambda conn: manual_resolution.resolve_channel(conn, "sms", Instant(NOW + 1), "failed", NOW)
+    )
     assert [(one.key, one.settled) for one in done] == [("k", True)]
     assert state(store) == "failed"
-    assert not store.write(lambda conn: outcomes.plan_again(conn, "k", "anna", NOW, resend=True))
+    assert not store.write(lambda conn: outcomes.requeue(conn, "k", "anna", NOW, resend=True))
 
 
 def test_what_waits_for_a_channel_that_is_gone_goes_back(store: Store) -> None:
     send = Send("k", "run", "cart", "hi", "hi", "fax", "p", None, NOW, Instant(NOW + HOUR), True)
-    store.write(lambda conn: messages.plan(conn, meta.bucket_of(conn, "anna"), [("anna", send)], NOW))
+    store.write(lambda conn: records.plan(conn, meta.bucket_of(conn, "anna"), [("anna", send)], NOW))
     handed(store, "other", "bob")
     with store.read() as conn:
-        assert outbox.waiting_channels(conn) == ["fax"]
-    assert store.write(lambda conn: outbox.return_channel(conn, "fax", NOW)) == 1
+        assert queue.waiting_channels(conn) == ["fax"]
+    assert store.write(lambda conn: queue.return_channel_to_journeys(conn, "fax", NOW)) == 1
     assert (state(store), state(store, "bob")) == ("expired", "handoff")
     with store.read() as conn:
-        assert outbox.waiting_channels(conn) == []
+        assert queue.waiting_channels(conn) == []

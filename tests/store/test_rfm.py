@@ -6,14 +6,14 @@ from decimal import Decimal
 
 import pytest
 
-from engine.core.facts import FactRule
+from engine.core.facts.customer import FactRule
+from engine.core.facts.rfm import DEFAULT
 from engine.core.happening import Event
-from engine.core.rfm import DEFAULT
-from engine.store import events
+from engine.store.customers import events
+from engine.store.customers.rfm import Spent, spending
 from engine.store.database import Store
-from engine.store.hot import change_many
 from engine.store.meta import bucket_of
-from engine.store.rfm import Spent, spending
+from engine.store.sql import change_many
 from engine.values import DAY, Instant, Money, Type, Value
 
 NOW = Instant(400 * DAY)

@@ -7,11 +7,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
-from engine.store import migrations, runs
+from engine.store import migrations
+from engine.store.customers import enrollments
 from engine.store.database import Store
-from engine.store.hot import change
+from engine.store.sql import change
 
-RUN = f"INSERT INTO enrollment ({runs.COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+RUN = (
+    f"INSERT INTO enrollment ({enrollments.COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 MESSAGE = (
     "INSERT INTO outbox (bucket, customer, send_key, enrollment, journey, step, template, channel, policy, state, why,"
     " fence, planned_at, due_at, valid_until, ready_at, attempts, counts, resent, names, detail, handed_at, lease_until)"

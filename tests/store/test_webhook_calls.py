@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine.core.effects import Call
-from engine.store import webhooks
 from engine.store.database import Store
+from engine.store.messages import webhooks
 from engine.values import MINUTE, Instant
 
 NOW = Instant(1_782_000_000_000)

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
 
-from engine.store import meta, pauses
+from engine.store import meta
 from engine.store.database import Store, open_store
+from engine.store.journeys import pauses
 from engine.values import Instant
 
 Job = Callable[[Connection], None]
@@ -115,5 +116,5 @@ def test_a_pause_survives_a_restart(tmp_path: Path) -> None:
     store.close()
     again = open_store("sqlite:///shop.db", tmp_path)
     with again.read() as conn:
-        assert [(paused.scope, paused.whom) for paused in pauses.standing(conn)] == [("all", "anna")]
+        assert [(paused.scope, paused.whom) for paused in pauses.list_active(conn)] == [("all", "anna")]
     again.close()

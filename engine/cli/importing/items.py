@@ -11,7 +11,7 @@ from engine.errors import UsageError
 from engine.http.segment_format import consents_of
 from engine.http.strict_json import fault_of
 from engine.ids import derive
-from engine.runtime.items import ConsentGiven, CustomerItem, EventItem, Item, ProductItem
+from engine.runtime.intake.items import ConsentGiven, CustomerItem, EventItem, Item, ProductItem
 
 Kind = Literal["customers", "events", "products"]
 

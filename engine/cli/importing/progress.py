@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection
 
 from engine.store import meta
-from engine.store.codec import dump, load
+from engine.store.serialization import dump, load
 from engine.values import Instant
 
 

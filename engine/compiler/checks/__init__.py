@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.compiler.check_input import Check, JourneyCheckInput, ProjectCheckInput, WholeCheck
 from engine.compiler.checks import (
     asked_too_early,
     ceilings,
@@ -20,7 +21,6 @@ from engine.compiler.checks import (
     template_names,
     template_texts,
 )
-from engine.compiler.subject import Check, Subject, Whole, WholeCheck
 from engine.problem import Problem
 
 EACH_STEP: tuple[Check, ...] = (ids.check, price_order.check, likely.check, stories.check)
@@ -47,12 +47,12 @@ WHOLE: tuple[WholeCheck, ...] = (
 )
 
 
-def check_journey(subject: Subject) -> list[Problem]:
+def check_journey(checked: JourneyCheckInput) -> list[Problem]:
     """Everything that the checks find in one journey."""
-    checks = CHECKS if subject.whole else EACH_STEP
-    return [problem for check in checks for problem in check(subject)]
+    checks = CHECKS if checked.whole else EACH_STEP
+    return [problem for check in checks for problem in check(checked)]
 
 
-def check_whole(whole: Whole) -> list[Problem]:
+def check_whole(checked: ProjectCheckInput) -> list[Problem]:
     """What can only be seen over all files."""
-    return [problem for check in WHOLE for problem in check(whole)]
+    return [problem for check in WHOLE for problem in check(checked)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from engine.compiler.subject import Subject
+from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.walk import Walk
 from engine.language import syntax
 from engine.language.wording import quoted
@@ -20,7 +20,7 @@ class _Known:
     waited: frozenset[str] = frozenset()
 
 
-def check(subject: Subject) -> list[Problem]:
+def check(checked: JourneyCheckInput) -> list[Problem]:
     """Questions in `if` that come in the moment a message leaves."""
     problems: list[Problem] = []
     sends: dict[str, syntax.Send] = {}
@@ -37,7 +37,7 @@ def check(subject: Subject) -> list[Problem]:
                 for asked in reactions(step.condition):
                     name = asked.template.value
                     if name in known.fresh and name not in known.waited:
-                        problems.append(_problem(asked, sends[name], subject))
+                        problems.append(_problem(asked, sends[name], checked))
             case _:
                 pass
         return known
@@ -45,7 +45,7 @@ def check(subject: Subject) -> list[Problem]:
     def merge(one: _Known, other: _Known) -> _Known:
         return replace(one, fresh=one.fresh | other.fresh, waited=one.waited | other.waited)
 
-    Walk(visit, merge).along(subject.file.steps, _Known())
+    Walk(visit, merge).along(checked.file.steps, _Known())
     return problems
 
 
@@ -62,9 +62,9 @@ def reactions(condition: syntax.AllOf) -> Iterator[syntax.Reacted]:
                 pass
 
 
-def _problem(asked: syntax.Reacted, send: syntax.Send, subject: Subject) -> Problem:
+def _problem(asked: syntax.Reacted, send: syntax.Send, checked: JourneyCheckInput) -> Problem:
     name = send.template.value
-    channels = [channel.value for channel in send.via] or list(subject.world.templates.channels(name))
+    channels = [channel.value for channel in send.via] or list(checked.world.templates.channels(name))
     via = f" via {channels[-1]}" if channels else ""
     if send.is_cascade:
         what = f"only a reaction during the cascade can be seen here; {quoted(name)}{via} has just left"

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 
-from engine.compiler.subject import Whole
+from engine.compiler.check_input import ProjectCheckInput
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
 
 
-def check(whole: Whole) -> list[Problem]:
+def check(checked: ProjectCheckInput) -> list[Problem]:
     """Names under `ceilings:` that no journey has: a misspelt one would guard nothing."""
-    known = {file.name.value for file in whole.files}
+    known = {file.name.value for file in checked.files}
     return [
         Problem(
-            _place(whole.sources.get("config.yaml", ""), name), "W12", f"there is no journey called {quoted(name)}",
+            _place(checked.sources.get("config.yaml", ""), name), "W12", f"there is no journey called {quoted(name)}",
             "a ceiling guards the journey of this name", did_you_mean(name, known, "remove it"), "warning",
         )
-        for name in whole.world.config.ceilings.of
+        for name in checked.world.config.ceilings.of
         if name not in known
     ]  # fmt: skip
 

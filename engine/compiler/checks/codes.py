@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.compiler.rows import every_step
-from engine.compiler.subject import Subject
+from engine.compiler.check_input import JourneyCheckInput
+from engine.compiler.flatten import every_step
 from engine.compiler.walk import Walk
 from engine.language import syntax
 from engine.language.syntax import Text
@@ -11,15 +11,15 @@ from engine.language.wording import quoted
 from engine.problem import Problem
 
 
-def check(subject: Subject) -> list[Problem]:
+def check(checked: JourneyCheckInput) -> list[Problem]:
     """Messages that print a code, and waits that count from its end, before any code was made."""
     problems: list[Problem] = []
-    pool = _pool(subject)
+    pool = _pool(checked)
 
     def visit(step: syntax.Step, made: bool) -> bool:
         if isinstance(step, syntax.Code):
             return True
-        if not made and isinstance(step, syntax.Send) and step.template.value in subject.code_printers:
+        if not made and isinstance(step, syntax.Send) and step.template.value in checked.code_printers:
             what = f"{quoted(step.template.value)} prints a promo code, but no code was made before it on this path"
             problems.append(_no_code(step.template, what, "the customer would read an empty place", pool))
             return True  # one message for the cause, none for what follows from it
@@ -31,7 +31,7 @@ def check(subject: Subject) -> list[Problem]:
                 return True
         return made
 
-    Walk(visit, lambda one, other: one and other).along(subject.file.steps, False)
+    Walk(visit, lambda one, other: one and other).along(checked.file.steps, False)
     return problems
 
 
@@ -39,12 +39,12 @@ def _no_code(at: Text, what: str, why: str, pool: str) -> Problem:
     return Problem(at.span, "E35", what, why, f"put before it\n       - code: {pool}\n         valid: 7 days")
 
 
-def _pool(subject: Subject) -> str:
+def _pool(checked: JourneyCheckInput) -> str:
     """The pool that the author most likely means: one of this journey, else one that is called alike, else the first."""
-    for step in every_step(subject.file.steps):
+    for step in every_step(checked.file.steps):
         if isinstance(step, syntax.Code):
             return step.pool.value
-    known = list(subject.world.config.codes)
-    name = subject.file.name.value.partition("_")[0].casefold()
+    known = list(checked.world.config.codes)
+    name = checked.file.name.value.partition("_")[0].casefold()
     alike = [pool for pool in known if pool.casefold().startswith(name)]
     return next(iter(alike or known), "WELCOME10")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engine.compiler.subject import Subject
+from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.walk import sides_of
 from engine.language import syntax
 from engine.problem import Problem
@@ -13,9 +13,9 @@ from engine.problem import Problem
 _CONFIRMS = re.compile(r"confirm|opt_?in|consent|agree", re.IGNORECASE)
 
 
-def check(subject: Subject) -> list[Problem]:
+def check(checked: JourneyCheckInput) -> list[Problem]:
     """`set: {consent.email: given}` where no confirmation led to it."""
-    file = subject.file
+    file = checked.file
     started = bool(file.starts) and all(
         isinstance(start, syntax.EventStart) and _says_yes(start.event.value) for start in file.starts
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.longest import longest_known
-from engine.compiler.subject import Subject
 from engine.language import syntax
 from engine.problem import Problem, Span
 from engine.values import DAY, HOUR, MINUTE
 
 
-def check(subject: Subject) -> list[Problem]:
+def check(checked: JourneyCheckInput) -> list[Problem]:
     """Both look at the longest path, holds left out."""
-    journey, file = subject.journey, subject.file
+    journey, file = checked.journey, checked.file
     if journey is None or file.goal is None:
         return []
     problems: list[Problem] = []

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from engine.compiler.rows import every_step
+from engine.compiler.check_input import JourneyCheckInput
+from engine.compiler.flatten import every_step
 from engine.compiler.step_words import resting_id, verb
-from engine.compiler.subject import Subject
 from engine.language.syntax import Step, Text
 from engine.language.wording import quoted
 from engine.problem import Problem
 
 
-def check(subject: Subject) -> list[Problem]:
+def check(checked: JourneyCheckInput) -> list[Problem]:
     """Two steps with one id, and former ids that still belong to somebody."""
     first: dict[str, Text] = {}
     problems: list[Problem] = []
-    steps = list(every_step(subject.file.steps))
+    steps = list(every_step(checked.file.steps))
     for step in steps:
         name = resting_id(step)
         if name is None:

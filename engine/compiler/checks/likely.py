@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from engine.compiler.rows import every_step
-from engine.compiler.subject import Subject
+from engine.compiler.check_input import JourneyCheckInput
+from engine.compiler.flatten import every_step
 from engine.language import syntax
 from engine.language.wording import quoted
 from engine.problem import Problem
 
 
-def check(subject: Subject) -> list[Problem]:
+def check(checked: JourneyCheckInput) -> list[Problem]:
     """Every message whose channels are put in order for each customer."""
     return [
         problem
-        for step in every_step(subject.file.steps)
+        for step in every_step(checked.file.steps)
         if isinstance(step, syntax.Send) and step.likely is not None
-        for problem in _look(step, step.likely, subject)
+        for problem in _look(step, step.likely, checked)
     ]
 
 
-def _look(step: syntax.Send, words: syntax.Text, subject: Subject) -> list[Problem]:
-    known = subject.world.config.channels
-    written = subject.world.templates.channels(step.template.value)
+def _look(step: syntax.Send, words: syntax.Text, checked: JourneyCheckInput) -> list[Problem]:
+    known = checked.world.config.channels
+    written = checked.world.templates.channels(step.template.value)
     named = [channel.value for channel in step.via] or list(written)
     if len(set(named)) == 1:
         return [_alone(step, words, named[0])]

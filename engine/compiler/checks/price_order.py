@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from engine.compiler.rows import every_step
-from engine.compiler.subject import Subject
+from engine.compiler.check_input import JourneyCheckInput
+from engine.compiler.flatten import every_step
 from engine.language import syntax
 from engine.problem import Problem
 
 
-def check(subject: Subject) -> list[Problem]:
+def check(checked: JourneyCheckInput) -> list[Problem]:
     """`via` lists in another order than that of the prices."""
     return [
         problem
-        for step in every_step(subject.file.steps)
-        if isinstance(step, syntax.Send) and (problem := _out_of_order(step, subject))
+        for step in every_step(checked.file.steps)
+        if isinstance(step, syntax.Send) and (problem := _out_of_order(step, checked))
     ]
 
 
-def _out_of_order(step: syntax.Send, subject: Subject) -> Problem | None:
+def _out_of_order(step: syntax.Send, checked: JourneyCheckInput) -> Problem | None:
     if step.likely is not None:
         return None
-    known = subject.world.config.channels
+    known = checked.world.config.channels
     rows = [known[channel.value] for channel in step.via if channel.value in known]
     for number, channel in enumerate(rows[1:], 1):
         before = rows[number - 1]

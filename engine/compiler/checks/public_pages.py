@@ -7,67 +7,67 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from engine.compiler.subject import Whole
+from engine.compiler.check_input import ProjectCheckInput
 from engine.config import SignupList
 from engine.language import syntax
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
 
 
-def check(whole: Whole) -> list[Problem]:
+def check(checked: ProjectCheckInput) -> list[Problem]:
     """Events of sign-up forms that nobody knows or nobody waits for; mail whose one-click link is not over https."""
-    signup = whole.world.config.signup
-    problems = [problem for one in signup.lists.values() for problem in _list(one, whole)]
+    signup = checked.world.config.signup
+    problems = [problem for one in signup.lists.values() for problem in _list(one, checked)]
     if signup.lists:
         problems.extend(
             _unknown(
                 signup.confirmed,
-                whole,
+                checked,
                 "a confirmation appends it",
                 "  or name another:  signup: {confirmed: EVENT}",
             )
         )
-    return [*problems, *_public_url(whole)]
+    return [*problems, *_public_url(checked)]
 
 
-def _list(one: SignupList, whole: Whole) -> Iterator[Problem]:
-    unknown = list(_unknown(one.event, whole))
+def _list(one: SignupList, checked: ProjectCheckInput) -> Iterator[Problem]:
+    unknown = list(_unknown(one.event, checked))
     yield from unknown
     if unknown:
         return
-    wanted = whole.world.catalogue.event_name(one.event)
+    wanted = checked.world.catalogue.event_name(one.event)
     starts = {
-        whole.world.catalogue.event_name(start.event.value)
-        for file in whole.files
+        checked.world.catalogue.event_name(start.event.value)
+        for file in checked.files
         for start in file.starts
         if isinstance(start, syntax.EventStart)
     }
     if wanted not in starts:
         yield Problem(
-            _place(whole, one.event), "W21", f"no journey begins with {quoted(one.event)}, so nobody on the list {quoted(one.name)} is asked to confirm",
+            _place(checked, one.event), "W21", f"no journey begins with {quoted(one.event)}, so nobody on the list {quoted(one.name)} is asked to confirm",
             "a form only notes a wish: the consent comes with the confirmation",
             f"write a journey that starts with  event: {one.event}  and sends a letter with  {{{{ links.confirm }}}}", "warning",
         )  # fmt: skip
 
 
 def _unknown(
-    event: str, whole: Whole, why: str = "a sign-up form appends it", otherwise: str = ""
+    event: str, checked: ProjectCheckInput, why: str = "a sign-up form appends it", otherwise: str = ""
 ) -> Iterator[Problem]:
-    catalogue = whole.world.catalogue
+    catalogue = checked.world.catalogue
     if catalogue.event_fields(catalogue.event_name(event)) is None:
         yield Problem(
-            _place(whole, event), "E87", f"there is no event called {quoted(event)}",
+            _place(checked, event), "E87", f"there is no event called {quoted(event)}",
             why, did_you_mean(event, catalogue.event_names(), f"declare it in schemas/events.yaml{otherwise}"),
         )  # fmt: skip
 
 
-def _public_url(whole: Whole) -> Iterator[Problem]:
-    config = whole.world.config
+def _public_url(checked: ProjectCheckInput) -> Iterator[Problem]:
+    config = checked.world.config
     parts = urlsplit(config.http.public_url)
     if "email" not in config.channels or parts.scheme == "https" or _is_here(parts.hostname or ""):
         return
     yield Problem(
-        _place(whole, config.http.public_url), "W22", "links in messages begin with http",
+        _place(checked, config.http.public_url), "W22", "links in messages begin with http",
         "mail programs offer one-click unsubscribe over https only, and large mailbox providers ask for it",
         f"write  public_url: https://{parts.netloc}", "warning",
     )  # fmt: skip
@@ -80,9 +80,9 @@ def _is_here(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _place(whole: Whole, word: str) -> Span:
+def _place(checked: ProjectCheckInput, word: str) -> Span:
     """Where a word stands in config.yaml; its first line where it does not (a default)."""
-    text = whole.sources.get("config.yaml", "")
+    text = checked.sources.get("config.yaml", "")
     found = re.search(rf"(?<![\w.]){re.escape(word)}(?![\w])", text)
     at = found.start() if found else 0
     return Span(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-from engine.compiler.rows import every_step
-from engine.compiler.subject import Subject
+from engine.compiler.check_input import JourneyCheckInput
+from engine.compiler.flatten import every_step
 from engine.compiler.walk import sides_of
 from engine.core.policy import Policy, Quiet
 from engine.language import syntax
@@ -16,14 +16,14 @@ from engine.problem import Problem, Span
 _END_OF_DAY = dt.time(23, 59, 59)
 
 
-def check(subject: Subject) -> list[Problem]:
+def check(checked: JourneyCheckInput) -> list[Problem]:
     """Clock and date starts, and waits with a time of the day."""
     problems: list[Problem] = []
-    for start in subject.file.starts:
+    for start in checked.file.starts:
         if isinstance(start, syntax.ClockStart | syntax.DateStart):
             fixed = (start.at.time, start.at.text.span, "at: ")
-            problems.extend(_look(subject, fixed, subject.file.steps))
-    _lists(subject, subject.file.steps, (), problems)
+            problems.extend(_look(checked, fixed, checked.file.steps))
+    _lists(checked, checked.file.steps, (), problems)
     return problems
 
 
@@ -31,15 +31,18 @@ Fixed = tuple[dt.time, Span, str]
 
 
 def _lists(
-    subject: Subject, steps: tuple[syntax.Step, ...], behind: tuple[syntax.Step, ...], problems: list[Problem]
+    checked: JourneyCheckInput,
+    steps: tuple[syntax.Step, ...],
+    behind: tuple[syntax.Step, ...],
+    problems: list[Problem],
 ) -> None:
     """Every wait with the steps that follow it in its own list and in the lists around it."""
     for number, step in enumerate(steps):
         rest = (*steps[number + 1 :], *behind)
         if isinstance(step, syntax.Wait) and (fixed := _fixed(step)):
-            problems.extend(_look(subject, fixed, (*(step.otherwise or ()), *rest)))
+            problems.extend(_look(checked, fixed, (*(step.otherwise or ()), *rest)))
         for side in sides_of(step):
-            _lists(subject, side, rest, problems)
+            _lists(checked, side, rest, problems)
 
 
 def _fixed(step: syntax.Wait) -> Fixed | None:
@@ -56,11 +59,11 @@ def _fixed(step: syntax.Wait) -> Fixed | None:
     return None
 
 
-def _look(subject: Subject, fixed: Fixed, steps: tuple[syntax.Step, ...]) -> Iterator[Problem]:
+def _look(checked: JourneyCheckInput, fixed: Fixed, steps: tuple[syntax.Step, ...]) -> Iterator[Problem]:
     """One warning for the first message behind the moment that would be held."""
     time, span, words = fixed
     for send in _next_sends(steps):
-        policy = subject.policy(send)
+        policy = checked.policy(send)
         if policy is None or policy.quiet is None or not _inside(time, policy.quiet):
             continue
         yield _problem(time, span, words, policy, policy.quiet)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.compiler.rows import every_step
-from engine.compiler.subject import Subject
+from engine.compiler.check_input import JourneyCheckInput
+from engine.compiler.flatten import every_step
 from engine.compiler.walk import Walk
 from engine.language import syntax
 from engine.language.syntax import Text
@@ -13,17 +13,17 @@ from engine.language.wording import quoted
 from engine.problem import Problem, did_you_mean
 
 
-def check(subject: Subject) -> list[Problem]:
+def check(checked: JourneyCheckInput) -> list[Problem]:
     """`clicked` and `opened` in questions, waits, the goal and `exit_if`."""
-    file = subject.file
+    file = checked.file
     everything = {step.template.value for step in every_step(file.steps) if isinstance(step, syntax.Send)}
-    if not everything <= set(subject.world.templates.by_name):
+    if not everything <= set(checked.world.templates.by_name):
         return []  # a name is misspelt; once it is right, this may be right too
     problems: list[Problem] = []
 
     def ask(names: Iterator[tuple[str, Text]], sent: frozenset[str]) -> None:
         for how, name in names:
-            if name.value not in sent and name.value in subject.world.templates.by_name:
+            if name.value not in sent and name.value in checked.world.templates.by_name:
                 problems.append(_problem(how, name, name.value in everything, sent))
 
     def visit(step: syntax.Step, sent: frozenset[str]) -> frozenset[str]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from engine.compiler.subject import Subject
+from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.walk import Walk
 from engine.language import syntax
 from engine.problem import Problem, Span
 
 
-def check(subject: Subject) -> list[Problem]:
+def check(checked: JourneyCheckInput) -> list[Problem]:
     """`code` and `add` before the first message of a journey that may restart."""
-    file = subject.file
+    file = checked.file
     if file.again is None or file.again.how != "restart":
         return []
     problems: list[Problem] = []

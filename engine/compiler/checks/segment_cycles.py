@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.compiler.subject import Whole
+from engine.compiler.check_input import ProjectCheckInput
 from engine.language import syntax
 from engine.language.syntax import AllOf, Text
 from engine.language.wording import quoted
 from engine.problem import Problem
 
 
-def check(whole: Whole) -> list[Problem]:
+def check(checked: ProjectCheckInput) -> list[Problem]:
     """Every circle once, at the segment whose name comes first."""
-    segments = whole.world.segments
+    segments = checked.world.segments
     named = {name: list(_named(file.who)) if file.who else [] for name, file in segments.items()}
     problems: list[Problem] = []
     told: set[str] = set()

@@ -5,28 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engine.compiler.conditions import channel_problem
-from engine.compiler.subject import Subject
+from engine.compiler.check_input import JourneyCheckInput
+from engine.compiler.conditions.compile import channel_problem
 from engine.compiler.wording import unknown
 from engine.language.places import part
 from engine.language.syntax import Expected
 from engine.problem import Problem
 
 
-def check(subject: Subject) -> list[Problem]:
+def check(checked: JourneyCheckInput) -> list[Problem]:
     """Nobody would notice when a later change breaks it."""
-    if subject.file.tests:
+    if checked.file.tests:
         return [
             problem
-            for story in subject.file.tests
+            for story in checked.file.tests
             for line in story.expect
-            for problem in _unknown(line, subject)
+            for problem in _unknown(line, checked)
         ]
-    if subject.file.tests is not None and "tests:" in subject.file.source:
+    if checked.file.tests is not None and "tests:" in checked.file.source:
         return []  # the stories are there but wrong, and that is said already
     return [
         Problem(
-            subject.file.span, "W01", "this journey has no tests", "nobody would notice when a later change breaks it",
+            checked.file.span, "W01", "this journey has no tests", "nobody would notice when a later change breaks it",
             "add  tests:  with a story of a customer, for example\n"
             "         - test: gets the first message\n"
             "           when:\n"
@@ -41,18 +41,18 @@ def check(subject: Subject) -> list[Problem]:
 _NAMED = re.compile(r"(send|skip|code|webhook)\s+(\S+)(?:\s+via\s+(\S+))?.*")
 
 
-def _unknown(line: Expected, subject: Subject) -> Iterator[Problem]:
+def _unknown(line: Expected, checked: JourneyCheckInput) -> Iterator[Problem]:
     found = _NAMED.fullmatch(line.words.value)
     if found is None:
         return
-    world, name = subject.world, part(line.words, found.start(2), len(found[2]))
+    world, name = checked.world, part(line.words, found.start(2), len(found[2]))
     kind, code, known, why = {
         "code": ("code pool", "E63", list(world.config.codes), "pools of promo codes stand in config.yaml under  codes:"),
         "webhook": ("webhook", "E64", list(world.config.webhooks), "webhooks stand in config.yaml under  webhooks:"),
     }.get(found[1], ("template", "E31", list(world.templates.by_name), "templates are the files in templates/"))  # fmt: skip
-    if name.value not in known and not _is_used(name.value, subject):
+    if name.value not in known and not _is_used(name.value, checked):
         yield unknown(code, name, kind, known, why)
-    if found[3] and found[3] not in world.config.channels and not _is_used(found[3], subject):
+    if found[3] and found[3] not in world.config.channels and not _is_used(found[3], checked):
         yield channel_problem(
             part(line.words, found.start(3), len(found[3])),
             tuple(world.config.channels),
@@ -60,7 +60,7 @@ def _unknown(line: Expected, subject: Subject) -> Iterator[Problem]:
         )
 
 
-def _is_used(name: str, subject: Subject) -> bool:
+def _is_used(name: str, checked: JourneyCheckInput) -> bool:
     """The steps say the same name, so it is told there."""
-    steps = re.split(r"^tests:", subject.file.source, maxsplit=1, flags=re.MULTILINE)[0]
+    steps = re.split(r"^tests:", checked.file.source, maxsplit=1, flags=re.MULTILINE)[0]
     return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", steps) is not None

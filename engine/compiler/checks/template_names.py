@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from engine.compiler.catalogue import CODE, paths
-from engine.compiler.message import CompiledTemplate, Read
-from engine.compiler.names import trigger_fields
-from engine.compiler.rows import every_step
-from engine.compiler.subject import Whole
-from engine.compiler.world import World
+from engine.compiler.catalogue.catalogue import CODE, paths
+from engine.compiler.check_input import ProjectCheckInput
+from engine.compiler.conditions.names import trigger_fields
+from engine.compiler.flatten import every_step
+from engine.compiler.project_context import ProjectContext
+from engine.compiler.templates.message import CompiledTemplate, NameRead
 from engine.language import syntax
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
@@ -23,13 +23,13 @@ _ALWAYS = {"email": "email", "sms": "phone", "whatsapp": "phone", "viber": "phon
 """The address itself is there, or the message would not be sent."""
 
 
-def check(whole: Whole) -> list[Problem]:
+def check(checked: ProjectCheckInput) -> list[Problem]:
     """Every template that compiles, in every language; what a layout reads is told once."""
-    uses = _uses(whole.files)
+    uses = _uses(checked.files)
     problems: dict[tuple[str, int, str], Problem] = {}
-    for (name, channel), languages in whole.messages.of.items():
+    for (name, channel), languages in checked.messages.of.items():
         for template in languages.values():
-            for problem in _of_template(template, channel, uses.get(name, []), whole):
+            for problem in _of_template(template, channel, uses.get(name, []), checked):
                 problems.setdefault((problem.span.file, problem.span.line, problem.what), problem)
     return list(problems.values())
 
@@ -46,7 +46,9 @@ def _uses(files: Iterable[syntax.JourneyFile]) -> dict[str, list[Use]]:
     return found
 
 
-def _of_template(template: CompiledTemplate, channel: str, uses: list[Use], whole: Whole) -> list[Problem]:
+def _of_template(
+    template: CompiledTemplate, channel: str, uses: list[Use], checked: ProjectCheckInput
+) -> list[Problem]:
     problems: list[Problem] = []
     reads = template.reads()
     guarded = {read.name for read in reads if read.fallback}
@@ -54,39 +56,39 @@ def _of_template(template: CompiledTemplate, channel: str, uses: list[Use], whol
     for read in reads:
         if read.name in told:
             continue
-        found = _unknown(read, uses, whole) or _may_be_missing(read, channel, guarded, whole)
+        found = _unknown(read, uses, checked) or _may_be_missing(read, channel, guarded, checked)
         if found:
             told.add(read.name)
             problems.append(found)
     return problems
 
 
-def _unknown(read: Read, uses: list[Use], whole: Whole) -> Problem | None:
+def _unknown(read: NameRead, uses: list[Use], checked: ProjectCheckInput) -> Problem | None:
     head, dot, rest = read.name.partition(".")
     if head not in GROUPS:
-        return _bare(read, head, uses, whole)
+        return _bare(read, head, uses, checked)
     if not dot:
         return None
     field = rest.partition(".")[0]
-    known, what = _known(head, uses, whole.world)
+    known, what = _known(head, uses, checked.world)
     if field in known:
-        return _not_in_every_journey(read, field, uses, whole) if head == "trigger" else None
+        return _not_in_every_journey(read, field, uses, checked) if head == "trigger" else None
     choices = [f"{head}.{name}" for name in known]
     return _problem(
         read,
-        whole,
+        checked,
         f"there is no {what} called {quoted(field)}",
         did_you_mean(f"{head}.{field}", choices, _listed(choices)),
     )
 
 
-def _known(head: str, uses: list[Use], world: World) -> tuple[list[str], str]:
-    catalogue = world.catalogue
+def _known(head: str, uses: list[Use], project: ProjectContext) -> tuple[list[str], str]:
+    catalogue = project.catalogue
     match head:
         case "customer":
             return catalogue.customer_names(), "customer attribute"
         case "trigger":
-            return _trigger_names(uses, world), "field of the starting event"
+            return _trigger_names(uses, project), "field of the starting event"
         case "product":
             return list(catalogue.product), "field of a product"
         case "code":
@@ -97,63 +99,67 @@ def _known(head: str, uses: list[Use], world: World) -> tuple[list[str], str]:
             return list(LINKS), "link"
 
 
-def _trigger_names(uses: list[Use], world: World) -> list[str]:
+def _trigger_names(uses: list[Use], project: ProjectContext) -> list[str]:
     """Fields of any start that leads here; of any event where nobody sends it yet."""
     names: dict[str, None] = {}
     for file, _ in uses:
-        offered = trigger_fields(file, world)
+        offered = trigger_fields(file, project)
         names.update(dict.fromkeys((*offered.fields, *offered.partial)))
     if not uses:
-        for event in world.catalogue.event_names():
-            names.update(dict.fromkeys(paths(world.catalogue.event_fields(event) or {})))
+        for event in project.catalogue.event_names():
+            names.update(dict.fromkeys(paths(project.catalogue.event_fields(event) or {})))
     return list(names)
 
 
-def _not_in_every_journey(read: Read, field: str, uses: list[Use], whole: Whole) -> Problem | None:
+def _not_in_every_journey(
+    read: NameRead, field: str, uses: list[Use], checked: ProjectCheckInput
+) -> Problem | None:
     for file, _ in uses:
-        if field not in trigger_fields(file, whole.world).fields and not read.fallback:
+        if field not in trigger_fields(file, checked.world).fields and not read.fallback:
             what = f"{quoted(read.name)} is not there when the journey {quoted(file.name.value)} sends this"
-            return _problem(read, whole, what, f'give it a fallback:  {{{{ {read.name} or "..." }}}}')
+            return _problem(read, checked, what, f'give it a fallback:  {{{{ {read.name} or "..." }}}}')
     return None
 
 
-def _bare(read: Read, name: str, uses: list[Use], whole: Whole) -> Problem | None:
+def _bare(read: NameRead, name: str, uses: list[Use], checked: ProjectCheckInput) -> Problem | None:
     if not uses:
         return None
     for file, send in uses:
         given = [pair.name.value for pair in send.values]
         if name not in given:
             what = f"nobody gives {quoted(name)} to this template: line {send.span.line} of {file.span.file} sends it without"
-            customer = whole.world.catalogue.customer_type(name)
+            customer = checked.world.catalogue.customer_type(name)
             otherwise = (
                 f"write  {{{{ customer.{name} }}}}"
                 if customer
                 else f"add  with: {{{name}: ...}}  to that step"
             )
-            return _problem(read, whole, what, did_you_mean(name, [*given, *GROUPS], otherwise))
+            return _problem(read, checked, what, did_you_mean(name, [*given, *GROUPS], otherwise))
     return None
 
 
-def _may_be_missing(read: Read, channel: str, guarded: set[str], whole: Whole) -> Problem | None:
+def _may_be_missing(
+    read: NameRead, channel: str, guarded: set[str], checked: ProjectCheckInput
+) -> Problem | None:
     head, _, rest = read.name.partition(".")
     field = rest.partition(".")[0]
-    catalogue = whole.world.catalogue
+    catalogue = checked.world.catalogue
     if head != "customer" or read.name in guarded or not field:
         return None
     if field in catalogue.cannot_be_missing() or _ALWAYS.get(channel) == field:
         return None
     example = '"there"' if field.endswith("name") else '"..."'
     return Problem(
-        place(read.file, read.line, read.name, whole.sources), "T21",
+        place(read.file, read.line, read.name, checked.sources), "T21",
         f"{quoted(read.name)} may be missing, and there is nothing in its place",
         "a message to a customer without it is not sent",
         f"write  {{{{ {read.name} or {example} }}}}", "warning",
     )  # fmt: skip
 
 
-def _problem(read: Read, whole: Whole, what: str, fix: str) -> Problem:
+def _problem(read: NameRead, checked: ProjectCheckInput, what: str, fix: str) -> Problem:
     why = "a template may read customer, trigger, product, code, shop, links, and the values of  with:"
-    return Problem(place(read.file, read.line, read.name, whole.sources), "T20", what, why, fix)
+    return Problem(place(read.file, read.line, read.name, checked.sources), "T20", what, why, fix)
 
 
 def place(file: str, line: int, word: str, sources: Mapping[str, str]) -> Span:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from engine.compiler.message import CompiledTemplate
-from engine.compiler.rows import every_step
-from engine.compiler.subject import Subject, Whole
-from engine.compiler.text_parts import outside, parts
+from engine.compiler.check_input import JourneyCheckInput, ProjectCheckInput
+from engine.compiler.flatten import every_step
+from engine.compiler.templates.message import CompiledTemplate
+from engine.compiler.templates.text_parts import outside, parts
 from engine.language import syntax
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, nearest
@@ -21,24 +21,24 @@ _TYPICAL = {"links": 40, "shop": 24, "code": 14}
 """Characters that a value of a group takes; others take 8."""
 
 
-def check(whole: Whole) -> list[Problem]:
+def check(checked: ProjectCheckInput) -> list[Problem]:
     """Every message that some journey sends, in every language."""
-    marketing = _marketing(whole)
+    marketing = _marketing(checked)
     problems: list[Problem] = []
-    for (name, channel), languages in whole.messages.of.items():
+    for (name, channel), languages in checked.messages.of.items():
         for template in languages.values():
             if channel == "email":
-                problems.extend(_mail(template, name in marketing, whole))
+                problems.extend(_mail(template, name in marketing, checked))
             elif channel == "sms":
-                problems.extend(_sms(template, whole))
+                problems.extend(_sms(template, checked))
     return problems
 
 
-def _marketing(whole: Whole) -> set[str]:
+def _marketing(checked: ProjectCheckInput) -> set[str]:
     """Templates that some step sends under a policy that asks for consent."""
     found: set[str] = set()
-    for file in whole.files:
-        subject = Subject(file, None, whole.world)
+    for file in checked.files:
+        subject = JourneyCheckInput(file, None, checked.world)
         for step in every_step(file.steps):
             if isinstance(step, syntax.Send):
                 policy = subject.policy(step)
@@ -47,11 +47,11 @@ def _marketing(whole: Whole) -> set[str]:
     return found
 
 
-def _mail(template: CompiledTemplate, marketing: bool, whole: Whole) -> list[Problem]:
+def _mail(template: CompiledTemplate, marketing: bool, checked: ProjectCheckInput) -> list[Problem]:
     problems: list[Problem] = []
     names = {read.name for read in template.reads()}
     body = template.html or template.text
-    if "subject" not in template.fields and not _misspelt_subject(whole.sources.get(template.file, "")):
+    if "subject" not in template.fields and not _misspelt_subject(checked.sources.get(template.file, "")):
         problems.append(
             Problem(
                 Span(template.file, 1, 1), "T26", "this e-mail has no subject", "it would arrive with an empty line in the inbox",
@@ -65,7 +65,7 @@ def _mail(template: CompiledTemplate, marketing: bool, whole: Whole) -> list[Pro
                 'add  <a href="{{ links.unsubscribe }}">unsubscribe</a>  or a block that holds it',
             )
         )  # fmt: skip
-    address = whole.world.config.shop.address
+    address = checked.world.config.shop.address
     if marketing and "shop.address" not in names and not (address and address in body.source):
         problems.append(
             Problem(
@@ -90,12 +90,12 @@ def _misspelt_subject(source: str) -> bool:
     return nearest("subject", re.findall(r"^(\w+)\s*:", head, re.MULTILINE)) is not None
 
 
-def _sms(template: CompiledTemplate, whole: Whole) -> list[Problem]:
+def _sms(template: CompiledTemplate, checked: ProjectCheckInput) -> list[Problem]:
     text = _VALUE.sub(_typical, _TAG.sub("", template.text.source)).strip()
     count, odd = parts(text), outside(text)
     if count <= 1:
         return []
-    channel = whole.world.config.channels.get("sms")
+    channel = checked.world.config.channels.get("sms")
     price = (
         f", {channel.price * count:f} {channel.currency} instead of {channel.price:f} {channel.currency}"
         if channel and channel.price

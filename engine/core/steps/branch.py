@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from engine.core.journey import ChooseStep, IfStep
-from engine.core.run import Run
+from engine.core.transition import Transition
 
 
-def decide_if(run: Run, step: IfStep) -> int:
+def decide_if(transition: Transition, step: IfStep) -> int:
     """The first step of the side that the answer takes."""
-    answer = step.question.test(run.scope())
-    run.say_asked("asked", step.question, "then" if answer else "else", step)
+    answer = step.question.test(transition.scope())
+    transition.trace_question("asked", step.question, "then" if answer else "else", step)
     return step.then if answer else step.otherwise
 
 
-def choose(run: Run, step: ChooseStep) -> int:
+def choose(transition: Transition, step: ChooseStep) -> int:
     """The first step of the first path that fits; without a fit the run goes on below."""
-    scope = run.scope()
+    scope = transition.scope()
     for question, label, first in step.paths:
         if question is None or question.test(scope):
             if question is not None:
-                run.say_asked("asked", question, label, step)
-            run.say("path", step, label)
+                transition.trace_question("asked", question, label, step)
+            transition.add_trace("path", step, label)
             return first
-    run.say("path", step, "", "none fits")
+    transition.add_trace("path", step, "", "none fits")
     return step.next

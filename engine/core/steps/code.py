@@ -5,45 +5,45 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 
-from engine.core.due import END_OF_DAY
 from engine.core.effects import TakeCode
-from engine.core.enrollment import NeedsCode, TakenCode
+from engine.core.enrollment import AwaitingCode, TakenCode
 from engine.core.journey import CodeStep, Pool
-from engine.core.run import Run
+from engine.core.timing.due import END_OF_DAY
+from engine.core.transition import Transition
 from engine.values import Instant, at_local, local_date, plus
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """32 characters without I, O, 0 and 1, so that a code can be read aloud and typed."""
 
 
-def take_code(run: Run, step: CodeStep) -> int | None:
+def take_code(transition: Transition, step: CodeStep) -> int | None:
     """Takes a code, or rests until the file pool has given one."""
     pool = step.pool
-    if pool.name in run.it.codes:
-        _make_latest(run, pool.name)
+    if pool.name in transition.enrollment.codes:
+        _make_latest(transition, pool.name)
         return step.next
-    expires, _ = expiry(run, step)
+    expires, _ = expiry(transition, step)
     if pool.kind == "file":
-        run.effects.append(TakeCode(run.it.id, pool.name, None, expires))
-        run.it.rest, run.it.due = NeedsCode(step.id), None
+        transition.effects.append(TakeCode(transition.enrollment.id, pool.name, None, expires))
+        transition.enrollment.state, transition.enrollment.due = AwaitingCode(step.id), None
         return None
-    value = pool.code if pool.kind == "shared" else generated(pool, run.it.id)
-    run.effects.append(TakeCode(run.it.id, pool.name, value, expires))
-    hold_code(run, step, value)
+    value = pool.code if pool.kind == "shared" else generated(pool, transition.enrollment.id)
+    transition.effects.append(TakeCode(transition.enrollment.id, pool.name, value, expires))
+    hold_code(transition, step, value)
     return step.next
 
 
-def hold_code(run: Run, step: CodeStep, value: str) -> None:
+def hold_code(transition: Transition, step: CodeStep, value: str) -> None:
     """The run has a code."""
-    expires, expires_on = expiry(run, step)
-    run.it.codes[step.pool.name] = TakenCode(step.pool.name, value, expires, expires_on)
-    run.say("code", step, step.pool.name, value)
+    expires, expires_on = expiry(transition, step)
+    transition.enrollment.codes[step.pool.name] = TakenCode(step.pool.name, value, expires, expires_on)
+    transition.add_trace("code", step, step.pool.name, value)
 
 
-def expiry(run: Run, step: CodeStep) -> tuple[Instant, dt.date]:
+def expiry(transition: Transition, step: CodeStep) -> tuple[Instant, dt.date]:
     """23:59:59 of the local day on which `valid` ends: the date that stands in the message."""
-    zone = run.turn.facts.zone
-    day = local_date(plus(run.now, step.valid, zone), zone)
+    zone = transition.context.facts.zone
+    day = local_date(plus(transition.now, step.valid, zone), zone)
     return at_local(day, END_OF_DAY, zone), day
 
 
@@ -61,6 +61,6 @@ def generated(pool: Pool, run: str) -> str:
     return "".join(written)
 
 
-def _make_latest(run: Run, pool: str) -> None:
+def _make_latest(transition: Transition, pool: str) -> None:
     """`code.x` is the run's latest code: the one that was asked for last."""
-    run.it.codes[pool] = run.it.codes.pop(pool)
+    transition.enrollment.codes[pool] = transition.enrollment.codes.pop(pool)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from engine.core.ending import end
 from engine.core.journey import ExitStep, StepBase
-from engine.core.run import Run
+from engine.core.transition import Transition
 
 
-def leave(run: Run, step: ExitStep) -> None:
+def leave(transition: Transition, step: ExitStep) -> None:
     """Ends the run for the reason that the author gave."""
-    leave_for(run, step, step.reason)
+    leave_for(transition, step, step.reason)
 
 
-def leave_for(run: Run, step: StepBase, reason: str) -> None:
+def leave_for(transition: Transition, step: StepBase, reason: str) -> None:
     """Ends the run with the outcome `exit REASON`."""
-    run.say("exit", step, reason)
-    end(run, f"exit {reason}")
+    transition.add_trace("exit", step, reason)
+    end(transition, f"exit {reason}")

@@ -3,59 +3,61 @@
 from __future__ import annotations
 
 from engine.core.awaited import already_there
-from engine.core.due import Missing, hour_of, wait_due
 from engine.core.enrollment import Waiting
 from engine.core.journey import WaitStep
-from engine.core.run import Run
 from engine.core.steps.exit import leave_for
+from engine.core.timing.due import MissingDate, hour_of, wait_due
+from engine.core.transition import Transition
 from engine.values import Instant, iso
 
 
-def wait(run: Run, step: WaitStep) -> int | None:
+def wait(transition: Transition, step: WaitStep) -> int | None:
     """Rests until the due moment. What was awaited and is already there ends it at once, and so does a moment that lies
     before the clock; a date that is not set ends the run (a wrong message is worse than none)."""
-    due = wait_due(run, step)
-    if isinstance(due, Missing):
-        leave_for(run, step, f"missing {due.name}")
+    due = wait_due(transition, step)
+    if isinstance(due, MissingDate):
+        leave_for(transition, step, f"missing {due.name}")
         return None
-    it = run.it
-    it.due, it.rest = due, Waiting(step.id, it.window_at, it.window_number)
-    following = end_if_there(run, step)
+    it = transition.enrollment
+    it.due, it.state = due, Waiting(step.id, it.window_at, it.window_number)
+    following = end_if_there(transition, step)
     if following is not None:
         return following
     if due.at <= it.clock:
-        return end_by_time(run, step)
-    if run.turn.journeys.explain:
+        return end_by_time(transition, step)
+    if transition.context.journeys.explain:
         if step.their_hour:
-            hour = hour_of(run)
-            run.say("learned", step, f"their hour: {hour.time:%H:%M}", hour.why)
-        run.say("wait", step, detail=iso(due.at))
+            hour = hour_of(transition)
+            transition.add_trace("learned", step, f"their hour: {hour.time:%H:%M}", hour.why)
+        transition.add_trace("wait", step, detail=iso(due.at))
     return None
 
 
-def end_if_there(run: Run, step: WaitStep) -> int | None:
+def end_if_there(transition: Transition, step: WaitStep) -> int | None:
     """Ends the wait by what came inside its window; None: nothing did."""
-    if step.awaited is None or not isinstance(run.it.rest, Waiting):
+    if step.awaited is None or not isinstance(transition.enrollment.state, Waiting):
         return None
-    found = already_there(run, step.awaited, run.it.rest)
-    return end_by(run, step, *found) if found is not None else None
+    found = already_there(transition, step.awaited, transition.enrollment.state)
+    return end_by(transition, step, *found) if found is not None else None
 
 
-def end_by(run: Run, step: WaitStep, at: Instant, number: int, name: str) -> int:
+def end_by(transition: Transition, step: WaitStep, at: Instant, number: int, name: str) -> int:
     """What was awaited came: the run goes on with `then`."""
-    run.say("awaited", step, name)
-    return _over(run, at, number, step.then)
+    transition.add_trace("awaited", step, name)
+    return _over(transition, at, number, step.then)
 
 
-def end_by_time(run: Run, step: WaitStep) -> int:
+def end_by_time(transition: Transition, step: WaitStep) -> int:
     """The time is up. The clock is the moment that was due, however late it is noticed."""
-    due = run.it.due
-    return _over(run, due.at if due is not None else run.now, run.turn.number, step.otherwise)
+    due = transition.enrollment.due
+    return _over(
+        transition, due.at if due is not None else transition.now, transition.context.number, step.otherwise
+    )
 
 
-def _over(run: Run, at: Instant, number: int, following: int) -> int:
-    it = run.it
+def _over(transition: Transition, at: Instant, number: int, following: int) -> int:
+    it = transition.enrollment
     it.clock = max(it.clock, at)
     it.window_at, it.window_number = it.clock, number
-    it.rest = it.due = None
+    it.state = it.due = None
     return following

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from engine.core.effects import Call
 from engine.core.journey import WebhookStep
-from engine.core.run import Run, given_values
+from engine.core.transition import Transition, values_of_with
 from engine.ids import derive
 
 
-def call(run: Run, step: WebhookStep) -> int:
+def call(transition: Transition, step: WebhookStep) -> int:
     """Asks for the call, once per run and step; its key lets the receiver drop a second delivery."""
-    if step.id not in run.it.done:
-        run.it.done.add(step.id)
-        key = derive(run.it.id, step.id, "webhook")
-        run.effects.append(Call(key, run.it.id, step.webhook, given_values(run, step.values)))
-        run.say("webhook", step, step.webhook)
+    if step.id not in transition.enrollment.done:
+        transition.enrollment.done.add(step.id)
+        key = derive(transition.enrollment.id, step.id, "webhook")
+        transition.effects.append(
+            Call(key, transition.enrollment.id, step.webhook, values_of_with(transition, step.values))
+        )
+        transition.add_trace("webhook", step, step.webhook)
     return step.next

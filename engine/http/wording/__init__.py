@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from engine.language.nodes import Mapping as MappingNode
 from engine.language.nodes import Scalar
-from engine.language.source import read
+from engine.language.yaml.source import read
 
 OWN = Path("templates") / "_pages"
 """Where a project keeps its own words."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.language.condition import parse_condition
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Sequence
+from engine.language.phrases.condition import parse_condition
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import If
 from engine.language.wording import quoted

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.language.condition import form_of
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry
+from engine.language.phrases.condition import form_of
 from engine.language.places import part
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Choose, ChoosePath, Form, Text

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
-from engine.language.next_after import parse_next_after
+from engine.language.phrases.next_after import parse_next_after
+from engine.language.phrases.via import parse_via
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Send
-from engine.language.via import parse_via
 
 _WAIT_BEFORE = "put a step in front of it:  - wait: until 10:00"
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from engine.language.awaited import parse_awaited
 from engine.language.duration import parse_clock, parse_length
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
-from engine.language.moment import parse_until
+from engine.language.phrases.awaited import parse_awaited
+from engine.language.phrases.moment import parse_until
+from engine.language.phrases.their_hour import is_their_hour, their_hour_meant
+from engine.language.phrases.weekdays import parse_weekdays
 from engine.language.places import tail
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Clock, Length, Text, Until, Wait
-from engine.language.their_hour import is_their_hour, their_hour_meant
-from engine.language.weekdays import parse_weekdays
 from engine.language.wording import shown
 from engine.problem import Problem
 

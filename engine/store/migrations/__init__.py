@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Engine
 from sqlmodel import SQLModel
 
 from engine.errors import UsageError
-from engine.store import rows
+from engine.store.schema import tables
 
-assert rows.Meta.metadata is SQLModel.metadata
+assert tables.Meta.metadata is SQLModel.metadata
 
 
 def upgrade(engine: Engine) -> None:
@@ -46,7 +46,7 @@ def script_config() -> Config:
 
 
 def differences(conn: Connection) -> list[object]:
-    """What the tables lack, or have too much, against `engine.store.rows`: empty when the migrations are complete."""
+    """What the tables lack, or have too much, against `engine.store.schema.tables`: empty when the migrations are complete."""
     context = MigrationContext.configure(conn, opts={"include_object": _is_ours})
     return list(compare_metadata(context, SQLModel.metadata))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
-from engine.store import rows
+from engine.store.schema import tables
 
-assert rows.Meta.metadata is SQLModel.metadata
+assert tables.Meta.metadata is SQLModel.metadata
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)

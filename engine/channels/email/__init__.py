@@ -1,0 +1,1 @@
+"""The channel `via: smtp`: connections, bytes, signatures, and mail that comes back."""

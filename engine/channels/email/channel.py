@@ -1,0 +1,255 @@
+"""E-mail over SMTP: one mail, one recipient, and an honest answer to "did it leave?".
+
+The hand-over is committed after the server accepted the recipient and before DATA. Whatever goes wrong
+before the final dot is `never left` or an explicit refusal; a connection that dies after the dot was
+written is `unknown` (design/reliability 2.1, 2.2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+
+import aiosmtplib
+
+from engine import faults
+from engine.channels.base import Delivery, HandOver, Message
+from engine.channels.email.answers import Stage, refusal
+from engine.channels.email.dkim import Signer
+from engine.channels.email.pool import COMMAND_SECONDS, Connection, Pool, Server, raw
+from engine.channels.mail_headers import AddressError, HeaderError, mailbox, tagged
+from engine.channels.mime import PLAIN, MailHeaders, mail_bytes, token_of
+from engine.clock import Clock
+
+__all__ = ["COMMAND_SECONDS", "PER_DOMAIN", "Server", "EmailChannel"]
+
+PER_DOMAIN = 5
+LAST_LOOK = 0.002
+"""Seconds between the body and its final dot: a server that hung up on the body is noticed, and the mail has not left."""
+
+TURNS = 8
+"""Of the loop at least, besides: when it is busy, one turn may take longer than the look, and the news waits behind it."""
+
+_DOTS = re.compile(rb"(?m)^\.")
+_LOST = "the connection was lost before the message left"
+
+
+@dataclass(frozen=True, slots=True)
+class _Envelope:
+    """One mail as it goes. `international`: its recipient is not ASCII, and only SMTPUTF8 can take it."""
+
+    sender: bytes
+    recipient: bytes
+    domain: str
+    data: bytes
+    international: bool
+
+
+class EmailChannel:
+    """The e-mail channel. `secret` makes Message-IDs; `concurrency` is the number of connections, `per_domain` how many
+    of them may work for one recipient domain."""
+
+    def __init__(
+        self,
+        server: Server,
+        secret: str,
+        clock: Clock,
+        *,
+        name: str = "email",
+        concurrency: int = 10,
+        per_domain: int = PER_DOMAIN,
+        letterhead: MailHeaders = PLAIN,
+        signer: Signer | None = None,
+    ) -> None:
+        self.name = name
+        self.concurrency = concurrency
+        self.per_domain = per_domain
+        self._server = server
+        self._secret = secret
+        self._clock = clock
+        self._letterhead = letterhead
+        self._signer = signer
+        self._pool = Pool(server)
+        self._places = asyncio.Semaphore(concurrency)
+
+    async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
+        """One attempt to hand one mail to the server."""
+        try:
+            envelope = self._envelope(message)
+        except AddressError as wrong:
+            return Delivery("refused", detail=str(wrong), fault="address")
+        except HeaderError as wrong:
+            return Delivery("refused", detail=str(wrong), fault="template")
+        if self._signer is not None:
+            data = await asyncio.to_thread(self._signer.signed, envelope.data)
+            envelope = _Envelope(
+                envelope.sender, envelope.recipient, envelope.domain, data, envelope.international
+            )
+        async with self._places:
+            found = await self._attempt(envelope, hand_over, fresh=False)
+            # a connection that was kept had died meanwhile: nothing was asked and nothing has left, so once more
+            return found or await self._attempt(envelope, hand_over, fresh=True) or _never_left()
+
+    async def close(self) -> None:
+        """Says goodbye on idle connections."""
+        await self._pool.close()
+
+    def _envelope(self, message: Message) -> _Envelope:
+        recipient = mailbox(message.address, international=True)
+        is_foreign = not recipient.username.isascii()
+        now, token = self._clock.now(), token_of(self._secret, message.key)
+        data = mail_bytes(message, self._secret, now, self._letterhead, international=is_foreign)
+        path = self._server.return_path
+        sender = tagged(path, token) if path else mailbox(message.sender).addr_spec
+        spec = f"{recipient.username}@{recipient.domain}"
+        return _Envelope(sender.encode(), spec.encode(), recipient.domain.lower(), data, is_foreign)
+
+    async def _attempt(self, envelope: _Envelope, hand_over: HandOver, *, fresh: bool) -> Delivery | None:
+        """One try on one connection; None: it was an old one, and dead."""
+        connection = await self._pool.take(fresh=fresh)
+        if isinstance(connection, Delivery):
+            return connection
+        is_usable = False
+        try:
+            delivery = await self._one(connection, envelope, hand_over)
+            is_usable = connection.client.is_connected
+        finally:
+            self._pool.give(connection, is_usable=is_usable)
+        return delivery
+
+    async def _one(self, connection: Connection, envelope: _Envelope, hand_over: HandOver) -> Delivery | None:
+        """The conversation for one mail; the client is closed where it cannot be used again."""
+        client = connection.client
+        try:
+            async with asyncio.timeout(2 * self._server.command_seconds):
+                refused = await self._address(client, envelope)
+            if refused is not None:
+                if connection.is_reused and not client.is_connected:
+                    return None  # 421: so many mails and no more on one connection
+                await self._reset(client)
+                return refused
+        except (aiosmtplib.SMTPException, OSError) as mistake:
+            client.close()
+            return None if connection.is_reused else _never_left(mistake)
+        if not await hand_over():
+            await self._reset(client)
+            return Delivery("never left", detail="the hand-over was not given")
+        try:
+            answer = await _asked(client, b"DATA")
+        except (aiosmtplib.SMTPException, OSError) as mistake:
+            client.close()
+            return _never_left(mistake)
+        if answer.code != 354:
+            if answer.code < 400:  # it may be waiting for the mail now, or not
+                _cut(client)
+                return _never_left(aiosmtplib.SMTPResponseException(answer.code, answer.message))
+            await self._reset(client)
+            return refusal(answer.code, answer.message, "data", envelope.domain)
+        connection.mails += 1
+        return await self._body(client, envelope)
+
+    async def _address(self, client: aiosmtplib.SMTP, envelope: _Envelope) -> Delivery | None:
+        """MAIL and RCPT: the one recipient. Why not, where the server said no."""
+        options = [b"SIZE=%d" % len(envelope.data)] if client.supports_extension("size") else []
+        if envelope.international:
+            if not client.supports_extension("smtputf8"):
+                why = "the part of the address before the @ is not ASCII, and the mail server offers no SMTPUTF8"
+                return Delivery("refused", detail=why, fault="address")
+            options += [b"BODY=8BITMIME", b"SMTPUTF8"]
+        stage: Stage = "sender"
+        answer = await _asked(client, b"MAIL", b"FROM:<%s>" % envelope.sender, *options)
+        if answer.code == 250:
+            stage = "recipient"
+            answer = await _asked(client, b"RCPT", b"TO:<%s>" % envelope.recipient)
+            if answer.code in (250, 251, 252):
+                return None
+        return refusal(answer.code, answer.message, stage, envelope.domain)
+
+    async def _body(self, client: aiosmtplib.SMTP, envelope: _Envelope) -> Delivery:
+        """Up to the final dot nothing has left; from there on only an answer tells what became of the message."""
+        protocol, seconds = client.protocol, self._server.dot_seconds
+        body = _DOTS.sub(b"..", envelope.data)
+        try:
+            if protocol is None:
+                return _never_left()
+            protocol.write(body if body.endswith(b"\r\n") else body + b"\r\n")
+            async with asyncio.timeout(seconds):
+                await _written_out(client)
+            faults.reach("before the last byte")
+            protocol.write(b".\r\n")
+        except (aiosmtplib.SMTPException, OSError) as mistake:
+            _cut(client)
+            return _never_left(mistake)
+        try:
+            faults.reach("after the last byte")
+            answer = await protocol.read_response(timeout=seconds)
+        except aiosmtplib.SMTPResponseException as answered:
+            client.close()
+            return Delivery(
+                "unknown", detail="the server's answer made no sense", fault="provider", raw=raw(answered)
+            )
+        except (aiosmtplib.SMTPException, OSError) as mistake:
+            client.close()
+            detail = "the connection was lost after the message left and before the answer"
+            return Delivery("unknown", detail=detail, fault="provider", raw=raw(mistake))
+        if 200 <= answer.code < 300:
+            said = f"{answer.code} {answer.message}"[:500]
+            return Delivery("accepted", provider_id=_queue_id(answer.message), raw=said)
+        if not 400 <= answer.code < 600:  # neither yes nor no, and the mail is with the server
+            client.close()
+            said = f"{answer.code} {answer.message}"[:500]
+            return Delivery("unknown", detail="the server's answer made no sense", fault="provider", raw=said)
+        if answer.code == 421:
+            client.close()
+        return refusal(answer.code, answer.message, "dot", envelope.domain)
+
+    async def _reset(self, client: aiosmtplib.SMTP) -> None:
+        """Clears a half told mail; closes a connection that is of no more use."""
+        try:
+            if client.is_connected:
+                await client.rset()
+        except (aiosmtplib.SMTPException, OSError):
+            client.close()
+
+
+async def _asked(client: aiosmtplib.SMTP, *words: bytes) -> aiosmtplib.SMTPResponse:
+    """One command and its answer. Raises SMTPServerDisconnected when more came than the answer: what the server says next
+    would be taken for the answer to something else, and one person's mail might go to another."""
+    answer = await client.execute_command(*words)
+    if getattr(client.protocol, "_buffer", b""):
+        _cut(client)
+        raise aiosmtplib.SMTPServerDisconnected("the server answered what it was not asked")
+    return answer
+
+
+async def _written_out(client: aiosmtplib.SMTP) -> None:
+    """Waits until everything is on its way and the server has not hung up on it. Raises SMTPServerDisconnected."""
+    await asyncio.sleep(LAST_LOOK)
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+    while client.is_connected and client.transport is not None:
+        if (
+            not isinstance(client.transport, asyncio.WriteTransport)
+            or not client.transport.get_write_buffer_size()
+        ):
+            return
+        await asyncio.sleep(LAST_LOOK)
+    raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+
+
+def _cut(client: aiosmtplib.SMTP) -> None:
+    """Ends a connection without sending what is left of a body: it must not be taken for a whole one."""
+    if isinstance(client.transport, asyncio.WriteTransport):
+        client.transport.abort()
+    client.close()
+
+
+def _never_left(mistake: BaseException | None = None) -> Delivery:
+    return Delivery("never left", detail=_LOST, fault="provider", raw=raw(mistake) if mistake else "")
+
+
+def _queue_id(words: str) -> str:
+    """Most servers say `queued as ID`."""
+    found = re.search(r"queued as ([A-Za-z0-9._-]{4,64})", words)
+    return found[1] if found else ""

@@ -1,0 +1,1 @@
+"""The channel `via: http`: any provider that config.yaml describes."""

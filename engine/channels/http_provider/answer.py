@@ -1,0 +1,117 @@
+"""What a provider's answer to one request means for the message: the table of design/reliability 2.2.
+
+Status 200 alone is no proof: an error page, nothing at all or ten megabytes of something come with it, too.
+"""
+
+from __future__ import annotations
+
+from engine.channels.base import Delivery
+from engine.channels.egress import Answer
+from engine.channels.http_provider.config import AnswerWords
+from engine.channels.json_paths import find, load, text
+from engine.channels.redactor import Redactor
+from engine.channels.retry_after import seconds
+from engine.values import Instant
+
+_KEY_OR_ACCOUNT = frozenset({401, 402, 403, 405, 407})
+_NOT_NOW = frozenset({408, 425, 429})
+
+
+def delivery_of(answer: Answer, words: AnswerWords, now: Instant, hidden: Redactor) -> Delivery:
+    """The outcome. `now`: for a Retry-After that is a date."""
+    document, is_json = _document(answer)
+    status, said = answer.status, text(document, words.outcome)
+    raw = hidden.cut(f"{status} {answer.body[:8_192].decode('utf-8', 'replace')}")
+    detail = hidden.cut(text(document, words.detail), 300)
+    wait = _wait(answer, words, document, now)
+    is_fine = status in words.ok if words.ok else 200 <= status < 300
+    word = words.outcomes.get(said.casefold()) if said and answer.is_whole else None
+    if word is None and not is_fine:
+        word = words.statuses.get(status)
+    if word is None and is_fine:
+        word, why = _of_success(answer, words, document, is_json, said)
+        detail = detail or hidden.cut(why)
+    if word is not None:
+        return _delivery(word, hidden.cut(text(document, words.id), 200), detail, wait, raw)
+    return _of_status(status, "retry-after" in answer.headers or wait is not None, detail, wait, raw)
+
+
+def _document(answer: Answer) -> tuple[object, bool]:
+    if not answer.is_whole or not answer.body.strip():
+        return None, False
+    try:
+        return load(answer.body), True
+    except ValueError:
+        return None, False
+
+
+def _of_success(
+    answer: Answer, words: AnswerWords, document: object, is_json: bool, said: str
+) -> tuple[str, str]:
+    """What a status of success is worth without a word of the provider that we know."""
+    if not answer.is_whole:
+        return "unknown", "the answer is too long to be read"
+    if said:
+        return "unknown", f'the answer says "{said[:80]}", which is not in outcomes'
+    if words.id:
+        is_id = text(document, words.id) and not isinstance(find(document, words.id), bool)
+        return ("accepted", "") if is_id else ("unknown", "the answer has no id of the message")
+    if words.outcome:
+        return "unknown", "the answer does not say what became of it"
+    start = answer.body.lstrip()[:1]
+    is_page = "html" in answer.headers.get("content-type", "").casefold() or start == b"<"
+    if is_page and not is_json:
+        return "unknown", "the answer is a page for people"
+    return "accepted", ""
+
+
+def _of_status(status: int, has_wait: bool, detail: str, wait: float | None, raw: str) -> Delivery:
+    """A status that config.yaml says nothing about."""
+    if status in _NOT_NOW or (status == 503 and has_wait):
+        return _delivery("refused for now", "", detail, wait, raw)
+    if status in _KEY_OR_ACCOUNT:
+        return _delivery("our fault", "", detail or f"the provider refuses us (status {status})", wait, raw)
+    if 300 <= status < 400:
+        why = "the provider has moved: correct the url (redirects are not followed)"
+        return _delivery("our fault", "", why, wait, raw)
+    if 400 <= status < 500:
+        return Delivery(
+            "refused",
+            detail=detail or f"the provider refused it (status {status})",
+            fault="template",
+            raw=raw,
+        )
+    return _delivery("unknown", "", detail or f"status {status} after the message left", wait, raw)
+
+
+def _delivery(word: str, provider_id: str, detail: str, wait: float | None, raw: str) -> Delivery:
+    match word:
+        case "accepted":
+            return Delivery("accepted", provider_id, detail, raw=raw)
+        case "refused":
+            return Delivery("refused", provider_id, detail or "the provider refused it", raw=raw)
+        case "bounced":
+            return Delivery("bounced", provider_id, detail or "the address is gone", fault="address", raw=raw)
+        case "unsubscribed":
+            why = detail or "this person stopped us at the provider"
+            return Delivery("refused", provider_id, why, fault="address", raw=raw, closed="unsubscribed")
+        case "refused for now":
+            return Delivery(
+                "refused for now",
+                provider_id,
+                detail or "the provider asks to try later",
+                wait,
+                "provider",
+                raw,
+            )
+        case "our fault":
+            return Delivery(
+                "refused for now", provider_id, detail or "the provider refuses us", wait, "sender", raw
+            )
+        case _:
+            return Delivery("unknown", provider_id, detail, wait, "provider", raw)
+
+
+def _wait(answer: Answer, words: AnswerWords, document: object, now: Instant) -> float | None:
+    told = text(document, words.retry_after) if words.retry_after else ""
+    return seconds(told or answer.headers.get(words.retry_header) or answer.retry_after, now)

@@ -1,0 +1,162 @@
+"""Reads the callbacks of a channel `via: http`: who calls is proved, what they say is put into our words."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+
+from engine.channels.base import (
+    Callback,
+    CallbackReader,
+    CallbackRefusedError,
+    CallbackUnreadableError,
+    Report,
+    ReportKind,
+)
+from engine.channels.http_provider.config import CallbackWords, CallerSecret
+from engine.channels.json_paths import find, load, text
+from engine.channels.opt_out_keywords import opt_out_meaning
+from engine.errors import UsageError
+from engine.ids import derive
+from engine.values import Instant
+
+LONGEST_RAW = 4_000
+LONGEST_REPLY = 2_000
+_BY_PHONE = ("sms", "whatsapp", "viber")
+_OLDEST = Instant(946_684_800_000)
+
+
+class GatewayReader(CallbackReader):
+    """`words`: None refuses every call."""
+
+    def __init__(self, channel: str, words: CallbackWords | None) -> None:
+        self.answer = ("", "")
+        self._channel = channel
+        self._words = words
+
+    def read(self, call: Callback, now: Instant) -> Sequence[Report]:
+        """What it says; events of kinds that config.yaml does not name are passed over."""
+        words = self._words
+        if words is None:
+            raise CallbackRefusedError(f'the channel "{self._channel}" has no callback in config.yaml')
+        _check_caller(words.caller, call)
+        events = find(_document(call), words.events)
+        listed = events if isinstance(events, list) else [events]
+        return [
+            report
+            for event in listed
+            if isinstance(event, Mapping)
+            for report in self._reports(event, words, now)
+        ]
+
+    def _reports(self, event: Mapping[str, object], words: CallbackWords, now: Instant) -> list[Report]:
+        said = text(event, words.kind) if words.kind else ""
+        kind = words.kinds.get(said.casefold())
+        detail = text(event, words.detail) if words.detail else ""
+        if words.reply and kind in (None, "replied"):
+            reply = text(event, words.reply, LONGEST_REPLY)
+            if not reply:
+                return []
+            kind, detail = "replied", reply
+        if kind is None:
+            return []
+        key, provider_id = text(event, words.key), text(event, words.id)
+        address, at = self._address(text(event, words.address, 4_096)), text(event, words.at)
+        if not (key or provider_id or address):
+            raise CallbackUnreadableError("the event names neither a message nor an address")
+        own = text(event, words.event)
+        event_id = own or derive(self._channel, provider_id or key, address, said or kind, at)
+        report = Report(
+            cast("ReportKind", kind), event_id, key, provider_id, address,
+            at=_moment(at, now), detail=detail, raw=orjson.dumps(event)[:LONGEST_RAW].decode("utf-8", "ignore"),
+        )  # fmt: skip
+        return [report, *_wish(report)] if kind == "replied" else [report]
+
+    def _address(self, found: str) -> str:
+        """Providers write phone numbers without their plus."""
+        return f"+{found}" if found.isascii() and found.isdigit() and self._channel in _BY_PHONE else found
+
+
+def _wish(reply: Report) -> Iterator[Report]:
+    """STOP and START in any language; a sentence that asks to be left alone counts as a STOP."""
+    said = opt_out_meaning(reply.detail)
+    if said in ("stop", "review"):
+        why = "they wrote STOP" if said == "stop" else f"they wrote: {reply.detail[:200]}"
+        yield replace(reply, kind="unsubscribed", event_id=f"{reply.event_id}:stop", detail=why)
+    elif said == "start":
+        yield replace(reply, kind="subscribed", event_id=f"{reply.event_id}:start", detail="they wrote START")
+
+
+def _check_caller(caller: CallerSecret, call: Callback) -> None:
+    """Raises CallbackRefusedError; comparisons take the same time whatever is wrong."""
+    try:
+        secret = caller.secret.reveal().encode()
+    except UsageError as missing:
+        raise CallbackRefusedError(str(missing)) from missing
+    if caller.way == "basic":
+        scheme, _, sent = call.headers.get("authorization", "").partition(" ")
+        if scheme.casefold() != "basic":
+            raise CallbackRefusedError("there is no basic auth")
+        wanted = base64.b64encode(caller.user.encode() + b":" + secret)
+        given = sent.strip().encode()
+    else:
+        given = _sent(caller, call).encode()
+        wanted = secret
+        if caller.way == "hmac":
+            digest = hmac.new(secret, call.body, getattr(hashlib, caller.hmac)).digest()
+            given = given.rpartition(b"sha256=" if caller.hmac == "sha256" else caller.hmac.encode() + b"=")[
+                2
+            ]
+            wanted = base64.b64encode(digest) if caller.encoding == "base64" else binascii.hexlify(digest)
+            given = given if caller.encoding == "base64" else given.lower()
+    if not hmac.compare_digest(given, wanted):
+        raise CallbackRefusedError("the secret or signature is wrong")
+
+
+def _sent(caller: CallerSecret, call: Callback) -> str:
+    if caller.query:
+        found = [value for name, value in parse_qsl(urlsplit(call.url).query) if name == caller.query]
+        sent = found[0] if len(found) == 1 else ""
+    else:
+        sent = call.headers.get(caller.header, "")
+    if not sent:
+        raise CallbackRefusedError(f"there is no {caller.query or caller.header}")
+    return sent
+
+
+def _document(call: Callback) -> object:
+    """JSON, a form, or the query of a GET."""
+    if call.method == "GET":
+        return dict(parse_qsl(urlsplit(call.url).query))
+    if "x-www-form-urlencoded" in call.headers.get("content-type", "").casefold():
+        try:
+            return dict(parse_qsl(call.body.decode("utf-8", "replace"), max_num_fields=200))
+        except ValueError as wrong:
+            raise CallbackUnreadableError("the form has too many fields") from wrong
+    try:
+        return load(call.body)
+    except ValueError as wrong:
+        raise CallbackUnreadableError("the body is no JSON") from wrong
+
+
+def _moment(written: str, now: Instant) -> Instant | None:
+    """ISO 8601, seconds or milliseconds since 1970; never in the future."""
+    try:
+        number = float(written)
+        found = int(number * 1000) if number < 100_000_000_000 else int(number)
+    except (ValueError, OverflowError):
+        try:
+            moment = dt.datetime.fromisoformat(written)
+            found = int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp() * 1000)
+        except (ValueError, OverflowError):
+            return None
+    return Instant(min(found, now)) if found >= _OLDEST else None

@@ -1,0 +1,120 @@
+"""Any provider with an HTTP interface, described in config.yaml alone: one message is one request (`via: http`).
+
+The hand-over is committed when the connection stands and before the first byte. What fails before is `never
+left`; a connection that dies afterwards is `unknown`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from engine.channels.base import CallbackReader, Channel, Delivery, HandOver, Message
+from engine.channels.egress import Egress, EgressError, LostError, NotSentError, Request, WithheldError
+from engine.channels.http_provider.answer import delivery_of
+from engine.channels.http_provider.callback import GatewayReader
+from engine.channels.http_provider.config import Plan, callback_of, plan_of
+from engine.channels.http_provider.request import Writer
+from engine.channels.merge_deliveries import merge_deliveries
+from engine.channels.opening import Opening
+from engine.channels.redactor import Redactor
+from engine.clock import Clock
+from engine.config.gateway_template import WrittenWrongError
+from engine.errors import UsageError
+from engine.values import SECOND, Instant
+
+AT_ONCE = 20
+LONGEST_ROUND = 120
+"""Seconds for all addresses of one person together, below the time for which a message is claimed."""
+
+
+class HttpProviderChannel:
+    """The channel. `idempotency_window_ms`: so long the provider knows a send key and answers a copy with the first
+    answer; 0: it does not."""
+
+    def __init__(self, name: str, plan: Plan, egress: Egress, clock: Clock, names: Mapping[str, str]) -> None:
+        self.name = name
+        self.concurrency = AT_ONCE
+        self.idempotency_window_ms = plan.key_window_ms
+        self._plan = plan
+        self._egress = egress
+        self._clock = clock
+        self._own = names
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    def same_key_until(self, handed_at: Instant) -> Instant:
+        """Until then a message handed over at `handed_at` may be sent again under its key: half of the window
+        (design/reliability 2.3)."""
+        return Instant(handed_at + self.idempotency_window_ms // 2)
+
+    async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
+        """One attempt for every address of this person, under one hand-over."""
+        async with self._places:  # so that a pause still stops what waits for its turn
+            return await self._deliver(message, hand_over)
+
+    async def _deliver(self, message: Message, hand_over: HandOver) -> Delivery:
+        if not message.addresses:
+            return Delivery("refused", detail="there is no address", fault="address")
+        if message.valid_until is not None and message.valid_until - self._clock.now() < SECOND:
+            return Delivery("never left", detail="it would be too late before the provider could send it")
+        try:
+            secrets = {name: secret.reveal() for name, secret in self._plan.secrets.items()}
+            writer = Writer(self._plan, self._own, secrets, message, self._clock.now())
+            requests = {address: writer.request(address) for address in message.addresses}
+        except UsageError as wrong:
+            return Delivery("never left", detail=str(wrong), fault="sender")
+        except WrittenWrongError as wrong:
+            return Delivery("refused", detail=f"the request cannot be written: {wrong}", fault="template")
+        gate, hidden = _once(hand_over), Redactor(writer.secrets)
+        found: dict[str, Delivery] = {}
+        began = self._clock.now()
+        for address, request in requests.items():
+            found[address] = one = await self._one(request, gate, hidden)
+            if one.kind == "never left" or one.fault == "sender":
+                break  # it would be the same with the others
+            if self._clock.now() - began > LONGEST_ROUND * SECOND:
+                break
+        return merge_deliveries(found, message.addresses)
+
+    async def close(self) -> None:
+        """Closes idle connections."""
+        await self._egress.close()
+
+    async def _one(self, request: Request, gate: Callable[[], Awaitable[bool]], hidden: Redactor) -> Delivery:
+        try:
+            answer = await self._egress.exchange(request, gate)
+        except WithheldError as held:
+            return Delivery("never left", detail=held.what)
+        except EgressError as wrong:
+            return Delivery("never left", detail=hidden.cut(wrong.what), fault="sender")
+        except NotSentError as wrong:
+            return Delivery("never left", detail=hidden.cut(wrong.what), fault="provider")
+        except LostError as wrong:
+            return Delivery("unknown", detail=hidden.cut(wrong.what), fault="provider")
+        return delivery_of(answer, self._plan.answer, self._clock.now(), hidden)
+
+
+def open_channel(opening: Opening) -> Channel:
+    """Ready to send; nothing is connected yet. Raises UsageError with the cure."""
+    plan = plan_of(opening)
+    for secret in plan.secrets.values():
+        secret.reveal()
+    names = {"from": opening.channel.text("from"), "callback_url": opening.callback_url}
+    return HttpProviderChannel(opening.name, plan, Egress(opening.config.egress), opening.clock, names)
+
+
+def open_reader(opening: Opening) -> CallbackReader:
+    """Who reads what this provider reports; without `callback:` every call is refused."""
+    return GatewayReader(opening.name, callback_of(opening))
+
+
+def _once(hand_over: HandOver) -> HandOver:
+    """Asks for the hand-over with the first byte of the first request, and only then."""
+    verdict: list[bool] = []
+
+    async def gate() -> bool:
+        if not verdict:
+            verdict.append(await hand_over())
+        return verdict[0]
+
+    return gate

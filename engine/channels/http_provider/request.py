@@ -1,0 +1,96 @@
+"""Writes the request for one address of a message: address, headers and body, with the data in them as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from engine.channels.base import Message
+from engine.channels.egress import Request
+from engine.channels.http_provider.config import Body, Plan
+from engine.config import Secret
+from engine.config.gateway_template import Text, Value, WrittenWrongError
+from engine.ids import derive
+from engine.values import SECOND, Instant, iso
+
+
+class Writer:
+    """Writes the requests of one message. `secrets`: everything that must not come back in an answer."""
+
+    def __init__(
+        self, plan: Plan, own: Mapping[str, str], secrets: Mapping[str, str], message: Message, now: Instant
+    ) -> None:
+        self.secrets = [*secrets.values(), *(quote(one, safe="") for one in secrets.values())]
+        self._plan = plan
+        self._message = message
+        fields = message.fields
+        self._names: dict[str, Any] = {
+            "channel": {"from": message.sender or own["from"], "name": message.channel},
+            "secret": dict(secrets),
+            "customer_language": message.language,
+            "valid_for": (message.valid_until - now) // SECOND if message.valid_until else None,
+            "valid_until": iso(message.valid_until) if message.valid_until else None,
+            "callback_url": own["callback_url"],
+        }
+        self._message_names = {
+            "key": message.key,
+            "text": message.body,
+            "title": fields.get("title", message.subject),
+            "url": fields.get("url", ""),
+            "image": fields.get("image", ""),
+            "fields": dict(fields),
+            "template": message.template,
+        }
+
+    def request(self, address: str) -> Request:
+        """The request for one address. Raises WrittenWrongError, UsageError."""
+        plan, names = self._plan, {**self._names, "message": {**self._message_names, "address": address}}
+        headers = {name: self._header(value, names) for name, value in plan.headers.items()}
+        if plan.key_header:
+            several = len(self._message.addresses) > 1
+            headers[plan.key_header] = derive(self._message.key, address) if several else self._message.key
+        return Request(plan.method, plan.url.render(names), self._body(names), headers, plan.seconds)
+
+    def _header(self, value: Text | Secret, names: Mapping[str, object]) -> str:
+        text = value.reveal() if isinstance(value, Secret) else value.render(names)
+        if isinstance(value, Secret) or value.reads_secret:
+            self.secrets += [text, text.rpartition(" ")[2]]
+        return text
+
+    def _body(self, names: Mapping[str, object]) -> bytes:
+        body = self._plan.body
+        if body is None:
+            return b""
+        if isinstance(body, Text):
+            text = body.render(names)
+            if body.is_json:
+                _check_json(text)
+            return text.encode("utf-8", "replace")
+        try:
+            return orjson.dumps(self._value(body, names))
+        except (orjson.JSONEncodeError, TypeError) as wrong:
+            raise WrittenWrongError(str(wrong)[:200]) from wrong
+
+    def _value(self, body: Body, names: Mapping[str, object]) -> object:
+        match body:
+            case Value():
+                return body.render(names)
+            case Secret():
+                secret = body.reveal()
+                self.secrets.append(secret)
+                return secret
+            case tuple():
+                return [self._value(one, names) for one in body]
+            case Mapping():
+                written = {name: self._value(one, names) for name, one in body.items()}
+                return {name: value for name, value in written.items() if value is not None}
+
+
+def _check_json(text: str) -> None:
+    try:
+        orjson.loads(text)
+    except ValueError as wrong:
+        raise WrittenWrongError(f"the body is no JSON: {wrong}"[:200]) from wrong

@@ -1,0 +1,134 @@
+"""The `outbox` channel: messages become files, for the demo, for tests, and for channels that come later.
+
+`data/outbox/CHANNEL/DATE/KEY.json`, beside it `KEY.eml` or `KEY.txt`. The name comes from the send key, so a
+message that is sent again replaces itself. Each file appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+from engine.channels.base import Delivery, HandOver, Message
+from engine.channels.mime import HeaderError, mail_bytes
+from engine.clock import Clock
+from engine.values import Instant, iso, to_datetime
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMessage:
+    """One message of the folder. `file` is its name without the ending."""
+
+    file: Path
+    at: str
+    message: Message
+
+
+class OutboxChannel:
+    """A channel that writes each message into `folder`; it is always accepted."""
+
+    def __init__(self, folder: Path, secret: str, clock: Clock, *, name: str, concurrency: int = 4) -> None:
+        self.name = name
+        self.concurrency = concurrency
+        self._folder = folder
+        self._secret = secret
+        self._clock = clock
+
+    async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
+        """Writes the message as it would have been sent."""
+        now = self._clock.now()
+        try:
+            raw = (
+                mail_bytes(message, self._secret, now)
+                if message.channel == "email"
+                else message.body.encode()
+            )
+        except HeaderError as wrong:
+            return Delivery("refused", detail=str(wrong), fault="address")
+        if not await hand_over():
+            return Delivery("never left", detail="the hand-over was not given")
+        try:
+            return Delivery("accepted", provider_id=await asyncio.to_thread(self._write, message, raw, now))
+        except OSError as wrong:
+            return Delivery(
+                "never left", detail=f"the file cannot be written: {wrong.strerror}", fault="provider"
+            )
+
+    async def close(self) -> None:
+        """Nothing stays open."""
+
+    def _write(self, message: Message, raw: bytes, now: Instant) -> str:
+        day = to_datetime(now).date().isoformat()
+        folder = self._folder / message.channel / day
+        folder.mkdir(parents=True, exist_ok=True)
+        name = (
+            message.key
+            if _KEY.match(message.key)
+            else "".join(c if c.isalnum() else "_" for c in message.key)[:64]
+        )
+        fields = asdict(message) | {
+            "headers": dict(message.headers),
+            "fields": dict(message.fields),
+            "at": iso(now),
+        }
+        _replace(folder / f"{name}{'.eml' if message.channel == 'email' else '.txt'}", raw)
+        _replace(
+            folder / f"{name}.json", orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+        )
+        return f"{message.channel}/{day}/{name}"
+
+
+def _replace(file: Path, data: bytes) -> None:
+    new = file.with_name(f".{file.name}.new")
+    new.write_bytes(data)
+    os.replace(new, file)  # noqa: PTH105 - atomic, and says so
+
+
+# --- reading it again, for people ---------------------------------------------------------------
+
+
+def kept_messages(folder: Path, most: int = 500) -> Iterator[KeptMessage]:
+    """The newest messages of the folder, newest day first; at most `most`."""
+    days: dict[str, list[Path]] = {}
+    for channel in _folders(folder):
+        for day in _folders(channel):
+            days.setdefault(day.name, []).append(day)
+    left = most
+    for _, folders in sorted(days.items(), reverse=True):
+        files = [(file.stat().st_mtime_ns, file) for day in folders for file in day.glob("*.json")]
+        newest = sorted(files, reverse=True)[:left]
+        found = [kept for _, file in newest if (kept := kept_message(file)) is not None]
+        yield from sorted(found, key=lambda kept: kept.at, reverse=True)
+        left -= len(newest)
+        if left <= 0:
+            return
+
+
+def find_kept(folder: Path, channel: str, day: str, key: str) -> KeptMessage | None:
+    """One message by the three parts of its place; None when there is none, or a part is no plain name."""
+    if not all(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", part) for part in (channel, day, key)):
+        return None
+    file = folder / channel / day / f"{key}.json"
+    return kept_message(file) if file.is_file() else None
+
+
+def kept_message(file: Path) -> KeptMessage | None:
+    """The message in a file; None when the file is none of ours."""
+    try:
+        fields = orjson.loads(file.read_bytes())
+        at = fields.pop("at")
+        return KeptMessage(file.with_suffix(""), at, Message(**fields))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [one for one in folder.iterdir() if one.is_dir()] if folder.is_dir() else []

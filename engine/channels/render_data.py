@@ -1,0 +1,85 @@
+"""What a template may read, made from the values of the core: plain data that knows its own name."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from engine.compiler.templates.jinja import ReadNames
+from engine.config import Shop
+from engine.values import Instant, Type, Value, to_datetime
+
+_CODE: Mapping[str, Type] = {"expires": Type("time")}
+_GROUPS = ("trigger", "code", "with")
+
+
+@dataclass(frozen=True, slots=True)
+class RenderValues:
+    """Everything of one message that comes from the store. `customer`: attributes and facts; `names`: as in `Send`;
+    `product`: the present state of the catalogue for the run's product; `zone`: the customer's."""
+
+    customer: Mapping[str, Value]
+    names: Mapping[str, Value | Mapping[str, Value]] = field(default_factory=dict)
+    product: Mapping[str, Value] = field(default_factory=dict)
+    zone: dt.tzinfo = dt.UTC
+
+
+@dataclass(frozen=True, slots=True)
+class FieldTypes:
+    """The types that tell a moment from a number, and who the shop is."""
+
+    shop: Shop
+    attributes: Mapping[str, Type] = field(default_factory=dict)
+    product: Mapping[str, Type] = field(default_factory=dict)
+    events: Mapping[str, Type] = field(default_factory=dict)  # fields of any event whose type is a time
+
+
+def names_of(values: RenderValues, field_types: FieldTypes, links: Mapping[str, str]) -> dict[str, object]:
+    """`customer`, `trigger`, `product`, `code`, `shop`, `links` and the values of `with`, ready for a template."""
+    zone = values.zone
+    given = values.names
+    names: dict[str, object] = {
+        name: _plain(name, value, None, zone)  # type: ignore[arg-type]
+        for name, value in (*given.items(), *_mapping(given.get("with")).items())
+        if name not in _GROUPS
+    }
+    names |= {
+        "customer": _named("customer", values.customer, field_types.attributes, zone),
+        "trigger": _named("trigger", _mapping(given.get("trigger")), field_types.events, zone),
+        "code": _named("code", _mapping(given.get("code")), _CODE, zone),
+        "product": _named("product", values.product, field_types.product, zone),
+        "shop": ReadNames(
+            "shop",
+            {"name": field_types.shop.name, "url": field_types.shop.url, "address": field_types.shop.address},
+        ),
+        "links": ReadNames("links", links),
+        "_zone": zone,
+    }
+    return names
+
+
+def _mapping(value: object) -> Mapping[str, Value]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _named(owner: str, values: Mapping[str, Value], types: Mapping[str, Type], zone: dt.tzinfo) -> ReadNames:
+    return ReadNames(
+        owner,
+        {name: _plain(f"{owner}.{name}", value, types.get(name), zone) for name, value in values.items()},
+    )
+
+
+def _plain(name: str, value: Value, kind: Type | None, zone: dt.tzinfo) -> object:
+    """Moments in the customer's zone, lists of maps by name, and a text of blanks is nothing: never `Hi !`."""
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int) and kind is not None and kind.kind == "time":
+        return to_datetime(Instant(value), zone)
+    if isinstance(value, list):
+        fields = dict(kind.items) if kind is not None else {}
+        return [_named(name, cast("Mapping[str, Value]", item), fields, zone) for item in value]
+    return value

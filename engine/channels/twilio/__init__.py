@@ -1,0 +1,1 @@
+"""The channel `via: twilio`: SMS and WhatsApp."""

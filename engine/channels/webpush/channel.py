@@ -1,0 +1,237 @@
+"""Web Push: encrypted for the browser (RFC 8291), signed as ours (VAPID, RFC 8292), one copy replacing another.
+
+An address is the JSON of a browser's PushSubscription. Endpoints come from browsers, so they are hostile: they are
+called through the SSRF-safe client only. `Topic` (RFC 8030 5.4) and the notification's tag are made from the send key,
+so that sending the same message again replaces the first copy: a push of which nobody knows is simply sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from py_vapid import Vapid02, VapidException
+from pywebpush import WebPusher, WebPushException
+
+from engine import faults
+from engine.channels.base import Channel, Delivery, HandOver, Message
+from engine.channels.egress import Answer, Egress, EgressError, LostError
+from engine.channels.opening import Opening
+from engine.channels.retry_after import seconds
+from engine.clock import Clock
+from engine.errors import UsageError, WorldError
+from engine.ids import derive
+
+LARGEST = 3_993
+"""Bytes of a payload that fit into one record of 4096 (RFC 8291 4)."""
+
+USUAL_TTL = 86_400
+"""Seconds for which the push service keeps a message for a device that is off; never longer than the message counts."""
+
+TOKEN_SECONDS = 12 * 3_600
+"""A VAPID token may live for 24 hours at most (RFC 8292 2)."""
+
+_GONE = (404, 410)
+_ORDER = ("unknown", "refused for now", "never left", "refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are for push services: the key pair of the shop and a contact (`mailto:` or `https:`)."""
+
+    vapid: Vapid02
+    subject: str
+
+    def header(self, endpoint: str, now: int) -> str:
+        """The Authorization header for the push service of an endpoint; `now` in seconds."""
+        parts = urlsplit(endpoint)
+        claims = {"aud": f"{parts.scheme}://{parts.netloc}", "sub": self.subject, "exp": now + TOKEN_SECONDS}
+        return str(self.vapid.sign(claims)["Authorization"])
+
+
+def open_channel(opening: Opening) -> Channel:
+    """Ready to send. Raises UsageError with the cure when the key or the contact is wrong."""
+    return WebPushChannel(
+        opening.name,
+        identity_of(opening),
+        Egress(opening.config.egress),
+        opening.clock,
+        ttl=opening.channel.number("ttl", USUAL_TTL),
+        concurrency=opening.channel.number("connections", 10),
+    )
+
+
+def identity_of(opening: Opening) -> Identity:
+    """The shop's VAPID identity. Raises UsageError with the cure."""
+    cure = "Make one with  main.py keys vapid  and write  private_key: env:VAPID_PRIVATE_KEY"
+    subject = opening.channel.text("subject")
+    if not subject.startswith(("mailto:", "https:")):
+        raise UsageError(
+            f'"subject" of the channel "{opening.name}" is no contact',
+            "Write  subject: mailto:push@shop.example",
+        )
+    try:
+        vapid = Vapid02.from_string(opening.channel.text("private_key"))
+        assert vapid.private_key is not None
+    except (VapidException, ValueError, TypeError, AssertionError) as wrong:
+        raise UsageError(f'the private key of the channel "{opening.name}" is no VAPID key', cure) from wrong
+    return Identity(vapid, subject)
+
+
+class WebPushChannel:
+    """One message to every browser of a person, under one hand-over."""
+
+    def __init__(
+        self, name: str, identity: Identity, egress: Egress, clock: Clock, *, ttl: int, concurrency: int
+    ) -> None:
+        self.name = name
+        self.concurrency = concurrency
+        self._identity = identity
+        self._egress = egress
+        self._clock = clock
+        self._ttl = ttl
+
+    async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
+        """One attempt: accepted when one browser's push service took it; bounced when none of them exists any more."""
+        payload = payload_of(message)
+        if len(payload) > LARGEST:
+            detail = f"the message has {len(payload)} bytes, a push has at most {LARGEST}"
+            return Delivery("refused", detail=detail, fault="template")
+        sealed = [(address, _sealed(address, payload)) for address in message.addresses]
+        if not any(one for _, one in sealed):
+            return Delivery("bounced", detail="no browser of this customer can be reached", fault="address")
+        if not await hand_over():
+            return Delivery("never left", detail="the hand-over was not given")
+        faults.reach("before the last byte")
+        work = [self._push(one, message) for _, one in sealed if one is not None]
+        answers = iter(await asyncio.gather(*work))
+        faults.reach("after the last byte")
+        gone = Delivery("bounced", detail="this is no subscription", fault="address")
+        return _together([(address, next(answers) if one else gone) for address, one in sealed])
+
+    async def close(self) -> None:
+        """Closes idle connections."""
+        await self._egress.close()
+
+    async def _push(self, one: tuple[str, bytes], message: Message) -> Delivery:
+        endpoint, body = one
+        now = self._clock.now()
+        left = self._ttl if message.valid_until is None else (message.valid_until - now) // 1_000
+        headers = {
+            "Authorization": self._identity.header(endpoint, now // 1_000),
+            "Content-Encoding": "aes128gcm",
+            "Content-Type": "application/octet-stream",
+            "TTL": str(max(0, min(self._ttl, left))),
+            "Topic": derive("push", message.key)[:32],
+            "Urgency": "normal",
+        }
+        try:
+            return self._read(await self._egress.post(endpoint, body, headers))
+        except EgressError as wrong:
+            return Delivery("bounced", detail=str(wrong), fault="address")
+        except LostError as wrong:
+            return Delivery(
+                "unknown", detail="the push service's answer was lost", fault="provider", raw=_raw(wrong)
+            )
+        except WorldError as wrong:
+            detail = "the push service does not answer"
+            return Delivery("never left", detail=detail, fault="provider", raw=_raw(wrong))
+
+    def _read(self, answer: Answer) -> Delivery:
+        status, raw = answer.status, f"HTTP {answer.status}"
+        if 200 <= status < 300:
+            return Delivery("accepted", raw=raw)
+        if status in _GONE:
+            return Delivery("bounced", detail="the browser has unsubscribed", fault="address", raw=raw)
+        if status == 429 or (status == 503 and answer.retry_after):
+            wait = seconds(answer.retry_after, self._clock.now())
+            return Delivery(
+                "refused for now", detail="too many at once", retry_after=wait, fault="provider", raw=raw
+            )
+        if status in (401, 403):
+            detail = "the push service does not know our key: was it changed after people subscribed?"
+            return Delivery("refused for now", detail=detail, fault="sender", raw=raw)
+        if status == 413:
+            return Delivery(
+                "refused", detail="the push service finds it too large", fault="template", raw=raw
+            )
+        if status >= 500:
+            return Delivery("unknown", detail="the push service failed", fault="provider", raw=raw)
+        return Delivery("refused", detail="the push service refused it", fault="provider", raw=raw)
+
+
+def public_key(identity: Identity) -> str:
+    """The `applicationServerKey` of the shop, base64url: what browsers subscribe with."""
+    point = identity.vapid.public_key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return urlsafe_b64encode(point).rstrip(b"=").decode()
+
+
+def new_private_key() -> str:
+    """A fresh VAPID key, base64url (RFC 8292)."""
+    vapid = Vapid02()
+    vapid.generate_keys()
+    number: int = vapid.private_key.private_numbers().private_value
+    return urlsafe_b64encode(number.to_bytes(32)).rstrip(b"=").decode()
+
+
+def payload_of(message: Message) -> bytes:
+    """What the service worker reads (engine/http/scripts/worker.js)."""
+    fields: dict[str, Any] = {
+        "title": message.fields.get("title") or message.subject or message.sender,
+        "body": message.body,
+        "url": message.fields.get("url", ""),
+        "image": message.fields.get("image", ""),
+        "tag": message.key,
+    }
+    return json.dumps({name: value for name, value in fields.items() if value}, ensure_ascii=False).encode()
+
+
+def is_subscription(text: str) -> bool:
+    """A browser's PushSubscription: an https endpoint and both of its keys."""
+    return _parsed(text) is not None
+
+
+def _parsed(text: str) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or not isinstance(found.get("keys"), dict):
+        return None
+    endpoint, keys = found.get("endpoint"), found["keys"]
+    if not isinstance(endpoint, str) or not endpoint.startswith(("https://", "http://")):
+        return None
+    return found if all(isinstance(keys.get(name), str) for name in ("p256dh", "auth")) else None
+
+
+def _sealed(address: str, payload: bytes) -> tuple[str, bytes] | None:
+    """Endpoint and encrypted body; None for what is no subscription (RFC 8291)."""
+    subscription = _parsed(address)
+    if subscription is None:
+        return None
+    try:
+        return subscription["endpoint"], bytes(WebPusher(subscription).encode(payload)["body"])
+    except (WebPushException, ValueError, TypeError, IndexError):
+        return None
+
+
+def _together(answers: Sequence[tuple[str, Delivery]]) -> Delivery:
+    """What became of the message: one browser is enough, and those that are gone are named."""
+    dead = tuple(address for address, one in answers if one.kind == "bounced")
+    taken = next((one for _, one in answers if one.kind == "accepted"), None)
+    if taken is not None:
+        return Delivery("accepted", detail=taken.detail, raw=taken.raw, dead=dead)
+    if len(dead) == len(answers):
+        return answers[0][1]
+    worst = min((one for _, one in answers if one.kind != "bounced"), key=lambda one: _ORDER.index(one.kind))
+    return Delivery(worst.kind, "", worst.detail, worst.retry_after, worst.fault, worst.raw, dead)
+
+
+def _raw(mistake: BaseException) -> str:
+    return f"{type(mistake).__name__}: {mistake}"[:500]

@@ -1,0 +1,196 @@
+"""The way out: secrets of config.yaml, mail servers that answer, the sender's records."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from engine.channels.email.pool import Server
+from engine.cli.diagnostics.dns import key_record, sender_records, system_resolver
+from engine.cli.diagnostics.finding import Finding
+from engine.clock import SystemClock
+from engine.config import ChannelConfig, Config, Option, Secret
+from engine.errors import CallerError
+from engine.values import DAY
+
+_SECONDS = 10.0
+_DAYS = 14
+"""A certificate that is good for fewer is worth a warning."""
+
+
+def secrets(config: Config) -> Iterator[Finding]:
+    """Every secret that config.yaml refers to can be read; none is shown."""
+    named = [
+        (f"channel {channel.name}", value)
+        for channel in config.channels.values()
+        for option in channel.options.values()
+        for value in _below(option)
+    ]
+    named += [(f"webhook {hook.name}", hook.secret) for hook in config.webhooks.values() if hook.secret]
+    named += [("link_key", config.link_key)] if config.link_key else []
+    found = [(what, value) for what, value in named if isinstance(value, Secret)]
+    missing = 0
+    for what, secret in found:
+        try:
+            secret.reveal()
+        except CallerError:
+            missing += 1
+            kind, _, name = secret.reference.partition(":")
+            cure = (
+                f"set the environment variable {name}"
+                if kind == "env"
+                else f"put it into {name}, readable by us"
+            )
+            yield Finding(
+                "FAIL",
+                what,
+                f"its secret {secret.reference} cannot be read",
+                f"{cure}, where the engine runs",
+            )
+    if not missing:
+        yield Finding(
+            "ok", "secrets", f"all {len(found)} can be read" if found else "config.yaml refers to none"
+        )
+
+
+def _below(option: Option) -> Iterator[Option]:
+    """An option, and what stands in it where it is a list or a map."""
+    if isinstance(option, Mapping):
+        option = tuple(option.values())
+    if isinstance(option, tuple):
+        for one in option:
+            yield from _below(one)
+    else:
+        yield option
+
+
+def mail_servers(config: Config, folder: Path) -> Iterator[Finding]:
+    """Connects to the server of every smtp channel, as the daemon would; sends nothing."""
+    for channel in config.channels.values():
+        if channel.via == "smtp":
+            yield from _mail_server(channel, config, folder)
+
+
+def records(config: Config, folder: Path) -> Iterator[Finding]:
+    """SPF and DMARC of the domains that e-mail is sent from, and the public half of the key that we sign with."""
+    from engine.channels.mail_headers import HeaderError, mailbox
+    from engine.channels.opening import sender_of
+
+    for channel in config.channels.values():
+        if channel.name == "email" and channel.via == "smtp":
+            try:
+                domain = mailbox(sender_of(channel, config)).domain
+            except HeaderError as wrong:
+                yield Finding("FAIL", "sender", wrong.what, 'write  from: "Bean There <hello@shop.example>"')
+                continue
+            yield from sender_records(domain, system_resolver())
+            yield from _signature(channel, config, folder, domain)
+
+
+def _signature(channel: ChannelConfig, config: Config, folder: Path, sender: str) -> Iterator[Finding]:
+    from engine.channels.email.opening import signer_of
+    from engine.channels.opening import Opening
+
+    try:
+        signer = signer_of(Opening(channel, config, folder, "", SystemClock()))
+    except CallerError as wrong:
+        yield Finding("FAIL", "dkim", wrong.what, wrong.cure or "correct this channel in config.yaml")
+        return
+    if signer is None:
+        return
+    if not f".{sender}".endswith(f".{signer.domain}"):
+        yield Finding(
+            "warn",
+            f"dkim {signer.domain}",
+            f"mail comes from {sender}, and this signature does not speak for it (DMARC)",
+            f"sign for {sender}, or send from {signer.domain}",
+        )
+    yield key_record(signer, system_resolver())
+
+
+def _mail_server(channel: ChannelConfig, config: Config, folder: Path) -> Iterator[Finding]:
+    from engine.channels.email.opening import mail_headers_of, server_of
+    from engine.channels.opening import Opening
+
+    what = f"smtp {channel.name}"
+    try:
+        opening = Opening(channel, config, folder, "", SystemClock())
+        mail_headers_of(opening)
+        server = server_of(opening)
+    except CallerError as wrong:
+        yield Finding("FAIL", what, wrong.what, wrong.cure or "correct this channel in config.yaml")
+        return
+    yield from _answers(what, server)
+
+
+def _answers(what: str, server: Server) -> Iterator[Finding]:
+    where = f"{server.host}:{server.port}"
+    try:
+        with _connected(server) as way:
+            code, said = way.ehlo(server.name)
+            if code >= 400:
+                says = f"{where} refuses us: {code} {_text(said)}"
+                yield Finding("FAIL", what, says, "ask whoever runs this server")
+                return
+            offered = way.has_extn("starttls")
+            if server.tls == "starttls" and not offered:
+                yield Finding(
+                    "FAIL", what, f"{where} offers no STARTTLS", "correct the port, or write  tls: tls"
+                )
+                return
+            if offered and server.tls in ("starttls", "offered"):
+                way.starttls(context=server.context())
+                way.ehlo(server.name)
+            if server.user and server.password:
+                way.login(server.user, server.password)
+            safe = isinstance(way.sock, ssl.SSLSocket)
+            yield Finding(
+                "ok",
+                what,
+                f"{where} answers, {'encrypted' if safe else 'not encrypted'}{', and knows us' if server.user else ''}",
+            )
+            yield from _certificate(what, way.sock)
+    except ssl.SSLError as wrong:
+        why = getattr(wrong, "verify_message", None) or wrong.reason
+        yield Finding(
+            "FAIL",
+            what,
+            f"{where}: its certificate cannot be trusted ({why})",
+            "correct the host name, or its certificate, or name it in  certificates:",
+        )
+    except smtplib.SMTPAuthenticationError as wrong:
+        yield Finding(
+            "FAIL", what, f"{where} does not know us: {wrong.smtp_code}", "correct  user  and  password"
+        )
+    except (OSError, smtplib.SMTPException) as wrong:
+        why = getattr(wrong, "strerror", None) or str(wrong)
+        yield Finding(
+            "FAIL",
+            what,
+            f"{where} does not answer: {why}",
+            "start it, or correct  host  and  port  in config.yaml",
+        )
+
+
+def _certificate(what: str, sock: object) -> Iterator[Finding]:
+    """How long the server's certificate is good for; without one that was checked, nothing."""
+    found = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
+    ends = found.get("notAfter") if found else None
+    if not isinstance(ends, str):
+        return
+    days = int(ssl.cert_time_to_seconds(ends) * 1000 - SystemClock().now()) // DAY
+    says = f"its certificate is good for {days} more days"
+    cure = "ask whoever runs this server to renew it: without one that is good nothing is sent"
+    yield Finding("ok", what, says) if days >= _DAYS else Finding("warn", what, says, cure)
+
+
+def _connected(server: Server) -> smtplib.SMTP:
+    if server.tls == "tls":
+        return smtplib.SMTP_SSL(server.host, server.port, timeout=_SECONDS, context=server.context())
+    return smtplib.SMTP(server.host, server.port, timeout=_SECONDS)
+
+
+def _text(said: bytes) -> str:
+    return said.decode("utf-8", "replace")[:200]

@@ -1,0 +1,162 @@
+"""One template written in every channel and language, for a made-up customer or for one of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from engine.channels.base import Message
+from engine.channels.links import Links
+from engine.channels.preview import Sheet
+from engine.channels.registry import styles
+from engine.channels.render import Recipient, RenderError, SenderProfile, render
+from engine.channels.render_data import FieldTypes, RenderValues
+from engine.cli.samples.values import SampleValues, person
+from engine.compiler.catalogue.catalogue import PRODUCT_STARTS
+from engine.compiler.templates.message import CompiledTemplate
+from engine.core.conditions.condition import Ref
+from engine.core.journey import EventTrigger, Journey, ProductTrigger, SendStep
+from engine.project import Project
+from engine.values import Instant, Type, Value, zone
+
+Names = Mapping[str, Value | Mapping[str, Value]]
+
+UNSIGNED = "preview"
+"""Links of a preview are signed with this word, so that none of them works."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleCustomer:
+    """What the store knows of a customer: it takes the place of what is made up."""
+
+    values: Mapping[str, Value] = field(default_factory=dict)
+    names: Names = field(default_factory=dict)
+    product: Mapping[str, Value] = field(default_factory=dict)
+    timezone: str = ""
+    language: str = ""
+
+
+class SampleWriter:
+    """Writes the messages of one project as of a moment."""
+
+    def __init__(self, project: Project, now: Instant, links: Links | None = None) -> None:
+        config, catalogue = project.config, project.catalogue
+        self._project, self._config = project, config
+        self._made_up = SampleValues(now, config.currency, config.shop.url, config.timezone)
+        times = {
+            name: kind
+            for fields in catalogue.events.values()
+            for name, kind in fields.items()
+            if kind.kind == "time"
+        }
+        self._vocabulary = FieldTypes(config.shop, catalogue.attributes, catalogue.product, times)
+        self._links = links or Links([UNSIGNED], config.http.public_url)
+        self._styles = styles(config)
+
+    def sheets(self, template: str, known: SampleCustomer | None, language: str | None) -> list[Sheet]:
+        """Every channel and language; `language` alone where it is given. One that fails says why."""
+        return [self._sheet(one, known) for one in self._chosen(template, known, language)]
+
+    def letter(
+        self, template: str, known: SampleCustomer | None, language: str | None, addressed: Recipient
+    ) -> Message | None:
+        """The message as it leaves, for an address of the author's own; None: it is not written in this language. Raises
+        RenderError."""
+        chosen = (
+            each for each in self._chosen(template, known, language) if each.channel == addressed.channel
+        )
+        found = next(chosen, None)
+        if found is None:
+            return None
+        addressed = replace(addressed, purpose=self._purpose(template))
+        made, style = self._material(found, known), self._styles.get(found.channel, SenderProfile())
+        return render(found, addressed, made, self._vocabulary, self._links, style)
+
+    def languages(self, template: str) -> list[str]:
+        """The languages it is written in, in the order of config.yaml."""
+        every = self._project.messages.of.items()
+        return self._ordered({language for (name, _), of in every if name == template for language in of})
+
+    def _ordered(self, languages: Collection[str]) -> list[str]:
+        known = [each for each in self._config.languages if each in languages]
+        return [*known, *sorted(set(languages) - set(known))]
+
+    def _chosen(
+        self, template: str, known: SampleCustomer | None, language: str | None
+    ) -> Iterator[CompiledTemplate]:
+        for channel in self._project.templates.channels(template):
+            if known is not None and language is None:
+                picked = self._project.messages.pick(template, channel, known.language or None)
+                yield from [picked] if picked is not None else []
+                continue
+            written = self._project.messages.of.get((template, channel), {})
+            yield from (written[own] for own in self._ordered(written) if language in (None, own))
+
+    def _sheet(self, template: CompiledTemplate, known: SampleCustomer | None) -> Sheet:
+        title = f"{template.channel}, {template.language}"
+        made = self._material(template, known)
+        policy = self._purpose(template.name)
+        addressed = Recipient("preview", template.channel, _address(template.channel), "made-up", policy)
+        style = replace(self._styles.get(template.channel, SenderProfile()), clicks=False)
+        try:
+            message = render(template, addressed, made, self._vocabulary, self._links, style)
+        except RenderError as wrong:
+            empty = Message(
+                "preview", template.channel, "", template.name, template.language, policy, body=""
+            )
+            return Sheet(empty, title, warnings=[str(wrong)])
+        return Sheet(message, title)
+
+    def _material(self, template: CompiledTemplate, known: SampleCustomer | None) -> RenderValues:
+        known = known or SampleCustomer()
+        own = person(template.language)
+        catalogue = self._project.catalogue
+        attributes = {name: kind for name, kind in catalogue.attributes.items() if name not in own}
+        facts = {name: rule.type for name, rule in catalogue.facts.items()}
+        customer = {**self._made_up.fields({**attributes, **facts}), **own, "id": "made-up"}
+        product = self._made_up.fields(catalogue.product)
+        timezone = known.timezone or str(own["timezone"])
+        return RenderValues(
+            customer={**known.values, "id": "preview"} if known.values else customer,
+            names={**self._names(template.name), **known.names},
+            product={**product, **known.product},
+            zone=zone(timezone),
+        )
+
+    def _names(self, template: str) -> Names:
+        fields: dict[str, Type] = {}
+        given: dict[str, Value] = {}
+        pattern = next((pool.pattern or pool.code for pool in self._config.codes.values()), "HELLO-????-????")
+        senders = list(self._senders(template))
+        for journey, step in senders:
+            fields |= self._trigger(journey)
+            for name, value in step.values:
+                given[name] = self._made_up.value(name, value.type) if isinstance(value, Ref) else value
+        if not senders:
+            for every in self._project.catalogue.events.values():
+                fields |= every
+        return {"trigger": self._made_up.fields(fields), "code": self._made_up.code(pattern), "with": given}
+
+    def _senders(self, template: str) -> Iterator[tuple[Journey, SendStep]]:
+        for journey in self._project.compiled.values():
+            for step in journey.steps:
+                if isinstance(step, SendStep) and step.template == template:
+                    yield journey, step
+
+    def _trigger(self, journey: Journey) -> Mapping[str, Type]:
+        found: dict[str, Type] = {}
+        for start in journey.starts:
+            if isinstance(start, EventTrigger):
+                found |= self._project.catalogue.event_fields(start.event) or {}
+            elif isinstance(start, ProductTrigger):
+                found |= PRODUCT_STARTS[start.kind]
+        return found
+
+    def _purpose(self, template: str) -> str | None:
+        return next((step.policy.consent for _, step in self._senders(template)), "marketing")
+
+
+def _address(channel: str) -> str:
+    return (
+        "emma@example.com" if channel == "email" else "+15550100123" if channel != "push" else "device-token"
+    )

@@ -1,0 +1,113 @@
+"""The words of a shop: attributes, facts, events and product fields with their types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from engine.core.facts.customer import FactRule
+from engine.values import Type
+
+TEXT = Type("text")
+NUMBER = Type("number")
+MONEY = Type("money")
+TIME = Type("time")
+YES_NO = Type("true/false")
+TEXTS = Type("list of text")
+
+BUILT_IN: Mapping[str, Type] = MappingProxyType(
+    dict.fromkeys(("email", "phone", "first_name", "last_name", "language", "timezone", "country"), TEXT)
+)
+
+_ABOUT_RUNS: Mapping[str, Type] = {"journey": TEXT, "step": TEXT, "template": TEXT, "channel": TEXT}
+
+OWN_EVENTS: Mapping[str, Mapping[str, Type]] = MappingProxyType(
+    {
+        "journey_started": {"journey": TEXT},
+        "journey_finished": {"journey": TEXT, "outcome": TEXT},
+        "goal_reached": {"journey": TEXT},
+        "message_handed": _ABOUT_RUNS,
+        "message_bounced": _ABOUT_RUNS,
+        "message_clicked": _ABOUT_RUNS,
+    }
+)
+"""Events that the engine emits itself (design/language 2.1)."""
+
+_PRODUCT_EVENT: Mapping[str, Type] = {
+    "product_id": TEXT,
+    "old_price": MONEY,
+    "new_price": MONEY,
+    "by": NUMBER,
+    "products": TEXTS,
+}
+
+PRODUCT_STARTS: Mapping[str, Mapping[str, Type]] = MappingProxyType(
+    dict.fromkeys(("price_drop", "back_in_stock", "low_stock"), _PRODUCT_EVENT)
+)
+"""The kinds of a product start and the fields of their `trigger` (design/language 2.4)."""
+
+CODE: Mapping[str, Type] = MappingProxyType({"value": TEXT, "expires": TIME, "used": YES_NO})
+"""The run's latest code: `code.x`."""
+
+CURRENCY = "currency"
+"""The sibling field that says the currency of an amount in an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All names with their types. `also` maps other names of an event to its own; `events` holds the declared ones."""
+
+    attributes: Mapping[str, Type] = field(default_factory=lambda: dict(BUILT_IN))
+    facts: Mapping[str, FactRule] = field(default_factory=dict)
+    events: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
+    also: Mapping[str, str] = field(default_factory=dict)
+    product: Mapping[str, Type] = field(default_factory=dict)
+
+    def customer_type(self, name: str) -> Type | None:
+        """The type of an attribute or fact; None when there is none of that name."""
+        own = self.attributes.get(name)
+        if own is not None:
+            return own
+        rule = self.facts.get(name)
+        return rule.type if rule else None
+
+    def customer_names(self) -> list[str]:
+        """Attributes and facts."""
+        return [*self.attributes, *self.facts]
+
+    def event_fields(self, name: str) -> Mapping[str, Type] | None:
+        """The fields of an event under any of its names, those of the engine included; None: there is no such event."""
+        own = self.event_name(name)
+        return self.events.get(own) or OWN_EVENTS.get(own) or PRODUCT_STARTS.get(own) or self.events.get(own)
+
+    def event_name(self, name: str) -> str:
+        """The event's own name for any of its names."""
+        return self.also.get(name, name)
+
+    def event_names(self) -> list[str]:
+        """Every name that may stand where an event is asked for."""
+        return [*self.events, *self.also, *OWN_EVENTS, *PRODUCT_STARTS]
+
+    def cannot_be_missing(self) -> frozenset[str]:
+        """Facts that always have a value: counts and sums."""
+        return frozenset(name for name, rule in self.facts.items() if rule.how in ("count", "sum"))
+
+
+def path_type(fields: Mapping[str, Type], path: str) -> Type | None:
+    """The type at a path: a field, or what `items.category` ends in inside a list."""
+    if path in fields:
+        return fields[path]
+    head, dot, rest = path.partition(".")
+    outer = fields.get(head)
+    if not dot or outer is None or outer.kind != "list of":
+        return None
+    return path_type(dict(outer.items), rest)
+
+
+def paths(fields: Mapping[str, Type]) -> Iterator[str]:
+    """Every path into the fields, those inside lists too."""
+    for name, kind in fields.items():
+        yield name
+        if kind.kind == "list of":
+            yield from (f"{name}.{inner}" for inner in paths(dict(kind.items)))

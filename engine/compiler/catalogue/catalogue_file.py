@@ -1,0 +1,256 @@
+"""Reads schemas/customer.yaml, events.yaml and product.yaml, and holds the tables of what may stand in them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from engine.compiler.catalogue.catalogue import BUILT_IN, OWN_EVENTS, PRODUCT_STARTS, Catalogue
+from engine.compiler.catalogue.fact_words import read_fact
+from engine.compiler.catalogue.rfm_words import GROUPS_SHAPE, read_groups
+from engine.compiler.wording import unknown
+from engine.core.facts.customer import FactRule
+from engine.language.grammar import Construct, Key
+from engine.language.map_reader import FileRules, MapReader, ReadContext
+from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
+from engine.language.syntax import Text
+from engine.language.wording import quoted
+from engine.problem import Problem, Span, did_you_mean, nearest
+from engine.values import Type
+
+SIMPLE = ("text", "number", "money", "true/false", "date", "time", "birthday", "list of text")
+_ALL_TYPES = (*SIMPLE, "one of [a, b]")
+_CHOICES = re.compile(r"one of \[(.*)\]", re.DOTALL)
+_RESERVED = {
+    "segment", "did", "can", "clicked", "opened", "goal", "any", "all", "none", "else", "trigger", "product", "code",
+    "customer", "shop", "links", "addresses", "consent", "suppressed",
+}  # fmt: skip
+_SYNONYMS = {
+    "string": "text", "str": "text", "int": "number", "integer": "number", "float": "number", "decimal": "number",
+    "boolean": "true/false", "bool": "true/false", "datetime": "time", "timestamp": "time", "enum": "one of [a, b]",
+    "list": "list of text", "array": "list of text", "currency": "money", "amount": "money", "yes/no": "true/false",
+}  # fmt: skip
+
+
+_TYPE_SHAPE = {
+    "anyOf": [
+        {"type": "string", "enum": list(SIMPLE)},
+        {
+            "type": "string",
+            "pattern": f"^({'|'.join(SIMPLE)}|one of \\[.+\\])$",
+            "patternErrorMessage": f"the types are: {', '.join(_ALL_TYPES)}",
+        },
+        {
+            "type": "object",
+            "properties": {"list of": {"type": "object"}},
+            "required": ["list of"],
+            "additionalProperties": False,
+        },
+    ]
+}
+_FACT_SHAPE = {
+    "type": "string",
+    "pattern": r"^(count of|sum of|average of|average days between|most frequent|last|first|rfm of) \w+(\.\w+)*( in last .+)?$",
+    "patternErrorMessage": "write for example  count of order_placed  or  sum of order_placed.total in last 30 days",
+    "examples": ["count of order_placed", "sum of order_placed.total", "last order_placed", "most frequent order_placed.items.category"],
+}  # fmt: skip
+
+CUSTOMER_FILE = Construct(
+    "customer",
+    "schemas/customer.yaml",
+    (
+        Key("attributes", "named", "what the shop says of a customer, each with its type", shape=_TYPE_SHAPE),
+        Key("facts", "named", "what is computed from events", shape=_FACT_SHAPE),
+        Key("rfm", "any", "the groups that  rfm of  puts customers into", shape=GROUPS_SHAPE),
+    ),
+    "What is known of a customer",
+    stray="put it under  attributes:",
+    blank=True,
+)
+EVENT = Construct(
+    "event",
+    "an event",
+    (
+        Key("also", "texts", "other names of the event"),
+        Key("fields", "free", "its fields, each with its type", shape=_TYPE_SHAPE),
+    ),
+    "An event and its fields",
+    stray="put it under  fields:",
+    blank=True,
+)
+EVENTS_FILE = Construct(
+    "events",
+    "schemas/events.yaml",
+    (Key("events", "named", "the events of the shop", of=EVENT),),
+    "Events and their fields",
+    stray="put it under  events:",
+    blank=True,
+)
+PRODUCT_FILE = Construct(
+    "product",
+    "schemas/product.yaml",
+    (Key("product", "named", "the fields of a product, each with its type", shape=_TYPE_SHAPE),),
+    "Fields of the catalogue",
+    stray="put it under  product:",
+    blank=True,
+)
+_RULES = FileRules("E80", "E80", "E80", "E80", "E80", "E81")
+
+
+def read_catalogue(
+    customer: Node | None, events: Node | None, product: Node | None
+) -> tuple[Catalogue, list[Problem]]:
+    """The catalogue of three files, any of which may be missing. Broken lines are left out and reported."""
+    context = ReadContext(_RULES)
+    also, declared = _read_events(context, _open(context, events, EVENTS_FILE))
+    catalogue = Catalogue(
+        {}, {}, declared, also, _named_types(context, _open(context, product, PRODUCT_FILE), "product")
+    )
+    reader = _open(context, customer, CUSTOMER_FILE)
+    catalogue = replace(catalogue, attributes={**BUILT_IN, **_named_types(context, reader, "attributes")})
+    # Facts are computed from events and stand beside attributes, so both must be known.
+    return replace(catalogue, facts=_read_facts(context, reader, catalogue)), context.problems
+
+
+def _open(context: ReadContext, root: Node | None, construct: Construct) -> MapReader | None:
+    if root is None:
+        return None
+    return context.block(root, construct, Scalar(construct.noun, root.span, plain=True))
+
+
+def _named_types(context: ReadContext, reader: MapReader | None, key: str) -> dict[str, Type]:
+    entries = reader.entries(key) if reader else ()
+    return {
+        entry.key.text: _type_of(context, entry.value)
+        for entry in entries
+        if _is_own_name(context, entry.key)
+    }
+
+
+def _is_own_name(context: ReadContext, key: Scalar) -> bool:
+    if key.text not in _RESERVED:
+        return context.is_name(key)
+    context.report(
+        key.span,
+        "E81",
+        f"{quoted(key.text)} is a word of the language",
+        "conditions use it for something else",
+        f"write  {key.text}_name  or another name",
+    )
+    return False
+
+
+def _free_types(context: ReadContext, entries: tuple[Entry, ...]) -> dict[str, Type]:
+    """Fields of events have the names that come from outside."""
+    return {entry.key.text: _type_of(context, entry.value) for entry in entries}
+
+
+def _type_of(context: ReadContext, node: Node) -> Type:
+    match node:
+        case Mapping():
+            inner = node.get("list of")
+            if inner is None or len(node.entries) != 1:
+                return _bad_type(context, node.span, "a block")
+            if isinstance(inner, Scalar):
+                return _type_of(context, Scalar(f"list of {inner.text}", inner.span, inner.plain))
+            fields = _free_types(context, context.entries(inner, "list of", "{sku: text}"))
+            return Type("list of", items=tuple(fields.items()))
+        case Sequence():
+            return _bad_type(context, node.span, "a list")
+        case Scalar():
+            words = node.text.strip()
+    for kind in SIMPLE:
+        if words == kind:
+            return Type(kind)  # type: ignore[arg-type]
+    listed = _CHOICES.fullmatch(words)
+    if listed:
+        choices = tuple(word.strip().strip("\"'") for word in listed[1].split(","))
+        if all(choices) and len(set(choices)) == len(choices):
+            return Type("one of", choices)
+    return _bad_type(context, node.span, quoted(words), words)
+
+
+def _bad_type(context: ReadContext, span: Span, shown: str, words: str = "") -> Type:
+    """Reports it and goes on with the type that was probably meant, so that its uses are not wrong too."""
+    meant = _SYNONYMS.get(words.casefold())
+    fix = f"write  {meant}" if meant else did_you_mean(words, SIMPLE, "write  text  or another type")
+    if words.startswith("one of"):
+        fix = "write each value once:  one of [bronze, silver, gold]"
+    context.refuse(span, f"{shown} is not a type", f"the types are: {', '.join(_ALL_TYPES)}", fix)
+    near = meant or nearest(words, SIMPLE) or "text"
+    return Type(near if near in SIMPLE else "text")  # type: ignore[arg-type]
+
+
+def _read_events(
+    context: ReadContext, reader: MapReader | None
+) -> tuple[dict[str, str], dict[str, dict[str, Type]]]:
+    """Other names of events, and the fields of each event."""
+    also: dict[str, str] = {}
+    declared: dict[str, dict[str, Type]] = {}
+    entries = reader.entries("events") if reader else ()
+    own = {entry.key.text for entry in entries} | set(OWN_EVENTS) | set(PRODUCT_STARTS)
+    for entry in entries:
+        name = entry.key.text
+        if not _is_own_name(context, entry.key):
+            continue
+        if name in OWN_EVENTS or name in PRODUCT_STARTS:
+            context.report(
+                entry.key.span,
+                "E81",
+                f"{quoted(name)} is an event of the engine",
+                "it is known already, with its fields",
+                "remove it",
+            )
+            continue
+        event = context.block(entry.value, EVENT, entry.key, f"the event {name}", "{fields: {total: money}}")
+        declared[name] = _free_types(context, event.entries("fields")) if event else {}
+        for other in event.texts("also") if event else ():
+            taken = also.get(other.value) or (other.value if other.value in own else None)
+            if taken is not None and taken != name:
+                context.report(
+                    other.span,
+                    "E81",
+                    f"{quoted(other.value)} is also a name of {taken}",
+                    "one name can only mean one event",
+                    "remove one of the two",
+                )
+            else:
+                also[other.value] = name
+    return also, declared
+
+
+def _read_facts(context: ReadContext, reader: MapReader | None, catalogue: Catalogue) -> dict[str, FactRule]:
+    if reader is None:
+        return {}
+    groups = read_groups(reader.node("rfm"), context.problems)
+    facts: dict[str, FactRule] = {}
+    for entry in reader.entries("facts"):
+        name = entry.key.text
+        if not _is_own_name(context, entry.key):
+            continue
+        if name in catalogue.attributes:
+            context.report(
+                entry.key.span,
+                "E81",
+                f"{quoted(name)} is an attribute already",
+                "a value is either set by hand or computed",
+                "remove one of the two",
+            )
+        elif not isinstance(entry.value, Scalar):
+            context.report(
+                entry.value.span,
+                "E82",
+                "a fact is one short text",
+                "it says how it is computed",
+                "write  count of order_placed",
+            )
+        else:
+            fact = context.keep(read_fact(name, entry.value.whole(), catalogue, groups))
+            if fact is not None:
+                facts[name] = fact
+    return facts
+
+
+def unknown_event(text: Text, catalogue: Catalogue, also: tuple[str, ...] = ()) -> Problem:
+    """E10; `also`: words that can stand in this place beside events."""
+    return unknown("E10", text, "event", (*also, *catalogue.event_names()), "events come from schemas/")

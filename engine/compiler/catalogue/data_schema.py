@@ -1,0 +1,78 @@
+"""JSON Schemas for data that comes in: events, attributes and products. They take exactly what `typed` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.compiler.catalogue.catalogue import CURRENCY as CURRENCY_FIELD
+from engine.compiler.catalogue.catalogue import Catalogue
+from engine.compiler.catalogue.json_values import AMOUNT, BIRTHDAY, CURRENCY, FALSE, MOMENT, NUMBER, TRUE
+from engine.values import Type
+
+Schema = dict[str, object]
+
+_LARGEST = 10**15
+
+
+def event_schema(catalogue: Catalogue, event: str) -> Schema | None:
+    """The schema of an event's fields under any of its names; None: there is no such event."""
+    fields = catalogue.event_fields(event)
+    return None if fields is None else _object(fields)
+
+
+def attributes_schema(catalogue: Catalogue) -> Schema:
+    """The schema of a customer's attributes; computed facts may not be among them."""
+    schema = _object(catalogue.attributes)
+    if catalogue.facts:
+        schema["not"] = {"anyOf": [{"required": [name]} for name in catalogue.facts]}
+    return schema
+
+
+def _object(fields: Mapping[str, Type]) -> Schema:
+    properties: dict[str, object] = {name: _type(kind) for name, kind in fields.items()}
+    if CURRENCY_FIELD not in properties and any(
+        kind.kind in ("money", "list of") for kind in fields.values()
+    ):
+        properties[CURRENCY_FIELD] = {
+            "type": ["string", "null"],
+            "pattern": f"^{CURRENCY.replace('A-Z', 'A-Za-z')}$",
+        }
+    return {"type": "object", "properties": properties}
+
+
+def _type(kind: Type) -> Schema:
+    match kind.kind:
+        case "text":
+            return {"type": ["string", "number", "null"]}
+        case "number":
+            return _amount(NUMBER)
+        case "money":
+            return _amount(AMOUNT)
+        case "true/false":
+            return {"enum": [True, False, None, *TRUE, *FALSE]}
+        case "one of":
+            return {"enum": [*kind.choices, None]}
+        case "date":
+            return {"type": ["string", "null"], "pattern": f"^{MOMENT}$"}
+        case "time":
+            return {
+                "type": ["string", "number", "null"],
+                "pattern": f"^{MOMENT}$",
+                "minimum": 0,
+                "exclusiveMaximum": 10**13,
+            }
+        case "birthday":
+            return {"type": ["string", "null"], "pattern": f"^{BIRTHDAY}$"}
+        case "list of text":
+            return {"type": ["array", "string", "null"], "items": {"type": ["string", "number"]}}
+        case "list of":
+            return {"type": ["array", "null"], "maxItems": 1_000, "items": _object(dict(kind.items))}
+
+
+def _amount(pattern: str) -> Schema:
+    return {
+        "type": ["number", "string", "null"],
+        "pattern": f"^({pattern})$",
+        "exclusiveMinimum": -_LARGEST,
+        "exclusiveMaximum": _LARGEST,
+    }

@@ -1,0 +1,175 @@
+"""The words of `rfm:` in schemas/customer.yaml: the groups of customers, as a list of names or with their scores."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+
+from engine.core.facts.rfm import ALL, BEST, DEFAULT, Group, GroupTable, Range
+from engine.language.grammar import Construct, Key
+from engine.language.map_reader import NAME, FileRules, ReadContext
+from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.schema.files import construct_schema, named_schema
+from engine.language.wording import quoted
+from engine.problem import Problem, Span, did_you_mean
+
+_RANGE = re.compile(r"([1-5])(?:\s?-\s?([1-5]))?")
+_SCORE_SHAPE = {
+    "type": ["string", "number"],
+    "pattern": "^[1-5](\\s?-\\s?[1-5])?$",
+    "patternErrorMessage": "write a score from 1 to 5, or a range such as  4-5",
+    "examples": ["5", "4-5", "1-2"],
+}
+_ELSE = "else"
+_EXAMPLE = "champion: {recency: 4-5, frequency: 4-5, money: 4-5}"
+
+GROUP = Construct(
+    "group",
+    "a group",
+    (
+        Key("recency", "any", "how lately they bought", shape=_SCORE_SHAPE),
+        Key("frequency", "any", "how often they bought", shape=_SCORE_SHAPE),
+        Key("money", "any", "how much they spent", shape=_SCORE_SHAPE),
+    ),
+    "The scores of the customers in a group; one that is left out may be any",
+    stray="remove it",
+)
+GROUPS_SHAPE = {
+    "anyOf": [
+        {"type": "array", "items": {"enum": list(DEFAULT.names)}, "uniqueItems": True},
+        {**named_schema(construct_schema(GROUP)), "properties": {_ELSE: {"type": "string"}}},
+    ]
+}
+_RULES = FileRules("E86", "E86", "E86", "E86", "E86", "E86")
+
+
+def read_groups(node: Node | None, problems: list[Problem]) -> GroupTable:
+    """The table of a shop. Without one, and for a list of names, the scores are those of the engine's own table."""
+    context = ReadContext(_RULES, problems)
+    match node:
+        case Mapping() if node.entries:
+            table = _read_table(context, node)
+        case Sequence() if node.items:
+            table = _chosen_groups(context, node)
+        case Scalar() if not is_empty(node):
+            context.refuse(
+                node.span,
+                f"{quoted(node.text)} is not a list of groups",
+                "each group has a name",
+                f"write  rfm: [{', '.join(DEFAULT.names)}]",
+            )
+            table = DEFAULT
+        case _:
+            table = DEFAULT
+    return table if table.names else DEFAULT
+
+
+def _chosen_groups(context: ReadContext, node: Sequence) -> GroupTable:
+    """A list of names: those groups of the engine's table."""
+    known, names = DEFAULT.names, list[str]()
+    for item in node.items:
+        word = item.text if isinstance(item, Scalar) else ""
+        if word in names:
+            context.refuse(
+                item.span,
+                f"{quoted(word)} stands here twice",
+                "a group has one line",
+                "remove one of the two",
+            )
+        elif word in known:
+            names.append(word)
+        else:
+            context.refuse(
+                item.span,
+                f"{quoted(word)} has no scores" if word else "this is not the name of a group",
+                f"a list takes the scores from the engine's own table, which knows: {', '.join(known)}",
+                did_you_mean(word, known, f"write every group with its scores, as  {_EXAMPLE}"),
+            )
+    return GroupTable(tuple(group for group in DEFAULT.groups if group.name in names))
+
+
+def _read_table(context: ReadContext, node: Mapping) -> GroupTable:
+    """A map: each group with its scores, the first that fits counts."""
+    before = len(context.problems)
+    groups: list[tuple[Group, Span]] = []
+    otherwise = None
+    for entry in node.entries:
+        name = entry.key.text
+        if name == _ELSE:
+            otherwise = _read_else(context, entry.value)
+        elif context.is_name(entry.key):
+            reader = context.block(entry.value, GROUP, entry.key, f"the group {name}", "{recency: 4-5}")
+            if reader is None:
+                continue
+            if is_empty(entry.value):
+                context.refuse(
+                    entry.key.span,
+                    f"{quoted(name)} has no scores",
+                    "they say who belongs to the group",
+                    f"write for example  {name}: {{recency: 4-5, frequency: 4-5}}",
+                )
+            scores = (reader.node(key.name) for key in GROUP.keys)
+            groups.append(
+                (
+                    Group(name, *(ALL if score is None else _read_range(context, score) for score in scores)),
+                    entry.key.span,
+                )
+            )
+    table = GroupTable(tuple(group for group, _ in groups), otherwise)
+    if len(context.problems) == before:
+        _refuse_empty_groups(context, table, groups)
+    return table
+
+
+def _read_range(context: ReadContext, node: Node) -> Range:
+    words = node.text.strip() if isinstance(node, Scalar) else ""
+    scores = _RANGE.fullmatch(words)
+    low, high = (int(scores[1]), int(scores[2] or scores[1])) if scores else (0, 0)
+    if 0 < low <= high:
+        return low, high
+    context.refuse(
+        node.span,
+        f"{quoted(words)} is not a range of scores" if words else "this is not a range of scores",
+        f"scores go from 1 to {BEST}, {BEST} is the best; one of them, or the lowest and the highest with a hyphen",
+        f"write  {_meant(words)}",
+    )
+    return ALL
+
+
+def _read_else(context: ReadContext, node: Node) -> str | None:
+    if isinstance(node, Scalar) and NAME.fullmatch(node.text):
+        return node.text
+    context.refuse(
+        node.span,
+        "else needs the name of a group",
+        "it is for everybody whom no group holds",
+        "write  else: ordinary",
+    )
+    return None
+
+
+def _refuse_empty_groups(context: ReadContext, table: GroupTable, groups: list[tuple[Group, Span]]) -> None:
+    """A group that stands behind one that holds all its scores would never have anybody."""
+    every_score = range(1, BEST + 1)
+    holders = [
+        next((group for group in table.groups if group.holds(scores)), None)
+        for scores in product(every_score, every_score, every_score)
+    ]
+    for group, span in groups:
+        if not any(holder is group for holder in holders):
+            context.refuse(
+                span,
+                f"nobody can ever be {quoted(group.name)}",
+                "the first group that fits counts, and those above hold all its scores",
+                "move it further up, or change its scores",
+            )
+
+
+def _meant(words: str) -> str:
+    """What the author of a range probably meant."""
+    found = sorted({int(digit) for digit in re.findall(r"\b[1-5]\b", words)})
+    if len(found) == 1:
+        return {"least": f"{found[0]}-{BEST}", "most": f"1-{found[0]}"}.get(
+            words.split(" ")[-2:][0], str(found[0])
+        )
+    return f"{found[0]}-{found[-1]}" if found else f"4-{BEST}"

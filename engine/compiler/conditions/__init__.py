@@ -1,0 +1,1 @@
+"""Names resolved and values typed: conditions as written to conditions that can be asked."""

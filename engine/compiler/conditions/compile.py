@@ -1,0 +1,172 @@
+"""Conditions as written become conditions with resolved names and typed values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from engine.compiler.catalogue.catalogue import OWN_EVENTS
+from engine.compiler.catalogue.catalogue_file import unknown_event
+from engine.compiler.conditions.forms import read_form
+from engine.compiler.conditions.names import NameScope, not_here, resolve
+from engine.compiler.conditions.words import condition_text
+from engine.compiler.literals import is_reference
+from engine.compiler.project_context import CHANNELS
+from engine.compiler.wording import unknown
+from engine.core.conditions import condition as core
+from engine.core.conditions.closure import compile_condition
+from engine.core.journey import Question
+from engine.language import syntax
+from engine.language.syntax import AllOf, Text
+from engine.language.wording import quoted
+from engine.problem import Problem, did_you_mean, nearest
+
+NEVER = core.AnyOf(())
+"""Stands where a line was wrong; a journey with problems is not run."""
+
+
+@dataclass(slots=True)
+class Conditions:
+    """Compiles the conditions of one file and collects their problems."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+    def question(self, written: AllOf, scope: NameScope) -> Question:
+        """A condition with its closure."""
+        found = self.all_of(written, scope)
+        test = compile_condition(found, scope.world.catalogue.facts)
+        return Question(found, test, condition_text(written), written.span.line)
+
+    def all_of(self, written: AllOf, scope: NameScope) -> core.Condition:
+        """The lines of a map, joined by *and*."""
+        parts = tuple(self._line(line, scope) for line in written.lines)
+        return parts[0] if len(parts) == 1 else core.AllOf(parts)
+
+    def form(self, name: Text, form: syntax.Form, scope: NameScope, ref: core.Ref) -> core.Condition:
+        """One form behind a name that is resolved already."""
+        return self._kept(read_form(name, form, ref, scope))
+
+    def _kept(self, found: core.Condition | Problem) -> core.Condition:
+        if isinstance(found, Problem):
+            self.problems.append(found)
+            return NEVER
+        return found
+
+    def _line(self, line: syntax.ConditionLine, scope: NameScope) -> core.Condition:
+        match line:
+            case syntax.Test(name, form):
+                ref = resolve(name, scope)
+                if isinstance(ref, Problem):
+                    return self._kept(ref)
+                self._named_by_the_engine(ref, form, scope)
+                return self.form(name, form, scope, ref)
+            case syntax.Did():
+                return self._did(line, scope)
+            case syntax.InSegment(names, negated):
+                for name in names:
+                    self.known_segment(name, scope)
+                return _negated(core.InSegment(tuple(name.value for name in names)), negated)
+            case syntax.Can(channels, negated):
+                for channel in channels:
+                    self.known_channel(channel, scope)
+                return _negated(core.Can(tuple(c.value for c in channels), scope.consent), negated)
+            case syntax.Reacted(how, template, negated, span):
+                if not scope.run:
+                    return self._kept(not_here(Text(how, span), quoted(how), scope))
+                self.known_template(template, scope)
+                return _negated(core.Reacted(how, template.value), negated)
+            case syntax.GoalIs(reached, span):
+                if not scope.run:
+                    return self._kept(not_here(Text("goal", span), '"goal"', scope))
+                return _negated(core.GoalReached(), not reached)
+            case syntax.Group(how, conditions):
+                inner = tuple(self.all_of(condition, scope) for condition in conditions)
+                match how:
+                    case "all":
+                        return core.AllOf(inner)
+                    case "any":
+                        return core.AnyOf(inner)
+                    case "none":
+                        return core.Not(core.AnyOf(inner))
+
+    def _did(self, line: syntax.Did, scope: NameScope) -> core.Condition:
+        catalogue = scope.world.catalogue
+        if catalogue.event_fields(line.event.value) is None:
+            return self._kept(unknown_event(line.event, catalogue))
+        if line.since_start and not scope.run:
+            return self._kept(not_here(Text("since start", line.span), '"since start"', scope))
+        name = catalogue.event_name(line.event.value)
+        where = (
+            self.all_of(line.where, replace(scope, event_fields=None).inside((name,))) if line.where else None
+        )
+        last = line.last.duration if line.last else None
+        return _negated(core.Did(name, line.low, line.high, last, line.since_start, where), line.negated)
+
+    def _named_by_the_engine(self, ref: core.Ref, form: syntax.Form, scope: NameScope) -> None:
+        """In events of the engine `journey` and `template` are names of this project."""
+        inner = form.form if isinstance(form, syntax.Negated) else form
+        if ref.source != "event" or scope.event not in OWN_EVENTS or not isinstance(inner, syntax.Equals):
+            return
+        for value in inner.values:
+            if is_reference(value.value):
+                continue
+            if ref.name == "journey" and value.value not in scope.world.journeys:
+                why = "journeys are the files in journeys/"
+                self.problems.append(unknown("E74", value, "journey", scope.world.journeys, why))
+            elif ref.name == "template":
+                self.known_template(value, scope)
+            elif ref.name == "channel":
+                self.known_channel(value, scope)
+
+    # --- names of other things ---------------------------------------------------------------
+
+    def known_segment(self, name: Text, scope: NameScope) -> bool:
+        """E60 unless it is one."""
+        if name.value in scope.world.segments:
+            return True
+        why = "segments are the files in journeys/segments/"
+        self.problems.append(
+            unknown("E60", name, "segment", scope.world.segments, why, "make it in journeys/segments/")
+        )
+        return False
+
+    def known_template(self, name: Text, scope: NameScope) -> bool:
+        """E31 unless it is one."""
+        known = scope.world.templates.by_name
+        if name.value in known:
+            return True
+        self.problems.append(unknown("E31", name, "template", known, "templates are the files in templates/",
+                                     f"make templates/{name.value}.email.mjml"))  # fmt: skip
+        return False
+
+    def known_channel(self, name: Text, scope: NameScope) -> bool:
+        """E61 unless the shop has it."""
+        known = scope.world.config.channels
+        if name.value in known:
+            return True
+        self.problems.append(channel_problem(name, tuple(known), scope.world.config.currency))
+        return False
+
+    def known_event(self, name: Text, scope: NameScope, also: tuple[str, ...] = ()) -> bool:
+        """E10 unless it is one; `also`: what else could have been meant here."""
+        if scope.world.catalogue.event_fields(name.value) is not None:
+            return True
+        self.problems.append(unknown_event(name, scope.world.catalogue, also))
+        return False
+
+
+def channel_problem(name: Text, known: tuple[str, ...], currency: str) -> Problem:
+    """E61: a channel that does not exist, or that this shop has not set up."""
+    near = nearest(name.value, known)
+    if near is None and name.value in CHANNELS:
+        return Problem(
+            name.span, "E61", f"the channel {quoted(name.value)} is not set up", "channels stand in config.yaml",
+            f"add to channels: in config.yaml    {name.value}: {{via: outbox, price: 0 {currency}}}",
+        )  # fmt: skip
+    return Problem(
+        name.span, "E61", f"there is no channel called {quoted(name.value)}", "channels stand in config.yaml",
+        did_you_mean(name.value, [*known, *CHANNELS], f"use one of: {', '.join(known)}"),
+    )  # fmt: skip
+
+
+def _negated(found: core.Condition, negated: bool) -> core.Condition:
+    return core.Not(found) if negated else found

@@ -1,0 +1,165 @@
+"""The forms behind a name: does it fit the type, and what is its value (design/language 2.7)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from engine.compiler.conditions.names import NameScope, resolve
+from engine.compiler.literals import is_reference, read_constant, read_moment
+from engine.core.conditions import condition as core
+from engine.core.conditions.condition import Operand, Ref
+from engine.language import syntax
+from engine.language.duration import parse_date
+from engine.language.syntax import Text
+from engine.language.wording import quoted
+from engine.problem import Problem, Span
+from engine.values import Money, Type
+
+_ANY = "x, [a, b], not x, is set, is not set"
+FORMS_OF = {
+    "text": f"{_ANY}, contains x, starts with x, ends with x",
+    "one of": _ANY,
+    "number": f"{_ANY}, at least 2, at most 2, more than 2, less than 2, between 2 and 5",
+    "money": f"{_ANY}, at least 2, at most 2, more than 2, less than 2, between 2 and 5",
+    "true/false": "true, false, is set, is not set",
+    "date": "more than 90 days ago, less than 90 days ago, before 2026-11-27, after 2026-11-27, today, is set, is not set",
+    "time": "more than 90 days ago, less than 90 days ago, before 2026-11-27, after 2026-11-27, today, is set, is not set",
+    "birthday": "today, is set, is not set",
+    "list of text": "x (contains x), [a, b] (contains one of them), not x, is set, is not set",
+    "list of": "is set, is not set",
+}
+"""The forms that fit a type, as an author writes them."""
+
+_NAMES = {"one of": "one of several values", "list of": "a list", "list of text": "a list", "true/false": "true or false",
+          "date": "a date", "time": "a moment", "birthday": "a birthday", "number": "a number", "text": "a text",
+          "money": "an amount of money"}  # fmt: skip
+_AMOUNTS = ("number", "money")
+_DAYS = ("date", "time")
+
+
+def describe(kind: Type) -> str:
+    """`a text`, `an amount of money`."""
+    return _NAMES[kind.kind]
+
+
+def read_form(name: Text, form: syntax.Form, ref: Ref, scope: NameScope) -> core.Condition | Problem:
+    """One form, typed by the name in front of it."""
+    kind = ref.type.kind
+    match form:
+        case syntax.Negated(inner):
+            found = read_form(name, inner, ref, scope)
+            return found if isinstance(found, Problem) else core.Not(found)
+        case syntax.IsSet():
+            return core.IsSet(ref)
+        case syntax.Equals(values):
+            if kind in ("birthday", "list of"):
+                return _misfit(name, form.span, "a value", ref)
+            return _equals(values, ref, scope)
+        case syntax.Compare(how, value, span):
+            if kind not in _AMOUNTS:
+                return _misfit(name, span, quoted(how), ref)
+            one = _operand(value, ref, scope, span)
+            return one if isinstance(one, Problem) else core.Compare(ref, how, one)
+        case syntax.Between(low, high, span):
+            if kind not in _AMOUNTS:
+                return _misfit(name, span, '"between"', ref)
+            return _between(low, high, ref, scope, span)
+        case syntax.RelativeAge(how, length, span):
+            if kind not in _DAYS:
+                return _misfit(name, span, f'"{how} ... ago"', ref)
+            if kind == "date" and length.duration.elapsed:
+                return Problem(
+                    length.text.span, "E30", f"{quoted(name.value)} is a date: it has no hours",
+                    "days are counted", "write the length in days",
+                )  # fmt: skip
+            return core.RelativeAge(ref, how, length.duration)
+        case syntax.BeforeAfter(how, moment, span):
+            if kind not in _DAYS:
+                return _misfit(name, span, quoted(how), ref)
+            return _beside(how, moment, ref, scope)
+        case syntax.Today(span):
+            if kind not in ("date", "time", "birthday"):
+                return _misfit(name, span, '"today"', ref)
+            return core.Today(ref)
+        case syntax.TextMatch(how, value, span):
+            if kind not in ("text", "one of"):
+                return _misfit(name, span, quoted(how), ref)
+            return core.TextMatch(ref, how, value.value.casefold())
+
+
+def _equals(values: tuple[Text, ...], ref: Ref, scope: NameScope) -> core.Condition | Problem:
+    operands: list[Operand] = []
+    for value in values:
+        one = _operand(value, ref, scope, None)
+        if isinstance(one, Problem):
+            return one
+        operands.append(one)
+    return core.IsOneOf(ref, tuple(operands))
+
+
+def _between(low: Text, high: Text, ref: Ref, scope: NameScope, span: Span) -> core.Condition | Problem:
+    least = _operand(low, ref, scope, None)
+    if isinstance(least, Problem):
+        return least
+    most = _operand(high, ref, scope, None)
+    if isinstance(most, Problem):
+        return most
+    if _is_above(least, most):
+        return Problem(
+            span, "E22", f"{quoted(low.value)} is more than {quoted(high.value)}", "nothing lies between them",
+            f"write  between {high.value} and {low.value}",
+        )  # fmt: skip
+    return core.Between(ref, least, most)
+
+
+def _is_above(low: Operand, high: Operand) -> bool:
+    if isinstance(low, Money) and isinstance(high, Money):
+        return low.amount > high.amount
+    numbers = (int, Decimal)
+    return isinstance(low, numbers) and isinstance(high, numbers) and low > high
+
+
+def _operand(text: Text, ref: Ref, scope: NameScope, whole: Span | None) -> Operand | Problem:
+    if not is_reference(text.value):
+        return read_constant(text, ref.type, scope.world.local, whole)
+    other = resolve(text, scope)
+    if isinstance(other, Problem) or _comparable(ref, other):
+        return other
+    return Problem(
+        text.span, "E66", f"{quoted(text.value)} is {_NAMES[other.type.kind]}, but {quoted(str(ref))} is {_NAMES[ref.type.kind]}",
+        "values of two types are never equal", "compare it with something of the same type",
+    )  # fmt: skip
+
+
+def _comparable(left: Ref, right: Ref) -> bool:
+    texts = ("text", "one of", "list of text")
+    one, other = left.type.kind, right.type.kind
+    return one == other or (one in texts and other in texts)
+
+
+def _beside(how: str, moment: Text, ref: Ref, scope: NameScope) -> core.Condition | Problem:
+    when: dt.date | int | Problem
+    if ref.type.kind == "date":
+        when = parse_date(moment)
+    else:
+        when = read_moment(moment, scope.world.local, last=how == "after")
+    return when if isinstance(when, Problem) else core.BeforeAfter(ref, how, when)  # type: ignore[arg-type]
+
+
+def _misfit(name: Text, span: Span, form: str, ref: Ref) -> Problem:
+    kind = ref.type.kind
+    return Problem(
+        span, "E66", f"{form} does not fit: {quoted(name.value)} is {_NAMES[kind]}",
+        f"the forms that fit are: {FORMS_OF[kind]}", _fit(name.value, ref),
+    )  # fmt: skip
+
+
+def _fit(name: str, ref: Ref) -> str:
+    example = {
+        "number": "at least 2", "money": "at least 50 EUR", "date": "less than 30 days ago",
+        "time": "less than 30 days ago", "birthday": "today", "true/false": "true", "list of": "is set",
+    }.get(ref.type.kind)  # fmt: skip
+    if example is None:
+        example = f"{ref.type.choices[0]}" if ref.type.choices else "is set"
+    return f"write for example  {name}: {example}"

@@ -1,0 +1,243 @@
+"""Where a condition or value stands, and what names mean there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from engine.compiler.catalogue.catalogue import CODE, path_type, paths
+from engine.compiler.project_context import ProjectContext
+from engine.compiler.wording import either, unknown
+from engine.core.conditions.condition import Ref
+from engine.language.syntax import (
+    ClockStart,
+    DateStart,
+    EventStart,
+    JourneyFile,
+    ProductStart,
+    SegmentStart,
+    Text,
+)
+from engine.language.wording import quoted
+from engine.problem import Problem, Span, did_you_mean
+from engine.values import Type
+
+UNSAID = Problem(Span("", 0, 0), "", "follows from a problem that is told elsewhere")
+"""Stands for a problem that must not be told a second time."""
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerFields:
+    """What `trigger.` offers: the fields that every start has; `partial` those that only some have, with the starts
+    that lack them; `none_because` is set where a start has no fields at all. `unknown`: a start was wrong, so nobody can
+    say what it brings."""
+
+    fields: Mapping[str, Type]
+    partial: Mapping[str, str]
+    none_because: str = ""
+    product: bool = False
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NameScope:
+    """Where a condition or value stands. `event_fields`: inside a `where` bare names are fields of these events.
+    `consent`: what `can` asks for. `run`: clicked, opened, goal, code and since start have a meaning."""
+
+    world: ProjectContext
+    kind: Literal["journey", "segment", "clock"]
+    consent: str | None
+    trigger: TriggerFields | None = None
+    event_fields: Mapping[str, Type] | None = None
+    event: str = ""
+
+    @property
+    def run(self) -> bool:
+        """Is there a run to ask about?"""
+        return self.kind == "journey"
+
+    def inside(self, events: tuple[str, ...]) -> NameScope:
+        """The place inside a `where` about these events: bare names are fields that one of them has."""
+        fields: dict[str, Type] = {}
+        for event in reversed(events):
+            fields |= self.world.catalogue.event_fields(event) or {}
+        return replace(self, event_fields=fields, event=either(events, "or"))
+
+
+def trigger_fields(file: JourneyFile, project: ProjectContext) -> TriggerFields:
+    """What `trigger.` and `product.` offer in a journey with these starts."""
+    every: list[tuple[str, Mapping[str, Type]]] = []
+    none_because = ""
+    for start in file.starts:
+        match start:
+            case EventStart(event=name) | ProductStart(kind=name):
+                every.append((name.value, project.catalogue.event_fields(name.value) or {}))
+            case SegmentStart():
+                none_because = none_because or "a segment"
+            case DateStart():
+                none_because = none_because or "a date"
+            case ClockStart():
+                none_because = none_because or "the clock"
+    fields: dict[str, Type] = {}
+    partial: dict[str, str] = {}
+    for _, own in every:
+        for path, kind in own.items():
+            lacking = [other for other, others in every if path not in others]
+            if lacking or none_because:
+                partial[path] = either(lacking, "and") if lacking else none_because
+            else:
+                fields[path] = kind
+    return TriggerFields(fields, partial, none_because, "product_id" in fields, _is_wrong(file, project))
+
+
+def _is_wrong(file: JourneyFile, project: ProjectContext) -> bool:
+    names = [
+        start.event if isinstance(start, EventStart) else start.kind
+        for start in file.starts
+        if isinstance(start, EventStart | ProductStart)
+    ]
+    return not file.starts or any(project.catalogue.event_fields(name.value) is None for name in names)
+
+
+def resolve(name: Text, scope: NameScope) -> Ref | Problem:
+    """The reference that a name means in its place."""
+    head, dot, rest = name.value.partition(".")
+    if dot and head in ("trigger", "product", "code"):
+        match head:
+            case "trigger":
+                return _trigger(name, rest, scope)
+            case "product":
+                return _product(name, rest, scope)
+            case _:
+                return _code(name, rest, scope)
+    if scope.event_fields is not None:
+        kind = path_type(scope.event_fields, name.value)
+        if kind is not None:
+            return Ref("event", name.value, kind)
+        return _unknown_field(name, scope)
+    kind = scope.world.catalogue.customer_type(name.value)
+    if kind is not None:
+        return Ref("customer", name.value, kind)
+    return unknown_attribute(name, scope)
+
+
+def _trigger(name: Text, rest: str, scope: NameScope) -> Ref | Problem:
+    trigger = scope.trigger
+    if trigger is None or not scope.run:
+        return _not_here(name, "trigger.", scope)
+    kind = path_type(trigger.fields, rest)
+    if kind is not None:
+        return Ref("trigger", rest, kind)
+    if trigger.unknown:
+        return UNSAID
+    if rest in trigger.partial:
+        lacking = trigger.partial[rest]
+        return Problem(
+            name.span, "E67", f"{quoted(name.value)} is not there for every start: {lacking} has no {quoted(rest)}",
+            "a run that begins there would have nothing in this place",
+            "make two journeys, or ask for something that every start has",
+        )  # fmt: skip
+    if trigger.none_because:
+        return Problem(
+            name.span, "E67", f"{quoted(name.value)} has no meaning here: this journey starts from {trigger.none_because}",
+            "only an event or a product brings fields with it",
+            "name an attribute of the customer instead",
+        )  # fmt: skip
+    choices = [f"trigger.{path}" for path in paths(trigger.fields)]
+    return unknown("E11", name, "field of the starting event", choices, "fields of events come from schemas/")
+
+
+def _product(name: Text, rest: str, scope: NameScope) -> Ref | Problem:
+    trigger = scope.trigger
+    if trigger is None or not scope.run:
+        return _not_here(name, "product.", scope)
+    kind = scope.world.catalogue.product.get(rest)
+    if kind is None:
+        choices = [f"product.{field}" for field in scope.world.catalogue.product]
+        return unknown(
+            "E11", name, "field of a product", choices, "fields of products come from schemas/product.yaml"
+        )
+    if trigger.unknown:
+        return UNSAID
+    if not trigger.product:
+        return Problem(
+            name.span, "E67", f"{quoted(name.value)} has no meaning here: the start has no product_id",
+            "product. is the present state of the product in trigger.product_id",
+            "start from a product, or from an event with the field product_id",
+        )  # fmt: skip
+    return Ref("product", rest, kind)
+
+
+def _code(name: Text, rest: str, scope: NameScope) -> Ref | Problem:
+    if not scope.run:
+        return _not_here(name, "code.", scope)
+    kind = CODE.get(rest)
+    if kind is not None:
+        return Ref("code", rest, kind)
+    choices = [f"code.{field}" for field in CODE]
+    return unknown("E11", name, "part of a code", choices, "a code has: code.value, code.expires, code.used")
+
+
+def not_here(span_of: Text, what: str, scope: NameScope) -> Problem:
+    """E68: a question about a run where there is no run."""
+    where = "a segment" if scope.kind == "segment" else "the `who` of a clock or date start"
+    return Problem(
+        span_of.span, "E68", f"{what} has no meaning in {where}",
+        "it is asked of all customers at once, and there is no run to ask about",
+        "ask about the customer: an attribute, a fact, did, segment or can",
+    )  # fmt: skip
+
+
+def _not_here(name: Text, what: str, scope: NameScope) -> Problem:
+    if scope.run:
+        return Problem(
+            name.span, "E67", f"{quoted(name.value)} has no meaning here", f"there is no {what} in this place",
+            "name a field of the event itself",
+        )  # fmt: skip
+    return not_here(name, quoted(name.value), scope)
+
+
+def _unknown_field(name: Text, scope: NameScope) -> Problem:
+    known = list(paths(scope.event_fields or {}))
+    near = did_you_mean(name.value, known)
+    otherwise = (
+        f"the fields are: {', '.join(known)}"
+        if known
+        else f"add  {name.value}: text  to its fields in schemas/events.yaml"
+    )
+    if not near and scope.world.catalogue.customer_type(name.value) is not None:
+        otherwise = f"{name.value} belongs to the customer: ask for it outside of  where:"
+    return Problem(
+        name.span, "E11", f"{scope.event} has no field called {quoted(name.value)}", "fields of events come from schemas/",
+        near or otherwise,
+    )  # fmt: skip
+
+
+def unknown_attribute(name: Text, scope: NameScope) -> Problem:
+    """E11 for a customer attribute."""
+    catalogue = scope.world.catalogue
+    known = catalogue.customer_names()
+    trigger = scope.trigger.fields if scope.trigger else {}
+    head = name.value.partition(".")[0]
+    if head == "consent":
+        otherwise = "ask  can: email  for consent and address together"
+    elif name.value in trigger:
+        otherwise = f"write  trigger.{name.value}  for the field of the starting event"
+    elif name.value in catalogue.product:
+        otherwise = f"write  product.{name.value}  for the field of the product"
+    elif name.value in catalogue.event_names():
+        otherwise = f"write  did: {{{name.value}: ever}}"
+    elif name.value in scope.world.segments:
+        otherwise = f"write  segment: {name.value}"
+    else:
+        otherwise = ""
+    special = ("segment", "did", "can", "clicked", "opened", "goal", "any", "all", "none")
+    fix = otherwise or did_you_mean(name.value, [*known, *special], "add it to schemas/customer.yaml")
+    return Problem(
+        name.span,
+        "E11",
+        f"there is no customer attribute called {quoted(name.value)}",
+        "names come from schemas/",
+        fix,
+    )

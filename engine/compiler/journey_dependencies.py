@@ -1,0 +1,120 @@
+"""What a journey looks at, so that nothing else wakes its customers, and how much history must be loaded for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from engine.core.conditions.dependencies import Dependencies, dependencies_of, farthest
+from engine.core.facts.customer import FactRule
+from engine.core.journey import (
+    ChooseStep,
+    EventTrigger,
+    Goal,
+    IfStep,
+    JourneyDependencies,
+    ProductTrigger,
+    Question,
+    SegmentTrigger,
+    SendStep,
+    Step,
+    Trigger,
+    WaitStep,
+)
+from engine.values import DAY, Duration
+
+NOTHING = JourneyDependencies(frozenset(), frozenset(), frozenset(), product=False, reach=False, history={})
+
+_HOLD = 4 * DAY
+"""The longest that quiet hours and caps hold one message back."""
+
+
+def dependencies_of_journey(
+    starts: tuple[Trigger, ...],
+    who: Question | None,
+    goal: Goal,
+    exit_if: Question | None,
+    steps: tuple[Step, ...],
+    rules: Mapping[str, FactRule],
+) -> JourneyDependencies:
+    """The reads of a journey: events, attributes and segments of its starts, goal, exit and waits; history of all."""
+    waking = Dependencies(events=frozenset(_awaited(starts, goal, steps)))
+    waking |= Dependencies(segments=frozenset(t.segment for t in starts if isinstance(t, SegmentTrigger)))
+    waking |= Dependencies(attributes=frozenset(_dates(steps)))
+    for question in (goal.when, exit_if):
+        if question is not None:
+            waking |= dependencies_of(question.condition, rules)
+    history = farthest(waking.history, *_needed(starts, who, goal, steps, rules))
+    return JourneyDependencies(
+        waking.events, waking.attributes, waking.segments, waking.product, waking.reach, history
+    )
+
+
+def dependencies_of_question(question: Question, rules: Mapping[str, FactRule]) -> JourneyDependencies:
+    """The reads of a segment."""
+    found = dependencies_of(question.condition, rules)
+    return JourneyDependencies(
+        found.events, found.attributes, found.segments, found.product, found.reach, found.history
+    )
+
+
+def milliseconds(length: Duration) -> int:
+    """An upper bound: a month counts as 31 days."""
+    return (length.months * 31 + length.days) * DAY + length.elapsed
+
+
+def _awaited(starts: tuple[Trigger, ...], goal: Goal, steps: tuple[Step, ...]) -> Iterator[str]:
+    yield from goal.events
+    for start in starts:
+        if isinstance(start, EventTrigger):
+            yield start.event
+        elif isinstance(start, ProductTrigger):
+            yield start.kind
+    for step in steps:
+        if isinstance(step, WaitStep) and step.awaited:
+            yield from step.awaited.events
+        elif isinstance(step, SendStep) and step.is_cascade and step.until not in ("clicked", "opened"):
+            yield step.until
+
+
+def _dates(steps: tuple[Step, ...]) -> Iterator[str]:
+    for step in steps:
+        if (
+            isinstance(step, WaitStep)
+            and step.until
+            and step.until.ref
+            and step.until.ref.source == "customer"
+        ):
+            yield step.until.ref.name
+
+
+def _needed(
+    starts: tuple[Trigger, ...],
+    who: Question | None,
+    goal: Goal,
+    steps: tuple[Step, ...],
+    rules: Mapping[str, FactRule],
+) -> Iterator[Mapping[str, int | None]]:
+    """History that conditions ask for, and that which an event before its time leaves behind."""
+    questions = [who] if who else []
+    for step in steps:
+        if isinstance(step, IfStep):
+            questions.append(step.question)
+        elif isinstance(step, ChooseStep):
+            questions.extend(question for question, _, _ in step.paths if question)
+    for question in questions:
+        yield dependencies_of(question.condition, rules).history
+    fresh = max((milliseconds(t.fresh) for t in starts if isinstance(t, EventTrigger)), default=DAY)
+    if goal.where:
+        yield dict.fromkeys(goal.events, fresh)
+    for before, step in enumerate(steps):
+        if isinstance(step, WaitStep) and step.awaited and step.awaited.where:
+            yield dict.fromkeys(step.awaited.events, _window(steps[:before]))
+
+
+def _window(before: tuple[Step, ...]) -> int:
+    """How far back the window of a `for` can open: the first hand-over of the longest cascade before it."""
+    longest = 0
+    for step in before:
+        if isinstance(step, SendStep) and (interval := step.longest_interval):
+            longest = max(longest, (milliseconds(interval) + _HOLD) * len(step.channels))
+    return longest + _HOLD

@@ -1,0 +1,53 @@
+"""What a journey may name: the catalogue, segments, templates, and what config.yaml defines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.compiler.catalogue.catalogue import Catalogue
+from engine.compiler.literals import Local
+from engine.compiler.templates.project_templates import Templates
+from engine.config import Config
+from engine.core.policy import Policy
+from engine.language.syntax import SegmentFile
+from engine.values import zone
+
+CHANNELS = (
+    "email", "push", "webpush", "sms", "whatsapp", "viber", "telegram", "messenger", "rcs", "line", "inapp",
+)  # fmt: skip
+"""Names of channels that people write; a shop has those of its config.yaml."""
+
+DEFAULT_POLICY = "marketing"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectContext:
+    """One shop as its journeys see it."""
+
+    config: Config
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    segments: Mapping[str, SegmentFile] = field(default_factory=dict)
+    templates: Templates = field(default_factory=Templates)
+    journeys: frozenset[str] = frozenset()
+
+    @property
+    def local(self) -> Local:
+        """What written values mean here."""
+        return Local(self.config.currency, zone(self.config.timezone))
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels of config.yaml, cheapest first."""
+        rows = self.config.channels.values()
+        return tuple(channel.name for channel in sorted(rows, key=lambda channel: channel.price))
+
+    def policy(self, name: str | None) -> Policy | None:
+        """A policy by name; the default one exists also where config.yaml is silent."""
+        wanted = name or DEFAULT_POLICY
+        found = self.config.policies.get(wanted)
+        return Policy(wanted) if found is None and wanted == DEFAULT_POLICY else found
+
+    def policy_names(self) -> list[str]:
+        """Every policy that can be named."""
+        return list(dict.fromkeys((*self.config.policies, DEFAULT_POLICY)))

@@ -1,0 +1,1 @@
+"""Templates made ready to run: the sandboxed language, layouts, MJML, CSS, limits."""

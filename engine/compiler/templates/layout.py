@@ -1,0 +1,251 @@
+"""Layouts and blocks put into a template when it is compiled: `{% extends %}`, `{% block %}`, `{% include %}`.
+
+They are resolved here, on the text, because MJML is turned into HTML once per template and must see the
+whole mail. Only files below `templates/` that the project gave can be named (design/threats T12).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from jinja2 import Environment, TemplateError, TemplateSyntaxError
+
+from engine.compiler.templates.jinja_errors import jinja_problem
+from engine.problem import Problem, Span, did_you_mean
+
+MOST_NESTED = 20
+"""Layouts and blocks inside each other."""
+
+LARGEST_SOURCE = 500_000
+"""Characters of a template with everything it includes."""
+
+_LEXER = Environment(autoescape=True)
+_TEXT_LEXER = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a template: text as it stands, or the inside of `{{ }}` (print) or `{% %}` (block), and where it is from."""
+
+    kind: Literal["text", "print", "block"]
+    text: str
+    file: str
+    line: int
+
+    @property
+    def word(self) -> str:
+        """The first word of a `{% %}`."""
+        return self.text.split(None, 1)[0] if self.kind == "block" and self.text.strip() else ""
+
+    @property
+    def rest(self) -> str:
+        """What stands behind the first word."""
+        return self.text.strip()[len(self.word) :].strip()
+
+
+class TemplateProblem(Exception):  # noqa: N818 - carries a Problem, is never shown itself
+    """One mistake that ends the compilation of a template."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.what)
+        self.problem = problem
+
+
+def wrong(file: str, line: int, code: str, what: str, why: str = "", fix: str = "") -> TemplateProblem:
+    """A mistake at a line of a template."""
+    return TemplateProblem(Problem(Span(file, line, 1), code, what, why, fix))
+
+
+def broken(
+    mistake: TemplateError,
+    file: str,
+    line: int,
+    text: str = "",
+    first_line: int = 1,
+    filters: Iterable[str] = (),
+) -> TemplateProblem:
+    """What Jinja says, in our words; `text` as in `jinja_problem`."""
+    said = mistake.message or str(mistake)
+    return TemplateProblem(jinja_problem(said, file, line, text, first_line, filters))
+
+
+def pieces_of(file: str, text: str, first_line: int = 1, *, trim: bool = False) -> list[Piece]:
+    """Takes a template apart. `trim`: lines that hold only a `{% %}` leave no empty line. Raises TemplateProblem."""
+    lexer = _TEXT_LEXER if trim else _LEXER
+    found: list[Piece] = []
+    inside: list[str] = []
+    line = first_line
+    try:
+        for number, part, value in lexer.lex(text, name=file):
+            match part:
+                case "data":
+                    found.append(Piece("text", value, file, first_line + number - 1))
+                case "variable_begin" | "block_begin":
+                    inside, line = [], first_line + number - 1
+                case "variable_end" | "block_end":
+                    kind: Literal["print", "block"] = "print" if part == "variable_end" else "block"
+                    found.append(Piece(kind, "".join(inside).strip(), file, line))
+                case "raw_begin":
+                    raise wrong(
+                        file, first_line + number - 1, "T05", "{% raw %} is not a part of our templates"
+                    )
+                case name if name.startswith(("comment", "raw", "linecomment", "linestatement")):
+                    pass
+                case _:
+                    inside.append(value)
+    except TemplateSyntaxError as mistake:
+        raise broken(mistake, file, first_line + mistake.lineno - 1, text, first_line) from mistake
+    return found
+
+
+def check_syntax(file: str, text: str, first_line: int = 1, *, is_field: bool = False) -> None:
+    """Raises TemplateProblem when the Jinja of a single file is broken, with its own line. `is_field`: `text` is the
+    value of a field, whose column in the file is not known."""
+    try:
+        _LEXER.parse(text)
+    except TemplateSyntaxError as mistake:
+        line = first_line + mistake.lineno - 1
+        raise broken(mistake, file, line, "" if is_field else text, first_line) from mistake
+
+
+def expand(pieces: Sequence[Piece], parts: Mapping[str, str], *, trim: bool = False) -> list[Piece]:
+    """The pieces with their layout around them and their includes inside. Raises TemplateProblem."""
+    whole = _with_includes(_with_layout(list(pieces), parts, trim, 0), parts, trim, 0)
+    if sum(len(piece.text) for piece in whole) > LARGEST_SOURCE:
+        raise wrong(whole[0].file, 1, "T06", "the template with everything it includes is larger than 500 KB")
+    return [piece for piece in whole if piece.word not in ("block", "endblock")]
+
+
+def _part(piece: Piece, parts: Mapping[str, str], trim: bool, depth: int) -> list[Piece]:
+    """The file that an extends or include names."""
+    name = _constant(piece)
+    if depth > MOST_NESTED:
+        raise wrong(
+            piece.file, piece.line, "T06", f'"{name}" includes itself', "", "remove one of the includes"
+        )
+    if name not in parts:
+        raise wrong(
+            piece.file,
+            piece.line,
+            "T06",
+            f'there is no layout or block called "{name}"',
+            "they are the files in templates/_layouts/ and templates/_blocks/, named from templates/ on",
+            did_you_mean(name, parts, 'write  {% include "_blocks/NAME" %}'),
+        )
+    return list(_pieces_of_part(f"templates/{name}", parts[name], trim))
+
+
+@lru_cache(maxsize=512)
+def _pieces_of_part(file: str, text: str, trim: bool) -> tuple[Piece, ...]:
+    """Many templates share a layout, which is read once."""
+    check_syntax(file, text)
+    return tuple(pieces_of(file, text, trim=trim))
+
+
+def _constant(piece: Piece) -> str:
+    text = piece.rest
+    if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]:
+        return text[1:-1]
+    raise wrong(
+        piece.file,
+        piece.line,
+        "T06",
+        f"{piece.word} needs one name in quotes, not {text}",
+        "the mail is put together before there is a customer",
+        f'write  {{% {piece.word} "_blocks/NAME" %}}',
+    )
+
+
+def _with_layout(pieces: list[Piece], parts: Mapping[str, str], trim: bool, depth: int) -> list[Piece]:
+    parent = next((piece for piece in pieces if piece.word == "extends"), None)
+    if parent is None:
+        return pieces
+    layout = _with_layout(_part(parent, parts, trim, depth), parts, trim, depth + 1)
+    blocks = _blocks(pieces)
+    for piece in _outside(pieces):
+        if piece.kind == "print" or piece.word not in ("extends", "block", "endblock", ""):
+            raise wrong(
+                piece.file,
+                piece.line,
+                "T06",
+                "this stands outside of every block",
+                "a template that extends a layout is only its blocks",
+                "put it inside a {% block %}",
+            )
+    return _filled(layout, blocks)
+
+
+def _outside(pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces that stand in no block."""
+    found, depth = [], 0
+    for piece in pieces:
+        depth -= piece.word == "endblock"
+        if depth == 0:
+            found.append(piece)
+        depth += piece.word == "block"
+    return found
+
+
+def _blocks(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:
+    """The outermost blocks of a template by name, without their own tags."""
+    found: dict[str, list[Piece]] = {}
+    depth, name = 0, ""
+    for piece in pieces:
+        if piece.word == "endblock":
+            depth -= 1
+        if depth > 0:
+            found[name].append(piece)
+        if piece.word == "block":
+            if depth == 0:
+                name = piece.rest.split(None, 1)[0]
+                found[name] = []
+            depth += 1
+    return found
+
+
+def _filled(layout: Sequence[Piece], blocks: Mapping[str, list[Piece]]) -> list[Piece]:
+    """The layout with its blocks replaced; the tags stay, so that the layout's layout can be filled again."""
+    made: list[Piece] = []
+    place = 0
+    while place < len(layout):
+        piece = layout[place]
+        made.append(piece)
+        place += 1
+        if piece.word != "block":
+            continue
+        name = piece.rest.split(None, 1)[0]
+        end, depth = place, 1
+        while depth and end < len(layout):
+            depth += (layout[end].word == "block") - (layout[end].word == "endblock")
+            end += 1
+        inner = _filled(layout[place : end - 1], blocks)
+        if name in blocks:
+            for own in blocks[name]:
+                made.extend(inner if own.kind == "print" and own.text == "super()" else [own])
+        else:
+            made.extend(inner)
+        made.append(layout[end - 1])
+        place = end
+    return made
+
+
+def _with_includes(pieces: Sequence[Piece], parts: Mapping[str, str], trim: bool, depth: int) -> list[Piece]:
+    made: list[Piece] = []
+    for piece in pieces:
+        if piece.word in ("import", "from"):
+            raise wrong(
+                piece.file,
+                piece.line,
+                "T06",
+                f'"{piece.word}" is not a part of our templates',
+                "",
+                'write  {% include "_blocks/NAME" %}',
+            )
+        if piece.word == "include":
+            made.extend(_with_includes(_part(piece, parts, trim, depth), parts, trim, depth + 1))
+        else:
+            made.append(piece)
+    return made

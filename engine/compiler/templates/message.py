@@ -1,0 +1,306 @@
+"""Templates made ready to run: compiled once, then only Jinja per customer."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from jinja2 import TemplateError, nodes
+from jinja2.environment import Template
+
+from engine.compiler.templates import mail
+from engine.compiler.templates.jinja import Sandbox, environment
+from engine.compiler.templates.layout import Piece, TemplateProblem, broken, check_syntax, expand, pieces_of
+from engine.compiler.templates.markup import plain, protect, restore, words_to_tags
+from engine.compiler.templates.meter import LARGEST_OUTPUT, RenderLimitExceeded, fresh_budget
+from engine.compiler.templates.template_file import TemplateFile
+from engine.problem import Problem
+
+_LINK_FIELDS = ("url", "image")
+_HOST = re.compile(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::\d+)?(?=[/?#\"'\s<>)\]&,;]|\Z)", re.IGNORECASE)
+"""A host that the author wrote out; one that a value goes on with (`https://shop{{ x }}`) is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameRead:
+    """One name that a template reads: `customer.first_name`, `percent`. `fallback`: it stands before an `or` or a
+    `default`, or inside a question, so it may be missing."""
+
+    name: str
+    file: str
+    line: int
+    fallback: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageField:
+    """One compiled piece of a message: the html, the text, a field. `rows`: for each line of `source` where it is from."""
+
+    name: str
+    source: str
+    template: Template = field(repr=False, compare=False)
+    rows: tuple[Piece, ...] = field(repr=False, compare=False)
+    reads: tuple[NameRead, ...] = field(default=(), repr=False, compare=False)
+
+    def render(self, names: Mapping[str, object]) -> str:
+        """The text for one customer. Raises whatever Jinja raises; `place` says where. Not longer than 1 MB."""
+        fresh_budget()
+        template = self.template
+        made: list[str] = []
+        size = 0
+        for chunk in template.root_render_func(template.new_context(dict(names))):
+            size += len(chunk)
+            if size > LARGEST_OUTPUT:
+                raise RenderLimitExceeded(f"the message is longer than {LARGEST_OUTPUT:,} characters")
+            made.append(chunk)
+        return "".join(made)
+
+    def place(self, mistake: BaseException) -> tuple[str, int]:
+        """File and line of the author that raised; line 0 where nobody can tell."""
+        line = 0
+        trace: types.TracebackType | None = mistake.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_globals.get("__jinja_template__") is not None or (
+                "root" in trace.tb_frame.f_globals and "debug_info" in trace.tb_frame.f_globals
+            ):
+                line = self.template.get_corresponding_lineno(trace.tb_lineno)
+            trace = trace.tb_next
+        return self.at(line)
+
+    def at(self, line: int) -> tuple[str, int]:
+        """File and line of the author for a line of the compiled source."""
+        return _origin(self.rows, line)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTemplate:
+    """A message in one channel and one language. `html` only for e-mail; `text` is the text part of an e-mail and the
+    whole message elsewhere. `hosts`: of the addresses that the author wrote, in lower case."""
+
+    name: str
+    channel: str
+    language: str
+    file: str
+    text: MessageField
+    html: MessageField | None = None
+    fields: Mapping[str, MessageField] = field(default_factory=dict)
+    hosts: frozenset[str] = frozenset()
+
+    @property
+    def parts(self) -> tuple[MessageField, ...]:
+        """Everything that is rendered."""
+        return (*self.fields.values(), *((self.html,) if self.html else ()), self.text)
+
+    def reads(self) -> tuple[NameRead, ...]:
+        """Every name that a part reads, with the author's line; sorted, each once."""
+        return tuple(
+            sorted(
+                {read for part in self.parts for read in part.reads}, key=lambda r: (r.file, r.line, r.name)
+            )
+        )
+
+
+def compile_template(
+    template: TemplateFile,
+    parts: Mapping[str, str],
+    language: str,
+    currency: str,
+    own_text: TemplateFile | None = None,
+) -> CompiledTemplate | Problem:
+    """The template ready to run, or what is wrong with it.
+
+    `parts`: layouts and blocks by their path below templates/. `language`: of the message, it chooses how money and
+    dates are written. `own_text`: the `.txt` file of an e-mail, else its text is made from the html.
+    """
+    try:
+        made = _compiled(template, parts, language, currency, own_text)
+    except TemplateProblem as mistake:
+        return mistake.problem
+    hosts = (found.lower() for part in made.parts for found in _HOST.findall(part.source))
+    return replace(made, hosts=frozenset(hosts))
+
+
+def _compiled(
+    template: TemplateFile,
+    parts: Mapping[str, str],
+    language: str,
+    currency: str,
+    own_text: TemplateFile | None,
+) -> CompiledTemplate:
+    escaped, unescaped = environment(language, currency, True), environment(language, currency, False)
+    fields = {
+        name: _field(template, name, source, unescaped)
+        for name, source in template.fields.items()
+        if name != "preheader"
+    }
+    if template.ext == "txt":
+        return CompiledTemplate(
+            template.name,
+            template.channel,
+            language,
+            template.file,
+            _text(template, parts, unescaped),
+            None,
+            fields,
+        )
+    tags: list[Piece] = []
+    html = _html(template, parts, language, tags)
+    if "preheader" in template.fields:
+        hidden = pieces_of(
+            template.file, template.fields["preheader"], template.field_lines.get("preheader", 1)
+        )
+        html = mail.with_preheader(html, _escaped(hidden, tags))
+    rows: list[Piece] = []
+    body = _part("html", restore(html, tags, rows), escaped, rows, template)
+    if own_text is not None:
+        return CompiledTemplate(
+            template.name,
+            template.channel,
+            language,
+            template.file,
+            _text(own_text, parts, unescaped),
+            body,
+            fields,
+        )
+    text_rows: list[Piece] = []
+    source = words_to_tags(mail.text_of(html), tags, text_rows)
+    text = _part("text", source, environment(language, currency, False), text_rows, template)
+    return CompiledTemplate(template.name, template.channel, language, template.file, text, body, fields)
+
+
+def _html(template: TemplateFile, parts: Mapping[str, str], language: str, tags: list[Piece]) -> str:
+    check_syntax(template.file, template.body, template.body_line)
+    pieces = expand(pieces_of(template.file, template.body, template.body_line), parts)
+    if template.ext == "mjml":
+        _check_tags(template)
+    source = protect(pieces, tags)
+    html = mail.mjml_to_html(template.file, source, language) if template.ext == "mjml" else source
+    return mail.inlined(template.file, html)
+
+
+def _check_tags(template: TemplateFile) -> None:
+    """The elements of the file itself, with its own lines, unless it leaves opening or closing to a part."""
+    if not any(piece.word in ("extends", "include") for piece in pieces_of(template.file, template.body)):
+        mail.check_mjml(template.file, template.body, template.body_line)
+
+
+def _escaped(pieces: Sequence[Piece], tags: list[Piece]) -> str:
+    made = []
+    for piece in pieces:
+        if piece.kind == "text":
+            made.append(piece.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+        else:
+            made.append(f"jnj{len(tags)}q")
+            tags.append(piece)
+    return "".join(made)
+
+
+def _text(template: TemplateFile, parts: Mapping[str, str], env: Sandbox) -> MessageField:
+    check_syntax(template.file, template.body, template.body_line)
+    pieces = expand(pieces_of(template.file, template.body, template.body_line, trim=True), parts, trim=True)
+    rows: list[Piece] = []
+    return _part("text", plain(pieces, rows), env, rows, template)
+
+
+def _field(template: TemplateFile, name: str, source: str, env: Sandbox) -> MessageField:
+    line = template.field_lines.get(name, 1)
+    check_syntax(template.file, source, line, is_field=True)
+    pieces = pieces_of(template.file, source, line)
+    rows: list[Piece] = []
+    if name in _LINK_FIELDS and pieces and pieces[0].kind == "print":
+        pieces.insert(0, Piece("text", "\x02", template.file, line))
+    return _part(name, plain(pieces, rows), env, rows, template)
+
+
+def _part(name: str, source: str, env: Sandbox, rows: list[Piece], template: TemplateFile) -> MessageField:
+    try:
+        tree = env.parse(source)
+        reads = tuple(_reads(tree, rows))  # before the meter is put into the tree
+        made = env.from_string(tree)
+    except TemplateError as mistake:
+        line = getattr(mistake, "lineno", None) or 0
+        row = rows[line - 1] if 0 < line <= len(rows) else None
+        file, line = (row.file or template.file, row.line) if row else (template.file, template.body_line)
+        own = file == template.file and name in ("text", "html")
+        text, begin = (template.body, template.body_line) if own else ("", 1)
+        raise broken(mistake, file, line, text, begin, env.filters) from mistake
+    return MessageField(name, source, made, tuple(rows), reads)
+
+
+# --- what a template reads ----------------------------------------------------------------------
+
+
+def _origin(rows: Sequence[Piece], line: int) -> tuple[str, int]:
+    row = rows[line - 1] if 0 < line <= len(rows) else None
+    return (row.file, row.line) if row is not None else ("", 0)
+
+
+def _reads(tree: nodes.Template, rows: Sequence[Piece]) -> Iterator[NameRead]:
+    yield from _walk(rows, tree, frozenset(_assigned(tree)), fallback=False)
+
+
+def _assigned(tree: nodes.Template) -> Iterator[str]:
+    """Names that the template makes itself: loop variables, `set`, macros and their arguments."""
+    for name in tree.find_all(nodes.Name):
+        if name.ctx in ("store", "param"):
+            yield name.name
+    for macro in tree.find_all(nodes.Macro):
+        yield macro.name
+    yield from ("loop", "range", "caller", "varargs", "kwargs")
+
+
+def _walk(
+    rows: Sequence[Piece], node: nodes.Node, own: frozenset[str], *, fallback: bool
+) -> Iterator[NameRead]:
+    dotted = _dotted(node)
+    if dotted is not None:
+        if dotted.split(".")[0] not in own:
+            file, line = _origin(rows, node.lineno)
+            yield NameRead(dotted, file, line, fallback)
+        return
+    match node:
+        case nodes.Or():
+            yield from _walk(rows, node.left, own, fallback=True)
+            yield from _walk(rows, node.right, own, fallback=fallback)
+        case nodes.If():
+            yield from _walk(rows, node.test, own, fallback=True)
+            for below in (*node.body, *node.elif_, *node.else_):
+                yield from _walk(rows, below, own, fallback=fallback)
+        case nodes.CondExpr():
+            yield from _walk(rows, node.test, own, fallback=True)
+            for side in (node.expr1, node.expr2):
+                if side is not None:
+                    yield from _walk(rows, side, own, fallback=fallback)
+        case nodes.Filter(name="default" | "d") if node.node is not None:
+            yield from _walk(rows, node.node, own, fallback=True)
+            for argument in node.args:
+                yield from _walk(rows, argument, own, fallback=fallback)
+        case nodes.For():
+            yield from _walk(rows, node.iter, own, fallback=True)
+            for below in (*node.body, *node.else_):
+                yield from _walk(rows, below, own, fallback=fallback)
+        case nodes.Compare() | nodes.Test():
+            for below in node.iter_child_nodes():
+                yield from _walk(rows, below, own, fallback=True)
+        case _:
+            for below in node.iter_child_nodes():
+                yield from _walk(rows, below, own, fallback=fallback)
+
+
+def _dotted(node: nodes.Node) -> str | None:
+    """`a`, `a.b` or `a.b.c` for a name that is read; None for anything else."""
+    if isinstance(node, nodes.Name):
+        return node.name if node.ctx == "load" else None
+    if isinstance(node, nodes.Getattr):
+        owner = _dotted(node.node)
+        return f"{owner}.{node.attr}" if owner is not None else None
+    if (
+        isinstance(node, nodes.Getitem)
+        and isinstance(node.arg, nodes.Const)
+        and isinstance(node.arg.value, str)
+    ):
+        owner = _dotted(node.node)
+        return f"{owner}.{node.arg.value}" if owner is not None else None
+    return None

@@ -1,0 +1,155 @@
+"""What a condition looks at: for `Journey.reads`, for the history to load, and for the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from engine.core.conditions.condition import (
+    AllOf,
+    AnyOf,
+    Between,
+    Can,
+    Compare,
+    Condition,
+    Did,
+    GoalReached,
+    InSegment,
+    IsOneOf,
+    Not,
+    Reacted,
+    Ref,
+)
+from engine.core.conditions.scope import NO_RULES, Rules
+from engine.values import DAY, Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What a condition looks at. `events`: names whose arrival may change the answer, also through a computed fact.
+    `history`: event -> how far back its rows must be loaded (ms; None: for ever); events that the counters answer
+    are not in it. `run`: it asks about a run (trigger, code, clicked, opened, goal, since start), so it has no meaning
+    in a segment. `attributes` holds computed facts too."""
+
+    events: frozenset[str] = frozenset()
+    history: Mapping[str, int | None] = field(default_factory=dict)
+    attributes: frozenset[str] = frozenset()
+    segments: frozenset[str] = frozenset()
+    templates: frozenset[str] = frozenset()
+    product: bool = False
+    reach: bool = False
+    run: bool = False
+
+    def __or__(self, other: Dependencies) -> Dependencies:
+        """What both look at."""
+        return Dependencies(
+            self.events | other.events,
+            farthest(self.history, other.history),
+            self.attributes | other.attributes,
+            self.segments | other.segments,
+            self.templates | other.templates,
+            self.product or other.product,
+            self.reach or other.reach,
+            self.run or other.run,
+        )
+
+
+def farthest(*needs: Mapping[str, int | None]) -> dict[str, int | None]:
+    """The longest history that any of them needs, per event (None: for ever)."""
+    result: dict[str, int | None] = {}
+    for need in needs:
+        for event, back in need.items():
+            known = result.get(event, 0)
+            result[event] = None if known is None or back is None else max(known, back)
+    return result
+
+
+def dependencies_of(condition: Condition, rules: Rules = NO_RULES) -> Dependencies:
+    """What a condition looks at. `rules`: the computed facts by name, which depend on events themselves."""
+    found = Dependencies()
+    for form in forms(condition):
+        match form:
+            case InSegment(names):
+                found |= Dependencies(segments=frozenset(names))
+            case Can():
+                found |= Dependencies(reach=True)
+            case Reacted(_, template):
+                found |= Dependencies(templates=frozenset((template,)), run=True)
+            case GoalReached():
+                found |= Dependencies(run=True)
+            case Did():
+                found |= Dependencies(frozenset((form.event,)), _history_of(form), run=form.since_start)
+            case _:
+                pass
+    for ref in refs(condition):
+        found |= _mentions_of(ref, rules)
+    return found
+
+
+def refs(condition: Condition) -> tuple[Ref, ...]:
+    """Every name in it, in the order written, each once; also those inside `where`."""
+    return tuple(dict.fromkeys(ref for form in forms(condition) for ref in _refs_of(form)))
+
+
+def forms(condition: Condition) -> Iterator[Condition]:
+    """The forms without `not`, `all`, `any`, in the order written; those inside a `where` follow their `did`."""
+    match condition:
+        case Not(inner):
+            yield from forms(inner)
+        case AllOf(inners) | AnyOf(inners):
+            for inner in inners:
+                yield from forms(inner)
+        case Did(where=where) if where is not None:
+            yield condition
+            yield from forms(where)
+        case _:
+            yield condition
+
+
+def _refs_of(form: Condition) -> Iterator[Ref]:
+    match form:
+        case Not() | AllOf() | AnyOf() | Did() | InSegment() | Can() | Reacted() | GoalReached():
+            return
+        case IsOneOf(ref, values):
+            yield ref
+            yield from (each for each in values if isinstance(each, Ref))
+        case Compare(ref, _, value):
+            yield ref
+            if isinstance(value, Ref):
+                yield value
+        case Between(ref, low, high):
+            yield ref
+            yield from (each for each in (low, high) if isinstance(each, Ref))
+        case _:
+            yield form.ref
+
+
+def _mentions_of(ref: Ref, rules: Rules) -> Dependencies:
+    match ref.source:
+        case "customer":
+            rule = rules.get(ref.name)
+            if rule is None:
+                return Dependencies(attributes=frozenset((ref.name,)))
+            history = {rule.event: rule.last} if rule.last is not None else {}
+            return Dependencies(frozenset((rule.event,)), history, frozenset((ref.name,)))
+        case "product":
+            return Dependencies(product=True)
+        case "trigger" | "code":
+            return Dependencies(run=True)
+        case "event":
+            return Dependencies()
+
+
+def _history_of(did: Did) -> dict[str, int | None]:
+    """How far back the rows of its event must be loaded; nothing where the counters answer."""
+    simple = (did.low, did.high) in ((1, None), (0, 0))
+    if did.last is not None:
+        return {} if did.where is None and simple and not did.since_start else {did.event: _at_most(did.last)}
+    if did.where is None and (not did.since_start or (did.low, did.high) == (1, None)):
+        return {}
+    return {did.event: None}
+
+
+def _at_most(length: Duration) -> int:
+    """An upper bound in milliseconds: a month counts as 31 days."""
+    return (length.months * 31 + length.days) * DAY + length.elapsed

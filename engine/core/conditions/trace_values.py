@@ -1,0 +1,112 @@
+"""The values that a question looked at, in words, for the trace of a customer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from engine.core.conditions.condition import Can, Condition, Did, GoalReached, InSegment, Reacted, Ref
+from engine.core.conditions.dependencies import forms, refs
+from engine.core.conditions.scope import NO_RULES, Reader, Rules, Scope, reader
+from engine.core.enrollment import SentMessage
+from engine.core.facts.reach import why_closed
+from engine.values import Birthday, Instant, Type, Value, iso
+
+
+def values_asked(condition: Condition, scope: Scope, rules: Rules = NO_RULES) -> tuple[tuple[str, str], ...]:
+    """Name and value, in words, of everything that the condition looks at now. Fields of the events that a `did`
+    goes over are not in it."""
+    names, questions = _looked_at(condition, rules)
+    found: dict[str, str] = {}
+    for name, ref, get in names:
+        if ref.source != "event" or scope.event is not None:
+            found[name] = words(get(scope), ref.type)
+    for form in questions:
+        found.update(_said(form, scope))
+    return tuple(found.items())
+
+
+_Looked = tuple[tuple[tuple[str, Ref, Reader], ...], tuple[Condition, ...]]
+_KNOWN: dict[int, tuple[Condition, Rules, _Looked]] = {}
+"""By identity: a condition never changes, and comparing two of them costs more than what is kept."""
+
+_MOST = 10_000
+
+
+def _looked_at(condition: Condition, rules: Rules) -> _Looked:
+    """The names in a condition, and the forms that ask about something else than a name: the same for everybody."""
+    known = _KNOWN.get(id(condition))
+    if known is not None and known[0] is condition and known[1] is rules:
+        return known[2]
+    questions = (Did, InSegment, Can, Reacted, GoalReached)
+    looked = (
+        tuple((str(ref), ref, reader(ref, rules)) for ref in refs(condition)),
+        tuple(form for form in forms(condition) if isinstance(form, questions)),
+    )
+    if len(_KNOWN) >= _MOST:
+        _KNOWN.clear()
+    _KNOWN[id(condition)] = (condition, rules, looked)
+    return looked
+
+
+def words(value: Value, kind: Type) -> str:
+    """A value as a person reads it; `not set` for none. A time is ISO 8601 in UTC."""
+    match value:
+        case None:
+            return "not set"
+        case "":
+            return "empty"
+        case bool():
+            return "true" if value else "false"
+        case int() if kind.kind == "time":
+            return _moment(value)
+        case Decimal():
+            return format(value.normalize(), "f")
+        case dt.date():
+            return value.isoformat()
+        case Birthday():
+            year = f"{value.year:04d}-" if value.year is not None else ""
+            return f"{year}{value.month:02d}-{value.day:02d}"
+        case tuple():
+            return ", ".join(value) or "nothing"
+        case list():
+            return f"{len(value)} items" if len(value) != 1 else "1 item"
+        case _:
+            return str(value)
+
+
+def _moment(at: int) -> str:
+    try:
+        return iso(Instant(at))
+    except OverflowError:
+        return str(at)
+
+
+def _said(form: Condition, scope: Scope) -> dict[str, str]:
+    facts, run = scope.facts, scope.run
+    match form:
+        case Did(event=event):
+            seen = facts.event_counters.get(event)
+            if seen is None:
+                return {f"did {event}": "never"}
+            times = "once" if seen.times == 1 else f"{seen.times} times"
+            return {f"did {event}": f"{times}, last {_moment(seen.last_at)}"}
+        case InSegment(names):
+            return {f"segment {name}": "inside" if name in facts.segments else "outside" for name in names}
+        case Can(channels, purpose):
+            return {f"can {channel}": why_closed(facts, channel, purpose) or "yes" for channel in channels}
+        case Reacted(how, template):
+            parts = [part for parts in run.sent.values() for part in parts] if run is not None else []
+            sent = [part for part in parts if part.template == template]
+            at = max((_reacted_at(part, how) for part in sent), default=0)
+            return {f"{how} {template}": _moment(at) if at else ("no" if sent else "not sent")}
+        case GoalReached():
+            reached = run is not None and run.goal_at is not None
+            return {"goal": "reached" if reached else "not reached"}
+        case _:
+            return {}
+
+
+def _reacted_at(part: SentMessage, how: str) -> int:
+    clicked, opened = part.clicked_at or 0, part.opened_at or 0
+    return clicked if how == "clicked" else max(clicked, opened)

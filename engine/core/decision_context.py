@@ -1,0 +1,169 @@
+"""One customer being decided: the state that is changed on the way, and the decisions that were taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from engine.core.conditions.scope import Scope
+from engine.core.effects import Alert, Decision, Effect, Trace
+from engine.core.enrollment import Enrollment
+from engine.core.facts.customer import CapSlot, CustomerState, Facts, LastStart
+from engine.core.happening import Event
+from engine.core.journeys import Journeys
+from engine.core.subscriptions import JourneySubscription, SubscriptionIndex
+from engine.values import DAY, Instant
+
+MAX_DECISIONS = 500
+"""Decisions that one happening may lead to. Journeys that start each other without end are stopped here: a customer who
+takes this many is caught between journeys that undo each other."""
+
+CAP_SLOT_RETENTION = 32 * DAY
+
+
+@dataclass(slots=True)
+class DecisionContext:
+    """The state of one customer while `decide` works. Nothing of the caller's is changed: a container of `facts` is
+    copied by `touch` before it is written, a run by `mine`.
+
+    `hands`: messages are handed over in the moment they are planned (stories, replay); `folded`: the facts
+    count the event in hand already; `changed`: attributes that decisions wrote and whose consequences were not looked at yet; `number`: that of the happening in hand; `left`: how many decisions it may still lead to.
+    """
+
+    journeys: Journeys
+    index: SubscriptionIndex
+    facts: Facts
+    enrollments: dict[str, Enrollment]
+    last_starts: dict[tuple[str, str], LastStart]
+    occurred: set[tuple[str, str]]
+    crossings: dict[str, Instant]
+    number: int
+    now: Instant
+    sends_at_once: bool = False
+    decisions: list[Decision] = field(default_factory=list)
+    changed_attributes: set[str] = field(default_factory=set)
+    reach_changed: bool = False
+    forked: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
+    decisions_left: int = MAX_DECISIONS
+    folded: bool = False
+
+    @classmethod
+    def of(
+        cls, state: CustomerState, journeys: Journeys, now: Instant, *, sends_at_once: bool = False
+    ) -> DecisionContext:
+        """A turn that leaves `state` as it is."""
+        return cls(
+            journeys,
+            journeys.index,
+            _shared(state.facts),
+            state.enrollments.copy(),
+            state.last_starts.copy(),
+            state.occurred.copy(),
+            state.crossings.copy(),
+            state.applied,
+            now,
+            sends_at_once,
+        )
+
+    def state(self) -> CustomerState:
+        """What the turn has come to."""
+        return CustomerState(
+            self.facts, self.enrollments, self.last_starts, self.occurred, self.crossings, self.number
+        )
+
+    def writable(self, *names: str) -> Facts:
+        """The facts, with these containers ready to be written."""
+        for name in names:
+            if name not in self.written:
+                self.written.add(name)
+                setattr(self.facts, name, getattr(self.facts, name).copy())
+        return self.facts
+
+    def writable_history(self, event: str) -> None:
+        """Makes the history of one event ready to be written."""
+        history = self.writable("history").history
+        if event in history and f"history {event}" not in self.written:
+            self.written.add(f"history {event}")
+            history[event] = history[event].copy()
+
+    def scope(self, enrollment: Enrollment | None, event: Event | None = None) -> Scope:
+        """What a question about a run may look at now."""
+        return Scope(self.facts, enrollment, self.now, event)
+
+    def subscription(self, enrollment: Enrollment) -> JourneySubscription | None:
+        """The journey of a run; None if it is no longer published."""
+        return self.index.subscriptions.get(enrollment.journey)
+
+    def open_enrollment(self, journey: str, key: str) -> Enrollment | None:
+        """The run that is active for one value of `per`."""
+        for enrollment in self.enrollments.values():
+            if enrollment.outcome is None and enrollment.journey == journey and enrollment.key == key:
+                return enrollment
+        return None
+
+    def fork_enrollment(self, enrollment: Enrollment) -> Enrollment:
+        """The run, forked unless this turn has done so already."""
+        if enrollment.id in self.forked:
+            return enrollment
+        self.forked.add(enrollment.id)
+        twin = enrollment.fork()
+        self.enrollments[enrollment.id] = twin
+        return twin
+
+    def record(self, enrollment: Enrollment, effects: Iterable[Effect], trace: Iterable[Trace]) -> None:
+        """Notes a decision. A run that is over and no longer watched is let go."""
+        enrollment.seq += 1
+        if enrollment.outcome is None or enrollment.watch_until is not None:
+            self.enrollments[enrollment.id] = enrollment
+        else:
+            self.enrollments.pop(enrollment.id, None)
+        # A run may be decided again in this turn, so the decision holds it as it is now.
+        self.decisions.append(Decision(enrollment, tuple(effects), tuple(trace)))
+        self.forked.discard(enrollment.id)
+        self.decisions_left -= 1
+
+    def add_trace(self, line: Trace) -> None:
+        """Notes something that belongs to no run."""
+        self.decisions.append(Decision(None, (), (line,)))
+
+    def reserve_slot(self, slot: CapSlot) -> None:
+        """Takes a place under caps; places too old for any cap are forgotten."""
+        oldest = self.now - CAP_SLOT_RETENTION
+        self.facts.cap_slots = [*(each for each in self.facts.cap_slots if each.at >= oldest), slot]
+
+    def release_slot(self, key: str) -> None:
+        """Gives back the place of a message that was not handed over."""
+        self.facts.cap_slots = [place for place in self.facts.cap_slots if place.key != key]
+
+    def consume_slot(self, key: str, at: Instant) -> None:
+        """A place is used at the hand-over: from then on it counts at that moment."""
+        for number, place in enumerate(self.facts.cap_slots):
+            if place.key == key and place.at != at:
+                self.writable("cap_slots").cap_slots[number] = replace(place, at=at)
+
+    def alert(self, enrollment: Enrollment, why: str) -> Alert:
+        """A word to the owner of the journey of a run."""
+        interest = self.subscription(enrollment)
+        return Alert(enrollment.journey, interest.journey.owner if interest is not None else "", why)
+
+
+def _shared(facts: Facts) -> Facts:
+    """The same facts, whose containers are still those of the caller."""
+    return Facts(
+        facts.customer,
+        facts.timezone,
+        facts.timezone_why,
+        facts.values,
+        facts.fact_state,
+        facts.event_counters,
+        facts.history,
+        facts.segments,
+        facts.reach,
+        facts.assumed_reach,
+        facts.cap_slots,
+        facts.products,
+        facts.engagement,
+    )

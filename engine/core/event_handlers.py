@@ -1,0 +1,217 @@
+"""What follows at once when something about the customer changes: segments, goal and exit, starts, waits, zones."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from engine.core.advance import move_on
+from engine.core.decision_context import DecisionContext
+from engine.core.enrollment import Enrollment, Waiting
+from engine.core.facts.fold import apply_change, apply_event
+from engine.core.goal import look_at_leaving
+from engine.core.happening import Event, ProductChanged, ProfileChanged, SegmentChanged
+from engine.core.journey import SegmentRule, WaitStep
+from engine.core.reactions import follow_event
+from engine.core.segments.membership import ask_segments, set_member
+from engine.core.steps.exit import leave_for
+from engine.core.subscriptions import RANKS
+from engine.core.timing.due import MissingDate, in_zone, wait_due
+from engine.core.transition import Transition
+from engine.core.trigger import start_by_event, start_by_segment
+from engine.values import Instant
+
+ZONE_NAMES = frozenset(("timezone", "country"))
+
+
+def handle_event(context: DecisionContext, event: Event) -> None:
+    """An event: facts and segments first; then goal and exit of every run, and for each journey in the order of
+    priority its starts (a restart beats a wait) and the waits that it ends."""
+    index, name = context.index, event.name
+    moved = index.facts_by_event.get(name, ())
+    if not context.folded:
+        facts = (
+            context.writable("event_counters", "values", "fact_state")
+            if moved
+            else context.writable("event_counters")
+        )
+        if name in context.journeys.needs:
+            context.writable_history(name)
+        apply_event(facts, event, moved, context.journeys.needs)
+    if context.enrollments:
+        _mark_codes(context, event)
+        leavers = index.exit_events.get(name)
+        if leavers is not None:
+            for enrollment in _in_order(
+                context, [run for run in context.enrollments.values() if run.journey in leavers]
+            ):
+                look_at_leaving(context, enrollment, event)
+    segments = index.segment_dependencies.of_event.get(name)
+    if segments is not None:
+        for change in ask_segments(context, segments, starts=event.starts):
+            handle_segment_change(context, change)
+    if moved and context.enrollments:
+        _recount_dates(context, frozenset(rule.name for rule in moved))
+    if not event.starts:
+        return
+    for listener in index.subscribers.get(name, ()):
+        if listener.triggers:
+            start_by_event(context, listener, event)
+        if name in listener.subscription.awaited:
+            for enrollment in list(context.enrollments.values()):
+                if (
+                    enrollment.outcome is None
+                    and enrollment.journey == listener.subscription.journey.name
+                    and not enrollment.holdout
+                ):
+                    _follow(context, enrollment, event)
+
+
+def handle_profile_change(context: DecisionContext, changed: ProfileChanged) -> None:
+    """Attributes, addresses, consents or suppressions were written."""
+    apply_change(context.writable("values", "reach"), changed, context.journeys.resolve_zone)
+    context.changed_attributes.update(changed.values)
+    if changed.addresses or changed.consents or changed.suppressed:
+        context.reach_changed = True
+    apply_changes(context, starts=changed.starts)
+
+
+def handle_product_change(context: DecisionContext, product: ProductChanged) -> None:
+    """The catalogue changed for a product: runs about it whose goal or exit names `product.` are asked."""
+    known = context.facts.products.get(product.product_id, {})
+    context.writable("products").products[product.product_id] = {**known, **product.fields}
+    for enrollment in _in_order(
+        context, [run for run in context.enrollments.values() if run.product_id == product.product_id]
+    ):
+        interest = context.subscription(enrollment)
+        if interest is not None and interest.exit_dependencies.product:
+            look_at_leaving(context, enrollment)
+
+
+def handle_segment_change(context: DecisionContext, change: SegmentChanged) -> None:
+    """The customer entered or left a segment: goal and exit are asked, then entering may start."""
+    was_member = change.segment in context.facts.segments
+    set_member(context.facts, change.segment, member=change.member)
+    if was_member != change.member:
+        for enrollment in _in_order(context, list(context.enrollments.values())):
+            interest = context.subscription(enrollment)
+            if interest is not None and change.segment in interest.exit_dependencies.segments:
+                look_at_leaving(context, enrollment)
+    if change.member and change.starts:
+        start_by_segment(context, change, was_member=was_member)
+
+
+def apply_changes(context: DecisionContext, *, starts: bool = True) -> None:
+    """Looks at the consequences of what was written, until nothing new is written."""
+    if not context.changed_attributes and not context.reach_changed:
+        return
+    while (context.changed_attributes or context.reach_changed) and context.decisions_left > 0:
+        names, reach = frozenset(context.changed_attributes), context.reach_changed
+        context.changed_attributes, context.reach_changed = set(), False
+        reach = reach or any(name.startswith("consent.") for name in names)
+        if not names.isdisjoint(ZONE_NAMES):
+            _move_zone(context)
+        _recount_dates(context, names)
+        for enrollment in _in_order(context, list(context.enrollments.values())):
+            interest = context.subscription(enrollment)
+            if interest is None:
+                continue
+            leaving = interest.exit_dependencies
+            if (reach and leaving.reach) or not names.isdisjoint(leaving.attributes):
+                look_at_leaving(context, enrollment)
+        rules: dict[str, SegmentRule] = {}
+        for name in names:
+            rules |= {
+                rule.name: rule for rule in context.index.segment_dependencies.of_attribute.get(name, ())
+            }
+        if reach:
+            rules |= {rule.name: rule for rule in context.index.segment_dependencies.of_reach}
+        if rules:
+            for change in ask_segments(context, (rules[name] for name in sorted(rules)), starts=starts):
+                handle_segment_change(context, change)
+    context.changed_attributes, context.reach_changed = set(), False
+
+
+def _follow(context: DecisionContext, enrollment: Enrollment, event: Event) -> None:
+    interest = context.subscription(enrollment)
+    if interest is None or enrollment.state is None:
+        return
+    # A copy in hand is only kept if the event really ends something.
+    probe = Transition(context, interest, interest.journey, enrollment.fork())
+    following = follow_event(probe, event)
+    if following is None:
+        return
+    context.forked.add(enrollment.id)
+    context.enrollments[enrollment.id] = probe.enrollment
+    move_on(probe, following)
+    probe.complete()
+
+
+def _in_order(context: DecisionContext, runs: list[Enrollment]) -> list[Enrollment]:
+    """Runs that one event concerns: by priority, then the longest waiting, then id."""
+    if len(runs) < 2:
+        return runs
+
+    def order(enrollment: Enrollment) -> tuple[int, Instant, str]:
+        interest = context.subscription(enrollment)
+        return interest.rank[0] if interest is not None else len(RANKS), enrollment.clock, enrollment.id
+
+    return sorted(runs, key=order)
+
+
+def _mark_codes(context: DecisionContext, event: Event) -> None:
+    """An order with a code of the pool (resolved at intake) uses the code of the run."""
+    pool = event.fields.get("code")
+    if not isinstance(pool, str):
+        return
+    for enrollment in list(context.enrollments.values()):
+        code = enrollment.codes.get(pool)
+        if code is not None and not code.used:
+            interest = context.subscription(enrollment)
+            if interest is not None:
+                transition = Transition.begin(context, interest, enrollment)
+                transition.enrollment.codes[pool] = replace(code, used=True)
+                transition.add_trace("note", subject=pool, detail="the code was used")
+                transition.complete()
+
+
+def _move_zone(context: DecisionContext) -> None:
+    """Every due moment that means local time is found again in the customer's zone; what is then past is due now."""
+    zone = context.facts.zone
+    for enrollment in list(context.enrollments.values()):
+        interest = context.subscription(enrollment)
+        if (
+            interest is None
+            or enrollment.due is None
+            or enrollment.due.local is None
+            or enrollment.due.zone == zone.key
+        ):
+            continue
+        transition = Transition.begin(context, interest, enrollment)
+        transition.enrollment.due = in_zone(enrollment.due, zone)
+        transition.add_trace("note", subject="timezone", detail=zone.key)
+        transition.complete()
+
+
+def _recount_dates(context: DecisionContext, names: frozenset[str]) -> None:
+    """A date that somebody waits for has changed: the wait is computed again; if the date is gone, the run ends."""
+    for enrollment in list(context.enrollments.values()):
+        interest = context.subscription(enrollment)
+        if (
+            interest is None
+            or not isinstance(enrollment.state, Waiting)
+            or names.isdisjoint(interest.date_attributes)
+        ):
+            continue
+        step = interest.steps_by_id.get(enrollment.state.step)
+        if not isinstance(step, WaitStep) or step.until is None or step.until.ref is None:
+            continue
+        if step.until.ref.source != "customer" or step.until.ref.name not in names:
+            continue
+        transition = Transition.begin(context, interest, enrollment)
+        due = wait_due(transition, step)
+        if isinstance(due, MissingDate):
+            leave_for(transition, step, f"missing {due.name}")
+        else:
+            transition.enrollment.due = due
+            transition.add_trace("note", step, step.until.ref.name, "the date was written anew")
+        transition.complete()

@@ -1,0 +1,133 @@
+"""What is known of one customer at one moment: everything a decision may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from engine.core.enrollment import Enrollment
+from engine.core.facts.learned import NO_ENGAGEMENT, EngagementStats
+from engine.core.facts.rfm import GroupTable
+from engine.core.happening import Event
+from engine.values import Instant, Type, Value, zone
+
+ANY_PURPOSE = "any purpose"
+
+Consent = Literal["none", "asked", "given", "withdrawn"]
+
+
+class EventCounter(Struct, frozen=True):
+    """One event name of one customer, over all time. `last_number`: the number of the event of `last_at`; `since start`
+    needs it where two events share a moment."""
+
+    times: int
+    first_at: Instant
+    last_at: Instant
+    last_number: int = 0
+
+
+class Reach(Struct, frozen=True):
+    """One channel of one customer. `suppressed`: None, a purpose, `any purpose` (everything that needs a consent), or
+    `all`. `bounced`: closed by a hard bounce."""
+
+    address: str | None = None
+    consents: Mapping[str, Consent] = msgspec.field(default_factory=dict)
+    suppressed: str | None = None
+    bounced: bool = False
+
+
+class CapSlot(Struct, frozen=True):
+    """A message that counts under caps (or a planned one that reserved its place). `counts_total` is False for the
+    later parts of a cascade, which count for their channel only."""
+
+    key: str
+    at: Instant
+    channel: str
+    counts_total: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FactRule:
+    """A computed fact of schemas/customer.yaml. `field` is a path inside the event, `items.category` goes over items.
+    `last` makes it windowed: counted when asked, from history. `groups`: what `rfm` makes of the scores."""
+
+    name: str
+    how: Literal["count", "sum", "average", "last", "first", "most frequent", "average days between", "rfm"]
+    event: str
+    field: str | None
+    type: Type
+    last: int | None = None  # ms
+    groups: GroupTable | None = None
+
+
+@dataclass(slots=True)
+class Facts:
+    """One customer at one moment. `values` holds attributes and all-time facts; `memory` what all-time facts need to
+    go on at constant cost (e.g. average: sum and count; most frequent: counts). `history` holds only the events in
+    `Journeys.needs`, oldest first, as far back as they ask. `assumed_reach`: every channel reaches this customer
+    (stories, replay without --strict), unless `reach` says what closes it: a bounce, a suppression, a consent that is
+    not `given`, or the address "" (known to be missing). `habits`: what they did with the messages they got."""
+
+    customer: str
+    timezone: str = "UTC"  # the zone that is used, and why:
+    timezone_why: str = "project"  # customer | country | project
+    values: dict[str, Value] = field(default_factory=dict)
+    fact_state: dict[str, object] = field(default_factory=dict)
+    event_counters: dict[str, EventCounter] = field(default_factory=dict)
+    history: dict[str, list[Event]] = field(default_factory=dict)
+    segments: frozenset[str] = frozenset()
+    reach: dict[str, Reach] = field(default_factory=dict)
+    assumed_reach: bool = False
+    cap_slots: list[CapSlot] = field(default_factory=list)
+    products: dict[str, Mapping[str, Value]] = field(default_factory=dict)
+    engagement: EngagementStats = NO_ENGAGEMENT
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The customer's zone."""
+        return zone(self.timezone)
+
+    def fork(self) -> Facts:
+        """A copy whose own containers may be changed without touching this one."""
+        return Facts(
+            self.customer,
+            self.timezone,
+            self.timezone_why,
+            dict(self.values),
+            dict(self.fact_state),
+            dict(self.event_counters),
+            {name: list(events) for name, events in self.history.items()},
+            self.segments,
+            dict(self.reach),
+            self.assumed_reach,
+            list(self.cap_slots),
+            dict(self.products),
+            self.engagement,
+        )
+
+
+class LastStart(Struct, frozen=True):
+    """The previous start of a journey by this customer for one value of `per`."""
+
+    at: Instant
+    enrollment: str
+
+
+@dataclass(slots=True)
+class CustomerState:
+    """The unit of concurrency: the facts of a customer, the open and watched runs (by id), the last start per
+    (journey, key), and the local dates on which clock and date starts already fired, per journey."""
+
+    facts: Facts
+    enrollments: dict[str, Enrollment] = field(default_factory=dict)
+    last_starts: dict[tuple[str, str], LastStart] = field(default_factory=dict)
+    occurred: set[tuple[str, str]] = field(default_factory=set)  # (journey, ISO local date)
+    crossings: dict[str, Instant] = field(
+        default_factory=dict
+    )  # segment -> when time alone may change membership
+    applied: int = 0  # number of the last applied happening

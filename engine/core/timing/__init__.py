@@ -1,0 +1,1 @@
+"""When something is due: waits, occurrences, time zones, quiet hours, and hours that were learned."""

@@ -1,0 +1,103 @@
+"""When a clock or date start reaches a customer next (design/language 2.4)."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+from engine.core.facts.customer import Facts
+from engine.core.journey import ClockTrigger, DateTrigger
+from engine.values import Birthday, Duration, Instant, Value, at_local, later_day, local_date
+
+_FAR = 400
+"""Days that a clock start looks ahead: every month has its day well within them."""
+
+
+def next_occurrence(
+    trigger: DateTrigger | ClockTrigger, facts: Facts, after: Instant
+) -> tuple[Instant, dt.date] | None:
+    """The first occurrence strictly after `after`: its moment, and the local date that makes it unique.
+
+    None: the attribute is not set, or its only day is past. A day that a zone left out altogether
+    (Apia, 30 December 2011) has no clock start.
+    """
+    zone = facts.zone
+    if isinstance(trigger, ClockTrigger):
+        return _next_clock(trigger, after, zone)
+    fires = (
+        (at_local(day, trigger.at, zone), day)
+        for day in (
+            _fired_on(kept, trigger.offset) for kept in _kept_days(trigger, facts, local_date(after, zone))
+        )
+    )
+    return next(((at, day) for at, day in fires if at > after), None)
+
+
+def occurrence_day(trigger: DateTrigger | ClockTrigger, facts: Facts, day: dt.date) -> dt.date | None:
+    """What the occurrence on a local date is about: for a date start the date of the attribute itself (the birthday,
+    for `before: 7 days` a week later), for a clock start the date; None if the trigger has no occurrence that day.
+
+    This is what `Enrollment.occurrence` holds, so that `wait: until birthday` finds the one that started the run.
+    """
+    if isinstance(trigger, ClockTrigger):
+        return day if _fits(trigger, day) else None
+    kept_days = _kept_days(trigger, facts, day)
+    return next((kept for kept in kept_days if _fired_on(kept, trigger.offset) == day), None)
+
+
+def attribute_date(value: Value, kind: str, zone: ZoneInfo) -> dt.date | None:
+    """The local date of a `date` or `time` attribute; None for anything else."""
+    if kind == "date" and type(value) is dt.date:
+        return value
+    if kind == "time" and type(value) is int:
+        try:
+            return local_date(Instant(value), zone)
+        except OverflowError:
+            return None
+    return None
+
+
+def _kept_days(trigger: DateTrigger, facts: Facts, around: dt.date) -> Iterator[dt.date]:
+    """The dates of the attribute, oldest first: one, or for a birthday those of the years near `around`."""
+    value = facts.values.get(trigger.ref.name)
+    if isinstance(value, Birthday) and trigger.ref.type.kind == "birthday":
+        reach = 2 + (abs(trigger.offset.months) * 31 + abs(trigger.offset.days)) // 365
+        for year in range(max(around.year - reach, 1), min(around.year + reach, 9999) + 1):
+            if value.year is None or year >= value.year:
+                yield value.in_year(year)
+        return
+    single = attribute_date(value, trigger.ref.type.kind, facts.zone)
+    if single is not None:
+        yield single
+
+
+def _fired_on(kept: dt.date, offset: Duration) -> dt.date:
+    return later_day(kept, offset.months, offset.days)
+
+
+def _next_clock(trigger: ClockTrigger, after: Instant, zone: ZoneInfo) -> tuple[Instant, dt.date] | None:
+    day = local_date(after, zone) - dt.timedelta(days=1)
+    for _ in range(_FAR):
+        if _fits(trigger, day) and (at := at_local(day, trigger.at, zone)) > after and _exists(day, zone):
+            return at, day
+        day += dt.timedelta(days=1)
+    return None
+
+
+def _fits(trigger: ClockTrigger, day: dt.date) -> bool:
+    if trigger.weekdays and day.weekday() not in trigger.weekdays:
+        return False
+    if trigger.every != "month":
+        return True
+    last = calendar.monthrange(day.year, day.month)[1]
+    return day.day == (trigger.day or last)
+
+
+def _exists(day: dt.date, zone: ZoneInfo) -> bool:
+    """False for a day that the zone jumped over."""
+    return (
+        local_date(at_local(day, dt.time(12), zone), zone) == day
+        or local_date(at_local(day, dt.time.min, zone), zone) == day
+    )

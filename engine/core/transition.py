@@ -1,0 +1,125 @@
+"""A run in hand: the enrollment being moved, with what its decision asks of the world and says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.core.conditions.condition import Constant, Ref
+from engine.core.conditions.scope import Scope, read
+from engine.core.conditions.trace_values import values_asked
+from engine.core.decision_context import DecisionContext
+from engine.core.effects import Effect, Emit, Trace, TraceKind
+from engine.core.enrollment import Enrollment
+from engine.core.happening import Event
+from engine.core.journey import Journey, Question, StepBase
+from engine.core.subscriptions import JourneySubscription
+from engine.ids import derive
+from engine.values import Instant, Value
+
+
+@dataclass(slots=True)
+class Transition:
+    """One decision about one run. `it` belongs to the turn; `close` keeps what came out."""
+
+    context: DecisionContext
+    subscription: JourneySubscription
+    journey: Journey
+    enrollment: Enrollment
+    effects: list[Effect] = field(default_factory=list)
+    trace: list[Trace] = field(default_factory=list)
+
+    @classmethod
+    def begin(
+        cls, context: DecisionContext, subscription: JourneySubscription, enrollment: Enrollment
+    ) -> Transition:
+        """Takes a run in hand; it is forked if it still is the caller's."""
+        return cls(context, subscription, subscription.journey, context.fork_enrollment(enrollment))
+
+    def complete(self) -> None:
+        """The decision is complete."""
+        self.enrollment.commit = self.context.journeys.commit
+        self.context.record(self.enrollment, self.effects, self.trace)
+
+    @property
+    def now(self) -> Instant:
+        """The moment of the decision."""
+        return self.context.now
+
+    def scope(self, event: Event | None = None) -> Scope:
+        """What a question may look at."""
+        return Scope(self.context.facts, self.enrollment, self.context.now, event)
+
+    def read(self, ref: Ref) -> Value:
+        """The value of a name for this run now."""
+        return read(ref, self.scope(), self.context.index.rules)
+
+    def add_trace(
+        self, kind: TraceKind, step: StepBase | None = None, subject: str = "", detail: str = ""
+    ) -> None:
+        """One line of the customer's history."""
+        self.trace.append(
+            Trace(
+                self.context.now,
+                kind,
+                self.journey.name,
+                self.enrollment.id,
+                step.id if step is not None else "",
+                step.line if step is not None else 0,
+                subject,
+                detail,
+            )
+        )
+
+    def trace_question(
+        self,
+        kind: TraceKind,
+        question: Question,
+        answer: str,
+        step: StepBase | None = None,
+        event: Event | None = None,
+    ) -> None:
+        """A question, its answer, and the values that it looked at. With `Journeys.explain` off these are left out."""
+        found: tuple[tuple[str, str], ...] = ()
+        if self.context.journeys.explain:
+            found = values_asked(question.condition, self.scope(event), self.context.index.rules)
+        elif kind == "asked":
+            return
+        line = question.line or (step.line if step is not None else 0)
+        self.trace.append(
+            Trace(
+                self.context.now,
+                kind,
+                self.journey.name,
+                self.enrollment.id,
+                step.id if step is not None else "",
+                line,
+                question.text,
+                answer,
+                found,
+            )
+        )
+
+    def emit(
+        self, name: str, step: str = "", template: str = "", channel: str = "", at: Instant | None = None
+    ) -> None:
+        """An event of the engine's own, if anything in the project looks at it."""
+        if name not in self.context.index.observed_events:
+            return
+        fields: dict[str, Value] = {"journey": self.journey.name}
+        if step:
+            fields["step"] = step
+        if template:
+            fields |= {"template": template, "channel": channel}
+        moment = at if at is not None else self.context.now
+        number = len(self.effects)
+        self.effects.append(
+            Emit(derive("emit", self.enrollment.id, self.enrollment.seq, number, name), name, moment, fields)
+        )
+
+
+def values_of_with(
+    transition: Transition, values: tuple[tuple[str, Constant | Ref], ...]
+) -> Mapping[str, Value]:
+    """The values of `with`: literals as they are, names as they stand now."""
+    return {name: transition.read(value) if isinstance(value, Ref) else value for name, value in values}

@@ -1,0 +1,1 @@
+"""Small phrases of the language: lengths, moments, conditions, forms, weekdays."""

@@ -1,0 +1,252 @@
+"""Conditions: a map of lines joined by *and*, its special keys, and lists that say how they combine
+(design/language 2.7)."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, cast
+
+from engine.language.map_reader import ReadContext
+from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.phrases.event_count_condition import parse_did
+from engine.language.phrases.forms import looks_like_form, parse_form, parse_list, sign_problem
+from engine.language.places import tail
+from engine.language.syntax import (
+    AllOf,
+    Can,
+    ConditionLine,
+    Equals,
+    Form,
+    GoalIs,
+    Group,
+    InSegment,
+    Reacted,
+    Test,
+    Text,
+)
+from engine.language.wording import as_list, quoted, shown
+from engine.problem import Problem, Span
+
+GROUPS = ("any", "all", "none")
+SPECIAL = ("segment", "did", "can", "clicked", "opened", "goal")
+
+_OPERATORS = {
+    "gte": "at least", "ge": "at least", "min": "at least", "lte": "at most", "le": "at most", "max": "at most",
+    "gt": "more than", "lt": "less than", "eq": "", "equals": "", "ne": "not", "neq": "not", "not": "not", "in": "",
+    "contains": "contains", "between": "between",
+}  # fmt: skip
+
+
+def parse_condition(
+    context: ReadContext, node: Node, at: Span, key: str, of_event: bool = False
+) -> AllOf | None:
+    """The condition under `key`. `of_event`: a `where`, whose bare names are fields and nothing else is special."""
+    if isinstance(node, Sequence) and not is_empty(node):
+        context.report(
+            node.span,
+            "E28",
+            "a list of conditions must say how they combine",
+            'a bare list could mean "all" or "any"',
+            "write  any:  or  all:  in front of the list",
+        )
+        return None
+    if is_empty(node):
+        context.empty(at, key, "{orders_count: at least 1}")
+        return None
+    if not isinstance(node, Mapping):
+        _no_map(context, node, key)
+        return None
+    lines = (_line(context, entry, of_event) for entry in node.entries)
+    return AllOf(tuple(line for group in lines for line in group), node.span)
+
+
+def parse_value(context: ReadContext, name: str, node: Node, at: Span | None = None) -> Form | None:
+    """The form behind one attribute; `at`: where its name stands."""
+    match node:
+        case Scalar() if not is_empty(node):
+            return form_of(context, name, node.whole())
+        case Sequence() if not is_empty(node):
+            return _one_of(context, name, node)
+        case Mapping() if not is_empty(node):
+            _block(context, name, node)
+        case _ if at is not None and (meant := _without_colon(name)):
+            context.report(
+                at,
+                "E03",
+                f'there is no ": " in {quoted(name)}',
+                'a condition is written as "attribute: words", with a space behind the colon',
+                f"write  {meant}",
+            )
+        case _:
+            context.report(
+                node.span,
+                "E20",
+                f"{quoted(name)} has nothing behind it",
+                "conditions are written as words, for example  at least 2",
+                f"write  {name}: is set  or  {name}: is not set",
+            )
+    return None
+
+
+def _without_colon(name: str) -> str:
+    """`{stamps at least 2}` and `{segment:vip}` are keys without a value; empty for a plain name."""
+    found = re.fullmatch(r"([\w.]+)(?: +|:)(\S.*)", name)
+    return f"{found[1]}: {shown(found[2])}" if found else ""
+
+
+def form_of(context: ReadContext, name: str, text: Text) -> Form | None:
+    """The form in a text, or None after noting the problem."""
+    form = parse_form(name, text)
+    if isinstance(form, Problem):
+        context.problems.append(form)
+        return None
+    return form
+
+
+def _line(context: ReadContext, entry: Entry, of_event: bool) -> tuple[ConditionLine, ...]:
+    key, node = entry.key.text, entry.value
+    line: ConditionLine | None
+    if key in GROUPS:
+        line = _group(context, entry, of_event)
+    elif of_event or key not in SPECIAL:
+        form = parse_value(context, key, node, entry.key.span)
+        line = None if form is None else Test(entry.key.whole(), form)
+    elif key == "did":
+        return parse_did(context, entry, lambda r, n, at: parse_condition(r, n, at, "where", of_event=True))
+    elif key == "goal":
+        line = _goal(context, entry)
+    else:
+        line = _names(context, entry)
+    return () if line is None else (line,)
+
+
+def _group(context: ReadContext, entry: Entry, of_event: bool) -> Group | None:
+    how, node = entry.key.text, entry.value
+    if not isinstance(node, Sequence) or is_empty(node):
+        context.report(
+            entry.key.span,
+            "E28",
+            f"{quoted(how)} needs a list of conditions",
+            "each condition of the list stands behind a dash",
+            f"write\n         {how}:\n           - orders_count: 0\n           - tier: gold",
+        )
+        return None
+    conditions = (parse_condition(context, item, item.span, how, of_event) for item in node.items)
+    kind = cast("Literal['any', 'all', 'none']", how)
+    return Group(kind, tuple(c for c in conditions if c is not None), entry.key.span)
+
+
+def _names(context: ReadContext, entry: Entry) -> InSegment | Can | Reacted | None:
+    """`segment`, `can`, `clicked`, `opened`: a name, `not name`, a list of names."""
+    key, node = entry.key.text, entry.value
+    example = {"segment": "vip", "can": "email"}.get(key, "welcome_hello")
+    if key in {"clicked", "opened"} and isinstance(node, Sequence) and not is_empty(node):
+        context.report(
+            node.span,
+            "E20",
+            f"{quoted(key)} needs one template here, not a list",
+            "a list could mean all of them or one of them",
+            f"write\n         any:\n           - {key}: {example}\n           - {key}: ...",
+        )
+        return None
+    names = context.texts(node, key, example)
+    negated = False
+    if isinstance(node, Scalar) and names:
+        text = names[0]
+        if sign := sign_problem(key, text):
+            context.problems.append(sign)
+            return None
+        negated = text.value.startswith("not ")
+        word = tail(text, 4) if negated else text
+        names = parse_list(word) if word.value.startswith("[") and word.value.endswith("]") else (word,)
+    if not names:
+        return None
+    span = entry.key.span
+    match key:
+        case "segment":
+            return InSegment(names, negated, span)
+        case "can":
+            return Can(names, negated, span)
+        case _:
+            return Reacted("clicked" if key == "clicked" else "opened", names[0], negated, span)
+
+
+def _goal(context: ReadContext, entry: Entry) -> GoalIs | None:
+    word = context.choice(
+        entry.value,
+        "goal",
+        ("reached", "not reached"),
+        {
+            "true": "reached",
+            "yes": "reached",
+            "false": "not reached",
+            "no": "not reached",
+            "missed": "not reached",
+        },
+    )
+    return None if word is None else GoalIs(word.value == "reached", entry.key.span)
+
+
+def _one_of(context: ReadContext, name: str, node: Sequence) -> Form | None:
+    values: list[Text] = []
+    for item in node.items:
+        if not isinstance(item, Scalar) or is_empty(item):
+            _block(context, name, item)
+            return None
+        if looks_like_form(item.text) or item.text.startswith("not "):
+            context.report(
+                item.span,
+                "E21",
+                f"{quoted(item.text)} cannot stand in a list of values",
+                "a list means: one of these values",
+                f"write  {name}: between 2 and 5  or several conditions under  any:",
+            )
+            return None
+        if sign := sign_problem(name, item.whole()):
+            context.problems.append(sign)
+            return None
+        values.append(item.whole())
+    return Equals(tuple(values), node.span, many=True)
+
+
+def _block(context: ReadContext, name: str, node: Node) -> None:
+    written, meant = "", "at least 2"
+    if isinstance(node, Mapping) and len(node.entries) == 1:
+        operator, value = node.entries[0].key.text, node.entries[0].value
+        words = _OPERATORS.get(operator.casefold().lstrip("$_"))
+        if isinstance(value, Scalar):
+            written = f"   (not  {name}: {{{shown(operator, 20)}: {shown(value.text, 30)}}})"
+        if words is not None:
+            meant = f"{words} {_value_of(value)}".strip()
+    context.report(
+        node.span,
+        "E20",
+        f"{quoted(name)} needs one short text here, not a {'list' if isinstance(node, Sequence) else 'block'}",
+        "conditions are written as words, for example  at least 2",
+        f"write  {name}: {meant}{written}",
+    )
+
+
+def _value_of(node: Node) -> str:
+    if isinstance(node, Scalar):
+        return shown(node.text, 30)
+    items = node.items if isinstance(node, Sequence) else ()
+    return f"[{as_list([shown(item.text, 20) for item in items[:5] if isinstance(item, Scalar)])}]"
+
+
+def _no_map(context: ReadContext, node: Node, key: str) -> None:
+    text = node.text if isinstance(node, Scalar) else ""
+    words = text.split()
+    meant = "orders_count: at least 1"
+    if len(words) > 1 and words[0].isidentifier():
+        rest = " ".join(words[1:])
+        meant = f"{words[0]}: {rest.lstrip('=').strip() if rest.startswith('==') else rest}"
+        if sign := sign_problem(words[0], Text(rest, node.span)):
+            meant = sign.fix.removeprefix("write  ")
+    context.report(
+        node.span,
+        "E20",
+        f"{quoted(key)} needs conditions of the form  attribute: words",
+        "one line is one fact, so that a changed word is visible in a review",
+        f"write  {key}: {{{shown(meant)}}}",
+    )

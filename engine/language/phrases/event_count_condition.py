@@ -1,0 +1,168 @@
+"""`did:` - from event to a phrase such as `not in last 30 days`, or the long form with fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from engine.language.duration import parse_length
+from engine.language.grammar import LONG_DID
+from engine.language.map_reader import MapReader, ReadContext
+from engine.language.nodes import Entry, Mapping, Node, Scalar, is_empty
+from engine.language.phrases.forms import sign_problem
+from engine.language.places import part, tail
+from engine.language.syntax import AllOf, Did, Length, Text
+from engine.language.wording import quoted, shown
+from engine.problem import Problem, Span
+
+PHRASES = (
+    "ever, never, in last 30 days, not in last 30 days, at least 2 times, at most 1 times in last 30 days, "
+    "exactly 1 times, since start"
+)
+MOST = 1_000_000
+_COUNT = re.compile(
+    r"(?:(at least|at most|exactly)\s+)?(\d{1,9})(?:\s+times?)?(?:\s+in\s+last\s+(\S.*))?", re.ASCII
+)
+_IN_LAST = re.compile(r"in\s+last\s+(\S.*)")
+_OTHER = (
+    (re.compile(r"(?:within|in)(?: the)?(?: last| past)? (\d.*)", re.IGNORECASE), "in last {}"),
+    (re.compile(r"not (?:within|in)(?: the)?(?: last| past)? (\d.*)", re.IGNORECASE), "not in last {}"),
+    (re.compile(r"less than (\d+ \w+) ago", re.IGNORECASE), "in last {}"),
+    (re.compile(r"(?:not since|more than) (\d+ \w+) ago", re.IGNORECASE), "not in last {}"),
+    (re.compile(r"more than (\d+)(?: times?)?(.*)", re.IGNORECASE), "at least {+} times{1}"),
+    (re.compile(r"(?:less|fewer) than (\d+)(?: times?)?(.*)", re.IGNORECASE), "at most {-} times{1}"),
+    (re.compile(r"once", re.IGNORECASE), "exactly 1 times"),
+    (re.compile(r"twice", re.IGNORECASE), "exactly 2 times"),
+    (re.compile(r"true|yes|always", re.IGNORECASE), "ever"),
+    (re.compile(r"false|no|not|not ever", re.IGNORECASE), "never"),
+    (re.compile(r"since (?:the )?(?:beginning|begin|entry|start of.*)", re.IGNORECASE), "since start"),
+    (re.compile(r"today", re.IGNORECASE), "in last 1 day"),
+)
+_Where = Callable[[ReadContext, Node, Span], "AllOf | None"]
+_Counted = tuple[int, int | None, Length | None, bool]  # low, high, last, since start
+
+
+def parse_did(context: ReadContext, entry: Entry, where: _Where) -> tuple[Did, ...]:
+    """All events under one `did:`."""
+    if not isinstance(entry.value, Mapping) or is_empty(entry.value):
+        event = (
+            shown(entry.value.text)
+            if isinstance(entry.value, Scalar) and entry.value.text
+            else "order_placed"
+        )
+        context.report(
+            entry.value.span if not is_empty(entry.value) else entry.key.span,
+            "E20",
+            '"did" needs lines of the form  event: phrase',
+            f"the phrases are: {PHRASES}",
+            f"write  did: {{{event}: ever}}",
+        )
+        return ()
+    lines = (_did(context, line, where) for line in entry.value.entries)
+    return tuple(line for line in lines if line is not None)
+
+
+def _did(context: ReadContext, entry: Entry, where: _Where) -> Did | None:
+    event, node = entry.key.whole(), entry.value
+    if isinstance(node, Mapping) and not is_empty(node):
+        return _long(context, event, node, where)
+    if not isinstance(node, Scalar) or is_empty(node):
+        context.report(
+            node.span,
+            "E20",
+            f"{quoted(event.value)} needs a phrase here",
+            f"the phrases are: {PHRASES}",
+            f"write  {shown(event.value)}: ever",
+        )
+        return None
+    text = node.whole()
+    negated = text.value.startswith("not ")
+    if sign := sign_problem(event.value, text):
+        context.problems.append(sign)
+        return None
+    counted = context.keep(_phrase(event.value, tail(text, 4) if negated else text, text))
+    if counted is None:
+        return None
+    low, high, last, since = counted
+    return Did(event, low, high, last, since, None, negated, event.span)
+
+
+def _phrase(event: str, text: Text, whole: Text) -> _Counted | Problem:
+    match text.value:
+        case "ever":
+            return 1, None, None, False
+        case "never":
+            return 0, 0, None, False
+        case "since start":
+            return 1, None, None, True
+        case _:
+            pass
+    if found := _IN_LAST.fullmatch(text.value):
+        length = parse_length(part(text, found.start(1), found.end(1) - found.start(1)))
+        return length if isinstance(length, Problem) else (1, None, length, False)
+    if found := _COUNT.fullmatch(text.value):
+        return _counted(text, found)
+    return Problem(
+        whole.span,
+        "E21",
+        f"{quoted(whole.value)} is not a phrase of did",
+        f"the phrases are: {PHRASES}",
+        f"write  {shown(event)}: {_meant(whole.value) or 'at least 1 times'}",
+    )
+
+
+def _counted(text: Text, found: re.Match[str]) -> _Counted | Problem:
+    count = int(found[2])
+    if count > MOST:
+        return Problem(
+            text.span,
+            "E21",
+            f"{quoted(text.value)} counts too far",
+            "nobody does that so often",
+            "write a smaller number",
+        )
+    last: Length | None = None
+    if found[3]:
+        length = parse_length(part(text, found.start(3), found.end(3) - found.start(3)))
+        if isinstance(length, Problem):
+            return length
+        last = length
+    low = 0 if found[1] == "at most" else count
+    high = None if found[1] == "at least" else count
+    return low, high, last, False
+
+
+def _meant(written: str) -> str:
+    if len(written) > 100:
+        return ""
+    for pattern, ours in _OTHER:
+        if found := pattern.fullmatch(written):
+            first = found[1] if found.groups() else ""
+            number = int(first) if first.isdigit() else 0
+            form = ours.replace("{+}", str(number + 1)).replace("{-}", str(max(0, number - 1)))
+            return form.format(*found.groups())
+    return ""
+
+
+def _long(context: ReadContext, event: Text, node: Mapping, where: _Where) -> Did | None:
+    before = len(context.problems)
+    reader = MapReader(context, LONG_DID, node.entries, event.span)
+    last, since = reader.length("last"), reader.choice("since")
+    times = reader.text("times")
+    low, high = 1, None
+    if times is not None:
+        negated = times.value.startswith("not ")
+        found = context.keep(_phrase(event.value, times, times))
+        if negated or (found and (found[2] or found[3])):
+            reader.apart(
+                "times", "it says how often and nothing else", "write  times: at least 2, last: 7 days"
+            )
+        if found is not None:
+            low, high = found[0], found[1]
+    fields = reader.node("where")
+    condition = None if fields is None else where(context, fields, reader.at_key("where"))
+    if last is not None and since is not None:
+        reader.apart("since", "last and since are two beginnings", "keep one of them")
+    if len(context.problems) > before:
+        return None
+    return Did(event, low, high, last, since is not None, condition, False, event.span)

@@ -1,0 +1,199 @@
+"""The words behind an attribute: `at least 2`, `not gold`, `more than 90 days ago` (design/language 2.7)."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, cast
+
+from engine.language.duration import parse_length
+from engine.language.places import part, tail
+from engine.language.syntax import (
+    BeforeAfter,
+    Between,
+    Compare,
+    Equals,
+    Form,
+    IsSet,
+    Negated,
+    RelativeAge,
+    Text,
+    TextMatch,
+    Today,
+)
+from engine.language.wording import quoted, shown
+from engine.problem import Problem, Span, nearest
+
+WHY_SIGN = "conditions are written in words so that everybody can review them"
+_FORMS = (
+    "x, [a, b], not x, is set, is not set, at least 2, at most 2, more than 2, less than 2, between 2 and 5"
+)
+
+_SIGN = re.compile(r"(>=|=>|<=|=<|<>|!=|==|=|>|<|!|≥|≤|≠)\s*(.*)", re.DOTALL)
+_SIGN_WORDS = {
+    ">=": "at least ", "=>": "at least ", "≥": "at least ", "<=": "at most ", "=<": "at most ", "≤": "at most ",
+    ">": "more than ", "<": "less than ", "!=": "not ", "<>": "not ", "!": "not ", "≠": "not ", "==": "", "=": "",
+}  # fmt: skip
+_COMPARE = re.compile(r"(at least|at most|more than|less than)(?:\s+|$)")
+_BETWEEN = re.compile(r"between\s+(\S.*?)\s+and\s+(\S.*)", re.DOTALL)
+_BESIDE = re.compile(r"(before|after)\s+(?=\S)")
+_MATCH = re.compile(r"(contains|starts with|ends with)\s+(?=\S)")
+_BEGINNINGS = ("at least", "at most", "more than", "less than", "between", "starts with", "ends with")
+_OTHER_FORMS = (
+    (re.compile(r"(?:greater|bigger|higher) than (.+)", re.IGNORECASE), "more than {}"),
+    (re.compile(r"(?:fewer|smaller|lower) than (.+)", re.IGNORECASE), "less than {}"),
+    (re.compile(r"no (?:less|fewer) than (.+)", re.IGNORECASE), "at least {}"),
+    (re.compile(r"no more than (.+)", re.IGNORECASE), "at most {}"),
+    (re.compile(r"(?:equals|equal to|is equal to|equals to) (.+)", re.IGNORECASE), "{}"),
+    (re.compile(r"(?:does not|doesn't) contain (.+)", re.IGNORECASE), "not contains {}"),
+    (re.compile(r"older than (.+?)(?: ago)?", re.IGNORECASE), "more than {} ago"),
+    (re.compile(r"(?:in (?:the )?last|within(?: the last)?) (\d.+)", re.IGNORECASE), "less than {} ago"),
+    (re.compile(r"at least (\d.+) ago", re.IGNORECASE), "more than {} ago"),
+    (re.compile(r"at most (\d.+) ago", re.IGNORECASE), "less than {} ago"),
+    (re.compile(r"(\d+ \w+) ago", re.IGNORECASE), "more than {0} ago  or  less than {0} ago"),
+    (
+        re.compile(
+            r"(?:is empty|is null|is none|not exists|does not exist|not set|unset|isn't set)", re.IGNORECASE
+        ),
+        "is not set",
+    ),
+    (
+        re.compile(
+            r"(?:is not|isn't|not equal to|does not equal) (?!(?:set|empty|null)$)(.+)", re.IGNORECASE
+        ),
+        "not {}",
+    ),
+    (re.compile(r"is (?!(?:not|set|empty|null|none|equal)\b)(.+)", re.IGNORECASE), "{}"),
+    (re.compile(r"(?:is not empty|is not null|not empty|not null|exists)", re.IGNORECASE), "is set"),
+)
+_Compared = Literal["at least", "at most", "more than", "less than"]
+
+
+def parse_form(name: str, text: Text) -> Form | Problem:
+    """The form behind the attribute `name`."""
+    if sign := sign_problem(name, text):
+        return sign
+    negations: list[Span] = []
+    rest = tail(text, 0)
+    while rest.value.startswith("not ") and not _other_form(rest.value):
+        negations.append(rest.span)
+        rest = tail(rest, 4)
+    if len(negations) > 1:
+        return _unknown(text, "it says not twice", f"write  {name}: {shown(rest.value)}")
+    form = _positive(name, rest, text)
+    if isinstance(form, Problem) or not negations:
+        return form
+    return Negated(form, text.span)
+
+
+def parse_list(text: Text) -> tuple[Text, ...]:
+    """`[a, b]` written inside a text, as after `not`."""
+    items = []
+    start = 1
+    for piece in text.value[1:-1].split(","):
+        word = part(text, start + len(piece) - len(piece.lstrip()), len(piece.strip()))
+        items.append(Text(word.value.strip("\"'"), word.span))
+        start += len(piece) + 1
+    return tuple(item for item in items if item.value)
+
+
+def looks_like_form(text: str) -> bool:
+    """True for words that are more than a value, such as `at least 2`."""
+    return bool(_COMPARE.match(text) or _BETWEEN.match(text) or text in {"is set", "is not set"})
+
+
+def sign_problem(name: str, text: Text) -> Problem | None:
+    """`>= 2`."""
+    found = _SIGN.fullmatch(text.value)
+    if not found:
+        return None
+    span = Span(
+        text.span.file, text.span.line, text.span.column, max(1, min(text.span.length, len(text.value)))
+    )
+    value = shown(found[2].strip("= ")) or "2"
+    return Problem(
+        span,
+        "E26",
+        f"{quoted(text.value)} uses a sign",
+        WHY_SIGN,
+        f"write  {name}: {_SIGN_WORDS[found[1]]}{value}",
+    )
+
+
+def _positive(name: str, text: Text, whole: Text) -> Form | Problem:
+    words = text.value
+    if sign := sign_problem(name, text):
+        return sign
+    if other := _other_form(words):
+        return _unknown(text, "this is not one of the forms", f"write  {name}: {other}")
+    if words == "is set":
+        return IsSet(whole.span)
+    if words == "is not set":
+        return Negated(IsSet(whole.span), whole.span)
+    if words == "today":
+        return Today(whole.span)
+    if found := _COMPARE.match(words):
+        return _compared(name, text, whole, found)
+    if words.startswith("between "):
+        return _between(name, text, whole)
+    if found := _BESIDE.match(words):
+        return BeforeAfter("before" if found[1] == "before" else "after", tail(text, found.end()), whole.span)
+    if found := _MATCH.match(words):
+        how = cast("Literal['contains', 'starts with', 'ends with']", found[1])
+        return TextMatch(how, tail(text, found.end()), whole.span)
+    if words.startswith("[") and words.endswith("]"):
+        return Equals(parse_list(text), whole.span, many=True)
+    if not words:
+        return _unknown(whole, "there is nothing behind it", f"write  {name}: not gold")
+    return Equals((text,), whole.span)
+
+
+def _compared(name: str, text: Text, whole: Text, found: re.Match[str]) -> Form | Problem:
+    how = cast("_Compared", found[1])
+    value = tail(text, found.end())
+    if not value.value:
+        return _unknown(text, "there is no number behind it", f"write  {name}: {how} 2")
+    if not value.value.endswith(" ago"):
+        return Compare(how, value, whole.span)
+    length = parse_length(part(value, 0, len(value.value[:-4].rstrip())))
+    if isinstance(length, Problem):
+        return length
+    return RelativeAge("more than" if how == "more than" else "less than", length, whole.span)
+
+
+def _between(name: str, text: Text, whole: Text) -> Form | Problem:
+    found = _BETWEEN.fullmatch(text.value)
+    if not found:
+        return _unknown(text, "between needs two values", f"write  {name}: between 2 and 5")
+    low = part(text, found.start(1), found.end(1) - found.start(1))
+    high = part(text, found.start(2), found.end(2) - found.start(2))
+    return Between(low, high, whole.span)
+
+
+def _other_form(words: str) -> str:
+    """Our words for those of another tool, or for a misspelt form; empty when it is a plain value."""
+    if len(words) > 200:
+        return ""
+    for pattern, ours in _OTHER_FORMS:
+        if found := pattern.fullmatch(words):
+            return ours.format(*found.groups())
+    lower = words[:1].lower() + words[1:]
+    if lower != words and looks_like_form(lower.casefold()):
+        return lower.casefold()
+    if _COMPARE.match(words) or words.startswith("between "):
+        return ""
+    for count in (1, 2):  # "atleast 2", "at leats 2"
+        first, rest = " ".join(words.split()[:count]), " ".join(words.split()[count:])
+        near = nearest(first, _BEGINNINGS) if rest[:1].isdigit() else None
+        if near and near[0] == first[0].casefold():
+            return f"{near} {rest}"
+    return ""
+
+
+def _unknown(text: Text, why: str, fix: str) -> Problem:
+    return Problem(
+        text.span,
+        "E21",
+        f"{quoted(text.value)} is not a condition",
+        f"{why}; the forms are: {_FORMS} ...",
+        fix,
+    )

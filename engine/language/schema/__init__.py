@@ -1,0 +1,1 @@
+"""The JSON Schemas of journeys that editors complete with."""

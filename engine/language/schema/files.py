@@ -1,0 +1,298 @@
+"""The JSON Schema of journeys for editors, made from the tables of the grammar and the project's own names.
+
+Unions are chosen by `if`/`then`, never by `oneOf`: messages then name the right thing and completion works
+(design/language 2.18).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.language.grammar import GOAL, JOURNEY, LONG_DID, SEGMENT, STARTS, TEST, Construct, Key
+from engine.language.phrases.condition import GROUPS
+from engine.language.phrases.via import LIKELY
+from engine.language.schema import values as value
+from engine.language.schema.stories import EXPECT, GIVEN, WHEN
+from engine.language.schema.values import SCALAR, Schema, names, one_or_list, ref, words
+from engine.language.step_list import KINDS
+
+_DRAFT = "http://json-schema.org/draft-07/schema#"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The project's own names, each with a sentence that the editor shows."""
+
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    events: Mapping[str, str] = field(default_factory=dict)
+    segments: Mapping[str, str] = field(default_factory=dict)
+    templates: Mapping[str, str] = field(default_factory=dict)
+    channels: Mapping[str, str] = field(default_factory=dict)
+    policies: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, str] = field(default_factory=dict)
+    webhooks: Mapping[str, str] = field(default_factory=dict)
+
+
+def journey_schema(known: Names) -> Schema:
+    """The schema of a file in journeys/."""
+    return {
+        "$schema": _DRAFT,
+        "title": "A journey",
+        **construct_schema(JOURNEY),
+        "definitions": _definitions(known),
+    }
+
+
+def segment_schema(known: Names) -> Schema:
+    """The schema of a file in journeys/segments/."""
+    return {
+        "$schema": _DRAFT,
+        "title": "A segment",
+        **construct_schema(SEGMENT),
+        "definitions": _definitions(known),
+    }
+
+
+def _definitions(known: Names) -> Schema:
+    steps = {
+        f"step_{verb}": {**construct_schema(kind.construct), **_RULES.get(verb, {})}
+        for verb, kind in KINDS.items()
+    }
+    starts = {
+        construct.name: {**construct_schema(construct), **_RULES.get(construct.name, {})}
+        for construct in STARTS
+    }
+    return {
+        "condition": _condition(known),
+        "where": _fields(),
+        "did": _did(known),
+        "steps": {"type": "array", "minItems": 1, "items": ref("step")},
+        "step": _by_key({verb: ref(f"step_{verb}") for verb in KINDS}, "a step is one verb"),
+        "starts": one_or_list(ref("start")),
+        "start": _by_key(
+            {construct.keys[0].name: ref(construct.name) for construct in STARTS}, "a start is one of these"
+        ),
+        "goal": {
+            **construct_schema(GOAL),
+            "anyOf": [{"required": ["event"]}, {"required": ["when"]}],
+            **_RULES["goal"],
+        },
+        "test": {**construct_schema(TEST), "required": ["test", "expect"]},
+        **steps,
+        **starts,
+        **_names(known),
+    }
+
+
+def _names(known: Names) -> Schema:
+    reactions = {"clicked": "somebody tapped or clicked", "opened": "somebody opened it"}
+    attribute = {
+        "anyOf": [
+            names(known.attributes, {"segment": "the segments somebody is in"}),
+            {"pattern": value.REFERENCE},
+        ]
+    }
+    return {
+        "attribute": attribute if known.attributes else SCALAR,
+        "event": names(known.events),
+        "segment": names(known.segments),
+        "template": names(known.templates),
+        "channel": names(known.channels),
+        "policy": names(known.policies),
+        "pool": names(known.codes),
+        "webhook": names(known.webhooks),
+        "reaction": names(known.events, reactions),
+    }
+
+
+def file_schema(construct: Construct) -> Schema:
+    """The schema of a file that has its words in one table."""
+    return {"$schema": _DRAFT, "title": construct.about, **construct_schema(construct)}
+
+
+def construct_schema(construct: Construct) -> Schema:
+    """The schema of a map with fixed keys, as `map_reader` takes it."""
+    return {
+        "type": ["object", "null"] if construct.blank else "object",
+        "description": construct.about,
+        "properties": {key.name: {**_key(key), "description": key.about} for key in construct.keys},
+        "additionalProperties": False,
+        "required": [key.name for key in construct.keys if key.needed],
+    }
+
+
+def named_schema(schema: Mapping[str, object]) -> Schema:
+    """The schema of a map from names of our own to what `schema` says."""
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"},
+        "additionalProperties": dict(schema),
+    }
+
+
+def _key(key: Key) -> Schema:
+    """The schema of what stands behind a key, by its kind."""
+    simple: dict[str, Schema] = {
+        "text": {**SCALAR, "pattern": r"\S"}, "name": value.NAME, "length": value.LENGTH, "clock": value.CLOCK,
+        "date": value.DATE, "share": value.SHARE, "again": value.AGAIN, "wait": value.WAIT, "day": value.DAY,
+        "weekdays": value.WEEKDAYS_VALUE, "long_did_count": value.COUNT, "given": GIVEN, "when": WHEN,
+        "expect": EXPECT, "shares": _SHARES, "paths": _PATHS, "wait_clock": value.WAIT_CLOCK,
+        "next_after": value.NEXT_AFTER, "via": _VIA,
+        "count": {**SCALAR, "pattern": "^[0-9]+$"}, "secret": {"type": "string", "pattern": "^(env|file):"},
+        "texts": one_or_list(SCALAR), "map": {"type": "object", "minProperties": 1, "additionalProperties": SCALAR},
+    }  # fmt: skip
+    if key.kind in simple:
+        return {**simple[key.kind], **(key.shape or {})}
+    inner = construct_schema(key.of) if key.of else dict(key.shape or {})
+    match key.kind:
+        case "block" | "any":
+            return inner
+        case "named":
+            return named_schema(inner)
+        case "free":
+            return {"type": "object", "additionalProperties": inner}
+        case "choice":
+            return words(key.choices)
+        case "watchers":
+            return one_or_list(words(key.choices))
+        case "events":
+            return one_or_list(ref("event"))
+        case "awaited":
+            return one_or_list(
+                {
+                    "if": {"pattern": "^(clicked|opened) "},
+                    "then": value.AWAITED_REACTION,
+                    "else": ref("event"),
+                }
+            )
+        case "tests":
+            return {"type": "array", "minItems": 1, "items": ref("test")}
+        case _:
+            return ref(key.kind)
+
+
+def _by_key(kinds: dict[str, Schema], message: str) -> Schema:
+    """A map whose first key says what it is: the schema is chosen by that key."""
+    return {
+        "type": "object",
+        "properties": {verb: {} for verb in kinds},
+        "allOf": [{"if": {"required": [verb]}, "then": schema} for verb, schema in kinds.items()],
+        "anyOf": [{"required": [verb]} for verb in kinds],
+        "errorMessage": f"{message}: {', '.join(kinds)}",
+        "defaultSnippets": [{"label": verb, "body": {verb: "$1"}} for verb in kinds],
+    }
+
+
+def _condition(known: Names) -> Schema:
+    groups = {group: {"type": "array", "minItems": 1, "items": ref("condition")} for group in GROUPS}
+    special: Schema = {
+        "segment": one_or_list(_opposite(ref("segment"))),
+        "can": one_or_list(_opposite(ref("channel"))),
+        "clicked": _opposite(ref("template")),
+        "opened": _opposite(ref("template")),
+        "goal": words(("reached", "not reached")),
+        "did": ref("did"),
+    }
+    attributes = {name: {**value.FORM, "description": about} for name, about in known.attributes.items()}
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "properties": {**attributes, **special, **groups},
+        "patternProperties": {value.REFERENCE: value.FORM},
+        "additionalProperties": False if known.attributes else value.FORM,
+    }
+
+
+def _opposite(name: Schema) -> Schema:
+    """A name, or `not` and a name."""
+    return {"if": {"type": "string", "pattern": "^not "}, "then": {"type": "string"}, "else": name}
+
+
+def _fields() -> Schema:
+    groups = {group: {"type": "array", "minItems": 1, "items": ref("where")} for group in GROUPS}
+    return {"type": "object", "minProperties": 1, "properties": groups, "additionalProperties": value.FORM}
+
+
+def _did(known: Names) -> Schema:
+    long = {**construct_schema(LONG_DID), "not": {"required": ["last", "since"]}}
+    phrase = {
+        "if": {"type": "object"},
+        "then": long,
+        "else": {"if": {"type": "integer"}, "then": {}, "else": value.PHRASE},
+    }
+    events = {name: {**phrase, "description": about} for name, about in known.events.items()}
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "properties": events,
+        "additionalProperties": False if events else phrase,
+    }
+
+
+_VIA: Schema = {
+    "if": {"type": "array"},
+    "then": {"type": "array", "items": ref("channel"), "minItems": 1},
+    "else": {
+        "if": {"type": "string", "pattern": f"^{LIKELY}"},
+        "then": value.CHEAPEST_LIKELY,
+        "else": ref("channel"),
+    },
+    "defaultSnippets": [{"label": LIKELY, "body": LIKELY}],
+}
+_SHARES: Schema = {
+    "type": "object",
+    "minProperties": 1,
+    "patternProperties": {value.SHARE_PATH: ref("steps")},
+    "additionalProperties": False,
+    "errorMessage": "a path is a share and a name:  45% gift:",
+}
+_PATHS: Schema = {
+    "type": "object",
+    "minProperties": 1,
+    "propertyNames": {"not": {"enum": ["default", "otherwise", "_", "other"]}},
+    "additionalProperties": ref("steps"),
+}
+_RULES: dict[str, Schema] = {
+    "send": {
+        "if": {
+            "required": ["via"],
+            "properties": {
+                "via": {
+                    "if": {"type": "array"},
+                    "then": {"minItems": 2},
+                    "else": {"type": "string", "pattern": f"^{LIKELY}( of .*,.*)?$"},
+                }
+            },
+        },
+        "then": {"required": ["next_after"]},
+        "else": {"properties": {"next_after": False, "until": False}},
+    },
+    "wait": {
+        "required": ["wait", "id"],
+        "dependencies": {"where": ["for"], "then": ["for"], "else": ["for"]},
+        "if": {"required": ["for"]},
+        "then": {"anyOf": [{"required": ["then"]}, {"required": ["else"]}]},
+    },
+    "start_date": {"not": {"required": ["before", "after"]}},
+    "start_product": {
+        "not": {"required": ["collect", "per"]},
+        "if": {"properties": {"product": {"const": "price_drop"}}},
+        "else": {"properties": {"by": False}},
+    },
+    "start_clock": {
+        "allOf": [
+            {
+                "if": {"properties": {"every": {"const": "month"}}},
+                "then": {"required": ["day"]},
+                "else": {"properties": {"day": False}},
+            },
+            {
+                "if": {"properties": {"every": {"const": "week"}}},
+                "then": {"required": ["weekdays"]},
+                "else": {"properties": {"weekdays": False}},
+            },
+        ]
+    },
+    "goal": {"not": {"required": ["event", "when"]}, "dependencies": {"where": ["event"]}},
+}

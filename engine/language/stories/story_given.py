@@ -1,0 +1,126 @@
+"""`given:` - the customer before a story."""
+
+from __future__ import annotations
+
+from engine.language.duration import parse_length
+from engine.language.map_reader import ReadContext
+from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.places import part
+from engine.language.stories.story_lines import parse_fields
+from engine.language.syntax import Given, GivenDid, Length, ListPair, Pair, Text
+from engine.language.wording import quoted, shown
+from engine.problem import Problem, Span
+from engine.values import zone
+
+SPECIAL = ("timezone", "segments", "did", "unreachable", "no_consent", "product", "paths", "holdout")
+_ZONES = {"CET": "Europe/Berlin", "CEST": "Europe/Berlin", "MEZ": "Europe/Berlin", "EST": "America/New_York",
+          "PST": "America/Los_Angeles", "GMT": "Europe/London", "BST": "Europe/London", "MSK": "Europe/Moscow"}  # fmt: skip
+
+
+def parse_given(context: ReadContext, node: Node, at: Span) -> Given:
+    """Attributes and facts as written, and the few keys with a meaning of their own."""
+    if not isinstance(node, Mapping) or not node.entries:
+        context.report(
+            at,
+            "E57",
+            '"given" needs lines of the form "name: value"',
+            "it says who the customer is before the story",
+            "write  given: {orders_count: 0}  or remove the line",
+        )
+        return Given()
+    found = {entry.key.text: entry for entry in node.entries if entry.key.text in SPECIAL}
+    values = (_value(context, entry) for entry in node.entries if entry.key.text not in SPECIAL)
+    return Given(
+        values=tuple(value for value in values if value is not None),
+        timezone=_timezone(context, found.get("timezone")),
+        segments=_texts(context, found.get("segments"), "[vip]"),
+        did=_did(context, found.get("did")),
+        unreachable=_texts(context, found.get("unreachable"), "[push]"),
+        no_consent=_texts(context, found.get("no_consent"), "[sms]"),
+        product=_pairs(context, found.get("product"), "{in_stock: true}"),
+        paths=_pairs(context, found.get("paths"), "{offer_test: gift}"),
+        holdout=_holdout(context, found.get("holdout")),
+    )
+
+
+def _value(context: ReadContext, entry: Entry) -> Pair | ListPair | None:
+    name = entry.key.whole()
+    if isinstance(entry.value, Sequence):
+        return ListPair(name, context.texts(entry.value, name.value, "[a, b]"))
+    text = context.text(entry.value, name.value)
+    return None if text is None else Pair(name, text)
+
+
+def _timezone(context: ReadContext, entry: Entry | None) -> Text | None:
+    text = None if entry is None else context.text(entry.value, "timezone", "Europe/Berlin")
+    if text is None:
+        return None
+    try:
+        zone(text.value)
+    except KeyError:
+        context.report(
+            text.span,
+            "E30",
+            f"{quoted(text.value)} is not a time zone",
+            "short names and offsets do not know when the clocks change",
+            f"write  {_ZONES.get(text.value.upper(), 'Europe/Berlin')}",
+        )
+        return None
+    return text
+
+
+def _texts(context: ReadContext, entry: Entry | None, example: str) -> tuple[Text, ...]:
+    return () if entry is None else context.texts(entry.value, entry.key.text, example)
+
+
+def _pairs(context: ReadContext, entry: Entry | None, example: str) -> tuple[Pair, ...]:
+    return () if entry is None else context.pairs(entry.value, entry.key.text, example)
+
+
+def _holdout(context: ReadContext, entry: Entry | None) -> bool:
+    word = (
+        None
+        if entry is None
+        else context.choice(entry.value, "holdout", ("true", "false"), {"yes": "true", "no": "false"})
+    )
+    return word is not None and word.value == "true"
+
+
+def _did(context: ReadContext, entry: Entry | None) -> tuple[GivenDid, ...]:
+    if entry is None:
+        return ()
+    found: list[GivenDid] = []
+    for line in context.entries(entry.value, "did", "{order_placed: 3 days ago}"):
+        items = line.value.items if isinstance(line.value, Sequence) and line.value.items else (line.value,)
+        events = (_event(context, line.key.whole(), item) for item in items)
+        found.extend(event for event in events if event is not None)
+    return tuple(found)
+
+
+def _event(context: ReadContext, event: Text, node: Node) -> GivenDid | None:
+    if isinstance(node, Scalar) and not is_empty(node):
+        ago = context.keep(_ago(event, node.whole()))
+        return None if ago is None else GivenDid(event, ago)
+    at = node.get("at") if isinstance(node, Mapping) else None
+    if not isinstance(node, Mapping) or not isinstance(at, Scalar):
+        context.problems.append(_wrong(event, node.span, "this event"))
+        return None
+    ago = context.keep(_ago(event, at.whole()))
+    fields = parse_fields(context, [entry for entry in node.entries if entry.key.text != "at"])
+    return None if ago is None else GivenDid(event, ago, fields)
+
+
+def _ago(event: Text, text: Text) -> Length | Problem:
+    if not text.value.endswith(" ago"):
+        return _wrong(event, text.span, quoted(text.value))
+    return parse_length(part(text, 0, len(text.value[:-4].rstrip())))
+
+
+def _wrong(event: Text, span: Span, what: str) -> Problem:
+    return Problem(
+        span,
+        "E57",
+        f"{what} does not say how long ago it was",
+        "what happened before the story is counted back from its first line",
+        f"write  {shown(event.value)}: 3 days ago  or  {shown(event.value)}: {{at: 3 days ago, total: 40 EUR}}",
+    )

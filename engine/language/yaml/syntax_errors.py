@@ -1,0 +1,236 @@
+"""The messages for files that are no YAML: the place where the author made the slip, and the text to type."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+from engine.language.wording import quoted, shown
+from engine.language.yaml.typos import above, line_of, slip_in
+from engine.problem import Problem, Span
+
+_SIGN = re.compile(r"(>=|=>|>)\s*(.*)$")
+_WORDS = {">=": "at least", "=>": "at least", ">": "more than"}
+_KEY = re.compile(r"\s*(?:- +)*([^\s:#][^:#]*): +(?=\S)")
+_MAPS = (
+    "who", "where", "when", "exit_if", "if", "goal", "start", "given", "with", "set", "add", "remove", "did", "fields",
+    "product", "paths",
+)  # fmt: skip
+_NOT_LIST = re.compile(r"([\w.]+): *(not|one of) (\[[^\]]*\]?)")
+
+
+def syntax_problem(wrong: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+    """The problem behind an error of the YAML parser."""
+    said = f"{wrong.problem or ''} {wrong.context or ''}"
+    at = _Place(text, file, wrong.problem_mark or wrong.context_mark)
+    began = _Place(text, file, wrong.context_mark or wrong.problem_mark)
+    lines = text.split("\n")
+    if "mapping values are not allowed" in said:
+        return _second_colon(at, lines)
+    if "block scalar" in said or "block entry" in said:
+        return _sign(began)
+    if "quoted scalar" in said:
+        return _quote(at, began, said)
+    if "',' or" in said or "flow" in said:
+        return _bracket(at, began)
+    if "could not find expected ':'" in said:
+        return slip_in(line_of(lines, began.row, file), in_list=True) or _no_colon(began)
+    if "cannot start any token" in said or "alias" in said or "anchor" in said:
+        return _character(began)
+    if "tab character" in said or at.line[at.column : at.column + 1] == "\t":
+        return _tab(at)
+    if "sequence entries" in said:
+        return _dash(at)
+    here = line_of(lines, at.row, file)
+    slip = slip_in(here, in_list=began.line[began.column : began.column + 2] in ("- ", "-"))
+    return slip if slip and at.column == here.start else _indent(at)
+
+
+class _Place:
+    """A mark of the parser with the line around it. `row` and `column` count from 0."""
+
+    def __init__(self, text: str, file: str, mark: yaml.Mark | None) -> None:
+        lines = text.split("\n")
+        row = mark.line if mark else 0
+        column = mark.column if mark else 0
+        while row > 0 and (row >= len(lines) or not lines[row].strip()):  # the end of the file: the last line
+            row -= 1
+            column = len(lines[row])
+        self.file, self.row, self.column = file, row, min(column, len(lines[row]))
+        self.line = lines[row]
+
+    def span(self, length: int = 1) -> Span:
+        return Span(self.file, self.row + 1, self.column + 1, max(1, length))
+
+    def rest(self) -> str:
+        return self.line[self.column :].split(" #")[0].rstrip()
+
+
+def _second_colon(at: _Place, lines: list[str]) -> Problem:
+    key = _KEY.match(at.line)
+    is_first = not (key and key.end(1) < at.column)
+    upper = above(lines, at.row, at.file) if is_first else None
+    slip = slip_in(upper, in_list=True) if upper else None
+    if slip:
+        return slip
+    if is_first:
+        start = len(at.line) - len(at.line.lstrip(" -"))
+        return Problem(
+            Span(at.file, at.row + 1, start + 1, max(1, at.column - start)),
+            "E02",
+            "this line stands further to the right than the line it belongs to",
+            "the line above has its value already, so nothing can stand below it",
+            "put this line in the same column as the line it belongs to",
+        )
+    if key and key[1].strip() in _MAPS:
+        inside = shown(at.line[key.end() :].split(" #")[0].strip(), 100)
+        fix = f"write  {key[1].strip()}: {{{inside}}}"
+    elif key:
+        value = (
+            shown(at.line[key.end() :].split(" #")[0].strip(), 100)
+            .strip("“”„")
+            .replace("\\", "\\\\")
+            .replace('"', '\\"')
+        )
+        fix = f'put the text in quotes:  {key[1].strip()}: "{value}"'
+    else:
+        fix = "put the text in quotes"
+    return Problem(
+        at.span(),
+        "E02",
+        'there is a second ": " in this line, or the line above is indented differently',
+        'YAML reads "name: text" and then meets another ": "',
+        fix,
+    )
+
+
+def _sign(began: _Place) -> Problem:
+    found = _SIGN.match(began.rest())
+    if not found:
+        return Problem(
+            began.span(len(began.rest())),
+            "E03",
+            f"YAML takes {quoted(began.rest())} for the beginning of a longer text",
+            "a text that begins with | or > goes on in the lines below",
+            "put the text in quotes",
+        )
+    return Problem(
+        began.span(len(began.rest())),
+        "E26",
+        f"{quoted(began.rest())} uses a sign",
+        "conditions are written in words so that everybody can review them",
+        f"write  {_WORDS[found[1]]} {shown(found[2]) or '2'}",
+    )
+
+
+def _quote(at: _Place, began: _Place, said: str) -> Problem:
+    if "escape" in said:
+        return Problem(
+            at.span(),
+            "E03",
+            "there is a backslash in this text that YAML takes for a sign of its own",
+            'inside "double quotes" a backslash changes the meaning of the next character',
+            "use 'single quotes' around the text",
+        )
+    return Problem(
+        began.span(),
+        "E03",
+        "this quote is never closed",
+        "everything up to the next quote is read as one text",
+        f"put {began.line[began.column : began.column + 1]} at the end of the text",
+    )
+
+
+def _bracket(at: _Place, began: _Place) -> Problem:
+    one_line = began.line[began.column :]
+    inside = _NOT_LIST.search(one_line)
+    if inside and began.line[began.column : began.column + 1] == "{":
+        start, end = began.column + inside.start(2), began.column + inside.end()
+        return Problem(
+            Span(began.file, began.row + 1, start + 1, end - start),
+            "E03",
+            f'"{inside[2]} [...]" cannot stand inside one-line braces',
+            "it is a limit of YAML: inside { } a bracket begins a list of its own",
+            f"write each name on a line of its own, without braces\n         {shown(inside[0], 100)}",
+        )
+    opening = began.line[began.column : began.column + 1]
+    closing = {"[": "]", "{": "}"}.get(opening)
+    if closing is None or closing in one_line:
+        return Problem(
+            at.span(),
+            "E03",
+            "YAML cannot read this line from here",
+            "inside brackets and braces the parts are separated by commas",
+            "put texts with commas, brackets or quotes in them into quotes",
+        )
+    return Problem(
+        began.span(),
+        "E03",
+        f'this "{opening}" is never closed',
+        f'everything up to the next "{closing}" is read as one list',
+        f'write "{closing}" at the end, or put the text in quotes',
+    )
+
+
+def _no_colon(began: _Place) -> Problem:
+    rest = began.rest()
+    word, colon, value = rest.partition(":")
+    first, _, second = rest.partition(" ")
+    fix = (
+        f"write  {shown(word)}: {shown(value)}"
+        if colon and value
+        else f"write  {first}: {shown(second)}"
+        if second and first.isidentifier()
+        else "add a colon and a value, or put # in front of a remark"
+    )
+    return Problem(
+        began.span(len(rest)),
+        "E03",
+        'this line has no ": " in it',
+        'a line is written as "name: text", with a space behind the colon',
+        fix,
+    )
+
+
+def _character(began: _Place) -> Problem:
+    if began.line[began.column : began.column + 1] == "\t":
+        return _tab(began)
+    rest = began.rest()
+    return Problem(
+        began.span(),
+        "E03",
+        f"a text cannot begin with {quoted(rest[:1])}",
+        "YAML uses this character as a sign of its own",
+        f'put the text in quotes:  "{shown(rest)}"',
+    )
+
+
+def _tab(at: _Place) -> Problem:
+    return Problem(
+        at.span(),
+        "E01",
+        "there is a tab here",
+        "YAML allows only spaces in front of a text",
+        "replace the tab by a space",
+    )
+
+
+def _dash(at: _Place) -> Problem:
+    return Problem(
+        at.span(),
+        "E03",
+        "a list cannot begin behind a colon",
+        "each item of a list stands on a line of its own, with a dash",
+        "put the dash on the next line, two spaces further in",
+    )
+
+
+def _indent(at: _Place) -> Problem:
+    return Problem(
+        at.span(),
+        "E03",
+        "this line does not fit to the lines above",
+        "lines that belong together begin in the same column; after a closing quote or bracket the line ends",
+        "put the line in the column of its neighbours, or the whole text in quotes",
+    )

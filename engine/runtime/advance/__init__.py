@@ -1,0 +1,1 @@
+"""Decisions in batches, and the recurring work over the whole base that leads to them."""

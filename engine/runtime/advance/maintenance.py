@@ -1,0 +1,94 @@
+"""What is looked at now and then over the whole base: segments, old traces, the files of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from engine.core.conditions.condition import BeforeAfter, Did, RelativeAge, Today
+from engine.core.conditions.dependencies import dependencies_of, forms
+from engine.core.happening import SegmentChanged
+from engine.core.journey import SegmentRule
+from engine.core.journeys import Journeys
+from engine.core.segments.segment import is_member
+from engine.store import allowances, watermarks
+from engine.store.customers import batches, whole_base
+from engine.store.customers.segments import expect_crossing, wrong_members
+from engine.store.inbox import due_queue, inbox
+from engine.store.inbox.inbox_codec import to_row
+from engine.store.journeys import traces
+from engine.values import DAY, Instant
+
+NIGHT = DAY
+"""Segments are swept once in so long."""
+
+KEPT = 400 * DAY
+"""Traces and receipts are kept so long."""
+
+CHUNK = 2000
+
+
+def sweep_segments(
+    conn: sa.Connection, journeys: Journeys, now: Instant, *, force: bool = False
+) -> dict[str, int]:
+    """Compares every segment with who is marked as its member, and appends what is wrong. segment -> how many.
+
+    Members that the first look at a segment, or at a changed definition, finds were there from the beginning: they
+    start nothing (design/language 2.4). After it everybody is looked at, so that the moments at which time
+    alone changes the membership are known.
+    """
+    wrong: dict[str, int] = {}
+    for rule in journeys.segments.values():
+        last = watermarks.get(conn, "segment", rule.name)
+        definition = repr(rule.question.condition)
+        is_first = last is None or last.hash != definition
+        if not is_first and not force and last is not None and now - last.until < NIGHT:
+            continue
+        wrong[rule.name] = _repair(conn, rule, journeys, now, starts=not is_first)
+        watermarks.put(conn, "segment", rule.name, now, definition)
+        if is_first and _depends_on_time(rule, journeys):
+            expect_crossing(conn, rule.name, now)
+            due_queue.put_everybody(conn, now)
+    return wrong
+
+
+def forget_old(conn: sa.Connection, now: Instant, kept: int = KEPT) -> None:
+    """Drops traces and receipts that are older than `kept` ms, and counts of sign-ups that no limit asks for any more."""
+    traces.forget(conn, Instant(now - kept))
+    inbox.forget_receipts(conn, Instant(now - kept))
+    allowances.forget(conn, Instant(now - 2 * DAY))
+
+
+def _repair(conn: sa.Connection, rule: SegmentRule, journeys: Journeys, now: Instant, *, starts: bool) -> int:
+    found = []
+    for bucket, customer, member in _wrong(conn, rule, journeys, now):
+        kind, body = to_row(SegmentChanged(0, now, rule.name, member, starts))
+        found.append((bucket, customer, kind, now, body))
+    inbox.append_rows(conn, found)
+    return len(found)
+
+
+def _wrong(
+    conn: sa.Connection, rule: SegmentRule, journeys: Journeys, now: Instant
+) -> Iterator[tuple[int, str, bool]]:
+    """By SQL where it can ask the question, else by closures over everybody."""
+    asked = whole_base.in_sql(rule.question, journeys, now, batches.zones(conn))
+    if asked is not None:
+        yield from wrong_members(conn, rule.name, asked)
+        return
+    for bucket, chunk in batches.chunks(conn, CHUNK):
+        for customer, state in batches.load_batch(conn, bucket, chunk, journeys, now).states.items():
+            member = is_member(rule, state.facts, now)
+            if member != (rule.name in state.facts.segments):
+                yield bucket, customer, member
+
+
+def _depends_on_time(rule: SegmentRule, journeys: Journeys) -> bool:
+    condition = rule.question.condition
+    windowed = {fact.name for fact in journeys.facts if fact.last is not None}
+    return any(
+        isinstance(form, RelativeAge | Today | BeforeAfter)
+        or (isinstance(form, Did) and form.last is not None)
+        for form in forms(condition)
+    ) or not windowed.isdisjoint(dependencies_of(condition, journeys.index.rules).attributes)

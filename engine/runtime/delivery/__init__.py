@@ -1,0 +1,1 @@
+"""Planned messages leave: workers of channels, rendering, rates, limits, unknowns, webhooks."""

@@ -1,0 +1,146 @@
+"""Takes planned messages to their channels: one lane for each channel, and the policies on unknown messages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from engine.channels.base import Channel
+from engine.clock import Clock
+from engine.config import Rate
+from engine.runtime.delivery.channel_worker import ChannelWorker
+from engine.runtime.delivery.delivery_context import DeliveryContext
+from engine.runtime.delivery.reconciler import Reconciler
+from engine.runtime.delivery.rendering import RenderContext
+from engine.runtime.delivery.send_rate import USUAL, SendRate
+from engine.runtime.process.health import Health
+from engine.runtime.process.supervised_loop import SupervisedLoop
+from engine.store import identity, meta
+from engine.store.database import Store
+
+__all__ = ["Deliverer", "SendRate"]
+
+SETTLING = 2.0
+"""Seconds between two looks at unknown messages and at leases that ran out."""
+
+
+class Deliverer:
+    """`stock` gives what the current deployment writes messages with; it is asked for every batch."""
+
+    def __init__(
+        self,
+        store: Store,
+        channels: Mapping[str, Channel],
+        stock: Callable[[], RenderContext],
+        clock: Clock,
+        owner: str,
+        rates: Mapping[str, Rate | None] | None = None,
+        pace: SendRate = USUAL,
+        health: Health | None = None,
+    ) -> None:
+        with store.read() as conn:
+            key, forgotten = meta.secret(conn), identity.forgotten_until(conn)
+        self._desk = DeliveryContext(store, stock, clock, owner, pace, key, forgotten_until=forgotten)
+        self._health = health or Health()
+        self._lanes = {
+            name: ChannelWorker(channel, (rates or {}).get(name), self._desk)
+            for name, channel in channels.items()
+        }
+        self._reconciler = Reconciler(self._desk, self._channel, self.wake)
+        self._parts: dict[str, SupervisedLoop] = {}
+        self._loops: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Messages were planned: look now rather than at the next beat. From the loop's own thread."""
+        for part in self._parts.values():
+            part.wake()
+
+    def stop(self) -> None:
+        """Claims nothing more; `run` ends when what is under way has its answer."""
+        self._desk.stopping.set()
+        for part in self._parts.values():
+            part.stop()
+
+    async def run(self) -> None:
+        """Delivers until `stop`; then waits (`SendRate.drain_seconds` at most) for what is under way and closes the channels."""
+        for name in self._lanes:
+            self._begin(name)
+        self._start(SupervisedLoop("unknown messages", self._settling, self._health))
+        try:
+            await self._desk.stopping.wait()
+            await asyncio.wait(self._tasks)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await self._reconciler.close()
+            await asyncio.gather(*(self._close(lane) for lane in self._lanes.values()))
+
+    def use(self, channels: Mapping[str, tuple[Channel, Rate | None]], gone: frozenset[str]) -> None:
+        """Puts channels in the place of those of the same name, and takes others away. What is under way ends on the
+        channel on which it began. Before `run`, or from the loop's own thread."""
+        for name in {*channels, *gone} & self._lanes.keys():
+            retired = self._lanes.pop(name)
+            if name in self._parts:
+                self._parts.pop(name).stop()
+                self._keep(asyncio.create_task(self._retire(self._loops.pop(name), retired)))
+        for name, (channel, rate) in channels.items():
+            self._lanes[name] = ChannelWorker(channel, rate, self._desk)
+            if self._parts:
+                self._begin(name)
+
+    async def recover(self) -> tuple[int, int]:
+        """At the start of the only daemon: whatever a process before us had claimed is planned again, whatever it had
+        handed over is unknown. (planned again, unknown)."""
+        return await self._reconciler.recover()
+
+    async def once(self) -> int:
+        """One round over all channels, to the end: for tests and for `run` in small steps. How many were claimed."""
+        taken = 0
+        for lane in self._lanes.values():
+            taken += await lane.send_batch()
+        while tasks := [task for lane in self._lanes.values() for task in lane.tasks]:
+            await asyncio.wait(tasks)
+        return taken
+
+    async def settle(self) -> int:
+        """Applies the policies on unknown messages to the end, look-ups too. How many messages moved at once."""
+        moved = await self._reconciler.tick()
+        await self._reconciler.looked_up()
+        return moved
+
+    # --- loops ----------------------------------------------------------------------------------
+
+    async def _settling(self) -> float:
+        if await self._reconciler.tick():
+            self.wake()
+        return SETTLING
+
+    def _channel(self, name: str) -> Channel | None:
+        lane = self._lanes.get(name)
+        return lane.channel if lane is not None else None
+
+    def _begin(self, name: str) -> None:
+        lane = self._lanes[name]
+        part = SupervisedLoop(name, lane.tick, self._health)
+        lane.on_room = part.wake
+        self._start(part)
+
+    def _start(self, part: SupervisedLoop) -> None:
+        self._parts[part.name] = part
+        if self._desk.stopping.is_set():
+            part.stop()
+        self._loops[part.name] = self._keep(asyncio.create_task(part.run(), name=part.name))
+
+    def _keep(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _retire(self, loop: asyncio.Task[None], lane: ChannelWorker) -> None:
+        await asyncio.wait([loop])
+        await self._close(lane)
+
+    async def _close(self, lane: ChannelWorker) -> None:
+        await lane.drain(self._desk.rate.drain_seconds)
+        await lane.channel.close()

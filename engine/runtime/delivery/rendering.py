@@ -1,0 +1,185 @@
+"""Prepares claimed messages for sending: loads what their templates read, and writes them, a whole batch at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from zoneinfo import ZoneInfo
+
+import orjson
+from sqlalchemy import Connection
+
+from engine.channels.addresses import normalised
+from engine.channels.base import Message
+from engine.channels.links import Links
+from engine.channels.mime import token_of
+from engine.channels.render import OPENS, Recipient, RenderError, SenderProfile, render
+from engine.channels.render_data import FieldTypes, RenderValues
+from engine.compiler.templates.message_set import MessageSet
+from engine.compiler.templates.text_parts import parts
+from engine.ids import derive
+from engine.runtime.delivery.send_limits import SendLimits
+from engine.runtime.delivery.unknown_policy import UnknownPolicies
+from engine.store.customers import addressees, products
+from engine.store.customers.addressees import Addressee
+from engine.store.messages import sessions
+from engine.store.messages.records import OutboxMessage
+from engine.values import Instant, Value, zone
+
+
+@dataclass(frozen=True, slots=True)
+class RenderContext:
+    """What a deployment gives to write messages with; replaced as a whole by the next one. `initial`: the values of
+    customers for whom nothing was computed yet (`engine.core.facts.fold.initial_values`). `kinds`: which channels are `sms` (paid by
+    the part) or `whatsapp` (free text while a session lasts)."""
+
+    messages: MessageSet
+    field_types: FieldTypes
+    links: Links
+    styles: Mapping[str, SenderProfile] = field(default_factory=dict)
+    timezone: str = "UTC"
+    initial: Mapping[str, Value] = field(default_factory=dict)
+    guards: SendLimits = field(default_factory=SendLimits)
+    unknown: UnknownPolicies = field(default_factory=UnknownPolicies)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message ready to be handed over. `body`: what is kept until the outcome is settled; None: it was kept before.
+    `parts`: how many the provider charges for."""
+
+    source: OutboxMessage
+    message: Message
+    body: str | None
+    parts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Unrenderable:
+    """A message that cannot be sent. `returned`: the journey asks its rules again, else it has failed."""
+
+    source: OutboxMessage
+    why: str
+    returned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RenderData:
+    """What a batch of messages reads from the store."""
+
+    customers: Mapping[str, Addressee] = field(default_factory=dict)
+    products: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    replied: Mapping[tuple[str, str], Instant] = field(default_factory=dict)
+
+
+def load_render_data(
+    conn: Connection, claimed: Sequence[OutboxMessage], kinds: Mapping[str, str] | None = None
+) -> RenderData:
+    """One query for the customers of each bucket, one for the products, and on channels with sessions (`Stock.kinds`) one
+    for when these people wrote to us last."""
+    buckets: dict[int, set[str]] = defaultdict(set)
+    wanted: set[str] = set()
+    for one in claimed:
+        if one.body is None:
+            buckets[one.bucket].add(one.customer)
+            product = _product_id(one)
+            if product:
+                wanted.add(product)
+    customers: dict[str, Addressee] = {}
+    for bucket, ids in buckets.items():
+        customers |= addressees.find(conn, bucket, ids)
+    replied: dict[tuple[str, str], Instant] = {}
+    for channel in {one.channel for one in claimed if (kinds or {}).get(one.channel) == "whatsapp"}:
+        held = {
+            normalised(channel, customers[one.customer].addresses.get(channel, ""))
+            for one in claimed
+            if one.customer in customers and one.channel == channel
+        }
+        last = sessions.last_of(conn, channel, held - {""})
+        replied |= {(channel, address): at for address, at in last.items()}
+    return RenderData(customers, products.find(conn, wanted) if wanted else {}, replied)
+
+
+def render_batch(
+    claimed: Sequence[OutboxMessage], needed: RenderData, context: RenderContext
+) -> list[Rendered | Unrenderable]:
+    """Writes each message; one that cannot be written stops no other."""
+    return [_write(one, needed, context) for one in claimed]
+
+
+def record_of(rendered: Rendered, key: str) -> tuple[str, str, str | None]:
+    """What is kept beside a body: its hash, where it goes, and the token by which a bounce of an e-mail finds it."""
+    token = token_of(key, rendered.source.send_key) if rendered.source.channel == "email" else None
+    return body_hash(rendered.body or ""), rendered.message.address, token
+
+
+def body_hash(body: str) -> str:
+    """What is left of a message when its outcome is settled."""
+    return derive("body", body)
+
+
+def load_body(body: str) -> Message:
+    """The message as it was first written: what is sent again is the same to the letter."""
+    return Message(**orjson.loads(body))
+
+
+def _write(claimed: OutboxMessage, needed: RenderData, context: RenderContext) -> Rendered | Unrenderable:
+    if claimed.body is not None:  # an earlier attempt: the same bytes to the same address
+        return Rendered(claimed, load_body(claimed.body), None)
+    customer = needed.customers.get(claimed.customer)
+    address = customer.addresses.get(claimed.channel) if customer is not None else None
+    if customer is None or not address:
+        return Unrenderable(claimed, "no address", returned=claimed.handed_at is None)
+    language = customer.values.get("language")
+    template = context.messages.pick(
+        claimed.template, claimed.channel, language if isinstance(language, str) else None
+    )
+    if template is None:
+        return Unrenderable(
+            claimed, f'there is no template "{claimed.template}" for {claimed.channel}', returned=False
+        )
+    material = RenderValues(
+        customer={"id": claimed.customer, **context.initial, **customer.values},
+        names=claimed.names,
+        product=needed.products.get(_product_id(claimed), {}),
+        zone=_zone(customer.zone, context.timezone),
+    )
+    addressed = Recipient(
+        claimed.send_key,
+        claimed.channel,
+        address,
+        claimed.customer,
+        claimed.purpose,
+        Instant(claimed.valid_until),
+        customer.consents.get((claimed.channel, OPENS), "none"),
+    )
+    style = context.styles.get(claimed.channel, SenderProfile())
+    try:
+        message = render(template, addressed, material, context.field_types, context.links, style)
+    except RenderError as mistake:
+        return Unrenderable(claimed, str(mistake), returned=False)
+    kind = context.kinds.get(claimed.channel, "")
+    if kind == "whatsapp":
+        message = replace(
+            message, replied_at=needed.replied.get((claimed.channel, normalised(claimed.channel, address)))
+        )
+    return Rendered(claimed, message, _dump_body(message), parts(message.body) if kind == "sms" else 1)
+
+
+def _dump_body(message: Message) -> str:
+    fields = asdict(message) | {"headers": dict(message.headers), "fields": dict(message.fields)}
+    return orjson.dumps(fields).decode()
+
+
+def _product_id(message: OutboxMessage) -> str:
+    found = message.names.get("product_id")
+    return found if isinstance(found, str) else ""
+
+
+def _zone(name: str, otherwise: str) -> ZoneInfo:
+    try:
+        return zone(name)
+    except KeyError:
+        return zone(otherwise)

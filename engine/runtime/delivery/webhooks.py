@@ -1,0 +1,215 @@
+"""Calls the webhooks that journeys asked for: at least once for a day, signed, with one key and the same bytes in every try.
+
+Each webhook has its own places, so that a slow receiver holds back nobody else's calls. What a receiver answers
+beside its status is not kept (design/threats T10).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection
+
+from engine.channels.egress import SECONDS, Answer, Egress, EgressError
+from engine.channels.retry_after import seconds
+from engine.clock import Clock
+from engine.config import WebhookConfig
+from engine.core.effects import Alert
+from engine.errors import UsageError, WorldError
+from engine.ids import derive
+from engine.runtime.delivery.webhook_request import body_of, headers_of
+from engine.store import alerts
+from engine.store.database import Store
+from engine.store.journeys import pauses
+from engine.store.messages import webhooks
+from engine.store.messages.webhooks import PlannedCall
+from engine.values import HOUR, MINUTE, Instant
+
+T = TypeVar("T")
+log = structlog.get_logger("webhooks")
+
+_WAITS = (MINUTE, 4 * MINUTE, 16 * MINUTE, *[HOUR] * 24)
+"""After each try that failed; a little more than a day in all."""
+
+AT_ONCE, IN_ALL = 8, 64
+"""Calls under way at the same time: of one webhook, and of all."""
+
+LEASE = MINUTE
+"""So long a call is nobody else's; longer than a call can take."""
+
+BEAT = 1.0
+"""Seconds after which a heartbeat ends although calls are under way."""
+
+
+def wait_after(key: str, attempts: int) -> int | None:
+    """Milliseconds until the next try after so many that failed (at least one); None: no more. Every key has its own
+    tenth on top, the same one whoever counts, so that calls that failed together do not come back together."""
+    if attempts > len(_WAITS):
+        return None
+    wait = _WAITS[attempts - 1]
+    return wait + wait * (int(derive(key, attempts)[:4], 16) % 100) // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What came of one try. `final`: another would bring the same; `wait`: seconds that the receiver asks for."""
+
+    is_done: bool
+    detail: str
+    final: bool = False
+    wait: float | None = None
+
+
+class WebhookCaller:
+    """`configured` gives the webhooks of the current config.yaml; `egress` refuses addresses that are not public; `owner`
+    says who is told of a journey's calls."""
+
+    def __init__(
+        self,
+        store: Store,
+        configured: Callable[[], Mapping[str, WebhookConfig]],
+        egress: Egress,
+        clock: Clock,
+        owner: Callable[[str], str] = lambda _journey: "",
+    ) -> None:
+        self._store = store
+        self._configured = configured
+        self._egress = egress
+        self._allowed: tuple[str, ...] | None = None
+        self._clock = clock
+        self._owner = owner
+        self._tasks: dict[asyncio.Task[None], PlannedCall] = {}
+
+    def allow(self, egress: Sequence[str]) -> None:
+        """`egress:` of another config.yaml: the calls of the next heartbeat obey it."""
+        self._allowed = tuple(egress)
+
+    async def tick(self) -> float:
+        """One beat of the daemon; how long to rest then, in seconds."""
+        return 0.0 if await self.once() else 1.0
+
+    async def once(self) -> int:
+        """Begins every call that is due and has a place, and gives the ones under way a moment; one heartbeat. How many
+        began or ended."""
+        if self._allowed is not None and not self._tasks:  # so that no connection in use is closed
+            allowed, self._allowed = self._allowed, None
+            await self._egress.close()
+            self._egress = Egress(allowed)
+        began = await self._begin() if self._allowed is None else 0
+        if began or not self._tasks:
+            return began
+        ended, _ = await asyncio.wait(self._tasks, timeout=BEAT, return_when=asyncio.FIRST_COMPLETED)
+        return len(ended)
+
+    async def idle(self) -> None:
+        """Waits until no call is under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def close(self) -> None:
+        """Lets the calls under way end, as far as they do within their time, and closes idle connections."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=SECONDS + BEAT)
+            for task in late:
+                task.cancel()
+        await self._egress.close()
+
+    async def _begin(self) -> int:
+        now = self._clock.now()
+        waiting = await asyncio.to_thread(self._waiting, now)
+        under_way = Counter(call.webhook for call in self._tasks.values())
+        numbers = {call.number for call in self._tasks.values()}
+        began = 0
+        for webhook in waiting:
+            room = min(AT_ONCE - under_way[webhook], IN_ALL - len(self._tasks))
+            if room <= 0:
+                continue
+            take = partial(webhooks.take, webhook=webhook, now=now, lease=LEASE, limit=room)
+            for call in await self._write(take):
+                if call.number in numbers:  # on a clock that runs faster the lease ends before the call does
+                    continue
+                task = asyncio.create_task(self._one(call))
+                self._tasks[task] = call
+                task.add_done_callback(self._ended)
+                began += 1
+        return began
+
+    def _waiting(self, now: Instant) -> list[str]:
+        """Webhooks with calls to make; none while everything is paused."""
+        with self._store.read() as conn:
+            return [] if _is_paused(conn) else list(webhooks.due(conn, now))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        if not task.cancelled() and (wrong := task.exception()) is not None:
+            log.error("webhook_not_noted", why=f"{type(wrong).__name__}: {wrong}")
+
+    async def _one(self, call: PlannedCall) -> None:
+        if await asyncio.to_thread(self._may_not):
+            await self._write(lambda conn: webhooks.release(conn, call, self._clock.now()))
+            return
+        result = await self._call(call)
+        now = self._clock.now()
+        if result.is_done:
+            await self._write(lambda conn: webhooks.note_done(conn, call, result.detail))
+            return
+        wait = None if result.final else wait_after(call.key, call.attempts + 1)
+        again = None if wait is None else Instant(now + max(wait, int((result.wait or 0) * 1000)))
+        log.warning(
+            "webhook_failed", webhook=call.webhook, key=call.key, why=result.detail, again=again is not None
+        )
+        await self._write(lambda conn: self._note(conn, call, result, again, now))
+
+    def _may_not(self) -> bool:
+        with self._store.read() as conn:
+            return _is_paused(conn)
+
+    def _note(
+        self, conn: Connection, call: PlannedCall, result: _Result, again: Instant | None, now: Instant
+    ) -> None:
+        webhooks.note_failure(conn, call, result.detail, again)
+        if again is None:
+            journey = webhooks.journey_of(conn, call)
+            lasted = "was given up" if result.final else "failed for 24 hours"
+            why = f'a call of the webhook "{call.webhook}" {lasted}: {result.detail}'[:300]
+            alerts.raise_alerts(conn, [Alert(journey, self._owner(journey), why)], now)
+
+    async def _call(self, call: PlannedCall) -> _Result:
+        config = self._configured().get(call.webhook)
+        if config is None:
+            return _Result(False, f'there is no webhook "{call.webhook}" in config.yaml any more', final=True)
+        body, now = body_of(call), self._clock.now()
+        try:
+            answer = await self._egress.post(config.url, body, headers_of(config, call.key, now, body))
+        except EgressError as wrong:
+            return _Result(False, wrong.what, final=True)
+        except (UsageError, WorldError) as wrong:
+            return _Result(False, str(wrong))
+        return _result(answer, self._clock.now())
+
+    async def _write(self, job: Callable[[Connection], T]) -> T:
+        return await asyncio.wrap_future(self._store.writer.submit(job))
+
+
+def _result(answer: Answer, now: Instant) -> _Result:
+    """2xx: done. 410: the receiver wants no more. A redirect is a wrong address, for it is not followed."""
+    status = str(answer.status)
+    if 200 <= answer.status < 300:
+        return _Result(True, status)
+    if answer.status == 410:
+        return _Result(False, "410: the receiver wants no more of them", final=True)
+    if 300 <= answer.status < 400:
+        return _Result(False, f"{status}: it has moved, and redirects are not followed", final=True)
+    return _Result(
+        False, status, wait=seconds(answer.retry_after, now) if answer.status in (429, 503) else None
+    )
+
+
+def _is_paused(conn: Connection) -> bool:
+    return any(each.scope == "all" for each in pauses.list_active(conn))

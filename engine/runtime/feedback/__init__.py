@@ -1,0 +1,1 @@
+"""What comes back: reports of providers, mail, clicks, consent that changes, addresses that close."""

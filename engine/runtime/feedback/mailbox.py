@@ -1,0 +1,157 @@
+"""Mail that comes back: from a mailbox by IMAP or piped in, read, and taken like any other report of a provider."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import imaplib
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import Connection
+
+from engine.channels.email.mail_reports import LARGEST, InboundMail, Kind, read_mail, reports_of
+from engine.clock import Clock
+from engine.config import MailboxConfig
+from engine.errors import WorldError
+from engine.runtime.feedback.reports import ReportCounts, take_reports
+from engine.store.database import Store
+from engine.store.messages import records
+from engine.values import Instant
+
+log = structlog.get_logger("mailbox")
+
+AT_ONCE = 50
+"""Mails of one look; the next one takes the rest."""
+
+SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class MailCounts:
+    """What became of one mail: `taken` is about messages of ours; nobody else's mail is believed."""
+
+    kind: Kind
+    taken: ReportCounts
+
+    @property
+    def words(self) -> str:
+        """For the log and the terminal; no address, no subject."""
+        if not self.taken.new and not self.taken.known:
+            return f"{self.kind}: about no message of ours"
+        return f"{self.kind}: {'counted' if self.taken.new else 'known already'}"
+
+
+def take_mail(conn: Connection, raw: bytes, now: Instant) -> MailCounts:
+    """Takes one mail in a transaction of the writer; taking it again changes nothing. What is about no message of ours
+    changes nothing either (design/reliability case 88)."""
+    letter = read_mail(raw)
+    found = records.by_refs(conn, letter.tokens[:20])
+    words = _kept(letter)
+    reports = [
+        (one.channel, report)
+        for one in found
+        for report in reports_of(letter, one.send_key, one.address or "", one.purpose, words)
+    ]
+    taken = [take_reports(conn, channel, [report], now) for channel, report in reports]
+    return MailCounts(
+        letter.kind, ReportCounts(sum(one.new for one in taken), sum(one.known for one in taken))
+    )
+
+
+class Mailbox:
+    """`configured` gives the mailbox of the current config.yaml; None: there is none to look at. `arrived` is called when
+    something was taken."""
+
+    def __init__(
+        self,
+        store: Store,
+        configured: Callable[[], MailboxConfig | None],
+        clock: Clock,
+        arrived: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._configured = configured
+        self._clock = clock
+        self._arrived = arrived
+
+    async def tick(self) -> float:
+        """One look; how long to rest then, in seconds. Raises WorldError when the mailbox cannot be reached."""
+        config = self._configured()
+        if config is None:
+            return 60.0
+        count = await asyncio.to_thread(self.look, config)
+        if count:
+            self._arrived()
+        return 0.0 if count == AT_ONCE else config.every
+
+    def look(self, config: MailboxConfig) -> int:
+        """Reads what is new; a mail is marked as seen only when what it says is stored. How many were read."""
+        try:
+            with _opened(config) as box:
+                numbers = _new(box)[:AT_ONCE]
+                for number in numbers:
+                    self._take(box, number, config)
+                return len(numbers)
+        except (imaplib.IMAP4.error, OSError, ssl.SSLError) as wrong:
+            where = f"{config.host}:{config.port}"
+            raise WorldError(
+                f"the mailbox at {where} cannot be read: {type(wrong).__name__}: {wrong}", permanent=False
+            ) from wrong
+
+    def _take(self, box: imaplib.IMAP4, number: bytes, config: MailboxConfig) -> None:
+        answer = box.uid("FETCH", number.decode(), f"(BODY.PEEK[]<0.{LARGEST}>)")
+        raw = b"".join(part[1] for part in answer[1] if isinstance(part, tuple))
+        now = self._clock.now()
+        read = self._store.write(lambda conn: take_mail(conn, raw, now))
+        log.info("mail_read", what=read.words)
+        if config.done:
+            copied, _ = box.uid("COPY", number.decode(), _quoted(config.done))
+            if copied != "OK":
+                raise imaplib.IMAP4.error(
+                    f"the folder {config.done} does not take mail; make it, or correct  done"
+                )
+            box.uid("STORE", number.decode(), "+FLAGS", r"(\Deleted \Seen)")
+            box.expunge()
+        else:
+            box.uid("STORE", number.decode(), "+FLAGS", r"(\Seen)")
+
+
+@contextlib.contextmanager
+def _opened(config: MailboxConfig) -> Iterator[imaplib.IMAP4]:
+    """A session in the folder. Nothing is said in clear text when TLS was asked for."""
+    context = ssl.create_default_context()
+    box: imaplib.IMAP4
+    if config.tls == "tls":
+        box = imaplib.IMAP4_SSL(config.host, config.port, ssl_context=context, timeout=SECONDS)
+    else:
+        box = imaplib.IMAP4(config.host, config.port, timeout=SECONDS)
+    try:
+        if config.tls == "starttls":
+            box.starttls(context)
+        box.login(config.user, config.password.reveal())
+        chosen, _ = box.select(_quoted(config.folder))
+        if chosen != "OK":
+            raise imaplib.IMAP4.error(f"there is no folder {config.folder}")
+        yield box
+    finally:
+        with contextlib.suppress(imaplib.IMAP4.error, OSError):
+            box.logout()
+        with contextlib.suppress(OSError):
+            box.shutdown()
+
+
+def _new(box: imaplib.IMAP4) -> Sequence[bytes]:
+    found, answer = box.uid("SEARCH", "UNSEEN")
+    return answer[0].split() if found == "OK" and answer and answer[0] else ()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _kept(mail: InboundMail) -> str:
+    """What is kept beside: what was understood, never the mail itself, which quotes people."""
+    return f"{mail.kind}: " + "; ".join(each.detail for each in mail.failures[:5])

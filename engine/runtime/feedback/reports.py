@@ -1,0 +1,202 @@
+"""What providers say later, from wherever it came: callbacks, mailboxes, lists, an operator. Each thing counts once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from sqlalchemy import Connection
+
+from engine.channels.addresses import normalised
+from engine.channels.base import Report, ReportKind
+from engine.core.effects import Alert
+from engine.core.happening import Reaction
+from engine.ids import derive
+from engine.runtime.feedback import suppression_rules
+from engine.runtime.feedback.suppression_rules import ReportSubject
+from engine.store import alerts
+from engine.store.inbox import inbox
+from engine.store.messages import outcomes, reactions, records, sessions
+from engine.store.messages import reports as kept
+from engine.store.messages.reactions import Who
+from engine.store.messages.records import OutboxMessage
+from engine.values import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCounts:
+    """What became of some reports: `new` counted, `known` had been taken before, `lost` are about no message and no
+    customer that we know (kept beside all the same). `kinds`: how many of each kind were not known before."""
+
+    new: int = 0
+    known: int = 0
+    lost: int = 0
+    kinds: Mapping[str, int] = field(default_factory=dict)
+
+
+def take_reports(conn: Connection, channel: str, reports: Sequence[Report], now: Instant) -> ReportCounts:
+    """Takes reports in a transaction of the writer: settles messages, tells journeys, closes addresses."""
+    found: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    for report in reports:
+        what = _take(conn, channel, report, now)
+        found[what] += 1
+        kinds[report.kind] += what != "known"
+    return ReportCounts(found["new"], found["known"], found["lost"], +kinds)
+
+
+def take_early_reports(conn: Connection, message: OutboxMessage, provider_id: str, now: Instant) -> None:
+    """The provider's own id of a message is known now: what it said before counts. Call it when an answer brought it."""
+    for one in kept.take_early(conn, message, provider_id) if provider_id else ():
+        kind, fault = cast("ReportKind", one.kind), cast("Any", one.fault)
+        report = Report(
+            kind,
+            one.event_id,
+            message.send_key,
+            provider_id,
+            at=one.at,
+            detail=one.detail,
+            raw=one.raw,
+            fault=fault,
+        )
+        _apply(conn, report, _about(conn, message.channel, report, message), now)
+
+
+def _take(conn: Connection, channel: str, report: Report, now: Instant) -> str:
+    if not report.event_id:
+        said = (report.kind, report.key, report.provider_id, report.address, report.at or "", report.raw)
+        report = replace(report, event_id="~" + derive(*said))
+    if kept.is_known(conn, channel, report.event_id):
+        return "known"
+    message = _message(conn, channel, report)
+    about = _about(conn, channel, report, message)
+    customer = message.customer if message is not None else next(iter(about.people), "")
+    key, at = message.send_key if message is not None else "", _moment(report, now)
+    one = kept.StoredReport(
+        channel, report.event_id, report.provider_id, report.kind, report.fault, at, report.detail, report.raw,
+        customer, key,
+    )  # fmt: skip
+    if not kept.keep(conn, one, now):
+        return "known"
+    _apply(conn, report, about, now)
+    return "new" if message is not None or about.people else "lost"
+
+
+def _message(conn: Connection, channel: str, report: Report) -> OutboxMessage | None:
+    """The message by its key, else by the provider's id: only one of this very channel."""
+    message = records.find(conn, report.key) if report.key else None
+    if message is None and report.provider_id:
+        message = kept.by_provider_id(conn, channel, report.provider_id)
+    return message if message is not None and message.channel == channel else None
+
+
+def _about(conn: Connection, channel: str, report: Report, message: OutboxMessage | None) -> ReportSubject:
+    address = normalised(channel, report.address) if report.address else ""
+    if message is None:
+        if not address:
+            return ReportSubject(channel, "")
+        fits = lambda each: normalised(channel, each) == address  # noqa: E731
+        people = dict(kept.holders(conn, channel, _words(channel, address), fits))
+        return ReportSubject(channel, address, None, people)
+    sent_to = [normalised(channel, each) for each in (message.address or "").split("\n") if each]
+    if address not in sent_to:  # a forwarded mail bounces elsewhere; of several devices nobody knows which
+        address = sent_to[0] if len(sent_to) == 1 else ""
+    return ReportSubject(channel, address, message, {message.customer: kept.reach_of(conn, message.customer)})
+
+
+def _apply(conn: Connection, report: Report, about: ReportSubject, now: Instant) -> None:
+    at, detail = _moment(report, now), report.detail
+    match report.kind:
+        case "accepted" | "delivered":
+            _settle(conn, report, about, now)
+            if report.kind == "delivered" and about.address:
+                kept.forget_soft_bounces(conn, about.channel, about.address)
+        case "refused":
+            _refuse(conn, report, about, now)
+        case "bounced" if report.fault in ("sender", "template"):
+            _refuse(conn, report, about, now)
+        case "bounced":
+            suppression_rules.bounce(conn, about, now, detail, report.provider_id)
+        case "bounced for now":
+            why = suppression_rules.bounce_for_now(conn, about, at, report.enough)
+            if why:
+                suppression_rules.bounce(conn, about, now, f"{why}: {detail}", report.provider_id)
+        case "complained":
+            _prove(conn, report, about, now)
+            if about.message is not None:
+                outcomes.settle(
+                    conn, about.message.send_key, about.message.customer, "complained", now, detail=detail
+                )
+            suppression_rules.complain(conn, about, now, detail)
+        case "unsubscribed":
+            suppression_rules.unsubscribe(conn, about, report.purpose, now, detail)
+        case "subscribed":
+            suppression_rules.subscribe(conn, about, now, detail)
+        case "opened" | "clicked" | "replied":
+            _prove(conn, report, about, now)
+            _react(conn, report, about, at, now)
+
+
+def _settle(conn: Connection, report: Report, about: ReportSubject, now: Instant) -> None:
+    message = about.message
+    if message is not None and report.kind in ("accepted", "delivered"):
+        outcomes.settle(
+            conn, message.send_key, message.customer, report.kind, now, provider_id=report.provider_id,
+            detail=report.detail,
+        )  # fmt: skip
+
+
+def _prove(conn: Connection, report: Report, about: ReportSubject, now: Instant) -> None:
+    """Whoever opens a message or complains about it has got it."""
+    _settle(conn, replace(report, kind="accepted", detail=""), about, now)
+
+
+def _refuse(conn: Connection, report: Report, about: ReportSubject, now: Instant) -> None:
+    """This message was not taken; nobody's address is closed. What the sender did wrong concerns every message."""
+    message = about.message
+    if message is not None:
+        outcomes.settle(
+            conn, message.send_key, message.customer, "failed", now, provider_id=report.provider_id,
+            detail=report.detail,
+        )  # fmt: skip
+    if report.fault == "sender":
+        why = f'messages by "{about.channel}" are refused: {report.detail}'[:300]
+        alerts.raise_alerts(conn, [Alert("", "", why)], now)
+
+
+def _react(conn: Connection, report: Report, about: ReportSubject, at: Instant, now: Instant) -> None:
+    """A click, an opening, a reply. A reply names no message: it answers the last one that went to the address."""
+    message, kind = about.message, report.kind
+    assert kind in ("opened", "clicked", "replied")
+    if kind == "replied" and about.address:
+        sessions.note(conn, about.channel, about.address, at)
+    if message is None:
+        found = (_answered(conn, about, customer) for customer in about.people)
+        message = next((each for each in found if each is not None), None)
+    if message is None or message.handed_at is None:
+        return
+    who: Who = "unknown" if kind == "opened" and about.channel == "email" else "human"
+    target = report.detail if kind == "clicked" else ""
+    reactions.record(conn, message.customer, message.send_key, kind, at, target, who=who)
+    if who != "human":  # mail proxies open everything, and a provider that counts them does not tell
+        return
+    what = Reaction(0, at, message.send_key, message.enrollment, kind)
+    inbox.append_one(conn, message.customer, what, now)
+
+
+def _answered(conn: Connection, about: ReportSubject, customer: str) -> OutboxMessage | None:
+    channel = about.channel
+    return kept.last_to(conn, customer, channel, lambda each: normalised(channel, each) == about.address)
+
+
+def _words(channel: str, address: str) -> str:
+    """The part of an address that stands in the store as it was written: the domain of an e-mail address may be in other
+    letters there."""
+    return (address.rpartition("@")[0] + "@" if channel == "email" else address).casefold()
+
+
+def _moment(report: Report, now: Instant) -> Instant:
+    """When it happened, by the provider's clock, and never in the future."""
+    return now if report.at is None else Instant(min(report.at, now))

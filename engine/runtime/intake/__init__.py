@@ -1,0 +1,1 @@
+"""Everything from outside becomes rows of the inbox: HTTP, imports, sign-ups."""

@@ -1,0 +1,299 @@
+"""Everything from outside becomes rows of the inbox here: HTTP and import give items, the good ones are made durable."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from engine.channels.addresses import normalised
+from engine.compiler.catalogue.catalogue import OWN_EVENTS, Catalogue
+from engine.compiler.catalogue.typed import Typing
+from engine.config import Config
+from engine.core.facts.fold import DEVICES
+from engine.core.happening import Event, ProfileChanged
+from engine.problem import nearest
+from engine.runtime.intake.contact import BY_PHONE, channels_of, contact
+from engine.runtime.intake.items import AliasItem, ConsentGiven, CustomerItem, EventItem, Item, ProductItem
+from engine.runtime.intake.storable import storable
+from engine.store import aliases
+from engine.store.customers import codes, consents, products, suppressions
+from engine.store.inbox import inbox
+from engine.store.inbox.inbox import Arrival
+from engine.values import Instant, Value, instant
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An item that was not taken. `item` is its place in the request, `field` a path such as `properties.total`."""
+
+    item: int
+    field: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeResult:
+    """What became of a request. `duplicates` were received before."""
+
+    taken: int = 0
+    duplicates: int = 0
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(slots=True)
+class _Batch:
+    arrivals: list[tuple[int, Arrival]] = field(default_factory=list)
+    agreements: dict[int, list[consents.Agreement]] = field(default_factory=dict)
+    aliases: list[AliasItem] = field(default_factory=list)
+    products: dict[str, Mapping[str, Value]] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+
+
+class Intake:
+    """Turns items into happenings by the schemas of one deployment."""
+
+    def __init__(self, catalogue: Catalogue, config: Config) -> None:
+        self.catalogue = catalogue
+        self.config = config
+        self.typing = Typing(catalogue, config.currency)
+
+    def prepare(self, items: Iterable[Item], source: str, now: Instant) -> _Batch:
+        """Types and checks every item; touches nothing outside."""
+        batch = _Batch()
+        for item in items:
+            match item:
+                case EventItem():
+                    self._event(item, source, now, batch)
+                case CustomerItem():
+                    self._customer(item, source, now, batch)
+                case ProductItem():
+                    self._product(item, batch)
+                case AliasItem():
+                    batch.aliases.append(item)
+        return batch
+
+    def take(self, conn: Connection, batch: _Batch, now: Instant) -> IntakeResult:
+        """Writes what was prepared, in one transaction of the caller; durable when that is."""
+        refused, joined = list(batch.refused), 0
+        for item in batch.aliases:
+            why = aliases.join(conn, item.previous, item.customer_id, self.catalogue.facts, now)
+            if why:
+                refused.append(Refused(item.item, "previousId", why))
+            else:
+                joined += 1
+        arrivals = self._known(conn, [arrival for _, arrival in batch.arrivals], now)
+        answers = inbox.append(conn, arrivals, now)
+        for (place, _), arrival, answer in zip(batch.arrivals, arrivals, answers, strict=True):
+            if answer == "taken":
+                said = batch.agreements.get(place, ())
+                consents.record(conn, [replace(each, customer=arrival.customer) for each in said])
+            elif answer == "conflict":
+                refused.append(
+                    Refused(
+                        place, "id", "this id was received before with another content; the first one stays"
+                    )
+                )
+        taken = [one for one, answer in zip(arrivals, answers, strict=True) if answer == "taken"]
+        _close(conn, taken, now)
+        products.write(conn, batch.products, now)
+        new = answers.count("taken") + len(batch.products) + joined
+        return IntakeResult(new, answers.count("duplicate"), tuple(refused))
+
+    def _known(self, conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> list[Arrival]:
+        """Under the customer's own id, and with promo codes named by their pool (design/language 2.10)."""
+        own = aliases.resolve(conn, {arrival.customer for arrival in arrivals})
+        shown = {code for arrival in arrivals if (code := _code(arrival.what))}
+        pools = codes.pools_of(conn, shown) if shown else {}
+        found = []
+        for arrival in arrivals:
+            customer = own.get(arrival.customer, arrival.customer)
+            what, code = arrival.what, _code(arrival.what)
+            if code in pools and isinstance(what, Event):
+                codes.mark_used(conn, customer, [code], now)
+                fields = {**what.fields, "code": pools[code], "code_value": code}
+                what = Event(0, what.id, what.name, what.occurred_at, what.received_at, fields, what.starts)
+            found.append(Arrival(customer, arrival.source, arrival.id, what))
+        return found
+
+    def _event(self, item: EventItem, source: str, now: Instant, batch: _Batch) -> None:
+        name = self._event_name(item)
+        if isinstance(name, Refused):
+            batch.refused.append(name)
+            return
+        at = _moment(item.at, item.skew, now)
+        if at is None:
+            batch.refused.append(
+                Refused(item.item, "at", "this is no moment; write ISO 8601, such as 2026-11-27T10:00:00Z")
+            )
+            return
+        typed = self.typing.event(name, item.properties)
+        if typed.problems:
+            batch.refused.extend(
+                Refused(item.item, f"properties.{each.field}", each.what) for each in typed.problems
+            )
+            return
+        fields = storable(typed.values)
+        event = Event(0, item.id or "", name, at, now, fields, not item.history)
+        batch.arrivals.append((item.item, Arrival(item.customer_id, source, item.id, event)))
+
+    def _event_name(self, item: EventItem) -> str | Refused:
+        for name in (item.event, normal_name(item.event)):
+            own = self.catalogue.event_name(name)
+            if own in OWN_EVENTS:
+                return Refused(
+                    item.item, "event", f'"{own}" is an event of the engine itself; use another name'
+                )
+            if self.catalogue.event_fields(own) is not None:
+                return own
+        plain = normal_name(item.event)
+        if item.undeclared and plain:
+            return plain
+        near = nearest(plain, self.catalogue.event_names())
+        hint = f'did you mean "{near}"?' if near else "declare it in schemas/events.yaml"
+        return Refused(item.item, "event", f'there is no event called "{item.event[:60]}"; {hint}')
+
+    def _customer(self, item: CustomerItem, source: str, now: Instant, batch: _Batch) -> None:
+        at = _moment(item.at, item.skew, now)
+        typed = self.typing.attributes(item.attributes)
+        values = storable(typed.values)
+        refused = [Refused(item.item, each.field, each.what) for each in typed.problems]
+        if not item.undeclared:
+            refused += self._unknown(item)
+        if at is None:
+            refused.append(
+                Refused(
+                    item.item, "timestamp", "this is no moment; write ISO 8601, such as 2026-11-27T10:00:00Z"
+                )
+            )
+        addresses = self._addresses(item, values, refused)
+        refused += [
+            Refused(
+                item.item,
+                f"consent.{each.channel}",
+                f"there is no such channel; there are: {', '.join(self.config.channels)}",
+            )
+            for each in item.consents
+            if each.channel not in self.config.channels and not item.undeclared
+        ]
+        for name, token in item.joins.items():
+            _contact(name, token, None, item.item, refused)
+        if refused or at is None:
+            batch.refused.extend(refused)
+            return
+        given = {(each.channel, each.purpose): each.state for each in item.consents}
+        joined = tuple((name, token) for name, token in item.joins.items())
+        changed = ProfileChanged(0, at, values, addresses, given, {}, not item.history, joined)
+        batch.arrivals.append((item.item, Arrival(item.customer_id, source, item.id, changed)))
+        batch.agreements[item.item] = [
+            _agreement(item.customer_id, each, source, at) for each in item.consents
+        ]
+
+    def _unknown(self, item: CustomerItem) -> list[Refused]:
+        known = self.catalogue.attributes
+        found = []
+        for name in item.attributes:
+            if name not in known and name not in self.catalogue.facts:
+                near = nearest(name, self.catalogue.customer_names())
+                hint = f'did you mean "{near}"?' if near else "declare it in schemas/customer.yaml"
+                found.append(Refused(item.item, name, f"there is no customer attribute of this name; {hint}"))
+        return found
+
+    def _addresses(
+        self, item: CustomerItem, values: dict[str, Value], refused: list[Refused]
+    ) -> dict[str, str | None]:
+        """Addresses by channel; the attributes `email` and `phone` are addresses too, and the other way round."""
+        country = values.get("country")
+        region = country if isinstance(country, str) else None
+        wanted: dict[str, str | None] = {}
+        given: dict[str, Any] = {name: values[name] for name in ("email", "phone") if name in values}
+        for name, text in {**given, **item.addresses}.items():
+            kept = _contact(name, text, region, item.item, refused)
+            for channel in channels_of(name, self.config.channels) or ([] if name == "phone" else [name]):
+                wanted[channel] = kept
+            if name == "email":
+                values["email"] = kept
+            elif name == "phone" or name in BY_PHONE:
+                values["phone"] = kept
+        return wanted
+
+    def _product(self, item: ProductItem, batch: _Batch) -> None:
+        typed = self.typing.product(item.fields)
+        if typed.problems:
+            batch.refused.extend(Refused(item.item, each.field, each.what) for each in typed.problems)
+        else:
+            batch.products[item.product_id] = storable(typed.values)
+
+
+def _close(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> None:
+    """An address that is closed stays closed, whoever brings it in whatever letters: decisions see it like the hand-over
+    does (design/reliability case 89)."""
+    brought = [
+        (arrival.customer, channel, normalised(channel, address))
+        for arrival in arrivals
+        if isinstance(arrival.what, ProfileChanged)
+        for channel, address in arrival.what.addresses.items()
+        if address and "\n" not in address
+    ]
+    closed = (
+        suppressions.closing(conn, {(channel, address) for _, channel, address in brought}) if brought else {}
+    )
+    for customer, channel, address in brought:
+        purpose = closed.get((channel, address))
+        if purpose is not None:
+            inbox.append_one(
+                conn, customer, ProfileChanged(0, now, suppressed={channel: purpose}, starts=False), now
+            )
+
+
+def normal_name(name: str) -> str:
+    """`Order Completed` and `orderCompleted` -> `order_completed`."""
+    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name.strip())
+    return re.sub(r"[^0-9a-zA-Z]+", "_", words).strip("_").lower()
+
+
+def _contact(name: str, text: Any, country: str | None, item: int, refused: list[Refused]) -> str | None:
+    if text is None:
+        return None
+    if isinstance(text, list | tuple):
+        if name in ("email", "phone", *BY_PHONE):
+            refused.append(Refused(item, name, "this channel has one address, not a list"))
+            return None
+        found = [_contact(name, one, country, item, refused) for one in text[-DEVICES:]]
+        return "\n".join(dict.fromkeys(one for one in found if one)) or None
+    try:
+        return contact(name, str(text), country)
+    except ValueError as wrong:
+        refused.append(Refused(item, name, str(wrong)))
+        return None
+
+
+def _moment(text: str | None, skew: int, now: Instant) -> Instant | None:
+    """When it happened: now without a time, never in the future (design/language 2.13); None for no moment at
+    all."""
+    if text is None:
+        return now
+    try:
+        when = dt.datetime.fromisoformat(text) if len(text) <= 40 else None
+    except ValueError:
+        when = None
+    if when is None or not 1970 <= when.year <= 9000:
+        return None
+    at = instant(when if when.tzinfo else when.replace(tzinfo=dt.UTC))
+    return Instant(min(now, at + skew))
+
+
+def _agreement(customer: str, given: ConsentGiven, source: str, at: Instant) -> consents.Agreement:
+    when = _moment(given.when, 0, at) or at
+    return consents.Agreement(
+        customer, given.channel, given.purpose, given.state, when, given.where or source, given.text
+    )
+
+
+def _code(what: object) -> str | None:
+    code = what.fields.get("code") if isinstance(what, Event) else None
+    return code if isinstance(code, str) and len(code) <= 100 else None

@@ -1,0 +1,109 @@
+"""Somebody asks to be on a list: once a day for each mailbox, so many an hour for each network and altogether, and then
+one event, whose journey asks the owner of the mailbox whether it was them (design/threats T15)."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from engine.channels.addresses import normalised
+from engine.config import Signup, SignupList
+from engine.runtime.feedback.consent_changes import ConsentProof, note_asked
+from engine.runtime.intake.contact import contact
+from engine.runtime.intake.intake import Intake
+from engine.runtime.intake.items import CustomerItem, EventItem, Item
+from engine.store import allowances
+from engine.store.allowances import Allowance
+from engine.store.messages.reports import holders
+from engine.store.meta import address_hash, secret
+from engine.values import DAY, HOUR, Instant
+
+_DOTLESS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
+"""Providers for whom dots in a mailbox's name say nothing, and what they call themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignUpRequest:
+    """What somebody filled in, checked for its form. `address`: as it is kept; `language` "" where nobody knows."""
+
+    listed: SignupList
+    address: str
+    network: str
+    language: str
+    where: str
+
+
+def address_of(text: str) -> str | None:
+    """The e-mail address that somebody typed, in the form that is kept; None for what is none."""
+    try:
+        return contact("email", text, None) if len(text) <= 320 else None
+    except ValueError:
+        return None
+
+
+def mailbox_of(address: str) -> str:
+    """One name for one mailbox, however it is written: `A.Nna+x@GoogleMail.com` is `anna@gmail.com`."""
+    local, _, domain = normalised("email", address).rpartition("@")
+    name = local.partition("+")[0] or local
+    domain = _DOTLESS.get(domain, domain)
+    return f"{name.replace('.', '') if domain in _DOTLESS else name}@{domain}"
+
+
+def network_of(host: str) -> str:
+    """The network of a caller: a /24, with IPv6 a /48; one and the same for all whom nobody can place."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return str(ipaddress.ip_network((address, 48), strict=False))
+        address = address.ipv4_mapped
+    return str(ipaddress.ip_network((address, 24), strict=False))
+
+
+def is_allowed(conn: Connection, wish: SignUpRequest, rules: Signup, now: Instant) -> bool:
+    """A look without a write: most of a flood ends here."""
+    return allowances.is_left(conn, _allowances(wish, rules), now)
+
+
+def find_customer(conn: Connection, address: str) -> str | None:
+    """Who has this address already; the first by id where several have."""
+    wanted = normalised("email", address)
+    words = address.rpartition("@")[0].casefold() + "@"
+    found = holders(conn, "email", words, lambda each: normalised("email", each) == wanted)
+    return found[0][0] if found else None
+
+
+def sign_up(
+    conn: Connection, wish: SignUpRequest, known: str | None, rules: Signup, intake: Intake, now: Instant
+) -> bool:
+    """Takes the wish, in a transaction of the writer. `known`: the customer who has the address. False: too many were."""
+    if not allowances.use(conn, _allowances(wish, rules), now):
+        return False
+    customer = known or f"signup-{address_hash(secret(conn), 'signup', mailbox_of(wish.address))[:26]}"
+    listed = wish.listed
+    items: list[Item] = []
+    if known is None:
+        traits = {"email": wish.address} | ({"language": wish.language} if wish.language else {})
+        items.append(CustomerItem(0, customer, None, traits, undeclared=True))
+    fields = {
+        "source": f"sign-up {listed.name}",
+        "list": listed.name,
+        "channel": listed.channel,
+        "purpose": listed.purpose,
+    }
+    items.append(EventItem(1, customer, listed.event, None, None, fields, undeclared=True))
+    intake.take(conn, intake.prepare(items, "signup", now), now)
+    note_asked(conn, customer, listed.channel, listed.purpose, ConsentProof(now, wish.where, listed.text))
+    return True
+
+
+def _allowances(wish: SignUpRequest, rules: Signup) -> tuple[Allowance, ...]:
+    return (
+        Allowance("mailbox", mailbox_of(wish.address), 1, DAY),
+        Allowance("network", wish.network, rules.per_network, HOUR),
+        Allowance("signups", "all", rules.in_all, HOUR),
+    )

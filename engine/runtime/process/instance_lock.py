@@ -1,0 +1,86 @@
+"""Keeps the place of a running store: recognises it at the start, beats while it runs, says goodbye at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError
+
+from engine.clock import Clock
+from engine.errors import WorldError
+from engine.store.database import Store, sqlite_path
+from engine.store.identity import StoreOwner
+from engine.store.messages import dry_run as dry
+
+log = structlog.get_logger("daemon")
+
+
+class InstanceLock:
+    """Of one daemon on one store. A dry run neither recognises nor beats: it hands nothing over, so a copy may have one."""
+
+    def __init__(self, store: Store, url: str, folder: Path, clock: Clock) -> None:
+        path = sqlite_path(url, folder)
+        self._store, self._clock = store, clock
+        self._owner = StoreOwner(path) if path is not None else None
+        self._dry = False
+
+    def begin(self, *, dry: bool, adopt: bool) -> None:
+        """Before anything else is done with the store. Raises WorldError for a copy or a restored backup, unless it is to
+        be adopted."""
+        self._dry = dry
+        owner = None if dry else self._owner
+        if owner is not None:
+            if adopt:
+                held = self._store.write(lambda conn: owner.adopt(conn, self._clock.now()))
+                log.warning("adopted", held=held, look="main.py status")
+            else:
+                with self._store.read() as conn:
+                    owner.recognise(conn)
+            try:
+                self._beat(stopped=False)
+            except OSError as wrong:
+                raise WorldError(
+                    f"{owner.file} cannot be written: {wrong.strerror}", permanent=True
+                ) from wrong
+        self._store.write(self._begin_or_end_dry)
+
+    def _begin_or_end_dry(self, conn: Connection) -> None:
+        now = self._clock.now()
+        if self._dry:
+            dry.begin(conn, now)
+            log.warning("dry", what="nothing is handed over; every message ends as expired: dry run")
+        elif ended := dry.end(conn, now):
+            log.warning("dry_run_ended", messages=ended)
+
+    async def heartbeat(self) -> None:
+        """Every minute."""
+        if not self._dry:
+            await asyncio.to_thread(self._beat, stopped=False)
+
+    async def skip(self, wake: Callable[[], None]) -> float:
+        """One turn of a dry run: what was planned ends there, and the journeys go on. Seconds to rest."""
+        now = self._clock.now()
+        if not await asyncio.wrap_future(self._store.writer.submit(lambda conn: dry.skip(conn, now))):
+            return 0.2
+        wake()
+        return 0.0
+
+    def end(self) -> None:
+        """In order: nothing is under way any more. What cannot be written down now only makes the next start careful."""
+        try:
+            if self._dry:
+                self._store.write(lambda conn: dry.end(conn, self._clock.now()))
+            else:
+                self._beat(stopped=True)
+        except (DatabaseError, OSError) as wrong:
+            log.error("end_not_noted", why=str(wrong))
+
+    def _beat(self, *, stopped: bool) -> None:
+        owner = self._owner
+        if owner is not None:
+            now = self._clock.now()
+            owner.note(self._store.write(lambda conn: owner.heartbeat(conn, now, stopped=stopped)))

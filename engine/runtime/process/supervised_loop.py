@@ -1,0 +1,62 @@
+"""One part of the daemon at work: turn after turn until it is stopped, whatever one turn brings."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from engine.runtime.process.health import Health
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds before the next turn after one that failed: doubled with every failure in a row."""
+
+Tick = Callable[[], Awaitable[float]]
+"""Does what there is to do, and says for how many seconds there is nothing more; 0: go on at once."""
+
+
+class SupervisedLoop:
+    """Takes turns. A turn that raises is told to `health` and taken again after a pause; it never ends the part."""
+
+    def __init__(self, name: str, turn: Tick, health: Health) -> None:
+        self.name = name
+        self.moved_at = 0.0
+        """When the last turn succeeded, on the clock of the event loop."""
+        self._turn = turn
+        self._health = health
+        self._news = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    def wake(self) -> None:
+        """There may be something to do: no rest before the next turn. From the loop's own thread."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """The turn that is under way is the last."""
+        self._stopping.set()
+        self._news.set()
+
+    async def run(self) -> None:
+        """Turns until `stop`."""
+        failures = 0
+        while not self._stopping.is_set():
+            self._news.clear()
+            try:
+                rest = await self._turn()
+            except Exception as wrong:  # noqa: BLE001 - a part that died silently would be worse than any defect
+                self._health.failed(self.name, wrong)
+                pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures, 10))
+                failures += 1
+                await _wait(self._stopping, pause)  # news must not shorten it
+                continue
+            failures = 0
+            self.moved_at = asyncio.get_running_loop().time()
+            self._health.fine(self.name)
+            if not self._stopping.is_set():
+                await _wait(self._news, rest)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

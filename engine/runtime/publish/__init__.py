@@ -1,0 +1,1 @@
+"""From a folder to a deployment: matching people in flight, one-off sends, following what others deploy."""

@@ -1,0 +1,195 @@
+"""Publishes a project: the people inside are matched to the new files, then the new files count."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from engine import project as projects
+from engine.core.effects import Cancel, Decision
+from engine.core.enrollment import Enrollment
+from engine.core.facts.customer import CustomerState
+from engine.core.journey import Journey
+from engine.core.journeys import Journeys
+from engine.core.migrate import Migration, migration
+from engine.errors import AuthorError
+from engine.project import Project
+from engine.runtime.advance.maintenance import sweep_segments
+from engine.runtime.publish import one_off
+from engine.store import decisions, watermarks
+from engine.store.customers import batches, enrollments
+from engine.store.inbox import due_queue
+from engine.store.journeys import deployments, journey_renames
+from engine.values import Instant
+
+CHUNK = 2000
+"""Customers who are loaded at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What a deployment did: its number, whether anything was new, and how many runs were moved, per journey. `project`:
+    what was published, the folder with the one-off sends that are under way."""
+
+    number: int
+    changed: bool
+    project: Project
+    moved: Mapping[str, int] = field(default_factory=dict)
+
+
+def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> Deployment:
+    """Publishes what is in the folder, in the transaction of `conn`. The same content again changes nothing.
+
+    Raises `AuthorError` when the project has errors, or when a journey is gone while people are inside.
+    """
+    if project.has_errors:
+        errors = sum(problem.is_error for problem in project.problems)
+        raise AuthorError(
+            f"nothing was deployed: the project has {errors} error{'s' if errors != 1 else ''}",
+            "`main.py check` shows them",
+        )
+    project = one_off.merged(conn, project)
+    last = deployments.current(conn)
+    if last is not None and last.hash == project.hash:
+        return Deployment(last.number, False, project)
+    inside = enrollments.journeys_with_people(conn)
+    _refuse_gone(inside, project.journeys)
+    old = published_journeys(conn)
+    moved = _migrate(conn, old, project.journeys, inside, now) if old is not None else {}
+    hashes = {name: journey.hash for name, journey in project.journeys.by_name.items()}
+    number = deployments.record(
+        conn,
+        at=now,
+        whom=whom,
+        commit=project.commit,
+        hash_=project.hash,
+        journeys=hashes,
+        sources=project.sources,
+    )
+    _prepare_starts(conn, project.journeys, now)
+    sweep_segments(conn, project.journeys, now)
+    return Deployment(number, True, project, moved)
+
+
+def published_project(conn: Connection) -> tuple[int, Project] | None:
+    """The project as it was published last, compiled from the files in the store; None before the first deployment."""
+    last = deployments.current(conn)
+    if last is None:
+        return None
+    with _unpacked(deployments.files(conn, last.number)) as folder:
+        found = projects.load(folder)
+    journeys = dataclasses.replace(
+        one_off.sealed_as_stored(conn, found.journeys), commit=last.commit
+    )  # the files came from a tree of their own
+    return last.number, dataclasses.replace(found, commit=last.commit, journeys=journeys)
+
+
+def published_journeys(conn: Connection) -> Journeys | None:
+    """The journeys that were published last, without their templates; None before the first deployment."""
+    number = deployments.current_number(conn)
+    if not number:
+        return None
+    with _unpacked(deployments.files(conn, number)) as folder:
+        return one_off.sealed_as_stored(conn, projects.load_journeys(folder))
+
+
+@contextmanager
+def _unpacked(sources: Mapping[str, str]) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="perennial-") as folder:
+        for name, text in sources.items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="")
+        yield Path(folder)
+
+
+def _refuse_gone(inside: Mapping[str, int], new: Journeys) -> None:
+    """People in a journey that nobody knows any more would be without waits and goals (plan P20)."""
+    former = {journey.was for journey in new.by_name.values() if journey.was is not None}
+    for name, people in inside.items():
+        if name not in new.by_name and name not in former:
+            raise AuthorError(
+                f'journeys/{name}.yaml is deleted, but {people:,} people are in "{name}": their waits and goals would be'
+                " gone without a trace",
+                "first deploy it with  state: closing  (they finish) or  state: stopped  (they leave now), then delete it",
+            )
+
+
+def _migrate(
+    conn: Connection, old: Journeys, new: Journeys, inside: Mapping[str, int], now: Instant
+) -> dict[str, int]:
+    moved: dict[str, int] = {}
+    for journey in new.by_name.values():
+        before = old.by_name.get(journey.name) or (old.by_name.get(journey.was) if journey.was else None)
+        if before is None:
+            continue
+        if before.name != journey.name:
+            journey_renames.rename_journey(conn, before.name, journey.name)
+        if before.hash == journey.hash and before.name == journey.name:
+            continue
+        plan = migration(before, journey)
+        if inside.get(before.name) and not plan.changes_nothing:
+            moved[journey.name] = _move_people(conn, plan, before, new, now)
+        if before.state == "paused" and journey.state != "paused":
+            due_queue.put_inside(conn, journey.name, now)
+    return moved
+
+
+def _move_people(conn: Connection, plan: Migration, before: Journey, new: Journeys, now: Instant) -> int:
+    moved = 0
+    for bucket, chunk in _chunks(enrollments.customers_inside(conn, before.name)):
+        batch = batches.load_batch(conn, bucket, chunk, new, now)
+        decided: list[tuple[str, Mapping[str, Enrollment], Sequence[Decision]]] = []
+        moments: list[tuple[Instant, str]] = []
+        freed: dict[str, CustomerState] = {}
+        for customer, state in batch.states.items():
+            changed = _move_runs(plan, before, state, now)
+            if changed:
+                decided.append((customer, state.enrollments, changed))
+                dues = [each.enrollment.due for each in changed if each.enrollment and each.enrollment.due]
+                moments.extend((Instant(max(moment.at, now)), customer) for moment in dues)
+                freed[customer] = _without_places(state, changed)
+        batches.save_batch(conn, batch, freed, now)
+        decisions.save(conn, bucket, decided, now, new.commit)
+        due_queue.put(conn, bucket, moments)
+        moved += sum(len(each[2]) for each in decided)
+    return moved
+
+
+def _move_runs(plan: Migration, before: Journey, state: CustomerState, now: Instant) -> list[Decision]:
+    changed = []
+    for enrollment in state.enrollments.values():
+        if enrollment.journey == before.name:
+            decision = plan.apply(enrollment, state.facts, now)
+            if decision.enrollment is not enrollment:
+                changed.append(decision)
+    return changed
+
+
+def _without_places(state: CustomerState, changed: Iterable[Decision]) -> CustomerState:
+    """Messages that were taken back give their places under caps free."""
+    keys = {effect.key for each in changed for effect in each.effects if isinstance(effect, Cancel)}
+    facts = state.facts.fork()
+    facts.cap_slots = [place for place in facts.cap_slots if place.key not in keys]
+    return dataclasses.replace(state, facts=facts)
+
+
+def _chunks(people: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+    for bucket, group in groupby(list(people), key=lambda each: each[0]):
+        everybody = [customer for _, customer in group]
+        for start in range(0, len(everybody), CHUNK):
+            yield bucket, everybody[start : start + CHUNK]
+
+
+def _prepare_starts(conn: Connection, new: Journeys, now: Instant) -> None:
+    """Clock and date starts of a journey count from its first publication on."""
+    for name in new.by_name:
+        if watermarks.get(conn, "clock", name) is None:
+            watermarks.put(conn, "clock", name, now)

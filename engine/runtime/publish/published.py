@@ -1,0 +1,78 @@
+"""What is published, ready for every part of the daemon: journeys, intake, what messages are written with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.channels.links import Links
+from engine.channels.registry import kinds, styles
+from engine.channels.render_data import FieldTypes
+from engine.config import Config
+from engine.core.facts.fold import initial_values
+from engine.project import Project
+from engine.runtime.advance.advancer import Publication
+from engine.runtime.delivery.rendering import RenderContext
+from engine.runtime.delivery.send_limits import SendLimits
+from engine.runtime.delivery.unknown_policy import UnknownPolicies
+from engine.runtime.intake.intake import Intake
+from engine.values import Type
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One deployment in memory; a reload puts another one in its place as a whole."""
+
+    number: int
+    project: Project
+    publication: Publication
+    intake: Intake
+    render_context: RenderContext
+    links: Links
+    folder: Path
+
+    def owner_of(self, journey: str) -> str:
+        """Who is told of a journey's troubles."""
+        found = self.publication.journeys.by_name.get(journey)
+        return found.owner if found is not None else ""
+
+
+def links_of(config: Config, secret: str) -> Links:
+    """`secret`: of the store; config.yaml may name another key, which then comes after it and after those that config.yaml
+    named before, so that older links stay good."""
+    named = [*reversed(config.old_link_keys), *([config.link_key] if config.link_key else [])]
+    return Links([secret, *(key.reveal() for key in named)], config.http.public_url)
+
+
+def publish_in_memory(number: int, project: Project, folder: Path, secret: str) -> Published:
+    """`folder`: of the project, for files that channels write. `secret`: of the store (`links_of`)."""
+    config, catalogue = project.config, project.catalogue
+    links = links_of(config, secret)
+    vocabulary = FieldTypes(config.shop, catalogue.attributes, catalogue.product, _moments(project))
+    initial = initial_values(project.journeys.facts, config.currency)
+    stock = RenderContext(
+        project.messages,
+        vocabulary,
+        links,
+        styles(config),
+        config.timezone,
+        initial,
+        SendLimits.of(config, project.journeys),
+        UnknownPolicies(config.channels),
+        kinds(config),
+    )
+    return Published(
+        number,
+        project,
+        Publication(number, project.journeys),
+        Intake(catalogue, config),
+        stock,
+        links,
+        folder,
+    )
+
+
+def _moments(project: Project) -> dict[str, Type]:
+    """Fields of any event whose type is a time, so that a template can tell a moment from a number."""
+    every = project.catalogue.events.values()
+    return {name: kind for fields in every for name, kind in fields.items() if kind.kind == "time"}

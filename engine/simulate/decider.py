@@ -1,0 +1,80 @@
+"""The world that `decide` acts upon, without a world: every message is handed over at once, every code is there.
+
+Stories and replay drive customers with it. One happening after the other: what a decision asks for comes
+back as happenings of the same moment, until nothing new comes (hand-over takes no time).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.core.decide import Decided, decide
+from engine.core.effects import Decision, Emit, TakeCode
+from engine.core.facts.customer import CustomerState
+from engine.core.happening import CodeTaken, Event, Happening
+from engine.core.journeys import Journeys
+from engine.values import Instant
+
+Record = Callable[[CustomerState, Decision, Instant], None]
+"""Hears of every decision, with the state after it."""
+
+
+@dataclass(slots=True)
+class Decider:
+    """Numbers happenings in the order of receipt and settles what decisions ask for. `starts`: whether events that the
+    engine emits itself may start runs."""
+
+    journeys: Journeys
+    record: Record
+    number: int = 0
+    starts: bool = True
+
+    def next_number(self) -> int:
+        """The place of the next happening in the order of receipt."""
+        self.number += 1
+        return self.number
+
+    def wake(self, state: CustomerState, now: Instant) -> CustomerState:
+        """Nothing happened but the time: what is due is decided, oldest first."""
+        return self._follow(decide(state, (), self.journeys, now, sends_at_once=True), now)
+
+    def apply(
+        self, state: CustomerState, happening: Happening, now: Instant, *, folded: bool = False
+    ) -> CustomerState:
+        """The state after a happening and everything that follows from it at the same moment; what is due waits, since
+        more may happen at this moment. `folded`: the facts of `state` hold the event already."""
+        decided = decide(
+            state, (happening,), self.journeys, now, wakes=False, sends_at_once=True, folded=folded
+        )
+        return self._follow(decided, now)
+
+    def _follow(self, decided: Decided, now: Instant) -> CustomerState:
+        state = decided.state
+        if not decided.decisions:
+            return state
+        coming = self._settle(state, decided.decisions, now)
+        while coming:
+            decided = decide(state, (coming.pop(0),), self.journeys, now, wakes=False, sends_at_once=True)
+            state = decided.state
+            coming += self._settle(state, decided.decisions, now)
+        return state
+
+    def _settle(self, state: CustomerState, decisions: tuple[Decision, ...], now: Instant) -> list[Happening]:
+        """Records decisions; the happenings that they ask for."""
+        coming: list[Happening] = []
+        for decision in decisions:
+            self.record(state, decision, now)
+            for effect in decision.effects:
+                if isinstance(effect, Emit):
+                    coming.append(self._event(effect, now))
+                elif isinstance(effect, TakeCode) and effect.value is None:
+                    coming.append(self._code(effect, now))
+        return coming
+
+    def _event(self, emit: Emit, now: Instant) -> Event:
+        return Event(self.next_number(), emit.id, emit.name, emit.at, now, emit.fields, self.starts)
+
+    def _code(self, effect: TakeCode, now: Instant) -> CodeTaken:
+        number = self.next_number()
+        return CodeTaken(number, now, effect.enrollment, effect.pool, f"{effect.pool}-{number}")

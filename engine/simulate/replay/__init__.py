@@ -1,0 +1,1 @@
+"""Recorded events through the journeys of today, on a virtual clock."""

@@ -1,0 +1,83 @@
+"""What stands anywhere inside compiled journeys: which fields, which segments somebody asks for."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from engine.core.conditions.condition import Did, InSegment, Ref
+from engine.core.journey import EventTrigger, ProductTrigger, SegmentRule, SegmentTrigger
+from engine.core.journeys import Journeys
+
+Kind = TypeVar("Kind")
+
+
+def inside(whole: object, kind: type[Kind]) -> Iterator[Kind]:
+    """Every value of a kind that stands anywhere inside a compiled value."""
+    stack: list[object] = [whole]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, kind):
+            yield one
+        if isinstance(one, msgspec.Struct):
+            stack.extend(getattr(one, name) for name in one.__struct_fields__)
+        elif dataclasses.is_dataclass(one) and not isinstance(one, type):
+            stack.extend(getattr(one, part.name) for part in dataclasses.fields(one))
+        elif isinstance(one, tuple | list | frozenset):
+            stack.extend(one)
+        elif isinstance(one, Mapping):
+            stack.extend(one.values())
+
+
+def needed_fields(journeys: Journeys, always: frozenset[str]) -> frozenset[str]:
+    """The fields of events that anything reads, by the first part of their path: conditions, facts, `per`, `trigger.`."""
+    names = set(always)
+    whole = (tuple(journeys.by_name.values()), tuple(journeys.segments.values()))
+    for ref in inside(whole, Ref):
+        if ref.source in ("event", "trigger"):
+            names.add(ref.name.partition(".")[0])
+    names.update(rule.field.partition(".")[0] for rule in journeys.facts if rule.field is not None)
+    for journey in journeys.by_name.values():
+        for start in journey.starts:
+            if isinstance(start, EventTrigger | ProductTrigger) and start.per is not None:
+                names.add(start.per)
+    return frozenset(names)
+
+
+def only_needed(journeys: Journeys) -> Journeys:
+    """The same journeys without the segments and computed facts that none of them asks for."""
+    kept = _segments(journeys)
+    asked = {ref.name for ref in inside((tuple(journeys.by_name.values()), tuple(kept.values())), Ref)}
+    facts = tuple(rule for rule in journeys.facts if rule.name in asked)
+    return dataclasses.replace(journeys, segments=kept, facts=facts)
+
+
+def remembered(journeys: Journeys) -> frozenset[str]:
+    """Events whose past anything may ask about, or that start, end or move somebody. Any other event only matters to
+    somebody who waits for it at that moment."""
+    whole = (tuple(journeys.by_name.values()), tuple(journeys.segments.values()))
+    index = journeys.index
+    starting = {name for name, them in index.subscribers.items() if any(each.triggers for each in them)}
+    asked = {form.event for form in inside(whole, Did)}
+    return frozenset(
+        asked
+        | starting
+        | {*index.facts_by_event, *index.exit_events, *index.segment_dependencies.of_event, *journeys.needs}
+    )
+
+
+def _segments(journeys: Journeys) -> Mapping[str, SegmentRule]:
+    whole = tuple(journeys.by_name.values())
+    names = {start.segment for start in inside(whole, SegmentTrigger)}
+    open_names = names | {name for form in inside(whole, InSegment) for name in form.names}
+    needed: set[str] = set()
+    while open_names:
+        name = open_names.pop()
+        needed.add(name)
+        rule = journeys.segments.get(name)
+        if rule is not None:
+            open_names |= {other for form in inside(rule, InSegment) for other in form.names} - needed
+    return {name: rule for name, rule in journeys.segments.items() if name in needed}

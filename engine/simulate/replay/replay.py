@@ -1,0 +1,116 @@
+"""A recorded event stream through the project's journeys on a virtual clock; no network, nothing is sent."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from engine.compiler.project_context import ProjectContext
+from engine.core.journeys import Journeys
+from engine.errors import UsageError
+from engine.simulate.replay.figures import join_rows, row_files
+from engine.simulate.replay.inside import only_needed
+from engine.simulate.replay.mapping import StreamMapping
+from engine.simulate.replay.replay_runner import ReplayRunner
+from engine.simulate.replay.result import ReplayResult, united
+from engine.simulate.replay.shares import can_share, play_shares
+from engine.simulate.replay.stream import BadLine, Record, read_stream
+
+MOST_SHARES = 8
+"""Every share reads the whole stream: with more of them that is all they do."""
+
+WORTH_SHARING = 256 * 1024
+"""Bytes of a stream from which on several processes are faster than one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    """`strict`: nobody is taken to be reachable. `out`: the folder for every start, message and end. `jobs`: how many
+    processes share the customers; None: as many as there are processors, if the stream is long."""
+
+    strict: bool = False
+    out: Path | None = None
+    progress: Callable[[int], None] | None = None
+    jobs: int | None = None
+
+
+def replay(
+    journeys: Journeys,
+    project: ProjectContext,
+    streams: Sequence[Path],
+    mapping: StreamMapping | None = None,
+    options: ReplayOptions = ReplayOptions(),
+) -> ReplayResult:
+    """Runs the streams, merged by time, through the journeys. It ends with the moment of the last event; wakes that are
+    due then are included. Raises UsageError when a file cannot be read.
+
+    The result does not depend on the number of processes: no decision about one customer looks at another, and what is
+    made over all customers (the catalogue, the groups of `rfm`) every process makes for itself.
+    """
+    told = mapping or StreamMapping()
+    asked = only_needed(replace(journeys, explain=False))
+    shares = _shares(streams, options.jobs)
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+
+    def play(share: int, progress: Callable[[int], None] | None) -> ReplayResult:
+        player = ReplayRunner(asked, project, told, strict=options.strict, share=share, shares=shares)
+        was_on = gc.isenabled()
+        gc.disable()  # states live to the end and hold no circles: collecting finds nothing and costs a third
+        try:
+            if options.out is not None:
+                player.figures.write_to(row_files(options.out, share))
+            return player.play(_merged(streams, told.form, progress))
+        finally:
+            player.figures.close()
+            if was_on:
+                gc.enable()
+
+    if shares == 1:
+        result = play(0, options.progress)
+    else:
+        result = united(play_shares([partial(play, share) for share in range(shares)], options.progress))
+    if options.out is not None:
+        join_rows(options.out, shares)
+    return result
+
+
+def _shares(streams: Sequence[Path], jobs: int | None) -> int:
+    if not can_share():
+        return 1
+    if jobs is not None:
+        return max(1, jobs)
+    try:
+        size = sum(path.stat().st_size for path in streams)
+    except OSError as wrong:
+        raise UsageError(f"{wrong.filename} cannot be read: {wrong.strerror}") from wrong
+    return 1 if size < WORTH_SHARING else min(len(os.sched_getaffinity(0)), MOST_SHARES)
+
+
+def _merged(
+    streams: Sequence[Path], form: Mapping[str, str], progress: Callable[[int], None] | None
+) -> Iterator[Record | BadLine]:
+    """All lines in order of time; of one moment, those of the first file come first. The first file, which is the long
+    one, tells how far we are."""
+    lines = read_stream(streams[0], form, progress)
+    for path in streams[1:]:
+        lines = _two(lines, read_stream(path, form))
+    return lines
+
+
+def _two(first: Iterator[Record | BadLine], second: Iterator[Record | BadLine]) -> Iterator[Record | BadLine]:
+    """Two files merged. A refused line keeps its place behind the line before it."""
+    waiting = next(second, None)
+    for line in first:
+        if isinstance(line, Record):
+            while waiting is not None and (isinstance(waiting, BadLine) or waiting.at < line.at):
+                yield waiting
+                waiting = next(second, None)
+        yield line
+    if waiting is not None:
+        yield waiting
+    yield from second

@@ -1,0 +1,232 @@
+"""Plays the lines of a stream to the customers of one share of the crowd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from zlib import crc32
+
+from engine.compiler.project_context import ProjectContext
+from engine.core.effects import Decision
+from engine.core.facts.customer import CustomerState
+from engine.core.happening import Event, ProfileChanged
+from engine.core.journeys import Journeys
+from engine.simulate.decider import Decider
+from engine.simulate.replay.catalogue_sim import TOUCHES, SimulatedCatalogue
+from engine.simulate.replay.customers import Customers
+from engine.simulate.replay.figures import Figures, prices
+from engine.simulate.replay.inside import needed_fields, remembered
+from engine.simulate.replay.mapping import StreamMapping
+from engine.simulate.replay.result import ReplayResult
+from engine.simulate.replay.rfm_nightly import NightlyScores
+from engine.simulate.replay.stream import BadLine, Record
+from engine.simulate.replay.translate import CODE, PRODUCT, Target, Translator, shared_codes
+from engine.values import SECOND, Instant, Value, zone
+
+MOST_LISTED = 100
+"""Bad lines that are kept with their reason; all are counted."""
+
+ADDRESSES: Mapping[str, str] = {"email": "email", "phone": "sms"}
+"""Attributes that are the address of a channel."""
+
+
+class ReplayRunner:
+    """One replay from the first line to the last, for the customers whose share it is: no decision about one customer
+    looks at another. `share` of `shares`: the first also answers for what belongs to nobody. What is made over all
+    customers (a rank, the catalogue) hears the lines of the other shares too."""
+
+    def __init__(
+        self,
+        journeys: Journeys,
+        project: ProjectContext,
+        mapping: StreamMapping,
+        *,
+        strict: bool = False,
+        share: int = 0,
+        shares: int = 1,
+    ) -> None:
+        config = project.config
+        self.share, self.shares = share, shares
+        self.mapping = mapping
+        self.figures = Figures(zone(journeys.timezone))
+        self.result = ReplayResult(self.figures, prices(config), config.currency)
+        self.currency = mapping.currency or config.currency
+        codes = shared_codes(config.codes)
+        needed = needed_fields(journeys, frozenset((CODE, PRODUCT)))
+        self.translator = Translator(project.catalogue, mapping, needed, self.currency, codes)
+        self.driver = Decider(journeys, self._record)
+        self.crowd = Customers(journeys, self.driver, strict)
+        self.shelf = SimulatedCatalogue(journeys, self.crowd, project.catalogue, self.currency)
+        self.nights = NightlyScores(journeys, self.crowd, self.driver, self._is_mine)
+        self.elsewhere = Translator(project.catalogue, mapping, needed, self.currency, codes)
+        self.heard = journeys.index.observed_events
+        self.remembered = remembered(journeys)
+        self.about_products = self.shelf.touches or self.shelf.reads
+        self.second = 0
+        self.seen: set[Any] = set()
+
+    def play(self, lines: Iterator[Record | BadLine]) -> ReplayResult:
+        """All lines, and then what is due at the moment of the last."""
+        result, crowd, now = self.result, self.crowd, Instant(0)
+        share, shares, products = self.share, self.shares, self.mapping.products
+        count = 0
+        for line in lines:
+            count += 1
+            if not isinstance(line, Record):
+                if share == 0:
+                    self._refuse(line)
+                continue
+            at = line.at
+            late = at < now
+            if not late:
+                now = at
+                if result.first_at is None:
+                    result.first_at = at
+            if shares > 1 and self._share_of(line.customer) != share:
+                if line.name in products:
+                    self._catch_up(now)
+                    self._restock(line, now)
+                if self.nights.events:
+                    self._overhear(line, now)
+                continue
+            if late:
+                result.late += 1
+                result.first_late = result.first_late or line.line
+            if now > crowd.now:
+                self._catch_up(now)
+            self._take(line, now)
+        crowd.run_before(Instant(now + 1))
+        result.lines, result.customers = count, len(crowd.states)
+        result.last_at = now if result.first_at is not None else None
+        result.unknown, result.misfits = self.translator.unknown, self.translator.misfits
+        return result
+
+    def _share_of(self, customer: str | None) -> int:
+        return crc32(customer.encode()) % self.shares if customer is not None else 0
+
+    def _is_mine(self, customer: str) -> bool:
+        return self._share_of(customer) == self.share
+
+    def _overhear(self, record: Record, now: Instant) -> None:
+        """What customers of other shares do counts for ranks among all."""
+        ranked = [each for each in self.elsewhere.prepared(record.name) if each.name in self.nights.events]
+        if not ranked or record.customer is None or self._is_double(record):
+            return
+        self._catch_up(now)
+        for target in ranked:
+            try:
+                read = self.elsewhere.read(target, record)
+            except ValueError:
+                return  # the share that it belongs to refuses it
+            if read is not None:
+                event = Event(0, "", target.name, min(record.at, now), now, read[0])
+                self.nights.hear(record.customer, event, now)
+
+    def _catch_up(self, now: Instant) -> None:
+        """What was due before this moment comes first."""
+        self.crowd.run_before(now)
+        self.crowd.now = max(now, self.crowd.now)
+
+    def _restock(self, record: Record, now: Instant) -> None:
+        """The catalogue is the same for everybody."""
+        try:
+            for rule in self.mapping.products.get(record.name, ()):
+                self.shelf.change(rule, record.properties(), now)
+        except ValueError as wrong:
+            if self.share == 0:
+                self._refuse(BadLine(record.file, record.line, str(wrong)))
+
+    def _take(self, record: Record, now: Instant) -> None:
+        if record.name in self.mapping.products:
+            self._restock(record, now)
+        try:
+            targets = self.translator.targets(record.name)
+            if not targets or self._is_double(record):
+                return
+            if record.customer is None:
+                self._refuse(BadLine(record.file, record.line, f'"{record.name}" has no customer_id'))
+                return
+            for target in targets:
+                self._give(target, record, now)
+        except ValueError as wrong:
+            self._refuse(BadLine(record.file, record.line, str(wrong)))
+
+    def _give(self, target: Target, record: Record, now: Instant) -> None:
+        name, customer, crowd = target.name, record.customer, self.crowd
+        assert customer is not None
+        if not target.customer and not target.where and self._is_nothing(name, customer):
+            self.result.events[name] += 1
+            if crowd.needs_everybody:
+                crowd.state(customer, now)
+            return
+        read = self.translator.read(target, record)
+        if read is None:
+            return
+        fields, attributes = read
+        self.result.events[name] += 1
+        if attributes:
+            self._learn(customer, attributes, now)
+        event = Event(self.driver.next_number(), "", name, min(record.at, now), now, fields)
+        if self.about_products:
+            self.shelf.touch(customer, event)
+            product = fields.get(PRODUCT)
+            if isinstance(product, str):
+                self.shelf.show(customer, product, now)
+        if name in self.nights.events:
+            self.nights.hear(customer, event, now)
+        if not self._is_nothing(name, customer):
+            crowd.event(customer, event, now)
+        elif crowd.needs_everybody:
+            crowd.state(customer, now)
+
+    def _is_nothing(self, name: str, customer: str) -> bool:
+        """Nobody will ask about such an event, and the customer is in no run that could wait for it."""
+        if name in self.remembered:
+            return False
+        if self.about_products and name in TOUCHES:
+            return False
+        state = self.crowd.states.get(customer)
+        return name not in self.heard or state is None or not state.enrollments
+
+    def _learn(self, customer: str, attributes: dict[str, Value], now: Instant) -> None:
+        """Attributes and addresses that an event tells: only what is new is a change."""
+        known = self.crowd.state(customer, now).facts
+        values: dict[str, Value] = {}
+        addresses: dict[str, str | None] = {}
+        consents: dict[tuple[str, str], str] = {}
+        for name, value in attributes.items():
+            head, _, channel = name.partition(".")
+            if head == "consent":
+                consents[channel, "marketing"] = str(value)
+            elif head == "addresses":
+                addresses[channel] = str(value)
+            elif known.values.get(name) != value:
+                values[name] = value
+                if name in ADDRESSES:
+                    addresses[ADDRESSES[name]] = str(value)
+        if values or addresses or consents:
+            number = self.driver.next_number()
+            self.crowd.happen(customer, ProfileChanged(number, now, values, addresses, consents), now)
+
+    def _is_double(self, record: Record) -> bool:
+        """Equal content within one second and without an id is one event (design/language 2.13)."""
+        second = record.at // SECOND
+        if second != self.second:
+            self.second = second
+            self.seen.clear()
+        content = record.content()
+        if content in self.seen:
+            self.result.doubles += (
+                self.shares == 1 or record.customer is None or self._is_mine(record.customer)
+            )
+            return True
+        self.seen.add(content)
+        return False
+
+    def _refuse(self, line: BadLine) -> None:
+        self.result.bad += 1
+        if len(self.result.bad_lines) < MOST_LISTED:
+            self.result.bad_lines.append(line)
+
+    def _record(self, state: CustomerState, decision: Decision, now: Instant) -> None:
+        self.figures.add(state.facts.customer, decision, now)

@@ -1,0 +1,174 @@
+"""The nights of a replay: the groups of `rfm` facts that a journey asks for, scored at midnight in the shop's zone.
+
+All scores are relative, so time alone changes none of them. A night after new events scores those who had some, and
+those whose value lies between a cut of the last night and the same cut of this one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import heapq
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import cast
+
+from engine.core.facts.customer import FactRule
+from engine.core.facts.payload import field_values, is_number
+from engine.core.facts.rfm import DEFAULT, Cuts, Spending, cuts_of_ordered
+from engine.core.happening import Event, ProfileChanged
+from engine.core.journeys import Journeys
+from engine.simulate.decider import Decider
+from engine.simulate.replay.customers import Customers
+from engine.values import Instant, Money, at_local, local_date, zone
+
+Ranked = list[tuple[Decimal, str]]
+"""One of recency, frequency and money: (value, customer), sorted."""
+
+_NO_DAY = 0
+"""Recency is counted from any one day here: cuts and values move together."""
+
+
+class NightlyScores:
+    """What was spent, and the next midnight. `events`: names that `hear` has to be told of; none, if no journey asks
+    for a group. It hears of everybody; `mine` says whose group is written here."""
+
+    def __init__(
+        self,
+        journeys: Journeys,
+        customers: Customers,
+        driver: Decider,
+        mine: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        self._mine = mine
+        self._crowd = customers
+        self._driver = driver
+        self._zone = zone(journeys.timezone)
+        self._currency = journeys.currency
+        self._boards = [ScoreBoard(rule) for rule in journeys.facts if rule.how == "rfm"]
+        self._next: Instant | None = None
+        self.events = frozenset(board.rule.event for board in self._boards)
+
+    def hear(self, customer: str, event: Event, now: Instant) -> None:
+        """An event that a group may depend on."""
+        day = local_date(event.occurred_at, self._zone).toordinal()
+        for board in self._boards:
+            if board.rule.event == event.name:
+                amount = _amount(event, board.rule, self._currency)
+                board.add(customer, event.occurred_at, Spending(day, 1, amount))
+        self._expect(now)
+
+    def _expect(self, after: Instant) -> None:
+        midnight = at_local(local_date(after, self._zone) + dt.timedelta(days=1), dt.time(), self._zone)
+        if self._next is None or midnight < self._next:
+            self._next = midnight
+            self._crowd.at(midnight, lambda now: self._score(midnight, now))
+
+    def _score(self, midnight: Instant, now: Instant) -> None:
+        if midnight != self._next:
+            return
+        self._next = None
+        for board in self._boards:
+            starts = board.cuts is not None  # who is found first was there from the beginning
+            for customer, group in board.changes(now):
+                if not self._mine(customer):
+                    continue
+                values = {board.rule.name: group}
+                change = ProfileChanged(self._driver.next_number(), now, values, starts=starts)
+                self._crowd.happen(customer, change, now)
+        later = [at for board in self._boards if (at := board.next_change()) is not None]
+        if later:
+            self._expect(max(now, min(later)))
+
+
+@dataclass(slots=True)
+class ScoreBoard:
+    """One fact: what everybody spent, who is to be scored again, and the group of each customer."""
+
+    rule: FactRule
+    cuts: Cuts | None = None
+    _spent: dict[str, Spending] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)
+    _groups: dict[str, str] = field(default_factory=dict)
+    _ranked: tuple[Ranked, Ranked, Ranked] = field(default_factory=lambda: ([], [], []))
+    _leaving: list[tuple[Instant, str, Decimal]] = field(default_factory=list)  # what a window will leave out
+
+    def add(self, customer: str, at: Instant, more: Spending) -> None:
+        """One more event."""
+        known = self._spent.get(customer, Spending(more.last_day, 0, Decimal(0)))
+        last_day = max(known.last_day, more.last_day)
+        self._spent[customer] = Spending(last_day, known.times + more.times, known.amount + more.amount)
+        self._asked.add(customer)
+        if self.rule.last is not None:
+            heapq.heappush(self._leaving, (Instant(at + self.rule.last), customer, more.amount))
+
+    def next_change(self) -> Instant | None:
+        """When an event leaves the window; None: nothing changes without new events."""
+        return self._leaving[0][0] if self._leaving else None
+
+    def changes(self, now: Instant) -> Iterator[tuple[str, str | None]]:
+        """(customer, group) of everybody whose group is another one than in the last night."""
+        self._leave_out(now)
+        if not self._asked:
+            return
+        self._rank()
+        before = self.cuts
+        if self._spent:
+            self.cuts = Cuts(*(_cuts(ranked) for ranked in self._ranked))
+        asked = self._asked | set(self._moved(before))
+        self._asked = set()
+        table = self.rule.groups or DEFAULT
+        for customer in sorted(asked):
+            one = self._spent.get(customer)
+            group = table.group_of(self.cuts.scores(one, _NO_DAY)) if one and self.cuts else None
+            if group != self._groups.get(customer):
+                if group is None:
+                    del self._groups[customer]
+                else:
+                    self._groups[customer] = group
+                yield customer, group
+
+    def _leave_out(self, now: Instant) -> None:
+        while self._leaving and self._leaving[0][0] <= now:
+            _, customer, amount = heapq.heappop(self._leaving)
+            known = self._spent.pop(customer)
+            self._asked.add(customer)
+            if known.times > 1:
+                self._spent[customer] = Spending(known.last_day, known.times - 1, known.amount - amount)
+
+    def _rank(self) -> None:
+        fresh = [(name, self._spent[name]) for name in self._asked if name in self._spent]
+        for place, ranked in enumerate(self._ranked):
+            kept = [pair for pair in ranked if pair[1] not in self._asked]
+            kept.extend((_measures(one)[place], name) for name, one in fresh)
+            kept.sort()
+            ranked[:] = kept
+
+    def _moved(self, before: Cuts | None) -> Iterator[str]:
+        """Customers whose value a cut has passed."""
+        if before is None or self.cuts is None:
+            return
+        for ranked, old, new in zip(self._ranked, before, self.cuts, strict=True):
+            for low, high in (sorted(pair) for pair in zip(old, new, strict=True)):
+                start, end = (bisect_left(ranked, (edge, "")) for edge in (low, high))
+                yield from (customer for _, customer in ranked[start:end])
+
+
+def _cuts(ranked: Ranked) -> tuple[Decimal, ...]:
+    return cuts_of_ordered(len(ranked), lambda place: ranked[place][0])
+
+
+def _measures(one: Spending) -> tuple[Decimal, Decimal, Decimal]:
+    return Decimal(_NO_DAY - one.last_day), Decimal(one.times), one.amount
+
+
+def _amount(event: Event, rule: FactRule, currency: str) -> Decimal:
+    """The sum of the amounts in an event; those in another currency are left out."""
+    total = Decimal(0)
+    for value in field_values(event.fields, rule.field or ""):
+        if isinstance(value, Money):
+            total += value.amount if value.currency == currency else 0
+        elif is_number(value):
+            total += cast("int | Decimal", value)
+    return total

@@ -1,0 +1,1 @@
+"""Stories of authors, each on its own clock."""

@@ -1,0 +1,296 @@
+"""Runs one story of a journey on its own clock, through the same `decide` as everything else
+(design/language 2.16)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.compiler.project_context import ProjectContext
+from engine.core.decide import next_due
+from engine.core.effects import Decision, Send
+from engine.core.facts.customer import CustomerState
+from engine.core.happening import (
+    Event,
+    Happening,
+    MessageOutcome,
+    Occurrence,
+    ProductChanged,
+    ProfileChanged,
+    Reaction,
+    SegmentChanged,
+)
+from engine.core.journey import ClockTrigger, DateTrigger, Journey, SplitStep
+from engine.core.journeys import Journeys
+from engine.core.timing.occurrence import next_occurrence
+from engine.language.syntax import Field, Story, StoryLine, Text
+from engine.language.wording import quoted
+from engine.problem import Problem, did_you_mean, in_order
+from engine.simulate.decider import Decider
+from engine.simulate.stories.story_lines import Line, Row, compare, passed
+from engine.simulate.stories.story_setup import StorySetup, build_setup, check_segment, problem_of_path
+from engine.simulate.stories.story_values import Words
+from engine.simulate.stories.story_words import words_for
+from engine.values import DAY, Instant, Value, to_datetime
+
+_OF_MOMENTS = frozenset({"E58", "E59"})
+"""Mistakes that are best seen beside what happened; after all others a story does not say what its author meant."""
+
+AFTERWARDS = 90 * DAY
+"""How long a story is watched after its last line."""
+
+MOST_WAKES = 20_000
+"""Journeys always move forward; one that does not is a defect of ours and must not hang the tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoryResult:
+    """What became of one story. `reached`: ids of the steps that it walked through."""
+
+    story: Story
+    rows: tuple[Row, ...]
+    problems: tuple[Problem, ...]
+    reached: frozenset[str]
+
+    @property
+    def passed(self) -> bool:
+        """It could be run, and everything came as expected."""
+        return not self.problems and passed(self.rows)
+
+
+def run_story(journey: Journey, journeys: Journeys, story: Story, project: ProjectContext) -> StoryResult:
+    """Runs a story of `journey`. `journeys` and `world`: the whole project, for facts, policies and names."""
+    stage, words = build_setup(journey, journeys, story, project)
+    if words.problems:
+        return StoryResult(story, (), tuple(in_order(words.problems)), frozenset())
+    teller = _Teller(stage, words, story, journeys)
+    teller.run()
+    expected = [_label(stage, stage.at(line.at), line.words.value) for line in story.expect]
+    if any(problem.code not in _OF_MOMENTS for problem in words.problems):
+        return StoryResult(story, (), tuple(in_order(words.problems)), frozenset(teller.reached))
+    rows = compare(expected, teller.happened)
+    return StoryResult(story, rows, tuple(in_order(words.problems)), frozenset(teller.reached))
+
+
+def _label(stage: StorySetup, at: Instant, text: str) -> Line:
+    local = to_datetime(at, stage.zone)
+    return Line((local.date() - stage.day_0).days, local.hour * 60 + local.minute, text)
+
+
+@dataclass(slots=True)
+class _Teller:
+    stage: StorySetup
+    words: Words
+    story: Story
+    journeys: Journeys  # of the whole project
+    happened: list[Line] = field(default_factory=list)
+    reached: set[str] = field(default_factory=set)
+    sent: dict[str, tuple[str, str]] = field(default_factory=dict)  # template -> key, enrollment
+    templates: dict[str, str] = field(default_factory=dict)  # key -> template
+    state: CustomerState = field(init=False)
+    driver: Decider = field(init=False)
+    fired: set[int] = field(default_factory=set)  # places of clock and date starts
+    through: Instant = field(init=False)  # every moment up to here is done
+
+    def run(self) -> None:
+        self.state = self.stage.state
+        self.driver = Decider(self.stage.journeys, self._record)
+        self.through = Instant(self.stage.begin - 1)
+        lines = self._lines()
+        last = max(
+            [self.stage.at(line.at) for line in self.story.when]
+            + [self.stage.at(line.at) for line in self.story.expect],
+            default=None,
+        )
+        end = self._end(last)
+        for _ in range(MOST_WAKES):
+            now = self._next(lines, last, end)
+            if now is None:
+                return
+            self.driver.starts = last is None or now <= last
+            while lines and self.stage.at(lines[0].at) <= now:
+                self._take(lines.pop(0), now)
+            self._fire(now, last, end)
+            due = next_due(self.state)
+            if due is not None and due <= now:
+                self.state = self.driver.wake(self.state, now)
+            self.through = now
+        raise RuntimeError(f"the story {self.story.name.value!r} never comes to rest")
+
+    def _next(self, lines: list[StoryLine], last: Instant | None, end: Instant) -> Instant | None:
+        moments = [self.stage.at(lines[0].at)] if lines else []
+        due = next_due(self.state)
+        moments += [due] if due is not None else []
+        moments += [at for _, at, _ in self._occurrences(last, end)]
+        now = min(moments, default=None)
+        return now if now is not None and now <= end else None
+
+    def _lines(self) -> list[StoryLine]:
+        """In order of time, as written within one moment; equal lines of one minute are one."""
+        found: list[StoryLine] = []
+        seen: set[object] = set()
+        for line in sorted(self.story.when, key=lambda line: self.stage.at(line.at)):
+            key = (
+                line.at.day,
+                line.at.time,
+                line.kind,
+                line.word.value,
+                _plain(line.fields),
+                _happened(line),
+            )
+            if key not in seen:
+                seen.add(key)
+                found.append(line)
+        return found
+
+    def _end(self, last: Instant | None) -> Instant:
+        """90 days after the last line; without lines, after the first start of the clock."""
+        if last is not None:
+            return Instant(last + AFTERWARDS)
+        firsts = [at for trigger in self._timed().values() if (at := self._first(trigger)) is not None]
+        return Instant(min(firsts, default=self.stage.begin) + AFTERWARDS)
+
+    def _timed(self) -> dict[int, DateTrigger | ClockTrigger]:
+        starts = enumerate(self.stage.journey.starts)
+        return {place: each for place, each in starts if isinstance(each, DateTrigger | ClockTrigger)}
+
+    def _first(self, trigger: DateTrigger | ClockTrigger) -> Instant | None:
+        found = next_occurrence(trigger, self.state.facts, Instant(self.stage.begin - 1))
+        return found[0] if found else None
+
+    def _occurrences(self, last: Instant | None, end: Instant) -> list[tuple[int, Instant, dt.date]]:
+        """Clock and date starts that are still to come: each first one, later ones up to the last line."""
+        found: list[tuple[int, Instant, dt.date]] = []
+        for place, trigger in self._timed().items():
+            if (coming := next_occurrence(trigger, self.state.facts, self.through)) is None:
+                continue
+            limit = end if place not in self.fired else last
+            if limit is not None and coming[0] <= limit:
+                found.append((place, *coming))
+        return found
+
+    def _fire(self, now: Instant, last: Instant | None, end: Instant) -> None:
+        for place, at, day in self._occurrences(last, end):
+            if at <= now:
+                self.fired.add(place)
+                self.driver.starts = True
+                self._feed(Occurrence(self.driver.next_number(), self.stage.journey.name, at, day), now)
+
+    def _feed(self, happening: Happening, now: Instant) -> None:
+        self.state = self.driver.apply(self.state, happening, now)
+
+    # --- the lines of `when` ---
+
+    def _take(self, line: StoryLine, now: Instant) -> None:
+        number = self.driver.next_number()
+        match line.kind:
+            case "event":
+                self._event(line, number, now)
+            case "clicked" | "opened" | "bounced":
+                self._reaction(line, number, now)
+            case "enters" | "leaves":
+                if check_segment(line.word, self.journeys, self.words):
+                    member = line.kind == "enters"
+                    self._feed(SegmentChanged(number, now, line.word.value, member), now)
+            case "set":
+                self._set(line, number, now)
+
+    def _event(self, line: StoryLine, number: int, now: Instant) -> None:
+        catalogue = self.words.catalogue
+        known = catalogue.event_fields(line.word.value)
+        if known is None:
+            self.words.unknown("E10", line.word, "event", catalogue.event_names())
+            return
+        name = catalogue.event_name(line.word.value)
+        fields = self.words.fields(line.fields, known, f"the event {quoted(name)}")
+        at = min(self.stage.at(line.happened), now) if line.happened is not None else now
+        self._feed(Event(number, f"line-{number}", name, at, now, fields), now)
+
+    def _reaction(self, line: StoryLine, number: int, now: Instant) -> None:
+        sent = self.sent.get(line.word.value)
+        if sent is None:
+            self.words.problems.append(self._never_sent(line))
+        elif line.kind == "bounced":
+            self._feed(MessageOutcome(number, now, *sent, "bounced"), now)
+        else:
+            kind: Literal["clicked", "opened"] = "clicked" if line.kind == "clicked" else "opened"
+            self._feed(Reaction(number, now, *sent, kind), now)
+
+    def _never_sent(self, line: StoryLine) -> Problem:
+        name = line.word.value
+        known = {step.template for step in self.stage.journey.steps if getattr(step, "template", "")}  # type: ignore[union-attr]
+        what = f"{quoted(name)} was not sent before {line.at.label}"
+        why = f"nobody can have {line.kind} a message that was not sent"
+        near = "" if name in known else did_you_mean(name, known)
+        return Problem(
+            line.word.span, "E59", what, why, near or "move the line behind the message, or remove it"
+        )
+
+    def _set(self, line: StoryLine, number: int, now: Instant) -> None:
+        values: dict[str, Value] = {}
+        consents: dict[tuple[str, str], str] = {}
+        product: dict[str, Value] = {}
+        for each in line.fields:
+            head, _, rest = each.name.value.partition(".")
+            if head == "product" and rest:
+                part = Field(Text(rest, each.name.span), each.value)
+                product |= self.words.fields([part], self.words.catalogue.product, "a product")
+            elif head == "consent" and rest and isinstance(each.value, Text):
+                consents |= {(rest, purpose): each.value.value for purpose in self._purposes()}
+            elif (kind := self.words.attribute_type(each.name)) is not None:
+                values[each.name.value] = self.words.field(each, kind, "the customer")
+        if values or consents:
+            self._feed(ProfileChanged(number, now, values, consents=consents), now)
+        for product_id in self.stage.products if product else ():
+            fields = {**self.state.facts.products.get(product_id, {}), **product}
+            self._feed(ProductChanged(self.driver.next_number(), now, product_id, fields), now)
+
+    def _purposes(self) -> set[str]:
+        asked = {policy.consent for policy in self.stage.journeys.policies.values()}
+        return {purpose for purpose in asked if purpose is not None} | {"marketing"}
+
+    # --- what happened ---
+
+    def _record(self, state: CustomerState, decision: Decision, now: Instant) -> None:
+        del state
+        for effect in decision.effects:
+            if isinstance(effect, Send):
+                self.templates[effect.key] = effect.template
+        run = decision.enrollment
+        for trace in decision.trace:
+            if trace.step:
+                self.reached.add(trace.step)
+            text = words_for(trace, self.stage.journey, self.stage.journeys.attributes)
+            if text is not None:
+                self.happened.append(_label(self.stage, now, text))
+        if run is None:
+            return
+        for parts in run.sent.values():
+            for part in parts:
+                self.sent[part.template] = (part.key, run.id)
+        for split, path in run.paths.items():
+            self._check_path(split, path)
+
+    def _check_path(self, split: str, path: str) -> None:
+        step = self.stage.journey.by_id.get(split)
+        if split in self.stage.journeys.paths or not isinstance(step, SplitStep):
+            return
+        names = [path, *(name for name, _, _ in step.paths if name != path)]
+        if any(problem.code == "E58" for problem in self.words.problems):
+            return  # which splits come after the first one depends on its path
+        self.words.problems.append(problem_of_path(self.story.name.span, split, names))
+
+
+def _plain(fields: tuple[Field, ...]) -> object:
+    return tuple((one.name.value, _words(one.value)) for one in fields)
+
+
+def _words(value: Text | tuple[Text, ...] | tuple[tuple[Field, ...], ...]) -> object:
+    if isinstance(value, Text):
+        return value.value
+    return tuple(each.value if isinstance(each, Text) else _plain(each) for each in value)
+
+
+def _happened(line: StoryLine) -> str:
+    return line.happened.label if line.happened is not None else ""

@@ -1,0 +1,156 @@
+"""All stories of a project: what passed, what failed and how, and the steps that no story reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.compiler.project_context import ProjectContext
+from engine.core.journeys import Journeys
+from engine.language.syntax import JourneyFile
+from engine.problem import Problem, render_problems, to_json
+from engine.simulate.stories.coverage import Coverage, coverage
+from engine.simulate.stories.run_story import StoryResult, run_story
+from engine.simulate.stories.story_diff import render_broken, render_failed, render_passed
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyReport:
+    """The stories of one journey. `broken`: the journey itself cannot run, so none of its `stories` could."""
+
+    file: str
+    journey: str
+    results: tuple[StoryResult, ...]
+    coverage: Coverage | None
+    broken: bool = False
+    stories: int = 0
+
+    @property
+    def passed(self) -> int:
+        """How many stories passed."""
+        return sum(result.passed for result in self.results)
+
+    @property
+    def failed(self) -> int:
+        """How many stories failed or could not be run."""
+        return (self.stories if self.broken else len(self.results)) - self.passed
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that `test` says."""
+
+    journeys: tuple[JourneyReport, ...]
+
+    @property
+    def passed(self) -> int:
+        """How many stories passed."""
+        return sum(each.passed for each in self.journeys)
+
+    @property
+    def failed(self) -> int:
+        """How many stories failed or could not be run."""
+        return sum(each.failed for each in self.journeys)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the stories themselves."""
+        return tuple(
+            problem for each in self.journeys for result in each.results for problem in result.problems
+        )
+
+
+def run_stories(files: Iterable[JourneyFile], journeys: Journeys, project: ProjectContext) -> Report:
+    """Every story of these files; a journey that could not be compiled fails all of its stories."""
+    return Report(tuple(_run(file, journeys, project) for file in files))
+
+
+def _run(file: JourneyFile, journeys: Journeys, project: ProjectContext) -> JourneyReport:
+    name, place = file.name.value, file.span.file
+    stories = file.tests or ()
+    journey = journeys.by_name.get(name)
+    if journey is None:
+        return JourneyReport(place, name, (), None, broken=True, stories=len(stories))
+    results = tuple(run_story(journey, journeys, story, project) for story in stories)
+    reached = frozenset(step for result in results for step in result.reached)
+    return JourneyReport(place, name, results, coverage(journey, reached), stories=len(stories))
+
+
+def render_text(report: Report, sources: Mapping[str, str]) -> str:
+    """For people; the last line is `N passed, M failed`."""
+    blocks: list[str] = []
+    for each in report.journeys:
+        if each.broken:
+            tests = "1 test" if each.stories == 1 else f"{each.stories} tests"
+            blocks.append(f"{each.file}\nFAIL  the journey has mistakes, so its {tests} could not run")
+        elif each.results:
+            blocks.append("\n".join([each.file, *(_story(result, sources) for result in each.results)]))
+    blocks += _unreached(report)
+    blocks.append(f"{report.passed} passed, {report.failed} failed")
+    return "\n\n".join(blocks)
+
+
+def render_failures(report: Report, sources: Mapping[str, str]) -> str:
+    """Only what failed, for `check`; empty when all is well."""
+    return "\n\n".join(
+        "\n".join([each.file, *(_story(result, sources) for result in each.results if not result.passed)])
+        for each in report.journeys
+        if any(not result.passed for result in each.results)
+    )
+
+
+def _story(result: StoryResult, sources: Mapping[str, str]) -> str:
+    name = result.story.name.value
+    if result.passed:
+        return render_passed(name)
+    lines = [render_failed(name, result.rows) if result.rows else render_broken(name)]
+    if result.problems:
+        lines.append(render_problems(result.problems, sources))
+    return "\n".join(lines)
+
+
+def _unreached(report: Report) -> list[str]:
+    places = [place for each in report.journeys if each.coverage for place in each.coverage.unreached]
+    if not places:
+        return []
+    wide = max(len(f"{place.file}:{place.line}") for place in places)
+    lines = [f"  {f'{place.file}:{place.line}':<{wide}}  {place.text}" for place in places]
+    return ["\n".join(["steps that no test reaches:", *lines])]
+
+
+def to_data(report: Report) -> dict[str, Any]:
+    """For programs."""
+    return {
+        "passed": report.passed,
+        "failed": report.failed,
+        "journeys": [
+            {
+                "journey": each.journey,
+                "file": each.file,
+                "broken": each.broken,
+                "tests": [_result(result) for result in each.results],
+                "steps": each.coverage.steps if each.coverage else 0,
+                "unreached": [
+                    {"file": place.file, "line": place.line, "id": place.id, "step": place.text}
+                    for place in (each.coverage.unreached if each.coverage else ())
+                ],
+            }
+            for each in report.journeys
+        ],
+    }
+
+
+def _result(result: StoryResult) -> dict[str, Any]:
+    rows = [
+        {"mark": row.mark, "when": row.at.label, "expected": row.expected, "happened": row.happened}
+        for row in result.rows
+    ]
+    return {
+        "test": result.story.name.value,
+        "file": result.story.span.file,
+        "line": result.story.span.line,
+        "passed": result.passed,
+        "rows": rows,
+        "problems": [to_json(problem) for problem in result.problems],
+    }

@@ -1,0 +1,229 @@
+"""The world of a story before its first line: one customer, one journey, everybody reachable
+(design/language 2.16)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo, available_timezones
+
+from msgspec import structs
+
+from engine.compiler.literals import Local
+from engine.compiler.project_context import ProjectContext
+from engine.core.facts.customer import CustomerState, Facts, Reach
+from engine.core.facts.fold import apply_event, initial_values
+from engine.core.facts.learned import Learned
+from engine.core.facts.zones import is_zone
+from engine.core.happening import Event
+from engine.core.journey import Journey, SplitStep
+from engine.core.journeys import Journeys
+from engine.language.syntax import Moment, Story, Text
+from engine.language.wording import quoted
+from engine.problem import Problem, Span, did_you_mean
+from engine.simulate.stories.story_values import Words
+from engine.values import Instant, Value, at_local, minus, zone
+
+DAY_0 = dt.date(2026, 3, 2)
+CUSTOMER = "the customer of the story"
+
+
+@dataclass(frozen=True, slots=True)
+class StorySetup:
+    """Everything a story starts from. `zone` is the customer's on day 0: all labels stay in it. `products`: the ids
+    that the story speaks of."""
+
+    journey: Journey
+    journeys: Journeys
+    state: CustomerState
+    zone: ZoneInfo
+    day_0: dt.date
+    products: tuple[str, ...]
+
+    def at(self, moment: Moment) -> Instant:
+        """The instant of `day 0 18:30`."""
+        return at_local(self.day_0 + dt.timedelta(days=moment.day), moment.time, self.zone)
+
+    @property
+    def begin(self) -> Instant:
+        """The first moment of day 0."""
+        return at_local(self.day_0, dt.time.min, self.zone)
+
+
+def build_setup(
+    journey: Journey, journeys: Journeys, story: Story, project: ProjectContext
+) -> tuple[StorySetup, Words]:
+    """The stage of a story, and the reader of its words with the problems found so far."""
+    given = story.given
+    words = Words(project.catalogue, project.local)
+    zone_name, why = _zone(story, words, project)
+    words.local = Local(project.config.currency, zone(zone_name))
+    values = initial_values(project.catalogue.facts.values(), project.config.currency)
+    facts = Facts(CUSTOMER, zone_name, why, values, assumed_reach=True)
+    facts.segments = frozenset(_segments(story, journeys, words))
+    facts.reach = _reach(story, journeys, project, words)
+    products = _product_ids(story)
+    fields = _product(story, words)
+    facts.products = dict.fromkeys(products, fields)
+    stage = StorySetup(
+        journey := _as_told(journey, holdout=given.holdout),
+        _alone(journey, journeys, _paths(story, journey, words)),
+        CustomerState(facts),
+        zone(zone_name),
+        story.start_day or DAY_0,
+        products,
+    )
+    _events_before(stage, story, words, project)
+    for pair in given.values:
+        value = words.attribute(pair)
+        if value is None:
+            facts.values.pop(pair.name.value, None)
+        else:
+            facts.values[pair.name.value] = value
+    if given.timezone is None:
+        facts.timezone, facts.timezone_why = journeys.resolve_zone(facts.values)
+        stage = replace(stage, zone=facts.zone)
+    else:
+        facts.values["timezone"] = zone_name
+    return stage, words
+
+
+def first_moment(stage: StorySetup, story: Story) -> Instant:
+    """What `did: {order_placed: 3 days ago}` counts from: the first line, else the beginning of day 0."""
+    moments = [stage.at(line.at) for line in story.when] or [stage.at(line.at) for line in story.expect]
+    return min(moments, default=stage.begin)
+
+
+def _as_told(journey: Journey, *, holdout: bool) -> Journey:
+    return replace(journey, state="live", holdout=100 if holdout else 0)
+
+
+def _alone(journey: Journey, journeys: Journeys, paths: dict[str, str]) -> Journeys:
+    """Only the journey under test runs; segments change by the lines of the story alone, and nothing was learned."""
+    mine = (journey,)
+    return replace(
+        journeys,
+        by_name={journey.name: journey},
+        segments={},
+        global_holdout=0,
+        by_event={name: mine for name, them in journeys.by_event.items() if _has(them, journey)},
+        readers={name: mine for name, them in journeys.readers.items() if _has(them, journey)},
+        paths=paths,
+        learned=Learned(),
+    )
+
+
+def _has(journeys: Iterable[Journey], journey: Journey) -> bool:
+    return any(each.name == journey.name for each in journeys)
+
+
+def _zone(story: Story, words: Words, project: ProjectContext) -> tuple[str, str]:
+    given = story.given.timezone
+    if given is None:
+        return project.config.timezone, "project"
+    if is_zone(given.value):
+        return given.value, "customer"
+    fix = did_you_mean(given.value, available_timezones(), "write  Europe/Berlin")
+    why = "a zone is written as region and city"
+    words.problems.append(Problem(given.span, "E30", f"{quoted(given.value)} is not a time zone", why, fix))
+    return project.config.timezone, "project"
+
+
+def _segments(story: Story, journeys: Journeys, words: Words) -> Iterable[str]:
+    for name in story.given.segments:
+        if check_segment(name, journeys, words):
+            yield name.value
+
+
+def check_segment(name: Text, journeys: Journeys, words: Words) -> bool:
+    """Whether there is such a segment; a problem if not."""
+    if name.value in journeys.segments:
+        return True
+    words.unknown("E60", name, "segment", journeys.segments, "segments are the files in journeys/segments/")
+    return False
+
+
+def _reach(story: Story, journeys: Journeys, project: ProjectContext, words: Words) -> dict[str, Reach]:
+    """Every channel reaches the customer, but for those that `given` closes."""
+    reach: dict[str, Reach] = {}
+    purposes = {policy.consent for policy in journeys.policies.values() if policy.consent is not None}
+    for name in story.given.no_consent:
+        if _is_channel(name, project, words):
+            reach[name.value] = Reach(consents=dict.fromkeys(purposes | {"marketing"}, "none"))
+    for name in story.given.unreachable:
+        if _is_channel(name, project, words):
+            reach[name.value] = structs.replace(reach.get(name.value, Reach()), address="")
+    return reach
+
+
+def _is_channel(name: Text, project: ProjectContext, words: Words) -> bool:
+    if name.value in project.channels:
+        return True
+    words.unknown("E61", name, "channel", project.channels, "channels stand in config.yaml")
+    return False
+
+
+def _paths(story: Story, journey: Journey, words: Words) -> dict[str, str]:
+    splits = {step.id: step for step in journey.steps if isinstance(step, SplitStep)}
+    forced: dict[str, str] = {}
+    for pair in story.given.paths:
+        split = splits.get(pair.name.value)
+        if split is None:
+            words.unknown("E58", pair.name, "split", splits, "the splits are those of this journey")
+            continue
+        names = [name for name, _, _ in split.paths]
+        if pair.value.value not in names:
+            words.unknown(
+                "E58", pair.value, "path", names, f"the paths are those of the split {quoted(split.id)}"
+            )
+            continue
+        forced[split.id] = pair.value.value
+    return forced
+
+
+def _product_ids(story: Story) -> tuple[str, ...]:
+    found = [
+        field.value.value
+        for line in story.when
+        for field in line.fields
+        if field.name.value == "product_id" and isinstance(field.value, Text)
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _product(story: Story, words: Words) -> dict[str, Value]:
+    fields: dict[str, Value] = {}
+    for pair in story.given.product:
+        kind = words.catalogue.product.get(pair.name.value)
+        if kind is None:
+            words.unknown("E11", pair.name, "field of a product", words.catalogue.product)
+        else:
+            fields[pair.name.value] = words.value(pair.value, kind)
+    return fields
+
+
+def _events_before(stage: StorySetup, story: Story, words: Words, project: ProjectContext) -> None:
+    """`did` makes events, oldest first; they move facts and memory, and start nothing."""
+    first = first_moment(stage, story)
+    events: list[tuple[Instant, str, dict[str, Value]]] = []
+    for did in story.given.did:
+        known = project.catalogue.event_fields(did.event.value)
+        if known is None:
+            words.unknown("E10", did.event, "event", project.catalogue.event_names())
+            continue
+        name = project.catalogue.event_name(did.event.value)
+        at = minus(first, did.ago.duration, stage.zone)
+        events.append((at, name, words.fields(did.fields, known, f"the event {quoted(name)}")))
+    events.sort(key=lambda one: one[0])
+    for number, (at, name, fields) in enumerate(events, start=1 - len(events)):
+        event = Event(number, f"before-{number}", name, at, at, fields, starts=False)
+        apply_event(stage.state.facts, event, project.catalogue.facts.values(), None)
+
+
+def problem_of_path(span: Span, split: str, paths: Iterable[str]) -> Problem:
+    """E58: the story reaches a split and does not say which way."""
+    first = next(iter(paths))
+    what = f"this test reaches the split {quoted(split)} and does not say which path"
+    why = "a story must come out the same every time"
+    return Problem(span, "E58", what, why, f"write  given: {{paths: {{{split}: {first}}}}}")

@@ -1,0 +1,207 @@
+"""Loads and saves whole batches of customers: a few statements per batch, none per customer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection
+
+from engine.core.facts.customer import CustomerState, Facts
+from engine.core.facts.fold import history_from, initial_values
+from engine.core.journeys import Journeys
+from engine.store.customers import customer_codec as text
+from engine.store.customers import enrollments, events, products
+from engine.store.serialization import dump, folded, load
+from engine.store.sql import change_many, ids, rows
+from engine.values import Instant, iso
+
+DOCUMENTS = ("attributes", "folded", "memory", "seen", "segments", "reach", "marks")
+
+_SELECT = (
+    "SELECT c.id, c.zone, c.zone_why, c.applied, c.created_at, "  # noqa: S608 - names of our own columns
+    + ", ".join(f"CAST(c.{name} AS TEXT)" for name in DOCUMENTS)
+    + " FROM {ids} CROSS JOIN customer c WHERE c.bucket = ? AND c.id = j.value"
+)
+_INSERT = (
+    "INSERT INTO customer (bucket, id, zone, zone_why, applied, created_at, attributes, folded, memory, seen, segments,"
+    " reach, marks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UPDATE = (
+    "UPDATE customer SET zone = ?, zone_why = ?, applied = ?, attributes = ?, folded = ?, memory = ?, seen = ?,"
+    " segments = ?, reach = ?, marks = ? WHERE bucket = ? AND id = ?"
+)
+
+
+@dataclass(slots=True)
+class StoredCustomer:
+    """The documents of a row as they are on disk; `created_at` None: there is no row yet."""
+
+    created_at: Instant | None = None
+    documents: list[str] = field(default_factory=lambda: ["{}"] * 6 + ["[[],[],{},[]]"])
+
+
+@dataclass(slots=True)
+class CustomerBatch:
+    """Customers of one bucket as they were loaded. Their states are theirs to read, never to change."""
+
+    bucket: int
+    states: dict[str, CustomerState]
+    stored: dict[str, StoredCustomer]
+
+
+def load_batch(
+    conn: Connection, bucket: int, customers: Sequence[str], journeys: Journeys, now: Instant
+) -> CustomerBatch:
+    """Everything that decisions about these customers may look at. A customer who is not known yet is new."""
+    states: dict[str, CustomerState] = {}
+    stored: dict[str, StoredCustomer] = {}
+    initial = initial_values(journeys.facts, journeys.currency)
+    for row in rows(conn, _SELECT, (ids(customers), bucket)):
+        states[row[0]] = _state(row, initial, journeys)
+        stored[row[0]] = StoredCustomer(row[4], list(row[5:]))
+    for customer in customers:
+        if customer not in states:
+            facts = Facts(customer, timezone=journeys.timezone, values=dict(initial))
+            states[customer], stored[customer] = CustomerState(facts), StoredCustomer()
+    for customer, live in enrollments.load_live(conn, bucket, states, now).items():
+        states[customer].enrollments = {run.id: run for run in live}
+    _load_history(conn, bucket, states, journeys, now)
+    _load_products(conn, states)
+    return CustomerBatch(bucket, states, stored)
+
+
+def save_batch(
+    conn: Connection, batch: CustomerBatch, after: Mapping[str, CustomerState], now: Instant
+) -> None:
+    """Writes the rows of customers as they are after their decisions; a customer who is the same costs nothing."""
+    inserted: list[tuple[Any, ...]] = []
+    updated: list[tuple[Any, ...]] = []
+    for customer, state in after.items():
+        before, known = batch.states[customer], batch.stored[customer]
+        documents = _documents(before, state, known, now)
+        facts = state.facts
+        if known.created_at is None:
+            head = (batch.bucket, customer, facts.timezone, facts.timezone_why, state.applied, now)
+            inserted.append((*head, *documents))
+        elif (
+            documents != known.documents
+            or state.applied != before.applied
+            or facts.timezone != before.facts.timezone
+        ):
+            updated.append((
+                facts.timezone, facts.timezone_why, state.applied, *documents, batch.bucket, customer,
+            ))  # fmt: skip
+    change_many(conn, _INSERT, inserted)
+    change_many(conn, _UPDATE, updated)
+
+
+def exists(conn: Connection, bucket: int, customer: str) -> bool:
+    """Whether anything is known of a customer."""
+    return bool(rows(conn, "SELECT 1 FROM customer WHERE bucket = ? AND id = ?", (bucket, customer)))
+
+
+def count(conn: Connection) -> int:
+    """How many customers there are."""
+    return int(rows(conn, "SELECT count(*) FROM customer")[0][0])
+
+
+def chunks(conn: Connection, size: int) -> Iterator[tuple[int, list[str]]]:
+    """Everybody, bucket by bucket, `size` at a time."""
+    bucket, last = -1, ""
+    while True:
+        found = rows(
+            conn,
+            "SELECT bucket, id FROM customer WHERE (bucket, id) > (?, ?) ORDER BY bucket, id LIMIT ?",
+            (bucket, last, size),
+        )
+        if not found:
+            return
+        bucket, last = found[-1]
+        for number, group in groupby(found, key=lambda row: int(row[0])):
+            yield number, [customer for _, customer in group]
+
+
+def zones(conn: Connection) -> list[str]:
+    """Every time zone that customers have."""
+    return [zone for (zone,) in rows(conn, "SELECT DISTINCT zone FROM customer ORDER BY zone")]
+
+
+def _state(row: Any, initial: Mapping[str, Any], journeys: Journeys) -> CustomerState:
+    customer, zone, zone_why, applied, _, attributes, _, memory, seen, segments, reach, marks = row
+    last_starts, occurred, crossings, places, habits = text.load_customer_state(marks)
+    values = text.load_attributes(attributes)
+    if zone_why == "project" and zone != journeys.timezone:
+        zone, zone_why = journeys.resolve_zone(values)
+    facts = Facts(
+        customer, zone, zone_why, {**initial, **values} if initial else values,
+        text.load_fact_state(memory) if memory != "{}" else {}, text.load_event_counters(seen), {},
+        frozenset(load(segments)) if segments != "{}" else frozenset(), text.load_reach(reach), False, places, {}, habits,
+    )  # fmt: skip
+    return CustomerState(facts, {}, last_starts, occurred, crossings, applied)
+
+
+def _documents(before: CustomerState, after: CustomerState, known: StoredCustomer, now: Instant) -> list[str]:
+    """The documents now; what is equal is not written anew. Decisions copy what they write, so that most of it is the
+    very same object."""
+    attributes, twins, memory, seen, segments, reach, marks = known.documents
+    old, new, is_new = before.facts, after.facts, known.created_at is None
+    if is_new or (new.values is not old.values and new.values != old.values):
+        attributes, twins = text.dump_attributes(new), dump(folded(new.values))
+    if new.fact_state is not old.fact_state and new.fact_state != old.fact_state:
+        memory = text.dump_fact_state(new.fact_state)
+    if new.event_counters is not old.event_counters and new.event_counters != old.event_counters:
+        seen = text.dump_event_counters(new.event_counters)
+    if new.segments is not old.segments and new.segments != old.segments:
+        since = load(segments)
+        segments = dump({name: since.get(name, now) for name in sorted(new.segments)})
+    if new.reach is not old.reach and new.reach != old.reach:
+        reach = text.dump_reach(new.reach)
+    if (
+        new.cap_slots != old.cap_slots
+        or new.engagement is not old.engagement
+        or after.crossings != before.crossings
+        or after.last_starts != before.last_starts
+        or after.occurred != before.occurred
+    ):
+        oldest = iso(Instant(now - text.KEPT_DATES))[:10]
+        marks = text.dump_customer_state(
+            after.last_starts, after.occurred, after.crossings, new.cap_slots, oldest, new.engagement
+        )
+    return [attributes, twins, memory, seen, segments, reach, marks]
+
+
+def _load_history(
+    conn: Connection, bucket: int, states: Mapping[str, CustomerState], journeys: Journeys, now: Instant
+) -> None:
+    """The events that questions may look at, of the customers who have any of them."""
+    if not journeys.needs:
+        return
+    start = {name: history_from(name, journeys.needs, now) for name in journeys.needs}
+    wanted = {
+        customer: state
+        for customer, state in states.items()
+        if any(
+            name in start and seen.last_at >= (start[name] or 0)
+            for name, seen in state.facts.event_counters.items()
+        )
+    }
+    if wanted:
+        for customer, event in events.load(conn, bucket, wanted, start):
+            wanted[customer].facts.history.setdefault(event.name, []).append(event)
+
+
+def _load_products(conn: Connection, states: Mapping[str, CustomerState]) -> None:
+    """The products that open runs look at."""
+    wanted: dict[str, list[CustomerState]] = {}
+    for state in states.values():
+        for enrollment in state.enrollments.values():
+            if enrollment.product_id is not None:
+                wanted.setdefault(enrollment.product_id, []).append(state)
+    if not wanted:
+        return
+    for id_, fields in products.find(conn, wanted).items():
+        for state in wanted[id_]:
+            state.facts.products[id_] = fields

@@ -1,0 +1,112 @@
+"""What every customer spent, summed up by the database: recency, frequency and money of one `rfm` fact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from engine.core.facts.customer import FactRule
+from engine.values import Instant
+
+PAGE = 20_000
+"""Customers per query: their rows are in memory at once."""
+
+_EVER = -(2**53)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """One customer. `group`: the value that is stored now. `times` 0: no such event. `quiet`: all of it was imported
+    history, which starts nothing."""
+
+    bucket: int
+    customer: str
+    group: str | None
+    times: int
+    last_at: Instant
+    amount: Decimal
+    quiet: bool
+
+
+def spending(
+    conn: sa.Connection, rule: FactRule, currency: str, now: Instant, page: int = PAGE
+) -> Iterator[Spent]:
+    """Everybody who has such events (of the last `rule.last` ms, if it is windowed), or has a group from before.
+
+    Amounts are exact, those in another currency are left out. One query per page of customers.
+    """
+    query = sa.text(_query(rule, conn.dialect.name))
+    known = {
+        **_keys(rule, conn.dialect.name),
+        "event": rule.event,
+        "since": _EVER if rule.last is None else now - rule.last,
+        "currency": currency,
+        "size": page,
+    }
+    bucket, last = -1, ""
+    while True:
+        found = conn.execute(query, {**known, "bucket": bucket, "last": last}).fetchall()
+        for number, customer, group, times, last_at, loud, amounts in found:
+            if times or group is not None:
+                yield Spent(number, customer, group, times, Instant(last_at or 0), _total(amounts), not loud)
+        if len(found) < page:
+            return
+        bucket, last = found[-1][0], found[-1][1]
+
+
+def _query(rule: FactRule, dialect: str) -> str:
+    """The database looks up the events of a page of customers by the key of their table."""
+    amount, items, add_up = (
+        (_SQLITE, _SQLITE_ITEMS, "group_concat")
+        if dialect == "sqlite"
+        else (_POSTGRES, _POSTGRES_ITEMS, "sum")
+    )
+    spent = amount.format(document="e.fields", key=":path")
+    if "." in (rule.field or ""):
+        inner = amount.format(document="i.value", key=":inner")
+        spent = f"COALESCE({spent}, (SELECT {add_up}({inner}) FROM {items}))"  # noqa: S608 - texts of this module
+    return (
+        "SELECT c.bucket, c.id, c.stored, count(e.number), max(e.occurred_at),"  # noqa: S608 - as above
+        f" max(CASE WHEN e.starts THEN 1 ELSE 0 END), {add_up}({spent})"
+        " FROM (SELECT bucket, id, attributes ->> :stored AS stored FROM customer"
+        " WHERE (bucket, id) > (:bucket, :last) ORDER BY bucket, id LIMIT :size) c"
+        " LEFT JOIN event e ON e.bucket = c.bucket AND e.customer = c.id AND e.name = :event AND e.occurred_at > :since"
+        " GROUP BY c.bucket, c.id, c.stored ORDER BY c.bucket, c.id"
+    )
+
+
+def _keys(rule: FactRule, dialect: str) -> dict[str, str]:
+    """Where the amount stands in the fields of an event; a path such as `items.price` goes over a list."""
+    path = rule.field or ""
+    head, _, inner = path.partition(".")
+    keys = {"stored": rule.name, "path": path}
+    if inner:
+        keys |= {"head": head, "inner": inner}
+    return {name: f'$."{key}"' for name, key in keys.items()} if dialect == "sqlite" else keys
+
+
+_SQLITE = (
+    "CASE json_type({document}, {key}) WHEN 'object' THEN CASE WHEN {document} -> {key} ->> '$.currency' = :currency"
+    " THEN {document} -> {key} -> '$.amount' END WHEN 'integer' THEN {document} -> {key}"
+    " WHEN 'real' THEN {document} -> {key} END"
+)
+"""The digits as they were written: a sum of doubles would not be exact."""
+
+_SQLITE_ITEMS = "json_each(CASE json_type(e.fields, :head) WHEN 'array' THEN e.fields -> :head END) i WHERE i.type = 'object'"
+
+_POSTGRES = (
+    "CASE jsonb_typeof({document} -> {key}) WHEN 'object' THEN CASE WHEN {document} -> {key} ->> 'currency' = :currency"
+    " THEN CAST({document} -> {key} ->> 'amount' AS numeric) END"
+    " WHEN 'number' THEN CAST({document} ->> {key} AS numeric) END"
+)
+
+_POSTGRES_ITEMS = "jsonb_array_elements(CASE jsonb_typeof(e.fields -> :head) WHEN 'array' THEN e.fields -> :head END) AS i(value)"
+
+
+def _total(amounts: str | Decimal | None) -> Decimal:
+    if isinstance(amounts, str):
+        return sum(map(Decimal, amounts.split(",")), Decimal(0))
+    return amounts if amounts is not None else Decimal(0)

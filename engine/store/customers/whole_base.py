@@ -1,0 +1,78 @@
+"""The whole customer base by SQL: who fits a condition, who has a date near a day, rows for all of them at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+
+import sqlalchemy as sa
+
+from engine.core.conditions.condition import Ref
+from engine.core.conditions.dependencies import dependencies_of
+from engine.core.journey import Question
+from engine.core.journeys import Journeys
+from engine.store.conditions.compiler import Columns, NotInSqlError, sql_condition
+from engine.store.conditions.json_sql import json_kind, json_number, json_text
+from engine.store.schema.tables import Inbox
+from engine.store.serialization import load_values
+from engine.values import DAY, Instant, Value, instant
+
+Truth = sa.ColumnElement[bool]
+
+COLUMNS = Columns.of()
+CUSTOMER = COLUMNS.customer
+
+
+def in_sql(question: Question, journeys: Journeys, now: Instant, zones: Iterable[str]) -> Truth | None:
+    """A question as SQL over customers; None where only its closure can be asked (windowed facts are counted then)."""
+    windowed = {rule.name for rule in journeys.facts if rule.last is not None}
+    if not windowed.isdisjoint(dependencies_of(question.condition, journeys.index.rules).attributes):
+        return None
+    try:
+        return sql_condition(question.condition, COLUMNS, now, zones)
+    except NotInSqlError:
+        return None
+
+
+def in_zone(name: str) -> Truth:
+    """Customers of a zone."""
+    return CUSTOMER.c.zone == name
+
+
+def date_near(ref: Ref, days: Iterable[dt.date]) -> Truth:
+    """Customers whose date, birthday or time may be one of these days (and some others)."""
+    wanted = sorted(days)
+    attribute = CUSTOMER.c.attributes
+    if ref.type.kind == "time":
+        start = instant(dt.datetime.combine(wanted[0], dt.time.min, dt.UTC)) - DAY
+        end = instant(dt.datetime.combine(wanted[-1], dt.time.min, dt.UTC)) + 2 * DAY
+        is_number = json_kind(attribute, ref.name).in_(("integer", "real", "number"))
+        return sa.and_(is_number, json_number(attribute, ref.name).between(start, end))
+    text = json_text(attribute, ref.name)
+    if ref.type.kind == "birthday":
+        kept = {day.isoformat()[-5:] for day in wanted}
+        return sa.func.substr(text, sa.func.length(text) - 4, 5).in_(sorted(kept | _leap(kept)))
+    return text.in_([day.isoformat() for day in wanted])
+
+
+def append_for_all(conn: sa.Connection, where: Truth, who: Truth, kind: str, body: str, now: Instant) -> int:
+    """The same row of the inbox for every customer who fits, in one statement. How many."""
+    fitting = sa.select(
+        CUSTOMER.c.bucket, CUSTOMER.c.id, sa.literal(kind), sa.literal(now), sa.literal(body)
+    ).where(where, who)
+    columns = ["bucket", "customer", "kind", "received_at", "body"]
+    return int(conn.execute(sa.insert(Inbox).from_select(columns, fitting)).rowcount)
+
+
+def values_of(
+    conn: sa.Connection, where: Truth, who: Truth, name: str
+) -> Iterator[tuple[int, str, dict[str, Value]]]:
+    """(bucket, customer, {name: its value}) of everybody who fits."""
+    document = sa.cast(CUSTOMER.c.attributes, sa.Text())
+    fitting = sa.select(CUSTOMER.c.bucket, CUSTOMER.c.id, document).where(where, who)
+    for bucket, customer, attributes in conn.execute(fitting):
+        yield bucket, customer, {name: load_values(attributes).get(name)}
+
+
+def _leap(kept: set[str]) -> set[str]:
+    return {"02-29"} if kept & {"02-28", "03-01"} else set()

@@ -1,0 +1,1 @@
+"""What happened and is not applied yet, the queue of who is due, and customers in quarantine."""

@@ -1,0 +1,152 @@
+"""Takes in what happened: durable, each once, numbered in the order of receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from msgspec.structs import replace
+from sqlalchemy import Connection
+
+from engine.core.happening import Event, Happening, ProfileChanged
+from engine.ids import derive
+from engine.store.inbox.inbox_codec import from_row, moment, to_row
+from engine.store.meta import bucket_of
+from engine.store.sql import change, change_many, ids, rows
+from engine.values import SECOND, Instant
+
+Taken = Literal["taken", "duplicate", "conflict"]
+"""`duplicate`: received before, nothing changed. `conflict`: the same source and id came with another body; the first wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Something that happened to a customer, on its way into the inbox (its `number` is not known yet and is ignored).
+
+    `source` names who says so (an API key, a channel, `engine`). Without an `id` the same content in the same second
+    counts as the same.
+    """
+
+    customer: str
+    source: str
+    id: str | None
+    what: Happening
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A row of the inbox: not applied yet."""
+
+    number: int
+    customer: str
+    kind: str
+    body: str
+
+    def read(self) -> Happening:
+        """What happened. Raises what a damaged row raises; one customer's rows are no reason to stop the others."""
+        return from_row(self.number, self.kind, self.body)
+
+
+def append(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> list[Taken]:
+    """Appends what is new, in order, and says for each what became of it. Durable when the transaction is."""
+    prepared = [_prepare(conn, arrival) for arrival in arrivals]
+    known = _known(conn, [row[:4] for row in prepared])
+    answers: list[Taken] = []
+    receipts: list[tuple[int, str, str, str, int]] = []
+    inbox: list[tuple[int, str, str, int, str]] = []
+    for bucket, source, id_, digest, customer, kind, body in prepared:
+        first = known.get((source, id_))
+        if first is not None:
+            answers.append("duplicate" if first == digest else "conflict")
+            continue
+        known[source, id_] = digest
+        receipts.append((bucket, source, id_, digest, now))
+        inbox.append((bucket, customer, kind, now, body))
+        answers.append("taken")
+    change_many(conn, "INSERT INTO receipt (bucket, source, id, digest, at) VALUES (?, ?, ?, ?, ?)", receipts)
+    append_rows(conn, inbox)
+    return answers
+
+
+def append_rows(conn: Connection, inbox: Sequence[tuple[int, str, str, int, str]]) -> None:
+    """Appends rows (bucket, customer, kind, received_at, body) that need no receipt: their makers make each once."""
+    change_many(
+        conn, "INSERT INTO inbox (bucket, customer, kind, received_at, body) VALUES (?, ?, ?, ?, ?)", inbox
+    )
+
+
+def append_one(conn: Connection, customer: str, what: Happening, now: Instant) -> None:
+    """Appends what a statement of our own made sure to happen once (a hand-over, an outcome)."""
+    kind, body = to_row(what)
+    append_rows(conn, [(bucket_of(conn, customer), customer, kind, now, body)])
+
+
+def claim(conn: Connection, bucket: int, now: Instant, limit: int) -> list[Pending]:
+    """The oldest rows that are not applied, in order; customers who are set aside are left out."""
+    found = rows(
+        conn,
+        "SELECT i.number, i.customer, i.kind, i.body FROM inbox i WHERE i.bucket = ? AND NOT EXISTS (SELECT 1 FROM stuck s"
+        " WHERE s.bucket = i.bucket AND s.customer = i.customer AND s.retry_at > ?) ORDER BY i.number LIMIT ?",
+        (bucket, now, limit),
+    )
+    return [Pending(*row) for row in found]
+
+
+def has_unapplied(conn: Connection, bucket: int, number: int, customers: Iterable[str]) -> set[str]:
+    """Those of these customers of whom rows after `number` are waiting."""
+    sql = (
+        "SELECT DISTINCT i.customer FROM {ids} CROSS JOIN inbox i WHERE i.bucket = ? AND i.customer = j.value"
+        " AND i.number > ?"
+    )
+    return {customer for (customer,) in rows(conn, sql, (ids(customers), bucket, number))}
+
+
+def remove(conn: Connection, numbers: Sequence[int]) -> None:
+    """Takes out what was applied."""
+    change_many(conn, "DELETE FROM inbox WHERE number = ?", [(number,) for number in numbers])
+
+
+def depth(conn: Connection) -> int:
+    """How many rows are not applied yet."""
+    return int(rows(conn, "SELECT count(*) FROM inbox")[0][0])
+
+
+def forget_receipts(conn: Connection, before: Instant) -> int:
+    """Drops receipts older than a moment: from then on the same id would be taken again."""
+    return change(conn, "DELETE FROM receipt WHERE at < ?", (before,))
+
+
+def _prepare(conn: Connection, arrival: Arrival) -> tuple[int, str, str, str, str, str, str]:
+    kind, body = to_row(arrival.what)
+    content = _content(arrival.what, kind, body)
+    id_ = arrival.id
+    if (
+        id_ is None
+    ):  # a value may go there and back again within a second: only events without an id are told by it
+        same = content if isinstance(arrival.what, Event) else kind + body
+        id_ = "~" + derive(arrival.customer, same, moment(arrival.what) // SECOND)
+    digest = derive(arrival.customer, content)
+    return bucket_of(conn, arrival.customer), arrival.source, id_, digest, arrival.customer, kind, body
+
+
+def _content(what: Happening, kind: str, body: str) -> str:
+    """The body without what the act of receiving adds to it: a repeated event was received at another moment."""
+    if isinstance(what, Event):
+        twin = Event(0, "", what.name, Instant(0), Instant(0), what.fields, what.starts)
+        return to_row(twin)[1]
+    if isinstance(what, ProfileChanged):
+        return kind + to_row(replace(what, at=Instant(0)))[1]
+    return kind + body
+
+
+def _known(conn: Connection, keys: Sequence[tuple[int, str, str, str]]) -> dict[tuple[str, str], str]:
+    known: dict[tuple[str, str], str] = {}
+    groups: dict[tuple[int, str], list[str]] = {}
+    for bucket, source, id_, _ in keys:
+        groups.setdefault((bucket, source), []).append(id_)
+    for (bucket, source), wanted in groups.items():
+        sql = "SELECT r.id, r.digest FROM {ids} CROSS JOIN receipt r WHERE r.bucket = ? AND r.source = ? AND r.id = j.value"
+        for id_, digest in rows(conn, sql, (ids(wanted), bucket, source)):
+            known[source, id_] = digest
+    return known

@@ -1,0 +1,117 @@
+"""Happenings as rows of the inbox, and back. The number is the row's own, so it is not in the body."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from engine.core.happening import (
+    CodeTaken,
+    Event,
+    Happening,
+    MessageOutcome,
+    MessageReturned,
+    MessageSent,
+    Occurrence,
+    ProductChanged,
+    ProfileChanged,
+    Reaction,
+    SegmentChanged,
+    Wake,
+)
+from engine.store.serialization import dump, load, pack, unpack
+from engine.values import Instant
+
+
+def to_row(what: Happening) -> tuple[str, str]:
+    """(kind, body)."""
+    match what:
+        case Event():
+            body: list[Any] = [
+                what.id,
+                what.name,
+                what.occurred_at,
+                what.received_at,
+                pack(what.fields),
+                what.starts,
+            ]
+            return "event", dump(body)
+        case ProfileChanged():
+            consents = [[channel, purpose, state] for (channel, purpose), state in what.consents.items()]
+            values = [pack(what.values), dict(what.addresses), consents, dict(what.suppressed), what.starts]
+            if what.joined or what.left:
+                values += [what.joined, what.left]
+            return "changed", dump([what.at, *values])
+        case ProductChanged():
+            return "product", dump([what.at, what.product_id, pack(what.fields)])
+        case SegmentChanged():
+            return "segment", dump([what.at, what.segment, what.member, what.starts])
+        case Occurrence():
+            return "occurrence", dump([what.journey, what.at, what.day.isoformat()])
+        case MessageSent():
+            return "handed", dump([what.at, what.key, what.enrollment])
+        case MessageReturned():
+            return "returned", dump([what.at, what.key, what.enrollment, what.why])
+        case MessageOutcome():
+            return "outcome", dump([what.at, what.key, what.enrollment, what.kind, what.detail, what.channel])
+        case Reaction():
+            return "reaction", dump([what.at, what.key, what.enrollment, what.kind])
+        case CodeTaken():
+            return "code", dump([what.at, what.enrollment, what.pool, what.value])
+        case Wake():
+            raise TypeError("a wake is never stored")
+
+
+def from_row(number: int, kind: str, body: str) -> Happening:
+    """The happening of a row. Raises `KeyError` for a kind that this version does not know."""
+    return _READERS[kind](number, load(body))
+
+
+def moment(what: Happening) -> Instant:
+    """When it happened."""
+    return what.occurred_at if isinstance(what, Event) else what.at
+
+
+def _event(number: int, body: list[Any]) -> Event:
+    id_, name, occurred_at, received_at, fields, starts = body
+    return Event(number, id_, name, occurred_at, received_at, unpack(fields), starts)
+
+
+def _changed(number: int, body: list[Any]) -> ProfileChanged:
+    at, values, addresses, consents, suppressed, starts, *devices = body
+    joined, left = devices or ((), ())
+    agreed: Mapping[tuple[str, str], str] = {
+        (channel, purpose): state for channel, purpose, state in consents
+    }
+    return ProfileChanged(
+        number, at, unpack(values), addresses, agreed, suppressed, starts, _pairs(joined), _pairs(left)
+    )
+
+
+def _pairs(found: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((channel, address) for channel, address in found)
+
+
+def _product(number: int, body: list[Any]) -> ProductChanged:
+    at, product_id, fields = body
+    return ProductChanged(number, at, product_id, unpack(fields))
+
+
+def _occurrence(number: int, body: list[Any]) -> Occurrence:
+    journey, at, day = body
+    return Occurrence(number, journey, at, dt.date.fromisoformat(day))
+
+
+_READERS: Mapping[str, Callable[[int, list[Any]], Happening]] = {
+    "event": _event,
+    "changed": _changed,
+    "product": _product,
+    "segment": lambda number, body: SegmentChanged(number, *body),
+    "occurrence": _occurrence,
+    "handed": lambda number, body: MessageSent(number, *body),
+    "returned": lambda number, body: MessageReturned(number, *body),
+    "outcome": lambda number, body: MessageOutcome(number, *body),
+    "reaction": lambda number, body: Reaction(number, *body),
+    "code": lambda number, body: CodeTaken(number, *body),
+}

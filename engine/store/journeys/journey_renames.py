@@ -1,0 +1,29 @@
+"""A journey that got another name keeps everything that was known under the old one."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from engine.store.serialization import dump, load
+from engine.store.sql import change, change_many, rows
+
+
+def rename_journey(conn: Connection, old: str, new: str) -> None:
+    """Runs that ended, last starts, fired dates and standing pauses follow the name; open runs are moved by the
+    migration, which knows their steps."""
+    change(conn, "UPDATE enrollment SET journey = ? WHERE journey = ? AND ended_at IS NOT NULL", (new, old))
+    change(conn, "UPDATE pause SET name = ? WHERE scope = 'journey' AND name = ?", (new, old))
+    change(conn, "UPDATE sweep SET name = ? WHERE kind = 'clock' AND name = ?", (new, old))
+    change(
+        conn,
+        "UPDATE outbox SET journey = ? WHERE journey = ? AND state IN ('planned', 'deferred', 'claimed')",
+        (new, old),
+    )
+    sql = "SELECT bucket, id, CAST(marks AS TEXT) FROM customer WHERE CAST(marks AS TEXT) LIKE ?"
+    changed = []
+    for bucket, customer, marks in rows(conn, sql, (f'%"{old}"%',)):
+        starts, occurred, *others = load(marks)
+        starts = [[new if row[0] == old else row[0], *row[1:]] for row in starts]
+        occurred = [[new if row[0] == old else row[0], *row[1:]] for row in occurred]
+        changed.append((dump([starts, occurred, *others]), bucket, customer))
+    change_many(conn, "UPDATE customer SET marks = ? WHERE bucket = ? AND id = ?", changed)

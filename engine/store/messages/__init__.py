@@ -1,0 +1,1 @@
+"""Rows of what leaves and comes back: the outbox, outcomes, reports, reactions, limits, webhooks."""

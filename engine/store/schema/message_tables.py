@@ -1,0 +1,265 @@
+"""The tables of what leaves and what comes back: messages, reports, reactions, consent, suppression, calls."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from engine.store.schema.types import INSTANT, NUMBER
+
+WAITING = text("state IN ('planned', 'deferred')")
+LEASED = text("state IN ('claimed', 'handoff')")
+UNSETTLED = text("state IN ('unknown', 'held')")
+NAMED = text("provider_id IS NOT NULL")
+REFERRED = text("ref IS NOT NULL")
+UNDECIDED = text("who = 'unknown' AND kind = 'clicked'")
+EARLY = text("send_key = ''")
+
+OUTBOX_STATES = (
+    "planned", "claimed", "deferred", "handoff", "accepted", "delivered", "bounced", "complained", "unknown",
+    "held", "treated_as_sent", "suppressed", "cancelled", "expired", "failed",
+)  # fmt: skip
+"""design/reliability 2.1. `cancelled`, `expired` and `suppressed` never reached a channel and may be planned
+again."""
+
+
+def one_of(column: str, choices: tuple[str, ...], name: str) -> CheckConstraint:
+    """Only these words may stand in the column."""
+    return CheckConstraint(f"{column} IN ({', '.join(repr(choice) for choice in choices)})", name=name)
+
+
+class Outbox(SQLModel, table=True):
+    """One message, from the decision to what became of it. `fence` grows with every claim; `body` is what was
+    rendered, kept until the outcome is settled, then only its hash. `parts`: how many the provider charges for. `ref`: the
+    token in Message-ID and return path by which a bounce finds the message."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        UniqueConstraint("bucket", "send_key", name="outbox_send_key"),
+        Index("outbox_customer", "bucket", "customer"),
+        Index("outbox_provider", "channel", "provider_id", sqlite_where=NAMED, postgresql_where=NAMED),
+        Index("outbox_ref", "ref", sqlite_where=REFERRED, postgresql_where=REFERRED),
+        Index("outbox_ready", "channel", "ready_at", sqlite_where=WAITING, postgresql_where=WAITING),
+        Index("outbox_leased", "lease_until", sqlite_where=LEASED, postgresql_where=LEASED),
+        Index("outbox_unsettled", "settle_at", sqlite_where=UNSETTLED, postgresql_where=UNSETTLED),
+        one_of("state", OUTBOX_STATES, "outbox_state"),
+        CheckConstraint(
+            "handed_at IS NOT NULL OR state NOT IN ('handoff', 'accepted', 'delivered', 'complained', 'unknown',"
+            " 'held', 'treated_as_sent')",
+            name="sent_was_handed_over",
+        ),
+        CheckConstraint("(state IN ('claimed', 'handoff')) = (lease_until IS NOT NULL)", name="leased_has_a_lease"),
+        {"sqlite_autoincrement": True},
+    )  # fmt: skip
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    bucket: int
+    customer: str
+    send_key: str
+    enrollment: str
+    journey: str
+    step: str
+    template: str
+    channel: str
+    policy: str
+    purpose: str | None
+    state: str
+    why: str = ""
+    fence: int = 0
+    owner: str | None = None
+    lease_until: int | None = Field(default=None, sa_type=INSTANT)
+    planned_at: int = Field(sa_type=INSTANT)
+    due_at: int = Field(sa_type=INSTANT)
+    valid_until: int = Field(sa_type=INSTANT)
+    ready_at: int = Field(sa_type=INSTANT)
+    attempts: int = 0
+    handed_at: int | None = Field(default=None, sa_type=INSTANT)
+    settled_at: int | None = Field(default=None, sa_type=INSTANT)
+    settle_at: int | None = Field(default=None, sa_type=INSTANT)
+    counts: bool
+    resent: int = 0
+    names: str
+    body: str | None = None
+    body_hash: str | None = None
+    address: str | None = None
+    provider_id: str | None = None
+    parts: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
+    ref: str | None = None
+    detail: str = ""
+
+
+class Reacted(SQLModel, table=True):
+    """A click, an opening or a reply to a message; those of a `machine` are kept for the record, and of `unknown` ones (a
+    mail proxy that opens everything) nobody can tell: only what people do counts."""
+
+    __tablename__ = "reaction"
+    __table_args__ = (
+        Index("reaction_message", "bucket", "send_key"),
+        Index("reaction_undecided", "at", sqlite_where=UNDECIDED, postgresql_where=UNDECIDED),
+        one_of("kind", ("clicked", "opened", "replied"), "reaction_kind"),
+        one_of("who", ("human", "machine", "unknown"), "reaction_who"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    bucket: int
+    customer: str
+    send_key: str
+    kind: str
+    at: int = Field(sa_type=INSTANT)
+    target: str
+    who: str
+
+
+class Agreed(SQLModel, table=True):
+    """The ledger of consent: who agreed to what, when, where, in which words. Only grows."""
+
+    __tablename__ = "consent"
+    __table_args__ = (
+        Index("consent_customer", "bucket", "customer"),
+        one_of("state", ("none", "asked", "given", "withdrawn"), "consent_state"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    bucket: int
+    customer: str
+    channel: str
+    purpose: str
+    state: str
+    at: int = Field(sa_type=INSTANT)
+    source: str
+    wording: str
+
+
+class Suppressed(SQLModel, table=True):
+    """An address that gets nothing more, by keyed hash, so that it survives the erasure of its owner."""
+
+    __tablename__ = "suppression"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    address_hash: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    purpose: str = Field(primary_key=True)
+    at: int = Field(sa_type=INSTANT)
+    why: str
+
+
+class WebhookCall(SQLModel, table=True):
+    """A call that a journey asked for: made at least once, with `call_key` as idempotency key."""
+
+    __tablename__ = "webhook_call"
+    __table_args__ = (
+        UniqueConstraint("bucket", "call_key", name="webhook_call_key"),
+        Index("webhook_customer", "bucket", "customer"),
+        Index("webhook_ready", "ready_at", sqlite_where=text("state = 'planned'"), postgresql_where=text("state = 'planned'")),
+        one_of("state", ("planned", "done", "failed"), "webhook_state"),
+        {"sqlite_autoincrement": True},
+    )  # fmt: skip
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    bucket: int
+    customer: str
+    call_key: str
+    enrollment: str
+    webhook: str
+    body: str
+    state: str
+    planned_at: int = Field(sa_type=INSTANT)
+    ready_at: int = Field(sa_type=INSTANT)
+    attempts: int = 0
+    detail: str = ""
+
+
+class Reported(SQLModel, table=True):
+    """What a provider said of a message or an address, in its own words (`raw`) and in ours (`kind`). Taken once. One
+    without a `send_key` may be about a message whose `provider_id` is not written down yet."""
+
+    __tablename__ = "report"
+    __table_args__ = (
+        UniqueConstraint("channel", "event_id", name="report_once"),
+        Index("report_message", "bucket", "send_key"),
+        Index("report_early", "channel", "provider_id", sqlite_where=EARLY, postgresql_where=EARLY),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    bucket: int
+    customer: str
+    send_key: str
+    channel: str
+    event_id: str
+    provider_id: str
+    kind: str
+    fault: str
+    at: int = Field(sa_type=INSTANT)
+    received_at: int = Field(sa_type=INSTANT)
+    detail: str
+    raw: str
+
+
+class Volume(SQLModel, table=True):
+    """How many messages of a journey were handed over on a day (the project's calendar, ISO): what ceilings look at."""
+
+    __tablename__ = "volume"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    journey: str = Field(primary_key=True)
+    day: str = Field(primary_key=True)
+    handed: int
+
+
+class Conversation(SQLModel, table=True):
+    """When an address last wrote to us on a channel, by keyed hash: the session window of messengers."""
+
+    __tablename__ = "conversation"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    channel: str = Field(primary_key=True)
+    address_hash: str = Field(primary_key=True)
+    last_at: int = Field(sa_type=INSTANT)
+
+
+class SoftBounce(SQLModel, table=True):
+    """A day (UTC, days since 1970) on which an address could not take mail for now: many of them close it."""
+
+    __tablename__ = "soft_bounce"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    address_hash: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    day: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+
+
+class Allowance(SQLModel, table=True):
+    """How often something was asked for in a stretch of time: sign-ups by address, by network, altogether."""
+
+    __tablename__ = "allowance"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    kind: str = Field(primary_key=True)
+    who: str = Field(primary_key=True)
+    since: int = Field(primary_key=True, sa_type=INSTANT)
+    used: int
+
+
+class Learned(SQLModel, table=True):
+    """What was learned from all reactions, as one document: how long they take, what they cost, at what hour they come."""
+
+    __tablename__ = "learned"
+
+    name: str = Field(primary_key=True)
+    at: int = Field(sa_type=INSTANT)
+    value: str
+
+
+class OneOff(SQLModel, table=True):
+    """A single message to a segment that an operator sent from the command line: the journey it is, word by word."""
+
+    __tablename__ = "one_off"
+
+    name: str = Field(primary_key=True)
+    at: int = Field(sa_type=INSTANT)
+    whom: str
+    source: str
+    ended_at: int | None = Field(default=None, sa_type=INSTANT)

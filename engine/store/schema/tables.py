@@ -1,0 +1,282 @@
+"""The tables: what survives a restart. Rows never leave this package.
+
+`bucket` leads the key of every table that grows: it is a hash of the customer, SQLite has one bucket, so that
+partitions and cells can take the same tables further (docs/decisions/0004-sqlite-first.md). Why the customer,
+the enrollment and the due moment are laid out as they are: docs/decisions/0003-layout-c.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from engine.store.schema.message_tables import one_of
+from engine.store.schema.types import DOCUMENT, INSTANT, NUMBER
+
+OPEN = text("ended_at IS NULL")
+
+
+class Meta(SQLModel, table=True):
+    """Facts about this database: its instance id, the number of buckets, the key of links and hashes."""
+
+    __tablename__ = "meta"
+
+    name: str = Field(primary_key=True)
+    value: str
+
+
+class Customer(SQLModel, table=True):
+    """One customer with everything small that a decision reads, so that a batch reads it with one seek each.
+
+    `attributes`: attributes and all-time facts. `folded`: those of its texts that case folding changes.
+    `seen`: {event: [times, first_at, last_at, last_number]}. `segments`: {segment: member since}. `reach`: {channel: {address,
+    consents: {purpose: state}, suppressed, bounced}}. `memory`: what facts need to go on. `marks`: last starts, fired
+    dates, crossings, places. `applied`: number of the last applied inbox row.
+    """
+
+    __tablename__ = "customer"
+    __table_args__ = (Index("customer_zone", "bucket", "zone"),)
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    id: str = Field(primary_key=True)
+    zone: str
+    zone_why: str
+    applied: int = Field(sa_type=NUMBER)
+    attributes: dict[str, Any] = Field(sa_type=DOCUMENT)
+    folded: dict[str, Any] = Field(sa_type=DOCUMENT)
+    memory: dict[str, Any] = Field(sa_type=DOCUMENT)
+    seen: dict[str, Any] = Field(sa_type=DOCUMENT)
+    segments: dict[str, Any] = Field(sa_type=DOCUMENT)
+    reach: dict[str, Any] = Field(sa_type=DOCUMENT)
+    marks: dict[str, Any] = Field(sa_type=DOCUMENT)
+    created_at: int = Field(sa_type=INSTANT)
+
+
+class Alias(SQLModel, table=True):
+    """Another id of a customer, for example the anonymous id of a browser."""
+
+    __tablename__ = "alias"
+
+    alias: str = Field(primary_key=True)
+    customer: str = Field(index=True)
+    at: int = Field(sa_type=INSTANT)
+
+
+class Inbox(SQLModel, table=True):
+    """What happened to a customer and is not applied yet, in the order of receipt. Applying deletes the row."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (Index("inbox_customer", "bucket", "customer"), {"sqlite_autoincrement": True})
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    bucket: int
+    customer: str
+    kind: str
+    received_at: int = Field(sa_type=INSTANT)
+    body: str
+
+
+class Receipt(SQLModel, table=True):
+    """That something was received: (source, id) is taken once. `digest` tells the same body from another one."""
+
+    __tablename__ = "receipt"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    source: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    digest: str
+    at: int = Field(sa_type=INSTANT)
+
+
+class Stuck(SQLModel, table=True):
+    """A customer who is set aside because applying failed; nothing of theirs moves until `retry_at`."""
+
+    __tablename__ = "stuck"
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    customer: str = Field(primary_key=True)
+    since: int = Field(sa_type=INSTANT)
+    tries: int
+    retry_at: int = Field(sa_type=INSTANT)
+    why: str
+
+
+class Happened(SQLModel, table=True):
+    """The history of a customer: events, and under names with a leading `$` other things that happened."""
+
+    __tablename__ = "event"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    customer: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    occurred_at: int = Field(primary_key=True, sa_type=INSTANT)
+    number: int = Field(primary_key=True, sa_type=NUMBER)
+    received_at: int = Field(sa_type=INSTANT)
+    id: str
+    starts: bool
+    fields: dict[str, Any] = Field(sa_type=DOCUMENT)
+
+
+class EnrollmentRow(SQLModel, table=True):
+    """One enrollment. `state` is the whole of it; the columns beside it are what is searched and counted."""
+
+    __tablename__ = "enrollment"
+    __table_args__ = (
+        Index("enrollment_open", "bucket", "customer", "journey", "key", unique=True,
+              sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("enrollment_journey", "journey", "bucket", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("enrollment_product", "product", sqlite_where=text("ended_at IS NULL AND product IS NOT NULL"),
+              postgresql_where=text("ended_at IS NULL AND product IS NOT NULL")),
+        CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="finished_has_an_end"),
+        CheckConstraint("ended_at IS NULL OR due_at IS NULL", name="ended_is_never_due"),
+        {"sqlite_with_rowid": False},
+    )  # fmt: skip
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    customer: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    journey: str
+    key: str
+    seq: int
+    step: str | None
+    started_at: int = Field(sa_type=INSTANT)
+    due_at: int | None = Field(sa_type=INSTANT)
+    watch_until: int | None = Field(sa_type=INSTANT)
+    ended_at: int | None = Field(sa_type=INSTANT)
+    outcome: str | None
+    goal_at: int | None = Field(sa_type=INSTANT)
+    holdout: bool
+    product: str | None
+    state: str
+
+
+class Due(SQLModel, table=True):
+    """When a customer has to be looked at: a queue that is filled anywhere and emptied at its left edge.
+
+    A row says "not later than"; waking somebody for whom nothing is due does nothing.
+    """
+
+    __tablename__ = "due"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    due_at: int = Field(primary_key=True, sa_type=INSTANT)
+    customer: str = Field(primary_key=True)
+
+
+class PromoCode(SQLModel, table=True):
+    """A promo code that was given to an enrollment; of shared codes one row per enrollment."""
+
+    __tablename__ = "code"
+    __table_args__ = (Index("code_value", "value"), {"sqlite_with_rowid": False})
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    pool: str = Field(primary_key=True)
+    value: str = Field(primary_key=True)
+    enrollment: str = Field(primary_key=True)
+    customer: str
+    taken_at: int = Field(sa_type=INSTANT)
+    expires_at: int = Field(sa_type=INSTANT)
+    used_at: int | None = Field(default=None, sa_type=INSTANT)
+    given_back_at: int | None = Field(default=None, sa_type=INSTANT)
+
+
+class Product(SQLModel, table=True):
+    """The present state of the catalogue."""
+
+    __tablename__ = "product"
+
+    id: str = Field(primary_key=True)
+    fields: dict[str, Any] = Field(sa_type=DOCUMENT)
+    changed_at: int = Field(sa_type=INSTANT)
+
+
+class Deployment(SQLModel, table=True):
+    """What was published, when, by whom: the files themselves, so that people in flight can be matched to the next one."""
+
+    __tablename__ = "deployment"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    at: int = Field(sa_type=INSTANT)
+    whom: str
+    commit: str
+    hash: str
+    journeys: dict[str, Any] = Field(sa_type=DOCUMENT)
+    files: dict[str, Any] = Field(sa_type=DOCUMENT)
+
+
+class Pause(SQLModel, table=True):
+    """Nothing is handed over while it stands: everything, one channel, one journey, or mail to one domain."""
+
+    __tablename__ = "pause"
+    __table_args__ = (
+        one_of("scope", ("all", "channel", "journey", "domain"), "pause_scope"),
+        CheckConstraint("(scope = 'all') = (name = '')", name="pause_name"),
+    )
+
+    scope: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    at: int = Field(sa_type=INSTANT)
+    whom: str
+    why: str
+
+
+class ApiKey(SQLModel, table=True):
+    """A key for the HTTP endpoints; only its hash is kept."""
+
+    __tablename__ = "api_key"
+    __table_args__ = (one_of("scope", ("write", "read", "admin"), "api_key_scope"),)
+
+    name: str = Field(primary_key=True)
+    hash: str = Field(unique=True)
+    scope: str
+    created_at: int = Field(sa_type=INSTANT)
+    revoked_at: int | None = Field(default=None, sa_type=INSTANT)
+
+
+class Traced(SQLModel, table=True):
+    """The history of decisions, append-only: one row per customer and batch, its lines as JSON."""
+
+    __tablename__ = "trace"
+    __table_args__ = (Index("trace_customer", "bucket", "customer"), {"sqlite_autoincrement": True})
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    bucket: int
+    customer: str
+    at: int = Field(sa_type=INSTANT)
+    commit: str
+    lines: str
+
+
+class Alerted(SQLModel, table=True):
+    """Something an owner has to know. The same alert of the same day is written once."""
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        UniqueConstraint("journey", "why", "day", name="alert_once_a_day"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    at: int = Field(sa_type=INSTANT)
+    day: int
+    journey: str
+    owner: str
+    why: str
+
+
+class Sweep(SQLModel, table=True):
+    """How far a recurring look at the whole base has come: clock and date starts per journey, and segments (whose
+    `hash` tells a changed definition)."""
+
+    __tablename__ = "sweep"
+
+    kind: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    until: int = Field(sa_type=INSTANT)
+    hash: str

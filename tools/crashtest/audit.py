@@ -1,0 +1,130 @@
+"""What the store of a branch says, read beside its daemon or after its death, without changing anything."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.channels.mime import message_id
+from engine.values import SECOND, Instant
+from tools.crashtest.shop import EMAIL
+
+DOMAIN = "shop.example"
+
+SOON = 10 * SECOND
+"""What goes again that soon is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message as the store knows it. `id`: what the sink sees of it, Message-ID or idempotency key."""
+
+    key: str
+    customer: str
+    template: str
+    channel: str
+    state: str
+    resent: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is still to be done. `deferred`: messages that go again later; `unknown`: those on whose fate a policy has not
+    decided yet."""
+
+    inbox: int
+    messages: int
+    runs: int
+    deferred: int
+    unknown: int
+
+    @property
+    def is_calm(self) -> bool:
+        """Nothing is left to do at this moment. Who waits for a deferred message is inside a journey as long."""
+        return not (self.inbox or self.messages or (self.runs and not self.deferred))
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is left to do at all."""
+        return not (self.inbox or self.messages or self.runs or self.deferred or self.unknown)
+
+
+@contextmanager
+def _open(folder: Path) -> Iterator[sqlite3.Connection]:
+    file = folder / "data" / "shop.db"
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as conn:
+        yield conn
+
+
+def caught(folder: Path) -> tuple[set[str], set[str], int]:
+    """After a kill: the send keys that the dead process had (claimed, handed over), and how much waits beside them."""
+    with _open(folder) as conn:
+        found = conn.execute(
+            "SELECT state, send_key FROM outbox WHERE state IN ('claimed', 'handoff')"
+        ).fetchall()
+        backlog = conn.execute(
+            "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM outbox WHERE state IN ('planned', 'claimed'))"
+        ).fetchone()[0]
+    claimed = {key for state, key in found if state == "claimed"}
+    return claimed, {key for _, key in found} - claimed, int(backlog)
+
+
+def waiting(folder: Path, now: Instant) -> Waiting:
+    """How far the daemon is."""
+    with _open(folder) as conn:
+        row = conn.execute(
+            "SELECT (SELECT count(*) FROM inbox),"
+            " (SELECT count(*) FROM outbox WHERE state IN ('claimed', 'handoff')"
+            " OR (state IN ('planned', 'deferred') AND ready_at <= ?)),"
+            " (SELECT count(*) FROM enrollment WHERE ended_at IS NULL),"
+            " (SELECT count(*) FROM outbox WHERE state IN ('planned', 'deferred') AND ready_at > ?),"
+            " (SELECT count(*) FROM outbox WHERE state = 'unknown')",
+            (now + SOON, now + SOON),
+        ).fetchone()
+    return Waiting(*row)
+
+
+def messages(folder: Path) -> list[StoredMessage]:
+    """Every message."""
+    with _open(folder) as conn:
+        secret = conn.execute("SELECT value FROM meta WHERE name = 'secret'").fetchone()[0]
+        found = conn.execute(
+            "SELECT send_key, customer, template, channel, state, resent FROM outbox"
+        ).fetchall()
+    return [
+        StoredMessage(key, who, template, channel, state, resent, _seen(secret, key, channel))
+        for key, who, template, channel, state, resent in found
+    ]
+
+
+def _seen(secret: str, key: str, channel: str) -> str:
+    return message_id(secret, key, DOMAIN) if channel == EMAIL else key
+
+
+def unknown(folder: Path) -> set[tuple[str, str]]:
+    """(customer, template) of every message on whose fate nobody has decided."""
+    with _open(folder) as conn:
+        return set(
+            conn.execute(
+                "SELECT customer, template FROM outbox WHERE state IN ('unknown', 'held')"
+            ).fetchall()
+        )
+
+
+def event_ids(folder: Path) -> dict[str, int]:
+    """How often each event of a customer was applied, by the names that the crash test gave them."""
+    with _open(folder) as conn:
+        found = conn.execute(
+            "SELECT customer, name, count(*) FROM event WHERE name NOT LIKE '$%' GROUP BY 1, 2"
+        ).fetchall()
+    return {f"{customer}-{name}": count for customer, name, count in found}
+
+
+def integrity(folder: Path) -> str:
+    """`ok`, or what SQLite finds wrong."""
+    with _open(folder) as conn:
+        return str(conn.execute("PRAGMA integrity_check").fetchone()[0])

@@ -1,0 +1,220 @@
+"""One branch of the shop: a store, a daemon that lives and dies, and a source of events that never gives up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from engine.clock import Clock
+from engine.errors import WorldError
+from engine.store.database import open_store
+from engine.store.keys import new_key
+from tools.crashtest import audit
+from tools.crashtest.processes import Process, Processes
+from tools.crashtest.shop import Person, write_shop
+from tools.crashtest.verdict import Wanted
+
+RUN = ("run", "--logs", "json")
+BATCH = 5
+"""Customers in one request of the source."""
+
+PAUSE = 0.05
+LONGEST_START = 90.0
+LONGEST_STOP = 40.0
+MOST_TROUBLES = 3
+"""A daemon that cannot even start is told at once, not after all kills."""
+
+
+@dataclass(slots=True)
+class Ports:
+    """Where the sinks listen."""
+
+    smtp: int
+    http: int | None
+
+
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port that the system gives to nobody else, also while no daemon listens there: a restart must never find it taken."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """What a dead process had in its hands, as send keys. `point`: where it was struck; empty: at any moment."""
+
+    point: str
+    claimed: frozenset[str]
+    handed: frozenset[str]
+
+
+@dataclass(slots=True)
+class Instance:
+    """`fed`: customers of whom every event was answered with 2xx. `backlog`: how much waited when the last one died. `troubles`: what a daemon must not do, such as ending by itself."""
+
+    folder: Path
+    port: int
+    people: Sequence[Person]
+    has_gateway: bool
+    clock: Clock
+    dice: random.Random
+    children: Processes
+    key: str = ""
+    fed: int = 0
+    starts: int = 0
+    backlog: int = 0
+    deaths: list[Death] = field(default_factory=list)
+    listed: set[Wanted] = field(default_factory=set)
+    troubles: list[str] = field(default_factory=list)
+    child: Process | None = None
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    _read: int = 0
+
+    def found(self, ports: Ports) -> None:
+        """Writes the project, makes the store and a key."""
+        self.folder.mkdir(parents=True)
+        write_shop(self.folder, self.port, ports.smtp, ports.http)
+        with closing(open_store("sqlite:///data/shop.db", self.folder)) as store:
+            self.key = store.write(lambda conn: new_key(conn, "crash test", "write", self.clock.now())) or ""
+
+    # --- the daemon -----------------------------------------------------------------------------
+
+    def start(self, fault: str = "", later: int = 0) -> Process:
+        """A daemon begins to start."""
+        self._read = self._log_size()
+        self.starts += 1
+        self.child = self.children.start(self.folder, RUN, "daemon.log", fault, later)
+        return self.child
+
+    async def ready(self) -> bool:
+        """Waits until the daemon works. False: it has ended before."""
+        assert self.child is not None
+        until = asyncio.get_running_loop().time() + LONGEST_START
+        while not self.child.is_over:
+            if b"running" in self.log(self._read):
+                return True
+            if asyncio.get_running_loop().time() > until:
+                raise WorldError(
+                    f"a daemon was not ready within {LONGEST_START:.0f} seconds", permanent=False
+                )
+            await asyncio.sleep(0.02)
+        return False
+
+    async def kill(self) -> None:
+        """kill -9, and a look at what the dead process had in its hands."""
+        assert self.child is not None
+        self._bury(await self.child.kill(), "")
+
+    async def died(self, point: str, seconds: float) -> bool:
+        """Waits for a daemon that ends itself at a fault point. False: it still runs."""
+        assert self.child is not None
+        code = await self.child.wait(seconds)
+        if code is not None:
+            self._bury(code, point)
+        return code is not None
+
+    def _bury(self, code: int, point: str) -> None:
+        if code != -9:
+            said = self.log(self._read).decode("utf-8", "replace").strip().splitlines()
+            self.troubles.append(f"a daemon ended by itself with {code}: {said[-1] if said else ''}"[:500])
+            if len(self.troubles) >= MOST_TROUBLES:
+                raise WorldError("; ".join(self.troubles), permanent=True)
+        claimed, handed, self.backlog = audit.caught(self.folder)
+        self.deaths.append(Death(point, frozenset(claimed), frozenset(handed)))
+
+    @property
+    def caught(self) -> frozenset[str]:
+        """Send keys that any dead process had claimed or handed over."""
+        return frozenset().union(*(death.claimed | death.handed for death in self.deaths))
+
+    async def stop(self) -> None:
+        """SIGTERM, as an operator would."""
+        assert self.child is not None
+        self.child.signal(signal.SIGTERM)
+        code = await self.child.wait(LONGEST_STOP)
+        if code != 0:
+            self.troubles.append(
+                f"a daemon did not stop within {LONGEST_STOP:.0f} seconds"
+                if code is None
+                else f"a stop ended with {code}"
+            )
+
+    def log(self, since: int = 0) -> bytes:
+        """What the daemons have said."""
+        file = self.folder / "daemon.log"
+        if not file.exists():
+            return b""
+        with file.open("rb") as lines:
+            lines.seek(since)
+            return lines.read()
+
+    def _log_size(self) -> int:
+        file = self.folder / "daemon.log"
+        return file.stat().st_size if file.exists() else 0
+
+    # --- what comes in --------------------------------------------------------------------------
+
+    async def feed(self, may_feed: Callable[[int], bool]) -> None:
+        """Tells the daemon of every customer and what they do; each request until it is answered with 2xx. `may_feed` says
+        whether it is time for the customer of this number; `news` wakes it to ask again."""
+        limits = httpx2.Limits(max_keepalive_connections=1)
+        async with httpx2.AsyncClient(
+            base_url=f"http://127.0.0.1:{self.port}", auth=(self.key, ""), timeout=20, limits=limits
+        ) as client:
+            for start in range(0, len(self.people), BATCH):
+                while not may_feed(start):
+                    self.news.clear()
+                    await self.news.wait()
+                batch = self.people[start : start + BATCH]
+                known = [person.known() for person in batch]
+                await self._tell(client, "/v1/batch", {"batch": known})
+                now = self.clock.now()
+                events = [
+                    event
+                    for person in batch
+                    for event in person.events(now, self.dice, gateway=self.has_gateway)
+                ]
+                await self._tell(client, "/events", events)
+                self.fed = start + len(batch)
+
+    async def _tell(self, client: httpx2.AsyncClient, path: str, body: Any) -> None:
+        while True:
+            try:
+                answer = await client.post(path, json=body)
+            except httpx2.TransportError:
+                await asyncio.sleep(PAUSE)
+                continue
+            if answer.status_code < 300:
+                if answer.json().get("refused"):
+                    raise WorldError(f"the daemon refused events: {answer.text[:300]}", permanent=True)
+                return
+            if answer.status_code < 500 and answer.status_code != 429:
+                raise WorldError(
+                    f"the daemon answered {answer.status_code}: {answer.text[:300]}", permanent=True
+                )
+            await asyncio.sleep(PAUSE)
+
+    # --- what came of it ------------------------------------------------------------------------
+
+    async def list_unknown(self) -> None:
+        """Asks `main.py status` as an operator would, and keeps whom it lists."""
+        file = f"status{self.starts}.json"
+        code = await self.children.start(self.folder, ("status", "--format", "json"), file).ended
+        if code:
+            self.troubles.append(f"status ended with {code}: {self.log()[-300:].decode()}")
+            return
+        said = json.loads((self.folder / file).read_bytes())
+        self.listed |= {(each["customer"], each["template"]) for each in said["unknown"]}

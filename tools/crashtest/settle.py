@@ -1,0 +1,49 @@
+"""After the last kill: waits until everything is done, with a clock that is ahead where something goes again later."""
+
+from __future__ import annotations
+
+import asyncio
+
+from engine.values import HOUR, Instant
+from tools.crashtest import audit
+from tools.crashtest.instance import Instance
+
+STILL = 90.0
+"""Nothing moves for so many seconds: the test ends, and what waits is told."""
+
+CALM = 3.5
+"""Seconds without any change while messages are unknown: the daemon looks at them every two."""
+
+MOST_HOURS = 4
+"""So far ahead is the clock of the last daemon at most: beyond the patience of every default policy, and of retries."""
+
+
+async def settle(instance: Instance) -> None:
+    """Until nothing is left to do; then with a clock that is ahead, hour by hour, until everything that goes again has gone
+    and the policies on unknown messages have spoken."""
+    ahead = 0
+    while True:
+        await _calm(instance, ahead)
+        await instance.list_unknown()
+        await instance.stop()
+        ahead += HOUR
+        if ahead > MOST_HOURS * HOUR or audit.waiting(instance.folder, instance.clock.now()).is_over:
+            return
+        instance.start(later=ahead)
+        await instance.ready()
+
+
+async def _calm(instance: Instance, ahead: int) -> None:
+    """Until everything is done and a look at unknown messages has changed nothing."""
+    loop = asyncio.get_running_loop()
+    moved, before = loop.time(), None
+    assert instance.child is not None
+    while not instance.child.is_over:
+        left = audit.waiting(instance.folder, Instant(instance.clock.now() + ahead))
+        if left != before:
+            moved, before = loop.time(), left
+        patience = STILL if not left.is_calm else CALM if left.unknown else 1.0
+        if loop.time() - moved > patience:
+            return
+        await asyncio.sleep(0.2)
+    instance.troubles.append(f"the last daemon ended by itself: {instance.log()[-400:].decode()}")

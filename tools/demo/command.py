@@ -1,0 +1,106 @@
+"""`demo`: a make-believe shop with thousands of customers, a real daemon and real messages, on a fast clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.live import Live
+
+from engine.cli.app import TRY, Place, app
+from engine.cli.output import answers, asides, progress, say
+
+if TYPE_CHECKING:
+    from tools.demo.display import Figures
+    from tools.demo.runner import Demo
+
+EVERY = 0.3
+"""Seconds between two pictures."""
+
+
+@app.command("demo", rich_help_panel=TRY)
+def demo(
+    days: Annotated[
+        int | None, typer.Option(help="So many days of the shop. Without it: until you press Ctrl-C.", min=1)
+    ] = None,
+    customers: Annotated[
+        int, typer.Option(help="How many people know the shop at the start.", min=10, max=100_000)
+    ] = 2000,
+    seed: Annotated[int, typer.Option(help="Another seed makes another shop.")] = 1,
+    into: Annotated[
+        Path | None, typer.Option(help="The folder of the demo's copy.", show_default="data/demo")
+    ] = None,
+    stay: Annotated[bool, typer.Option(help="Keep the pages open at the end, until Ctrl-C.")] = False,
+) -> None:
+    """Play a shop: a year of history, then days in which time runs fast and real messages go out to this machine.
+
+    A copy of the project runs in the real daemon; mail goes over SMTP to a server of the demo, webhooks to another one,
+    and the customers answer over HTTP. Nothing leaves this machine.
+    """
+    from tools.demo.display import final_table
+    from tools.demo.runner import DemoOptions, play, prepare
+
+    folder = into or Place.folder / "data" / "demo"
+    began = time.monotonic()
+    asides.print(f"making a shop with {customers:,} customers and a year of its history")
+    with progress() as bar:
+        task = bar.add_task("making a shop and a year of its history", total=None)
+        ready = prepare(
+            DemoOptions(Place.folder, folder, customers, seed, days),
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    asides.print(
+        f"{len(ready.shop.people):,} customers, their year is in {folder}; the daemon answers at {ready.stage.url}"
+    )
+    asides.print("Ctrl-C ends it\n" if days is None or stay else "", end="")
+    figures = _played(ready, stay, play)
+    answers.print()
+    answers.print(final_table(figures), soft_wrap=False, crop=False)
+    _where_to_look(ready, folder, time.monotonic() - began)
+
+
+def _played(ready: Demo, stay: bool, play: object) -> Figures:
+    """With a live picture where there is a terminal, else with a line for every six hours."""
+    shown = {"at": 0.0, "hours": 0}
+    with Live(console=asides, refresh_per_second=4, transient=True, auto_refresh=False) as live:
+
+        def show(playing: Demo) -> None:
+            now = playing.clock.now()
+            if not asides.is_terminal:
+                hours = (now - playing.shop.start) // (6 * 3_600_000)
+                if hours > shown["hours"]:
+                    shown["hours"] = hours
+                    asides.print(playing.screen.line(now, playing.figures(), playing.crowd.counts))
+            elif time.monotonic() - shown["at"] > EVERY:
+                shown["at"] = time.monotonic()
+                live.update(playing.screen.draw(now, playing.figures(), playing.crowd.counts), refresh=True)
+
+        assert callable(play)
+        return asyncio.run(play(ready, show, stay))  # type: ignore[no-any-return]
+
+
+def _where_to_look(ready: Demo, folder: Path, seconds: float) -> None:
+    from tools.demo.runner import most_written_to
+
+    customer = most_written_to(ready)
+    counts = ready.crowd.counts
+    say(
+        f"\n{ready.sink.kept:,} mails over SMTP ({ready.sink.refused} addresses refused, {ready.sink.delayed} told to come back"
+        f" later), {counts.get('orders', 0):,} orders, {counts.get('orders with a code', 0):,} of them with a code,"
+        f" {counts.get('unsubscribed', 0)} unsubscribed, {ready.gateway.calls} webhook calls. It took {seconds:.0f} seconds."
+    )
+    if ready.refused:
+        say(f"[bold red]{ready.refused} events were refused[/]; see {folder}/data/daemon.log")
+    say("\n[bold]Where to look[/]")
+    rows = (
+        (f"{folder}/data/mail", "every mail as it came in over SMTP"),
+        (f"{folder}/data/outbox", "every message of every channel, as files"),
+        (f"{ready.stage.url}/outbox", "the same as a page, while the demo runs (add --stay to keep it open)"),
+        (f"./run --project {folder} show {customer}", "one customer's history, with every decision"),
+        (f"./run --project {folder} status", "queues, unknown messages, who is set aside"),
+    )
+    for place, what in rows:
+        say(f"  {place:<44}  [dim]{what}[/]")

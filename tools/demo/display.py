@@ -1,0 +1,165 @@
+"""What the demo shows: a live picture while it plays, and the table at its end."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from engine.store.journeys.figures import ChannelTally, JourneyTally
+from engine.values import Instant, to_datetime
+
+LINES = 9
+
+
+@dataclass(slots=True)
+class Figures:
+    """Everything that is counted at one moment. `prices` per message and channel, in `currency`."""
+
+    journeys: Sequence[JourneyTally]
+    channels: Sequence[ChannelTally]
+    prices: Mapping[str, Decimal]
+    currency: str
+    waiting: Mapping[str, int] = field(default_factory=dict)
+
+    def sent(self, journey: str, channel: str = "") -> int:
+        """Messages of a journey that were handed over."""
+        return sum(
+            one.sent for one in self.channels if one.journey == journey and channel in ("", one.channel)
+        )
+
+    def clicked(self, journey: str) -> int:
+        """Messages of a journey that were answered by a click."""
+        return sum(one.clicked for one in self.channels if one.journey == journey)
+
+    def cost(self, journey: str) -> Decimal:
+        """What its messages cost."""
+        return sum(
+            (
+                self.prices.get(one.channel, Decimal(0)) * one.parts
+                for one in self.channels
+                if one.journey == journey
+            ),
+            Decimal(0),
+        )
+
+
+@dataclass(slots=True)
+class Screen:
+    """The picture of this moment."""
+
+    zone: ZoneInfo
+    end: Instant | None
+    start: Instant
+    news: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
+
+    def draw(self, now: Instant, figures: Figures, counts: Mapping[str, int]) -> RenderableType:
+        """Clock, journeys, and the latest news."""
+        return Group(self._head(now, figures, counts), _journeys(figures), self._news())
+
+    def line(self, now: Instant, figures: Figures, counts: Mapping[str, int]) -> str:
+        """The same in one line, where there is no terminal."""
+        sent = sum(one.sent for one in figures.channels)
+        goals = sum(one.goals for one in figures.journeys)
+        return f"{self._clock(now)}  {sent:,} messages, {counts.get('orders', 0)} orders, {goals} goals"
+
+    def tell(self, now: Instant, words: str) -> None:
+        """One more piece of news."""
+        self.news.append(f"{to_datetime(now, self.zone):%a %H:%M}  {words}")
+
+    def _head(self, now: Instant, figures: Figures, counts: Mapping[str, int]) -> RenderableType:
+        text = Text(self._clock(now), style="bold")
+        for name in ("signed up", "orders", "orders with a code", "unsubscribed"):
+            text.append(f"   {name} {counts.get(name, 0):,}", style="dim")
+        for name in ("unknown", "stuck"):
+            if figures.waiting.get(name):
+                text.append(f"   {name} {figures.waiting[name]}", style="bold red")
+        return text
+
+    def _clock(self, now: Instant) -> str:
+        local = to_datetime(now, self.zone)
+        day = (local.date() - to_datetime(self.start, self.zone).date()).days + 1
+        return f"day {day}  {local:%a %d %b %H:%M}"
+
+    def _news(self) -> RenderableType:
+        lines = [*self.news, *[""] * (LINES - len(self.news))]
+        return Panel(
+            Text("\n".join(lines), no_wrap=True, overflow="ellipsis"),
+            title="now",
+            title_align="left",
+            border_style="dim",
+        )
+
+
+def _journeys(figures: Figures) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("journey", min_width=18)
+    for name in ("entered", "inside", "messages", "clicked", "goals", "cost"):
+        table.add_column(name, justify="right", min_width=8)
+    for one in figures.journeys:
+        table.add_row(
+            one.journey, f"{one.started:,}", f"{one.open:,}", f"{figures.sent(one.journey):,}",
+            f"{figures.clicked(one.journey):,}", f"{one.goals:,}", f"{figures.cost(one.journey):,.2f}",
+        )  # fmt: skip
+    return table
+
+
+def final_table(figures: Figures) -> Table:
+    """Per journey and channel: messages, reactions, goals against the holdout (`held`, and its own `goal`), cost."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("journey", no_wrap=True)
+    for name in (
+        "entered",
+        "goal",
+        "held out",
+        "goal",
+        "channel",
+        "sent",
+        "bounced",
+        "clicked",
+        figures.currency,
+    ):
+        table.add_column(name, justify="left" if name == "via" else "right", no_wrap=True)
+    for one in figures.journeys:
+        rows = [row for row in figures.channels if row.journey == one.journey]
+        head = [
+            one.journey,
+            f"{one.started:,}",
+            _rate(one.goals, one.started),
+            f"{one.holdout:,}",
+            _rate(one.holdout_goals, one.holdout),
+        ]
+        for row in rows or [ChannelTally(one.journey, "-", 0, 0, 0)]:
+            cost = figures.prices.get(row.channel, Decimal(0)) * row.parts
+            table.add_row(
+                *head,
+                row.channel,
+                f"{row.sent:,}",
+                f"{row.bounced:,}",
+                _rate(row.clicked, row.sent),
+                f"{cost:,.2f}",
+            )
+            head = [""] * 5
+    table.add_row()
+    started, goals, held = (
+        sum(getattr(one, name) for one in figures.journeys) for name in ("started", "goals", "holdout")
+    )
+    sent, clicked = sum(row.sent for row in figures.channels), sum(row.clicked for row in figures.channels)
+    cost = sum((figures.cost(one.journey) for one in figures.journeys), Decimal(0))
+    table.add_row(
+        "together", f"{started:,}", _rate(goals, started), f"{held:,}",
+        _rate(sum(one.holdout_goals for one in figures.journeys), held), "", f"{sent:,}",
+        f"{sum(row.bounced for row in figures.channels):,}", _rate(clicked, sent), f"{cost:,.2f}", style="bold",
+    )  # fmt: skip
+    return table
+
+
+def _rate(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f}%" if whole else "-"

@@ -1,0 +1,138 @@
+"""The way between people and engine: what people do goes in over the real HTTP endpoints, messages come out of the sinks."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import httpx2
+import orjson
+
+from engine.channels.base import Message
+from engine.channels.outbox.channel import kept_message
+from engine.errors import WorldError
+from engine.values import Instant, iso, to_datetime
+from tools.demo.actions import Deed, FollowLink, OpenMail, PutCustomer, PutProduct, SendEvent, Unsubscribe
+from tools.demo.behaviour import ShopCustomers
+from tools.demo.messages import parse_mail
+from tools.demo.sinks import MailSink
+
+BATCH = 500
+_READER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) demo reader"}
+
+
+class Caller:
+    """Speaks for the shop (with its API key) and for its customers (with nothing but the links they got)."""
+
+    def __init__(self, url: str, key: str, crowd: ShopCustomers) -> None:
+        self._url = url
+        self._shop = httpx2.AsyncClient(base_url=url, auth=(key, ""), timeout=30.0)
+        self._people = httpx2.AsyncClient(headers=_READER, timeout=30.0, follow_redirects=False)
+        self._crowd = crowd
+        self.refused = 0
+
+    async def close(self) -> None:
+        """Hangs up."""
+        await self._shop.aclose()
+        await self._people.aclose()
+
+    async def do(self, deeds: Iterable[Deed], now: Instant) -> None:
+        """Everything that people did up to `now`. Raises WorldError when the daemon does not answer as it should."""
+        told: list[SendEvent] = []
+        private: list[FollowLink | OpenMail | Unsubscribe] = []
+        for deed in deeds:
+            match deed:
+                case SendEvent():
+                    told.append(deed)
+                case PutCustomer():
+                    await self._put(f"/customers/{deed.customer}", deed.traits)
+                case PutProduct():
+                    await self._put(f"/products/{deed.product}", deed.fields)
+                case _:
+                    private.append(deed)
+        for start in range(0, len(told), BATCH):
+            await self._batch(told[start : start + BATCH])
+        await asyncio.gather(*(self._react(deed, now) for deed in private))
+
+    async def _batch(self, told: list[SendEvent]) -> None:
+        calls = [
+            {
+                "type": "track", "userId": tell.customer, "event": tell.event, "properties": tell.properties,
+                "messageId": tell.id, "timestamp": tell.at,
+            }
+            for tell in told
+        ]  # fmt: skip
+        answer = await self._shop.post("/v1/batch", json={"batch": calls})
+        if answer.status_code != 200:
+            raise WorldError(
+                f"the daemon refused a batch: {answer.status_code} {answer.text[:300]}", permanent=True
+            )
+        self.refused += len(answer.json()["refused"])
+
+    async def _put(self, path: str, body: object) -> None:
+        answer = await self._shop.put(path, json=body)
+        if answer.status_code != 200:
+            raise WorldError(
+                f"the daemon refused {path}: {answer.status_code} {answer.text[:300]}", permanent=True
+            )
+
+    async def _react(self, deed: FollowLink | OpenMail | Unsubscribe, now: Instant) -> None:
+        match deed:
+            case FollowLink() if deed.url == deed.letter.confirm:
+                await self._people.post(deed.url)  # the button of the page
+                self._crowd.landed(deed.person, deed.url, deed.letter, now)
+            case FollowLink():
+                target = deed.url
+                if deed.url.startswith(
+                    self._url
+                ):  # nothing outside is ever fetched: the shop's pages do not exist
+                    answer = await self._people.get(deed.url)
+                    target = answer.headers.get("location", "") if answer.is_redirect else deed.url
+                self._crowd.landed(deed.person, target, deed.letter, now)
+            case OpenMail():
+                await self._people.get(deed.url)
+            case Unsubscribe():
+                await self._people.post(deed.url, data={"List-Unsubscribe": "One-Click"})
+
+
+class Mailbox:
+    """Every message that arrived: mail from the SMTP sink, the rest from the outbox folder. Mail is put there too, so
+    that the daemon's page `/outbox` shows all channels."""
+
+    def __init__(self, sink: MailSink, folder: Path) -> None:
+        self._sink = sink
+        self._folder = folder
+        self._seen: set[str] = set()
+        self._mails = 0
+
+    def empty(self, now: Instant) -> Iterator[Message]:
+        """What came since the last time."""
+        while True:
+            try:
+                address, raw = self._sink.arrived.get_nowait()
+            except queue.Empty:
+                break
+            yield self._keep(address, raw, now)
+        for channel in self._folder.iterdir() if self._folder.is_dir() else ():
+            if channel.name == "email":
+                continue
+            for day in channel.iterdir():
+                for file in day.glob("*.json"):
+                    if file.name not in self._seen:
+                        self._seen.add(file.name)
+                        kept = kept_message(file)
+                        if kept is not None:
+                            yield kept.message
+
+    def _keep(self, address: str, raw: bytes, now: Instant) -> Message:
+        self._mails += 1
+        message = parse_mail(address, raw, f"mail{self._mails:06d}")
+        folder = self._folder / "email" / to_datetime(now).date().isoformat()
+        folder.mkdir(parents=True, exist_ok=True)
+        fields = asdict(message) | {"headers": dict(message.headers), "fields": {}, "at": iso(now)}
+        (folder / f"{message.key}.eml").write_bytes(raw)
+        (folder / f"{message.key}.json").write_bytes(orjson.dumps(fields, option=orjson.OPT_INDENT_2))
+        return message

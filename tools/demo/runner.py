@@ -1,0 +1,247 @@
+"""The demo put together: shop, sinks, people and a real daemon, on a clock that runs as fast as the daemon keeps up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import structlog
+
+from engine.clock import ManualClock
+from engine.daemon import Daemon
+from engine.errors import WorldError
+from engine.store.journeys import figures as tally
+from engine.values import DAY, MINUTE, Instant, zone
+from tools.demo.actions import Deed, SendEvent, Unsubscribe
+from tools.demo.behaviour import ShopCustomers
+from tools.demo.display import Figures, Screen
+from tools.demo.mailbox import Caller, Mailbox
+from tools.demo.messages import read_received
+from tools.demo.project import DemoProject, copy_project, fill
+from tools.demo.shop import Shop, make_shop
+from tools.demo.sinks import Gateway, MailSink
+
+START = Instant(1_774_821_600_000)
+"""The beginning of Monday 30 March 2026 in Berlin: the clocks went forward the day before, and the third day is the
+first of a month."""
+
+STEP = 15 * MINUTE
+"""The clock jumps so far, then everything that is due at that moment is done."""
+
+BEAT = 30 * MINUTE
+"""Clock starts and segments are looked at so often; a journey's `at:` is nearly always a full or a half hour."""
+
+PATIENCE = 15.0
+"""Seconds of real time to wait for one step; a channel that somebody paused must not stop the demo."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """How to play. `days` None: until somebody stops it."""
+
+    source: Path
+    into: Path
+    customers: int = 2000
+    seed: int = 1
+    days: int | None = None
+
+
+@dataclass(slots=True)
+class Demo:
+    """A demo that is ready to play. `letters`: how many messages each customer got. `refused`: events that the daemon did not
+    take; there should be none."""
+
+    stage: DemoProject
+    shop: Shop
+    crowd: ShopCustomers
+    screen: Screen
+    sink: MailSink
+    gateway: Gateway
+    clock: ManualClock
+    daemon: Daemon
+    end: Instant | None
+    letters: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
+
+    def figures(self) -> Figures:
+        """What the store says at this moment."""
+        config = self.stage.project.config
+        with self.daemon.store.read() as conn:
+            return Figures(
+                tally.journeys(conn),
+                tally.channels(conn),
+                {name: channel.price for name, channel in config.channels.items()},
+                config.currency,
+                tally.waiting(conn),
+            )
+
+    @property
+    def outbox(self) -> Path:
+        """Where messages lie that are not mail."""
+        return self.stage.folder / "data" / "outbox"
+
+
+def prepare(wishes: DemoOptions, watch: Callable[[int, int], None]) -> Demo:
+    """Copies the project, makes the shop, takes its history. `watch` gets how much of it is done."""
+    project, ports = copy_project(wishes.source.resolve(), wishes.into.resolve())
+    shop = make_shop(wishes.seed, wishes.customers, START)
+    stage = DemoProject(project.folder, project, ports, fill(project, shop, watch))
+    dead = {person.addresses["email"] for person in shop.people.values() if person.dead}
+    crowd = ShopCustomers(shop)
+    crowd.begin()
+    clock = ManualClock(START)
+    end = Instant(START + wishes.days * DAY) if wishes.days else None
+    return Demo(
+        stage,
+        shop,
+        crowd,
+        Screen(zone(project.config.timezone), end, START),
+        MailSink(
+            stage.folder / "data" / "mail",
+            "127.0.0.1",
+            ports.get("mail", 1025),
+            dead.__contains__,
+            wishes.seed,
+        ),
+        Gateway(stage.folder / "data" / "webhooks.jsonl", "127.0.0.1", ports.get("gateway", 8025)),
+        clock,
+        Daemon(stage.folder, clock),
+        end,
+    )
+
+
+async def play(demo: Demo, show: Callable[[Demo], None], stay: bool = False) -> Figures:
+    """Plays until the end, or until the daemon is told to stop (SIGINT, SIGTERM); gives the last figures.
+
+    `show` is called after every step. `stay`: the daemon goes on answering when the time is over, until it is stopped.
+    """
+    with _log_in(demo.stage.folder / "data" / "daemon.log"):
+        return await _played(demo, show, stay)
+
+
+async def _played(demo: Demo, show: Callable[[Demo], None], stay: bool) -> Figures:
+    async with _open(demo) as running:
+        caller = Caller(demo.stage.url, demo.stage.key, demo.crowd)
+        mailbox = Mailbox(demo.sink, demo.outbox)
+        try:
+            while not demo.daemon.is_stopping and (demo.end is None or demo.clock.now() < demo.end):
+                await _step(demo, caller, mailbox, running)
+                show(demo)
+            figures = demo.figures()
+            if stay and not demo.daemon.is_stopping:
+                demo.screen.tell(
+                    demo.clock.now(), f"the days are over; {demo.stage.url}/outbox stays open until Ctrl-C"
+                )
+                show(demo)
+                await demo.daemon.until_stopping()
+            return figures
+        finally:
+            demo.refused = caller.refused
+            await caller.close()
+
+
+async def _step(demo: Demo, caller: Caller, mailbox: Mailbox, running: asyncio.Task[None]) -> None:
+    now = demo.clock.advance(STEP)
+    deeds = list(demo.crowd.until(now))
+    try:
+        await caller.do(deeds, now)
+    except httpx2.HTTPError as wrong:
+        if demo.daemon.is_stopping:  # Ctrl-C in the middle of a step
+            return
+        raise WorldError(f"the daemon does not answer: {wrong}", permanent=False) from wrong
+    if (now - demo.shop.start) % BEAT == 0:
+        await demo.daemon.beat()
+    demo.daemon.wake()
+    await _settled(demo, now, running)
+    for deed in deeds:
+        _tell(demo, deed, now)
+    for message in mailbox.empty(now):
+        letter = read_received(message)
+        person = demo.crowd.receive(letter, now)
+        if person is not None:
+            demo.letters[person.id] += 1
+            demo.screen.tell(
+                now, f"{letter.channel:<5}  {person.first_name} ({person.home}) gets: {letter.about}"
+            )
+
+
+async def _settled(demo: Demo, now: Instant, running: asyncio.Task[None]) -> None:
+    """Until everything that is due is done. In real time a step takes some hundredths of a second."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + PATIENCE
+    while not demo.daemon.is_stopping and not running.done() and loop.time() < until:
+        if await asyncio.to_thread(_is_settled, demo, now):
+            return
+        demo.daemon.wake()
+        await asyncio.sleep(0.02)
+
+
+def _is_settled(demo: Demo, now: Instant) -> bool:
+    with demo.daemon.store.read() as conn:
+        return tally.is_settled(conn, now)
+
+
+def _tell(demo: Demo, deed: Deed, now: Instant) -> None:
+    if isinstance(deed, SendEvent) and deed.event == "order_placed":
+        person = demo.shop.people[deed.customer]
+        code = f" with {deed.properties['code']}" if "code" in deed.properties else ""
+        demo.screen.tell(
+            now,
+            f"order  {person.first_name} ({person.home}) buys for {deed.properties['total']:.2f} EUR{code}",
+        )
+    elif isinstance(deed, Unsubscribe):
+        demo.screen.tell(now, "leave  somebody unsubscribes with one click")
+
+
+@contextlib.asynccontextmanager
+async def _open(demo: Demo) -> AsyncIterator[asyncio.Task[None]]:
+    """Sinks and daemon, started and stopped in order."""
+    demo.sink.start()
+    demo.gateway.start()
+    running = asyncio.create_task(demo.daemon.run())
+    started = asyncio.create_task(demo.daemon.started.wait())
+    try:
+        await asyncio.wait({running, started}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+            raise WorldError("the daemon stopped before it began", permanent=False)
+        yield running
+    finally:
+        started.cancel()
+        demo.daemon.stop()
+        await asyncio.wait({running})
+        demo.gateway.stop()
+        demo.sink.stop()
+    running.result()
+
+
+def most_written_to(demo: Demo) -> str:
+    """A customer of whom there is something to see."""
+    if demo.letters:
+        return demo.letters.most_common(1)[0][0]
+    return random.Random(demo.shop.seed).choice(sorted(demo.shop.people))
+
+
+@contextlib.contextmanager
+def _log_in(file: Path) -> Iterator[None]:
+    """The daemon's log goes into a file: the terminal belongs to the demo."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for name in ("apscheduler", "uvicorn", "uvicorn.error", "httpx2", "mail.log", "asyncio"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with file.open("a", encoding="utf-8") as out:
+        structlog.configure(
+            processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
+            logger_factory=structlog.WriteLoggerFactory(out),
+            cache_logger_on_first_use=False,
+        )
+        try:
+            yield
+        finally:
+            structlog.reset_defaults()
