@@ -171,7 +171,14 @@ def environment(language: str, currency: str, escape: bool) -> Sandbox:
 
     `currency`: of numbers given to `money`.
     """
-    made = Sandbox(undefined=StrictUndefined, autoescape=escape, keep_trailing_newline=False, cache_size=0)
+    # not optimized: folding constants costs more at every start than it saves in templates that have hardly any
+    made = Sandbox(
+        undefined=StrictUndefined,
+        autoescape=escape,
+        keep_trailing_newline=False,
+        cache_size=0,
+        optimized=False,
+    )
     made.globals.clear()
     made.globals["range"] = bounded_range
     made.policies["truncate.leeway"] = 0

@@ -14,7 +14,7 @@ from engine.compiler.templates.layout import Piece, wrong
 from engine.compiler.templates.scanner import Place, Scanner
 
 _TOKEN = re.compile(r"<!--jnj(\d+)q-->|jnj(\d+)q")
-_CONDITIONAL = re.compile(r"<!--\[if[^\]]*\]>(?:<!-->|-->)?|(?:<!--)?<!\[endif\]-->")
+_CONDITIONAL = re.compile(r"<!(?:--\[if[^\]]*\]>(?:<!-->|-->)?|(?:--<!)?\[endif\]-->)")
 """Outlook reads what stands between `<!--[if mso]>` and `<![endif]-->`, so values in there are in places too."""
 _ADDRESS = re.compile(r"https?://[^\s<>\"]*\Z")
 _NO_PATH = re.compile(r"^\s*[a-z]*:?//[^/?#]*\Z", re.IGNORECASE)

@@ -243,11 +243,9 @@ def _reads(tree: nodes.Template, rows: Sequence[Piece]) -> Iterator[NameRead]:
 
 def _assigned(tree: nodes.Template) -> Iterator[str]:
     """Names that the template makes itself: loop variables, `set`, macros and their arguments."""
-    for name in tree.find_all(nodes.Name):
-        if name.ctx in ("store", "param"):
-            yield name.name
-    for macro in tree.find_all(nodes.Macro):
-        yield macro.name
+    for node in tree.find_all((nodes.Name, nodes.Macro)):
+        if isinstance(node, nodes.Macro) or node.ctx in ("store", "param"):
+            yield node.name
     yield from ("loop", "range", "caller", "varargs", "kwargs")
 
 

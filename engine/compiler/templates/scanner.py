@@ -34,6 +34,7 @@ _RAW = frozenset(
 _STYLES = frozenset({"style", "mj-style"})
 _SPACE = " \t\r\n\f"
 _OPENING = re.compile(r"<(/?[A-Za-z][^\s/>]*)(?=[\s/>])")
+_CLOSING = re.compile(rf"[{_SPACE}/]*>")
 _ATTRIBUTE = re.compile(r"[\s/]*([^\s=>/\"']+)\s*=\s*([\"'])")
 
 
@@ -91,7 +92,11 @@ class Scanner:
             case "tag":
                 attribute = _ATTRIBUTE.match(text, place)
                 if attribute is None:
-                    return place
+                    closing = _CLOSING.match(text, place)
+                    if closing is None:
+                        return place
+                    self._close()
+                    return closing.end()
                 self.attribute, self.quote, self.value, self.state = (
                     attribute[1].lower(),
                     attribute[2],
@@ -103,7 +108,10 @@ class Scanner:
                 found = text.find(self.quote, place)
                 stop = found if found >= 0 else len(text)
                 self.value = (self.value + text[place:stop])[-500:]
-                return stop
+                if found < 0:
+                    return stop
+                self.state = "tag"
+                return stop + 1
             case "raw" if not self._seen:
                 found = text.find("<", place)
                 return found if found >= 0 else len(text)
