@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.output import complain
+from engine.cli.output import LogLevel, complain
 from engine.clock import Clock, SystemClock
 from engine.errors import PerennialError, UsageError
 
@@ -36,9 +36,10 @@ _TOOLS = ("tools.crashtest.command", "tools.demo.command")
 
 
 class Place:
-    """Where and when commands work: the project folder that `--project` names, and the clock."""
+    """Where and when commands work: the project folder that `--project` names, and the clock; how much they log."""
 
     folder: Path = Path()
+    log: LogLevel = LogLevel.info
     clock: Clock = SystemClock()
 
 
@@ -50,9 +51,28 @@ def start(
             "--project", envvar="PERENNIAL_PROJECT", help="The project folder.", show_default="this folder"
         ),
     ] = Path(),
+    log: Annotated[
+        LogLevel | None,
+        typer.Option(
+            "--log", envvar="PERENNIAL_LOG", help="How much the log on stderr tells.", show_default="info"
+        ),
+    ] = None,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose", "-v", count=True, help="Log at debug; twice: with the SQL.", show_default=False
+        ),
+    ] = 0,
 ) -> None:
     """Perennial: retention marketing as code."""
     Place.folder = project
+    if verbose:
+        log = LogLevel.debug if verbose == 1 else LogLevel.sql
+    Place.log = log or LogLevel.info
+    if log is not None:
+        from engine.cli.logs import set_up
+
+        set_up(as_json=False, level=log)
 
 
 def load_commands() -> None:

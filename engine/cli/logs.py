@@ -12,6 +12,8 @@ from typing import Any, TextIO, cast
 
 import structlog
 
+from engine.cli.output import LogLevel
+
 _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"']+|\+\d[\d ()-]{6,}\d")
 
 
@@ -32,13 +34,21 @@ class _Patient(io.TextIOBase):
             self._stream.flush()
 
 
-def set_up(*, as_json: bool) -> None:
-    """Call once, before anything is logged."""
+_TALKATIVE = ("alembic.runtime.migration", "apscheduler", "uvicorn")
+"""Libraries that tell at `debug` what they do. The others print addresses or keys when they are let."""
+
+
+def set_up(*, as_json: bool, level: LogLevel = LogLevel.info) -> None:
+    """Call once, before anything is logged and before the store is opened. Without a level: `info`.
+
+    `sql` is `debug` with every statement and no value of it.
+    """
     render: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if as_json
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+    lowest = logging.DEBUG if level is LogLevel.sql else logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -47,10 +57,14 @@ def set_up(*, as_json: bool) -> None:
             masked,
             render,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Patient(sys.stderr))),
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    logging.basicConfig(level=max(lowest, logging.WARNING), stream=sys.stderr)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.INFO if lowest == logging.DEBUG else logging.NOTSET)
+    # SQLAlchemy asks for the level when an engine is made; engine/store/database.py hides the parameters
+    logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO if level is LogLevel.sql else logging.NOTSET)
 
 
 def masked(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -39,6 +39,16 @@ class CheckFormat(StrEnum):
     github = "github"
 
 
+class LogLevel(StrEnum):
+    """How much the log tells: each level more than the one before it."""
+
+    error = "error"
+    warning = "warning"
+    info = "info"
+    debug = "debug"
+    sql = "sql"
+
+
 def say(text: str = "", **style: Any) -> None:
     """A line of the answer."""
     answers.print(text, **style)

@@ -26,5 +26,5 @@ def run(
     from engine.daemon import Daemon
     from engine.runtime.process.options import DaemonOptions
 
-    set_up(as_json=logs == "json")
+    set_up(as_json=logs == "json", level=Place.log)
     asyncio.run(Daemon(Place.folder, options=DaemonOptions(dry=dry, watch=watch, adopt=adopt)).run())

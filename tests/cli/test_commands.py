@@ -109,6 +109,26 @@ def test_help_groups_commands_by_what_one_wants(small_shop: Shop) -> None:
     assert all(panel in said for panel in LAYERS)
 
 
+def test_verbose_twice_or_the_environment_shows_the_sql_and_no_value(
+    small_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = small_shop.write("people.csv", "customer_id,email\nc1,anna@example.com\n")
+    assert small_shop.run("import", str(path)).code == 0
+    program = [sys.executable, str(ROOT / "main.py"), "--project", str(small_shop.folder)]
+
+    def shown(*words: str) -> str:
+        done = subprocess.run([*program, *words], capture_output=True, text=True, check=True)
+        assert "SELECT" not in done.stdout
+        return done.stderr
+
+    assert "SELECT" not in shown("-v", "status")
+    twice = shown("-vv", "status")
+    monkeypatch.setenv("PERENNIAL_LOG", "sql")
+    for said in (twice, shown("status")):
+        assert "FROM deployment ORDER BY number DESC LIMIT ?" in said
+        assert "anna@example.com" not in said
+
+
 def test_a_wrong_command_line_is_code_2(small_shop: Shop) -> None:
     assert small_shop.run("status", "--nonsense").code == 2
     assert small_shop.run("show").code == 2
