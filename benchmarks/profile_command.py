@@ -33,7 +33,7 @@ def profiled() -> pstats.Stats:
         finally:
             profile.disable()
 
-    threading.Thread.run = run_measured  # type: ignore[method-assign]
+    threading.Thread.run = run_measured  # type: ignore[method-assign, assignment]
     whole = cProfile.Profile()
     whole.enable()
     try:
@@ -46,7 +46,7 @@ def profiled() -> pstats.Stats:
     stats = pstats.Stats(whole, stream=sys.stderr)
     for profile in profiles:
         profile.create_stats()
-        if profile.stats:  # type: ignore[attr-defined]  # a thread that did nothing cannot be added
+        if profile.stats:  # a thread that did nothing cannot be added
             stats.add(profile)
     return stats
 

@@ -244,7 +244,7 @@ def _reads(tree: nodes.Template, rows: Sequence[Piece]) -> Iterator[NameRead]:
 def _assigned(tree: nodes.Template) -> Iterator[str]:
     """Names that the template makes itself: loop variables, `set`, macros and their arguments."""
     for node in tree.find_all((nodes.Name, nodes.Macro)):
-        if isinstance(node, nodes.Macro) or node.ctx in ("store", "param"):
+        if isinstance(node, nodes.Macro) or (isinstance(node, nodes.Name) and node.ctx in ("store", "param")):
             yield node.name
     yield from ("loop", "range", "caller", "varargs", "kwargs")
 
