@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import signal
 import tempfile
@@ -88,6 +87,8 @@ def _kill(
             )
     wishes = CrashTestOptions(messages, kills, seed, parallel, tuple(at or ()), cold)
     remark(f"seed {seed}: {messages:,} messages, {kills:,} kills, {parallel} daemons at once")
+    import asyncio
+
     result: CrashTestResult = _watched(lambda watch: asyncio.run(run(folder, wishes, watch)))
     if form is Format.json:
         say_json(_as_data(result))

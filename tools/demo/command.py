@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -79,6 +78,8 @@ def _played(ready: Demo, stay: bool, play: object) -> Figures:
                 live.update(playing.screen.draw(now, playing.figures(), playing.crowd.counts), refresh=True)
 
         assert callable(play)
+        import asyncio
+
         return asyncio.run(play(ready, show, stay))  # type: ignore[no-any-return]
 
 

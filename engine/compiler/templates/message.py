@@ -22,6 +22,17 @@ _LINK_FIELDS = ("url", "image")
 _HOST = re.compile(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::\d+)?(?=[/?#\"'\s<>)\]&,;]|\Z)", re.IGNORECASE)
 """A host that the author wrote out; one that a value goes on with (`https://shop{{ x }}`) is none."""
 
+_PLAIN = frozenset(
+    {
+        nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr, nodes.Name, nodes.Getattr, nodes.Getitem,
+        nodes.Const, nodes.Filter, nodes.Test, nodes.Or, nodes.And, nodes.Not, nodes.Compare, nodes.Operand,
+    }
+)  # fmt: skip
+"""Most templates have nothing else: values, filters and questions."""
+
+_FEW_QUESTIONS = 50
+"""Python takes a hundred levels of indentation; a template with fewer questions cannot get there."""
+
 
 @dataclass(frozen=True, slots=True)
 class NameRead:
@@ -34,20 +45,36 @@ class NameRead:
     fallback: bool
 
 
+@dataclass(slots=True)
+class Program:
+    """What Jinja makes of a source, made when it is first rendered: `check` and the start of a daemon render little."""
+
+    source: str
+    env: Sandbox
+    _made: Template | None = None
+
+    @property
+    def template(self) -> Template:
+        """Ready to be rendered. Raises TemplateError when Jinja refuses the source."""
+        if self._made is None:
+            self._made = self.env.from_string(self.source)
+        return self._made
+
+
 @dataclass(frozen=True, slots=True)
 class MessageField:
     """One compiled piece of a message: the html, the text, a field. `rows`: for each line of `source` where it is from."""
 
     name: str
     source: str
-    template: Template = field(repr=False, compare=False)
+    program: Program = field(repr=False, compare=False)
     rows: tuple[Piece, ...] = field(repr=False, compare=False)
     reads: tuple[NameRead, ...] = field(default=(), repr=False, compare=False)
 
     def render(self, names: Mapping[str, object]) -> str:
         """The text for one customer. Raises whatever Jinja raises; `place` says where. Not longer than 1 MB."""
         fresh_budget()
-        template = self.template
+        template = self.program.template
         made: list[str] = []
         size = 0
         for chunk in template.root_render_func(template.new_context(dict(names))):
@@ -65,7 +92,7 @@ class MessageField:
             if trace.tb_frame.f_globals.get("__jinja_template__") is not None or (
                 "root" in trace.tb_frame.f_globals and "debug_info" in trace.tb_frame.f_globals
             ):
-                line = self.template.get_corresponding_lineno(trace.tb_lineno)
+                line = self.program.template.get_corresponding_lineno(trace.tb_lineno)
             trace = trace.tb_next
         return self.at(line)
 
@@ -217,8 +244,11 @@ def _field(template: TemplateFile, name: str, source: str, env: Sandbox) -> Mess
 def _part(name: str, source: str, env: Sandbox, rows: list[Piece], template: TemplateFile) -> MessageField:
     try:
         tree = env.parse(source)
-        reads = tuple(_reads(tree, rows))  # before the meter is put into the tree
-        made = env.from_string(tree)
+        all_nodes = list(tree.find_all(nodes.Node))
+        reads = tuple(_walk(rows, tree, frozenset(_assigned(all_nodes)), fallback=False))
+        program = Program(source, env)
+        if not _surely_compiles(all_nodes, env):
+            _ = program.template
     except TemplateError as mistake:
         line = getattr(mistake, "lineno", None) or 0
         row = rows[line - 1] if 0 < line <= len(rows) else None
@@ -226,7 +256,7 @@ def _part(name: str, source: str, env: Sandbox, rows: list[Piece], template: Tem
         own = file == template.file and name in ("text", "html")
         text, begin = (template.body, template.body_line) if own else ("", 1)
         raise broken(mistake, file, line, text, begin, env.filters) from mistake
-    return MessageField(name, source, made, tuple(rows), reads)
+    return MessageField(name, source, program, tuple(rows), reads)
 
 
 # --- what a template reads ----------------------------------------------------------------------
@@ -237,13 +267,19 @@ def _origin(rows: Sequence[Piece], line: int) -> tuple[str, int]:
     return (row.file, row.line) if row is not None else ("", 0)
 
 
-def _reads(tree: nodes.Template, rows: Sequence[Piece]) -> Iterator[NameRead]:
-    yield from _walk(rows, tree, frozenset(_assigned(tree)), fallback=False)
+def _surely_compiles(all_nodes: Sequence[nodes.Node], env: Sandbox) -> bool:
+    """Nothing that Jinja parses and then refuses: an unknown filter, a loop's name that is set, nesting without end."""
+    return (
+        {type(node) for node in all_nodes} <= _PLAIN
+        and sum(isinstance(node, nodes.If | nodes.CondExpr) for node in all_nodes) < _FEW_QUESTIONS
+        and all(node.name in env.filters for node in all_nodes if isinstance(node, nodes.Filter))
+        and all(node.name in env.tests for node in all_nodes if isinstance(node, nodes.Test))
+    )
 
 
-def _assigned(tree: nodes.Template) -> Iterator[str]:
+def _assigned(all_nodes: Sequence[nodes.Node]) -> Iterator[str]:
     """Names that the template makes itself: loop variables, `set`, macros and their arguments."""
-    for node in tree.find_all((nodes.Name, nodes.Macro)):
+    for node in all_nodes:
         if isinstance(node, nodes.Macro) or (isinstance(node, nodes.Name) and node.ctx in ("store", "param")):
             yield node.name
     yield from ("loop", "range", "caller", "varargs", "kwargs")
