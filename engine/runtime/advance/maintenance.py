@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from engine.core.conditions.condition import BeforeAfter, Did, RelativeAge, Today
 from engine.core.conditions.dependencies import dependencies_of, forms
+from engine.core.definition import definition
 from engine.core.happening import SegmentChanged
 from engine.core.journey import SegmentRule
 from engine.core.journeys import Journeys
@@ -41,12 +42,12 @@ def sweep_segments(
     wrong: dict[str, int] = {}
     for rule in journeys.segments.values():
         last = watermarks.get(conn, "segment", rule.name)
-        definition = repr(rule.question.condition)
-        is_first = last is None or last.hash != definition
+        written = definition(rule.question.condition)
+        is_first = last is None or last.hash != written
         if not is_first and not force and last is not None and now - last.until < NIGHT:
             continue
         wrong[rule.name] = _repair(conn, rule, journeys, now, starts=not is_first)
-        watermarks.put(conn, "segment", rule.name, now, definition)
+        watermarks.put(conn, "segment", rule.name, now, written)
         if is_first and _depends_on_time(rule, journeys):
             expect_crossing(conn, rule.name, now)
             due_queue.put_everybody(conn, now)

@@ -7,6 +7,7 @@ from itertools import islice
 
 from sqlalchemy import Connection
 
+from engine.core.definition import definition
 from engine.core.facts.customer import FactRule
 from engine.core.facts.rfm import DEFAULT, Spending, groups_of
 from engine.core.happening import ProfileChanged
@@ -39,17 +40,17 @@ def score_rfm(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK
     for rule in journeys.facts:
         if rule.how != "rfm":
             continue
-        definition = repr((rule.event, rule.field, rule.last, rule.groups))
+        written = definition((rule.event, rule.field, rule.last, rule.groups))
         with store.read() as conn:
             last = watermarks.get(conn, SWEEP, rule.name)
-            is_first = last is None or last.hash != definition
+            is_first = last is None or last.hash != written
             if last is not None and not is_first and not _is_older(last, journeys, now):
                 continue
             found = iter(list(_changes(conn, rule, journeys, now, starts=not is_first)))
         changed[rule.name] = 0
         while rows := list(islice(found, chunk)):
             changed[rule.name] += _append(store, rows)
-        _note(store, rule.name, now, definition)
+        _note(store, rule.name, now, written)
     return changed
 
 
@@ -90,5 +91,5 @@ def _append(store: Store, rows: list[Row]) -> int:
     return len(rows)
 
 
-def _note(store: Store, name: str, now: Instant, definition: str) -> None:
-    store.write(lambda conn: watermarks.put(conn, SWEEP, name, now, definition))
+def _note(store: Store, name: str, now: Instant, written: str) -> None:
+    store.write(lambda conn: watermarks.put(conn, SWEEP, name, now, written))
