@@ -1,7 +1,8 @@
-"""The text of a definition that is kept with every look at the whole base, to tell a changed one from the same.
+"""The text of a definition, kept with every sweep of the whole base to tell a changed one from the same.
 
-Whoever fits a changed definition was there from the beginning and starts nothing, so a release must not change these
-texts: they are made of the words in `_WRITTEN_AS`, never of the names of classes and attributes, which may be renamed.
+Whoever fits a changed definition was there from the beginning and starts nothing, so a release must not
+change these texts: they are made of the words in `_WRITTEN_AS`, never of the names of classes and
+attributes, which may be renamed.
 """
 
 from __future__ import annotations
