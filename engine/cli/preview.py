@@ -15,8 +15,8 @@ from engine.errors import UsageError
 from engine.problem import did_you_mean
 
 if TYPE_CHECKING:
-    from engine.channels.preview import Sheet
     from engine.cli.samples.message import SampleCustomer
+    from engine.http.preview import Sheet
     from engine.project import Project
 
 
@@ -38,8 +38,8 @@ def preview(
 ) -> None:
     """Show a message as it will look: desktop and phone width, plain text, headers. Nothing is sent, unless --send says
     where to."""
-    from engine.channels.preview import preview as page_of
     from engine.cli.samples.message import SampleWriter
+    from engine.http.preview import preview as page_of
     from engine.project import load
 
     project = load(Place.folder)

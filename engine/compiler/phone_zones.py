@@ -17,8 +17,9 @@ SAME_CLOCKS: Mapping[str, str] = {
     "PS": "Asia/Gaza",
     "UZ": "Asia/Samarkand",
 }
-"""Countries with several zones whose clocks have shown the same since 2026 (Germany has `Europe/Busingen` too): they
-count as one, the first that the `zone.tab` of the IANA lists. A test compares them with the zone data in use."""
+"""Countries with several zones whose clocks have shown the same since 2026 (Germany has `Europe/Busingen`
+too): they count as one, the first that the `zone.tab` of the IANA lists. A test compares them with the zone
+data in use."""
 
 
 @lru_cache(maxsize=1)
@@ -31,14 +32,16 @@ def _only_zones() -> Mapping[str, str]:
 
 
 def zone_of_country(code: str) -> str | None:
-    """The zone of a country that has only one, by its ISO 3166 code; None for several, and for what is no country."""
+    """The zone of a country that has only one, by its ISO 3166 code; None for several, and for what is no
+    country."""
     return _only_zones().get(code)
 
 
 @lru_cache(maxsize=1 << 14)
 def zones_of_phone(number: str) -> tuple[str, ...]:
-    """All zones of the area code; of a mobile number that has none, all of the country (+7: every zone of Russia, and
-    Kazakhstan). Nothing for what is no international number. The tables are those of phonenumbers."""
+    """All zones of the area code; of a mobile number that has none, all of the country (+7: every zone of
+    Russia, and Kazakhstan). Nothing for what is no international number. The tables are those of
+    phonenumbers."""
     import phonenumbers
     from phonenumbers import phonenumberutil, tzdata
 

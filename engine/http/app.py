@@ -9,14 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.http.callback_routes import callback_routes
+from engine.http.click_routes import click_routes
+from engine.http.consent_routes import consent_routes
 from engine.http.context import Context
 from engine.http.health_routes import health_routes
 from engine.http.intake_routes import intake_routes
 from engine.http.keys import Keys
-from engine.http.link_routes import link_routes
 from engine.http.outbox_page import outbox_router
 from engine.http.problems import Refusal, answer
 from engine.http.push_routes import push_routes
+from engine.http.signup_routes import signup_routes
 
 _ABOUT = "Events, customers and products in; links of messages; health. See docs/http.md."
 _HEADERS = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
@@ -27,10 +29,8 @@ def create_app(context: Context) -> FastAPI:
     app = FastAPI(title="Perennial", version="1", description=_ABOUT, redoc_url=None, redirect_slashes=False)
     app.add_exception_handler(Refusal, answer)
     app.include_router(intake_routes(context, Keys(context)))
-    app.include_router(health_routes(context))
-    app.include_router(link_routes(context))
-    app.include_router(callback_routes(context))
-    app.include_router(push_routes(context))
+    for routes in (health_routes, click_routes, consent_routes, signup_routes, callback_routes, push_routes):
+        app.include_router(routes(context))
     app.include_router(
         outbox_router(context.live().folder / "data" / "outbox"), dependencies=[Depends(only_here)]
     )

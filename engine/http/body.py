@@ -28,7 +28,8 @@ logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
-    """The body. Raises Refusal 413 (too large), 408 (too slow), 400 or 415 (packed in a way we don't take)."""
+    """The body. Raises Refusal 413 (too large), 408 (too slow), 400 or 415 (packed in a way we don't
+    take)."""
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise _too_large(limit)
@@ -69,9 +70,9 @@ async def read_form(request: Request) -> dict[str, str]:
     async def replay() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    # The parser bounds each part, but neither the whole nor the time: it gets a body that is here already, and so
-    # small that it may be parsed on the event loop. It follows a charset that the sender names, and is slow with a
-    # long list of parameters: so the header is one of our own.
+    # The parser bounds each part, but neither the whole nor the time: it gets a body that is here already, so
+    # small that it may be parsed on the event loop. It follows a charset that the sender names, and is slow
+    # with a long list of parameters: so the header is one of our own.
     bounded = Request({**request.scope, "headers": [(b"content-type", content_type)]}, replay)
     try:
         body.decode(encoding)

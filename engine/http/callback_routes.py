@@ -1,9 +1,11 @@
-"""`/callbacks/<channel>`: what providers tell us later. Answered with 2xx when it is durable, and never for a stranger."""
+"""`/callbacks/<channel>`: what providers tell us later. Answered with 2xx when it is durable, and never for a
+stranger."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import structlog
 from fastapi import APIRouter
@@ -24,8 +26,8 @@ log = structlog.get_logger("http")
 
 
 AT_ONCE = 500
-"""Reports in one transaction, since the writer is everybody's. What was stored before a failure counts once when the
-provider calls again."""
+"""Reports in one transaction, since the writer is everybody's. What was stored before a failure counts once
+when the provider calls again."""
 
 
 def callback_routes(context: Context) -> APIRouter:
@@ -39,17 +41,24 @@ def callback_routes(context: Context) -> APIRouter:
         reader = await readers.reader(live, channel)
         body = await read_body(request)
         now = context.clock.now()
+        # Providers sign the address that they call, which is below our public URL as it is configured: what
+        # the Host header says is the caller's choice.
+        query = request.scope.get("query_string", b"").decode("latin-1")
+        url = f"{live.config.http.public_url.rstrip('/')}/callbacks/{channel}"
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        call = Callback(request.method, f"{url}?{query}" if query else url, headers, body)
         try:
-            reports = reader.read(_call(request, live, channel, body), now)
+            reports = reader.read(call, now)
         except CallbackRefusedError as strange:
             log.warning("callback_refused", channel=channel, why=str(strange)[:200])
             raise Refusal(403, "nobody can tell that the provider sent this") from strange
         except CallbackUnreadableError as wrong:
             log.warning("callback_unreadable", channel=channel, why=str(wrong)[:200])
             raise Refusal(400, "this cannot be read", str(wrong)[:200]) from wrong
+        # All of them durable before the 2xx: a provider that reads it never tells us again.
         for first in range(0, len(reports), AT_ONCE):
-            part = reports[first : first + AT_ONCE]
-            taken = await context.write(lambda conn, part=part: take_reports(conn, channel, part, now))  # type: ignore[misc]
+            batch = reports[first : first + AT_ONCE]
+            taken = await context.write(partial(take_reports, channel=channel, reports=batch, now=now))
             for kind, number in taken.kinds.items():
                 context.metrics.reports.labels(channel, kind).inc(number)
             context.metrics.reports_known.labels(channel).inc(taken.known)
@@ -71,7 +80,8 @@ class Readers:
     _making: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def reader(self, live: Live, channel: str) -> CallbackReader:
-        """Raises Refusal 404 for a channel whose provider never calls, 403 for one whose secret is missing."""
+        """Raises Refusal 404 for a channel whose provider never calls, 403 for one whose secret is
+        missing."""
         if channel not in live.config.channels:
             raise _not_found()
         async with self._making:
@@ -83,24 +93,16 @@ class Readers:
                 except UsageError as wrong:
                     log.error("callbacks_cannot_be_checked", channel=channel, why=str(wrong))
                     raise Refusal(403, "nobody can tell that the provider sent this") from wrong
-            found = self._made[channel]
-        if found is None:
+            reader = self._made[channel]
+        if reader is None:
             raise _not_found()
-        return found
+        return reader
 
     def _open(self, live: Live, channel: str) -> CallbackReader | None:
         with self.context.store.read() as conn:
             secret = meta.secret(conn)
         alone = replace(live.config, channels={channel: live.config.channels[channel]})
         return open_readers(alone, live.folder, secret, self.context.clock).get(channel)
-
-
-def _call(request: Request, live: Live, channel: str, body: bytes) -> Callback:
-    """The call below our public URL as it is configured: what the Host header says is the caller's choice."""
-    query = request.scope.get("query_string", b"").decode("latin-1")
-    url = f"{live.config.http.public_url.rstrip('/')}/callbacks/{channel}"
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    return Callback(request.method, f"{url}?{query}" if query else url, headers, body)
 
 
 def _not_found() -> Refusal:

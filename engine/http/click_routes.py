@@ -12,9 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from engine.channels.bot_detection import judge_click, judge_open
 from engine.channels.registry import styles
 from engine.channels.render import OPENS, SenderProfile, may_notice_opens
+from engine.core.facts.customer import Reach
 from engine.http.context import Context
+from engine.http.link_pages import unknown_link
 from engine.http.problems import Refusal
-from engine.http.unknown_link import unknown_link
 from engine.http.visitor import find_visitor
 from engine.store.messages import reactions, records
 from engine.store.messages.records import OutboxMessage
@@ -31,12 +32,12 @@ def click_routes(context: Context) -> APIRouter:
     @router.api_route("/c/{token:path}", methods=["GET", "HEAD"])
     async def click(token: str, request: Request) -> Response:
         live = context.live()
-        found = live.links.read_click(token)
-        if found is None:
+        link = live.links.read_click(token)
+        if link is None:
             return unknown_link(live, request)
         if request.method == "GET":
-            await _note_click(context, request, found.key, found.url)
-        return RedirectResponse(found.url or live.config.shop.url, 302, _NO_STORE)
+            await _note_click(context, request, link.key, link.url)
+        return RedirectResponse(link.url or live.config.shop.url, 302, _NO_STORE)
 
     @router.api_route("/o/{token:path}", methods=["GET", "HEAD"])
     async def opened(token: str, request: Request) -> Response:
@@ -76,17 +77,17 @@ async def _note_open(context: Context, request: Request, key: str) -> None:
         message = records.find(conn, key)
         if message is None:
             return False
-        said = find_visitor(conn, message.customer).reach.get(message.channel)
+        reach = find_visitor(conn, message.customer).reach.get(message.channel, Reach())
         style = styles(config).get(message.channel, SenderProfile())
-        if not may_notice_opens(said.consents.get(OPENS, "none") if said is not None else "none", style):
+        if not may_notice_opens(reach.consents.get(OPENS, "none"), style):
             return False
         return reactions.take_open(conn, message, judge_open(headers, _since(message, now)), now)
 
     try:
-        is_told = await context.write(job)
-    except Refusal:
+        is_new = await context.write(job)
+    except Refusal:  # the store is busy or gone: the picture is shown all the same
         return
-    if is_told:
+    if is_new:
         context.arrived()
 
 

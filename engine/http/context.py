@@ -37,8 +37,8 @@ class Live:
 
 @dataclass(slots=True)
 class Context:
-    """One daemon as HTTP sees it. `arrived` tells the advancer that there is something to apply; `ready` is "" when
-    the daemon can decide, else why not."""
+    """One daemon as HTTP sees it. `arrived` tells the advancer that there is something to apply; `ready` is
+    "" when the daemon can decide, else why not."""
 
     store: Store
     clock: Clock
@@ -49,7 +49,8 @@ class Context:
     waiting: int = field(default=0)
 
     async def write(self, job: Callable[[Connection], T]) -> T:
-        """Runs a job of the writer and waits until it is durable. Raises Refusal 503 when that cannot be now."""
+        """Runs a job of the writer and waits until it is durable. Raises Refusal 503 when that cannot be
+        now."""
         if self.waiting >= MOST_WAITING:
             raise Refusal(503, "too many requests wait to be stored", "try again in a moment", retry_after=2)
         self.waiting += 1
@@ -67,8 +68,9 @@ class Context:
 
     async def look(self, question: Callable[[Connection], T]) -> T:
         """Reads one steady picture of the store, away from the event loop."""
-        return await asyncio.to_thread(self._look, question)
 
-    def _look(self, question: Callable[[Connection], T]) -> T:
-        with self.store.read() as conn:
-            return question(conn)
+        def read() -> T:
+            with self.store.read() as conn:
+                return question(conn)
+
+        return await asyncio.to_thread(read)

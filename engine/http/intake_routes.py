@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Depends
@@ -14,11 +15,11 @@ from engine.http.context import Context
 from engine.http.keys import Keys
 from engine.http.native_format import customer_item, event_item, product_item
 from engine.http.openapi import CUSTOMER, EVENTS, PRODUCT, PRODUCTS, REFUSALS, SEGMENT, SEGMENT_BATCH, TAKEN
-from engine.http.problems import Fault, Refusal
+from engine.http.problems import Refusal
 from engine.http.segment_format import translate
-from engine.http.strict_json import MAX_ITEMS, decode, decode_lines, fault_of
+from engine.http.strict_json import MAX_ITEMS, decode, decode_lines, unstorable
 from engine.runtime.intake.intake import IntakeResult
-from engine.runtime.intake.items import Item
+from engine.runtime.intake.items import Item, RefusedItem
 from engine.store.keys import Key
 from engine.values import Instant
 
@@ -33,36 +34,27 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
     @router.post("/events", openapi_extra=EVENTS, tags=["native"])
     async def events(request: Request, key: Key = may_write) -> Response:
         """One event, a list of events, or JSON Lines."""
-        values, refused = await _values(request)
-        return await _take(context, _each(values, refused, event_item), refused, key)
+        return await _take(context, _each(await _values(request), event_item), key)
 
     @router.put("/customers/{customer_id}", openapi_extra=CUSTOMER, tags=["native"])
     async def customer(customer_id: str, request: Request, key: Key = may_write) -> Response:
         """Attributes, addresses and consents of a customer; null takes a value away."""
         _check_id(customer_id)
         value = decode(await read_body(request))
-        repeat = request.headers.get("idempotency-key")
-        refused: list[Fault] = []
-        made = fault_of(value, 0) or customer_item(
-            customer_id, value, repeat[:_LONGEST_ID] if repeat else None
-        )
-        return await _take(context, _one(made, refused), refused, key)
+        repeat = request.headers.get("idempotency-key", "")[:_LONGEST_ID] or None
+        return await _take(context, [unstorable(value, 0) or customer_item(customer_id, value, repeat)], key)
 
     @router.put("/products/{product_id}", openapi_extra=PRODUCT, tags=["native"])
     async def product(product_id: str, request: Request, key: Key = may_write) -> Response:
         """The present state of a product."""
         _check_id(product_id)
         value = decode(await read_body(request))
-        refused: list[Fault] = []
-        return await _take(
-            context, _one(fault_of(value, 0) or product_item(value, 0, product_id), refused), refused, key
-        )
+        return await _take(context, [unstorable(value, 0) or product_item(value, 0, product_id)], key)
 
     @router.post("/products", openapi_extra=PRODUCTS, tags=["native"])
     async def products(request: Request, key: Key = may_write) -> Response:
         """Many products at once."""
-        values, refused = await _values(request)
-        return await _take(context, _each(values, refused, product_item), refused, key)
+        return await _take(context, _each(await _values(request), product_item), key)
 
     for kind in ("track", "identify", "page", "screen", "alias", "group"):
         router.add_api_route(
@@ -72,7 +64,8 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
     for kind in ("batch", "import"):
         router.add_api_route(
             f"/v1/{kind}", _segment_batch(context, may_write, history=kind == "import"), methods=["POST"],
-            openapi_extra=SEGMENT_BATCH, tags=["segment"], summary=f"Many calls ({kind})", operation_id=f"segment_{kind}",
+            openapi_extra=SEGMENT_BATCH, tags=["segment"], summary=f"Many calls ({kind})",
+            operation_id=f"segment_{kind}",
         )  # fmt: skip
     return router
 
@@ -80,9 +73,7 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
 def _segment_call(context: Context, kind: str, may_write: Any) -> Callable[..., Any]:
     async def call(request: Request, key: Any = may_write) -> Response:
         value = decode(await read_body(request))
-        refused: list[Fault] = []
-        items = _translated([value], kind, None, context.clock.now(), refused, history=False)
-        return await _take(context, items, refused, key)
+        return await _take(context, [_translated(value, kind, 0, context.clock.now(), None)], key)
 
     return call
 
@@ -94,56 +85,34 @@ def _segment_batch(context: Context, may_write: Any, *, history: bool) -> Callab
         if not isinstance(calls, list):
             raise Refusal(400, 'a batch is {"batch": [...]}')
         _count(calls)
-        sent = value.get("sentAt")
-        refused: list[Fault] = []
-        items = _translated(
-            calls,
-            None,
-            sent if isinstance(sent, str) else None,
-            context.clock.now(),
-            refused,
-            history=history,
-        )
-        return await _take(context, items, refused, key)
+        now, sent = context.clock.now(), value.get("sentAt")
+        sent = sent if isinstance(sent, str) else None
+        results = [
+            _translated(call, None, place, now, sent, history=history) for place, call in enumerate(calls)
+        ]
+        return await _take(context, results, key)
 
     return batch
 
 
 def _translated(
-    calls: Sequence[Any],
-    kind: str | None,
-    sent: str | None,
-    now: Instant,
-    refused: list[Fault],
-    *,
-    history: bool,
-) -> list[Item]:
-    items: list[Item] = []
-    for place, call in enumerate(calls):
-        made = fault_of(call, place) or translate(call, kind, place, now, sent, history)
-        if isinstance(made, Fault):
-            refused.append(made)
-        else:
-            items.extend(made)
-    return items
+    call: Any, kind: str | None, place: int, now: Instant, sent: str | None, *, history: bool = False
+) -> list[Item] | RefusedItem:
+    return unstorable(call, place) or translate(call, kind, place, now, sent, history)
 
 
-async def _values(request: Request) -> tuple[list[tuple[int, Any]], list[Fault]]:
-    """The items of a body by place; the lines of JSON Lines that are no JSON are refused alone."""
+async def _values(request: Request) -> list[Any]:
+    """The items of a body in their order; the lines of JSON Lines that are no JSON are refused alone."""
     body = await read_body(request)
-    refused: list[Fault] = []
-    if request.headers.get("content-type", "").partition(";")[0].strip() in (
-        "application/x-ndjson",
-        "application/jsonl",
-    ):
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if kind in ("application/x-ndjson", "application/jsonl"):
         lines = decode_lines(body)
         _count(lines)
-        refused = [Fault(place, "", why) for place, (_, why) in enumerate(lines) if why]
-        return [(place, value) for place, (value, why) in enumerate(lines) if not why], refused
+        return [RefusedItem(place, "", why) if why else value for place, (value, why) in enumerate(lines)]
     value = decode(body)
     values = value if isinstance(value, list) else [value]
     _count(values)
-    return list(enumerate(values)), refused
+    return values
 
 
 def _count(values: Sequence[Any]) -> None:
@@ -158,34 +127,40 @@ def _check_id(text: str) -> None:
         raise Refusal(400, f"an id is a text of 1 to {_LONGEST_ID} characters")
 
 
-def _each(
-    values: Sequence[tuple[int, Any]], refused: list[Fault], make: Callable[[Any, int], Item | Fault]
-) -> list[Item]:
+def _each(values: Sequence[Any], make: Callable[[Any, int], Item | RefusedItem]) -> list[Item | RefusedItem]:
+    return [
+        value if isinstance(value, RefusedItem) else unstorable(value, place) or make(value, place)
+        for place, value in enumerate(values)
+    ]
+
+
+async def _take(context: Context, results: Sequence[Item | list[Item] | RefusedItem], key: Key) -> Response:
+    """Stores what can be, and says what cannot. A Segment call may be several items, or none."""
     items: list[Item] = []
-    for place, value in values:
-        items.extend(_one(fault_of(value, place) or make(value, place), refused))
-    return items
-
-
-def _one(made: Item | Fault, refused: list[Fault]) -> list[Item]:
-    if isinstance(made, Fault):
-        refused.append(made)
-        return []
-    return [made]
-
-
-async def _take(context: Context, items: Sequence[Item], refused: Sequence[Fault], key: Key) -> Response:
+    refused: list[RefusedItem] = []
+    for result in results:
+        match result:
+            case RefusedItem():
+                refused.append(result)
+            case list():
+                items.extend(result)
+            case _:
+                items.append(result)
     now, intake = context.clock.now(), context.live().intake
     prepared = intake.prepare(items, key.name, now)
+    # Durable before the 2xx: a caller that reads it forgets the items.
     taken = await context.write(lambda conn: intake.take(conn, prepared, now)) if items else IntakeResult()
     context.arrived()
-    faults = sorted(
-        [*refused, *(Fault(each.item, each.field, each.why) for each in taken.refused)], key=lambda f: f.item
-    )
-    for result, number in (("taken", taken.taken), ("duplicate", taken.duplicates), ("refused", len(faults))):
-        context.metrics.items.labels(key.name, result).inc(number)
-    if faults and not taken.taken and not taken.duplicates:
-        raise Refusal(400, "nothing could be taken", "every item has a mistake; see refused", faults)
-    body = {"success": True, "taken": taken.taken, "duplicates": taken.duplicates,
-            "refused": [{"item": f.item, "field": f.field, "why": f.why} for f in faults]}  # fmt: skip
+    refused = sorted([*refused, *taken.refused], key=lambda item: item.item)
+    counts = {"taken": taken.taken, "duplicate": taken.duplicates, "refused": len(refused)}
+    for result_name, number in counts.items():
+        context.metrics.items.labels(key.name, result_name).inc(number)
+    if refused and not taken.taken and not taken.duplicates:
+        raise Refusal(400, "nothing could be taken", "every item has a mistake; see refused", refused)
+    body = {
+        "success": True,
+        "taken": taken.taken,
+        "duplicates": taken.duplicates,
+        "refused": [asdict(item) for item in refused],
+    }
     return JSONResponse(body)

@@ -1,4 +1,5 @@
-"""Who may call: API keys by bearer token or as the user name of basic auth, scopes, and a brake on guessing."""
+"""Who may call: API keys by bearer token or as the user name of basic auth, scopes, and a brake on
+guessing."""
 
 from __future__ import annotations
 
@@ -20,11 +21,6 @@ _GUESSES = RateLimitItemPerMinute(30)
 _REMEMBERED = 2.0  # seconds: a revoked key ends so much later at the most
 
 
-def _wrong_key() -> Refusal:
-    """A new one each time: an exception that is raised again keeps the frames of every earlier request."""
-    return Refusal(401, "this API key is not known", "make one with  main.py keys new NAME --scope write")
-
-
 class Keys:
     """Checks the key of every request."""
 
@@ -37,39 +33,39 @@ class Keys:
         """A dependency that lets only keys of this scope (or `admin`) pass, and gives the key."""
 
         async def check(request: Request) -> Key:
-            return await self._check(request, scope)
+            caller = request.client.host if request.client else ""
+            # Before the key is looked up: who guesses learns nothing more, and costs no query.
+            if not self._brake.test(_GUESSES, caller):
+                raise Refusal(429, "too many wrong keys", "wait a minute", retry_after=60)
+            text = _presented(request)
+            key = await self._find(text) if text else None
+            if key is None:
+                self._brake.hit(_GUESSES, caller)
+                raise Refusal(
+                    401, "this API key is not known", "make one with  main.py keys new NAME --scope write"
+                )
+            if key.scope not in (scope, "admin"):
+                raise Refusal(
+                    403,
+                    f'this key may not {scope}: its scope is "{key.scope}"',
+                    f"use a key with the scope {scope}",
+                )
+            return key
 
         return check
 
-    async def _check(self, request: Request, scope: KeyScope) -> Key:
-        caller = request.client.host if request.client else ""
-        if not self._brake.test(_GUESSES, caller):
-            raise Refusal(429, "too many wrong keys", "wait a minute", retry_after=60)
-        text = _presented(request)
-        found = await self._find(text) if text else None
-        if found is None:
-            self._brake.hit(_GUESSES, caller)
-            raise _wrong_key()
-        if found.scope not in (scope, "admin"):
-            raise Refusal(
-                403,
-                f'this key may not {scope}: its scope is "{found.scope}"',
-                f"use a key with the scope {scope}",
-            )
-        return found
-
     async def _find(self, text: str) -> Key | None:
-        known = self._known.get(text)
-        if known and known[0] > time.monotonic():
-            return known[1]
-        found = await self._context.look(lambda conn: check_key(conn, text))
+        until, known = self._known.get(text, (0.0, None))
+        if known is not None and until > time.monotonic():
+            return known
+        key = await self._context.look(lambda conn: check_key(conn, text))
         if len(self._known) > 1_000:
             self._known.clear()
-        if found:
-            self._known[text] = (time.monotonic() + _REMEMBERED, found)
-        else:
+        if key:
+            self._known[text] = (time.monotonic() + _REMEMBERED, key)
+        else:  # it was revoked in the meantime
             self._known.pop(text, None)
-        return found
+        return key
 
 
 def _presented(request: Request) -> str | None:

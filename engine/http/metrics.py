@@ -1,4 +1,5 @@
-"""Figures for Prometheus: what was taken in, decided and handed over, and how long the queues are. Never a customer."""
+"""Figures for Prometheus: what was taken in, decided and handed over, and how long the queues are. Never a
+customer."""
 
 from __future__ import annotations
 

@@ -1,33 +1,33 @@
-"""Our own bodies turned into items: `POST /events`, `PUT /customers/ID`, `PUT /products/ID`, `POST /products`."""
+"""Our own bodies turned into items: `POST /events`, `PUT /customers/ID`, `PUT /products/ID`, `POST
+/products`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from engine.http.problems import Fault
 from engine.http.segment_format import consents_of
-from engine.runtime.intake.items import CustomerItem, EventItem, ProductItem
+from engine.runtime.intake.items import CustomerItem, EventItem, ProductItem, RefusedItem
 
 _EVENT_KEYS = ("id", "event", "customer_id", "at", "properties", "history")
 
 
-def event_item(value: Any, item: int) -> EventItem | Fault:
+def event_item(value: Any, item: int) -> EventItem | RefusedItem:
     """`{id?, event, customer_id, at?, properties?}`."""
     if not isinstance(value, dict):
-        return Fault(item, "", "each event is an object")
+        return RefusedItem(item, "", "each event is an object")
     for name in value:
         if name not in _EVENT_KEYS:
-            return Fault(
+            return RefusedItem(
                 item, str(name)[:60], f"not a part of an event; the parts are: {', '.join(_EVENT_KEYS)}"
             )
-    fault = _text_fault(value, "event", item, 100) or _text_fault(value, "customer_id", item, 200)
-    if fault:
-        return fault
+    missing = _missing_text(value, "event", item, 100) or _missing_text(value, "customer_id", item, 200)
+    if missing:
+        return missing
     if not isinstance(value.get("properties") or {}, dict):
-        return Fault(item, "properties", "this must be an object")
+        return RefusedItem(item, "properties", "this must be an object")
     for name in ("id", "at"):
         if value.get(name) is not None and not isinstance(value[name], str):
-            return Fault(item, name, "this must be a text")
+            return RefusedItem(item, name, "this must be a text")
     return EventItem(
         item,
         value["customer_id"].strip(),
@@ -39,43 +39,47 @@ def event_item(value: Any, item: int) -> EventItem | Fault:
     )
 
 
-def _text_fault(value: dict[str, Any], name: str, item: int, longest: int) -> Fault | None:
+def _missing_text(value: dict[str, Any], name: str, item: int, longest: int) -> RefusedItem | None:
     text = value.get(name)
     if isinstance(text, str) and 0 < len(text.strip()) <= longest:
         return None
-    return Fault(item, name, f'"{name}" is needed: a text of 1 to {longest} characters')
+    return RefusedItem(item, name, f'"{name}" is needed: a text of 1 to {longest} characters')
 
 
-def customer_item(customer_id: str, value: Any, key: str | None) -> CustomerItem | Fault:
-    """Attributes at the top level, beside `addresses` and `consent`; `email` and `phone` are addresses too."""
+def customer_item(customer_id: str, value: Any, key: str | None) -> CustomerItem | RefusedItem:
+    """Attributes at the top level, beside `addresses` and `consent`; `email` and `phone` are addresses
+    too."""
     if not isinstance(value, dict):
-        return Fault(0, "", "a customer is an object of attributes")
+        return RefusedItem(0, "", "a customer is an object of attributes")
     attributes = dict(value)
     addresses = attributes.pop("addresses", None) or {}
     consents = consents_of(attributes.pop("consent", None), 0)
-    if isinstance(consents, Fault):
+    if isinstance(consents, RefusedItem):
         return consents
     if not isinstance(addresses, dict) or not all(_is_address(to) for to in addresses.values()):
-        return Fault(
+        return RefusedItem(
             0,
             "addresses",
-            'write one text per channel or a list of tokens, for example {"push": ["token"]}; null takes it away',
+            'write one text per channel or a list of tokens, for example {"push": ["token"]}; '
+            "null takes it away",
         )
     return CustomerItem(0, customer_id, key, attributes, addresses, consents)
 
 
 def _is_address(to: object) -> bool:
-    return isinstance(to, str | None) or (isinstance(to, list) and all(isinstance(one, str) for one in to))
+    return isinstance(to, str | None) or (
+        isinstance(to, list) and all(isinstance(address, str) for address in to)
+    )
 
 
-def product_item(value: Any, item: int, product_id: str | None = None) -> ProductItem | Fault:
+def product_item(value: Any, item: int, product_id: str | None = None) -> ProductItem | RefusedItem:
     """`{product_id, ...fields}`; in `PUT /products/ID` the path says which."""
     if not isinstance(value, dict):
-        return Fault(item, "", "a product is an object of fields")
+        return RefusedItem(item, "", "a product is an object of fields")
     fields = dict(value)
     named = fields.pop("product_id", product_id)
     if not isinstance(named, str) or not 0 < len(named) <= 200:
-        return Fault(item, "product_id", '"product_id" is needed: a text of 1 to 200 characters')
+        return RefusedItem(item, "product_id", '"product_id" is needed: a text of 1 to 200 characters')
     if product_id is not None and named != product_id:
-        return Fault(item, "product_id", f'the path says "{product_id}", the body says "{named[:60]}"')
+        return RefusedItem(item, "product_id", f'the path says "{product_id}", the body says "{named[:60]}"')
     return ProductItem(item, named, fields)

@@ -1,4 +1,5 @@
-"""What OpenAPI says about bodies and answers that are read without a model, since a model would read them slowly."""
+"""What OpenAPI says about bodies and answers that are read without a model, since a model would read them
+slowly."""
 
 from __future__ import annotations
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
-from markupsafe import Markup
 
-from engine.channels.outbox.channel import KeptMessage, find_kept, kept_messages
-from engine.channels.preview import POLICY, Sheet, page, sheet
+from engine.channels.outbox.channel import find_kept, kept_messages
+from engine.http.pages import OWN_POLICY, own_page
+from engine.http.preview import Sheet
 
 MOST = 500
 _HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": OWN_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -28,62 +28,23 @@ def outbox_router(folder: Path) -> APIRouter:
     @router.get("/outbox", response_class=HTMLResponse)
     async def messages() -> HTMLResponse:
         kept = await run_in_threadpool(lambda: list(kept_messages(folder, MOST)))
-        return HTMLResponse(_list(kept), headers=_HEADERS)
+        amount = "1 message" if len(kept) == 1 else f"{len(kept)} messages"
+        if len(kept) >= MOST:
+            amount = f"the newest {MOST}"
+        page = own_page("outbox.html", "Outbox", "outbox", messages=kept, amount=amount)
+        return HTMLResponse(page, headers=_HEADERS)
 
     @router.get("/outbox/{channel}/{day}/{key}", response_class=HTMLResponse)
     async def message(channel: str, day: str, key: str) -> HTMLResponse:
         kept = await run_in_threadpool(find_kept, folder, channel, day, key)
         if kept is None:
-            body = Markup('<h1>There is no such message</h1><p><a href="/outbox">All messages</a></p>')
-            return HTMLResponse(page("Not found", body, "outbox"), status_code=404, headers=_HEADERS)
-        return HTMLResponse(_one(kept), headers=_HEADERS)
+            page = own_page("outbox_message.html", "Not found", "outbox", sheet=None)
+            return HTMLResponse(page, status_code=404, headers=_HEADERS)
+        message, raw = kept.message, ""
+        if message.channel == "email":
+            sources = [kept.file.with_suffix(ending) for ending in (".eml", ".txt")]
+            raw = next((file.read_text("utf-8", "replace") for file in sources if file.is_file()), "")
+        title, sheet = message.subject or message.template, Sheet(message, at=kept.at, raw=raw)
+        return HTMLResponse(own_page("outbox_message.html", title, "outbox", sheet=sheet), headers=_HEADERS)
 
     return router
-
-
-def _list(kept: list[KeptMessage]) -> str:
-    if not kept:
-        empty = Markup(
-            "<h1>Nothing was sent yet</h1><p class='soft'>Messages of channels with  via: outbox  appear here.</p>"
-        )
-        return page("Outbox", empty, "outbox")
-    rows = Markup("").join(_row(one) for one in kept)
-    note = (
-        f"the newest {MOST}"
-        if len(kept) >= MOST
-        else f"{len(kept)} messages"
-        if len(kept) > 1
-        else "1 message"
-    )
-    body = Markup(
-        '<h1>Outbox</h1><p class="soft">{}, newest first</p><div class="scroll"><table><tr><th>Sent (UTC)</th><th>Channel</th>'
-        "<th>To</th><th>Message</th><th>Template</th></tr>{}</table></div>"
-    ).format(note, rows)
-    return page("Outbox", body, "outbox")
-
-
-def _row(kept: KeptMessage) -> Markup:
-    message = kept.message
-    title = message.subject or message.fields.get("title", "") or message.body[:80]
-    return Markup(
-        '<tr><td class="when">{}</td><td><span class="badge">{}</span></td><td>{}</td><td><a href="/outbox/{}">{}</a></td><td>{}</td></tr>'
-    ).format(
-        kept.at.replace("T", " ").removesuffix("Z")[:19],
-        message.channel,
-        message.address,
-        _place(kept),
-        title,
-        message.template,
-    )
-
-
-def _one(kept: KeptMessage) -> str:
-    endings = [kept.file.with_suffix(end) for end in (".eml", ".txt")]
-    raw = next((file.read_text("utf-8", "replace") for file in endings if file.is_file()), "")
-    shown = Sheet(kept.message, at=kept.at, raw=raw if kept.message.channel == "email" else "")
-    body = Markup('<p><a href="/outbox">All messages</a></p>') + sheet(shown)
-    return page(kept.message.subject or kept.message.template, body, "outbox")
-
-
-def _place(kept: KeptMessage) -> str:
-    return "/".join(kept.file.parts[-3:])

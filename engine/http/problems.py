@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong in a body. `item` counts from 0; `field` is a path such as `properties.total`."""
-
-    item: int
-    field: str
-    why: str
+from engine.runtime.intake.items import RefusedItem
 
 
 class Refusal(Exception):  # noqa: N818  it is an answer, not an error of ours
     """A request that is refused as a whole. `retry_after` in seconds."""
 
     def __init__(
-        self, status: int, title: str, detail: str = "", faults: Sequence[Fault] = (), retry_after: int = 0
+        self,
+        status: int,
+        title: str,
+        detail: str = "",
+        refused: Sequence[RefusedItem] = (),
+        retry_after: int = 0,
     ) -> None:
         super().__init__(title)
         self.status, self.title, self.detail = status, title, detail
-        self.faults, self.retry_after = tuple(faults), retry_after
+        self.refused, self.retry_after = tuple(refused), retry_after
 
 
 def problem(refusal: Refusal) -> JSONResponse:
@@ -41,8 +39,8 @@ def problem(refusal: Refusal) -> JSONResponse:
     }
     if refusal.detail:
         body["detail"] = refusal.detail
-    if refusal.faults:
-        body["refused"] = [asdict(fault) for fault in refusal.faults]
+    if refusal.refused:
+        body["refused"] = [asdict(item) for item in refusal.refused]
     headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
     if refusal.status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="perennial", charset="UTF-8"'

@@ -1,8 +1,8 @@
 """Web Push as browsers see it: the scripts, our public key, and subscriptions that come and go.
 
-A browser that claims to be a customer needs a proof of the shop's server: HMAC-SHA256 of the customer's id with the
-channel's `identity_key` (design/threats T26). Without such a key the shop's server writes subscriptions
-itself (`PUT /customers/ID`).
+A browser that claims to be a customer needs a proof of the shop's server: HMAC-SHA256 of the customer's id
+with the channel's `identity_key` (design/threats T26). Without such a key the shop's server writes
+subscriptions itself (`PUT /customers/ID`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from engine.core.happening import ProfileChanged
 from engine.http.body import read_body
 from engine.http.context import Context
 from engine.http.problems import Refusal
-from engine.http.strict_json import decode, fault_of
+from engine.http.strict_json import decode, unstorable
 from engine.store.customers import consents
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox import Arrival
@@ -53,8 +53,13 @@ def push_routes(context: Context) -> APIRouter:
         return _script("client.js")
 
     @router.get("/push/key")
-    async def key() -> Response:
-        return JSONResponse({"key": _public_key(context)}, headers={"Access-Control-Allow-Origin": "*"})
+    async def public_key_of_shop() -> Response:
+        from engine.channels.webpush.channel import identity_of, public_key
+
+        live = context.live()
+        opening = Opening(_channel(context), live.config, live.folder, "", context.clock)
+        key = public_key(identity_of(opening))
+        return JSONResponse({"key": key}, headers={"Access-Control-Allow-Origin": "*"})
 
     @router.options("/push/subscriptions")
     async def ask(request: Request) -> Response:
@@ -78,7 +83,7 @@ async def _change(
     if not brake.hit(_CALLS, request.client.host if request.client else ""):
         raise Refusal(429, "too many subscriptions at once", "wait a minute", retry_after=60)
     asked = decode(await read_body(request, _LARGEST))
-    if fault_of(asked, 0) or not isinstance(asked, dict):
+    if unstorable(asked, 0) or not isinstance(asked, dict):
         raise Refusal(400, 'a subscription is {"customer_id", "proof", "subscription"}')
     channel = _channel(context)
     customer = _proven(channel, asked)
@@ -93,8 +98,10 @@ async def _write(
 ) -> None:
     """The permission that the browser asked for is a consent, with its words in the ledger."""
     now, pair = context.clock.now(), ((channel, address),)
-    said = {(channel, _PURPOSE): "given"} if joins else {}
-    change = ProfileChanged(0, now, consents=said, joined=pair if joins else (), left=() if joins else pair)
+    consent = {(channel, _PURPOSE): "given"} if joins else {}
+    change = ProfileChanged(
+        0, now, consents=consent, joined=pair if joins else (), left=() if joins else pair
+    )
 
     def job(conn: Connection) -> None:
         inbox.append(conn, [Arrival(customer, "push", None, change)], now)
@@ -115,13 +122,6 @@ def _channel(context: Context) -> ChannelConfig:
     raise Refusal(404, "this shop has no web push", "add a channel with  via: webpush  to config.yaml")
 
 
-def _public_key(context: Context) -> str:
-    from engine.channels.webpush.channel import identity_of, public_key
-
-    live = context.live()
-    return public_key(identity_of(Opening(_channel(context), live.config, live.folder, "", context.clock)))
-
-
 def _allowed(context: Context, request: Request) -> Mapping[str, str]:
     """Only pages of the shop may subscribe somebody. Raises Refusal 403."""
     channel, origin = _channel(context), request.headers.get("origin", "")
@@ -139,8 +139,11 @@ def _proven(channel: ChannelConfig, asked: Mapping[str, Any]) -> str:
     """The customer's id. Raises Refusal 403: anybody could subscribe to somebody else's messages."""
     secret = channel.text("identity_key")
     if not secret:
-        raise Refusal(403, "browsers may not subscribe by themselves here",
-                      "set  identity_key  of the channel, or write the subscription with PUT /customers/ID")  # fmt: skip
+        raise Refusal(
+            403,
+            "browsers may not subscribe by themselves here",
+            "set  identity_key  of the channel, or write the subscription with PUT /customers/ID",
+        )
     customer, proof = asked.get("customer_id"), asked.get("proof")
     if not isinstance(customer, str) or not 0 < len(customer) <= 200 or not isinstance(proof, str):
         raise Refusal(400, "customer_id and proof are needed")
@@ -157,8 +160,9 @@ def _subscription(value: object) -> str:
 
     text = ""
     if isinstance(value, dict):
-        kept = {"endpoint": value.get("endpoint"), "keys": value.get("keys")}
-        text = json.dumps(kept, separators=(",", ":"), sort_keys=True)
+        # Sorted: the same subscription is the same address, however a browser writes it.
+        subscription = {"endpoint": value.get("endpoint"), "keys": value.get("keys")}
+        text = json.dumps(subscription, separators=(",", ":"), sort_keys=True)
     if not 0 < len(text) <= 4_000 or not is_subscription(text):
         raise Refusal(400, "this is no PushSubscription", "send subscription.toJSON()")
     return text

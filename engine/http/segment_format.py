@@ -10,9 +10,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from engine.http.problems import Fault
 from engine.runtime.intake.intake import normal_name
-from engine.runtime.intake.items import AliasItem, ConsentGiven, CustomerItem, EventItem, Item
+from engine.runtime.intake.items import AliasItem, ConsentGiven, CustomerItem, EventItem, Item, RefusedItem
 from engine.values import DAY, Instant, instant
 
 CALLS = ("track", "identify", "page", "screen", "alias", "group")
@@ -27,21 +26,21 @@ _TRAITS = {
 
 def translate(
     call: Any, kind: str | None, item: int, received: Instant, sent_at: str | None, history: bool
-) -> list[Item] | Fault:
+) -> list[Item] | RefusedItem:
     """The items of one call. `kind` None: the call's own `type` says it (batch). `sent_at` is the batch's."""
     if not isinstance(call, dict):
-        return Fault(item, "", "each call is an object")
+        return RefusedItem(item, "", "each call is an object")
     kind = kind or call.get("type")
     if kind not in CALLS:
-        return Fault(
+        return RefusedItem(
             item, "type", f'"{str(kind)[:40]}" is no call of this format; use one of: {", ".join(CALLS)}'
         )
     who = _customer(call)
     if who is None:
-        return Fault(item, "userId", "a call needs a userId or an anonymousId of 1 to 200 characters")
+        return RefusedItem(item, "userId", "a call needs a userId or an anonymousId of 1 to 200 characters")
     for name in ("properties", "traits", "context"):
         if not isinstance(call.get(name) or {}, dict):
-            return Fault(item, name, "this must be an object")
+            return RefusedItem(item, name, "this must be an object")
     skew = _skew(call, sent_at, received)
     return _MAKERS[kind](call, who, item, skew, history)
 
@@ -77,26 +76,26 @@ def moment(text: Any) -> Instant | None:
 
 
 def _when(call: Mapping[str, Any]) -> str | None:
-    found = call.get("originalTimestamp") or call.get("timestamp")
-    return found if isinstance(found, str) else None
+    text = call.get("originalTimestamp") or call.get("timestamp")
+    return text if isinstance(text, str) else None
 
 
 def _message_id(call: Mapping[str, Any]) -> str | None:
-    found = call.get("messageId")
-    return found[:200] if isinstance(found, str) and found else None
+    text = call.get("messageId")
+    return text[:200] if isinstance(text, str) and text else None
 
 
-def _track(call: dict[str, Any], who: str, item: int, skew: int, history: bool) -> list[Item] | Fault:
+def _track(call: dict[str, Any], who: str, item: int, skew: int, history: bool) -> list[Item] | RefusedItem:
     name = call.get("event")
     if not isinstance(name, str) or not name.strip():
-        return Fault(item, "event", "a track call needs the name of the event")
+        return RefusedItem(item, "event", "a track call needs the name of the event")
     return [
         _event(call, who, item, name, call.get("properties") or {}, skew, history),
         *_device(call, who, item, skew, history),
     ]
 
 
-def _page(call: dict[str, Any], who: str, item: int, skew: int, history: bool) -> list[Item] | Fault:
+def _page(call: dict[str, Any], who: str, item: int, skew: int, history: bool) -> list[Item] | RefusedItem:
     fields = dict(call.get("properties") or {})
     for name in ("name", "category"):
         if isinstance(call.get(name), str):
@@ -116,10 +115,12 @@ def _event(
     return EventItem(item, who, name, _when(call), _message_id(call), fields, skew, history, undeclared=True)
 
 
-def _identify(call: dict[str, Any], who: str, item: int, skew: int, history: bool) -> list[Item] | Fault:
+def _identify(
+    call: dict[str, Any], who: str, item: int, skew: int, history: bool
+) -> list[Item] | RefusedItem:
     traits = dict(call.get("traits") or {})
     consents = consents_of(traits.pop("consent", None), item)
-    if isinstance(consents, Fault):
+    if isinstance(consents, RefusedItem):
         return consents
     addresses = {name: traits[name] for name in ("email", "phone") if isinstance(traits.get(name), str)}
     attributes = {
@@ -175,14 +176,20 @@ def _device(call: Mapping[str, Any], who: str, item: int, skew: int, history: bo
     ]
 
 
-def _alias(call: dict[str, Any], who: str, item: int, _skew_ms: int, _history: bool) -> list[Item] | Fault:
+def _alias(
+    call: dict[str, Any], who: str, item: int, _skew_ms: int, _history: bool
+) -> list[Item] | RefusedItem:
     previous = call.get("previousId")
     if not isinstance(previous, str) or not 0 < len(previous.strip()) <= 200:
-        return Fault(item, "previousId", "an alias call needs the previousId that becomes this customer")
+        return RefusedItem(
+            item, "previousId", "an alias call needs the previousId that becomes this customer"
+        )
     return [AliasItem(item, previous.strip(), who, _message_id(call))]
 
 
-def _group(_call: dict[str, Any], _who: str, _item: int, _skew_ms: int, _history: bool) -> list[Item] | Fault:
+def _group(
+    _call: dict[str, Any], _who: str, _item: int, _skew_ms: int, _history: bool
+) -> list[Item] | RefusedItem:
     return []  # accounts are no part of retention marketing: taken, so that an SDK is content, and not kept
 
 
@@ -196,19 +203,21 @@ _MAKERS = {
 }
 
 
-def consents_of(given: Any, item: int) -> tuple[ConsentGiven, ...] | Fault:
+def consents_of(given: Any, item: int) -> tuple[ConsentGiven, ...] | RefusedItem:
     """`{email: given}` or `{email: {state: given, purpose, when, where, text}}`."""
     if given is None:
         return ()
     if not isinstance(given, dict):
-        return Fault(item, "consent", 'write it per channel, for example {"email": "given"}')
-    found = []
+        return RefusedItem(item, "consent", 'write it per channel, for example {"email": "given"}')
+    consents = []
     for channel, state in given.items():
         proof = state if isinstance(state, dict) else {"state": state}
         if proof.get("state") not in ("none", "asked", "given", "withdrawn"):
-            return Fault(item, f"consent.{channel}", "a consent is one of: none, asked, given, withdrawn")
+            return RefusedItem(
+                item, f"consent.{channel}", "a consent is one of: none, asked, given, withdrawn"
+            )
         words = {
             name: str(proof[name])[:2000] for name in ("purpose", "when", "where", "text") if proof.get(name)
         }
-        found.append(ConsentGiven(channel, proof["state"], **words))
-    return tuple(found)
+        consents.append(ConsentGiven(channel, proof["state"], **words))
+    return tuple(consents)

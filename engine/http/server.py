@@ -20,7 +20,8 @@ MOST_CONNECTIONS = 1_000
 
 
 class HttpServer:
-    """Listens from the moment it is made, so that a taken port is told before anything else begins; answers in `run`.
+    """Listens from the moment it is made, so that a taken port is told before anything else begins; answers
+    in `run`.
 
     Raises CallerError when nothing can listen there.
     """
@@ -54,15 +55,14 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as wrong:
+        # `create_server` adds the address to the words of the system, so they are asked for anew; the number
+        # of a name that cannot be looked up is none of the system's.
+        is_named = not isinstance(wrong, socket.gaierror) and wrong.errno is not None
+        why = os.strerror(wrong.errno or 0) if is_named else str(wrong.strerror or wrong)
         raise CallerError(
-            f"nothing can listen on {host}:{port}: {_why(wrong)}",
+            f"nothing can listen on {host}:{port}: {why}",
             "stop the process that does, or change http.listen in config.yaml",
         ) from wrong
-
-
-def _why(wrong: OSError) -> str:
-    unknown = isinstance(wrong, socket.gaierror) or wrong.errno is None
-    return str(wrong.strerror or wrong) if unknown else os.strerror(wrong.errno or 0)
 
 
 class _Server(uvicorn.Server):

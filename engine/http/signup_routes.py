@@ -1,7 +1,8 @@
 """`/signup/<list>`: a form that anybody may send, and nobody can use against somebody else
 (design/threats T15).
 
-The answer is the same whatever became of it: whether an address is known, was asked already, or is none at all.
+The answer is the same whatever became of it: whether an address is known, was asked already, or is none at
+all.
 """
 
 from __future__ import annotations
@@ -10,20 +11,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fastapi import APIRouter
-from markupsafe import Markup
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from engine.config import SignupList
 from engine.http.body import MAX_FORM, read_body, read_form
-from engine.http.consent_pages import text_of_list
 from engine.http.context import Context, Live
-from engine.http.origin import is_own_page, origin_of
-from engine.http.page import page
+from engine.http.link_pages import text_of_list
+from engine.http.pages import customer_page
 from engine.http.problems import Refusal
 from engine.http.strict_json import decode
-from engine.http.visitor import words_of
+from engine.http.visitor import is_own_page, origin_of, words_of
 from engine.runtime.intake.signups import (
     SignUpRequest,
     address_of,
@@ -35,7 +34,8 @@ from engine.runtime.intake.signups import (
 from engine.values import DAY, SECOND, Instant
 
 SOONEST, LATEST = 2 * SECOND, DAY
-"""A person takes so long at least to fill in the form; a form that was asked for longer ago is asked for again."""
+"""A person takes so long at least to fill in the form; a form that was asked for longer ago is asked for
+again."""
 
 TRAP = "website"
 """A field that no person sees: whoever fills it in is a machine."""
@@ -52,7 +52,11 @@ def signup_routes(context: Context) -> APIRouter:
         seen = live.links.seen(name, context.clock.now())
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse({"seen": seen, "text": listed.text}, headers=_cors(live, request))
-        return _form(live, request, listed, seen)
+        goes_to = ["/".join(listed.next.split("/")[:3])] if listed.next else []
+        return customer_page(
+            "signup.html", words_of(live, request), live.config.shop, form_goes_to=goes_to,
+            seen=seen, trap=TRAP, asked=listed.text,
+        )  # fmt: skip
 
     @router.options("/signup/{name}")
     async def ask(name: str, request: Request) -> Response:
@@ -63,32 +67,35 @@ def signup_routes(context: Context) -> APIRouter:
     async def send(name: str, request: Request) -> Response:
         live = context.live()
         listed = _list(live, name, request)
-        _check_origin(live, request)
+        # A browser always says which site a form stands on; other programs use an API key.
+        if origin_of(request) not in live.config.signup.origins and not is_own_page(live, request):
+            raise Refusal(
+                403,
+                "this form may not be sent from here",
+                "add the site to  signup: {origins: [...]}  of config.yaml; "
+                "a server sends events with an API key",
+            )
         fields = await _fields(request)
         wish = _wish(live, request, listed, fields, context.clock.now())
         if wish is not None:
             await _take(context, wish)
-        return _thanks(live, request, listed)
+        # From here on the answer is the same whatever became of it.
+        if "application/json" in request.headers.get("accept", ""):
+            return JSONResponse({"ok": True}, headers=_cors(live, request))
+        if listed.next:
+            return RedirectResponse(listed.next, 303, {"Cache-Control": "no-store"})
+        words = words_of(live, request)
+        return customer_page("notice.html", words, live.config.shop, notice="signed_up")
 
     return router
 
 
 def _list(live: Live, name: str, request: Request) -> SignupList:
     """The list, with its text in the language of the page."""
-    found = live.config.signup.lists.get(name)
-    if found is None:
+    listed = live.config.signup.lists.get(name)
+    if listed is None:
         raise Refusal(404, "there is no such list", "lists stand in config.yaml under  signup")
-    return replace(found, text=text_of_list(words_of(live, request), found))
-
-
-def _check_origin(live: Live, request: Request) -> None:
-    """A browser always says which site a form stands on; other programs use an API key."""
-    if origin_of(request) not in live.config.signup.origins and not is_own_page(live, request):
-        raise Refusal(
-            403,
-            "this form may not be sent from here",
-            "add the site to  signup: {origins: [...]}  of config.yaml; a server sends events with an API key",
-        )
+    return replace(listed, text=text_of_list(words_of(live, request), listed))
 
 
 def _cors(live: Live, request: Request) -> dict[str, str]:
@@ -115,7 +122,8 @@ async def _fields(request: Request) -> Mapping[str, str]:
 def _wish(
     live: Live, request: Request, listed: SignupList, fields: Mapping[str, str], now: Instant
 ) -> SignUpRequest | None:
-    """What a person filled in; None for a machine, a form that is too old or too fresh, and what is no address."""
+    """What a person filled in; None for a machine, a form that is too old or too fresh, and what is no
+    address."""
     seen = live.links.read_seen(fields.get("seen", ""), listed.name)
     address = address_of(fields.get("email", ""))
     if fields.get(TRAP) or address is None or seen is None or not SOONEST <= now - seen <= LATEST:
@@ -142,30 +150,3 @@ async def _take(context: Context, wish: SignUpRequest) -> None:
         return
     if await context.write(lambda conn: sign_up(conn, wish, customer, live.config.signup, live.intake, now)):
         context.arrived()
-
-
-def _thanks(live: Live, request: Request, listed: SignupList) -> Response:
-    if "application/json" in request.headers.get("accept", ""):
-        return JSONResponse({"ok": True}, headers=_cors(live, request))
-    if listed.next:
-        return RedirectResponse(listed.next, 303, {"Cache-Control": "no-store"})
-    words = words_of(live, request)
-    body = Markup("<p>{}</p>").format(words.text("signed_up_text"))
-    shop = live.config.shop
-    return page(words.text("signed_up"), body, words.language, shop.name, shop.address)
-
-
-def _form(live: Live, request: Request, listed: SignupList, seen: str) -> Response:
-    words = words_of(live, request)
-    body = Markup(
-        '<form method="post"><input type="hidden" name="seen" value="{seen}"><input type="hidden" name="language" value="{language}">'
-        '<div class="trap" aria-hidden="true"><label>{empty}<input name="{trap}" tabindex="-1" autocomplete="off"></label></div>'
-        '<label class="field">{address}<input type="email" name="email" required autocomplete="email" maxlength="254"></label>'
-        '<p class="soft">{text}</p><div class="row"><button>{button}</button></div></form>'
-    ).format(
-        seen=seen, language=words.language, empty=words.text("signup_leave_empty"), trap=TRAP,
-        address=words.text("signup_address"), text=listed.text, button=words.text("signup_button"),
-    )  # fmt: skip
-    shop = live.config.shop
-    goes_to = ["/".join(listed.next.split("/")[:3])] if listed.next else []
-    return page(words.text("signup"), body, words.language, shop.name, shop.address, form_goes_to=goes_to)

@@ -1,4 +1,5 @@
-"""JSON from strangers: bounded in size, depth and count; NaN, infinities, NUL and lone surrogates are refused.
+"""JSON from strangers: bounded in size, depth and count; NaN, infinities, NUL and lone surrogates are
+refused.
 
 The quick way is orjson, which takes none of them. Only when it refuses a body is the slower way
 taken, so that the good items of a batch can still be told from the bad one.
@@ -12,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from engine.http.problems import Fault, Refusal
+from engine.http.problems import Refusal
+from engine.runtime.intake.items import RefusedItem
 
 MAX_DEPTH = 20
 MAX_NODES = 5_000  # values inside one item
@@ -26,10 +28,8 @@ def decode(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as wrong:
-        return _decode_slowly(body, str(wrong))
-
-
-def _decode_slowly(body: bytes, why: str) -> Any:
+        why = str(wrong)
+    # Before the library that reads by recursion: a body of brackets alone would end in a RecursionError.
     if _depth(body) > MAX_DEPTH + 4:
         raise Refusal(400, "the body is nested too deep", f"at most {MAX_DEPTH} levels are taken")
     try:
@@ -77,31 +77,30 @@ def decode_lines(body: bytes) -> list[tuple[Any, str]]:
     return values
 
 
-def fault_of(value: Any, item: int) -> Fault | None:
+def unstorable(value: Any, item: int) -> RefusedItem | None:
     """The first thing in one item that cannot be stored, or None. Without recursion."""
     nodes = 0
     stack: list[tuple[str, int, Any]] = [("", 0, value)]
     while stack:
         path, depth, node = stack.pop()
         nodes += 1
-        why = _too_much(nodes, depth) or _why_not(node)
+        if nodes > MAX_NODES:
+            why = f"one item may hold at most {MAX_NODES} values"
+        elif depth > MAX_DEPTH:
+            why = f"nested deeper than {MAX_DEPTH} levels"
+        else:
+            why = _why_not(node)
         if why:
-            return Fault(item, path, why)
+            return RefusedItem(item, path, why)
         if isinstance(node, dict):
             for key, inner in node.items():
                 why = _text_fault(key, MAX_KEY)
                 if why:
-                    return Fault(item, path, f"a name in here cannot be stored: {why}")
+                    return RefusedItem(item, path, f"a name in here cannot be stored: {why}")
                 stack.append((f"{path}.{key}" if path else key, depth + 1, inner))
         elif isinstance(node, list):
             stack.extend((f"{path}[{index}]", depth + 1, inner) for index, inner in enumerate(node))
     return None
-
-
-def _too_much(nodes: int, depth: int) -> str:
-    if nodes > MAX_NODES:
-        return f"one item may hold at most {MAX_NODES} values"
-    return f"nested deeper than {MAX_DEPTH} levels" if depth > MAX_DEPTH else ""
 
 
 def _why_not(node: Any) -> str:
@@ -123,5 +122,8 @@ def _text_fault(text: str, longest: int) -> str:
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
-            return "this text holds half of a character (a lone surrogate); send the whole character or leave it out"
+            return (
+                "this text holds half of a character (a lone surrogate); "
+                "send the whole character or leave it out"
+            )
     return ""

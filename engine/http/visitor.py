@@ -1,10 +1,12 @@
-"""Who looks at a page of ours, as far as the link in their hand says: language, addresses (masked), what they agreed to."""
+"""Who looks at a page of ours: the site that their browser comes from, and as far as the link in their hand
+says language, addresses (masked) and what they agreed to."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -52,29 +54,48 @@ class Visitor:
 def find_visitor(conn: Connection, customer: str, key: str = "") -> Visitor:
     """The customer of a link. `key`: the message that it stood in."""
     own = aliases.resolve(conn, [customer]).get(customer, customer)
-    found = addressees.find(conn, bucket_of(conn, own), [own]).get(own)
-    if found is None and own == TESTER and records.find(conn, key) is None:
+    addressee = addressees.find(conn, bucket_of(conn, own), [own]).get(own)
+    if addressee is None and own == TESTER and records.find(conn, key) is None:
         return Visitor(own, is_test=True)
-    language = found.values.get("language") if found is not None else None
+    language = addressee.values.get("language") if addressee is not None else None
     return Visitor(own, language if isinstance(language, str) else "", reach_of(conn, own))
+
+
+def origin_of(request: Request) -> str:
+    """The site that a page belongs to which makes this request; "" where the caller does not say."""
+    return request.headers.get("origin", "").casefold()
+
+
+def is_own_page(live: Live, request: Request) -> bool:
+    """A page of the daemon itself sends it, under whatever name the browser reached it.
+
+    An older browser says only the origin, which is compared with the configured address: the Host header is
+    the caller's choice.
+    """
+    site = request.headers.get("sec-fetch-site", "")
+    if site:
+        return site == "same-origin"
+    parts = urlsplit(live.config.http.public_url)
+    return origin_of(request) == f"{parts.scheme}://{parts.netloc}".casefold()
 
 
 def words_of(live: Live, request: Request, language: str = "") -> Words:
     """The customer's language, else what their browser asks for, else the shop's first."""
     wanted = [language, *accepted(request.headers.get("accept-language", "")), *live.config.languages]
-    return words_for(live.folder, [each for each in wanted if each])
+    return words_for(live.folder, filter(None, wanted))
 
 
 def choices(config: Config, visitor: Visitor) -> list[tuple[str, str]]:
-    """(purpose, channel) that a customer can choose: purposes of the policies, channels that they have an address on."""
+    """(purpose, channel) that a customer can choose: purposes of the policies, channels that they have an
+    address on."""
     purposes = dict.fromkeys(policy.consent for policy in config.policies.values() if policy.consent)
     if "marketing" not in config.policies:
         purposes = dict.fromkeys(("marketing", *purposes))
     channels = [name for name in config.channels if visitor.reach.get(name, Reach()).address]
-    found = [(purpose, channel) for purpose in purposes if purpose != OPENS for channel in channels]
+    pairs = [(purpose, channel) for purpose in purposes if purpose != OPENS for channel in channels]
     if config.tracking.opens != "never" and "email" in channels:
-        found.append((OPENS, "email"))
-    return found
+        pairs.append((OPENS, "email"))
+    return pairs
 
 
 def mask(address: str) -> str:

@@ -1,4 +1,5 @@
-"""A real daemon in a process of its own, on a free port, with the sample shop; one for all tests of this folder."""
+"""A real daemon in a process of its own, on a free port, with the sample shop; one for all tests of this
+folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A shop in this process on a clock that stands still, with its pages: real store, real decisions, mail as files, a browser."""
+"""A shop in this process on a clock that stands still, with its pages: real store, real decisions, mail as
+files, a browser."""
 
 from __future__ import annotations
 
@@ -84,13 +85,15 @@ subject: Hello
 ---
 <mjml><mj-body><mj-section><mj-column><mj-text>Hello {{{{ customer.first_name or "there" }}}}
 <a href="https://shop.example/a">A</a> <a href="https://shop.example/b">B</a> {}
-<a href="{{{{ links.unsubscribe }}}}">No more</a> <a href="{{{{ links.preferences }}}}">Choose</a> {{{{ shop.address }}}}
+<a href="{{{{ links.unsubscribe }}}}">No more</a> <a href="{{{{ links.preferences }}}}">Choose</a>
+{{{{ shop.address }}}}
 </mj-text></mj-column></mj-section></mj-body></mjml>
 """
 FILES: Mapping[str, str] = {
     "config.yaml": CONFIG,
     "schemas/customer.yaml": "attributes:\n  tier: text\nfacts:\n  orders: count of order_placed\n",
-    "schemas/events.yaml": "events:\n  signed_up: {}\n  order_placed: {}\n  optin_requested: {}\n  optin_confirmed: {}\n",
+    "schemas/events.yaml": "events:\n  signed_up: {}\n  order_placed: {}\n"
+    "  optin_requested: {}\n  optin_confirmed: {}\n",
     "journeys/news.yaml": NEWS,
     "journeys/double_opt_in.yaml": OPTIN,
     "templates/hello.email.mjml": MAIL.format(""),
@@ -101,7 +104,8 @@ TRACKING = "tracking: {{opens: {}}}\n"
 
 
 class Kiosk:
-    """`browser` asks the pages; `events` and `customer` make things happen; `settle_down` decides and sends."""
+    """`browser` asks the pages; `events` and `customer` make things happen; `settle_down` decides and
+    sends."""
 
     def __init__(self, folder: Path, extra: str = "", files: Mapping[str, str] | None = None) -> None:
         self.shop = Shop(folder, {**FILES, "config.yaml": CONFIG + extra, **(files or {})})
@@ -144,8 +148,13 @@ class Kiosk:
 
     async def _settle_down(self) -> None:
         deliverer = Deliverer(
-            self.store, self.channels, lambda: self.live.render_context, self.clock, "test", pace=SendRate(idle_seconds=0.01)
-        )  # fmt: skip
+            self.store,
+            self.channels,
+            lambda: self.live.render_context,
+            self.clock,
+            "test",
+            pace=SendRate(idle_seconds=0.01),
+        )
         for _ in range(8):
             decide_clicks(self.store, self.clock.now())
             self.shop.run()

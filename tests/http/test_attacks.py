@@ -67,7 +67,8 @@ def test_case_99_every_byte_of_a_link_that_is_changed_is_not_found_and_leads_now
 ) -> None:
     head, _, token = links_of(shop)[kind].rpartition("/")
     readers = {
-        "click": shop.links.read_click, "open": shop.links.read_open, "unsubscribe": shop.links.read_unsubscribe,
+        "click": shop.links.read_click, "open": shop.links.read_open,
+        "unsubscribe": shop.links.read_unsubscribe,
         "preferences": shop.links.read_preferences, "confirm": shop.links.read_confirm,
     }  # fmt: skip
     genuine, tried = readers[kind](token), 0
@@ -172,8 +173,9 @@ def test_case_106_markup_in_every_field_is_shown_as_text(tmp_path: Path) -> None
     }
     shop = Kiosk(tmp_path, files=files)
     try:
-        name = CustomerItem(0, SVG, None, {"email": "a@example.com", "first_name": SVG, "language": SVG, "tier": SVG},
-                            consents=(ConsentGiven("email", "given"),), undeclared=True)  # fmt: skip
+        values = {"email": "a@example.com", "first_name": SVG, "language": SVG, "tier": SVG}
+        agreed = (ConsentGiven("email", "given"),)
+        name = CustomerItem(0, SVG, None, values, consents=agreed, undeclared=True)
         event = EventItem(1, SVG, "signed_up", None, None, {"source": SVG, SVG: SVG}, undeclared=True)
         assert shop.receive(name, event).refused == ()
         shop.settle_down()
@@ -186,8 +188,10 @@ def test_case_106_markup_in_every_field_is_shown_as_text(tmp_path: Path) -> None
         ]
         assert len(kept) == 1
         pages = [
-            f"{URL}/outbox", *kept, shop.links.preferences(SVG), f"{URL}/signup/newsletter", f"{URL}/u/{SVG}", f"{URL}/{SVG}",
-            shop.links.unsubscribe(UnsubscribeLink(SVG, "email", SVG, key)), shop.links.confirm(ConfirmationLink(SVG, "email", SVG, key)),
+            f"{URL}/outbox", *kept, shop.links.preferences(SVG), f"{URL}/signup/newsletter", f"{URL}/u/{SVG}",
+            f"{URL}/{SVG}",
+            shop.links.unsubscribe(UnsubscribeLink(SVG, "email", SVG, key)),
+            shop.links.confirm(ConfirmationLink(SVG, "email", SVG, key)),
             f"{URL}/signup/{SVG}", f"{URL}/metrics", f"{URL}/outbox/{SVG}/{SVG}/{SVG}",
         ]  # fmt: skip
         shown = 0
@@ -235,7 +239,9 @@ def test_case_110_sql_is_data_wherever_it_stands(shop: Kiosk) -> None:
     sql = "' OR 1=1--"
     drop = "x'; DROP TABLE customer; --"
     assert shop.receive(
-        CustomerItem(0, sql, None, {sql: drop, drop: sql, "tier": sql, "email": "b@example.com"}, undeclared=True),
+        CustomerItem(
+            0, sql, None, {sql: drop, drop: sql, "tier": sql, "email": "b@example.com"}, undeclared=True
+        ),
         EventItem(1, drop, f"e {sql}", None, sql, {sql: drop, "list": drop}, undeclared=True),
         EventItem(2, sql, "signed_up", None, drop, {"source": sql}),
     ).refused == ()  # fmt: skip
@@ -297,8 +303,11 @@ def test_case_112_no_address_name_or_secret_stands_in_logs_figures_or_links(
     monkeypatch.setitem(ENVIRONMENT, "CANARY_PASSWORD", PASSWORD)
     with open_shop(tmp_path) as shop:
         config = shop.folder / "config.yaml"
-        lists = '\nsignup: {confirmed: order_placed, origins: ["https://shop.example"], lists: {news: {event: asked, text: Yes}}}\n'
-        config.write_text(config.read_text() + "link_key: env:CANARY_PASSWORD\n" + lists.strip() + "\n")
+        lists = (
+            'signup: {confirmed: order_placed, origins: ["https://shop.example"], '
+            "lists: {news: {event: asked, text: Yes}}}"
+        )
+        config.write_text(config.read_text() + "link_key: env:CANARY_PASSWORD\n" + lists + "\n")
         broken = shop.folder / "templates" / "later.email.mjml"
         text = broken.read_text().replace(
             "This is later.", "{{ customer.first_name }} {{ customer.first_name / 3 }}"

@@ -1,4 +1,5 @@
-"""`/callbacks/<channel>` of a real application: genuine calls are stored before they are answered, others change nothing."""
+"""`/callbacks/<channel>` of a real application: genuine calls are stored before they are answered, others
+change nothing."""
 
 from __future__ import annotations
 
@@ -61,7 +62,11 @@ class Site:
 
     def message(self) -> str:
         """One text message that was handed over; its key."""
-        send = Send("k", "run", "cart", "cart_reminder", "cart_reminder", "sms", "marketing", "marketing", NOW, Instant(NOW + HOUR), True)  # fmt: skip
+        latest = Instant(NOW + HOUR)
+        send = Send(
+            "k", "run", "cart", "cart_reminder", "cart_reminder", "sms", "marketing", "marketing", NOW,
+            latest, True,
+        )  # fmt: skip
         self.store.write(lambda conn: records.plan(conn, 0, [("anna", send)], NOW))
         (taken,) = self.store.write(lambda conn: queue.claim(conn, "sms", "me", NOW, MINUTE, 1))
         assert self.store.write(lambda conn: queue.hand_over(conn, taken, "hash", NOW)) == "handed"

@@ -1,4 +1,5 @@
-"""The links in messages: a GET changes nothing, a POST counts when it is answered, a forged token is nothing."""
+"""The links in messages: a GET changes nothing, a POST counts when it is answered, a forged token is
+nothing."""
 
 from __future__ import annotations
 

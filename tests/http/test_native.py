@@ -105,12 +105,16 @@ def test_a_body_may_be_gzipped(client: httpx2.Client) -> None:
         (b'{"event": "site_visited", "customer_id": "c", "properties": {"x": 1e999}}', 400),
         (b'{"event": "site_visited", "customer_id": "c", "properties": {"x": "\\ud800"}}', 400),
         (b'{"event": "site_visited", "customer_id": "c", "properties": {"x": "\\u0000"}}', 400),
-        (b'{"event": "site_visited", "customer_id": "c", "properties": {"x": "' + b"a" * 100_000 + b'"}}', 400),
+        (
+            b'{"event": "site_visited", "customer_id": "c", "properties": {"x": "' + b"a" * 100_000 + b'"}}',
+            400,
+        ),
         (b'{"event": "site_visited", "customer_id": "", "properties": {}}', 400),
         (b"[" + b"{}," * 5_000 + b"{}]", 413),
         (b"\xff\xfe", 400),
     ],
-    ids=["depth", "deep-objects", "text", "empty", "size", "nan", "infinity", "surrogate", "nul", "long", "no-id", "count", "bytes"],
+    ids=["depth", "deep-objects", "text", "empty", "size", "nan", "infinity", "surrogate", "nul", "long",
+         "no-id", "count", "bytes"],
 )  # fmt: skip
 def test_what_cannot_be_stored_is_refused_with_a_reason(
     client: httpx2.Client, body: bytes, status: int

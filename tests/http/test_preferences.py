@@ -6,7 +6,9 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -156,8 +158,12 @@ def test_case_87_a_genuine_link_of_three_years_ago_works_and_a_forged_one_does_n
             continue
         answer = shop.browser.post(f"{head}/{one}".replace("#", "%23").replace("?", "%3F"), data=ONE_CLICK)
         assert answer.status_code in (404, 405), one
-    others = (shop.links.preferences("anna"), shop.links.click("k", "https://shop.example/"), shop.links.open("k"),
-              shop.links.confirm(ConfirmationLink("anna", "email", "marketing", "k")))  # fmt: skip
+    others = (
+        shop.links.preferences("anna"),
+        shop.links.click("k", "https://shop.example/"),
+        shop.links.open("k"),
+        shop.links.confirm(ConfirmationLink("anna", "email", "marketing", "k")),
+    )
     for other in others:
         assert shop.browser.post(f"{URL}/u/{other.rpartition('/')[2]}").status_code == 404
     assert (shop.count("inbox"), shop.count("suppression"), shop.count("consent")) == (0, 0, 0)
@@ -208,7 +214,8 @@ def test_the_preference_page_has_a_box_for_each_purpose_and_channel_with_an_addr
     page = shop.browser.get(shop.links.preferences("anna")).text
     boxes = Boxes(page)
     assert boxes.ticked == {
-        "marketing/email": True, "marketing/sms": True, "stories/email": False, "stories/sms": False, "opens/email": False,
+        "marketing/email": True, "marketing/sms": True, "stories/email": False, "stories/sms": False,
+        "opens/email": False,
     }  # fmt: skip
     assert (boxes.labels, boxes.language, boxes.buttons) == (5, "en", ["save", "all"])
     assert "anna@example.com" not in page
@@ -391,7 +398,8 @@ def test_a_project_says_it_in_its_own_words_and_languages(shop: Kiosk) -> None:
     pages = shop.folder / "templates" / "_pages"
     pages.mkdir(parents=True)
     (pages / "en.yaml").write_text(
-        'preferences: "What <b>you</b> like"\npurpose_stories: Stories from the farm\nlist_newsletter: Letters, yes please\n'
+        'preferences: "What <b>you</b> like"\npurpose_stories: Stories from the farm\n'
+        "list_newsletter: Letters, yes please\n"
     )
     (pages / "sv.yaml").write_text("preferences: Ditt val\n")
     link = shop.links.preferences("anna")
@@ -405,12 +413,18 @@ def test_a_project_says_it_in_its_own_words_and_languages(shop: Kiosk) -> None:
 def test_pages_keep_to_themselves(shop: Kiosk) -> None:
     letter(shop)
     key = shop.message("anna").send_key
-    for link in (leaving(shop), shop.links.preferences("anna"),
-                 shop.links.confirm(ConfirmationLink("anna", "email", "marketing", key)), f"{URL}/signup/newsletter"):  # fmt: skip
+    for link in (
+        leaving(shop),
+        shop.links.preferences("anna"),
+        shop.links.confirm(ConfirmationLink("anna", "email", "marketing", key)),
+        f"{URL}/signup/newsletter",
+    ):
         answer = shop.browser.get(link)
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
+        style = answer.text.partition("<style>")[2].partition("</style>")[0]
+        assert f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'" in policy
         assert "script" not in answer.text
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["referrer-policy"] == "same-origin"

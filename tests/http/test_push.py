@@ -186,11 +186,14 @@ def test_the_worker_shows_a_push_and_a_tap_leads_to_its_link(shop_page: str) -> 
         assert page.evaluate("typeof perennialPush.subscribe") == "function"
         cdp = context.new_cdp_session(page)
         seen: list[str] = []
-        cdp.on("ServiceWorker.workerRegistrationUpdated",
-               lambda found: seen.extend(one["registrationId"] for one in found["registrations"]))  # fmt: skip
+        cdp.on(
+            "ServiceWorker.workerRegistrationUpdated",
+            lambda found: seen.extend(one["registrationId"] for one in found["registrations"]),
+        )
         cdp.send("ServiceWorker.enable")
         page.evaluate(
-            "navigator.serviceWorker.register('/sw.js').then(() => navigator.serviceWorker.ready).then(() => 1)"
+            "navigator.serviceWorker.register('/sw.js')"
+            ".then(() => navigator.serviceWorker.ready).then(() => 1)"
         )
         page.wait_for_timeout(500)
         message = json.dumps({"title": "Bean There", "body": "Готово", "url": f"{shop_page}/x", "tag": "k1"})

@@ -84,7 +84,8 @@ def test_an_address_that_we_know_stays_with_its_customer(shop: Kiosk) -> None:
 
 
 def flood(shop: Kiosk, addresses: list[str]) -> None:
-    """As the page does it after its checks: ten thousand requests take a minute, and their frame is the same."""
+    """As the page does it after its checks: ten thousand requests take a minute, and their frame is the
+    same."""
     rules, listed = shop.live.project.config.signup, shop.live.project.config.signup.lists["newsletter"]
     for address in addresses:
         wish, now = SignUpRequest(listed, address, "203.0.113.0/24", "", "form"), shop.clock.now()

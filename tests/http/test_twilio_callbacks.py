@@ -39,13 +39,15 @@ policies:
 """,
     "schemas/customer.yaml": "attributes:\n  tier: text\n",
     "schemas/events.yaml": "events:\n  signed_up: {}\n  order_placed: {}\n",
-    "journeys/news.yaml": "journey: news\nstart: {event: signed_up}\nagain: never\ngoal: {event: order_placed}\nsteps:\n  - send: hello\n    via: sms\n",
+    "journeys/news.yaml": "journey: news\nstart: {event: signed_up}\nagain: never\n"
+    "goal: {event: order_placed}\nsteps:\n  - send: hello\n    via: sms\n",
     "templates/hello.sms.txt": "Hello. Reply STOP to end",
 }
 
 
 class Desk:
-    """The daemon's HTTP side over a real store. `twilio` posts a signed form; `strange` changes what arrives."""
+    """The daemon's HTTP side over a real store. `twilio` posts a signed form; `strange` changes what
+    arrives."""
 
     def __init__(self, folder: Path) -> None:
         self.shop = Shop(folder, FILES)

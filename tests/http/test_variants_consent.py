@@ -15,6 +15,7 @@ from tests.http.test_preferences import leaving, shop
 __all__ = ["shop"]
 
 FORM = "application/x-www-form-urlencoded"
+CLICK = b"List-Unsubscribe=One-Click"
 BOUNDARY = b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
 
 
@@ -26,20 +27,20 @@ def _pieces() -> Iterator[bytes]:
 @pytest.mark.parametrize(
     ("content", "headers"),
     [
-        (b"List-Unsubscribe=One-Click", {"Content-Type": f"{FORM}; charset=UTF-8"}),
-        (b"List-Unsubscribe=One-Click", {"Content-Type": FORM.upper()}),
+        (CLICK, {"Content-Type": f"{FORM}; charset=UTF-8"}),
+        (CLICK, {"Content-Type": FORM.upper()}),
         (b"List-Unsubscribe=One-Click\r\n", {"Content-Type": "text/plain"}),
-        (b"List-Unsubscribe=One-Click", {}),
+        (CLICK, {}),
         (BOUNDARY, {"Content-Type": "multipart/form-data; boundary=b"}),
         (b"no part at all", {"Content-Type": "multipart/form-data; boundary=b"}),
         (b"", {"Content-Type": FORM}),
         (b"", {"Content-Length": "0"}),
         (b"list-unsubscribe=one-click&x=%ff", {"Content-Type": FORM}),
         (b"\xff\xfe\x00", {"Content-Type": "application/octet-stream"}),
-        (gzip.compress(b"List-Unsubscribe=One-Click", mtime=0), {"Content-Type": FORM, "Content-Encoding": "gzip"}),
-        (b"List-Unsubscribe=One-Click", {"Content-Type": FORM, "Origin": "https://mail.example", "Sec-Fetch-Site": "cross-site"}),
-        (b"List-Unsubscribe=One-Click", {"Content-Type": FORM, "User-Agent": "", "Accept": "application/json"}),
-        (b"List-Unsubscribe=One-Click", {"Content-Type": FORM, "Expect": "100-continue"}),
+        (gzip.compress(CLICK, mtime=0), {"Content-Type": FORM, "Content-Encoding": "gzip"}),
+        (CLICK, {"Content-Type": FORM, "Origin": "https://mail.example", "Sec-Fetch-Site": "cross-site"}),
+        (CLICK, {"Content-Type": FORM, "User-Agent": "", "Accept": "application/json"}),
+        (CLICK, {"Content-Type": FORM, "Expect": "100-continue"}),
     ],
 )  # fmt: skip
 def test_case_82_whatever_the_body_says_one_click_counts(

@@ -24,13 +24,12 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from engine.clock import ManualClock
 from engine.errors import WorldError
 from engine.http.native_format import event_item
-from engine.http.problems import Fault as Mistake
 from engine.http.segment_format import translate
 from engine.ids import new_id
 from engine.project import Project, load
 from engine.runtime.advance.advancer import Advancer
 from engine.runtime.delivery.deliverer import Deliverer
-from engine.runtime.intake.items import Item
+from engine.runtime.intake.items import Item, RefusedItem
 from engine.runtime.publish.publisher import Publisher
 from engine.store.database import Store, open_store
 from engine.values import MINUTE, Instant
@@ -284,6 +283,6 @@ def _feed(process: Process, stage: SweepSetup, now: Instant) -> None:
     process.take(events, now)
 
 
-def _good(made: Item | Sequence[Item] | Mistake) -> list[Item]:
-    assert not isinstance(made, Mistake), made
+def _good(made: Item | Sequence[Item] | RefusedItem) -> list[Item]:
+    assert not isinstance(made, RefusedItem), made
     return [*made] if isinstance(made, list) else [cast("Item", made)]

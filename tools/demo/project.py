@@ -15,12 +15,11 @@ from pathlib import Path
 from engine.clock import ManualClock
 from engine.errors import UsageError
 from engine.http.native_format import customer_item, event_item, product_item
-from engine.http.problems import Fault
 from engine.project import Project, load
 from engine.runtime.advance import maintenance
 from engine.runtime.advance.advancer import Advancer, Publication
 from engine.runtime.intake.intake import Intake
-from engine.runtime.intake.items import CustomerItem, EventItem, Item
+from engine.runtime.intake.items import CustomerItem, EventItem, Item, RefusedItem
 from engine.runtime.publish.deploy import deploy
 from engine.store.database import Store, open_store
 from engine.store.keys import new_key
@@ -136,7 +135,7 @@ def _item(row: Row) -> Item:
 
 def _product(name: str, fields: Row) -> Item:
     made = product_item(fields, 0, name)
-    assert not isinstance(made, Fault), made
+    assert not isinstance(made, RefusedItem), made
     return made
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from engine.errors import UsageError
 from engine.http.segment_format import consents_of
-from engine.http.strict_json import fault_of
+from engine.http.strict_json import unstorable
 from engine.ids import derive
 from engine.runtime.intake.items import ConsentGiven, CustomerItem, EventItem, Item, ProductItem
 
@@ -59,9 +59,9 @@ def guess(columns: Collection[str], event: str | None) -> Kind:
 
 def item_of(cells: Mapping[str, Any], place: int, how: Reading) -> Item | Wrong:
     """The item of one row; `place` is its number in the batch."""
-    fault = fault_of(dict(cells), place)
-    if fault is not None:
-        return Wrong(fault.field, fault.why)
+    refused = unstorable(dict(cells), place)
+    if refused is not None:
+        return Wrong(refused.field, refused.why)
     match how.kind:
         case "events":
             return _event(cells, place, how)

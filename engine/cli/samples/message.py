@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from engine.channels.base import Message
 from engine.channels.links import Links
-from engine.channels.preview import Sheet
 from engine.channels.registry import styles
 from engine.channels.render import Recipient, RenderError, SenderProfile, render
 from engine.channels.render_data import FieldTypes, RenderValues
@@ -16,6 +15,7 @@ from engine.compiler.catalogue.catalogue import PRODUCT_STARTS
 from engine.compiler.templates.message import CompiledTemplate
 from engine.core.conditions.condition import Ref
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, SendStep
+from engine.http.preview import Sheet
 from engine.project import Project
 from engine.values import Instant, Type, Value, zone
 

@@ -14,7 +14,8 @@ def resolve_zone(
     values: Mapping[str, Value], project_zone: str, zone_of_country: Callable[[str], str | None]
 ) -> tuple[str, ZoneReason]:
     """The customer's `timezone` if it is a real one, else the zone of a `country` that has only one, else the
-    project's. `zone_of_country` is asked with an ISO 3166 code in capitals, or whatever else was written there."""
+    project's. `zone_of_country` is asked with an ISO 3166 code in capitals, or whatever else was written
+    there."""
     timezone, country = values.get("timezone"), values.get("country")
     if isinstance(timezone, str) and is_zone(timezone):
         return timezone, "customer"

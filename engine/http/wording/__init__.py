@@ -1,5 +1,5 @@
-"""The words of the pages that customers see: in the engine for thirteen languages, in a project for any other one, or
-for the same ones in the shop's own voice (`templates/_pages/LANGUAGE.yaml`)."""
+"""The words of the pages that customers see: in the engine for thirteen languages, in a project for any other
+one, or for the same ones in the shop's own voice (`templates/_pages/LANGUAGE.yaml`)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-
-from markupsafe import Markup, escape
 
 from engine.language.nodes import Mapping as MappingNode
 from engine.language.nodes import Scalar
@@ -32,11 +30,7 @@ class Words:
 
     def text(self, name: str, /, **values: str) -> str:
         """A text with its values put in; they are not looked at again."""
-        return _PLACE.sub(lambda found: values.get(found[1], found[0]), self.texts.get(name, ""))
-
-    def html(self, name: str, /, **values: str) -> Markup:
-        """As `text`, escaped."""
-        return escape(self.text(name, **values))
+        return _PLACE.sub(lambda slot: values.get(slot[1], slot[0]), self.texts.get(name, ""))
 
     def purpose(self, name: str, shop: str) -> str:
         """What customers call a purpose of consent."""
@@ -53,8 +47,8 @@ class Words:
 def words_for(folder: Path, wanted: Iterable[str]) -> Words:
     """The first of the wanted languages (`uk`, `uk-UA`) that there are words for, else English."""
     own = _own(folder)
-    for each in wanted:
-        language = each.strip().casefold().partition("-")[0].partition("_")[0]
+    for tag in wanted:
+        language = tag.strip().casefold().partition("-")[0].partition("_")[0]
         if language in own or (_LANGUAGE.fullmatch(language) and language in _built_in()):
             return Words(
                 language, {**_built_in()["en"], **_built_in().get(language, {}), **own.get(language, {})}
@@ -64,13 +58,14 @@ def words_for(folder: Path, wanted: Iterable[str]) -> Words:
 
 def accepted(header: str) -> list[str]:
     """The languages of an `Accept-Language` header, the best first."""
-    found = []
-    for place, part in enumerate(header[:500].split(",")[:20]):
-        name, _, quality = part.strip().partition(";")
-        share = quality.strip().removeprefix("q=")
-        weight = float(share) if re.fullmatch(r"[01](\.\d{0,3})?", share, re.ASCII) else 1.0
-        found.append((-weight, place, name.strip()))
-    return [name for weight, _, name in sorted(found) if name and weight]
+    tags = []
+    for part in header[:500].split(",")[:20]:
+        tag, _, parameter = part.strip().partition(";")
+        quality = parameter.strip().removeprefix("q=")
+        weight = float(quality) if re.fullmatch(r"[01](\.\d{0,3})?", quality, re.ASCII) else 1.0
+        tags.append((weight, tag.strip()))
+    tags.sort(key=lambda weighted: -weighted[0])
+    return [tag for weight, tag in tags if tag and weight]
 
 
 def known_words() -> frozenset[str]:
@@ -86,30 +81,27 @@ def _built_in() -> Mapping[str, Mapping[str, str]]:
 def _own(folder: Path) -> Mapping[str, Mapping[str, str]]:
     """The project's own words as its files are now; one that cannot be read says nothing."""
     try:
-        files = [
-            (file.name, file.stat().st_mtime_ns, file.stat().st_size)
-            for file in (folder / OWN).glob("*.yaml")
-        ]
+        stats = [(file.name, file.stat()) for file in (folder / OWN).glob("*.yaml")]
     except OSError:
         return {}
-    return _read_own(folder / OWN, tuple(sorted(files))) if files else {}
+    # Name, moment and size are the key of the cache: an edited file is read at the next page.
+    files = sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+    return _read_own(folder / OWN, tuple(files)) if files else {}
 
 
 @lru_cache(maxsize=8)
 def _read_own(folder: Path, files: tuple[tuple[str, int, int], ...]) -> Mapping[str, Mapping[str, str]]:
-    found = {}
+    words_of = {}
     for name, _, size in files:
         file = folder / name
-        if (
-            _LANGUAGE.fullmatch(file.stem)
-            and size <= _LARGEST
-            and file.resolve().is_relative_to(folder.resolve())
-        ):
-            found[file.stem] = _read(file.read_bytes(), name)
-    return found
+        # A link that leads out of the project would show a page of another file's words.
+        is_own = file.resolve().is_relative_to(folder.resolve())
+        if is_own and size <= _LARGEST and _LANGUAGE.fullmatch(file.stem):
+            words_of[file.stem] = _read(file.read_bytes(), name)
+    return words_of
 
 
 def _read(data: bytes, name: str) -> Mapping[str, str]:
     node, _ = read(data, name)
     entries = node.entries if isinstance(node, MappingNode) else ()
-    return {each.key.text: each.value.text for each in entries if isinstance(each.value, Scalar)}
+    return {entry.key.text: entry.value.text for entry in entries if isinstance(entry.value, Scalar)}

@@ -18,7 +18,15 @@ from engine.core.facts.fold import DEVICES
 from engine.core.happening import Event, ProfileChanged
 from engine.problem import nearest
 from engine.runtime.intake.contact import BY_PHONE, channels_of, contact
-from engine.runtime.intake.items import AliasItem, ConsentGiven, CustomerItem, EventItem, Item, ProductItem
+from engine.runtime.intake.items import (
+    AliasItem,
+    ConsentGiven,
+    CustomerItem,
+    EventItem,
+    Item,
+    ProductItem,
+    RefusedItem,
+)
 from engine.runtime.intake.storable import storable
 from engine.store import aliases
 from engine.store.customers import codes, consents, products, suppressions
@@ -28,21 +36,12 @@ from engine.values import Instant, Value, instant
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """An item that was not taken. `item` is its place in the request, `field` a path such as `properties.total`."""
-
-    item: int
-    field: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class IntakeResult:
     """What became of a request. `duplicates` were received before."""
 
     taken: int = 0
     duplicates: int = 0
-    refused: tuple[Refused, ...] = ()
+    refused: tuple[RefusedItem, ...] = ()
 
 
 @dataclass(slots=True)
@@ -51,7 +50,7 @@ class _Batch:
     agreements: dict[int, list[consents.Agreement]] = field(default_factory=dict)
     aliases: list[AliasItem] = field(default_factory=list)
     products: dict[str, Mapping[str, Value]] = field(default_factory=dict)
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[RefusedItem] = field(default_factory=list)
 
 
 class Intake:
@@ -83,7 +82,7 @@ class Intake:
         for item in batch.aliases:
             why = aliases.join(conn, item.previous, item.customer_id, self.catalogue.facts, now)
             if why:
-                refused.append(Refused(item.item, "previousId", why))
+                refused.append(RefusedItem(item.item, "previousId", why))
             else:
                 joined += 1
         arrivals = self._known(conn, [arrival for _, arrival in batch.arrivals], now)
@@ -94,7 +93,7 @@ class Intake:
                 consents.record(conn, [replace(each, customer=arrival.customer) for each in said])
             elif answer == "conflict":
                 refused.append(
-                    Refused(
+                    RefusedItem(
                         place, "id", "this id was received before with another content; the first one stays"
                     )
                 )
@@ -122,30 +121,32 @@ class Intake:
 
     def _event(self, item: EventItem, source: str, now: Instant, batch: _Batch) -> None:
         name = self._event_name(item)
-        if isinstance(name, Refused):
+        if isinstance(name, RefusedItem):
             batch.refused.append(name)
             return
         at = _moment(item.at, item.skew, now)
         if at is None:
             batch.refused.append(
-                Refused(item.item, "at", "this is no moment; write ISO 8601, such as 2026-11-27T10:00:00Z")
+                RefusedItem(
+                    item.item, "at", "this is no moment; write ISO 8601, such as 2026-11-27T10:00:00Z"
+                )
             )
             return
         typed = self.typing.event(name, item.properties)
         if typed.problems:
             batch.refused.extend(
-                Refused(item.item, f"properties.{each.field}", each.what) for each in typed.problems
+                RefusedItem(item.item, f"properties.{each.field}", each.what) for each in typed.problems
             )
             return
         fields = storable(typed.values)
         event = Event(0, item.id or "", name, at, now, fields, not item.history)
         batch.arrivals.append((item.item, Arrival(item.customer_id, source, item.id, event)))
 
-    def _event_name(self, item: EventItem) -> str | Refused:
+    def _event_name(self, item: EventItem) -> str | RefusedItem:
         for name in (item.event, normal_name(item.event)):
             own = self.catalogue.event_name(name)
             if own in OWN_EVENTS:
-                return Refused(
+                return RefusedItem(
                     item.item, "event", f'"{own}" is an event of the engine itself; use another name'
                 )
             if self.catalogue.event_fields(own) is not None:
@@ -155,24 +156,24 @@ class Intake:
             return plain
         near = nearest(plain, self.catalogue.event_names())
         hint = f'did you mean "{near}"?' if near else "declare it in schemas/events.yaml"
-        return Refused(item.item, "event", f'there is no event called "{item.event[:60]}"; {hint}')
+        return RefusedItem(item.item, "event", f'there is no event called "{item.event[:60]}"; {hint}')
 
     def _customer(self, item: CustomerItem, source: str, now: Instant, batch: _Batch) -> None:
         at = _moment(item.at, item.skew, now)
         typed = self.typing.attributes(item.attributes)
         values = storable(typed.values)
-        refused = [Refused(item.item, each.field, each.what) for each in typed.problems]
+        refused = [RefusedItem(item.item, each.field, each.what) for each in typed.problems]
         if not item.undeclared:
             refused += self._unknown(item)
         if at is None:
             refused.append(
-                Refused(
+                RefusedItem(
                     item.item, "timestamp", "this is no moment; write ISO 8601, such as 2026-11-27T10:00:00Z"
                 )
             )
         addresses = self._addresses(item, values, refused)
         refused += [
-            Refused(
+            RefusedItem(
                 item.item,
                 f"consent.{each.channel}",
                 f"there is no such channel; there are: {', '.join(self.config.channels)}",
@@ -193,18 +194,20 @@ class Intake:
             _agreement(item.customer_id, each, source, at) for each in item.consents
         ]
 
-    def _unknown(self, item: CustomerItem) -> list[Refused]:
+    def _unknown(self, item: CustomerItem) -> list[RefusedItem]:
         known = self.catalogue.attributes
         found = []
         for name in item.attributes:
             if name not in known and name not in self.catalogue.facts:
                 near = nearest(name, self.catalogue.customer_names())
                 hint = f'did you mean "{near}"?' if near else "declare it in schemas/customer.yaml"
-                found.append(Refused(item.item, name, f"there is no customer attribute of this name; {hint}"))
+                found.append(
+                    RefusedItem(item.item, name, f"there is no customer attribute of this name; {hint}")
+                )
         return found
 
     def _addresses(
-        self, item: CustomerItem, values: dict[str, Value], refused: list[Refused]
+        self, item: CustomerItem, values: dict[str, Value], refused: list[RefusedItem]
     ) -> dict[str, str | None]:
         """Addresses by channel; the attributes `email` and `phone` are addresses too, and the other way round."""
         country = values.get("country")
@@ -224,7 +227,7 @@ class Intake:
     def _product(self, item: ProductItem, batch: _Batch) -> None:
         typed = self.typing.product(item.fields)
         if typed.problems:
-            batch.refused.extend(Refused(item.item, each.field, each.what) for each in typed.problems)
+            batch.refused.extend(RefusedItem(item.item, each.field, each.what) for each in typed.problems)
         else:
             batch.products[item.product_id] = storable(typed.values)
 
@@ -256,19 +259,19 @@ def normal_name(name: str) -> str:
     return re.sub(r"[^0-9a-zA-Z]+", "_", words).strip("_").lower()
 
 
-def _contact(name: str, text: Any, country: str | None, item: int, refused: list[Refused]) -> str | None:
+def _contact(name: str, text: Any, country: str | None, item: int, refused: list[RefusedItem]) -> str | None:
     if text is None:
         return None
     if isinstance(text, list | tuple):
         if name in ("email", "phone", *BY_PHONE):
-            refused.append(Refused(item, name, "this channel has one address, not a list"))
+            refused.append(RefusedItem(item, name, "this channel has one address, not a list"))
             return None
         found = [_contact(name, one, country, item, refused) for one in text[-DEVICES:]]
         return "\n".join(dict.fromkeys(one for one in found if one)) or None
     try:
         return contact(name, str(text), country)
     except ValueError as wrong:
-        refused.append(Refused(item, name, str(wrong)))
+        refused.append(RefusedItem(item, name, str(wrong)))
         return None
 
 

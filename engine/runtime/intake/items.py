@@ -72,3 +72,13 @@ class ProductItem:
 
 
 Item = EventItem | CustomerItem | AliasItem | ProductItem
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedItem:
+    """An item that is not taken. `item` is its place in the request from 0, `field` a path such as
+    `properties.total`."""
+
+    item: int
+    field: str
+    why: str

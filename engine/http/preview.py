@@ -1,0 +1,63 @@
+"""A message as a page for its authors: phone and desktop width, plain text, headers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.channels.base import Message
+from engine.http.pages import WITH_IMAGES, own_page
+
+CLIPPED = 102 * 1024
+"""Gmail shows no more of a mail than so many bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One message on the page. `title`: what it is called in the navigation, for example its language."""
+
+    message: Message
+    title: str = ""
+    at: str = ""
+    raw: str = ""
+    warnings: Sequence[str] = ()
+
+    @property
+    def heading(self) -> str:
+        """What somebody calls it who got it."""
+        return self.message.subject or self.message.fields.get("title", "") or self.message.template
+
+    @property
+    def badges(self) -> list[str]:
+        """What is to be seen at a glance, each once."""
+        message = self.message
+        purpose = message.purpose or "no consent needed"
+        return [
+            badge
+            for badge in dict.fromkeys((message.channel, message.language, purpose, self.title, self.at))
+            if badge
+        ]
+
+    @property
+    def notes(self) -> list[str]:
+        """The warnings, and what is wrong with the message as it is."""
+        size = len(self.message.html.encode())
+        clipped = (
+            [f"The HTML has {size // 1024} KB; Gmail cuts a mail after 102 KB."] if size > CLIPPED else []
+        )
+        return [*self.warnings, *clipped]
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Headers and the fields of the channel."""
+        message = self.message
+        headers = {
+            "Template": message.template, "From": message.sender, "To": message.address,
+            "Subject": message.subject, "Reply-To": message.reply_to, **message.headers, "Key": message.key,
+        }  # fmt: skip
+        return {**{name: value for name, value in headers.items() if value}, **message.fields}
+
+
+def preview(title: str, sheets: Sequence[Sheet]) -> str:
+    """The page of `main.py preview`: one message in every language that was asked for."""
+    return own_page("preview.html", title, title, WITH_IMAGES, sheets=sheets)
