@@ -1,11 +1,21 @@
-"""What all tests share: golden files and their `--update`."""
+"""What all tests share: golden files and their `--update`, the folder of a run, who runs beside whom."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+SHARED = ("running", "served", "pushing", "struck")
+"""Fixtures that start daemons: the tests that share one run in one process, so that it is started once."""
+
+RUN_FOLDER = "PERENNIAL_TEST_RUN"
+"""The variable that tells every process of a run the folder that they share."""
 
 Golden = Callable[[str | Path, str], None]
 """`golden(path, text)`: fails unless the file beside the test holds `text`; `--update` rewrites the file."""
@@ -16,6 +26,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update", action="store_true", help="rewrite the golden files with what the code says now"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the folder of this run, outside of every home folder: the PostgreSQL server drops root's rights and must
+    reach its data. The processes of the run inherit its name, and a cache of compiled modules: a process that may not
+    keep them takes three times as long to start, and the tests start hundreds."""
+    if RUN_FOLDER not in os.environ:
+        folder = Path(tempfile.mkdtemp(prefix="perennial-tests-"))
+        folder.chmod(0o755)
+        os.environ[RUN_FOLDER] = str(folder)
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(sys.prefix) / "pycache"))
+    sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the tests of a shared daemon together."""
+    for item in items:
+        for name in set(SHARED).intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(name))
+
+
+@pytest.fixture(scope="session")
+def run_folder() -> Path:
+    """Shared by all processes of this run, and removed when they are done."""
+    return Path(os.environ[RUN_FOLDER])
 
 
 @pytest.fixture

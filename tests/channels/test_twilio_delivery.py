@@ -26,13 +26,13 @@ from engine.core.journeys import Journeys
 from engine.runtime.delivery.rendering import RenderContext
 from engine.runtime.feedback.reports import ReportCounts, take_reports
 from engine.store.customers import batches, suppressions
-from engine.store.database import open_store
 from engine.store.journeys import figures, pauses
 from engine.store.messages import records, sessions
 from engine.store.sql import rows
 from engine.values import DAY, HOUR, MINUTE, Instant
 from tests.channels.twilio_server import ACCOUNT, TOKEN, Answer, TwilioServer, call, now_at
 from tests.runtime.test_deliverer import House
+from tests.stores import new_store
 
 pytestmark = pytest.mark.anyio
 
@@ -68,7 +68,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     kinds = {"sms": "sms", "whatsapp": "whatsapp"}
     shop = Shop("Bean There", "https://shop.example", "Main Street 1")
     stock = RenderContext(compiled, FieldTypes(shop), Links(["key"], "https://news.example"), kinds=kinds)
-    store = open_store("sqlite:///shop.db", tmp_path)
+    store = new_store(tmp_path)
     made = House(store, ManualClock(NOW), stock, tmp_path)
     yield made
     for channel in made.opened:

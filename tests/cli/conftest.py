@@ -118,6 +118,12 @@ def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     return _stand_in(folder, capsys, monkeypatch)
 
 
+@pytest.fixture(scope="session")
+def busy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the fixture `busy` keeps what it played; nothing is there before."""
+    return tmp_path_factory.mktemp("busy") / "data"
+
+
 @pytest.fixture
 def small_shop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shop:
     """What `new project` writes."""

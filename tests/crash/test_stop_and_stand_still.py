@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from engine.runtime.delivery.send_rate import LEASE
-from tests.daemon.shop import ENVIRONMENT, ROOT, Shop, open_shop, replace, wait_until
+from tests.daemon.shop import ROOT, Shop, open_shop, replace, wait_until
 
 
 def handed(shop: Shop) -> int:
@@ -58,7 +58,7 @@ def test_case_4_stopped_for_2_leases_stale_claims_of_60_messages_are_not_sent(tm
 def start(shop: Shop) -> None:
     command = [sys.executable, "-m", "tests.crash.jumping", str(shop.folder)]
     with (shop.folder / "daemon.log").open("ab") as log:
-        shop.daemon = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=ENVIRONMENT)
+        shop.daemon = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
     wait_until(shop.is_ready, 60, shop.log)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -11,13 +11,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
+from engine.cli.app import main
 from engine.clock import SystemClock
 from engine.project import load
 from engine.runtime.intake.intake import Intake
@@ -28,9 +30,6 @@ from engine.values import Instant, iso
 from tests.daemon.files import write_project
 
 ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-ENVIRONMENT["PYTHONPYCACHEPREFIX"] = str(Path(sys.prefix) / "pycache")
-"""A process that keeps its compiled modules starts three times as fast as one that may not."""
 
 
 @dataclass
@@ -42,6 +41,7 @@ class Shop:
     daemon: subprocess.Popen[bytes] | None = None
     moment: Instant | None = None
     keys: list[str] = field(default_factory=list)
+    batches: int = 0
 
     # --- the daemon -----------------------------------------------------------------------------
 
@@ -51,7 +51,7 @@ class Shop:
         if self.moment is not None:
             command = [sys.executable, "-m", "tests.daemon.elsewhen", str(self.folder), str(self.moment)]
         with (self.folder / "daemon.log").open("ab") as log:
-            self.daemon = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=ENVIRONMENT)
+            self.daemon = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
         wait_until(self.is_ready, 60, self.log)
 
     def is_ready(self) -> bool:
@@ -82,12 +82,22 @@ class Shop:
         return (self.folder / "daemon.log").read_text(encoding="utf-8", errors="replace")
 
     def command(self, *words: str, code: int = 0) -> str:
-        """Runs `main.py` beside the daemon; what it answers (and complains about)."""
-        command = [sys.executable, str(ROOT / "main.py"), "--project", str(self.folder), *words]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT
-        )
-        assert done.returncode == code, done.stdout + done.stderr
+        """Runs `main.py` beside the daemon; what it answers (and complains about). The daemon is another process, so
+        that the command need not be one: that would take two seconds of a processor each time."""
+        answers, asides = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(answers), redirect_stderr(asides):
+            patch.setattr(sys, "argv", ["main.py", "--project", str(self.folder), *words])
+            with pytest.raises(SystemExit) as left:
+                main()
+        answer = answers.getvalue() + asides.getvalue()
+        assert left.value.code == code, answer
+        return answer
+
+    def refused(self) -> str:
+        """Why a daemon does not start here: all that it says."""
+        command = [sys.executable, str(ROOT / "main.py"), "--project", str(self.folder), "run"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 1, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def status(self) -> dict[str, Any]:
@@ -109,6 +119,11 @@ class Shop:
             assert made is not None
             self.keys.append(made)
         return httpx2.Client(base_url=self.url, auth=(self.keys[0], ""), timeout=60)
+
+    def names(self, stem: str, count: int) -> list[str]:
+        """Customers whom no other test of this daemon has met, whatever the order; `stem` is for the reader."""
+        self.batches += 1
+        return [f"{stem}-{self.batches}-{number}" for number in range(count)]
 
     def know(self, customers: Sequence[str]) -> None:
         """Customers with addresses, who agreed to everything."""
@@ -166,7 +181,7 @@ class Shop:
 def open_shop(folder: Path, answer_seconds: float = 0.0) -> Iterator[Shop]:
     """A new shop with its sink; whatever still runs is ended."""
     command = [sys.executable, "-m", "tests.daemon.sink", str(folder), str(answer_seconds)]
-    sink = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT)
+    sink = subprocess.Popen(command, cwd=ROOT)
     try:
         wait_until((folder / "port").exists, 20)
         smtp = int((folder / "port").read_text())

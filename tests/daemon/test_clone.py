@@ -19,6 +19,7 @@ from engine.values import HOUR, Instant
 from tests.daemon.files import write_project
 from tests.daemon.shop import Shop, open_shop, wait_until
 from tests.daemon.test_faults import one_line
+from tests.stores import new_store
 
 NOW = Instant(1_800_000_000_000)
 
@@ -50,7 +51,7 @@ def test_r11_a_copy_beside_a_running_daemon_refuses_to_send(shop: Shop, tmp_path
     copied = copy_of(shop, tmp_path / "two")
     copied.know(["bob"])
     copied.happens("signed_up", ["bob"])
-    said = one_line(copied.command("run", code=1))
+    said = one_line(copied.refused())
     assert "is a copy of a database that another daemon worked on" in said
     assert "main.py run --adopt" in said
     assert copied.states("hello") == {"ann": "accepted"}, "it decided nothing"
@@ -84,7 +85,7 @@ def test_r11_a_restored_backup_does_not_send_the_morning_again(shop: Shop, tmp_p
     assert shop.stop() == 0
     shutil.copy(backup, shop.folder / "data" / "shop.db")  # over the file, as an operator in a hurry does
     shop.happens("signed_up", customers, at)  # the shop delivers the events of the morning once more
-    said = one_line(shop.command("run", code=1))
+    said = one_line(shop.refused())
     assert "a backup was put back" in said
     assert shop.states("hello") == {}
     shop.start("--adopt")
@@ -103,7 +104,7 @@ def test_case_14_a_wal_that_was_deleted_refuses_to_start_and_sends_nothing(shop:
     assert wal.stat().st_size > 0
     wal.unlink()
     (shop.folder / "data" / "shop.db-shm").unlink(missing_ok=True)
-    said = one_line(shop.command("run", code=1))
+    said = one_line(shop.refused())
     assert "-wal" in said
     assert "Nothing was sent" in said
     assert shop.mails() == {"ann hello": 1}
@@ -140,7 +141,7 @@ def test_a_dry_run_may_look_at_a_copy(shop: Shop, tmp_path: Path) -> None:
     assert copied.stop() == 0
     assert shop.stop() == 0
     assert "bob hello" not in shop.mails()
-    assert copied.command("run", code=1), "dry or not, it is still a copy"
+    assert copied.refused(), "dry or not, it is still a copy"
 
 
 # --- the place itself ---------------------------------------------------------------------------
@@ -148,7 +149,7 @@ def test_a_dry_run_may_look_at_a_copy(shop: Shop, tmp_path: Path) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store("sqlite:///shop.db", tmp_path)
+    opened = new_store(tmp_path)
     yield opened
     opened.close()
 

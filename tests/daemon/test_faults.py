@@ -20,7 +20,7 @@ import pytest
 from engine.channels.links import Links, UnsubscribeLink
 from engine.store import meta
 from tests.daemon.files import write_project
-from tests.daemon.shop import ENVIRONMENT, ROOT, Shop, open_shop, wait_until
+from tests.daemon.shop import ROOT, Shop, open_shop, wait_until
 
 
 def one_line(answer: str) -> str:
@@ -31,7 +31,7 @@ def one_line(answer: str) -> str:
 
 
 def test_case_06_a_second_daemon_is_refused(running: Shop) -> None:
-    said = one_line(running.command("run", code=1))
+    said = one_line(running.refused())
     assert "another daemon works on" in said
 
 
@@ -45,7 +45,7 @@ def test_case_13_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: P
         if setpriv is None:
             pytest.skip("needs setpriv, or another user than root")
         command = [setpriv, "--bounding-set=-all", "--inh-caps=-all", *command]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     (tmp_path / "data").chmod(0o755)
     assert done.returncode == 1
     assert "cannot be written: Permission denied" in one_line(done.stderr)
@@ -56,7 +56,7 @@ def test_case_14_a_store_that_is_cut_off_is_told_in_one_line(tmp_path: Path) -> 
     shop.command("deploy")
     file = tmp_path / "data" / "shop.db"
     os.truncate(file, file.stat().st_size // 2)
-    said = one_line(shop.command("run", code=1))
+    said = one_line(shop.refused())
     assert "Restore it from a backup" in said
 
 
@@ -66,19 +66,20 @@ def test_a_port_that_is_taken_is_told_in_one_line(running: Shop, tmp_path: Path)
     config.write_text(
         re.sub(r"listen: 127.0.0.1:\d+", f"listen: 127.0.0.1:{running.port}", config.read_text())
     )
-    said = one_line(Shop(tmp_path, running.port).command("run", code=1))
+    said = one_line(Shop(tmp_path, running.port).refused())
     assert f"nothing can listen on 127.0.0.1:{running.port}: Address already in use" in said
 
 
 def test_case_10_a_store_that_somebody_locks_is_slow_and_loses_nothing(running: Shop) -> None:
-    running.know(["l1", "l2"])
-    running.happens("signed_up", ["l1"])
+    first, second = running.names("locked", 2)
+    running.know([first, second])
+    running.happens("signed_up", [first])
     answers: list[httpx2.Response] = []
 
     def post() -> None:
         with running.client() as client:
             answers.append(
-                client.post("/events", json={"id": "l2", "event": "signed_up", "customer_id": "l2"})
+                client.post("/events", json={"id": second, "event": "signed_up", "customer_id": second})
             )
 
     with closing(
@@ -95,17 +96,19 @@ def test_case_10_a_store_that_somebody_locks_is_slow_and_loses_nothing(running: 
     assert "Traceback" not in answers[0].text
     if answers[0].status_code == 503:
         post()
-    wait_until(lambda: {"l1", "l2"} <= set(accepted(running)), 30, running.log)
-    assert running.ask("SELECT count(*) FROM event WHERE name = 'signed_up' AND customer = 'l2'") == [(1,)]
+    wait_until(lambda: {first, second} <= set(accepted(running)), 30, running.log)
+    sql = "SELECT count(*) FROM event WHERE name = 'signed_up' AND customer = ?"
+    assert running.ask(sql, second) == [(1,)]
 
 
 def test_case_11_a_disk_that_is_full_takes_nothing_and_recovers(running: Shop) -> None:
     """No file of the daemon may grow any more: for SQLite that is a full disk."""
     assert running.daemon is not None
     daemon = running.daemon.pid
-    running.know(["d0"])
-    running.happens("signed_up", ["d0"])
-    wait_until(lambda: "d0" in accepted(running), 60, running.log)
+    before, *customers = running.names("full", 6)
+    running.know([before])
+    running.happens("signed_up", [before])
+    wait_until(lambda: before in accepted(running), 60, running.log)
     limits = resource.prlimit(daemon, resource.RLIMIT_FSIZE)
     with running.client() as client:
 
@@ -115,7 +118,7 @@ def test_case_11_a_disk_that_is_full_takes_nothing_and_recovers(running: Shop) -
 
         resource.prlimit(daemon, resource.RLIMIT_FSIZE, (1, limits[1]))
         try:
-            answers = [post(f"d{n}") for n in range(1, 6)]
+            answers = [post(customer) for customer in customers]
             healthy = client.get("/healthz").status_code
         finally:
             resource.prlimit(daemon, resource.RLIMIT_FSIZE, limits)
@@ -123,15 +126,14 @@ def test_case_11_a_disk_that_is_full_takes_nothing_and_recovers(running: Shop) -
         assert all(answer.headers["retry-after"] for answer in answers)
         assert all("Traceback" not in answer.text for answer in answers)
         assert healthy == 200
-        assert running.ask("SELECT count(*) FROM event WHERE customer IN ('d1', 'd2', 'd3', 'd4', 'd5')") == [
-            (0,)
-        ]
-        running.know([f"d{n}" for n in range(1, 6)])
-        again = [post(f"d{n}") for n in range(1, 6)]
+        heard_of = {customer for (customer,) in running.ask("SELECT customer FROM event")}
+        assert heard_of.isdisjoint(customers)
+        running.know(customers)
+        again = [post(customer) for customer in customers]
     assert {answer.status_code for answer in again} == {200}
-    wait_until(lambda: {f"d{n}" for n in range(6)} <= set(accepted(running)), 30, running.log)
+    wait_until(lambda: {before, *customers} <= set(accepted(running)), 30, running.log)
     mails = running.mails()
-    assert [mails[f"d{n} hello"] for n in range(6)] == [1] * 6
+    assert [mails[f"{customer} hello"] for customer in (before, *customers)] == [1] * 6
     wait_until(lambda: httpx2.get(f"{running.url}/readyz", timeout=5).status_code == 200, 30, running.log)
 
 
@@ -140,20 +142,21 @@ def accepted(shop: Shop) -> list[str]:
 
 
 def test_a_customer_whose_row_is_damaged_stops_nobody_else(running: Shop) -> None:
-    running.know(["poison", "x1", "x2"])
-    wait_until(lambda: len(running.ask("SELECT 1 FROM customer WHERE id IN ('poison', 'x1', 'x2')")) == 3)
+    customers = damaged, *others = running.names("damaged", 3)
+    running.know(customers)
+    wait_until(lambda: len(running.ask("SELECT 1 FROM customer WHERE id IN (?, ?, ?)", *customers)) == 3)
     with closing(sqlite3.connect(running.folder / "data" / "shop.db", timeout=20)) as other, other:
-        other.execute("""UPDATE customer SET seen = '{"visited": "nonsense"}' WHERE id = 'poison'""")
-    running.happens("signed_up", ["poison", "x1", "x2"])
-    wait_until(lambda: {"x1", "x2"} <= set(accepted(running)), 60, running.log)
-    stuck = [each for each in running.status()["stuck"] if each["customer"] == "poison"]
+        other.execute("""UPDATE customer SET seen = '{"visited": "nonsense"}' WHERE id = ?""", (damaged,))
+    running.happens("signed_up", customers)
+    wait_until(lambda: set(others) <= set(accepted(running)), 60, running.log)
+    stuck = [each for each in running.status()["stuck"] if each["customer"] == damaged]
     assert len(stuck) == 1
     assert stuck[0]["why"]
     assert httpx2.get(f"{running.url}/readyz", timeout=5).status_code == 200
     with closing(sqlite3.connect(running.folder / "data" / "shop.db", timeout=20)) as other, other:
-        other.execute("UPDATE customer SET seen = '{}' WHERE id = 'poison'")
-        other.execute("UPDATE stuck SET retry_at = 0 WHERE customer = 'poison'")
-    wait_until(lambda: "poison" in accepted(running), 60, running.log)
+        other.execute("UPDATE customer SET seen = '{}' WHERE id = ?", (damaged,))
+        other.execute("UPDATE stuck SET retry_at = 0 WHERE customer = ?", (damaged,))
+    wait_until(lambda: damaged in accepted(running), 60, running.log)
 
 
 def test_case_86_who_unsubscribed_is_not_written_to_after_the_answer(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def handed(shop: Shop, name: str, after: int = 0) -> int:
 @pytest.mark.parametrize("what", ["all", "email", "news"])
 def test_case_26_nothing_is_handed_over_a_second_after_a_pause(running: Shop, what: str) -> None:
     name = f"p-{what}-"
-    with load_of(running, name, 400) as customers:
+    with load_of(running, name, 200) as customers:
         running.command("pause", what)
         at = running.ask("SELECT at FROM pause")[0][0]
         left = handed(running, name)

@@ -3,7 +3,6 @@ folder."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -94,9 +93,7 @@ def start(folder: Path, port: int, *options: str) -> Served:
     """Starts the daemon and waits until it is ready."""
     command = [sys.executable, str(ROOT / "main.py"), "--project", str(folder), "run", *options]
     with (folder / "daemon.log").open("ab") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=log, env={**os.environ, "PYTHONUNBUFFERED": "1"}
-        )
+        process = subprocess.Popen(command, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
     for _ in range(1200):
         if process.poll() is not None:

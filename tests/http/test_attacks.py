@@ -21,7 +21,7 @@ from engine.core.happening import ProfileChanged
 from engine.runtime.intake.items import ConsentGiven, CustomerItem, EventItem
 from engine.store.keys import new_key
 from engine.values import SECOND
-from tests.daemon.shop import ENVIRONMENT, open_shop, wait_until
+from tests.daemon.shop import open_shop, wait_until
 from tests.http.kiosk import CONFIG, URL, Kiosk
 
 SVG = "<svg onload=alert(1)>"
@@ -62,9 +62,11 @@ def links_of(shop: Kiosk, key: str = "k") -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", ["click", "open", "unsubscribe", "preferences", "confirm"])
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.soak)])
 def test_case_99_every_byte_of_a_link_that_is_changed_is_not_found_and_leads_nowhere(
-    shop: Kiosk, kind: str
+    shop: Kiosk, kind: str, every: int
 ) -> None:
+    """Every change is refused by the reader of the page; every fifth of them is asked of the page itself."""
     head, _, token = links_of(shop)[kind].rpartition("/")
     readers = {
         "click": shop.links.read_click, "open": shop.links.read_open,
@@ -77,10 +79,13 @@ def test_case_99_every_byte_of_a_link_that_is_changed_is_not_found_and_leads_now
             changed = token[:place] + other + token[place + 1 :]
             if changed == token or readers[kind](changed) == genuine:  # bits that base64 leaves out
                 continue
+            tried += 1
+            if tried % every:
+                assert readers[kind](changed) is None, changed
+                continue
             answer = shop.browser.get(f"{head}/{changed}")
             assert answer.status_code == 404, changed
             assert "location" not in answer.headers
-            tried += 1
     assert tried > 4 * len(token)
     for cut in (token[:-1], token[1:], token + "A", "", token * 3, "a" * 20_000):
         assert shop.browser.get(f"{head}/{cut}").status_code in (404, 405)
@@ -300,7 +305,6 @@ def test_case_112_no_address_name_or_secret_stands_in_logs_figures_or_links(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(os.environ, "CANARY_PASSWORD", PASSWORD)
-    monkeypatch.setitem(ENVIRONMENT, "CANARY_PASSWORD", PASSWORD)
     with open_shop(tmp_path) as shop:
         config = shop.folder / "config.yaml"
         lists = (

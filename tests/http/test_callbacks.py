@@ -16,12 +16,13 @@ from engine.http.app import create_app
 from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
 from engine.runtime.publish.published import publish_in_memory
-from engine.store.database import Store, open_store
+from engine.store.database import Store
 from engine.store.messages import outcomes, queue, records
 from engine.values import HOUR, MINUTE, Instant
 from tests.channels.twilio_server import ACCOUNT, TOKEN, signature
 from tests.runtime.post import CONFIG, POST_FILES
 from tests.runtime.shop import write_project
+from tests.stores import new_store
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +47,7 @@ class Site:
         )
         files = {**POST_FILES, "config.yaml": f"http: {{public_url: {PUBLIC}}}\n{config}"}
         self.read = write_project(folder / "project", files)
-        self.store: Store = open_store("sqlite:///shop.db", folder)
+        self.store: Store = new_store(folder)
         self.metrics, self.arrived = Metrics(), 0
         self.live = publish_in_memory(1, self.read, folder / "project", "secret")
         context = Context(self.store, ManualClock(NOW), self._live, self._arrived, lambda: "", self.metrics)

@@ -163,7 +163,9 @@ def test_case_54_an_unknown_customer_is_made_and_one_without_an_address_gets_not
 
 def test_case_57_who_comes_again_twenty_times_at_once_is_inside_once(served: Served) -> None:
     who, key = _id(), served.key()
-    httpx2.put(f"{served.url}/customers/{who}", json={"email": "a@example.com"}, auth=(key, ""), timeout=30)
+    httpx2.put(
+        f"{served.url}/customers/{who}", json={"email": f"{who}@example.com"}, auth=(key, ""), timeout=30
+    )
 
     def send(number: int) -> int:
         event = {

@@ -33,8 +33,8 @@ def _customer(served: Served) -> str:
         client.put(
             f"/customers/{who}",
             json={
-                "email": "c@example.com",
-                "addresses": {"push": "token"},
+                "email": f"{who}@example.com",
+                "addresses": {"push": f"token-{who}"},
                 "consent": {"email": "given", "push": "given"},
             },
         )

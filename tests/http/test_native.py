@@ -29,7 +29,7 @@ def test_an_event_starts_a_journey(served: Served, client: httpx2.Client) -> Non
     who = _id()
     assert (
         client.put(
-            f"/customers/{who}", json={"email": "a@example.com", "consent": {"email": "given"}}
+            f"/customers/{who}", json={"email": f"{who}@example.com", "consent": {"email": "given"}}
         ).status_code
         == 200
     )
@@ -45,7 +45,13 @@ def test_the_same_id_is_taken_once(client: httpx2.Client) -> None:
 
 
 def test_what_is_known_of_a_customer_may_be_told_again_with_the_same_id(client: httpx2.Client) -> None:
-    said = {"type": "identify", "userId": _id(), "messageId": _id("m"), "traits": {"email": "a@example.com"}}
+    who, message = _id(), _id("m")
+    said = {
+        "type": "identify",
+        "userId": who,
+        "messageId": message,
+        "traits": {"email": f"{who}@example.com"},
+    }
     answers = []
     for _ in range(2):  # without a timestamp, so each was received at another moment
         answers.append(client.post("/v1/batch", json={"batch": [said]}).json())

@@ -102,7 +102,14 @@ def take(shop: Kiosk, wish: SignUpRequest, now: Instant, conn: Connection) -> bo
 WRITTEN = ("Vic.Tim@gmail.com", "victim@gmail.com", "VICTIM+shop@googlemail.com", "v.i.c.t.i.m@gmail.com")
 
 
-def test_case_91_ten_thousand_posts_for_one_mailbox_are_one_question_and_one_answer(shop: Kiosk) -> None:
+FLOODS = pytest.mark.parametrize("times", [500, pytest.param(10_000, marks=pytest.mark.soak)])
+"""Both are far beyond every budget."""
+
+
+@FLOODS
+def test_case_91_thousands_of_posts_for_one_mailbox_are_one_question_and_one_answer(
+    shop: Kiosk, times: int
+) -> None:
     token, answers = seen(shop), set()
     for n in range(300):
         answer = send(shop, WRITTEN[n % 4], token)
@@ -110,17 +117,20 @@ def test_case_91_ten_thousand_posts_for_one_mailbox_are_one_question_and_one_ans
         if n % 100 == 0:
             shop.clock.advance(HOUR)
     assert len(answers) == 1
-    flood(shop, [WRITTEN[n % 4] for n in range(10_000)])
+    flood(shop, [WRITTEN[n % 4] for n in range(times)])
     assert letters(shop) == asked(shop) == 1
     assert shop.count("customer") == 1
 
 
-def test_case_91_ten_thousand_mailboxes_from_one_network_are_within_the_budget(shop: Kiosk) -> None:
+@FLOODS
+def test_case_91_thousands_of_mailboxes_from_one_network_are_within_the_budget(
+    shop: Kiosk, times: int
+) -> None:
     token = seen(shop)
     for n in range(300):
         assert send(shop, f"victim{n}@example.com", token).status_code == 200
     assert letters(shop) == asked(shop) == 5
-    flood(shop, [f"other{n}@example.com" for n in range(10_000)])
+    flood(shop, [f"other{n}@example.com" for n in range(times)])
     assert asked(shop) == 10, "five of one network, five of another"
     shop.clock.advance(2 * HOUR)
     send(shop, "later@example.com", seen(shop))

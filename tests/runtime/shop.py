@@ -16,12 +16,13 @@ from engine.project import Project
 from engine.runtime.advance.advancer import Advancer, Progress, Publication
 from engine.runtime.publish.deploy import Deployment, deploy
 from engine.store.customers import enrollments
-from engine.store.database import Store, open_store
+from engine.store.database import Store
 from engine.store.inbox import inbox
 from engine.store.journeys import traces
 from engine.store.messages import outcomes, queue, records
 from engine.store.messages.records import OutboxMessage
 from engine.values import MINUTE, Instant, Value, instant
+from tests.stores import new_store
 
 CONFIG = """
 shop: {name: Bean There, url: https://shop.example, address: "Main Street 1, Sofia"}
@@ -109,7 +110,7 @@ class Shop:
     def __init__(self, folder: Path, files: Mapping[str, str] = FILES, now: Instant = MONDAY) -> None:
         self.folder = folder
         self.clock = ManualClock(now)
-        self.store: Store = open_store("sqlite:///data/shop.db", folder, exclusive=True)
+        self.store: Store = new_store(folder, "data/shop.db", exclusive=True)
         self.count = 0
         self.publish(files)
 

@@ -81,7 +81,7 @@ def check(trade: Trade, sent: Counter[str]) -> None:
     assert open_runs == 0
 
 
-@pytest.mark.parametrize("first", [1, 2, 3, 4])
+@pytest.mark.parametrize("first", [1, *(pytest.param(first, marks=pytest.mark.soak) for first in (2, 3, 4))])
 def test_any_statement_may_fail(
     begun: tuple[Path, Publication], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int
 ) -> None:
@@ -116,7 +116,8 @@ def day_with(fault: Fault, folder: Path, publication: Publication) -> bool:
     return fault.struck
 
 
-def test_kill_nine_at_any_time(begun: tuple[Path, Publication], tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [2, pytest.param(5, marks=pytest.mark.soak)])
+def test_kill_nine_at_any_time(begun: tuple[Path, Publication], tmp_path: Path, most: int) -> None:
     folder, publication = begun
     shutil.copytree(folder / "data", tmp_path / "data")
     count, dice = 24, Random(7)
@@ -127,7 +128,7 @@ def test_kill_nine_at_any_time(begun: tuple[Path, Publication], tmp_path: Path) 
         with (tmp_path / "errors").open("ab") as errors:
             child = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=errors)
         grown = (tmp_path / "sent").stat().st_size if (tmp_path / "sent").exists() else 0
-        while child.poll() is None and kills < 5:
+        while child.poll() is None and kills < most:
             size = (tmp_path / "sent").stat().st_size if (tmp_path / "sent").exists() else 0
             if size > grown:  # it is at work: kill it somewhere in the next moments
                 time.sleep(dice.random() * 0.15)

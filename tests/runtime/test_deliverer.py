@@ -29,12 +29,13 @@ from engine.core.journeys import Journeys
 from engine.runtime.delivery.deliverer import Deliverer, SendRate
 from engine.runtime.delivery.rendering import RenderContext
 from engine.store.customers import batches, suppressions
-from engine.store.database import Store, open_store
+from engine.store.database import Store
 from engine.store.inbox import inbox
 from engine.store.journeys import pauses
 from engine.store.messages import records
 from engine.values import DAY, HOUR, MINUTE, SECOND, Instant, Value
 from tests.channels.smtp_server import SmtpServer
+from tests.stores import new_store
 
 pytestmark = pytest.mark.anyio
 
@@ -172,7 +173,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         Links(["key"], "https://news.example"),
         {"email": SenderProfile("Shop <hello@shop.example>")},
     )
-    store = open_store("sqlite:///shop.db", tmp_path)
+    store = new_store(tmp_path)
     house = House(store, ManualClock(NOW), stock, tmp_path)
     yield house
     for channel in house.opened:

@@ -22,12 +22,13 @@ from engine.core.effects import Call
 from engine.runtime.delivery.webhook_request import signature, standard_signature
 from engine.runtime.delivery.webhooks import AT_ONCE, WebhookCaller
 from engine.store import alerts
-from engine.store.database import Store, open_store
+from engine.store.database import Store
 from engine.store.journeys import pauses
 from engine.store.messages import webhooks
 from engine.store.serialization import dump_values
 from engine.values import DAY, HOUR, MINUTE, Instant, Money, Value
 from tests.channels.odd_http import drips, odd_server, says
+from tests.stores import new_store
 
 pytestmark = pytest.mark.anyio
 
@@ -80,7 +81,7 @@ async def desk(
         "crm": WebhookConfig("crm", f"http://{place}/tasks", Secret("env:CRM_SECRET")),
         "inside": WebhookConfig("inside", "http://127.0.0.1:1/x"),
     }
-    store = open_store("sqlite:///shop.db", tmp_path)
+    store = new_store(tmp_path)
     clock = ManualClock(NOW)
     caller = WebhookCaller(store, lambda: configured, Egress(["127.0.0.0/8"]), clock)
     yield Desk(store, clock, caller, configured)

@@ -53,14 +53,13 @@ CUSTOMER, EVENT = TABLES["customer"], TABLES["event"]
 
 
 @pytest.fixture(scope="module")
-def engines(postgres_server: str) -> Iterator[tuple[sa.Engine, ...]]:
+def engines(empty_postgres: str) -> Iterator[tuple[sa.Engine, ...]]:
     light = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
-    postgres = sa.create_engine(postgres_server)
+    postgres = sa.create_engine(empty_postgres)
     for engine in (light, postgres):
         SQLModel.metadata.create_all(engine, [CUSTOMER, EVENT])
     yield light, postgres
     for engine in (light, postgres):
-        SQLModel.metadata.drop_all(engine, [CUSTOMER, EVENT])
         engine.dispose()
 
 

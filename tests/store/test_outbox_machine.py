@@ -32,12 +32,12 @@ from engine.runtime.delivery.reconciler import apply_found
 from engine.runtime.feedback.reports import take_reports
 from engine.store import meta, sql
 from engine.store.customers import suppressions
-from engine.store.database import open_store
 from engine.store.inbox import inbox
 from engine.store.journeys import pauses
 from engine.store.messages import manual_resolution, outcomes, queue, records
 from engine.store.messages.records import OutboxMessage
 from engine.values import HOUR, MINUTE, Instant
+from tests.stores import new_store
 
 START = Instant(1_772_442_000_000)
 
@@ -58,7 +58,7 @@ class Outbox(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.store = open_store("sqlite:///shop.db", Path(self.folder.name))
+        self.store = new_store(Path(self.folder.name))
         self.now = START
         self.handed: Counter[str] = Counter()
         self.resent: Counter[str] = Counter()
