@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine import project
-from tests.http.kiosk import CONFIG, FILES
+from tests.http.web_shop import CONFIG, FILES
 
 
 def problems(folder: Path, config: str, **files: str) -> list[tuple[str, int, str]]:

@@ -56,7 +56,7 @@ def test_case_4_stopped_for_2_leases_stale_claims_of_60_messages_are_not_sent(tm
 
 
 def start(shop: Shop) -> None:
-    command = [sys.executable, "-m", "tests.crash.jumping", str(shop.folder)]
+    command = [sys.executable, "-m", "tests.crash.daemon_that_jumps", str(shop.folder)]
     with (shop.folder / "daemon.log").open("ab") as log:
         shop.daemon = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
     wait_until(shop.is_ready, 60, shop.log)

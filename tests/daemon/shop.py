@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Shop:
         """Starts it and waits until it is ready; its clock begins at `moment`."""
         command = [sys.executable, str(ROOT / "main.py"), "--project", str(self.folder), "run", *options]
         if self.moment is not None:
-            command = [sys.executable, "-m", "tests.daemon.elsewhen", str(self.folder), str(self.moment)]
+            command = [sys.executable, "-m", "tests.daemon.daemon_at", str(self.folder), str(self.moment)]
         with (self.folder / "daemon.log").open("ab") as log:
             self.daemon = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
         wait_until(self.is_ready, 60, self.log)
@@ -57,10 +58,7 @@ class Shop:
     def is_ready(self) -> bool:
         if self.daemon is None or self.daemon.poll() is not None:
             raise AssertionError(f"the daemon ended: {self.log()}")
-        try:
-            return httpx2.get(f"{self.url}/readyz", timeout=5).status_code == 200
-        except httpx2.TransportError:
-            return False
+        return answers_ready(self.port)
 
     def stop(self) -> int:
         """As an operator would; its exit code."""
@@ -175,6 +173,19 @@ class Shop:
     def states(self, template: str) -> dict[str, str]:
         """Customer -> state of the message."""
         return dict(self.ask("SELECT customer, state FROM outbox WHERE template = ?", template))
+
+
+def answers_ready(port: int) -> bool:
+    """Whether a daemon on this port says that it is ready. It is asked often while one starts; an httpx client each time
+    would take more of the processor than the daemon."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from engine.store.customers import enrollments
 from engine.store.database import Store, open_store
 from engine.store.keys import KeyScope, new_key
 from engine.store.meta import bucket_of
+from tests.daemon.shop import answers_ready
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -98,11 +99,8 @@ def start(folder: Path, port: int, *options: str) -> Served:
     for _ in range(1200):
         if process.poll() is not None:
             raise AssertionError(f"the daemon ended: {(folder / 'daemon.log').read_text()}")
-        try:
-            if httpx2.get(f"{url}/readyz", timeout=2).status_code == 200:
-                return Served(url, folder, process)
-        except httpx2.TransportError:
-            pass
+        if answers_ready(port):
+            return Served(url, folder, process)
         time.sleep(0.05)
     process.kill()
     process.wait()

@@ -22,15 +22,15 @@ from engine.runtime.intake.items import ConsentGiven, CustomerItem, EventItem
 from engine.store.keys import new_key
 from engine.values import SECOND
 from tests.daemon.shop import open_shop, wait_until
-from tests.http.kiosk import CONFIG, URL, Kiosk
+from tests.http.web_shop import CONFIG, URL, WebShop
 
 SVG = "<svg onload=alert(1)>"
 SHOP = {"Origin": "https://shop.example"}
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Kiosk]:
-    made = Kiosk(tmp_path)
+def shop(tmp_path: Path) -> Iterator[WebShop]:
+    made = WebShop(tmp_path)
     made.customer("anna")
     yield made
     made.close()
@@ -50,7 +50,7 @@ class Tags(HTMLParser):
         self.handlers |= {name for name, _ in attrs if name.startswith("on")}
 
 
-def links_of(shop: Kiosk, key: str = "k") -> dict[str, str]:
+def links_of(shop: WebShop, key: str = "k") -> dict[str, str]:
     links = shop.links
     return {
         "click": links.click(key, "https://shop.example/a?b=1"),
@@ -64,7 +64,7 @@ def links_of(shop: Kiosk, key: str = "k") -> dict[str, str]:
 @pytest.mark.parametrize("kind", ["click", "open", "unsubscribe", "preferences", "confirm"])
 @pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.soak)])
 def test_case_99_every_byte_of_a_link_that_is_changed_is_not_found_and_leads_nowhere(
-    shop: Kiosk, kind: str, every: int
+    shop: WebShop, kind: str, every: int
 ) -> None:
     """Every change is refused by the reader of the page; every fifth of them is asked of the page itself."""
     head, _, token = links_of(shop)[kind].rpartition("/")
@@ -92,7 +92,7 @@ def test_case_99_every_byte_of_a_link_that_is_changed_is_not_found_and_leads_now
     assert (shop.count("reaction"), shop.count("inbox")) == (0, 0)
 
 
-def test_case_99_a_target_beside_the_token_changes_nothing(shop: Kiosk) -> None:
+def test_case_99_a_target_beside_the_token_changes_nothing(shop: WebShop) -> None:
     link = links_of(shop)["click"]
     for more in (
         "?url=https://evil.example",
@@ -113,7 +113,7 @@ def test_case_99_a_target_beside_the_token_changes_nothing(shop: Kiosk) -> None:
     ],
 )
 def test_case_105_a_form_of_ours_that_another_site_sends_is_refused(
-    shop: Kiosk, path: str, headers: dict[str, str]
+    shop: WebShop, path: str, headers: dict[str, str]
 ) -> None:
     answer = shop.browser.post(links_of(shop)[path], data={"all": "off"}, headers=headers)
     assert answer.status_code == 403
@@ -121,7 +121,7 @@ def test_case_105_a_form_of_ours_that_another_site_sends_is_refused(
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/json", "application/octet-stream"])
-def test_case_105_a_choice_is_a_form_and_nothing_else(shop: Kiosk, kind: str) -> None:
+def test_case_105_a_choice_is_a_form_and_nothing_else(shop: WebShop, kind: str) -> None:
     answer = shop.browser.post(
         links_of(shop)["preferences"], content=b"all=off", headers={"Content-Type": kind}
     )
@@ -132,7 +132,7 @@ def test_case_105_a_choice_is_a_form_and_nothing_else(shop: Kiosk, kind: str) ->
 _PART = b'--b\r\nContent-Disposition: form-data; name="save"\r\n\r\n%s\r\n'
 
 
-def test_case_59_a_form_is_small(shop: Kiosk) -> None:
+def test_case_59_a_form_is_small(shop: WebShop) -> None:
     link = links_of(shop)["preferences"]
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert shop.browser.post(link, content=b"a=" + b"b" * 20_000, headers=form).status_code == 413
@@ -156,13 +156,15 @@ def test_case_59_a_form_is_small(shop: Kiosk) -> None:
         (_PART % b"1" + b"--b--\r\n", "", 422),
     ],
 )
-def test_case_59_a_form_in_parts_is_small_and_text(shop: Kiosk, body: bytes, kind: str, status: int) -> None:
+def test_case_59_a_form_in_parts_is_small_and_text(
+    shop: WebShop, body: bytes, kind: str, status: int
+) -> None:
     headers = {"Content-Type": f"multipart/form-data; {kind}"}
     answer = shop.browser.post(links_of(shop)["preferences"], content=body, headers=headers)
     assert answer.status_code == status, answer.text
 
 
-def test_a_file_in_a_form_is_left_out(shop: Kiosk) -> None:
+def test_a_file_in_a_form_is_left_out(shop: WebShop) -> None:
     sent = {"save": ("all.txt", b"\x31", "text/plain")}
     answer = shop.browser.post(links_of(shop)["preferences"], files=sent)
     assert answer.status_code == 200
@@ -176,7 +178,7 @@ def test_case_106_markup_in_every_field_is_shown_as_text(tmp_path: Path) -> None
         .replace('"Main Street 1, Sofia"', f'"{SVG}"')
         .replace("I want letters from Bean There.", SVG)
     }
-    shop = Kiosk(tmp_path, files=files)
+    shop = WebShop(tmp_path, files=files)
     try:
         values = {"email": "a@example.com", "first_name": SVG, "language": SVG, "tier": SVG}
         agreed = (ConsentGiven("email", "given"),)
@@ -217,7 +219,7 @@ def test_case_106_markup_in_every_field_is_shown_as_text(tmp_path: Path) -> None
         shop.close()
 
 
-def test_case_108_guessing_keys_is_throttled(shop: Kiosk) -> None:
+def test_case_108_guessing_keys_is_throttled(shop: WebShop) -> None:
     good = shop.store.write(lambda conn: new_key(conn, "shop", "write", shop.clock.now()))
     assert good is not None
     answers = [shop.browser.post("/events", auth=(f"wrong{n}", "")).status_code for n in range(500)]
@@ -230,7 +232,7 @@ def test_case_108_guessing_keys_is_throttled(shop: Kiosk) -> None:
     assert elsewhere.post("/events", auth=(good, ""), json=body).status_code == 200, "others still work"
 
 
-def test_case_108_a_key_in_the_address_is_no_key(shop: Kiosk) -> None:
+def test_case_108_a_key_in_the_address_is_no_key(shop: WebShop) -> None:
     good = shop.store.write(lambda conn: new_key(conn, "shop", "write", shop.clock.now()))
     for name in ("key", "write_key", "api_key", "writeKey", "access_token"):
         answer = shop.browser.post(
@@ -240,7 +242,7 @@ def test_case_108_a_key_in_the_address_is_no_key(shop: Kiosk) -> None:
     assert shop.count("inbox") == 0
 
 
-def test_case_110_sql_is_data_wherever_it_stands(shop: Kiosk) -> None:
+def test_case_110_sql_is_data_wherever_it_stands(shop: WebShop) -> None:
     sql = "' OR 1=1--"
     drop = "x'; DROP TABLE customer; --"
     assert shop.receive(
@@ -272,7 +274,7 @@ def test_case_110_sql_is_data_wherever_it_stands(shop: Kiosk) -> None:
     assert {"orders": 0, sql: drop, drop: sql, "tier": sql, "email": "b@example.com"} in kept
 
 
-def test_case_111_a_wrong_host_changes_no_link(shop: Kiosk) -> None:
+def test_case_111_a_wrong_host_changes_no_link(shop: WebShop) -> None:
     evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
     shop.shop.event("anna", "signed_up")
     shop.shop.event("anna", "optin_requested")
@@ -382,7 +384,7 @@ def _half_a_request(port: int, text: str) -> None:
         raw.recv(4_096)
 
 
-def test_case_112_no_link_of_a_message_holds_an_address(shop: Kiosk) -> None:
+def test_case_112_no_link_of_a_message_holds_an_address(shop: WebShop) -> None:
     shop.shop.happen("anna", ProfileChanged(0, shop.clock.now(), {"first_name": NAME}), None)
     shop.shop.event("anna", "signed_up")
     shop.shop.event("anna", "optin_requested")

@@ -20,7 +20,7 @@ from engine.store.database import Store
 from engine.store.messages import outcomes, queue, records
 from engine.values import HOUR, MINUTE, Instant
 from tests.channels.twilio_server import ACCOUNT, TOKEN, signature
-from tests.runtime.post import CONFIG, POST_FILES
+from tests.runtime.sending_shop import CONFIG, SENDING_FILES
 from tests.runtime.shop import write_project
 from tests.stores import new_store
 
@@ -45,7 +45,7 @@ class Site:
             "sms: {via: outbox, price: 0 EUR}",
             'sms: {via: twilio, account: env:TWILIO_SID, token: env:TWILIO_TOKEN, from: "+359888000000"}',
         )
-        files = {**POST_FILES, "config.yaml": f"http: {{public_url: {PUBLIC}}}\n{config}"}
+        files = {**SENDING_FILES, "config.yaml": f"http: {{public_url: {PUBLIC}}}\n{config}"}
         self.read = write_project(folder / "project", files)
         self.store: Store = new_store(folder)
         self.metrics, self.arrived = Metrics(), 0

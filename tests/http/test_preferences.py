@@ -25,25 +25,25 @@ from engine.store.customers import suppressions
 from engine.store.messages import queue
 from engine.store.meta import secret
 from engine.values import DAY, MINUTE
-from tests.http.kiosk import URL, Kiosk
+from tests.http.web_shop import URL, WebShop
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 LANGUAGES = ("en", "de", "fr", "es", "it", "pl", "bg", "uk", "ru", "ro", "tr", "pt", "nl")
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Kiosk]:
-    made = Kiosk(tmp_path, "tracking: {opens: with consent}\n")
+def shop(tmp_path: Path) -> Iterator[WebShop]:
+    made = WebShop(tmp_path, "tracking: {opens: with consent}\n")
     made.customer("anna")
     yield made
     made.close()
 
 
-def leaving(shop: Kiosk, purpose: str = "marketing", key: str = "", who: str = "anna") -> str:
+def leaving(shop: WebShop, purpose: str = "marketing", key: str = "", who: str = "anna") -> str:
     return shop.links.unsubscribe(UnsubscribeLink(who, "email", purpose, key))
 
 
-def letter(shop: Kiosk, who: str = "anna", address: str = "anna@example.com") -> str:
+def letter(shop: WebShop, who: str = "anna", address: str = "anna@example.com") -> str:
     shop.shop.event(who, "signed_up")
     shop.settle_down()
     return address
@@ -73,7 +73,7 @@ class Boxes(HTMLParser):
 # --- unsubscribing ------------------------------------------------------------------------------
 
 
-def test_case_81_marketing_mail_has_both_headers_over_https_a_link_and_the_address(shop: Kiosk) -> None:
+def test_case_81_marketing_mail_has_both_headers_over_https_a_link_and_the_address(shop: WebShop) -> None:
     letter(shop)
     raw = next(shop.sent.glob("email/*/*.eml")).read_bytes()
     mail = email.message_from_bytes(raw, policy=email.policy.SMTP)
@@ -91,7 +91,7 @@ def test_case_81_marketing_mail_has_both_headers_over_https_a_link_and_the_addre
 
 
 @pytest.mark.parametrize("how", ["urlencoded", "multipart", "nothing"])
-def test_case_82_one_click_needs_no_cookie_and_counts_when_it_is_answered(shop: Kiosk, how: str) -> None:
+def test_case_82_one_click_needs_no_cookie_and_counts_when_it_is_answered(shop: WebShop, how: str) -> None:
     letter(shop)
     link = leaving(shop, key=shop.message("anna").send_key)
     shop.browser.cookies.clear()
@@ -114,7 +114,7 @@ def test_case_82_one_click_needs_no_cookie_and_counts_when_it_is_answered(shop: 
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_case_83_a_scanner_that_looks_at_the_page_changes_nothing(shop: Kiosk, method: str) -> None:
+def test_case_83_a_scanner_that_looks_at_the_page_changes_nothing(shop: WebShop, method: str) -> None:
     letter(shop)
     for link in (
         leaving(shop),
@@ -125,7 +125,7 @@ def test_case_83_a_scanner_that_looks_at_the_page_changes_nothing(shop: Kiosk, m
     assert (shop.count("inbox"), shop.count("suppression"), shop.count("consent")) == (0, 0, 0)
 
 
-def test_case_86_who_leaves_between_planning_and_sending_gets_nothing(shop: Kiosk) -> None:
+def test_case_86_who_leaves_between_planning_and_sending_gets_nothing(shop: WebShop) -> None:
     shop.shop.event("anna", "signed_up")
     shop.shop.run()
     assert shop.message("anna").state == "planned"
@@ -137,7 +137,7 @@ def test_case_86_who_leaves_between_planning_and_sending_gets_nothing(shop: Kios
     assert shop.message("anna", "sms").state == "accepted", "the other channel was not left"
 
 
-def test_case_86_a_message_that_is_claimed_already_does_not_leave_either(shop: Kiosk) -> None:
+def test_case_86_a_message_that_is_claimed_already_does_not_leave_either(shop: WebShop) -> None:
     shop.shop.event("anna", "signed_up")
     shop.shop.run()
     now = shop.clock.now()
@@ -147,7 +147,7 @@ def test_case_86_a_message_that_is_claimed_already_does_not_leave_either(shop: K
     assert shop.store.write(lambda conn: queue.hand_over(conn, claimed, hashed, now)) != "handed"
 
 
-def test_case_87_a_genuine_link_of_three_years_ago_works_and_a_forged_one_does_nothing(shop: Kiosk) -> None:
+def test_case_87_a_genuine_link_of_three_years_ago_works_and_a_forged_one_does_nothing(shop: WebShop) -> None:
     link = leaving(shop)
     head, _, token = link.rpartition("/")
     shop.clock.advance(3 * 365 * DAY)
@@ -178,7 +178,7 @@ def test_case_87_links_signed_with_an_older_key_stay_good() -> None:
     assert old.read_preferences(new.preferences("anna").rpartition("/")[2]) is None
 
 
-def test_case_89_an_import_does_not_subscribe_somebody_who_left(shop: Kiosk) -> None:
+def test_case_89_an_import_does_not_subscribe_somebody_who_left(shop: WebShop) -> None:
     shop.browser.post(leaving(shop), data=ONE_CLICK)
     agreed = (ConsentGiven("email", "given"),)
     for n, written in enumerate(("ANNA@Example.COM", "ａｎｎａ＠ｅｘａｍｐｌｅ．ｃｏｍ", "anna@example.com")):
@@ -193,12 +193,12 @@ def test_case_89_an_import_does_not_subscribe_somebody_who_left(shop: Kiosk) -> 
     assert shop.look("SELECT 1 FROM outbox WHERE channel = 'email'") == []
 
 
-def test_who_was_erased_does_not_come_back_by_leaving(shop: Kiosk) -> None:
+def test_who_was_erased_does_not_come_back_by_leaving(shop: WebShop) -> None:
     assert shop.browser.post(leaving(shop, who="nobody"), data=ONE_CLICK).status_code == 200
     assert (shop.count("inbox"), shop.count("consent")) == (0, 0)
 
 
-def test_the_link_of_a_test_message_changes_nothing_and_says_so(shop: Kiosk) -> None:
+def test_the_link_of_a_test_message_changes_nothing_and_says_so(shop: WebShop) -> None:
     for link in (leaving(shop, who="test", key="test-1"), shop.links.preferences("test"),
                  shop.links.confirm(ConfirmationLink("test", "email", "marketing", "test-1"))):  # fmt: skip
         for answer in (shop.browser.get(link), shop.browser.post(link, data={"save": "1"})):
@@ -210,7 +210,7 @@ def test_the_link_of_a_test_message_changes_nothing_and_says_so(shop: Kiosk) -> 
 # --- choosing -----------------------------------------------------------------------------------
 
 
-def test_the_preference_page_has_a_box_for_each_purpose_and_channel_with_an_address(shop: Kiosk) -> None:
+def test_the_preference_page_has_a_box_for_each_purpose_and_channel_with_an_address(shop: WebShop) -> None:
     page = shop.browser.get(shop.links.preferences("anna")).text
     boxes = Boxes(page)
     assert boxes.ticked == {
@@ -223,7 +223,7 @@ def test_the_preference_page_has_a_box_for_each_purpose_and_channel_with_an_addr
     assert "+359888000001" not in page
 
 
-def test_what_is_chosen_counts_and_stands_in_the_ledger_with_its_words(shop: Kiosk) -> None:
+def test_what_is_chosen_counts_and_stands_in_the_ledger_with_its_words(shop: WebShop) -> None:
     link = shop.links.preferences("anna")
     chosen = {"stories/email": "on", "marketing/sms": "on", "save": "1"}
     assert shop.browser.post(link, data=chosen).status_code == 200
@@ -240,7 +240,7 @@ def test_what_is_chosen_counts_and_stands_in_the_ledger_with_its_words(shop: Kio
     assert len(shop.ledger("anna")) == 2, "what was chosen before is not said again"
 
 
-def test_everything_off_is_everything(shop: Kiosk) -> None:
+def test_everything_off_is_everything(shop: WebShop) -> None:
     said = {("push", "marketing"): "given", ("email", "opens"): "given"}
     shop.shop.happen("anna", ProfileChanged(0, shop.clock.now(), consents=said), None)
     shop.shop.run()
@@ -250,12 +250,12 @@ def test_everything_off_is_everything(shop: Kiosk) -> None:
     assert states == {"withdrawn"}
 
 
-def test_an_empty_form_chooses_nothing(shop: Kiosk) -> None:
+def test_an_empty_form_chooses_nothing(shop: WebShop) -> None:
     assert shop.browser.post(shop.links.preferences("anna")).status_code == 200
     assert shop.count("inbox") == 0
 
 
-def test_who_left_comes_back_by_their_own_word_only(shop: Kiosk) -> None:
+def test_who_left_comes_back_by_their_own_word_only(shop: WebShop) -> None:
     link = shop.links.preferences("anna")
     shop.browser.post(leaving(shop), data=ONE_CLICK)
     shop.shop.run()
@@ -267,7 +267,7 @@ def test_who_left_comes_back_by_their_own_word_only(shop: Kiosk) -> None:
     assert shop.message("anna").state == "accepted"
 
 
-def test_one_of_two_things_that_were_left_comes_back_alone(shop: Kiosk) -> None:
+def test_one_of_two_things_that_were_left_comes_back_alone(shop: WebShop) -> None:
     link = shop.links.preferences("anna")
     shop.browser.post(link, data={"marketing/email": "on", "stories/email": "on", "save": "1"})
     shop.shop.run()
@@ -282,7 +282,7 @@ def test_one_of_two_things_that_were_left_comes_back_alone(shop: Kiosk) -> None:
 
 @pytest.mark.parametrize("purpose", ["marketing", "all"])
 def test_case_89_who_left_by_a_mail_is_closed_like_by_a_click_and_comes_back_the_same_way(
-    shop: Kiosk, purpose: str
+    shop: WebShop, purpose: str
 ) -> None:
     report = Report("unsubscribed", "m1", address="ANNA@example.com", purpose=purpose)
     now = shop.clock.now()
@@ -305,7 +305,7 @@ def test_case_89_who_left_by_a_mail_is_closed_like_by_a_click_and_comes_back_the
 
 
 @pytest.mark.parametrize(("why", "purpose"), [("bounced: 5.1.1", "all"), ("complained: ARF", "any purpose")])
-def test_a_dead_address_and_a_complaint_are_not_lifted_here(shop: Kiosk, why: str, purpose: str) -> None:
+def test_a_dead_address_and_a_complaint_are_not_lifted_here(shop: WebShop, why: str, purpose: str) -> None:
     shop.browser.post(shop.links.preferences("anna"), data={"all": "off"})
     shop.shop.run()
     now, address = shop.clock.now(), normalised("email", "anna@example.com")
@@ -318,7 +318,7 @@ def test_a_dead_address_and_a_complaint_are_not_lifted_here(shop: Kiosk, why: st
 # --- confirming ---------------------------------------------------------------------------------
 
 
-def test_a_confirmation_is_a_button_and_leaves_the_event_the_consent_and_the_proof(shop: Kiosk) -> None:
+def test_a_confirmation_is_a_button_and_leaves_the_event_the_consent_and_the_proof(shop: WebShop) -> None:
     shop.customer("bert", "none", email="bert@example.com")
     shop.shop.event("bert", "optin_requested")
     shop.settle_down()
@@ -341,7 +341,7 @@ def test_a_confirmation_is_a_button_and_leaves_the_event_the_consent_and_the_pro
     assert (shop.count("inbox"), len(shop.ledger("bert"))) == (0, before)
 
 
-def test_a_confirmation_speaks_for_the_address_that_it_went_to(shop: Kiosk) -> None:
+def test_a_confirmation_speaks_for_the_address_that_it_went_to(shop: WebShop) -> None:
     shop.customer("bert", "none", email="bert@example.com")
     shop.shop.event("bert", "optin_requested")
     shop.settle_down()
@@ -352,7 +352,7 @@ def test_a_confirmation_speaks_for_the_address_that_it_went_to(shop: Kiosk) -> N
     assert (shop.count("inbox"), shop.count("consent")) == (0, 0)
 
 
-def test_a_confirmation_opens_what_the_same_person_had_left(shop: Kiosk) -> None:
+def test_a_confirmation_opens_what_the_same_person_had_left(shop: WebShop) -> None:
     shop.browser.post(leaving(shop), data=ONE_CLICK)
     shop.shop.run()
     shop.shop.event("anna", "optin_requested")
@@ -368,7 +368,7 @@ def test_a_confirmation_opens_what_the_same_person_had_left(shop: Kiosk) -> None
 # --- language and form --------------------------------------------------------------------------
 
 
-def test_the_page_speaks_the_customers_language_else_the_browsers_else_the_shops(shop: Kiosk) -> None:
+def test_the_page_speaks_the_customers_language_else_the_browsers_else_the_shops(shop: WebShop) -> None:
     link = shop.links.preferences("anna")
     assert (
         Boxes(shop.browser.get(link, headers={"Accept-Language": "xx, uk;q=0.9, de;q=0.5"}).text).language
@@ -394,7 +394,7 @@ def test_every_language_says_everything_and_puts_every_value_in(tmp_path: Path, 
         assert [each in said for each in values.values()] == [each in meant for each in values.values()], name
 
 
-def test_a_project_says_it_in_its_own_words_and_languages(shop: Kiosk) -> None:
+def test_a_project_says_it_in_its_own_words_and_languages(shop: WebShop) -> None:
     pages = shop.folder / "templates" / "_pages"
     pages.mkdir(parents=True)
     (pages / "en.yaml").write_text(
@@ -410,7 +410,7 @@ def test_a_project_says_it_in_its_own_words_and_languages(shop: Kiosk) -> None:
     assert "Ditt val" in shop.browser.get(link, headers={"Accept-Language": "sv"}).text
 
 
-def test_pages_keep_to_themselves(shop: Kiosk) -> None:
+def test_pages_keep_to_themselves(shop: WebShop) -> None:
     letter(shop)
     key = shop.message("anna").send_key
     for link in (

@@ -11,22 +11,22 @@ import pytest
 from engine.core.happening import ProfileChanged
 from engine.runtime.advance.clicks import decide_clicks
 from engine.values import HOUR, MINUTE, SECOND
-from tests.http.kiosk import BROWSER, Kiosk
+from tests.http.web_shop import BROWSER, WebShop
 
 APPLE = {"User-Agent": "Mozilla/5.0"}
 GMAIL = {
     "User-Agent": "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
 }
 YAHOO = {"User-Agent": "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html"}
-Open = Callable[..., Kiosk]
+Open = Callable[..., WebShop]
 
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[Open]:
-    made: list[Kiosk] = []
+    made: list[WebShop] = []
 
-    def kiosk(extra: str = "", consent: str | None = None) -> Kiosk:
-        shop = Kiosk(tmp_path, extra)
+    def open_shop(extra: str = "", consent: str | None = None) -> WebShop:
+        shop = WebShop(tmp_path, extra)
         made.append(shop)
         shop.customer("anna")
         if consent is not None:
@@ -37,19 +37,19 @@ def opened(tmp_path: Path) -> Iterator[Open]:
         assert shop.message("anna").state == "accepted"
         return shop
 
-    yield kiosk
+    yield open_shop
     for shop in made:
         shop.close()
 
 
-def tracked(shop: Kiosk) -> list[str]:
+def tracked(shop: WebShop) -> list[str]:
     """The two links of the letter and the decoy."""
     found = [link for link in shop.links_in("anna@example.com") if "/c/" in link]
     assert len(found) == 3
     return found
 
 
-def pixel(shop: Kiosk) -> str:
+def pixel(shop: WebShop) -> str:
     return shop.mailed("anna@example.com").partition('<img src="')[2].partition('"')[0]
 
 

@@ -21,43 +21,43 @@ from engine.runtime.intake.signups import (
     sign_up,
 )
 from engine.values import DAY, HOUR, MINUTE, SECOND, Instant
-from tests.http.kiosk import URL, Kiosk
+from tests.http.web_shop import URL, WebShop
 
 SHOP = {"Origin": "https://shop.example"}
 FORM = f"{URL}/signup/newsletter"
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Kiosk]:
-    made = Kiosk(tmp_path)
+def shop(tmp_path: Path) -> Iterator[WebShop]:
+    made = WebShop(tmp_path)
     yield made
     made.close()
 
 
-def seen(shop: Kiosk, form: str = FORM) -> str:
+def seen(shop: WebShop, form: str = FORM) -> str:
     """The hidden field of a form that somebody looks at for half a minute."""
     token = shop.browser.get(form, headers={"Accept": "application/json"}).json()["seen"]
     shop.clock.advance(30 * SECOND)
     return str(token)
 
 
-def send(shop: Kiosk, address: str, token: str, form: str = FORM, **fields: str) -> httpx2.Response:
+def send(shop: WebShop, address: str, token: str, form: str = FORM, **fields: str) -> httpx2.Response:
     return shop.browser.post(form, data={"email": address, "seen": token, **fields}, headers=SHOP)
 
 
-def asked(shop: Kiosk) -> int:
+def asked(shop: WebShop) -> int:
     """How many wishes were taken."""
     shop.settle_down()
     return sum(name == "optin_requested" for (name,) in shop.look("SELECT name FROM event"))
 
 
-def letters(shop: Kiosk) -> int:
+def letters(shop: WebShop) -> int:
     """How many letters asked for a confirmation."""
     shop.settle_down()
     return sum(template == "please_confirm" for (template,) in shop.look("SELECT template FROM outbox"))
 
 
-def test_a_sign_up_asks_the_owner_of_the_mailbox(shop: Kiosk) -> None:
+def test_a_sign_up_asks_the_owner_of_the_mailbox(shop: WebShop) -> None:
     token = seen(shop)
     answer = send(
         shop, "New.One@Example.com", token, language="de", first_name="<b>Buy pills at evil.example</b>"
@@ -76,14 +76,14 @@ def test_a_sign_up_asks_the_owner_of_the_mailbox(shop: Kiosk) -> None:
     assert shop.reach(customer)["email"].consents == {"marketing": "given"}
 
 
-def test_an_address_that_we_know_stays_with_its_customer(shop: Kiosk) -> None:
+def test_an_address_that_we_know_stays_with_its_customer(shop: WebShop) -> None:
     shop.customer("anna", "none", email="Anna@example.com")
     send(shop, "anna@EXAMPLE.com", seen(shop))
     assert asked(shop) == 1
     assert [who for (who,) in shop.look("SELECT id FROM customer")] == ["anna"]
 
 
-def flood(shop: Kiosk, addresses: list[str]) -> None:
+def flood(shop: WebShop, addresses: list[str]) -> None:
     """As the page does it after its checks: ten thousand requests take a minute, and their frame is the
     same."""
     rules, listed = shop.live.project.config.signup, shop.live.project.config.signup.lists["newsletter"]
@@ -95,7 +95,7 @@ def flood(shop: Kiosk, addresses: list[str]) -> None:
             shop.store.write(partial(take, shop, wish, now))
 
 
-def take(shop: Kiosk, wish: SignUpRequest, now: Instant, conn: Connection) -> bool:
+def take(shop: WebShop, wish: SignUpRequest, now: Instant, conn: Connection) -> bool:
     return sign_up(conn, wish, None, shop.live.project.config.signup, shop.live.intake, now)
 
 
@@ -108,7 +108,7 @@ FLOODS = pytest.mark.parametrize("times", [500, pytest.param(10_000, marks=pytes
 
 @FLOODS
 def test_case_91_thousands_of_posts_for_one_mailbox_are_one_question_and_one_answer(
-    shop: Kiosk, times: int
+    shop: WebShop, times: int
 ) -> None:
     token, answers = seen(shop), set()
     for n in range(300):
@@ -124,7 +124,7 @@ def test_case_91_thousands_of_posts_for_one_mailbox_are_one_question_and_one_ans
 
 @FLOODS
 def test_case_91_thousands_of_mailboxes_from_one_network_are_within_the_budget(
-    shop: Kiosk, times: int
+    shop: WebShop, times: int
 ) -> None:
     token = seen(shop)
     for n in range(300):
@@ -137,7 +137,7 @@ def test_case_91_thousands_of_mailboxes_from_one_network_are_within_the_budget(
     assert asked(shop) == 11
 
 
-def test_case_91_the_next_day_the_mailbox_may_be_asked_again(shop: Kiosk) -> None:
+def test_case_91_the_next_day_the_mailbox_may_be_asked_again(shop: WebShop) -> None:
     send(shop, "anna@example.com", seen(shop))
     shop.clock.advance(DAY - MINUTE)
     send(shop, "anna@example.com", seen(shop))
@@ -148,7 +148,7 @@ def test_case_91_the_next_day_the_mailbox_may_be_asked_again(shop: Kiosk) -> Non
 
 
 def test_all_networks_together_have_a_budget_as_well(tmp_path: Path) -> None:
-    shop = Kiosk(tmp_path)
+    shop = WebShop(tmp_path)
     try:
         token = seen(shop)
         for n in range(30):
@@ -158,7 +158,7 @@ def test_all_networks_together_have_a_budget_as_well(tmp_path: Path) -> None:
         shop.close()
 
 
-def _from(shop: Kiosk, host: str, address: str, token: str) -> None:
+def _from(shop: WebShop, host: str, address: str, token: str) -> None:
     from fastapi.testclient import TestClient
 
     with TestClient(shop.app, base_url=URL, client=(host, 50_000), follow_redirects=False) as other:
@@ -168,7 +168,7 @@ def _from(shop: Kiosk, host: str, address: str, token: str) -> None:
 @pytest.mark.parametrize(
     "why", ["trap", "too soon", "too old", "no token", "another list", "forged", "no address"]
 )
-def test_a_machine_gets_the_same_answer_and_nothing_else(shop: Kiosk, why: str) -> None:
+def test_a_machine_gets_the_same_answer_and_nothing_else(shop: WebShop, why: str) -> None:
     good = send(shop, "person@example.com", seen(shop))
     token = seen(shop)
     fields: dict[str, str] = {}
@@ -196,7 +196,7 @@ def test_a_machine_gets_the_same_answer_and_nothing_else(shop: Kiosk, why: str) 
 @pytest.mark.parametrize(
     "origin", [None, "https://evil.example", "null", "https://shop.example.evil.example"]
 )
-def test_case_105_a_form_on_another_site_is_refused(shop: Kiosk, origin: str | None) -> None:
+def test_case_105_a_form_on_another_site_is_refused(shop: WebShop, origin: str | None) -> None:
     token = seen(shop)
     headers = {"Origin": origin} if origin else {}
     answer = shop.browser.post(FORM, data={"email": "a@example.com", "seen": token}, headers=headers)
@@ -205,7 +205,7 @@ def test_case_105_a_form_on_another_site_is_refused(shop: Kiosk, origin: str | N
     assert asked(shop) == 0
 
 
-def test_case_105_json_under_a_simple_content_type_is_refused(shop: Kiosk) -> None:
+def test_case_105_json_under_a_simple_content_type_is_refused(shop: WebShop) -> None:
     body = f'{{"email": "a@example.com", "seen": "{seen(shop)}"}}'
     for kind in ("text/plain", "", "text/plain; application/json"):
         answer = shop.browser.post(FORM, content=body, headers={**SHOP, "Content-Type": kind})
@@ -213,7 +213,7 @@ def test_case_105_json_under_a_simple_content_type_is_refused(shop: Kiosk) -> No
     assert asked(shop) == 0
 
 
-def test_a_script_of_the_shops_page_may_send_it(shop: Kiosk) -> None:
+def test_a_script_of_the_shops_page_may_send_it(shop: WebShop) -> None:
     allowed = shop.browser.options(FORM, headers=SHOP)
     assert allowed.headers["access-control-allow-origin"] == "https://shop.example"
     assert (
@@ -226,7 +226,7 @@ def test_a_script_of_the_shops_page_may_send_it(shop: Kiosk) -> None:
     assert asked(shop) == 1
 
 
-def test_the_daemons_own_page_has_a_form_that_works(shop: Kiosk) -> None:
+def test_the_daemons_own_page_has_a_form_that_works(shop: WebShop) -> None:
     page = shop.browser.get(FORM).text
     fields = dict(re.findall(r'name="(seen|language)" value="([^"]+)"', page))
     shop.clock.advance(30 * SECOND)
@@ -237,7 +237,7 @@ def test_the_daemons_own_page_has_a_form_that_works(shop: Kiosk) -> None:
     assert asked(shop) == 1
 
 
-def test_the_form_leads_to_the_shops_page_and_nowhere_else(shop: Kiosk) -> None:
+def test_the_form_leads_to_the_shops_page_and_nowhere_else(shop: WebShop) -> None:
     thanked = f"{URL}/signup/thanked"
     answer = send(shop, "a@example.com", seen(shop, thanked), thanked, next="https://evil.example/")
     assert (answer.status_code, answer.headers["location"]) == (303, "https://shop.example/thanks")
@@ -247,13 +247,13 @@ def test_the_form_leads_to_the_shops_page_and_nowhere_else(shop: Kiosk) -> None:
     )
 
 
-def test_there_are_no_other_lists(shop: Kiosk) -> None:
+def test_there_are_no_other_lists(shop: WebShop) -> None:
     for name in ("vip", "..%2fnewsletter", "<svg onload=alert(1)>"):
         assert shop.browser.get(f"{URL}/signup/{name}").status_code == 404
         assert shop.browser.post(f"{URL}/signup/{name}", headers=SHOP).status_code == 404
 
 
-def test_no_address_and_no_network_is_kept_with_what_was_counted(shop: Kiosk) -> None:
+def test_no_address_and_no_network_is_kept_with_what_was_counted(shop: WebShop) -> None:
     send(shop, "anna@example.com", seen(shop))
     kept = repr(shop.look("SELECT kind, who FROM allowance"))
     assert kept.count("mailbox") == 1

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from engine.store.keys import new_key, revoke
-from tests.http.kiosk import Kiosk
 from tests.http.test_preferences import leaving, shop
+from tests.http.web_shop import WebShop
 
 __all__ = ["shop"]
 
@@ -44,21 +44,21 @@ def _pieces() -> Iterator[bytes]:
     ],
 )  # fmt: skip
 def test_case_82_whatever_the_body_says_one_click_counts(
-    shop: Kiosk, content: bytes, headers: dict[str, str]
+    shop: WebShop, content: bytes, headers: dict[str, str]
 ) -> None:
     answer = shop.browser.post(leaving(shop), content=content, headers=headers)
     assert (answer.status_code, "location" in answer.headers) == (200, False)
     assert shop.closed("email", "anna@example.com") == {"marketing": "unsubscribed"}
 
 
-def test_case_82_a_body_in_pieces_counts(shop: Kiosk) -> None:
+def test_case_82_a_body_in_pieces_counts(shop: WebShop) -> None:
     answer = shop.browser.post(leaving(shop), content=_pieces(), headers={"Content-Type": FORM})
     assert answer.status_code == 200
     assert shop.closed("email", "anna@example.com") == {"marketing": "unsubscribed"}
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND"])
-def test_case_83_no_other_method_changes_anything(shop: Kiosk, method: str) -> None:
+def test_case_83_no_other_method_changes_anything(shop: WebShop, method: str) -> None:
     link = leaving(shop)
     for one in (link, f"{link}?List-Unsubscribe=One-Click"):
         assert shop.browser.request(method, one).status_code == 405
@@ -69,7 +69,7 @@ def test_case_83_no_other_method_changes_anything(shop: Kiosk, method: str) -> N
     assert (shop.count("inbox"), shop.count("suppression"), shop.count("consent")) == (0, 0, 0)
 
 
-def test_case_107_a_key_that_is_revoked_ends_for_whoever_is_using_it(shop: Kiosk) -> None:
+def test_case_107_a_key_that_is_revoked_ends_for_whoever_is_using_it(shop: WebShop) -> None:
     key = shop.store.write(lambda conn: new_key(conn, "till", "write", shop.clock.now()))
     other = shop.store.write(lambda conn: new_key(conn, "web", "write", shop.clock.now()))
     assert key is not None

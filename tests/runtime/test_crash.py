@@ -22,7 +22,7 @@ from engine.store import database, sql
 from engine.store.database import open_store
 from engine.store.inbox import inbox
 from tests.runtime.shop import FILES, Shop
-from tests.runtime.trade import Trade, open_trade
+from tests.runtime.workday import Workday, open_workday
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,9 +54,9 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Publication]:
     return folder, shop.publication
 
 
-def check(trade: Trade, sent: Counter[str]) -> None:
+def check(workday: Workday, sent: Counter[str]) -> None:
     """Every message that the day asks for, once; what is unknown is listed as that."""
-    with trade.store.read() as conn:
+    with workday.store.read() as conn:
         assert inbox.depth(conn) == 0
         rows = sql.rows(conn, "SELECT customer, template, state FROM outbox ORDER BY customer, template")
         events = sql.rows(conn, "SELECT count(*) FROM event WHERE name NOT LIKE '$%'")[0][0]
@@ -64,13 +64,13 @@ def check(trade: Trade, sent: Counter[str]) -> None:
         starts = sql.rows(
             conn, "SELECT customer, journey, count(*) FROM enrollment GROUP BY 1, 2 HAVING count(*) > 1"
         )
-    buyers = set(trade.customers[::2])
-    wanted = {(customer, "hello") for customer in trade.customers}
+    buyers = set(workday.customers[::2])
+    wanted = {(customer, "hello") for customer in workday.customers}
     for template in ("cart_reminder", "offer"):  # whoever buys within the hour gets neither
-        wanted |= {(customer, template) for customer in trade.customers if customer not in buyers}
+        wanted |= {(customer, template) for customer in workday.customers if customer not in buyers}
     found = {(customer, template): state for customer, template, state in rows}
     assert found.keys() == wanted
-    assert events == 2 * len(trade.customers) + len(buyers)
+    assert events == 2 * len(workday.customers) + len(buyers)
     assert starts == []
     for (customer, template), state in found.items():
         times = sent[f"{customer} {template}"]
@@ -102,17 +102,17 @@ def test_any_statement_may_fail(
 def day_with(fault: Fault, folder: Path, publication: Publication) -> bool:
     """A day in which something breaks once, and what came of it. False: the day was over before."""
     sent: Counter[str] = Counter()
-    trade = open_trade(folder, ["ann", "bob"], lambda line: sent.update([line]), publication)
-    fault.attach(trade.store.engine)
+    workday = open_workday(folder, ["ann", "bob"], lambda line: sent.update([line]), publication)
+    fault.attach(workday.store.engine)
     try:
-        trade.go_on()
+        workday.go_on()
         fault.left = 0
     except OperationalError:  # the process dies here, and another one takes over
-        trade.store.close()
-        trade = open_trade(folder, ["ann", "bob"], trade.sink, publication)
-        trade.go_on()
-    check(trade, sent)
-    trade.store.close()
+        workday.store.close()
+        workday = open_workday(folder, ["ann", "bob"], workday.sink, publication)
+        workday.go_on()
+    check(workday, sent)
+    workday.store.close()
     return fault.struck
 
 
@@ -121,7 +121,7 @@ def test_kill_nine_at_any_time(begun: tuple[Path, Publication], tmp_path: Path, 
     folder, publication = begun
     shutil.copytree(folder / "data", tmp_path / "data")
     count, dice = 24, Random(7)
-    command = [sys.executable, "-m", "tests.runtime.trade", str(tmp_path), str(count)]
+    command = [sys.executable, "-m", "tests.runtime.workday", str(tmp_path), str(count)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     kills = 0
     while not (tmp_path / "done").exists():
@@ -141,7 +141,7 @@ def test_kill_nine_at_any_time(begun: tuple[Path, Publication], tmp_path: Path, 
     sent = Counter((tmp_path / "sent").read_text(encoding="utf-8").splitlines())
     assert kills >= 2
     store = open_store("sqlite:///data/shop.db", tmp_path)
-    check(Trade(store, publication, [f"c{n}" for n in range(count)], print), sent)
+    check(Workday(store, publication, [f"c{n}" for n in range(count)], print), sent)
     with store.read() as conn:
         unknown = sql.rows(conn, "SELECT count(*) FROM outbox WHERE state = 'unknown'")[0][0]
     assert unknown <= kills

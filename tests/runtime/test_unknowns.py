@@ -22,7 +22,7 @@ from engine.store.messages import outcomes, queue
 from engine.store.messages.records import OutboxMessage
 from engine.values import DAY, HOUR, MINUTE, SECOND, Instant
 from tests.channels.twilio_server import ACCOUNT, TOKEN, Answer, TwilioServer, now_at
-from tests.runtime.post import CART, CONFIG, POST_FILES, Post
+from tests.runtime.sending_shop import CART, CONFIG, SENDING_FILES, SendingShop
 from tests.runtime.shop import MONDAY
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 LOST = Answer(cut=True, accept=False)
 SECRETS = "account: env:TWILIO_SID, token: env:TWILIO_TOKEN"
 TEXT_FIRST: Mapping[str, str] = {
-    **POST_FILES,
+    **SENDING_FILES,
     "config.yaml": CONFIG.replace(
         "sms: {via: outbox, price: 0 EUR}",
         f'sms: {{via: twilio, {SECRETS}, from: "+359888000000", price: 0 EUR}}',
@@ -49,19 +49,19 @@ class Open:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.posts: list[Post] = []
+        self.senders: list[SendingShop] = []
 
-    def __call__(self, files: Mapping[str, str] = POST_FILES) -> Post:
-        self.posts.append(Post(self.folder / str(len(self.posts)), files))
-        return self.posts[-1]
+    def __call__(self, files: Mapping[str, str] = SENDING_FILES) -> SendingShop:
+        self.senders.append(SendingShop(self.folder / str(len(self.senders)), files))
+        return self.senders[-1]
 
 
 @pytest.fixture
 async def shop(tmp_path: Path) -> AsyncIterator[Open]:
     opened = Open(tmp_path)
     yield opened
-    for post in opened.posts:
-        await post.close()
+    for sender in opened.senders:
+        await sender.close()
 
 
 class Flaky:
@@ -148,17 +148,19 @@ async def test_a_push_is_sent_again_at_most_five_times_and_only_while_it_is_of_u
 # --- whole cascades -----------------------------------------------------------------------------------
 
 
-async def _text_message(shop: Open, server: TwilioServer) -> Post:
+async def _text_message(shop: Open, server: TwilioServer) -> SendingShop:
     """Anna leaves a cart; the text message is handed to Twilio, and the connection ends without an answer."""
-    post = shop(TEXT_FIRST)
-    sender = Sender("sms", "+359888000000", "", "https://news.shop.example/callbacks/sms")
-    post.channels["sms"] = TwilioChannel("sms", sender, (ACCOUNT, TOKEN), server.url, post.clock, seconds=2)
-    post.start()
-    post.customer("anna", sms="+359881234567", email="anna@example.com")
-    post.shop.event("anna", "cart_updated")
-    await post.settle_down()
-    assert post.states() == {"anna sms": "unknown"}
-    return post
+    sender = shop(TEXT_FIRST)
+    number = Sender("sms", "+359888000000", "", "https://news.shop.example/callbacks/sms")
+    sender.channels["sms"] = TwilioChannel(
+        "sms", number, (ACCOUNT, TOKEN), server.url, sender.clock, seconds=2
+    )
+    sender.start()
+    sender.customer("anna", sms="+359881234567", email="anna@example.com")
+    sender.shop.event("anna", "cart_updated")
+    await sender.settle_down()
+    assert sender.states() == {"anna sms": "unknown"}
+    return sender
 
 
 @pytest.fixture(autouse=True)
@@ -169,85 +171,85 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_case_38_accepted_and_lost_is_not_sent_again_and_the_callback_settles_it(shop: Open) -> None:
     async with TwilioServer(now_at(MONDAY), [Answer(500, accept=True)]) as server:
-        post = await _text_message(shop, server)
-        await post.later(9 * MINUTE)
-        assert (post.states(), len(server.posts), server.gets) == ({"anna sms": "unknown"}, 1, [])
-        key = post.message("anna", "sms").send_key
-        post.report("sms", Report("delivered", "SM0:delivered", key, server.kept[0].sid))
-        await post.settle_down()
-        assert post.states() == {"anna sms": "delivered"}
-        await post.later(40 * MINUTE)
-        assert post.states() == {
+        sender = await _text_message(shop, server)
+        await sender.later(9 * MINUTE)
+        assert (sender.states(), len(server.posts), server.gets) == ({"anna sms": "unknown"}, 1, [])
+        key = sender.message("anna", "sms").send_key
+        sender.report("sms", Report("delivered", "SM0:delivered", key, server.kept[0].sid))
+        await sender.settle_down()
+        assert sender.states() == {"anna sms": "delivered"}
+        await sender.later(40 * MINUTE)
+        assert sender.states() == {
             "anna sms": "delivered"
         }  # the cascade listens for an hour after the hand-over
-        await post.later(12 * MINUTE)
-        assert post.states() == {"anna sms": "delivered", "anna email": "accepted"}
+        await sender.later(12 * MINUTE)
+        assert sender.states() == {"anna sms": "delivered", "anna email": "accepted"}
         assert (len(server.posts), server.gets) == (1, [])
 
 
 async def test_an_unknown_message_that_its_provider_has_is_settled_by_its_list(shop: Open) -> None:
     async with TwilioServer(now_at(MONDAY), [Answer(500, accept=True)]) as server:
-        post = await _text_message(shop, server)
-        await post.later(11 * MINUTE)
-        assert (post.states(), len(server.posts)) == ({"anna sms": "accepted"}, 1)
-        assert post.message("anna", "sms").provider_id == server.kept[0].sid
+        sender = await _text_message(shop, server)
+        await sender.later(11 * MINUTE)
+        assert (sender.states(), len(server.posts)) == ({"anna sms": "accepted"}, 1)
+        assert sender.message("anna", "sms").provider_id == server.kept[0].sid
 
 
 async def test_an_unknown_message_that_its_provider_never_had_is_sent_again_once(shop: Open) -> None:
     async with TwilioServer(now_at(MONDAY), [LOST, LOST, LOST]) as server:
-        post = await _text_message(shop, server)
-        await post.later(11 * MINUTE)
-        assert (post.states(), len(server.posts)) == ({"anna sms": "unknown"}, 2)
+        sender = await _text_message(shop, server)
+        await sender.later(11 * MINUTE)
+        assert (sender.states(), len(server.posts)) == ({"anna sms": "unknown"}, 2)
         assert server.posts[0] == server.posts[1]
-        await post.later(11 * MINUTE)  # still not there: a person decides
-        await post.later(3 * HOUR)
-        assert (post.states(), len(server.posts)) == ({"anna sms": "held"}, 2)
+        await sender.later(11 * MINUTE)  # still not there: a person decides
+        await sender.later(3 * HOUR)
+        assert (sender.states(), len(server.posts)) == ({"anna sms": "held"}, 2)
 
 
 async def test_an_unknown_message_never_opens_the_next_channel_before_somebody_settles_it(shop: Open) -> None:
     async with TwilioServer(now_at(MONDAY), [LOST], listing=Answer(200, body="no json")) as server:
-        post = await _text_message(shop, server)
+        sender = await _text_message(shop, server)
         for _ in range(30):
-            await post.later(HOUR)
-        assert (post.states(), len(server.posts)) == ({"anna sms": "held"}, 1)
-        key = post.message("anna", "sms").send_key
-        post.store.write(
-            lambda conn: outcomes.settle(conn, key, "anna", "failed", post.clock.now(), told="not_sent")
+            await sender.later(HOUR)
+        assert (sender.states(), len(server.posts)) == ({"anna sms": "held"}, 1)
+        key = sender.message("anna", "sms").send_key
+        sender.store.write(
+            lambda conn: outcomes.settle(conn, key, "anna", "failed", sender.clock.now(), told="not_sent")
         )
-        await post.settle_down()
-        assert "anna email" not in post.states()  # a day later nobody wants a reminder any more
-        assert post.shop.outcomes("anna") == {"cart": "finish"}
+        await sender.settle_down()
+        assert "anna email" not in sender.states()  # a day later nobody wants a reminder any more
+        assert sender.shop.outcomes("anna") == {"cart": "finish"}
 
 
 async def test_what_is_not_wanted_any_more_is_not_sent_again(shop: Open) -> None:
     """The order came while nobody knew whether the reminder had left; Twilio says that it never had it."""
     async with TwilioServer(now_at(MONDAY), [LOST]) as server:
-        post = await _text_message(shop, server)
-        post.shop.event("anna", "order_placed")
-        await post.later(11 * MINUTE)
-        assert (post.states(), len(server.posts)) == ({"anna sms": "failed"}, 1)
+        sender = await _text_message(shop, server)
+        sender.shop.event("anna", "order_placed")
+        await sender.later(11 * MINUTE)
+        assert (sender.states(), len(server.posts)) == ({"anna sms": "failed"}, 1)
 
 
 async def test_unknowns_are_looked_up_after_a_restart_and_after_the_time_for_callbacks(shop: Open) -> None:
     async with TwilioServer(now_at(MONDAY), [Answer(slow=60.0, accept=True)]) as server:
-        post = shop(TEXT_FIRST)
-        sender = Sender("sms", "+359888000000", "", "")
-        post.channels["sms"] = TwilioChannel(
-            "sms", sender, (ACCOUNT, TOKEN), server.url, post.clock, seconds=20
+        sender = shop(TEXT_FIRST)
+        number = Sender("sms", "+359888000000", "", "")
+        sender.channels["sms"] = TwilioChannel(
+            "sms", number, (ACCOUNT, TOKEN), server.url, sender.clock, seconds=20
         )
-        dying = post.start()
-        post.customer("anna", sms="+359881234567")
-        post.shop.event("anna", "cart_updated")
-        post.shop.run()
+        dying = sender.start()
+        sender.customer("anna", sms="+359881234567")
+        sender.shop.event("anna", "cart_updated")
+        sender.shop.run()
         under_way = asyncio.create_task(dying.once())
         await asyncio.wait_for(server.came.wait(), 10)
         under_way.cancel()
         await asyncio.gather(*_tasks(dying), return_exceptions=True)
-        assert await post.start().recover() == (0, 1)
-        await post.later(MINUTE)
-        assert (post.states(), server.gets) == ({"anna sms": "unknown"}, [])
-        await post.later(10 * MINUTE)
-        assert post.states() == {"anna sms": "accepted"}
+        assert await sender.start().recover() == (0, 1)
+        await sender.later(MINUTE)
+        assert (sender.states(), server.gets) == ({"anna sms": "unknown"}, [])
+        await sender.later(10 * MINUTE)
+        assert sender.states() == {"anna sms": "accepted"}
         assert len(server.posts) == 1
 
 
@@ -261,26 +263,26 @@ def _tasks(deliverer: Deliverer) -> list[asyncio.Task[None]]:
 # --- the reconciler --------------------------------------------------------------------------------
 
 
-async def _lost(post: Post, channel: Flaky, people: int = 1, policy: str = "") -> None:
-    post.channels[channel.name] = channel
-    post.start()
+async def _lost(sender: SendingShop, channel: Flaky, people: int = 1, policy: str = "") -> None:
+    sender.channels[channel.name] = channel
+    sender.start()
     for n in range(people):
-        post.customer(f"c{n}", **{channel.name: f"+35988000000{n}"})
-        post.shop.event(f"c{n}", "cart_updated")
-    await post.settle_down()
+        sender.customer(f"c{n}", **{channel.name: f"+35988000000{n}"})
+        sender.shop.event(f"c{n}", "cart_updated")
+    await sender.settle_down()
 
 
-def _asking(post: Post, channel: str, via: str = "twilio") -> None:
+def _asking(sender: SendingShop, channel: str, via: str = "twilio") -> None:
     """The policies of a channel as if config.yaml had this way of sending."""
     channels = {
-        **post.read.config.channels,
+        **sender.read.config.channels,
         channel: ChannelConfig(channel, via, options={"idempotency": "x"}),
     }
-    object.__setattr__(post.live.render_context, "unknown", UnknownPolicies(channels))
+    object.__setattr__(sender.live.render_context, "unknown", UnknownPolicies(channels))
 
 
 async def test_look_ups_never_block_delivery_and_only_few_are_under_way(shop: Open) -> None:
-    post, gate = shop(), asyncio.Event()
+    sender, gate = shop(), asyncio.Event()
 
     async def found() -> LookupResult:
         await gate.wait()
@@ -288,22 +290,22 @@ async def test_look_ups_never_block_delivery_and_only_few_are_under_way(shop: Op
 
     asked = Asked("sms", found)
     asked.losses = 9
-    _asking(post, "sms")
-    await _lost(post, asked, people=9)
-    post.clock.advance(11 * MINUTE)
-    await post.deliverer._reconciler.tick()
+    _asking(sender, "sms")
+    await _lost(sender, asked, people=9)
+    sender.clock.advance(11 * MINUTE)
+    await sender.deliverer._reconciler.tick()
     await asyncio.sleep(0)
-    await post.deliverer._reconciler.tick()
+    await sender.deliverer._reconciler.tick()
     assert asked.looks == 4
-    post.customer("late", sms="+359880000099")
-    post.shop.event("late", "cart_updated")
-    post.shop.run()
-    await post.deliverer.once()
-    assert post.states()["late sms"] == "accepted"
+    sender.customer("late", sms="+359880000099")
+    sender.shop.event("late", "cart_updated")
+    sender.shop.run()
+    await sender.deliverer.once()
+    assert sender.states()["late sms"] == "accepted"
     gate.set()
     for _ in range(5):
-        await post.deliverer.settle()
-    assert set(post.states().values()) == {"accepted"}
+        await sender.deliverer.settle()
+    assert set(sender.states().values()) == {"accepted"}
     assert asked.looks == 9
 
 
@@ -311,27 +313,27 @@ async def test_a_list_that_fails_is_asked_again_rarer_and_then_a_person_decides(
     async def found() -> LookupResult:
         raise ConnectionError("no route")
 
-    post, asked = shop(), Asked("sms", found)
-    _asking(post, "sms")
-    await _lost(post, asked)
+    sender, asked = shop(), Asked("sms", found)
+    _asking(sender, "sms")
+    await _lost(sender, asked)
     for _ in range(15):
-        await post.later(MINUTE)
+        await sender.later(MINUTE)
     few = asked.looks
     assert 1 < few < 6
-    assert post.states() == {"c0 sms": "unknown"}
+    assert sender.states() == {"c0 sms": "unknown"}
     for _ in range(27):
-        await post.later(HOUR)
-    assert post.states() == {"c0 sms": "held"}
+        await sender.later(HOUR)
+    assert sender.states() == {"c0 sms": "held"}
     assert (asked.looks < 40, len(asked.reached)) == (True, 1)
 
 
 async def test_a_gateway_that_knows_our_key_gets_it_again_until_half_of_its_window(shop: Open) -> None:
-    post, gateway = shop(), Flaky("sms", losses=1000, idempotency_window_ms=HOUR)
-    _asking(post, "sms", "http")
-    await _lost(post, gateway)
+    sender, gateway = shop(), Flaky("sms", losses=1000, idempotency_window_ms=HOUR)
+    _asking(sender, "sms", "http")
+    await _lost(sender, gateway)
     for _ in range(40):
-        await post.later(MINUTE)
-    assert post.states() == {"c0 sms": "held"}
+        await sender.later(MINUTE)
+    assert sender.states() == {"c0 sms": "held"}
     assert 1 < len(gateway.reached) < 20
     assert len({(one.key, one.body) for one in gateway.reached}) == 1
 
@@ -339,17 +341,17 @@ async def test_a_gateway_that_knows_our_key_gets_it_again_until_half_of_its_wind
 async def test_the_messages_of_a_channel_that_is_gone_go_back_and_the_cascade_passes_it_over(
     shop: Open,
 ) -> None:
-    post = shop()
-    post.customer("anna", push="token-1", email="anna@example.com")
-    post.shop.event("anna", "cart_updated")
-    post.shop.run()
-    assert post.states() == {"anna push": "planned"}
-    channels = {name: one for name, one in post.read.config.channels.items() if name != "push"}
-    object.__setattr__(post.live.render_context, "unknown", UnknownPolicies(channels))
-    del post.channels["push"]
-    post.start()
-    await post.settle_down()
-    assert post.states() == {"anna push": "expired", "anna email": "accepted"}
+    sender = shop()
+    sender.customer("anna", push="token-1", email="anna@example.com")
+    sender.shop.event("anna", "cart_updated")
+    sender.shop.run()
+    assert sender.states() == {"anna push": "planned"}
+    channels = {name: one for name, one in sender.read.config.channels.items() if name != "push"}
+    object.__setattr__(sender.live.render_context, "unknown", UnknownPolicies(channels))
+    del sender.channels["push"]
+    sender.start()
+    await sender.settle_down()
+    assert sender.states() == {"anna push": "expired", "anna email": "accepted"}
 
 
 # --- slow workers ------------------------------------------------------------------------------------
@@ -384,11 +386,11 @@ class Held(Flaky):
         await self.go_on.wait()
 
 
-def _worker(post: Post, name: str, channel: Flaky, clock: Clock) -> Deliverer:
+def _worker(sender: SendingShop, name: str, channel: Flaky, clock: Clock) -> Deliverer:
     return Deliverer(
-        post.store,
+        sender.store,
         {"push": channel},
-        lambda: post.live.render_context,
+        lambda: sender.live.render_context,
         clock,
         name,
         pace=SendRate(idle_seconds=0.01),
@@ -399,55 +401,55 @@ def _worker(post: Post, name: str, channel: Flaky, clock: Clock) -> Deliverer:
 async def test_case_4_a_worker_that_slept_through_its_lease_sends_nothing_twice(
     shop: Open, where: str
 ) -> None:
-    post = shop()
-    post.customer("anna", push="token-1")
-    post.shop.event("anna", "cart_updated")
-    post.shop.run()
+    sender = shop()
+    sender.customer("anna", push="token-1")
+    sender.shop.event("anna", "cart_updated")
+    sender.shop.run()
     sleepy, sink = Held("push", where), Flaky("push", losses=0)
-    first, second = _worker(post, "one", sleepy, post.clock), _worker(post, "two", sink, post.clock)
+    first, second = _worker(sender, "one", sleepy, sender.clock), _worker(sender, "two", sink, sender.clock)
     under_way = asyncio.create_task(first.once())
     await asyncio.wait_for(sleepy.stopped.wait(), 10)
-    post.shop.run()
-    post.clock.advance(2 * LEASE)
+    sender.shop.run()
+    sender.clock.advance(2 * LEASE)
     await second.settle()
     if where == "before":
         await second.once()
-        post.shop.run()
+        sender.shop.run()
     else:
-        with post.store.read() as conn:
+        with sender.store.read() as conn:
             assert [one.message.state for one in outcomes.list_open(conn)] in (["unknown"], [])
     sleepy.go_on.set()
     await asyncio.wait_for(under_way, 10)
-    post.shop.run()
-    assert post.states() == {"anna push": "accepted"}
+    sender.shop.run()
+    assert sender.states() == {"anna push": "accepted"}
     assert len(sleepy.reached) + len(sink.reached) == 1
 
 
 async def test_a_late_refusal_of_a_slow_worker_does_not_touch_the_claim_of_another(shop: Open) -> None:
-    post = shop()
-    post.customer("anna", push="token-1")
-    post.shop.event("anna", "cart_updated")
-    post.shop.run()
-    now = post.clock.now()
+    sender = shop()
+    sender.customer("anna", push="token-1")
+    sender.shop.event("anna", "cart_updated")
+    sender.shop.run()
+    now = sender.clock.now()
 
     def claim(at: Instant) -> OutboxMessage:
-        (taken,) = post.store.write(lambda conn: queue.claim(conn, "push", "x", at, MINUTE, 1))
-        assert post.store.write(lambda conn: queue.hand_over(conn, taken, "hash", at)) == "handed"
-        post.shop.run()
+        (taken,) = sender.store.write(lambda conn: queue.claim(conn, "push", "x", at, MINUTE, 1))
+        assert sender.store.write(lambda conn: queue.hand_over(conn, taken, "hash", at)) == "handed"
+        sender.shop.run()
         return taken
 
-    old, key = claim(now), post.message("anna", "push").send_key
-    post.store.write(lambda conn: outcomes.expire_leases(conn, Instant(now + HOUR), Instant(now + HOUR)))
-    assert post.store.write(
+    old, key = claim(now), sender.message("anna", "push").send_key
+    sender.store.write(lambda conn: outcomes.expire_leases(conn, Instant(now + HOUR), Instant(now + HOUR)))
+    assert sender.store.write(
         lambda conn: outcomes.requeue(conn, key, "anna", Instant(now + HOUR), resend=True)
     )
-    post.shop.run()
+    sender.shop.run()
     claim(Instant(now + HOUR))
-    assert not post.store.write(
+    assert not sender.store.write(
         lambda conn: outcomes.settle(conn, key, "anna", "failed", Instant(now + HOUR), fence=old.fence)
     )
-    assert post.message("anna", "push").state == "handoff"
-    assert post.store.write(
+    assert sender.message("anna", "push").state == "handoff"
+    assert sender.store.write(
         lambda conn: outcomes.settle(conn, key, "anna", "accepted", Instant(now + HOUR), fence=old.fence)
     )
-    assert post.message("anna", "push").state == "accepted"
+    assert sender.message("anna", "push").state == "accepted"

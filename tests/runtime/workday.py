@@ -1,6 +1,6 @@
 """A day of a small shop that can be broken off anywhere and taken up again: as a daemon would do it.
 
-Run as a program (`python -m tests.runtime.trade FOLDER`) it works until everything is done, so that a test can kill it.
+Run as a program (`python -m tests.runtime.workday FOLDER`) it works until everything is done, so that a test can kill it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Sink = Callable[[str], None]
 
 
 @dataclass
-class Trade:
+class Workday:
     """`sink` is the provider: what reaches it was sent. The moment of the shop is kept in its store."""
 
     store: Store
@@ -96,9 +96,9 @@ class Trade:
         )
 
 
-def open_trade(
+def open_workday(
     folder: Path, customers: list[str], sink: Sink, publication: Publication | None = None
-) -> Trade:
+) -> Workday:
     """The shop in a folder whose store has a deployment."""
     store = open_store("sqlite:///data/shop.db", folder, exclusive=True)
     if publication is None:
@@ -106,7 +106,7 @@ def open_trade(
             found = published_project(conn)
         assert found is not None
         publication = Publication(found[0], found[1].journeys)
-    return Trade(store, publication, customers, sink)
+    return Workday(store, publication, customers, sink)
 
 
 def main(folder: Path, customers: list[str]) -> None:
@@ -117,9 +117,9 @@ def main(folder: Path, customers: list[str]) -> None:
             file.write(f"{line}\n".encode())
             os.fsync(file.fileno())
 
-        trade = open_trade(folder, customers, sink)
-        trade.go_on()
-        trade.store.close()
+        workday = open_workday(folder, customers, sink)
+        workday.go_on()
+        workday.store.close()
     (folder / "done").touch()
 
 

@@ -103,7 +103,7 @@ FILES: Mapping[str, str] = {
 TRACKING = "tracking: {{opens: {}}}\n"
 
 
-class Kiosk:
+class WebShop:
     """`browser` asks the pages; `events` and `customer` make things happen; `settle_down` decides and
     sends."""
 

@@ -49,7 +49,7 @@ steps:
     next_after: 1 hour
 """
 MAIL = '---\nsubject: Your cart\n---\n<mjml><mj-body><mj-section><mj-column><mj-text>Your cart waits {{ shop.address }} <a href="{{ links.unsubscribe }}">Unsubscribe</a></mj-text></mj-column></mj-section></mj-body></mjml>\n'
-POST_FILES: Mapping[str, str] = {
+SENDING_FILES: Mapping[str, str] = {
     **{name: text for name, text in FILES.items() if not name.startswith(("journeys/", "templates/"))},
     "config.yaml": CONFIG,
     "journeys/cart.yaml": CART,
@@ -59,10 +59,10 @@ POST_FILES: Mapping[str, str] = {
 }
 
 
-class Post:
+class SendingShop:
     """`shop` with its deliverer. Channels are folders unless a test puts others in their place."""
 
-    def __init__(self, folder: Path, files: Mapping[str, str] = POST_FILES) -> None:
+    def __init__(self, folder: Path, files: Mapping[str, str] = SENDING_FILES) -> None:
         self.shop = Shop(folder, files)
         self.store, self.clock = self.shop.store, self.shop.clock
         self.folder = folder / "sent"
@@ -149,4 +149,4 @@ def shuffled(report: Report, times: int) -> list[Report]:
     return [replace(report) for _ in range(times)]
 
 
-__all__ = ["CONFIG", "MINUTE", "POST_FILES", "SECOND", "Post", "shuffled"]
+__all__ = ["CONFIG", "MINUTE", "SENDING_FILES", "SECOND", "SendingShop", "shuffled"]

@@ -1,4 +1,4 @@
-"""A daemon whose clock begins at another moment: `python -m tests.daemon.elsewhen FOLDER MILLISECONDS`."""
+"""A daemon whose clock begins at another moment: `python -m tests.daemon.daemon_at FOLDER MILLISECONDS`."""
 
 from __future__ import annotations
 
