@@ -20,7 +20,7 @@ import pytest
 from engine.channels.links import Links, UnsubscribeLink
 from engine.store import meta
 from tests.daemon.files import write_project
-from tests.daemon.shop import ROOT, Shop, open_shop, wait_until
+from tests.daemon.shop import PLAIN, ROOT, Shop, open_shop, wait_until
 
 
 def one_line(answer: str) -> str:
@@ -89,7 +89,7 @@ def test_case_10_a_store_that_somebody_locks_is_slow_and_loses_nothing(running: 
         posting = threading.Thread(target=post)
         posting.start()
         time.sleep(3.0)
-        assert httpx2.get(f"{running.url}/healthz", timeout=5).status_code == 200
+        assert httpx2.get(f"{running.url}/healthz", timeout=5, verify=PLAIN).status_code == 200
         other.execute("COMMIT")
     posting.join(30)
     assert [answer.status_code for answer in answers] in ([200], [503])
@@ -134,7 +134,11 @@ def test_case_11_a_disk_that_is_full_takes_nothing_and_recovers(running: Shop) -
     wait_until(lambda: {before, *customers} <= set(accepted(running)), 30, running.log)
     mails = running.mails()
     assert [mails[f"{customer} hello"] for customer in (before, *customers)] == [1] * 6
-    wait_until(lambda: httpx2.get(f"{running.url}/readyz", timeout=5).status_code == 200, 30, running.log)
+    wait_until(
+        lambda: httpx2.get(f"{running.url}/readyz", timeout=5, verify=PLAIN).status_code == 200,
+        30,
+        running.log,
+    )
 
 
 def accepted(shop: Shop) -> list[str]:
@@ -152,7 +156,7 @@ def test_a_customer_whose_row_is_damaged_stops_nobody_else(running: Shop) -> Non
     stuck = [each for each in running.status()["stuck"] if each["customer"] == damaged]
     assert len(stuck) == 1
     assert stuck[0]["why"]
-    assert httpx2.get(f"{running.url}/readyz", timeout=5).status_code == 200
+    assert httpx2.get(f"{running.url}/readyz", timeout=5, verify=PLAIN).status_code == 200
     with closing(sqlite3.connect(running.folder / "data" / "shop.db", timeout=20)) as other, other:
         other.execute("UPDATE customer SET seen = '{}' WHERE id = ?", (damaged,))
         other.execute("UPDATE stuck SET retry_at = 0 WHERE customer = ?", (damaged,))
@@ -171,7 +175,7 @@ def test_case_86_who_unsubscribed_is_not_written_to_after_the_answer(tmp_path: P
         with shop.store() as store, store.read() as conn:
             links = Links([meta.secret(conn)], shop.url)
         answered: dict[str, int] = {}
-        with httpx2.Client(timeout=60) as client:
+        with httpx2.Client(timeout=60, verify=PLAIN) as client:
             for customer in reversed(customers[100:]):
                 url = links.unsubscribe(UnsubscribeLink(customer, "email", "marketing", keys[customer]))
                 assert client.post(url).status_code == 200

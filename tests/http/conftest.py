@@ -23,7 +23,7 @@ from engine.store.customers import enrollments
 from engine.store.database import Store, open_store
 from engine.store.keys import KeyScope, new_key
 from engine.store.meta import bucket_of
-from tests.daemon.shop import answers_ready
+from tests.daemon.shop import PLAIN, answers_ready
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,7 +38,7 @@ class Served:
 
     def client(self, scope: KeyScope = "write") -> httpx2.Client:
         """A client with a key of its own."""
-        return httpx2.Client(base_url=self.url, auth=(self.key(scope), ""), timeout=30)
+        return httpx2.Client(base_url=self.url, auth=(self.key(scope), ""), timeout=30, verify=PLAIN)
 
     def key(self, scope: KeyScope = "write") -> str:
         """A new API key."""

@@ -21,7 +21,7 @@ from engine.core.happening import ProfileChanged
 from engine.runtime.intake.items import ConsentGiven, CustomerItem, EventItem
 from engine.store.keys import new_key
 from engine.values import SECOND
-from tests.daemon.shop import open_shop, wait_until
+from tests.daemon.shop import PLAIN, open_shop, wait_until
 from tests.http.web_shop import CONFIG, URL, WebShop
 
 SVG = "<svg onload=alert(1)>"
@@ -347,17 +347,27 @@ def test_case_112_no_address_name_or_secret_stands_in_logs_figures_or_links(
             )
         for path in (f"/u/{ADDRESS}", f"/c/{NAME}", f"/p/{PHONE}?{NAME}", "/events?key=canary-query"):
             httpx2.get(
-                shop.url + path, headers={"User-Agent": NAME, "Referer": f"https://x.example/{ADDRESS}"}
+                shop.url + path,
+                headers={"User-Agent": NAME, "Referer": f"https://x.example/{ADDRESS}"},
+                verify=PLAIN,
             )
-        httpx2.post(shop.url + "/events?key=canary-query", headers={"Authorization": f"Bearer {PASSWORD}"})
+        httpx2.post(
+            shop.url + "/events?key=canary-query",
+            headers={"Authorization": f"Bearer {PASSWORD}"},
+            verify=PLAIN,
+        )
         _half_a_request(
             shop.port, f"POST /events?email={ADDRESS} HTTP/1.1\r\nHost: {NAME}\r\nX: {PHONE}\x00\r\n\r\n"
         )
         wait_until(lambda: shop.mails()[f"{ADDRESS}\thello"] == 1, 30, shop.log)
         wait_until(lambda: shop.states("later") == {"c1": "failed"}, 30, shop.log)
-        seen = httpx2.get(f"{shop.url}/signup/news", headers={"Accept": "application/json"}).json()["seen"]
+        seen = httpx2.get(
+            f"{shop.url}/signup/news", headers={"Accept": "application/json"}, verify=PLAIN
+        ).json()["seen"]
         form = {"email": f"two.{ADDRESS}", "seen": seen, "website": NAME}
-        httpx2.post(f"{shop.url}/signup/news", data=form, headers={"Origin": "https://shop.example"})
+        httpx2.post(
+            f"{shop.url}/signup/news", data=form, headers={"Origin": "https://shop.example"}, verify=PLAIN
+        )
         with shop.store() as store:  # a row that nobody can read: the advancer stumbles over this customer
             store.write(
                 lambda conn: conn.exec_driver_sql(
@@ -368,7 +378,7 @@ def test_case_112_no_address_name_or_secret_stands_in_logs_figures_or_links(
         wait_until(lambda: bool(shop.ask("SELECT 1 FROM stuck")), 30, shop.log)
         shop.kill()
         shop.start()
-        figures = httpx2.get(f"{shop.url}/metrics").text
+        figures = httpx2.get(f"{shop.url}/metrics", verify=PLAIN).text
         status = shop.command("status")
         assert shop.stop() == 0
         log = shop.log()

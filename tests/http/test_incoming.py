@@ -17,6 +17,7 @@ import pytest
 from engine.clock import SystemClock
 from engine.store.customers import addressees, events
 from engine.values import to_datetime
+from tests.daemon.shop import PLAIN
 from tests.http.conftest import Served
 
 
@@ -65,7 +66,7 @@ def test_case_49_the_same_event_a_hundred_times_twenty_at_once_is_one(served: Se
     key = served.key()
 
     def send(_: int) -> tuple[int, int]:
-        answer = httpx2.post(f"{served.url}/events", json=event, auth=(key, ""), timeout=30)
+        answer = httpx2.post(f"{served.url}/events", json=event, auth=(key, ""), timeout=30, verify=PLAIN)
         return answer.status_code, answer.json()["taken"]
 
     with ThreadPoolExecutor(20) as pool:
@@ -131,7 +132,7 @@ def test_case_53_a_burst_loses_nothing_that_was_accepted(served: Served) -> None
 
     def send(batch: list[dict[str, str]]) -> int:
         for _ in range(50):
-            answer = httpx2.post(f"{served.url}/events", json=batch, auth=(key, ""), timeout=60)
+            answer = httpx2.post(f"{served.url}/events", json=batch, auth=(key, ""), timeout=60, verify=PLAIN)
             if answer.status_code == 200:
                 return int(answer.json()["taken"]) + int(answer.json()["duplicates"])
             assert answer.status_code in (429, 503)
@@ -164,7 +165,11 @@ def test_case_54_an_unknown_customer_is_made_and_one_without_an_address_gets_not
 def test_case_57_who_comes_again_twenty_times_at_once_is_inside_once(served: Served) -> None:
     who, key = _id(), served.key()
     httpx2.put(
-        f"{served.url}/customers/{who}", json={"email": f"{who}@example.com"}, auth=(key, ""), timeout=30
+        f"{served.url}/customers/{who}",
+        json={"email": f"{who}@example.com"},
+        auth=(key, ""),
+        timeout=30,
+        verify=PLAIN,
     )
 
     def send(number: int) -> int:
@@ -174,7 +179,9 @@ def test_case_57_who_comes_again_twenty_times_at_once_is_inside_once(served: Ser
             "customer_id": who,
             "properties": {"cart_id": "k1", "total": 80 + number},
         }
-        return httpx2.post(f"{served.url}/events", json=event, auth=(key, ""), timeout=30).status_code
+        return httpx2.post(
+            f"{served.url}/events", json=event, auth=(key, ""), timeout=30, verify=PLAIN
+        ).status_code
 
     with ThreadPoolExecutor(20) as pool:
         assert set(pool.map(send, range(20))) == {200}
@@ -219,7 +226,7 @@ def test_case_59_deep_and_wide_bodies_are_refused_and_the_daemon_lives(
     served: Served, client: httpx2.Client, body: bytes
 ) -> None:
     assert client.post("/events", content=body).status_code in (400, 413)
-    assert httpx2.get(f"{served.url}/healthz", timeout=10).status_code == 200
+    assert httpx2.get(f"{served.url}/healthz", timeout=10, verify=PLAIN).status_code == 200
 
 
 def test_case_61_an_attribute_whose_type_flips_is_refused_by_name_and_the_old_value_stays(

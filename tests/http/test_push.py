@@ -20,6 +20,7 @@ from engine.channels.webpush.channel import new_private_key
 from engine.store.customers import addressees, consents
 from engine.store.meta import bucket_of
 from tests.channels.push_service import Browser
+from tests.daemon.shop import PLAIN
 from tests.http.conftest import Served, make_shop, start
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -63,7 +64,9 @@ def subscribe(
 ) -> httpx2.Response:
     body = {"customer_id": customer, "proof": proven or proof(customer), "subscription": browser.subscription,
             "wording": "Send me offers"}  # fmt: skip
-    return httpx2.request(method, f"{served.url}/push/subscriptions", json=body, headers={"Origin": origin})
+    return httpx2.request(
+        method, f"{served.url}/push/subscriptions", json=body, headers={"Origin": origin}, verify=PLAIN
+    )
 
 
 def reached_at(served: Served, customer: str) -> list[str]:
@@ -116,7 +119,9 @@ def test_nobody_subscribes_to_the_messages_of_somebody_else(pushing: Served) -> 
 )
 def test_what_is_no_subscription_is_refused_in_words(pushing: Served, subscription: object) -> None:
     body = {"customer_id": "c1", "proof": proof("c1"), "subscription": subscription}
-    answer = httpx2.post(f"{pushing.url}/push/subscriptions", json=body, headers={"Origin": SHOP})
+    answer = httpx2.post(
+        f"{pushing.url}/push/subscriptions", json=body, headers={"Origin": SHOP}, verify=PLAIN
+    )
     assert answer.status_code in (400, 413)
     assert answer.json()["title"]
 
