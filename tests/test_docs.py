@@ -11,8 +11,8 @@ from typing import get_args
 
 import pytest
 
+from engine.config.channels import VIAS
 from engine.config.file import read_config
-from engine.config.options import COMMON, VIAS
 from engine.core import journey
 from engine.language import syntax
 from engine.language.steps.kinds import VERBS
@@ -103,8 +103,8 @@ def _keys_of_the_config() -> Iterator[tuple[str, str]]:
         for key in (below if isinstance(below, dict) else schema).get("properties", {}):
             yield part, key
     for name in VIAS:
-        for key in (*COMMON, *VIAS[name].options):
-            yield "channels", key
+        for key in VIAS[name].construct(name).keys:
+            yield "channels", key.name
 
 
 @pytest.mark.parametrize(("part", "key"), sorted(set(_keys_of_the_config())))

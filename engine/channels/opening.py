@@ -38,9 +38,8 @@ class Opening:
 
 def sender_of(channel: ChannelConfig, config: Config) -> str:
     """`from:`, or for an outbox folder an address at the shop's own host."""
-    written = channel.text("from")
-    if written or channel.name != "email":
-        return written
+    if channel.sender or channel.name != "email":
+        return channel.sender
     host = urlsplit(config.shop.url).hostname or "localhost"
     name = config.shop.name.replace('"', "").replace("\\", "")
     return f'"{name}" <hello@{host}>'

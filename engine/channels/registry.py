@@ -20,6 +20,8 @@ from engine.channels.outbox.channel import OutboxChannel
 from engine.channels.render import SenderProfile
 from engine.clock import Clock
 from engine.config import ChannelConfig, Config
+from engine.config.channels.outbox import OutboxOptions
+from engine.config.channels.twilio import TwilioOptions
 from engine.errors import UsageError
 
 _FILES: Mapping[str, str] = {
@@ -52,7 +54,10 @@ def open_readers(config: Config, folder: Path, secret: str, clock: Clock) -> dic
 
 def kinds(config: Config) -> Mapping[str, str]:
     """Which channels are text messages, paid by the part (`sms`), and which have sessions (`whatsapp`)."""
-    named = {name: one.text("kind") or name for name, one in config.channels.items()}
+    named = {
+        name: (isinstance(channel.options, TwilioOptions) and channel.options.kind) or name
+        for name, channel in config.channels.items()
+    }
     return {name: kind for name, kind in named.items() if kind in ("sms", "whatsapp")}
 
 
@@ -63,7 +68,7 @@ def styles(config: Config) -> Mapping[str, SenderProfile]:
     return {
         name: SenderProfile(
             sender_of(one, config),
-            one.text("reply_to"),
+            one.reply_to,
             clicks=tracking.clicks and name in _TRACKED,
             opens=tracking.opens != "never" and name == "email",
             asks=tracking.opens == "with consent",
@@ -76,7 +81,8 @@ def styles(config: Config) -> Mapping[str, SenderProfile]:
 
 def outbox_folder(channel: ChannelConfig, folder: Path) -> Path:
     """Where an `outbox` channel writes: data/outbox in the project unless it says otherwise."""
-    return folder / channel.text("folder", "data/outbox")
+    options = channel.options if isinstance(channel.options, OutboxOptions) else OutboxOptions()
+    return folder / options.folder
 
 
 def _open(opening: Opening) -> Channel:
@@ -108,7 +114,7 @@ def _module(channel: ChannelConfig) -> ModuleType | None:
 
 
 def _check_addresses(channel: ChannelConfig, config: Config) -> None:
-    for option, written in (("from", sender_of(channel, config)), ("reply_to", channel.text("reply_to"))):
+    for option, written in (("from", sender_of(channel, config)), ("reply_to", channel.reply_to)):
         if option == "reply_to" and not written:
             continue
         try:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from engine.core.journey import Pool
 from engine.core.policy import Policy
 from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from engine.config.channels import Options
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,48 +58,59 @@ class Rate:
     seconds: float
 
 
-Option: TypeAlias = "str | Secret | tuple[Option, ...] | Mapping[str, Option]"
-"""A value of a channel: text, a secret, or a list or map of them (options.STRUCTURED)."""
-
-
 @dataclass(frozen=True, slots=True)
 class ChannelConfig:
-    """One entry of `channels:`. `price` per message (of a text message: per part) in `currency`. `options`: what the
-    channel itself understands (host, port, from, folder, tls, ...)."""
+    """One entry of `channels:`. `options`: what its way of sending understands; `sender` (`from`), `reply_to` and
+    `timeout` (seconds) mean the same for all of them, as far as they have them."""
 
     name: str
-    via: str
+    options: Options
     price: Decimal = Decimal(0)
+    """Per message; of a text message per part."""
     currency: str = "EUR"
     rate: Rate | None = None
-    options: Mapping[str, Option] = field(default_factory=dict)
-    unknown: Mapping[str, str] = field(
-        default_factory=dict
-    )  # policy ("": all others) -> engine.config.unknown.ACTIONS
-    priced: bool = True  # False: config.yaml names no price
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    """Policy ("": all others) -> one of engine.config.channels.unknown.ACTIONS."""
+    priced: bool = True
+    """False: config.yaml names no price."""
+    sender: str = ""
+    reply_to: str = ""
+    timeout: int | None = None
 
-    def text(self, name: str, otherwise: str = "") -> str:
-        """An option that is a text; a secret is revealed. Raises UsageError when the secret is missing."""
-        value = self.options.get(name, otherwise)
-        if isinstance(value, Secret):
-            try:
-                return value.reveal()
-            except UsageError as wrong:
-                raise UsageError(
-                    f'"{name}" of the channel "{self.name}": {wrong.what}', wrong.cure
-                ) from wrong
-        return value if isinstance(value, str) else otherwise
+    @property
+    def via(self) -> str:
+        """How it sends."""
+        return self.options.via
 
-    def texts(self, name: str) -> tuple[str, ...]:
-        """An option that is a list of texts; one text is a list of one."""
-        value = self.options.get(name, ())
-        found = (value,) if isinstance(value, str) else value
-        return tuple(one for one in found if isinstance(one, str)) if isinstance(found, tuple) else ()
+    def options_as(self, kind: type[Kind]) -> Kind:
+        """The options, by whoever knows how the channel sends."""
+        assert isinstance(self.options, kind), f"{self.name} goes via {self.via}"
+        return self.options
 
-    def number(self, name: str, otherwise: int) -> int:
-        """An option that is a whole number."""
-        text = self.text(name)
-        return int(text) if text else otherwise
+    def reveal(self, option: str, secret: Secret | None) -> str:
+        """The secret behind an option, "" where there is none. Raises UsageError that names the channel."""
+        if secret is None:
+            return ""
+        try:
+            return secret.reveal()
+        except UsageError as wrong:
+            raise UsageError(f'"{option}" of the channel "{self.name}": {wrong.what}', wrong.cure) from wrong
+
+
+def secrets_in(value: object) -> Iterator[Secret]:
+    """Every secret in a record, a map or a list, in their order."""
+    match value:
+        case Secret():
+            yield value
+        case Mapping():
+            for member in value.values():
+                yield from secrets_in(member)
+        case tuple():
+            for item in value:
+                yield from secrets_in(item)
+        case _:
+            for part in fields(value) if is_dataclass(value) else ():
+                yield from secrets_in(getattr(value, part.name))
 
 
 @dataclass(frozen=True, slots=True)

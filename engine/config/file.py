@@ -2,35 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import replace
 
 from engine.config import Config, HttpConfig, Secret, Shop, WebhookConfig
-from engine.config.channels import read_channel
-from engine.config.egress import read_egress
-from engine.config.guards import read_ceilings, read_deliver_only
-from engine.config.mailbox import read_mailbox
-from engine.config.nodes import Reader
-from engine.config.policies import read_policy
-from engine.config.signup import read_signup
-from engine.config.tracking import read_tracking
+from engine.config.channels import CHANNEL_SHAPE, read_channel
+from engine.config.guards import CEILINGS_SHAPE, read_ceilings, read_deliver_only
+from engine.config.http import EGRESS, HTTP, TRACKING, read_egress, read_http, read_tracking
+from engine.config.mailbox import MAILBOX, read_mailbox
+from engine.config.policies import POLICY, read_policy
+from engine.config.secrets import config_context, read_secret, refuse_literal, secret_of, values_of
+from engine.config.signup import SIGNUP, read_signup
 from engine.core.journey import Pool
-from engine.core.policy import Policy
-from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
-from engine.language.share import parse_share
+from engine.language.grammar import Construct, Key
+from engine.language.map_reader import MapReader, ReadContext
+from engine.language.nodes import Entry, Node, Scalar, Sequence
+from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.language.yaml.source import read
 from engine.problem import Problem
 from engine.values import zone
 
-PARTS = (
-    "shop", "timezone", "currency", "languages", "store", "http", "egress", "holdout", "channels", "policies", "codes",
-    "webhooks", "link_key", "tracking", "signup", "mailbox", "ceilings", "deliver_only",
-)  # fmt: skip
 POOL_KINDS = {"generated": "pattern", "shared": "code", "file": "path"}
-_STORES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
+"""The kinds of pools, and the key that each needs beside `kind`."""
 
-Thing = TypeVar("Thing")
+SHOP = Construct(
+    "shop",
+    "shop",
+    (
+        Key("name", "text", "the name of the shop", example="Bean There"),
+        Key("url", "text", "its address on the web", example="https://shop.example"),
+        Key("address", "text", "the postal address that marketing e-mails must show", example='"Main Street 1, 1000 Sofia"'),
+    ),
+    "Who writes to the customers",
+    blank=True,
+)  # fmt: skip
+POOL = Construct(
+    "pool",
+    "a pool",
+    (
+        Key("kind", "choice", "how a customer gets a code", needed=True, choices=tuple(POOL_KINDS)),
+        Key(
+            "pattern",
+            "text",
+            "what generated codes look like; each ? is drawn",
+            example='"WELCOME-????-????"',
+        ),
+        Key("code", "text", "the one code for everybody", example="SUMMER"),
+        Key("path", "text", "a file with one code on each line", example="codes/welcome.csv"),
+    ),
+    "Codes that messages give away",
+)
+WEBHOOK = Construct(
+    "webhook",
+    "a webhook",
+    (
+        Key("url", "text", "what is called", needed=True, example="https://crm.shop.example/hook"),
+        Key("secret", "secret", "signs the body"),
+    ),
+    "An address that journeys call",
+)
+CONFIG = Construct(
+    "config",
+    "config.yaml",
+    (
+        Key("shop", "block", "who writes to the customers", of=SHOP),
+        Key("timezone", "text", "the place whose clock counts", example="Europe/Berlin",
+            shape={"type": "string", "examples": ["Europe/Berlin"]}),
+        Key("currency", "text", "of prices and sums", example="EUR", shape={"type": "string", "pattern": "^[A-Z]{3}$"}),
+        Key("languages", "texts", "of the templates, the usual one first", example="[en, de]"),
+        Key("store", "text", "where everything is kept", example="sqlite:///data/shop.db",
+            shape={"type": "string", "pattern": "^(sqlite:///|postgresql)", "examples": ["sqlite:///data/shop.db"]}),
+        Key("http", "block", "where the daemon listens, and how the world reaches it", of=HTTP),
+        Key("egress", "block", "places beside the public internet that may be called", of=EGRESS),
+        Key("holdout", "share", "share of all customers who get no marketing", example="2%"),
+        Key("channels", "free", "the ways to reach a customer", example="{email: {via: outbox}}", shape=CHANNEL_SHAPE),
+        Key("policies", "named", "consent, quiet hours and caps", example="{marketing: {caps: 1 a day}}", of=POLICY),
+        Key("codes", "free", "pools of codes", example="{welcome: {kind: shared, code: HELLO}}", of=POOL),
+        Key("webhooks", "named", "addresses that journeys call", example="{crm: {url: https://crm.shop.example}}", of=WEBHOOK),
+        Key("link_key", "any", "the secret that signs links, or a list with those before", shape={
+            "type": ["string", "array"], "pattern": "^(env|file):", "items": {"pattern": "^(env|file):"}}),
+        Key("tracking", "block", "what is noticed of a reader", of=TRACKING),
+        Key("signup", "block", "sign-up forms", of=SIGNUP),
+        Key("mailbox", "block", "where reports by mail come in", of=MAILBOX),
+        Key("ceilings", "any", "how many messages a journey may send on a day", example="{each journey: 10000 a day}",
+            shape=CEILINGS_SHAPE),
+        Key("deliver_only", "texts", "the only people who get messages", example='["@shop.example"]'),
+    ),
+    "The shop",
+)  # fmt: skip
+_STORES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 
 
 def default_config() -> Config:
@@ -49,240 +109,184 @@ def read_config(text: str | bytes, file: str = "config.yaml") -> tuple[Config, l
 
 def config_of(node: Node, problems: list[Problem]) -> tuple[Config, list[Problem]]:
     """As `read_config`, for a file that is read already; `problems`: what was wrong with its form."""
-    reader = Reader(problems)
-    parts = reader.parts(node, PARTS, "config.yaml")
-    return _config(parts, reader), reader.problems
+    context = config_context(problems)
+    parts = context.block(node, CONFIG, Scalar("config.yaml", node.span, plain=True))
+    return (_read_parts(parts) if parts else default_config()), context.problems
 
 
-def _config(parts: dict[str, Entry], reader: Reader) -> Config:
-    start = default_config()
-    currency = _currency(parts, reader, start.currency)
-    keys, policies = _link_keys(parts, reader), _names(parts, "policies")
+def _read_parts(parts: MapReader) -> Config:
+    context, usual = parts.context, default_config()
+    # Channels name policies, policies and forms name channels: the names come first.
+    channels, policies = (
+        tuple(entry.key.text for entry in parts.entries(key)) for key in ("channels", "policies")
+    )
+    currency = _read_currency(parts, usual.currency)
+    keys = _read_link_keys(parts)
+    opened = (read_channel(context, entry, currency, policies) for entry in parts.entries("channels"))
+    pools = (_read_pool(context, entry) for entry in parts.entries("codes"))
+    webhooks = (_read_webhook(context, entry) for entry in parts.entries("webhooks"))
     return Config(
-        shop=_shop(parts, reader, start.shop),
-        timezone=_timezone(parts, reader, start.timezone),
+        shop=_read_shop(parts.block("shop"), usual.shop),
+        timezone=_read_timezone(parts, usual.timezone),
         currency=currency,
-        languages=_languages(parts, reader, start.languages),
-        store=_store(parts, reader, start.store),
-        http=_http(parts, reader, start.http),
-        egress=read_egress(parts, reader),
-        holdout=_holdout(parts, reader),
-        channels=_named(
-            parts, "channels", reader, lambda entry: read_channel(entry, currency, reader, policies)
-        ),
-        policies=_policies(parts, reader),
-        codes=_named(parts, "codes", reader, lambda entry: _pool(entry, reader)),
-        webhooks=_named(parts, "webhooks", reader, lambda entry: _webhook(entry, reader)),
+        languages=tuple(word.value for word in parts.texts("languages", blank=True)) or usual.languages,
+        store=_read_store(parts, usual.store),
+        http=read_http(parts.block("http")),
+        egress=read_egress(parts.block("egress")),
+        holdout=parts.share("holdout") or 0,
+        channels={channel.name: channel for channel in opened if channel is not None},
+        policies={
+            entry.key.text: read_policy(context, entry, channels) for entry in parts.entries("policies")
+        },
+        codes={pool.name: pool for pool in pools if pool is not None},
+        webhooks={webhook.name: webhook for webhook in webhooks if webhook is not None},
         link_key=keys[0] if keys else None,
         old_link_keys=tuple(keys[1:]),
-        tracking=read_tracking(parts, reader),
-        mailbox=read_mailbox(parts, reader),
-        signup=read_signup(parts, _channel_names(parts), reader),
-        ceilings=read_ceilings(parts, reader),
-        deliver_only=read_deliver_only(parts, reader),
+        tracking=read_tracking(parts.block("tracking")),
+        mailbox=read_mailbox(parts.block("mailbox")),
+        signup=read_signup(parts.block("signup"), channels),
+        ceilings=read_ceilings(parts),
+        deliver_only=read_deliver_only(parts),
     )
 
 
-def _named(
-    parts: dict[str, Entry], name: str, reader: Reader, read_one: Callable[[Entry], Thing | None]
-) -> dict[str, Thing]:
-    entry = parts.get(name)
-    whole = reader.mapping(entry.value, name) if entry else None
-    found = {each.key.text: read_one(each) for each in (whole.entries if whole else ())}
-    return {key: value for key, value in found.items() if value is not None}
-
-
-def _policies(parts: dict[str, Entry], reader: Reader) -> dict[str, Policy]:
-    names = _channel_names(parts)
-    return _named(parts, "policies", reader, lambda entry: read_policy(entry, names, reader))
-
-
-def _channel_names(parts: dict[str, Entry]) -> tuple[str, ...]:
-    return _names(parts, "channels")
-
-
-def _names(parts: dict[str, Entry], part: str) -> tuple[str, ...]:
-    """What the entries of a part are called."""
-    entry = parts.get(part)
-    if entry is None or not isinstance(entry.value, Mapping):
-        return ()
-    return tuple(each.key.text for each in entry.value.entries)
-
-
-def _link_keys(parts: dict[str, Entry], reader: Reader) -> list[Secret]:
+def _read_link_keys(parts: MapReader) -> list[Secret]:
     """One key, or a list of them: the first signs, the others were used before."""
-    entry = parts.get("link_key")
-    if entry is None:
+    node = parts.node("link_key")
+    if node is None:
         return []
-    nodes = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)
-    return [key for node in nodes if (key := reader.secret(entry.key, node)) is not None]
+    nodes = node.items if isinstance(node, Sequence) else (node,)
+    return [key for node in nodes if (key := secret_of(parts.context, "link_key", node)) is not None]
 
 
-def _shop(parts: dict[str, Entry], reader: Reader, start: Shop) -> Shop:
-    entry = parts.get("shop")
-    fields = reader.parts(entry.value, ("name", "url", "address"), "shop") if entry else {}
-    words = {name: reader.word(field.value, name) or "" for name, field in fields.items()}
-    url = words.get("url", "")
-    if url and not url.startswith(("http://", "https://")):
-        reader.refuse(
-            fields["url"].value.span,
-            f"{quoted(url)} is not an address on the web",
+def _read_shop(reader: MapReader | None, usual: Shop) -> Shop:
+    if reader is None:
+        return usual
+    values, url = values_of(reader, ("url",)), reader.text("url")
+    if url is not None and not url.value.startswith(("http://", "https://")):
+        reader.context.refuse(
+            url.span,
+            f"{quoted(url.value)} is not an address on the web",
             "it stands in messages as a link",
-            f"write  https://{url}",
+            f"write  https://{url.value}",
         )
-    return Shop(
-        words.get("name", start.name), (url or start.url).rstrip("/"), words.get("address", start.address)
-    )
+    return replace(usual, **values, url=(url.value if url else usual.url).rstrip("/"))
 
 
-def _timezone(parts: dict[str, Entry], reader: Reader, start: str) -> str:
-    found = reader.text(parts, "timezone")
-    if found is None:
-        return start
+def _read_timezone(parts: MapReader, usual: str) -> str:
+    place = parts.text("timezone")
+    if place is None:
+        return usual
     try:
-        zone(found.text)
+        zone(place.value)
     except KeyError:
-        reader.refuse(
-            found.span,
-            f"{quoted(found.text)} is not a time zone",
+        parts.context.refuse(
+            place.span,
+            f"{quoted(place.value)} is not a time zone",
             "time zones are called by a place",
             "write  Europe/Berlin",
         )
-        return start
-    return found.text
+        return usual
+    return place.value
 
 
-def _currency(parts: dict[str, Entry], reader: Reader, start: str) -> str:
-    found = reader.text(parts, "currency")
-    if found is None:
-        return start
-    if len(found.text) == 3 and found.text.isascii() and found.text.isalpha() and found.text.isupper():
-        return found.text
-    meant = {"€": "EUR", "$": "USD", "£": "GBP"}.get(
-        found.text, found.text.upper() if len(found.text) == 3 else "EUR"
-    )
-    reader.refuse(
-        found.span,
-        f"{quoted(found.text)} is not a currency",
+def _read_currency(parts: MapReader, usual: str) -> str:
+    text = parts.text("currency")
+    if text is None:
+        return usual
+    currency = text.value
+    if len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper():
+        return currency
+    signs = {"€": "EUR", "$": "USD", "£": "GBP"}
+    meant = signs.get(currency, currency.upper() if len(currency) == 3 else "EUR")
+    parts.context.refuse(
+        text.span,
+        f"{quoted(currency)} is not a currency",
         "a currency has three capital letters",
         f"write  {meant}",
     )
-    return start
+    return usual
 
 
-def _languages(parts: dict[str, Entry], reader: Reader, start: tuple[str, ...]) -> tuple[str, ...]:
-    entry = parts.get("languages")
-    words = tuple(word.text for word in reader.words(entry.value, "languages")) if entry else ()
-    return words or start
-
-
-def _store(parts: dict[str, Entry], reader: Reader, start: str) -> str:
-    found = reader.text(parts, "store")
-    if found is None:
-        return start
-    if found.text.startswith(_STORES):
-        address = found.text.removeprefix("postgresql").partition("://")[2].partition("@")
-        if address[1] and ":" in address[0]:
-            reader.literal_secret(
-                found.span, "store", "keep the password in the environment: PGPASSWORD, or a ~/.pgpass file"
-            )
-        return found.text
-    reader.refuse(
-        found.span, f"{quoted(found.text)} is not a store", "a store is a SQLite file or a PostgreSQL database",
-        "write  sqlite:///data/shop.db  or  postgresql://host/name",
-    )  # fmt: skip
-    return start
-
-
-def _http(parts: dict[str, Entry], reader: Reader, start: HttpConfig) -> HttpConfig:
-    entry = parts.get("http")
-    fields = reader.parts(entry.value, ("listen", "public_url"), "http") if entry else {}
-    host, port = start.host, start.port
-    listen = reader.text(fields, "listen")
-    if listen is not None:
-        name, _, number = listen.text.rpartition(":")
-        if name and number.isascii() and number.isdigit() and int(number) < 65_536:
-            host, port = name.strip("[]"), int(number)
-        else:
-            reader.refuse(
-                listen.span,
-                f"{quoted(listen.text)} is not a place to listen at",
-                "it is an address and a port",
-                "write  127.0.0.1:8080",
-            )
-    public = reader.text(fields, "public_url")
-    url = public.text.rstrip("/") if public else f"http://{host}:{port}"
-    if public and not url.startswith(("http://", "https://")):
-        reader.refuse(
-            public.span,
-            f"{quoted(url)} is not an address on the web",
-            "links in messages begin with it",
-            f"write  https://{url}",
+def _read_store(parts: MapReader, usual: str) -> str:
+    store = parts.text("store")
+    if store is None:
+        return usual
+    if not store.value.startswith(_STORES):
+        parts.context.refuse(
+            store.span,
+            f"{quoted(store.value)} is not a store",
+            "a store is a SQLite file or a PostgreSQL database",
+            "write  sqlite:///data/shop.db  or  postgresql://host/name",
         )
-    return HttpConfig(host, port, url)
+        return usual
+    login, at, _ = store.value.removeprefix("postgresql").partition("://")[2].partition("@")
+    if at and ":" in login:
+        refuse_literal(
+            parts.context,
+            store.span,
+            "store",
+            "keep the password in the environment: PGPASSWORD, or a ~/.pgpass file",
+        )
+    return store.value
 
 
-def _holdout(parts: dict[str, Entry], reader: Reader) -> int:
-    found = reader.text(parts, "holdout")
-    if found is None:
-        return 0
-    share = parse_share(found.whole())
-    return reader.kept(share) or 0
-
-
-def _pool(entry: Entry, reader: Reader) -> Pool | None:
-    fields = reader.parts(entry.value, ("kind", *POOL_KINDS.values()), f"the pool {entry.key.text}")
-    kind = reader.choice(fields, "kind", tuple(POOL_KINDS), entry)
-    if kind is None:
+def _read_pool(context: ReadContext, entry: Entry) -> Pool | None:
+    name = entry.key.text
+    reader = context.block(entry.value, POOL, entry.key, f"the pool {name}")
+    kind = reader.choice("kind") if reader else None
+    if reader is None or kind is None:
         return None
-    needed = POOL_KINDS[kind]
-    for name, field in fields.items():
-        if name not in ("kind", needed):
-            reader.refuse(
-                field.key.span, f"a {kind} pool has no {quoted(name)}", f"it has: kind, {needed}", "remove it"
-            )
-    value = reader.needed(fields, needed, entry)
+    needed = POOL_KINDS[kind.value]
+    for key in POOL_KINDS.values():
+        if key != needed and key in reader:
+            context.refuse(
+                reader.at_key(key), f"a {kind.value} pool has no {quoted(key)}", f"it has: kind, {needed}", "remove it"
+            )  # fmt: skip
+    if needed not in reader:
+        reader.missing(needed)
+    value = reader.text(needed)
     if value is None:
         return None
-    if kind == "generated" and value.text.count("?") < 4:
-        reader.refuse(
-            value.span, f"{quoted(value.text)} leaves too few characters to draw", "every customer gets a code of their own",
-            'write at least four question marks, for example  "WELCOME-????-????"',
-        )  # fmt: skip
-        return None
-    match kind:
+    match kind.value:
         case "generated":
-            return Pool(entry.key.text, "generated", pattern=value.text)
+            if value.value.count("?") >= 4:
+                return Pool(name, "generated", pattern=value.value)
+            context.refuse(
+                value.span,
+                f"{quoted(value.value)} leaves too few characters to draw",
+                "every customer gets a code of their own",
+                'write at least four question marks, for example  "WELCOME-????-????"',
+            )
+            return None
         case "shared":
-            return Pool(entry.key.text, "shared", code=value.text)
+            return Pool(name, "shared", code=value.value)
         case _:
-            return Pool(entry.key.text, "file", path=_inside(value, reader))
+            return Pool(name, "file", path=_inside(context, value))
 
 
-def _inside(path: Scalar, reader: Reader) -> str:
-    if path.text.startswith(("/", "\\")) or ".." in path.text.replace("\\", "/").split("/"):
-        reader.refuse(
+def _inside(context: ReadContext, path: Text) -> str:
+    if path.value.startswith(("/", "\\")) or ".." in path.value.replace("\\", "/").split("/"):
+        context.refuse(
             path.span,
-            f"{quoted(path.text)} leaves the project",
+            f"{quoted(path.value)} leaves the project",
             "the project is one folder",
             "write a path inside it, for example  codes/welcome.csv",
         )
-    return path.text
+    return path.value
 
 
-def _webhook(entry: Entry, reader: Reader) -> WebhookConfig | None:
-    fields = reader.parts(entry.value, ("url", "secret"), f"the webhook {entry.key.text}")
-    url = reader.needed(fields, "url", entry)
-    secret: Secret | None = None
-    if "secret" in fields:
-        secret = reader.secret(fields["secret"].key, fields["secret"].value)
+def _read_webhook(context: ReadContext, entry: Entry) -> WebhookConfig | None:
+    name = entry.key.text
+    reader = context.block(entry.value, WEBHOOK, entry.key, f"the webhook {name}")
+    url, secret = (reader.text("url"), read_secret(reader, "secret")) if reader else (None, None)
     if url is None:
         return None
-    if not url.text.startswith(("http://", "https://")):
-        reader.refuse(
+    if not url.value.startswith(("http://", "https://")):
+        context.refuse(
             url.span,
-            f"{quoted(url.text)} is not an address on the web",
+            f"{quoted(url.value)} is not an address on the web",
             "webhooks are called by http",
-            f"write  https://{url.text}",
+            f"write  https://{url.value}",
         )
-    return WebhookConfig(entry.key.text, url.text, secret)
+    return WebhookConfig(name, url.value, secret)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from engine.config import Ceilings
-from engine.config.nodes import Reader
-from engine.language.nodes import Entry, Node, Scalar
+from engine.language.map_reader import MapReader, ReadContext
+from engine.language.nodes import Node, Scalar
 from engine.language.wording import quoted
 from engine.problem import Problem
 
@@ -14,75 +14,83 @@ EACH = "each journey"
 SUDDEN = "sudden"
 OF_CUSTOMER = "customer:"
 
+CEILINGS_SHAPE = {
+    "type": "object",
+    "properties": {SUDDEN: {"type": "string", "pattern": r"^[0-9.]+ times$", "examples": ["3 times"]}},
+    "additionalProperties": {
+        "type": "string",
+        "pattern": r"^[0-9]+ (a|per) day$",
+        "examples": ["10000 a day"],
+    },
+}
 _A_DAY = re.compile(r"(\d{1,9}) (?:a|per) day", re.ASCII)
 _TIMES = re.compile(r"(\d{1,4}(?:\.\d{1,2})?) times", re.ASCII)
 
 
-def read_ceilings(parts: dict[str, Entry], reader: Reader) -> Ceilings:
+def read_ceilings(parts: MapReader) -> Ceilings:
     """`{each journey: 10000 a day, welcome: 500 a day, sudden: 3 times}`."""
-    entry = parts.get("ceilings")
-    whole = reader.mapping(entry.value, "ceilings") if entry else None
     each: int | None = None
     of: dict[str, int] = {}
     sudden = Ceilings().sudden
-    for one in whole.entries if whole else ():
-        name = one.key.text
-        if name == SUDDEN:
-            sudden = _times(one.value, reader) or sudden
+    for entry in parts.entries("ceilings"):
+        journey = entry.key.text
+        if journey == SUDDEN:
+            sudden = _times(parts.context, entry.value) or sudden
             continue
-        most = _a_day(one.value, reader)
-        if most is not None and name == EACH:
+        most = _a_day(parts.context, entry.value)
+        if most is not None and journey == EACH:
             each = most
         elif most is not None:
-            of[name] = most
+            of[journey] = most
     return Ceilings(each, of, sudden)
 
 
-def read_deliver_only(parts: dict[str, Entry], reader: Reader) -> tuple[str, ...] | None:
+def read_deliver_only(parts: MapReader) -> tuple[str, ...] | None:
     """The list as it is written; None where there is none. A list that is there is a warning: who forgets it writes to
     nobody."""
-    entry = parts.get("deliver_only")
-    if entry is None:
+    if "deliver_only" not in parts:
         return None
-    words = reader.words(entry.value, "deliver_only")
-    found = []
-    for word in words:
-        text = word.text.strip()
-        if text in ("@", OF_CUSTOMER, ""):
-            reader.refuse(
-                word.span,
-                f"{quoted(word.text)} names nobody",
-                "the list holds addresses, endings of addresses and customers",
-                'write  [anna@shop.example, "@shop.example", "+359888123456", "customer:anna"]',
-            )
+    named: list[str] = []
+    for word in parts.texts("deliver_only", blank=True):
+        text = word.value.strip()
+        if text not in ("@", OF_CUSTOMER):
+            named.append(text)
             continue
-        found.append(text)
-    reader.problems.append(
-        Problem(
-            entry.key.span, "W11", "deliver_only is set: everybody else gets no message",
-            "a message to another address is not handed over, and its channel is passed over",
-            "remove deliver_only when the first weeks are over", "warning",
+        parts.context.refuse(
+            word.span,
+            f"{quoted(word.value)} names nobody",
+            "the list holds addresses, endings of addresses and customers",
+            'write  [anna@shop.example, "@shop.example", "+359888123456", "customer:anna"]',
         )
-    )  # fmt: skip
-    return tuple(found)
+    parts.context.problems.append(
+        Problem(
+            parts.at_key("deliver_only"),
+            "W11",
+            "deliver_only is set: everybody else gets no message",
+            "a message to another address is not handed over, and its channel is passed over",
+            "remove deliver_only when the first weeks are over",
+            "warning",
+        )
+    )
+    return tuple(named)
 
 
-def _a_day(node: Node, reader: Reader) -> int | None:
-    found = _A_DAY.fullmatch(node.text) if isinstance(node, Scalar) else None
-    if found is None:
-        _refuse(node, reader, "a ceiling", "a ceiling says how many messages on a day", "500 a day")
+def _a_day(context: ReadContext, node: Node) -> int | None:
+    most = _A_DAY.fullmatch(node.text) if isinstance(node, Scalar) else None
+    if most is None:
+        _refuse(context, node, "a ceiling", "a ceiling says how many messages on a day", "500 a day")
         return None
-    return int(found[1])
+    return int(most[1])
 
 
-def _times(node: Node, reader: Reader) -> float | None:
-    found = _TIMES.fullmatch(node.text) if isinstance(node, Scalar) else None
-    if found is None or float(found[1]) < 1:
-        _refuse(node, reader, "how sudden", "it says how often the usual volume of a day", "3 times")
+def _times(context: ReadContext, node: Node) -> float | None:
+    times = _TIMES.fullmatch(node.text) if isinstance(node, Scalar) else None
+    if times is None or float(times[1]) < 1:
+        _refuse(context, node, "how sudden", "it says how often the usual volume of a day", "3 times")
         return None
-    return float(found[1])
+    return float(times[1])
 
 
-def _refuse(node: Node, reader: Reader, name: str, why: str, example: str) -> None:
+def _refuse(context: ReadContext, node: Node, name: str, why: str, example: str) -> None:
     shown = quoted(node.text) if isinstance(node, Scalar) else "this"
-    reader.refuse(node.span, f"{shown} is not {name}", why, f"write  {example}")
+    context.refuse(node.span, f"{shown} is not {name}", why, f"write  {example}")

@@ -5,79 +5,48 @@ from __future__ import annotations
 import re
 
 from engine.config import MailboxConfig
-from engine.config.nodes import Reader
-from engine.language.nodes import Entry
+from engine.config.secrets import values_of
+from engine.language.grammar import Construct, Key
+from engine.language.map_reader import MapReader
 from engine.language.wording import quoted
-from engine.problem import did_you_mean
 
-KEYS = ("imap", "port", "tls", "user", "password", "folder", "done", "every")
-TLS = ("tls", "starttls", "none")
+MAILBOX = Construct(
+    "mailbox",
+    "mailbox",
+    (
+        Key("imap", "text", "the mail server", needed=True, example="imap.provider.example"),
+        Key("port", "count", "the port of the mail server", example="993"),
+        Key("tls", "choice", "when the connection is protected", choices=("tls", "starttls", "none")),
+        Key("user", "text", "the login at the mail server", needed=True, example="bounces@shop.example"),
+        Key("password", "secret", "the password of the login", needed=True, example="env:MAILBOX_PASSWORD"),
+        Key("folder", "text", "where mail comes in", example="INBOX"),
+        Key("done", "text", "where mail goes when it was read", example="Done"),
+        Key("every", "text", "how often somebody looks", example="5 minutes"),
+    ),
+    "Where reports by mail come in",
+)
 
 _EVERY = re.compile(r"(\d{1,4}) (second|minute|hour)s?", re.ASCII)
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600}
 
 
-def read_mailbox(parts: dict[str, Entry], reader: Reader) -> MailboxConfig | None:
+def read_mailbox(reader: MapReader | None) -> MailboxConfig | None:
     """What the file says; None where it says nothing or too little."""
-    entry = parts.get("mailbox")
-    if entry is None:
+    if reader is None:
         return None
-    fields = reader.parts(entry.value, KEYS, "mailbox")
-    host, user = reader.needed(fields, "imap", entry), reader.needed(fields, "user", entry)
-    password = fields.get("password")
-    if password is None:
-        reader.needed(fields, "password", entry)
-    secret = reader.secret(password.key, password.value) if password else None
-    tls = _tls(fields, reader)
-    if host is None or user is None or secret is None:
+    values, every = values_of(reader, ("every",)), reader.text("every")
+    if every is not None:
+        length = _EVERY.fullmatch(every.value)
+        if length and int(length[1]) > 0:
+            values["every"] = float(int(length[1]) * _SECONDS[length[2]])
+        else:
+            reader.context.refuse(
+                every.span,
+                f"{quoted(every.value)} is no length of time",
+                "the mailbox is looked at again and again",
+                "write  5 minutes",
+            )
+    if not all(key in values for key in ("imap", "user", "password")):
         return None
-    start = MailboxConfig(host.text, user.text, secret, tls=tls)
-    folder, done = reader.text(fields, "folder"), reader.text(fields, "done")
-    return MailboxConfig(
-        host.text,
-        user.text,
-        secret,
-        _port(fields, reader) or (993 if tls == "tls" else 143),
-        tls,
-        folder.text if folder else start.folder,
-        done.text if done else start.done,
-        _every(fields, reader) or start.every,
-    )
-
-
-def _tls(fields: dict[str, Entry], reader: Reader) -> str:
-    found = reader.text(fields, "tls")
-    if found is None or found.text in TLS:
-        return found.text if found else "tls"
-    listed = ", ".join(TLS)
-    reader.refuse(
-        found.span, f"{quoted(found.text)} is not one of its values", f"it can be: {listed}",
-        did_you_mean(found.text, TLS, f"use one of: {listed}"),
-    )  # fmt: skip
-    return "tls"
-
-
-def _port(fields: dict[str, Entry], reader: Reader) -> int | None:
-    found = reader.text(fields, "port")
-    if found is None or (found.text.isascii() and found.text.isdigit() and 0 < int(found.text) < 65_536):
-        return int(found.text) if found else None
-    reader.refuse(
-        found.span, f"{quoted(found.text)} is not a port", "a port is a number from 1 to 65535", "write  993"
-    )
-    return None
-
-
-def _every(fields: dict[str, Entry], reader: Reader) -> float | None:
-    found = reader.text(fields, "every")
-    if found is None:
-        return None
-    length = _EVERY.fullmatch(found.text)
-    if length and int(length[1]) > 0:
-        return float(int(length[1]) * _SECONDS[length[2]])
-    reader.refuse(
-        found.span,
-        f"{quoted(found.text)} is no length of time",
-        "the mailbox is looked at again and again",
-        "write  5 minutes",
-    )
-    return None
+    usual_port = 993 if values.get("tls", "tls") == "tls" else 143
+    return MailboxConfig(values.pop("imap"), **{"port": usual_port, **values})

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Literal
+from typing import Literal, cast
 
-from engine.config.nodes import Reader
 from engine.core.policy import Cap, Policy, Quiet
 from engine.language.duration import parse_clock, parse_length
+from engine.language.grammar import Construct, Key
+from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
 from engine.language.places import part
 from engine.language.wording import quoted
 from engine.problem import did_you_mean
 from engine.values import Duration
 
-PARTS = ("consent", "quiet", "caps", "if_capped", "too_late")
+POLICY = Construct(
+    "policy",
+    "a policy",
+    (
+        Key("consent", "text", "the purpose that somebody must have agreed to, or none", example="marketing"),
+        Key("quiet", "text", "hours in which nobody gets a message, or none", example="21:00-09:00"),
+        Key("caps", "any", "how many messages at most", example="[1 a day, 4 a week]"),
+        Key("if_capped", "text", "what becomes of a message over a cap", example="skip"),
+        Key("too_late", "length", "when a message is not worth sending any more", example="24 hours"),
+    ),
+    "When messages may be sent",
+)
 LONGEST_WAIT = Duration(days=3)
 """A message is held back for a cap at most this long (design/language 2.13)."""
 
@@ -24,49 +36,50 @@ _QUIET = re.compile(r"(\S+?) *(?:-|–) *(\S+)")
 _WAIT = re.compile(r"wait(?: up to (.+))?")
 
 
-def read_policy(entry: Entry, channels: tuple[str, ...], reader: Reader) -> Policy:
-    """A policy; a key that is left out or wrong has the default of design/language 2.13."""
+def read_policy(context: ReadContext, entry: Entry, channels: tuple[str, ...]) -> Policy:
+    """A policy; a key that is left out or wrong has its default. `channels`: the names of those of the file."""
     name = entry.key.text
-    parts = reader.parts(entry.value, PARTS, f"the policy {name}")
-    start = Policy(name)
-    consent = reader.text(parts, "consent")
-    if_capped, wait_up_to = _if_capped(parts, reader, start)
-    late = reader.text(parts, "too_late")
-    length = reader.kept(parse_length(late.whole())) if late else None
+    usual = Policy(name)
+    reader = context.block(entry.value, POLICY, entry.key, f"the policy {name}")
+    if reader is None:
+        return usual
+    consent = reader.text("consent")
+    if_capped, wait_up_to = _read_if_capped(reader, usual)
+    length = reader.length("too_late")
     return Policy(
         name,
-        consent=start.consent if consent is None else None if consent.text == "none" else consent.text,
-        quiet=_quiet(parts, reader),
-        caps=_caps(parts, channels, reader),
+        consent=usual.consent if consent is None else None if consent.value == "none" else consent.value,
+        quiet=_read_quiet(reader),
+        caps=_read_caps(reader, channels),
         if_capped=if_capped,
         wait_up_to=wait_up_to,
-        too_late=length.duration if length else start.too_late,
+        too_late=length.duration if length else usual.too_late,
     )
 
 
-def _quiet(parts: dict[str, Entry], reader: Reader) -> Quiet | None:
-    found = reader.text(parts, "quiet")
-    if found is None or found.text == "none":
+def _read_quiet(reader: MapReader) -> Quiet | None:
+    quiet = reader.text("quiet")
+    if quiet is None or quiet.value == "none":
         return None
-    hours = _QUIET.fullmatch(found.text)
+    hours = _QUIET.fullmatch(quiet.value)
     if hours is None:
-        reader.refuse(
-            found.span,
-            f"{quoted(found.text)} are no quiet hours",
+        reader.context.refuse(
+            quiet.span,
+            f"{quoted(quiet.value)} are no quiet hours",
             "they go from one time of the day to another",
-            f"write  quiet: {_hours_meant(found.text)}  or  quiet: none",
+            f"write  quiet: {_hours_meant(quiet.value)}  or  quiet: none",
         )
         return None
     times: list[dt.time] = []
     for group in (1, 2):
-        clock = reader.kept(parse_clock(part(found.whole(), hours.start(group), len(hours[group]))))
+        clock = reader.context.keep(parse_clock(part(quiet, hours.start(group), len(hours[group]))))
         if clock is None:
             return None
         times.append(clock.time)
     if times[0] == times[1]:
-        reader.refuse(
-            found.span,
-            f"{quoted(found.text)} is no time at all",
+        reader.context.refuse(
+            quiet.span,
+            f"{quoted(quiet.value)} is no time at all",
             "the quiet hours end when they begin",
             "write  quiet: 21:00-09:00  or  quiet: none",
         )
@@ -79,86 +92,69 @@ def _hours_meant(written: str) -> str:
     return f"{times[0]}-{times[1]}" if len(times) == 2 else "21:00-09:00"
 
 
-def _caps(parts: dict[str, Entry], channels: tuple[str, ...], reader: Reader) -> tuple[Cap, ...]:
-    entry = parts.get("caps")
-    if entry is None or (isinstance(entry.value, Scalar) and entry.value.text == "none"):
+def _read_caps(reader: MapReader, channels: tuple[str, ...]) -> tuple[Cap, ...]:
+    node = reader.node("caps")
+    if node is None or (isinstance(node, Scalar) and node.text == "none"):
         return ()
-    items: tuple[Node, ...] = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)
-    found: list[Cap] = []
-    for item in items:
-        found.extend(_cap(item, channels, reader))
-    return tuple(found)
+    items = node.items if isinstance(node, Sequence) else (node,)
+    return tuple(cap for item in items for cap in _caps_of(reader.context, item, channels))
 
 
-def _cap(node: Node, channels: tuple[str, ...], reader: Reader) -> list[Cap]:
-    if isinstance(node, Mapping):
-        caps: list[Cap] = []
-        for entry in node.entries:
-            channel = entry.key.text
-            if channel not in channels:
-                reader.refuse(
-                    entry.key.span,
-                    f"there is no channel called {quoted(channel)}",
-                    "channels stand in config.yaml",
-                    did_you_mean(channel, channels, f"use one of: {', '.join(channels)}"),
-                    "E61",
-                )
-                continue
-            if isinstance(entry.value, Scalar):
-                caps.extend(_count(entry.value, channel, reader))
-            else:
-                _no_cap(entry.value, reader)
-        return caps
-    if isinstance(node, Scalar):
-        return _count(node, None, reader)
-    _no_cap(node, reader)
-    return []
+def _caps_of(context: ReadContext, node: Node, channels: tuple[str, ...]) -> list[Cap]:
+    """`1 a day`, or `{sms: 2 a month}`."""
+    if not isinstance(node, Mapping):
+        cap = _cap(context, node, None)
+        return [] if cap is None else [cap]
+    caps: list[Cap] = []
+    for entry in node.entries:
+        channel = entry.key.text
+        if channel not in channels:
+            context.report(
+                entry.key.span,
+                "E61",
+                f"there is no channel called {quoted(channel)}",
+                "channels stand in config.yaml",
+                did_you_mean(channel, channels, f"use one of: {', '.join(channels)}"),
+            )
+            continue
+        cap = _cap(context, entry.value, channel)
+        if cap is not None:
+            caps.append(cap)
+    return caps
 
 
-def _count(node: Scalar, channel: str | None, reader: Reader) -> list[Cap]:
-    found = _CAP.fullmatch(node.text)
-    if found is None:
-        _no_cap(node, reader)
-        return []
-    match found[2]:
-        case "day":
-            return [Cap(int(found[1]), "day", channel)]
-        case "week":
-            return [Cap(int(found[1]), "week", channel)]
-        case _:
-            return [Cap(int(found[1]), "month", channel)]
-
-
-def _no_cap(node: Node, reader: Reader) -> None:
+def _cap(context: ReadContext, node: Node, channel: str | None) -> Cap | None:
+    cap = _CAP.fullmatch(node.text) if isinstance(node, Scalar) else None
+    if cap is not None:
+        return Cap(int(cap[1]), cast('Literal["day", "week", "month"]', cap[2]), channel)
     shown = quoted(node.text) if isinstance(node, Scalar) else "this"
-    reader.refuse(
+    context.refuse(
         node.span,
         f"{shown} is not a cap",
         "a cap says how many messages in a day, week or month",
         "write  [1 a day, 4 a week, sms: 2 a month]  or  none",
     )
+    return None
 
 
-def _if_capped(
-    parts: dict[str, Entry], reader: Reader, start: Policy
-) -> tuple[Literal["skip", "wait"], Duration]:
-    found = reader.text(parts, "if_capped")
-    if found is None or found.text == "skip":
-        return start.if_capped, start.wait_up_to
-    wait = _WAIT.fullmatch(found.text)
+def _read_if_capped(reader: MapReader, usual: Policy) -> tuple[Literal["skip", "wait"], Duration]:
+    words = reader.text("if_capped")
+    if words is None or words.value == "skip":
+        return usual.if_capped, usual.wait_up_to
+    wait = _WAIT.fullmatch(words.value)
     if wait is None:
-        reader.refuse(
-            found.span,
-            f"{quoted(found.text)} is not one of its values",
+        reader.context.refuse(
+            words.span,
+            f"{quoted(words.value)} is not one of its values",
             "it can be: skip, wait up to 3 days",
-            did_you_mean(found.text, ("skip", "wait up to 3 days"), "write  skip"),
+            did_you_mean(words.value, ("skip", "wait up to 3 days"), "write  skip"),
         )
-        return start.if_capped, start.wait_up_to
+        return usual.if_capped, usual.wait_up_to
     if wait[1] is None:
         return "wait", LONGEST_WAIT
-    length = reader.kept(parse_length(part(found.whole(), wait.start(1), len(wait[1]))))
+    length = reader.context.keep(parse_length(part(words, wait.start(1), len(wait[1]))))
     if length and length.duration.roughly() > LONGEST_WAIT.roughly():
-        reader.refuse(
+        reader.context.refuse(
             length.text.span,
             f"{quoted(length.text.value)} is too long to hold a message",
             "a message is held for a cap at most 3 days",

@@ -3,99 +3,111 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from engine.config import Signup, SignupList
-from engine.config.nodes import Reader
-from engine.language.nodes import Entry, Scalar
+from engine.language.grammar import Construct, Key
+from engine.language.map_reader import MapReader, ReadContext
+from engine.language.nodes import Entry
 from engine.language.wording import quoted
 
-PARTS = ("confirmed", "origins", "per_network", "in_all", "lists")
-LIST_PARTS = ("channel", "purpose", "event", "text", "next")
+LIST = Construct(
+    "list",
+    "a list",
+    (
+        Key("channel", "text", "where the confirmation goes", example="email"),
+        Key("purpose", "text", "what they agree to", example="marketing"),
+        Key("event", "text", "the event of a sign-up", needed=True, example="optin_requested"),
+        Key("text", "text", "the sentence that they agree to", needed=True, example='"Yes, send me news by e-mail"'),
+        Key("next", "text", "where a form without JavaScript leads", example="https://shop.example/thanks"),
+    ),
+    "A list that anybody may ask to be on",
+)  # fmt: skip
+SIGNUP = Construct(
+    "signup",
+    "signup",
+    (
+        Key("confirmed", "text", "the event of a confirmation", example="optin_confirmed"),
+        Key("origins", "texts", "the sites whose pages may post", example="[https://shop.example]"),
+        Key("per_network", "text", "at most so many from one network", example="20 an hour"),
+        Key("in_all", "text", "at most so many altogether", example="1000 an hour"),
+        Key("lists", "free", "the lists by name", of=LIST),
+    ),
+    "Sign-up forms",
+)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 _COUNT = re.compile(r"(\d{1,7}) (?:an|per) hour", re.ASCII)
 
 
-def read_signup(parts: dict[str, Entry], channels: tuple[str, ...], reader: Reader) -> Signup:
+def read_signup(reader: MapReader | None, channels: tuple[str, ...]) -> Signup:
     """What the file says; without `lists` nobody can sign up. `channels`: names of those of the file."""
-    entry, start = parts.get("signup"), Signup()
-    if entry is None:
-        return start
-    fields = reader.parts(entry.value, PARTS, "signup")
-    confirmed = reader.text(fields, "confirmed")
-    origins = tuple(
-        found
-        for word in (reader.words(fields["origins"].value, "origins") if "origins" in fields else ())
-        if (found := _origin(word, reader)) is not None
-    )
-    whole = reader.mapping(fields["lists"].value, "lists") if "lists" in fields else None
-    made = {
-        each.key.text: one
-        for each in (whole.entries if whole else ())
-        if (one := _list(each, origins, channels, reader)) is not None
-    }
+    usual = Signup()
+    if reader is None:
+        return usual
+    confirmed = reader.text("confirmed")
+    origins: list[str] = []
+    for origin in reader.texts("origins", blank=True):
+        site = _origin_of(origin.value)
+        if site is not None and site == origin.value.rstrip("/").casefold():
+            origins.append(site)
+            continue
+        reader.context.refuse(
+            origin.span,
+            f"{quoted(origin.value)} is no origin",
+            "an origin is the address of a site, without a path",
+            f"write  {site or 'https://shop.example'}",
+        )
+    lists = (_read_list(reader.context, entry, origins, channels) for entry in reader.entries("lists"))
     return Signup(
-        confirmed.text if confirmed else start.confirmed,
-        origins,
-        made,
-        _count(fields, "per_network", start.per_network, reader),
-        _count(fields, "in_all", start.in_all, reader),
+        confirmed.value if confirmed else usual.confirmed,
+        tuple(origins),
+        {signup_list.name: signup_list for signup_list in lists if signup_list is not None},
+        _read_count(reader, "per_network", usual.per_network),
+        _read_count(reader, "in_all", usual.in_all),
     )
 
 
-def _list(
-    entry: Entry, origins: tuple[str, ...], channels: tuple[str, ...], reader: Reader
+def _read_list(
+    context: ReadContext, entry: Entry, origins: Collection[str], channels: tuple[str, ...]
 ) -> SignupList | None:
     name = entry.key.text
     if not _NAME.fullmatch(name):
-        reader.refuse(
+        context.refuse(
             entry.key.span,
             f"{quoted(name)} is no name for a list",
             "it is a part of the address of the form",
             "use small letters, digits, - and _",
         )
         return None
-    fields = reader.parts(entry.value, LIST_PARTS, f"the list {name}")
-    event, text = reader.needed(fields, "event", entry), reader.needed(fields, "text", entry)
-    channel, purpose, to = (reader.text(fields, each) for each in ("channel", "purpose", "next"))
-    if channel is not None and channel.text != "email":
-        known = channel.text in channels
-        reader.refuse(
+    reader = context.block(entry.value, LIST, entry.key, f"the list {name}")
+    if reader is None:
+        return None
+    channel, purpose, event, text, onward = (reader.text(key.name) for key in LIST.keys)
+    if channel is not None and channel.value != "email":
+        known = channel.value in channels
+        context.refuse(
             channel.span,
-            f"a form cannot ask for {quoted(channel.text)}"
+            f"a form cannot ask for {quoted(channel.value)}"
             if known
-            else f"there is no channel {quoted(channel.text)}",
+            else f"there is no channel {quoted(channel.value)}",
             "the confirmation goes to an e-mail address",
             "write  channel: email",
         )
         return None
-    if to is not None and _origin_of(to.text) not in origins:
-        reader.refuse(
-            to.span,
-            f"{quoted(to.text)} is on none of the origins",
+    if onward is not None and _origin_of(onward.value) not in origins:
+        context.refuse(
+            onward.span,
+            f"{quoted(onward.value)} is on none of the origins",
             "a form leads to the shop's own pages only",
-            f"add {_origin_of(to.text) or 'its origin'} to  origins",
+            f"add {_origin_of(onward.value) or 'its origin'} to  origins",
         )
-        to = None
+        onward = None
     if event is None or text is None:
         return None
-    return SignupList(
-        name, "email", purpose.text if purpose else "marketing", event.text, text.text, to.text if to else ""
-    )
-
-
-def _origin(word: Scalar, reader: Reader) -> str | None:
-    found = _origin_of(word.text)
-    if found is not None and found == word.text.rstrip("/").casefold():
-        return found
-    reader.refuse(
-        word.span,
-        f"{quoted(word.text)} is no origin",
-        "an origin is the address of a site, without a path",
-        f"write  {found or 'https://shop.example'}",
-    )
-    return None
+    purposes = purpose.value if purpose else "marketing"
+    return SignupList(name, "email", purposes, event.value, text.value, onward.value if onward else "")
 
 
 def _origin_of(url: str) -> str | None:
@@ -107,17 +119,17 @@ def _origin_of(url: str) -> str | None:
     return f"{parts.scheme}://{parts.netloc}".casefold() if named else None
 
 
-def _count(fields: dict[str, Entry], name: str, otherwise: int, reader: Reader) -> int:
-    found = reader.text(fields, name)
-    if found is None:
-        return otherwise
-    count = _COUNT.fullmatch(found.text)
+def _read_count(reader: MapReader, key: str, usual: int) -> int:
+    text = reader.text(key)
+    if text is None:
+        return usual
+    count = _COUNT.fullmatch(text.value)
     if count and int(count[1]) > 0:
         return int(count[1])
-    reader.refuse(
-        found.span,
-        f"{quoted(found.text)} is not a number of sign-ups",
+    reader.context.refuse(
+        text.span,
+        f"{quoted(text.value)} is not a number of sign-ups",
         "it says how many are taken in an hour",
-        f"write  {otherwise} an hour",
+        f"write  {usual} an hour",
     )
-    return otherwise
+    return usual

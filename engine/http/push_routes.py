@@ -24,6 +24,7 @@ from starlette.responses import JSONResponse, Response
 
 from engine.channels.opening import Opening
 from engine.config import ChannelConfig
+from engine.config.channels.webpush import WebPushOptions
 from engine.core.happening import ProfileChanged
 from engine.http.body import read_body
 from engine.http.context import Context
@@ -124,8 +125,9 @@ def _channel(context: Context) -> ChannelConfig:
 
 def _allowed(context: Context, request: Request) -> Mapping[str, str]:
     """Only pages of the shop may subscribe somebody. Raises Refusal 403."""
-    channel, origin = _channel(context), request.headers.get("origin", "")
-    if origin and origin not in (channel.texts("origins") or (context.live().config.shop.url,)):
+    options = _channel(context).options_as(WebPushOptions)
+    origin = request.headers.get("origin", "")
+    if origin and origin not in (options.origins or (context.live().config.shop.url,)):
         raise Refusal(403, "this page may not subscribe anybody", "name it in  origins  of the channel")
     return {
         "Access-Control-Allow-Origin": origin,
@@ -137,7 +139,7 @@ def _allowed(context: Context, request: Request) -> Mapping[str, str]:
 
 def _proven(channel: ChannelConfig, asked: Mapping[str, Any]) -> str:
     """The customer's id. Raises Refusal 403: anybody could subscribe to somebody else's messages."""
-    secret = channel.text("identity_key")
+    secret = channel.reveal("identity_key", channel.options_as(WebPushOptions).identity_key)
     if not secret:
         raise Refusal(
             403,

@@ -22,7 +22,7 @@ such a map or another value; `free`: the same under any names; `any`: read by co
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a construct. `example` is what to type; `why` says why it has no default."""
+    """One key of a construct. `example` is what to type; `why` says why it has no default, or such a limit."""
 
     name: str
     kind: Kind

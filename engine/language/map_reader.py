@@ -290,15 +290,17 @@ class MapReader:
         self.context.refuse(
             text.span,
             f"{quoted(text.value)} is not a number that fits",
-            f"{key} is a whole number from 1 to {known.most}",
+            f"{key} is a whole number from 1 to {known.most}" + (f"; {known.why}" if known.why else ""),
             f"write  {_after(key, known.example)}",
         )
         return None
 
-    def texts(self, key: str) -> tuple[Text, ...]:
-        """One text or a list."""
+    def texts(self, key: str, *, blank: bool = False) -> tuple[Text, ...]:
+        """One text or a list. `blank`: it may be empty."""
         node = self._said(key)
-        return () if node is None else self.context.texts(node, key, self._example(key))
+        if node is None or (blank and is_empty(node)):
+            return ()
+        return self.context.texts(node, key, self._example(key))
 
     def pairs(self, key: str) -> tuple[Pair, ...]:
         """A map with free names."""
@@ -306,9 +308,9 @@ class MapReader:
         return () if node is None else self.context.pairs(node, key, self._example(key))
 
     def entries(self, key: str) -> tuple[Entry, ...]:
-        """The lines of a map with free names, whatever stands behind them."""
-        node = self._said(key)
-        return () if node is None else self.context.entries(node, key, self._example(key))
+        """The lines of a map with free names, whatever stands behind them; it may be empty."""
+        node = self.node(key)
+        return () if node is None else self.context.entries(node, key, self._example(key), blank=True)
 
     def block(self, key: str, noun: str = "") -> MapReader | None:
         """A map with the keys that the table lists for it."""

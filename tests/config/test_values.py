@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from engine.config import Config, Rate, Secret
+from engine.config.channels import VIAS, Options
+from engine.config.channels.smtp import SmtpOptions
+from engine.config.channels.twilio import TwilioOptions
+from engine.config.channels.webpush import WebPushOptions
 from engine.config.file import read_config
 from engine.core.policy import Cap, Policy, Quiet
 from engine.values import HOUR, Duration
@@ -27,19 +33,46 @@ def test_channels_have_prices_rates_and_options(config: Config) -> None:
     email, sms = config.channels["email"], config.channels["sms"]
     assert (email.via, email.price, email.currency) == ("smtp", Decimal("0.0004"), "EUR")
     assert email.rate == Rate(50, 1)
-    assert email.options == {"host": "localhost", "port": "25", "from": "Bean There <hello@shop.example>"}
+    assert email.options == SmtpOptions("localhost", port=25)
+    assert email.sender == "Bean There <hello@shop.example>"
     assert sms.rate == Rate(1000, 3600)
-    assert sms.options["token"] == Secret("env:TWILIO_AUTH_TOKEN")
+    assert sms.options_as(TwilioOptions).token == Secret("env:TWILIO_AUTH_TOKEN")
     assert config.channels["push"].rate is None
 
 
 def test_a_push_may_be_kept_for_a_day_and_for_four_weeks_at_most() -> None:
     text = "channels:\n  push: {{via: webpush, subject: 'mailto:a@shop.example', private_key: env:KEY, ttl: {}}}\n"
     found, problems = read_config(text.format(86_400))
-    assert (problems, found.channels["push"].number("ttl", 1)) == ([], 86_400)
+    assert (problems, found.channels["push"].options_as(WebPushOptions).ttl) == ([], 86_400)
     for wrong in (28 * 86_400 + 1, 0, 10**30, "a day"):
         _, problems = read_config(text.format(wrong))
         assert [each.why for each in problems] == ["ttl is a whole number from 1 to 2419200"]
+
+
+@pytest.mark.parametrize("headers", ["x", "{X-A: [1, 2]}", "[X-A]"])
+def test_headers_of_mails_are_names_with_texts(headers: str) -> None:
+    text = (
+        f'channels: {{email: {{via: smtp, host: 127.0.0.1, from: "hello@shop.example", headers: {headers}}}}}'
+    )
+    assert [problem.code for problem in read_config(text)[1]] == ["E84"]
+
+
+def test_nothing_behind_an_option_says_nothing() -> None:
+    text = "channels: {email: {via: smtp, host: 127.0.0.1, from: hello@shop.example, user: , port: , headers: {}}}"
+    found, problems = read_config(text)
+    assert (problems, found.channels["email"].options) == ([], SmtpOptions("127.0.0.1"))
+
+
+def test_every_option_of_a_channel_is_a_field_of_its_record() -> None:
+    shared = {"via", "price", "rate", "unknown", "from", "reply_to", "timeout"}
+    in_other_fields = {
+        "http": {"token", "secret", "password", "idempotency"},
+        "apprise": {"token", "secret", "password"},
+    }
+    assert {record.via for record in get_args(Options)} == set(VIAS)
+    for record in get_args(Options):
+        keys = {key.name for key in VIAS[record.via].keys} - shared - in_other_fields.get(record.via, set())
+        assert keys <= {field.name for field in fields(record)}, record.via
 
 
 def test_policies_have_quiet_hours_and_caps(config: Config) -> None:

@@ -15,6 +15,14 @@ from engine.channels.twilio.channel import TwilioChannel
 from engine.channels.twilio.request import Sender
 from engine.clock import Clock
 from engine.config import ChannelConfig
+from engine.config.channels import Options
+from engine.config.channels.apprise import AppriseOptions
+from engine.config.channels.http import HttpOptions
+from engine.config.channels.outbox import OutboxOptions
+from engine.config.channels.request_template import RequestText
+from engine.config.channels.smtp import SmtpOptions
+from engine.config.channels.twilio import TwilioOptions
+from engine.config.channels.webpush import WebPushOptions
 from engine.runtime.delivery.deliverer import Deliverer, SendRate
 from engine.runtime.delivery.send_rate import LEASE, lease_of
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
@@ -101,6 +109,17 @@ class Asked(Flaky):
         return await self.found()
 
 
+OPTIONS: Mapping[str, Options] = {
+    "smtp": SmtpOptions(),
+    "twilio": TwilioOptions(),
+    "webpush": WebPushOptions(),
+    "outbox": OutboxOptions(),
+    "apprise": AppriseOptions(),
+    "http": HttpOptions(RequestText("https://api.example", "url")),
+    "http with keys": HttpOptions(RequestText("https://api.example", "url"), key_header="X-Key"),
+}
+
+
 def message(channel: str, policy: str = "marketing", resent: int = 0, handed: int = 0) -> OutboxMessage:
     purpose = "marketing" if policy == "marketing" else None
     return OutboxMessage(
@@ -124,14 +143,14 @@ def message(channel: str, policy: str = "marketing", resent: int = 0, handed: in
     ],
 )
 async def test_what_is_done_by_default(via: str, channel: str, policy: str, action: str, wait: int) -> None:
-    unknown = UnknownPolicies({channel: ChannelConfig(channel, via)})
+    unknown = UnknownPolicies({channel: ChannelConfig(channel, OPTIONS[via])})
     assert unknown.action(message(channel, policy)) == action
     assert unknown.due(message(channel, policy), Instant(7)) == 7 + wait
 
 
 async def test_config_yaml_says_otherwise_for_a_channel_or_for_one_policy() -> None:
     chosen = {"": "hold", "service": "resend once"}
-    unknown = UnknownPolicies({"sms": ChannelConfig("sms", "twilio", unknown=chosen)})
+    unknown = UnknownPolicies({"sms": ChannelConfig("sms", TwilioOptions(), unknown=chosen)})
     assert unknown.action(message("sms")) == "hold"
     assert unknown.action(message("sms", "service")) == "resend once"
     assert unknown.due(message("sms", "service"), Instant(0)) == 10 * MINUTE  # a callback may come first
@@ -139,7 +158,7 @@ async def test_config_yaml_says_otherwise_for_a_channel_or_for_one_policy() -> N
 
 
 async def test_a_push_is_sent_again_at_most_five_times_and_only_while_it_is_of_use() -> None:
-    unknown = UnknownPolicies({"webpush": ChannelConfig("webpush", "webpush")})
+    unknown = UnknownPolicies({"webpush": ChannelConfig("webpush", WebPushOptions())})
     verdicts = [unknown.verdict(message("webpush", resent=n), Instant(0)) for n in range(7)]
     assert verdicts == ["resend"] * 5 + ["hold"] * 2
     assert unknown.verdict(message("webpush"), Instant(DAY)) == "hold"
@@ -276,7 +295,7 @@ def _asking(sender: SendingShop, channel: str, via: str = "twilio") -> None:
     """The policies of a channel as if config.yaml had this way of sending."""
     channels = {
         **sender.read.config.channels,
-        channel: ChannelConfig(channel, via, options={"idempotency": "x"}),
+        channel: ChannelConfig(channel, OPTIONS[via]),
     }
     object.__setattr__(sender.live.render_context, "unknown", UnknownPolicies(channels))
 
@@ -329,7 +348,7 @@ async def test_a_list_that_fails_is_asked_again_rarer_and_then_a_person_decides(
 
 async def test_a_gateway_that_knows_our_key_gets_it_again_until_half_of_its_window(shop: Open) -> None:
     sender, gateway = shop(), Flaky("sms", losses=1000, idempotency_window_ms=HOUR)
-    _asking(sender, "sms", "http")
+    _asking(sender, "sms", "http with keys")
     await _lost(sender, gateway)
     for _ in range(40):
         await sender.later(MINUTE)
@@ -360,7 +379,7 @@ async def test_the_messages_of_a_channel_that_is_gone_go_back_and_the_cascade_pa
 def test_the_lease_is_longer_than_the_longest_wait_of_a_channel() -> None:
     assert LEASE > DOT_SECONDS * SECOND
     assert LEASE > LONGEST_ROUND * SECOND
-    patient = ChannelConfig("email", "smtp", options={"timeout": "3600"})
+    patient = ChannelConfig("email", SmtpOptions(), timeout=3600)
     assert lease_of(patient) > 3 * 3600 * SECOND
 
 

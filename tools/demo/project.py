@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from engine.clock import ManualClock
+from engine.config.channels.smtp import SmtpOptions
 from engine.errors import UsageError
 from engine.http.native_format import customer_item, event_item, product_item
 from engine.project import Project, load
@@ -172,7 +173,9 @@ def _free(wanted: int, taken: set[int]) -> int:
 def _refuse_outside(project: Project) -> None:
     """The demo makes thousands of messages: none of them may leave this machine."""
     for name, channel in project.config.channels.items():
-        if channel.via != "outbox" and channel.options.get("host") not in ("127.0.0.1", "localhost", "::1"):
+        options = channel.options
+        is_here = isinstance(options, SmtpOptions) and options.host in ("127.0.0.1", "localhost", "::1")
+        if channel.via != "outbox" and not is_here:
             raise UsageError(
                 f'the channel "{name}" would send real messages',
                 "the demo plays only with  via: outbox  and SMTP on 127.0.0.1",

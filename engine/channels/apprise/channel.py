@@ -12,15 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import apprise
-from jinja2 import TemplateError
 
 from engine import faults
 from engine.channels.base import Channel, Delivery, HandOver, Message
 from engine.channels.opening import Opening
 from engine.channels.redactor import Redactor
 from engine.config import Secret
-from engine.config.gateway import is_reference
-from engine.config.gateway_template import Text, WrittenWrongError
+from engine.config.channels.apprise import AppriseOptions
+from engine.config.channels.request_template import WrittenWrongError
 from engine.errors import UsageError
 from engine.values import SECOND, iso
 
@@ -33,14 +32,14 @@ _GRACE = 5.0
 class AppriseChannel:
     """`urls`: one message goes to all of them; for a person with several addresses, to all of them for each address."""
 
-    def __init__(self, opening: Opening, urls: tuple[Text | Secret, ...], secrets: dict[str, Secret]) -> None:
+    def __init__(self, opening: Opening, options: AppriseOptions) -> None:
         self.name = opening.name
         self.concurrency = AT_ONCE
-        self._urls = urls
-        self._secrets = secrets
-        self._sender = opening.channel.text("from")
+        self._urls = options.urls
+        self._secrets = options.secrets
+        self._sender = opening.channel.sender
         self._clock = opening.clock
-        self._seconds = opening.channel.number("timeout", SECONDS)
+        self._seconds = opening.channel.timeout or SECONDS
         self._places = asyncio.Semaphore(AT_ONCE)
         self._threads = ThreadPoolExecutor(AT_ONCE, f"apprise-{opening.name}")
 
@@ -104,22 +103,10 @@ class AppriseChannel:
 
 def open_channel(opening: Opening) -> Channel:
     """Ready to send; nothing is connected yet. Raises UsageError with the cure."""
-    options = opening.channel.options
-    given = options.get("urls", ())
-    texts = (given,) if isinstance(given, str) else given if isinstance(given, tuple) else ()
-    secrets = {name: value for name, value in options.items() if isinstance(value, Secret)}
-    for secret in secrets.values():
+    options = opening.channel.options_as(AppriseOptions)
+    for secret in options.secrets.values():
         secret.reveal()
-    try:
-        urls = tuple(
-            Secret(one) if is_reference(one) else Text(one, "url") for one in texts if isinstance(one, str)
-        )
-    except TemplateError as wrong:
-        raise UsageError(
-            f'an address of the channel "{opening.name}" cannot be read: {wrong.message}',
-            "Run  main.py check",
-        ) from wrong
-    return AppriseChannel(opening, urls, secrets)
+    return AppriseChannel(opening, options)
 
 
 def _delivery(result: apprise.AppriseResult, hidden: Redactor) -> Delivery:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from engine.channels.base import Delivery
 from engine.channels.egress import Answer
-from engine.channels.http_provider.config import AnswerWords
 from engine.channels.json_paths import find, load, text
 from engine.channels.redactor import Redactor
 from engine.channels.retry_after import seconds
+from engine.config.channels.http_answer import AnswerWords
 from engine.values import Instant
 
 _KEY_OR_ACCOUNT = frozenset({401, 402, 403, 405, 407})

@@ -22,9 +22,9 @@ from engine.channels.base import (
     Report,
     ReportKind,
 )
-from engine.channels.http_provider.config import CallbackWords, CallerSecret
 from engine.channels.json_paths import find, load, text
 from engine.channels.opt_out_keywords import opt_out_meaning
+from engine.config.channels.http_callback import CallbackWords, CallerSecret
 from engine.errors import UsageError
 from engine.ids import derive
 from engine.values import Instant
@@ -102,7 +102,7 @@ def _check_caller(caller: CallerSecret, call: Callback) -> None:
         secret = caller.secret.reveal().encode()
     except UsageError as missing:
         raise CallbackRefusedError(str(missing)) from missing
-    if caller.way == "basic":
+    if caller.user:
         scheme, _, sent = call.headers.get("authorization", "").partition(" ")
         if scheme.casefold() != "basic":
             raise CallbackRefusedError("there is no basic auth")
@@ -111,7 +111,7 @@ def _check_caller(caller: CallerSecret, call: Callback) -> None:
     else:
         given = _sent(caller, call).encode()
         wanted = secret
-        if caller.way == "hmac":
+        if caller.hmac:
             digest = hmac.new(secret, call.body, getattr(hashlib, caller.hmac)).digest()
             given = given.rpartition(b"sha256=" if caller.hmac == "sha256" else caller.hmac.encode() + b"=")[
                 2

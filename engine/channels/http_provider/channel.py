@@ -13,15 +13,15 @@ from engine.channels.base import CallbackReader, Channel, Delivery, HandOver, Me
 from engine.channels.egress import Egress, EgressError, LostError, NotSentError, Request, WithheldError
 from engine.channels.http_provider.answer import delivery_of
 from engine.channels.http_provider.callback import GatewayReader
-from engine.channels.http_provider.config import Plan, callback_of, plan_of
-from engine.channels.http_provider.request import Writer
+from engine.channels.http_provider.request import SECONDS, Writer
 from engine.channels.merge_deliveries import merge_deliveries
 from engine.channels.opening import Opening
 from engine.channels.redactor import Redactor
 from engine.clock import Clock
-from engine.config.gateway_template import WrittenWrongError
+from engine.config.channels.http import HttpOptions
+from engine.config.channels.request_template import WrittenWrongError
 from engine.errors import UsageError
-from engine.values import SECOND, Instant
+from engine.values import HOUR, SECOND, Instant
 
 AT_ONCE = 20
 LONGEST_ROUND = 120
@@ -32,14 +32,23 @@ class HttpProviderChannel:
     """The channel. `idempotency_window_ms`: so long the provider knows a send key and answers a copy with the first
     answer; 0: it does not."""
 
-    def __init__(self, name: str, plan: Plan, egress: Egress, clock: Clock, names: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: HttpOptions,
+        egress: Egress,
+        clock: Clock,
+        names: Mapping[str, str],
+        seconds: float,
+    ) -> None:
         self.name = name
         self.concurrency = AT_ONCE
-        self.idempotency_window_ms = plan.key_window_ms
-        self._plan = plan
+        self.idempotency_window_ms = options.key_hours * HOUR
+        self._options = options
         self._egress = egress
         self._clock = clock
         self._own = names
+        self._seconds = seconds
         self._places = asyncio.Semaphore(AT_ONCE)
 
     def same_key_until(self, handed_at: Instant) -> Instant:
@@ -58,8 +67,8 @@ class HttpProviderChannel:
         if message.valid_until is not None and message.valid_until - self._clock.now() < SECOND:
             return Delivery("never left", detail="it would be too late before the provider could send it")
         try:
-            secrets = {name: secret.reveal() for name, secret in self._plan.secrets.items()}
-            writer = Writer(self._plan, self._own, secrets, message, self._clock.now())
+            secrets = {name: secret.reveal() for name, secret in self._options.secrets.items()}
+            writer = Writer(self._options, self._own, secrets, message, self._clock.now(), self._seconds)
             requests = {address: writer.request(address) for address in message.addresses}
         except UsageError as wrong:
             return Delivery("never left", detail=str(wrong), fault="sender")
@@ -91,21 +100,28 @@ class HttpProviderChannel:
             return Delivery("never left", detail=hidden.cut(wrong.what), fault="provider")
         except LostError as wrong:
             return Delivery("unknown", detail=hidden.cut(wrong.what), fault="provider")
-        return delivery_of(answer, self._plan.answer, self._clock.now(), hidden)
+        return delivery_of(answer, self._options.answer, self._clock.now(), hidden)
 
 
 def open_channel(opening: Opening) -> Channel:
     """Ready to send; nothing is connected yet. Raises UsageError with the cure."""
-    plan = plan_of(opening)
-    for secret in plan.secrets.values():
+    options = opening.channel.options_as(HttpOptions)
+    for secret in options.secrets.values():
         secret.reveal()
-    names = {"from": opening.channel.text("from"), "callback_url": opening.callback_url}
-    return HttpProviderChannel(opening.name, plan, Egress(opening.config.egress), opening.clock, names)
+    names = {"from": opening.channel.sender, "callback_url": opening.callback_url}
+    return HttpProviderChannel(
+        opening.name,
+        options,
+        Egress(opening.config.egress),
+        opening.clock,
+        names,
+        float(opening.channel.timeout or SECONDS),
+    )
 
 
 def open_reader(opening: Opening) -> CallbackReader:
     """Who reads what this provider reports; without `callback:` every call is refused."""
-    return GatewayReader(opening.name, callback_of(opening))
+    return GatewayReader(opening.name, opening.channel.options_as(HttpOptions).callback)
 
 
 def _once(hand_over: HandOver) -> HandOver:

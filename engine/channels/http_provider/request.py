@@ -10,21 +10,31 @@ import orjson
 
 from engine.channels.base import Message
 from engine.channels.egress import Request
-from engine.channels.http_provider.config import Body, Plan
 from engine.config import Secret
-from engine.config.gateway_template import Text, Value, WrittenWrongError
+from engine.config.channels.http import Body, HttpOptions
+from engine.config.channels.request_template import RequestText, RequestValue, WrittenWrongError
 from engine.ids import derive
 from engine.values import SECOND, Instant, iso
+
+SECONDS = 10.0
+"""For an answer, where config.yaml does not say."""
 
 
 class Writer:
     """Writes the requests of one message. `secrets`: everything that must not come back in an answer."""
 
     def __init__(
-        self, plan: Plan, own: Mapping[str, str], secrets: Mapping[str, str], message: Message, now: Instant
+        self,
+        options: HttpOptions,
+        own: Mapping[str, str],
+        secrets: Mapping[str, str],
+        message: Message,
+        now: Instant,
+        seconds: float = SECONDS,
     ) -> None:
         self.secrets = [*secrets.values(), *(quote(one, safe="") for one in secrets.values())]
-        self._plan = plan
+        self._options = options
+        self._seconds = seconds
         self._message = message
         fields = message.fields
         self._names: dict[str, Any] = {
@@ -47,24 +57,25 @@ class Writer:
 
     def request(self, address: str) -> Request:
         """The request for one address. Raises WrittenWrongError, UsageError."""
-        plan, names = self._plan, {**self._names, "message": {**self._message_names, "address": address}}
-        headers = {name: self._header(value, names) for name, value in plan.headers.items()}
-        if plan.key_header:
+        options = self._options
+        names = {**self._names, "message": {**self._message_names, "address": address}}
+        headers = {name: self._header(value, names) for name, value in options.headers.items()}
+        if options.key_header:
             several = len(self._message.addresses) > 1
-            headers[plan.key_header] = derive(self._message.key, address) if several else self._message.key
-        return Request(plan.method, plan.url.render(names), self._body(names), headers, plan.seconds)
+            headers[options.key_header] = derive(self._message.key, address) if several else self._message.key
+        return Request(options.method, options.url.render(names), self._body(names), headers, self._seconds)
 
-    def _header(self, value: Text | Secret, names: Mapping[str, object]) -> str:
+    def _header(self, value: RequestText | Secret, names: Mapping[str, object]) -> str:
         text = value.reveal() if isinstance(value, Secret) else value.render(names)
         if isinstance(value, Secret) or value.reads_secret:
             self.secrets += [text, text.rpartition(" ")[2]]
         return text
 
     def _body(self, names: Mapping[str, object]) -> bytes:
-        body = self._plan.body
+        body = self._options.body
         if body is None:
             return b""
-        if isinstance(body, Text):
+        if isinstance(body, RequestText):
             text = body.render(names)
             if body.is_json:
                 _check_json(text)
@@ -76,7 +87,7 @@ class Writer:
 
     def _value(self, body: Body, names: Mapping[str, object]) -> object:
         match body:
-            case Value():
+            case RequestValue():
                 return body.render(names)
             case Secret():
                 secret = body.reveal()

@@ -21,6 +21,7 @@ from engine.channels.twilio.client import Account, Exchange, Listed, NotHandedOv
 from engine.channels.twilio.errors import MEANINGS, delivery
 from engine.channels.twilio.request import Kind, Sender, address_of, request
 from engine.clock import Clock
+from engine.config.channels.twilio import TwilioOptions
 from engine.errors import UsageError
 from engine.values import HOUR, MINUTE, Instant
 
@@ -31,9 +32,9 @@ _SERVICE = re.compile(r"MG[0-9A-Za-z]{8,64}\Z")
 
 def open_channel(opening: Opening) -> Channel:
     """Ready to send; nothing is connected yet. Raises UsageError with the cure."""
-    channel = opening.channel
-    sender = _sender(opening)
-    sid, token = channel.text("account"), channel.text("token")
+    channel, options = opening.channel, opening.channel.options_as(TwilioOptions)
+    sender = _sender(opening, options)
+    sid, token = channel.reveal("account", options.account), channel.reveal("token", options.token)
     for option, value in (("account", sid), ("token", token)):
         if not value:
             raise UsageError(
@@ -41,14 +42,16 @@ def open_channel(opening: Opening) -> Channel:
                 f"Write  {option}: env:TWILIO_{'ACCOUNT_SID' if option == 'account' else 'AUTH_TOKEN'}",
             )
     return TwilioChannel(
-        opening.name, sender, (sid, token), channel.text("url").rstrip("/"), opening.clock,
-        seconds=float(channel.number("timeout", 30)),
+        opening.name, sender, (sid, token), options.url.rstrip("/"), opening.clock,
+        seconds=float(channel.timeout or 30),
     )  # fmt: skip
 
 
 def open_reader(opening: Opening) -> CallbackReader:
     """Reads what Twilio calls back; without a token it refuses everything."""
-    return Callbacks(opening.channel.text("token"), opening.name)
+    return Callbacks(
+        opening.channel.reveal("token", opening.channel.options_as(TwilioOptions).token), opening.name
+    )
 
 
 class TwilioChannel:
@@ -151,15 +154,15 @@ def _outcome(exchange: Exchange, now: Instant) -> Delivery:
     return Delivery("accepted", exchange.sid, raw=f"{exchange.status} {exchange.state}".strip())
 
 
-def _sender(opening: Opening) -> Sender:
+def _sender(opening: Opening, options: TwilioOptions) -> Sender:
     """Who sends. Raises UsageError with the cure."""
-    channel, name = opening.channel, opening.name
-    kind = channel.text("kind") or name
+    name = opening.name
+    kind = options.kind or name
     if kind not in ("sms", "whatsapp"):
         raise UsageError(
             f'the channel "{name}" does not say what it is', "Write  kind: sms  or  kind: whatsapp"
         )
-    number, service = channel.text("from"), channel.text("messaging_service")
+    number, service = opening.channel.sender, options.messaging_service
     if not number and not service:
         raise UsageError(
             f'the channel "{name}" has no sender', 'Write  from: "+359..."  or  messaging_service: MG...'
@@ -173,8 +176,8 @@ def _sender(opening: Opening) -> Sender:
                 f'"{number}" cannot send on WhatsApp', 'Write the number with its country:  from: "+359..."'
             )
         number = plain
-    callback = "" if _is_nowhere(opening.callback_url) and not channel.text("url") else opening.callback_url
-    return Sender(kind_of(kind), number, service, callback, channel.number("session", 24) * HOUR)
+    callback = "" if _is_nowhere(opening.callback_url) and not options.url else opening.callback_url
+    return Sender(kind_of(kind), number, service, callback, options.session * HOUR)
 
 
 def kind_of(name: str) -> Kind:

@@ -25,14 +25,12 @@ from engine.channels.egress import Answer, Egress, EgressError, LostError
 from engine.channels.opening import Opening
 from engine.channels.retry_after import seconds
 from engine.clock import Clock
+from engine.config.channels.webpush import WebPushOptions
 from engine.errors import UsageError, WorldError
 from engine.ids import derive
 
 LARGEST = 3_993
 """Bytes of a payload that fit into one record of 4096 (RFC 8291 4)."""
-
-USUAL_TTL = 86_400
-"""Seconds for which the push service keeps a message for a device that is off; never longer than the message counts."""
 
 TOKEN_SECONDS = 12 * 3_600
 """A VAPID token may live for 24 hours at most (RFC 8292 2)."""
@@ -56,32 +54,28 @@ class Identity:
 
 
 def open_channel(opening: Opening) -> Channel:
-    """Ready to send. Raises UsageError with the cure when the key or the contact is wrong."""
+    """Ready to send. Raises UsageError with the cure when the key is wrong."""
+    options = opening.channel.options_as(WebPushOptions)
     return WebPushChannel(
         opening.name,
         identity_of(opening),
         Egress(opening.config.egress),
         opening.clock,
-        ttl=opening.channel.number("ttl", USUAL_TTL),
-        concurrency=opening.channel.number("connections", 10),
+        ttl=options.ttl,
+        concurrency=options.connections,
     )
 
 
 def identity_of(opening: Opening) -> Identity:
     """The shop's VAPID identity. Raises UsageError with the cure."""
     cure = "Make one with  main.py keys vapid  and write  private_key: env:VAPID_PRIVATE_KEY"
-    subject = opening.channel.text("subject")
-    if not subject.startswith(("mailto:", "https:")):
-        raise UsageError(
-            f'"subject" of the channel "{opening.name}" is no contact',
-            "Write  subject: mailto:push@shop.example",
-        )
+    options = opening.channel.options_as(WebPushOptions)
     try:
-        vapid = Vapid02.from_string(opening.channel.text("private_key"))
+        vapid = Vapid02.from_string(opening.channel.reveal("private_key", options.private_key))
         assert vapid.private_key is not None
     except (VapidException, ValueError, TypeError, AssertionError) as wrong:
         raise UsageError(f'the private key of the channel "{opening.name}" is no VAPID key', cure) from wrong
-    return Identity(vapid, subject)
+    return Identity(vapid, options.subject)
 
 
 class WebPushChannel:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from engine.channels.email.pool import Server
 from engine.cli.diagnostics.dns import key_record, sender_records, system_resolver
 from engine.cli.diagnostics.finding import Finding
 from engine.clock import SystemClock
-from engine.config import ChannelConfig, Config, Option, Secret
+from engine.config import ChannelConfig, Config, secrets_in
 from engine.errors import CallerError
 from engine.values import DAY
 
@@ -23,16 +23,14 @@ _DAYS = 14
 def secrets(config: Config) -> Iterator[Finding]:
     """Every secret that config.yaml refers to can be read; none is shown."""
     named = [
-        (f"channel {channel.name}", value)
+        (f"channel {channel.name}", secret)
         for channel in config.channels.values()
-        for option in channel.options.values()
-        for value in _below(option)
+        for secret in secrets_in(channel.options)
     ]
     named += [(f"webhook {hook.name}", hook.secret) for hook in config.webhooks.values() if hook.secret]
     named += [("link_key", config.link_key)] if config.link_key else []
-    found = [(what, value) for what, value in named if isinstance(value, Secret)]
     missing = 0
-    for what, secret in found:
+    for what, secret in named:
         try:
             secret.reveal()
         except CallerError:
@@ -51,19 +49,8 @@ def secrets(config: Config) -> Iterator[Finding]:
             )
     if not missing:
         yield Finding(
-            "ok", "secrets", f"all {len(found)} can be read" if found else "config.yaml refers to none"
+            "ok", "secrets", f"all {len(named)} can be read" if named else "config.yaml refers to none"
         )
-
-
-def _below(option: Option) -> Iterator[Option]:
-    """An option, and what stands in it where it is a list or a map."""
-    if isinstance(option, Mapping):
-        option = tuple(option.values())
-    if isinstance(option, tuple):
-        for one in option:
-            yield from _below(one)
-    else:
-        yield option
 
 
 def mail_servers(config: Config, folder: Path) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from engine.channels.base import Channel
 from engine.channels.opening import sender_of
 from engine.channels.registry import open_channels
 from engine.clock import Clock
-from engine.config import ChannelConfig, Config, Option, Rate, Secret
+from engine.config import ChannelConfig, Config, Rate, secrets_in
 
 Fingerprint = tuple[object, ...]
 
@@ -52,16 +52,5 @@ class ChannelSet:
 
 def _fingerprint(channel: ChannelConfig, config: Config) -> Fingerprint:
     reach = (config.egress, config.http.public_url) if channel.via == "http" else ()
-    return (channel.via, channel.rate, _revealed(channel.options), sender_of(channel, config), reach)
-
-
-def _revealed(option: Option) -> object:
-    match option:
-        case Secret():
-            return option.reveal()
-        case Mapping():
-            return tuple((name, _revealed(value)) for name, value in sorted(option.items()))
-        case tuple():
-            return tuple(_revealed(one) for one in option)
-        case _:
-            return option
+    secrets = tuple(secret.reveal() for secret in secrets_in(channel.options))
+    return (channel.options, channel.rate, channel.timeout, secrets, sender_of(channel, config), reach)

@@ -59,4 +59,4 @@ def limiter(rate: Rate | None) -> AsyncLimiter | None:
 
 def lease_of(config: ChannelConfig | None) -> int:
     """For how long a message is claimed, in ms: what a channel asks and waits for (`timeout`) fits in, several times."""
-    return LEASE + 4 * SECOND * (config.number("timeout", 0) if config is not None else 0)
+    return LEASE + 4 * SECOND * ((config.timeout if config is not None else None) or 0)

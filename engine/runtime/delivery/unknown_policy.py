@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.config import ChannelConfig
+from engine.config.channels.http import HttpOptions
 from engine.store.messages.records import OutboxMessage
 from engine.values import MINUTE, SECOND, Instant
 
@@ -98,7 +99,7 @@ def _default(channel: ChannelConfig | None, message: OutboxMessage) -> Action:
     if via == "twilio":
         return "look up"
     if via == "http":
-        return "same key" if channel is not None and "idempotency" in channel.options else "hold"
+        return "same key" if channel is not None and channel.options_as(HttpOptions).key_header else "hold"
     if via == "webpush" or (message.channel in ("push", "webpush") and via != "apprise"):
         return "resend"
     return "hold"

@@ -9,16 +9,21 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
-from jinja2 import StrictUndefined, TemplateError, Undefined, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, Undefined, nodes
+from jinja2.environment import TemplateExpression
 from jinja2.filters import FILTERS
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from engine.language.map_reader import ReadContext
+from engine.language.syntax import Text
 from engine.problem import did_you_mean
 
 Form = Literal["json", "form", "url", "header", "xml", "plain"]
@@ -49,52 +54,76 @@ class WrittenWrongError(Exception):
     """A text cannot be written with these values."""
 
 
-class Text:
-    """One text of config.yaml. Raises jinja2.TemplateSyntaxError when it is none."""
+@dataclass(frozen=True, slots=True)
+class RequestText:
+    """One text of config.yaml, which `read_request_text` has found to be right."""
 
-    def __init__(self, source: str, form: Form) -> None:
-        self._form = form
-        self.is_json = form == "json"
-        self._template = _ENVIRONMENTS[form].from_string(source)
-        self.reads_secret = "secret" in _names(source)
+    source: str
+    form: Form
+
+    @property
+    def is_json(self) -> bool:
+        """A body that must be JSON when the values are in it."""
+        return self.form == "json"
+
+    @property
+    def reads_secret(self) -> bool:
+        """Whoever shows what was sent hides it."""
+        return reads(self.source, "secret")
 
     def render(self, names: Mapping[str, object]) -> str:
         """The text with the values in it. Raises WrittenWrongError."""
         try:
-            text = self._template.render(names)
+            text = _template(self.source, self.form).render(names)
         except (TemplateError, TypeError, ValueError, ArithmeticError) as wrong:
             raise WrittenWrongError(str(wrong)[:200]) from wrong
-        if self._form == "header" and not (text.isascii() and text.isprintable()):
+        if self.form == "header" and not (text.isascii() and text.isprintable()):
             raise WrittenWrongError("a header holds printable ASCII only")
         return text
 
 
-class Value:
-    """A text in a body that is a map. One that is nothing but `{{ ... }}` keeps its kind: number, true, map; none leaves
-    its place out. Everything else is a text."""
+@dataclass(frozen=True, slots=True)
+class RequestValue:
+    """A text in a body that is a map. One that is nothing but `{{ ... }}` keeps its kind: number, true, map; none
+    leaves its place out. Everything else is a text."""
 
-    def __init__(self, source: str) -> None:
-        lone = _LONE.fullmatch(source)
-        plain = _ENVIRONMENTS["plain"]
-        self._expression = plain.compile_expression(lone[1], undefined_to_none=False) if lone else None
-        self._text = None if lone else Text(source, "plain")
+    source: str
 
     def render(self, names: Mapping[str, object]) -> object:
         """The value. Raises WrittenWrongError."""
-        if self._expression is None:
-            return self._text.render(names) if self._text else ""
+        alone = _LONE.fullmatch(self.source)
+        if alone is None:
+            return RequestText(self.source, "plain").render(names)
         try:
-            found = self._expression(**names)
-            if isinstance(found, Undefined):
-                str(found)
-            json.dumps(found, allow_nan=False)
+            value = _expression(alone[1])(**names)
+            if isinstance(value, Undefined):
+                str(value)  # raises, as it does in a text
+            json.dumps(value, allow_nan=False)
         except (TemplateError, TypeError, ValueError, ArithmeticError) as wrong:
             raise WrittenWrongError(str(wrong)[:200]) from wrong
-        return found
+        return value
 
 
-def mistake(source: str, secrets: frozenset[str]) -> tuple[str, str]:
-    """What is wrong with a text, and the cure; ("", "") for nothing. `secrets`: those that the channel has."""
+@lru_cache(maxsize=1_024)
+def _template(source: str, form: Form) -> Template:
+    return _ENVIRONMENTS[form].from_string(source)
+
+
+@lru_cache(maxsize=1_024)
+def _expression(source: str) -> TemplateExpression:
+    return _ENVIRONMENTS["plain"].compile_expression(source, undefined_to_none=False)
+
+
+def read_request_text(context: ReadContext, text: Text, secrets: Collection[str]) -> bool:
+    """Can it be rendered? Reports where not. `secrets`: those that the channel has."""
+    what, fix = _mistake(text.value, secrets)
+    if what:
+        context.refuse(text.span, what, "the texts of a request are Jinja with a few names", fix)
+    return not what
+
+
+def _mistake(source: str, secrets: Collection[str]) -> tuple[str, str]:
+    """What is wrong with a text, and the cure; ("", "") for nothing."""
     environment = _ENVIRONMENTS["plain"]
     try:
         environment.from_string(source)
@@ -120,16 +149,14 @@ def mistake(source: str, secrets: frozenset[str]) -> tuple[str, str]:
     return "", ""
 
 
+@lru_cache(maxsize=1_024)
 def reads(source: str, name: str) -> bool:
     """Does it read `secret`, `valid_for`, ...?"""
     try:
-        return name in _names(source)
+        tree = _ENVIRONMENTS["plain"].parse(source)
     except TemplateError:
         return False
-
-
-def _names(source: str) -> set[str]:
-    return {found.name for found in _ENVIRONMENTS["plain"].parse(source).find_all(nodes.Name)}
+    return any(found.name == name for found in tree.find_all(nodes.Name))
 
 
 def _is_own(tree: nodes.Template, name: str) -> bool:

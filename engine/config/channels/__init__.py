@@ -1,0 +1,168 @@
+"""`channels:` in config.yaml: how each channel sends, what it costs, how fast it may go.
+
+Every way of sending has a file here: the record of its options, the table of its keys, and how the one is read from
+the other. The channels themselves import the record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from engine.config import ChannelConfig, Rate
+from engine.config.channels import apprise, http, outbox, smtp, twilio, webpush
+from engine.config.channels.apprise import AppriseOptions
+from engine.config.channels.http import HttpOptions
+from engine.config.channels.outbox import OutboxOptions
+from engine.config.channels.smtp import SmtpOptions
+from engine.config.channels.twilio import TwilioOptions
+from engine.config.channels.unknown import read_unknown
+from engine.config.channels.webpush import WebPushOptions
+from engine.config.secrets import values_of
+from engine.language import nodes
+from engine.language.grammar import Construct, Key
+from engine.language.map_reader import MapReader, ReadContext
+from engine.language.schema.files import construct_schema
+from engine.language.wording import quoted
+from engine.problem import nearest
+
+Options: TypeAlias = (
+    SmtpOptions | OutboxOptions | TwilioOptions | HttpOptions | WebPushOptions | AppriseOptions
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """One way of sending: its keys, and its record from the map and the values that are right as they stand. `own`:
+    the keys that `read` takes out of the map by itself."""
+
+    keys: tuple[Key, ...]
+    read: Callable[[MapReader, dict[str, Any]], Options]
+    own: tuple[str, ...] = ()
+
+    def construct(self, via: str) -> Construct:
+        """The whole map of such a channel."""
+        common = (
+            Key("via", "choice", "how it sends", needed=True, choices=(via,)),
+            Key("price", "any", "of one message, in the currency of the shop", example="0.05 EUR"),
+            Key("rate", "any", "at most so many", example="50 a second"),
+            Key("unknown", "any", "what happens to a message of which nobody knows whether it left"),
+        )
+        return Construct(
+            via, f"a channel via {via}", (*common, *self.keys), f"A channel via {via}", blank=True
+        )
+
+
+VIAS: Mapping[str, Via] = {
+    SmtpOptions.via: Via(smtp.KEYS, smtp.read_smtp),
+    OutboxOptions.via: Via(outbox.KEYS, lambda _, values: OutboxOptions(**values)),
+    TwilioOptions.via: Via(twilio.KEYS, lambda _, values: TwilioOptions(**values)),
+    HttpOptions.via: Via(http.KEYS, http.read_http, ("url",)),
+    WebPushOptions.via: Via(webpush.KEYS, webpush.read_webpush, ("subject",)),
+    AppriseOptions.via: Via(apprise.KEYS, apprise.read_apprise, ("urls",)),
+}
+"""`via:` by name (design/language 2.1)."""
+
+CHANNEL_SHAPE = {
+    "type": "object",
+    "required": ["via"],
+    "properties": {"via": {"enum": list(VIAS)}},
+    "allOf": [
+        {
+            "if": {"properties": {"via": {"const": name}}, "required": ["via"]},
+            "then": construct_schema(via.construct(name)),
+        }
+        for name, via in VIAS.items()
+    ],
+}
+"""For editors: the other keys depend on `via`."""
+
+_PRICE = re.compile(r"(\d{1,6}(?:\.\d{1,8})?) ([A-Z]{3})", re.ASCII)
+_RATE = re.compile(r"(\d{1,7}) (?:an?|per) (second|minute|hour|day)", re.ASCII)
+_SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+
+
+def read_channel(
+    context: ReadContext, entry: nodes.Entry, currency: str, policies: tuple[str, ...]
+) -> ChannelConfig | None:
+    """A channel, or None where it cannot be told how it sends."""
+    name, node = entry.key.text, entry.value
+    if not isinstance(node, nodes.Mapping) or node.get("via") is None:
+        context.report(
+            entry.key.span,
+            context.rules.missing,
+            f"{quoted(name)} does not say how it sends",
+            "a channel needs  via",
+            f"write  {name}: {{via: outbox, price: 0 EUR}}",
+        )
+        return None
+    via = context.choice(node.get("via") or node, "via", tuple(VIAS))
+    if via is None:
+        return None
+    construct = VIAS[via.value].construct(via.value)
+    reader = MapReader(context, construct, node.entries, entry.key.span, f"{name} via {via.value}")
+    values = values_of(reader, VIAS[via.value].own)
+    # What several ways of sending understand in the same way stands in the entry itself.
+    shared = {key: values.pop(key) for key in ("via", "from", "reply_to", "timeout") if key in values}
+    price, price_in = _read_price(reader, currency)
+    return ChannelConfig(
+        name,
+        VIAS[via.value].read(reader, values),
+        price,
+        price_in,
+        _read_rate(reader),
+        read_unknown(reader, via.value, policies),
+        priced="price" in reader,
+        sender=shared.get("from", ""),
+        reply_to=shared.get("reply_to", ""),
+        timeout=shared.get("timeout"),
+    )
+
+
+def _read_price(reader: MapReader, currency: str) -> tuple[Decimal, str]:
+    text = reader.text("price")
+    if text is None:
+        return Decimal(0), currency
+    price = _PRICE.fullmatch(text.value)
+    if price:
+        if price[2] != currency:
+            reader.context.refuse(
+                text.span,
+                f"{quoted(text.value)} is not in {currency}",
+                "prices of channels are added up and compared",
+                f"write the price in {currency}",
+            )
+        return Decimal(price[1]), price[2]
+    amount = re.search(r"\d[\d.,]*", text.value)
+    meant = amount[0].replace(",", ".") if amount else "0"
+    reader.context.report(
+        text.span,
+        "E22",
+        f"{quoted(text.value)} is not an amount of money",
+        "an amount is a number and a currency",
+        f"write  {meant} {currency}",
+    )
+    return Decimal(0), currency
+
+
+def _read_rate(reader: MapReader) -> Rate | None:
+    text = reader.text("rate")
+    if text is None:
+        return None
+    rate = _RATE.fullmatch(text.value)
+    if rate and int(rate[1]) > 0:
+        return Rate(int(rate[1]), _SECONDS[rate[2]])
+    number = re.match(r"\d+", text.value)
+    unit = re.search(r"[a-z]+$", text.value.casefold())
+    meant = nearest(unit[0] if unit else "second", _SECONDS) or "second"
+    article = "an" if meant == "hour" else "a"
+    reader.context.refuse(
+        text.span,
+        f"{quoted(text.value)} is not a rate",
+        "a rate says how many messages in which time",
+        f"write  {number[0] if number else 50} {article} {meant}",
+    )
+    return None

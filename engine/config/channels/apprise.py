@@ -1,0 +1,56 @@
+"""A channel `via: apprise` in config.yaml: the addresses of its services, with the customer's part as Jinja."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from engine.config import Secret
+from engine.config.channels.request_template import RequestText, read_request_text
+from engine.config.secrets import is_reference
+from engine.language.grammar import Key
+from engine.language.map_reader import MapReader
+from engine.language.wording import quoted
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+]*://.+", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class AppriseOptions:
+    """`urls`: one message goes to all of them. `secrets`: what they may read as `secret.x`."""
+
+    via: ClassVar[str] = "apprise"
+    urls: tuple[RequestText | Secret, ...] = ()
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+
+
+KEYS = (
+    Key("urls", "texts", "addresses of services", needed=True, example='"tgram://{{ secret.token }}/{{ message.address }}"'),
+    Key("token", "secret", "for the addresses"),
+    Key("secret", "secret", "for the addresses"),
+    Key("password", "secret", "for the addresses"),
+    Key("timeout", "count", "seconds until Apprise must have ended", example="30"),
+)  # fmt: skip
+
+
+def read_apprise(reader: MapReader, values: dict[str, Any]) -> AppriseOptions:
+    """The addresses, compiled."""
+    secrets: dict[str, Secret] = {
+        name: values[name] for name in ("token", "secret", "password") if name in values
+    }
+    urls: list[RequestText | Secret] = []
+    for url in reader.texts("urls"):
+        if is_reference(url.value):
+            urls.append(Secret(url.value))
+        elif not _ADDRESS.fullmatch(url.value):
+            reader.context.refuse(
+                url.span,
+                f"{quoted(url.value)} is no address of a service",
+                "an address of Apprise begins with its service",
+                'write  "tgram://{{ secret.token }}/{{ message.address }}"  or  env:NAME',
+            )
+        elif read_request_text(reader.context, url, secrets.keys()):
+            urls.append(RequestText(url.value, "url"))
+    return AppriseOptions(tuple(urls), secrets)

@@ -1,0 +1,238 @@
+"""A channel `via: http` in config.yaml: any provider, and everything that can be wrong before the first message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
+
+from engine.config import Secret
+from engine.config.channels.http_answer import ANSWER, AnswerWords, read_answer
+from engine.config.channels.http_callback import CALLBACK, CallbackWords, read_callback
+from engine.config.channels.request_template import (
+    Form,
+    RequestText,
+    RequestValue,
+    read_request_text,
+    reads,
+)
+from engine.config.secrets import is_reference, is_secret, refuse_literal, secret_of
+from engine.language import nodes
+from engine.language.grammar import Construct, Key
+from engine.language.map_reader import MapReader
+from engine.language.wording import quoted
+
+Body: TypeAlias = "RequestValue | Secret | tuple[Body, ...] | Mapping[str, Body]"
+
+LONGEST_TIMEOUT = 120
+"""Seconds; well below the time for which a message is claimed."""
+
+_IDEMPOTENCY = Construct(
+    "idempotency",
+    "idempotency",
+    (
+        Key("header", "text", "that carries the key", needed=True, example="Idempotency-Key"),
+        Key(
+            "window",
+            "count",
+            "hours for which the provider knows a key",
+            example="24",
+            most=720,
+            why="so long the provider knows a key",
+        ),
+    ),
+    "The header of a key by which the provider knows a copy",
+)
+KEYS = (
+    Key("url", "text", "where the request goes", needed=True, example="https://api.provider.example/messages"),
+    Key("token", "secret", "for the texts of the request"),
+    Key("secret", "secret", "for the texts of the request"),
+    Key("password", "secret", "for the texts of the request"),
+    Key("from", "text", "the sender", example="Bean There"),
+    Key("method", "choice", "of the request", choices=("POST", "PUT", "PATCH", "GET")),
+    Key("timeout", "count", "seconds for an answer", example=str(LONGEST_TIMEOUT), most=LONGEST_TIMEOUT,
+        why="a message is claimed for five minutes, and not sent twice because of it"),
+    Key("idempotency", "any", "the header of a key by which the provider knows a copy"),
+    Key("headers", "free", "of the request", example='{Authorization: "Bearer {{ secret.token }}"}'),
+    Key("body", "any", "of the request"),
+    Key("answer", "block", "where the answer says what became of the message", of=ANSWER, needed=True,
+        example="{id: path.of.the.id}  or  answer: {ok: [202]}", why="nothing else says whether the provider took a message"),
+    Key("callback", "block", "where a call of the provider says what happened", of=CALLBACK, example="{id: path}"),
+)  # fmt: skip
+
+_URL = re.compile(r"https?://[^/?#\s{}@]+(?:[/?].*)?", re.DOTALL)
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OURS = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
+_SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|key\b|password", re.IGNORECASE)
+_TEMPLATE_ALONE = re.compile(r"(?:[A-Za-z]+ )?\{\{[^{}\"']*\}\}")
+"""`{{ secret.token }}`, `Bearer {{ secret.token }}`: nothing in it can be a secret that is written out."""
+
+_FORMS: Mapping[str, Form] = {"json": "json", "x-www-form-urlencoded": "form", "xml": "xml", "text/": "plain"}
+_KINDS: Mapping[Form, str] = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """How one message becomes one request. `secrets`: what its texts read as `secret.x`. `key_header` carries the send
+    key, which the provider knows for `key_hours` (0: config.yaml does not say). `callback` None: nobody calls."""
+
+    via: ClassVar[str] = "http"
+    url: RequestText
+    method: str = "POST"
+    headers: Mapping[str, RequestText | Secret] = field(default_factory=dict)
+    body: Body | RequestText | None = None
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    key_header: str = ""
+    key_hours: int = 0
+    answer: AnswerWords = field(default_factory=AnswerWords)
+    callback: CallbackWords | None = None
+
+
+def read_http(reader: MapReader, values: dict[str, Any]) -> HttpOptions:
+    """The request as it is described, its texts checked."""
+    callback_map, answer_map = reader.block("callback"), reader.block("answer")
+    callback = read_callback(callback_map) if callback_map else None
+    secrets: dict[str, Secret] = {
+        name: values[name] for name in ("token", "secret", "password") if name in values
+    }
+    if callback is not None:
+        secrets["callback"] = callback.caller.secret
+    key_header, key_hours = _read_idempotency(reader)
+    texts = _RequestReader(reader, secrets)
+    url, method = reader.text("url"), values.get("method", "POST")
+    if url is not None and not _URL.fullmatch(url.value):
+        reader.context.refuse(
+            url.span,
+            f"{quoted(url.value)} is no address that can be called",
+            "scheme and host stand in this file, so that no customer's data decides who is called",
+            "write  https://api.provider.example/messages",
+        )
+    elif url is not None:
+        texts.check(nodes.Scalar(url.value, url.span, plain=False))
+    headers = texts.headers()
+    body = texts.body(headers)
+    if body is not None and method == "GET":
+        reader.context.refuse(
+            reader.at_key("body"), "a GET has no body", "", "write  method: POST  or put it into the url"
+        )
+    return HttpOptions(
+        RequestText(url.value if url else "", "url"),
+        method,
+        headers,
+        body,
+        secrets,
+        key_header,
+        key_hours,
+        read_answer(answer_map) if answer_map else AnswerWords(),
+        callback,
+    )
+
+
+def _read_idempotency(reader: MapReader) -> tuple[str, int]:
+    """The header and the hours."""
+    entry, hours = reader.entry("idempotency"), 0
+    if entry is None:
+        return "", 0
+    name = entry.value.whole() if isinstance(entry.value, nodes.Scalar) else None
+    if isinstance(entry.value, nodes.Mapping):
+        fields = reader.context.block(entry.value, _IDEMPOTENCY, entry.key)
+        name, hours = (fields.text("header"), fields.count("window") or 0) if fields else (None, 0)
+    if name is not None and not _HEADER.fullmatch(name.value):
+        reader.context.refuse(
+            name.span, f"{quoted(name.value)} is no name of a header", "", "write  Idempotency-Key"
+        )
+    return name.value if name else "", hours
+
+
+class _RequestReader:
+    """Reads the texts of one request; what is wrong is left out."""
+
+    def __init__(self, reader: MapReader, secrets: Mapping[str, Secret]) -> None:
+        self._reader = reader
+        self._context = reader.context
+        self._secrets = secrets
+
+    def check(self, node: nodes.Scalar) -> bool:
+        """Can this text be rendered, and is it the same in every try where the provider compares?"""
+        if not read_request_text(self._context, node.whole(), self._secrets.keys()):
+            return False
+        if "idempotency" in self._reader and reads(node.text, "valid_for"):
+            self._context.refuse(
+                node.span,
+                '"valid_for" is another number in every try',
+                "a key belongs to one request, byte for byte",
+                "write  valid_until",
+            )
+        return True
+
+    def headers(self) -> dict[str, RequestText | Secret]:
+        headers: dict[str, RequestText | Secret] = {}
+        for entry in self._reader.entries("headers"):
+            name = entry.key.text
+            if not _HEADER.fullmatch(name) or name.casefold() in _OURS:
+                self._context.refuse(
+                    entry.key.span, f"{quoted(name)} is no header that can be set", "", "remove it"
+                )
+                continue
+            value = (
+                self._context.text(entry.value, name)
+                if not isinstance(entry.value, nodes.Scalar)
+                else entry.value.whole()
+            )
+            if value is None:
+                continue
+            if is_reference(value.value):
+                headers[name] = Secret(value.value)
+            elif (is_secret(name) and not _TEMPLATE_ALONE.fullmatch(value.value)) or (
+                _SECRET_HEADER.search(name) and not reads(value.value, "secret")
+            ):
+                refuse_literal(
+                    self._context,
+                    value.span,
+                    name,
+                    f'write  {name}: "Bearer {{{{ secret.token }}}}"  and  token: env:NAME  in this channel; then change the secret',
+                )
+            elif self.check(nodes.Scalar(value.value, value.span, plain=False)):
+                headers[name] = RequestText(value.value, "header")
+        return headers
+
+    def body(self, headers: dict[str, RequestText | Secret]) -> Body | RequestText | None:
+        """The body; its `Content-Type` is added to the headers where they have none."""
+        node = self._reader.node("body")
+        if node is None:
+            return None
+        kind = next((value for name, value in headers.items() if name.casefold() == "content-type"), None)
+        form = _form(kind.source if isinstance(kind, RequestText) else "", node)
+        if kind is None:
+            headers["Content-Type"] = RequestText(_KINDS[form], "header")
+        if not isinstance(node, nodes.Scalar):
+            return self._structure("body", node)
+        return RequestText(node.text, form) if self.check(node) else None
+
+    def _structure(self, key: str, node: nodes.Node) -> Body | None:
+        """A list or a map as it stands in the file; below a key that holds a secret only a reference is taken."""
+        match node:
+            case nodes.Mapping():
+                members = {
+                    entry.key.text: self._structure(entry.key.text, entry.value) for entry in node.entries
+                }
+                return {name: member for name, member in members.items() if member is not None}
+            case nodes.Sequence():
+                items = (self._structure(key, item) for item in node.items)
+                return tuple(item for item in items if item is not None)
+            case nodes.Scalar() if is_secret(key) and not _TEMPLATE_ALONE.fullmatch(node.text):
+                return secret_of(self._context, key, node)
+            case nodes.Scalar():
+                return RequestValue(node.text) if self.check(node) else None
+
+
+def _form(kind: str, body: nodes.Node) -> Form:
+    """How values are written in the body; `kind` is its Content-Type, "" where the file has none."""
+    if not isinstance(body, nodes.Scalar):
+        return "json"
+    for word, form in _FORMS.items():
+        if word in kind.casefold():
+            return form
+    start = body.text.lstrip()
+    return "json" if start.startswith(("{", "[")) and not start.startswith(("{{", "{%")) else "form"

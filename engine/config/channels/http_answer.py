@@ -1,0 +1,145 @@
+"""`answer:` of a channel `via: http`: where the provider's answer says what became of the message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.language import nodes
+from engine.language.grammar import Construct, Key
+from engine.language.map_reader import MapReader
+from engine.language.wording import as_list, quoted
+from engine.problem import did_you_mean
+
+OUTCOMES = ("accepted", "refused", "bounced", "refused for now", "unsubscribed", "our fault", "unknown")
+"""bounced: the address is gone. unsubscribed: this person stopped us at the provider. our fault: key, account or balance;
+the channel stands still and nothing is lost."""
+
+ANSWER = Construct(
+    "answer",
+    "answer",
+    (
+        Key("ok", "texts", "statuses of success", example="[200, 202]"),
+        Key("id", "text", "path of the provider's id of the message", example="messages.0.id"),
+        Key("outcome", "text", "path of the word that says what became of it", example="status"),
+        Key("outcomes", "free", "their words and ours", example="{ok: accepted, rejected: refused}"),
+        Key("statuses", "free", "their statuses of failure and our words", example="{410: bounced}"),
+        Key("retry_after", "text", "path or header of the seconds to wait", example="header X-Retry"),
+        Key("detail", "text", "path of a sentence for people", example="error.message"),
+    ),
+    "Where the answer says what became of the message",
+)
+_PATH = re.compile(r"[^\s.{}]+(?:\.[^\s.{}]+)*")
+_HEADER = re.compile(r"header [A-Za-z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerWords:
+    """Where the answer says what became of the message; paths, and the provider's words in small letters."""
+
+    ok: frozenset[int] = frozenset()
+    id: str = ""
+    outcome: str = ""
+    outcomes: Mapping[str, str] = field(default_factory=dict)
+    statuses: Mapping[int, str] = field(default_factory=dict)
+    retry_after: str = ""
+    retry_header: str = "retry-after"
+    detail: str = ""
+
+
+def read_answer(reader: MapReader) -> AnswerWords:
+    """The answer as it is described; a part that cannot be right is left out."""
+    context = reader.context
+    statuses_of_success: set[int] = set()
+    for status in reader.texts("ok", blank=True):
+        if status.value.isdigit() and 200 <= int(status.value) < 300:
+            statuses_of_success.add(int(status.value))
+        else:
+            context.refuse(
+                status.span,
+                f"{quoted(status.value)} is no status of success",
+                "200 to 299",
+                "write  ok: [200, 202]",
+            )
+    wait = reader.text("retry_after")
+    is_header = wait is not None and _HEADER.fullmatch(wait.value) is not None
+    outcomes, statuses = read_words(reader, "outcomes", OUTCOMES), read_words(reader, "statuses", OUTCOMES)
+    for entry in reader.entries("statuses") if statuses else ():
+        if not (entry.key.text.isdigit() and 300 <= int(entry.key.text) < 600):
+            context.refuse(
+                entry.key.span,
+                f"{quoted(entry.key.text)} is no status of a failure",
+                "300 to 599",
+                "write  410: bounced",
+            )
+    for key, other in (("outcome", "outcomes"), ("outcomes", "outcome")):
+        if key in reader and other not in reader:
+            context.report(
+                reader.at_key(key),
+                context.rules.missing,
+                f"{quoted(key)} needs  {other}",
+                "a path, and what its values mean",
+                "write  outcome: status  and  outcomes: {ok: accepted, rejected: refused}",
+            )
+    if not any(key in reader for key in ("ok", "id", "outcome", "outcomes")):
+        context.report(
+            reader.at,
+            context.rules.missing,
+            '"answer" does not say how success looks',
+            "an error page can come with status 200",
+            "add  id: path.of.the.id  or  outcome: ...  or  ok: [202]",
+        )
+    return AnswerWords(
+        frozenset(statuses_of_success),
+        read_path(reader, "id"),
+        read_path(reader, "outcome"),
+        outcomes,
+        {int(status): word for status, word in statuses.items() if status.isdigit()},
+        "" if is_header else read_path(reader, "retry_after"),
+        wait.value.removeprefix("header ").casefold() if wait is not None and is_header else "retry-after",
+        read_path(reader, "detail"),
+    )
+
+
+def read_path(reader: MapReader, key: str) -> str:
+    """A path into JSON: names and numbers with dots, `*` for any of a list."""
+    path = reader.text(key)
+    if path is None:
+        return ""
+    if not _PATH.fullmatch(path.value):
+        reader.context.refuse(
+            path.span,
+            f"{quoted(path.value)} is no path",
+            "names and numbers with dots between them",
+            "write for example  messages.0.status.name",
+        )
+    return path.value
+
+
+def read_words(reader: MapReader, key: str, ours: tuple[str, ...]) -> dict[str, str]:
+    """The provider's words in small letters, and what they mean in ours."""
+    node, context, listed = reader.node(key), reader.context, as_list(ours)
+    if node is None:
+        return {}
+    if not isinstance(node, nodes.Mapping) or not node.entries:
+        context.refuse(
+            node.span,
+            f"{quoted(key)} needs lines of  their word: our word",
+            f"ours are: {listed}",
+            f"write  {key}: {{DELIVERED: {ours[1]}}}",
+        )
+        return {}
+    words: dict[str, str] = {}
+    for entry in node.entries:
+        word = entry.value.text if isinstance(entry.value, nodes.Scalar) else ""
+        if word in ours:
+            words[entry.key.text.casefold()] = word
+        else:
+            context.refuse(
+                entry.value.span,
+                f"{quoted(word)} is not one of our words",
+                f"it can be: {listed}",
+                did_you_mean(word, ours, f"use one of: {listed}"),
+            )
+    return words

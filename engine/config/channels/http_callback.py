@@ -1,0 +1,135 @@
+"""`callback:` of a channel `via: http`: who may call, and where the call says what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.config import Secret
+from engine.config.channels.http_answer import read_path, read_words
+from engine.config.secrets import values_of
+from engine.language import nodes
+from engine.language.grammar import Construct, Key
+from engine.language.map_reader import MapReader
+
+KINDS = (
+    "accepted", "delivered", "bounced", "bounced for now", "complained", "refused", "opened", "clicked", "replied",
+    "unsubscribed", "subscribed",
+)  # fmt: skip
+_WAYS = (
+    "secret: {header: X-Token, token: env:NAME}  or  {query: key, token: env:NAME}  or, signed,"
+    "  {header: X-Signature, hmac: sha256, encoding: hex, token: env:NAME}"
+    "  or, basic auth,  {user: NAME, password: env:NAME}"
+)
+_CALLER = Construct(
+    "secret",
+    "secret",
+    (
+        Key("header", "text", "that carries the token or the signature", example="X-Token"),
+        Key("query", "text", "the part of the address that carries the token", example="key"),
+        Key("token", "secret", "the token, or the key of the signature"),
+        Key("hmac", "choice", "how the body is signed", choices=("sha1", "sha256", "sha512")),
+        Key("encoding", "choice", "of the signature", choices=("hex", "base64")),
+        Key("user", "text", "of basic auth", example="provider"),
+        Key("password", "secret", "of basic auth"),
+    ),
+    "How the provider's calls are known",
+)
+_KEYS_OF_WAYS = (
+    {"header", "token"}, {"query", "token"}, {"header", "token", "hmac"}, {"header", "token", "hmac", "encoding"},
+    {"user", "password"},
+)  # fmt: skip
+_PATHS = ("events", "id", "key", "event", "kind", "at", "address", "reply", "detail")
+CALLBACK = Construct(
+    "callback",
+    "callback",
+    (
+        Key("secret", "block", "who may call", of=_CALLER, example="{header: X-Token, token: env:NAME}"),
+        Key(
+            "events", "text", "path of the list of events; left out: the call is one event", example="results"
+        ),
+        Key("id", "text", "path of the provider's id of the message", example="messageId"),
+        Key("key", "text", "path of our key of the message", example="reference"),
+        Key("event", "text", "path of the event's own id", example="eventId"),
+        Key("kind", "text", "path of the word that says what happened", example="status"),
+        Key("kinds", "free", "their words and ours", example="{DELIVERED: delivered}"),
+        Key("at", "text", "path of the moment", example="doneAt"),
+        Key("address", "text", "path of the address", example="to"),
+        Key("reply", "text", "path of what a customer wrote", example="text"),
+        Key("detail", "text", "path of a sentence for people", example="error.description"),
+    ),
+    "Where a call of the provider says what happened",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSecret:
+    """How the provider's calls are known: by a token in `header` or `query`, by the signature (`hmac`) in `header`, or
+    by basic auth (`user`)."""
+
+    secret: Secret
+    header: str = ""
+    query: str = ""
+    user: str = ""
+    hmac: str = ""
+    encoding: str = "hex"
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackWords:
+    """Where a call of the provider says what happened: paths, and the provider's words in small letters."""
+
+    caller: CallerSecret
+    events: str = ""
+    id: str = ""
+    key: str = ""
+    event: str = ""
+    kind: str = ""
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    at: str = ""
+    address: str = ""
+    reply: str = ""
+    detail: str = ""
+
+
+def read_callback(reader: MapReader) -> CallbackWords | None:
+    """The callback as it is described; None where nobody could call."""
+    paths = {name: read_path(reader, name) for name in _PATHS}
+    kinds = read_words(reader, "kinds", KINDS)
+    if "kind" in reader and "kinds" not in reader:
+        _incomplete(
+            reader, "kind", '"kind" needs  kinds', "a path, and what its values mean", "write  kinds: {DELIVERED: delivered}"
+        )  # fmt: skip
+    if "kind" not in reader and "reply" not in reader:
+        _incomplete(
+            reader, "", '"callback" does not say what happened', "", "add  kind: path  and  kinds: {DELIVERED: delivered}, or  reply: path"
+        )  # fmt: skip
+    if not any(key in reader for key in ("id", "key", "address")):
+        _incomplete(
+            reader, "", '"callback" does not say of which message it is', "", "add  id: path,  key: path  or  address: path"
+        )  # fmt: skip
+    caller = _read_caller(reader)
+    return None if caller is None else CallbackWords(caller, kinds=kinds, **paths)
+
+
+def _read_caller(reader: MapReader) -> CallerSecret | None:
+    caller = reader.block("secret") if isinstance(reader.node("secret"), nodes.Mapping) else None
+    if caller is None:
+        _incomplete(
+            reader, "secret", '"callback" does not say who may call', "without a secret anybody could tell us that messages bounced",
+            f"add  {_WAYS}",
+        )  # fmt: skip
+        return None
+    if {key.name for key in _CALLER.keys if key.name in caller} not in _KEYS_OF_WAYS:
+        _incomplete(reader, "secret", '"secret" is none of the ways to know a caller', "", f"write  {_WAYS}")
+    values = values_of(caller)
+    token, password = values.pop("token", None), values.pop("password", None)
+    secret = token or password
+    if secret is None:
+        return None
+    values["header"] = values.get("header", "").casefold()
+    return CallerSecret(secret, **values)
+
+
+def _incomplete(reader: MapReader, key: str, what: str, why: str, fix: str) -> None:
+    reader.context.report(reader.at_key(key), reader.context.rules.missing, what, why, fix)

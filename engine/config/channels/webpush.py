@@ -1,0 +1,49 @@
+"""A channel `via: webpush` in config.yaml: messages to browsers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from engine.config import Secret
+from engine.language.grammar import Key
+from engine.language.map_reader import MapReader
+from engine.language.wording import quoted
+
+
+@dataclass(frozen=True, slots=True)
+class WebPushOptions:
+    """The shop's identity (VAPID, RFC 8292). `ttl`: seconds for which the push service keeps a message for a device that
+    is off, never longer than the message counts. `origins`: pages that may subscribe somebody; none: the shop's own."""
+
+    via: ClassVar[str] = "webpush"
+    subject: str = ""
+    private_key: Secret | None = None
+    identity_key: Secret | None = None
+    ttl: int = 86_400
+    connections: int = 10
+    origins: tuple[str, ...] = ()
+
+
+KEYS = (
+    Key("subject", "text", "whom push services write to", needed=True, example="mailto:push@shop.example"),
+    Key("private_key", "secret", "of the pair that  keys vapid  makes", needed=True, example="env:VAPID_PRIVATE_KEY"),
+    Key("identity_key", "secret", "what the shop's server proves customers with"),
+    Key("ttl", "count", "seconds for which a push is kept", example="86400", most=28 * 86_400),
+    Key("connections", "count", "at the same time", example="10"),
+    Key("origins", "texts", "pages that may subscribe somebody", example="[https://shop.example]"),
+)  # fmt: skip
+"""Push services keep a message for four weeks at most."""
+
+
+def read_webpush(reader: MapReader, values: dict[str, Any]) -> WebPushOptions:
+    """The options as they are written."""
+    subject = reader.text("subject")
+    if subject is not None and not subject.value.startswith(("mailto:", "https:")):
+        reader.context.refuse(
+            subject.span,
+            f"{quoted(subject.value)} is no contact",
+            "push services write there when something is wrong with our messages",
+            f"write  subject: mailto:{subject.value if '@' in subject.value else 'push@shop.example'}",
+        )
+    return WebPushOptions(subject.value if subject else "", **values)

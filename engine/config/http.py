@@ -1,0 +1,113 @@
+"""`http:`, `egress:` and `tracking:` in config.yaml: where we listen, whom we may call, and what is noticed of a reader."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Literal, cast
+
+from engine.config import HttpConfig, Tracking
+from engine.language.grammar import Construct, Key
+from engine.language.map_reader import MapReader
+from engine.language.wording import quoted
+
+HTTP = Construct(
+    "http",
+    "http",
+    (
+        Key("listen", "text", "address and port of the daemon", example="127.0.0.1:8080"),
+        Key("public_url", "text", "how the world reaches it", example="https://news.shop.example"),
+    ),
+    "Where the daemon listens, and how the world reaches it",
+)
+EGRESS = Construct(
+    "egress",
+    "egress",
+    (
+        Key(
+            "allow",
+            "texts",
+            "hosts with a port, addresses, networks",
+            example="[crm.internal:8443, 10.1.0.0/16]",
+        ),
+    ),
+    "Places beside the public internet that webhooks and channels may reach",
+)
+TRACKING = Construct(
+    "tracking",
+    "tracking",
+    (
+        Key("clicks", "choice", "are clicks noticed?", choices=("yes", "no")),
+        Key("opens", "choice", "is the opening of a mail noticed?", choices=("never", "with consent", "always")),
+        Key("decoy", "choice", "is there a link that only machines follow?", choices=("yes", "no")),
+    ),
+    "What is noticed of a reader, and whether they are asked first",
+)  # fmt: skip
+
+_PLACE = re.compile(r"(?:[^:\s\[\]/]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
+_YES_AND_NO = {"true": "yes", "on": "yes", "false": "no", "off": "no"}
+
+
+def read_http(reader: MapReader | None) -> HttpConfig:
+    """What the file says; a key that is left out or wrong has its default."""
+    usual = HttpConfig()
+    host, port = usual.host, usual.port
+    listen, public = (reader.text("listen"), reader.text("public_url")) if reader else (None, None)
+    if reader and listen is not None:
+        name, _, number = listen.value.rpartition(":")
+        if name and number.isascii() and number.isdigit() and int(number) < 65_536:
+            host, port = name.strip("[]"), int(number)
+        else:
+            reader.context.refuse(
+                listen.span,
+                f"{quoted(listen.value)} is not a place to listen at",
+                "it is an address and a port",
+                "write  127.0.0.1:8080",
+            )
+    url = public.value.rstrip("/") if public else f"http://{host}:{port}"
+    if reader and public and not url.startswith(("http://", "https://")):
+        reader.context.refuse(
+            public.span,
+            f"{quoted(url)} is not an address on the web",
+            "links in messages begin with it",
+            f"write  https://{url}",
+        )
+    return HttpConfig(host, port, url)
+
+
+def read_egress(reader: MapReader | None) -> tuple[str, ...]:
+    """`host:port`, an address or a network, each as it is written."""
+    allowed: list[str] = []
+    for place in reader.texts("allow", blank=True) if reader else ():
+        if _PLACE.fullmatch(place.value) or _is_network(place.value):
+            allowed.append(place.value)
+        elif reader:
+            reader.context.refuse(
+                place.span,
+                f"{quoted(place.value)} is no place that can be allowed",
+                "it is a host with its port, an address or a network",
+                "write  crm.internal:8443  or  10.1.0.0/16",
+            )
+    return tuple(allowed)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def read_tracking(reader: MapReader | None) -> Tracking:
+    """What the file says; a key that is left out or wrong has its default."""
+    usual = Tracking()
+    if reader is None:
+        return usual
+    clicks, decoy = reader.choice("clicks", _YES_AND_NO), reader.choice("decoy", _YES_AND_NO)
+    opens = reader.choice("opens")
+    return Tracking(
+        clicks.value == "yes" if clicks else usual.clicks,
+        cast('Literal["never", "with consent", "always"]', opens.value if opens else usual.opens),
+        decoy.value == "yes" if decoy else usual.decoy,
+    )

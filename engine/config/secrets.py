@@ -1,0 +1,106 @@
+"""What is special about reading config.yaml: secrets, and maps that are records as they stand.
+
+A key that holds a secret takes a reference alone, and a secret that is written out is never repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from engine.config import Secret
+from engine.language.grammar import Key
+from engine.language.map_reader import FileRules, MapReader, ReadContext
+from engine.language.nodes import Entry, Node, Scalar
+from engine.language.wording import quoted
+from engine.problem import Problem, Span
+
+_RULES = FileRules("E83", "E84", "E83", "E84", "E84", "E84")
+_WORDS = (
+    "password", "passwd", "secret", "token", "account", "api_key", "apikey", "private_key", "credentials",
+)  # fmt: skip
+"""A key with one of these words holds a secret wherever it stands."""
+
+
+def config_context(problems: list[Problem]) -> ReadContext:
+    """What reading config.yaml carries along."""
+    return ReadContext(_RULES, problems, explains=_is_stray_secret)
+
+
+def values_of(reader: MapReader, but: Collection[str] = ()) -> dict[str, Any]:
+    """What is written and right, by key, as the plain value of its kind; `but`: not these. What is left out is not in
+    it: the record has a default."""
+    keys = (key for key in reader.construct.keys if key.name in reader and key.name not in but)
+    values = {key.name: _value(reader, key) for key in keys}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _value(reader: MapReader, key: Key) -> object:
+    match key.kind:
+        case "text":
+            text = reader.text(key.name)
+            return text.value if text else None
+        case "choice":
+            word = reader.choice(key.name)
+            return word.value if word else None
+        case "count":
+            return reader.count(key.name)
+        case "secret":
+            return read_secret(reader, key.name)
+        case "texts":
+            return tuple(text.value for text in reader.texts(key.name, blank=True))
+        case "map":
+            return {pair.name.value: pair.value.value for pair in reader.pairs(key.name)}
+        case _:
+            return None
+
+
+def is_secret(key: str) -> bool:
+    """Does this key hold a secret, also under a name that we do not know?"""
+    name = key.casefold()
+    return any(word in name for word in _WORDS) or (name.endswith("_key") and name != "public_key")
+
+
+def is_reference(text: str) -> bool:
+    """`env:NAME` or `file:/path`."""
+    kind, _, name = text.partition(":")
+    return (kind == "env" and name.replace("_", "a").isalnum()) or (kind == "file" and name.startswith("/"))
+
+
+def read_secret(reader: MapReader, key: str) -> Secret | None:
+    """The secret that a key refers to."""
+    node = reader.node(key)
+    return None if node is None else secret_of(reader.context, key, node)
+
+
+def secret_of(context: ReadContext, key: str, node: Node) -> Secret | None:
+    """`env:NAME` or `file:/path`; anything else is refused without being shown."""
+    if isinstance(node, Scalar) and is_reference(node.text):
+        return Secret(node.text)
+    refuse_literal(context, node.span, key)
+    return None
+
+
+def refuse_literal(context: ReadContext, span: Span, key: str, fix: str = "") -> None:
+    """E85; the secret itself is not repeated."""
+    variable = "".join(c if c.isalnum() else "_" for c in key).upper()
+    context.problems.append(
+        Problem(
+            span,
+            "E85",
+            f"the secret {quoted(key)} is written out here",
+            "this file is read by everybody who can read the repository",
+            fix
+            or f"write  {key}: env:{variable}  and set {variable} where the engine runs, "
+            f"or  {key}: file:/run/secrets/{key}; then change the secret",
+            hidden=True,
+        )
+    )
+
+
+def _is_stray_secret(context: ReadContext, entry: Entry) -> bool:
+    """A secret under a key that nobody knows: to be told that it is in the open is worth more than the spelling."""
+    if not is_secret(entry.key.text) or not isinstance(entry.value, Scalar) or is_reference(entry.value.text):
+        return False
+    refuse_literal(context, entry.value.span, entry.key.text)
+    return True
