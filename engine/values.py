@@ -113,6 +113,17 @@ def instant(moment: dt.datetime) -> Instant:
     return Instant((moment - _EPOCH) // dt.timedelta(milliseconds=1))
 
 
+def parse_instant(text: str) -> Instant | None:
+    """The instant of an ISO 8601 moment, UTC where it names no offset; None for any other text."""
+    try:
+        moment = dt.datetime.fromisoformat(text) if len(text) <= 40 else None
+    except ValueError:
+        return None
+    if moment is None:
+        return None
+    return instant(moment if moment.tzinfo else moment.replace(tzinfo=_UTC))
+
+
 def to_datetime(at: Instant, zone: dt.tzinfo = _UTC) -> dt.datetime:
     """The aware datetime of an instant, in `zone` (UTC without one)."""
     return (_EPOCH + dt.timedelta(milliseconds=at)).astimezone(zone)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -103,10 +102,9 @@ def _way(*, sent: bool, resend: bool, failed: bool) -> Way:
 
 
 def _moment(text: str) -> Instant:
-    from engine.values import instant
+    from engine.values import parse_instant
 
-    try:
-        when = dt.datetime.fromisoformat(text)
-    except ValueError as wrong:
-        raise UsageError(f'"{text}" is no moment:', "write  2026-11-22T10:00Z") from wrong
-    return instant(when if when.tzinfo else when.replace(tzinfo=dt.UTC))
+    moment = parse_instant(text)
+    if moment is None:
+        raise UsageError(f'"{text}" is no moment:', "write  2026-11-22T10:00Z")
+    return moment

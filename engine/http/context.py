@@ -55,7 +55,7 @@ class Context:
             raise Refusal(503, "too many requests wait to be stored", "try again in a moment", retry_after=2)
         self.waiting += 1
         try:
-            return await asyncio.wrap_future(self.store.writer.submit(job))
+            return await self.store.awrite(job)
         except RuntimeError as wrong:
             raise Refusal(503, "the daemon is stopping", "try again in a moment", retry_after=5) from wrong
         except DatabaseError as wrong:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -54,6 +55,10 @@ class Store:
     def write(self, job: Callable[[Connection], T]) -> T:
         """Runs `job` in a transaction of the one writer and waits until it is durable. Raises what `job` raises."""
         return self.writer.submit(job).result()
+
+    async def awrite(self, job: Callable[[Connection], T]) -> T:
+        """As `write`, for a coroutine: the event loop goes on until it is durable."""
+        return await asyncio.wrap_future(self.writer.submit(job))
 
     def close(self) -> None:
         """Finishes what was handed in, and lets go of the file."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from engine.backoff import Backoff
 from engine.runtime.process import supervised_loop as parts
 from engine.runtime.process.health import Health
 from engine.runtime.process.supervised_loop import SupervisedLoop
@@ -49,7 +50,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(parts, "PAUSES", Backoff(10, 20))
 
 
 async def test_a_defect_is_counted_and_told_until_a_turn_succeeds() -> None:
@@ -82,7 +83,7 @@ async def test_news_end_a_rest() -> None:
 
 
 async def test_news_do_not_shorten_the_pause_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(parts, "PAUSES", Backoff(3_600_000, 3_600_000))
     turns = Turns([KeyError("again"), 0.0])
     running = asyncio.create_task(turns.run())
     for _ in range(20):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import datetime as dt
 import hashlib
 import hmac
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from engine.channels.opt_out_keywords import opt_out_meaning
 from engine.config.channels.http_callback import CallbackWords, CallerSecret
 from engine.errors import UsageError
 from engine.ids import derive
-from engine.values import Instant
+from engine.values import Instant, parse_instant
 
 LONGEST_RAW = 4_000
 LONGEST_REPLY = 2_000
@@ -154,9 +153,8 @@ def _moment(written: str, now: Instant) -> Instant | None:
         number = float(written)
         found = int(number * 1000) if number < 100_000_000_000 else int(number)
     except (ValueError, OverflowError):
-        try:
-            moment = dt.datetime.fromisoformat(written)
-            found = int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp() * 1000)
-        except (ValueError, OverflowError):
+        moment = parse_instant(written)
+        if moment is None:
             return None
+        found = moment
     return Instant(min(found, now)) if found >= _OLDEST else None

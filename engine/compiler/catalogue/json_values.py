@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from decimal import Context, Decimal
 from typing import TypeAlias
 
-from engine.values import Birthday, Money, Type, Value, instant
+from engine.values import Birthday, Money, Type, Value, parse_instant
 
 DIGITS = 15
 """Significant digits of a number. Floats are rounded to them, so that 59.970000000000006 is 59.97 again; a number that
@@ -125,11 +125,10 @@ def date(raw: object) -> dt.date:
 def time(raw: object) -> int:
     """ISO 8601 with its offset (none: UTC), or seconds or milliseconds since 1970."""
     if type(raw) is str and _MOMENT.fullmatch(raw):
-        try:
-            moment = dt.datetime.fromisoformat(raw.replace(",", "."))
-        except ValueError as wrong:
-            raise Wrong("is a moment that exists, such as 2026-11-27T10:00:00Z") from wrong
-        return instant(moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC))
+        moment = parse_instant(raw.replace(",", "."))
+        if moment is None:
+            raise Wrong("is a moment that exists, such as 2026-11-27T10:00:00Z")
+        return moment
     if (
         isinstance(raw, int | float)
         and not isinstance(raw, bool)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from engine import faults
+from engine.backoff import Backoff
 from engine.channels.addresses import normalised
 from engine.channels.base import Channel, Delivery, HandOver, OutcomeKind
 from engine.config import Rate
@@ -267,8 +268,8 @@ class ChannelWorker:
         is_lost = delivery.kind == "never left" and delivery.fault == "provider"
         self._lost_connections = self._lost_connections + 1 if is_lost else 0
         if self._lost_connections >= LOST_CONNECTIONS:
-            idle = self._context.rate.idle_seconds
-            away = min(30.0, idle * 2 ** min(self._lost_connections, 10))
+            rests = Backoff(int(self._context.rate.idle_seconds * 1000), 30_000)
+            away = rests.wait(self._lost_connections + 1) / 1000
             self._again = asyncio.get_running_loop().time() + away
         if delivery.domain and delivery.fault == "sender":
             return ""  # of one domain, until several say so (runtime.domains)

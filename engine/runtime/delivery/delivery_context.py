@@ -35,4 +35,4 @@ class DeliveryContext:
 
     async def write(self, job: Callable[[Connection], T]) -> T:
         """Runs a job of the writer; over when it is durable."""
-        return await asyncio.wrap_future(self.store.writer.submit(job))
+        return await self.store.awrite(job)

@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
-from zlib import crc32
 
 from sqlalchemy import Connection
 
+from engine.backoff import Backoff
 from engine.channels.base import Channel, Delivery, Report
 from engine.channels.mail_headers import domain_of
 from engine.clock import Clock
@@ -24,8 +24,7 @@ from engine.store.messages import domains as kept
 from engine.store.messages.records import OutboxMessage
 from engine.values import HOUR, MINUTE, SECOND, Instant
 
-FIRST_BACK_OFF = 5 * SECOND
-LONGEST_BACK_OFF = 30 * MINUTE
+WAVES = Backoff(5 * SECOND, 30 * MINUTE, spread=5)
 PROBE = 20 * SECOND
 """So long the others wait for what the first message after a back-off finds out."""
 
@@ -136,7 +135,7 @@ class DomainPacing:
         if state is not None and state.waves and now < state.until and not state.probing:
             gate.places.release()
             self._release(domain, gate)
-            return self._spread(state.until, FIRST_BACK_OFF, key)
+            return self._spread(state.until, WAVES.first, key)
         return None
 
     def leave(self, address: str) -> None:
@@ -155,7 +154,7 @@ class DomainPacing:
             state = self._states.get(name, _State())
             if state.waves and now < state.until:
                 return self._spread(
-                    state.until, FIRST_BACK_OFF, key
+                    state.until, WAVES.first, key
                 ), f"{name or 'the server'} asks to try later"
             gate = self._gates.get(name)
             if now < state.slow_until and gate is not None and gate.users >= 2 * self._per_domain:
@@ -199,9 +198,8 @@ class DomainPacing:
         if state.waves and now < state.until and not state.probing:
             return
         state.probing = False
-        length = min(FIRST_BACK_OFF * 2**state.waves, LONGEST_BACK_OFF)
-        state.waves = min(state.waves + 1, 20)
-        state.until = self._spread(now, length, f"{domain}{state.waves}")
+        state.waves += 1
+        state.until = self._after(now, WAVES.wait(state.waves, f"{domain}{state.waves}"))
 
     def _refused(self, delivery: Delivery) -> Notice:
         if not delivery.domain:
@@ -227,7 +225,7 @@ class DomainPacing:
 
     def _spread(self, now: Instant, length: int, key: str) -> Instant:
         """After this length, and up to a fifth later, so that crowds part; by the key, so that it comes out the same."""
-        return self._after(now, int(length * (1 + crc32(key.encode("utf-8", "surrogatepass")) % 1000 / 5000)))
+        return self._after(now, WAVES.spread_out(length, key))
 
 
 def apply(conn: Connection, notice: Notice, now: Instant) -> None:

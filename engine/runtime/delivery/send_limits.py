@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
@@ -116,16 +115,12 @@ class VolumeMonitor:
         """Tells the owners of journeys that send far more than usual; ends one-off sends in which nobody is any more."""
         guards, now = self._guards(), self._clock.now()
         today = local_date(now, guards.timezone)
-        told = await asyncio.wrap_future(
-            self._store.writer.submit(
-                lambda conn: ceilings.tell_of_sudden_volume(
-                    conn, today, guards.ceilings.sudden, guards.owners, now
-                )
+        loud = await self._store.awrite(
+            lambda conn: ceilings.tell_of_sudden_volume(
+                conn, today, guards.ceilings.sudden, guards.owners, now
             )
         )
-        for name in await asyncio.wrap_future(
-            self._store.writer.submit(lambda conn: one_offs.end_those_that_are_over(conn, now))
-        ):
+        for name in await self._store.awrite(lambda conn: one_offs.end_those_that_are_over(conn, now)):
             log.info("one_off_ended", name=name)
-        for journey in told:
+        for journey in loud:
             log.warning("sudden_volume", journey=journey, look="main.py status")

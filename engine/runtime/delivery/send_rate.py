@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from zlib import crc32
 
 from aiolimiter import AsyncLimiter
 
+from engine.backoff import Backoff
 from engine.channels.base import Delivery
 from engine.config import ChannelConfig, Rate
 from engine.store.messages.records import OutboxMessage
@@ -14,9 +14,7 @@ from engine.values import HOUR, MINUTE, SECOND, Instant
 
 DRAIN_SECONDS = 30.0
 IDLE_SECONDS = 0.2
-FIRST_RETRY = 5 * SECOND
-LONGEST_RETRY = HOUR
-
+RETRIES = Backoff(5 * SECOND, HOUR, spread=5)
 
 LEASE = 5 * MINUTE
 """Longer than a channel's longest wait, so that a slow provider is never taken for a dead process."""
@@ -35,14 +33,12 @@ USUAL = SendRate()
 
 
 def next_attempt_at(message: OutboxMessage, delivery: Delivery, now: Instant, speed: float) -> Instant:
-    """Back-off: 5 seconds, doubled with every attempt up to an hour, spread by a fifth so that crowds part. What the
-    provider asks for counts, up to an hour."""
+    """By `RETRIES`, or when the provider asks for it, up to the longest of them."""
+    key = f"{message.send_key}{message.attempts}"
     if delivery.retry_after is not None and delivery.retry_after > 0:
-        length = min(int(delivery.retry_after * SECOND * speed), LONGEST_RETRY)
-    else:
-        length = min(FIRST_RETRY * 2 ** min(max(message.attempts - 1, 0), 12), LONGEST_RETRY)
-    spread = crc32(f"{message.send_key}{message.attempts}".encode()) % 1000 / 5000
-    return Instant(now + int(length * (1 + spread)))
+        asked = min(int(delivery.retry_after * SECOND * speed), RETRIES.longest)
+        return Instant(now + RETRIES.spread_out(asked, key))
+    return Instant(now + RETRIES.wait(message.attempts, key))
 
 
 def most_at_once(concurrency: int, rate: Rate | None) -> int:

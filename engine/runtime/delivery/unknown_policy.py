@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from engine.backoff import Backoff
 from engine.config import ChannelConfig
 from engine.config.channels.http import HttpOptions
 from engine.store.messages.records import OutboxMessage
-from engine.values import MINUTE, SECOND, Instant
+from engine.values import MINUTE, Instant
 
 Action = Literal["hold", "treat as sent", "resend once", "resend", "look up", "same key"]
 """As in `unknown:` of config.yaml; `same key`: again while the provider knows the key and answers a copy with its first
@@ -27,7 +28,8 @@ CALLBACK = 10 * MINUTE
 MOST_COPIES = 5
 """A copy of a push replaces the one before it, so it is sent again; but not for ever."""
 
-_AGAIN = 30 * SECOND
+COPIES = Backoff(MINUTE, 32 * MINUTE)
+"""Between the copies of one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class UnknownPolicies:
             case "resend once" if message.resent == 0:
                 wait = CALLBACK if answers else 0
             case "resend" | "same key":
-                wait = _AGAIN * 2 ** min(message.resent, 6) if message.resent else 0
+                wait = COPIES.wait(message.resent) if message.resent else 0
             case _:
                 wait = 0
         return Instant(now + wait)

@@ -11,18 +11,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection
 
+from engine.backoff import Backoff
 from engine.channels.egress import SECONDS, Answer, Egress, EgressError
 from engine.channels.retry_after import seconds
 from engine.clock import Clock
 from engine.config import WebhookConfig
 from engine.core.effects import Alert
 from engine.errors import UsageError, WorldError
-from engine.ids import derive
 from engine.runtime.delivery.webhook_request import body_of, headers_of
 from engine.store import alerts
 from engine.store.database import Store
@@ -31,11 +30,11 @@ from engine.store.messages import webhooks
 from engine.store.messages.webhooks import PlannedCall
 from engine.values import HOUR, MINUTE, Instant
 
-T = TypeVar("T")
 log = structlog.get_logger("webhooks")
 
-_WAITS = (MINUTE, 4 * MINUTE, 16 * MINUTE, *[HOUR] * 24)
-"""After each try that failed; a little more than a day in all."""
+RETRIES = Backoff(MINUTE, HOUR, factor=4, spread=10)
+TRIES = 3 + 24
+"""After 1, 4 and 16 minutes and then every hour: a little more than a day in all."""
 
 AT_ONCE, IN_ALL = 8, 64
 """Calls under way at the same time: of one webhook, and of all."""
@@ -48,12 +47,8 @@ BEAT = 1.0
 
 
 def wait_after(key: str, attempts: int) -> int | None:
-    """Milliseconds until the next try after so many that failed (at least one); None: no more. Every key has its own
-    tenth on top, the same one whoever counts, so that calls that failed together do not come back together."""
-    if attempts > len(_WAITS):
-        return None
-    wait = _WAITS[attempts - 1]
-    return wait + wait * (int(derive(key, attempts)[:4], 16) % 100) // 1000
+    """Milliseconds until the next try after so many that failed (at least one); None: no more."""
+    return RETRIES.wait(attempts, f"{key}{attempts}") if attempts <= TRIES else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +126,7 @@ class WebhookCaller:
             if room <= 0:
                 continue
             take = partial(webhooks.take, webhook=webhook, now=now, lease=LEASE, limit=room)
-            for call in await self._write(take):
+            for call in await self._store.awrite(take):
                 if call.number in numbers:  # on a clock that runs faster the lease ends before the call does
                     continue
                 task = asyncio.create_task(self._one(call))
@@ -152,19 +147,19 @@ class WebhookCaller:
 
     async def _one(self, call: PlannedCall) -> None:
         if await asyncio.to_thread(self._may_not):
-            await self._write(lambda conn: webhooks.release(conn, call, self._clock.now()))
+            await self._store.awrite(lambda conn: webhooks.release(conn, call, self._clock.now()))
             return
         result = await self._call(call)
         now = self._clock.now()
         if result.is_done:
-            await self._write(lambda conn: webhooks.note_done(conn, call, result.detail))
+            await self._store.awrite(lambda conn: webhooks.note_done(conn, call, result.detail))
             return
         wait = None if result.final else wait_after(call.key, call.attempts + 1)
         again = None if wait is None else Instant(now + max(wait, int((result.wait or 0) * 1000)))
         log.warning(
             "webhook_failed", webhook=call.webhook, key=call.key, why=result.detail, again=again is not None
         )
-        await self._write(lambda conn: self._note(conn, call, result, again, now))
+        await self._store.awrite(lambda conn: self._note(conn, call, result, again, now))
 
     def _may_not(self) -> bool:
         with self._store.read() as conn:
@@ -192,9 +187,6 @@ class WebhookCaller:
         except (UsageError, WorldError) as wrong:
             return _Result(False, str(wrong))
         return _result(answer, self._clock.now())
-
-    async def _write(self, job: Callable[[Connection], T]) -> T:
-        return await asyncio.wrap_future(self._store.writer.submit(job))
 
 
 def _result(answer: Answer, now: Instant) -> _Result:

@@ -32,7 +32,9 @@ from engine.store import aliases
 from engine.store.customers import codes, consents, products, suppressions
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox import Arrival
-from engine.values import Instant, Value, instant
+from engine.values import Instant, Value, instant, parse_instant
+
+_TOO_LATE = instant(dt.datetime(9001, 1, 1, tzinfo=dt.UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,14 +282,9 @@ def _moment(text: str | None, skew: int, now: Instant) -> Instant | None:
     all."""
     if text is None:
         return now
-    try:
-        when = dt.datetime.fromisoformat(text) if len(text) <= 40 else None
-    except ValueError:
-        when = None
-    if when is None or not 1970 <= when.year <= 9000:
-        return None
-    at = instant(when if when.tzinfo else when.replace(tzinfo=dt.UTC))
-    return Instant(min(now, at + skew))
+    at = parse_instant(text)
+    # before 1970 and after 9000 stands what a clock shows that was never set, or a number that is no moment
+    return Instant(min(now, at + skew)) if at is not None and 0 <= at < _TOO_LATE else None
 
 
 def _agreement(customer: str, given: ConsentGiven, source: str, at: Instant) -> consents.Agreement:

@@ -64,7 +64,7 @@ class InstanceLock:
     async def skip(self, wake: Callable[[], None]) -> float:
         """One turn of a dry run: what was planned ends there, and the journeys go on. Seconds to rest."""
         now = self._clock.now()
-        if not await asyncio.wrap_future(self._store.writer.submit(lambda conn: dry.skip(conn, now))):
+        if not await self._store.awrite(lambda conn: dry.skip(conn, now)):
             return 0.2
         wake()
         return 0.0

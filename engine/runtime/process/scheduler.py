@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from sqlalchemy import Connection
 
 from engine.clock import Clock
 from engine.core.journeys import Journeys
@@ -101,7 +100,7 @@ class Scheduler:
         return beat
 
     async def _clock_starts(self) -> None:
-        await self._write(lambda conn: append_occurrences(conn, self._journeys(), self._clock.now()))
+        await self._store.awrite(lambda conn: append_occurrences(conn, self._journeys(), self._clock.now()))
         self._wake()
 
     async def _score(self) -> None:
@@ -111,7 +110,9 @@ class Scheduler:
             self._wake()
 
     async def _sweep(self) -> None:
-        await self._write(lambda conn: maintenance.sweep_segments(conn, self._journeys(), self._clock.now()))
+        await self._store.awrite(
+            lambda conn: maintenance.sweep_segments(conn, self._journeys(), self._clock.now())
+        )
         self._wake()
 
     async def _learn(self) -> None:
@@ -119,7 +120,4 @@ class Scheduler:
         await asyncio.to_thread(learn, self._store, self._journeys(), self._clock.now())
 
     async def _tidy(self) -> None:
-        await self._write(lambda conn: maintenance.forget_old(conn, self._clock.now()))
-
-    async def _write(self, job: Callable[[Connection], object]) -> None:
-        await asyncio.wrap_future(self._store.writer.submit(job))
+        await self._store.awrite(lambda conn: maintenance.forget_old(conn, self._clock.now()))

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+from engine.backoff import Backoff
 from engine.runtime.process.health import Health
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""Seconds before the next turn after one that failed: doubled with every failure in a row."""
+PAUSES = Backoff(500, 30_000)
+"""Before the next turn after one that failed."""
 
 Tick = Callable[[], Awaitable[float]]
 """Does what there is to do, and says for how many seconds there is nothing more; 0: go on at once."""
@@ -45,9 +46,9 @@ class SupervisedLoop:
                 rest = await self._turn()
             except Exception as wrong:  # noqa: BLE001 - a part that died silently would be worse than any defect
                 self._health.failed(self.name, wrong)
-                pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures, 10))
                 failures += 1
-                await _wait(self._stopping, pause)  # news must not shorten it
+                # until the stop and not until news: news come all the time, and would make the pause none
+                await _wait(self._stopping, PAUSES.wait(failures) / 1000)
                 continue
             failures = 0
             self.moved_at = asyncio.get_running_loop().time()

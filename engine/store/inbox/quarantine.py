@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from engine.backoff import Backoff
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import HOUR, MINUTE, Instant
 
-FIRST_PAUSE = MINUTE
-LONGEST_PAUSE = 6 * HOUR
+RETRIES = Backoff(MINUTE, 6 * HOUR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def quarantine(conn: Connection, bucket: int, customer: str, why: str, now: Inst
     """Sets a customer aside until the returned moment: a minute first, then twice as long each time, six hours at most."""
     known = rows(conn, "SELECT tries FROM stuck WHERE bucket = ? AND customer = ?", (bucket, customer))
     tries = known[0][0] + 1 if known else 1
-    retry_at = Instant(now + min(FIRST_PAUSE * 2 ** min(tries - 1, 20), LONGEST_PAUSE))
+    retry_at = Instant(now + RETRIES.wait(tries))
     change(
         conn,
         "INSERT INTO stuck (bucket, customer, since, tries, retry_at, why) VALUES (?, ?, ?, ?, ?, ?)"
