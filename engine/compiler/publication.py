@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from engine.compiler.phone_zones import zone_of_country, zones_of_phone
+from engine.compiler.likely_zones import zone_of_country, zones_of_phone
 from engine.compiler.project_context import ProjectContext
 from engine.core.conditions.dependencies import farthest
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, SegmentRule

@@ -48,9 +48,9 @@ def consent_routes(context: Context) -> APIRouter:
         if visitor.is_test:
             return pages.test()
         pair = (leaving.channel, leaving.purpose)
-        said = ConsentProof(context.clock.now(), "unsubscribe link", pages.wording_of_leaving(leaving))
+        proof = ConsentProof(context.clock.now(), "unsubscribe link", pages.wording_of_leaving(leaving))
         # Durable before the answer: a mail program that reads 200 never asks again.
-        await context.write(lambda conn: withdraw(conn, leaving.customer, [pair], said, leaving.key))
+        await context.write(lambda conn: withdraw(conn, leaving.customer, [pair], proof, leaving.key))
         context.arrived()
         return pages.unsubscribed(live.links.preferences(leaving.customer))
 
@@ -141,12 +141,12 @@ async def _choose(context: Context, pages: ConsentPages, form: Mapping[str, str]
 
     def job(conn: Connection) -> list[str]:
         for channel, purpose in withdrawn:
-            said = ConsentProof(now, "preference page", pages.wording_of_choice(channel, purpose))
-            withdraw(conn, visitor.customer, [(channel, purpose)], said)
+            proof = ConsentProof(now, "preference page", pages.wording_of_choice(channel, purpose))
+            withdraw(conn, visitor.customer, [(channel, purpose)], proof)
         still_closed = []
         for channel, purpose in agreed:
-            said = ConsentProof(now, "preference page", pages.wording_of_choice(channel, purpose))
-            still_closed += agree(conn, visitor.customer, [(channel, purpose)], said)
+            proof = ConsentProof(now, "preference page", pages.wording_of_choice(channel, purpose))
+            still_closed += agree(conn, visitor.customer, [(channel, purpose)], proof)
         return still_closed
 
     still_closed = await context.write(job)
@@ -170,11 +170,11 @@ async def _confirm(context: Context, pages: ConsentPages, confirming: Confirmati
     fields = {"source": "confirmation page", "channel": channel, "purpose": purpose}
     event = EventItem(0, customer, live.config.signup.confirmed, None, None, fields, undeclared=True)
     prepared = live.intake.prepare([event], "links", now)
-    said = ConsentProof(now, "confirmation page", pages.wording_of_confirmation(confirming))
+    proof = ConsentProof(now, "confirmation page", pages.wording_of_confirmation(confirming))
 
     def job(conn: Connection) -> list[str]:
         # The consent first: the inbox keeps this order, and a journey that the event wakes finds it given.
-        still_closed = agree(conn, customer, [(channel, purpose)], said)
+        still_closed = agree(conn, customer, [(channel, purpose)], proof)
         live.intake.take(conn, prepared, now)
         return still_closed
 

@@ -76,9 +76,9 @@ def signup_routes(context: Context) -> APIRouter:
                 "a server sends events with an API key",
             )
         fields = await _fields(request)
-        wish = _wish(live, request, listed, fields, context.clock.now())
-        if wish is not None:
-            await _take(context, wish)
+        sign_up_request = _read_request(live, request, listed, fields, context.clock.now())
+        if sign_up_request is not None:
+            await _take(context, sign_up_request)
         # From here on the answer is the same whatever became of it.
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse({"ok": True}, headers=_cors(live, request))
@@ -119,7 +119,7 @@ async def _fields(request: Request) -> Mapping[str, str]:
     return {name: value for name, value in body.items() if isinstance(value, str)}
 
 
-def _wish(
+def _read_request(
     live: Live, request: Request, listed: SignupList, fields: Mapping[str, str], now: Instant
 ) -> SignUpRequest | None:
     """What a person filled in; None for a machine, a form that is too old or too fresh, and what is no
@@ -137,16 +137,18 @@ def _wish(
     return SignUpRequest(listed, address, network_of(host), language, where)
 
 
-async def _take(context: Context, wish: SignUpRequest) -> None:
+async def _take(context: Context, sign_up_request: SignUpRequest) -> None:
     live, now = context.live(), context.clock.now()
 
     def known(conn: Connection) -> tuple[bool, str | None]:
-        if not is_allowed(conn, wish, live.config.signup, now):
+        if not is_allowed(conn, sign_up_request, live.config.signup, now):
             return False, None
-        return True, find_customer(conn, wish.address)
+        return True, find_customer(conn, sign_up_request.address)
 
     is_open, customer = await context.look(known)
     if not is_open:
         return
-    if await context.write(lambda conn: sign_up(conn, wish, customer, live.config.signup, live.intake, now)):
+    if await context.write(
+        lambda conn: sign_up(conn, sign_up_request, customer, live.config.signup, live.intake, now)
+    ):
         context.arrived()

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel.core import get_global
 
-from engine.compiler.phone_zones import SAME_CLOCKS, zone_of_country
+from engine.compiler.likely_zones import SAME_CLOCKS, zone_of_country
 from engine.core.facts.zones import resolve_zone
 from engine.values import Value
 
