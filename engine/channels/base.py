@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from engine.values import Instant
 
@@ -54,6 +54,27 @@ class Message:
     def addresses(self) -> tuple[str, ...]:
         """Every address, for channels whose customers have several."""
         return tuple(filter(None, self.address.split("\n")))
+
+    def to_document(self) -> dict[str, Any]:
+        """What the outbox and the folder of messages keep. Its names and their order stay: the text is hashed."""
+        return {
+            "key": self.key, "channel": self.channel, "address": self.address, "template": self.template,
+            "language": self.language, "purpose": self.purpose, "body": self.body, "html": self.html,
+            "subject": self.subject, "sender": self.sender, "reply_to": self.reply_to, "preheader": self.preheader,
+            "headers": dict(self.headers), "fields": dict(self.fields), "valid_until": self.valid_until,
+            "replied_at": self.replied_at,
+        }  # fmt: skip
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Message:
+        """What `to_document` gave. Raises KeyError for what every message has and this one lacks."""
+        return cls(
+            document["key"], document["channel"], document["address"], document["template"], document["language"],
+            document["purpose"], document["body"], document.get("html", ""), document.get("subject", ""),
+            document.get("sender", ""), document.get("reply_to", ""), document.get("preheader", ""),
+            document.get("headers", {}), document.get("fields", {}), document.get("valid_until"),
+            document.get("replied_at"),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

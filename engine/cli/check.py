@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,7 +74,12 @@ def _print(
 
     if form is CheckFormat.json:
         data = {"problems": [to_json(problem) for problem in problems], "stories": to_data(report)}
-        say_json(data | {"learned": [asdict(each) for each in learned]} if learned else data)
+        if learned:
+            data["learned"] = [
+                {"file": value.file, "line": value.line, "found": value.found, "why": value.why}
+                for value in learned
+            ]
+        say_json(data)
         return
     if form is CheckFormat.github:
         for problem in (*problems, *failures(report)):

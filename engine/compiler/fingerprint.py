@@ -1,28 +1,74 @@
-"""The hash of what a journey does: formatting, comments, stories, `about` and `owner` do not change it."""
+"""The hash of what a journey does: formatting, comments, stories, `about` and `owner` do not change it.
+
+It is kept with every deployment and compared with the next one, so it is made of the words in `_WRITTEN_AS`,
+never of the names of classes and attributes: those may be renamed, the words may not.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from functools import cache
 
 from engine.ids import derive
 from engine.language import syntax
 from engine.problem import Span
 
-_NOT_BEHAVIOUR = frozenset({"about", "owner", "tests", "source", "span"})
-
-_UNLESS_WRITTEN = frozenset({"auto", "likely", "their_hour"})
-"""Parts that the language got later: a journey without them keeps the hash that it always had."""
-
-_HASHED_NAMES = {"Negated": "Opposite", "RelativeAge": "Ago", "BeforeAfter": "Beside", "TextMatch": "Match"}
-"""Classes that were renamed since the first hash was stored, with the name that goes into the hash for ever."""
+_WRITTEN_AS: Mapping[type, str] = {
+    syntax.JourneyFile: (
+        "JourneyFile name - was - - state starts who again goal exit_if policy priority holdout steps - -"
+    ),
+    syntax.SegmentFile: "SegmentFile name - who -",
+    syntax.EventStart: "EventStart event where per fresh -",
+    syntax.SegmentStart: "SegmentStart segment members -",
+    syntax.DateStart: "DateStart date before after at -",
+    syntax.ClockStart: "ClockStart every day weekdays at -",
+    syntax.ProductStart: "ProductStart kind by watchers within collect per -",
+    syntax.Again: "Again how after -",
+    syntax.Goal: "Goal events where when within then do -",
+    syntax.Send: (
+        "Send - id was template via is_cascade next_after until policy if_capped values auto? likely?"
+    ),
+    syntax.Wait: "Wait - id was length until at weekdays awaited then otherwise waiting - their_hour?",
+    syntax.Until: "Until - time weekday date name offset side their_hour?",
+    syntax.Awaited: "Awaited events reaction template where -",
+    syntax.If: "If - id was condition then otherwise",
+    syntax.Choose: "Choose - id was subject paths",
+    syntax.ChoosePath: "ChoosePath forms label steps",
+    syntax.Split: "Split - id was name paths",
+    syntax.SplitPath: "SplitPath share name steps",
+    syntax.Change: "Change - id was how values note",
+    syntax.Code: "Code - id was pool valid",
+    syntax.Webhook: "Webhook - id was name values",
+    syntax.Exit: "Exit - id was reason",
+    syntax.Pair: "Pair name value",
+    syntax.AllOf: "AllOf lines -",
+    syntax.Group: "Group how conditions -",
+    syntax.Test: "Test name form",
+    syntax.Did: "Did event low high last since_start where negated -",
+    syntax.InSegment: "InSegment names negated -",
+    syntax.Can: "Can channels negated -",
+    syntax.Reacted: "Reacted how template negated -",
+    syntax.GoalIs: "GoalIs reached -",
+    syntax.Equals: "Equals values - many",
+    syntax.IsSet: "IsSet -",
+    syntax.Compare: "Compare how value -",
+    syntax.Between: "Between low high -",
+    syntax.RelativeAge: "Ago how length -",
+    syntax.BeforeAfter: "Beside how moment -",
+    syntax.Today: "Today -",
+    syntax.TextMatch: "Match how value -",
+    syntax.Negated: "Opposite form -",
+}
+"""A word for the class, then one for each of its fields, in the order in which the class declares them. `-`: no
+behaviour, left out. `?`: a part that the language got later, left out where it is empty, so that a journey
+without it keeps the hash that it always had."""
 
 
 def fingerprint(file: syntax.JourneyFile | syntax.SegmentFile) -> str:
     """The same for two files that do the same in the same words."""
-    return derive(_said(file))
+    return derive(_written(file))
 
 
 def content_hash(*texts: str) -> str:
@@ -30,12 +76,10 @@ def content_hash(*texts: str) -> str:
     return derive(*texts)
 
 
-def _said(value: object) -> str:
+def _written(value: object) -> str:
     """One text for a part of the syntax; lengths and times by what they mean, words as they stand."""
     match value:
-        case None | bool() | int() | Decimal():
-            return repr(value)
-        case str():
+        case None | bool() | int() | Decimal() | str():
             return repr(value)
         case dt.date() | dt.time():
             return value.isoformat()
@@ -49,24 +93,15 @@ def _said(value: object) -> str:
         case syntax.Clock():
             return value.time.isoformat()
         case tuple():
-            return f"[{','.join(_said(each) for each in value)}]"
-        case syntax.Until():
-            return _fields(value, leave_out="text")
-        case syntax.Wait():
-            return _fields(value, leave_out="value")
+            return f"[{','.join(_written(part) for part in value)}]"
         case _:
-            return _fields(value)
+            tag, *words = _WRITTEN_AS[type(value)].split()
+            return f"{tag}({','.join(_fields(value, words))})"
 
 
-@cache
-def _names(kind: type) -> tuple[str, ...]:
-    assert dataclasses.is_dataclass(kind)
-    return tuple(each.name for each in dataclasses.fields(kind) if each.name not in _NOT_BEHAVIOUR)
-
-
-def _fields(value: object, leave_out: str = "") -> str:
-    kind: type = type(value)
-    names = (name for name in _names(kind) if name != leave_out)
-    names = (name for name in names if name not in _UNLESS_WRITTEN or getattr(value, name))
-    hashed_name = _HASHED_NAMES.get(kind.__name__, kind.__name__)
-    return f"{hashed_name}({','.join(f'{name}={_said(getattr(value, name))}' for name in names)})"
+def _fields(value: object, words: list[str]) -> Iterator[str]:
+    assert dataclasses.is_dataclass(value)
+    for word, field in zip(words, dataclasses.fields(value), strict=True):
+        content = getattr(value, field.name)
+        if word != "-" and (content or not word.endswith("?")):
+            yield f"{word.removesuffix('?')}={_written(content)}"

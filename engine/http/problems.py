@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
@@ -40,7 +39,9 @@ def problem(refusal: Refusal) -> JSONResponse:
     if refusal.detail:
         body["detail"] = refusal.detail
     if refusal.refused:
-        body["refused"] = [asdict(item) for item in refusal.refused]
+        body["refused"] = [
+            {"item": refused.item, "field": refused.field, "why": refused.why} for refused in refusal.refused
+        ]
     headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
     if refusal.status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="perennial", charset="UTF-8"'

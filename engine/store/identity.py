@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -142,7 +142,7 @@ class StoreOwner:
         """The file; an unreadable one counts as missing."""
         try:
             return _read(self.file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, KeyError):
             return None
 
 
@@ -174,8 +174,15 @@ def _kept(conn: Connection) -> OwnerRecord | None:
 
 
 def _read(text: str) -> OwnerRecord:
-    return OwnerRecord(**json.loads(text))
+    document = json.loads(text)
+    return OwnerRecord(
+        document["token"], document["path"], document["inode"], document["device"], document["beat"],
+        document["at"], document.get("stopped", False),
+    )  # fmt: skip
 
 
 def _text(place: OwnerRecord) -> str:
-    return json.dumps(asdict(place))
+    return json.dumps({
+        "token": place.token, "path": place.path, "inode": place.inode, "device": place.device,
+        "beat": place.beat, "at": place.at, "stopped": place.stopped,
+    })  # fmt: skip

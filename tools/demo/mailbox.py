@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import queue
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import httpx2
@@ -132,7 +131,7 @@ class Mailbox:
         message = parse_mail(address, raw, f"mail{self._mails:06d}")
         folder = self._folder / "email" / to_datetime(now).date().isoformat()
         folder.mkdir(parents=True, exist_ok=True)
-        fields = asdict(message) | {"headers": dict(message.headers), "fields": {}, "at": iso(now)}
+        fields = message.to_document() | {"fields": {}, "at": iso(now)}
         (folder / f"{message.key}.eml").write_bytes(raw)
         (folder / f"{message.key}.json").write_bytes(orjson.dumps(fields, option=orjson.OPT_INDENT_2))
         return message

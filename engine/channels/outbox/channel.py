@@ -10,7 +10,7 @@ import asyncio
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -74,11 +74,7 @@ class OutboxChannel:
             if _KEY.match(message.key)
             else "".join(c if c.isalnum() else "_" for c in message.key)[:64]
         )
-        fields = asdict(message) | {
-            "headers": dict(message.headers),
-            "fields": dict(message.fields),
-            "at": iso(now),
-        }
+        fields = message.to_document() | {"at": iso(now)}
         _replace(folder / f"{name}{'.eml' if message.channel == 'email' else '.txt'}", raw)
         _replace(
             folder / f"{name}.json", orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
@@ -125,7 +121,7 @@ def kept_message(file: Path) -> KeptMessage | None:
     try:
         fields = orjson.loads(file.read_bytes())
         at = fields.pop("at")
-        return KeptMessage(file.with_suffix(""), at, Message(**fields))
+        return KeptMessage(file.with_suffix(""), at, Message.from_document(fields))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -27,12 +27,23 @@ class Progress:
 def load_progress(conn: Connection, file_hash: str) -> Progress | None:
     """None: this file was never imported."""
     found = meta.get(conn, _name(file_hash))
-    return Progress(**load(found)) if found else None
+    if not found:
+        return None
+    document = load(found)
+    return Progress(
+        document["started_at"], document["line"], document["taken"], document["duplicates"], document["refused"],
+        document["done"], document["round"],
+    )  # fmt: skip
 
 
 def save_progress(conn: Connection, file_hash: str, progress: Progress) -> None:
     """Writes it down."""
-    meta.put(conn, _name(file_hash), dump(asdict(progress)))
+    document = {
+        "started_at": progress.started_at, "line": progress.line, "taken": progress.taken,
+        "duplicates": progress.duplicates, "refused": progress.refused, "done": progress.done,
+        "round": progress.round,
+    }  # fmt: skip
+    meta.put(conn, _name(file_hash), dump(document))
 
 
 def _name(file_hash: str) -> str:

@@ -35,10 +35,11 @@ class Reach(Struct, frozen=True):
     """One channel of one customer. `suppressed`: None, a purpose, `any purpose` (everything that needs a consent), or
     `all`. `bounced`: closed by a hard bounce."""
 
-    address: str | None = None
-    consents: Mapping[str, Consent] = msgspec.field(default_factory=dict)
-    suppressed: str | None = None
-    bounced: bool = False
+    # The names in JSON stand by themselves, for they are stored: a field may be renamed, they may not.
+    address: str | None = msgspec.field(default=None, name="address")
+    consents: Mapping[str, Consent] = msgspec.field(default_factory=dict, name="consents")
+    suppressed: str | None = msgspec.field(default=None, name="suppressed")
+    bounced: bool = msgspec.field(default=False, name="bounced")
 
 
 class CapSlot(Struct, frozen=True):

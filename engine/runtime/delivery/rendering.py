@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -122,7 +122,7 @@ def body_hash(body: str) -> str:
 
 def load_body(body: str) -> Message:
     """The message as it was first written: what is sent again is the same to the letter."""
-    return Message(**orjson.loads(body))
+    return Message.from_document(orjson.loads(body))
 
 
 def _write(claimed: OutboxMessage, needed: RenderData, context: RenderContext) -> Rendered | Unrenderable:
@@ -169,8 +169,7 @@ def _write(claimed: OutboxMessage, needed: RenderData, context: RenderContext) -
 
 
 def _dump_body(message: Message) -> str:
-    fields = asdict(message) | {"headers": dict(message.headers), "fields": dict(message.fields)}
-    return orjson.dumps(fields).decode()
+    return orjson.dumps(message.to_document()).decode()
 
 
 def _product_id(message: OutboxMessage) -> str:
