@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal, cast
 
 from engine.config import Config, HttpConfig, Secret, Shop, WebhookConfig
 from engine.config.channels import CHANNEL_SHAPE, read_channel
-from engine.config.guards import CEILINGS_SHAPE, read_ceilings, read_deliver_only
-from engine.config.http import EGRESS, HTTP, TRACKING, read_egress, read_http, read_tracking
+from engine.config.guards import CEILINGS_SHAPE, NAMES_SOMEBODY, read_ceilings, read_deliver_only
+from engine.config.http import EGRESS, HTTP, TRACKING, read_egress, read_http, read_tracking, web_address
 from engine.config.mailbox import MAILBOX, read_mailbox
 from engine.config.policies import POLICY, read_policy
-from engine.config.secrets import config_context, read_secret, refuse_literal, secret_of, values_of
+from engine.config.secrets import config_context, refuse_literal, secret_of, values_of
 from engine.config.signup import SIGNUP, read_signup
 from engine.core.journey import Pool
-from engine.language.grammar import Construct, Key
+from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Node, Scalar, Sequence
-from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.language.yaml.source import read
 from engine.problem import Problem
 from engine.values import zone
 
+_STORE = TextPattern(r"(sqlite:///|postgresql://|postgresql\+psycopg://).*", "is not a store",
+             "a store is a SQLite file or a PostgreSQL database",
+             "write  sqlite:///data/shop.db  or  postgresql://host/name")  # fmt: skip
+_DRAWN = TextPattern(r"([^?]*\?){4}.*", "leaves too few characters to draw",
+             "every customer gets a code of their own",
+             'write at least four question marks, for example  "WELCOME-????-????"')  # fmt: skip
+_INSIDE = TextPattern(r"(?![/\\])(?!(.*[/\\])?\.\.([/\\]|$)).*", "leaves the project",
+              "the project is one folder", "write a path inside it, for example  codes/welcome.csv")  # fmt: skip
 POOL_KINDS = {"generated": "pattern", "shared": "code", "file": "path"}
 """The kinds of pools, and the key that each needs beside `kind`."""
 
@@ -30,8 +38,10 @@ SHOP = Construct(
     "shop",
     (
         Key("name", "text", "the name of the shop", example="Bean There"),
-        Key("url", "text", "its address on the web", example="https://shop.example"),
-        Key("address", "text", "the postal address that marketing e-mails must show", example='"Main Street 1, 1000 Sofia"'),
+        Key("url", "text", "its address on the web", example="https://shop.example",
+            pattern=web_address("it stands in messages as a link")),
+        Key("address", "text", "the postal address that marketing e-mails must show",
+            example='"Main Street 1, 1000 Sofia"'),
     ),
     "Who writes to the customers",
     blank=True,
@@ -41,26 +51,24 @@ POOL = Construct(
     "a pool",
     (
         Key("kind", "choice", "how a customer gets a code", needed=True, choices=tuple(POOL_KINDS)),
-        Key(
-            "pattern",
-            "text",
-            "what generated codes look like; each ? is drawn",
-            example='"WELCOME-????-????"',
-        ),
+        Key("pattern", "text", "what generated codes look like; each ? is drawn",
+            example='"WELCOME-????-????"', pattern=_DRAWN),
         Key("code", "text", "the one code for everybody", example="SUMMER"),
-        Key("path", "text", "a file with one code on each line", example="codes/welcome.csv"),
+        Key("path", "text", "a file with one code on each line", example="codes/welcome.csv",
+            pattern=_INSIDE),
     ),
     "Codes that messages give away",
-)
+)  # fmt: skip
 WEBHOOK = Construct(
     "webhook",
     "a webhook",
     (
-        Key("url", "text", "what is called", needed=True, example="https://crm.shop.example/hook"),
+        Key("url", "text", "what is called", needed=True, example="https://crm.shop.example/hook",
+            pattern=web_address("webhooks are called by http")),
         Key("secret", "secret", "signs the body"),
     ),
     "An address that journeys call",
-)
+)  # fmt: skip
 CONFIG = Construct(
     "config",
     "config.yaml",
@@ -68,29 +76,33 @@ CONFIG = Construct(
         Key("shop", "block", "who writes to the customers", of=SHOP),
         Key("timezone", "text", "the place whose clock counts", example="Europe/Berlin",
             shape={"type": "string", "examples": ["Europe/Berlin"]}),
-        Key("currency", "text", "of prices and sums", example="EUR", shape={"type": "string", "pattern": "^[A-Z]{3}$"}),
+        Key("currency", "text", "of prices and sums", example="EUR",
+            shape={"type": "string", "pattern": "^[A-Z]{3}$"}),
         Key("languages", "texts", "of the templates, the usual one first", example="[en, de]"),
-        Key("store", "text", "where everything is kept", example="sqlite:///data/shop.db",
-            shape={"type": "string", "pattern": "^(sqlite:///|postgresql)", "examples": ["sqlite:///data/shop.db"]}),
+        Key("store", "text", "where everything is kept", example="sqlite:///data/shop.db", pattern=_STORE,
+            shape={"examples": ["sqlite:///data/shop.db"]}),
         Key("http", "block", "where the daemon listens, and how the world reaches it", of=HTTP),
         Key("egress", "block", "places beside the public internet that may be called", of=EGRESS),
         Key("holdout", "share", "share of all customers who get no marketing", example="2%"),
-        Key("channels", "free", "the ways to reach a customer", example="{email: {via: outbox}}", shape=CHANNEL_SHAPE),
-        Key("policies", "named", "consent, quiet hours and caps", example="{marketing: {caps: 1 a day}}", of=POLICY),
+        Key("channels", "free", "the ways to reach a customer", example="{email: {via: outbox}}",
+            shape=CHANNEL_SHAPE),
+        Key("policies", "named", "consent, quiet hours and caps", example="{marketing: {caps: 1 a day}}",
+            of=POLICY),
         Key("codes", "free", "pools of codes", example="{welcome: {kind: shared, code: HELLO}}", of=POOL),
-        Key("webhooks", "named", "addresses that journeys call", example="{crm: {url: https://crm.shop.example}}", of=WEBHOOK),
+        Key("webhooks", "named", "addresses that journeys call",
+            example="{crm: {url: https://crm.shop.example}}", of=WEBHOOK),
         Key("link_key", "any", "the secret that signs links, or a list with those before", shape={
             "type": ["string", "array"], "pattern": "^(env|file):", "items": {"pattern": "^(env|file):"}}),
         Key("tracking", "block", "what is noticed of a reader", of=TRACKING),
         Key("signup", "block", "sign-up forms", of=SIGNUP),
         Key("mailbox", "block", "where reports by mail come in", of=MAILBOX),
-        Key("ceilings", "any", "how many messages a journey may send on a day", example="{each journey: 10000 a day}",
-            shape=CEILINGS_SHAPE),
-        Key("deliver_only", "texts", "the only people who get messages", example='["@shop.example"]'),
+        Key("ceilings", "any", "how many messages a journey may send on a day",
+            example="{each journey: 10000 a day}", shape=CEILINGS_SHAPE),
+        Key("deliver_only", "texts", "the only people who get messages", example='["@shop.example"]',
+            pattern=NAMES_SOMEBODY),
     ),
     "The shop",
 )  # fmt: skip
-_STORES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 
 
 def default_config() -> Config:
@@ -162,15 +174,8 @@ def _read_link_keys(parts: MapReader) -> list[Secret]:
 def _read_shop(reader: MapReader | None, usual: Shop) -> Shop:
     if reader is None:
         return usual
-    values, url = values_of(reader, ("url",)), reader.text("url")
-    if url is not None and not url.value.startswith(("http://", "https://")):
-        reader.context.refuse(
-            url.span,
-            f"{quoted(url.value)} is not an address on the web",
-            "it stands in messages as a link",
-            f"write  https://{url.value}",
-        )
-    return replace(usual, **values, url=(url.value if url else usual.url).rstrip("/"))
+    values = values_of(reader)
+    return replace(usual, **{**values, "url": values.get("url", usual.url).rstrip("/")})
 
 
 def _read_timezone(parts: MapReader, usual: str) -> str:
@@ -180,11 +185,8 @@ def _read_timezone(parts: MapReader, usual: str) -> str:
     try:
         zone(place.value)
     except KeyError:
-        parts.context.refuse(
-            place.span,
-            f"{quoted(place.value)} is not a time zone",
-            "time zones are called by a place",
-            "write  Europe/Berlin",
+        parts.context.wrong(
+            place, "is not a time zone", "time zones are called by a place", "write  Europe/Berlin"
         )
         return usual
     return place.value
@@ -212,14 +214,6 @@ def _read_store(parts: MapReader, usual: str) -> str:
     store = parts.text("store")
     if store is None:
         return usual
-    if not store.value.startswith(_STORES):
-        parts.context.refuse(
-            store.span,
-            f"{quoted(store.value)} is not a store",
-            "a store is a SQLite file or a PostgreSQL database",
-            "write  sqlite:///data/shop.db  or  postgresql://host/name",
-        )
-        return usual
     login, at, _ = store.value.removeprefix("postgresql").partition("://")[2].partition("@")
     if at and ":" in login:
         refuse_literal(
@@ -245,48 +239,16 @@ def _read_pool(context: ReadContext, entry: Entry) -> Pool | None:
             )  # fmt: skip
     if needed not in reader:
         reader.missing(needed)
-    value = reader.text(needed)
-    if value is None:
-        return None
-    match kind.value:
-        case "generated":
-            if value.value.count("?") >= 4:
-                return Pool(name, "generated", pattern=value.value)
-            context.refuse(
-                value.span,
-                f"{quoted(value.value)} leaves too few characters to draw",
-                "every customer gets a code of their own",
-                'write at least four question marks, for example  "WELCOME-????-????"',
-            )
-            return None
-        case "shared":
-            return Pool(name, "shared", code=value.value)
-        case _:
-            return Pool(name, "file", path=_inside(context, value))
-
-
-def _inside(context: ReadContext, path: Text) -> str:
-    if path.value.startswith(("/", "\\")) or ".." in path.value.replace("\\", "/").split("/"):
-        context.refuse(
-            path.span,
-            f"{quoted(path.value)} leaves the project",
-            "the project is one folder",
-            "write a path inside it, for example  codes/welcome.csv",
-        )
-    return path.value
+    text = reader.text(needed)
+    # A pool that is half wrong is a pool: journeys that draw from it are not wrong, too.
+    return Pool(
+        name,
+        cast('Literal["generated", "shared", "file"]', kind.value),
+        **{needed: text.value if text else ""},
+    )
 
 
 def _read_webhook(context: ReadContext, entry: Entry) -> WebhookConfig | None:
     name = entry.key.text
     reader = context.block(entry.value, WEBHOOK, entry.key, f"the webhook {name}")
-    url, secret = (reader.text("url"), read_secret(reader, "secret")) if reader else (None, None)
-    if url is None:
-        return None
-    if not url.value.startswith(("http://", "https://")):
-        context.refuse(
-            url.span,
-            f"{quoted(url.value)} is not an address on the web",
-            "webhooks are called by http",
-            f"write  https://{url.value}",
-        )
-    return WebhookConfig(name, url.value, secret)
+    return WebhookConfig(name, **{"url": "", **values_of(reader)}) if reader else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from engine.config import Ceilings
+from engine.language.grammar import TextPattern
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Node, Scalar
 from engine.language.wording import quoted
@@ -23,6 +24,9 @@ CEILINGS_SHAPE = {
         "examples": ["10000 a day"],
     },
 }
+NAMES_SOMEBODY = TextPattern(rf"(?!\s*(@|{OF_CUSTOMER})\s*$).*", "names nobody",
+                     "the list holds addresses, endings of addresses and customers",
+                     'write  [anna@shop.example, "@shop.example", "+359888123456", "customer:anna"]')  # fmt: skip
 _A_DAY = re.compile(r"(\d{1,9}) (?:a|per) day", re.ASCII)
 _TIMES = re.compile(r"(\d{1,4}(?:\.\d{1,2})?) times", re.ASCII)
 
@@ -50,18 +54,7 @@ def read_deliver_only(parts: MapReader) -> tuple[str, ...] | None:
     nobody."""
     if "deliver_only" not in parts:
         return None
-    named: list[str] = []
-    for word in parts.texts("deliver_only", blank=True):
-        text = word.value.strip()
-        if text not in ("@", OF_CUSTOMER):
-            named.append(text)
-            continue
-        parts.context.refuse(
-            word.span,
-            f"{quoted(word.value)} names nobody",
-            "the list holds addresses, endings of addresses and customers",
-            'write  [anna@shop.example, "@shop.example", "+359888123456", "customer:anna"]',
-        )
+    named = tuple(word.value.strip() for word in parts.texts("deliver_only", blank=True))
     parts.context.problems.append(
         Problem(
             parts.at_key("deliver_only"),
@@ -72,7 +65,7 @@ def read_deliver_only(parts: MapReader) -> tuple[str, ...] | None:
             "warning",
         )
     )
-    return tuple(named)
+    return named
 
 
 def _a_day(context: ReadContext, node: Node) -> int | None:

@@ -7,38 +7,41 @@ import re
 from typing import Literal, cast
 
 from engine.config import HttpConfig, Tracking
-from engine.language.grammar import Construct, Key
+from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader
-from engine.language.wording import quoted
+
+
+def web_address(why: str) -> TextPattern:
+    """An address that is called or followed; `why` it is one."""
+    return TextPattern("https?://.*", "is not an address on the web", why, "write  https://{}")
+
 
 HTTP = Construct(
     "http",
     "http",
     (
         Key("listen", "text", "address and port of the daemon", example="127.0.0.1:8080"),
-        Key("public_url", "text", "how the world reaches it", example="https://news.shop.example"),
+        Key("public_url", "text", "how the world reaches it", example="https://news.shop.example",
+            pattern=web_address("links in messages begin with it")),
     ),
     "Where the daemon listens, and how the world reaches it",
-)
+)  # fmt: skip
 EGRESS = Construct(
     "egress",
     "egress",
     (
-        Key(
-            "allow",
-            "texts",
-            "hosts with a port, addresses, networks",
-            example="[crm.internal:8443, 10.1.0.0/16]",
-        ),
+        Key("allow", "texts", "hosts with a port, addresses, networks",
+            example="[crm.internal:8443, 10.1.0.0/16]"),
     ),
     "Places beside the public internet that webhooks and channels may reach",
-)
+)  # fmt: skip
 TRACKING = Construct(
     "tracking",
     "tracking",
     (
         Key("clicks", "choice", "are clicks noticed?", choices=("yes", "no")),
-        Key("opens", "choice", "is the opening of a mail noticed?", choices=("never", "with consent", "always")),
+        Key("opens", "choice", "is the opening of a mail noticed?",
+            choices=("never", "with consent", "always")),
         Key("decoy", "choice", "is there a link that only machines follow?", choices=("yes", "no")),
     ),
     "What is noticed of a reader, and whether they are asked first",
@@ -58,20 +61,10 @@ def read_http(reader: MapReader | None) -> HttpConfig:
         if name and number.isascii() and number.isdigit() and int(number) < 65_536:
             host, port = name.strip("[]"), int(number)
         else:
-            reader.context.refuse(
-                listen.span,
-                f"{quoted(listen.value)} is not a place to listen at",
-                "it is an address and a port",
-                "write  127.0.0.1:8080",
+            reader.context.wrong(
+                listen, "is not a place to listen at", "it is an address and a port", "write  127.0.0.1:8080"
             )
     url = public.value.rstrip("/") if public else f"http://{host}:{port}"
-    if reader and public and not url.startswith(("http://", "https://")):
-        reader.context.refuse(
-            public.span,
-            f"{quoted(url)} is not an address on the web",
-            "links in messages begin with it",
-            f"write  https://{url}",
-        )
     return HttpConfig(host, port, url)
 
 
@@ -82,9 +75,9 @@ def read_egress(reader: MapReader | None) -> tuple[str, ...]:
         if _PLACE.fullmatch(place.value) or _is_network(place.value):
             allowed.append(place.value)
         elif reader:
-            reader.context.refuse(
-                place.span,
-                f"{quoted(place.value)} is no place that can be allowed",
+            reader.context.wrong(
+                place,
+                "is no place that can be allowed",
                 "it is a host with its port, an address or a network",
                 "write  crm.internal:8443  or  10.1.0.0/16",
             )

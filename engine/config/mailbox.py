@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from engine.config import MailboxConfig
 from engine.config.secrets import values_of
-from engine.language.grammar import Construct, Key
+from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader
-from engine.language.wording import quoted
 
+_EVERY = TextPattern("[1-9][0-9]{0,3} (second|minute|hour)s?", "is no length of time",
+             "the mailbox is looked at again and again", "write  5 minutes")  # fmt: skip
 MAILBOX = Construct(
     "mailbox",
     "mailbox",
@@ -21,12 +20,11 @@ MAILBOX = Construct(
         Key("password", "secret", "the password of the login", needed=True, example="env:MAILBOX_PASSWORD"),
         Key("folder", "text", "where mail comes in", example="INBOX"),
         Key("done", "text", "where mail goes when it was read", example="Done"),
-        Key("every", "text", "how often somebody looks", example="5 minutes"),
+        Key("every", "text", "how often somebody looks", example="5 minutes", pattern=_EVERY),
     ),
     "Where reports by mail come in",
 )
 
-_EVERY = re.compile(r"(\d{1,4}) (second|minute|hour)s?", re.ASCII)
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600}
 
 
@@ -34,18 +32,10 @@ def read_mailbox(reader: MapReader | None) -> MailboxConfig | None:
     """What the file says; None where it says nothing or too little."""
     if reader is None:
         return None
-    values, every = values_of(reader, ("every",)), reader.text("every")
-    if every is not None:
-        length = _EVERY.fullmatch(every.value)
-        if length and int(length[1]) > 0:
-            values["every"] = float(int(length[1]) * _SECONDS[length[2]])
-        else:
-            reader.context.refuse(
-                every.span,
-                f"{quoted(every.value)} is no length of time",
-                "the mailbox is looked at again and again",
-                "write  5 minutes",
-            )
+    values = values_of(reader)
+    if "every" in values:
+        number, _, unit = values["every"].partition(" ")
+        values["every"] = float(int(number) * _SECONDS[unit.rstrip("s")])
     if not all(key in values for key in ("imap", "user", "password")):
         return None
     usual_port = 993 if values.get("tls", "tls") == "tls" else 143

@@ -63,9 +63,9 @@ def _read_quiet(reader: MapReader) -> Quiet | None:
         return None
     hours = _QUIET.fullmatch(quiet.value)
     if hours is None:
-        reader.context.refuse(
-            quiet.span,
-            f"{quoted(quiet.value)} are no quiet hours",
+        reader.context.wrong(
+            quiet,
+            "are no quiet hours",
             "they go from one time of the day to another",
             f"write  quiet: {_hours_meant(quiet.value)}  or  quiet: none",
         )
@@ -77,9 +77,9 @@ def _read_quiet(reader: MapReader) -> Quiet | None:
             return None
         times.append(clock.time)
     if times[0] == times[1]:
-        reader.context.refuse(
-            quiet.span,
-            f"{quoted(quiet.value)} is no time at all",
+        reader.context.wrong(
+            quiet,
+            "is no time at all",
             "the quiet hours end when they begin",
             "write  quiet: 21:00-09:00  or  quiet: none",
         )
@@ -143,9 +143,9 @@ def _read_if_capped(reader: MapReader, usual: Policy) -> tuple[Literal["skip", "
         return usual.if_capped, usual.wait_up_to
     wait = _WAIT.fullmatch(words.value)
     if wait is None:
-        reader.context.refuse(
-            words.span,
-            f"{quoted(words.value)} is not one of its values",
+        reader.context.wrong(
+            words,
+            "is not one of its values",
             "it can be: skip, wait up to 3 days",
             did_you_mean(words.value, ("skip", "wait up to 3 days"), "write  skip"),
         )
@@ -154,9 +154,9 @@ def _read_if_capped(reader: MapReader, usual: Policy) -> tuple[Literal["skip", "
         return "wait", LONGEST_WAIT
     length = reader.context.keep(parse_length(part(words, wait.start(1), len(wait[1]))))
     if length and length.duration.roughly() > LONGEST_WAIT.roughly():
-        reader.context.refuse(
-            length.text.span,
-            f"{quoted(length.text.value)} is too long to hold a message",
+        reader.context.wrong(
+            length.text,
+            "is too long to hold a message",
             "a message is held for a cap at most 3 days",
             "write  wait up to 3 days",
         )

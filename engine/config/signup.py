@@ -7,10 +7,19 @@ from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from engine.config import Signup, SignupList
-from engine.language.grammar import Construct, Key
+from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry
+from engine.language.syntax import Text
 from engine.language.wording import quoted
+
+
+def _an_hour(usual: int) -> TextPattern:
+    return TextPattern(
+        "[1-9][0-9]{0,6} (an|per) hour", "is not a number of sign-ups", "it says how many are taken in an hour",
+        f"write  {usual} an hour",
+    )  # fmt: skip
+
 
 LIST = Construct(
     "list",
@@ -19,7 +28,8 @@ LIST = Construct(
         Key("channel", "text", "where the confirmation goes", example="email"),
         Key("purpose", "text", "what they agree to", example="marketing"),
         Key("event", "text", "the event of a sign-up", needed=True, example="optin_requested"),
-        Key("text", "text", "the sentence that they agree to", needed=True, example='"Yes, send me news by e-mail"'),
+        Key("text", "text", "the sentence that they agree to", needed=True,
+            example='"Yes, send me news by e-mail"'),
         Key("next", "text", "where a form without JavaScript leads", example="https://shop.example/thanks"),
     ),
     "A list that anybody may ask to be on",
@@ -30,15 +40,15 @@ SIGNUP = Construct(
     (
         Key("confirmed", "text", "the event of a confirmation", example="optin_confirmed"),
         Key("origins", "texts", "the sites whose pages may post", example="[https://shop.example]"),
-        Key("per_network", "text", "at most so many from one network", example="20 an hour"),
-        Key("in_all", "text", "at most so many altogether", example="1000 an hour"),
+        Key("per_network", "text", "at most so many from one network", example="20 an hour",
+            pattern=_an_hour(20)),
+        Key("in_all", "text", "at most so many altogether", example="1000 an hour", pattern=_an_hour(1000)),
         Key("lists", "free", "the lists by name", of=LIST),
     ),
     "Sign-up forms",
-)
+)  # fmt: skip
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
-_COUNT = re.compile(r"(\d{1,7}) (?:an|per) hour", re.ASCII)
 
 
 def read_signup(reader: MapReader | None, channels: tuple[str, ...]) -> Signup:
@@ -53,9 +63,9 @@ def read_signup(reader: MapReader | None, channels: tuple[str, ...]) -> Signup:
         if site is not None and site == origin.value.rstrip("/").casefold():
             origins.append(site)
             continue
-        reader.context.refuse(
-            origin.span,
-            f"{quoted(origin.value)} is no origin",
+        reader.context.wrong(
+            origin,
+            "is no origin",
             "an origin is the address of a site, without a path",
             f"write  {site or 'https://shop.example'}",
         )
@@ -64,8 +74,8 @@ def read_signup(reader: MapReader | None, channels: tuple[str, ...]) -> Signup:
         confirmed.value if confirmed else usual.confirmed,
         tuple(origins),
         {signup_list.name: signup_list for signup_list in lists if signup_list is not None},
-        _read_count(reader, "per_network", usual.per_network),
-        _read_count(reader, "in_all", usual.in_all),
+        _count_of(reader.text("per_network")) or usual.per_network,
+        _count_of(reader.text("in_all")) or usual.in_all,
     )
 
 
@@ -74,9 +84,9 @@ def _read_list(
 ) -> SignupList | None:
     name = entry.key.text
     if not _NAME.fullmatch(name):
-        context.refuse(
-            entry.key.span,
-            f"{quoted(name)} is no name for a list",
+        context.wrong(
+            entry.key,
+            "is no name for a list",
             "it is a part of the address of the form",
             "use small letters, digits, - and _",
         )
@@ -97,9 +107,9 @@ def _read_list(
         )
         return None
     if onward is not None and _origin_of(onward.value) not in origins:
-        context.refuse(
-            onward.span,
-            f"{quoted(onward.value)} is on none of the origins",
+        context.wrong(
+            onward,
+            "is on none of the origins",
             "a form leads to the shop's own pages only",
             f"add {_origin_of(onward.value) or 'its origin'} to  origins",
         )
@@ -119,17 +129,5 @@ def _origin_of(url: str) -> str | None:
     return f"{parts.scheme}://{parts.netloc}".casefold() if named else None
 
 
-def _read_count(reader: MapReader, key: str, usual: int) -> int:
-    text = reader.text(key)
-    if text is None:
-        return usual
-    count = _COUNT.fullmatch(text.value)
-    if count and int(count[1]) > 0:
-        return int(count[1])
-    reader.context.refuse(
-        text.span,
-        f"{quoted(text.value)} is not a number of sign-ups",
-        "it says how many are taken in an hour",
-        f"write  {usual} an hour",
-    )
-    return usual
+def _count_of(text: Text | None) -> int | None:
+    return int(text.value.partition(" ")[0]) if text else None

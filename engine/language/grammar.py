@@ -21,6 +21,18 @@ such a map or another value; `free`: the same under any names; `any`: read by co
 
 
 @dataclass(frozen=True, slots=True)
+class TextPattern:
+    """How a text must be written, `pattern` from its first to its last character, and what is told of one that is not:
+    `what` follows the text, and {} in `fix` stands for it. `code`: "" for that of a wrong value."""
+
+    pattern: str
+    what: str
+    why: str
+    fix: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """One key of a construct. `example` is what to type; `why` says why it has no default, or such a limit."""
 
@@ -32,6 +44,7 @@ class Key:
     example: str = ""
     why: str = ""
     listed: bool = True  # named in the sentence "the parts are: ..."
+    pattern: TextPattern | None = None  # of a text or of each text
     of: Construct | None = None  # what stands in a block, or under each name
     most: int = 65_535  # of a count
     shape: Mapping[str, object] | None = None  # what the editor is told, where the kind does not say it
@@ -71,12 +84,13 @@ JOURNEY = Construct(
     (
         Key("journey", "name", "the name; equals the file name", needed=True, example="welcome",
             why="the name is a part of the identity of everybody inside"),
-        Key("was", "name", "the former name, for one release after renaming", listed=False, example="old_name"),
+        Key("was", "name", "the former name, for one release after renaming", listed=False,
+            example="old_name"),
         Key("about", "text", "why this exists, in one or two sentences"),
         Key("owner", "text", "who is asked and who gets the alerts", example="retention@shop.example"),
         Key("state", "choice", "draft, live, closing, paused or stopped", choices=STATES),
-        Key("start", "starts", "what brings a customer in", needed=True,
-            why="nobody would ever enter", example="\n         start:\n           event: subscribed"),
+        Key("start", "starts", "what brings a customer in", needed=True, why="nobody would ever enter",
+            example="\n         start:\n           event: subscribed"),
         Key("who", "condition", "who may enter, asked once in the moment of the start"),
         Key("again", "again", "when a customer may come back", needed=True,
             why="there is no default, because a wrong guess means either silence or spam",
@@ -87,9 +101,11 @@ JOURNEY = Construct(
         Key("exit_if", "condition", "what ends it early, without success"),
         Key("policy", "policy", "consent, quiet hours and caps: a policy of config.yaml", example="service"),
         Key("priority", "choice", "who gets the last free place under a cap", choices=PRIORITIES),
-        Key("holdout", "share", "share of customers who get nothing and are measured by the same goal", example="5%"),
+        Key("holdout", "share", "share of customers who get nothing and are measured by the same goal",
+            example="5%"),
         Key("steps", "steps", "what happens, from top to bottom", needed=True,
-            why="a journey without steps does nothing", example="\n         steps:\n           - send: welcome_hello"),
+            why="a journey without steps does nothing",
+            example="\n         steps:\n           - send: welcome_hello"),
         Key("tests", "tests", "stories that say who gets what, when"),
     ),
     "One journey: who starts, what success is, the steps, and the tests.",
@@ -113,7 +129,8 @@ SEGMENT = Construct(
             why="journeys name the segment by it"),
         Key("about", "text", "who these people are"),
         Key("who", "condition", "the condition that makes somebody a member", needed=True,
-            why="a segment is the people who fit a condition", example="\n         who:\n           orders_count: at least 1"),
+            why="a segment is the people who fit a condition",
+            example="\n         who:\n           orders_count: at least 1"),
     ),
     "One segment: a condition with a name.",
     (("name", "segment"), ("description", "about"), ("where", "who"), ("filter", "who"), ("if", "who"), ("when", "who")),
@@ -148,16 +165,15 @@ DATE_START = Construct(
     "start_date",
     '"start"',
     (
-        Key(
-            "date", "attribute", "an attribute that is a date or a birthday", needed=True, example="birthday"
-        ),
+        Key("date", "attribute", "an attribute that is a date or a birthday", needed=True,
+            example="birthday"),
         Key("before", "length", "so long before that day", example="7 days"),
         Key("after", "length", "so long after that day", example="3 days"),
         _AT,
     ),
     "Starts on a day of the customer's own.",
     (("time", "at"), ("offset", "before")),
-)
+)  # fmt: skip
 CLOCK_START = Construct(
     "start_clock",
     '"start"',

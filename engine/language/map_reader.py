@@ -84,6 +84,11 @@ class ReadContext:
         """One more value that cannot stand where it does."""
         self.report(span, self.rules.wrong_value, what, why, fix)
 
+    def wrong(self, word: Text | Scalar, what: str, why: str = "", fix: str = "", code: str = "") -> None:
+        """A word that cannot stand where it does; `what` follows the word itself."""
+        text = word if isinstance(word, Text) else word.whole()
+        self.report(text.span, code or self.rules.wrong_value, f"{quoted(text.value)} {what}", why, fix)
+
     def keep(self, result: _T | Problem) -> _T | None:
         """The value, or None after noting the problem."""
         if isinstance(result, Problem):
@@ -127,12 +132,12 @@ class ReadContext:
         text = self.text(node, key, example)
         if text is None or NAME.fullmatch(text.value):
             return text
-        self.report(
-            text.span,
-            self.rules.bad_name,
-            f"{quoted(text.value)} is not a name",
+        self.wrong(
+            text,
+            "is not a name",
             "a name is made of small letters, digits and _ , and begins with a letter",
             f"write  {key}: {meant_name(text.value) or example or 'a_name'}",
+            self.rules.bad_name,
         )
         return None
 
@@ -140,12 +145,12 @@ class ReadContext:
         """Is this key a name of our own? Reports where it is not."""
         if NAME.fullmatch(key.text):
             return True
-        self.report(
-            key.span,
-            self.rules.bad_name,
-            f"{quoted(key.text)} cannot be a name",
+        self.wrong(
+            key,
+            "cannot be a name",
             "names are small letters, digits and _, a letter first",
             f"write  {meant_name(key.text) or 'a_name'}",
+            self.rules.bad_name,
         )
         return False
 
@@ -157,9 +162,9 @@ class ReadContext:
         if text is None or text.value in choices:
             return text
         known = (meant or {}).get(text.value.casefold())
-        self.refuse(
-            text.span,
-            f"{quoted(text.value)} is not one of its values",
+        self.wrong(
+            text,
+            "is not one of its values",
             f"it can be: {as_list(choices)}",
             f'did you mean "{known}"?'
             if known
@@ -251,7 +256,8 @@ class MapReader:
     def text(self, key: str) -> Text | None:
         """A short text."""
         node = self._said(key)
-        return None if node is None else self.context.text(node, key, self._example(key))
+        text = None if node is None else self.context.text(node, key, self._example(key))
+        return text if text is not None and self._fits(key, text) else None
 
     def name(self, key: str) -> Text | None:
         """A name as ids are made of."""
@@ -287,9 +293,9 @@ class MapReader:
             return None
         if _WHOLE.fullmatch(text.value) and 0 < int(text.value) <= known.most:
             return int(text.value)
-        self.context.refuse(
-            text.span,
-            f"{quoted(text.value)} is not a number that fits",
+        self.context.wrong(
+            text,
+            "is not a number that fits",
             f"{key} is a whole number from 1 to {known.most}" + (f"; {known.why}" if known.why else ""),
             f"write  {_after(key, known.example)}",
         )
@@ -300,7 +306,8 @@ class MapReader:
         node = self._said(key)
         if node is None or (blank and is_empty(node)):
             return ()
-        return self.context.texts(node, key, self._example(key))
+        texts = self.context.texts(node, key, self._example(key))
+        return tuple(text for text in texts if self._fits(key, text))
 
     def pairs(self, key: str) -> tuple[Pair, ...]:
         """A map with free names."""
@@ -333,6 +340,14 @@ class MapReader:
     def apart(self, key: str, why: str, fix: str) -> None:
         """Reports a key that does not go with the others."""
         self.context.report(self.at_key(key), "E17", f"{quoted(key)} does not belong here", why, fix)
+
+    def _fits(self, key: str, text: Text) -> bool:
+        known = self.construct.key(key)
+        must = known.pattern if known else None
+        if must is None or re.fullmatch(must.pattern, text.value, re.DOTALL):
+            return True
+        self.context.wrong(text, must.what, must.why, must.fix.replace("{}", text.value), must.code)
+        return False
 
     def _said(self, key: str) -> Node | None:
         """The value of a key, None when nothing stands there that says anything."""

@@ -130,12 +130,12 @@ def _named_types(context: ReadContext, reader: MapReader | None, key: str) -> di
 def _is_own_name(context: ReadContext, key: Scalar) -> bool:
     if key.text not in _RESERVED:
         return context.is_name(key)
-    context.report(
-        key.span,
-        "E81",
-        f"{quoted(key.text)} is a word of the language",
+    context.wrong(
+        key,
+        "is a word of the language",
         "conditions use it for something else",
         f"write  {key.text}_name  or another name",
+        "E81",
     )
     return False
 
@@ -194,12 +194,12 @@ def _read_events(
         if not _is_own_name(context, entry.key):
             continue
         if name in OWN_EVENTS or name in PRODUCT_STARTS:
-            context.report(
-                entry.key.span,
-                "E81",
-                f"{quoted(name)} is an event of the engine",
+            context.wrong(
+                entry.key,
+                "is an event of the engine",
                 "it is known already, with its fields",
                 "remove it",
+                "E81",
             )
             continue
         event = context.block(entry.value, EVENT, entry.key, f"the event {name}", "{fields: {total: money}}")
@@ -207,12 +207,12 @@ def _read_events(
         for other in event.texts("also") if event else ():
             taken = also.get(other.value) or (other.value if other.value in own else None)
             if taken is not None and taken != name:
-                context.report(
-                    other.span,
-                    "E81",
-                    f"{quoted(other.value)} is also a name of {taken}",
+                context.wrong(
+                    other,
+                    f"is also a name of {taken}",
                     "one name can only mean one event",
                     "remove one of the two",
+                    "E81",
                 )
             else:
                 also[other.value] = name
@@ -229,12 +229,12 @@ def _read_facts(context: ReadContext, reader: MapReader | None, catalogue: Catal
         if not _is_own_name(context, entry.key):
             continue
         if name in catalogue.attributes:
-            context.report(
-                entry.key.span,
-                "E81",
-                f"{quoted(name)} is an attribute already",
+            context.wrong(
+                entry.key,
+                "is an attribute already",
                 "a value is either set by hand or computed",
                 "remove one of the two",
+                "E81",
             )
         elif not isinstance(entry.value, Scalar):
             context.report(

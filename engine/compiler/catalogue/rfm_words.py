@@ -52,9 +52,9 @@ def read_groups(node: Node | None, problems: list[Problem]) -> GroupTable:
         case Sequence() if node.items:
             table = _chosen_groups(context, node)
         case Scalar() if not is_empty(node):
-            context.refuse(
-                node.span,
-                f"{quoted(node.text)} is not a list of groups",
+            context.wrong(
+                node,
+                "is not a list of groups",
                 "each group has a name",
                 f"write  rfm: [{', '.join(DEFAULT.names)}]",
             )
@@ -102,9 +102,9 @@ def _read_table(context: ReadContext, node: Mapping) -> GroupTable:
             if reader is None:
                 continue
             if is_empty(entry.value):
-                context.refuse(
-                    entry.key.span,
-                    f"{quoted(name)} has no scores",
+                context.wrong(
+                    entry.key,
+                    "has no scores",
                     "they say who belongs to the group",
                     f"write for example  {name}: {{recency: 4-5, frequency: 4-5}}",
                 )

@@ -61,7 +61,7 @@ VIAS: Mapping[str, Via] = {
     OutboxOptions.via: Via(outbox.KEYS, lambda _, values: OutboxOptions(**values)),
     TwilioOptions.via: Via(twilio.KEYS, lambda _, values: TwilioOptions(**values)),
     HttpOptions.via: Via(http.KEYS, http.read_http, ("url",)),
-    WebPushOptions.via: Via(webpush.KEYS, webpush.read_webpush, ("subject",)),
+    WebPushOptions.via: Via(webpush.KEYS, lambda _, values: WebPushOptions(**values)),
     AppriseOptions.via: Via(apprise.KEYS, apprise.read_apprise, ("urls",)),
 }
 """`via:` by name (design/language 2.1)."""
@@ -129,21 +129,21 @@ def _read_price(reader: MapReader, currency: str) -> tuple[Decimal, str]:
     price = _PRICE.fullmatch(text.value)
     if price:
         if price[2] != currency:
-            reader.context.refuse(
-                text.span,
-                f"{quoted(text.value)} is not in {currency}",
+            reader.context.wrong(
+                text,
+                f"is not in {currency}",
                 "prices of channels are added up and compared",
                 f"write the price in {currency}",
             )
         return Decimal(price[1]), price[2]
     amount = re.search(r"\d[\d.,]*", text.value)
     meant = amount[0].replace(",", ".") if amount else "0"
-    reader.context.report(
-        text.span,
-        "E22",
-        f"{quoted(text.value)} is not an amount of money",
+    reader.context.wrong(
+        text,
+        "is not an amount of money",
         "an amount is a number and a currency",
         f"write  {meant} {currency}",
+        "E22",
     )
     return Decimal(0), currency
 
@@ -159,9 +159,9 @@ def _read_rate(reader: MapReader) -> Rate | None:
     unit = re.search(r"[a-z]+$", text.value.casefold())
     meant = nearest(unit[0] if unit else "second", _SECONDS) or "second"
     article = "an" if meant == "hour" else "a"
-    reader.context.refuse(
-        text.span,
-        f"{quoted(text.value)} is not a rate",
+    reader.context.wrong(
+        text,
+        "is not a rate",
         "a rate says how many messages in which time",
         f"write  {number[0] if number else 50} {article} {meant}",
     )

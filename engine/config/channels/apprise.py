@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -10,11 +9,12 @@ from typing import Any, ClassVar
 from engine.config import Secret
 from engine.config.channels.request_template import RequestText, read_request_text
 from engine.config.secrets import is_reference
-from engine.language.grammar import Key
+from engine.language.grammar import Key, TextPattern
 from engine.language.map_reader import MapReader
-from engine.language.wording import quoted
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+]*://.+", re.DOTALL)
+_ADDRESS = TextPattern(r"(env|file):.+|[a-z][a-z0-9+]*://.+", "is no address of a service",
+               "an address of Apprise begins with its service",
+               'write  "tgram://{{ secret.token }}/{{ message.address }}"  or  env:NAME')  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class AppriseOptions:
 
 
 KEYS = (
-    Key("urls", "texts", "addresses of services", needed=True, example='"tgram://{{ secret.token }}/{{ message.address }}"'),
+    Key("urls", "texts", "addresses of services", needed=True,
+        example='"tgram://{{ secret.token }}/{{ message.address }}"', pattern=_ADDRESS),
     Key("token", "secret", "for the addresses"),
     Key("secret", "secret", "for the addresses"),
     Key("password", "secret", "for the addresses"),
@@ -44,13 +45,6 @@ def read_apprise(reader: MapReader, values: dict[str, Any]) -> AppriseOptions:
     for url in reader.texts("urls"):
         if is_reference(url.value):
             urls.append(Secret(url.value))
-        elif not _ADDRESS.fullmatch(url.value):
-            reader.context.refuse(
-                url.span,
-                f"{quoted(url.value)} is no address of a service",
-                "an address of Apprise begins with its service",
-                'write  "tgram://{{ secret.token }}/{{ message.address }}"  or  env:NAME',
-            )
         elif read_request_text(reader.context, url, secrets.keys()):
             urls.append(RequestText(url.value, "url"))
     return AppriseOptions(tuple(urls), secrets)

@@ -11,7 +11,7 @@ from engine.config import Secret
 from engine.config.channels.http_answer import ANSWER, AnswerWords, read_answer
 from engine.config.channels.http_callback import CALLBACK, CallbackWords, read_callback
 from engine.config.channels.request_template import (
-    Form,
+    Encoding,
     RequestText,
     RequestValue,
     read_request_text,
@@ -19,33 +19,30 @@ from engine.config.channels.request_template import (
 )
 from engine.config.secrets import is_reference, is_secret, refuse_literal, secret_of
 from engine.language import nodes
-from engine.language.grammar import Construct, Key
+from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader
-from engine.language.wording import quoted
 
 Body: TypeAlias = "RequestValue | Secret | tuple[Body, ...] | Mapping[str, Body]"
 
 LONGEST_TIMEOUT = 120
 """Seconds; well below the time for which a message is claimed."""
 
+_URL = TextPattern(r"https?://[^/?#\s{}@]+([/?].*)?", "is no address that can be called",
+           "scheme and host stand in this file, so that no customer's data decides who is called",
+           "write  https://api.provider.example/messages")  # fmt: skip
 _IDEMPOTENCY = Construct(
     "idempotency",
     "idempotency",
     (
         Key("header", "text", "that carries the key", needed=True, example="Idempotency-Key"),
-        Key(
-            "window",
-            "count",
-            "hours for which the provider knows a key",
-            example="24",
-            most=720,
-            why="so long the provider knows a key",
-        ),
+        Key("window", "count", "hours for which the provider knows a key", example="24", most=720,
+            why="so long the provider knows a key"),
     ),
     "The header of a key by which the provider knows a copy",
-)
+)  # fmt: skip
 KEYS = (
-    Key("url", "text", "where the request goes", needed=True, example="https://api.provider.example/messages"),
+    Key("url", "text", "where the request goes", needed=True, example="https://api.provider.example/messages",
+        pattern=_URL),
     Key("token", "secret", "for the texts of the request"),
     Key("secret", "secret", "for the texts of the request"),
     Key("password", "secret", "for the texts of the request"),
@@ -57,19 +54,28 @@ KEYS = (
     Key("headers", "free", "of the request", example='{Authorization: "Bearer {{ secret.token }}"}'),
     Key("body", "any", "of the request"),
     Key("answer", "block", "where the answer says what became of the message", of=ANSWER, needed=True,
-        example="{id: path.of.the.id}  or  answer: {ok: [202]}", why="nothing else says whether the provider took a message"),
-    Key("callback", "block", "where a call of the provider says what happened", of=CALLBACK, example="{id: path}"),
+        example="{id: path.of.the.id}  or  answer: {ok: [202]}",
+        why="nothing else says whether the provider took a message"),
+    Key("callback", "block", "where a call of the provider says what happened", of=CALLBACK,
+        example="{id: path}"),
 )  # fmt: skip
 
-_URL = re.compile(r"https?://[^/?#\s{}@]+(?:[/?].*)?", re.DOTALL)
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
 _SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|key\b|password", re.IGNORECASE)
 _TEMPLATE_ALONE = re.compile(r"(?:[A-Za-z]+ )?\{\{[^{}\"']*\}\}")
 """`{{ secret.token }}`, `Bearer {{ secret.token }}`: nothing in it can be a secret that is written out."""
 
-_FORMS: Mapping[str, Form] = {"json": "json", "x-www-form-urlencoded": "form", "xml": "xml", "text/": "plain"}
-_KINDS: Mapping[Form, str] = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
+_ENCODINGS: Mapping[str, Encoding] = {
+    "json": "json",
+    "x-www-form-urlencoded": "form",
+    "xml": "xml",
+    "text/": "plain",
+}
+_KINDS: Mapping[Encoding, str] = {
+    "json": "application/json",
+    "form": "application/x-www-form-urlencoded",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +107,7 @@ def read_http(reader: MapReader, values: dict[str, Any]) -> HttpOptions:
     key_header, key_hours = _read_idempotency(reader)
     texts = _RequestReader(reader, secrets)
     url, method = reader.text("url"), values.get("method", "POST")
-    if url is not None and not _URL.fullmatch(url.value):
-        reader.context.refuse(
-            url.span,
-            f"{quoted(url.value)} is no address that can be called",
-            "scheme and host stand in this file, so that no customer's data decides who is called",
-            "write  https://api.provider.example/messages",
-        )
-    elif url is not None:
+    if url is not None:
         texts.check(nodes.Scalar(url.value, url.span, plain=False))
     headers = texts.headers()
     body = texts.body(headers)
@@ -139,9 +138,7 @@ def _read_idempotency(reader: MapReader) -> tuple[str, int]:
         fields = reader.context.block(entry.value, _IDEMPOTENCY, entry.key)
         name, hours = (fields.text("header"), fields.count("window") or 0) if fields else (None, 0)
     if name is not None and not _HEADER.fullmatch(name.value):
-        reader.context.refuse(
-            name.span, f"{quoted(name.value)} is no name of a header", "", "write  Idempotency-Key"
-        )
+        reader.context.wrong(name, "is no name of a header", "", "write  Idempotency-Key")
     return name.value if name else "", hours
 
 
@@ -171,9 +168,7 @@ class _RequestReader:
         for entry in self._reader.entries("headers"):
             name = entry.key.text
             if not _HEADER.fullmatch(name) or name.casefold() in _OURS:
-                self._context.refuse(
-                    entry.key.span, f"{quoted(name)} is no header that can be set", "", "remove it"
-                )
+                self._context.wrong(entry.key, "is no header that can be set", "", "remove it")
                 continue
             value = (
                 self._context.text(entry.value, name)
@@ -203,12 +198,12 @@ class _RequestReader:
         if node is None:
             return None
         kind = next((value for name, value in headers.items() if name.casefold() == "content-type"), None)
-        form = _form(kind.source if isinstance(kind, RequestText) else "", node)
+        encoding = _encoding(kind.source if isinstance(kind, RequestText) else "", node)
         if kind is None:
-            headers["Content-Type"] = RequestText(_KINDS[form], "header")
+            headers["Content-Type"] = RequestText(_KINDS[encoding], "header")
         if not isinstance(node, nodes.Scalar):
             return self._structure("body", node)
-        return RequestText(node.text, form) if self.check(node) else None
+        return RequestText(node.text, encoding) if self.check(node) else None
 
     def _structure(self, key: str, node: nodes.Node) -> Body | None:
         """A list or a map as it stands in the file; below a key that holds a secret only a reference is taken."""
@@ -227,12 +222,12 @@ class _RequestReader:
                 return RequestValue(node.text) if self.check(node) else None
 
 
-def _form(kind: str, body: nodes.Node) -> Form:
+def _encoding(kind: str, body: nodes.Node) -> Encoding:
     """How values are written in the body; `kind` is its Content-Type, "" where the file has none."""
     if not isinstance(body, nodes.Scalar):
         return "json"
-    for word, form in _FORMS.items():
+    for word, encoding in _ENCODINGS.items():
         if word in kind.casefold():
-            return form
+            return encoding
     start = body.text.lstrip()
     return "json" if start.startswith(("{", "[")) and not start.startswith(("{{", "{%")) else "form"

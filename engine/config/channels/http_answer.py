@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from engine.config.secrets import values_of
 from engine.language import nodes
-from engine.language.grammar import Construct, Key
+from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader
 from engine.language.wording import as_list, quoted
 from engine.problem import did_you_mean
@@ -16,22 +16,28 @@ OUTCOMES = ("accepted", "refused", "bounced", "refused for now", "unsubscribed",
 """bounced: the address is gone. unsubscribed: this person stopped us at the provider. our fault: key, account or balance;
 the channel stands still and nothing is lost."""
 
+PATH = TextPattern(r"[^\s.{}]+(\.[^\s.{}]+)*", "is no path", "names and numbers with dots between them",
+           "write for example  messages.0.status.name")  # fmt: skip
+"""A path into JSON; `*` for any of a list."""
+
+_SUCCESS = TextPattern("2[0-9][0-9]", "is no status of success", "200 to 299", "write  ok: [200, 202]")
+_WAIT = replace(PATH, pattern=f"{PATH.pattern}|header [A-Za-z0-9-]+")
 ANSWER = Construct(
     "answer",
     "answer",
     (
-        Key("ok", "texts", "statuses of success", example="[200, 202]"),
-        Key("id", "text", "path of the provider's id of the message", example="messages.0.id"),
-        Key("outcome", "text", "path of the word that says what became of it", example="status"),
+        Key("ok", "texts", "statuses of success", example="[200, 202]", pattern=_SUCCESS),
+        Key("id", "text", "path of the provider's id of the message", example="messages.0.id", pattern=PATH),
+        Key("outcome", "text", "path of the word that says what became of it", example="status",
+            pattern=PATH),
         Key("outcomes", "free", "their words and ours", example="{ok: accepted, rejected: refused}"),
         Key("statuses", "free", "their statuses of failure and our words", example="{410: bounced}"),
-        Key("retry_after", "text", "path or header of the seconds to wait", example="header X-Retry"),
-        Key("detail", "text", "path of a sentence for people", example="error.message"),
+        Key("retry_after", "text", "path or header of the seconds to wait", example="header X-Retry",
+            pattern=_WAIT),
+        Key("detail", "text", "path of a sentence for people", example="error.message", pattern=PATH),
     ),
     "Where the answer says what became of the message",
-)
-_PATH = re.compile(r"[^\s.{}]+(?:\.[^\s.{}]+)*")
-_HEADER = re.compile(r"header [A-Za-z0-9-]+")
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +57,12 @@ class AnswerWords:
 def read_answer(reader: MapReader) -> AnswerWords:
     """The answer as it is described; a part that cannot be right is left out."""
     context = reader.context
-    statuses_of_success: set[int] = set()
-    for status in reader.texts("ok", blank=True):
-        if status.value.isdigit() and 200 <= int(status.value) < 300:
-            statuses_of_success.add(int(status.value))
-        else:
-            context.refuse(
-                status.span,
-                f"{quoted(status.value)} is no status of success",
-                "200 to 299",
-                "write  ok: [200, 202]",
-            )
-    wait = reader.text("retry_after")
-    is_header = wait is not None and _HEADER.fullmatch(wait.value) is not None
+    values = values_of(reader)
+    wait = values.pop("retry_after", "")
     outcomes, statuses = read_words(reader, "outcomes", OUTCOMES), read_words(reader, "statuses", OUTCOMES)
     for entry in reader.entries("statuses") if statuses else ():
         if not (entry.key.text.isdigit() and 300 <= int(entry.key.text) < 600):
-            context.refuse(
-                entry.key.span,
-                f"{quoted(entry.key.text)} is no status of a failure",
-                "300 to 599",
-                "write  410: bounced",
-            )
+            context.wrong(entry.key, "is no status of a failure", "300 to 599", "write  410: bounced")
     for key, other in (("outcome", "outcomes"), ("outcomes", "outcome")):
         if key in reader and other not in reader:
             context.report(
@@ -90,31 +80,13 @@ def read_answer(reader: MapReader) -> AnswerWords:
             "an error page can come with status 200",
             "add  id: path.of.the.id  or  outcome: ...  or  ok: [202]",
         )
-    return AnswerWords(
-        frozenset(statuses_of_success),
-        read_path(reader, "id"),
-        read_path(reader, "outcome"),
-        outcomes,
-        {int(status): word for status, word in statuses.items() if status.isdigit()},
-        "" if is_header else read_path(reader, "retry_after"),
-        wait.value.removeprefix("header ").casefold() if wait is not None and is_header else "retry-after",
-        read_path(reader, "detail"),
-    )
-
-
-def read_path(reader: MapReader, key: str) -> str:
-    """A path into JSON: names and numbers with dots, `*` for any of a list."""
-    path = reader.text(key)
-    if path is None:
-        return ""
-    if not _PATH.fullmatch(path.value):
-        reader.context.refuse(
-            path.span,
-            f"{quoted(path.value)} is no path",
-            "names and numbers with dots between them",
-            "write for example  messages.0.status.name",
-        )
-    return path.value
+    if wait.startswith("header "):
+        values["retry_header"] = wait.removeprefix("header ").casefold()
+    elif wait:
+        values["retry_after"] = wait
+    values["ok"] = frozenset(int(status) for status in values.get("ok", ()))
+    statuses_by_number = {int(status): word for status, word in statuses.items() if status.isdigit()}
+    return AnswerWords(**values, outcomes=outcomes, statuses=statuses_by_number)
 
 
 def read_words(reader: MapReader, key: str, ours: tuple[str, ...]) -> dict[str, str]:

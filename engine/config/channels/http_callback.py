@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.config import Secret
-from engine.config.channels.http_answer import read_path, read_words
+from engine.config.channels.http_answer import PATH, read_words
 from engine.config.secrets import values_of
 from engine.language import nodes
 from engine.language.grammar import Construct, Key
@@ -39,27 +39,25 @@ _KEYS_OF_WAYS = (
     {"header", "token"}, {"query", "token"}, {"header", "token", "hmac"}, {"header", "token", "hmac", "encoding"},
     {"user", "password"},
 )  # fmt: skip
-_PATHS = ("events", "id", "key", "event", "kind", "at", "address", "reply", "detail")
 CALLBACK = Construct(
     "callback",
     "callback",
     (
         Key("secret", "block", "who may call", of=_CALLER, example="{header: X-Token, token: env:NAME}"),
-        Key(
-            "events", "text", "path of the list of events; left out: the call is one event", example="results"
-        ),
-        Key("id", "text", "path of the provider's id of the message", example="messageId"),
-        Key("key", "text", "path of our key of the message", example="reference"),
-        Key("event", "text", "path of the event's own id", example="eventId"),
-        Key("kind", "text", "path of the word that says what happened", example="status"),
+        Key("events", "text", "path of the list of events; left out: the call is one event",
+            example="results"),
+        Key("id", "text", "path of the provider's id of the message", example="messageId", pattern=PATH),
+        Key("key", "text", "path of our key of the message", example="reference", pattern=PATH),
+        Key("event", "text", "path of the event's own id", example="eventId", pattern=PATH),
+        Key("kind", "text", "path of the word that says what happened", example="status", pattern=PATH),
         Key("kinds", "free", "their words and ours", example="{DELIVERED: delivered}"),
-        Key("at", "text", "path of the moment", example="doneAt"),
-        Key("address", "text", "path of the address", example="to"),
-        Key("reply", "text", "path of what a customer wrote", example="text"),
-        Key("detail", "text", "path of a sentence for people", example="error.description"),
+        Key("at", "text", "path of the moment", example="doneAt", pattern=PATH),
+        Key("address", "text", "path of the address", example="to", pattern=PATH),
+        Key("reply", "text", "path of what a customer wrote", example="text", pattern=PATH),
+        Key("detail", "text", "path of a sentence for people", example="error.description", pattern=PATH),
     ),
     "Where a call of the provider says what happened",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ class CallbackWords:
 
 def read_callback(reader: MapReader) -> CallbackWords | None:
     """The callback as it is described; None where nobody could call."""
-    paths = {name: read_path(reader, name) for name in _PATHS}
+    values = values_of(reader)
     kinds = read_words(reader, "kinds", KINDS)
     if "kind" in reader and "kinds" not in reader:
         _incomplete(
@@ -109,7 +107,7 @@ def read_callback(reader: MapReader) -> CallbackWords | None:
             reader, "", '"callback" does not say of which message it is', "", "add  id: path,  key: path  or  address: path"
         )  # fmt: skip
     caller = _read_caller(reader)
-    return None if caller is None else CallbackWords(caller, kinds=kinds, **paths)
+    return None if caller is None else CallbackWords(caller, kinds=kinds, **values)
 
 
 def _read_caller(reader: MapReader) -> CallerSecret | None:

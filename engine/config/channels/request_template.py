@@ -26,7 +26,7 @@ from engine.language.map_reader import ReadContext
 from engine.language.syntax import Text
 from engine.problem import did_you_mean
 
-Form = Literal["json", "form", "url", "header", "xml", "plain"]
+Encoding = Literal["json", "form", "url", "header", "xml", "plain"]
 """Where a text goes."""
 
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -59,12 +59,12 @@ class RequestText:
     """One text of config.yaml, which `read_request_text` has found to be right."""
 
     source: str
-    form: Form
+    encoding: Encoding
 
     @property
     def is_json(self) -> bool:
         """A body that must be JSON when the values are in it."""
-        return self.form == "json"
+        return self.encoding == "json"
 
     @property
     def reads_secret(self) -> bool:
@@ -74,10 +74,10 @@ class RequestText:
     def render(self, names: Mapping[str, object]) -> str:
         """The text with the values in it. Raises WrittenWrongError."""
         try:
-            text = _template(self.source, self.form).render(names)
+            text = _template(self.source, self.encoding).render(names)
         except (TemplateError, TypeError, ValueError, ArithmeticError) as wrong:
             raise WrittenWrongError(str(wrong)[:200]) from wrong
-        if self.form == "header" and not (text.isascii() and text.isprintable()):
+        if self.encoding == "header" and not (text.isascii() and text.isprintable()):
             raise WrittenWrongError("a header holds printable ASCII only")
         return text
 
@@ -105,8 +105,8 @@ class RequestValue:
 
 
 @lru_cache(maxsize=1_024)
-def _template(source: str, form: Form) -> Template:
-    return _ENVIRONMENTS[form].from_string(source)
+def _template(source: str, encoding: Encoding) -> Template:
+    return _ENVIRONMENTS[encoding].from_string(source)
 
 
 @lru_cache(maxsize=1_024)
@@ -194,13 +194,13 @@ def _base64(value: object) -> str:
     return base64.b64encode(_plain(value).encode()).decode()
 
 
-_WAYS: Mapping[Form, Callable[[object], str]] = {
+_WAYS: Mapping[Encoding, Callable[[object], str]] = {
     "json": _json, "form": _form, "url": _address, "header": _plain, "xml": _xml, "plain": _plain,
 }  # fmt: skip
 
 
-def _environment(form: Form) -> ImmutableSandboxedEnvironment:
-    way = _WAYS[form]
+def _environment(encoding: Encoding) -> ImmutableSandboxedEnvironment:
+    way = _WAYS[encoding]
 
     def finalize(value: object) -> object:
         return value if isinstance(value, Undefined) else way(value)
@@ -211,4 +211,6 @@ def _environment(form: Form) -> ImmutableSandboxedEnvironment:
     return made
 
 
-_ENVIRONMENTS: Mapping[Form, ImmutableSandboxedEnvironment] = {form: _environment(form) for form in _WAYS}
+_ENVIRONMENTS: Mapping[Encoding, ImmutableSandboxedEnvironment] = {
+    encoding: _environment(encoding) for encoding in _WAYS
+}

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from engine.config import Secret
-from engine.language.grammar import Key
-from engine.language.map_reader import MapReader
-from engine.language.wording import quoted
+from engine.language.grammar import Key, TextPattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +23,17 @@ class WebPushOptions:
     origins: tuple[str, ...] = ()
 
 
+_CONTACT = TextPattern("(mailto:|https:).*", "is no contact",
+               "push services write there when something is wrong with our messages",
+               "write  subject: mailto:push@shop.example")  # fmt: skip
 KEYS = (
-    Key("subject", "text", "whom push services write to", needed=True, example="mailto:push@shop.example"),
-    Key("private_key", "secret", "of the pair that  keys vapid  makes", needed=True, example="env:VAPID_PRIVATE_KEY"),
+    Key("subject", "text", "whom push services write to", needed=True, example="mailto:push@shop.example",
+        pattern=_CONTACT),
+    Key("private_key", "secret", "of the pair that  keys vapid  makes", needed=True,
+        example="env:VAPID_PRIVATE_KEY"),
     Key("identity_key", "secret", "what the shop's server proves customers with"),
     Key("ttl", "count", "seconds for which a push is kept", example="86400", most=28 * 86_400),
     Key("connections", "count", "at the same time", example="10"),
     Key("origins", "texts", "pages that may subscribe somebody", example="[https://shop.example]"),
 )  # fmt: skip
 """Push services keep a message for four weeks at most."""
-
-
-def read_webpush(reader: MapReader, values: dict[str, Any]) -> WebPushOptions:
-    """The options as they are written."""
-    subject = reader.text("subject")
-    if subject is not None and not subject.value.startswith(("mailto:", "https:")):
-        reader.context.refuse(
-            subject.span,
-            f"{quoted(subject.value)} is no contact",
-            "push services write there when something is wrong with our messages",
-            f"write  subject: mailto:{subject.value if '@' in subject.value else 'push@shop.example'}",
-        )
-    return WebPushOptions(subject.value if subject else "", **values)

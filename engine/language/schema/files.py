@@ -143,7 +143,7 @@ def _key(key: Key) -> Schema:
         "texts": one_or_list(SCALAR), "map": {"type": "object", "minProperties": 1, "additionalProperties": SCALAR},
     }  # fmt: skip
     if key.kind in simple:
-        return {**simple[key.kind], **(key.shape or {})}
+        return {**simple[key.kind], **_pattern(key), **(key.shape or {})}
     inner = construct_schema(key.of) if key.of else dict(key.shape or {})
     match key.kind:
         case "block" | "any":
@@ -170,6 +170,13 @@ def _key(key: Key) -> Schema:
             return {"type": "array", "minItems": 1, "items": ref("test")}
         case _:
             return ref(key.kind)
+
+
+def _pattern(key: Key) -> Schema:
+    """What the editor holds a text against; a list of texts is told by `check` alone."""
+    if key.pattern is None or key.kind != "text":
+        return {}
+    return {"pattern": f"^({key.pattern.pattern})$", "patternErrorMessage": key.pattern.why}
 
 
 def _by_key(kinds: dict[str, Schema], message: str) -> Schema:

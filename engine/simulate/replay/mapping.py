@@ -8,7 +8,7 @@ from typing import Literal
 
 from engine.compiler.catalogue.catalogue import Catalogue
 from engine.language import nodes
-from engine.language.grammar import Construct, Key
+from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import FileRules, MapReader, ReadContext
 from engine.language.syntax import Text
 from engine.language.wording import quoted
@@ -17,6 +17,9 @@ from engine.problem import Problem, did_you_mean
 from engine.simulate.replay.mapping_words import Check, Getter, check, getter
 
 _VALUE = "write  a_field,  items.price,  sum of items.price * items.quantity,  count of items  or  always X"
+_CURRENCY = TextPattern(
+    "[A-Z]{3}", "is not a currency", "it is written as three capitals", "write  EUR", "E93"
+)
 _FIELDS = "{total: amount}"
 
 STREAM = Construct(
@@ -38,50 +41,39 @@ EVENT_RULE = Construct(
         Key("as", "text", "the event of ours that it is", example="order_placed"),
         Key("where", "free", "only those whose fields have these values", example="{status: paid}"),
         Key("fields", "free", "our fields, and where their values come from", example=_FIELDS),
-        Key(
-            "customer",
-            "free",
-            "attributes of the customer, and where they come from",
-            example="{country: geo.country}",
-        ),
+        Key("customer", "free", "attributes of the customer, and where they come from",
+            example="{country: geo.country}"),
     ),
     "One event of ours that a foreign event gives",
     blank=True,
-)
+)  # fmt: skip
 PRODUCT_RULE = Construct(
     "product rule",
     "the mapping of a product",
     (
-        Key(
-            "id",
-            "any",
-            "the product",
-            needed=True,
-            example="sku",
-            why="without it nobody knows which product changed",
-        ),
+        Key("id", "any", "the product", needed=True, example="sku",
+            why="without it nobody knows which product changed"),
         Key("where", "free", "only those whose fields have these values", example="{kind: price}"),
         Key("fields", "free", "our fields, and where their values come from", example="{price: amount}"),
         Key("was", "free", "the values from before", example="{price: old_amount}"),
     ),
     "A foreign event that changes the catalogue",
     blank=True,
-)
+)  # fmt: skip
 MAPPING = Construct(
     "mapping",
     "a mapping",
     (
-        Key(
-            "stream", "block", "what the four parts of a line are called", of=STREAM, example="{event: type}"
-        ),
-        Key("currency", "text", "of amounts that come without one", example="EUR"),
+        Key("stream", "block", "what the four parts of a line are called", of=STREAM,
+            example="{event: type}"),
+        Key("currency", "text", "of amounts that come without one", example="EUR", pattern=_CURRENCY),
         Key("events", "free", "foreign events, and what they are here", example="{signup: subscribed}"),
         Key("products", "free", "foreign events that change the catalogue", example="{stock: {id: sku}}"),
         Key("others", "choice", "what becomes of foreign events without an entry", choices=("keep", "drop")),
     ),
     "How the events of a foreign stream become ours",
     blank=True,
-)
+)  # fmt: skip
 _RULES = FileRules("E95", "E95", "E92", "E95", "E95", "E95", quoted_blank=True)
 
 
@@ -153,14 +145,6 @@ class _StreamReader:
 
     def read(self, reader: MapReader) -> StreamMapping:
         others, currency, stream = reader.choice("others"), reader.text("currency"), reader.block("stream")
-        if currency is not None and not (len(currency.value) == 3 and currency.value.isupper()):
-            self._context.report(
-                currency.span,
-                "E93",
-                f"{quoted(currency.value)} is not a currency",
-                "it is written as three capitals",
-                "write  EUR",
-            )
         return StreamMapping(
             {entry.key.text: self._event_rules(entry) for entry in reader.entries("events")},
             {entry.key.text: self._product_rules(entry) for entry in reader.entries("products")},
@@ -226,12 +210,12 @@ class _StreamReader:
         for entry in reader.entries(key):
             name = entry.key.text
             if names is not None and name not in names:
-                self._context.report(
-                    entry.key.span,
-                    "E91",
-                    f"{quoted(name)} is not {what}",
+                self._context.wrong(
+                    entry.key,
+                    f"is not {what}",
                     f"known: {', '.join(names[:-1])}",
                     did_you_mean(name, names[:-1], "names come from schemas/"),
+                    "E91",
                 )
             fields.append((name, self._getter(entry.value)))
         return tuple(fields)
