@@ -15,7 +15,7 @@ from engine.config.channels import VIAS
 from engine.config.file import read_config
 from engine.core import journey
 from engine.language import syntax
-from engine.language.steps.kinds import VERBS
+from engine.language.steps.register import VERBS
 from engine.project import load
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,8 +10,8 @@ from engine.compiler.conditions.forms import describe
 from engine.compiler.conditions.names import NameScope, resolve, unknown_attribute
 from engine.compiler.literals import is_reference, read_constant
 from engine.core.conditions.condition import Constant, Ref
-from engine.language import syntax
 from engine.language.places import part
+from engine.language.steps.change import Change
 from engine.language.syntax import Pair, Text
 from engine.language.wording import quoted
 from engine.problem import Problem
@@ -24,7 +24,7 @@ _FITS = {"now": ("time",), "today": ("date", "time")}
 
 
 def compile_change(
-    step: syntax.Change, conditions: Conditions, scope: NameScope
+    step: Change, conditions: Conditions, scope: NameScope
 ) -> tuple[tuple[tuple[str, Written], ...], tuple[Type, ...]]:
     """Attributes with what is written into them, and their types."""
     values: list[tuple[str, Written]] = []

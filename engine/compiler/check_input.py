@@ -10,7 +10,8 @@ from engine.compiler.project_context import ProjectContext
 from engine.compiler.templates.message_set import MessageSet
 from engine.core.journey import Journey
 from engine.core.policy import Policy
-from engine.language.syntax import JourneyFile, Send
+from engine.language.steps.send import Send
+from engine.language.syntax import JourneyFile
 from engine.problem import Problem
 
 

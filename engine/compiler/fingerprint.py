@@ -27,21 +27,7 @@ _WRITTEN_AS: Mapping[type, str] = {
     syntax.ProductStart: "ProductStart kind by watchers within collect per -",
     syntax.Again: "Again how after -",
     syntax.Goal: "Goal events where when within then do -",
-    syntax.Send: (
-        "Send - id was template via is_cascade next_after until policy if_capped values auto? likely?"
-    ),
-    syntax.Wait: "Wait - id was length until at weekdays awaited then otherwise waiting - their_hour?",
     syntax.Until: "Until - time weekday date name offset side their_hour?",
-    syntax.Awaited: "Awaited events reaction template where -",
-    syntax.If: "If - id was condition then otherwise",
-    syntax.Choose: "Choose - id was subject paths",
-    syntax.ChoosePath: "ChoosePath forms label steps",
-    syntax.Split: "Split - id was name paths",
-    syntax.SplitPath: "SplitPath share name steps",
-    syntax.Change: "Change - id was how values note",
-    syntax.Code: "Code - id was pool valid",
-    syntax.Webhook: "Webhook - id was name values",
-    syntax.Exit: "Exit - id was reason",
     syntax.Pair: "Pair name value",
     syntax.AllOf: "AllOf lines -",
     syntax.Group: "Group how conditions -",
@@ -95,7 +81,8 @@ def _written(value: object) -> str:
         case tuple():
             return f"[{','.join(_written(part) for part in value)}]"
         case _:
-            tag, *words = _WRITTEN_AS[type(value)].split()
+            # a step says it itself, beside its fields
+            tag, *words = (_WRITTEN_AS.get(type(value)) or getattr(value, "hashed")).split()
             return f"{tag}({','.join(_fields(value, words))})"
 
 

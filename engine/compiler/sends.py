@@ -9,13 +9,13 @@ from engine.compiler.conditions.names import NameScope
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.wording import either, unknown
 from engine.core.policy import Policy
-from engine.language import syntax
+from engine.language.steps.send import Send
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem
 
 
-def channels_of(step: syntax.Send, conditions: Conditions, scope: NameScope) -> tuple[str, ...]:
+def channels_of(step: Send, conditions: Conditions, scope: NameScope) -> tuple[str, ...]:
     """The channels in the order of the cascade, or the only one that the template is written for."""
     world = scope.world
     template_known = conditions.known_template(step.template, scope)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine.compiler.changes import compile_change
 from engine.compiler.conditions.compile import NEVER, Conditions
 from engine.compiler.conditions.names import NameScope, resolve
-from engine.compiler.flatten import FlatStep, flatten
 from engine.compiler.literals import is_reference
 from engine.compiler.sends import channels_of, policy_of
-from engine.compiler.step_words import resting_id, step_text
 from engine.compiler.waits import compile_moment
+from engine.compiler.walk import FlatStep, flatten
 from engine.compiler.wording import unknown
 from engine.core import journey as run
 from engine.core.conditions import condition as core
@@ -21,9 +22,34 @@ from engine.core.facts.learned import FALLBACK
 from engine.core.journey import END, Question
 from engine.core.policy import Policy
 from engine.language import syntax
+from engine.language.steps.branch import If
+from engine.language.steps.change import Change
+from engine.language.steps.choose import Choose, ChoosePath
+from engine.language.steps.code import Code
+from engine.language.steps.exit import Exit
+from engine.language.steps.send import Send
+from engine.language.steps.split import Split
+from engine.language.steps.wait import Awaited, Wait
+from engine.language.steps.webhook import Webhook
 from engine.problem import Problem
 
 _NOBODY = Question(NEVER, lambda _scope: False)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The place of a step in the row, with its names."""
+
+    flat: FlatStep
+    id: str  # the author's, or the hidden one
+    words: str
+
+    @property
+    def base(self) -> tuple[int, str, int, int, str, str | None, tuple[int, ...]]:
+        """What every step of the row begins with: the fields of `journey.Step` in their order."""
+        flat, step = self.flat, self.flat.step
+        was = step.was.value if step.was else None
+        return flat.index, self.id, flat.next, step.span.line, self.words, was, flat.later
 
 
 @dataclass(slots=True)
@@ -37,62 +63,68 @@ class Steps:
 
     def row(self, steps: tuple[syntax.Step, ...]) -> tuple[run.Step, ...]:
         """The whole row."""
-        return tuple(self._step(slot) for slot in flatten(steps))
+        return tuple(self._compile(flat) for flat in flatten(steps))
 
     def instant(self, steps: tuple[syntax.Step, ...]) -> tuple[run.Step, ...]:
         """The steps of `do`: they lead nowhere, so their index is `END`."""
-        return tuple(self._step(FlatStep(step, END, END, (), ()), "do ") for step in steps)
+        return tuple(self._compile(FlatStep(step, END, END, (), ()), "do ") for step in steps)
+
+    def _compile(self, flat: FlatStep, before: str = "") -> run.Step:
+        step, words = flat.step, flat.step.words()
+        if step.resting_id is not None:
+            step_id = step.resting_id.value
+        else:
+            # the hidden id: people are inside while it stands in the store, so it follows from the words alone
+            self._names[before + words] += 1
+            step_id = f"{before}{words}#{self._names[before + words]}"
+        return COMPILE[type(step)](self, step, Slot(flat, step_id, words))
 
     def _refuse(self, problem: Problem) -> None:
         self.conditions.problems.append(problem)
 
-    def _base(
-        self, slot: FlatStep, before: str
-    ) -> tuple[int, str, int, int, str, str | None, tuple[int, ...]]:
-        step, text = slot.step, step_text(slot.step)
-        named = resting_id(step)
-        if named is not None:
-            name = named.value
-        else:
-            self._names[before + text] += 1
-            name = f"{before}{text}#{self._names[before + text]}"
-        was = step.was.value if step.was else None
-        return slot.index, name, slot.next, step.span.line, text, was, slot.later
+    def if_(self, step: If, slot: Slot) -> run.IfStep:
+        """`if`."""
+        question = self.conditions.question(step.condition, self.place)
+        return run.IfStep(*slot.base, question, *slot.flat.first)
 
-    def _step(self, slot: FlatStep, before: str = "") -> run.Step:
-        base = self._base(slot, before)
-        match slot.step:
-            case syntax.Send():
-                return self._send(slot.step, base)
-            case syntax.Wait():
-                return self._wait(slot.step, slot, base)
-            case syntax.If(condition=condition):
-                question = self.conditions.question(condition, self.place)
-                return run.IfStep(*base, question, slot.first[0], slot.first[1])
-            case syntax.Choose():
-                return self._choose(slot.step, slot, base)
-            case syntax.Split(paths=paths, was=was, name=name):
-                shares = zip(paths, slot.first, strict=True)
-                salt = was.value if was else name.value
-                return run.SplitStep(
-                    *base, tuple((p.name.value, p.share, first) for p, first in shares), salt
-                )
-            case syntax.Change():
-                values, types = compile_change(slot.step, self.conditions, self.place)
-                return run.ChangeStep(
-                    *base, slot.step.how, values, types, slot.step.note.value if slot.step.note else ""
-                )
-            case syntax.Code(pool=pool, valid=valid):
-                return run.CodeStep(*base, self._pool(pool), valid.duration)
-            case syntax.Webhook(name=name, values=pairs):
-                self._known_webhook(name)
-                return run.WebhookStep(*base, name.value, self._values(pairs))
-            case syntax.Exit(reason=reason):
-                return run.ExitStep(*base, reason.value)
+    def split(self, step: Split, slot: Slot) -> run.SplitStep:
+        """`split`. Its chance follows from the former name, so that a new one sends nobody along another path."""
+        paths = tuple(
+            (path.name.value, path.share, at) for path, at in zip(step.paths, slot.flat.first, strict=True)
+        )
+        return run.SplitStep(*slot.base, paths, step.was.value if step.was else step.name.value)
 
-    def _send(
-        self, step: syntax.Send, base: tuple[int, str, int, int, str, str | None, tuple[int, ...]]
-    ) -> run.SendStep:
+    def change(self, step: Change, slot: Slot) -> run.ChangeStep:
+        """`set`, `add`, `remove`."""
+        values, types = compile_change(step, self.conditions, self.place)
+        return run.ChangeStep(*slot.base, step.how, values, types, step.note.value if step.note else "")
+
+    def code(self, step: Code, slot: Slot) -> run.CodeStep:
+        """`code`."""
+        known = self.place.world.config.codes
+        pool = known.get(step.pool.value)
+        if pool is None:
+            why = "pools of promo codes stand in config.yaml under  codes:"
+            fix = f"add  {step.pool.value}: {{kind: shared, code: {step.pool.value}}}"
+            self._refuse(unknown("E63", step.pool, "code pool", known, why, fix))
+            pool = run.Pool(step.pool.value, "shared")
+        return run.CodeStep(*slot.base, pool, step.valid.duration)
+
+    def webhook(self, step: Webhook, slot: Slot) -> run.WebhookStep:
+        """`webhook`."""
+        known = self.place.world.config.webhooks
+        if step.name.value not in known:
+            why = "webhooks stand in config.yaml under  webhooks:"
+            fix = f"add  {step.name.value}: {{url: https://...}}"
+            self._refuse(unknown("E64", step.name, "webhook", known, why, fix))
+        return run.WebhookStep(*slot.base, step.name.value, self._values(step.values))
+
+    def exit(self, step: Exit, slot: Slot) -> run.ExitStep:
+        """`exit`."""
+        return run.ExitStep(*slot.base, step.reason.value)
+
+    def send(self, step: Send, slot: Slot) -> run.SendStep:
+        """`send`."""
         channels = channels_of(step, self.conditions, self.place)
         policy = policy_of(step.policy, self.conditions, self.place.world) if step.policy else self.policy
         until = step.until.value if step.until else "clicked"
@@ -109,25 +141,21 @@ class Steps:
         if step.auto and step.is_cascade and next_after is None:
             next_after = FALLBACK
         return run.SendStep(
-            *base, step.template.value, channels, step.is_cascade, next_after, until, policy, if_capped,
+            *slot.base, step.template.value, channels, step.is_cascade, next_after, until, policy, if_capped,
             self._values(step.values), step.auto is not None, step.likely is not None,
         )  # fmt: skip
 
-    def _wait(
-        self,
-        step: syntax.Wait,
-        slot: FlatStep,
-        base: tuple[int, str, int, int, str, str | None, tuple[int, ...]],
-    ) -> run.WaitStep:
+    def wait(self, step: Wait, slot: Slot) -> run.WaitStep:
+        """`wait`."""
         until = compile_moment(step, self.conditions, self.place) if step.until else None
-        then = slot.first[0] if step.then is not None else slot.next
-        otherwise = slot.first[1] if step.otherwise is not None else slot.next
+        then = slot.flat.first[0] if step.then is not None else slot.flat.next
+        otherwise = slot.flat.first[1] if step.otherwise is not None else slot.flat.next
         return run.WaitStep(
-            *base, step.length.duration if step.length else None, until, step.at.time if step.at else None,
+            *slot.base, step.length.duration if step.length else None, until, step.at.time if step.at else None,
             step.weekdays, self._awaited(step.awaited), then, otherwise, step.waiting, step.their_hour is not None,
         )  # fmt: skip
 
-    def _awaited(self, awaited: syntax.Awaited | None) -> run.Awaited | None:
+    def _awaited(self, awaited: Awaited | None) -> run.Awaited | None:
         if awaited is None:
             return None
         if awaited.template is not None:
@@ -139,26 +167,23 @@ class Steps:
             where = self.conditions.question(awaited.where, self.place.inside(events))
         return run.Awaited(events, where, None, None)
 
-    def _choose(
-        self,
-        step: syntax.Choose,
-        slot: FlatStep,
-        base: tuple[int, str, int, int, str, str | None, tuple[int, ...]],
-    ) -> run.ChooseStep:
+    def choose(self, step: Choose, slot: Slot) -> run.ChooseStep:
+        """`choose`."""
         ref = None
         if step.subject.value != "segment":
             found = resolve(step.subject, self.place)
             if isinstance(found, Problem):
                 self._refuse(found)
-                return run.ChooseStep(*base, ())
+                return run.ChooseStep(*slot.base, ())
             ref = found
         paths = []
-        for path, first in zip(step.paths, slot.first, strict=True):
+        # one more side than paths where there is no `else`: it leads on below, which needs no path
+        for path, at in zip(step.paths, slot.flat.first, strict=False):
             question = self._path(step.subject, path, ref) if path.forms else None
-            paths.append((question, path.label.value, first))
-        return run.ChooseStep(*base, tuple(paths))
+            paths.append((question, path.label.value, at))
+        return run.ChooseStep(*slot.base, tuple(paths))
 
-    def _path(self, subject: syntax.Text, path: syntax.ChoosePath, ref: core.Ref | None) -> Question:
+    def _path(self, subject: syntax.Text, path: ChoosePath, ref: core.Ref | None) -> Question:
         if ref is None:
             return self._segments(path)
         any_of = tuple(self.conditions.form(subject, form, self.place, ref) for form in path.forms)
@@ -166,7 +191,7 @@ class Steps:
         test = compile_condition(condition, self.place.world.catalogue.facts)
         return Question(condition, test, f"{subject.value}: {path.label.value}", path.label.span.line)
 
-    def _segments(self, path: syntax.ChoosePath) -> Question:
+    def _segments(self, path: ChoosePath) -> Question:
         names = [name for form in path.forms if isinstance(form, syntax.Equals) for name in form.values]
         for form in path.forms:
             if not isinstance(form, syntax.Equals):
@@ -181,32 +206,6 @@ class Steps:
         return Question(
             condition, compile_condition(condition), f"segment: {path.label.value}", path.label.span.line
         )
-
-    def _pool(self, pool: syntax.Text) -> run.Pool:
-        known = self.place.world.config.codes
-        found = known.get(pool.value)
-        if found is None:
-            why = "pools of promo codes stand in config.yaml under  codes:"
-            self._refuse(
-                unknown(
-                    "E63",
-                    pool,
-                    "code pool",
-                    known,
-                    why,
-                    f"add  {pool.value}: {{kind: shared, code: {pool.value}}}",
-                )
-            )
-            return run.Pool(pool.value, "shared")
-        return found
-
-    def _known_webhook(self, name: syntax.Text) -> None:
-        known = self.place.world.config.webhooks
-        if name.value not in known:
-            why = "webhooks stand in config.yaml under  webhooks:"
-            self._refuse(
-                unknown("E64", name, "webhook", known, why, f"add  {name.value}: {{url: https://...}}")
-            )
 
     def _values(self, pairs: tuple[syntax.Pair, ...]) -> tuple[tuple[str, core.Constant | core.Ref], ...]:
         values: list[tuple[str, core.Constant | core.Ref]] = []
@@ -226,3 +225,17 @@ def known_events(names: tuple[syntax.Text, ...], conditions: Conditions, scope: 
     """The own names of events; unknown ones are refused and left out."""
     catalogue = scope.world.catalogue
     return tuple(catalogue.event_name(name.value) for name in names if conditions.known_event(name, scope))
+
+
+COMPILE: Mapping[type[syntax.Step], Callable[[Steps, Any, Slot], run.Step]] = {
+    Send: Steps.send,
+    Wait: Steps.wait,
+    If: Steps.if_,
+    Choose: Steps.choose,
+    Split: Steps.split,
+    Change: Steps.change,
+    Code: Steps.code,
+    Webhook: Steps.webhook,
+    Exit: Steps.exit,
+}
+"""What a kind of step becomes. A test holds it complete for every kind that declares itself in `language/steps`."""

@@ -7,6 +7,7 @@ from engine.compiler.conditions.names import NameScope, resolve
 from engine.core.conditions.condition import Ref
 from engine.core.journey import Moment
 from engine.language import syntax
+from engine.language.steps.wait import Wait
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem, nearest
@@ -15,7 +16,7 @@ from engine.values import Duration
 DATES = ("date", "birthday", "time")
 
 
-def compile_moment(step: syntax.Wait, conditions: Conditions, scope: NameScope) -> Moment:
+def compile_moment(step: Wait, conditions: Conditions, scope: NameScope) -> Moment:
     """The moment with its name resolved."""
     until = step.until
     assert until is not None

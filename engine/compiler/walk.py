@@ -1,21 +1,79 @@
-"""Goes along every path of a journey once, with whatever a check wants to know on the way."""
+"""Ways over the tree of steps: every step, the flat row that runs go along, and every path once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Generic, TypeVar
 
+from engine.core.journey import END
 from engine.language import syntax
+from engine.language.steps.exit import Exit
 
 Known = TypeVar("Known")
 
 
+def every_step(steps: tuple[syntax.Step, ...]) -> Iterator[syntax.Step]:
+    """All steps, those inside branches too, in the order of the row."""
+    for step in steps:
+        yield step
+        for side in step.sides():
+            yield from every_step(side)
+
+
+# --- the row ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FlatStep:
+    """One step in the row."""
+
+    step: syntax.Step
+    index: int
+    next: int
+    later: tuple[int, ...]  # the steps behind it in its own list, then in the lists around it
+    first: tuple[int, ...]  # where each of its sides begins; one without steps begins at `next`
+
+
+def flatten(steps: tuple[syntax.Step, ...]) -> list[FlatStep]:
+    """The row of a journey; the step at position i has index i."""
+    row: list[FlatStep] = []
+    _place(steps, 0, END, (), row)
+    return sorted(row, key=lambda flat: flat.index)
+
+
+def _place(
+    steps: tuple[syntax.Step, ...], start: int, after: int, around: tuple[int, ...], row: list[FlatStep]
+) -> None:
+    at: list[int] = []
+    for step in steps:
+        at.append(start)
+        start += _size(step)
+    for number, (step, index) in enumerate(zip(steps, at, strict=True)):
+        following = at[number + 1] if number + 1 < len(at) else after
+        later = (*at[number + 1 :], *around)
+        # the steps of the sides stand right behind the step, so that the row runs forward only
+        begin = index + 1
+        first: list[int] = []
+        for side in step.sides():
+            first.append(begin if side else following)
+            _place(side, begin, following, later, row)
+            begin += sum(_size(inner) for inner in side)
+        row.append(FlatStep(step, index, following, later, tuple(first)))
+
+
+def _size(step: syntax.Step) -> int:
+    return 1 + sum(_size(inner) for side in step.sides() for inner in side)
+
+
+# --- every path ---------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class Walk(Generic[Known]):
-    """`visit` is called at every step with what is known there and returns what is known after it; `merge` joins two
-    paths that meet again."""
+    """Goes along every path once, with whatever a check wants to know on the way. `visit` is called at every step with
+    what is known there and returns what is known after it; `merge` joins two paths that meet again."""
 
     visit: Callable[[syntax.Step, Known], Known]
     merge: Callable[[Known, Known], Known]
@@ -30,26 +88,10 @@ class Walk(Generic[Known]):
 
     def _over(self, step: syntax.Step, known: Known) -> Known | None:
         after = self.visit(step, known)
-        if isinstance(step, syntax.Exit):
+        if isinstance(step, Exit):
             return None
-        sides = sides_of(step)
+        sides = step.sides()
         if not sides:
             return after
         ends = [end for end in (self.along(side, after) for side in sides) if end is not None]
         return reduce(self.merge, ends) if ends else None
-
-
-def sides_of(step: syntax.Step) -> tuple[tuple[syntax.Step, ...], ...]:
-    """Every way through a step, a side that was not written as an empty one."""
-    match step:
-        case syntax.If():
-            return (step.then, step.otherwise or ())
-        case syntax.Wait() if step.awaited is not None:
-            return (step.then or (), step.otherwise or ())
-        case syntax.Choose():
-            written = tuple(path.steps for path in step.paths)
-            return written if any(not path.forms for path in step.paths) else (*written, ())
-        case syntax.Split():
-            return tuple(path.steps for path in step.paths)
-        case _:
-            return ()

@@ -9,7 +9,7 @@ from typing import Any
 from engine.language.grammar import JOURNEY, SEGMENT
 from engine.language.layout import Branch, Layout, Leaf, Row, Tree, read_layout
 from engine.language.nodes import Mapping, Node, Scalar
-from engine.language.step_list import KINDS
+from engine.language.steps.register import KINDS
 from engine.language.wait_ids import missing_wait_ids
 from engine.language.yaml.plain_text import clean
 from engine.language.yaml.source import read

@@ -6,11 +6,13 @@ from engine.language.grammar import GOAL
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, is_empty
 from engine.language.phrases.condition import parse_condition
-from engine.language.syntax import AllOf, Change, Goal, Step, Webhook
-from engine.language.wording import shown
+from engine.language.steps.register import KINDS
+from engine.language.syntax import AllOf, Goal, Step
+from engine.language.wording import as_list, shown
 from engine.problem import Span
 
 _EXAMPLE = "\n         goal:\n           event: order_placed"
+_INSTANT = [verb for verb, kind in KINDS.items() if kind.is_instant]
 _THEN = {"end": "exit", "leave": "exit", "stop": "exit", "continue": "stay", "go on": "stay"}
 
 
@@ -69,14 +71,14 @@ def _check(reader: MapReader) -> None:
 def _instant(context: ReadContext, steps: tuple[Step, ...]) -> tuple[Step, ...]:
     kept = []
     for step in steps:
-        if isinstance(step, Change | Webhook):
+        if KINDS[step.verb].is_instant:
             kept.append(step)
             continue
         context.report(
             step.span,
             "E17",
             "this step does not belong here",
-            "reaching the goal can only do what takes no time: set, add, remove, webhook",
+            f"reaching the goal can only do what takes no time: {as_list(_INSTANT)}",
             "start a second journey from the event  goal_reached",
         )
     return tuple(kept)

@@ -7,36 +7,16 @@ from itertools import pairwise
 
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
-from engine.language.steps import branch, change, choose, code, exit, send, split, wait, webhook  # noqa: A004
-from engine.language.steps.kinds import VERBS, StepKind
-from engine.language.syntax import Choose, Exit, If, Split, Step, Wait
+from engine.language.steps.exit import Exit
+from engine.language.steps.register import KINDS, OTHER_VERBS, VERBS
+from engine.language.syntax import Step
 from engine.language.wording import as_list, quoted, shown
 from engine.problem import Span, nearest
-
-KINDS: dict[str, StepKind] = {
-    kind.verb: kind
-    for kind in (
-        send.KIND, wait.KIND, branch.KIND, choose.KIND, split.KIND, *change.KINDS, code.KIND, webhook.KIND, exit.KIND,
-    )
-}  # fmt: skip
-"""Every kind of step by its verb, in the order in which people are told about them."""
 
 _WHY_NO_JUMP = "a journey is a tree, so every customer leaves it for sure and the picture stays readable"
 _FIX_NO_JUMP = "to do something again use  again:  at the top, or start a second journey from the event  journey_finished"
 _JUMPS = ("goto", "go_to", "jump", "next", "loop", "repeat", "while", "call", "restart")
-_OTHER_VERBS = {
-    "delay": "wait", "sleep": "wait", "pause": "wait", "wait_for": "wait", "wait_until": "wait", "until": "wait",
-    "message": "send", "email": "send", "sms": "send", "push": "send", "notify": "send", "mail": "send",
-    "condition": "if", "branch": "if", "filter": "if", "unless": "if", "switch": "choose", "case": "choose",
-    "match": "choose", "ab_test": "split", "abtest": "split", "a_b_test": "split", "experiment": "split",
-    "random": "split", "test": "split", "update": "set", "attribute": "set", "tag": "add", "untag": "remove",
-    "increment": "add", "coupon": "code", "promo": "code", "http": "webhook", "call_webhook": "webhook",
-    "request": "webhook", "stop": "exit", "end": "exit", "quit": "exit", "return": "exit", "finish": "exit",
-}  # fmt: skip
-_EXAMPLES = {
-    "wait": "wait: 3 days", "send": "send: welcome_hello", "if": "if: {orders_count: 0}", "choose": "choose: tier",
-    "split": "split: offer_test", "exit": "exit: no_reaction", "webhook": "webhook: crm_call_task",
-}  # fmt: skip
+_ANY_EXAMPLE = KINDS["send"].example
 
 
 def parse_steps(context: ReadContext, node: Node, at: Span, place: str) -> tuple[Step, ...]:
@@ -57,7 +37,7 @@ def parse_steps(context: ReadContext, node: Node, at: Span, place: str) -> tuple
     dead = False
     for item in _without_extra_dashes(context, node.items):
         for step in _step(context, item):
-            if steps and not dead and always_exits(steps[-1]):
+            if steps and not dead and steps[-1].always_exits():
                 dead = True
                 _never_runs(context, step, steps[-1])
             steps.append(step)
@@ -86,24 +66,6 @@ def _without_extra_dashes(context: ReadContext, items: Iterable[Node]) -> list[N
     return found
 
 
-def always_exits(step: Step) -> bool:
-    """True when nobody comes out of a step again."""
-    match step:
-        case Exit():
-            return True
-        case If(then=then, otherwise=otherwise):
-            branches = [then, otherwise or ()]
-        case Wait(awaited=awaited, then=then, otherwise=otherwise) if awaited:
-            branches = [then or (), otherwise or ()]
-        case Choose(paths=paths):
-            branches = [path.steps for path in paths] if paths and not paths[-1].forms else [()]
-        case Split(paths=paths) if paths:
-            branches = [path.steps for path in paths]
-        case _:
-            return False
-    return all(branch_steps and always_exits(branch_steps[-1]) for branch_steps in branches)
-
-
 def _step(context: ReadContext, node: Node) -> list[Step]:
     if not isinstance(node, Mapping) or not node.entries:
         _no_step(context, node)
@@ -123,9 +85,7 @@ def _step(context: ReadContext, node: Node) -> list[Step]:
 
 def _one(context: ReadContext, verb: Entry, entries: tuple[Entry, ...]) -> Step | None:
     kind = KINDS[verb.key.text]
-    if kind is branch.KIND:
-        entries = branch.lifted(context, entries)
-    return kind.parse(MapReader(context, kind.construct, entries, verb.key.span))
+    return kind.parse(MapReader(context, kind.construct, kind.arrange(context, entries), verb.key.span))
 
 
 def _two_verbs(context: ReadContext, verbs: list[Entry]) -> None:
@@ -145,7 +105,7 @@ def _no_verb(context: ReadContext, node: Mapping) -> None:
     entry = next((entry for entry in node.entries if entry.key.text not in known), node.entries[0])
     word = entry.key.text
     jump = word.casefold() in _JUMPS
-    meant = _OTHER_VERBS.get(word.casefold()) or nearest(word, VERBS)
+    meant = OTHER_VERBS.get(word.casefold()) or nearest(word, VERBS)
     value = shown(entry.value.text) if isinstance(entry.value, Scalar) else ""
     if jump:
         what, why, fix = f'there is no "{word}": steps run from top to bottom', _WHY_NO_JUMP, _FIX_NO_JUMP
@@ -164,7 +124,7 @@ def _no_verb(context: ReadContext, node: Mapping) -> None:
 
 def _no_step(context: ReadContext, node: Node) -> None:
     word = node.text if isinstance(node, Scalar) else ""
-    verb = _OTHER_VERBS.get(word.casefold(), word)
+    verb = OTHER_VERBS.get(word.casefold(), word)
     if is_empty(node):
         what, fix = "there is nothing behind this dash", "write a step, or remove the dash"
     elif isinstance(node, Sequence):
@@ -172,11 +132,10 @@ def _no_step(context: ReadContext, node: Node) -> None:
     else:
         what = f"{quoted(word)} is not a step"
         first, _, rest = word.partition(" ")
-        example = (
-            f"{first}: {shown(rest)}"
-            if first in KINDS and rest
-            else _EXAMPLES.get(verb) or _EXAMPLES.get(word.split(" ")[0]) or "send: welcome_hello"
-        )
+        known = KINDS.get(verb) or KINDS.get(first)
+        example = known.example if known else _ANY_EXAMPLE
+        if first in KINDS and rest:
+            example = f"{first}: {shown(rest)}"
         fix = f"write  - {example}"
     context.report(
         node.span, "E18", what, f"a step is a verb with a value; the verbs are: {as_list(VERBS)}", fix
@@ -187,7 +146,8 @@ def _no_list(context: ReadContext, node: Node, place: str) -> None:
     fix = "put a dash in front of each step, for example  - send: welcome_hello"
     if isinstance(node, Scalar):
         first = node.text.split(" ")[0]
-        fix = f"write under it  - {_EXAMPLES.get(_OTHER_VERBS.get(first, first), 'send: welcome_hello')}"
+        known = KINDS.get(OTHER_VERBS.get(first, first))
+        fix = f"write under it  - {known.example if known else _ANY_EXAMPLE}"
     context.report(
         node.span,
         "E07",

@@ -7,6 +7,7 @@ the type of the attribute in front of them.
 from __future__ import annotations
 
 import datetime as dt
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -294,26 +295,6 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
-    """`send: template`. `auto`: the words of `next_after: auto`, then `next_after` is what stands behind `else`. `likely`:
-    the words of `via: cheapest likely`, then `via` holds the channels that it names (none: all of the template)."""
-
-    span: Span  # of the verb
-    id: Text | None
-    was: Text | None
-    template: Text
-    via: tuple[Text, ...]
-    is_cascade: bool
-    next_after: Length | None
-    until: Text | None  # clicked, opened or an event
-    policy: Text | None
-    if_capped: Text | None
-    values: tuple[Pair, ...]  # `with`
-    auto: Text | None = None
-    likely: Text | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Until:
     """The moment of `wait: until ...`.
 
@@ -332,133 +313,35 @@ class Until:
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
-    """`for:` an event, several events, `clicked x`, `opened x`."""
+class Step(ABC):
+    """What all steps have. Each kind is a class in a file of its own, in `steps/`, beside its keys and words."""
 
-    events: tuple[Text, ...]
-    reaction: Literal["clicked", "opened"] | None
-    template: Text | None
-    where: AllOf | None
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """`wait: 3 days` or `wait: until ...`. `then`/`otherwise` are None when they were not written. `their_hour`: the words
-    `their hour`, behind `at:` or `until`."""
-
-    span: Span
+    span: Span  # of the verb
     id: Text | None
     was: Text | None
-    length: Length | None
-    until: Until | None
-    at: Clock | None
-    weekdays: tuple[int, ...]
-    awaited: Awaited | None
-    then: tuple[Step, ...] | None
-    otherwise: tuple[Step, ...] | None
-    waiting: Literal["keep", "recompute"]
-    value: Text  # what stands behind `wait:`
-    their_hour: Text | None = None
 
+    @property
+    @abstractmethod
+    def verb(self) -> str:
+        """The key that names the step."""
 
-@dataclass(frozen=True, slots=True)
-class If:
-    """`if: condition` with `then` and perhaps `else`."""
+    @abstractmethod
+    def words(self) -> str:
+        """The step in one line, for the picture, the plan, and the hidden id of a step without a name."""
 
-    span: Span
-    id: Text | None
-    was: Text | None
-    condition: AllOf
-    then: tuple[Step, ...]
-    otherwise: tuple[Step, ...] | None
+    def sides(self) -> tuple[tuple[Step, ...], ...]:
+        """Every way through the step, a side that was not written as an empty one; nothing: it has no branches."""
+        return ()
 
+    @property
+    def resting_id(self) -> Text | None:
+        """The name under which people rest here; None where there is none."""
+        return self.id
 
-@dataclass(frozen=True, slots=True)
-class ChoosePath:
-    """A path of `choose`: forms of which one must fit; no forms: `else`."""
-
-    forms: tuple[Form, ...]
-    label: Text
-    steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Choose:
-    """`choose: attribute` (or trigger.x, or `segment`)."""
-
-    span: Span
-    id: Text | None
-    was: Text | None
-    subject: Text
-    paths: tuple[ChoosePath, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SplitPath:
-    """`45% percent:`; `share` in whole percents."""
-
-    share: int
-    name: Text
-    steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """`split: name`; the name is the id."""
-
-    span: Span
-    id: Text | None
-    was: Text | None
-    name: Text
-    paths: tuple[SplitPath, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """`set`, `add` or `remove`."""
-
-    span: Span
-    id: Text | None
-    was: Text | None
-    how: Literal["set", "add", "remove"]
-    values: tuple[Pair, ...]
-    note: Text | None
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """`code: POOL` with `valid`."""
-
-    span: Span
-    id: Text | None
-    was: Text | None
-    pool: Text
-    valid: Length
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """`webhook: name` with `with`."""
-
-    span: Span
-    id: Text | None
-    was: Text | None
-    name: Text
-    values: tuple[Pair, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """`exit: reason`."""
-
-    span: Span
-    id: Text | None
-    was: Text | None
-    reason: Text
-
-
-Step = Send | Wait | If | Choose | Split | Change | Code | Webhook | Exit
+    def always_exits(self) -> bool:
+        """True when nobody comes out of it again."""
+        sides = self.sides()
+        return bool(sides) and all(side and side[-1].always_exits() for side in sides)
 
 
 # --- stories ----------------------------------------------------------------------------------

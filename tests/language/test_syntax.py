@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 
 from engine.language.parse import parse_journey, parse_segment
 from engine.language.phrases.forms import parse_form
+from engine.language.steps.branch import If
+from engine.language.steps.choose import Choose
+from engine.language.steps.send import Send
+from engine.language.steps.split import Split
+from engine.language.steps.wait import Wait
 from engine.language.syntax import (
     Between,
     Can,
-    Choose,
     ClockStart,
     Compare,
     Did,
@@ -22,7 +26,6 @@ from engine.language.syntax import (
     EventStart,
     Form,
     Group,
-    If,
     InSegment,
     IsSet,
     JourneyFile,
@@ -31,13 +34,10 @@ from engine.language.syntax import (
     Pair,
     ProductStart,
     RelativeAge,
-    Send,
-    Split,
     Test,
     Text,
     TextMatch,
     Today,
-    Wait,
 )  # fmt: skip
 from engine.problem import Problem, Span
 from engine.values import Duration

@@ -8,6 +8,7 @@ from engine.cli.reports.times import both
 from engine.core.conditions.trace_values import words
 from engine.core.effects import Trace
 from engine.core.happening import Event
+from engine.language.steps.register import STORY_FORMS
 from engine.values import Instant, Type, Value, instant
 
 _CLOSED = {
@@ -68,19 +69,11 @@ def sentence(line: Trace, zone: dt.tzinfo) -> str:
             return f"{subject} via {detail} bounced"
         case "unknown":
             return f"nobody knows whether {subject} via {detail} left"
-        case "code":
-            return f"gets the code {detail} of {subject}"
-        case "set" | "add" | "remove":
-            return f"{line.kind} {subject}: {detail}"
-        case "webhook":
-            return f"calls the webhook {subject}"
         case "goal" | "goal (late)":
             late = " too late to count" if line.kind == "goal (late)" else ""
             return f"reaches the goal{late}{f', {detail}' if detail else ''}"
         case "finish":
             return "finishes"
-        case "exit":
-            return f"leaves: {subject}"
         case "exit_if":
             return f"leaves, exit_if is true: {subject}{_read(line)}"
         case "restart":
@@ -100,6 +93,9 @@ def sentence(line: Trace, zone: dt.tzinfo) -> str:
             return f"came back from {subject}: {_RETURNED.get(why, closed(reason(why)))}"
         case "note":
             return ": ".join(part for part in (subject, detail) if part)
+        case _:  # what a kind of step says about itself
+            form = STORY_FORMS[line.kind]
+            return form.history.format(verb=form.verb, subject=subject, detail=detail)
 
 
 def ignored(line: Trace) -> str:

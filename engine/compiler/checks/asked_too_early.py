@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.walk import Walk
 from engine.language import syntax
+from engine.language.steps.branch import If
+from engine.language.steps.send import Send
+from engine.language.steps.wait import Wait
 from engine.language.wording import quoted
 from engine.problem import Problem
 
@@ -23,17 +26,17 @@ class _Known:
 def check(checked: JourneyCheckInput) -> list[Problem]:
     """Questions in `if` that come in the moment a message leaves."""
     problems: list[Problem] = []
-    sends: dict[str, syntax.Send] = {}
+    sends: dict[str, Send] = {}
 
     def visit(step: syntax.Step, known: _Known) -> _Known:
         match step:
-            case syntax.Send():
+            case Send():
                 sends[step.template.value] = step
                 waited = known.waited | known.fresh if step.is_cascade else known.waited
                 return _Known(known.fresh - waited | {step.template.value}, waited - {step.template.value})
-            case syntax.Wait():
+            case Wait():
                 return _Known(waited=known.waited | known.fresh)
-            case syntax.If():
+            case If():
                 for asked in reactions(step.condition):
                     name = asked.template.value
                     if name in known.fresh and name not in known.waited:
@@ -62,7 +65,7 @@ def reactions(condition: syntax.AllOf) -> Iterator[syntax.Reacted]:
                 pass
 
 
-def _problem(asked: syntax.Reacted, send: syntax.Send, checked: JourneyCheckInput) -> Problem:
+def _problem(asked: syntax.Reacted, send: Send, checked: JourneyCheckInput) -> Problem:
     name = send.template.value
     channels = [channel.value for channel in send.via] or list(checked.world.templates.channels(name))
     via = f" via {channels[-1]}" if channels else ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.flatten import every_step
-from engine.compiler.walk import Walk
+from engine.compiler.walk import Walk, every_step
 from engine.language import syntax
+from engine.language.steps.code import Code
+from engine.language.steps.send import Send
+from engine.language.steps.wait import Wait
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem
@@ -17,13 +19,13 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
     pool = _pool(checked)
 
     def visit(step: syntax.Step, made: bool) -> bool:
-        if isinstance(step, syntax.Code):
+        if isinstance(step, Code):
             return True
-        if not made and isinstance(step, syntax.Send) and step.template.value in checked.code_printers:
+        if not made and isinstance(step, Send) and step.template.value in checked.code_printers:
             what = f"{quoted(step.template.value)} prints a promo code, but no code was made before it on this path"
             problems.append(_no_code(step.template, what, "the customer would read an empty place", pool))
             return True  # one message for the cause, none for what follows from it
-        if not made and isinstance(step, syntax.Wait) and step.until and step.until.name:
+        if not made and isinstance(step, Wait) and step.until and step.until.name:
             name = step.until.name
             if name.value.startswith("code."):
                 what = f"{quoted(name.value)} is waited for, but no code was made before it on this path"
@@ -42,7 +44,7 @@ def _no_code(at: Text, what: str, why: str, pool: str) -> Problem:
 def _pool(checked: JourneyCheckInput) -> str:
     """The pool that the author most likely means: one of this journey, else one that is called alike, else the first."""
     for step in every_step(checked.file.steps):
-        if isinstance(step, syntax.Code):
+        if isinstance(step, Code):
             return step.pool.value
     known = list(checked.world.config.codes)
     name = checked.file.name.value.partition("_")[0].casefold()

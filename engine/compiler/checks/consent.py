@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterator
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.walk import sides_of
 from engine.language import syntax
+from engine.language.steps.branch import If
+from engine.language.steps.change import Change
+from engine.language.steps.exit import Exit
+from engine.language.steps.wait import Awaited, Wait
 from engine.problem import Problem
 
 _CONFIRMS = re.compile(r"confirm|opt_?in|consent|agree", re.IGNORECASE)
@@ -34,18 +37,18 @@ def _says_yes(event: str) -> bool:
 def _along(steps: tuple[syntax.Step, ...], confirmed: bool) -> Iterator[Problem]:
     for step in steps:
         match step:
-            case syntax.Change(how="set") if not confirmed:
+            case Change(how="set") if not confirmed:
                 yield from (_problem(pair) for pair in step.values if _gives(pair))
-            case syntax.Wait(awaited=syntax.Awaited() as awaited):
+            case Wait(awaited=Awaited() as awaited):
                 yield from _along(step.then or (), confirmed or _is_confirmation(awaited))
                 yield from _along(step.otherwise or (), confirmed)
                 confirmed = confirmed or (_is_confirmation(awaited) and _leaves(step.otherwise))
-            case syntax.If():
+            case If():
                 yield from _along(step.then, confirmed or _asks_for_it(step.condition))
                 yield from _along(step.otherwise or (), confirmed)
                 confirmed = confirmed or (_asks_for_it(step.condition) and _leaves(step.otherwise))
             case _:
-                for side in sides_of(step):
+                for side in step.sides():
                     yield from _along(side, confirmed)
 
 
@@ -53,7 +56,7 @@ def _gives(pair: syntax.Pair) -> bool:
     return pair.name.value.startswith("consent.") and pair.value.value == "given"
 
 
-def _is_confirmation(awaited: syntax.Awaited) -> bool:
+def _is_confirmation(awaited: Awaited) -> bool:
     """A tap on the link of a message is a confirmation, opening it is none."""
     if awaited.reaction is not None:
         return awaited.reaction == "clicked"
@@ -72,7 +75,7 @@ def _asks_for_it(condition: syntax.AllOf) -> bool:
 
 def _leaves(steps: tuple[syntax.Step, ...] | None) -> bool:
     """Does this side end the run, so that only the other one goes on below?"""
-    return bool(steps) and isinstance((steps or ())[-1], syntax.Exit)
+    return bool(steps) and isinstance((steps or ())[-1], Exit)
 
 
 def _problem(pair: syntax.Pair) -> Problem:

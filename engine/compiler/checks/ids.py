@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.flatten import every_step
-from engine.compiler.step_words import resting_id, verb
+from engine.compiler.walk import every_step
 from engine.language.syntax import Step, Text
 from engine.language.wording import quoted
 from engine.problem import Problem
@@ -16,7 +15,7 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
     problems: list[Problem] = []
     steps = list(every_step(checked.file.steps))
     for step in steps:
-        name = resting_id(step)
+        name = step.resting_id
         if name is None:
             continue
         other = first.setdefault(name.value, name)
@@ -28,7 +27,7 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
 
 def _twice(step: Step, name: Text, other: Text) -> Problem:
     again = f"{name.value}_again"
-    if verb(step) == "send" and step.id is None:
+    if step.verb == "send" and step.id is None:
         fix = f"add an id to one of them, for example\n         id: {again}"
     else:
         fix = f"give one of them another name, for example  {again}"
@@ -39,7 +38,7 @@ def _twice(step: Step, name: Text, other: Text) -> Problem:
 
 
 def _former(step: Step, names: dict[str, Text]) -> Problem | None:
-    was, own = step.was, resting_id(step)
+    was, own = step.was, step.resting_id
     if was is None or was.value not in names:
         return None
     if own is not None and own.value == was.value:

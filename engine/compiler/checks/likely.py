@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.flatten import every_step
+from engine.compiler.walk import every_step
 from engine.language import syntax
+from engine.language.steps.send import Send
 from engine.language.wording import quoted
 from engine.problem import Problem
 
@@ -14,12 +15,12 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
     return [
         problem
         for step in every_step(checked.file.steps)
-        if isinstance(step, syntax.Send) and step.likely is not None
+        if isinstance(step, Send) and step.likely is not None
         for problem in _look(step, step.likely, checked)
     ]
 
 
-def _look(step: syntax.Send, words: syntax.Text, checked: JourneyCheckInput) -> list[Problem]:
+def _look(step: Send, words: syntax.Text, checked: JourneyCheckInput) -> list[Problem]:
     known = checked.world.config.channels
     written = checked.world.templates.channels(step.template.value)
     named = [channel.value for channel in step.via] or list(written)
@@ -29,7 +30,7 @@ def _look(step: syntax.Send, words: syntax.Text, checked: JourneyCheckInput) -> 
     return [_unpriced(words, row.name, row.currency) for row in rows if not row.priced]
 
 
-def _alone(step: syntax.Send, words: syntax.Text, channel: str) -> Problem:
+def _alone(step: Send, words: syntax.Text, channel: str) -> Problem:
     template = step.template.value
     other = "sms" if channel != "sms" else "push"
     why, fix = (

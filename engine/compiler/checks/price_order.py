@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.flatten import every_step
-from engine.language import syntax
+from engine.compiler.walk import every_step
+from engine.language.steps.send import Send
 from engine.problem import Problem
 
 
@@ -13,11 +13,11 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
     return [
         problem
         for step in every_step(checked.file.steps)
-        if isinstance(step, syntax.Send) and (problem := _out_of_order(step, checked))
+        if isinstance(step, Send) and (problem := _out_of_order(step, checked))
     ]
 
 
-def _out_of_order(step: syntax.Send, checked: JourneyCheckInput) -> Problem | None:
+def _out_of_order(step: Send, checked: JourneyCheckInput) -> Problem | None:
     if step.likely is not None:
         return None
     known = checked.world.config.channels

@@ -6,10 +6,12 @@ import datetime as dt
 from collections.abc import Iterator
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.flatten import every_step
-from engine.compiler.walk import sides_of
+from engine.compiler.walk import every_step
 from engine.core.policy import Policy, Quiet
 from engine.language import syntax
+from engine.language.steps.exit import Exit
+from engine.language.steps.send import Send
+from engine.language.steps.wait import Wait
 from engine.language.wording import quoted
 from engine.problem import Problem, Span
 
@@ -39,13 +41,13 @@ def _lists(
     """Every wait with the steps that follow it in its own list and in the lists around it."""
     for number, step in enumerate(steps):
         rest = (*steps[number + 1 :], *behind)
-        if isinstance(step, syntax.Wait) and (fixed := _fixed(step)):
+        if isinstance(step, Wait) and (fixed := _fixed(step)):
             problems.extend(_look(checked, fixed, (*(step.otherwise or ()), *rest)))
-        for side in sides_of(step):
+        for side in step.sides():
             _lists(checked, side, rest, problems)
 
 
-def _fixed(step: syntax.Wait) -> Fixed | None:
+def _fixed(step: Wait) -> Fixed | None:
     if step.at is not None:
         return step.at.time, step.at.text.span, "at: "
     until = step.until
@@ -70,19 +72,19 @@ def _look(checked: JourneyCheckInput, fixed: Fixed, steps: tuple[syntax.Step, ..
         return
 
 
-def _next_sends(steps: tuple[syntax.Step, ...]) -> Iterator[syntax.Send]:
+def _next_sends(steps: tuple[syntax.Step, ...]) -> Iterator[Send]:
     """The first message on every path, as long as nothing is waited for."""
     for step in steps:
         match step:
-            case syntax.Send():
+            case Send():
                 yield step
                 return
-            case syntax.Wait() | syntax.Exit():
+            case Wait() | Exit():
                 return
             case _:
-                for side in sides_of(step):
+                for side in step.sides():
                     yield from _next_sends(side)
-                if any(isinstance(inner, syntax.Send | syntax.Wait) for inner in every_step((step,))):
+                if any(isinstance(inner, Send | Wait) for inner in every_step((step,))):
                     return
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.flatten import every_step
-from engine.compiler.walk import Walk
+from engine.compiler.walk import Walk, every_step
 from engine.language import syntax
+from engine.language.steps.branch import If
+from engine.language.steps.send import Send
+from engine.language.steps.wait import Awaited, Wait
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem, did_you_mean
@@ -16,7 +18,7 @@ from engine.problem import Problem, did_you_mean
 def check(checked: JourneyCheckInput) -> list[Problem]:
     """`clicked` and `opened` in questions, waits, the goal and `exit_if`."""
     file = checked.file
-    everything = {step.template.value for step in every_step(file.steps) if isinstance(step, syntax.Send)}
+    everything = {step.template.value for step in every_step(file.steps) if isinstance(step, Send)}
     if not everything <= set(checked.world.templates.by_name):
         return []  # a name is misspelt; once it is right, this may be right too
     problems: list[Problem] = []
@@ -28,11 +30,11 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
 
     def visit(step: syntax.Step, sent: frozenset[str]) -> frozenset[str]:
         match step:
-            case syntax.Send():
+            case Send():
                 return sent | {step.template.value}
-            case syntax.If():
+            case If():
                 ask(_asked(step.condition), sent)
-            case syntax.Wait(awaited=syntax.Awaited(reaction=str() as how, template=Text() as name)):
+            case Wait(awaited=Awaited(reaction=str() as how, template=Text() as name)):
                 ask(iter([(how, name)]), sent)
             case _:
                 pass

@@ -5,6 +5,9 @@ from __future__ import annotations
 from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.walk import Walk
 from engine.language import syntax
+from engine.language.steps.change import Change
+from engine.language.steps.code import Code
+from engine.language.steps.send import Send
 from engine.problem import Problem, Span
 
 
@@ -16,17 +19,17 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
     problems: list[Problem] = []
 
     def visit(step: syntax.Step, sent: bool) -> bool:
-        gives = isinstance(step, syntax.Code) or (isinstance(step, syntax.Change) and step.how == "add")
+        gives = isinstance(step, Code) or (isinstance(step, Change) and step.how == "add")
         if gives and not sent:
             problems.append(_problem(step))
-        return sent or isinstance(step, syntax.Send)
+        return sent or isinstance(step, Send)
 
     Walk(visit, lambda one, other: one and other).along(file.steps, False)
     return problems
 
 
 def _problem(step: syntax.Step) -> Problem:
-    word = "code" if isinstance(step, syntax.Code) else "add"
+    word = "code" if isinstance(step, Code) else "add"
     what = "takes a code" if word == "code" else "adds"
     return Problem(
         Span(step.span.file, step.span.line, step.span.column, len(word)), "W08", f"every restart {what} again here",

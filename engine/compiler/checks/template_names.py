@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from engine.compiler.catalogue.catalogue import CODE, paths
 from engine.compiler.check_input import ProjectCheckInput
 from engine.compiler.conditions.names import trigger_fields
-from engine.compiler.flatten import every_step
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.templates.message import CompiledTemplate, NameRead
+from engine.compiler.walk import every_step
 from engine.language import syntax
+from engine.language.steps.send import Send
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
 
@@ -34,14 +35,14 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
     return list(problems.values())
 
 
-Use = tuple[syntax.JourneyFile, syntax.Send]
+Use = tuple[syntax.JourneyFile, Send]
 
 
 def _uses(files: Iterable[syntax.JourneyFile]) -> dict[str, list[Use]]:
     found: dict[str, list[Use]] = {}
     for file in files:
         for step in every_step(file.steps):
-            if isinstance(step, syntax.Send):
+            if isinstance(step, Send):
                 found.setdefault(step.template.value, []).append((file, step))
     return found
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from engine.compiler.check_input import JourneyCheckInput, ProjectCheckInput
-from engine.compiler.flatten import every_step
 from engine.compiler.templates.message import CompiledTemplate
 from engine.compiler.templates.text_parts import outside, parts
-from engine.language import syntax
+from engine.compiler.walk import every_step
+from engine.language.steps.send import Send
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, nearest
 
@@ -40,7 +40,7 @@ def _marketing(checked: ProjectCheckInput) -> set[str]:
     for file in checked.files:
         subject = JourneyCheckInput(file, None, checked.world)
         for step in every_step(file.steps):
-            if isinstance(step, syntax.Send):
+            if isinstance(step, Send):
                 policy = subject.policy(step)
                 if policy is not None and policy.consent is not None:
                     found.add(step.template.value)

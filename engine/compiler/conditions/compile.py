@@ -8,7 +8,6 @@ from engine.compiler.catalogue.catalogue import OWN_EVENTS
 from engine.compiler.catalogue.catalogue_file import unknown_event
 from engine.compiler.conditions.forms import read_form
 from engine.compiler.conditions.names import NameScope, not_here, resolve
-from engine.compiler.conditions.words import condition_text
 from engine.compiler.literals import is_reference
 from engine.compiler.project_context import CHANNELS
 from engine.compiler.wording import unknown
@@ -16,6 +15,7 @@ from engine.core.conditions import condition as core
 from engine.core.conditions.closure import compile_condition
 from engine.core.journey import Question
 from engine.language import syntax
+from engine.language.phrases.condition_words import condition_text
 from engine.language.syntax import AllOf, Text
 from engine.language.wording import quoted
 from engine.problem import Problem, did_you_mean, nearest

@@ -15,7 +15,7 @@ from engine.language.phrases.via import LIKELY
 from engine.language.schema import values as value
 from engine.language.schema.stories import EXPECT, GIVEN, WHEN
 from engine.language.schema.values import SCALAR, Schema, names, one_or_list, ref, words
-from engine.language.step_list import KINDS
+from engine.language.steps.register import KINDS
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 
@@ -56,8 +56,7 @@ def segment_schema(known: Names) -> Schema:
 
 def _definitions(known: Names) -> Schema:
     steps = {
-        f"step_{verb}": {**construct_schema(kind.construct), **_RULES.get(verb, {})}
-        for verb, kind in KINDS.items()
+        f"step_{verb}": {**construct_schema(kind.construct), **kind.rules} for verb, kind in KINDS.items()
     }
     starts = {
         construct.name: {**construct_schema(construct), **_RULES.get(construct.name, {})}
@@ -261,26 +260,6 @@ _PATHS: Schema = {
     "additionalProperties": ref("steps"),
 }
 _RULES: dict[str, Schema] = {
-    "send": {
-        "if": {
-            "required": ["via"],
-            "properties": {
-                "via": {
-                    "if": {"type": "array"},
-                    "then": {"minItems": 2},
-                    "else": {"type": "string", "pattern": f"^{LIKELY}( of .*,.*)?$"},
-                }
-            },
-        },
-        "then": {"required": ["next_after"]},
-        "else": {"properties": {"next_after": False, "until": False}},
-    },
-    "wait": {
-        "required": ["wait", "id"],
-        "dependencies": {"where": ["for"], "then": ["for"], "else": ["for"]},
-        "if": {"required": ["for"]},
-        "then": {"anyOf": [{"required": ["then"]}, {"required": ["else"]}]},
-    },
     "start_date": {"not": {"required": ["before", "after"]}},
     "start_product": {
         "not": {"required": ["collect", "per"]},

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from engine.language.schema import values as value
 from engine.language.schema.values import SCALAR, Schema, one_or_list, ref
+from engine.language.steps.register import STORY_FORMS
+from engine.language.stories.story_expect import FORMS
+from engine.language.wording import as_list
 
 GIVEN: Schema = {
     "type": "object",
@@ -34,6 +37,15 @@ WHEN: Schema = {
         "errorMessage": "a line is  - day 0 18:30: order_placed  with its fields below",
     },
 }
+_GROUPS = ("message", "end", "side effect")
+_EXPECTED = value.pattern(
+    "|".join(
+        form.editor_pattern or form.pattern.replace("(?:", "(")
+        for form in sorted(FORMS.values(), key=lambda form: (_GROUPS.index(form.group), form.verb in STORY_FORMS))
+    ),
+    f"it can be: {as_list([form.example for form in FORMS.values() if form.in_short])}",
+    "finish", "goal",
+)  # fmt: skip
 EXPECT: Schema = {
     "if": {"type": "string"},
     "then": {"const": "nothing"},
@@ -42,7 +54,7 @@ EXPECT: Schema = {
         "minItems": 1,
         "items": {
             "type": "object",
-            "patternProperties": {value.DAY_LINE: value.EXPECTED},
+            "patternProperties": {value.DAY_LINE: _EXPECTED},
             "additionalProperties": False,
             "minProperties": 1,
             "maxProperties": 1,

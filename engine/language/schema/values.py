@@ -21,10 +21,6 @@ _NAME = r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*"
 _MOMENT = rf"({THEIR_HOUR}|{_TIME}|({_DAY}) {_TIME}|{_DATE}( {_TIME})?|({_LENGTH} (before|after) )?{_NAME})"
 _COUNT = r"((at least|at most|exactly) )?\d{1,7}( times?)?"
 _PHRASE = rf"(not )?(ever|never|since start|in last {_LENGTH}|{_COUNT}( in last {_LENGTH})?)"
-_EXPECTED = (
-    r"send \S+ via \S+|skip \S+( \((capped|unreachable|too late|no code)\))?|goal|finish|exit_if|restart|holdout"
-    r"|exit \S.*|set \S+ to \S.*|add \S.*|remove \S.* from \S+|code \S+|webhook \S+"
-)
 DAY_LINE = rf"^day +\d{{1,4}} +{_TIME}$"
 SHARE_PATH = r"^(100|\d{1,2})% +[a-z][a-z0-9_]*$"
 REFERENCE = r"^(trigger|product|code)\."
@@ -122,11 +118,6 @@ COUNT = {
     "else": {"type": "integer"},
 }
 AWAITED_REACTION = pattern(r"(clicked|opened) \S+", "an event, clicked x or opened x")
-EXPECTED = pattern(
-    _EXPECTED,
-    "it can be: send x via email, skip x (capped), goal, finish, exit reason, exit_if, restart, set a to b, add 50 points, code x, webhook x",
-    "finish", "goal",
-)  # fmt: skip
 HAPPENING = pattern(
     r"(clicked|opened|bounced|enters|leaves) \S+|[^\s]+",
     "an event, clicked x, opened x, bounced x, enters x, leaves x, or set; fields stand below it",

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Sequence
 from engine.language.phrases.condition import parse_condition
+from engine.language.phrases.condition_words import condition_text
 from engine.language.steps.kinds import StepKind, step_keys
-from engine.language.syntax import If
+from engine.language.syntax import AllOf, Step
 from engine.language.wording import quoted
+
+
+@dataclass(frozen=True, slots=True)
+class If(Step):
+    """`if: condition` with `then` and perhaps `else`."""
+
+    hashed: ClassVar[str] = "If - id was condition then otherwise"
+    verb: ClassVar[str] = "if"
+    condition: AllOf
+    then: tuple[Step, ...]
+    otherwise: tuple[Step, ...] | None
+
+    def words(self) -> str:
+        """`if orders_count: 0`."""
+        return f"if {condition_text(self.condition)}"
+
+    def sides(self) -> tuple[tuple[Step, ...], ...]:
+        """`then`, `else`."""
+        return (self.then, self.otherwise or ())
+
 
 _SIDES = ("then", "else")
 _NEST = "there is no elif: put  - if: ...  under  else:  or use  - choose: ..."
@@ -29,7 +53,7 @@ CONSTRUCT = step_keys(
 )  # fmt: skip
 
 
-def lifted(context: ReadContext, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+def _lift_sides(context: ReadContext, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     """The lines of an `if`, with a `then` or `else` that was written inside the condition in its right place."""
     found: list[Entry] = []
     for entry in entries:
@@ -60,4 +84,9 @@ def parse_if(reader: MapReader) -> If | None:
     return None if condition is None else If(reader.at, step_id, was, condition, then or (), otherwise)
 
 
-KIND = StepKind(CONSTRUCT, parse_if)
+KINDS = (
+    StepKind(
+        3, CONSTRUCT, If, parse_if, "if: {orders_count: 0}",
+        other_verbs=("condition", "branch", "filter", "unless"), arrange=_lift_sides,
+    ),
+)  # fmt: skip

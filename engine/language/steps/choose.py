@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry
 from engine.language.phrases.condition import form_of
 from engine.language.places import part
 from engine.language.steps.kinds import StepKind, step_keys
-from engine.language.syntax import Choose, ChoosePath, Form, Text
+from engine.language.syntax import Form, Step, Text
+
+
+@dataclass(frozen=True, slots=True)
+class ChoosePath:
+    """A path of `choose`: forms of which one must fit; no forms: `else`."""
+
+    hashed: ClassVar[str] = "ChoosePath forms label steps"
+    forms: tuple[Form, ...]
+    label: Text
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choose(Step):
+    """`choose: attribute` (or trigger.x, or `segment`)."""
+
+    hashed: ClassVar[str] = "Choose - id was subject paths"
+    verb: ClassVar[str] = "choose"
+    subject: Text
+    paths: tuple[ChoosePath, ...]
+
+    def words(self) -> str:
+        """`choose tier`."""
+        return f"choose {self.subject.value}"
+
+    def sides(self) -> tuple[tuple[Step, ...], ...]:
+        """The paths; without an `else`, also past all of them."""
+        written = tuple(path.steps for path in self.paths)
+        return written if any(not path.forms for path in self.paths) else (*written, ())
+
 
 CONSTRUCT = step_keys(
     "choose",
@@ -86,4 +119,6 @@ def split_label(label: Text) -> list[Text]:
     return words if words and len(words[0].value) < len(label.value) else [label]
 
 
-KIND = StepKind(CONSTRUCT, parse_choose)
+KINDS = (
+    StepKind(4, CONSTRUCT, Choose, parse_choose, "choose: tier", other_verbs=("switch", "case", "match")),
+)

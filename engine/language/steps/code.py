@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
-from engine.language.steps.kinds import StepKind, step_keys
-from engine.language.syntax import Code
+from engine.language.steps.kinds import StepKind, StoryForm, step_keys
+from engine.language.syntax import Length, Step, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Code(Step):
+    """`code: POOL` with `valid`."""
+
+    hashed: ClassVar[str] = "Code - id was pool valid"
+    verb: ClassVar[str] = "code"
+    pool: Text
+    valid: Length
+
+    def words(self) -> str:
+        """`code WELCOME10`."""
+        return f"code {self.pool.value}"
+
 
 CONSTRUCT = step_keys(
     "code",
@@ -26,4 +44,15 @@ def parse_code(reader: MapReader) -> Code | None:
     return None if pool is None or valid is None else Code(reader.at, step_id, was, pool, valid)
 
 
-KIND = StepKind(CONSTRUCT, parse_code)
+KINDS = (
+    StepKind(
+        9, CONSTRUCT, Code, parse_code,
+        other_verbs=("coupon", "promo"),
+        story=(
+            StoryForm(
+                "code", "side effect", "code {subject}", r"code \S+", "code x",
+                meant=lambda name, _: f"code {name}", history="gets the code {detail} of {subject}",
+            ),
+        ),
+    ),
+)  # fmt: skip

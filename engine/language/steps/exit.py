@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
-from engine.language.steps.kinds import StepKind, step_keys
-from engine.language.syntax import Exit
+from engine.language.steps.kinds import StepKind, StoryForm, step_keys
+from engine.language.syntax import Step, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Exit(Step):
+    """`exit: reason`."""
+
+    hashed: ClassVar[str] = "Exit - id was reason"
+    verb: ClassVar[str] = "exit"
+    reason: Text
+
+    def words(self) -> str:
+        """`exit no_reaction`."""
+        return f"exit {self.reason.value}"
+
+    def always_exits(self) -> bool:
+        """That is what it is for."""
+        return True
+
 
 CONSTRUCT = step_keys(
     "exit",
@@ -22,4 +43,15 @@ def parse_exit(reader: MapReader) -> Exit | None:
     return None if reason is None else Exit(reader.at, step_id, was, reason)
 
 
-KIND = StepKind(CONSTRUCT, parse_exit)
+KINDS = (
+    StepKind(
+        11, CONSTRUCT, Exit, parse_exit, "exit: no_reaction",
+        other_verbs=("stop", "end", "quit", "return", "finish"),
+        story=(
+            StoryForm(
+                "exit", "end", "exit {subject}", r"exit \S.*", "exit reason",
+                meant=lambda _, words: f"exit {words or 'no_reaction'}", history="leaves: {subject}",
+            ),
+        ),
+    ),
+)  # fmt: skip

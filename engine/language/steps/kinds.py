@@ -1,26 +1,55 @@
-"""What a kind of step is, and the register of them by verb."""
+"""What a kind of step declares about itself: its keys, how it is read, and every word that others need about it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from engine.language.grammar import ID, WAS, Construct, Key
-from engine.language.map_reader import MapReader
+from engine.language.map_reader import MapReader, ReadContext
+from engine.language.nodes import Entry
 from engine.language.syntax import Step
 
-VERBS = ("send", "wait", "if", "choose", "split", "set", "add", "remove", "code", "webhook", "exit")
-"""In the order in which people are told about them."""
+Parse: TypeAlias = Callable[[MapReader], "Step | None"]
 
-Parse = Callable[[MapReader], "Step | None"]
+
+@dataclass(frozen=True, slots=True)
+class StoryForm:
+    """What a step leaves behind, in words: a line of `expect:` in a story, and a line of a customer's history.
+
+    `subject` and `detail` in braces are those of the trace (`core/effects.py`), whose kind is `verb`.
+    """
+
+    verb: str
+    group: Literal["message", "end", "side effect"]  # a story lists all of them, side effects if it wants to
+    says: str  # the line of a story
+    pattern: str  # the lines that can be expected (a regular expression)
+    example: str  # as one of the things that "it can be"
+    meant: Callable[
+        [str, str], str
+    ]  # what to write, by the word behind the verb and by all that stands there
+    history: str = ""  # the line of the history; the reports have words of their own where it is empty
+    says_of_list: str = ""  # the line of a story where the subject is an attribute that holds a list
+    editor_pattern: str = ""  # where editors let more pass
+    in_short: bool = True  # named in the short sentence that editors show
 
 
 @dataclass(frozen=True, slots=True)
 class StepKind:
-    """A verb with its keys and what turns them into a step."""
+    """A verb. `register` finds it, and every list of verbs comes from there."""
 
+    order: int  # the place among the verbs when people are told about them
     construct: Construct
+    step: type[Step]  # what `parse` makes
     parse: Parse
+    example: str = "send: welcome_hello"  # to type where somebody wrote something else
+    other_verbs: tuple[str, ...] = ()  # words of other tools for this verb
+    is_instant: bool = False  # takes no time and leads nowhere, so that reaching a goal can do it
+    story: tuple[StoryForm, ...] = ()
+    rules: Mapping[str, object] = field(default_factory=dict)  # for editors, beside what the keys say
+    arrange: Callable[[ReadContext, tuple[Entry, ...]], tuple[Entry, ...]] = lambda _, entries: entries
+    """Puts the lines of a step where they belong, before they are read by their keys."""
 
     @property
     def verb(self) -> str:

@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
 from engine.language.phrases.next_after import parse_next_after
-from engine.language.phrases.via import parse_via
-from engine.language.steps.kinds import StepKind, step_keys
-from engine.language.syntax import Send
+from engine.language.phrases.via import LIKELY, parse_via
+from engine.language.steps.kinds import StepKind, StoryForm, step_keys
+from engine.language.syntax import Length, Pair, Step, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Send(Step):
+    """`send: template`."""
+
+    hashed: ClassVar[str] = "Send - id was template via is_cascade next_after until policy if_capped values auto? likely?"
+    verb: ClassVar[str] = "send"
+    template: Text
+    via: tuple[Text, ...]  # with `likely`: the channels that it names, or none for all of the template
+    is_cascade: bool
+    next_after: Length | None  # with `auto`: what stands behind `else`
+    until: Text | None  # clicked, opened or an event
+    policy: Text | None
+    if_capped: Text | None
+    values: tuple[Pair, ...]  # `with`
+    auto: Text | None = None  # the words of `next_after: auto`
+    likely: Text | None = None  # the words of `via: cheapest likely`
+
+    def words(self) -> str:
+        """`send cart_reminder via push, email`."""
+        named = self.likely.value if self.likely else ", ".join(channel.value for channel in self.via)
+        return f"send {self.template.value}" + (f" via {named}" if named else "")
+
+    @property
+    def resting_id(self) -> Text:
+        """The id, else the template."""
+        return self.id or self.template
+
 
 _WAIT_BEFORE = "put a step in front of it:  - wait: until 10:00"
 
@@ -61,4 +94,39 @@ def parse_send(reader: MapReader) -> Send | None:
     return Send(reader.at, step_id, was, template, via, is_cascade, *rest, values, auto, likely)
 
 
-KIND = StepKind(CONSTRUCT, parse_send)
+def _send_meant(name: str, words: str) -> str:
+    channel = re.search(r"\b(email|sms|push|whatsapp|telegram|webpush)\b", words)
+    return f"send {name} via {channel[0] if channel else 'email'}"
+
+
+KINDS = (
+    StepKind(
+        1, CONSTRUCT, Send, parse_send, "send: welcome_hello",
+        other_verbs=("message", "email", "sms", "push", "notify", "mail"),
+        story=(
+            StoryForm(
+                "send", "message", "send {subject} via {detail}", r"send \S+ via \S+", "send x via email",
+                meant=_send_meant,
+            ),
+            StoryForm(
+                "skip", "message", "skip {subject} ({detail})",
+                r"skip \S+(?: \((?:capped|unreachable|too late|no code)\))?", "skip x (capped)",
+                meant=lambda name, _: f"skip {name} (capped)  or (unreachable), (too late), (no code)",
+            ),
+        ),
+        rules={
+            "if": {
+                "required": ["via"],
+                "properties": {
+                    "via": {
+                        "if": {"type": "array"},
+                        "then": {"minItems": 2},
+                        "else": {"type": "string", "pattern": f"^{LIKELY}( of .*,.*)?$"},
+                    }
+                },
+            },
+            "then": {"required": ["next_after"]},
+            "else": {"properties": {"next_after": False, "until": False}},
+        },
+    ),
+)  # fmt: skip

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from typing import ClassVar
 
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader, ReadContext
@@ -10,8 +12,42 @@ from engine.language.nodes import Entry
 from engine.language.places import part, tail
 from engine.language.share import parse_share
 from engine.language.steps.kinds import StepKind, step_keys
-from engine.language.syntax import Split, SplitPath
+from engine.language.syntax import Step, Text
 from engine.language.wording import quoted, shown
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPath:
+    """`45% percent:`; `share` in whole percents."""
+
+    hashed: ClassVar[str] = "SplitPath share name steps"
+    share: int
+    name: Text
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Split(Step):
+    """`split: name`; the name is the id."""
+
+    hashed: ClassVar[str] = "Split - id was name paths"
+    verb: ClassVar[str] = "split"
+    name: Text
+    paths: tuple[SplitPath, ...]
+
+    def words(self) -> str:
+        """`split offer_test`."""
+        return f"split {self.name.value}"
+
+    def sides(self) -> tuple[tuple[Step, ...], ...]:
+        """The paths: together they are everybody."""
+        return tuple(path.steps for path in self.paths)
+
+    @property
+    def resting_id(self) -> Text:
+        """The name of the split: the path that somebody took is stored under it."""
+        return self.name
+
 
 CONSTRUCT = step_keys(
     "split",
@@ -96,4 +132,9 @@ def _check_names(context: ReadContext, paths: tuple[SplitPath, ...]) -> None:
             )
 
 
-KIND = StepKind(CONSTRUCT, parse_split)
+KINDS = (
+    StepKind(
+        5, CONSTRUCT, Split, parse_split, "split: offer_test",
+        other_verbs=("ab_test", "abtest", "a_b_test", "experiment", "random", "test"),
+    ),
+)  # fmt: skip

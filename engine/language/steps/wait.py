@@ -2,20 +2,79 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from engine.language.duration import parse_clock, parse_length
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
-from engine.language.phrases.awaited import parse_awaited
-from engine.language.phrases.moment import parse_until
+from engine.language.nodes import Sequence
+from engine.language.phrases.condition import parse_condition
+from engine.language.phrases.condition_words import condition_text
+from engine.language.phrases.moment import WEEKDAYS, parse_until
 from engine.language.phrases.their_hour import is_their_hour, their_hour_meant
 from engine.language.phrases.weekdays import parse_weekdays
 from engine.language.places import tail
 from engine.language.steps.kinds import StepKind, step_keys
-from engine.language.syntax import Clock, Length, Text, Until, Wait
-from engine.language.wording import shown
-from engine.problem import Problem
+from engine.language.syntax import AllOf, Clock, Length, Step, Text, Until
+from engine.language.wording import quoted, shown
+from engine.problem import Problem, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """`for:` an event, several events, `clicked x`, `opened x`."""
+
+    hashed: ClassVar[str] = "Awaited events reaction template where -"
+    events: tuple[Text, ...]
+    reaction: Literal["clicked", "opened"] | None
+    template: Text | None
+    where: AllOf | None
+    span: Span
+
+    def words(self) -> str:
+        """`for order_delivered where total: at least 50 EUR`, `for clicked x`."""
+        events = ", ".join(event.value for event in self.events)
+        named = events or f"{self.reaction} {self.template.value if self.template else ''}"
+        return f"for {named}" + (f" where {condition_text(self.where)}" if self.where else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(Step):
+    """`wait: 3 days` or `wait: until ...`."""
+
+    hashed: ClassVar[str] = "Wait - id was length until at weekdays awaited then otherwise waiting - their_hour?"
+    verb: ClassVar[str] = "wait"
+    length: Length | None
+    until: Until | None
+    at: Clock | None
+    weekdays: tuple[int, ...]
+    awaited: Awaited | None
+    then: tuple[Step, ...] | None  # None: not written
+    otherwise: tuple[Step, ...] | None
+    waiting: Literal["keep", "recompute"]
+    value: Text  # what stands behind `wait:`
+    their_hour: Text | None = None  # the words `their hour`, behind `at:` or `until`
+
+    def words(self) -> str:
+        """`wait 2 days at 10:00 on Tuesday for order_placed`."""
+        words = [f"wait {self.value.value}"]
+        if self.at:
+            words.append(f"at {self.at.text.value}")
+        if self.their_hour and not (self.until and self.until.their_hour):
+            words.append("at their hour")
+        if self.weekdays:
+            words.append(f"on {', '.join(WEEKDAYS[day] for day in self.weekdays)}")
+        if self.awaited:
+            words.append(self.awaited.words())
+        return " ".join(words)
+
+    def sides(self) -> tuple[tuple[Step, ...], ...]:
+        """`then`, `else`; none where nothing is awaited."""
+        if self.awaited is None and self.then is None and self.otherwise is None:
+            return ()
+        return (self.then or (), self.otherwise or ())
+
 
 CONSTRUCT = step_keys(
     "wait",
@@ -48,7 +107,7 @@ def parse_wait(reader: MapReader) -> Wait | None:
     if "id" not in reader:
         _no_id(reader)
     step_id, was = reader.name("id"), reader.name("was")
-    awaited = parse_awaited(reader)
+    awaited = _awaited(reader)
     at, their_hour = _at(reader)
     days = parse_weekdays(reader)
     then, otherwise = reader.steps("then"), reader.steps("else")
@@ -68,6 +127,39 @@ def parse_wait(reader: MapReader) -> Wait | None:
     return Wait(
         reader.at, step_id, was, length, until, at, days, awaited, then, otherwise, waiting, value, their_hour
     )
+
+
+def _awaited(reader: MapReader) -> Awaited | None:
+    """What the keys `for` and `where` ask for."""
+    fields = reader.node("where")
+    where = None
+    if fields is not None:
+        where = parse_condition(reader.context, fields, reader.at_key("where"), "where", of_event=True)
+    words = reader.texts("for")
+    if not words:
+        return None
+    reactions = [word for word in words if _reaction(word)]
+    span = reader.at_key("for")
+    if not reactions:
+        return Awaited(words, None, None, where, span)
+    if isinstance(reader.node("for"), Sequence) and len(words) > 1:
+        reader.context.report(
+            reactions[0].span,
+            "E17",
+            f"{quoted(reactions[0].value)} cannot stand in a list of events",
+            "a wait is for one reaction, or for one of several events",
+            f"write  for: {reactions[0].value}",
+        )
+        return None
+    if where is not None:
+        reader.apart("where", "a reaction to a message has no fields", "remove the line")
+    return Awaited((), _reaction(words[0]), tail(words[0], 7), where, span)
+
+
+def _reaction(word: Text) -> Literal["clicked", "opened"] | None:
+    if word.value.startswith("clicked "):
+        return "clicked"
+    return "opened" if word.value.startswith("opened ") else None
 
 
 def _at(reader: MapReader) -> tuple[Clock | None, Text | None]:
@@ -157,4 +249,15 @@ def _no_id(reader: MapReader) -> None:
     )
 
 
-KIND = StepKind(CONSTRUCT, parse_wait)
+KINDS = (
+    StepKind(
+        2, CONSTRUCT, Wait, parse_wait, "wait: 3 days",
+        other_verbs=("delay", "sleep", "pause", "wait_for", "wait_until", "until"),
+        rules={
+            "required": ["wait", "id"],
+            "dependencies": {"where": ["for"], "then": ["for"], "else": ["for"]},
+            "if": {"required": ["for"]},
+            "then": {"anyOf": [{"required": ["then"]}, {"required": ["else"]}]},
+        },
+    ),
+)  # fmt: skip

@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from engine.language.map_reader import ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.steps.kinds import StoryForm
+from engine.language.steps.register import STORY_FORMS
 from engine.language.stories.story_lines import parse_moment
 from engine.language.syntax import Expected, Text
-from engine.language.wording import quoted, shown
+from engine.language.wording import as_list, quoted, shown
 from engine.problem import nearest
 
-_FORMS = re.compile(
-    r"send \S+ via \S+|skip \S+(?: \((?:capped|unreachable|too late|no code)\))?|goal|finish|exit_if|restart|holdout"
-    r"|exit \S.*|set \S+ to \S.*|add \S+ \S+|add \S+ [A-Z]{3} \S+|add \S.* to \S+|remove \S.* from \S+|code \S+|webhook \S+"
-)
-_FIRST_WORDS = (
-    "send",
-    "skip",
-    "goal",
-    "finish",
-    "exit",
-    "exit_if",
-    "restart",
-    "holdout",
-    "set",
-    "add",
-    "remove",
-    "code",
-    "webhook",
-)
+
+def _of(group: str) -> list[StoryForm]:
+    return [form for form in STORY_FORMS.values() if form.group == group]
+
+
+def _forms() -> Iterator[StoryForm]:
+    """All of them, in the order in which people are told about them."""
+    yield from _of("message")
+    yield from (GOAL, FINISH)
+    yield from _of("end")
+    yield from (EXIT_IF, RESTART, HOLDOUT)
+    yield from _of("side effect")
+
+
+def _own(word: str, *, in_short: bool = True) -> StoryForm:
+    """A line that no step brings about."""
+    return StoryForm(word, "end", word, word, word, meant=lambda _, __: word, in_short=in_short)
+
+
+GOAL, FINISH, EXIT_IF, RESTART = _own("goal"), _own("finish"), _own("exit_if"), _own("restart")
+HOLDOUT = _own("holdout", in_short=False)
+FORMS = {form.verb: form for form in _forms()}
+"""Every line of `expect:` by its first word."""
+
 _OTHER = {"sends": "send", "sent": "send", "skipped": "skip", "end": "finish", "finished": "finish", "done": "finish",
           "reached": "goal", "skips": "skip", "exits": "exit", "nothing": "nothing"}  # fmt: skip
-_WHY = "it can be: send x via email, skip x (capped), goal, finish, exit reason, exit_if, restart, holdout, set a to b, add 50 points, remove a from b, code x, webhook x"
+_PATTERN = re.compile("|".join(form.pattern for form in FORMS.values()))
+_WHY = f"it can be: {as_list([form.example for form in FORMS.values()])}"
 
 
 def parse_expect(context: ReadContext, node: Node) -> tuple[Expected, ...]:
@@ -71,7 +80,7 @@ def _line(context: ReadContext, node: Node) -> Expected | None:
 
 
 def _words(context: ReadContext, text: Text) -> Text | None:
-    if len(text.value) < 500 and _FORMS.fullmatch(text.value):
+    if len(text.value) < 500 and _PATTERN.fullmatch(text.value):
         return text
     context.report(text.span, "E56", f"{quoted(text.value)} cannot be expected", _WHY, _fix(text.value))
     return None
@@ -79,23 +88,7 @@ def _words(context: ReadContext, text: Text) -> Text | None:
 
 def _fix(written: str) -> str:
     first, _, rest = shown(written, 100).partition(" ")
-    verb = _OTHER.get(first) or (first if first in _FIRST_WORDS else nearest(first, _FIRST_WORDS)) or "send"
-    name = rest.split(" ")[0] or "welcome_hello"
-    match verb:
-        case "send":
-            channel = re.search(r"\b(email|sms|push|whatsapp|telegram|webpush)\b", rest)
-            return f"write  send {name} via {channel[0] if channel else 'email'}"
-        case "skip":
-            return f"write  skip {name} (capped)  or (unreachable), (too late), (no code)"
-        case "exit":
-            return f"write  exit {rest or 'no_reaction'}"
-        case "set":
-            return f"write  set {name} to {rest.split(' ')[-1] if ' ' in rest else 'gold'}"
-        case "add":
-            return "write  add 50 points  or  add vip to tags"
-        case "remove":
-            return f"write  remove {name} from tags"
-        case "code" | "webhook":
-            return f"write  {verb} {name}"
-        case _:
-            return f"write  {verb}" if verb != "nothing" else "write  expect: nothing  instead of the list"
+    verb = _OTHER.get(first) or (first if first in FORMS else nearest(first, FORMS)) or "send"
+    if verb == "nothing":
+        return "write  expect: nothing  instead of the list"
+    return f"write  {FORMS[verb].meant(rest.split(' ')[0] or 'welcome_hello', rest)}"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from engine.language.steps.register import VERBS
 from engine.language.wording import quoted, shown
 from engine.problem import Problem, Span
 
-_VERBS = ("send", "wait", "if", "choose", "split", "set", "add", "remove", "code", "webhook", "exit")
 _DASH_OF_TEXT = re.compile(r"([–—−•*]) +(\S.*)")
 _TIGHT_DASH = re.compile(r"-([A-Za-z_]\w*:(?: .*|))$")
 _TIGHT_COLON = re.compile(r"([A-Za-z_]\w*):([^\s:/].*)")
 _NO_COLON = re.compile(r"([A-Za-z_]\w*)(?: +([^:]*[^:\s]))?$")
-_ITEM = re.compile(rf"({'|'.join(_VERBS)}|test|day \d+ \d+:\d+):(?: |$)")
+_ITEM = re.compile(rf"({'|'.join(VERBS)}|test|day \d+ \d+:\d+):(?: |$)")
 
 
 class Line(NamedTuple):

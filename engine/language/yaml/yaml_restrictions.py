@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from engine.language.nodes import Scalar
+from engine.language.steps.register import VERBS
 from engine.language.wording import quoted
 from engine.problem import Problem, Span
 
 _CONDITIONS = frozenset({"who", "where", "when", "exit_if", "if", "any", "all", "none"})
-_VERBS = frozenset(
-    ["send", "wait", "if", "choose", "split", "set", "add", "remove", "code", "webhook", "exit"]
-)
 
 
 def twice_problem(key: Scalar, first: int, above: list[str]) -> Problem:
@@ -17,7 +15,7 @@ def twice_problem(key: Scalar, first: int, above: list[str]) -> Problem:
     fix = "keep one"
     if above and above[-1] in _CONDITIONS:
         fix = "keep one; for two limits on one attribute write  between A and B, or list them under  all:"
-    elif key.text in _VERBS and above:
+    elif key.text in VERBS and above:
         fix = f"keep one, or begin a new step with a dash:  - {key.text}: ..."
     return Problem(
         key.span,

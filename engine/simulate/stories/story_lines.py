@@ -8,7 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-SIDE_VERBS = frozenset({"set", "add", "remove", "code", "webhook"})
+from engine.language.steps.register import STORY_FORMS
+
+_SIDE_EFFECTS = frozenset(form.verb for form in STORY_FORMS.values() if form.group == "side effect")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,7 +29,7 @@ class Line:
     @property
     def is_side_effect(self) -> bool:
         """Side effects are compared only where a story lists them; messages, skips and ends always."""
-        return self.text.split(" ", 1)[0] in SIDE_VERBS
+        return self.text.split(" ", 1)[0] in _SIDE_EFFECTS
 
 
 Mark = Literal["=", "-", "+"]

@@ -6,44 +6,26 @@ from collections.abc import Mapping
 
 from engine.core.effects import Trace
 from engine.core.journey import ChangeStep, Journey
+from engine.language.steps.register import STORY_FORMS
 from engine.values import Type
 
 
 def words_for(trace: Trace, journey: Journey, attributes: Mapping[str, Type]) -> str | None:
     """The line of a story, or None for what a story does not list."""
     match trace.kind:
-        case "send":
-            return f"send {trace.subject} via {trace.detail}"
-        case "skip":
-            return f"skip {trace.subject} ({trace.detail})"
-        case "goal" | "goal (late)":
+        case "goal (late)":
             return "goal"
-        case "finish" | "exit_if" | "restart" | "holdout" | "stopped":
+        case "goal" | "finish" | "exit_if" | "restart" | "holdout" | "stopped":
             return trace.kind
-        case "exit":
-            return f"exit {trace.subject}"
-        case "code" | "webhook":
-            return f"{trace.kind} {trace.subject}"
-        case "set":
-            return f"set {trace.subject} to {_as_written(trace, journey) or trace.detail}"
-        case "add" | "remove":
-            return _change(trace, attributes)
         case _:
-            return None
-
-
-def _as_written(trace: Trace, journey: Journey) -> str | None:
-    """`now`, `today` and `unset` stand in a story as they stand in the step."""
+            form = STORY_FORMS.get(trace.kind)
+    if form is None:
+        return None
+    attribute, detail = attributes.get(trace.subject), trace.detail
+    of_list = form.says_of_list and attribute is not None and attribute.kind == "list of text"
     step = journey.by_id.get(trace.step)
-    if isinstance(step, ChangeStep):
-        for name, value in step.values:
-            if name == trace.subject and value in ("now", "today", "unset"):
-                return str(value)
-    return None
-
-
-def _change(trace: Trace, attributes: Mapping[str, Type]) -> str:
-    kind = attributes.get(trace.subject)
-    if kind is not None and kind.kind == "list of text":
-        return f"{trace.kind} {trace.detail} {'to' if trace.kind == 'add' else 'from'} {trace.subject}"
-    return f"{trace.kind} {trace.detail} {trace.subject}"
+    if trace.kind == "set" and isinstance(step, ChangeStep):
+        # `now`, `today` and `unset` stand in a story as they stand in the step
+        written = dict(step.values).get(trace.subject)
+        detail = str(written) if written in ("now", "today", "unset") else detail
+    return (form.says_of_list if of_list else form.says).format(subject=trace.subject, detail=detail)
