@@ -7,10 +7,8 @@ from collections.abc import Iterator, Mapping
 from engine.core.conditions.dependencies import Dependencies, dependencies_of, farthest
 from engine.core.facts.customer import FactRule
 from engine.core.journey import (
-    ChooseStep,
     EventTrigger,
     Goal,
-    IfStep,
     JourneyDependencies,
     ProductTrigger,
     Question,
@@ -20,6 +18,7 @@ from engine.core.journey import (
     Trigger,
     WaitStep,
 )
+from engine.core.steps.branch import ChooseStep, IfStep
 from engine.values import DAY, Duration
 
 NOTHING = JourneyDependencies(frozenset(), frozenset(), frozenset(), product=False, reach=False, history={})

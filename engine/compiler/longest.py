@@ -5,15 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 
-from engine.core.journey import (
-    CodeStep,
-    DateTrigger,
-    ExitStep,
-    SendStep,
-    Step,
-    Trigger,
-    WaitStep,
-)
+from engine.core.journey import CodeStep, DateTrigger, SendStep, Step, Trigger, WaitStep
+from engine.core.steps.exit import ExitStep
 from engine.values import DAY, Duration
 
 

@@ -21,6 +21,11 @@ from engine.core.conditions.closure import compile_condition
 from engine.core.facts.learned import FALLBACK
 from engine.core.journey import END, Question
 from engine.core.policy import Policy
+from engine.core.steps.branch import ChooseStep, IfStep
+from engine.core.steps.change import ChangeStep
+from engine.core.steps.exit import ExitStep
+from engine.core.steps.split import SplitStep
+from engine.core.steps.webhook import WebhookStep
 from engine.language import syntax
 from engine.language.steps.branch import If
 from engine.language.steps.change import Change
@@ -82,22 +87,22 @@ class Steps:
     def _refuse(self, problem: Problem) -> None:
         self.conditions.problems.append(problem)
 
-    def if_(self, step: If, slot: Slot) -> run.IfStep:
+    def if_(self, step: If, slot: Slot) -> IfStep:
         """`if`."""
         question = self.conditions.question(step.condition, self.place)
-        return run.IfStep(*slot.base, question, *slot.flat.first)
+        return IfStep(*slot.base, question, *slot.flat.first)
 
-    def split(self, step: Split, slot: Slot) -> run.SplitStep:
+    def split(self, step: Split, slot: Slot) -> SplitStep:
         """`split`. Its chance follows from the former name, so that a new one sends nobody along another path."""
         paths = tuple(
             (path.name.value, path.share, at) for path, at in zip(step.paths, slot.flat.first, strict=True)
         )
-        return run.SplitStep(*slot.base, paths, step.was.value if step.was else step.name.value)
+        return SplitStep(*slot.base, paths, step.was.value if step.was else step.name.value)
 
-    def change(self, step: Change, slot: Slot) -> run.ChangeStep:
+    def change(self, step: Change, slot: Slot) -> ChangeStep:
         """`set`, `add`, `remove`."""
         values, types = compile_change(step, self.conditions, self.place)
-        return run.ChangeStep(*slot.base, step.how, values, types, step.note.value if step.note else "")
+        return ChangeStep(*slot.base, step.how, values, types, step.note.value if step.note else "")
 
     def code(self, step: Code, slot: Slot) -> run.CodeStep:
         """`code`."""
@@ -110,18 +115,18 @@ class Steps:
             pool = run.Pool(step.pool.value, "shared")
         return run.CodeStep(*slot.base, pool, step.valid.duration)
 
-    def webhook(self, step: Webhook, slot: Slot) -> run.WebhookStep:
+    def webhook(self, step: Webhook, slot: Slot) -> WebhookStep:
         """`webhook`."""
         known = self.place.world.config.webhooks
         if step.name.value not in known:
             why = "webhooks stand in config.yaml under  webhooks:"
             fix = f"add  {step.name.value}: {{url: https://...}}"
             self._refuse(unknown("E64", step.name, "webhook", known, why, fix))
-        return run.WebhookStep(*slot.base, step.name.value, self._values(step.values))
+        return WebhookStep(*slot.base, step.name.value, self._values(step.values))
 
-    def exit(self, step: Exit, slot: Slot) -> run.ExitStep:
+    def exit(self, step: Exit, slot: Slot) -> ExitStep:
         """`exit`."""
-        return run.ExitStep(*slot.base, step.reason.value)
+        return ExitStep(*slot.base, step.reason.value)
 
     def send(self, step: Send, slot: Slot) -> run.SendStep:
         """`send`."""
@@ -167,21 +172,21 @@ class Steps:
             where = self.conditions.question(awaited.where, self.place.inside(events))
         return run.Awaited(events, where, None, None)
 
-    def choose(self, step: Choose, slot: Slot) -> run.ChooseStep:
+    def choose(self, step: Choose, slot: Slot) -> ChooseStep:
         """`choose`."""
         ref = None
         if step.subject.value != "segment":
             found = resolve(step.subject, self.place)
             if isinstance(found, Problem):
                 self._refuse(found)
-                return run.ChooseStep(*slot.base, ())
+                return ChooseStep(*slot.base, ())
             ref = found
         paths = []
         # one more side than paths where there is no `else`: it leads on below, which needs no path
         for path, at in zip(step.paths, slot.flat.first, strict=False):
             question = self._path(step.subject, path, ref) if path.forms else None
             paths.append((question, path.label.value, at))
-        return run.ChooseStep(*slot.base, tuple(paths))
+        return ChooseStep(*slot.base, tuple(paths))
 
     def _path(self, subject: syntax.Text, path: ChoosePath, ref: core.Ref | None) -> Question:
         if ref is None:

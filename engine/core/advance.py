@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import assert_never
 
 from engine.core.cascade import next_part, send, try_send
@@ -16,28 +17,15 @@ from engine.core.enrollment import (
     Waiting,
 )
 from engine.core.goal import leave_if_over
-from engine.core.journey import (
-    END,
-    ChangeStep,
-    ChooseStep,
-    CodeStep,
-    ExitStep,
-    IfStep,
-    SendStep,
-    SplitStep,
-    Step,
-    WaitStep,
-    WebhookStep,
-)
+from engine.core.journey import END, CodeStep, SendStep, Step, WaitStep
 from engine.core.reactions import end_by_reaction, reaction_there
-from engine.core.steps.branch import choose, decide_if
-from engine.core.steps.change import change
-from engine.core.steps.code import take_code
-from engine.core.steps.exit import leave
-from engine.core.steps.split import split
-from engine.core.steps.wait import end_by_time, end_if_there, wait
-from engine.core.steps.webhook import call
+from engine.core.steps.register import EXECUTES as STEPS
+from engine.core.steps.register import Execute
+from engine.core.steps.wait import end_by_time, end_if_there
 from engine.core.transition import Transition
+
+EXECUTES: Mapping[type[Step], Execute] = {SendStep: send, **STEPS}
+"""What every kind of step does. A test holds it complete for the kinds of the language."""
 
 
 def advance(transition: Transition, index: int, *, asked: bool = False) -> None:
@@ -51,7 +39,7 @@ def advance(transition: Transition, index: int, *, asked: bool = False) -> None:
         if not 0 <= index < len(steps):
             finish(transition)
             return
-        following = execute(transition, steps[index])
+        following = EXECUTES[type(steps[index])](transition, steps[index])
         if following is None:
             return
         index = following
@@ -70,32 +58,6 @@ def move_on(transition: Transition, index: int) -> None:
     steps = transition.journey.steps
     transition.enrollment.state = Relocating(steps[index].id if 0 <= index < len(steps) else None, was)
     transition.enrollment.due = Due(transition.now)
-
-
-def execute(transition: Transition, step: Step) -> int | None:
-    """Does one step: the index of the next one, None if the run rests here or has ended."""
-    match step:
-        case SendStep():
-            return send(transition, step)
-        case WaitStep():
-            return wait(transition, step)
-        case IfStep():
-            return decide_if(transition, step)
-        case ChooseStep():
-            return choose(transition, step)
-        case SplitStep():
-            return split(transition, step)
-        case ChangeStep():
-            return change(transition, step)
-        case CodeStep():
-            return take_code(transition, step)
-        case WebhookStep():
-            return call(transition, step)
-        case ExitStep():
-            leave(transition, step)
-            return None
-        case _:
-            assert_never(step)
 
 
 def wake(transition: Transition) -> None:

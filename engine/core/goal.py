@@ -6,9 +6,8 @@ from engine.core.decision_context import DecisionContext
 from engine.core.ending import end, watch_end
 from engine.core.enrollment import Enrollment
 from engine.core.happening import Event
-from engine.core.journey import ChangeStep, Journey, WebhookStep
-from engine.core.steps.change import change
-from engine.core.steps.webhook import call
+from engine.core.journey import Journey
+from engine.core.steps.register import EXECUTES
 from engine.core.transition import Transition
 from engine.values import Instant
 
@@ -93,7 +92,8 @@ def reach_goal(transition: Transition, at: Instant) -> None:
     transition.add_trace("goal (late)" if at > watch_end(transition) else "goal", detail=_standing(it, at))
     if not it.holdout:
         transition.emit("goal_reached", at=at)
-        _do(transition)
+        for step in goal.do:  # instant steps: they lead nowhere
+            EXECUTES[type(step)](transition, step)
     if goal.then == "exit":
         end(transition, "goal")
 
@@ -109,19 +109,11 @@ def _note_watched(transition: Transition, at: Instant) -> None:
     if it.outcome == "finish":
         transition.add_trace("goal", detail=_standing(it, at))
         transition.emit("goal_reached", at=at)
-        _do(transition)
+        for step in transition.journey.goal.do:
+            EXECUTES[type(step)](transition, step)
     else:
         transition.add_trace("note", subject="goal", detail=f"after {it.outcome}")
     transition.complete()
-
-
-def _do(transition: Transition) -> None:
-    """The instant steps of the goal."""
-    for step in transition.journey.goal.do:
-        if isinstance(step, ChangeStep):
-            change(transition, step)
-        elif isinstance(step, WebhookStep):
-            call(transition, step)
 
 
 def _standing(enrollment: Enrollment, at: Instant) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from engine.core.conditions.condition import Condition, Constant, Ref
 from engine.core.facts.learned import LONGEST
 from engine.core.policy import Policy
-from engine.values import Duration, Type
+from engine.values import Duration
 
 if TYPE_CHECKING:
     from engine.core.conditions.scope import Scope
@@ -113,8 +113,9 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
-class StepBase:
-    """`id`: the author's id, or the hidden one (`if#1:...`); unique in the journey. `later`: the indexes of the steps
+class Step:
+    """What all steps have. The classes of most kinds stand beside what they do, in `steps/`; here are those that other
+    parts of the core look into. `id`: the author's id, or the hidden one (`if#1:...`); unique in the journey. `later`: the indexes of the steps
     that follow it in its own list and then in the lists around it, for migration."""
 
     index: int
@@ -127,7 +128,7 @@ class StepBase:
 
 
 @dataclass(frozen=True, slots=True)
-class SendStep(StepBase):
+class SendStep(Step):
     """`channels` in the order of the cascade; with `likely` each customer has an order of their own. `until`: clicked,
     opened or an event name. `learns`: the interval is learned, and `next_after` counts until enough is known."""
 
@@ -174,7 +175,7 @@ class Awaited:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitStep(StepBase):
+class WaitStep(Step):
     """`then`/`otherwise` are indexes (`next` where a side was not written). `their_hour`: `at` is the hour at which the
     customer reacts, found when the wait begins."""
 
@@ -190,38 +191,6 @@ class WaitStep(StepBase):
 
 
 @dataclass(frozen=True, slots=True)
-class IfStep(StepBase):
-    question: Question
-    then: int
-    otherwise: int
-
-
-@dataclass(frozen=True, slots=True)
-class ChooseStep(StepBase):
-    """Tried from the top; a None question is `else`."""
-
-    paths: tuple[tuple[Question | None, str, int], ...]  # question, label, first step
-
-
-@dataclass(frozen=True, slots=True)
-class SplitStep(StepBase):
-    """`paths`: name, share in percent, first step. `salt`: the name the hash is drawn from (its `was`, if renamed)."""
-
-    paths: tuple[tuple[str, int, int], ...]
-    salt: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeStep(StepBase):
-    """`values`: attribute and a constant, a reference, or `now`, `today`, `unset`."""
-
-    how: Literal["set", "add", "remove"]
-    values: tuple[tuple[str, Constant | Ref | Literal["now", "today", "unset"]], ...]
-    types: tuple[Type, ...]
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
 class Pool:
     """A promo code pool of config.yaml. `generated`: `pattern` with ? for a character; `shared`: one `code`."""
 
@@ -233,23 +202,9 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class CodeStep(StepBase):
+class CodeStep(Step):
     pool: Pool
     valid: Duration
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookStep(StepBase):
-    webhook: str
-    values: tuple[tuple[str, Constant | Ref], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ExitStep(StepBase):
-    reason: str
-
-
-Step = SendStep | WaitStep | IfStep | ChooseStep | SplitStep | ChangeStep | CodeStep | WebhookStep | ExitStep
 
 
 # --- whole ------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from engine.core.decision_context import DecisionContext
 from engine.core.effects import Effect, Emit, Trace, TraceKind
 from engine.core.enrollment import Enrollment
 from engine.core.happening import Event
-from engine.core.journey import Journey, Question, StepBase
+from engine.core.journey import Journey, Question, Step
 from engine.core.subscriptions import JourneySubscription
 from engine.ids import derive
 from engine.values import Instant, Value
@@ -55,7 +55,7 @@ class Transition:
         return read(ref, self.scope(), self.context.index.rules)
 
     def add_trace(
-        self, kind: TraceKind, step: StepBase | None = None, subject: str = "", detail: str = ""
+        self, kind: TraceKind, step: Step | None = None, subject: str = "", detail: str = ""
     ) -> None:
         """One line of the customer's history."""
         self.trace.append(
@@ -76,7 +76,7 @@ class Transition:
         kind: TraceKind,
         question: Question,
         answer: str,
-        step: StepBase | None = None,
+        step: Step | None = None,
         event: Event | None = None,
     ) -> None:
         """A question, its answer, and the values that it looked at. With `Journeys.explain` off these are left out."""

@@ -6,19 +6,11 @@ import datetime as dt
 from decimal import Decimal
 
 from engine.core.conditions.condition import Ref
-from engine.core.journey import (
-    END,
-    Awaited,
-    ChangeStep,
-    ChooseStep,
-    CodeStep,
-    IfStep,
-    Moment,
-    SendStep,
-    SplitStep,
-    WaitStep,
-    WebhookStep,
-)
+from engine.core.journey import END, Awaited, CodeStep, Moment, SendStep, WaitStep
+from engine.core.steps.branch import ChooseStep, IfStep
+from engine.core.steps.change import ChangeStep
+from engine.core.steps.split import SplitStep
+from engine.core.steps.webhook import WebhookStep
 from engine.values import Duration, Money, Type
 from tests.compiler.shop import HEAD, compiled, journey
 

@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
-from engine.core.journey import ChooseStep, IfStep
+from dataclasses import dataclass
+
+from engine.core.journey import Question, Step
 from engine.core.transition import Transition
+
+
+@dataclass(frozen=True, slots=True)
+class IfStep(Step):
+    """Indexes of the first step of each side, `next` where one was not written."""
+
+    question: Question
+    then: int
+    otherwise: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseStep(Step):
+    """Tried from the top; a None question is `else`."""
+
+    paths: tuple[tuple[Question | None, str, int], ...]  # question, label, first step
 
 
 def decide_if(transition: Transition, step: IfStep) -> int:
@@ -24,3 +42,6 @@ def choose(transition: Transition, step: ChooseStep) -> int:
             return first
     transition.add_trace("path", step, "", "none fits")
     return step.next
+
+
+EXECUTES = {IfStep: decide_if, ChooseStep: choose}

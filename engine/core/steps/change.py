@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from engine.core.conditions.condition import Constant, Ref
@@ -9,9 +10,20 @@ from engine.core.conditions.trace_values import words
 from engine.core.effects import Change
 from engine.core.facts.fold import apply_change, changed_value
 from engine.core.happening import ProfileChanged
-from engine.core.journey import ChangeStep
+from engine.core.journey import Step
 from engine.core.transition import Transition
 from engine.values import Type, Value, local_date
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeStep(Step):
+    """`values`: attribute and a constant, a reference, or `now`, `today`, `unset`."""
+
+    how: Literal["set", "add", "remove"]
+    values: tuple[tuple[str, Constant | Ref | Literal["now", "today", "unset"]], ...]
+    types: tuple[Type, ...]
+    note: str
+
 
 CONSENT = "consent."
 
@@ -64,3 +76,6 @@ def _value(transition: Transition, written: Constant | Ref, kind: Type) -> Value
             case _:
                 pass
     return written
+
+
+EXECUTES = {ChangeStep: change}

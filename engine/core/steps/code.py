@@ -64,3 +64,6 @@ def generated(pool: Pool, run: str) -> str:
 def _make_latest(transition: Transition, pool: str) -> None:
     """`code.x` is the run's latest code: the one that was asked for last."""
     transition.enrollment.codes[pool] = transition.enrollment.codes.pop(pool)
+
+
+EXECUTES = {CodeStep: take_code}

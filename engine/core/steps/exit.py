@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from engine.core.ending import end
-from engine.core.journey import ExitStep, StepBase
+from engine.core.journey import Step
 from engine.core.transition import Transition
 
 
+@dataclass(frozen=True, slots=True)
+class ExitStep(Step):
+    reason: str
+
+
 def leave(transition: Transition, step: ExitStep) -> None:
-    """Ends the run for the reason that the author gave."""
+    """Ends the run for the reason that the author gave: nothing follows."""
     leave_for(transition, step, step.reason)
 
 
-def leave_for(transition: Transition, step: StepBase, reason: str) -> None:
+def leave_for(transition: Transition, step: Step, reason: str) -> None:
     """Ends the run with the outcome `exit REASON`."""
     transition.add_trace("exit", step, reason)
     end(transition, f"exit {reason}")
+
+
+EXECUTES = {ExitStep: leave}

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from engine.core.draw import choose_path
-from engine.core.journey import SplitStep
+from engine.core.journey import Step
 from engine.core.transition import Transition
+
+
+@dataclass(frozen=True, slots=True)
+class SplitStep(Step):
+    """`paths`: name, share in percent, first step. `salt`: the name the hash is drawn from (its `was`, if renamed)."""
+
+    paths: tuple[tuple[str, int, int], ...]
+    salt: str
 
 
 def split(transition: Transition, step: SplitStep) -> int:
@@ -21,3 +31,6 @@ def split(transition: Transition, step: SplitStep) -> int:
     transition.enrollment.paths[step.id] = path
     transition.add_trace("path", step, path)
     return firsts[path]
+
+
+EXECUTES = {SplitStep: split}

@@ -61,3 +61,6 @@ def _over(transition: Transition, at: Instant, number: int, following: int) -> i
     it.window_at, it.window_number = it.clock, number
     it.state = it.due = None
     return following
+
+
+EXECUTES = {WaitStep: wait}

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from engine.core.conditions.condition import Constant, Ref
 from engine.core.effects import Call
-from engine.core.journey import WebhookStep
+from engine.core.journey import Step
 from engine.core.transition import Transition, values_of_with
 from engine.ids import derive
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookStep(Step):
+    webhook: str
+    values: tuple[tuple[str, Constant | Ref], ...]
 
 
 def call(transition: Transition, step: WebhookStep) -> int:
@@ -18,3 +27,6 @@ def call(transition: Transition, step: WebhookStep) -> int:
         )
         transition.add_trace("webhook", step, step.webhook)
     return step.next
+
+
+EXECUTES = {WebhookStep: call}

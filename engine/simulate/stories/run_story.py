@@ -21,8 +21,9 @@ from engine.core.happening import (
     Reaction,
     SegmentChanged,
 )
-from engine.core.journey import ClockTrigger, DateTrigger, Journey, SplitStep
+from engine.core.journey import ClockTrigger, DateTrigger, Journey, SendStep
 from engine.core.journeys import Journeys
+from engine.core.steps.split import SplitStep
 from engine.core.timing.occurrence import next_occurrence
 from engine.language.syntax import Field, Story, StoryLine, Text
 from engine.language.wording import quoted
@@ -219,7 +220,7 @@ class _Teller:
 
     def _never_sent(self, line: StoryLine) -> Problem:
         name = line.word.value
-        known = {step.template for step in self.stage.journey.steps if getattr(step, "template", "")}  # type: ignore[union-attr]
+        known = {step.template for step in self.stage.journey.steps if isinstance(step, SendStep)}
         what = f"{quoted(name)} was not sent before {line.at.label}"
         why = f"nobody can have {line.kind} a message that was not sent"
         near = "" if name in known else did_you_mean(name, known)

@@ -17,8 +17,9 @@ from engine.core.facts.fold import apply_event, initial_values
 from engine.core.facts.learned import Learned
 from engine.core.facts.zones import is_zone
 from engine.core.happening import Event
-from engine.core.journey import Journey, SplitStep
+from engine.core.journey import Journey
 from engine.core.journeys import Journeys
+from engine.core.steps.split import SplitStep
 from engine.language.syntax import Moment, Story, Text
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.core.effects import Trace
-from engine.core.journey import ChangeStep, Journey
+from engine.core.journey import Journey
+from engine.core.steps.change import ChangeStep
 from engine.language.steps.register import STORY_FORMS
 from engine.values import Type
 
