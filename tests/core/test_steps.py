@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import get_args
-
 import pytest
 
-from engine.core.advance import execute
 from engine.core.effects import Alert, Call, Change, GiveBack, TakeCode
 from engine.core.enrollment import AwaitingCode
-from engine.core.journey import Step
 from engine.values import local_date
 from tests.core.builders import BERLIN, life, moment, project, written
-
-
-def test_every_kind_of_step_is_done() -> None:
-    source = inspect.getsource(execute)
-    assert [kind.__name__ for kind in get_args(Step) if f"case {kind.__name__}()" not in source] == []
-
 
 # --- set, add, remove ---
 
