@@ -47,9 +47,7 @@ _WRITTEN_AS: Mapping[type, str] = {
     syntax.TextMatch: "Match how value -",
     syntax.Negated: "Opposite form -",
 }
-"""A word for the class, then one for each of its fields, in the order in which the class declares them. `-`: no
-behaviour, left out. `?`: a part that the language got later, left out where it is empty, so that a journey
-without it keeps the hash that it always had."""
+"""As in `syntax.Hashed`."""
 
 
 def fingerprint(file: syntax.JourneyFile | syntax.SegmentFile) -> str:
@@ -81,8 +79,9 @@ def _written(value: object) -> str:
         case tuple():
             return f"[{','.join(_written(part) for part in value)}]"
         case _:
-            # a step says it itself, beside its fields
-            tag, *words = (_WRITTEN_AS.get(type(value)) or getattr(value, "hashed")).split()
+            # a step declares its words beside its fields
+            hashed = value.hashed if isinstance(value, syntax.Hashed) else _WRITTEN_AS[type(value)]
+            tag, *words = hashed.split()
             return f"{tag}({','.join(_fields(value, words))})"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from engine.problem import Span
 from engine.values import Duration
@@ -312,8 +312,17 @@ class Until:
     their_hour: bool = False
 
 
+class Hashed:
+    """A step, or a part of one. Its hash is kept with every deployment, so it is made of these words, which stay when the
+    class or a field is renamed: one for the class, then one for each field in the order in which it is declared. `-`: no
+    behaviour, left out. `?`: got later, left out where it is empty, so that a journey without it keeps its hash."""
+
+    __slots__ = ()
+    hashed: ClassVar[str]
+
+
 @dataclass(frozen=True, slots=True)
-class Step(ABC):
+class Step(Hashed, ABC):
     """What all steps have. Each kind is a class in a file of its own, in `steps/`, beside its keys and words."""
 
     span: Span  # of the verb

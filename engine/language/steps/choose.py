@@ -11,11 +11,11 @@ from engine.language.nodes import Entry
 from engine.language.phrases.condition import form_of
 from engine.language.places import part
 from engine.language.steps.kinds import StepKind, step_keys
-from engine.language.syntax import Form, Step, Text
+from engine.language.syntax import Form, Hashed, Step, Text
 
 
 @dataclass(frozen=True, slots=True)
-class ChoosePath:
+class ChoosePath(Hashed):
     """A path of `choose`: forms of which one must fit; no forms: `else`."""
 
     hashed: ClassVar[str] = "ChoosePath forms label steps"

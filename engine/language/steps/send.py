@@ -18,7 +18,9 @@ from engine.language.syntax import Length, Pair, Step, Text
 class Send(Step):
     """`send: template`."""
 
-    hashed: ClassVar[str] = "Send - id was template via is_cascade next_after until policy if_capped values auto? likely?"
+    hashed: ClassVar[str] = (
+        "Send - id was template via is_cascade next_after until policy if_capped values auto? likely?"
+    )
     verb: ClassVar[str] = "send"
     template: Text
     via: tuple[Text, ...]  # with `likely`: the channels that it names, or none for all of the template

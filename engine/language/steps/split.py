@@ -12,12 +12,12 @@ from engine.language.nodes import Entry
 from engine.language.places import part, tail
 from engine.language.share import parse_share
 from engine.language.steps.kinds import StepKind, step_keys
-from engine.language.syntax import Step, Text
+from engine.language.syntax import Hashed, Step, Text
 from engine.language.wording import quoted, shown
 
 
 @dataclass(frozen=True, slots=True)
-class SplitPath:
+class SplitPath(Hashed):
     """`45% percent:`; `share` in whole percents."""
 
     hashed: ClassVar[str] = "SplitPath share name steps"

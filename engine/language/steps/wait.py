@@ -16,13 +16,13 @@ from engine.language.phrases.their_hour import is_their_hour, their_hour_meant
 from engine.language.phrases.weekdays import parse_weekdays
 from engine.language.places import tail
 from engine.language.steps.kinds import StepKind, step_keys
-from engine.language.syntax import AllOf, Clock, Length, Step, Text, Until
+from engine.language.syntax import AllOf, Clock, Hashed, Length, Step, Text, Until
 from engine.language.wording import quoted, shown
 from engine.problem import Problem, Span
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class Awaited(Hashed):
     """`for:` an event, several events, `clicked x`, `opened x`."""
 
     hashed: ClassVar[str] = "Awaited events reaction template where -"
@@ -43,7 +43,9 @@ class Awaited:
 class Wait(Step):
     """`wait: 3 days` or `wait: until ...`."""
 
-    hashed: ClassVar[str] = "Wait - id was length until at weekdays awaited then otherwise waiting - their_hour?"
+    hashed: ClassVar[str] = (
+        "Wait - id was length until at weekdays awaited then otherwise waiting - their_hour?"
+    )
     verb: ClassVar[str] = "wait"
     length: Length | None
     until: Until | None
