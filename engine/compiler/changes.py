@@ -10,7 +10,7 @@ from engine.compiler.conditions.forms import describe
 from engine.compiler.conditions.names import NameScope, resolve, unknown_attribute
 from engine.compiler.literals import is_reference, read_constant
 from engine.core.conditions.condition import Constant, Ref
-from engine.language.places import part
+from engine.language.nodes import part
 from engine.language.steps.change import Change
 from engine.language.syntax import Pair, Text
 from engine.language.wording import quoted

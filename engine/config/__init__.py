@@ -1,4 +1,4 @@
-"""config.yaml as one frozen value. Secrets are references (`env:NAME`, `file:/path`) until they are needed."""
+"""config.yaml as one frozen value; secrets stay references (`env:NAME`, `file:/path`) until they are used."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Secret:
         """The secret itself. Raises UsageError with the cure when it is missing."""
         kind, _, name = self.reference.partition(":")
         if kind == "env":
-            found = os.environ.get(name)
-            if found:
-                return found
+            secret = os.environ.get(name)
+            if secret:
+                return secret
             raise UsageError(f'the secret {self.reference} is not set: set the environment variable "{name}"')
         try:
             return Path(name).read_text(encoding="utf-8").strip()
@@ -60,8 +60,8 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class ChannelConfig:
-    """One entry of `channels:`. `options`: what its way of sending understands; `sender` (`from`), `reply_to` and
-    `timeout` (seconds) mean the same for all of them, as far as they have them."""
+    """One entry of `channels:`. `options`: what its way of sending understands; `sender` (`from`), `reply_to`
+    and `timeout` (seconds) mean the same for all of them, as far as they have them."""
 
     name: str
     options: Options
@@ -124,8 +124,8 @@ class WebhookConfig:
 
 @dataclass(frozen=True, slots=True)
 class MailboxConfig:
-    """Where reports by mail come in. `done`: the folder that mail goes to when it was read ("": it stays, marked as
-    seen). `every`: seconds between two looks."""
+    """Where reports by mail come in. `done`: the folder that mail goes to when it was read ("": it stays,
+    marked as seen). `every`: seconds between two looks."""
 
     host: str
     user: str
@@ -148,8 +148,9 @@ class HttpConfig:
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """What is noticed of a reader. `opens`: a pixel for nobody, for those who agreed to the purpose `opens`, or for all
-    who did not object. `decoy`: a link in e-mails that no person sees, so that whoever follows it is a machine."""
+    """What is noticed of a reader. `opens`: a pixel for nobody, for those who agreed to the purpose `opens`,
+    or for all who did not object. `decoy`: a link in e-mails that no person sees, so that whoever follows it
+    is a machine."""
 
     clicks: bool = True
     opens: Literal["never", "with consent", "always"] = "never"
@@ -158,8 +159,8 @@ class Tracking:
 
 @dataclass(frozen=True, slots=True)
 class SignupList:
-    """A list that anybody may ask to be on. `event` is appended, its journey asks for confirmation; `text` is what they
-    agree to; `next`: where a form without JavaScript leads (empty: a page of ours)."""
+    """A list that anybody may ask to be on. `event` is appended, its journey asks for confirmation; `text` is
+    what they agree to; `next`: where a form without JavaScript leads (empty: a page of ours)."""
 
     name: str
     channel: str
@@ -171,8 +172,8 @@ class SignupList:
 
 @dataclass(frozen=True, slots=True)
 class Signup:
-    """Sign-up forms. `confirmed`: the event of a confirmation; `origins`: the sites whose pages may post; at most
-    `per_network` sign-ups an hour from one network and `in_all` altogether."""
+    """Sign-up forms. `confirmed`: the event of a confirmation; `origins`: the sites whose pages may post; at
+    most `per_network` sign-ups an hour from one network and `in_all` altogether."""
 
     confirmed: str = "optin_confirmed"
     origins: tuple[str, ...] = ()
@@ -183,8 +184,9 @@ class Signup:
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """How many messages a journey may hand over on a day of the project's calendar: `each` counts for those that `of`
-    does not name; None: no ceiling. More than `sudden` times the average of the last seven days raises an alert."""
+    """How many messages a journey may hand over on a day of the project's calendar: `each` counts for those
+    that `of` does not name; None: no ceiling. More than `sudden` times the average of the last seven days
+    raises an alert."""
 
     each: int | None = None
     of: Mapping[str, int] = field(default_factory=dict)
@@ -197,10 +199,10 @@ class Ceilings:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole of config.yaml. `channels` keeps the order of the file; `egress`: private addresses that webhooks may
-    reach (host:port or CIDR). `link_key`: the secret that signs links; None: a key kept in the store's folder.
-    `deliver_only`: the only addresses, endings of addresses (`@shop.example`) and customers (`customer:anna`) that get
-    messages; None: everybody does."""
+    """The whole of config.yaml. `channels` keeps the order of the file; `egress`: private addresses that
+    webhooks may reach (host:port or CIDR). `link_key`: the secret that signs links; None: a key kept in the
+    store's folder. `deliver_only`: the only addresses, endings of addresses (`@shop.example`) and customers
+    (`customer:anna`) that get messages; None: everybody does."""
 
     shop: Shop
     timezone: str

@@ -22,14 +22,19 @@ from engine.language.yaml.source import read
 from engine.problem import Problem
 from engine.values import zone
 
-_STORE = TextPattern(r"(sqlite:///|postgresql://|postgresql\+psycopg://).*", "is not a store",
-             "a store is a SQLite file or a PostgreSQL database",
-             "write  sqlite:///data/shop.db  or  postgresql://host/name")  # fmt: skip
-_DRAWN = TextPattern(r"([^?]*\?){4}.*", "leaves too few characters to draw",
-             "every customer gets a code of their own",
-             'write at least four question marks, for example  "WELCOME-????-????"')  # fmt: skip
-_INSIDE = TextPattern(r"(?![/\\])(?!(.*[/\\])?\.\.([/\\]|$)).*", "leaves the project",
-              "the project is one folder", "write a path inside it, for example  codes/welcome.csv")  # fmt: skip
+_STORE = TextPattern(
+    r"(sqlite:///|postgresql://|postgresql\+psycopg://).*", "is not a store",
+    "a store is a SQLite file or a PostgreSQL database",
+    "write  sqlite:///data/shop.db  or  postgresql://host/name",
+)  # fmt: skip
+_DRAWN = TextPattern(
+    r"([^?]*\?){4}.*", "leaves too few characters to draw", "every customer gets a code of their own",
+    'write at least four question marks, for example  "WELCOME-????-????"',
+)  # fmt: skip
+_INSIDE = TextPattern(
+    r"(?![/\\])(?!(.*[/\\])?\.\.([/\\]|$)).*", "leaves the project", "the project is one folder",
+    "write a path inside it, for example  codes/welcome.csv",
+)  # fmt: skip
 POOL_KINDS = {"generated": "pattern", "shared": "code", "file": "path"}
 """The kinds of pools, and the key that each needs beside `kind`."""
 
@@ -108,8 +113,8 @@ CONFIG = Construct(
 def default_config() -> Config:
     """What holds where config.yaml is silent or cannot be read."""
     return Config(
-        Shop("", "http://127.0.0.1:8080", ""), "UTC", "EUR", ("en",), "sqlite:///data/shop.db", HttpConfig(), (), 0,
-        {}, {}, {}, {},
+        Shop("", "http://127.0.0.1:8080", ""), "UTC", "EUR", ("en",), "sqlite:///data/shop.db", HttpConfig(),
+        (), 0, {}, {}, {}, {},
     )  # fmt: skip
 
 
@@ -234,9 +239,8 @@ def _read_pool(context: ReadContext, entry: Entry) -> Pool | None:
     needed = POOL_KINDS[kind.value]
     for key in POOL_KINDS.values():
         if key != needed and key in reader:
-            context.refuse(
-                reader.at_key(key), f"a {kind.value} pool has no {quoted(key)}", f"it has: kind, {needed}", "remove it"
-            )  # fmt: skip
+            what = f"a {kind.value} pool has no {quoted(key)}"
+            context.refuse(reader.at_key(key), what, f"it has: kind, {needed}", "remove it")
     if needed not in reader:
         reader.missing(needed)
     text = reader.text(needed)

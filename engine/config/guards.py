@@ -1,4 +1,5 @@
-"""`ceilings:` and `deliver_only:` of config.yaml: what keeps the first weeks from going wrong in front of everybody."""
+"""`ceilings:` and `deliver_only:` of config.yaml: what keeps the first weeks from going wrong in front of
+everybody."""
 
 from __future__ import annotations
 
@@ -24,9 +25,11 @@ CEILINGS_SHAPE = {
         "examples": ["10000 a day"],
     },
 }
-NAMES_SOMEBODY = TextPattern(rf"(?!\s*(@|{OF_CUSTOMER})\s*$).*", "names nobody",
-                     "the list holds addresses, endings of addresses and customers",
-                     'write  [anna@shop.example, "@shop.example", "+359888123456", "customer:anna"]')  # fmt: skip
+NAMES_SOMEBODY = TextPattern(
+    rf"(?!\s*(@|{OF_CUSTOMER})\s*$).*", "names nobody",
+    "the list holds addresses, endings of addresses and customers",
+    'write  [anna@shop.example, "@shop.example", "+359888123456", "customer:anna"]',
+)  # fmt: skip
 _A_DAY = re.compile(r"(\d{1,9}) (?:a|per) day", re.ASCII)
 _TIMES = re.compile(r"(\d{1,4}(?:\.\d{1,2})?) times", re.ASCII)
 
@@ -50,8 +53,8 @@ def read_ceilings(parts: MapReader) -> Ceilings:
 
 
 def read_deliver_only(parts: MapReader) -> tuple[str, ...] | None:
-    """The list as it is written; None where there is none. A list that is there is a warning: who forgets it writes to
-    nobody."""
+    """The list as it is written; None where there is none. A list that is there is a warning: who forgets it
+    writes to nobody."""
     if "deliver_only" not in parts:
         return None
     named = tuple(word.value.strip() for word in parts.texts("deliver_only", blank=True))

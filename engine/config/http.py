@@ -1,4 +1,5 @@
-"""`http:`, `egress:` and `tracking:` in config.yaml: where we listen, whom we may call, and what is noticed of a reader."""
+"""`http:`, `egress:` and `tracking:` in config.yaml: where we listen, whom we may call, and what is noticed
+of a reader."""
 
 from __future__ import annotations
 

@@ -7,8 +7,10 @@ from engine.config.secrets import values_of
 from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader
 
-_EVERY = TextPattern("[1-9][0-9]{0,3} (second|minute|hour)s?", "is no length of time",
-             "the mailbox is looked at again and again", "write  5 minutes")  # fmt: skip
+_EVERY = TextPattern(
+    "[1-9][0-9]{0,3} (second|minute|hour)s?", "is no length of time",
+    "the mailbox is looked at again and again", "write  5 minutes",
+)  # fmt: skip
 MAILBOX = Construct(
     "mailbox",
     "mailbox",

@@ -10,8 +10,7 @@ from engine.core.policy import Cap, Policy, Quiet
 from engine.language.duration import parse_clock, parse_length
 from engine.language.grammar import Construct, Key
 from engine.language.map_reader import MapReader, ReadContext
-from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
-from engine.language.places import part
+from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, part
 from engine.language.wording import quoted
 from engine.problem import did_you_mean
 from engine.values import Duration
@@ -37,7 +36,8 @@ _WAIT = re.compile(r"wait(?: up to (.+))?")
 
 
 def read_policy(context: ReadContext, entry: Entry, channels: tuple[str, ...]) -> Policy:
-    """A policy; a key that is left out or wrong has its default. `channels`: the names of those of the file."""
+    """A policy; a key that is left out or wrong has its default. `channels`: the names of those of the
+    file."""
     name = entry.key.text
     usual = Policy(name)
     reader = context.block(entry.value, POLICY, entry.key, f"the policy {name}")

@@ -28,8 +28,8 @@ def config_context(problems: list[Problem]) -> ReadContext:
 
 
 def values_of(reader: MapReader, but: Collection[str] = ()) -> dict[str, Any]:
-    """What is written and right, by key, as the plain value of its kind; `but`: not these. What is left out is not in
-    it: the record has a default."""
+    """What is written and right, by key, as the plain value of its kind; `but`: not these. What is left out
+    is not in it: the record has a default."""
     keys = (key for key in reader.construct.keys if key.name in reader and key.name not in but)
     values = {key.name: _value(reader, key) for key in keys}
     return {name: value for name, value in values.items() if value is not None}
@@ -99,7 +99,8 @@ def refuse_literal(context: ReadContext, span: Span, key: str, fix: str = "") ->
 
 
 def _is_stray_secret(context: ReadContext, entry: Entry) -> bool:
-    """A secret under a key that nobody knows: to be told that it is in the open is worth more than the spelling."""
+    """A secret under a key that nobody knows: to be told that it is in the open is worth more than the
+    spelling."""
     if not is_secret(entry.key.text) or not isinstance(entry.value, Scalar) or is_reference(entry.value.text):
         return False
     refuse_literal(context, entry.value.span, entry.key.text)

@@ -16,8 +16,8 @@ from engine.language.wording import quoted
 
 def _an_hour(usual: int) -> TextPattern:
     return TextPattern(
-        "[1-9][0-9]{0,6} (an|per) hour", "is not a number of sign-ups", "it says how many are taken in an hour",
-        f"write  {usual} an hour",
+        "[1-9][0-9]{0,6} (an|per) hour", "is not a number of sign-ups",
+        "it says how many are taken in an hour", f"write  {usual} an hour",
     )  # fmt: skip
 
 

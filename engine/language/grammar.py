@@ -1,6 +1,6 @@
-"""The table of what a file may contain: for every construct its keys, which are needed, and the kind of value of each.
+"""The table of what a file may contain: every construct with its keys, and the kind of value of each.
 
-Whoever reads a file refuses by this table (`map_reader`), and the editor's schema is generated from it (`shape`).
+Whoever reads a file refuses by this table (`map_reader`), and the schema for editors is generated from it.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ from typing import Literal
 Kind = Literal[
     "text", "name", "choice", "length", "clock", "date", "share", "event", "events", "segment", "template",
     "policy", "pool", "webhook", "attribute", "texts", "map", "condition", "where", "steps", "paths",
-    "shares", "starts", "again", "goal", "tests", "wait", "weekdays", "awaited", "day", "given", "when", "expect",
-    "watchers", "reaction", "long_did_count", "via", "next_after", "wait_clock", "count", "secret", "block", "named", "free",
-    "any",
+    "shares", "starts", "again", "goal", "tests", "wait", "weekdays", "awaited", "day", "given", "when",
+    "expect", "watchers", "reaction", "long_did_count", "via", "next_after", "wait_clock", "count", "secret",
+    "block", "named", "free", "any",
 ]  # fmt: skip
 """What stands behind a key. `block`: one map with the keys of `Key.of`; `named`: names of our own, each with
-such a map or another value; `free`: the same under any names; `any`: read by code of its own. A `secret` is only ever a reference."""
+such a map or another value; `free`: the same under any names; `any`: read by code of its own. A `secret` is
+only ever a reference."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextPattern:
-    """How a text must be written, `pattern` from its first to its last character, and what is told of one that is not:
-    `what` follows the text, and {} in `fix` stands for it. `code`: "" for that of a wrong value."""
+    """How a text must be written, `pattern` from its first to its last character, and what is told of one
+    that is not: `what` follows the text, and {} in `fix` stands for it. `code`: "" for that of a wrong
+    value."""
 
     pattern: str
     what: str
@@ -34,7 +36,7 @@ class TextPattern:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a construct. `example` is what to type; `why` says why it has no default, or such a limit."""
+    """One key of a construct. `example` is what to type; `why` says why it has no default, or a limit."""
 
     name: str
     kind: Kind
@@ -94,9 +96,11 @@ JOURNEY = Construct(
         Key("who", "condition", "who may enter, asked once in the moment of the start"),
         Key("again", "again", "when a customer may come back", needed=True,
             why="there is no default, because a wrong guess means either silence or spam",
-            example="again: never  or  again: after 30 days  or  again: always  or  again: restart, then after 3 days"),
+            example="again: never  or  again: after 30 days  or  again: always"
+            "  or  again: restart, then after 3 days"),
         Key("goal", "goal", "what success is", needed=True,
-            why="there is no default; without a goal nobody can tell whether the journey is worth its messages",
+            why="there is no default; "
+            "without a goal nobody can tell whether the journey is worth its messages",
             example="\n         goal:\n           event: order_placed"),
         Key("exit_if", "condition", "what ends it early, without success"),
         Key("policy", "policy", "consent, quiet hours and caps: a policy of config.yaml", example="service"),
@@ -111,13 +115,14 @@ JOURNEY = Construct(
     "One journey: who starts, what success is, the steps, and the tests.",
     (
         ("on", "start"), ("trigger", "start"), ("triggers", "start"), ("entry", "start"), ("starts", "start"),
-        ("when", "start"), ("name", "journey"), ("id", "journey"), ("workflow", "journey"), ("campaign", "journey"),
-        ("description", "about"), ("status", "state"), ("enabled", "state"), ("filter", "who"), ("audience", "who"),
-        ("segment", "who"), ("if", "who"), ("where", "who"), ("reentry", "again"), ("re_entry", "again"),
-        ("repeat", "again"), ("frequency", "again"), ("conversion", "goal"), ("success", "goal"),
-        ("stop_if", "exit_if"), ("stop", "exit_if"), ("exit", "exit_if"), ("end_if", "exit_if"),
-        ("control", "holdout"), ("control_group", "holdout"), ("actions", "steps"), ("flow", "steps"),
-        ("do", "steps"), ("jobs", "steps"), ("stories", "tests"), ("test", "tests"),
+        ("when", "start"), ("name", "journey"), ("id", "journey"), ("workflow", "journey"),
+        ("campaign", "journey"), ("description", "about"), ("status", "state"), ("enabled", "state"),
+        ("filter", "who"), ("audience", "who"), ("segment", "who"), ("if", "who"), ("where", "who"),
+        ("reentry", "again"), ("re_entry", "again"), ("repeat", "again"), ("frequency", "again"),
+        ("conversion", "goal"), ("success", "goal"), ("stop_if", "exit_if"), ("stop", "exit_if"),
+        ("exit", "exit_if"), ("end_if", "exit_if"), ("control", "holdout"), ("control_group", "holdout"),
+        ("actions", "steps"), ("flow", "steps"), ("do", "steps"), ("jobs", "steps"), ("stories", "tests"),
+        ("test", "tests"),
     ),
 )  # fmt: skip
 
@@ -133,7 +138,10 @@ SEGMENT = Construct(
             example="\n         who:\n           orders_count: at least 1"),
     ),
     "One segment: a condition with a name.",
-    (("name", "segment"), ("description", "about"), ("where", "who"), ("filter", "who"), ("if", "who"), ("when", "who")),
+    (
+        ("name", "segment"), ("description", "about"), ("where", "who"), ("filter", "who"), ("if", "who"),
+        ("when", "who"),
+    ),
 )  # fmt: skip
 
 _AT = Key("at", "clock", "time of day in the customer's own zone", needed=True,
@@ -246,6 +254,7 @@ TEST = Construct(
     "A story with moments and the complete list of expected messages.",
     (
         ("name", "test"), ("story", "test"), ("description", "test"), ("events", "when"), ("then", "expect"),
-        ("expected", "expect"), ("start", "from"), ("date", "from"), ("setup", "given"), ("customer", "given"),
+        ("expected", "expect"), ("start", "from"), ("date", "from"), ("setup", "given"),
+        ("customer", "given"),
     ),
 )  # fmt: skip

@@ -87,6 +87,7 @@ class _Builder:
         self.lines = text.split("\n")
         self.root: Tree | None = None
         self._stack: list[Branch] = []
+        self._columns: list[int] = []  # where each branch of the stack begins
         self._keys: list[Leaf | None] = []
         self._ends = [0] * len(self.lines)  # per line: where the last scalar on it ends
         self._inside = [False] * len(self.lines)  # per line: it continues a scalar
@@ -103,14 +104,14 @@ class _Builder:
                 self._put(leaf, leaf.line, leaf.column)
         elif isinstance(event, yaml.CollectionStartEvent):
             branch = Branch(isinstance(event, yaml.MappingStartEvent), bool(event.flow_style), start.line)
-            branch.last_line = start.column  # until the end is known
             self._stack.append(branch)
+            self._columns.append(start.column)
             self._keys.append(None)
         elif isinstance(event, yaml.CollectionEndEvent):
             branch = self._stack.pop()
             self._keys.pop()
-            column, branch.last_line = branch.last_line, end.line
-            self._put(branch, branch.line, column)
+            branch.last_line = end.line
+            self._put(branch, branch.line, self._columns.pop())
             if branch.flow:
                 self._ends[end.line] = max(self._ends[end.line], end.column)
 
@@ -191,7 +192,7 @@ def _rows(tree: Tree) -> list[Row]:
     """All rows that stand on lines of their own, from top to bottom."""
     if isinstance(tree, Leaf) or tree.one_line:
         return []
-    found: list[Row] = []
+    rows: list[Row] = []
     for row in tree.rows:
-        found += [row, *_rows(row.value)]
-    return found
+        rows += [row, *_rows(row.value)]
+    return rows

@@ -1,8 +1,8 @@
 """The one reader of maps with fixed keys, for journeys, config.yaml, schemas/ and the mapping of a stream.
 
-A `Construct` says which keys there are. `MapReader` holds a map against it: keys that nobody knows, keys that are
-missing, and the value of each key by its kind. `ReadContext` carries the problems of one file. A problem never stops
-the reading; the value is then None.
+A `Construct` says which keys there are. `MapReader` holds a map against it: keys that nobody knows, keys that
+are missing, and the value of each key by its kind. `ReadContext` carries the problems of one file. A problem
+never stops the reading; the value is then None.
 """
 
 from __future__ import annotations
@@ -62,8 +62,9 @@ class ReadContext:
         read_steps: Callable[[ReadContext, Node, Span, str], tuple[Step, ...]] = _no_steps,
         explains: Callable[[ReadContext, Entry], bool] = lambda _context, _entry: False,
     ) -> None:
-        """`read_steps` reads the lists of steps, `root` is the whole file (for the ids of its waits). `explains`: asked
-        about an entry with an unknown key, True when it has reported something better than that."""
+        """`read_steps` reads the lists of steps, `root` is the whole file (for the ids of its waits).
+        `explains`: asked about an entry with an unknown key, True when it has reported something better than
+        that."""
         self.rules = rules
         self.file = file
         self.root = root
@@ -207,8 +208,8 @@ class ReadContext:
     def block(
         self, node: Node, construct: Construct, key: Scalar, noun: str = "", example: str = ""
     ) -> MapReader | None:
-        """The map of a construct that stands behind `key`; None where it is no map. `noun`: what this one is called in
-        a sentence."""
+        """The map of a construct that stands behind `key`; None where it is no map. `noun`: what this one is
+        called in a sentence."""
         if not isinstance(node, Mapping) and not is_empty(node):
             self.entries(node, key.text, example)
             return None
@@ -403,7 +404,7 @@ class MapReader:
 
 
 def meant_name(text: str) -> str:
-    """The name that is nearest to a text: `OrderPlaced` is order_placed. Empty where nothing is left of it."""
+    """The name that is nearest to a text: `OrderPlaced` is order_placed. "" where nothing is left."""
     words = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", shown(text)).casefold().replace("'", "")
     return re.sub(r"[^a-z0-9]+", "_", words).strip("_").lstrip("0123456789_")
 

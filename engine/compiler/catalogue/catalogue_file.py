@@ -1,4 +1,5 @@
-"""Reads schemas/customer.yaml, events.yaml and product.yaml, and holds the tables of what may stand in them."""
+"""Reads schemas/customer.yaml, events.yaml and product.yaml, and holds the tables of what may stand in
+them."""
 
 from __future__ import annotations
 
@@ -22,13 +23,14 @@ SIMPLE = ("text", "number", "money", "true/false", "date", "time", "birthday", "
 _ALL_TYPES = (*SIMPLE, "one of [a, b]")
 _CHOICES = re.compile(r"one of \[(.*)\]", re.DOTALL)
 _RESERVED = {
-    "segment", "did", "can", "clicked", "opened", "goal", "any", "all", "none", "else", "trigger", "product", "code",
-    "customer", "shop", "links", "addresses", "consent", "suppressed",
+    "segment", "did", "can", "clicked", "opened", "goal", "any", "all", "none", "else", "trigger", "product",
+    "code", "customer", "shop", "links", "addresses", "consent", "suppressed",
 }  # fmt: skip
 _SYNONYMS = {
-    "string": "text", "str": "text", "int": "number", "integer": "number", "float": "number", "decimal": "number",
-    "boolean": "true/false", "bool": "true/false", "datetime": "time", "timestamp": "time", "enum": "one of [a, b]",
-    "list": "list of text", "array": "list of text", "currency": "money", "amount": "money", "yes/no": "true/false",
+    "string": "text", "str": "text", "int": "number", "integer": "number", "float": "number",
+    "decimal": "number", "boolean": "true/false", "bool": "true/false", "yes/no": "true/false",
+    "datetime": "time", "timestamp": "time", "enum": "one of [a, b]", "list": "list of text",
+    "array": "list of text", "currency": "money", "amount": "money",
 }  # fmt: skip
 
 
@@ -50,10 +52,17 @@ _TYPE_SHAPE = {
 }
 _FACT_SHAPE = {
     "type": "string",
-    "pattern": r"^(count of|sum of|average of|average days between|most frequent|last|first|rfm of) \w+(\.\w+)*( in last .+)?$",
-    "patternErrorMessage": "write for example  count of order_placed  or  sum of order_placed.total in last 30 days",
-    "examples": ["count of order_placed", "sum of order_placed.total", "last order_placed", "most frequent order_placed.items.category"],
-}  # fmt: skip
+    "pattern": r"^(count of|sum of|average of|average days between|most frequent|last|first|rfm of)"
+    r" \w+(\.\w+)*( in last .+)?$",
+    "patternErrorMessage": "write for example  count of order_placed"
+    "  or  sum of order_placed.total in last 30 days",
+    "examples": [
+        "count of order_placed",
+        "sum of order_placed.total",
+        "last order_placed",
+        "most frequent order_placed.items.category",
+    ],
+}
 
 CUSTOMER_FILE = Construct(
     "customer",

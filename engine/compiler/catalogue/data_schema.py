@@ -1,4 +1,5 @@
-"""JSON Schemas for data that comes in: events, attributes and products. They take exactly what `typed` takes."""
+"""JSON Schemas for data that comes in: events, attributes and products. They take exactly what `typed`
+takes."""
 
 from __future__ import annotations
 

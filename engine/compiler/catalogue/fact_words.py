@@ -9,7 +9,7 @@ from engine.compiler.wording import unknown
 from engine.core.facts.customer import FactRule
 from engine.core.facts.rfm import GroupTable
 from engine.language.duration import parse_length
-from engine.language.places import part
+from engine.language.nodes import part
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem

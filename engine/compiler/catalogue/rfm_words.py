@@ -1,4 +1,5 @@
-"""The words of `rfm:` in schemas/customer.yaml: the groups of customers, as a list of names or with their scores."""
+"""The words of `rfm:` in schemas/customer.yaml: the groups of customers, as a list of names or with their
+scores."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ _RULES = FileRules("E86", "E86", "E86", "E86", "E86", "E86")
 
 
 def read_groups(node: Node | None, problems: list[Problem]) -> GroupTable:
-    """The table of a shop. Without one, and for a list of names, the scores are those of the engine's own table."""
+    """The table of a shop. Without one, and for a list of names, the scores are those of the engine's own
+    table."""
     context = ReadContext(_RULES, problems)
     match node:
         case Mapping() if node.entries:
@@ -130,7 +132,8 @@ def _read_range(context: ReadContext, node: Node) -> Range:
     context.refuse(
         node.span,
         f"{quoted(words)} is not a range of scores" if words else "this is not a range of scores",
-        f"scores go from 1 to {BEST}, {BEST} is the best; one of them, or the lowest and the highest with a hyphen",
+        f"scores go from 1 to {BEST}, {BEST} is the best; "
+        "one of them, or the lowest and the highest with a hyphen",
         f"write  {_meant(words)}",
     )
     return ALL
@@ -167,9 +170,9 @@ def _refuse_empty_groups(context: ReadContext, table: GroupTable, groups: list[t
 
 def _meant(words: str) -> str:
     """What the author of a range probably meant."""
-    found = sorted({int(digit) for digit in re.findall(r"\b[1-5]\b", words)})
-    if len(found) == 1:
-        return {"least": f"{found[0]}-{BEST}", "most": f"1-{found[0]}"}.get(
-            words.split(" ")[-2:][0], str(found[0])
+    digits = sorted({int(digit) for digit in re.findall(r"\b[1-5]\b", words)})
+    if len(digits) == 1:
+        return {"least": f"{digits[0]}-{BEST}", "most": f"1-{digits[0]}"}.get(
+            words.split(" ")[-2:][0], str(digits[0])
         )
-    return f"{found[0]}-{found[-1]}" if found else f"4-{BEST}"
+    return f"{digits[0]}-{digits[-1]}" if digits else f"4-{BEST}"

@@ -1,7 +1,7 @@
 """`channels:` in config.yaml: how each channel sends, what it costs, how fast it may go.
 
-Every way of sending has a file here: the record of its options, the table of its keys, and how the one is read from
-the other. The channels themselves import the record.
+Every way of sending has a file here: the record of its options, the table of its keys, and how the one is
+read from the other. The channels themselves import the record.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ Options: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """One way of sending: its keys, and its record from the map and the values that are right as they stand. `own`:
-    the keys that `read` takes out of the map by itself."""
+    """One way of sending: its keys, and its record from the map and the values that are right as they stand.
+    `own`: the keys that `read` takes out of the map by itself."""
 
     keys: tuple[Key, ...]
     read: Callable[[MapReader, dict[str, Any]], Options]

@@ -1,4 +1,5 @@
-"""A channel `via: apprise` in config.yaml: the addresses of its services, with the customer's part as Jinja."""
+"""A channel `via: apprise` in config.yaml: the addresses of its services, with the customer's part as
+Jinja."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ from engine.config.secrets import is_reference
 from engine.language.grammar import Key, TextPattern
 from engine.language.map_reader import MapReader
 
-_ADDRESS = TextPattern(r"(env|file):.+|[a-z][a-z0-9+]*://.+", "is no address of a service",
-               "an address of Apprise begins with its service",
-               'write  "tgram://{{ secret.token }}/{{ message.address }}"  or  env:NAME')  # fmt: skip
+_ADDRESS = TextPattern(
+    r"(env|file):.+|[a-z][a-z0-9+]*://.+", "is no address of a service",
+    "an address of Apprise begins with its service",
+    'write  "tgram://{{ secret.token }}/{{ message.address }}"  or  env:NAME',
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""A channel `via: http` in config.yaml: any provider, and everything that can be wrong before the first message."""
+"""A channel `via: http` in config.yaml: any provider, and everything that can be wrong before the first
+message."""
 
 from __future__ import annotations
 
@@ -27,9 +28,11 @@ Body: TypeAlias = "RequestValue | Secret | tuple[Body, ...] | Mapping[str, Body]
 LONGEST_TIMEOUT = 120
 """Seconds; well below the time for which a message is claimed."""
 
-_URL = TextPattern(r"https?://[^/?#\s{}@]+([/?].*)?", "is no address that can be called",
-           "scheme and host stand in this file, so that no customer's data decides who is called",
-           "write  https://api.provider.example/messages")  # fmt: skip
+_URL = TextPattern(
+    r"https?://[^/?#\s{}@]+([/?].*)?", "is no address that can be called",
+    "scheme and host stand in this file, so that no customer's data decides who is called",
+    "write  https://api.provider.example/messages",
+)  # fmt: skip
 _IDEMPOTENCY = Construct(
     "idempotency",
     "idempotency",
@@ -80,8 +83,9 @@ _KINDS: Mapping[Encoding, str] = {
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """How one message becomes one request. `secrets`: what its texts read as `secret.x`. `key_header` carries the send
-    key, which the provider knows for `key_hours` (0: config.yaml does not say). `callback` None: nobody calls."""
+    """How one message becomes one request. `secrets`: what its texts read as `secret.x`. `key_header` carries
+    the send key, which the provider knows for `key_hours` (0: config.yaml does not say). `callback` None:
+    nobody calls."""
 
     via: ClassVar[str] = "http"
     url: RequestText
@@ -186,7 +190,8 @@ class _RequestReader:
                     self._context,
                     value.span,
                     name,
-                    f'write  {name}: "Bearer {{{{ secret.token }}}}"  and  token: env:NAME  in this channel; then change the secret',
+                    f'write  {name}: "Bearer {{{{ secret.token }}}}"  and  token: env:NAME  in this channel; '
+                    "then change the secret",
                 )
             elif self.check(nodes.Scalar(value.value, value.span, plain=False)):
                 headers[name] = RequestText(value.value, "header")
@@ -206,7 +211,8 @@ class _RequestReader:
         return RequestText(node.text, encoding) if self.check(node) else None
 
     def _structure(self, key: str, node: nodes.Node) -> Body | None:
-        """A list or a map as it stands in the file; below a key that holds a secret only a reference is taken."""
+        """A list or a map as it stands in the file; below a key that holds a secret only a reference is
+        taken."""
         match node:
             case nodes.Mapping():
                 members = {

@@ -13,11 +13,13 @@ from engine.language.wording import as_list, quoted
 from engine.problem import did_you_mean
 
 OUTCOMES = ("accepted", "refused", "bounced", "refused for now", "unsubscribed", "our fault", "unknown")
-"""bounced: the address is gone. unsubscribed: this person stopped us at the provider. our fault: key, account or balance;
-the channel stands still and nothing is lost."""
+"""bounced: the address is gone. unsubscribed: this person stopped us at the provider. our fault: key, account
+or balance; the channel stands still and nothing is lost."""
 
-PATH = TextPattern(r"[^\s.{}]+(\.[^\s.{}]+)*", "is no path", "names and numbers with dots between them",
-           "write for example  messages.0.status.name")  # fmt: skip
+PATH = TextPattern(
+    r"[^\s.{}]+(\.[^\s.{}]+)*", "is no path", "names and numbers with dots between them",
+    "write for example  messages.0.status.name",
+)  # fmt: skip
 """A path into JSON; `*` for any of a list."""
 
 _SUCCESS = TextPattern("2[0-9][0-9]", "is no status of success", "200 to 299", "write  ok: [200, 202]")

@@ -13,8 +13,8 @@ from engine.language.grammar import Construct, Key
 from engine.language.map_reader import MapReader
 
 KINDS = (
-    "accepted", "delivered", "bounced", "bounced for now", "complained", "refused", "opened", "clicked", "replied",
-    "unsubscribed", "subscribed",
+    "accepted", "delivered", "bounced", "bounced for now", "complained", "refused", "opened", "clicked",
+    "replied", "unsubscribed", "subscribed",
 )  # fmt: skip
 _WAYS = (
     "secret: {header: X-Token, token: env:NAME}  or  {query: key, token: env:NAME}  or, signed,"
@@ -36,8 +36,8 @@ _CALLER = Construct(
     "How the provider's calls are known",
 )
 _KEYS_OF_WAYS = (
-    {"header", "token"}, {"query", "token"}, {"header", "token", "hmac"}, {"header", "token", "hmac", "encoding"},
-    {"user", "password"},
+    {"header", "token"}, {"query", "token"}, {"header", "token", "hmac"},
+    {"header", "token", "hmac", "encoding"}, {"user", "password"},
 )  # fmt: skip
 CALLBACK = Construct(
     "callback",
@@ -62,8 +62,8 @@ CALLBACK = Construct(
 
 @dataclass(frozen=True, slots=True)
 class CallerSecret:
-    """How the provider's calls are known: by a token in `header` or `query`, by the signature (`hmac`) in `header`, or
-    by basic auth (`user`)."""
+    """How the provider's calls are known: by a token in `header` or `query`, by the signature (`hmac`) in
+    `header`, or by basic auth (`user`)."""
 
     secret: Secret
     header: str = ""
@@ -95,17 +95,14 @@ def read_callback(reader: MapReader) -> CallbackWords | None:
     values = values_of(reader)
     kinds = read_words(reader, "kinds", KINDS)
     if "kind" in reader and "kinds" not in reader:
-        _incomplete(
-            reader, "kind", '"kind" needs  kinds', "a path, and what its values mean", "write  kinds: {DELIVERED: delivered}"
-        )  # fmt: skip
+        why, fix = "a path, and what its values mean", "write  kinds: {DELIVERED: delivered}"
+        _incomplete(reader, "kind", '"kind" needs  kinds', why, fix)
     if "kind" not in reader and "reply" not in reader:
-        _incomplete(
-            reader, "", '"callback" does not say what happened', "", "add  kind: path  and  kinds: {DELIVERED: delivered}, or  reply: path"
-        )  # fmt: skip
+        fix = "add  kind: path  and  kinds: {DELIVERED: delivered}, or  reply: path"
+        _incomplete(reader, "", '"callback" does not say what happened', "", fix)
     if not any(key in reader for key in ("id", "key", "address")):
-        _incomplete(
-            reader, "", '"callback" does not say of which message it is', "", "add  id: path,  key: path  or  address: path"
-        )  # fmt: skip
+        fix = "add  id: path,  key: path  or  address: path"
+        _incomplete(reader, "", '"callback" does not say of which message it is', "", fix)
     caller = _read_caller(reader)
     return None if caller is None else CallbackWords(caller, kinds=kinds, **values)
 
@@ -113,10 +110,8 @@ def read_callback(reader: MapReader) -> CallbackWords | None:
 def _read_caller(reader: MapReader) -> CallerSecret | None:
     caller = reader.block("secret") if isinstance(reader.node("secret"), nodes.Mapping) else None
     if caller is None:
-        _incomplete(
-            reader, "secret", '"callback" does not say who may call', "without a secret anybody could tell us that messages bounced",
-            f"add  {_WAYS}",
-        )  # fmt: skip
+        why = "without a secret anybody could tell us that messages bounced"
+        _incomplete(reader, "secret", '"callback" does not say who may call', why, f"add  {_WAYS}")
         return None
     if {key.name for key in _CALLER.keys if key.name in caller} not in _KEYS_OF_WAYS:
         _incomplete(reader, "secret", '"secret" is none of the ways to know a caller', "", f"write  {_WAYS}")

@@ -2,6 +2,9 @@
 
 The texts are written by whoever runs the shop; the values come from customers and are hostile. A value is
 written in the form of its place: it can end no JSON text, no form field and no part of an address.
+
+It is no part of the template language of messages (`engine.compiler.templates.jinja`): there a value that is
+not set is an error, here it leaves its place out, and numbers and maps of a body keep their kind.
 """
 
 from __future__ import annotations
@@ -41,8 +44,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 """What the texts may read."""
 
 _FILTERS = (
-    "abs", "d", "default", "first", "float", "int", "join", "last", "length", "list", "lower", "max", "min", "replace", "round",
-    "string", "tojson", "trim", "truncate", "upper", "urlencode",
+    "abs", "d", "default", "first", "float", "int", "join", "last", "length", "list", "lower", "max", "min",
+    "replace", "round", "string", "tojson", "trim", "truncate", "upper", "urlencode",
 )  # fmt: skip
 _LONE = re.compile(r"\s*\{\{-?((?:(?!\}\}|\{\{|\{%).)*?)-?\}\}\s*", re.DOTALL)
 _NOT_A_LETTER = re.compile(r"[\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\x9f\ud800-\udfff\u2028\u2029]")
@@ -84,8 +87,8 @@ class RequestText:
 
 @dataclass(frozen=True, slots=True)
 class RequestValue:
-    """A text in a body that is a map. One that is nothing but `{{ ... }}` keeps its kind: number, true, map; none
-    leaves its place out. Everything else is a text."""
+    """A text in a body that is a map. One that is nothing but `{{ ... }}` keeps its kind: number, true, map;
+    none leaves its place out. Everything else is a text."""
 
     source: str
 
@@ -137,13 +140,13 @@ def _mistake(source: str, secrets: Collection[str]) -> tuple[str, str]:
     for part in tree.find_all(nodes.Getattr):
         if not isinstance(part.node, nodes.Name) or not NAMES.get(part.node.name):
             continue
-        whole, known_parts = part.node.name, NAMES[part.node.name]
+        owner, known_parts = part.node.name, NAMES[part.node.name]
         if part.attr not in known_parts:
             return (
-                f'"{whole}" has no "{part.attr}"',
+                f'"{owner}" has no "{part.attr}"',
                 did_you_mean(part.attr, known_parts, f"it has: {', '.join(known_parts)}"),
             )
-        if whole == "secret" and part.attr not in secrets:
+        if owner == "secret" and part.attr not in secrets:
             where = "in callback: secret" if part.attr == "callback" else "in this channel"
             return f'"secret.{part.attr}" is not given', f"add  {part.attr}: env:NAME  {where}"
     return "", ""
@@ -166,7 +169,8 @@ def _is_own(tree: nodes.Template, name: str) -> bool:
 
 
 def _json(value: object) -> str:
-    """Stands between quotes; outside of them everything but a number or a word is broken JSON, and is not sent."""
+    """Stands between quotes; outside of them everything but a number or a word is broken JSON, and is not
+    sent."""
     if isinstance(value, Markup):  # of `tojson`
         return str(value)
     return _NOT_A_LETTER.sub(lambda found: f"\\u{ord(found[0]):04x}", _plain(value))

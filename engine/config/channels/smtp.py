@@ -14,7 +14,8 @@ from engine.language.nodes import Mapping
 
 @dataclass(frozen=True, slots=True)
 class SmtpOptions:
-    """What the mail server is, and what is added to every mail. An empty text and None: config.yaml does not say."""
+    """What the mail server is, and what is added to every mail. An empty text and None: config.yaml does not
+    say."""
 
     via: ClassVar[str] = "smtp"
     host: str = ""

@@ -11,8 +11,8 @@ from engine.language.grammar import Key
 
 @dataclass(frozen=True, slots=True)
 class TwilioOptions:
-    """Who sends at Twilio. `kind`: sms or whatsapp ("": the channel is called so); `session`: hours for which a
-    customer who wrote may get free text; `url`: "" for Twilio itself."""
+    """Who sends at Twilio. `kind`: sms or whatsapp ("": the channel is called so); `session`: hours for which
+    a customer who wrote may get free text; `url`: "" for Twilio itself."""
 
     via: ClassVar[str] = "twilio"
     account: Secret | None = None

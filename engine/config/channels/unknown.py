@@ -1,4 +1,5 @@
-"""`unknown:` of a channel: what happens to a message of which nobody knows whether it left (design/reliability 2.4)."""
+"""`unknown:` of a channel: what happens to a message of which nobody knows whether it left
+(design/reliability 2.4)."""
 
 from __future__ import annotations
 
@@ -10,15 +11,16 @@ from engine.language.wording import as_list, quoted
 from engine.problem import did_you_mean
 
 ACTIONS = ("hold", "treat as sent", "resend once", "resend", "look up")
-"""hold: an operator decides. treat as sent: after a quarter of an hour. resend once; resend: at most 5 times, for
-channels where a copy replaces the one before it. look up: ask the provider's own list."""
+"""hold: an operator decides. treat as sent: after a quarter of an hour. resend once; resend: at most 5 times,
+for channels where a copy replaces the one before it. look up: ask the provider's own list."""
 
 LISTERS = ("twilio",)
 """Ways of sending whose provider can be asked what it has taken."""
 
 
 def read_unknown(reader: MapReader, via: str, policies: Sequence[str]) -> dict[str, str]:
-    """Policy -> what to do; "" stands for all policies that are not named. Empty: the defaults of the way of sending."""
+    """Policy -> what to do; "" stands for all policies that are not named. Empty: the defaults of the way of
+    sending."""
     node, context = reader.node("unknown"), reader.context
     if node is None:
         return {}

@@ -11,8 +11,9 @@ from engine.language.grammar import Key, TextPattern
 
 @dataclass(frozen=True, slots=True)
 class WebPushOptions:
-    """The shop's identity (VAPID, RFC 8292). `ttl`: seconds for which the push service keeps a message for a device that
-    is off, never longer than the message counts. `origins`: pages that may subscribe somebody; none: the shop's own."""
+    """The shop's identity (VAPID, RFC 8292). `ttl`: seconds for which the push service keeps a message for a
+    device that is off, never longer than the message counts. `origins`: pages that may subscribe somebody;
+    none: the shop's own."""
 
     via: ClassVar[str] = "webpush"
     subject: str = ""
@@ -23,9 +24,11 @@ class WebPushOptions:
     origins: tuple[str, ...] = ()
 
 
-_CONTACT = TextPattern("(mailto:|https:).*", "is no contact",
-               "push services write there when something is wrong with our messages",
-               "write  subject: mailto:push@shop.example")  # fmt: skip
+_CONTACT = TextPattern(
+    "(mailto:|https:).*", "is no contact",
+    "push services write there when something is wrong with our messages",
+    "write  subject: mailto:push@shop.example",
+)  # fmt: skip
 KEYS = (
     Key("subject", "text", "whom push services write to", needed=True, example="mailto:push@shop.example",
         pattern=_CONTACT),

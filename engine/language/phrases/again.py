@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.language.duration import parse_length
 from engine.language.map_reader import ReadContext
-from engine.language.places import tail
+from engine.language.nodes import tail
 from engine.language.syntax import Again, Text
 from engine.language.wording import quoted, shown
 from engine.problem import Problem, nearest

@@ -7,10 +7,9 @@ import re
 from typing import Literal, cast
 
 from engine.language.map_reader import ReadContext
-from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty, tail
 from engine.language.phrases.event_count_condition import parse_did
 from engine.language.phrases.forms import looks_like_form, parse_form, parse_list, sign_problem
-from engine.language.places import tail
 from engine.language.syntax import (
     AllOf,
     Can,

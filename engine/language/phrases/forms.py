@@ -6,7 +6,7 @@ import re
 from typing import Literal, cast
 
 from engine.language.duration import parse_length
-from engine.language.places import part, tail
+from engine.language.nodes import part, tail
 from engine.language.syntax import (
     BeforeAfter,
     Between,

@@ -6,8 +6,8 @@ import datetime as dt
 import re
 
 from engine.language.duration import parse_clock, parse_date, parse_length
+from engine.language.nodes import part
 from engine.language.phrases.their_hour import is_their_hour, their_hour_meant
-from engine.language.places import part
 from engine.language.syntax import Text, Until
 from engine.language.wording import as_list, quoted
 from engine.problem import Problem, nearest

@@ -6,7 +6,7 @@ import re
 
 from engine.language.duration import parse_length
 from engine.language.map_reader import MapReader
-from engine.language.places import part
+from engine.language.nodes import part
 from engine.language.syntax import Length, Text
 from engine.language.wording import quoted
 from engine.problem import Problem, nearest

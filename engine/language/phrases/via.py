@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from engine.language.map_reader import MapReader
-from engine.language.nodes import Sequence
-from engine.language.places import part
+from engine.language.nodes import Sequence, part
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import nearest

@@ -7,9 +7,8 @@ from typing import ClassVar
 
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader, ReadContext
-from engine.language.nodes import Entry
+from engine.language.nodes import Entry, part
 from engine.language.phrases.condition import form_of
-from engine.language.places import part
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Form, Hashed, Step, Text
 

@@ -8,8 +8,7 @@ from typing import ClassVar
 
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader, ReadContext
-from engine.language.nodes import Entry
-from engine.language.places import part, tail
+from engine.language.nodes import Entry, part, tail
 from engine.language.share import parse_share
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Hashed, Step, Text

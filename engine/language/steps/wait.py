@@ -8,13 +8,12 @@ from typing import ClassVar, Literal
 from engine.language.duration import parse_clock, parse_length
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
-from engine.language.nodes import Sequence
+from engine.language.nodes import Sequence, tail
 from engine.language.phrases.condition import parse_condition
 from engine.language.phrases.condition_words import condition_text
 from engine.language.phrases.moment import WEEKDAYS, parse_until
 from engine.language.phrases.their_hour import is_their_hour, their_hour_meant
 from engine.language.phrases.weekdays import parse_weekdays
-from engine.language.places import tail
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import AllOf, Clock, Hashed, Length, Step, Text, Until
 from engine.language.wording import quoted, shown

@@ -7,8 +7,7 @@ from typing import Literal, cast
 
 from engine.language.duration import parse_clock
 from engine.language.map_reader import ReadContext
-from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
-from engine.language.places import part, tail
+from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty, part, tail
 from engine.language.syntax import Field, Moment, StoryLine, Text
 from engine.language.wording import quoted, shown
 from engine.problem import Problem, Span, nearest

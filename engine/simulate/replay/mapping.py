@@ -1,4 +1,5 @@
-"""The mapping file: how the events of a foreign stream become ours, read strictly and with positions (docs/replay.md)."""
+"""The mapping file: how the events of a foreign stream become ours, read strictly and with positions
+(docs/replay.md)."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ from engine.simulate.replay.mapping_words import Check, Getter, check, getter
 
 _VALUE = "write  a_field,  items.price,  sum of items.price * items.quantity,  count of items  or  always X"
 _CURRENCY = TextPattern(
-    "[A-Z]{3}", "is not a currency", "it is written as three capitals", "write  EUR", "E93"
-)
+    "[A-Z]{3}", "is not a currency", "it is written as three capitals", "write  EUR", "E93",
+)  # fmt: skip
 _FIELDS = "{total: amount}"
 
 STREAM = Construct(
@@ -79,7 +80,8 @@ _RULES = FileRules("E95", "E95", "E92", "E95", "E95", "E95", quoted_blank=True)
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the project knows: its events with their fields (under every name they go by), attributes, product fields."""
+    """What the project knows: its events with their fields (under every name they go by), attributes, product
+    fields."""
 
     events: Mapping[str, Iterable[str]] = field(default_factory=dict)
     attributes: Iterable[str] = ()
@@ -95,7 +97,8 @@ def names_of(catalogue: Catalogue, channels: Iterable[str] = ()) -> Names:
 
 @dataclass(frozen=True, slots=True)
 class EventRule:
-    """One event of ours that a foreign event gives. `fields` and `customer`: our name and where its value comes from."""
+    """One event of ours that a foreign event gives. `fields` and `customer`: our name and where its value
+    comes from."""
 
     name: str
     where: tuple[Check, ...]
@@ -105,7 +108,8 @@ class EventRule:
 
 @dataclass(frozen=True, slots=True)
 class ProductRule:
-    """A foreign event that changes the catalogue. `was` are values from before, where the event itself brings them."""
+    """A foreign event that changes the catalogue. `was` are values from before, where the event itself brings
+    them."""
 
     id: Getter
     where: tuple[Check, ...]
@@ -115,8 +119,8 @@ class ProductRule:
 
 @dataclass(frozen=True, slots=True)
 class StreamMapping:
-    """The whole file. `form` renames the four parts of a line. `others`: foreign events without an entry are taken
-    when the project knows their name (`keep`) or left out (`drop`)."""
+    """The whole file. `form` renames the four parts of a line. `others`: foreign events without an entry are
+    taken when the project knows their name (`keep`) or left out (`drop`)."""
 
     events: Mapping[str, tuple[EventRule, ...]] = field(default_factory=dict)
     products: Mapping[str, tuple[ProductRule, ...]] = field(default_factory=dict)
@@ -223,14 +227,14 @@ class _StreamReader:
     def _getter(self, node: nodes.Node) -> Getter:
         if isinstance(node, nodes.Mapping) and node.get("each") is not None:
             return self._each(node)
-        found = getter(node.text) if isinstance(node, nodes.Scalar) else None
-        if found is None:
+        get = getter(node.text) if isinstance(node, nodes.Scalar) else None
+        if get is None:
             shown = quoted(node.text) if isinstance(node, nodes.Scalar) else "this block"
             self._context.report(
                 node.span, "E94", f"{shown} does not say where a value comes from", "", _VALUE
             )
             return lambda _: None
-        return found
+        return get
 
     def _each(self, node: nodes.Mapping) -> Getter:
         """A list whose members get other names: `{each: lines, sku: code, price: amount}`."""

@@ -24,10 +24,10 @@ def number(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        found = Decimal(str(value))
+        amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    return amount if amount.is_finite() else None
 
 
 def getter(words: str) -> Getter | None:
@@ -54,10 +54,10 @@ def _path(words: str) -> Getter:
 
 def _walk(value: object, parts: list[str]) -> Any:
     """A dotted path; inside a list it goes over all its members."""
-    for place, part in enumerate(parts):
+    for depth, part in enumerate(parts):
         if isinstance(value, list):
-            found = [_walk(member, parts[place:]) for member in value]
-            return [one for one in found if one is not None]
+            values = [_walk(member, parts[depth:]) for member in value]
+            return [inner for inner in values if inner is not None]
         if not isinstance(value, Mapping):
             return None
         value = value.get(part)
@@ -65,24 +65,25 @@ def _walk(value: object, parts: list[str]) -> Any:
 
 
 def _sum(first: str, second: str | None) -> Getter:
-    """The sum over a list of one field, or of the product of two fields of each member; None if any is no number."""
-    name, _, left = first.partition(".")
+    """The sum over a list of one field, or of the product of two fields of each member; None if any is no
+    number."""
+    name, _, field = first.partition(".")
     right = second.partition(".")[2] if second and second.partition(".")[0] == name else second
 
     def total(properties: Properties) -> Decimal | None:
         members = properties.get(name)
         if not isinstance(members, list):
             return None
-        whole = Decimal(0)
+        sum_of_all = Decimal(0)
         for member in members:
             if not isinstance(member, Mapping):
                 return None
-            one = number(member.get(left))
+            amount = number(member.get(field))
             times = number(member.get(right)) if right else Decimal(1)
-            if one is None or times is None:
+            if amount is None or times is None:
                 return None
-            whole += one * times
-        return whole
+            sum_of_all += amount * times
+        return sum_of_all
 
     return total
 
@@ -102,7 +103,8 @@ def _of_list(how: str, words: str) -> Getter:
 
 
 def check(get: Getter, words: tuple[str, ...]) -> Check:
-    """One of the words fits the value: a value, `not x`, `is set`, `is not set`, `at least 2` and its like."""
+    """One of the words fits the value: a value, `not x`, `is set`, `is not set`, `at least 2` and its
+    like."""
     tests = [_test(word) for word in words]
     if len(tests) == 1:
         only = tests[0]
@@ -131,18 +133,18 @@ def _test(words: str) -> Callable[[object], bool]:
 
 def _limit(how: str, limit: Decimal) -> Callable[[object], bool]:
     def test(value: object) -> bool:
-        found = value if type(value) is int else number(value)
-        if found is None:
+        amount = value if type(value) is int else number(value)
+        if amount is None:
             return False
         match how:
             case "at least":
-                return found >= limit
+                return amount >= limit
             case "at most":
-                return found <= limit
+                return amount <= limit
             case "more than":
-                return found > limit
+                return amount > limit
             case _:
-                return found < limit
+                return amount < limit
 
     return test
 
