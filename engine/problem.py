@@ -11,6 +11,11 @@ from typing import Literal
 
 Level = Literal["error", "warning"]
 
+Topic = Literal["form", "name", "channel", "file", "shop", "currency"]
+"""What a mistake is about, for telling a cause from what follows. `form`: how something is written; `name`: nothing is
+called so; `channel`: the same of a channel; `file`: the same of a file; `shop`: a journey does not go with what config.yaml
+says; `currency`: an amount is in another one."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
@@ -34,6 +39,9 @@ class Problem:
     level: Level = "error"
     hidden: bool = False
     """The place holds a secret: whoever shows it shows asterisks."""
+    topic: Topic = "form"
+    subject: str = ""
+    """The name or the key that it is about, where there is one."""
 
     @property
     def is_error(self) -> bool:

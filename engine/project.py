@@ -8,10 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from engine.compiler.catalogue.catalogue import Catalogue
+from engine.compiler.causes import causes_first, causes_only, is_foundation, steps_are_whole, without_names
 from engine.compiler.check_input import JourneyCheckInput, ProjectCheckInput, code_printers
 from engine.compiler.checks import check_journey, check_whole
 from engine.compiler.compile import compile_journey, compile_segment
-from engine.compiler.consequences import causes_only, is_foundation, steps_are_whole, told_once, without_names
 from engine.compiler.fingerprint import content_hash
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.publication import publish
@@ -224,7 +224,7 @@ def _compiled(
     for name, file in files.items():
         made = compile_journey(file, project)
         forms = opened.forms.get(file.span.file, [])
-        opened.problems.extend(told_once(forms, made.problems))
+        opened.problems.extend(causes_first(forms, made.problems))
         opened.problems.extend(
             check_journey(
                 JourneyCheckInput(file, made.journey, project, printers, steps_are_whole(file, forms))

@@ -18,7 +18,6 @@ from engine.core.journey import (
     Trigger,
     WaitStep,
 )
-from engine.core.steps.branch import ChooseStep, IfStep
 from engine.values import DAY, Duration
 
 NOTHING = JourneyDependencies(frozenset(), frozenset(), frozenset(), product=False, reach=False, history={})
@@ -38,7 +37,7 @@ def dependencies_of_journey(
     """The reads of a journey: events, attributes and segments of its starts, goal, exit and waits; history of all."""
     waking = Dependencies(events=frozenset(_awaited(starts, goal, steps)))
     waking |= Dependencies(segments=frozenset(t.segment for t in starts if isinstance(t, SegmentTrigger)))
-    waking |= Dependencies(attributes=frozenset(_dates(steps)))
+    waking |= Dependencies(attributes=frozenset(name for step in steps for name in step.awaited_dates()))
     for question in (goal.when, exit_if):
         if question is not None:
             waking |= dependencies_of(question.condition, rules)
@@ -69,21 +68,7 @@ def _awaited(starts: tuple[Trigger, ...], goal: Goal, steps: tuple[Step, ...]) -
         elif isinstance(start, ProductTrigger):
             yield start.kind
     for step in steps:
-        if isinstance(step, WaitStep) and step.awaited:
-            yield from step.awaited.events
-        elif isinstance(step, SendStep) and step.is_cascade and step.until not in ("clicked", "opened"):
-            yield step.until
-
-
-def _dates(steps: tuple[Step, ...]) -> Iterator[str]:
-    for step in steps:
-        if (
-            isinstance(step, WaitStep)
-            and step.until
-            and step.until.ref
-            and step.until.ref.source == "customer"
-        ):
-            yield step.until.ref.name
+        yield from step.awaited_events()
 
 
 def _needed(
@@ -95,11 +80,7 @@ def _needed(
 ) -> Iterator[Mapping[str, int | None]]:
     """History that conditions ask for, and that which an event before its time leaves behind."""
     questions = [who] if who else []
-    for step in steps:
-        if isinstance(step, IfStep):
-            questions.append(step.question)
-        elif isinstance(step, ChooseStep):
-            questions.extend(question for question, _, _ in step.paths if question)
+    questions += [question for step in steps for question in step.questions()]
     for question in questions:
         yield dependencies_of(question.condition, rules).history
     fresh = max((milliseconds(t.fresh) for t in starts if isinstance(t, EventTrigger)), default=DAY)

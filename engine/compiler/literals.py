@@ -108,6 +108,7 @@ def _money(text: Text, span: Span, currency: str) -> Money | Problem:
             f"{quoted(text.value)} is not in {currency}",
             "amounts of two currencies are never compared; journeys are written in the currency of the shop",
             f"write the amount in {currency}",
+            topic="currency",
         )
     amount = re.search(r"\d[\d.,]*", text.value)
     meant = amount[0].rstrip(".,") if amount else "50"

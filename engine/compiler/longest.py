@@ -6,7 +6,6 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from engine.core.journey import CodeStep, DateTrigger, SendStep, Step, Trigger, WaitStep
-from engine.core.steps.exit import ExitStep
 from engine.values import DAY, Duration
 
 
@@ -41,7 +40,7 @@ def _end(starts: tuple[Trigger, ...], steps: tuple[Step, ...]) -> Reached:
         if here is None:
             continue
         after = _after(step, here, starts)
-        for target in _targets(step):
+        for target in step.targets():
             if target < 0:
                 end = _later(end, after)
             else:
@@ -53,14 +52,6 @@ def _later(one: Reached, other: Reached) -> Reached:
     return Reached(
         max(one.elapsed, other.elapsed), max(one.code_ends, other.code_ends), one.known and other.known
     )
-
-
-def _targets(step: Step) -> tuple[int, ...]:
-    if isinstance(step, ExitStep):
-        return (-1,)
-    firsts = tuple(first for *_, first in getattr(step, "paths", ()))
-    sides = tuple(getattr(step, side) for side in ("then", "otherwise") if hasattr(step, side))
-    return (*firsts, *sides, step.next)
 
 
 def _after(step: Step, here: Reached, starts: tuple[Trigger, ...]) -> Reached:

@@ -68,6 +68,7 @@ def _only_channel(template: Text, written: tuple[str, ...], project: ProjectCont
                 template.span, "E65", f"{quoted(template.value)} is written for {either(written, 'and')}: say which one",
                 "nobody can guess the channel, or their order",
                 f"add  via: {ordered[0]}  or  via: [{', '.join(ordered)}]  with  next_after: 4 hours",
+                topic="channel", subject=template.value,
             )
         ]  # fmt: skip
     if written and written[0] not in known:

@@ -6,11 +6,17 @@ from collections.abc import Iterable, Sequence
 
 from engine.language.syntax import Text
 from engine.language.wording import quoted
-from engine.problem import Problem, Span, did_you_mean
+from engine.problem import Problem, Span, Topic, did_you_mean
 
 
 def unknown(
-    code: str, text: Text, kind: str, choices: Iterable[str], why: str, otherwise: str = ""
+    code: str,
+    text: Text,
+    kind: str,
+    choices: Iterable[str],
+    why: str,
+    otherwise: str = "",
+    topic: Topic = "name",
 ) -> Problem:
     """`there is no KIND called "x"`, with the choice that was probably meant, else a short list of all."""
     known = list(choices)
@@ -20,6 +26,8 @@ def unknown(
         f"there is no {kind} called {quoted(text.value)}",
         why,
         did_you_mean(text.value, known, otherwise or use_one_of(known)),
+        topic=topic,
+        subject=text.value,
     )
 
 

@@ -206,11 +206,13 @@ def _read_currency(parts: MapReader, usual: str) -> str:
         return currency
     signs = {"€": "EUR", "$": "USD", "£": "GBP"}
     meant = signs.get(currency, currency.upper() if len(currency) == 3 else "EUR")
-    parts.context.refuse(
+    parts.context.report(
         text.span,
+        parts.context.rules.wrong_value,
         f"{quoted(currency)} is not a currency",
         "a currency has three capital letters",
         f"write  {meant}",
+        subject="currency",
     )
     return usual
 

@@ -115,6 +115,8 @@ def _caps_of(context: ReadContext, node: Node, channels: tuple[str, ...]) -> lis
                 f"there is no channel called {quoted(channel)}",
                 "channels stand in config.yaml",
                 did_you_mean(channel, channels, f"use one of: {', '.join(channels)}"),
+                topic="channel",
+                subject=channel,
             )
             continue
         cap = _cap(context, entry.value, channel)

@@ -114,17 +114,32 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What all steps have. The classes of most kinds stand beside what they do, in `steps/`; here are those that other
-    parts of the core look into. `id`: the author's id, or the hidden one (`if#1:...`); unique in the journey. `later`: the indexes of the steps
-    that follow it in its own list and then in the lists around it, for migration."""
+    """What all steps have. The classes of most kinds stand beside what they do, in `steps/`; here are those that
+    other parts of the core look into."""
 
     index: int
-    id: str
+    id: str  # the author's, or the hidden one (`if x: 1#1`); unique in the journey
     next: int
     line: int
     text: str
     was: str | None
-    later: tuple[int, ...]
+    later: tuple[int, ...]  # what follows it in its own list, then in the lists around it, for migration
+
+    def targets(self) -> tuple[int, ...]:
+        """Every index at which it may go on; `next` is among them even where all sides exit."""
+        return (self.next,)
+
+    def awaited_events(self) -> tuple[str, ...]:
+        """Events that somebody who rests here listens for."""
+        return ()
+
+    def awaited_dates(self) -> tuple[str, ...]:
+        """Attributes of the customer that the end of a rest here counts from."""
+        return ()
+
+    def questions(self) -> tuple[Question, ...]:
+        """What is asked when it is reached."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +157,10 @@ class SendStep(Step):
     values: tuple[tuple[str, Constant | Ref], ...]
     learns: bool = False
     likely: bool = False
+
+    def awaited_events(self) -> tuple[str, ...]:
+        """The event that ends a cascade; clicks and opens reach it by the message itself."""
+        return (self.until,) if self.is_cascade and self.until not in ("clicked", "opened") else ()
 
     @property
     def longest_interval(self) -> Duration | None:
@@ -188,6 +207,19 @@ class WaitStep(Step):
     otherwise: int
     waiting: Literal["keep", "recompute"]
     their_hour: bool = False
+
+    def targets(self) -> tuple[int, ...]:
+        """Both sides."""
+        return (self.then, self.otherwise, self.next)
+
+    def awaited_events(self) -> tuple[str, ...]:
+        """What stands behind `for:`."""
+        return self.awaited.events if self.awaited is not None else ()
+
+    def awaited_dates(self) -> tuple[str, ...]:
+        """The attribute behind `until`."""
+        ref = self.until.ref if self.until is not None else None
+        return (ref.name,) if ref is not None and ref.source == "customer" else ()
 
 
 @dataclass(frozen=True, slots=True)

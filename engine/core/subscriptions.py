@@ -16,9 +16,7 @@ from engine.core.journey import (
     Question,
     SegmentRule,
     SegmentTrigger,
-    SendStep,
     Step,
-    WaitStep,
 )
 
 RANKS: Mapping[str, int] = {"high": 0, "normal": 1, "low": 2}
@@ -106,18 +104,10 @@ def _interest(journey: Journey, rules: Rules) -> JourneySubscription:
     leaving = _look(journey.goal.when, rules) | _look(journey.exit_if, rules)
     places: dict[str, Step] = {step.was: step for step in journey.steps if step.was is not None}
     places |= {step.id: step for step in journey.steps}
-    awaited: set[str] = set()
-    dates: set[str] = set()
-    for step in journey.steps:
-        if isinstance(step, WaitStep):
-            awaited.update(step.awaited.events if step.awaited is not None else ())
-            moment = step.until
-            if moment is not None and moment.ref is not None and moment.ref.source == "customer":
-                dates.add(moment.ref.name)
-        elif isinstance(step, SendStep) and step.is_cascade and step.until not in ("clicked", "opened"):
-            awaited.add(step.until)
+    awaited = frozenset(event for step in journey.steps for event in step.awaited_events())
+    dates = frozenset(name for step in journey.steps for name in step.awaited_dates())
     rank = (RANKS[journey.priority], journey.name)
-    return JourneySubscription(journey, rank, places, leaving, frozenset(awaited), frozenset(dates))
+    return JourneySubscription(journey, rank, places, leaving, awaited, dates)
 
 
 def _in_state(state: str, interests: Mapping[str, JourneySubscription]) -> frozenset[str]:

@@ -20,7 +20,7 @@ from engine.language.share import parse_share
 from engine.language.syntax import Clock, Length, Pair, Step, Text
 from engine.language.wait_ids import missing_wait_ids
 from engine.language.wording import as_list, quoted, shown
-from engine.problem import Problem, Span, did_you_mean, nearest
+from engine.problem import Problem, Span, Topic, did_you_mean, nearest
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 """What ids and names of our own look like."""
@@ -77,18 +77,37 @@ class ReadContext:
         """Ids for the waits that have none, by the place of the verb."""
         return missing_wait_ids(self.root) if self.root else {}
 
-    def report(self, span: Span, code: str, what: str, why: str = "", fix: str = "") -> None:
+    def report(
+        self,
+        span: Span,
+        code: str,
+        what: str,
+        why: str = "",
+        fix: str = "",
+        topic: Topic = "form",
+        subject: str = "",
+    ) -> None:
         """One more mistake of the author."""
-        self.problems.append(Problem(span, code, what, why, fix))
+        self.problems.append(Problem(span, code, what, why, fix, topic=topic, subject=subject))
 
     def refuse(self, span: Span, what: str, why: str = "", fix: str = "") -> None:
         """One more value that cannot stand where it does."""
         self.report(span, self.rules.wrong_value, what, why, fix)
 
-    def wrong(self, word: Text | Scalar, what: str, why: str = "", fix: str = "", code: str = "") -> None:
+    def wrong(
+        self,
+        word: Text | Scalar,
+        what: str,
+        why: str = "",
+        fix: str = "",
+        code: str = "",
+        topic: Topic = "form",
+    ) -> None:
         """A word that cannot stand where it does; `what` follows the word itself."""
         text = word if isinstance(word, Text) else word.whole()
-        self.report(text.span, code or self.rules.wrong_value, f"{quoted(text.value)} {what}", why, fix)
+        self.report(
+            text.span, code or self.rules.wrong_value, f"{quoted(text.value)} {what}", why, fix, topic
+        )
 
     def keep(self, result: _T | Problem) -> _T | None:
         """The value, or None after noting the problem."""
@@ -115,6 +134,7 @@ class ReadContext:
                 f"{quoted(name)} needs one short text here, not {thing}",
                 "only one value has a meaning in this place",
                 f"write  {_after(name, example)}",
+                subject=name,
             )
         return None
 
@@ -126,6 +146,7 @@ class ReadContext:
             f"{quoted(name)} is empty",
             "a key without a value says nothing",
             f"write  {_after(name, example)}" + ("" if example.startswith(name) else "  or remove the line"),
+            subject=name,
         )
 
     def name(self, node: Node, key: str, example: str = "") -> Text | None:
@@ -340,7 +361,9 @@ class MapReader:
 
     def apart(self, key: str, why: str, fix: str) -> None:
         """Reports a key that does not go with the others."""
-        self.context.report(self.at_key(key), "E17", f"{quoted(key)} does not belong here", why, fix)
+        self.context.report(
+            self.at_key(key), "E17", f"{quoted(key)} does not belong here", why, fix, subject=key
+        )
 
     def _fits(self, key: str, text: Text) -> bool:
         known = self.construct.key(key)

@@ -39,6 +39,13 @@ class Wrong(Exception):  # noqa: N818  # tells the caller what to say, never lea
     """A value does not fit; the text says what would."""
 
 
+class TooManyDigits(Wrong):
+    """A number, but not one that can be kept."""
+
+    def __init__(self) -> None:
+        super().__init__(f"is a number of at most {DIGITS} digits")
+
+
 def text(raw: object) -> str:
     """Text in Unicode's composed form; a number becomes its digits."""
     if type(raw) is str:
@@ -53,7 +60,7 @@ def number(raw: object) -> int | Decimal:
     if type(raw) is int:
         if -(10**DIGITS) < raw < 10**DIGITS:
             return raw
-        raise Wrong(f"is a number of at most {DIGITS} digits")
+        raise TooManyDigits
     if type(raw) is float:
         if not math.isfinite(raw):
             raise Wrong("is a number")
@@ -67,7 +74,7 @@ def number(raw: object) -> int | Decimal:
 
 def _number(found: Decimal) -> int | Decimal:
     if abs(found) >= 10**DIGITS:
-        raise Wrong(f"is a number of at most {DIGITS} digits")
+        raise TooManyDigits
     rounded = _ROUNDING.plus(found)
     return int(rounded) if rounded == rounded.to_integral_value() else rounded
 
@@ -83,12 +90,11 @@ def money(raw: object, currency: str) -> Money:
         return Money(Decimal(amount), own or currency)
     try:
         found = number(raw)
-    except Wrong as wrong:
-        more = "of at most" in str(wrong)
+    except TooManyDigits:
+        raise
+    except Wrong:
         raise Wrong(
-            str(wrong)
-            if more
-            else f'is an amount of money: a number such as 19.99, or the text "19.99 {currency}"'
+            f'is an amount of money: a number such as 19.99, or the text "19.99 {currency}"'
         ) from None
     return Money(Decimal(found), currency)
 

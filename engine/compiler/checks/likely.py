@@ -41,7 +41,7 @@ def _alone(step: Send, words: syntax.Text, channel: str) -> Problem:
         why, fix = "an order needs two channels", "name another channel"
     return Problem(
         words.span, "W15", f"there is only one channel to choose from: {channel}",
-        why, f"write  via: {channel}  or {fix}", "warning",
+        why, f"write  via: {channel}  or {fix}", "warning", topic="shop",
     )  # fmt: skip
 
 
@@ -50,5 +50,5 @@ def _unpriced(words: syntax.Text, channel: str, currency: str) -> Problem:
         words.span, "W16", f"{channel} has no price in config.yaml",
         "what costs nothing is always tried first",
         f"add  price: 0.06 {currency}  to the channel {channel}, or  price: 0 {currency}  if it is free",
-        "warning",
+        "warning", topic="shop",
     )  # fmt: skip

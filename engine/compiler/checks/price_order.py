@@ -32,6 +32,6 @@ def _out_of_order(step: Send, checked: JourneyCheckInput) -> Problem | None:
                 f"{channel.name} ({channel.price.normalize():f} {channel.currency}) is cheaper than {before.name} "
                 f"({before.price.normalize():f} {before.currency}) and comes after it",
                 "whoever reacts to the first channel does not cost the price of the next",
-                f"write  via: [{cheapest_first}]", "warning",
+                f"write  via: [{cheapest_first}]", "warning", topic="shop",
             )  # fmt: skip
     return None

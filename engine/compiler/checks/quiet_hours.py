@@ -100,5 +100,5 @@ def _problem(time: dt.time, span: Span, words: str, policy: Policy, quiet: Quiet
         f"{time:%H:%M} lies in the quiet hours ({quiet.start:%H:%M} to {quiet.end:%H:%M} of policy {quoted(policy.name)})",
         f"the next message would be held back until {quiet.end:%H:%M}",
         f"write  {words}{quiet.end:%H:%M}  or later, or choose another policy for the message",
-        "warning",
+        "warning", topic="shop",
     )  # fmt: skip

@@ -51,7 +51,7 @@ def _unknown(line: Expected, checked: JourneyCheckInput) -> Iterator[Problem]:
         "webhook": ("webhook", "E64", list(world.config.webhooks), "webhooks stand in config.yaml under  webhooks:"),
     }.get(found[1], ("template", "E31", list(world.templates.by_name), "templates are the files in templates/"))  # fmt: skip
     if name.value not in known and not _is_used(name.value, checked):
-        yield unknown(code, name, kind, known, why)
+        yield unknown(code, name, kind, known, why, topic="file" if kind == "template" else "name")
     if found[3] and found[3] not in world.config.channels and not _is_used(found[3], checked):
         yield channel_problem(
             part(line.words, found.start(3), len(found[3])),

@@ -78,6 +78,7 @@ def _unknown(read: NameRead, uses: list[Use], checked: ProjectCheckInput) -> Pro
     return _problem(
         read,
         checked,
+        field,
         f"there is no {what} called {quoted(field)}",
         did_you_mean(f"{head}.{field}", choices, _listed(choices)),
     )
@@ -118,7 +119,9 @@ def _not_in_every_journey(
     for file, _ in uses:
         if field not in trigger_fields(file, checked.world).fields and not read.fallback:
             what = f"{quoted(read.name)} is not there when the journey {quoted(file.name.value)} sends this"
-            return _problem(read, checked, what, f'give it a fallback:  {{{{ {read.name} or "..." }}}}')
+            return _problem(
+                read, checked, read.name, what, f'give it a fallback:  {{{{ {read.name} or "..." }}}}'
+            )
     return None
 
 
@@ -135,7 +138,7 @@ def _bare(read: NameRead, name: str, uses: list[Use], checked: ProjectCheckInput
                 if customer
                 else f"add  with: {{{name}: ...}}  to that step"
             )
-            return _problem(read, checked, what, did_you_mean(name, [*given, *GROUPS], otherwise))
+            return _problem(read, checked, name, what, did_you_mean(name, [*given, *GROUPS], otherwise))
     return None
 
 
@@ -158,9 +161,10 @@ def _may_be_missing(
     )  # fmt: skip
 
 
-def _problem(read: NameRead, checked: ProjectCheckInput, what: str, fix: str) -> Problem:
+def _problem(read: NameRead, checked: ProjectCheckInput, name: str, what: str, fix: str) -> Problem:
     why = "a template may read customer, trigger, product, code, shop, links, and the values of  with:"
-    return Problem(place(read.file, read.line, read.name, checked.sources), "T20", what, why, fix)
+    span = place(read.file, read.line, read.name, checked.sources)
+    return Problem(span, "T20", what, why, fix, topic="name", subject=name)
 
 
 def place(file: str, line: int, word: str, sources: Mapping[str, str]) -> Span:

@@ -135,7 +135,7 @@ class Conditions:
         if name.value in known:
             return True
         self.problems.append(unknown("E31", name, "template", known, "templates are the files in templates/",
-                                     f"make templates/{name.value}.email.mjml"))  # fmt: skip
+                                     f"make templates/{name.value}.email.mjml", topic="file"))  # fmt: skip
         return False
 
     def known_channel(self, name: Text, scope: NameScope) -> bool:
@@ -161,10 +161,12 @@ def channel_problem(name: Text, known: tuple[str, ...], currency: str) -> Proble
         return Problem(
             name.span, "E61", f"the channel {quoted(name.value)} is not set up", "channels stand in config.yaml",
             f"add to channels: in config.yaml    {name.value}: {{via: outbox, price: 0 {currency}}}",
+            topic="channel", subject=name.value,
         )  # fmt: skip
     return Problem(
         name.span, "E61", f"there is no channel called {quoted(name.value)}", "channels stand in config.yaml",
         did_you_mean(name.value, [*known, *CHANNELS], f"use one of: {', '.join(known)}"),
+        topic="channel", subject=name.value,
     )  # fmt: skip
 
 

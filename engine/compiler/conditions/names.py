@@ -210,7 +210,7 @@ def _unknown_field(name: Text, scope: NameScope) -> Problem:
         otherwise = f"{name.value} belongs to the customer: ask for it outside of  where:"
     return Problem(
         name.span, "E11", f"{scope.event} has no field called {quoted(name.value)}", "fields of events come from schemas/",
-        near or otherwise,
+        near or otherwise, topic="name", subject=name.value,
     )  # fmt: skip
 
 
@@ -240,4 +240,6 @@ def unknown_attribute(name: Text, scope: NameScope) -> Problem:
         f"there is no customer attribute called {quoted(name.value)}",
         "names come from schemas/",
         fix,
+        topic="name",
+        subject=name.value,
     )

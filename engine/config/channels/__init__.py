@@ -134,6 +134,7 @@ def _read_price(reader: MapReader, currency: str) -> tuple[Decimal, str]:
                 f"is not in {currency}",
                 "prices of channels are added up and compared",
                 f"write the price in {currency}",
+                topic="currency",
             )
         return Decimal(price[1]), price[2]
     amount = re.search(r"\d[\d.,]*", text.value)

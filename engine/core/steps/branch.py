@@ -16,12 +16,28 @@ class IfStep(Step):
     then: int
     otherwise: int
 
+    def targets(self) -> tuple[int, ...]:
+        """Both sides."""
+        return (self.then, self.otherwise, self.next)
+
+    def questions(self) -> tuple[Question, ...]:
+        """Its only one."""
+        return (self.question,)
+
 
 @dataclass(frozen=True, slots=True)
 class ChooseStep(Step):
     """Tried from the top; a None question is `else`."""
 
     paths: tuple[tuple[Question | None, str, int], ...]  # question, label, first step
+
+    def targets(self) -> tuple[int, ...]:
+        """The paths, and on below where none fits."""
+        return (*(first for _, _, first in self.paths), self.next)
+
+    def questions(self) -> tuple[Question, ...]:
+        """Those of its paths."""
+        return tuple(question for question, _, _ in self.paths if question is not None)
 
 
 def decide_if(transition: Transition, step: IfStep) -> int:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.core.ending import end
-from engine.core.journey import Step
+from engine.core.journey import END, Step
 from engine.core.transition import Transition
 
 
 @dataclass(frozen=True, slots=True)
 class ExitStep(Step):
     reason: str
+
+    def targets(self) -> tuple[int, ...]:
+        """Only out."""
+        return (END,)
 
 
 def leave(transition: Transition, step: ExitStep) -> None:

@@ -16,6 +16,10 @@ class SplitStep(Step):
     paths: tuple[tuple[str, int, int], ...]
     salt: str
 
+    def targets(self) -> tuple[int, ...]:
+        """The paths."""
+        return (*(first for _, _, first in self.paths), self.next)
+
 
 def split(transition: Transition, step: SplitStep) -> int:
     """The first step of the path; it is stored with the run, so that changed shares move nobody."""
