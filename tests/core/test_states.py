@@ -82,7 +82,7 @@ def test_paused_a_hand_over_under_way_is_noted_and_the_run_stays() -> None:
     one.publish(project(written(steps, policy="free", state="paused")))
     one.hand("0 10:05", "letter")
     assert one.lines == ["0 10:05 send letter via email"]
-    assert type(one.run.state).__name__ == "Moving"
+    assert type(one.run.state).__name__ == "Relocating"
 
 
 def test_a_place_that_nobody_moved_ends_the_run_and_tells_the_owner() -> None:
