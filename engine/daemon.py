@@ -27,7 +27,8 @@ from engine.project import Project, load, load_config
 from engine.runtime.advance.advancer import Advancer
 from engine.runtime.advance.clicks import decide_clicks
 from engine.runtime.delivery.channel_set import Opening
-from engine.runtime.delivery.deliverer import Deliverer, SendRate
+from engine.runtime.delivery.deliverer import Deliverer
+from engine.runtime.delivery.delivery_context import DeliveryTiming
 from engine.runtime.delivery.send_limits import LOOK, VolumeMonitor
 from engine.runtime.delivery.webhooks import WebhookCaller
 from engine.runtime.feedback.mailbox import Mailbox
@@ -178,14 +179,14 @@ class Daemon:
         await self._heart.catch_up()
 
     def _open_channels(self, opening: Opening) -> Deliverer:
-        pace = SendRate(speed=self._speed, idle_seconds=IDLE, drain_seconds=STOP_SECONDS - 5)
+        timing = DeliveryTiming(speed=self._speed, idle_seconds=IDLE, drain_seconds=STOP_SECONDS - 5)
         deliverer = Deliverer(
             self.store,
             {},
             lambda: self.live.render_context,
             self.clock,
             new_id(),
-            pace=pace,
+            timing=timing,
             health=self._health,
         )
         deliverer.use(opening.channels, opening.gone)

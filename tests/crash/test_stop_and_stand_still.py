@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from engine.runtime.delivery.send_rate import LEASE
+from engine.runtime.delivery.channel_worker import LEASE
 from tests.daemon.shop import ROOT, Shop, open_shop, replace, wait_until
 
 

@@ -21,7 +21,8 @@ from engine.http.app import create_app
 from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
 from engine.runtime.advance.clicks import decide_clicks
-from engine.runtime.delivery.deliverer import Deliverer, SendRate
+from engine.runtime.delivery.deliverer import Deliverer
+from engine.runtime.delivery.delivery_context import DeliveryTiming
 from engine.runtime.intake.intake import IntakeResult
 from engine.runtime.intake.items import Item
 from engine.runtime.publish.published import Published, publish_in_memory
@@ -153,7 +154,7 @@ class WebShop:
             lambda: self.live.render_context,
             self.clock,
             "test",
-            pace=SendRate(idle_seconds=0.01),
+            timing=DeliveryTiming(idle_seconds=0.01),
         )
         for _ in range(8):
             decide_clicks(self.store, self.clock.now())

@@ -15,7 +15,8 @@ from engine.channels.base import Channel, Report
 from engine.channels.outbox.channel import OutboxChannel, kept_messages
 from engine.core.facts.customer import Reach
 from engine.core.happening import ProfileChanged
-from engine.runtime.delivery.deliverer import Deliverer, SendRate
+from engine.runtime.delivery.deliverer import Deliverer
+from engine.runtime.delivery.delivery_context import DeliveryTiming
 from engine.runtime.feedback.reports import ReportCounts, take_reports
 from engine.runtime.publish.published import publish_in_memory
 from engine.store.messages import records, reports
@@ -77,7 +78,7 @@ class SendingShop:
     def start(self) -> Deliverer:
         """A new deliverer, as after a start of the daemon."""
         self.deliverer = Deliverer(
-            self.store, self.channels, lambda: self.live.render_context, self.clock, "test", pace=SendRate(idle_seconds=0.01)
+            self.store, self.channels, lambda: self.live.render_context, self.clock, "test", timing=DeliveryTiming(idle_seconds=0.01)
         )  # fmt: skip
         return self.deliverer
 

@@ -26,7 +26,8 @@ from engine.core.effects import Send
 from engine.core.facts.customer import Reach
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
-from engine.runtime.delivery.deliverer import Deliverer, SendRate
+from engine.runtime.delivery.deliverer import Deliverer
+from engine.runtime.delivery.delivery_context import DeliveryTiming
 from engine.runtime.delivery.rendering import RenderContext
 from engine.store.customers import batches, suppressions
 from engine.store.database import Store
@@ -131,7 +132,7 @@ class House:
     def deliverer(self, *channels: Channel) -> Deliverer:
         return Deliverer(
             self.store, {one.name: one for one in channels}, lambda: self.stock, self.clock, "test",
-            pace=SendRate(idle_seconds=0.01, drain_seconds=5),
+            timing=DeliveryTiming(idle_seconds=0.01, drain_seconds=5),
         )  # fmt: skip
 
     def smtp(self, server: SmtpServer, concurrency: int = 4) -> Channel:
@@ -359,8 +360,8 @@ async def test_a_process_that_died_leaves_planned_and_unknown_and_nothing_else(h
         dying = asyncio.create_task(deliverer.once())
         await server.accepts(2)
         dying.cancel()
-        for lane in deliverer._lanes.values():
-            for task in lane.tasks:
+        for worker in deliverer._workers.values():
+            for task in worker.tasks:
                 task.cancel()
         await asyncio.sleep(0.05)
         house.apply_inbox()

@@ -23,8 +23,9 @@ from engine.config.channels.request_template import RequestText
 from engine.config.channels.smtp import SmtpOptions
 from engine.config.channels.twilio import TwilioOptions
 from engine.config.channels.webpush import WebPushOptions
-from engine.runtime.delivery.deliverer import Deliverer, SendRate
-from engine.runtime.delivery.send_rate import LEASE, lease_of
+from engine.runtime.delivery.channel_worker import LEASE, lease_of
+from engine.runtime.delivery.deliverer import Deliverer
+from engine.runtime.delivery.delivery_context import DeliveryTiming
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
 from engine.store.messages import outcomes, queue
 from engine.store.messages.records import OutboxMessage
@@ -273,7 +274,7 @@ async def test_unknowns_are_looked_up_after_a_restart_and_after_the_time_for_cal
 
 
 def _tasks(deliverer: Deliverer) -> list[asyncio.Task[None]]:
-    tasks = [task for lane in deliverer._lanes.values() for task in lane.tasks]
+    tasks = [task for worker in deliverer._workers.values() for task in worker.tasks]
     for task in tasks:
         task.cancel()
     return tasks
@@ -412,7 +413,7 @@ def _worker(sender: SendingShop, name: str, channel: Flaky, clock: Clock) -> Del
         lambda: sender.live.render_context,
         clock,
         name,
-        pace=SendRate(idle_seconds=0.01),
+        timing=DeliveryTiming(idle_seconds=0.01),
     )
 
 

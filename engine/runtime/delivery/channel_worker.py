@@ -1,7 +1,8 @@
-"""One channel at work: claim, write, hand over, record.
+"""One channel at work. The life of a message is `ChannelWorker._send`, top to bottom; before it a whole batch is claimed
+and rendered at once.
 
 Nothing here decides whether a message may go: the hand-over statement of the store does, once, just before
-the irrevocable byte (design/reliability 2.1). A message that cannot be written is set aside and stops no
+the irrevocable byte (design/reliability 2.1). A message that cannot be rendered is set aside and stops no
 other.
 """
 
@@ -10,59 +11,78 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
+from aiolimiter import AsyncLimiter
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from engine import faults
 from engine.backoff import Backoff
-from engine.channels.addresses import normalised
-from engine.channels.base import Channel, Delivery, HandOver, OutcomeKind
-from engine.config import Rate
+from engine.channels.base import Channel, Delivery, Message, OutcomeKind
+from engine.channels.mail_headers import domain_of
+from engine.config import ChannelConfig, Rate
 from engine.core.effects import Alert
-from engine.runtime.delivery import domain_pacing, rendering, settling
+from engine.runtime.delivery import rendering, settling
+from engine.runtime.delivery.attempt import Attempt, Notice, Unrenderable
 from engine.runtime.delivery.delivery_context import DeliveryContext
-from engine.runtime.delivery.domain_pacing import DomainPacing, Notice
-from engine.runtime.delivery.rendering import Rendered, Unrenderable
-from engine.runtime.delivery.send_limits import stop
-from engine.runtime.delivery.send_rate import lease_of, limiter, most_at_once
-from engine.store import alerts, meta
+from engine.runtime.delivery.domain_pacing import DomainPacing
+from engine.runtime.delivery.hand_over import HandOverCall, guard, hand_over, stop
+from engine.store import alerts
 from engine.store.database import is_refusal
-from engine.store.journeys import pauses
-from engine.store.messages import outcomes, queue, records
+from engine.store.messages import domains, outcomes, queue, records
+from engine.store.messages.queue import Handover
 from engine.store.messages.records import OutboxMessage
-from engine.values import Instant
+from engine.values import MINUTE, SECOND
 
 log = structlog.get_logger("deliverer")
+
+LEASE = 5 * MINUTE
+"""Longer than a channel's longest wait, so that a slow provider is never taken for a dead process."""
 
 SENDER_FAULTS = 3
 """So many in a row, and the channel stands still until an operator resumes it: the queue is not burnt."""
 
 LOST_CONNECTIONS = 3
-"""So many in a row, and the provider counts as away: tries get rarer, 30 seconds apart at most."""
+"""So many in a row, and the provider counts as away: people are told, and tries get rarer, `LONGEST_REST` apart at most."""
+
+LONGEST_REST = 30_000
+"""Milliseconds."""
+
+
+def lease_of(config: ChannelConfig | None) -> int:
+    """For how long a message is claimed, in ms: what a channel asks and waits for (`timeout`) fits in, several times."""
+    return LEASE + 4 * SECOND * ((config.timeout if config is not None else None) or 0)
+
+
+def most_at_once(concurrency: int, rate: Rate | None) -> int:
+    """How many messages of a channel are taken at once: enough to keep all connections busy, and no more than may go
+    within a minute, so that their leases do not run out while they wait."""
+    most = 4 * concurrency
+    return most if rate is None else max(1, min(most, int(rate.count / rate.seconds * 60)))
 
 
 class ChannelWorker:
-    """One channel. `tasks`: messages that are under way. `on_room` is called when there is room for more of them."""
+    """Claims, renders and sends the messages of one channel."""
 
     def __init__(self, channel: Channel, rate: Rate | None, context: DeliveryContext) -> None:
         self.channel = channel
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.on_room: Callable[[], None] = lambda: None
+        self.tasks: set[asyncio.Task[None]] = set()  # messages that are under way
+        self.on_room: Callable[[], None] = lambda: None  # called when there is room for more of them
         self._context = context
-        self._limiter = limiter(rate)
+        self._limiter = AsyncLimiter(rate.count, rate.seconds) if rate is not None else None
         self._most = most_at_once(channel.concurrency, rate)
-        self._left: list[OutboxMessage] = []
-        self._sender_faults = 0
-        self._lost_connections = 0
-        self._again = 0.0
-        self._domains = DomainPacing(channel, context.clock, context.rate.speed)
+        self._domains = DomainPacing(channel, context.clock, context.timing.speed)
+        self._unsent: list[OutboxMessage] = []  # claimed by a batch that was not begun: to be released
+        self._sender_faults = 0  # in a row
+        self._lost_connections = 0  # in a row
+        self._away_until = 0.0  # on the clock of the event loop
 
     async def tick(self) -> float:
-        """One beat of the channel's loop: a round if something is ready; how long to rest then."""
-        idle = self._context.rate.idle_seconds
-        away = self._again - asyncio.get_running_loop().time()
+        """One turn of the channel's loop: a batch if something is ready; how long to rest then, in seconds."""
+        idle = self._context.timing.idle_seconds
+        away = self._away_until - asyncio.get_running_loop().time()
         if away > 0:
             return away
         if not self._has_room() or not await asyncio.to_thread(self._is_ready):
@@ -70,23 +90,24 @@ class ChannelWorker:
         return 0.0 if await self.send_batch() else idle
 
     async def send_batch(self) -> int:
-        """Claims what there is room for and begins to deliver it. How many were claimed."""
-        desk, name, now = self._context, self.channel.name, self._context.clock.now()
-        await self._hand_back()
-        lease, room = (
-            int(lease_of(desk.render_context().unknown.channels.get(name)) * desk.rate.speed),
-            max(1, self._room()),
-        )
+        """Claims what there is room for and begins to send it. How many were claimed."""
+        context, name, now = self._context, self.channel.name, self._context.clock.now()
+        await self._release_unsent()
+        lease = lease_of(context.render_context().unknown.channels.get(name)) * context.timing.speed
+        room = max(1, self._room())
         faults.reach("before claim")
-        claimed = await desk.write(lambda conn: queue.claim(conn, name, desk.owner, now, lease, room))
-        self._left = list(claimed)
+        claimed = await context.store.awrite(
+            lambda conn: queue.claim(conn, name, context.owner, now, int(lease), room)
+        )
+        # noted before anything else can fail: a claim that nobody works on would stand until its lease ends
+        self._unsent = list(claimed)
         if claimed:
             faults.reach("after claim")
-        for one in await self._written(claimed):
-            task = asyncio.create_task(self._paced(one))
+        for attempt in await self._prepare(claimed):
+            task = asyncio.create_task(self._send(attempt))
             self.tasks.add(task)
-            task.add_done_callback(self._ended)
-        self._left = []
+            task.add_done_callback(self._on_sent)
+        self._unsent = []
         return len(claimed)
 
     async def drain(self, seconds: float) -> None:
@@ -97,6 +118,7 @@ class ChannelWorker:
         for task in late:
             task.cancel()
         if late:
+            # their rows stay claimed or handed over: the next start plans the former again, and the latter are unknown
             log.warning("ended_with_messages_under_way", channel=self.channel.name, messages=len(late))
             await asyncio.wait(late, timeout=1.0)
 
@@ -112,121 +134,123 @@ class ChannelWorker:
             ready = records.next_ready(conn, self.channel.name)
         return ready is not None and ready <= self._context.clock.now()
 
-    async def _hand_back(self) -> None:
-        """What a round that failed had claimed is planned again, rather than kept until its lease ends."""
-        left, now = self._left, self._context.clock.now()
-        if left:
-            await self._context.write(lambda conn: [queue.release(conn, message, now) for message in left])
-            self._left = []
+    async def _release_unsent(self) -> None:
+        """What a batch that failed had claimed is planned again, rather than kept until its lease ends."""
+        if self._unsent:
+            await self._release(self._unsent)
+            self._unsent = []
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    async def _release(self, messages: Sequence[OutboxMessage]) -> None:
+        now = self._context.clock.now()
+        await self._context.store.awrite(
+            lambda conn: [queue.release(conn, message, now) for message in messages]
+        )
+
+    def _on_sent(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
         if self._has_room():
             self.on_room()
-        if not task.cancelled() and (wrong := task.exception()) is not None:
-            log.error("delivery_failed", channel=self.channel.name, why=f"{type(wrong).__name__}: {wrong}")
+        if not task.cancelled() and (defect := task.exception()) is not None:
+            log.error("delivery_failed", channel=self.channel.name, why=f"{type(defect).__name__}: {defect}")
 
-    # --- writing --------------------------------------------------------------------------------
+    # --- a batch: render it and store the bodies ----------------------------------------------------
 
-    async def _written(self, claimed: Sequence[OutboxMessage]) -> list[Rendered]:
-        """What can be sent of it; bodies are kept. One message that cannot be written or kept stops no other."""
+    async def _prepare(self, claimed: Sequence[OutboxMessage]) -> list[Attempt]:
+        """What can be sent of it, its bodies durable. One message that cannot be rendered or stored stops no other."""
         if not claimed:
             return []
         try:
-            written = await asyncio.to_thread(self._write, claimed)
-            return await self._context.write(lambda conn: self._keep(conn, written))
-        except Exception as wrong:
-            if is_refusal(wrong):
+            rendered = await asyncio.to_thread(self._render, claimed)
+            return await self._context.store.awrite(lambda conn: self._store_bodies(conn, rendered))
+        except Exception as defect:
+            if is_refusal(defect):
                 raise
-            if len(claimed) > 1:  # one of them: all alone, so that only that one is set aside
-                return [fit for one in claimed for fit in await self._written([one])]
+            if len(claimed) > 1:  # one of them: each alone, so that only that one is set aside
+                return [attempt for message in claimed for attempt in await self._prepare([message])]
             log.exception("message_not_written", key=claimed[0].send_key, template=claimed[0].template)
-            unwritten = Unrenderable(claimed[0], f"{type(wrong).__name__}: {wrong}"[:300], returned=False)
-            return await self._context.write(lambda conn: self._keep(conn, [unwritten]))
+            failed = Unrenderable(claimed[0], f"{type(defect).__name__}: {defect}"[:300], returned=False)
+            return await self._context.store.awrite(lambda conn: self._store_bodies(conn, [failed]))
 
-    def _write(self, claimed: Sequence[OutboxMessage]) -> list[Rendered | Unrenderable]:
-        stock = self._context.render_context()
+    def _render(self, claimed: Sequence[OutboxMessage]) -> list[Attempt | Unrenderable]:
+        context = self._context.render_context()
         with self._context.store.read() as conn:
-            needed = rendering.load_render_data(conn, claimed, stock.kinds)
-        return rendering.render_batch(claimed, needed, stock)
+            data = rendering.load_render_data(conn, claimed, context.kinds)
+        return rendering.render_batch(claimed, data, context)
 
-    def _keep(self, conn: Connection, written: Sequence[Rendered | Unrenderable]) -> list[Rendered]:
-        """Keeps the bodies; sets aside what cannot be sent. What is left to send."""
-        fit = []
-        sendable = [(one.source, one.message.address) for one in written if isinstance(one, Rendered)]
-        put_off = self._domains.defer(conn, sendable)
-        for one in written:
-            if isinstance(one, Unrenderable):
-                self._set_aside(conn, one)
-            elif one.source.number not in put_off and (
-                one.body is None
-                or queue.note_body(conn, one.source, one.body, *rendering.record_of(one, self._context.key))
-            ):
-                fit.append(one)
-                if one.parts > 1:
-                    queue.note_parts(conn, one.source, one.parts)
-        return fit
-
-    def _set_aside(self, conn: Connection, one: Unrenderable) -> None:
-        message, now = one.source, self._context.clock.now()
-        if one.returned and queue.return_to_journey(conn, message, one.why, now):
-            return
-        outcomes.settle(conn, message.send_key, message.customer, "failed", now, detail=one.why)
-        why = f'"{message.template}" was not sent: {one.why}'[:300]
-        alerts.raise_alerts(conn, [Alert(message.journey, "", why)], now)
-        log.warning("message_not_written", key=message.send_key, template=message.template, why=one.why)
-
-    # --- sending --------------------------------------------------------------------------------
-
-    async def _paced(self, rendered: Rendered) -> None:
-        """Waits for the channel's rate and for a place of the recipient's domain."""
-        desk, message, address = self._context, rendered.source, rendered.message.address
-        if not await self._may_go():
-            await desk.write(lambda conn: queue.release(conn, message, desk.clock.now()))
-            return
-        later = await self._domains.enter(address, message.send_key)
-        if later is not None:
-            await desk.write(lambda conn: domain_pacing.release(conn, message, later, address))
-            return
-        try:
-            await self._send(rendered)
-        finally:
-            self._domains.leave(address)
-
-    async def _send(self, rendered: Rendered) -> None:
-        desk, message = self._context, rendered.source
-        guards = desk.render_context().guards
-        fit = guards.narrowed(rendered.message, message.customer)
-        if fit is None or (message.handed_at is None and message.due_at <= desk.forgotten_until):
-            await desk.write(lambda conn: stop(conn, message, desk.forgotten_until, desk.clock.now()))
-            return
-        rendered = replace(rendered, message=fit)
-        hashed = meta.address_hash(
-            desk.key, message.channel, normalised(message.channel, rendered.message.address)
+    def _store_bodies(self, conn: Connection, rendered: Sequence[Attempt | Unrenderable]) -> list[Attempt]:
+        """Stores the bodies before anything is sent, so that every later try sends the same bytes; sets aside what cannot
+        be sent. What is left to send."""
+        deferred = self._domains.defer(
+            conn, [attempt for attempt in rendered if isinstance(attempt, Attempt)]
         )
-        verdict: list[queue.Handover] = []
-
-        async def hand_over() -> bool:
-            now = desk.clock.now()
-            if desk.stopping.is_set():  # it waited for a connection when the stop came
-                await desk.write(lambda conn: queue.release(conn, message, now))
-                verdict.append("later")
-            else:
-                quota = guards.quota(message.journey, now)
-                verdict.append(
-                    await desk.write(lambda conn: queue.hand_over(conn, message, hashed, now, quota))
+        ready = []
+        for attempt in rendered:
+            message = attempt.message
+            if isinstance(attempt, Unrenderable):
+                self._set_aside(conn, attempt)
+            elif message.number not in deferred and (
+                attempt.body is None
+                or queue.note_body(
+                    conn, message, attempt.body, *rendering.record_of(attempt, self._context.key)
                 )
-            return verdict[-1] == "handed"
+            ):
+                ready.append(attempt)
+                if attempt.parts > 1:
+                    queue.note_parts(conn, message, attempt.parts)
+        return ready
 
-        delivery = await self._deliver(rendered, hand_over, verdict)
-        if not verdict or verdict[-1] == "handed":  # else the store has put it where it belongs
-            await self._record(rendered, delivery)
+    def _set_aside(self, conn: Connection, failed: Unrenderable) -> None:
+        message, now = failed.message, self._context.clock.now()
+        if failed.returned and queue.return_to_journey(conn, message, failed.why, now):
+            return
+        outcomes.settle(conn, message.send_key, message.customer, "failed", now, detail=failed.why)
+        why = f'"{message.template}" was not sent: {failed.why}'[:300]
+        alerts.raise_alerts(conn, [Alert(message.journey, "", why)], now)
+        log.warning("message_not_written", key=message.send_key, template=message.template, why=failed.why)
 
-    async def _may_go(self) -> bool:
+    # --- a message: pace, guard, hand over, deliver, classify, settle -------------------------------
+
+    async def _send(self, attempt: Attempt) -> None:
+        """The life of one message from its rendering to its outcome. Whatever happens in between, the row says how far it
+        has come: `claimed` until the hand-over, which is safe to send again, and `handoff` from then on, which is not."""
+        context, message, address = self._context, attempt.message, attempt.content.address
+        # pace: first, since it may take long, and the guards and the hand-over have to see what holds after it
+        if not await self._wait_for_rate():
+            await self._release([message])
+            return
+        # the slot is kept until the outcome is settled: `per_domain` counts what is under way, in the store too
+        async with self._domains.slot(address, message.send_key) as put_off_until:
+            if put_off_until is not None:
+                why = f"{domain_of(address)} takes no more now"
+                await context.store.awrite(
+                    lambda conn: domains.defer(conn, message, put_off_until, why, address)
+                )
+                return
+            # guard: before the channel opens a connection for what may not leave
+            guarded = guard(attempt, context)
+            if guarded is None:
+                await context.store.awrite(lambda conn: stop(conn, [attempt], context, context.clock.now()))
+                return
+            # hand over and deliver: the channel asks at its last moment before the irrevocable byte. A crash before the
+            # commit of the hand-over leaves a message that was not sent; one after it, a message of which nobody knows
+            call = HandOverCall(partial(self._hand_over, guarded))
+            delivery = await self._deliver(guarded.content, call)
+            if call.answer not in (None, "handed"):
+                return  # the store has put it where it belongs
+            # classify and settle: the counters of the channel first, since settling may wait for the store for long and
+            # the messages beside this one have to know at once
+            notice = self._classify(address, delivery)
+            faults.reach("before the commit")
+            await self._settle([replace(guarded, delivery=delivery, notice=notice)])
+
+    async def _wait_for_rate(self) -> bool:
         """Waits for the channel's rate. False: we are stopping."""
-        gate, stopping = self._limiter, self._context.stopping
-        if gate is not None and not stopping.is_set():
-            waits = [asyncio.ensure_future(gate.acquire()), asyncio.ensure_future(stopping.wait())]
+        stopping = self._context.stopping
+        if self._limiter is not None and not stopping.is_set():
+            waits = [
+                asyncio.ensure_future(self._limiter.acquire()),
+                asyncio.ensure_future(stopping.wait()),
+            ]
             try:
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -234,68 +258,62 @@ class ChannelWorker:
                     wait.cancel()
         return not stopping.is_set()
 
-    async def _deliver(
-        self, rendered: Rendered, hand_over: HandOver, verdict: list[queue.Handover]
-    ) -> Delivery:
+    async def _hand_over(self, attempt: Attempt) -> Handover:
+        context, now = self._context, self._context.clock.now()
+        if context.stopping.is_set():
+            # it waited for a connection when the stop came: what begins now, nobody would wait for
+            await self._release([attempt.message])
+            return "later"
+        answers = await context.store.awrite(lambda conn: hand_over(conn, [attempt], context, now))
+        return answers[0]
+
+    async def _deliver(self, content: Message, call: HandOverCall) -> Delivery:
         try:
-            return await self.channel.deliver(rendered.message, hand_over)
-        except DatabaseError as wrong:  # the hand-over could not be stored, so nothing was sent
-            return Delivery("never left", detail=f"the store refused the hand-over: {wrong.orig}"[:300])
+            return await self.channel.deliver(content, call)
+        except DatabaseError as refusal:  # the hand-over could not be stored, so nothing was sent
+            return Delivery("never left", detail=f"the store refused the hand-over: {refusal.orig}"[:300])
         except Exception as defect:  # a defect in one channel must not leave the message without an outcome
-            log.exception("channel_failed", channel=self.channel.name, key=rendered.source.send_key)
-            kind: OutcomeKind = "unknown" if verdict == ["handed"] else "never left"
+            log.exception("channel_failed", channel=self.channel.name, key=content.key)
+            # after the hand-over nobody knows how far the channel came; to say "never left" might send it twice
+            kind: OutcomeKind = "unknown" if call.answer == "handed" else "never left"
             return Delivery(kind, detail=f"a defect of ours: {type(defect).__name__}", fault="provider")
 
-    # --- outcomes -------------------------------------------------------------------------------
-
-    async def _record(self, rendered: Rendered, delivery: Delivery) -> None:
-        """Writes down what became of it; while the store refuses, again and again: an answer is never thrown away."""
-        notice = self._domains.notice(rendered.message.address, delivery)
-        broken = self._notice(delivery) or notice.channel
-        faults.reach("before the commit")
-        while True:
-            try:
-                await self._context.write(lambda conn: self._settle(conn, rendered, delivery, broken, notice))
-                return
-            except DatabaseError as wrong:
-                if not is_refusal(wrong):
-                    raise
-                log.error("store_refused", part=self.channel.name, why=str(wrong.orig))
-                await asyncio.sleep(1.0)
-
-    def _notice(self, delivery: Delivery) -> str:
-        """Counts what says something about the channel rather than about one message. Why it has to stand still."""
+    def _classify(self, address: str, delivery: Delivery) -> Notice:
+        """What the answer says about the channel and the recipient's domain rather than about one message."""
+        notice = self._domains.notice(address, delivery)
         is_lost = delivery.kind == "never left" and delivery.fault == "provider"
         self._lost_connections = self._lost_connections + 1 if is_lost else 0
         if self._lost_connections >= LOST_CONNECTIONS:
-            rests = Backoff(int(self._context.rate.idle_seconds * 1000), 30_000)
-            away = rests.wait(self._lost_connections + 1) / 1000
-            self._again = asyncio.get_running_loop().time() + away
+            rests = Backoff(int(self._context.timing.idle_seconds * 1000), LONGEST_REST)
+            rest = rests.wait(self._lost_connections + 1) / 1000
+            self._away_until = asyncio.get_running_loop().time() + rest
+        if self._lost_connections == LOST_CONNECTIONS:  # once, not with every further one
+            notice = replace(
+                notice, alert=f'the channel "{self.channel.name}" cannot send: {delivery.detail}'
+            )
         if delivery.domain and delivery.fault == "sender":
-            return ""  # of one domain, until several say so (runtime.domains)
+            return notice  # of one domain, until several say so (`DomainPacing`)
         self._sender_faults = self._sender_faults + 1 if delivery.fault == "sender" else 0
         if self._sender_faults < SENDER_FAULTS:
-            return ""
+            return notice
         self._sender_faults = 0
-        return f"{delivery.detail}: {delivery.raw}"
+        return replace(notice, channel=f"{delivery.detail}: {delivery.raw}")
 
-    def _settle(
-        self, conn: Connection, rendered: Rendered, delivery: Delivery, broken: str, notice: Notice
-    ) -> None:
-        message, now = rendered.source, self._context.clock.now()
-        if broken:
-            self._stand_still(conn, broken, now)
-        domain_pacing.apply(conn, notice, now)
-        if domain_pacing.is_given_up(message, delivery, now):
-            delivery = replace(delivery, kind="refused", soft=delivery.soft or "other")
-        if delivery.soft:
-            domain_pacing.note_soft_bounce(conn, message, delivery, now)
-        settling.settle(
-            conn, rendered, delivery, self._context.render_context().unknown, now, self._context.rate.speed
-        )
+    async def _settle(self, attempts: Sequence[Attempt]) -> None:
+        """Writes down what became of them; while the store refuses, again and again: an answer is never thrown away. A crash
+        in here leaves them handed over, and the next start finds them unknown."""
+        context = self._context
 
-    def _stand_still(self, conn: Connection, why: str, now: Instant) -> None:
-        name = self.channel.name
-        pauses.pause(conn, "channel", name, now, "deliverer", why)
-        alerts.raise_alerts(conn, [Alert("", "", f'the channel "{name}" was paused: {why}')], now)
-        log.error("channel_paused", channel=name, why=why)
+        def job(conn: Connection) -> None:
+            unknown, now = context.render_context().unknown, context.clock.now()
+            settling.settle(conn, attempts, unknown, now, context.timing.speed)
+
+        while True:
+            try:
+                await context.store.awrite(job)
+                return
+            except DatabaseError as refusal:
+                if not is_refusal(refusal):
+                    raise
+                log.error("store_refused", part=self.channel.name, why=str(refusal.orig))
+                await asyncio.sleep(1.0)

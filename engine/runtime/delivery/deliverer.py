@@ -1,4 +1,4 @@
-"""Takes planned messages to their channels: one lane for each channel, and the policies on unknown messages."""
+"""Takes planned messages to their channels: one worker for each channel, and the policies on unknown messages."""
 
 from __future__ import annotations
 
@@ -9,44 +9,43 @@ from engine.channels.base import Channel
 from engine.clock import Clock
 from engine.config import Rate
 from engine.runtime.delivery.channel_worker import ChannelWorker
-from engine.runtime.delivery.delivery_context import DeliveryContext
+from engine.runtime.delivery.delivery_context import USUAL, DeliveryContext, DeliveryTiming
 from engine.runtime.delivery.reconciler import Reconciler
 from engine.runtime.delivery.rendering import RenderContext
-from engine.runtime.delivery.send_rate import USUAL, SendRate
 from engine.runtime.process.health import Health
 from engine.runtime.process.supervised_loop import SupervisedLoop
 from engine.store import identity, meta
 from engine.store.database import Store
-
-__all__ = ["Deliverer", "SendRate"]
 
 SETTLING = 2.0
 """Seconds between two looks at unknown messages and at leases that ran out."""
 
 
 class Deliverer:
-    """`stock` gives what the current deployment writes messages with; it is asked for every batch."""
+    """Runs the workers of all channels. `render_context` gives that of the current deployment, asked for every batch."""
 
     def __init__(
         self,
         store: Store,
         channels: Mapping[str, Channel],
-        stock: Callable[[], RenderContext],
+        render_context: Callable[[], RenderContext],
         clock: Clock,
         owner: str,
         rates: Mapping[str, Rate | None] | None = None,
-        pace: SendRate = USUAL,
+        timing: DeliveryTiming = USUAL,
         health: Health | None = None,
     ) -> None:
         with store.read() as conn:
             key, forgotten = meta.secret(conn), identity.forgotten_until(conn)
-        self._desk = DeliveryContext(store, stock, clock, owner, pace, key, forgotten_until=forgotten)
+        self._context = DeliveryContext(
+            store, render_context, clock, owner, timing, key, forgotten_until=forgotten
+        )
         self._health = health or Health()
-        self._lanes = {
-            name: ChannelWorker(channel, (rates or {}).get(name), self._desk)
+        self._workers = {
+            name: ChannelWorker(channel, (rates or {}).get(name), self._context)
             for name, channel in channels.items()
         }
-        self._reconciler = Reconciler(self._desk, self._channel, self.wake)
+        self._reconciler = Reconciler(self._context, self._channel, self.wake)
         self._parts: dict[str, SupervisedLoop] = {}
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -58,34 +57,34 @@ class Deliverer:
 
     def stop(self) -> None:
         """Claims nothing more; `run` ends when what is under way has its answer."""
-        self._desk.stopping.set()
+        self._context.stopping.set()
         for part in self._parts.values():
             part.stop()
 
     async def run(self) -> None:
-        """Delivers until `stop`; then waits (`SendRate.drain_seconds` at most) for what is under way and closes the channels."""
-        for name in self._lanes:
+        """Delivers until `stop`; then waits (`DeliveryTiming.drain_seconds` at most) for what is under way and closes the channels."""
+        for name in self._workers:
             self._begin(name)
         self._start(SupervisedLoop("unknown messages", self._settling, self._health))
         try:
-            await self._desk.stopping.wait()
+            await self._context.stopping.wait()
             await asyncio.wait(self._tasks)
         finally:
             for task in self._tasks:
                 task.cancel()
             await self._reconciler.close()
-            await asyncio.gather(*(self._close(lane) for lane in self._lanes.values()))
+            await asyncio.gather(*(self._close(worker) for worker in self._workers.values()))
 
     def use(self, channels: Mapping[str, tuple[Channel, Rate | None]], gone: frozenset[str]) -> None:
         """Puts channels in the place of those of the same name, and takes others away. What is under way ends on the
         channel on which it began. Before `run`, or from the loop's own thread."""
-        for name in {*channels, *gone} & self._lanes.keys():
-            retired = self._lanes.pop(name)
+        for name in {*channels, *gone} & self._workers.keys():
+            retired = self._workers.pop(name)
             if name in self._parts:
                 self._parts.pop(name).stop()
                 self._keep(asyncio.create_task(self._retire(self._loops.pop(name), retired)))
         for name, (channel, rate) in channels.items():
-            self._lanes[name] = ChannelWorker(channel, rate, self._desk)
+            self._workers[name] = ChannelWorker(channel, rate, self._context)
             if self._parts:
                 self._begin(name)
 
@@ -97,9 +96,9 @@ class Deliverer:
     async def once(self) -> int:
         """One round over all channels, to the end: for tests and for `run` in small steps. How many were claimed."""
         taken = 0
-        for lane in self._lanes.values():
-            taken += await lane.send_batch()
-        while tasks := [task for lane in self._lanes.values() for task in lane.tasks]:
+        for worker in self._workers.values():
+            taken += await worker.send_batch()
+        while tasks := [task for worker in self._workers.values() for task in worker.tasks]:
             await asyncio.wait(tasks)
         return taken
 
@@ -117,18 +116,18 @@ class Deliverer:
         return SETTLING
 
     def _channel(self, name: str) -> Channel | None:
-        lane = self._lanes.get(name)
-        return lane.channel if lane is not None else None
+        worker = self._workers.get(name)
+        return worker.channel if worker is not None else None
 
     def _begin(self, name: str) -> None:
-        lane = self._lanes[name]
-        part = SupervisedLoop(name, lane.tick, self._health)
-        lane.on_room = part.wake
+        worker = self._workers[name]
+        part = SupervisedLoop(name, worker.tick, self._health)
+        worker.on_room = part.wake
         self._start(part)
 
     def _start(self, part: SupervisedLoop) -> None:
         self._parts[part.name] = part
-        if self._desk.stopping.is_set():
+        if self._context.stopping.is_set():
             part.stop()
         self._loops[part.name] = self._keep(asyncio.create_task(part.run(), name=part.name))
 
@@ -137,10 +136,10 @@ class Deliverer:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _retire(self, loop: asyncio.Task[None], lane: ChannelWorker) -> None:
+    async def _retire(self, loop: asyncio.Task[None], worker: ChannelWorker) -> None:
         await asyncio.wait([loop])
-        await self._close(lane)
+        await self._close(worker)
 
-    async def _close(self, lane: ChannelWorker) -> None:
-        await lane.drain(self._desk.rate.drain_seconds)
-        await lane.channel.close()
+    async def _close(self, worker: ChannelWorker) -> None:
+        await worker.drain(self._context.timing.drain_seconds)
+        await worker.channel.close()

@@ -1,38 +1,40 @@
-"""What the lanes of all channels and the reconciler work with."""
+"""What the workers of all channels and the reconciler work with."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
-
-from sqlalchemy import Connection
 
 from engine.clock import Clock
 from engine.runtime.delivery.rendering import RenderContext
-from engine.runtime.delivery.send_rate import SendRate
 from engine.store.database import Store
 from engine.values import Instant
 
-T = TypeVar("T")
+
+@dataclass(frozen=True, slots=True)
+class DeliveryTiming:
+    """How a deliverer runs."""
+
+    speed: float = 1.0  # engine milliseconds per real millisecond (the demo's fast clock)
+    idle_seconds: float = 0.2  # of rest when nothing is ready
+    drain_seconds: float = 30.0  # for what is under way when the stop comes
+
+
+USUAL = DeliveryTiming()
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryContext:
-    """`stock` gives what the current deployment writes messages with; it is asked for every batch. `stopping`: nothing
-    more is handed over. `forgotten_until`: what was due until then may have been sent by a store that was restored since
-    (engine.store.identity); such a message is held."""
+    """Of one deliverer."""
 
     store: Store
-    render_context: Callable[[], RenderContext]
+    render_context: Callable[[], RenderContext]  # of the current deployment: to be asked for every batch
     clock: Clock
-    owner: str
-    rate: SendRate
-    key: str
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    owner: str  # whose claims these are
+    timing: DeliveryTiming
+    key: str  # the store's secret, for hashes of addresses and tokens of bounces
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set: nothing more is handed over
     forgotten_until: Instant = Instant(0)
-
-    async def write(self, job: Callable[[Connection], T]) -> T:
-        """Runs a job of the writer; over when it is durable."""
-        return await self.store.awrite(job)
+    """What was due until then may have been sent by a store that was restored since (engine.store.identity); such a
+    message is held."""

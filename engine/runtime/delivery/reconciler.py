@@ -35,7 +35,7 @@ class Reconciler:
     def __init__(
         self, context: DeliveryContext, channel: Callable[[str], Channel | None], planned: Callable[[], None]
     ) -> None:
-        self._desk = context
+        self._context = context
         self._channel = channel
         self._planned = planned
         self._looking: dict[str, asyncio.Task[None]] = {}
@@ -43,7 +43,7 @@ class Reconciler:
     async def recover(self) -> tuple[int, int]:
         """At the start of the only daemon: whatever a process before us had claimed is planned again, whatever it had
         handed over is unknown. (planned again, unknown)."""
-        now = self._desk.clock.now()
+        now = self._context.clock.now()
 
         def job(conn: Connection) -> tuple[int, int]:
             outcomes.expire_all(conn, now)
@@ -51,12 +51,12 @@ class Reconciler:
             self._schedule(conn, now)
             return done
 
-        return await self._desk.write(job)
+        return await self._context.store.awrite(job)
 
     async def tick(self) -> int:
         """Ends leases that ran out, gives back what waits for a channel that is gone, applies the policies that are due,
         and begins to look up what can be looked up. How many messages moved."""
-        now, room = self._desk.clock.now(), AT_ONCE - len(self._looking)
+        now, room = self._context.clock.now(), AT_ONCE - len(self._looking)
 
         def job(conn: Connection) -> tuple[int, list[OutboxMessage]]:
             outcomes.expire_leases(conn, now)
@@ -65,7 +65,7 @@ class Reconciler:
             settled, wanted = self._settle(conn, now, room)
             return moved + settled, wanted
 
-        moved, wanted = await self._desk.write(job)
+        moved, wanted = await self._context.store.awrite(job)
         for message in wanted:
             task = asyncio.create_task(self._look_up(message), name=f"look up {message.send_key}")
             self._looking[message.send_key] = task
@@ -87,19 +87,19 @@ class Reconciler:
     # --- policies -------------------------------------------------------------------------------
 
     def _schedule(self, conn: Connection, now: Instant) -> None:
-        unknown = self._desk.render_context().unknown
+        unknown = self._context.render_context().unknown
         for message in outcomes.unscheduled(conn):
             outcomes.schedule(conn, message, unknown.due(message, now))
 
     def _return_orphans(self, conn: Connection, now: Instant) -> int:
-        channels = self._desk.render_context().unknown.channels
+        channels = self._context.render_context().unknown.channels
         gone = [name for name in queue.waiting_channels(conn) if name not in channels] if channels else []
         for name in gone:
             log.warning("channel_gone", channel=name, what="its messages go back to their journeys")
         return sum(queue.return_channel_to_journeys(conn, name, now) for name in gone)
 
     def _settle(self, conn: Connection, now: Instant, room: int) -> tuple[int, list[OutboxMessage]]:
-        unknown, moved = self._desk.render_context().unknown, 0
+        unknown, moved = self._context.render_context().unknown, 0
         wanted: list[OutboxMessage] = []
         for message in outcomes.due(conn, now):
             match unknown.verdict(message, now, self._same_key_until(message)):
@@ -137,15 +137,17 @@ class Reconciler:
             return
         try:
             async with asyncio.timeout(LOOK_UP_SECONDS):
-                found = await lister.look_up(_message(message), message.handed_at or self._desk.clock.now())
+                found = await lister.look_up(
+                    _message(message), message.handed_at or self._context.clock.now()
+                )
         except Exception as wrong:  # a list that cannot be had is asked for again
             log.exception("look_up_failed", key=message.send_key, channel=message.channel)
-            if self._desk.clock.now() - (message.handed_at or 0) < PATIENCE:
+            if self._context.clock.now() - (message.handed_at or 0) < PATIENCE:
                 return
             found = LookupResult("cannot say", detail=f"{type(wrong).__name__}: {wrong}"[:200])
         log.info("looked_up", key=message.send_key, channel=message.channel, found=found.kind)
-        now = self._desk.clock.now()
-        if await self._desk.write(lambda conn: apply_found(conn, message, found, now)):
+        now = self._context.clock.now()
+        if await self._context.store.awrite(lambda conn: apply_found(conn, message, found, now)):
             self._planned()
 
 

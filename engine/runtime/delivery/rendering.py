@@ -19,6 +19,7 @@ from engine.channels.render_data import FieldTypes, RenderValues
 from engine.compiler.templates.message_set import MessageSet
 from engine.compiler.templates.text_parts import parts
 from engine.ids import derive
+from engine.runtime.delivery.attempt import Attempt, Unrenderable
 from engine.runtime.delivery.send_limits import SendLimits
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
 from engine.store.customers import addressees, products
@@ -43,26 +44,6 @@ class RenderContext:
     guards: SendLimits = field(default_factory=SendLimits)
     unknown: UnknownPolicies = field(default_factory=UnknownPolicies)
     kinds: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A message ready to be handed over. `body`: what is kept until the outcome is settled; None: it was kept before.
-    `parts`: how many the provider charges for."""
-
-    source: OutboxMessage
-    message: Message
-    body: str | None
-    parts: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Unrenderable:
-    """A message that cannot be sent. `returned`: the journey asks its rules again, else it has failed."""
-
-    source: OutboxMessage
-    why: str
-    returned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +85,15 @@ def load_render_data(
 
 def render_batch(
     claimed: Sequence[OutboxMessage], needed: RenderData, context: RenderContext
-) -> list[Rendered | Unrenderable]:
+) -> list[Attempt | Unrenderable]:
     """Writes each message; one that cannot be written stops no other."""
-    return [_write(one, needed, context) for one in claimed]
+    return [_render(one, needed, context) for one in claimed]
 
 
-def record_of(rendered: Rendered, key: str) -> tuple[str, str, str | None]:
+def record_of(attempt: Attempt, key: str) -> tuple[str, str, str | None]:
     """What is kept beside a body: its hash, where it goes, and the token by which a bounce of an e-mail finds it."""
-    token = token_of(key, rendered.source.send_key) if rendered.source.channel == "email" else None
-    return body_hash(rendered.body or ""), rendered.message.address, token
+    token = token_of(key, attempt.message.send_key) if attempt.message.channel == "email" else None
+    return body_hash(attempt.body or ""), attempt.content.address, token
 
 
 def body_hash(body: str) -> str:
@@ -125,9 +106,9 @@ def load_body(body: str) -> Message:
     return Message.from_document(orjson.loads(body))
 
 
-def _write(claimed: OutboxMessage, needed: RenderData, context: RenderContext) -> Rendered | Unrenderable:
+def _render(claimed: OutboxMessage, needed: RenderData, context: RenderContext) -> Attempt | Unrenderable:
     if claimed.body is not None:  # an earlier attempt: the same bytes to the same address
-        return Rendered(claimed, load_body(claimed.body), None)
+        return Attempt(claimed, load_body(claimed.body), None)
     customer = needed.customers.get(claimed.customer)
     address = customer.addresses.get(claimed.channel) if customer is not None else None
     if customer is None or not address:
@@ -165,7 +146,7 @@ def _write(claimed: OutboxMessage, needed: RenderData, context: RenderContext) -
         message = replace(
             message, replied_at=needed.replied.get((claimed.channel, normalised(claimed.channel, address)))
         )
-    return Rendered(claimed, message, _dump_body(message), parts(message.body) if kind == "sms" else 1)
+    return Attempt(claimed, message, _dump_body(message), parts(message.body) if kind == "sms" else 1)
 
 
 def _dump_body(message: Message) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import Connection
 
 from engine.channels.addresses import normalised
 from engine.channels.base import Message
@@ -17,20 +16,15 @@ from engine.config.guards import OF_CUSTOMER
 from engine.core.journeys import Journeys
 from engine.core.timing.quiet_hours import midnight_after
 from engine.store.database import Store
-from engine.store.identity import RESTORED
 from engine.store.journeys import one_offs
 from engine.store.messages import daily_limits as ceilings
-from engine.store.messages import queue
 from engine.store.messages.daily_limits import Quota
-from engine.store.messages.records import OutboxMessage
 from engine.values import MINUTE, Instant, local_date, zone
 
 log = structlog.get_logger("daemon")
 
 LOOK = 5 * MINUTE
 """Between two looks at the volume of the day."""
-
-NOT_LISTED = "not on the deliver_only list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +80,6 @@ class SendLimits:
             return message
         listed = [each for each in message.addresses if only.names(message.channel, each, customer)]
         return replace(message, address="\n".join(listed)) if listed else None
-
-
-def stop(conn: Connection, message: OutboxMessage, forgotten_until: Instant, now: Instant) -> None:
-    """Puts a message that may not leave where it belongs: held when it may have left before a backup was restored, else
-    refused since its address is not listed."""
-    if message.handed_at is None and message.due_at <= forgotten_until:
-        queue.hold(conn, message, RESTORED, now)
-    else:
-        queue.suppress(conn, message, NOT_LISTED, now)
 
 
 class VolumeMonitor:

@@ -1,66 +1,155 @@
-"""Writes down what one attempt came to: the state of the message, the journey, and the address where that is closed."""
+"""Writes down what attempts came to: the message, its journey, the address, and what stands still because of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
 from sqlalchemy import Connection
 
+from engine.backoff import Backoff
 from engine.channels.addresses import normalised
-from engine.channels.base import Delivery
-from engine.runtime.delivery.rendering import Rendered
-from engine.runtime.delivery.send_rate import next_attempt_at
+from engine.channels.base import Delivery, Report
+from engine.core.effects import Alert
+from engine.runtime.delivery.attempt import Attempt, Notice
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
 from engine.runtime.feedback import suppression_rules
-from engine.runtime.feedback.reports import take_early_reports
+from engine.runtime.feedback.reports import take_early_reports, take_reports
 from engine.runtime.feedback.suppression_rules import ReportSubject
-from engine.store.messages import outcomes, queue, reports
-from engine.values import Instant
+from engine.store import alerts
+from engine.store.journeys import pauses
+from engine.store.messages import domains, outcomes, queue, reports
+from engine.store.messages.records import OutboxMessage
+from engine.values import HOUR, SECOND, Instant
 
 log = structlog.get_logger("deliverer")
+
+RETRIES = Backoff(5 * SECOND, HOUR, spread=5)
+"""After a provider said "not now"."""
+
+GIVE_UP_AFTER, GIVE_UP_TRIES = 72 * HOUR, 12
+"""design/reliability 3.3: an e-mail that is refused for now is tried again so long, and at least so often."""
+
+ENOUGH_WHEN_DISABLED = 2
+"""On so many days a disabled mailbox may bounce for now before its address is closed."""
 
 
 def settle(
     conn: Connection,
-    rendered: Rendered,
-    delivery: Delivery,
+    attempts: Sequence[Attempt],
     unknown: UnknownPolicies,
     now: Instant,
     speed: float = 1.0,
 ) -> None:
     """In one transaction of the writer. The answer of a worker that was too slow counts where it is still news."""
-    message, detail = rendered.source, delivery.raw or delivery.detail
+    for attempt in attempts:
+        # what stands still comes first: the pause is then durable no later than the answer that gave the reason, and
+        # after a crash between the two nobody would give it again
+        _apply_notice(conn, attempt.message.channel, attempt.notice, now)
+        delivery = attempt.delivery
+        assert delivery is not None
+        if _is_given_up(attempt.message, delivery, now):
+            delivery = replace(delivery, kind="refused", soft=delivery.soft or "other")
+        if delivery.soft:
+            # counted before the message is settled, since its report may close the address
+            take_reports(conn, attempt.message.channel, [_soft_bounce(attempt.message, delivery, now)], now)
+        _settle_message(conn, attempt, delivery, unknown, now, speed)
+
+
+def _settle_message(
+    conn: Connection,
+    attempt: Attempt,
+    delivery: Delivery,
+    unknown: UnknownPolicies,
+    now: Instant,
+    speed: float,
+) -> None:
+    message, detail = attempt.message, delivery.raw or delivery.detail
     key, customer, fence = message.send_key, message.customer, message.fence
     if delivery.dead:
         suppression_rules.forget(conn, customer, message.channel, delivery.dead, now)
     match delivery.kind:
         case "accepted":
+            # without the fence: what a provider has taken is true whoever holds the claim by now
             outcomes.settle(
                 conn, key, customer, "accepted", now, provider_id=delivery.provider_id, detail=detail
             )
             take_early_reports(conn, message, delivery.provider_id, now)
-        case "bounced" if len(rendered.message.addresses) > 1:
-            suppression_rules.forget(conn, customer, message.channel, rendered.message.addresses, now)
+        case "bounced" if len(attempt.content.addresses) > 1:
+            suppression_rules.forget(conn, customer, message.channel, attempt.content.addresses, now)
             outcomes.settle(conn, key, customer, "bounced", now, detail=detail, fence=fence)
         case "bounced":
-            suppression_rules.bounce(conn, _about(conn, rendered), now, detail)
+            suppression_rules.bounce(conn, _subject(conn, attempt), now, detail)
         case "refused":
+            # with the fence: another worker may have it under way again, and its answer is the newer one
             outcomes.settle(conn, key, customer, "failed", now, detail=detail, fence=fence)
             if delivery.closed == "unsubscribed":
-                suppression_rules.unsubscribe(conn, _about(conn, rendered), "all", now, detail)
+                suppression_rules.unsubscribe(conn, _subject(conn, attempt), "all", now, detail)
         case "refused for now" | "never left":
-            queue.defer(conn, message, next_attempt_at(message, delivery, now, speed), detail)
+            queue.defer(conn, message, _next_attempt_at(message, delivery, now, speed), detail)
         case "unknown":
             due = unknown.due(message, now)
             outcomes.settle(conn, key, customer, "unknown", now, detail=detail, settle_at=due, fence=fence)
             log.warning("message_unknown", key=key, channel=message.channel, why=delivery.detail)
 
 
-def _about(conn: Connection, rendered: Rendered) -> ReportSubject:
-    """The one address that this message went to."""
-    message = replace(rendered.source, address=rendered.message.address)
-    address = normalised(message.channel, rendered.message.address)
+def _subject(conn: Connection, attempt: Attempt) -> ReportSubject:
+    """The one address that this message went to, which is not that of the row when a guard left some out."""
+    message = replace(attempt.message, address=attempt.content.address)
+    address = normalised(message.channel, attempt.content.address)
     return ReportSubject(
         message.channel, address, message, {message.customer: reports.reach_of(conn, message.customer)}
     )
+
+
+def _next_attempt_at(message: OutboxMessage, delivery: Delivery, now: Instant, speed: float) -> Instant:
+    """By `RETRIES`, or when the provider asks for it, up to the longest of them."""
+    key = f"{message.send_key}{message.attempts}"
+    if delivery.retry_after is not None and delivery.retry_after > 0:
+        asked = min(int(delivery.retry_after * SECOND * speed), RETRIES.longest)
+        return Instant(now + RETRIES.spread_out(asked, key))
+    return Instant(now + RETRIES.wait(message.attempts, key))
+
+
+def _is_given_up(message: OutboxMessage, delivery: Delivery, now: Instant) -> bool:
+    """Has an e-mail been refused for now so long that it counts as a soft bounce?"""
+    return (
+        message.channel == "email"
+        and delivery.kind == "refused for now"
+        and delivery.fault in ("provider", "address")
+        and now - message.due_at >= GIVE_UP_AFTER
+        and message.attempts >= GIVE_UP_TRIES
+    )
+
+
+def _soft_bounce(message: OutboxMessage, delivery: Delivery, now: Instant) -> Report:
+    """A bounce that closes its address only when it goes on."""
+    return Report(
+        "bounced for now",
+        f"smtp {message.send_key} {message.attempts}",
+        message.send_key,
+        at=now,
+        detail=delivery.detail,
+        raw=delivery.raw,
+        fault="address",
+        enough=ENOUGH_WHEN_DISABLED if delivery.soft == "disabled" else 0,
+    )
+
+
+def _apply_notice(conn: Connection, channel: str, notice: Notice, now: Instant) -> None:
+    """Pauses the channel or a domain, with an alert, once."""
+    if notice.channel:
+        pauses.pause(conn, "channel", channel, now, "deliverer", notice.channel)
+        alerts.raise_alerts(
+            conn, [Alert("", "", f'the channel "{channel}" was paused: {notice.channel}')], now
+        )
+        log.error("channel_paused", channel=channel, why=notice.channel)
+    for domain in notice.lifted:
+        pauses.resume(conn, "domain", domain)
+    if notice.alert:
+        alerts.raise_alerts(conn, [Alert("", "", notice.alert)], now)
+    if notice.domain and notice.domain not in domains.paused(conn):
+        pauses.pause(conn, "domain", notice.domain, now, "deliverer", notice.why[:500])
+        why = f"mail to {notice.domain} was paused, since it refuses us as a sender: {notice.why}"[:400]
+        alerts.raise_alerts(conn, [Alert("", "", why)], now)

@@ -1,0 +1,43 @@
+"""One try to send one message, as far as it has come: what every stage of delivery takes and returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.channels.base import Delivery, Message
+from engine.store.messages.records import OutboxMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What an answer says beyond its own message."""
+
+    domain: str = ""  # stands still from now on
+    why: str = ""  # of `domain`
+    channel: str = ""  # why the whole channel has to stand still
+    lifted: tuple[str, ...] = ()  # domains that were paused for what turned out to be the channel's
+    alert: str = ""  # what people have to know
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A message that was rendered, and later what came of it. Never changed: a stage gives the next one a fuller copy."""
+
+    message: OutboxMessage  # the row as it was claimed: every statement about it is bound to its fence
+    content: Message  # what the channel gets
+    body: (
+        str | None
+    )  # what is to be stored until the outcome is settled; None: an earlier attempt has stored it
+    address_hash: str = ""  # of where it goes, by which suppressions are found; known after the guards
+    parts: int = 1  # how many messages the provider charges for
+    delivery: Delivery | None = None  # None until the channel has answered
+    notice: Notice = field(default_factory=Notice)
+
+
+@dataclass(frozen=True, slots=True)
+class Unrenderable:
+    """A message that cannot be sent."""
+
+    message: OutboxMessage
+    why: str
+    returned: bool  # the journey asks its rules again; else it has failed

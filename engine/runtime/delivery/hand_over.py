@@ -1,0 +1,77 @@
+"""May it go, and has it gone? The guards of a deployment, and then the hand-over (design/reliability 2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+
+from engine.channels.addresses import normalised
+from engine.runtime.delivery.attempt import Attempt
+from engine.runtime.delivery.delivery_context import DeliveryContext
+from engine.store import meta
+from engine.store.identity import RESTORED
+from engine.store.messages import queue
+from engine.store.messages.queue import Handover
+from engine.values import Instant
+
+NOT_LISTED = "not on the deliver_only list"
+
+
+@dataclass(slots=True)
+class HandOverCall:
+    """What a channel calls just before the irrevocable byte. It keeps the store's answer, which the channel only learns
+    as yes or no: after "later" and "returned" the row is where it belongs, and nobody may settle it."""
+
+    ask: Callable[[], Awaitable[Handover]]
+    answer: Handover | None = None  # None: the channel never asked, or the store could not answer
+
+    async def __call__(self) -> bool:
+        """True: it may be sent, and that it is being sent is durable."""
+        self.answer = await self.ask()
+        return self.answer == "handed"
+
+
+def guard(attempt: Attempt, context: DeliveryContext) -> Attempt | None:
+    """The attempt with those of its addresses that may get it; None when it may not leave at all (then `stop` it)."""
+    if _is_forgotten(attempt, context):
+        return None
+    message = attempt.message
+    content = context.render_context().guards.narrowed(attempt.content, message.customer)
+    if content is None:
+        return None
+    address = normalised(message.channel, content.address)
+    return replace(
+        attempt, content=content, address_hash=meta.address_hash(context.key, message.channel, address)
+    )
+
+
+def stop(conn: Connection, attempts: Sequence[Attempt], context: DeliveryContext, now: Instant) -> None:
+    """Puts messages that no guard lets pass where they belong: held, if they may have left before a backup was restored,
+    else back to their journeys, since nobody at these addresses may get them."""
+    for attempt in attempts:
+        if _is_forgotten(attempt, context):
+            queue.hold(conn, attempt.message, RESTORED, now)
+        else:
+            queue.suppress(conn, attempt.message, NOT_LISTED, now)
+
+
+def hand_over(
+    conn: Connection, attempts: Sequence[Attempt], context: DeliveryContext, now: Instant
+) -> list[Handover]:
+    """Asks the store about each of them, in the order given. What is "handed" may be sent once this transaction is durable,
+    and not before: a crash between the byte and the commit would send it again."""
+    limits = context.render_context().guards
+    return [
+        queue.hand_over(
+            conn, attempt.message, attempt.address_hash, now, limits.quota(attempt.message.journey, now)
+        )
+        for attempt in attempts
+    ]
+
+
+def _is_forgotten(attempt: Attempt, context: DeliveryContext) -> bool:
+    """May it have left in the time that a restored backup knows nothing of? A later try has its own memory: the row says
+    that it was handed over, so that the answer to that is known or asked for."""
+    return attempt.message.handed_at is None and attempt.message.due_at <= context.forgotten_until
