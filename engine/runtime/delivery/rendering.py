@@ -146,7 +146,8 @@ def _render(claimed: OutboxMessage, needed: RenderData, context: RenderContext) 
         message = replace(
             message, replied_at=needed.replied.get((claimed.channel, normalised(claimed.channel, address)))
         )
-    return Attempt(claimed, message, _dump_body(message), parts(message.body) if kind == "sms" else 1)
+    charged = parts(message.body) if kind == "sms" else 1
+    return Attempt(claimed, message, _dump_body(message), parts=charged)
 
 
 def _dump_body(message: Message) -> str:
