@@ -60,7 +60,7 @@ from engine.http.metrics import Metrics
 from engine.ids import derive
 from engine.language.parse import parse_journey, parse_segment
 from engine.runtime.advance import learning, scoring
-from engine.runtime.delivery import send_limits
+from engine.runtime.delivery import hand_over
 from engine.runtime.feedback import suppression_rules
 from engine.runtime.publish import one_off
 from engine.store import identity, migrations
@@ -211,7 +211,7 @@ def _words() -> Iterator[str]:
     yield f"refused  {sorted(message_outcomes.REFUSED)}  skipped  {sorted(message_outcomes.SKIPPED)}"
     reasons = (
         customer.ANY_PURPOSE, ending.CARRIED, merge_enrollments.JOINED, queue.UNWANTED, daily_limits.WHY, dry_run.WHY, identity.RESTORED,
-        suppression_rules.STOPPED, send_limits.NOT_LISTED, one_off.PREFIX, scoring.SWEEP, learning.SWEEP,
+        suppression_rules.STOPPED, hand_over.NOT_LISTED, one_off.PREFIX, scoring.SWEEP, learning.SWEEP,
     )  # fmt: skip
     yield from (f"reason  {reason}" for reason in reasons)
 
