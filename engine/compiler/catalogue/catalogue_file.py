@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from engine.compiler.catalogue.catalogue import BUILT_IN, OWN_EVENTS, PRODUCT_STARTS, Catalogue
-from engine.compiler.catalogue.fact_words import read_fact
+from engine.compiler.catalogue.fact_words import FORMS, read_fact
 from engine.compiler.catalogue.rfm_words import GROUPS_SHAPE, read_groups
 from engine.compiler.wording import unknown
 from engine.core.facts.customer import FactRule
@@ -52,8 +52,7 @@ _TYPE_SHAPE = {
 }
 _FACT_SHAPE = {
     "type": "string",
-    "pattern": r"^(count of|sum of|average of|average days between|most frequent|last|first|rfm of)"
-    r" \w+(\.\w+)*( in last .+)?$",
+    "pattern": rf"^({'|'.join(form.words for form in FORMS)}) \w+(\.\w+)*( in last .+)?$",
     "patternErrorMessage": "write for example  count of order_placed"
     "  or  sum of order_placed.total in last 30 days",
     "examples": [

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 from engine.compiler.catalogue.catalogue import NUMBER, TEXT, TIME, Catalogue, path_type, paths
 from engine.compiler.wording import unknown
-from engine.core.facts.customer import FactRule
+from engine.core.facts.customer import FactKind, FactRule
 from engine.core.facts.rfm import GroupTable
 from engine.language.duration import parse_length
 from engine.language.nodes import part
@@ -15,21 +18,34 @@ from engine.language.wording import quoted
 from engine.problem import Problem
 from engine.values import Type
 
-_FORMS = (
-    ("count", "count of ", "event"),
-    ("sum", "sum of ", "amount"),
-    ("average days between", "average days between ", "event"),
-    ("average", "average of ", "amount"),
-    ("most frequent", "most frequent ", "any"),
-    ("last", "last ", "either"),
-    ("first", "first ", "either"),
-    ("rfm", "rfm of ", "amount"),
+
+@dataclass(frozen=True, slots=True)
+class FactForm:
+    """One way to compute a fact, as it is written."""
+
+    how: FactKind
+    words: str  # in front of the event
+    wants: Literal["nothing", "amount", "field", "field or nothing"]  # behind the event
+    example: str
+    order: int  # its place when people are told about all of them
+    result: Type | None = None  # None: the type of the field, or a time without one
+
+
+FORMS = (
+    FactForm("count", "count of", "nothing", "count of E", 1, NUMBER),
+    FactForm("sum", "sum of", "amount", "sum of E.f", 2),
+    FactForm("average", "average of", "amount", "average of E.f", 3),
+    FactForm("average days between", "average days between", "nothing", "average days between E", 7, NUMBER),
+    FactForm("most frequent", "most frequent", "field", "most frequent E.f", 6),
+    FactForm("last", "last", "field or nothing", "last E", 4),
+    FactForm("first", "first", "field or nothing", "first E", 5),
+    FactForm("rfm", "rfm of", "amount", "rfm of E.f", 8),
 )
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)((?:\.[A-Za-z0-9_]+)*)")
 _WINDOW = re.compile(r"(.*?) in last (.+)")
 _WHY = (
-    "the forms are: count of E, sum of E.f, average of E.f, last E, first E, most frequent E.f, "
-    "average days between E, rfm of E.f; `in last 7 days` may follow"
+    f"the forms are: {', '.join(form.example for form in sorted(FORMS, key=lambda form: form.order))}; "
+    "`in last 7 days` may follow"
 )
 
 
@@ -42,37 +58,39 @@ def read_fact(name: str, text: Text, catalogue: Catalogue, groups: GroupTable) -
         if isinstance(length, Problem):
             return length
         words, last = window[1], length.duration.roughly()
-    for how, start, wants in _FORMS:
-        if not words.startswith(start):
-            continue
-        found = _NAME.fullmatch(words[len(start) :])
-        if found is None:
-            return _not_a_fact(text)
-        event = part(text, len(start), len(found[1]))
-        fields = catalogue.event_fields(event.value)
-        if fields is None:
-            return unknown("E10", event, "event", catalogue.event_names(), "events come from schemas/")
-        path = found[2][1:]
-        where = part(text, len(start) + len(found[1]) + 1, len(path)) if path else text
-        kind = _field_kind(where, path, catalogue, event.value, wants)
-        if isinstance(kind, Problem):
-            return kind
-        own = catalogue.event_name(event.value)
-        if how == "rfm":
-            return FactRule(name, "rfm", own, path, Type("one of", groups.names), last, groups)
-        return FactRule(name, how, own, path or None, _result(how, kind), last)  # type: ignore[arg-type]
-    return _not_a_fact(text)
+    form = next((form for form in FORMS if words.startswith(f"{form.words} ")), None)
+    start = len(form.words) + 1 if form is not None else 0
+    named = _NAME.fullmatch(words[start:])
+    if form is None or named is None:
+        return _not_a_fact(text)
+    event = part(text, start, len(named[1]))
+    fields = catalogue.event_fields(event.value)
+    if fields is None:
+        return unknown("E10", event, "event", catalogue.event_names(), "events come from schemas/")
+    path = named[2][1:]
+    where = part(text, start + len(named[1]) + 1, len(path)) if path else text
+    field = _field_type(where, path, fields, event.value, form)
+    if isinstance(field, Problem):
+        return field
+    own = catalogue.event_name(event.value)
+    if form.how == "rfm":
+        return FactRule(name, "rfm", own, path, Type("one of", groups.names), last, groups)
+    # a favourite among lists is one of their words
+    favourite = form.how == "most frequent" and field is not None and field.kind == "list of text"
+    result = TEXT if favourite else form.result or field or TIME
+    return FactRule(name, form.how, own, path or None, result, last)
 
 
-def _field_kind(text: Text, path: str, catalogue: Catalogue, event: str, wants: str) -> Type | Problem | None:
-    fields = catalogue.event_fields(event) or {}
-    if wants == "event" and path:
+def _field_type(
+    text: Text, path: str, fields: Mapping[str, Type], event: str, form: FactForm
+) -> Type | Problem | None:
+    if form.wants == "nothing" and path:
         return Problem(
             text.span, "E82", f"{quoted(path)} is not needed here", "this fact looks at the event itself",
             f"write only  {event}",
         )  # fmt: skip
     if not path:
-        if wants in ("event", "either"):
+        if form.wants in ("nothing", "field or nothing"):
             return None
         return Problem(
             text.span, "E82", "this fact needs a field of the event", f"{event} alone has no amount",
@@ -81,7 +99,7 @@ def _field_kind(text: Text, path: str, catalogue: Catalogue, event: str, wants: 
     kind = path_type(fields, path)
     if kind is None:
         return unknown("E11", text, f"field of {event}", paths(fields), "fields of events come from schemas/")
-    if wants == "amount" and kind.kind not in ("number", "money"):
+    if form.wants == "amount" and kind.kind not in ("number", "money"):
         return Problem(
             text.span, "E82", f"{quoted(path)} is {kind.kind}, not an amount", "sums and averages are of numbers and money",
             "name a field of type number or money",
@@ -92,16 +110,6 @@ def _field_kind(text: Text, path: str, catalogue: Catalogue, event: str, wants: 
             f"name a field inside it:  {path}.{kind.items[0][0] if kind.items else 'name'}",
         )  # fmt: skip
     return kind
-
-
-def _result(how: str, kind: Type | None) -> Type:
-    match how:
-        case "count" | "average days between":
-            return NUMBER
-        case "last" | "first" if kind is None:
-            return TIME
-    assert kind is not None
-    return TEXT if how == "most frequent" and kind.kind == "list of text" else kind
 
 
 def _not_a_fact(text: Text) -> Problem:

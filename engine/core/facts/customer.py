@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -52,13 +52,18 @@ class CapSlot(Struct, frozen=True):
     counts_total: bool = True
 
 
+FactKind: TypeAlias = Literal[
+    "count", "sum", "average", "last", "first", "most frequent", "average days between", "rfm"
+]
+
+
 @dataclass(frozen=True, slots=True)
 class FactRule:
     """A computed fact of schemas/customer.yaml. `field` is a path inside the event, `items.category` goes over items.
     `last` makes it windowed: counted when asked, from history. `groups`: what `rfm` makes of the scores."""
 
     name: str
-    how: Literal["count", "sum", "average", "last", "first", "most frequent", "average days between", "rfm"]
+    how: FactKind
     event: str
     field: str | None
     type: Type
