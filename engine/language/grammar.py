@@ -64,9 +64,9 @@ class Construct:
     stray: str = "remove it, or use one of the parts"  # the cure for a key that is nothing like ours
     blank: bool = False  # a key with nothing behind it counts as not written, unless it is needed
 
-    def key(self, name: str) -> Key | None:
-        """The key with that name."""
-        return next((key for key in self.keys if key.name == name), None)
+    def key(self, name: str) -> Key:
+        """The key with that name; whoever asks for another one has a mistake in the program."""
+        return next(key for key in self.keys if key.name == name)
 
     @property
     def parts(self) -> str:

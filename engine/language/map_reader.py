@@ -277,21 +277,17 @@ class MapReader:
 
     def text(self, key: str) -> Text | None:
         """A short text."""
-        node = self._said(key)
-        text = None if node is None else self.context.text(node, key, self._example(key))
+        text = self._read(key, self.context.text, None)
         return text if text is not None and self._fits(key, text) else None
 
     def name(self, key: str) -> Text | None:
         """A name as ids are made of."""
-        node = self._said(key)
-        return None if node is None else self.context.name(node, key, self._example(key))
+        return self._read(key, self.context.name, None)
 
     def choice(self, key: str, meant: dict[str, str] | None = None) -> Text | None:
         """One of the words that the table lists for the key."""
-        node, known = self._said(key), self.construct.key(key)
-        if node is None or known is None:
-            return None
-        return self.context.choice(node, key, known.choices, meant)
+        node, choices = self._said(key), self.construct.key(key).choices
+        return None if node is None else self.context.choice(node, key, choices, meant)
 
     def length(self, key: str) -> Length | None:
         """A length of time."""
@@ -311,7 +307,7 @@ class MapReader:
     def count(self, key: str) -> int | None:
         """A whole number from 1 to the most that the table allows."""
         text, known = self.text(key), self.construct.key(key)
-        if text is None or known is None:
+        if text is None:
             return None
         if _WHOLE.fullmatch(text.value) and 0 < int(text.value) <= known.most:
             return int(text.value)
@@ -325,26 +321,26 @@ class MapReader:
 
     def texts(self, key: str, *, blank: bool = False) -> tuple[Text, ...]:
         """One text or a list. `blank`: it may be empty."""
-        node = self._said(key)
-        if node is None or (blank and is_empty(node)):
+        node = self.node(key)
+        if blank and node is not None and is_empty(node):
             return ()
-        texts = self.context.texts(node, key, self._example(key))
+        texts: tuple[Text, ...] = self._read(key, self.context.texts, ())
         return tuple(text for text in texts if self._fits(key, text))
 
     def pairs(self, key: str) -> tuple[Pair, ...]:
         """A map with free names."""
-        node = self._said(key)
-        return () if node is None else self.context.pairs(node, key, self._example(key))
+        return self._read(key, self.context.pairs, ())
 
     def entries(self, key: str) -> tuple[Entry, ...]:
         """The lines of a map with free names, whatever stands behind them; it may be empty."""
         node = self.node(key)
-        return () if node is None else self.context.entries(node, key, self._example(key), blank=True)
+        example = self.construct.key(key).example
+        return () if node is None else self.context.entries(node, key, example, blank=True)
 
     def block(self, key: str, noun: str = "") -> MapReader | None:
         """A map with the keys that the table lists for it."""
         entry, known = self.entry(key), self.construct.key(key)
-        if entry is None or known is None or known.of is None:
+        if entry is None or known.of is None:
             return None
         return self.context.block(entry.value, known.of, entry.key, noun, known.example)
 
@@ -355,9 +351,7 @@ class MapReader:
 
     def missing(self, key: str) -> None:
         """Reports a key that is needed here though not everywhere."""
-        known = self.construct.key(key)
-        if known is not None:
-            self._missing(known)
+        self._missing(self.construct.key(key))
 
     def apart(self, key: str, why: str, fix: str) -> None:
         """Reports a key that does not go with the others."""
@@ -366,8 +360,7 @@ class MapReader:
         )
 
     def _fits(self, key: str, text: Text) -> bool:
-        known = self.construct.key(key)
-        must = known.pattern if known else None
+        must = self.construct.key(key).pattern
         if must is None or re.fullmatch(must.pattern, text.value, re.DOTALL):
             return True
         self.context.wrong(text, must.what, must.why, must.fix.replace("{}", text.value), must.code)
@@ -375,13 +368,15 @@ class MapReader:
 
     def _said(self, key: str) -> Node | None:
         """The value of a key, None when nothing stands there that says anything."""
-        node, known = self.node(key), self.construct.key(key)
-        blank = node is not None and (is_empty(node) or (isinstance(node, Scalar) and not node.text.strip()))
-        return None if blank and self.construct.blank and not (known and known.needed) else node
+        node = self.node(key)
+        if node is None or not self.construct.blank or self.construct.key(key).needed:
+            return node
+        return None if is_empty(node) or (isinstance(node, Scalar) and not node.text.strip()) else node
 
-    def _example(self, key: str) -> str:
-        known = self.construct.key(key)
-        return known.example if known else ""
+    def _read(self, key: str, read: Callable[[Node, str, str], _T], otherwise: _T) -> _T:
+        """What `read` makes of the value of a key, `otherwise` where there is none."""
+        node = self._said(key)
+        return otherwise if node is None else read(node, key, self.construct.key(key).example)
 
     def _sort(self, entries: tuple[Entry, ...], noun: str) -> set[str]:
         """Sorts the entries by key; returns the keys that unknown words stand for."""

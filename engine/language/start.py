@@ -190,8 +190,7 @@ def _product(reader: MapReader) -> ProductStart | None:
 
 
 def _watchers(reader: MapReader) -> tuple[Text, ...]:
-    key = reader.construct.key("watchers")
-    choices = key.choices if key else ()
+    choices = reader.construct.key("watchers").choices
     node = reader.node("watchers")
     items = node.items if isinstance(node, Sequence) and node.items else () if node is None else (node,)
     found = (reader.context.choice(item, "watchers", choices) for item in items)

@@ -22,6 +22,7 @@ from engine.config.secrets import is_reference, is_secret, refuse_literal, secre
 from engine.language import nodes
 from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader
+from engine.language.syntax import Text
 
 Body: TypeAlias = "RequestValue | Secret | tuple[Body, ...] | Mapping[str, Body]"
 
@@ -102,6 +103,7 @@ class HttpOptions:
 def read_http(reader: MapReader, values: dict[str, Any]) -> HttpOptions:
     """The request as it is described, its texts checked."""
     callback_map, answer_map = reader.block("callback"), reader.block("answer")
+    # The callback comes first: its secret is one of those that the texts of the request may read.
     callback = read_callback(callback_map) if callback_map else None
     secrets: dict[str, Secret] = {
         name: values[name] for name in ("token", "secret", "password") if name in values
@@ -112,9 +114,9 @@ def read_http(reader: MapReader, values: dict[str, Any]) -> HttpOptions:
     texts = _RequestReader(reader, secrets)
     url, method = reader.text("url"), values.get("method", "POST")
     if url is not None:
-        texts.check(nodes.Scalar(url.value, url.span, plain=False))
+        texts.check(url)
     headers = texts.headers()
-    body = texts.body(headers)
+    body = texts.body(headers)  # after the headers: it is written by their Content-Type, or adds its own
     if body is not None and method == "GET":
         reader.context.refuse(
             reader.at_key("body"), "a GET has no body", "", "write  method: POST  or put it into the url"
@@ -154,17 +156,16 @@ class _RequestReader:
         self._context = reader.context
         self._secrets = secrets
 
-    def check(self, node: nodes.Scalar) -> bool:
+    def check(self, text: Text) -> bool:
         """Can this text be rendered, and is it the same in every try where the provider compares?"""
-        if not read_request_text(self._context, node.whole(), self._secrets.keys()):
+        if not read_request_text(self._context, text, self._secrets.keys()):
             return False
-        if "idempotency" in self._reader and reads(node.text, "valid_for"):
-            self._context.refuse(
-                node.span,
+        if "idempotency" in self._reader and reads(text.value, "valid_for"):
+            what, why = (
                 '"valid_for" is another number in every try',
                 "a key belongs to one request, byte for byte",
-                "write  valid_until",
             )
+            self._context.refuse(text.span, what, why, "write  valid_until")
         return True
 
     def headers(self) -> dict[str, RequestText | Secret]:
@@ -174,27 +175,23 @@ class _RequestReader:
             if not _HEADER.fullmatch(name) or name.casefold() in _OURS:
                 self._context.wrong(entry.key, "is no header that can be set", "", "remove it")
                 continue
-            value = (
-                self._context.text(entry.value, name)
-                if not isinstance(entry.value, nodes.Scalar)
-                else entry.value.whole()
+            text = (
+                entry.value.whole()
+                if isinstance(entry.value, nodes.Scalar)
+                else self._context.text(entry.value, name)
             )
-            if value is None:
+            if text is None:
                 continue
-            if is_reference(value.value):
-                headers[name] = Secret(value.value)
-            elif (is_secret(name) and not _TEMPLATE_ALONE.fullmatch(value.value)) or (
-                _SECRET_HEADER.search(name) and not reads(value.value, "secret")
+            # A reference is a secret whatever the header is called, so it comes before what may be written out.
+            if is_reference(text.value):
+                headers[name] = Secret(text.value)
+            elif (is_secret(name) and not _TEMPLATE_ALONE.fullmatch(text.value)) or (
+                _SECRET_HEADER.search(name) and not reads(text.value, "secret")
             ):
-                refuse_literal(
-                    self._context,
-                    value.span,
-                    name,
-                    f'write  {name}: "Bearer {{{{ secret.token }}}}"  and  token: env:NAME  in this channel; '
-                    "then change the secret",
-                )
-            elif self.check(nodes.Scalar(value.value, value.span, plain=False)):
-                headers[name] = RequestText(value.value, "header")
+                fix = f'write  {name}: "Bearer {{{{ secret.token }}}}"  and  token: env:NAME  in this channel'
+                refuse_literal(self._context, text.span, name, f"{fix}; then change the secret")
+            elif self.check(text):
+                headers[name] = RequestText(text.value, "header")
         return headers
 
     def body(self, headers: dict[str, RequestText | Secret]) -> Body | RequestText | None:
@@ -208,11 +205,10 @@ class _RequestReader:
             headers["Content-Type"] = RequestText(_KINDS[encoding], "header")
         if not isinstance(node, nodes.Scalar):
             return self._structure("body", node)
-        return RequestText(node.text, encoding) if self.check(node) else None
+        return RequestText(node.text, encoding) if self.check(node.whole()) else None
 
     def _structure(self, key: str, node: nodes.Node) -> Body | None:
-        """A list or a map as it stands in the file; below a key that holds a secret only a reference is
-        taken."""
+        """A list or a map as it stands in the file; below the key of a secret only a reference is taken."""
         match node:
             case nodes.Mapping():
                 members = {
@@ -225,7 +221,7 @@ class _RequestReader:
             case nodes.Scalar() if is_secret(key) and not _TEMPLATE_ALONE.fullmatch(node.text):
                 return secret_of(self._context, key, node)
             case nodes.Scalar():
-                return RequestValue(node.text) if self.check(node) else None
+                return RequestValue(node.text) if self.check(node.whole()) else None
 
 
 def _encoding(kind: str, body: nodes.Node) -> Encoding:
