@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft7Validator
 
 from engine.config.channels import VIAS
 from engine.config.file import read_config
@@ -112,3 +114,6 @@ def test_every_key_of_the_config_is_documented(part: str, key: str) -> None:
 def test_the_examples_of_the_config_are_right(block: str) -> None:
     channels = "" if block.startswith("channels:") else "channels: {sms: {via: outbox}}\n"
     assert read_config(channels + block)[1] == []
+    editors = json.loads((ROOT / "schemas" / "config.schema.json").read_text(encoding="utf-8"))
+    # Every scalar stays text, as our own reader has it: `clicks: yes` is no true.
+    assert list(Draft7Validator(editors).iter_errors(yaml.load(block, Loader=yaml.BaseLoader))) == []

@@ -19,7 +19,7 @@ from engine.config.channels.http import HttpOptions
 from engine.config.channels.outbox import OutboxOptions
 from engine.config.channels.smtp import SmtpOptions
 from engine.config.channels.twilio import TwilioOptions
-from engine.config.channels.unknown import read_unknown
+from engine.config.channels.unknown import UNKNOWN_SHAPE, read_unknown
 from engine.config.channels.webpush import WebPushOptions
 from engine.config.secrets import values_of
 from engine.language import nodes
@@ -32,6 +32,14 @@ from engine.problem import nearest
 Options: TypeAlias = (
     SmtpOptions | OutboxOptions | TwilioOptions | HttpOptions | WebPushOptions | AppriseOptions
 )
+
+
+_PRICE_SHAPE = {"type": "string", "pattern": r"^[0-9.]+ [A-Z]{3}$", "examples": ["0.05 EUR"]}
+_RATE_SHAPE = {
+    "type": "string",
+    "pattern": "^[1-9][0-9]* (a|an|per) (second|minute|hour|day)$",
+    "examples": ["50 a second"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +55,11 @@ class Via:
         """The whole map of such a channel."""
         common = (
             Key("via", "choice", "how it sends", needed=True, choices=(via,)),
-            Key("price", "any", "of one message, in the currency of the shop", example="0.05 EUR"),
-            Key("rate", "any", "at most so many", example="50 a second"),
-            Key("unknown", "any", "what happens to a message of which nobody knows whether it left"),
-        )
+            Key("price", "any", "of one message, in the currency of the shop", shape=_PRICE_SHAPE),
+            Key("rate", "any", "at most so many", shape=_RATE_SHAPE),
+            Key("unknown", "any", "what happens to a message of which nobody knows whether it left",
+                shape=UNKNOWN_SHAPE),
+        )  # fmt: skip
         return Construct(
             via, f"a channel via {via}", (*common, *self.keys), f"A channel via {via}", blank=True
         )

@@ -182,7 +182,7 @@ class _RequestReader:
             )
             if text is None:
                 continue
-            # A reference is a secret whatever the header is called, so it comes before what may be written out.
+            # A reference is a secret whatever the header is called: it is taken before words are judged.
             if is_reference(text.value):
                 headers[name] = Secret(text.value)
             elif (is_secret(name) and not _TEMPLATE_ALONE.fullmatch(text.value)) or (

@@ -45,7 +45,7 @@ CALLBACK = Construct(
     (
         Key("secret", "block", "who may call", of=_CALLER, example="{header: X-Token, token: env:NAME}"),
         Key("events", "text", "path of the list of events; left out: the call is one event",
-            example="results"),
+            example="results", pattern=PATH),
         Key("id", "text", "path of the provider's id of the message", example="messageId", pattern=PATH),
         Key("key", "text", "path of our key of the message", example="reference", pattern=PATH),
         Key("event", "text", "path of the event's own id", example="eventId", pattern=PATH),

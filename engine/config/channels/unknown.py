@@ -14,6 +14,13 @@ ACTIONS = ("hold", "treat as sent", "resend once", "resend", "look up")
 """hold: an operator decides. treat as sent: after a quarter of an hour. resend once; resend: at most 5 times,
 for channels where a copy replaces the one before it. look up: ask the provider's own list."""
 
+UNKNOWN_SHAPE = {
+    "anyOf": [
+        {"enum": list(ACTIONS)},
+        {"type": "object", "additionalProperties": {"enum": list(ACTIONS)}},
+    ]
+}
+
 LISTERS = ("twilio",)
 """Ways of sending whose provider can be asked what it has taken."""
 
