@@ -12,7 +12,7 @@ import pytest
 
 from engine.config import Config, Rate, Secret
 from engine.config.channels import VIAS, Options
-from engine.config.channels.smtp import SmtpOptions
+from engine.config.channels.email import EmailOptions
 from engine.config.channels.twilio import TwilioOptions
 from engine.config.channels.webpush import WebPushOptions
 from engine.config.file import read_config
@@ -33,7 +33,7 @@ def test_channels_have_prices_rates_and_options(config: Config) -> None:
     email, sms = config.channels["email"], config.channels["sms"]
     assert (email.via, email.price, email.currency) == ("smtp", Decimal("0.0004"), "EUR")
     assert email.rate == Rate(50, 1)
-    assert email.options == SmtpOptions("localhost", port=25)
+    assert email.options == EmailOptions("localhost", port=25)
     assert email.sender == "Bean There <hello@shop.example>"
     assert sms.rate == Rate(1000, 3600)
     assert sms.options_as(TwilioOptions).token == Secret("env:TWILIO_AUTH_TOKEN")
@@ -60,7 +60,7 @@ def test_headers_of_mails_are_names_with_texts(headers: str) -> None:
 def test_nothing_behind_an_option_says_nothing() -> None:
     text = "channels: {email: {via: smtp, host: 127.0.0.1, from: hello@shop.example, user: , port: , headers: {}}}"
     found, problems = read_config(text)
-    assert (problems, found.channels["email"].options) == ([], SmtpOptions("127.0.0.1"))
+    assert (problems, found.channels["email"].options) == ([], EmailOptions("127.0.0.1"))
 
 
 def test_every_option_of_a_channel_is_a_field_of_its_record() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config.channels.smtp import SmtpOptions
+from engine.config.channels.email import EmailOptions
 from engine.errors import UsageError
 from engine.values import DAY
 from tools.demo.project import copy_project
@@ -61,5 +61,5 @@ def test_taken_ports_are_replaced(tmp_path: Path) -> None:
     first, ports = copy_project(ROOT, tmp_path / "one")
     assert first.config.http.port == ports["http"]
     assert first.config.http.public_url.endswith(f":{ports['http']}")
-    assert first.config.channels["email"].options_as(SmtpOptions).port == ports["mail"]
+    assert first.config.channels["email"].options_as(EmailOptions).port == ports["mail"]
     assert f":{ports['gateway']}/" in first.config.webhooks["crm_call_task"].url

@@ -17,10 +17,10 @@ from engine.clock import Clock
 from engine.config import ChannelConfig
 from engine.config.channels import Options
 from engine.config.channels.apprise import AppriseOptions
-from engine.config.channels.http import HttpOptions
+from engine.config.channels.email import EmailOptions
+from engine.config.channels.http_provider import HttpProviderOptions
 from engine.config.channels.outbox import OutboxOptions
 from engine.config.channels.request_template import RequestText
-from engine.config.channels.smtp import SmtpOptions
 from engine.config.channels.twilio import TwilioOptions
 from engine.config.channels.webpush import WebPushOptions
 from engine.runtime.delivery.channel_worker import LEASE, lease_of
@@ -111,13 +111,13 @@ class Asked(Flaky):
 
 
 OPTIONS: Mapping[str, Options] = {
-    "smtp": SmtpOptions(),
+    "smtp": EmailOptions(),
     "twilio": TwilioOptions(),
     "webpush": WebPushOptions(),
     "outbox": OutboxOptions(),
     "apprise": AppriseOptions(),
-    "http": HttpOptions(RequestText("https://api.example", "url")),
-    "http with keys": HttpOptions(RequestText("https://api.example", "url"), key_header="X-Key"),
+    "http": HttpProviderOptions(RequestText("https://api.example", "url")),
+    "http with keys": HttpProviderOptions(RequestText("https://api.example", "url"), key_header="X-Key"),
 }
 
 
@@ -380,7 +380,7 @@ async def test_the_messages_of_a_channel_that_is_gone_go_back_and_the_cascade_pa
 def test_the_lease_is_longer_than_the_longest_wait_of_a_channel() -> None:
     assert LEASE > DOT_SECONDS * SECOND
     assert LEASE > LONGEST_ROUND * SECOND
-    patient = ChannelConfig("email", SmtpOptions(), timeout=3600)
+    patient = ChannelConfig("email", EmailOptions(), timeout=3600)
     assert lease_of(patient) > 3 * 3600 * SECOND
 
 

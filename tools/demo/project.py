@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from engine.clock import ManualClock
-from engine.config.channels.smtp import SmtpOptions
+from engine.config.channels.email import EmailOptions
 from engine.errors import UsageError
 from engine.http.native_format import customer_item, event_item, product_item
 from engine.project import Project, load
@@ -174,7 +174,7 @@ def _refuse_outside(project: Project) -> None:
     """The demo makes thousands of messages: none of them may leave this machine."""
     for name, channel in project.config.channels.items():
         options = channel.options
-        is_here = isinstance(options, SmtpOptions) and options.host in ("127.0.0.1", "localhost", "::1")
+        is_here = isinstance(options, EmailOptions) and options.host in ("127.0.0.1", "localhost", "::1")
         if channel.via != "outbox" and not is_here:
             raise UsageError(
                 f'the channel "{name}" would send real messages',

@@ -12,7 +12,7 @@ from engine.channels.email.pool import COMMAND_SECONDS, Server
 from engine.channels.mail_headers import HeaderError, mailbox, written
 from engine.channels.mime import MailHeaders, is_ours
 from engine.channels.opening import Opening
-from engine.config.channels.smtp import SmtpOptions
+from engine.config.channels.email import EmailOptions
 from engine.errors import UsageError
 
 _TOKEN = 27
@@ -23,7 +23,7 @@ def open_channel(opening: Opening) -> Channel:
     """Ready to send; nothing is connected yet. Raises UsageError with the cure."""
     if opening.name != "email":
         raise UsageError(f'the channel "{opening.name}" cannot go via smtp', "Write  via: outbox")
-    options = opening.channel.options_as(SmtpOptions)
+    options = opening.channel.options_as(EmailOptions)
     return EmailChannel(
         server_of(opening),
         opening.secret,
@@ -38,7 +38,7 @@ def open_channel(opening: Opening) -> Channel:
 
 def server_of(opening: Opening) -> Server:
     """The SMTP server of a channel, secrets revealed. Raises UsageError with the cure."""
-    channel, options = opening.channel, opening.channel.options_as(SmtpOptions)
+    channel, options = opening.channel, opening.channel.options_as(EmailOptions)
     password = channel.reveal("password", options.password)
     tls = options.tls or ("starttls" if password else "offered")
     if password and tls in ("offered", "none"):
@@ -74,7 +74,7 @@ def server_of(opening: Opening) -> Server:
 
 def mail_headers_of(opening: Opening) -> MailHeaders:
     """What is added to every mail of a channel. Raises UsageError with the cure."""
-    options = opening.channel.options_as(SmtpOptions)
+    options = opening.channel.options_as(EmailOptions)
     for name, value in options.headers.items():
         if is_ours(name):
             raise UsageError(
@@ -92,7 +92,7 @@ def mail_headers_of(opening: Opening) -> MailHeaders:
 
 def signer_of(opening: Opening) -> Signer | None:
     """Who signs the mail of a channel; None: nobody here. Raises UsageError with the cure."""
-    options = opening.channel.options_as(SmtpOptions)
+    options = opening.channel.options_as(EmailOptions)
     key = opening.channel.reveal("dkim_key", options.dkim_key)
     return open_signer(opening.name, options.dkim_domain, options.dkim_selector, key)
 

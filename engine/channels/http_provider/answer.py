@@ -10,7 +10,7 @@ from engine.channels.egress import Answer
 from engine.channels.json_paths import find, load, text
 from engine.channels.redactor import Redactor
 from engine.channels.retry_after import seconds
-from engine.config.channels.http_answer import AnswerWords
+from engine.config.channels.http_provider_answer import AnswerWords
 from engine.values import Instant
 
 _KEY_OR_ACCOUNT = frozenset({401, 402, 403, 405, 407})

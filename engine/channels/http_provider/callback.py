@@ -23,7 +23,7 @@ from engine.channels.base import (
 )
 from engine.channels.json_paths import find, load, text
 from engine.channels.opt_out_keywords import opt_out_meaning
-from engine.config.channels.http_callback import CallbackWords, CallerSecret
+from engine.config.channels.http_provider_callback import CallbackWords, CallerSecret
 from engine.errors import UsageError
 from engine.ids import derive
 from engine.values import Instant, parse_instant

@@ -18,7 +18,7 @@ from engine.channels.merge_deliveries import merge_deliveries
 from engine.channels.opening import Opening
 from engine.channels.redactor import Redactor
 from engine.clock import Clock
-from engine.config.channels.http import HttpOptions
+from engine.config.channels.http_provider import HttpProviderOptions
 from engine.config.channels.request_template import WrittenWrongError
 from engine.errors import UsageError
 from engine.values import HOUR, SECOND, Instant
@@ -35,7 +35,7 @@ class HttpProviderChannel:
     def __init__(
         self,
         name: str,
-        options: HttpOptions,
+        options: HttpProviderOptions,
         egress: Egress,
         clock: Clock,
         names: Mapping[str, str],
@@ -105,7 +105,7 @@ class HttpProviderChannel:
 
 def open_channel(opening: Opening) -> Channel:
     """Ready to send; nothing is connected yet. Raises UsageError with the cure."""
-    options = opening.channel.options_as(HttpOptions)
+    options = opening.channel.options_as(HttpProviderOptions)
     for secret in options.secrets.values():
         secret.reveal()
     names = {"from": opening.channel.sender, "callback_url": opening.callback_url}
@@ -121,7 +121,7 @@ def open_channel(opening: Opening) -> Channel:
 
 def open_reader(opening: Opening) -> CallbackReader:
     """Who reads what this provider reports; without `callback:` every call is refused."""
-    return GatewayReader(opening.name, opening.channel.options_as(HttpOptions).callback)
+    return GatewayReader(opening.name, opening.channel.options_as(HttpProviderOptions).callback)
 
 
 def _once(hand_over: HandOver) -> HandOver:

@@ -11,7 +11,7 @@ import orjson
 from engine.channels.base import Message
 from engine.channels.egress import Request
 from engine.config import Secret
-from engine.config.channels.http import Body, HttpOptions
+from engine.config.channels.http_provider import Body, HttpProviderOptions
 from engine.config.channels.request_template import RequestText, RequestValue, WrittenWrongError
 from engine.ids import derive
 from engine.values import SECOND, Instant, iso
@@ -25,7 +25,7 @@ class Writer:
 
     def __init__(
         self,
-        options: HttpOptions,
+        options: HttpProviderOptions,
         own: Mapping[str, str],
         secrets: Mapping[str, str],
         message: Message,

@@ -1,7 +1,7 @@
 """`channels:` in config.yaml: how each channel sends, what it costs, how fast it may go.
 
 Every way of sending has a file here: the record of its options, the table of its keys, and how the one is
-read from the other. The channels themselves import the record.
+read from the other. It is called as the folder of the channel in `engine.channels`, which imports the record.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from engine.config import ChannelConfig, Rate
-from engine.config.channels import apprise, http, outbox, smtp, twilio, webpush
+from engine.config.channels import apprise, email, http_provider, outbox, twilio, webpush
 from engine.config.channels.apprise import AppriseOptions
-from engine.config.channels.http import HttpOptions
+from engine.config.channels.email import EmailOptions
+from engine.config.channels.http_provider import HttpProviderOptions
 from engine.config.channels.outbox import OutboxOptions
-from engine.config.channels.smtp import SmtpOptions
 from engine.config.channels.twilio import TwilioOptions
 from engine.config.channels.unknown import UNKNOWN_SHAPE, read_unknown
 from engine.config.channels.webpush import WebPushOptions
@@ -30,7 +30,7 @@ from engine.language.wording import quoted
 from engine.problem import nearest
 
 Options: TypeAlias = (
-    SmtpOptions | OutboxOptions | TwilioOptions | HttpOptions | WebPushOptions | AppriseOptions
+    EmailOptions | OutboxOptions | TwilioOptions | HttpProviderOptions | WebPushOptions | AppriseOptions
 )
 
 
@@ -66,10 +66,10 @@ class Via:
 
 
 VIAS: Mapping[str, Via] = {
-    SmtpOptions.via: Via(smtp.KEYS, smtp.read_smtp),
+    EmailOptions.via: Via(email.KEYS, email.read_email),
     OutboxOptions.via: Via(outbox.KEYS, lambda _, values: OutboxOptions(**values)),
     TwilioOptions.via: Via(twilio.KEYS, lambda _, values: TwilioOptions(**values)),
-    HttpOptions.via: Via(http.KEYS, http.read_http, ("url",)),
+    HttpProviderOptions.via: Via(http_provider.KEYS, http_provider.read_http_provider, ("url",)),
     WebPushOptions.via: Via(webpush.KEYS, lambda _, values: WebPushOptions(**values)),
     AppriseOptions.via: Via(apprise.KEYS, apprise.read_apprise, ("urls",)),
 }

@@ -9,7 +9,7 @@ from typing import Literal
 
 from engine.backoff import Backoff
 from engine.config import ChannelConfig
-from engine.config.channels.http import HttpOptions
+from engine.config.channels.http_provider import HttpProviderOptions
 from engine.store.messages.records import OutboxMessage
 from engine.values import MINUTE, Instant
 
@@ -101,7 +101,11 @@ def _default(channel: ChannelConfig | None, message: OutboxMessage) -> Action:
     if via == "twilio":
         return "look up"
     if via == "http":
-        return "same key" if channel is not None and channel.options_as(HttpOptions).key_header else "hold"
+        return (
+            "same key"
+            if channel is not None and channel.options_as(HttpProviderOptions).key_header
+            else "hold"
+        )
     if via == "webpush" or (message.channel in ("push", "webpush") and via != "apprise"):
         return "resend"
     return "hold"

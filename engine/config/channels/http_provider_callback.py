@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.config import Secret
-from engine.config.channels.http_answer import PATH, read_words
+from engine.config.channels.http_provider_answer import PATH, read_words
 from engine.config.secrets import values_of
 from engine.language import nodes
 from engine.language.grammar import Construct, Key

@@ -13,7 +13,7 @@ from engine.language.nodes import Mapping
 
 
 @dataclass(frozen=True, slots=True)
-class SmtpOptions:
+class EmailOptions:
     """What the mail server is, and what is added to every mail. An empty text and None: config.yaml does not
     say."""
 
@@ -60,10 +60,10 @@ KEYS = (
 )  # fmt: skip
 
 
-def read_smtp(reader: MapReader, values: dict[str, Any]) -> SmtpOptions:
+def read_email(reader: MapReader, values: dict[str, Any]) -> EmailOptions:
     """The options as they are written."""
     headers = reader.node("headers")
     for entry in headers.entries if isinstance(headers, Mapping) else ():
         if is_secret(entry.key.text):
             refuse_literal(reader.context, entry.value.span, entry.key.text)
-    return SmtpOptions(**values)
+    return EmailOptions(**values)

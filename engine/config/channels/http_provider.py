@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 from engine.config import Secret
-from engine.config.channels.http_answer import ANSWER, AnswerWords, read_answer
-from engine.config.channels.http_callback import CALLBACK, CallbackWords, read_callback
+from engine.config.channels.http_provider_answer import ANSWER, AnswerWords, read_answer
+from engine.config.channels.http_provider_callback import CALLBACK, CallbackWords, read_callback
 from engine.config.channels.request_template import (
     Encoding,
     RequestText,
@@ -83,7 +83,7 @@ _KINDS: Mapping[Encoding, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class HttpOptions:
+class HttpProviderOptions:
     """How one message becomes one request. `secrets`: what its texts read as `secret.x`. `key_header` carries
     the send key, which the provider knows for `key_hours` (0: config.yaml does not say). `callback` None:
     nobody calls."""
@@ -100,7 +100,7 @@ class HttpOptions:
     callback: CallbackWords | None = None
 
 
-def read_http(reader: MapReader, values: dict[str, Any]) -> HttpOptions:
+def read_http_provider(reader: MapReader, values: dict[str, Any]) -> HttpProviderOptions:
     """The request as it is described, its texts checked."""
     callback_map, answer_map = reader.block("callback"), reader.block("answer")
     # The callback comes first: its secret is one of those that the texts of the request may read.
@@ -121,7 +121,7 @@ def read_http(reader: MapReader, values: dict[str, Any]) -> HttpOptions:
         reader.context.refuse(
             reader.at_key("body"), "a GET has no body", "", "write  method: POST  or put it into the url"
         )
-    return HttpOptions(
+    return HttpProviderOptions(
         RequestText(url.value if url else "", "url"),
         method,
         headers,
