@@ -41,7 +41,10 @@ def schema_files(project: ProjectContext) -> dict[str, str]:
 def names_of(project: ProjectContext) -> Names:
     """The names of a project, each with a sentence that the editor shows."""
     catalogue, config = project.catalogue, project.config
-    attributes = {name: _about_type(kind) for name, kind in catalogue.attributes.items()}
+    attributes = {
+        name: f"one of {', '.join(kind.choices)}" if kind.choices else describe(kind)
+        for name, kind in catalogue.attributes.items()
+    }
     attributes |= {name: _about_fact(rule) for name, rule in catalogue.facts.items()}
     events = {name: _about_fields(fields) for name, fields in catalogue.events.items()}
     events |= {other: f"another name of {name}" for other, name in catalogue.also.items()}
@@ -63,10 +66,6 @@ def names_of(project: ProjectContext) -> Names:
         codes={name: pool.kind for name, pool in config.codes.items()},
         webhooks={name: hook.url for name, hook in config.webhooks.items()},
     )
-
-
-def _about_type(kind: Type) -> str:
-    return f"one of {', '.join(kind.choices)}" if kind.choices else describe(kind)
 
 
 def _about_fact(rule: FactRule) -> str:

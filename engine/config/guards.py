@@ -3,35 +3,33 @@ everybody."""
 
 from __future__ import annotations
 
-import re
-
 from engine.config import Ceilings
 from engine.language.grammar import TextPattern
-from engine.language.map_reader import MapReader, ReadContext
-from engine.language.nodes import Node, Scalar
-from engine.language.wording import quoted
+from engine.language.map_reader import MapReader
 from engine.problem import Problem
 
 EACH = "each journey"
 SUDDEN = "sudden"
 OF_CUSTOMER = "customer:"
 
+_A_DAY = TextPattern(
+    "[0-9]{1,9} (a|per) day", "is not a ceiling", "a ceiling says how many messages on a day",
+    "write  500 a day",
+)  # fmt: skip
+_TIMES = TextPattern(
+    r"[1-9][0-9]{0,3}(\.[0-9]{1,2})? times", "is not how sudden",
+    "it says how often the usual volume of a day", "write  3 times",
+)  # fmt: skip
 CEILINGS_SHAPE = {
     "type": "object",
-    "properties": {SUDDEN: {"type": "string", "pattern": r"^[0-9.]+ times$", "examples": ["3 times"]}},
-    "additionalProperties": {
-        "type": "string",
-        "pattern": r"^[0-9]+ (a|per) day$",
-        "examples": ["10000 a day"],
-    },
+    "properties": {SUDDEN: {"type": "string", "pattern": f"^{_TIMES.pattern}$", "examples": ["3 times"]}},
+    "additionalProperties": {"type": "string", "pattern": f"^{_A_DAY.pattern}$", "examples": ["500 a day"]},
 }
 NAMES_SOMEBODY = TextPattern(
     rf"(?!\s*(@|{OF_CUSTOMER})\s*$).*", "names nobody",
     "the list holds addresses, endings of addresses and customers",
     'write  [anna@shop.example, "@shop.example", "+359888123456", "customer:anna"]',
 )  # fmt: skip
-_A_DAY = re.compile(r"(\d{1,9}) (?:a|per) day", re.ASCII)
-_TIMES = re.compile(r"(\d{1,4}(?:\.\d{1,2})?) times", re.ASCII)
 
 
 def read_ceilings(parts: MapReader) -> Ceilings:
@@ -40,15 +38,17 @@ def read_ceilings(parts: MapReader) -> Ceilings:
     of: dict[str, int] = {}
     sudden = Ceilings().sudden
     for entry in parts.entries("ceilings"):
-        journey = entry.key.text
-        if journey == SUDDEN:
-            sudden = _times(parts.context, entry.value) or sudden
+        journey, must = entry.key.text, _TIMES if entry.key.text == SUDDEN else _A_DAY
+        text = parts.context.text(entry.value, journey, must.fix.removeprefix("write  "))
+        if text is None or not parts.context.fits(text, must):
             continue
-        most = _a_day(parts.context, entry.value)
-        if most is not None and journey == EACH:
-            each = most
-        elif most is not None:
-            of[journey] = most
+        number = text.value.partition(" ")[0]
+        if journey == SUDDEN:
+            sudden = float(number)
+        elif journey == EACH:
+            each = int(number)
+        else:
+            of[journey] = int(number)
     return Ceilings(each, of, sudden)
 
 
@@ -69,24 +69,3 @@ def read_deliver_only(parts: MapReader) -> tuple[str, ...] | None:
         )
     )
     return named
-
-
-def _a_day(context: ReadContext, node: Node) -> int | None:
-    most = _A_DAY.fullmatch(node.text) if isinstance(node, Scalar) else None
-    if most is None:
-        _refuse(context, node, "a ceiling", "a ceiling says how many messages on a day", "500 a day")
-        return None
-    return int(most[1])
-
-
-def _times(context: ReadContext, node: Node) -> float | None:
-    times = _TIMES.fullmatch(node.text) if isinstance(node, Scalar) else None
-    if times is None or float(times[1]) < 1:
-        _refuse(context, node, "how sudden", "it says how often the usual volume of a day", "3 times")
-        return None
-    return float(times[1])
-
-
-def _refuse(context: ReadContext, node: Node, name: str, why: str, example: str) -> None:
-    shown = quoted(node.text) if isinstance(node, Scalar) else "this"
-    context.refuse(node.span, f"{shown} is not {name}", why, f"write  {example}")

@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from engine.core.policy import Cap, Policy, Quiet
 from engine.language.duration import parse_clock, parse_length
-from engine.language.grammar import Construct, Key
+from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, part
 from engine.language.wording import quoted
@@ -30,14 +30,17 @@ POLICY = Construct(
 LONGEST_WAIT = Duration(days=3)
 """A message is held back for a cap at most this long (design/language 2.13)."""
 
-_CAP = re.compile(r"(\d{1,4}) (?:an?|per) (day|week|month)", re.ASCII)
+_CAP = TextPattern(
+    "[0-9]{1,4} (a|an|per) (day|week|month)", "is not a cap",
+    "a cap says how many messages in a day, week or month",
+    "write  [1 a day, 4 a week, sms: 2 a month]  or  none",
+)  # fmt: skip
 _QUIET = re.compile(r"(\S+?) *(?:-|–) *(\S+)")
 _WAIT = re.compile(r"wait(?: up to (.+))?")
 
 
 def read_policy(context: ReadContext, entry: Entry, channels: tuple[str, ...]) -> Policy:
-    """A policy; a key that is left out or wrong has its default. `channels`: the names of those of the
-    file."""
+    """A policy; a key that is left out or wrong has its default. `channels`: their names in this file."""
     name = entry.key.text
     usual = Policy(name)
     reader = context.block(entry.value, POLICY, entry.key, f"the policy {name}")
@@ -63,12 +66,10 @@ def _read_quiet(reader: MapReader) -> Quiet | None:
         return None
     hours = _QUIET.fullmatch(quiet.value)
     if hours is None:
-        reader.context.wrong(
-            quiet,
-            "are no quiet hours",
-            "they go from one time of the day to another",
-            f"write  quiet: {_hours_meant(quiet.value)}  or  quiet: none",
-        )
+        meant = re.findall(r"\b(?:[01]?\d|2[0-3]):[0-5]\d\b", quiet.value, re.ASCII)
+        example = f"{meant[0]}-{meant[1]}" if len(meant) == 2 else "21:00-09:00"
+        why, fix = "they go from one time of the day to another", f"write  quiet: {example}  or  quiet: none"
+        reader.context.wrong(quiet, "are no quiet hours", why, fix)
         return None
     times: list[dt.time] = []
     for group in (1, 2):
@@ -77,19 +78,10 @@ def _read_quiet(reader: MapReader) -> Quiet | None:
             return None
         times.append(clock.time)
     if times[0] == times[1]:
-        reader.context.wrong(
-            quiet,
-            "is no time at all",
-            "the quiet hours end when they begin",
-            "write  quiet: 21:00-09:00  or  quiet: none",
-        )
+        why, fix = "the quiet hours end when they begin", "write  quiet: 21:00-09:00  or  quiet: none"
+        reader.context.wrong(quiet, "is no time at all", why, fix)
         return None
     return Quiet(times[0], times[1])
-
-
-def _hours_meant(written: str) -> str:
-    times = re.findall(r"\b(?:[01]?\d|2[0-3]):[0-5]\d\b", written, re.ASCII)
-    return f"{times[0]}-{times[1]}" if len(times) == 2 else "21:00-09:00"
 
 
 def _read_caps(reader: MapReader, channels: tuple[str, ...]) -> tuple[Cap, ...]:
@@ -126,17 +118,11 @@ def _caps_of(context: ReadContext, node: Node, channels: tuple[str, ...]) -> lis
 
 
 def _cap(context: ReadContext, node: Node, channel: str | None) -> Cap | None:
-    cap = _CAP.fullmatch(node.text) if isinstance(node, Scalar) else None
-    if cap is not None:
-        return Cap(int(cap[1]), cast('Literal["day", "week", "month"]', cap[2]), channel)
-    shown = quoted(node.text) if isinstance(node, Scalar) else "this"
-    context.refuse(
-        node.span,
-        f"{shown} is not a cap",
-        "a cap says how many messages in a day, week or month",
-        "write  [1 a day, 4 a week, sms: 2 a month]  or  none",
-    )
-    return None
+    text = context.text(node, "caps", "1 a day")
+    if text is None or not context.fits(text, _CAP):
+        return None
+    count, _, unit = text.value.split(" ")
+    return Cap(int(count), cast('Literal["day", "week", "month"]', unit), channel)
 
 
 def _read_if_capped(reader: MapReader, usual: Policy) -> tuple[Literal["skip", "wait"], Duration]:

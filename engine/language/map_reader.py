@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from engine.language.duration import parse_clock, parse_length
-from engine.language.grammar import Construct, Key
+from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
 from engine.language.share import parse_share
 from engine.language.syntax import Clock, Length, Pair, Step, Text
@@ -45,10 +45,6 @@ class FileRules:
 JOURNEY_RULES = FileRules("E06", "E07", "E08", "E08", "E24", "E16", quoted_blank=True)
 
 
-def _no_steps(_context: ReadContext, _node: Node, _at: Span, _key: str) -> tuple[Step, ...]:
-    return ()
-
-
 class ReadContext:
     """The problems of one file, and how a single value is taken out of a node."""
 
@@ -59,7 +55,7 @@ class ReadContext:
         *,
         file: str = "",
         root: Mapping | None = None,
-        read_steps: Callable[[ReadContext, Node, Span, str], tuple[Step, ...]] = _no_steps,
+        read_steps: Callable[[ReadContext, Node, Span, str], tuple[Step, ...]] = lambda *_: (),
         explains: Callable[[ReadContext, Entry], bool] = lambda _context, _entry: False,
     ) -> None:
         """`read_steps` reads the lists of steps, `root` is the whole file (for the ids of its waits).
@@ -108,6 +104,13 @@ class ReadContext:
         self.report(
             text.span, code or self.rules.wrong_value, f"{quoted(text.value)} {what}", why, fix, topic
         )
+
+    def fits(self, text: Text, must: TextPattern | None) -> bool:
+        """Is a text written as it must be? Reports where it is not."""
+        if must is None or re.fullmatch(must.pattern, text.value, re.DOTALL):
+            return True
+        self.wrong(text, must.what, must.why, must.fix.replace("{}", text.value), must.code)
+        return False
 
     def keep(self, result: _T | Problem) -> _T | None:
         """The value, or None after noting the problem."""
@@ -278,7 +281,7 @@ class MapReader:
     def text(self, key: str) -> Text | None:
         """A short text."""
         text = self._read(key, self.context.text, None)
-        return text if text is not None and self._fits(key, text) else None
+        return text if text is not None and self.context.fits(text, self.construct.key(key).pattern) else None
 
     def name(self, key: str) -> Text | None:
         """A name as ids are made of."""
@@ -325,7 +328,7 @@ class MapReader:
         if blank and node is not None and is_empty(node):
             return ()
         texts: tuple[Text, ...] = self._read(key, self.context.texts, ())
-        return tuple(text for text in texts if self._fits(key, text))
+        return tuple(text for text in texts if self.context.fits(text, self.construct.key(key).pattern))
 
     def pairs(self, key: str) -> tuple[Pair, ...]:
         """A map with free names."""
@@ -358,13 +361,6 @@ class MapReader:
         self.context.report(
             self.at_key(key), "E17", f"{quoted(key)} does not belong here", why, fix, subject=key
         )
-
-    def _fits(self, key: str, text: Text) -> bool:
-        must = self.construct.key(key).pattern
-        if must is None or re.fullmatch(must.pattern, text.value, re.DOTALL):
-            return True
-        self.context.wrong(text, must.what, must.why, must.fix.replace("{}", text.value), must.code)
-        return False
 
     def _said(self, key: str) -> Node | None:
         """The value of a key, None when nothing stands there that says anything."""

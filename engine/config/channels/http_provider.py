@@ -18,7 +18,7 @@ from engine.config.channels.request_template import (
     read_request_text,
     reads,
 )
-from engine.config.secrets import is_reference, is_secret, refuse_literal, secret_of
+from engine.config.secrets import is_reference, is_secret, refuse_literal, secret_of, values_of
 from engine.language import nodes
 from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader
@@ -34,11 +34,13 @@ _URL = TextPattern(
     "scheme and host stand in this file, so that no customer's data decides who is called",
     "write  https://api.provider.example/messages",
 )  # fmt: skip
+_HEADER = TextPattern(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "is no name of a header", "", "write  Idempotency-Key")
 _IDEMPOTENCY = Construct(
     "idempotency",
     "idempotency",
     (
-        Key("header", "text", "that carries the key", needed=True, example="Idempotency-Key"),
+        Key("header", "text", "that carries the key", needed=True, example="Idempotency-Key",
+            pattern=_HEADER),
         Key("window", "count", "hours for which the provider knows a key", example="24", most=720,
             why="so long the provider knows a key"),
     ),
@@ -64,7 +66,6 @@ KEYS = (
         example="{id: path}"),
 )  # fmt: skip
 
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
 _SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|key\b|password", re.IGNORECASE)
 _TEMPLATE_ALONE = re.compile(r"(?:[A-Za-z]+ )?\{\{[^{}\"']*\}\}")
@@ -136,16 +137,15 @@ def read_http_provider(reader: MapReader, values: dict[str, Any]) -> HttpProvide
 
 def _read_idempotency(reader: MapReader) -> tuple[str, int]:
     """The header and the hours."""
-    entry, hours = reader.entry("idempotency"), 0
+    entry = reader.entry("idempotency")
     if entry is None:
         return "", 0
-    name = entry.value.whole() if isinstance(entry.value, nodes.Scalar) else None
-    if isinstance(entry.value, nodes.Mapping):
-        fields = reader.context.block(entry.value, _IDEMPOTENCY, entry.key)
-        name, hours = (fields.text("header"), fields.count("window") or 0) if fields else (None, 0)
-    if name is not None and not _HEADER.fullmatch(name.value):
-        reader.context.wrong(name, "is no name of a header", "", "write  Idempotency-Key")
-    return name.value if name else "", hours
+    if isinstance(entry.value, nodes.Scalar):
+        header = entry.value.whole()
+        return (header.value, 0) if reader.context.fits(header, _HEADER) else ("", 0)
+    fields = reader.context.block(entry.value, _IDEMPOTENCY, entry.key)
+    values = values_of(fields) if fields else {}
+    return values.get("header", ""), values.get("window", 0)
 
 
 class _RequestReader:
@@ -172,7 +172,7 @@ class _RequestReader:
         headers: dict[str, RequestText | Secret] = {}
         for entry in self._reader.entries("headers"):
             name = entry.key.text
-            if not _HEADER.fullmatch(name) or name.casefold() in _OURS:
+            if not re.fullmatch(_HEADER.pattern, name) or name.casefold() in _OURS:
                 self._context.wrong(entry.key, "is no header that can be set", "", "remove it")
                 continue
             text = (

@@ -182,25 +182,14 @@ def _plain(value: object) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def _form(value: object) -> str:
-    return quote_plus(_plain(value))
-
-
-def _address(value: object) -> str:
-    return quote(_plain(value), safe=":@")
-
-
-def _xml(value: object) -> str:
-    return escape(_NOT_XML.sub("", _plain(value)), {'"': "&quot;", "'": "&apos;"})
-
-
-def _base64(value: object) -> str:
-    return base64.b64encode(_plain(value).encode()).decode()
-
-
 _WAYS: Mapping[Encoding, Callable[[object], str]] = {
-    "json": _json, "form": _form, "url": _address, "header": _plain, "xml": _xml, "plain": _plain,
-}  # fmt: skip
+    "json": _json,
+    "form": lambda value: quote_plus(_plain(value)),
+    "url": lambda value: quote(_plain(value), safe=":@"),
+    "header": _plain,
+    "xml": lambda value: escape(_NOT_XML.sub("", _plain(value)), {'"': "&quot;", "'": "&apos;"}),
+    "plain": _plain,
+}
 
 
 def _environment(encoding: Encoding) -> ImmutableSandboxedEnvironment:
@@ -211,7 +200,8 @@ def _environment(encoding: Encoding) -> ImmutableSandboxedEnvironment:
 
     made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, finalize=finalize, autoescape=False)
     made.globals.clear()
-    made.filters = {name: FILTERS[name] for name in _FILTERS} | {"base64": _base64}
+    made.filters = {name: FILTERS[name] for name in _FILTERS}
+    made.filters["base64"] = lambda value: base64.b64encode(_plain(value).encode()).decode()
     return made
 
 
