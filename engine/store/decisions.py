@@ -60,7 +60,7 @@ def save(
         for run in latest.values():
             found.runs.append((customer, run, _only_moved(before.get(run.id), run)))
     runs.save(conn, bucket, found.runs)
-    records.cancel(conn, bucket, list(found.cancels.items()), now)
+    records.cancel(conn, bucket, found.cancels, now)
     records.plan(conn, bucket, list(found.sends.values()), now)
     append_rows(conn, found.inbox)
     codes.take(conn, bucket, found.codes, now)

@@ -20,6 +20,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -29,7 +30,7 @@ from engine.errors import WorldError
 from engine.ids import new_secret
 from engine.store import meta
 from engine.store.inbox.inbox import append_one
-from engine.store.sql import change, rows
+from engine.store.messages.states import WAITING, MessageState, Mover, Selection, among, transition
 from engine.values import MINUTE, Instant, iso
 
 BEAT = MINUTE
@@ -153,19 +154,22 @@ def forgotten_until(conn: Connection) -> Instant:
 
 def _hold_all(conn: Connection, until: Instant, now: Instant) -> int:
     """Messages that were on their way when the backup was made: they may have left since."""
-    found = rows(
-        conn,
-        "UPDATE outbox SET state = 'held', why = ?, detail = ?, owner = NULL, lease_until = NULL, settle_at = NULL,"
-        " handed_at = coalesce(handed_at, ?) WHERE state IN ('claimed', 'handoff')"
-        " OR (state IN ('planned', 'deferred') AND ready_at <= ?) RETURNING customer, send_key, enrollment, channel",
-        (RESTORED, RESTORED, now, until),
+    hold = partial(transition, conn, Mover.RESTORE, MessageState.HELD, now=now)
+    on_the_way = Selection(
+        f"o.state <> 'unknown' AND (NOT ({among(WAITING, 'o.')}) OR o.ready_at <= ?)", (until,)
     )
-    for customer, send_key, enrollment, channel in sorted(found):
+    held = hold(
+        messages=on_the_way, sets="why = ?, detail = ?", values=(RESTORED, RESTORED),
+        returning="customer, send_key, enrollment, channel",
+    )  # fmt: skip
+    for customer, send_key, enrollment, channel in sorted(held):
         append_one(
             conn, customer, MessageOutcome(0, now, send_key, enrollment, "unknown", RESTORED, channel), now
         )
-    change(conn, "UPDATE outbox SET state = 'held', settle_at = NULL WHERE state = 'unknown'")
-    return len(found)
+    hold(
+        messages=Selection("o.state = 'unknown'")
+    )  # their journeys know, and no policy may settle them any more
+    return len(held)
 
 
 def _kept(conn: Connection) -> OwnerRecord | None:

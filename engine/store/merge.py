@@ -8,6 +8,7 @@ from engine.core.merge_enrollments import merge_enrollments
 from engine.store.customers import enrollments
 from engine.store.inbox import due_queue
 from engine.store.messages import records
+from engine.store.messages.states import UNSETTLED, MessageState, Mover, Selection, among, transition
 from engine.store.sql import change, rows
 from engine.values import Instant
 
@@ -20,17 +21,14 @@ def move(conn: Connection, old: int, previous: str, new: int, customer: str, now
     theirs = enrollments.of_customer(conn, old, previous)
     if theirs:
         ours = enrollments.of_customer(conn, new, customer)
-        sql = "SELECT send_key FROM outbox WHERE bucket = ? AND customer = ? AND state IN ('handoff', 'unknown', 'held')"
-        found = [*rows(conn, sql, (old, previous)), *rows(conn, sql, (new, customer))]
-        united, cancelled = merge_enrollments([*ours, *theirs], {key for (key,) in found}, now)
+        sql = f"SELECT send_key FROM outbox WHERE bucket = ? AND customer = ? AND {among((MessageState.HANDOFF, *UNSETTLED))}"  # noqa: S608
+        under_way = [*rows(conn, sql, (old, previous)), *rows(conn, sql, (new, customer))]
+        united, cancelled = merge_enrollments([*ours, *theirs], {key for (key,) in under_way}, now)
         for bucket in {old, new}:
-            records.cancel(conn, bucket, [(key, "joined") for key in cancelled], now)
-        change(
-            conn,
-            "UPDATE outbox SET state = 'planned', fence = fence + 1, owner = NULL, lease_until = NULL"
-            " WHERE bucket = ? AND customer = ? AND state = 'claimed'",
-            (old, previous),
-        )
+            records.cancel(conn, bucket, dict.fromkeys(cancelled, "joined"), now)
+        # The fence grows without a claim: the worker that holds one knows the message under the id that is no more.
+        selected = Selection("o.bucket = ? AND o.customer = ?", (old, previous))
+        transition(conn, Mover.CLAIM_END, MessageState.PLANNED, selected, now, "fence = fence + 1")
         change(conn, "DELETE FROM enrollment WHERE bucket = ? AND customer = ?", (old, previous))
         enrollments.save(conn, new, [(customer, run, False) for run in united])
         due_queue.put(

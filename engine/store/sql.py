@@ -6,7 +6,8 @@ parameter, and how a list of ids becomes a table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
@@ -39,9 +40,29 @@ def change_many(conn: Connection, sql: str, parameters: Sequence[tuple[Any, ...]
         conn.exec_driver_sql(_in_dialect(sql, conn.dialect.name), list(parameters))
 
 
+def insert_many(
+    conn: Connection, table: str, records: Sequence[Mapping[str, Any]], on_conflict: str = ""
+) -> None:
+    """Inserts rows: column -> value, the same columns in the same order in each. `on_conflict`: the clause of that name."""
+    if records:
+        statement = _insert(table, tuple(records[0]), on_conflict)
+        change_many(conn, statement, [tuple(record.values()) for record in records])
+
+
+def columns_of(record: type[Any]) -> str:
+    """The columns that a record is read from: its fields by name, in their order."""
+    return ", ".join(field.name for field in fields(record))
+
+
 def ids(values: Iterable[str]) -> str:
     """The parameter for `{ids}`: sorted, so that neighbours in the tables are read together."""
     return dump(sorted(values))
+
+
+@lru_cache(maxsize=256)
+def _insert(table: str, columns: tuple[str, ...], on_conflict: str) -> str:
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) {on_conflict}".rstrip()  # noqa: S608
 
 
 @lru_cache(maxsize=512)

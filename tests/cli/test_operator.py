@@ -16,6 +16,7 @@ from engine.store.customers import suppressions
 from engine.store.inbox import quarantine
 from engine.store.journeys import pauses
 from engine.store.messages import outcomes, webhooks
+from engine.store.messages.states import MessageState
 from engine.store.meta import bucket_of
 from engine.values import HOUR, Instant
 from tests.cli.conftest import Shop, report
@@ -155,7 +156,9 @@ def test_an_unknown_message_is_listed_with_what_happens_to_it(busy: Shop, golden
             key = conn.exec_driver_sql("SELECT send_key FROM outbox WHERE customer = 'anna'").scalar_one()
         store.write(lambda conn: conn.exec_driver_sql("UPDATE outbox SET state = 'handoff', lease_until = 1"))
         store.write(
-            lambda conn: outcomes.settle(conn, key, "anna", "unknown", now, settle_at=Instant(now + HOUR))
+            lambda conn: outcomes.settle(
+                conn, key, "anna", MessageState.UNKNOWN, now, settle_at=Instant(now + HOUR)
+            )
         )
     finally:
         store.close()

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from engine.store.messages import outcomes, records
+from engine.store.messages.states import MessageState
 from engine.values import HOUR, Instant
 from tests.cli.conftest import Shop, report
 from tests.cli.test_operator import busy
@@ -32,7 +33,13 @@ def lost(busy: Shop) -> Shop:
         )
         store.write(
             lambda conn: outcomes.settle(
-                conn, KEY, "anna", "unknown", now, detail="connection reset", settle_at=Instant(now + HOUR)
+                conn,
+                KEY,
+                "anna",
+                MessageState.UNKNOWN,
+                now,
+                detail="connection reset",
+                settle_at=Instant(now + HOUR),
             )
         )
     finally:

@@ -18,6 +18,7 @@ from engine.http.metrics import Metrics
 from engine.runtime.publish.published import publish_in_memory
 from engine.store.database import Store
 from engine.store.messages import outcomes, queue, records
+from engine.store.messages.states import MessageState
 from engine.values import HOUR, MINUTE, Instant
 from tests.channels.twilio_server import ACCOUNT, TOKEN, signature
 from tests.runtime.sending_shop import CONFIG, SENDING_FILES
@@ -71,7 +72,7 @@ class Site:
         self.store.write(lambda conn: records.plan(conn, 0, [("anna", send)], NOW))
         (taken,) = self.store.write(lambda conn: queue.claim(conn, "sms", "me", NOW, MINUTE, 1))
         assert self.store.write(lambda conn: queue.hand_over(conn, taken, "hash", NOW)) == "handed"
-        self.store.write(lambda conn: outcomes.settle(conn, "k", "anna", "unknown", NOW))
+        self.store.write(lambda conn: outcomes.settle(conn, "k", "anna", MessageState.UNKNOWN, NOW))
         return "k"
 
     def rows(self, table: str) -> int:

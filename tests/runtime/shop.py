@@ -21,6 +21,7 @@ from engine.store.inbox import inbox
 from engine.store.journeys import traces
 from engine.store.messages import outcomes, queue, records
 from engine.store.messages.records import OutboxMessage
+from engine.store.messages.states import MessageState
 from engine.values import MINUTE, Instant, Value, instant
 from tests.stores import new_store
 
@@ -172,7 +173,7 @@ class Shop:
             now = self.clock.now()
             if queue.hand_over(conn, message, "hash", now) != "handed":
                 return False
-            return outcomes.settle(conn, message.send_key, message.customer, "accepted", now)
+            return outcomes.settle(conn, message.send_key, message.customer, MessageState.ACCEPTED, now)
 
         return self.store.write(job)
 

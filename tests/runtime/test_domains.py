@@ -17,7 +17,7 @@ from engine.runtime.delivery.deliverer import Deliverer
 from engine.store import alerts, meta
 from engine.store.customers import batches, suppressions
 from engine.store.journeys import pauses
-from engine.store.messages import domains, queue, records
+from engine.store.messages import queue, records
 from engine.values import DAY, HOUR, MINUTE, SECOND
 from tests.channels.smtp_server import SmtpServer
 from tests.runtime import test_deliverer
@@ -196,9 +196,9 @@ async def test_the_hand_over_itself_asks_for_a_pause_of_the_domain(house: House)
 async def test_a_message_put_off_has_used_no_attempt_and_is_ready_when_its_domain_is(house: House) -> None:
     people(house, ["a@gmail.test"])
     (one,) = house.store.write(lambda conn: queue.claim(conn, "email", "test", NOW, MINUTE, 10))
-    house.store.write(lambda conn: domains.defer(conn, one, type(NOW)(NOW + DAY), "why", "a@gmail.test"))
+    house.store.write(lambda conn: queue.release(conn, one, type(NOW)(NOW + DAY), "why", "a@gmail.test"))
     assert house.message(one.send_key).attempts == 0
-    assert house.store.write(lambda conn: domains.release(conn, "gmail.test")) == 1
+    assert house.store.write(lambda conn: queue.make_ready(conn, "gmail.test")) == 1
     with house.store.read() as conn:
         assert records.next_ready(conn, "email") == NOW
 

@@ -212,7 +212,7 @@ def test_a_channel_that_is_not_listed_is_passed_over(tmp_path: Path) -> None:
     shop.run()
     now = shop.clock.now()
     (message,) = shop.store.write(lambda conn: queue.claim(conn, "push", "test", now, MINUTE, 5))
-    shop.store.write(lambda conn: queue.suppress(conn, message, "not on the deliver_only list", now))
+    shop.store.write(lambda conn: queue.stop(conn, message, "not on the deliver_only list", now))
     shop.run()
     assert shop.states() == {("hello", "suppressed"): 1}
     assert "skip" in shop.told("ann"), "no other channel reaches her: the step is over, and not asked again"

@@ -29,6 +29,7 @@ from engine.runtime.delivery.delivery_context import DeliveryTiming
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
 from engine.store.messages import outcomes, queue
 from engine.store.messages.records import OutboxMessage
+from engine.store.messages.states import MessageState
 from engine.values import DAY, HOUR, MINUTE, SECOND, Instant
 from tests.channels.twilio_server import ACCOUNT, TOKEN, Answer, TwilioServer, now_at
 from tests.runtime.sending_shop import CART, CONFIG, SENDING_FILES, SendingShop
@@ -125,7 +126,7 @@ def message(channel: str, policy: str = "marketing", resent: int = 0, handed: in
     purpose = "marketing" if policy == "marketing" else None
     return OutboxMessage(
         1, 0, "c", "k", "r", "j", "s", "t", channel, policy, purpose, Instant(0), Instant(DAY), 1, resent, {}, "body",
-        "a", 1, "unknown", Instant(handed), None,
+        "a", 1, MessageState.UNKNOWN, Instant(handed), None,
     )  # fmt: skip
 
 
@@ -234,7 +235,9 @@ async def test_an_unknown_message_never_opens_the_next_channel_before_somebody_s
         assert (sender.states(), len(server.posts)) == ({"anna sms": "held"}, 1)
         key = sender.message("anna", "sms").send_key
         sender.store.write(
-            lambda conn: outcomes.settle(conn, key, "anna", "failed", sender.clock.now(), told="not_sent")
+            lambda conn: outcomes.settle(
+                conn, key, "anna", MessageState.FAILED, sender.clock.now(), told="not_sent"
+            )
         )
         await sender.settle_down()
         assert "anna email" not in sender.states()  # a day later nobody wants a reminder any more
@@ -466,10 +469,14 @@ async def test_a_late_refusal_of_a_slow_worker_does_not_touch_the_claim_of_anoth
     sender.shop.run()
     claim(Instant(now + HOUR))
     assert not sender.store.write(
-        lambda conn: outcomes.settle(conn, key, "anna", "failed", Instant(now + HOUR), fence=old.fence)
+        lambda conn: outcomes.settle(
+            conn, key, "anna", MessageState.FAILED, Instant(now + HOUR), fence=old.fence
+        )
     )
     assert sender.message("anna", "push").state == "handoff"
     assert sender.store.write(
-        lambda conn: outcomes.settle(conn, key, "anna", "accepted", Instant(now + HOUR), fence=old.fence)
+        lambda conn: outcomes.settle(
+            conn, key, "anna", MessageState.ACCEPTED, Instant(now + HOUR), fence=old.fence
+        )
     )
     assert sender.message("anna", "push").state == "accepted"

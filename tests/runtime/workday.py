@@ -21,6 +21,7 @@ from engine.store.database import Store, open_store
 from engine.store.inbox import inbox
 from engine.store.messages import outcomes, queue
 from engine.store.messages.records import OutboxMessage
+from engine.store.messages.states import MessageState
 from engine.store.meta import get, put
 from engine.values import DAY, HOUR, MINUTE, Instant
 from tests.runtime.shop import MONDAY
@@ -92,7 +93,7 @@ class Workday:
             return
         self.sink(f"{message.customer} {message.template}")
         self.store.write(
-            lambda conn: outcomes.settle(conn, message.send_key, message.customer, "accepted", now)
+            lambda conn: outcomes.settle(conn, message.send_key, message.customer, MessageState.ACCEPTED, now)
         )
 
 

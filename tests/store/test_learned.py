@@ -12,6 +12,7 @@ from engine.core.journeys import Journeys
 from engine.store.customers import batches, events, learned
 from engine.store.database import Store
 from engine.store.messages import outcomes, queue, reactions, records
+from engine.store.messages.states import MessageState
 from engine.store.meta import bucket_of
 from engine.values import DAY, HOUR, MINUTE, Instant
 
@@ -27,8 +28,9 @@ def hand_over(
     send = Send(key, f"r{key}", "welcome", "hello", "hello", channel, "p", None, NOW, until, False)
     records.plan(conn, bucket, [(customer, send)], NOW)
     (claimed,) = queue.claim(conn, channel, "test", NOW, MINUTE, 10)
+    state = MessageState.BOUNCED if lost else MessageState.ACCEPTED
     assert queue.hand_over(conn, claimed, "hash", NOW) == "handed"
-    assert outcomes.settle(conn, key, customer, "bounced" if lost else "accepted", NOW)
+    assert outcomes.settle(conn, key, customer, state, NOW)
 
 
 def click(

@@ -36,6 +36,7 @@ from engine.store.inbox import inbox
 from engine.store.journeys import pauses
 from engine.store.messages import manual_resolution, outcomes, queue, records
 from engine.store.messages.records import OutboxMessage
+from engine.store.messages.states import MessageState
 from engine.values import HOUR, MINUTE, Instant
 from tests.stores import new_store
 
@@ -119,7 +120,7 @@ class Outbox(RuleBasedStateMachine):
                 elif how == "give up":
                     queue.release(conn, message, self.now)
                 else:
-                    outcomes.settle(conn, message.send_key, message.customer, how, self.now)  # type: ignore[arg-type]
+                    outcomes.settle(conn, message.send_key, message.customer, MessageState(how), self.now)
 
         self.store.write(job)
 
@@ -130,7 +131,9 @@ class Outbox(RuleBasedStateMachine):
             if self.store.write(lambda conn: outcomes.requeue(conn, key, customer, self.now, resend=True)):
                 self.resent[key] += 1
         else:
-            self.store.write(lambda conn: outcomes.settle(conn, key, customer, "treated_as_sent", self.now))
+            self.store.write(
+                lambda conn: outcomes.settle(conn, key, customer, MessageState.TREATED_AS_SENT, self.now)
+            )
 
     @rule(
         number=st.integers(0, 4),
@@ -182,7 +185,7 @@ class Outbox(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 4))
     def cancel(self, number: int) -> None:
-        self.store.write(lambda conn: records.cancel(conn, 0, [(f"k{number}", "goal")], self.now))
+        self.store.write(lambda conn: records.cancel(conn, 0, {f"k{number}": "goal"}, self.now))
 
     @rule(minutes=st.sampled_from([1, 11, 60]))
     def time_passes(self, minutes: int) -> None:

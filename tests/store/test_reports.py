@@ -12,6 +12,7 @@ from engine.store.customers import batches, suppressions
 from engine.store.database import Store
 from engine.store.messages import manual_resolution, outcomes, queue, records, reports
 from engine.store.messages.records import OutboxMessage
+from engine.store.messages.states import MessageState
 from engine.values import DAY, HOUR, MINUTE, Instant
 
 NOW = Instant(1_782_000_000_000)
@@ -52,7 +53,9 @@ def test_a_report_is_kept_once_and_finds_its_message_later(store: Store) -> None
 
 def test_a_message_is_found_by_its_provider_and_by_where_it_went(store: Store) -> None:
     handed(store)
-    store.write(lambda conn: outcomes.settle(conn, "k", "anna", "accepted", NOW, provider_id="SM1"))
+    store.write(
+        lambda conn: outcomes.settle(conn, "k", "anna", MessageState.ACCEPTED, NOW, provider_id="SM1")
+    )
     with store.read() as conn:
         found = reports.by_provider_id(conn, "sms", "SM1")
         assert found is not None

@@ -31,9 +31,10 @@ from engine.runtime.delivery.domain_pacing import DomainPacing
 from engine.runtime.delivery.hand_over import HandOverCall, guard, hand_over, stop
 from engine.store import alerts
 from engine.store.database import is_refusal
-from engine.store.messages import domains, outcomes, queue, records
+from engine.store.messages import outcomes, queue, records
 from engine.store.messages.queue import Handover
 from engine.store.messages.records import OutboxMessage
+from engine.store.messages.states import MessageState
 from engine.values import MINUTE, SECOND
 
 log = structlog.get_logger("deliverer")
@@ -201,9 +202,9 @@ class ChannelWorker:
 
     def _set_aside(self, conn: Connection, failed: Unrenderable) -> None:
         message, now = failed.message, self._context.clock.now()
-        if failed.returned and queue.return_to_journey(conn, message, failed.why, now):
+        if failed.returned and queue.stop(conn, message, failed.why, now):
             return
-        outcomes.settle(conn, message.send_key, message.customer, "failed", now, detail=failed.why)
+        outcomes.settle(conn, message.send_key, message.customer, MessageState.FAILED, now, detail=failed.why)
         why = f'"{message.template}" was not sent: {failed.why}'[:300]
         alerts.raise_alerts(conn, [Alert(message.journey, "", why)], now)
         log.warning("message_not_written", key=message.send_key, template=message.template, why=failed.why)
@@ -223,7 +224,7 @@ class ChannelWorker:
             if put_off_until is not None:
                 why = f"{domain_of(address)} takes no more now"
                 await context.store.awrite(
-                    lambda conn: domains.defer(conn, message, put_off_until, why, address)
+                    lambda conn: queue.release(conn, message, put_off_until, why, address)
                 )
                 return
             # guard: before the channel opens a connection for what may not leave

@@ -18,7 +18,8 @@ from engine.channels.base import Channel, Delivery
 from engine.channels.mail_headers import domain_of
 from engine.clock import Clock
 from engine.runtime.delivery.attempt import Attempt, Notice
-from engine.store.messages import domains
+from engine.store.journeys import pauses
+from engine.store.messages import queue
 from engine.values import MINUTE, SECOND, Instant
 
 WAVES = Backoff(5 * SECOND, 30 * MINUTE, spread=5)
@@ -78,12 +79,12 @@ class DomainPacing:
         """Puts back, before their bodies are stored, what a domain does not take now. The numbers of these messages."""
         if self._name != "email":
             return frozenset()
-        paused, deferred = domains.paused(conn), set()
+        paused, deferred = pauses.paused_domains(conn), set()
         self._stopped &= paused  # an operator has resumed the others
         for attempt in attempts:
             address = attempt.content.address
             put_off = self._put_off(domain_of(address), attempt.message.send_key, paused)
-            if put_off is not None and domains.defer(conn, attempt.message, *put_off, address):
+            if put_off is not None and queue.release(conn, attempt.message, *put_off, address):
                 deferred.add(attempt.message.number)
         return frozenset(deferred)
 

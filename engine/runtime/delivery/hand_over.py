@@ -54,7 +54,7 @@ def stop(conn: Connection, attempts: Sequence[Attempt], context: DeliveryContext
         if _is_forgotten(attempt, context):
             queue.hold(conn, attempt.message, RESTORED, now)
         else:
-            queue.suppress(conn, attempt.message, NOT_LISTED, now)
+            queue.stop(conn, attempt.message, NOT_LISTED, now)
 
 
 def hand_over(

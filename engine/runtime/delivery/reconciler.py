@@ -15,6 +15,7 @@ from engine.runtime.delivery.rendering import load_body
 from engine.runtime.feedback.reports import take_early_reports
 from engine.store.messages import outcomes, queue
 from engine.store.messages.records import OutboxMessage
+from engine.store.messages.states import MessageState
 from engine.values import DAY, HOUR, MINUTE, Instant
 
 log = structlog.get_logger("deliverer")
@@ -113,7 +114,7 @@ class Reconciler:
                         outcomes.schedule(conn, message, _next_look(message, now))
                         wanted.append(message)
                 case "hold" | "look up":
-                    moved += outcomes.settle(conn, message.send_key, message.customer, "held", now)
+                    moved += outcomes.settle(conn, message.send_key, message.customer, MessageState.HELD, now)
         return moved, wanted
 
     def _same_key_until(self, message: OutboxMessage) -> Instant | None:
@@ -156,21 +157,29 @@ def apply_found(conn: Connection, message: OutboxMessage, found: LookupResult, n
     key, customer = message.send_key, message.customer
     if found.kind == "sent":
         outcomes.settle(
-            conn, key, customer, "accepted", now, provider_id=found.provider_id, detail=found.detail
+            conn,
+            key,
+            customer,
+            MessageState.ACCEPTED,
+            now,
+            provider_id=found.provider_id,
+            detail=found.detail,
         )
         take_early_reports(conn, message, found.provider_id, now)
         return False
     if found.kind == "not sent" and message.resent == 0:
         if now < message.valid_until and outcomes.requeue(conn, key, customer, now, resend=True):
             return True
-        outcomes.settle(conn, key, customer, "failed", now, detail=found.detail, told="not_sent")
+        outcomes.settle(conn, key, customer, MessageState.FAILED, now, detail=found.detail, told="not_sent")
         return False
-    outcomes.settle(conn, key, customer, "held", now, detail=found.detail)
+    outcomes.settle(conn, key, customer, MessageState.HELD, now, detail=found.detail)
     return False
 
 
 def _count_as_sent(conn: Connection, message: OutboxMessage, now: Instant, why: str = "") -> bool:
-    return outcomes.settle(conn, message.send_key, message.customer, "treated_as_sent", now, detail=why)
+    return outcomes.settle(
+        conn, message.send_key, message.customer, MessageState.TREATED_AS_SENT, now, detail=why
+    )
 
 
 def _next_look(message: OutboxMessage, now: Instant) -> Instant:

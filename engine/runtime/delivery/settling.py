@@ -19,8 +19,9 @@ from engine.runtime.feedback.reports import take_early_reports, take_reports
 from engine.runtime.feedback.suppression_rules import ReportSubject
 from engine.store import alerts
 from engine.store.journeys import pauses
-from engine.store.messages import domains, outcomes, queue, reports
+from engine.store.messages import outcomes, queue, reports
 from engine.store.messages.records import OutboxMessage
+from engine.store.messages.states import MessageState
 from engine.values import HOUR, SECOND, Instant
 
 log = structlog.get_logger("deliverer")
@@ -73,24 +74,32 @@ def _settle_message(
         case "accepted":
             # without the fence: what a provider has taken is true whoever holds the claim by now
             outcomes.settle(
-                conn, key, customer, "accepted", now, provider_id=delivery.provider_id, detail=detail
+                conn,
+                key,
+                customer,
+                MessageState.ACCEPTED,
+                now,
+                provider_id=delivery.provider_id,
+                detail=detail,
             )
             take_early_reports(conn, message, delivery.provider_id, now)
         case "bounced" if len(attempt.content.addresses) > 1:
             suppression_rules.forget(conn, customer, message.channel, attempt.content.addresses, now)
-            outcomes.settle(conn, key, customer, "bounced", now, detail=detail, fence=fence)
+            outcomes.settle(conn, key, customer, MessageState.BOUNCED, now, detail=detail, fence=fence)
         case "bounced":
             suppression_rules.bounce(conn, _subject(conn, attempt), now, detail)
         case "refused":
             # with the fence: another worker may have it under way again, and its answer is the newer one
-            outcomes.settle(conn, key, customer, "failed", now, detail=detail, fence=fence)
+            outcomes.settle(conn, key, customer, MessageState.FAILED, now, detail=detail, fence=fence)
             if delivery.closed == "unsubscribed":
                 suppression_rules.unsubscribe(conn, _subject(conn, attempt), "all", now, detail)
         case "refused for now" | "never left":
             queue.defer(conn, message, _next_attempt_at(message, delivery, now, speed), detail)
         case "unknown":
             due = unknown.due(message, now)
-            outcomes.settle(conn, key, customer, "unknown", now, detail=detail, settle_at=due, fence=fence)
+            outcomes.settle(
+                conn, key, customer, MessageState.UNKNOWN, now, detail=detail, settle_at=due, fence=fence
+            )
             log.warning("message_unknown", key=key, channel=message.channel, why=delivery.detail)
 
 
@@ -149,7 +158,7 @@ def _apply_notice(conn: Connection, channel: str, notice: Notice, now: Instant) 
         pauses.resume(conn, "domain", domain)
     if notice.alert:
         alerts.raise_alerts(conn, [Alert("", "", notice.alert)], now)
-    if notice.domain and notice.domain not in domains.paused(conn):
+    if notice.domain and notice.domain not in pauses.paused_domains(conn):
         pauses.pause(conn, "domain", notice.domain, now, "deliverer", notice.why[:500])
         why = f"mail to {notice.domain} was paused, since it refuses us as a sender: {notice.why}"[:400]
         alerts.raise_alerts(conn, [Alert("", "", why)], now)

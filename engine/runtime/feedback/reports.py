@@ -22,6 +22,7 @@ from engine.store.messages import outcomes, reactions, records, sessions
 from engine.store.messages import reports as kept
 from engine.store.messages.reactions import Who
 from engine.store.messages.records import OutboxMessage
+from engine.store.messages.states import MessageState
 from engine.values import Instant
 
 
@@ -127,7 +128,12 @@ def _apply(conn: Connection, report: Report, about: ReportSubject, now: Instant)
             _prove(conn, report, about, now)
             if about.message is not None:
                 outcomes.settle(
-                    conn, about.message.send_key, about.message.customer, "complained", now, detail=detail
+                    conn,
+                    about.message.send_key,
+                    about.message.customer,
+                    MessageState.COMPLAINED,
+                    now,
+                    detail=detail,
                 )
             suppression_rules.complain(conn, about, now, detail)
         case "unsubscribed":
@@ -143,7 +149,7 @@ def _settle(conn: Connection, report: Report, about: ReportSubject, now: Instant
     message = about.message
     if message is not None and report.kind in ("accepted", "delivered"):
         outcomes.settle(
-            conn, message.send_key, message.customer, report.kind, now, provider_id=report.provider_id,
+            conn, message.send_key, message.customer, MessageState(report.kind), now, provider_id=report.provider_id,
             detail=report.detail,
         )  # fmt: skip
 
@@ -158,7 +164,7 @@ def _refuse(conn: Connection, report: Report, about: ReportSubject, now: Instant
     message = about.message
     if message is not None:
         outcomes.settle(
-            conn, message.send_key, message.customer, "failed", now, provider_id=report.provider_id,
+            conn, message.send_key, message.customer, MessageState.FAILED, now, provider_id=report.provider_id,
             detail=report.detail,
         )  # fmt: skip
     if report.fault == "sender":

@@ -20,6 +20,7 @@ from engine.store.customers.suppressions import ANY_PURPOSE
 from engine.store.inbox import inbox
 from engine.store.messages import outcomes, reports
 from engine.store.messages.records import OutboxMessage
+from engine.store.messages.states import MessageState
 from engine.values import Instant
 
 BY_PHONE = ("sms", "whatsapp", "viber")
@@ -62,7 +63,7 @@ def bounce(
         return
     has_it = about.address in _held(about.people.get(message.customer, {}), about.channel)
     moved = outcomes.settle(
-        conn, message.send_key, message.customer, "bounced", now, provider_id=provider_id, detail=detail,
+        conn, message.send_key, message.customer, MessageState.BOUNCED, now, provider_id=provider_id, detail=detail,
         told=None if has_it else "refused",
     )  # fmt: skip
     if has_it and not moved:

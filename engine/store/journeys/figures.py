@@ -7,6 +7,15 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from engine.store.messages import reactions
+from engine.store.messages.states import (
+    HANDED_OVER,
+    LEASED,
+    NOT_PAUSED,
+    UNSETTLED,
+    WAITING,
+    MessageState,
+    among,
+)
 from engine.store.sql import rows
 from engine.values import Instant
 
@@ -52,11 +61,11 @@ def channels(conn: Connection) -> list[ChannelTally]:
     """Every journey and channel with messages, by name."""
     found = rows(
         conn,
-        "SELECT o.journey, o.channel, count(*), count(*) FILTER (WHERE o.state = 'bounced'),"
+        "SELECT o.journey, o.channel, count(*), count(*) FILTER (WHERE o.state = 'bounced'),"  # noqa: S608
         " count(*) FILTER (WHERE EXISTS (SELECT 1 FROM reaction r WHERE r.bucket = o.bucket AND r.send_key = o.send_key"
         " AND r.kind = 'clicked' AND r.who = 'human')), sum(o.parts)"
-        " FROM outbox o WHERE o.state IN ('handoff', 'accepted', 'delivered', 'complained', 'unknown', 'held',"
-        " 'treated_as_sent', 'bounced') GROUP BY o.journey, o.channel ORDER BY o.journey, o.channel",
+        f" FROM outbox o WHERE {among((*HANDED_OVER, MessageState.BOUNCED), 'o.')}"
+        " GROUP BY o.journey, o.channel ORDER BY o.journey, o.channel",
     )
     return [ChannelTally(journey, channel, *map(int, counts)) for journey, channel, *counts in found]
 
@@ -65,9 +74,9 @@ def waiting(conn: Connection) -> dict[str, int]:
     """How much is not done yet: `inbox` rows not applied, messages `planned`, `unknown` ones, customers `stuck`."""
     found = rows(
         conn,
-        "SELECT (SELECT count(*) FROM inbox),"
-        " (SELECT count(*) FROM outbox WHERE state IN ('planned', 'deferred', 'claimed', 'handoff')),"
-        " (SELECT count(*) FROM outbox WHERE state IN ('unknown', 'held')),"
+        "SELECT (SELECT count(*) FROM inbox),"  # noqa: S608
+        f" (SELECT count(*) FROM outbox WHERE {among((*WAITING, *LEASED))}),"
+        f" (SELECT count(*) FROM outbox WHERE {among(UNSETTLED)}),"
         " (SELECT count(*) FROM stuck)",
     )[0]
     return dict(zip(("inbox", "planned", "unknown", "stuck"), map(int, found), strict=True))
@@ -81,11 +90,10 @@ def is_settled(conn: Connection, now: Instant) -> bool:
     """
     found = rows(
         conn,
-        "SELECT EXISTS (SELECT 1 FROM inbox i WHERE NOT EXISTS (SELECT 1 FROM stuck s WHERE s.bucket = i.bucket"
+        "SELECT EXISTS (SELECT 1 FROM inbox i WHERE NOT EXISTS (SELECT 1 FROM stuck s WHERE s.bucket = i.bucket"  # noqa: S608
         " AND s.customer = i.customer)) OR EXISTS (SELECT 1 FROM due WHERE due_at <= ?)"
-        " OR EXISTS (SELECT 1 FROM outbox o WHERE (o.state IN ('claimed', 'handoff')"
-        " OR (o.state IN ('planned', 'deferred') AND o.ready_at <= ?))"
-        " AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.scope = 'all' OR p.name IN (o.channel, o.journey)))",
+        f" OR EXISTS (SELECT 1 FROM outbox o WHERE ({among(LEASED, 'o.')}"
+        f" OR ({among(WAITING, 'o.')} AND o.ready_at <= ?)) AND {NOT_PAUSED})",
         (now, now),
     )
     return not found[0][0] and not reactions.undecided(conn, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from engine.store.messages.states import WAITING, MessageState, among
 from engine.store.serialization import dump, load
 from engine.store.sql import change, change_many, rows
 
@@ -16,7 +17,7 @@ def rename_journey(conn: Connection, old: str, new: str) -> None:
     change(conn, "UPDATE sweep SET name = ? WHERE kind = 'clock' AND name = ?", (new, old))
     change(
         conn,
-        "UPDATE outbox SET journey = ? WHERE journey = ? AND state IN ('planned', 'deferred', 'claimed')",
+        f"UPDATE outbox SET journey = ? WHERE journey = ? AND {among((*WAITING, MessageState.CLAIMED))}",  # noqa: S608
         (new, old),
     )
     sql = "SELECT bucket, id, CAST(marks AS TEXT) FROM customer WHERE CAST(marks AS TEXT) LIKE ?"

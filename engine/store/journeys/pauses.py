@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from engine.store.inbox import due_queue
-from engine.store.messages import domains
+from engine.store.messages import queue
 from engine.store.sql import change, rows
 from engine.values import Instant
 
@@ -40,7 +40,7 @@ def resume(conn: Connection, scope: Scope, name: str) -> bool:
     if scope == "journey":
         due_queue.put_inside(conn, name, Instant(0))
     if scope == "domain":
-        domains.release(conn, name)
+        queue.make_ready(conn, name)
     return change(conn, "DELETE FROM pause WHERE scope = ? AND name = ?", (scope, name)) == 1
 
 
@@ -55,3 +55,8 @@ def list_active(conn: Connection) -> list[PauseRecord]:
 def paused_journeys(conn: Connection) -> frozenset[str]:
     """Journeys that stand still."""
     return frozenset(name for (name,) in rows(conn, "SELECT name FROM pause WHERE scope = 'journey'"))
+
+
+def paused_domains(conn: Connection) -> frozenset[str]:
+    """Domains of recipients that stand still."""
+    return frozenset(name for (name,) in rows(conn, "SELECT name FROM pause WHERE scope = 'domain'"))

@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 from engine.core.happening import MessageReturned
 from engine.store import meta
 from engine.store.inbox.inbox import append_one
-from engine.store.sql import change, rows
+from engine.store.messages.states import MessageState, Mover, Selection, transition
+from engine.store.sql import change
 from engine.values import Instant
 
 WHY = "dry run"
@@ -35,21 +36,22 @@ def skip(conn: Connection, now: Instant, most: int = MOST) -> int:
     began = since(conn)
     if began is None:
         return 0
-    found = rows(
-        conn,
-        "UPDATE outbox SET state = 'expired', why = ?, owner = NULL, lease_until = NULL, body = NULL, settled_at = ?"
-        " WHERE number IN (SELECT number FROM outbox WHERE state IN ('planned', 'claimed') AND planned_at >= ?"
-        " AND handed_at IS NULL ORDER BY number LIMIT ?) RETURNING customer, send_key, enrollment",
-        (WHY, now, began, most),
+    planned = (
+        "SELECT number FROM outbox WHERE state IN ('planned', 'claimed') AND planned_at >= ? AND handed_at IS NULL"
+        " ORDER BY number LIMIT ?"
     )
-    for customer, send_key, enrollment in sorted(found):
+    ended = transition(
+        conn, Mover.DRY_RUN, MessageState.EXPIRED, Selection(f"o.number IN ({planned})", (began, most)), now,
+        "why = ?", (WHY,), returning="customer, send_key, enrollment",
+    )  # fmt: skip
+    for customer, send_key, enrollment in sorted(ended):
         append_one(conn, customer, MessageReturned(0, now, send_key, enrollment, WHY), now)
     calls = change(
         conn,
         "UPDATE webhook_call SET state = 'failed', detail = ? WHERE state = 'planned' AND planned_at >= ?",
         (WHY, began),
     )
-    return len(found) + calls
+    return len(ended) + calls
 
 
 def end(conn: Connection, now: Instant) -> int:

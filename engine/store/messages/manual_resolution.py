@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from engine.store.messages import outcomes, records
 from engine.store.messages.records import OutboxMessage
+from engine.store.messages.states import MessageState
 from engine.values import Instant
 
 Way = Literal["sent", "resend", "failed"]
@@ -71,9 +72,13 @@ def _one(conn: Connection, message: OutboxMessage, way: Way, now: Instant) -> Re
     why = ""
     match way:
         case "sent":
-            outcomes.settle(conn, key, customer, "treated_as_sent", now, detail="an operator said so")
+            outcomes.settle(
+                conn, key, customer, MessageState.TREATED_AS_SENT, now, detail="an operator said so"
+            )
         case "failed":
-            outcomes.settle(conn, key, customer, "failed", now, detail="an operator said so", told="not_sent")
+            outcomes.settle(
+                conn, key, customer, MessageState.FAILED, now, detail="an operator said so", told="not_sent"
+            )
         case "resend" if message.body is None:
             why = "what was sent is not kept any more, so it cannot be sent again to the letter"
         case "resend" if now >= message.valid_until:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, cast
 
 from sqlalchemy import Connection
 
 from engine.core.effects import Send
+from engine.store.messages.states import (
+    TRANSITIONS,
+    WAITING,
+    MessageState,
+    Mover,
+    Selection,
+    among,
+    transition,
+)
 from engine.store.meta import bucket_of
 from engine.store.serialization import dump, load, pack, unpack
-from engine.store.sql import change_many, rows
+from engine.store.sql import ids, insert_many, rows
 from engine.values import Instant, Value
 
 Names = Mapping[str, "Value | Mapping[str, Value]"]
-
-COLUMNS = (
-    "number, bucket, customer, send_key, enrollment, journey, step, template, channel, policy, purpose, due_at,"
-    " valid_until, attempts, resent, names, body, address, fence, state, handed_at, provider_id"
-)
-
-NOT_WANTED = "(e.outcome IN ('exit_if', 'stopped', 'restart', 'joined') OR (e.outcome IS NOT NULL AND e.goal_at >= o.handed_at))"
-"""Of a run `e` and a message `o` that has left as far as the run knows: nobody wants another try of it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,42 +49,90 @@ class OutboxMessage:
     body: str | None
     address: str | None
     fence: int
-    state: str
+    state: MessageState
     handed_at: Instant | None
     provider_id: str | None
 
 
-def cancel(conn: Connection, bucket: int, keys: Sequence[tuple[str, str]], now: Instant) -> None:
-    """Takes back what was not handed over: (send key, why). What may have left already stays on the record as that."""
-    change_many(
-        conn,
-        "UPDATE outbox SET state = CASE WHEN resent > 0 THEN 'treated_as_sent' ELSE 'cancelled' END, why = ?, owner = NULL,"
-        " lease_until = NULL, body = NULL, settled_at = ?"
-        " WHERE bucket = ? AND send_key = ? AND state IN ('planned', 'claimed', 'deferred')",
-        [(why, now, bucket, key) for key, why in keys],
-    )
+_NAMES = tuple(field.name for field in fields(OutboxMessage))
+COLUMNS = ", ".join(_NAMES)
+"""What a statement selects or returns that `read` reads."""
+
+
+def read(row: Sequence[Any]) -> OutboxMessage:
+    """A row of `COLUMNS`."""
+    values = dict(zip(_NAMES, row, strict=True))
+    plain, nested = load(values["names"])
+    values["names"] = {**unpack(plain), **{name: unpack(fields) for name, fields in nested.items()}}
+    values["state"] = MessageState(values["state"])
+    return OutboxMessage(**values)
+
+
+def cancel(conn: Connection, bucket: int, whys: Mapping[str, str], now: Instant) -> None:
+    """Takes back what was not handed over: send key -> why. What may have left already stays on the record as that."""
+    keys_by_why: dict[str, list[str]] = {}
+    for key, why in whys.items():
+        keys_by_why.setdefault(why, []).append(key)
+    for why, keys in keys_by_why.items():
+        selected = Selection(
+            "o.bucket = ? AND o.send_key IN (SELECT j.value FROM {ids})", (bucket, ids(keys))
+        )
+        transition(
+            conn, Mover.JOURNEY, MessageState.CANCELLED, selected.also("o.resent = 0"), now, "why = ?", (why,)
+        )
+        copied = selected.also("o.resent > 0")
+        transition(conn, Mover.JOURNEY, MessageState.TREATED_AS_SENT, copied, now, "why = ?", (why,))
 
 
 def plan(conn: Connection, bucket: int, sends: Sequence[tuple[str, Send]], now: Instant) -> None:
     """Plans messages: (customer, send). A key that is known already is planned again only where its message came back
     before any hand-over; so a decision that is taken twice sends once."""
-    change_many(
+    insert_many(
         conn,
-        "INSERT INTO outbox (bucket, customer, send_key, enrollment, journey, step, template, channel, policy, purpose, state,"
-        " why, fence, planned_at, due_at, valid_until, ready_at, attempts, counts, resent, names, detail)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', '', 0, ?, ?, ?, ?, 0, ?, 0, ?, '')"
-        " ON CONFLICT (bucket, send_key) DO UPDATE SET state = 'planned', why = '', journey = excluded.journey,"
-        " step = excluded.step, template = excluded.template, policy = excluded.policy, purpose = excluded.purpose,"
-        " planned_at = excluded.planned_at, due_at = excluded.due_at, valid_until = excluded.valid_until,"
-        " ready_at = excluded.ready_at, counts = excluded.counts, names = excluded.names, body = NULL, body_hash = NULL,"
-        " settled_at = NULL"
-        " WHERE outbox.state IN ('expired', 'suppressed', 'cancelled') AND outbox.handed_at IS NULL",
+        "outbox",
         [
-            (bucket, customer, send.key, send.enrollment, send.journey, send.step, send.template, send.channel, send.policy,
-             send.purpose, now, send.due_at, send.valid_until, now, send.counts, _dump_names(send.names))
+            {
+                "bucket": bucket,
+                "customer": customer,
+                "send_key": send.key,
+                "enrollment": send.enrollment,
+                "journey": send.journey,
+                "step": send.step,
+                "template": send.template,
+                "channel": send.channel,
+                "policy": send.policy,
+                "purpose": send.purpose,
+                "state": MessageState.PLANNED.value,
+                "why": "",
+                "fence": 0,
+                "planned_at": now,
+                "due_at": send.due_at,
+                "valid_until": send.valid_until,
+                "ready_at": now,
+                "attempts": 0,
+                "counts": send.counts,
+                "resent": 0,
+                "names": _dump_names(send.names),
+                "detail": "",
+            }
             for customer, send in sends
         ],
-    )  # fmt: skip
+        _PLAN_AGAIN,
+    )
+
+
+# The fence goes on counting: whoever still holds an old claim of this key must not move the message that is new.
+_PLAN_AGAIN = (
+    "ON CONFLICT (bucket, send_key) DO UPDATE SET state = 'planned', body = NULL, body_hash = NULL, settled_at = NULL, "
+    + ", ".join(
+        f"{column} = excluded.{column}"
+        for column in (
+            "why", "journey", "step", "template", "policy", "purpose", "planned_at", "due_at", "valid_until",
+            "ready_at", "counts", "names",
+        )
+    )
+    + f" WHERE {among(TRANSITIONS[Mover.JOURNEY][MessageState.PLANNED], 'outbox.')} AND outbox.handed_at IS NULL"
+)  # fmt: skip
 
 
 def find(conn: Connection, send_key: str) -> OutboxMessage | None:
@@ -116,7 +165,7 @@ def counts(conn: Connection) -> dict[tuple[str, str], int]:
 
 def next_ready(conn: Connection, channel: str) -> Instant | None:
     """The moment at which the next message of a channel is ready; None: none waits."""
-    sql = "SELECT min(ready_at) FROM outbox WHERE channel = ? AND state IN ('planned', 'deferred')"
+    sql = f"SELECT min(ready_at) FROM outbox WHERE channel = ? AND {among(WAITING)}"  # noqa: S608
     found = rows(conn, sql, (channel,))[0][0]
     return None if found is None else Instant(found)
 
@@ -125,15 +174,3 @@ def _dump_names(names: Names) -> str:
     plain = {name: value for name, value in names.items() if not isinstance(value, Mapping)}
     nested = {name: pack(value) for name, value in names.items() if isinstance(value, Mapping)}
     return dump([pack(cast("Mapping[str, Value]", plain)), nested])
-
-
-def read(row: Any) -> OutboxMessage:
-    """A row of `COLUMNS`."""
-    values = list(row)
-    values[15] = _names(values[15])
-    return OutboxMessage(*values)
-
-
-def _names(text: str) -> Names:
-    plain, nested = load(text)
-    return {**unpack(plain), **{name: unpack(values) for name, values in nested.items()}}

@@ -19,8 +19,8 @@ OUTBOX_STATES = (
     "planned", "claimed", "deferred", "handoff", "accepted", "delivered", "bounced", "complained", "unknown",
     "held", "treated_as_sent", "suppressed", "cancelled", "expired", "failed",
 )  # fmt: skip
-"""design/reliability 2.1. `cancelled`, `expired` and `suppressed` never reached a channel and may be planned
-again."""
+"""What the database takes; what they mean and who moves a message is `engine.store.messages.states`, whose words a test
+holds equal to these."""
 
 
 def one_of(column: str, choices: tuple[str, ...], name: str) -> CheckConstraint:
