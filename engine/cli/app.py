@@ -7,6 +7,7 @@ import os
 import pkgutil
 import sys
 import traceback
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -35,16 +36,25 @@ _TOOLS = ("tools.crashtest.command", "tools.demo.command")
 """Commands that try the engine from outside; by name, since the engine does not import its tools."""
 
 
-class Place:
-    """Where and when commands work: the project folder that `--project` names, and the clock; how much they log."""
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What every command works with; it travels in Typer's context."""
 
-    folder: Path = Path()
+    clock: Clock
+    folder: Path = Path()  # of the project, as `--project` names it
     log: LogLevel = LogLevel.info
-    clock: Clock = SystemClock()
+
+    @classmethod
+    def of(cls, context: typer.Context) -> Session:
+        """That of the command which runs."""
+        session = context.find_object(cls)
+        assert session is not None, "commands run through main"
+        return session
 
 
 @app.callback()
 def start(
+    context: typer.Context,
     project: Annotated[
         Path,
         typer.Option(
@@ -65,10 +75,10 @@ def start(
     ] = 0,
 ) -> None:
     """Perennial: retention marketing as code."""
-    Place.folder = project
     if verbose:
         log = LogLevel.debug if verbose == 1 else LogLevel.sql
-    Place.log = log or LogLevel.info
+    # Contexts of commands take over what stands here, and they are made after this callback
+    context.obj = replace(Session.of(context), folder=project, log=log or LogLevel.info)
     if log is not None:
         from engine.cli.logs import set_up
 
@@ -78,18 +88,18 @@ def start(
 def load_commands() -> None:
     """Import every command file; each registers itself with `app`. A new command is a new file."""
     package = importlib.import_module("engine.cli")
-    for found in pkgutil.iter_modules(package.__path__):
-        if found.name not in _NOT_COMMANDS and not found.ispkg:
-            importlib.import_module(f"engine.cli.{found.name}")
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name not in _NOT_COMMANDS and not module.ispkg:
+            importlib.import_module(f"engine.cli.{module.name}")
     for tool in _TOOLS:
         importlib.import_module(tool)
 
 
-def main() -> None:
-    """Run the command line and leave with the exit code of docs/commands.md."""
+def main(clock: Clock | None = None) -> None:
+    """Run the command line and leave with the exit code of docs/commands.md. Without a clock: that of the machine."""
     load_commands()
     try:
-        app()
+        app(obj=Session(clock or SystemClock()))
     except UsageError as wrong:
         complain(str(wrong))
         sys.exit(USAGE)

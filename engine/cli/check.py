@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.app import PROBLEMS, WRITE, Place, app
+from engine.cli.app import PROBLEMS, WRITE, Session, app
 from engine.cli.output import CheckFormat, say_json, say_plain
 from engine.cli.selection import chosen
 from engine.problem import Problem, render_github, render_problems, to_json
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 @app.command(rich_help_panel=WRITE)
 def check(
+    context: typer.Context,
     paths: Annotated[
         list[Path] | None, typer.Argument(help="files or folders; without any: the whole project")
     ] = None,
@@ -34,7 +35,8 @@ def check(
     from engine.project import load
     from engine.simulate.stories.story_report import run_stories
 
-    project = load(Place.folder)
+    session = Session.of(context)
+    project = load(session.folder)
     wanted = chosen(paths or [], project.folder)
     problems = [problem for problem in problems_of(project) if wanted(problem.span.file)]
     files = [

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.app import RUN, Place, app
+from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, counted, say, say_json
 
 
 @app.command(rich_help_panel=RUN)
 def deploy(
+    context: typer.Context,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """Publish the folder to the store: the people inside are matched to the new files, then these count."""
@@ -20,10 +21,11 @@ def deploy(
     from engine.project import load
     from engine.runtime.publish.deploy import deploy as publish
 
-    project = load(Place.folder)
+    session = Session.of(context)
+    project = load(session.folder)
     store = open_project_store(project)
     try:
-        now = Place.clock.now()
+        now = session.clock.now()
         done = store.write(lambda conn: publish(conn, project, now, _whom()))
     finally:
         store.close()

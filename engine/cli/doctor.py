@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.app import LOOK, PROBLEMS, Place, app
+from engine.cli.app import LOOK, PROBLEMS, Session, app
 from engine.cli.output import Format, say, say_json
 
 if TYPE_CHECKING:
@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 
 @app.command(rich_help_panel=LOOK)
-def doctor(form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text) -> None:
+def doctor(
+    context: typer.Context,
+    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+) -> None:
     """Look at versions, mail headers, secrets, store, disk, clock, mail servers and DNS; say what to do. Sends nothing."""
-    found = list(_findings())
+    session = Session.of(context)
+    found = list(_findings(session))
     if form is Format.json:
         say_json([
             {"level": finding.level, "what": finding.what, "says": finding.says, "cure": finding.cure}
@@ -33,7 +37,7 @@ def doctor(form: Annotated[Format, typer.Option("--format", help="text or json")
         raise typer.Exit(PROBLEMS)
 
 
-def _findings() -> Iterator[Finding]:
+def _findings(session: Session) -> Iterator[Finding]:
     from engine.cli.diagnostics import installation, outward, storage
     from engine.cli.diagnostics.finding import Finding
     from engine.errors import CallerError
@@ -42,18 +46,18 @@ def _findings() -> Iterator[Finding]:
 
     yield from installation.installation()
     try:
-        config = load_config(Place.folder)
+        config = load_config(session.folder)
     except CallerError as wrong:
         yield Finding("FAIL", "config.yaml", wrong.what, wrong.cure)
         return
     yield Finding("ok", "config.yaml", config.shop.name)
     yield from outward.secrets(config)
-    folder = Place.folder.resolve()
+    folder = session.folder.resolve()
     examined = storage.store(config, folder)
     yield from examined.findings
     path = sqlite_path(config.store, folder)
     yield installation.disk(path.parent if path is not None else folder)
-    yield from installation.clock(Place.clock, config.timezone, examined.newest)
+    yield from installation.clock(session.clock, config.timezone, examined.newest)
     yield from outward.mail_servers(config, folder)
     yield from outward.records(config, folder)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.app import PROBLEMS, WRITE, Place, app
+from engine.cli.app import PROBLEMS, WRITE, Session, app
 from engine.cli.output import Format, complain, say_json, say_plain
 from engine.cli.selection import chosen
 from engine.errors import UsageError
@@ -27,6 +27,7 @@ class _Done:
 
 @app.command("fmt", rich_help_panel=WRITE)
 def fmt(
+    context: typer.Context,
     paths: Annotated[
         list[Path] | None, typer.Argument(help="files or folders; without any: all journeys and segments")
     ] = None,
@@ -36,7 +37,8 @@ def fmt(
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """Write journeys and segments in their canonical form: order of keys, ids for waits, comments kept."""
-    done = _format(paths or [], write=not check)
+    session = Session.of(context)
+    done = _format(session.folder, paths or [], write=not check)
     if form is Format.json:
         say_json({"changed": done.changed, "unreadable": done.unreadable, "looked_at": done.looked_at})
     else:
@@ -49,14 +51,14 @@ def fmt(
         raise typer.Exit(PROBLEMS)
 
 
-def _format(paths: list[Path], *, write: bool) -> _Done:
+def _format(folder: Path, paths: list[Path], *, write: bool) -> _Done:
     from engine.language.fmt import format_journey
     from engine.language.nodes import Mapping
     from engine.language.yaml.source import read
     from engine.project import load_world
 
-    root = Place.folder.resolve()
-    attributes = load_world(Place.folder).catalogue.attributes
+    root = folder.resolve()
+    attributes = load_world(folder).catalogue.attributes
     names = frozenset(name for name, kind in attributes.items() if kind.kind == "true/false")
     wanted = chosen(paths, root)
     done = _Done([], [])

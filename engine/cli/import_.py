@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from engine.cli.app import INTERRUPTED, PROBLEMS, RUN, Place, app
+from engine.cli.app import INTERRUPTED, PROBLEMS, RUN, Session, app
 from engine.cli.output import Format, progress, remark, say_json, say_plain, say_rows
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from engine.cli.importing.items import Kind, Reading
+    from sqlalchemy import Connection
+
+    from engine.cli.importing.items import Kind, RowRules
     from engine.cli.importing.opening import Source
     from engine.cli.importing.progress import Progress
-    from engine.cli.importing.refused import RefusedRows
-    from engine.cli.importing.rows import Row, Table
-    from engine.runtime.intake.intake import Intake
+    from engine.cli.importing.rows import RefusedRows, Row, Table
+    from engine.clock import Clock
+    from engine.compiler.project_context import ProjectContext
+    from engine.runtime.intake.intake import Intake, IntakeResult
     from engine.store.database import Store
 
 
 @app.command("import", rich_help_panel=RUN)
 def import_file(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help=".csv or .jsonl, also with .gz")],
     customers: Annotated[bool, typer.Option("--customers", help="the rows are customers")] = False,
     events: Annotated[bool, typer.Option("--events", help="the rows are events")] = False,
@@ -58,12 +62,13 @@ def import_file(
     from engine.cli.importing.rows import open_table
     from engine.project import load_world
 
+    session = Session.of(context)
     if delimiter is not None and len(delimiter.replace("\\t", "\t")) != 1:
         raise UsageError(
             f'"{delimiter}" is no delimiter:', "it is one character, for example  --delimiter ';'"
         )
-    world = load_world(Place.folder)
-    found = look_through(file, encoding)
+    world = load_world(session.folder)
+    opened = look_through(file, encoding)
     kinds = [
         name
         for name, asked in (("customers", customers), ("events", events), ("products", products))
@@ -71,15 +76,15 @@ def import_file(
     ]
     if len(kinds) > 1:
         raise UsageError("a file holds one kind of rows:", f"write one of --{', --'.join(kinds)}")
-    with found.open_text() as text:
-        table = open_table(found, text, delimiter.replace("\\t", "\t") if delimiter else None)
-        work = _Work(
-            found, table, f"import:{file.name}" if source is None else source, batch, live=live, again=again
-        )
-        work.refused_path = refused or Path(
-            f"{file.name.removesuffix('.gz')}.refused.{'csv' if found.form == 'csv' else 'jsonl'}"
-        )
-        ended = work.run(world, cast("Kind | None", kinds[0] if kinds else None), event)
+    ending = "csv" if opened.form == "csv" else "jsonl"
+    options = _Options(
+        cast("Kind | None", kinds[0] if kinds else None), event, live, again, batch,
+        f"import:{file.name}" if source is None else source,
+        refused or Path(f"{file.name.removesuffix('.gz')}.refused.{ending}"),
+    )  # fmt: skip
+    with opened.open_text() as text:
+        table = open_table(opened, text, delimiter.replace("\\t", "\t") if delimiter else None)
+        ended = _import_table(session, world, opened, table, options)
     _tell(ended, form)
     if ended.interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -87,7 +92,18 @@ def import_file(
         raise typer.Exit(PROBLEMS)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Options:
+    kind: Kind | None  # None: the columns tell
+    event: str | None  # of every row, where no column says it
+    live: bool
+    again: bool
+    batch: int
+    source_name: str
+    refused_path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class _Ended:
     progress: Progress
     kind: str
@@ -98,135 +114,118 @@ class _Ended:
     interrupted: bool = False
 
 
-class _Work:
+def _import_table(
+    session: Session, world: ProjectContext, source: Source, table: Table, options: _Options
+) -> _Ended:
+    """Takes every row that was not taken before."""
+    from engine.cli.importing.items import RowRules, guess
+    from engine.cli.importing.progress import Progress, load_progress
+    from engine.cli.importing.rows import RefusedRows
+    from engine.cli.stores import daemon_runs
+    from engine.runtime.intake.intake import Intake
+    from engine.store.database import open_store
+    from engine.values import iso
+
+    # JSON Lines have no header: their first row stands for it, and is taken with the others
+    first = next(table.rows, None)
+    kind = options.kind or guess(table.columns or (list(first.cells) if first else []), options.event)
+    store = open_store(world.config.store, session.folder.resolve())
+    try:
+        with store.read() as conn:
+            known = load_progress(conn, source.hash)
+        if known is None:
+            begun = Progress(session.clock.now())
+        elif known.done and options.again:
+            begun = Progress(session.clock.now(), round=known.round + 1)
+        else:
+            begun = known
+        ended = _Ended(
+            begun, kind, options.refused_path, daemon_runs(world.config, session.folder), options.live
+        )
+        if begun.done:
+            return replace(ended, nothing_to_do=True)
+        if begun is known:
+            remark(f"{source.path.name} was imported up to line {known.line:,}: going on from there")
+        rules = RowRules(
+            kind, options.event, not options.live, f"{source.hash}:{begun.round}", iso(begun.started_at)
+        )
+        refused = RefusedRows(options.refused_path, source, table.columns, again=begun is known)
+        intake = Intake(world.catalogue, world.config)
+        work = _FileImport(source, options, rules, store, intake, session.clock, refused, begun)
+        try:
+            work.take(row for row in chain([first] if first else [], table.rows) if row.line > begun.line)
+        except KeyboardInterrupt:
+            ended = replace(ended, interrupted=True)
+        finally:
+            refused.close()
+        return replace(ended, progress=work.progress)
+    finally:
+        store.close()
+
+
+@dataclass(slots=True)
+class _FileImport:
     """One run over one file."""
 
-    def __init__(
-        self, source: Source, table: Table, name: str, batch: int, *, live: bool, again: bool
-    ) -> None:
-        self.source, self.table, self.name, self.batch = source, table, name, batch
-        self.live, self.again = live, again
-        self.refused_path = Path()
+    source: Source
+    options: _Options
+    rules: RowRules
+    store: Store
+    intake: Intake
+    clock: Clock
+    refused: RefusedRows
+    progress: Progress
 
-    def run(self, world: Any, kind: Kind | None, event: str | None) -> _Ended:
-        """Takes every row that was not taken before."""
-        from engine.cli.importing.items import Reading
-        from engine.cli.importing.refused import RefusedRows
-        from engine.cli.stores import daemon_runs
-        from engine.runtime.intake.intake import Intake
-        from engine.store.database import open_store
-        from engine.values import iso
-
-        rows = self.table.rows
-        first = next(rows, None)
-        kind = kind or self._guess(first, event)
-        store = open_store(world.config.store, Place.folder.resolve())
-        try:
-            state, is_new = self._begin(store)
-            ended = _Ended(state, kind, self.refused_path, daemon_runs(world.config, Place.folder), self.live)
-            if state.done:
-                ended.nothing_to_do = True
-                return ended
-            how = Reading(
-                kind, event, not self.live, f"{self.source.hash}:{state.round}", iso(state.started_at)
-            )
-            refused = RefusedRows(self.refused_path, self.source, self.table.columns, again=not is_new)
-            left = (row for row in chain([first] if first else [], rows) if row.line > state.line)
-            try:
-                self._take(store, Intake(world.catalogue, world.config), left, how, state, refused)
-            except KeyboardInterrupt:
-                ended.interrupted = True
-            finally:
-                refused.close()
-            return ended
-        finally:
-            store.close()
-
-    def _guess(self, first: Row | None, event: str | None) -> Kind:
-        from engine.cli.importing.items import guess
-
-        return guess(self.table.columns or (list(first.cells) if first else []), event)
-
-    def _begin(self, store: Store) -> tuple[Progress, bool]:
-        from engine.cli.importing.progress import Progress, load_progress
-
-        now = Place.clock.now()
-        with store.read() as conn:
-            known = load_progress(conn, self.source.hash)
-        if known is None:
-            return Progress(now), True
-        if known.done and self.again:
-            return Progress(now, round=known.round + 1), True
-        if not known.done:
-            remark(f"{self.source.path.name} was imported up to line {known.line:,}: going on from there")
-        return known, False
-
-    def _take(
-        self,
-        store: Store,
-        intake: Intake,
-        rows: Iterator[Row],
-        how: Reading,
-        state: Progress,
-        refused: RefusedRows,
-    ) -> None:
+    def take(self, rows: Iterator[Row]) -> None:
+        """Takes these rows, and notes that the file is done."""
         from engine.cli.importing.progress import save_progress
 
         with progress() as bar:
-            task = bar.add_task(f"importing {how.kind}", total=self.source.lines, completed=state.line)
-            while chunk := list(islice(rows, self.batch)):
-                self._take_batch(store, intake, chunk, how, state, refused)
-                bar.update(task, completed=state.line)
-        state.done = True
-        store.write(lambda conn: save_progress(conn, self.source.hash, state))
+            task = bar.add_task(
+                f"importing {self.rules.kind}", total=self.source.lines, completed=self.progress.line
+            )
+            while chunk := list(islice(rows, self.options.batch)):
+                self._take_batch(chunk)
+                bar.update(task, completed=self.progress.line)
+        self.progress = done = replace(self.progress, done=True)
+        self.store.write(lambda conn: save_progress(conn, self.source.hash, done))
 
-    def _take_batch(
-        self,
-        store: Store,
-        intake: Intake,
-        chunk: list[Row],
-        how: Reading,
-        state: Progress,
-        refused: RefusedRows,
-    ) -> None:
-        """One transaction: what was prepared, and how far the file is done."""
-        from dataclasses import replace
-
+    def _take_batch(self, chunk: list[Row]) -> None:
+        """One transaction: what was prepared, and how far the file is done. Were they two, rows would be lost or taken
+        twice where the machine stops between them."""
         from engine.cli.importing.items import Wrong, item_of
         from engine.cli.importing.progress import save_progress
 
-        now = Place.clock.now()
+        now, before = self.clock.now(), self.progress
         why: dict[int, str] = {}
         items = []
-        for place, row in enumerate(chunk):
-            made = Wrong("", row.why) if row.why else item_of(row.cells, place, how)
-            if isinstance(made, Wrong):
-                why[place] = f"{made.field}: {made.why}" if made.field else made.why
+        for number, row in enumerate(chunk):
+            item = Wrong("", row.why) if row.why else item_of(row.cells, number, self.rules)
+            if isinstance(item, Wrong):
+                why[number] = f"{item.field}: {item.why}" if item.field else item.why
             else:
-                items.append(made)
-        prepared = intake.prepare(items, self.name, now)
+                items.append(item)
+        prepared = self.intake.prepare(items, self.options.source_name, now)
 
-        def job(conn: Any) -> Any:
-            taken = intake.take(conn, prepared, now)
-            count = len({each.item for each in taken.refused} | set(why))
+        def job(conn: Connection) -> tuple[IntakeResult, Progress]:
+            taken = self.intake.take(conn, prepared, now)
+            count = len({fault.item for fault in taken.refused} | set(why))
             after = replace(
-                state, line=chunk[-1].line, taken=state.taken + len(chunk) - count - taken.duplicates,
-                duplicates=state.duplicates + taken.duplicates, refused=state.refused + count,
+                before, line=chunk[-1].line, taken=before.taken + len(chunk) - count - taken.duplicates,
+                duplicates=before.duplicates + taken.duplicates, refused=before.refused + count,
             )  # fmt: skip
             save_progress(conn, self.source.hash, after)
             return taken, after
 
-        future, stopped = store.writer.submit(job), False
+        future, stopped = self.store.writer.submit(job), False
         try:
-            taken, after = future.result()
+            taken, self.progress = future.result()
         except KeyboardInterrupt:  # what is handed in is finished, and its refused rows are listed
-            (taken, after), stopped = future.result(), True
-        for name, value in asdict(after).items():
-            setattr(state, name, value)
-        for each in taken.refused:
-            why[each.item] = "; ".join(filter(None, (why.get(each.item), f"{each.field}: {each.why}")))
-        for place, text in sorted(why.items()):
-            refused.add(chunk[place], text)
+            (taken, self.progress), stopped = future.result(), True
+        for fault in taken.refused:
+            why[fault.item] = "; ".join(filter(None, (why.get(fault.item), f"{fault.field}: {fault.why}")))
+        for number, text in sorted(why.items()):
+            self.refused.add(chunk[number], text)
         if stopped:
             raise KeyboardInterrupt
 

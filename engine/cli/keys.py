@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from engine.cli.app import RUN, Place, app
+from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, say, say_json
 from engine.errors import UsageError
 from engine.values import iso
@@ -20,6 +20,7 @@ app.add_typer(keys, name="keys", rich_help_panel=RUN)
 
 @keys.command("new")
 def new(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="who uses it, for example shop")],
     scope: Annotated[str, typer.Option("--scope", help="write, read or admin")] = "write",
 ) -> None:
@@ -27,10 +28,11 @@ def new(
     from engine.cli.stores import project_store
     from engine.store.keys import new_key
 
+    session = Session.of(context)
     if scope not in ("write", "read", "admin"):
         raise UsageError(f'"{scope}" is no scope:', "write write, read or admin")
-    with project_store() as store:
-        now = Place.clock.now()
+    with project_store(session.folder) as store:
+        now = session.clock.now()
         text = store.write(lambda conn: new_key(conn, name, cast("KeyScope", scope), now))
     if text is None:
         raise UsageError(f'there is a key called "{name}" already:', "choose another name")
@@ -52,12 +54,16 @@ def vapid() -> None:
 
 
 @keys.command("list")
-def every(form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text) -> None:
+def every(
+    context: typer.Context,
+    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+) -> None:
     """Every key, without its secret."""
     from engine.cli.stores import project_store
     from engine.store.keys import every_key
 
-    with project_store() as store, store.read() as conn:
+    session = Session.of(context)
+    with project_store(session.folder) as store, store.read() as conn:
         found = every_key(conn)
     if form is Format.json:
         say_json([
@@ -74,13 +80,16 @@ def every(form: Annotated[Format, typer.Option("--format", help="text or json")]
 
 
 @keys.command("revoke")
-def revoke(name: Annotated[str, typer.Argument(help="the name that it was made with")]) -> None:
+def revoke(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="the name that it was made with")]
+) -> None:
     """End a key; requests with it are refused within two seconds."""
     from engine.cli.stores import project_store
     from engine.store.keys import revoke as end
 
-    with project_store() as store:
-        now = Place.clock.now()
+    session = Session.of(context)
+    with project_store(session.folder) as store:
+        now = session.clock.now()
         ended = store.write(lambda conn: end(conn, name, now))
     if not ended:
         raise UsageError(f'there is no key called "{name}" that still works:', "see  main.py keys list")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.app import WRITE, Place, app
+from engine.cli.app import WRITE, Session, app
 from engine.cli.output import say
 from engine.errors import UsageError
 
@@ -24,14 +24,16 @@ _STARTERS = resources.files("engine.cli") / "starters"
 
 @new.command("journey")
 def journey(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="small letters, digits and _; the file gets the same name")],
 ) -> None:
     """Write journeys/NAME.yaml and its first template."""
+    session = Session.of(context)
     if not _NAME.fullmatch(name):
         raise UsageError(
             f'"{name}" cannot be a name:', "use small letters, digits and _, a letter first, such as win_back"
         )
-    folder = Place.folder
+    folder = session.folder
     if not (folder / "config.yaml").is_file():
         raise UsageError(
             f'there is no config.yaml in "{folder}":',

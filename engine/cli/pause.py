@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import getpass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.app import RUN, Place, app
+from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, say_json, say_plain
 from engine.errors import UsageError
 from engine.problem import did_you_mean
@@ -22,6 +23,7 @@ Form = Annotated[Format, typer.Option("--format", help="text or json")]
 
 @app.command(rich_help_panel=RUN)
 def pause(
+    context: typer.Context,
     what: What = "all",
     name: Name = "",
     why: Annotated[str, typer.Option("--why", help="shown by status")] = "",
@@ -31,10 +33,11 @@ def pause(
     from engine.cli.stores import project_store
     from engine.store.journeys import pauses
 
-    scope, name = _named(what, name)
+    session = Session.of(context)
+    scope, name = _named(session.folder, what, name)
     said = f"domain {name}" if scope == "domain" else what
-    with project_store() as store:
-        now = Place.clock.now()
+    with project_store(session.folder) as store:
+        now = session.clock.now()
         store.write(lambda conn: pauses.pause(conn, scope, name, now, getpass.getuser(), why))
     if form is Format.json:
         say_json({"paused": said, "scope": scope})
@@ -43,16 +46,17 @@ def pause(
 
 
 @app.command(rich_help_panel=RUN)
-def resume(what: What = "all", name: Name = "", form: Form = Format.text) -> None:
+def resume(context: typer.Context, what: What = "all", name: Name = "", form: Form = Format.text) -> None:
     """Lift a pause. What became due meanwhile goes through the rule of late messages."""
     from engine.cli.stores import project_store
     from engine.store.inbox import due_queue
     from engine.store.journeys import pauses
 
-    scope, name = _named(what, name)
+    session = Session.of(context)
+    scope, name = _named(session.folder, what, name)
     said = f"domain {name}" if scope == "domain" else what
-    with project_store() as store:
-        now = Place.clock.now()
+    with project_store(session.folder) as store:
+        now = session.clock.now()
         lifted = store.write(lambda conn: pauses.resume(conn, scope, name))
         if scope == "journey":
             store.write(lambda conn: due_queue.put_inside(conn, name, now))
@@ -62,7 +66,7 @@ def resume(what: What = "all", name: Name = "", form: Form = Format.text) -> Non
         say_plain(f"resumed: {said}" if lifted else f"{said} was not paused")
 
 
-def _named(what: str, name: str) -> tuple[Scope, str]:
+def _named(folder: Path, what: str, name: str) -> tuple[Scope, str]:
     """Which pause the words mean. Raises UsageError with the nearest name."""
     if what == "domain":
         return "domain", _domain(name)
@@ -72,11 +76,11 @@ def _named(what: str, name: str) -> tuple[Scope, str]:
         return "all", ""
     from engine.project import load_config
 
-    channels = list(load_config(Place.folder).channels)
+    channels = list(load_config(folder).channels)
     if what in channels:
         return "channel", what
-    journeys = sorted(path.stem for path in (Place.folder / "journeys").glob("*.yaml"))
-    if what in journeys or what in (sends := _one_offs()):
+    journeys = sorted(path.stem for path in (folder / "journeys").glob("*.yaml"))
+    if what in journeys or what in (sends := _one_offs(folder)):
         return "journey", what
     journeys += sends
     raise UsageError(
@@ -89,12 +93,12 @@ def _named(what: str, name: str) -> tuple[Scope, str]:
     )
 
 
-def _one_offs() -> list[str]:
+def _one_offs(folder: Path) -> list[str]:
     """One-off sends that are under way: each is a journey of its own."""
     from engine.cli.stores import project_store
     from engine.store.journeys import one_offs
 
-    with project_store() as store, store.read() as conn:
+    with project_store(folder) as store, store.read() as conn:
         return [one.name for one in one_offs.list_active(conn)]
 
 

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.app import PROBLEMS, TRY, Place, app
+from engine.cli.app import PROBLEMS, TRY, Session, app
 from engine.cli.output import Format, asides, complain, remark, say_json, say_plain
 from engine.errors import UsageError
 from engine.problem import did_you_mean
 
 if TYPE_CHECKING:
     from engine.cli.samples.message import SampleCustomer
+    from engine.clock import Clock
     from engine.http.preview import Sheet
     from engine.project import Project
 
 
 @app.command(rich_help_panel=TRY)
 def preview(
+    context: typer.Context,
     template: Annotated[str, typer.Argument(help="its name, such as welcome_hello, or one of its files")],
     customer: Annotated[
         str | None,
@@ -42,12 +44,22 @@ def preview(
     from engine.http.preview import preview as page_of
     from engine.project import load
 
-    project = load(Place.folder)
+    session = Session.of(context)
+    project = load(session.folder)
     name = _named(template, project)
     if send is not None:
-        _send(project, name, send, via, _known(customer, name, project) if customer else None, language, form)
+        _send(
+            session.clock,
+            project,
+            name,
+            send,
+            via,
+            _known(customer, name, project) if customer else None,
+            language,
+            form,
+        )
         return
-    writer = SampleWriter(project, Place.clock.now())
+    writer = SampleWriter(project, session.clock.now())
     sheets = writer.sheets(name, _known(customer, name, project) if customer else None, language)
     if not sheets:
         known = ", ".join(writer.languages(name))
@@ -69,6 +81,7 @@ def preview(
 
 
 def _send(
+    clock: Clock,
     project: Project,
     name: str,
     address: str,
@@ -90,9 +103,8 @@ def _send(
             secret = meta.secret(conn)
     finally:
         store.close()
-    now = Place.clock.now()
-    letter = write_test_message(project, name, address, via, known, language, secret, now)
-    delivery = asyncio.run(deliver(project, letter, secret, Place.clock))
+    letter = write_test_message(project, name, address, via, known, language, secret, clock.now())
+    delivery = asyncio.run(deliver(project, letter, secret, clock))
     if form is Format.json:
         say_json({"template": name, "channel": letter.channel, "address": address, "language": letter.language,
                   "outcome": delivery.kind, "detail": delivery.detail, "provider_id": delivery.provider_id})  # fmt: skip

@@ -10,7 +10,7 @@ from rich import box
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from engine.cli.app import FINE, PROBLEMS, TRY, Place, app
+from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
 from engine.cli.output import Format, answers, asides, remark, say, say_json, say_plain
 from engine.errors import AuthorError, UsageError
 from engine.problem import did_you_mean
@@ -28,6 +28,7 @@ WIDE = 140
 
 @app.command("replay", rich_help_panel=TRY)
 def run_replay(
+    context: typer.Context,
     events: Annotated[
         list[Path], typer.Option("--events", help="JSON Lines, gzipped or not; several are merged by time.")
     ],
@@ -56,7 +57,8 @@ def run_replay(
     from engine.simulate.replay.replay import ReplayOptions, replay
     from engine.simulate.replay.replay_report import to_data
 
-    project = _project()
+    session = Session.of(context)
+    project = _project(session.folder)
     read = _mapping(mapping, project) if mapping is not None else None
     chosen = _chosen(project, journeys or [])
     result: ReplayResult
@@ -76,11 +78,11 @@ def run_replay(
     raise typer.Exit(PROBLEMS if result.lines and result.bad == result.lines else FINE)
 
 
-def _project() -> Project:
+def _project(folder: Path) -> Project:
     from engine.problem import render_problems
     from engine.project import load
 
-    project = load(Place.folder)
+    project = load(folder)
     if project.has_errors:
         wrong = [problem for problem in project.problems if problem.is_error]
         asides.print(render_problems(wrong, project.sources), markup=False, soft_wrap=True)

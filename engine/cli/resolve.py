@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from engine.cli.app import RUN, Place, app
+from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, counted, say_json, say_plain, say_rows
 from engine.errors import UsageError
 
@@ -20,6 +20,7 @@ _MOST = 20
 
 @app.command(rich_help_panel=RUN)
 def resolve(
+    context: typer.Context,
     keys: Annotated[list[str] | None, typer.Argument(help="keys of messages, as status shows them")] = None,
     sent: Annotated[bool, typer.Option("--sent", help="they arrived, or count as sent")] = False,
     resend: Annotated[
@@ -35,6 +36,7 @@ def resolve(
     from engine.project import load_config
     from engine.store.messages import manual_resolution
 
+    session = Session.of(context)
     way = _way(sent=sent, resend=resend, failed=failed)
     wanted = list(dict.fromkeys(keys or ()))
     if bool(wanted) == bool(channel):
@@ -44,13 +46,14 @@ def resolve(
         )
     if before and not channel:
         raise UsageError("--before goes with --channel:", "name the channel, or leave --before out")
-    if channel and channel not in load_config(Place.folder).channels:
+    if channel and channel not in load_config(session.folder).channels:
         raise UsageError(
-            f'there is no channel "{channel}":', f"there are: {', '.join(load_config(Place.folder).channels)}"
+            f'there is no channel "{channel}":',
+            f"there are: {', '.join(load_config(session.folder).channels)}",
         )
     until = _moment(before) if before else None
-    with project_store() as store:
-        now = Place.clock.now()
+    with project_store(session.folder) as store:
+        now = session.clock.now()
         done = store.write(
             lambda conn: (
                 manual_resolution.resolve_channel(conn, channel, until or now, way, now)

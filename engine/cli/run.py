@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.app import RUN, Place, app
+from engine.cli.app import RUN, Session, app
 
 
 @app.command(rich_help_panel=RUN)
 def run(
+    context: typer.Context,
     dry: Annotated[bool, typer.Option("--dry", help="decide and record, hand nothing over")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="reload when a file changes")] = False,
     adopt: Annotated[
@@ -22,9 +23,10 @@ def run(
     """Publish the folder and run it until SIGTERM or Ctrl-C. SIGHUP reads the files again."""
     import asyncio
 
+    session = Session.of(context)
     from engine.cli.logs import set_up
     from engine.daemon import Daemon
     from engine.runtime.process.options import DaemonOptions
 
-    set_up(as_json=logs == "json", level=Place.log)
-    asyncio.run(Daemon(Place.folder, options=DaemonOptions(dry=dry, watch=watch, adopt=adopt)).run())
+    set_up(as_json=logs == "json", level=session.log)
+    asyncio.run(Daemon(session.folder, options=DaemonOptions(dry=dry, watch=watch, adopt=adopt)).run())

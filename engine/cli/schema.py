@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.app import PROBLEMS, WRITE, Place, app
+from engine.cli.app import PROBLEMS, WRITE, Session, app
 from engine.cli.output import Format, say_json, say_plain
 
 
 @app.command(rich_help_panel=WRITE)
 def schema(
+    context: typer.Context,
     check: Annotated[
         bool, typer.Option("--check", help="write nothing; exit with 1 if a file is not as it should be")
     ] = False,
@@ -21,10 +22,11 @@ def schema(
     from engine.compiler.schema import schema_files
     from engine.project import load_world
 
-    files = schema_files(load_world(Place.folder))
+    session = Session.of(context)
+    files = schema_files(load_world(session.folder))
     changed = []
     for file, text in files.items():
-        path = Place.folder / file
+        path = session.folder / file
         if path.is_file() and path.read_bytes() == text.encode():
             continue
         changed.append(file)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.app import RUN, Place, app
+from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, counted, remark, say_json, say_plain, say_rows
 from engine.errors import UsageError
 from engine.problem import did_you_mean
@@ -31,6 +31,7 @@ _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}))?")
 
 @app.command(rich_help_panel=RUN)
 def send(
+    context: typer.Context,
     template: Annotated[str, typer.Argument(help="the message, such as spring_news")] = "",
     to: Annotated[str, typer.Option("--to", help="the segment whose members get it")] = "",
     via: Annotated[str, typer.Option("--via", help="a channel, or a cascade: email,sms")] = "",
@@ -55,15 +56,16 @@ def send(
 
     The message goes through everything that a journey's does: consent, quiet hours, caps, lateness, pauses, ceilings.
     """
+    session = Session.of(context)
     if stop:
-        _stop(stop)
+        _stop(session, stop)
         return
     if not template or not to:
         raise UsageError("send needs a template and a segment:", "write  main.py send TEMPLATE --to SEGMENT")
     from engine.cli.stores import project_store
 
-    with project_store() as store:
-        now = Place.clock.now()
+    with project_store(session.folder) as store:
+        now = session.clock.now()
         with store.read() as conn:
             project, wish, name, found = _look(
                 conn, template, to, via, next_after, policy, goal, at, now, again
@@ -78,7 +80,7 @@ def send(
         if not (yes or _agreed(found)):
             remark("nothing was sent")
             return
-        number = store.write(lambda conn: _begin(conn, wish, name, found, Place.clock.now()))
+        number = store.write(lambda conn: _begin(conn, wish, name, found, session.clock.now()))
     say = remark if form is Format.json else say_plain
     say(f"{name} begins: {counted(len(found.members), 'customer')} (deployment {number}). "
         f"main.py status shows it, main.py pause {name} stops it")  # fmt: skip
@@ -145,7 +147,7 @@ def _begin(conn: Connection, wish: OneOffRequest, name: str, found: OneOffPlan, 
     return done.number
 
 
-def _stop(name: str) -> None:
+def _stop(session: Session, name: str) -> None:
     from engine.cli.stores import project_store
     from engine.runtime.publish import one_off
     from engine.runtime.publish.deploy import deploy, published_project
@@ -160,9 +162,9 @@ def _stop(name: str) -> None:
                 did_you_mean(name, standing, f"under way: {', '.join(standing) or 'none'}"),
             )
         one_offs.change_source(conn, name, one_off.stopped(standing[name].source))
-        deploy(conn, published[1], Place.clock.now(), _whom())
+        deploy(conn, published[1], session.clock.now(), _whom())
 
-    with project_store() as store:
+    with project_store(session.folder) as store:
         store.write(job)
     say_plain(f"{name} ends: whoever is inside leaves now, what was planned is taken back")
 

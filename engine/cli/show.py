@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.cli.app import LOOK, Place, app
+from engine.cli.app import LOOK, Session, app
 from engine.cli.output import Format, say, say_head, say_json, say_plain, say_rows
 
 
 @app.command(rich_help_panel=LOOK)
 def show(
+    context: typer.Context,
     customer: Annotated[str, typer.Argument(help="an id of the customer, or another name of theirs")],
     last: Annotated[
         int, typer.Option("--last", min=0, help="so many entries of the history; 0 shows all")
@@ -24,12 +25,13 @@ def show(
     from engine.project import load_config
     from engine.store.customers import history
 
-    with project_store() as store, store.read() as conn:
-        one = known_person(conn, customer)
+    session = Session.of(context)
+    with project_store(session.folder) as store, store.read() as conn:
+        one = known_person(conn, customer, session)
         head, entries = person.data(one), past.entries(conn, one)
         consents = [agreed.data(each) for each in agreed.ledger(conn, one.id)]
         pending = history.waiting_in_inbox(conn, one.id)
-        unknown = unsettled.look(conn, load_config(Place.folder), Place.clock.now(), one.id)
+        unknown = unsettled.look(conn, load_config(session.folder), session.clock.now(), one.id)
     shown = entries[-last:] if last else entries
     if form is Format.json:
         plain = [{name: value for name, value in each.items() if name not in _OF_TEXT} for each in shown]

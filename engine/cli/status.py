@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.app import LOOK, Place, app
+from engine.cli.app import LOOK, Session, app
 from engine.cli.output import Format, counted, say_head, say_json, say_plain, say_rows
 
 if TYPE_CHECKING:
@@ -18,18 +18,22 @@ _SHOWN = 20
 
 
 @app.command(rich_help_panel=LOOK)
-def status(form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text) -> None:
+def status(
+    context: typer.Context,
+    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+) -> None:
     """Queues, pauses, unknown messages with what happens to them, stuck customers, people by step, alerts."""
     from engine.cli.reports import guards, unsettled
     from engine.cli.stores import daemon_runs, project_store
     from engine.project import load_config
 
-    now, config = Place.clock.now(), load_config(Place.folder)
-    with project_store() as store, store.read() as conn:
+    session = Session.of(context)
+    now, config = session.clock.now(), load_config(session.folder)
+    with project_store(session.folder) as store, store.read() as conn:
         found = _look(conn, now)
         found["guards"] = guards.look(conn, config, now)
         found["unknown"] = unsettled.look(conn, config, now)
-    found["daemon"] = daemon_runs(config, Place.folder)
+    found["daemon"] = daemon_runs(config, session.folder)
     if form is Format.json:
         say_json(found)
     else:

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.cli.app import Place
-
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Connection
 
+    from engine.cli.app import Session
     from engine.cli.reports.person import Person
     from engine.config import Config
     from engine.core.facts.learned import Learned
@@ -71,20 +70,20 @@ def learned_there(config: Config, folder: Path) -> Learned | None:
 
 
 @contextmanager
-def project_store() -> Iterator[Store]:
-    """The store of the project that `--project` names, without reading journeys and templates."""
+def project_store(folder: Path) -> Iterator[Store]:
+    """The store of the project in this folder, without reading journeys and templates."""
     from engine.project import load_config
     from engine.store.database import open_store
 
-    config = load_config(Place.folder)
-    store = open_store(config.store, Place.folder.resolve())
+    config = load_config(folder)
+    store = open_store(config.store, folder.resolve())
     try:
         yield store
     finally:
         store.close()
 
 
-def known_person(conn: Connection, customer: str) -> Person:
+def known_person(conn: Connection, customer: str, session: Session) -> Person:
     """A customer by id or other name, seen with the journeys that are published, else with those of the folder. Raises
     UsageError when nothing is known of them."""
     from engine.cli.reports.person import find
@@ -93,8 +92,8 @@ def known_person(conn: Connection, customer: str) -> Person:
     from engine.runtime.publish.deploy import published_journeys
     from engine.store.customers.history import waiting_in_inbox
 
-    journeys = published_journeys(conn) or load_journeys(Place.folder)
-    found = find(conn, customer, journeys, Place.clock.now())
+    journeys = published_journeys(conn) or load_journeys(session.folder)
+    found = find(conn, customer, journeys, session.clock.now())
     if found is None and waiting_in_inbox(conn, customer):
         raise UsageError(
             f'what was received of "{customer}" is not applied yet:', "start the daemon with  main.py run"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.app import RUN, Place, app
+from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, say, say_json
 from engine.errors import UsageError, WorldError
 
@@ -22,20 +22,23 @@ Files = Annotated[
 
 @app.command("take-mail", rich_help_panel=RUN)
 def take_mail(
-    files: Files = None, form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text
+    context: typer.Context,
+    files: Files = None,
+    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """Take mail that came back: | main.py take-mail. Only what is about our own messages counts."""
     from sqlalchemy.exc import DatabaseError
 
+    session = Session.of(context)
     from engine.cli.stores import project_store
     from engine.runtime.feedback.mailbox import take_mail as take
 
     raws = [(str(file), _bytes(file)) for file in files or ()] or [("-", sys.stdin.buffer.read())]
     found = []
     try:
-        with project_store() as store:
+        with project_store(session.folder) as store:
             for name, raw in raws:
-                now = Place.clock.now()
+                now = session.clock.now()
                 found.append((name, store.write(lambda conn, raw=raw, now=now: take(conn, raw, now))))  # type: ignore[misc]
     except (WorldError, DatabaseError) as wrong:
         say(f"nothing can be stored now, please keep it: {type(wrong).__name__}")

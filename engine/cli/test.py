@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.app import FINE, PROBLEMS, TRY, Place, app
+from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
 from engine.cli.output import Format, asides, say_json, say_plain
 from engine.errors import UsageError
 from engine.problem import did_you_mean
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 @app.command("test", rich_help_panel=TRY)
 def run_tests(
+    context: typer.Context,
     paths: Annotated[
         list[str] | None, typer.Argument(help="Journeys, by name or file. Without one: all of them.")
     ] = None,
@@ -32,7 +33,8 @@ def run_tests(
     from engine.project import load
     from engine.simulate.stories.story_report import render_text, run_stories, to_data
 
-    project = load(Place.folder)
+    session = Session.of(context)
+    project = load(session.folder)
     files = chosen(project, paths or [])
     report = run_stories(files, project.journeys, project.world)
     broken = {each.file for each in report.journeys if each.broken}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.app import LOOK, Place, app
+from engine.cli.app import LOOK, Session, app
 from engine.cli.output import Format, say, say_json, say_plain
 from engine.errors import UsageError
 from engine.problem import did_you_mean
@@ -14,6 +14,7 @@ from engine.problem import did_you_mean
 
 @app.command(rich_help_panel=LOOK)
 def why(
+    context: typer.Context,
     customer: Annotated[str, typer.Argument(help="an id of the customer, or another name of theirs")],
     template: Annotated[str, typer.Argument(help="the message, such as cart_reminder")],
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
@@ -25,10 +26,11 @@ def why(
     from engine.core.journey import SendStep
     from engine.project import load_config
 
-    with project_store() as store, store.read() as conn:
-        person = known_person(conn, customer)
+    session = Session.of(context)
+    with project_store(session.folder) as store, store.read() as conn:
+        person = known_person(conn, customer, session)
         answer = explain(conn, person, template)
-        for each in unsettled.look(conn, load_config(Place.folder), Place.clock.now(), person.id):
+        for each in unsettled.look(conn, load_config(session.folder), session.clock.now(), person.id):
             if each["template"] == template:
                 for text in unsettled.sentences(each):
                     answer.say(text)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from engine.channels.registry import open_channels
-from engine.cli.app import Place, main
-from engine.clock import ManualClock
+from engine.cli.app import main
+from engine.clock import Clock, ManualClock
 from engine.project import Project, load
 from engine.runtime.advance.advancer import Advancer
 from engine.runtime.delivery.deliverer import Deliverer
@@ -46,12 +46,12 @@ class Shop:
     _capsys: pytest.CaptureFixture[str]
     _monkeypatch: pytest.MonkeyPatch
 
-    def run(self, *words: str) -> Answer:
-        """`main.py --project SHOP words`, through the same door as the shell."""
+    def run(self, *words: str, clock: Clock | None = None) -> Answer:
+        """`main.py --project SHOP words`, through the same door as the shell. Without a clock: the shop's."""
         self._monkeypatch.setattr(sys, "argv", ["main.py", "--project", str(self.folder), *words])
         self._capsys.readouterr()
         with pytest.raises(SystemExit) as left:
-            main()
+            main(clock or self.clock)
         said = self._capsys.readouterr()
         code = left.value.code
         assert isinstance(code, int)
@@ -135,8 +135,6 @@ def small_shop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
 
 def _stand_in(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shop:
     clock = ManualClock(instant(dt.datetime.fromisoformat(START)))
-    monkeypatch.setattr(Place, "clock", clock)
-    monkeypatch.setattr(Place, "folder", Path())
     monkeypatch.chdir(folder.parent)
     for name in ("LOGNAME", "USER"):
         monkeypatch.setitem(os.environ, name, "ops")

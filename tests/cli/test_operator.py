@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.app import Place
 from engine.clock import FastClock
 from engine.core.effects import Call
 from engine.store.customers import suppressions
@@ -290,11 +289,9 @@ def _steady(text: str) -> str:
     return re.sub(r", \d+ to know of", ", N to know of", text)
 
 
-def test_doctor_finds_what_keeps_it_from_working(
-    small_shop: Shop, golden: Golden, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Place, "clock", FastClock(small_shop.clock.now(), 1.0))
-    golden("golden/doctor.txt", _steady(report(small_shop.run("doctor"))))
+def test_doctor_finds_what_keeps_it_from_working(small_shop: Shop, golden: Golden) -> None:
+    running = FastClock(small_shop.clock.now(), 1.0)
+    golden("golden/doctor.txt", _steady(report(small_shop.run("doctor", clock=running))))
     config = (small_shop.folder / "config.yaml").read_text(encoding="utf-8")
     small_shop.write(
         "config.yaml",
@@ -304,11 +301,11 @@ def test_doctor_finds_what_keeps_it_from_working(
     )
     small_shop.run("deploy")
     small_shop.run("pause", "--why", "the first day")
-    sick = small_shop.run("doctor")
+    sick = small_shop.run("doctor", clock=running)
     golden("golden/doctor_sick.txt", _steady(report(sick)))
     assert sick.code == 1
     small_shop.write("data/shop.db", b"this is no database, whatever it is called" * 200)
-    assert "FAIL  store" in small_shop.run("doctor").out
+    assert "FAIL  store" in small_shop.run("doctor", clock=running).out
 
 
 def test_doctor_speaks_json(small_shop: Shop) -> None:

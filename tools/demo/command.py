@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.live import Live
 
-from engine.cli.app import TRY, Place, app
+from engine.cli.app import TRY, Session, app
 from engine.cli.output import answers, asides, progress, say
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ EVERY = 0.3
 
 @app.command("demo", rich_help_panel=TRY)
 def demo(
+    context: typer.Context,
     days: Annotated[
         int | None, typer.Option(help="So many days of the shop. Without it: until you press Ctrl-C.", min=1)
     ] = None,
@@ -42,13 +43,14 @@ def demo(
     from tools.demo.display import final_table
     from tools.demo.runner import DemoOptions, play, prepare
 
-    folder = into or Place.folder / "data" / "demo"
+    session = Session.of(context)
+    folder = into or session.folder / "data" / "demo"
     began = time.monotonic()
     asides.print(f"making a shop with {customers:,} customers and a year of its history")
     with progress() as bar:
         task = bar.add_task("making a shop and a year of its history", total=None)
         ready = prepare(
-            DemoOptions(Place.folder, folder, customers, seed, days),
+            DemoOptions(session.folder, folder, customers, seed, days),
             lambda done, total: bar.update(task, completed=done, total=total),
         )
     asides.print(

@@ -31,15 +31,14 @@ class Wrong:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """How rows of one file are taken. `event`: of every row, where no column says it; `history`: starts nothing;
-    `salt`: makes the ids of customer rows those of this import; `at`: when it began (ISO), for rows without a moment."""
+class RowRules:
+    """How the rows of one file are taken."""
 
     kind: Kind
-    event: str | None
-    history: bool
-    salt: str
-    at: str
+    event: str | None  # of every row, where no column says it
+    history: bool  # the rows start nothing
+    salt: str  # makes the ids of customer rows those of this import
+    at: str  # when the import began (ISO), for rows without a moment
 
 
 def guess(columns: Collection[str], event: str | None) -> Kind:
@@ -57,29 +56,29 @@ def guess(columns: Collection[str], event: str | None) -> Kind:
     )
 
 
-def item_of(cells: Mapping[str, Any], place: int, how: Reading) -> Item | Wrong:
+def item_of(cells: Mapping[str, Any], place: int, rules: RowRules) -> Item | Wrong:
     """The item of one row; `place` is its number in the batch."""
     refused = unstorable(dict(cells), place)
     if refused is not None:
         return Wrong(refused.field, refused.why)
-    match how.kind:
+    match rules.kind:
         case "events":
-            return _event(cells, place, how)
+            return _event(cells, place, rules)
         case "customers":
-            return _customer(cells, place, how)
+            return _customer(cells, place, rules)
         case "products":
             return _product(cells, place)
 
 
-def _event(cells: Mapping[str, Any], place: int, how: Reading) -> EventItem | Wrong:
+def _event(cells: Mapping[str, Any], place: int, rules: RowRules) -> EventItem | Wrong:
     named = {name for names in (CUSTOMER, EVENT, MOMENT, ROW) if (name := _first(cells, names))}
-    who, event = _text(cells, CUSTOMER), _text(cells, EVENT) or how.event
+    who, event = _text(cells, CUSTOMER), _text(cells, EVENT) or rules.event
     at, own = _text(cells, MOMENT), _text(cells, ROW)
     if not who or len(who) > 200:
         return Wrong("customer_id", '"customer_id" is needed: a text of 1 to 200 characters')
     if not event or len(event) > 100:
         return Wrong("event", '"event" is needed: the name of what happened')
-    if not at and how.history:
+    if not at and rules.history:
         return Wrong("at", '"at" is needed: when it happened, such as 2026-11-27T10:00:00Z')
     inner = cells.get(PROPERTIES)
     if inner is not None and not isinstance(inner, dict):
@@ -91,10 +90,10 @@ def _event(cells: Mapping[str, Any], place: int, how: Reading) -> EventItem | Wr
     }
     properties = {**flat, **(inner or {})}
     key = own or derive("row", who, event, at or "", json.dumps(properties, sort_keys=True, default=str))
-    return EventItem(place, who, event, at, key, properties, history=how.history)
+    return EventItem(place, who, event, at, key, properties, history=rules.history)
 
 
-def _customer(cells: Mapping[str, Any], place: int, how: Reading) -> CustomerItem | Wrong:
+def _customer(cells: Mapping[str, Any], place: int, rules: RowRules) -> CustomerItem | Wrong:
     whose = _first(cells, CUSTOMER) or "id"
     who, at = _text(cells, (whose,)), _first(cells, ("at", "timestamp"))
     if not who or len(who) > 200:
@@ -117,12 +116,14 @@ def _customer(cells: Mapping[str, Any], place: int, how: Reading) -> CustomerIte
     consents = consents_of(consent, place)
     if not isinstance(consents, tuple):
         return Wrong(consents.field, consents.why)
-    key = derive("row", how.salt, who, json.dumps(dict(cells), sort_keys=True, default=str))
+    key = derive("row", rules.salt, who, json.dumps(dict(cells), sort_keys=True, default=str))
     moment = _text(cells, (at,)) if at else None
     given = tuple(
         ConsentGiven(c.channel.strip(), c.state, c.purpose, c.when, c.where, c.text) for c in consents
     )
-    return CustomerItem(place, who, key, attributes, addresses, given, moment or how.at, history=how.history)
+    return CustomerItem(
+        place, who, key, attributes, addresses, given, moment or rules.at, history=rules.history
+    )
 
 
 def _agree(consent: dict[str, Any], rest: str, value: Any) -> None:

@@ -11,7 +11,7 @@ from engine.store.serialization import dump, load
 from engine.values import Instant
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Progress:
     """`line`: the last one that is done; `round`: how often the file was imported before (`--again`)."""
 
