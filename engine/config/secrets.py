@@ -15,7 +15,9 @@ from engine.language.nodes import Entry, Node, Scalar
 from engine.language.wording import quoted
 from engine.problem import Problem, Span
 
-_RULES = FileRules("E83", "E84", "E83", "E84", "E84", "E84")
+_RULES = FileRules(
+    unknown_key="E83", wrong_shape="E84", missing="E83", empty="E84", wrong_value="E84", bad_name="E84"
+)
 _WORDS = (
     "password", "passwd", "secret", "token", "account", "api_key", "apikey", "private_key", "credentials",
 )  # fmt: skip

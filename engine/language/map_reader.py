@@ -29,7 +29,7 @@ _WHOLE = re.compile(r"[0-9]{1,8}")
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileRules:
     """What differs between kinds of files: the problem codes, and whether `""` is a text."""
 
@@ -42,7 +42,15 @@ class FileRules:
     quoted_blank: bool = False
 
 
-JOURNEY_RULES = FileRules("E06", "E07", "E08", "E08", "E24", "E16", quoted_blank=True)
+JOURNEY_RULES = FileRules(
+    unknown_key="E06",
+    wrong_shape="E07",
+    missing="E08",
+    empty="E08",
+    wrong_value="E24",
+    bad_name="E16",
+    quoted_blank=True,
+)
 
 
 class ReadContext:
@@ -251,7 +259,7 @@ class MapReader:
         self.construct = construct
         self.at = at
         self._entries: dict[str, Entry] = {}
-        # What unknown words stand for is not reported as missing, too.
+        # One cause is told once: what an unknown word stands for is not reported as missing, too.
         self._meant = self._sort(entries, noun or construct.noun)
         for key in construct.keys:
             if key.needed and key.name not in self._entries and key.name not in self._meant:
@@ -386,6 +394,7 @@ class MapReader:
                 continue
             if self.context.explains(self.context, entry):
                 continue
+            # Words of other tools come first: `repeat` is our `again`, whatever key it resembles.
             guess = dict(self.construct.other_words).get(word.casefold())
             near = nearest(word, names) if guess is None else None
             guess = guess or near
@@ -399,8 +408,10 @@ class MapReader:
                 f"the parts are: {self.construct.parts}",
                 fix,
             )
+            # A misspelt key is read as what was meant, so that nothing else seems to be missing. The word of
+            # another tool is not: its value has the form of that tool.
             if near and near not in written and near not in self._entries:
-                self._entries[near] = entry  # misspelt: the rest is read as what was meant
+                self._entries[near] = entry
             meant.add(guess or "")
         return meant
 

@@ -102,7 +102,9 @@ PRODUCT_FILE = Construct(
     stray="put it under  product:",
     blank=True,
 )
-_RULES = FileRules("E80", "E80", "E80", "E80", "E80", "E81")
+_RULES = FileRules(
+    unknown_key="E80", wrong_shape="E80", missing="E80", empty="E80", wrong_value="E80", bad_name="E81"
+)
 
 
 def read_catalogue(
@@ -110,13 +112,13 @@ def read_catalogue(
 ) -> tuple[Catalogue, list[Problem]]:
     """The catalogue of three files, any of which may be missing. Broken lines are left out and reported."""
     context = ReadContext(_RULES)
+    # In the order of the uses: facts are computed from events, and must not be called like an attribute.
     also, declared = _read_events(context, _open(context, events, EVENTS_FILE))
     catalogue = Catalogue(
         {}, {}, declared, also, _named_types(context, _open(context, product, PRODUCT_FILE), "product")
     )
     reader = _open(context, customer, CUSTOMER_FILE)
     catalogue = replace(catalogue, attributes={**BUILT_IN, **_named_types(context, reader, "attributes")})
-    # Facts are computed from events and stand beside attributes, so both must be known.
     return replace(catalogue, facts=_read_facts(context, reader, catalogue)), context.problems
 
 

@@ -41,7 +41,9 @@ GROUPS_SHAPE = {
         {**named_schema(construct_schema(GROUP)), "properties": {_ELSE: {"type": "string"}}},
     ]
 }
-_RULES = FileRules("E86", "E86", "E86", "E86", "E86", "E86")
+_RULES = FileRules(
+    unknown_key="E86", wrong_shape="E86", missing="E86", empty="E86", wrong_value="E86", bad_name="E86"
+)
 
 
 def read_groups(node: Node | None, problems: list[Problem]) -> GroupTable:

@@ -53,4 +53,5 @@ class ChannelSet:
 def _fingerprint(channel: ChannelConfig, config: Config) -> Fingerprint:
     reach = (config.egress, config.http.public_url) if channel.via == "http" else ()
     secrets = tuple(secret.reveal() for secret in secrets_in(channel.options))
-    return (channel.options, channel.rate, channel.timeout, secrets, sender_of(channel, config), reach)
+    sender = sender_of(channel, config)
+    return (channel.options, channel.rate, channel.timeout, channel.reply_to, secrets, sender, reach)

@@ -75,7 +75,15 @@ MAPPING = Construct(
     "How the events of a foreign stream become ours",
     blank=True,
 )  # fmt: skip
-_RULES = FileRules("E95", "E95", "E92", "E95", "E95", "E95", quoted_blank=True)
+_RULES = FileRules(
+    unknown_key="E95",
+    wrong_shape="E95",
+    missing="E92",
+    empty="E95",
+    wrong_value="E95",
+    bad_name="E95",
+    quoted_blank=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +178,7 @@ class _StreamReader:
             reader = self._context.block(node, EVENT_RULE, entry.key)
             if reader is None:
                 continue
+            # The event comes before its fields, since its name says which fields there can be.
             event = self._event(reader.text("as") or entry.key.whole())
             rules.append(
                 EventRule(
