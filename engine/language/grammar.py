@@ -62,7 +62,7 @@ class Construct:
     about: str = ""
     other_words: tuple[tuple[str, str], ...] = ()  # word of another tool -> our key, or a sentence
     stray: str = "remove it, or use one of the parts"  # the cure for a key that is nothing like ours
-    blank: bool = False  # a key with nothing behind it counts as not written, unless it is needed
+    blank: bool = False  # a text or map with nothing in it counts as not written, unless it is needed
 
     def key(self, name: str) -> Key:
         """The key with that name; whoever asks for another one has a mistake in the program."""

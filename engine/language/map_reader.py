@@ -259,6 +259,7 @@ class MapReader:
         self.construct = construct
         self.at = at
         self._entries: dict[str, Entry] = {}
+        self._before = len(context.problems)
         # One cause is told once: what an unknown word stands for is not reported as missing, too.
         self._meant = self._sort(entries, noun or construct.noun)
         for key in construct.keys:
@@ -267,6 +268,11 @@ class MapReader:
 
     def __contains__(self, key: str) -> bool:
         return key in self._entries
+
+    @property
+    def is_right(self) -> bool:
+        """Was nothing reported since this map was taken up? If not, nothing more is looked for in it."""
+        return len(self.context.problems) == self._before
 
     def misspelt(self, key: str) -> bool:
         """True when an unknown word stood for this key; it has its own message."""
@@ -372,10 +378,12 @@ class MapReader:
 
     def _said(self, key: str) -> Node | None:
         """The value of a key, None when nothing stands there that says anything."""
-        node = self.node(key)
-        if node is None or not self.construct.blank or self.construct.key(key).needed:
+        node, known = self.node(key), self.construct.key(key)
+        if not self.construct.blank or known.needed or node is None:
             return node
-        return None if is_empty(node) or (isinstance(node, Scalar) and not node.text.strip()) else node
+        if known.kind == "text":
+            return None if isinstance(node, Scalar) and not node.text.strip() else node
+        return None if known.kind == "map" and is_empty(node) else node
 
     def _read(self, key: str, read: Callable[[Node, str, str], _T], otherwise: _T) -> _T:
         """What `read` makes of the value of a key, `otherwise` where there is none."""

@@ -58,7 +58,7 @@ def test_headers_of_mails_are_names_with_texts(headers: str) -> None:
 
 
 def test_nothing_behind_an_option_says_nothing() -> None:
-    text = "channels: {email: {via: smtp, host: 127.0.0.1, from: hello@shop.example, user: , port: , headers: {}}}"
+    text = "channels: {email: {via: smtp, host: 127.0.0.1, from: hello@shop.example, user: , headers: {}}}"
     found, problems = read_config(text)
     assert (problems, found.channels["email"].options) == ([], EmailOptions("127.0.0.1"))
 

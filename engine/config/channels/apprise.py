@@ -14,7 +14,7 @@ from engine.language.grammar import Key, TextPattern
 from engine.language.map_reader import MapReader
 
 _ADDRESS = TextPattern(
-    r"(env|file):.+|[a-z][a-z0-9+]*://.+", "is no address of a service",
+    r"env:\w+|file:/.*|[a-z][a-z0-9+]*://.+", "is no address of a service",
     "an address of Apprise begins with its service",
     'write  "tgram://{{ secret.token }}/{{ message.address }}"  or  env:NAME',
 )  # fmt: skip
@@ -44,10 +44,12 @@ def read_apprise(reader: MapReader, values: dict[str, Any]) -> AppriseOptions:
     secrets: dict[str, Secret] = {
         name: values[name] for name in ("token", "secret", "password") if name in values
     }
+    # A secret that is written wrongly has its own message: for the addresses it is given.
+    given = {name for name in ("token", "secret", "password") if name in reader}
     urls: list[RequestText | Secret] = []
     for url in reader.texts("urls"):
         if is_reference(url.value):
             urls.append(Secret(url.value))
-        elif read_request_text(reader.context, url, secrets.keys()):
+        elif read_request_text(reader.context, url, given):
             urls.append(RequestText(url.value, "url"))
     return AppriseOptions(tuple(urls), secrets)

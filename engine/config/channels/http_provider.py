@@ -4,7 +4,7 @@ message."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
@@ -66,6 +66,7 @@ KEYS = (
         example="{id: path}"),
 )  # fmt: skip
 
+_SECRETS = ("token", "secret", "password")
 _OURS = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
 _SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|key\b|password", re.IGNORECASE)
 _TEMPLATE_ALONE = re.compile(r"(?:[A-Za-z]+ )?\{\{[^{}\"']*\}\}")
@@ -103,16 +104,15 @@ class HttpProviderOptions:
 
 def read_http_provider(reader: MapReader, values: dict[str, Any]) -> HttpProviderOptions:
     """The request as it is described, its texts checked."""
-    callback_map, answer_map = reader.block("callback"), reader.block("answer")
     # The callback comes first: its secret is one of those that the texts of the request may read.
+    callback_map = reader.block("callback")
     callback = read_callback(callback_map) if callback_map else None
-    secrets: dict[str, Secret] = {
-        name: values[name] for name in ("token", "secret", "password") if name in values
-    }
+    secrets: dict[str, Secret] = {name: values[name] for name in _SECRETS if name in values}
     if callback is not None:
         secrets["callback"] = callback.caller.secret
     key_header, key_hours = _read_idempotency(reader)
-    texts = _RequestReader(reader, secrets)
+    # A secret that is written wrongly has its own message: for the texts it is given.
+    texts = _RequestReader(reader, {name for name in (*_SECRETS, "callback") if name in reader})
     url, method = reader.text("url"), values.get("method", "POST")
     if url is not None:
         texts.check(url)
@@ -122,6 +122,7 @@ def read_http_provider(reader: MapReader, values: dict[str, Any]) -> HttpProvide
         reader.context.refuse(
             reader.at_key("body"), "a GET has no body", "", "write  method: POST  or put it into the url"
         )
+    answer_map = reader.block("answer")
     return HttpProviderOptions(
         RequestText(url.value if url else "", "url"),
         method,
@@ -151,14 +152,14 @@ def _read_idempotency(reader: MapReader) -> tuple[str, int]:
 class _RequestReader:
     """Reads the texts of one request; what is wrong is left out."""
 
-    def __init__(self, reader: MapReader, secrets: Mapping[str, Secret]) -> None:
+    def __init__(self, reader: MapReader, secrets: Collection[str]) -> None:
         self._reader = reader
         self._context = reader.context
         self._secrets = secrets
 
     def check(self, text: Text) -> bool:
         """Can this text be rendered, and is it the same in every try where the provider compares?"""
-        if not read_request_text(self._context, text, self._secrets.keys()):
+        if not read_request_text(self._context, text, self._secrets):
             return False
         if "idempotency" in self._reader and reads(text.value, "valid_for"):
             what, why = (

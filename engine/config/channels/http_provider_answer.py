@@ -65,8 +65,9 @@ def read_answer(reader: MapReader) -> AnswerWords:
     for entry in reader.entries("statuses") if statuses else ():
         if not (entry.key.text.isdigit() and 300 <= int(entry.key.text) < 600):
             context.wrong(entry.key, "is no status of a failure", "300 to 599", "write  410: bounced")
+    is_right = reader.is_right
     for key, other in (("outcome", "outcomes"), ("outcomes", "outcome")):
-        if key in reader and other not in reader:
+        if is_right and key in reader and other not in reader:
             context.report(
                 reader.at_key(key),
                 context.rules.missing,
@@ -74,7 +75,7 @@ def read_answer(reader: MapReader) -> AnswerWords:
                 "a path, and what its values mean",
                 "write  outcome: status  and  outcomes: {ok: accepted, rejected: refused}",
             )
-    if not any(key in reader for key in ("ok", "id", "outcome", "outcomes")):
+    if is_right and not any(key in reader for key in ("ok", "id", "outcome", "outcomes")):
         context.report(
             reader.at,
             context.rules.missing,

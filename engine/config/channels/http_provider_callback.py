@@ -94,28 +94,31 @@ def read_callback(reader: MapReader) -> CallbackWords | None:
     """The callback as it is described; None where nobody could call."""
     values = values_of(reader)
     kinds = read_words(reader, "kinds", KINDS)
-    if "kind" in reader and "kinds" not in reader:
+    is_right = reader.is_right
+    if is_right and "kind" in reader and "kinds" not in reader:
         why, fix = "a path, and what its values mean", "write  kinds: {DELIVERED: delivered}"
         _incomplete(reader, "kind", '"kind" needs  kinds', why, fix)
-    if "kind" not in reader and "reply" not in reader:
+    if is_right and "kind" not in reader and "reply" not in reader:
         fix = "add  kind: path  and  kinds: {DELIVERED: delivered}, or  reply: path"
         _incomplete(reader, "", '"callback" does not say what happened', "", fix)
-    if not any(key in reader for key in ("id", "key", "address")):
+    if is_right and not any(key in reader for key in ("id", "key", "address")):
         fix = "add  id: path,  key: path  or  address: path"
         _incomplete(reader, "", '"callback" does not say of which message it is', "", fix)
-    caller = _read_caller(reader)
+    caller = _read_caller(reader, is_right)
     return None if caller is None else CallbackWords(caller, kinds=kinds, **values)
 
 
-def _read_caller(reader: MapReader) -> CallerSecret | None:
+def _read_caller(reader: MapReader, is_right: bool) -> CallerSecret | None:
+    """`is_right`: all that stands in the callback beside it is."""
     caller = reader.block("secret") if isinstance(reader.node("secret"), nodes.Mapping) else None
     if caller is None:
-        why = "without a secret anybody could tell us that messages bounced"
-        _incomplete(reader, "secret", '"callback" does not say who may call', why, f"add  {_WAYS}")
+        if is_right or "secret" in reader:
+            why = "without a secret anybody could tell us that messages bounced"
+            _incomplete(reader, "secret", '"callback" does not say who may call', why, f"add  {_WAYS}")
         return None
-    if {key.name for key in _CALLER.keys if key.name in caller} not in _KEYS_OF_WAYS:
-        _incomplete(reader, "secret", '"secret" is none of the ways to know a caller', "", f"write  {_WAYS}")
     values = values_of(caller)
+    if caller.is_right and {key.name for key in _CALLER.keys if key.name in caller} not in _KEYS_OF_WAYS:
+        _incomplete(reader, "secret", '"secret" is none of the ways to know a caller', "", f"write  {_WAYS}")
     token, password = values.pop("token", None), values.pop("password", None)
     secret = token or password
     if secret is None:
