@@ -214,7 +214,7 @@ def _read_events(
             continue
         event = context.block(entry.value, EVENT, entry.key, f"the event {name}", "{fields: {total: money}}")
         declared[name] = _free_types(context, event.entries("fields")) if event else {}
-        for other in event.texts("also") if event else ():
+        for other in event.texts("also", blank=True) if event else ():
             taken = also.get(other.value) or (other.value if other.value in own else None)
             if taken is not None and taken != name:
                 context.wrong(

@@ -8,7 +8,7 @@ from itertools import product
 
 from engine.core.facts.rfm import ALL, BEST, DEFAULT, Group, GroupTable, Range
 from engine.language.grammar import Construct, Key
-from engine.language.map_reader import NAME, FileRules, ReadContext
+from engine.language.map_reader import NAME, FileRules, MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty
 from engine.language.schema.files import construct_schema, named_schema
 from engine.language.wording import quoted
@@ -101,24 +101,17 @@ def _read_table(context: ReadContext, node: Mapping) -> GroupTable:
         name = entry.key.text
         if name == _ELSE:
             otherwise = _read_else(context, entry.value)
-        elif context.is_name(entry.key):
-            reader = context.block(entry.value, GROUP, entry.key, f"the group {name}", "{recency: 4-5}")
-            if reader is None:
-                continue
-            if is_empty(entry.value):
-                context.wrong(
-                    entry.key,
-                    "has no scores",
-                    "they say who belongs to the group",
-                    f"write for example  {name}: {{recency: 4-5, frequency: 4-5}}",
-                )
-            scores = (reader.node(key.name) for key in GROUP.keys)
-            groups.append(
-                (
-                    Group(name, *(ALL if score is None else _read_range(context, score) for score in scores)),
-                    entry.key.span,
-                )
-            )
+            continue
+        if not context.is_name(entry.key):
+            continue
+        if not isinstance(entry.value, Mapping) or is_empty(entry.value):
+            fix = f"write for example  {name}: {{recency: 4-5, frequency: 4-5}}"
+            context.wrong(entry.key, "has no scores", "they say who belongs to the group", fix)
+            continue
+        reader = MapReader(context, GROUP, entry.value.entries, entry.key.span, f"the group {name}")
+        nodes = (reader.node(key.name) for key in GROUP.keys)
+        group = Group(name, *(ALL if score is None else _read_range(context, score) for score in nodes))
+        groups.append((group, entry.key.span))
     table = GroupTable(tuple(group for group, _ in groups), otherwise)
     if len(context.problems) == before:
         _refuse_empty_groups(context, table, groups)

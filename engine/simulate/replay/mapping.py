@@ -33,7 +33,6 @@ STREAM = Construct(
         Key("properties", "text", "where the fields of the event stand", example="data"),
     ),
     "What the four parts of a line are called",
-    blank=True,
 )
 EVENT_RULE = Construct(
     "event rule",
@@ -46,7 +45,6 @@ EVENT_RULE = Construct(
             example="{country: geo.country}"),
     ),
     "One event of ours that a foreign event gives",
-    blank=True,
 )  # fmt: skip
 PRODUCT_RULE = Construct(
     "product rule",
@@ -59,7 +57,6 @@ PRODUCT_RULE = Construct(
         Key("was", "free", "the values from before", example="{price: old_amount}"),
     ),
     "A foreign event that changes the catalogue",
-    blank=True,
 )  # fmt: skip
 MAPPING = Construct(
     "mapping",
@@ -73,7 +70,6 @@ MAPPING = Construct(
         Key("others", "choice", "what becomes of foreign events without an entry", choices=("keep", "drop")),
     ),
     "How the events of a foreign stream become ours",
-    blank=True,
 )  # fmt: skip
 _RULES = FileRules(
     unknown_key="E95",
@@ -179,7 +175,8 @@ class _StreamReader:
             if reader is None:
                 continue
             # The event comes before its fields, since its name says which fields there can be.
-            event = self._event(reader.text("as") or entry.key.whole())
+            name = reader.text("as")
+            event = self._event(name or entry.key.whole()) if name or reader.is_right else entry.key.text
             rules.append(
                 EventRule(
                     event,
