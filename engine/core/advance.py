@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from engine.core.cascade import next_part, send, try_send
+from engine.core.cascade import send, try_next_channel, try_send
 from engine.core.ending import end, finish
 from engine.core.enrollment import (
     AwaitingCode,
@@ -62,51 +62,55 @@ def move_on(transition: Transition, index: int) -> None:
 
 def wake(transition: Transition) -> None:
     """What a run rests for is due. Goal and `exit_if` first (rule 1)."""
-    it, rest = transition.enrollment, transition.enrollment.state
-    if it.holdout:
+    enrollment, state = transition.enrollment, transition.enrollment.state
+    if enrollment.holdout:
         transition.add_trace("note", subject="holdout", detail="its time is over")
         end(transition, "holdout")
         return
     if leave_if_over(transition):
         return
-    match rest:
+    match state:
         case Relocating(step=place):
             step = transition.subscription.steps_by_id.get(place) if place is not None else None
-            it.clock = max(it.clock, it.due.at if it.due is not None else transition.now)
-            it.state = it.due = None
+            enrollment.clock = max(
+                enrollment.clock, enrollment.due.at if enrollment.due is not None else transition.now
+            )
+            enrollment.state = enrollment.due = None
             advance(transition, step.index if step is not None else END, asked=True)
         case Waiting() | Deferred() | AwaitingReaction() | AwaitingSend() | AwaitingCode():
-            step = transition.subscription.steps_by_id.get(rest.step)
-            following = _resume(transition, rest, step) if step is not None else _lost(transition, rest.step)
+            step = transition.subscription.steps_by_id.get(state.step)
+            following = (
+                _resume(transition, state, step) if step is not None else _lost(transition, state.step)
+            )
             if following is not None:
                 advance(transition, following, asked=True)
         case None:
             advance(transition, _lost(transition, ""), asked=True)
         case _:
-            assert_never(rest)
+            assert_never(state)
 
 
 def _resume(
     transition: Transition,
-    rest: Waiting | Deferred | AwaitingReaction | AwaitingSend | AwaitingCode,
+    state: Waiting | Deferred | AwaitingReaction | AwaitingSend | AwaitingCode,
     step: Step,
 ) -> int | None:
     """The end of a rest at its step; None if the run goes on resting."""
-    match rest, step:
+    match state, step:
         case Waiting(), WaitStep():
-            there = end_if_there(transition, step)
-            return there if there is not None else end_by_time(transition, step)
+            following = end_if_there(transition, step)
+            return following if following is not None else end_by_time(transition, step)
         case Deferred(), SendStep():
             reacted = reaction_there(transition, step)
             if reacted is not None:
                 return end_by_reaction(transition, step, reacted)
-            return try_send(transition, step, rest.first_due, rest.tried, rest.since)
+            return try_send(transition, step, state.first_due, state.tried, state.since)
         case AwaitingReaction(), SendStep():
             reacted = reaction_there(transition, step)
             if reacted is not None:
                 return end_by_reaction(transition, step, reacted)
             due = transition.enrollment.due
-            return next_part(transition, step, rest, due.at if due is not None else transition.now)
+            return try_next_channel(transition, step, state, due.at if due is not None else transition.now)
         case AwaitingCode(), CodeStep():
             transition.enrollment.due = None
             return None
@@ -116,15 +120,15 @@ def _resume(
             )
             return None
         case _:
-            return _lost(transition, rest.step)
+            return _lost(transition, state.step)
 
 
-def _lost(transition: Transition, place: str) -> int:
+def _lost(transition: Transition, step_id: str) -> int:
     """The place is gone and nobody moved the run: it ends rather than waits for ever."""
     transition.enrollment.state = transition.enrollment.due = None
     transition.effects.append(
         transition.context.alert(
-            transition.enrollment, f"the step {place!r} where somebody rested is no longer there"
+            transition.enrollment, f"the step {step_id!r} where somebody rested is no longer there"
         )
     )
     return END

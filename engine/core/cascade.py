@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.core.channel_likelihood import in_order, spoken
+from engine.core.channel_likelihood import explanation, in_order
 from engine.core.effects import Send
 from engine.core.ending import CARRIED
 from engine.core.enrollment import AwaitingReaction, AwaitingSend, Deferred, Due, SentMessage
@@ -45,26 +45,28 @@ def try_send(
 
     `first_due`: the moment it was due, with the holds left out; `since`: when it began to wait for a place.
     """
-    left = _in_order(transition, step, tuple(channel for channel in step.channels if channel not in tried))
-    reachable = _reachable(transition, step, left)
+    channels = _in_order(
+        transition, step, tuple(channel for channel in step.channels if channel not in tried)
+    )
+    reachable = _reachable(transition, step, channels)
     if not reachable:
-        return _over(transition, step, "unreachable")
+        return _skip(transition, step, "unreachable")
     zone = transition.context.facts.zone
     policy = step.policy
     if transition.now > plus(first_due, policy.too_late, zone):
-        return _over(transition, step, "too late")
+        return _skip(transition, step, "too late")
     channel: str | None = reachable[0]
     if (end := _quiet_end(transition, step, reachable[0])) is None:
-        channel = _with_place(transition, step, reachable)
+        channel = _first_uncapped(transition, step, reachable)
         if channel is None:
-            return _capped(transition, step, reachable, first_due, tried, since)
+            return _defer_or_skip(transition, step, reachable, first_due, tried, since)
         if channel != reachable[0]:
             end = _quiet_end(transition, step, channel)
     assert channel is not None
     if end is not None:
-        _hold(transition, step, Deferred(step.id, channel, "quiet hours", first_due, tried, since), end)
+        _defer(transition, step, Deferred(step.id, channel, "quiet hours", first_due, tried, since), end)
         return None
-    passed = tuple(each for each in left[: left.index(channel)])
+    passed = tuple(earlier for earlier in channels[: channels.index(channel)])
     _plan(transition, step, channel, first_due, (*tried, *passed))
     return (
         hand_over(transition, transition.now, transition.context.number)
@@ -73,11 +75,11 @@ def try_send(
     )
 
 
-def next_part(
-    transition: Transition, step: SendStep, rest: AwaitingReaction, first_due: Instant
+def try_next_channel(
+    transition: Transition, step: SendStep, state: AwaitingReaction, first_due: Instant
 ) -> int | None:
     """The reaction did not come, or the message bounced: the next channel, if there is one."""
-    return try_send(transition, step, first_due, rest.tried)
+    return try_send(transition, step, first_due, state.tried)
 
 
 def hand_over(transition: Transition, at: Instant, number: int, *, unknown: bool = False) -> int | None:
@@ -85,49 +87,53 @@ def hand_over(transition: Transition, at: Instant, number: int, *, unknown: bool
 
     An `unknown` counts as handed over; it keeps a cascade where it is until it is settled.
     """
-    it, rest = transition.enrollment, transition.enrollment.state
-    assert isinstance(rest, AwaitingSend)
-    step = transition.subscription.steps_by_id.get(rest.step)
-    template = step.template if isinstance(step, SendStep) else rest.step
-    parts = it.sent.get(rest.step)
-    if parts is None:
-        it.window_at, it.window_number, parts = at, number, ()
-    it.sent[rest.step] = (*parts, SentMessage(template, rest.channel, rest.key, at, number))
-    it.clock, it.state, it.due = at, None, None
-    transition.context.consume_slot(rest.key, at)
+    enrollment, state = transition.enrollment, transition.enrollment.state
+    assert isinstance(state, AwaitingSend)
+    step = transition.subscription.steps_by_id.get(state.step)
+    template = step.template if isinstance(step, SendStep) else state.step
+    messages = enrollment.sent.get(state.step)
+    if messages is None:
+        enrollment.window_at, enrollment.window_number, messages = at, number, ()
+    enrollment.sent[state.step] = (*messages, SentMessage(template, state.channel, state.key, at, number))
+    enrollment.clock, enrollment.state, enrollment.due = at, None, None
+    transition.context.consume_slot(state.key, at)
     facts = transition.context.facts
-    facts.engagement = facts.engagement.with_sent(rest.channel)
-    if it.codes:
-        it.done.add(f"{CARRIED}{next(reversed(it.codes))}")
-    transition.add_trace("send", step, template, rest.channel)
-    transition.emit("message_handed", rest.step, template, rest.channel, at)
+    facts.engagement = facts.engagement.with_sent(state.channel)
+    if enrollment.codes:
+        enrollment.done.add(f"{CARRIED}{next(reversed(enrollment.codes))}")
+    transition.add_trace("send", step, template, state.channel)
+    transition.emit("message_handed", state.step, template, state.channel, at)
     if unknown:
-        transition.add_trace("unknown", step, template, rest.channel)
+        transition.add_trace("unknown", step, template, state.channel)
     if not isinstance(step, SendStep):
         return END
-    listening = AwaitingReaction(step.id, rest.channel, at, (*rest.tried, rest.channel), unknown)
-    return None if step.is_cascade and _listens(transition, step, listening) else step.next
+    listening = AwaitingReaction(step.id, state.channel, at, (*state.tried, state.channel), unknown)
+    return None if step.is_cascade and _awaits_reaction(transition, step, listening) else step.next
 
 
-def _listens(transition: Transition, step: SendStep, rest: AwaitingReaction) -> bool:
+def _awaits_reaction(transition: Transition, step: SendStep, state: AwaitingReaction) -> bool:
     """After a hand-over: rests for the reaction, unless no later channel can be reached now; then the step is over."""
     facts, consent = transition.context.facts, step.policy.consent
-    if not any(each not in rest.tried and can_reach(facts, each, consent) for each in step.channels):
+    if not any(
+        channel not in state.tried and can_reach(facts, channel, consent) for channel in step.channels
+    ):
         return False
-    transition.enrollment.state = rest
-    if not rest.unknown:
-        transition.enrollment.due = listen_until(transition, step, rest)
+    transition.enrollment.state = state
+    if not state.unknown:
+        transition.enrollment.due = listen_until(transition, step, state)
     return True
 
 
-def _in_order(transition: Transition, step: SendStep, left: tuple[str, ...]) -> tuple[str, ...]:
+def _in_order(transition: Transition, step: SendStep, channels: tuple[str, ...]) -> tuple[str, ...]:
     """`via: cheapest likely`: the channels that are left, in the order for this customer."""
-    if not step.likely or len(left) < 2:
-        return left
-    journeys, habits = transition.context.journeys, transition.context.facts.engagement
-    ordered = in_order(left, step.template, journeys.prices, journeys.learned, habits)
+    if not step.likely or len(channels) < 2:
+        return channels
+    journeys, engagement = transition.context.journeys, transition.context.facts.engagement
+    ordered = in_order(channels, step.template, journeys.prices, journeys.learned, engagement)
     if journeys.explain:
-        why = spoken(ordered, step.template, journeys.prices, journeys.learned, habits, journeys.currency)
+        why = explanation(
+            ordered, step.template, journeys.prices, journeys.learned, engagement, journeys.currency
+        )
         transition.add_trace("learned", step, f"via: cheapest likely: {ordered[0]} first", why)
     return ordered
 
@@ -142,33 +148,33 @@ def _quiet_end(transition: Transition, step: SendStep, channel: str) -> Instant 
 
 
 def _reachable(transition: Transition, step: SendStep, channels: tuple[str, ...]) -> tuple[str, ...]:
-    found = []
+    reachable = []
     for channel in channels:
         why = why_closed(transition.context.facts, channel, step.policy.consent)
         if why is None:
-            found.append(channel)
+            reachable.append(channel)
         elif transition.context.journeys.explain:
             transition.add_trace("pass", step, step.template, f"{channel}: {why}")
-    return tuple(found)
+    return tuple(reachable)
 
 
-def _with_place(transition: Transition, step: SendStep, channels: tuple[str, ...]) -> str | None:
+def _first_uncapped(transition: Transition, step: SendStep, channels: tuple[str, ...]) -> str | None:
     """The first channel with a free place. Caps by day and week are asked once, before the first part."""
     caps, facts = step.policy.caps, transition.context.facts
     if not caps:
         return channels[0]
-    first = step.id not in transition.enrollment.sent
+    counts_total = step.id not in transition.enrollment.sent
     return next(
         (
             each
             for each in channels
-            if has_free_slot(caps, facts.cap_slots, transition.now, facts.zone, each, first)
+            if has_free_slot(caps, facts.cap_slots, transition.now, facts.zone, each, counts_total)
         ),
         None,
     )
 
 
-def _capped(
+def _defer_or_skip(
     transition: Transition,
     step: SendStep,
     channels: tuple[str, ...],
@@ -178,7 +184,7 @@ def _capped(
 ) -> int | None:
     """No place is free: the message waits for one, at most as long as the policy says in all, or is skipped."""
     if step.if_capped == "skip" or step.id in transition.enrollment.sent:
-        return _over(transition, step, "capped")
+        return _skip(transition, step, "capped")
     facts, policy = transition.context.facts, step.policy
     began = since if since is not None else transition.now
     last = plus(began, policy.wait_up_to, facts.zone)
@@ -193,14 +199,14 @@ def _capped(
         is not None
     ]
     if not free or min(free)[0] > last:
-        return _over(transition, step, "capped")
+        return _skip(transition, step, "capped")
     at, _, channel = min(free)
     at = Instant(max(at, transition.now + 1))
-    _hold(transition, step, Deferred(step.id, channel, "capped", first_due, tried, began), at)
+    _defer(transition, step, Deferred(step.id, channel, "capped", first_due, tried, began), at)
     return None
 
 
-def _hold(transition: Transition, step: SendStep, held: Deferred, until: Instant) -> None:
+def _defer(transition: Transition, step: SendStep, held: Deferred, until: Instant) -> None:
     """Holds the message back. The time of the hold does not count as late: `first_due` moves with it."""
     zone = transition.context.facts.zone
     moved = Instant(held.first_due + until - transition.now)
@@ -209,17 +215,17 @@ def _hold(transition: Transition, step: SendStep, held: Deferred, until: Instant
     transition.add_trace("hold", step, step.template, held.why)
 
 
-def _over(transition: Transition, step: SendStep, why: str) -> int:
+def _skip(transition: Transition, step: SendStep, why: str) -> int:
     """The step ends without another message. If none was handed over, the message is skipped and the clock moves; after
     a cascade the clock stays at the last hand-over."""
-    it = transition.enrollment
-    it.state = it.due = None
-    if step.id in it.sent:
+    enrollment = transition.enrollment
+    enrollment.state = enrollment.due = None
+    if step.id in enrollment.sent:
         if why == "too late":
             transition.add_trace("note", step, step.template, why)
         return step.next
-    it.skipped[step.id] = why
-    it.clock = max(it.clock, transition.now)
+    enrollment.skipped[step.id] = why
+    enrollment.clock = max(enrollment.clock, transition.now)
     transition.add_trace("skip", step, step.template, why)
     return step.next
 
@@ -227,13 +233,13 @@ def _over(transition: Transition, step: SendStep, why: str) -> int:
 def _plan(
     transition: Transition, step: SendStep, channel: str, first_due: Instant, tried: tuple[str, ...]
 ) -> None:
-    it, policy = transition.enrollment, step.policy
-    key = derive(it.id, step.id, channel)
+    enrollment, policy = transition.enrollment, step.policy
+    key = derive(enrollment.id, step.id, channel)
     counts = bool(policy.caps)
     transition.effects.append(
         Send(
             key,
-            it.id,
+            enrollment.id,
             transition.journey.name,
             step.id,
             step.template,
@@ -247,8 +253,8 @@ def _plan(
         )
     )
     if counts:
-        transition.context.reserve_slot(CapSlot(key, transition.now, channel, step.id not in it.sent))
-    it.state, it.due = AwaitingSend(step.id, channel, key, first_due, tried), None
+        transition.context.reserve_slot(CapSlot(key, transition.now, channel, step.id not in enrollment.sent))
+    enrollment.state, enrollment.due = AwaitingSend(step.id, channel, key, first_due, tried), None
     if transition.context.journeys.explain:
         transition.add_trace("plan", step, step.template, channel)
 
@@ -273,12 +279,16 @@ def _counts_days(cap: Cap) -> bool:
 
 def _names(transition: Transition, step: SendStep) -> dict[str, Value | Mapping[str, Value]]:
     """What the template may read beside customer and shop."""
-    it = transition.enrollment
-    names: dict[str, Value | Mapping[str, Value]] = {"trigger": dict(it.trigger)}
-    if it.product_id is not None:
-        names["product_id"] = it.product_id
-    if it.code is not None:
-        names["code"] = {"value": it.code.value, "expires": it.code.expires, "pool": it.code.pool}
+    enrollment = transition.enrollment
+    names: dict[str, Value | Mapping[str, Value]] = {"trigger": dict(enrollment.trigger)}
+    if enrollment.product_id is not None:
+        names["product_id"] = enrollment.product_id
+    if enrollment.code is not None:
+        names["code"] = {
+            "value": enrollment.code.value,
+            "expires": enrollment.code.expires,
+            "pool": enrollment.code.pool,
+        }
     if step.values:
         names["with"] = dict(values_of_with(transition, step.values))
     return names

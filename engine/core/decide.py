@@ -96,19 +96,19 @@ def next_due(state: CustomerState, journeys: Journeys | None = None) -> Instant 
     """When the customer must be looked at next though nothing happens: the first due run or segment crossing. None:
     never. With `journeys`, runs of paused journeys are left out: nobody moves there. A run that ended and is only
     watched needs no look: the event that it is watched for brings its own."""
-    first, paused = NEVER, journeys.index.paused if journeys is not None else NOBODY
+    earliest, paused = NEVER, journeys.index.paused if journeys is not None else NOBODY
     for enrollment in state.enrollments.values():
         due = enrollment.due
         if (
             due is not None
-            and due.at < first
+            and due.at < earliest
             and enrollment.outcome is None
             and enrollment.journey not in paused
         ):
-            first = due.at
+            earliest = due.at
     if state.crossings:
-        first = min(first, *state.crossings.values())
-    return first if first < NEVER else None
+        earliest = min(earliest, *state.crossings.values())
+    return earliest if earliest < NEVER else None
 
 
 def _take(context: DecisionContext, happening: Happening) -> None:
@@ -159,34 +159,34 @@ def _wake_all(context: DecisionContext) -> None:
         if not due:
             return
         context.decisions_left = MAX_DECISIONS
-        run = due[0] if len(due) == 1 else min(due, key=lambda run: _order(context, run))
-        interest = context.subscription(run)
-        assert interest is not None
-        transition = Transition.begin(context, interest, run)
+        enrollment = due[0] if len(due) == 1 else min(due, key=lambda run: _order(context, run))
+        subscription = context.subscription(enrollment)
+        assert subscription is not None
+        transition = Transition.begin(context, subscription, enrollment)
         wake(transition)
         transition.complete()
         apply_changes(context)
 
 
 def _may_move(context: DecisionContext, enrollment: Enrollment) -> bool:
-    interest = context.subscription(enrollment)
-    return interest is not None and interest.journey.state != "paused"
+    subscription = context.subscription(enrollment)
+    return subscription is not None and subscription.journey.state != "paused"
 
 
 def _order(context: DecisionContext, enrollment: Enrollment) -> tuple[Instant, int, Instant, str]:
-    interest = context.subscription(enrollment)
-    assert interest is not None
+    subscription = context.subscription(enrollment)
+    assert subscription is not None
     assert enrollment.due is not None
-    return enrollment.due.at, interest.rank[0], enrollment.clock, enrollment.id
+    return enrollment.due.at, subscription.rank[0], enrollment.clock, enrollment.id
 
 
 def _stop(context: DecisionContext) -> None:
     """A stopped journey lets everybody go at once."""
     for enrollment in list(context.enrollments.values()):
         if enrollment.outcome is None and enrollment.journey in context.index.stopped:
-            interest = context.subscription(enrollment)
-            assert interest is not None
-            transition = Transition.begin(context, interest, enrollment)
+            subscription = context.subscription(enrollment)
+            assert subscription is not None
+            transition = Transition.begin(context, subscription, enrollment)
             transition.add_trace("stopped")
             end(transition, "stopped")
             transition.complete()

@@ -109,9 +109,9 @@ class DecisionContext:
         if enrollment.id in self.forked:
             return enrollment
         self.forked.add(enrollment.id)
-        twin = enrollment.fork()
-        self.enrollments[enrollment.id] = twin
-        return twin
+        fork = enrollment.fork()
+        self.enrollments[enrollment.id] = fork
+        return fork
 
     def record(self, enrollment: Enrollment, effects: Iterable[Effect], trace: Iterable[Trace]) -> None:
         """Notes a decision. A run that is over and no longer watched is let go."""
@@ -132,22 +132,22 @@ class DecisionContext:
     def reserve_slot(self, slot: CapSlot) -> None:
         """Takes a place under caps; places too old for any cap are forgotten."""
         oldest = self.now - CAP_SLOT_RETENTION
-        self.facts.cap_slots = [*(each for each in self.facts.cap_slots if each.at >= oldest), slot]
+        self.facts.cap_slots = [*(taken for taken in self.facts.cap_slots if taken.at >= oldest), slot]
 
     def release_slot(self, key: str) -> None:
         """Gives back the place of a message that was not handed over."""
-        self.facts.cap_slots = [place for place in self.facts.cap_slots if place.key != key]
+        self.facts.cap_slots = [slot for slot in self.facts.cap_slots if slot.key != key]
 
     def consume_slot(self, key: str, at: Instant) -> None:
         """A place is used at the hand-over: from then on it counts at that moment."""
-        for number, place in enumerate(self.facts.cap_slots):
-            if place.key == key and place.at != at:
-                self.writable("cap_slots").cap_slots[number] = replace(place, at=at)
+        for number, slot in enumerate(self.facts.cap_slots):
+            if slot.key == key and slot.at != at:
+                self.writable("cap_slots").cap_slots[number] = replace(slot, at=at)
 
     def alert(self, enrollment: Enrollment, why: str) -> Alert:
         """A word to the owner of the journey of a run."""
-        interest = self.subscription(enrollment)
-        return Alert(enrollment.journey, interest.journey.owner if interest is not None else "", why)
+        subscription = self.subscription(enrollment)
+        return Alert(enrollment.journey, subscription.journey.owner if subscription is not None else "", why)
 
 
 def _shared(facts: Facts) -> Facts:

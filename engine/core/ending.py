@@ -15,13 +15,19 @@ CARRIED = "carried:"
 def end(transition: Transition, outcome: str) -> None:
     """Ends a run. Its goal is watched until `within` after the first start unless it was reached or restarted: the
     effect is measured for everybody who started, whatever ended the run (design/language 2.20)."""
-    it = transition.enrollment
+    enrollment = transition.enrollment
     cancel_planned(transition, outcome)
     _give_codes_back(transition)
-    it.outcome, it.ended_at, it.state, it.due, it.watch_until = outcome, transition.now, None, None, None
-    if it.goal_at is None and outcome not in ("goal", "restart"):
+    enrollment.outcome, enrollment.ended_at, enrollment.state, enrollment.due, enrollment.watch_until = (
+        outcome,
+        transition.now,
+        None,
+        None,
+        None,
+    )
+    if enrollment.goal_at is None and outcome not in ("goal", "restart"):
         until = watch_end(transition)
-        it.watch_until = until if until > transition.now else None
+        enrollment.watch_until = until if until > transition.now else None
     if outcome == "finish":
         transition.emit("journey_finished")
 
@@ -41,10 +47,10 @@ def watch_end(transition: Transition) -> Instant:
 
 def cancel_planned(transition: Transition, why: str) -> None:
     """Takes back a message that is planned but not handed over, with its place under caps."""
-    rest = transition.enrollment.state
-    if isinstance(rest, AwaitingSend):
-        transition.effects.append(Cancel(rest.key, why))
-        transition.context.release_slot(rest.key)
+    state = transition.enrollment.state
+    if isinstance(state, AwaitingSend):
+        transition.effects.append(Cancel(state.key, why))
+        transition.context.release_slot(state.key)
 
 
 def _give_codes_back(transition: Transition) -> None:

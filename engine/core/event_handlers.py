@@ -8,7 +8,7 @@ from engine.core.advance import move_on
 from engine.core.decision_context import DecisionContext
 from engine.core.enrollment import Enrollment, Waiting
 from engine.core.facts.fold import apply_change, apply_event
-from engine.core.goal import look_at_leaving
+from engine.core.goal import leave_if_due
 from engine.core.happening import Event, ProductChanged, ProfileChanged, SegmentChanged
 from engine.core.journey import SegmentRule, WaitStep
 from engine.core.reactions import follow_event
@@ -27,16 +27,16 @@ def handle_event(context: DecisionContext, event: Event) -> None:
     """An event: facts and segments first; then goal and exit of every run, and for each journey in the order of
     priority its starts (a restart beats a wait) and the waits that it ends."""
     index, name = context.index, event.name
-    moved = index.facts_by_event.get(name, ())
+    changed_facts = index.facts_by_event.get(name, ())
     if not context.folded:
         facts = (
             context.writable("event_counters", "values", "fact_state")
-            if moved
+            if changed_facts
             else context.writable("event_counters")
         )
         if name in context.journeys.needs:
             context.writable_history(name)
-        apply_event(facts, event, moved, context.journeys.needs)
+        apply_event(facts, event, changed_facts, context.journeys.needs)
     if context.enrollments:
         _mark_codes(context, event)
         leavers = index.exit_events.get(name)
@@ -44,26 +44,26 @@ def handle_event(context: DecisionContext, event: Event) -> None:
             for enrollment in _in_order(
                 context, [run for run in context.enrollments.values() if run.journey in leavers]
             ):
-                look_at_leaving(context, enrollment, event)
+                leave_if_due(context, enrollment, event)
     segments = index.segment_dependencies.of_event.get(name)
     if segments is not None:
         for change in ask_segments(context, segments, starts=event.starts):
             handle_segment_change(context, change)
-    if moved and context.enrollments:
-        _recount_dates(context, frozenset(rule.name for rule in moved))
+    if changed_facts and context.enrollments:
+        _recount_dates(context, frozenset(rule.name for rule in changed_facts))
     if not event.starts:
         return
-    for listener in index.subscribers.get(name, ()):
-        if listener.triggers:
-            start_by_event(context, listener, event)
-        if name in listener.subscription.awaited:
+    for subscriber in index.subscribers.get(name, ()):
+        if subscriber.triggers:
+            start_by_event(context, subscriber, event)
+        if name in subscriber.subscription.awaited:
             for enrollment in list(context.enrollments.values()):
                 if (
                     enrollment.outcome is None
-                    and enrollment.journey == listener.subscription.journey.name
+                    and enrollment.journey == subscriber.subscription.journey.name
                     and not enrollment.holdout
                 ):
-                    _follow(context, enrollment, event)
+                    _end_wait(context, enrollment, event)
 
 
 def handle_profile_change(context: DecisionContext, changed: ProfileChanged) -> None:
@@ -82,9 +82,9 @@ def handle_product_change(context: DecisionContext, product: ProductChanged) -> 
     for enrollment in _in_order(
         context, [run for run in context.enrollments.values() if run.product_id == product.product_id]
     ):
-        interest = context.subscription(enrollment)
-        if interest is not None and interest.exit_dependencies.product:
-            look_at_leaving(context, enrollment)
+        subscription = context.subscription(enrollment)
+        if subscription is not None and subscription.exit_dependencies.product:
+            leave_if_due(context, enrollment)
 
 
 def handle_segment_change(context: DecisionContext, change: SegmentChanged) -> None:
@@ -93,9 +93,9 @@ def handle_segment_change(context: DecisionContext, change: SegmentChanged) -> N
     set_member(context.facts, change.segment, member=change.member)
     if was_member != change.member:
         for enrollment in _in_order(context, list(context.enrollments.values())):
-            interest = context.subscription(enrollment)
-            if interest is not None and change.segment in interest.exit_dependencies.segments:
-                look_at_leaving(context, enrollment)
+            subscription = context.subscription(enrollment)
+            if subscription is not None and change.segment in subscription.exit_dependencies.segments:
+                leave_if_due(context, enrollment)
     if change.member and change.starts:
         start_by_segment(context, change, was_member=was_member)
 
@@ -112,12 +112,12 @@ def apply_changes(context: DecisionContext, *, starts: bool = True) -> None:
             _move_zone(context)
         _recount_dates(context, names)
         for enrollment in _in_order(context, list(context.enrollments.values())):
-            interest = context.subscription(enrollment)
-            if interest is None:
+            subscription = context.subscription(enrollment)
+            if subscription is None:
                 continue
-            leaving = interest.exit_dependencies
+            leaving = subscription.exit_dependencies
             if (reach and leaving.reach) or not names.isdisjoint(leaving.attributes):
-                look_at_leaving(context, enrollment)
+                leave_if_due(context, enrollment)
         rules: dict[str, SegmentRule] = {}
         for name in names:
             rules |= {
@@ -131,12 +131,12 @@ def apply_changes(context: DecisionContext, *, starts: bool = True) -> None:
     context.changed_attributes, context.reach_changed = set(), False
 
 
-def _follow(context: DecisionContext, enrollment: Enrollment, event: Event) -> None:
-    interest = context.subscription(enrollment)
-    if interest is None or enrollment.state is None:
+def _end_wait(context: DecisionContext, enrollment: Enrollment, event: Event) -> None:
+    subscription = context.subscription(enrollment)
+    if subscription is None or enrollment.state is None:
         return
     # A copy in hand is only kept if the event really ends something.
-    probe = Transition(context, interest, interest.journey, enrollment.fork())
+    probe = Transition(context, subscription, subscription.journey, enrollment.fork())
     following = follow_event(probe, event)
     if following is None:
         return
@@ -146,16 +146,20 @@ def _follow(context: DecisionContext, enrollment: Enrollment, event: Event) -> N
     probe.complete()
 
 
-def _in_order(context: DecisionContext, runs: list[Enrollment]) -> list[Enrollment]:
+def _in_order(context: DecisionContext, enrollments: list[Enrollment]) -> list[Enrollment]:
     """Runs that one event concerns: by priority, then the longest waiting, then id."""
-    if len(runs) < 2:
-        return runs
+    if len(enrollments) < 2:
+        return enrollments
 
     def order(enrollment: Enrollment) -> tuple[int, Instant, str]:
-        interest = context.subscription(enrollment)
-        return interest.rank[0] if interest is not None else len(RANKS), enrollment.clock, enrollment.id
+        subscription = context.subscription(enrollment)
+        return (
+            subscription.rank[0] if subscription is not None else len(RANKS),
+            enrollment.clock,
+            enrollment.id,
+        )
 
-    return sorted(runs, key=order)
+    return sorted(enrollments, key=order)
 
 
 def _mark_codes(context: DecisionContext, event: Event) -> None:
@@ -166,9 +170,9 @@ def _mark_codes(context: DecisionContext, event: Event) -> None:
     for enrollment in list(context.enrollments.values()):
         code = enrollment.codes.get(pool)
         if code is not None and not code.used:
-            interest = context.subscription(enrollment)
-            if interest is not None:
-                transition = Transition.begin(context, interest, enrollment)
+            subscription = context.subscription(enrollment)
+            if subscription is not None:
+                transition = Transition.begin(context, subscription, enrollment)
                 transition.enrollment.codes[pool] = replace(code, used=True)
                 transition.add_trace("note", subject=pool, detail="the code was used")
                 transition.complete()
@@ -178,15 +182,15 @@ def _move_zone(context: DecisionContext) -> None:
     """Every due moment that means local time is found again in the customer's zone; what is then past is due now."""
     zone = context.facts.zone
     for enrollment in list(context.enrollments.values()):
-        interest = context.subscription(enrollment)
+        subscription = context.subscription(enrollment)
         if (
-            interest is None
+            subscription is None
             or enrollment.due is None
             or enrollment.due.local is None
             or enrollment.due.zone == zone.key
         ):
             continue
-        transition = Transition.begin(context, interest, enrollment)
+        transition = Transition.begin(context, subscription, enrollment)
         transition.enrollment.due = in_zone(enrollment.due, zone)
         transition.add_trace("note", subject="timezone", detail=zone.key)
         transition.complete()
@@ -195,19 +199,19 @@ def _move_zone(context: DecisionContext) -> None:
 def _recount_dates(context: DecisionContext, names: frozenset[str]) -> None:
     """A date that somebody waits for has changed: the wait is computed again; if the date is gone, the run ends."""
     for enrollment in list(context.enrollments.values()):
-        interest = context.subscription(enrollment)
+        subscription = context.subscription(enrollment)
         if (
-            interest is None
+            subscription is None
             or not isinstance(enrollment.state, Waiting)
-            or names.isdisjoint(interest.date_attributes)
+            or names.isdisjoint(subscription.date_attributes)
         ):
             continue
-        step = interest.steps_by_id.get(enrollment.state.step)
+        step = subscription.steps_by_id.get(enrollment.state.step)
         if not isinstance(step, WaitStep) or step.until is None or step.until.ref is None:
             continue
         if step.until.ref.source != "customer" or step.until.ref.name not in names:
             continue
-        transition = Transition.begin(context, interest, enrollment)
+        transition = Transition.begin(context, subscription, enrollment)
         due = wait_due(transition, step)
         if isinstance(due, MissingDate):
             leave_for(transition, step, f"missing {due.name}")

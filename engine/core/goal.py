@@ -38,28 +38,31 @@ def fits_goal(context: DecisionContext, journey: Journey, enrollment: Enrollment
 
 def known_goal(transition: Transition) -> Instant | None:
     """The moment of a goal that was known before the start though it happened after it."""
-    it, goal, facts = transition.enrollment, transition.journey.goal, transition.context.facts
+    enrollment, goal, facts = transition.enrollment, transition.journey.goal, transition.context.facts
     for name in goal.events:
         seen = facts.event_counters.get(name)
-        if seen is None or (seen.last_at, seen.last_number) <= (it.started_at, it.started_number):
+        if seen is None or (seen.last_at, seen.last_number) <= (
+            enrollment.started_at,
+            enrollment.started_number,
+        ):
             continue
         for event in facts.history.get(name, ()):
-            if fits_goal(transition.context, transition.journey, it, event):
+            if fits_goal(transition.context, transition.journey, enrollment, event):
                 return event.occurred_at
         if goal.where is None:
             return seen.last_at  # its rows need not be loaded where no fields are asked
     return None
 
 
-def look_at_leaving(context: DecisionContext, enrollment: Enrollment, event: Event | None = None) -> None:
+def leave_if_due(context: DecisionContext, enrollment: Enrollment, event: Event | None = None) -> None:
     """Something changed that goal or `exit_if` of a run may look at: they are asked at once, whatever the run does.
 
     A run that has ended is only watched: its goal is noted, nothing else happens.
     """
-    interest = context.subscription(enrollment)
-    if interest is None:
+    subscription = context.subscription(enrollment)
+    if subscription is None:
         return
-    journey = interest.journey
+    journey = subscription.journey
     goal, exit_if = journey.goal, journey.exit_if
     scope = context.scope(enrollment)
     reached_at = None
@@ -70,12 +73,12 @@ def look_at_leaving(context: DecisionContext, enrollment: Enrollment, event: Eve
             reached_at = context.now
     if enrollment.outcome is not None:
         if reached_at is not None:
-            _note_watched(Transition.begin(context, interest, enrollment), reached_at)
+            _note_watched(Transition.begin(context, subscription, enrollment), reached_at)
         return
     leaves = exit_if is not None and exit_if.test(scope)
     if reached_at is None and not leaves:
         return
-    transition = Transition.begin(context, interest, enrollment)
+    transition = Transition.begin(context, subscription, enrollment)
     if reached_at is not None:
         reach_goal(transition, reached_at)
     if leaves and transition.enrollment.is_open:
@@ -87,10 +90,12 @@ def look_at_leaving(context: DecisionContext, enrollment: Enrollment, event: Eve
 
 def reach_goal(transition: Transition, at: Instant) -> None:
     """The goal of an open run: it ends or is marked. After `within` it is late: it ends the run but is not counted."""
-    it, goal = transition.enrollment, transition.journey.goal
-    it.goal_at = at
-    transition.add_trace("goal (late)" if at > watch_end(transition) else "goal", detail=_standing(it, at))
-    if not it.holdout:
+    enrollment, goal = transition.enrollment, transition.journey.goal
+    enrollment.goal_at = at
+    transition.add_trace(
+        "goal (late)" if at > watch_end(transition) else "goal", detail=_standing(enrollment, at)
+    )
+    if not enrollment.holdout:
         transition.emit("goal_reached", at=at)
         for step in goal.do:  # instant steps: they lead nowhere
             EXECUTES[type(step)](transition, step)
@@ -100,23 +105,25 @@ def reach_goal(transition: Transition, at: Instant) -> None:
 
 def _note_watched(transition: Transition, at: Instant) -> None:
     """The goal of a run that has ended: noted beside its outcome if it still counts."""
-    it = transition.enrollment
+    enrollment = transition.enrollment
     if at > watch_end(transition):
-        it.watch_until = None
+        enrollment.watch_until = None
         transition.complete()
         return
-    it.goal_at, it.watch_until = at, None
-    if it.outcome == "finish":
-        transition.add_trace("goal", detail=_standing(it, at))
+    enrollment.goal_at, enrollment.watch_until = at, None
+    if enrollment.outcome == "finish":
+        transition.add_trace("goal", detail=_standing(enrollment, at))
         transition.emit("goal_reached", at=at)
         for step in transition.journey.goal.do:
             EXECUTES[type(step)](transition, step)
     else:
-        transition.add_trace("note", subject="goal", detail=f"after {it.outcome}")
+        transition.add_trace("note", subject="goal", detail=f"after {enrollment.outcome}")
     transition.complete()
 
 
 def _standing(enrollment: Enrollment, at: Instant) -> str:
     """Whether a message had been handed over when the goal was reached: without one the journey had no part in it."""
-    first = min((part.handed_at for parts in enrollment.sent.values() for part in parts), default=None)
+    first = min(
+        (message.handed_at for messages in enrollment.sent.values() for message in messages), default=None
+    )
     return "" if first is not None and first <= at else "before the first message"

@@ -12,7 +12,7 @@ JOINED = "joined"
 
 
 def merge_enrollments(
-    runs: Iterable[Enrollment], under_way: Collection[str], now: Instant
+    enrollments: Iterable[Enrollment], under_way: Collection[str], now: Instant
 ) -> tuple[list[Enrollment], list[str]]:
     """The runs of both, as they are from now on, and the send keys of planned messages that are taken back.
 
@@ -23,19 +23,29 @@ def merge_enrollments(
     kept: dict[tuple[str, str], Enrollment] = {}
     ended: list[Enrollment] = []
     cancelled: list[str] = []
-    for run in sorted(runs, key=lambda each: _rank(each, under_way)):
-        first = kept.setdefault((run.journey, run.key), run) if run.is_open else run
-        if first is run:
-            if not run.is_open:
-                ended.append(run)
+    for enrollment in sorted(enrollments, key=lambda each: _rank(each, under_way)):
+        first = (
+            kept.setdefault((enrollment.journey, enrollment.key), enrollment)
+            if enrollment.is_open
+            else enrollment
+        )
+        if first is enrollment:
+            if not enrollment.is_open:
+                ended.append(enrollment)
             continue
-        kept[run.journey, run.key] = _richer(first, run)
-        over = run.fork()
-        if isinstance(run.state, AwaitingSend) and run.state.key not in under_way:
-            cancelled.append(run.state.key)
-        over.outcome, over.ended_at, over.state, over.due, over.watch_until = JOINED, now, None, None, None
-        over.seq += 1
-        ended.append(over)
+        kept[enrollment.journey, enrollment.key] = _richer(first, enrollment)
+        given_up = enrollment.fork()
+        if isinstance(enrollment.state, AwaitingSend) and enrollment.state.key not in under_way:
+            cancelled.append(enrollment.state.key)
+        given_up.outcome, given_up.ended_at, given_up.state, given_up.due, given_up.watch_until = (
+            JOINED,
+            now,
+            None,
+            None,
+            None,
+        )
+        given_up.seq += 1
+        ended.append(given_up)
     return [*kept.values(), *ended], cancelled
 
 
@@ -50,10 +60,10 @@ def _rank(enrollment: Enrollment, under_way: Collection[str]) -> tuple[int, Inst
 
 
 def _richer(enrollment: Enrollment, other: Enrollment) -> Enrollment:
-    more = enrollment.fork()
-    more.sent = {**other.sent, **enrollment.sent}
-    more.done = {*enrollment.done, *other.done}
-    more.codes = {**other.codes, **enrollment.codes}
-    more.first_started_at = min(enrollment.first_started_at, other.first_started_at)
-    more.seq += 1
-    return more
+    richer = enrollment.fork()
+    richer.sent = {**other.sent, **enrollment.sent}
+    richer.done = {*enrollment.done, *other.done}
+    richer.codes = {**other.codes, **enrollment.codes}
+    richer.first_started_at = min(enrollment.first_started_at, other.first_started_at)
+    richer.seq += 1
+    return richer

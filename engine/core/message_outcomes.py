@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.core.advance import advance, move_on
-from engine.core.cascade import hand_over, next_part, try_send
+from engine.core.cascade import hand_over, try_next_channel, try_send
 from engine.core.decision_context import DecisionContext
 from engine.core.effects import Trace
 from engine.core.enrollment import (
@@ -21,7 +21,13 @@ from engine.core.facts.customer import Reach
 from engine.core.goal import leave_if_over
 from engine.core.happening import CodeTaken, MessageOutcome, MessageReturned, MessageSent, Reaction
 from engine.core.journey import END, CodeStep, SendStep
-from engine.core.reactions import change_part, end_by_reaction, follow_reaction, note_reaction, part_of
+from engine.core.reactions import (
+    end_by_reaction,
+    follow_reaction,
+    note_reaction,
+    replace_message,
+    sent_message_of,
+)
 from engine.core.steps.code import hold_code
 from engine.core.timing.learned_interval import listen_until
 from engine.core.transition import Transition
@@ -36,78 +42,88 @@ SKIPPED = frozenset(("no code", "dry run"))
 
 def handle_sent(context: DecisionContext, handed: MessageSent) -> None:
     """The message left: the clock of the run is this moment. A key that was cancelled is ignored."""
-    run = _handing(context, handed.enrollment, handed.key)
-    if run is not None:
-        _go_on(run, handed.at, handed.number, unknown=False)
-        run.complete()
+    transition = _transition_of(context, handed.enrollment, handed.key)
+    if transition is not None:
+        _go_on(transition, handed.at, handed.number, unknown=False)
+        transition.complete()
 
 
 def handle_returned(context: DecisionContext, returned: MessageReturned) -> None:
     """The message did not leave: its place is free, and all rules are asked again; a refusal passes the channel over."""
-    run = _handing(context, returned.enrollment, returned.key)
-    if run is None:
+    transition = _transition_of(context, returned.enrollment, returned.key)
+    if transition is None:
         return
-    rest = run.enrollment.state
-    assert isinstance(rest, AwaitingSend)
+    state = transition.enrollment.state
+    assert isinstance(state, AwaitingSend)
     context.release_slot(returned.key)
-    run.add_trace(
-        "note", run.subscription.steps_by_id.get(rest.step), rest.channel, f"returned: {returned.why}"
+    transition.add_trace(
+        "note",
+        transition.subscription.steps_by_id.get(state.step),
+        state.channel,
+        f"returned: {returned.why}",
     )
     refused = returned.why in REFUSED
-    _ask_again(run, rest, refused=refused, why=returned.why)
-    run.complete()
+    _ask_again(transition, state, refused=refused, why=returned.why)
+    transition.complete()
 
 
 def handle_outcome(context: DecisionContext, outcome: MessageOutcome) -> None:
     """A bounce closes the channel for good, whatever became of the run, and moves a listening cascade on at once."""
-    known = context.enrollments.get(outcome.enrollment)
-    found = part_of(known, outcome.key) if known is not None else None
+    enrollment = context.enrollments.get(outcome.enrollment)
+    sent = sent_message_of(enrollment, outcome.key) if enrollment is not None else None
     if outcome.kind == "bounced":
-        channel = outcome.channel or (found[1].channel if found is not None else "")
+        channel = outcome.channel or (sent[1].channel if sent is not None else "")
         _close_channel(context, channel, outcome)
-    interest = context.subscription(known) if known is not None else None
-    if known is None or interest is None:
+    subscription = context.subscription(enrollment) if enrollment is not None else None
+    if enrollment is None or subscription is None:
         return
-    if found is None:
-        if outcome.kind == "unknown" and _is_handing(known, outcome.key):
-            transition = Transition.begin(context, interest, known)
+    if sent is None:
+        if outcome.kind == "unknown" and _awaits_send_of(enrollment, outcome.key):
+            transition = Transition.begin(context, subscription, enrollment)
             _go_on(transition, outcome.at, outcome.number, unknown=True)
             transition.complete()
-        elif outcome.kind in ("refused", "bounced") and _is_handing(known, outcome.key):
+        elif outcome.kind in ("refused", "bounced") and _awaits_send_of(enrollment, outcome.key):
             handle_returned(
                 context,
                 MessageReturned(outcome.number, outcome.at, outcome.key, outcome.enrollment, "refused"),
             )
         return
-    step_id, part = found
-    if outcome.kind in ("settled", "accepted", "delivered") and not _is_unknown(known, part):
+    step_id, message = sent
+    if outcome.kind in ("settled", "accepted", "delivered") and not _is_unknown(enrollment, message):
         return
-    transition = Transition.begin(context, interest, known)
+    transition = Transition.begin(context, subscription, enrollment)
     if outcome.kind in ("bounced", "not_sent", "refused"):
-        if not part.bounced:  # it never arrived, so nobody could react to it
-            context.facts.engagement = context.facts.engagement.with_sent(part.channel, -1)
-        change_part(transition.enrollment, step_id, part, replace(part, bounced=True))
+        if not message.bounced:  # it never arrived, so nobody could react to it
+            context.facts.engagement = context.facts.engagement.with_sent(message.channel, -1)
+        replace_message(transition.enrollment, step_id, message, replace(message, bounced=True))
     if outcome.kind == "complained":
         transition.add_trace(
-            "reaction", interest.steps_by_id.get(step_id), part.template, f"complained {part.channel}"
+            "reaction",
+            subscription.steps_by_id.get(step_id),
+            message.template,
+            f"complained {message.channel}",
         )
         _end_cascade(transition, step_id)
     if outcome.kind == "bounced":
-        transition.add_trace("bounce", interest.steps_by_id.get(step_id), part.template, part.channel)
-        transition.emit("message_bounced", step_id, part.template, part.channel, outcome.at)
+        transition.add_trace(
+            "bounce", subscription.steps_by_id.get(step_id), message.template, message.channel
+        )
+        transition.emit("message_bounced", step_id, message.template, message.channel, outcome.at)
     elif outcome.kind == "unknown":
-        transition.add_trace("unknown", interest.steps_by_id.get(step_id), part.template, part.channel)
-    _settle(transition, outcome, part)
+        transition.add_trace(
+            "unknown", subscription.steps_by_id.get(step_id), message.template, message.channel
+        )
+    _settle(transition, outcome, message)
     transition.complete()
 
 
 def handle_reaction(context: DecisionContext, reaction: Reaction) -> None:
     """A click or an open: kept with the run, asked about at once, and followed by what waited for it."""
-    known = context.enrollments.get(reaction.enrollment)
-    interest = context.subscription(known) if known is not None else None
-    if known is None or interest is None or part_of(known, reaction.key) is None:
+    enrollment = context.enrollments.get(reaction.enrollment)
+    subscription = context.subscription(enrollment) if enrollment is not None else None
+    if enrollment is None or subscription is None or sent_message_of(enrollment, reaction.key) is None:
         return
-    transition = Transition.begin(context, interest, known)
+    transition = Transition.begin(context, subscription, enrollment)
     note_reaction(transition, reaction)
     if transition.enrollment.is_open and not leave_if_over(transition):
         following = follow_reaction(transition, reaction)
@@ -118,14 +134,14 @@ def handle_reaction(context: DecisionContext, reaction: Reaction) -> None:
 
 def handle_code(context: DecisionContext, taken: CodeTaken) -> None:
     """The pool gave a code, or it is empty: then the run rests and its owner is told."""
-    known = context.enrollments.get(taken.enrollment)
-    interest = context.subscription(known) if known is not None else None
-    if known is None or interest is None or not isinstance(known.state, AwaitingCode):
+    enrollment = context.enrollments.get(taken.enrollment)
+    subscription = context.subscription(enrollment) if enrollment is not None else None
+    if enrollment is None or subscription is None or not isinstance(enrollment.state, AwaitingCode):
         return
-    step = interest.steps_by_id.get(known.state.step)
+    step = subscription.steps_by_id.get(enrollment.state.step)
     if not isinstance(step, CodeStep) or step.pool.name != taken.pool:
         return
-    transition = Transition.begin(context, interest, known)
+    transition = Transition.begin(context, subscription, enrollment)
     if taken.value is None:
         transition.add_trace("note", step, taken.pool, "no code left")
         transition.effects.append(
@@ -140,23 +156,23 @@ def handle_code(context: DecisionContext, taken: CodeTaken) -> None:
     transition.complete()
 
 
-def _is_handing(enrollment: Enrollment, key: str) -> bool:
+def _awaits_send_of(enrollment: Enrollment, key: str) -> bool:
     return isinstance(enrollment.state, AwaitingSend) and enrollment.state.key == key
 
 
-def _is_unknown(enrollment: Enrollment, part: SentMessage) -> bool:
+def _is_unknown(enrollment: Enrollment, message: SentMessage) -> bool:
     return (
         isinstance(enrollment.state, AwaitingReaction)
         and enrollment.state.unknown
-        and enrollment.state.channel == part.channel
+        and enrollment.state.channel == message.channel
     )
 
 
-def _handing(context: DecisionContext, enrollment: str, key: str) -> Transition | None:
+def _transition_of(context: DecisionContext, enrollment: str, key: str) -> Transition | None:
     """The run in hand if this is the message it is waiting to hand over."""
     known = context.enrollments.get(enrollment)
     interest = context.subscription(known) if known is not None else None
-    if known is None or interest is None or not _is_handing(known, key):
+    if known is None or interest is None or not _awaits_send_of(known, key):
         return None
     return Transition.begin(context, interest, known)
 
@@ -167,8 +183,8 @@ def _go_on(transition: Transition, at: Instant, number: int, *, unknown: bool) -
         move_on(transition, following)
 
 
-def _ask_again(transition: Transition, rest: AwaitingSend, *, refused: bool, why: str) -> None:
-    step = transition.subscription.steps_by_id.get(rest.step)
+def _ask_again(transition: Transition, state: AwaitingSend, *, refused: bool, why: str) -> None:
+    step = transition.subscription.steps_by_id.get(state.step)
     if leave_if_over(transition):
         return
     if not isinstance(step, SendStep):
@@ -181,56 +197,58 @@ def _ask_again(transition: Transition, rest: AwaitingSend, *, refused: bool, why
         transition.add_trace("skip", step, step.template, why)
         move_on(transition, step.next)
         return
-    tried = (*rest.tried, rest.channel) if refused else rest.tried
-    following = try_send(transition, step, rest.first_due, tried)
+    tried = (*state.tried, state.channel) if refused else state.tried
+    following = try_send(transition, step, state.first_due, tried)
     if following is not None:
         move_on(transition, following)
 
 
 def _end_cascade(transition: Transition, step_id: str) -> None:
     """Who calls a message spam gets it on no other channel: a complaint ends a cascade as a reaction does."""
-    rest, step = transition.enrollment.state, transition.subscription.steps_by_id.get(step_id)
+    state, step = transition.enrollment.state, transition.subscription.steps_by_id.get(step_id)
     if not (
         isinstance(step, SendStep)
         and step.is_cascade
-        and isinstance(rest, AwaitingReaction | Deferred | AwaitingSend)
+        and isinstance(state, AwaitingReaction | Deferred | AwaitingSend)
     ):
         return
-    if rest.step == step_id and transition.enrollment.is_open and not leave_if_over(transition):
+    if state.step == step_id and transition.enrollment.is_open and not leave_if_over(transition):
         move_on(transition, end_by_reaction(transition, step, transition.now))
 
 
-def _settle(transition: Transition, outcome: MessageOutcome, part: SentMessage) -> None:
+def _settle(transition: Transition, outcome: MessageOutcome, message: SentMessage) -> None:
     """What an outcome means for a cascade that listens after this very message."""
-    it, rest = transition.enrollment, transition.enrollment.state
-    if not isinstance(rest, AwaitingReaction) or rest.channel != part.channel or not it.is_open:
+    enrollment, state = transition.enrollment, transition.enrollment.state
+    if not isinstance(state, AwaitingReaction) or state.channel != message.channel or not enrollment.is_open:
         return
-    step = transition.subscription.steps_by_id.get(rest.step)
+    step = transition.subscription.steps_by_id.get(state.step)
     if not isinstance(step, SendStep):
         return
     match outcome.kind:
         case "unknown":
-            it.state = replace(rest, unknown=True)
-            it.due = None
+            enrollment.state = replace(state, unknown=True)
+            enrollment.due = None
         case "settled" | "accepted" | "delivered":
-            if rest.unknown:
-                it.state = replace(rest, unknown=False)
-                it.due = listen_until(transition, step, it.state)
+            if state.unknown:
+                enrollment.state = replace(state, unknown=False)
+                enrollment.due = listen_until(transition, step, enrollment.state)
         case "bounced" | "not_sent" | "refused":
             if transition.journey.state == "paused":
-                it.due = Due(transition.now)  # nobody moves: the next channel is asked for at the resume
+                enrollment.due = Due(
+                    transition.now
+                )  # nobody moves: the next channel is asked for at the resume
             elif not leave_if_over(transition):
-                following = next_part(transition, step, rest, _due_since(transition, step, rest))
+                following = try_next_channel(transition, step, state, _due_since(transition, step, state))
                 if following is not None:
                     advance(transition, following)
         case _:
             pass
 
 
-def _due_since(transition: Transition, step: SendStep, rest: AwaitingReaction) -> Instant:
+def _due_since(transition: Transition, step: SendStep, state: AwaitingReaction) -> Instant:
     """Since when the next channel is due. After an unknown message, since the moment at which it would have been tried: a
     week later nobody wants it any more."""
-    return min(transition.now, listen_until(transition, step, rest).at) if rest.unknown else transition.now
+    return min(transition.now, listen_until(transition, step, state).at) if state.unknown else transition.now
 
 
 def _close_channel(context: DecisionContext, channel: str, outcome: MessageOutcome) -> None:

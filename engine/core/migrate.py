@@ -124,36 +124,38 @@ class Migration:
 
     def _leave(self, transition: Transition, state: EnrollmentState, move: Move) -> None:
         """The step is gone. Who waited goes on when the wait would have ended, everybody else now."""
-        it = transition.enrollment
+        enrollment = transition.enrollment
         was = state.was if isinstance(state, Relocating) else state.step
         if not (isinstance(state, AwaitingSend) and state.unknown):
             cancel_planned(transition, "removed")
-        keeps_moment = isinstance(state, Waiting | Relocating) and move.to is not None and it.due is not None
-        it.state = Relocating(move.to, was)
+        keeps_moment = (
+            isinstance(state, Waiting | Relocating) and move.to is not None and enrollment.due is not None
+        )
+        enrollment.state = Relocating(move.to, was)
         if not keeps_moment:
-            it.due = Due(transition.now)
+            enrollment.due = Due(transition.now)
         transition.add_trace("moved", None, was, move.to or "finish")
 
-    def _wait_on(self, transition: Transition, rest: Waiting, move: Move) -> None:
-        it = transition.enrollment
+    def _wait_on(self, transition: Transition, state: Waiting, move: Move) -> None:
+        enrollment = transition.enrollment
         if move.listens_anew:
-            it.state = Waiting(rest.step, transition.now, 0)
+            enrollment.state = Waiting(state.step, transition.now, 0)
         if not move.recomputed:
             return
-        step = next(step for step in self.new.steps if step.id == rest.step)
+        step = next(step for step in self.new.steps if step.id == state.step)
         assert isinstance(step, WaitStep)
         due = wait_due(transition, step)
         if isinstance(due, MissingDate):
-            it.state, it.due = (
-                Relocating(rest.step, rest.step),
+            enrollment.state, enrollment.due = (
+                Relocating(state.step, state.step),
                 Due(transition.now),
             )  # the step itself says what is missing
             return
         if due.at <= transition.now:
-            offset = int(unit("spread", it.id, rest.step) * DAY) if self.spread else 0
+            offset = int(unit("spread", enrollment.id, state.step) * DAY) if self.spread else 0
             due = Due(Instant(transition.now + offset))
-        it.due = due
-        transition.add_trace("moved", step, rest.step, "new length")
+        enrollment.due = due
+        transition.add_trace("moved", step, state.step, "new length")
 
 
 def _rename_key(kept: dict[str, Kept], old: str, new: str) -> None:

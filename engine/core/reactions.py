@@ -14,78 +14,80 @@ from engine.core.transition import Transition
 from engine.values import Instant, wall_clock
 
 
-def part_of(enrollment: Enrollment, key: str) -> tuple[str, SentMessage] | None:
+def sent_message_of(enrollment: Enrollment, key: str) -> tuple[str, SentMessage] | None:
     """The step and the message of a key; None if this run did not hand it over."""
-    for step, parts in enrollment.sent.items():
-        for part in parts:
-            if part.key == key:
-                return step, part
+    for step, messages in enrollment.sent.items():
+        for message in messages:
+            if message.key == key:
+                return step, message
     return None
 
 
-def change_part(enrollment: Enrollment, step: str, old: SentMessage, new: SentMessage) -> None:
+def replace_message(enrollment: Enrollment, step: str, old: SentMessage, new: SentMessage) -> None:
     """Puts what is now known of a message in its place."""
-    enrollment.sent[step] = tuple(new if part is old else part for part in enrollment.sent[step])
+    enrollment.sent[step] = tuple(new if message is old else message for message in enrollment.sent[step])
 
 
 def note_reaction(transition: Transition, reaction: Reaction) -> None:
     """Keeps the moment of a reaction: the latest one of each kind. A reply has been read, so it counts as an open."""
-    found = part_of(transition.enrollment, reaction.key)
-    if found is None:
+    sent = sent_message_of(transition.enrollment, reaction.key)
+    if sent is None:
         return
-    step, part = found
-    _note_habit(transition, reaction, part)
+    step, message = sent
+    _count_engagement(transition, reaction, message)
     if reaction.kind == "clicked":
-        new = replace(part, clicked_at=max(reaction.at, part.clicked_at or reaction.at))
-        transition.emit("message_clicked", step, part.template, part.channel, reaction.at)
+        updated = replace(message, clicked_at=max(reaction.at, message.clicked_at or reaction.at))
+        transition.emit("message_clicked", step, message.template, message.channel, reaction.at)
     else:
-        new = replace(part, opened_at=max(reaction.at, part.opened_at or reaction.at))
-    change_part(transition.enrollment, step, part, new)
+        updated = replace(message, opened_at=max(reaction.at, message.opened_at or reaction.at))
+    replace_message(transition.enrollment, step, message, updated)
     transition.add_trace(
         "reaction",
         transition.subscription.steps_by_id.get(step),
-        part.template,
-        f"{reaction.kind} {part.channel}",
+        message.template,
+        f"{reaction.kind} {message.channel}",
     )
 
 
-def _note_habit(transition: Transition, reaction: Reaction, part: SentMessage) -> None:
+def _count_engagement(transition: Transition, reaction: Reaction, message: SentMessage) -> None:
     """What this customer does with messages: a click or a reply counts once for its channel, and the first reaction to a
     message for the hour of their day."""
-    first = part.clicked_at is None and part.opened_at is None
-    counts = part.clicked_at is None if reaction.kind == "clicked" else reaction.kind == "replied" and first
-    if not (first or counts):
+    is_first = message.clicked_at is None and message.opened_at is None
+    counts_for_channel = (
+        message.clicked_at is None if reaction.kind == "clicked" else reaction.kind == "replied" and is_first
+    )
+    if not (is_first or counts_for_channel):
         return
     facts = transition.context.facts
-    hour = wall_clock(reaction.at, facts.zone).hour if first else None
-    facts.engagement = facts.engagement.with_reaction(part.channel if counts else None, hour)
+    hour = wall_clock(reaction.at, facts.zone).hour if is_first else None
+    facts.engagement = facts.engagement.with_reaction(message.channel if counts_for_channel else None, hour)
 
 
 def follow_reaction(transition: Transition, reaction: Reaction) -> int | None:
     """Where a run goes on because of a reaction; None if it stays where it is."""
-    rest = transition.enrollment.state
+    state = transition.enrollment.state
     step = (
-        transition.subscription.steps_by_id.get(rest.step)
-        if rest is not None and rest.step is not None
+        transition.subscription.steps_by_id.get(state.step)
+        if state is not None and state.step is not None
         else None
     )
-    if isinstance(rest, Waiting) and isinstance(step, WaitStep):
+    if isinstance(state, Waiting) and isinstance(step, WaitStep):
         awaited, due = step.awaited, transition.enrollment.due
         if awaited is None or awaited.reaction is None or (due is not None and reaction.at > due.at):
             return None
-        found = part_of(transition.enrollment, reaction.key)
+        sent = sent_message_of(transition.enrollment, reaction.key)
         fitting = awaited.reaction == "opened" or reaction.kind == "clicked"
         if (
-            found is None
-            or found[1].template != awaited.template
+            sent is None
+            or sent[1].template != awaited.template
             or not fitting
-            or reaction.at < rest.opened_at
+            or reaction.at < state.opened_at
         ):
             return None
         return end_by(
             transition, step, reaction.at, reaction.number, f"{awaited.reaction} {awaited.template}"
         )
-    if isinstance(rest, AwaitingReaction | Deferred | AwaitingSend) and isinstance(step, SendStep):
+    if isinstance(state, AwaitingReaction | Deferred | AwaitingSend) and isinstance(step, SendStep):
         reacted = reaction_there(transition, step)
         return end_by_reaction(transition, step, reacted) if reacted is not None else None
     return None
@@ -93,17 +95,17 @@ def follow_reaction(transition: Transition, reaction: Reaction) -> int | None:
 
 def follow_event(transition: Transition, event: Event) -> int | None:
     """Where a run goes on because of an event that its wait or cascade was waiting for; None if it stays."""
-    rest = transition.enrollment.state
+    state = transition.enrollment.state
     step = (
-        transition.subscription.steps_by_id.get(rest.step)
-        if rest is not None and rest.step is not None
+        transition.subscription.steps_by_id.get(state.step)
+        if state is not None and state.step is not None
         else None
     )
-    if isinstance(rest, Waiting) and isinstance(step, WaitStep):
-        if step.awaited is not None and fits(transition, step.awaited, rest, event):
+    if isinstance(state, Waiting) and isinstance(step, WaitStep):
+        if step.awaited is not None and fits(transition, step.awaited, state, event):
             return end_by(transition, step, event.occurred_at, event.number, event.name)
         return None
-    if isinstance(rest, AwaitingReaction | Deferred | AwaitingSend) and isinstance(step, SendStep):
+    if isinstance(state, AwaitingReaction | Deferred | AwaitingSend) and isinstance(step, SendStep):
         first = transition.enrollment.sent.get(step.id)
         if (
             step.is_cascade
@@ -121,20 +123,22 @@ def follow_event(transition: Transition, event: Event) -> int | None:
 
 def reaction_there(transition: Transition, step: SendStep) -> Instant | None:
     """The moment of the reaction that a cascade listens for, to any of its parts."""
-    parts = transition.enrollment.sent.get(step.id)
-    if not step.is_cascade or not parts:
+    messages = transition.enrollment.sent.get(step.id)
+    if not step.is_cascade or not messages:
         return None
     if step.until in ("clicked", "opened"):
-        return min((at for part in parts if (at := reacted_at(part, step.until)) is not None), default=None)
-    first = (parts[0].handed_at, parts[0].number)
+        return min(
+            (at for message in messages if (at := reacted_at(message, step.until)) is not None), default=None
+        )
+    first = (messages[0].handed_at, messages[0].number)
     seen = transition.context.facts.event_counters.get(step.until)
     return seen.last_at if seen is not None and (seen.last_at, seen.last_number) > first else None
 
 
 def end_by_reaction(transition: Transition, step: SendStep, at: Instant) -> int:
     """A reaction to any part ends the cascade; a part that is planned is taken back."""
-    it = transition.enrollment
+    enrollment = transition.enrollment
     cancel_planned(transition, "reaction")
-    it.state = it.due = None
-    it.clock = max(it.clock, at)
+    enrollment.state = enrollment.due = None
+    enrollment.clock = max(enrollment.clock, at)
     return step.next

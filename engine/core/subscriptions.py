@@ -80,85 +80,85 @@ def index_of(
     """The index of everything that is published. `needs`: events whose history is kept."""
     rules = {rule.name: rule for rule in facts}
     current = sorted((_interest(each, rules) for each in journeys), key=lambda one: one.rank)
-    interests = {each.journey.was: each for each in current if each.journey.was is not None}
-    interests |= {each.journey.name: each for each in current}
+    subscriptions = {each.journey.was: each for each in current if each.journey.was is not None}
+    subscriptions |= {each.journey.name: each for each in current}
     moves = _moves(facts)
     listeners = _listeners(current)
     leavers = _leavers(current, moves)
     readers = _segments(segments, rules)
     return SubscriptionIndex(
         rules,
-        interests,
+        subscriptions,
         listeners,
         leavers,
         _entries(current),
         moves,
         readers,
-        _in_state("stopped", interests),
-        _in_state("paused", interests),
+        _in_state("stopped", subscriptions),
+        _in_state("paused", subscriptions),
         frozenset((*listeners, *leavers, *moves, *readers.of_event, *needs, *_read(current))),
     )
 
 
 def _interest(journey: Journey, rules: Rules) -> JourneySubscription:
     leaving = _look(journey.goal.when, rules) | _look(journey.exit_if, rules)
-    places: dict[str, Step] = {step.was: step for step in journey.steps if step.was is not None}
-    places |= {step.id: step for step in journey.steps}
+    steps_by_id: dict[str, Step] = {step.was: step for step in journey.steps if step.was is not None}
+    steps_by_id |= {step.id: step for step in journey.steps}
     awaited = frozenset(event for step in journey.steps for event in step.awaited_events())
     dates = frozenset(name for step in journey.steps for name in step.awaited_dates())
     rank = (RANKS[journey.priority], journey.name)
-    return JourneySubscription(journey, rank, places, leaving, awaited, dates)
+    return JourneySubscription(journey, rank, steps_by_id, leaving, awaited, dates)
 
 
-def _in_state(state: str, interests: Mapping[str, JourneySubscription]) -> frozenset[str]:
-    return frozenset(name for name, each in interests.items() if each.journey.state == state)
+def _in_state(state: str, subscriptions: Mapping[str, JourneySubscription]) -> frozenset[str]:
+    return frozenset(name for name, each in subscriptions.items() if each.journey.state == state)
 
 
 def _look(question: Question | None, rules: Rules) -> Dependencies:
     return dependencies_of(question.condition, rules) if question is not None else Dependencies()
 
 
-def _listeners(interests: list[JourneySubscription]) -> dict[str, tuple[EventSubscriber, ...]]:
-    found: dict[str, dict[str, tuple[EventTrigger | ProductTrigger, ...]]] = defaultdict(dict)
-    for each in interests:
+def _listeners(subscriptions: list[JourneySubscription]) -> dict[str, tuple[EventSubscriber, ...]]:
+    subscribers: dict[str, dict[str, tuple[EventTrigger | ProductTrigger, ...]]] = defaultdict(dict)
+    for each in subscriptions:
         name = each.journey.name
         for trigger in each.journey.starts if each.journey.state != "draft" else ():
             if isinstance(trigger, EventTrigger):
-                found[trigger.event][name] = (*found[trigger.event].get(name, ()), trigger)
+                subscribers[trigger.event][name] = (*subscribers[trigger.event].get(name, ()), trigger)
             elif isinstance(trigger, ProductTrigger):
-                found[trigger.kind][name] = (*found[trigger.kind].get(name, ()), trigger)
+                subscribers[trigger.kind][name] = (*subscribers[trigger.kind].get(name, ()), trigger)
         for event in each.awaited:
-            found[event].setdefault(name, ())
-    ranked = {each.journey.name: each for each in interests}
+            subscribers[event].setdefault(name, ())
+    ranked = {each.journey.name: each for each in subscriptions}
     return {
         event: tuple(EventSubscriber(each, of[name]) for name, each in ranked.items() if name in of)
-        for event, of in found.items()
+        for event, of in subscribers.items()
     }
 
 
-def _read(interests: list[JourneySubscription]) -> Iterator[str]:
-    for each in interests:
+def _read(subscriptions: list[JourneySubscription]) -> Iterator[str]:
+    for each in subscriptions:
         yield from each.journey.dependencies.events
 
 
 def _leavers(
-    interests: list[JourneySubscription], moves: Mapping[str, tuple[FactRule, ...]]
+    subscriptions: list[JourneySubscription], moves: Mapping[str, tuple[FactRule, ...]]
 ) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for each in interests:
+    exit_events: dict[str, set[str]] = defaultdict(set)
+    for each in subscriptions:
         for event in (*each.journey.goal.events, *each.exit_dependencies.events):
-            found[event].add(each.journey.name)
+            exit_events[event].add(each.journey.name)
         for event, rules in moves.items():
             if any(rule.name in each.exit_dependencies.attributes for rule in rules):
-                found[event].add(each.journey.name)
-    return {event: frozenset(names) for event, names in found.items()}
+                exit_events[event].add(each.journey.name)
+    return {event: frozenset(names) for event, names in exit_events.items()}
 
 
 def _entries(
-    interests: list[JourneySubscription],
+    subscriptions: list[JourneySubscription],
 ) -> dict[str, tuple[tuple[JourneySubscription, SegmentTrigger], ...]]:
     found: dict[str, list[tuple[JourneySubscription, SegmentTrigger]]] = defaultdict(list)
-    for each in interests:
+    for each in subscriptions:
         for trigger in each.journey.starts if each.journey.state != "draft" else ():
             if isinstance(trigger, SegmentTrigger):
                 found[trigger.segment].append((each, trigger))
@@ -166,10 +166,10 @@ def _entries(
 
 
 def _moves(rules: tuple[FactRule, ...]) -> dict[str, tuple[FactRule, ...]]:
-    found: dict[str, tuple[FactRule, ...]] = {}
+    facts_by_event: dict[str, tuple[FactRule, ...]] = {}
     for rule in rules:
-        found[rule.event] = (*found.get(rule.event, ()), rule)
-    return found
+        facts_by_event[rule.event] = (*facts_by_event.get(rule.event, ()), rule)
+    return facts_by_event
 
 
 def _segments(segments: Iterable[SegmentRule], rules: Rules) -> SegmentDependencies:

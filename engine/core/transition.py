@@ -80,9 +80,9 @@ class Transition:
         event: Event | None = None,
     ) -> None:
         """A question, its answer, and the values that it looked at. With `Journeys.explain` off these are left out."""
-        found: tuple[tuple[str, str], ...] = ()
+        values: tuple[tuple[str, str], ...] = ()
         if self.context.journeys.explain:
-            found = values_asked(question.condition, self.scope(event), self.context.index.rules)
+            values = values_asked(question.condition, self.scope(event), self.context.index.rules)
         elif kind == "asked":
             return
         line = question.line or (step.line if step is not None else 0)
@@ -96,7 +96,7 @@ class Transition:
                 line,
                 question.text,
                 answer,
-                found,
+                values,
             )
         )
 

@@ -44,7 +44,7 @@ class Start(Struct, frozen=True):
 
 def start_by_event(context: DecisionContext, subscriber: EventSubscriber, event: Event) -> None:
     """The first start of a journey that an event fits."""
-    interest = subscriber.subscription
+    subscription = subscriber.subscription
     for trigger in subscriber.triggers:
         where = trigger.where if isinstance(trigger, EventTrigger) else None
         if where is not None and not where.test(Scope(context.facts, None, context.now, event)):
@@ -53,44 +53,54 @@ def start_by_event(context: DecisionContext, subscriber: EventSubscriber, event:
         if trigger.per is not None:
             value = event.fields.get(trigger.per)
             if value is None:
-                _ignore(context, interest.journey, trigger.line, f"{trigger.per} is missing in {event.name}")
+                _trace_ignored(
+                    context, subscription.journey, trigger.line, f"{trigger.per} is missing in {event.name}"
+                )
                 return
             key = str(value)
         if _is_stale(context, trigger, event):
-            _ignore(context, interest.journey, trigger.line, f"{event.name} is too old")
+            _trace_ignored(context, subscription.journey, trigger.line, f"{event.name} is too old")
             return
-        start(context, interest, Start(key, event.occurred_at, event.number, event.fields, line=trigger.line))
+        start(
+            context,
+            subscription,
+            Start(key, event.occurred_at, event.number, event.fields, line=trigger.line),
+        )
         return
 
 
 def start_by_segment(context: DecisionContext, change: SegmentChanged, *, was_member: bool) -> None:
     """Becoming a member starts; `members: all` also takes those who are members already, when they are announced."""
-    for interest, trigger in context.index.segment_starts.get(change.segment, ()):
+    for subscription, trigger in context.index.segment_starts.get(change.segment, ()):
         if was_member and trigger.members == "new":
             continue
         if context.now - change.at > MISSED:
-            _ignore(context, interest.journey, trigger.line, f"entering {change.segment} was missed")
+            _trace_ignored(
+                context, subscription.journey, trigger.line, f"entering {change.segment} was missed"
+            )
             continue
-        start(context, interest, Start("", change.at, change.number, NO_FIELDS, line=trigger.line))
+        start(context, subscription, Start("", change.at, change.number, NO_FIELDS, line=trigger.line))
 
 
 def start_by_clock(context: DecisionContext, occurrence: Occurrence) -> None:
     """A clock or date start, once for every local date. The run keeps the date that it is about: of a start seven days
     before a birthday, the birthday."""
-    interest = context.index.subscriptions.get(occurrence.journey)
-    if interest is None:
+    subscription = context.index.subscriptions.get(occurrence.journey)
+    if subscription is None:
         return
-    once = (interest.journey.name, occurrence.day.isoformat())
+    once = (subscription.journey.name, occurrence.day.isoformat())
     if once in context.occurred:
         return
     context.occurred.add(once)
     if context.now - occurrence.at > MISSED:
-        _ignore(context, interest.journey, 0, f"the start of {occurrence.day.isoformat()} was missed")
+        _trace_ignored(
+            context, subscription.journey, 0, f"the start of {occurrence.day.isoformat()} was missed"
+        )
         return
-    timed = [each for each in interest.journey.starts if isinstance(each, ClockTrigger | DateTrigger)]
+    timed = [each for each in subscription.journey.starts if isinstance(each, ClockTrigger | DateTrigger)]
     about = ((each.line, occurrence_day(each, context.facts, occurrence.day)) for each in timed)
     line, day = next(((line, day) for line, day in about if day is not None), (0, occurrence.day))
-    start(context, interest, Start("", occurrence.at, occurrence.number, NO_FIELDS, day, line))
+    start(context, subscription, Start("", occurrence.at, occurrence.number, NO_FIELDS, day, line))
 
 
 def start(context: DecisionContext, subscription: JourneySubscription, by: Start) -> None:
@@ -98,18 +108,18 @@ def start(context: DecisionContext, subscription: JourneySubscription, by: Start
     journey = subscription.journey
     if journey.state != "live":
         if journey.state != "draft":
-            _ignore(context, journey, by.line, f"the journey is {journey.state}")
+            _trace_ignored(context, journey, by.line, f"the journey is {journey.state}")
         return
-    new = _enrollment(journey, by)
-    if _refused(context, journey, new, by):
+    enrollment = _enrollment(journey, by)
+    if _refused(context, journey, enrollment, by):
         return
     active = context.open_enrollment(journey.name, by.key)
     why = _active(active, journey.again, by) if active is not None else _ended(context, journey, by)
     if why is not None:
-        _ignore(context, journey, by.line, why, active.id if active is not None else "")
+        _trace_ignored(context, journey, by.line, why, active.id if active is not None else "")
         return
     if context.decisions_left <= 0:
-        _ignore(
+        _trace_ignored(
             context,
             journey,
             by.line,
@@ -117,9 +127,9 @@ def start(context: DecisionContext, subscription: JourneySubscription, by: Start
         )
         return
     if active is not None:
-        new.first_started_at = active.first_started_at
+        enrollment.first_started_at = active.first_started_at
         _restart(Transition.begin(context, subscription, active))
-    _begin(context, subscription, new, by)
+    _begin(context, subscription, enrollment, by)
 
 
 def _enrollment(journey: Journey, by: Start) -> Enrollment:
@@ -140,16 +150,16 @@ def _enrollment(journey: Journey, by: Start) -> Enrollment:
     )
 
 
-def _refused(context: DecisionContext, journey: Journey, new: Enrollment, by: Start) -> bool:
-    scope = Scope(context.facts, new, context.now)
+def _refused(context: DecisionContext, journey: Journey, enrollment: Enrollment, by: Start) -> bool:
+    scope = Scope(context.facts, enrollment, context.now)
     who, when, exit_if = journey.who, journey.goal.when, journey.exit_if
     if who is not None and not who.test(scope):
         read = values_asked(who.condition, scope, context.index.rules) if context.journeys.explain else ()
-        _ignore(context, journey, who.line or by.line, "who", read=read)
+        _trace_ignored(context, journey, who.line or by.line, "who", read=read)
     elif when is not None and when.test(scope):
-        _ignore(context, journey, when.line or by.line, "the goal is already reached")
+        _trace_ignored(context, journey, when.line or by.line, "the goal is already reached")
     elif exit_if is not None and exit_if.test(scope):
-        _ignore(context, journey, exit_if.line or by.line, "exit_if is already true")
+        _trace_ignored(context, journey, exit_if.line or by.line, "exit_if is already true")
     else:
         return False
     return True
@@ -185,31 +195,33 @@ def _restart(old: Transition) -> None:
     old.complete()
 
 
-def _begin(context: DecisionContext, subscription: JourneySubscription, new: Enrollment, by: Start) -> None:
+def _begin(
+    context: DecisionContext, subscription: JourneySubscription, enrollment: Enrollment, by: Start
+) -> None:
     journey, customer = subscription.journey, context.facts.customer
-    new.id = derive("run", customer, journey.name, by.key, by.number, by.at)
-    context.last_starts[journey.name, by.key] = LastStart(by.at, new.id)
-    context.forked.add(new.id)
-    context.enrollments[new.id] = new
-    run = Transition(context, subscription, journey, new)
-    run.trace.append(Trace(context.now, "start", journey.name, new.id, "", by.line))
+    enrollment.id = derive("run", customer, journey.name, by.key, by.number, by.at)
+    context.last_starts[journey.name, by.key] = LastStart(by.at, enrollment.id)
+    context.forked.add(enrollment.id)
+    context.enrollments[enrollment.id] = enrollment
+    transition = Transition(context, subscription, journey, enrollment)
+    transition.trace.append(Trace(context.now, "start", journey.name, enrollment.id, "", by.line))
     marketing = journey.policy.consent is not None
-    new.holdout = (journey.holdout > 0 and in_holdout(customer, journey.name, journey.holdout)) or (
+    enrollment.holdout = (journey.holdout > 0 and in_holdout(customer, journey.name, journey.holdout)) or (
         context.journeys.global_holdout > 0
         and marketing
         and in_global_holdout(customer, context.journeys.global_holdout)
     )
-    if new.holdout:
-        run.add_trace("holdout")
-        new.due = Due(watch_end(run))
+    if enrollment.holdout:
+        transition.add_trace("holdout")
+        enrollment.due = Due(watch_end(transition))
     else:
-        run.emit("journey_started")
-    known = known_goal(run)
-    if known is not None:
-        reach_goal(run, known)
-    if new.is_open and not new.holdout:
-        advance(run, 0, asked=True)
-    run.complete()
+        transition.emit("journey_started")
+    goal_event = known_goal(transition)
+    if goal_event is not None:
+        reach_goal(transition, goal_event)
+    if enrollment.is_open and not enrollment.holdout:
+        advance(transition, 0, asked=True)
+    transition.complete()
 
 
 def _is_stale(context: DecisionContext, trigger: EventTrigger | ProductTrigger, event: Event) -> bool:
@@ -218,7 +230,7 @@ def _is_stale(context: DecisionContext, trigger: EventTrigger | ProductTrigger, 
     return context.now - event.occurred_at > MISSED
 
 
-def _ignore(
+def _trace_ignored(
     context: DecisionContext,
     journey: Journey,
     line: int,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from engine.core.channel_likelihood import in_order, spoken
+from engine.core.channel_likelihood import explanation, in_order
 from engine.core.facts.learned import NO_ENGAGEMENT
 from engine.core.journey import Journey, SendStep, WaitStep
 from engine.core.journeys import Journeys
@@ -43,7 +43,7 @@ def _of_message(step: SendStep, journeys: Journeys) -> Iterator[tuple[str, str]]
     ordered, learned = step.channels, journeys.learned
     if step.likely:
         ordered = in_order(step.channels, step.template, journeys.prices, learned, NO_ENGAGEMENT)
-        why = spoken(ordered, step.template, journeys.prices, learned, NO_ENGAGEMENT, journeys.currency)
+        why = explanation(ordered, step.template, journeys.prices, learned, NO_ENGAGEMENT, journeys.currency)
         yield f"via: cheapest likely: {', '.join(ordered)}", why
     if step.learns:
         for channel in ordered if step.likely else ordered[:-1]:

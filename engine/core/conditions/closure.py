@@ -242,8 +242,8 @@ def _did(form: Did, rules: Rules) -> Test:
     if form.where is None and form.last is None and (low, high) == (1, float("inf")):
 
         def did_since_start(scope: Scope) -> bool:
-            seen, run = scope.facts.event_counters.get(event), scope.run
-            start = (run.started_at, run.started_number) if run is not None else None
+            seen, enrollment = scope.facts.event_counters.get(event), scope.run
+            start = (enrollment.started_at, enrollment.started_number) if enrollment is not None else None
             return seen is not None and start is not None and (seen.last_at, seen.last_number) > start
 
         return did_since_start
@@ -277,14 +277,14 @@ def _counter(form: Did, rules: Rules) -> Callable[[Scope], int]:
 
 
 def _reacted(template: str, *, opened: bool) -> Test:
-    def reacted(part: SentMessage) -> bool:
-        return part.template == template and (
-            part.clicked_at is not None or (opened and part.opened_at is not None)
+    def reacted(message: SentMessage) -> bool:
+        return message.template == template and (
+            message.clicked_at is not None or (opened and message.opened_at is not None)
         )
 
     def test(scope: Scope) -> bool:
         return scope.run is not None and any(
-            reacted(part) for parts in scope.run.sent.values() for part in parts
+            reacted(message) for messages in scope.run.sent.values() for message in messages
         )
 
     return test

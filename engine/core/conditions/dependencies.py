@@ -59,31 +59,33 @@ def farthest(*needs: Mapping[str, int | None]) -> dict[str, int | None]:
     result: dict[str, int | None] = {}
     for need in needs:
         for event, back in need.items():
-            known = result.get(event, 0)
-            result[event] = None if known is None or back is None else max(known, back)
+            lengths = result.get(event, 0)
+            result[event] = None if lengths is None or back is None else max(lengths, back)
     return result
 
 
 def dependencies_of(condition: Condition, rules: Rules = NO_RULES) -> Dependencies:
     """What a condition looks at. `rules`: the computed facts by name, which depend on events themselves."""
-    found = Dependencies()
+    dependencies = Dependencies()
     for form in forms(condition):
         match form:
             case InSegment(names):
-                found |= Dependencies(segments=frozenset(names))
+                dependencies |= Dependencies(segments=frozenset(names))
             case Can():
-                found |= Dependencies(reach=True)
+                dependencies |= Dependencies(reach=True)
             case Reacted(_, template):
-                found |= Dependencies(templates=frozenset((template,)), run=True)
+                dependencies |= Dependencies(templates=frozenset((template,)), run=True)
             case GoalReached():
-                found |= Dependencies(run=True)
+                dependencies |= Dependencies(run=True)
             case Did():
-                found |= Dependencies(frozenset((form.event,)), _history_of(form), run=form.since_start)
+                dependencies |= Dependencies(
+                    frozenset((form.event,)), _history_of(form), run=form.since_start
+                )
             case _:
                 pass
     for ref in refs(condition):
-        found |= _mentions_of(ref, rules)
-    return found
+        dependencies |= _mentions_of(ref, rules)
+    return dependencies
 
 
 def refs(condition: Condition) -> tuple[Ref, ...]:

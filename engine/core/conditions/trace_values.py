@@ -17,13 +17,13 @@ def values_asked(condition: Condition, scope: Scope, rules: Rules = NO_RULES) ->
     """Name and value, in words, of everything that the condition looks at now. Fields of the events that a `did`
     goes over are not in it."""
     names, questions = _looked_at(condition, rules)
-    found: dict[str, str] = {}
+    answers: dict[str, str] = {}
     for name, ref, get in names:
         if ref.source != "event" or scope.event is not None:
-            found[name] = words(get(scope), ref.type)
+            answers[name] = words(get(scope), ref.type)
     for form in questions:
-        found.update(_said(form, scope))
-    return tuple(found.items())
+        answers.update(_said(form, scope))
+    return tuple(answers.items())
 
 
 _Looked = tuple[tuple[tuple[str, Ref, Reader], ...], tuple[Condition, ...]]
@@ -83,7 +83,7 @@ def _moment(at: int) -> str:
 
 
 def _said(form: Condition, scope: Scope) -> dict[str, str]:
-    facts, run = scope.facts, scope.run
+    facts, enrollment = scope.facts, scope.run
     match form:
         case Did(event=event):
             seen = facts.event_counters.get(event)
@@ -96,17 +96,21 @@ def _said(form: Condition, scope: Scope) -> dict[str, str]:
         case Can(channels, purpose):
             return {f"can {channel}": why_closed(facts, channel, purpose) or "yes" for channel in channels}
         case Reacted(how, template):
-            parts = [part for parts in run.sent.values() for part in parts] if run is not None else []
-            sent = [part for part in parts if part.template == template]
+            messages = (
+                [part for parts in enrollment.sent.values() for part in parts]
+                if enrollment is not None
+                else []
+            )
+            sent = [message for message in messages if message.template == template]
             at = max((_reacted_at(part, how) for part in sent), default=0)
             return {f"{how} {template}": _moment(at) if at else ("no" if sent else "not sent")}
         case GoalReached():
-            reached = run is not None and run.goal_at is not None
+            reached = enrollment is not None and enrollment.goal_at is not None
             return {"goal": "reached" if reached else "not reached"}
         case _:
             return {}
 
 
-def _reacted_at(part: SentMessage, how: str) -> int:
-    clicked, opened = part.clicked_at or 0, part.opened_at or 0
+def _reacted_at(message: SentMessage, how: str) -> int:
+    clicked, opened = message.clicked_at or 0, message.opened_at or 0
     return clicked if how == "clicked" else max(clicked, opened)

@@ -33,7 +33,7 @@ class ChooseStep(Step):
 
     def targets(self) -> tuple[int, ...]:
         """The paths, and on below where none fits."""
-        return (*(first for _, _, first in self.paths), self.next)
+        return (*(target for _, _, target in self.paths), self.next)
 
     def questions(self) -> tuple[Question, ...]:
         """Those of its paths."""
@@ -50,12 +50,12 @@ def decide_if(transition: Transition, step: IfStep) -> int:
 def choose(transition: Transition, step: ChooseStep) -> int:
     """The first step of the first path that fits; without a fit the run goes on below."""
     scope = transition.scope()
-    for question, label, first in step.paths:
+    for question, label, target in step.paths:
         if question is None or question.test(scope):
             if question is not None:
                 transition.trace_question("asked", question, label, step)
             transition.add_trace("path", step, label)
-            return first
+            return target
     transition.add_trace("path", step, "", "none fits")
     return step.next
 

@@ -47,9 +47,9 @@ def expiry(transition: Transition, step: CodeStep) -> tuple[Instant, dt.date]:
     return at_local(day, END_OF_DAY, zone), day
 
 
-def generated(pool: Pool, run: str) -> str:
+def generated(pool: Pool, enrollment: str) -> str:
     """The code of a run: every ? of the pattern becomes a letter that follows from the run and the pool alone."""
-    digest = hashlib.sha256(f"code\0{pool.name}\0{run}".encode("utf-8", "surrogatepass")).digest()
+    digest = hashlib.sha256(f"code\0{pool.name}\0{enrollment}".encode("utf-8", "surrogatepass")).digest()
     number = int.from_bytes(digest, "big")
     written = []
     for character in pool.pattern:

@@ -18,12 +18,12 @@ class SplitStep(Step):
 
     def targets(self) -> tuple[int, ...]:
         """The paths."""
-        return (*(first for _, _, first in self.paths), self.next)
+        return (*(target for _, _, target in self.paths), self.next)
 
 
 def split(transition: Transition, step: SplitStep) -> int:
     """The first step of the path; it is stored with the run, so that changed shares move nobody."""
-    firsts = {name: first for name, _, first in step.paths}
+    firsts = {name: target for name, _, target in step.paths}
     path = transition.enrollment.paths.get(step.id)
     if path is None and step.was is not None:
         path = transition.enrollment.paths.get(step.was)

@@ -18,12 +18,12 @@ def wait(transition: Transition, step: WaitStep) -> int | None:
     if isinstance(due, MissingDate):
         leave_for(transition, step, f"missing {due.name}")
         return None
-    it = transition.enrollment
-    it.due, it.state = due, Waiting(step.id, it.window_at, it.window_number)
+    enrollment = transition.enrollment
+    enrollment.due, enrollment.state = due, Waiting(step.id, enrollment.window_at, enrollment.window_number)
     following = end_if_there(transition, step)
     if following is not None:
         return following
-    if due.at <= it.clock:
+    if due.at <= enrollment.clock:
         return end_by_time(transition, step)
     if transition.context.journeys.explain:
         if step.their_hour:
@@ -37,8 +37,8 @@ def end_if_there(transition: Transition, step: WaitStep) -> int | None:
     """Ends the wait by what came inside its window; None: nothing did."""
     if step.awaited is None or not isinstance(transition.enrollment.state, Waiting):
         return None
-    found = already_there(transition, step.awaited, transition.enrollment.state)
-    return end_by(transition, step, *found) if found is not None else None
+    ended_by = already_there(transition, step.awaited, transition.enrollment.state)
+    return end_by(transition, step, *ended_by) if ended_by is not None else None
 
 
 def end_by(transition: Transition, step: WaitStep, at: Instant, number: int, name: str) -> int:
@@ -56,10 +56,10 @@ def end_by_time(transition: Transition, step: WaitStep) -> int:
 
 
 def _over(transition: Transition, at: Instant, number: int, following: int) -> int:
-    it = transition.enrollment
-    it.clock = max(it.clock, at)
-    it.window_at, it.window_number = it.clock, number
-    it.state = it.due = None
+    enrollment = transition.enrollment
+    enrollment.clock = max(enrollment.clock, at)
+    enrollment.window_at, enrollment.window_number = enrollment.clock, number
+    enrollment.state = enrollment.due = None
     return following
 
 

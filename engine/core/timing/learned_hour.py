@@ -24,16 +24,16 @@ class Hour:
     why: str
 
 
-def their_hour(habits: EngagementStats, learned: Learned, quiet: Quiet | None) -> Hour:
+def their_hour(engagement: EngagementStats, learned: Learned, quiet: Quiet | None) -> Hour:
     """The fullest hour of the customer's own reactions, else of everybody's, else 10:00. Each hour is looked at with its
     neighbours (1, 2, 1); of equal ones the earliest. One that is quiet gives way to the nearest that is not, of two as
     near the later."""
-    if sum(habits.hours) >= LEAST_OWN:
-        wanted = _fullest(habits.hours)
-        why = _spoken(habits.hours, wanted, "reactions")
+    if sum(engagement.hours) >= LEAST_OWN:
+        wanted = _fullest(engagement.hours)
+        why = _spoken(engagement.hours, wanted, "reactions")
     elif sum(learned.hours) >= LEAST:
         wanted = _fullest(learned.hours)
-        own = sum(habits.hours)
+        own = sum(engagement.hours)
         too_few = f"; too few of their own: {own}" if own else ""
         why = _spoken(learned.hours, wanted, "reactions of all customers") + too_few
     else:

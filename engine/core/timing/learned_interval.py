@@ -10,14 +10,14 @@ from engine.core.transition import Transition
 from engine.values import MINUTE, Duration
 
 
-def listen_until(transition: Transition, step: SendStep, rest: AwaitingReaction) -> Due:
+def listen_until(transition: Transition, step: SendStep, state: AwaitingReaction) -> Due:
     """When the next channel is due, counted from the hand-over. A learned interval is what is known now: it stays."""
     length = step.next_after or Duration()
     if step.learns:
-        length, why = learned_interval(step, rest.channel, transition.context.journeys.learned)
+        length, why = learned_interval(step, state.channel, transition.context.journeys.learned)
         if transition.context.journeys.explain:
             transition.add_trace("learned", step, f"next_after: auto: {in_words(length)}", why)
-    return due_after(rest.handed_at, length, transition.context.facts.zone)
+    return due_after(state.handed_at, length, transition.context.facts.zone)
 
 
 def learned_interval(step: SendStep, channel: str, learned: Learned) -> tuple[Duration, str]:
@@ -33,10 +33,10 @@ def learned_interval(step: SendStep, channel: str, learned: Learned) -> tuple[Du
 def in_words(length: Duration) -> str:
     """`6 hours 20 minutes`."""
     days, minutes = divmod(length.elapsed // MINUTE, 24 * 60)
-    parts = (
+    phrases = (
         (length.months, "month"),
         (length.days + days, "day"),
         (minutes // 60, "hour"),
         (minutes % 60, "minute"),
     )
-    return " ".join(f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in parts if count)
+    return " ".join(f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in phrases if count)

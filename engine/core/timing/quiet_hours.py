@@ -61,16 +61,16 @@ def midnight_after(at: Instant, tz: ZoneInfo) -> Instant:
 
 
 def has_free_slot(
-    caps: Iterable[Cap], places: Iterable[CapSlot], at: Instant, tz: ZoneInfo, channel: str, first_part: bool
+    caps: Iterable[Cap], slots: Iterable[CapSlot], at: Instant, tz: ZoneInfo, channel: str, first_part: bool
 ) -> bool:
     """Whether another message may leave at `at` under all caps.
 
     Caps without a channel are asked for the first part of a cascade only, and count a cascade once;
     the cap of a channel counts every part on it.
     """
-    places = tuple(places)
+    slots = tuple(slots)
     for cap in caps:
-        if len(places) < cap.count:
+        if len(slots) < cap.count:
             continue
         if cap.channel is None and not first_part:
             continue
@@ -79,9 +79,8 @@ def has_free_slot(
         starts = window_start(cap, at, tz)
         counted = sum(
             1
-            for place in places
-            if place.at >= starts
-            and (place.counts_total if cap.channel is None else place.channel == channel)
+            for slot in slots
+            if slot.at >= starts and (slot.counts_total if cap.channel is None else slot.channel == channel)
         )
         if counted >= cap.count:
             return False
@@ -102,7 +101,7 @@ def window_start(cap: Cap, at: Instant, tz: ZoneInfo) -> Instant:
 
 def next_free_slot(
     caps: Iterable[Cap],
-    places: Iterable[CapSlot],
+    slots: Iterable[CapSlot],
     at: Instant,
     tz: ZoneInfo,
     channel: str,
@@ -110,24 +109,24 @@ def next_free_slot(
     first_part: bool = True,
 ) -> Instant | None:
     """The first moment from `at` on with a free place, if no other message leaves; None: not within `limit`."""
-    caps, places = tuple(caps), tuple(places)
+    caps, slots = tuple(caps), tuple(slots)
     last = plus(at, limit, tz)
-    for moment in sorted({moment for moment in _openings(caps, places, at, tz) if at <= moment <= last}):
-        if has_free_slot(caps, places, moment, tz, channel, first_part):
+    for moment in sorted({moment for moment in _openings(caps, slots, at, tz) if at <= moment <= last}):
+        if has_free_slot(caps, slots, moment, tz, channel, first_part):
             return moment
     return None
 
 
-def _openings(caps: Iterable[Cap], places: Iterable[CapSlot], at: Instant, tz: ZoneInfo) -> Iterator[Instant]:
+def _openings(caps: Iterable[Cap], slots: Iterable[CapSlot], at: Instant, tz: ZoneInfo) -> Iterator[Instant]:
     """Every moment at which a window may let go of a place."""
     yield at
     for cap in caps:
-        for place in places:
+        for slot in slots:
             if cap.per == "day":
-                yield midnight_after(max(place.at, at), tz)
-                yield midnight_after(place.at, tz)
+                yield midnight_after(max(slot.at, at), tz)
+                yield midnight_after(slot.at, tz)
                 continue
-            leaves = plus(place.at, Duration(days=_BACK[cap.per]), tz)
+            leaves = plus(slot.at, Duration(days=_BACK[cap.per]), tz)
             yield leaves
             yield Instant(leaves - HOUR)  # one in the first moment after an hour that the clock skipped
             yield Instant(leaves + HOUR)  # a place in an hour that the clock showed twice
