@@ -275,3 +275,14 @@ def minus_days(day: dt.date, length: Duration) -> dt.date:
 def minus(at: Instant, length: Duration, tz: ZoneInfo) -> Instant:
     """`length` before `at`, mirrored from `plus`."""
     return plus(at, length.backwards(), tz)
+
+
+def midnight_after(at: Instant, tz: ZoneInfo) -> Instant:
+    """The next local midnight (its first valid moment where a clock change skips it), later than `at`."""
+    offset = calm_offset(at // DAY, tz)
+    if offset is not None:
+        return Instant(at + DAY - (at + offset) % DAY)
+    day = local_date(at, tz) + dt.timedelta(days=1)
+    while (midnight := at_local(day, dt.time.min, tz)) <= at:
+        day += dt.timedelta(days=1)
+    return midnight

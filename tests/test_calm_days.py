@@ -13,8 +13,18 @@ from hypothesis import strategies as st
 from engine import values
 from engine.core.policy import Quiet
 from engine.core.timing import quiet_hours
-from engine.core.timing.quiet_hours import midnight_after, quiet_end, quiet_start
-from engine.values import Duration, Instant, at_local, instant, local_date, plus, wall_clock, zone
+from engine.core.timing.quiet_hours import quiet_end, quiet_start
+from engine.values import (
+    Duration,
+    Instant,
+    at_local,
+    instant,
+    local_date,
+    midnight_after,
+    plus,
+    wall_clock,
+    zone,
+)
 
 ZONES = [
     name

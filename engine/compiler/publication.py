@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from engine.compiler.likely_zones import zone_of_country, zones_of_phone
@@ -23,13 +22,6 @@ def publish(
 ) -> Journeys:
     """The published journeys with what every event concerns. `facts` are computed for everybody."""
     by_name = {journey.name: journey for journey in sorted(journeys, key=lambda journey: journey.name)}
-    by_event: dict[str, list[Journey]] = defaultdict(list)
-    readers: dict[str, list[Journey]] = defaultdict(list)
-    for journey in by_name.values():
-        for event in _starting(journey):
-            by_event[event].append(journey)
-        for event in sorted(journey.dependencies.events):
-            readers[event].append(journey)
     histories = [journey.dependencies.history for journey in by_name.values()]
     histories += [rule.dependencies.history for rule in segments.values()]
     catalogue, config = project.catalogue, project.config
@@ -44,8 +36,6 @@ def publish(
         currency=config.currency,
         global_holdout=config.holdout,
         commit=commit,
-        by_event={event: tuple(found) for event, found in by_event.items()},
-        readers={event: tuple(found) for event, found in readers.items()},
         needs=farthest(*histories),
         prices={channel.name: channel.price for channel in config.channels.values()},
         by_phone=frozenset(name for name in config.channels if name in BY_PHONE),

@@ -12,17 +12,12 @@ from engine.core.enrollment import AwaitingReaction, AwaitingSend, Deferred, Due
 from engine.core.facts.customer import CapSlot
 from engine.core.facts.reach import can_reach, why_closed
 from engine.core.journey import END, SendStep
-from engine.core.policy import Cap
+from engine.core.timing.frequency_caps import has_free_slot, next_free_slot
 from engine.core.timing.learned_interval import listen_until
-from engine.core.timing.quiet_hours import has_free_slot, midnight_after, next_free_slot
-from engine.core.timing.unknown_zone_quiet_hours import (
-    plausible_zones,
-    quiet_end_in_all_zones,
-    quiet_start_in_all_zones,
-)
+from engine.core.timing.quiet_hours import plausible_zones, quiet_end_in_all_zones, quiet_start_in_all_zones
 from engine.core.transition import Transition, values_of_with
 from engine.ids import derive
-from engine.values import Instant, Value, plus, wall_clock
+from engine.values import Instant, Value, midnight_after, plus, wall_clock
 
 
 def send(transition: Transition, step: SendStep) -> int | None:
@@ -268,13 +263,9 @@ def _valid_until(transition: Transition, step: SendStep, channel: str, first_due
     if policy.quiet is not None:
         zones = plausible_zones(transition.context.facts, channel, transition.context.journeys)
         until = min(until, quiet_start_in_all_zones(policy.quiet, transition.now, zones))
-    if any(_counts_days(cap) for cap in policy.caps):
+    if any((cap.per == "day") for cap in policy.caps):
         until = min(until, midnight_after(transition.now, zone))
     return until
-
-
-def _counts_days(cap: Cap) -> bool:
-    return cap.per == "day"
 
 
 def _names(transition: Transition, step: SendStep) -> dict[str, Value | Mapping[str, Value]]:

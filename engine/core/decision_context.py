@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -16,6 +17,9 @@ from engine.core.journeys import Journeys
 from engine.core.subscriptions import JourneySubscription, SubscriptionIndex
 from engine.values import DAY, Instant
 
+FactContainer = Literal["values", "fact_state", "event_counters", "history", "reach", "cap_slots", "products"]
+"""The containers of `Facts` that decisions write into."""
+
 MAX_DECISIONS = 500
 """Decisions that one happening may lead to. Journeys that start each other without end are stopped here: a customer who
 takes this many is caught between journeys that undo each other."""
@@ -26,11 +30,7 @@ CAP_SLOT_RETENTION = 32 * DAY
 @dataclass(slots=True)
 class DecisionContext:
     """The state of one customer while `decide` works. Nothing of the caller's is changed: a container of `facts` is
-    copied by `touch` before it is written, a run by `mine`.
-
-    `hands`: messages are handed over in the moment they are planned (stories, replay); `folded`: the facts
-    count the event in hand already; `changed`: attributes that decisions wrote and whose consequences were not looked at yet; `number`: that of the happening in hand; `left`: how many decisions it may still lead to.
-    """
+    copied by `writable` before it is written, an enrollment by `fork_enrollment`."""
 
     journeys: Journeys
     index: SubscriptionIndex
@@ -39,26 +39,27 @@ class DecisionContext:
     last_starts: dict[tuple[str, str], LastStart]
     occurred: set[tuple[str, str]]
     crossings: dict[str, Instant]
-    number: int
+    number: int  # of the happening that is applied
     now: Instant
-    sends_at_once: bool = False
+    sends_at_once: bool = False  # messages leave in the moment they are planned (stories, replay)
     decisions: list[Decision] = field(default_factory=list)
-    changed_attributes: set[str] = field(default_factory=set)
+    changed_attributes: set[str] = field(default_factory=set)  # written, consequences not yet looked at
     reach_changed: bool = False
-    forked: set[str] = field(default_factory=set)
-    written: set[str] = field(default_factory=set)
-    decisions_left: int = MAX_DECISIONS
-    folded: bool = False
+    forked: set[str] = field(default_factory=set)  # ids of enrollments that are no longer the caller's
+    copied: set[FactContainer] = field(default_factory=set)  # containers that are no longer the caller's
+    copied_history: set[str] = field(default_factory=set)  # events whose history is no longer the caller's
+    decisions_left: int = MAX_DECISIONS  # of those that this happening may lead to
+    folded: bool = False  # the facts count the event that is applied already
 
     @classmethod
     def of(
         cls, state: CustomerState, journeys: Journeys, now: Instant, *, sends_at_once: bool = False
     ) -> DecisionContext:
-        """A turn that leaves `state` as it is."""
+        """A context that leaves `state` as it is."""
         return cls(
             journeys,
             journeys.index,
-            _shared(state.facts),
+            state.facts.share(),
             state.enrollments.copy(),
             state.last_starts.copy(),
             state.occurred.copy(),
@@ -69,24 +70,25 @@ class DecisionContext:
         )
 
     def state(self) -> CustomerState:
-        """What the turn has come to."""
+        """What the customer has come to."""
         return CustomerState(
             self.facts, self.enrollments, self.last_starts, self.occurred, self.crossings, self.number
         )
 
-    def writable(self, *names: str) -> Facts:
+    def writable(self, *names: FactContainer) -> Facts:
         """The facts, with these containers ready to be written."""
         for name in names:
-            if name not in self.written:
-                self.written.add(name)
+            # Copied once per happening at most: most of them write one container of a dozen.
+            if name not in self.copied:
+                self.copied.add(name)
                 setattr(self.facts, name, getattr(self.facts, name).copy())
         return self.facts
 
     def writable_history(self, event: str) -> None:
         """Makes the history of one event ready to be written."""
         history = self.writable("history").history
-        if event in history and f"history {event}" not in self.written:
-            self.written.add(f"history {event}")
+        if event in history and event not in self.copied_history:
+            self.copied_history.add(event)
             history[event] = history[event].copy()
 
     def scope(self, enrollment: Enrollment | None, event: Event | None = None) -> Scope:
@@ -148,22 +150,3 @@ class DecisionContext:
         """A word to the owner of the journey of a run."""
         subscription = self.subscription(enrollment)
         return Alert(enrollment.journey, subscription.journey.owner if subscription is not None else "", why)
-
-
-def _shared(facts: Facts) -> Facts:
-    """The same facts, whose containers are still those of the caller."""
-    return Facts(
-        facts.customer,
-        facts.timezone,
-        facts.timezone_why,
-        facts.values,
-        facts.fact_state,
-        facts.event_counters,
-        facts.history,
-        facts.segments,
-        facts.reach,
-        facts.assumed_reach,
-        facts.cap_slots,
-        facts.products,
-        facts.engagement,
-    )

@@ -17,7 +17,10 @@ def end(transition: Transition, outcome: str) -> None:
     effect is measured for everybody who started, whatever ended the run (design/language 2.20)."""
     enrollment = transition.enrollment
     cancel_planned(transition, outcome)
-    _give_codes_back(transition)
+    # codes of files that no handed-over message can have carried
+    for code in transition.enrollment.codes.values():
+        if f"{CARRIED}{code.pool}" not in transition.enrollment.done and _is_counted(transition, code.pool):
+            transition.effects.append(GiveBack(transition.enrollment.id, code.pool, code.value))
     enrollment.outcome, enrollment.ended_at, enrollment.state, enrollment.due, enrollment.watch_until = (
         outcome,
         transition.now,
@@ -51,13 +54,6 @@ def cancel_planned(transition: Transition, why: str) -> None:
     if isinstance(state, AwaitingSend):
         transition.effects.append(Cancel(state.key, why))
         transition.context.release_slot(state.key)
-
-
-def _give_codes_back(transition: Transition) -> None:
-    """Codes of files that no handed-over message can have carried."""
-    for code in transition.enrollment.codes.values():
-        if f"{CARRIED}{code.pool}" not in transition.enrollment.done and _is_counted(transition, code.pool):
-            transition.effects.append(GiveBack(transition.enrollment.id, code.pool, code.value))
 
 
 def _is_counted(transition: Transition, pool: str) -> bool:

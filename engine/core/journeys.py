@@ -42,12 +42,6 @@ class Journeys:
     currency: str = "EUR"
     global_holdout: int = 0
     commit: str = ""
-    by_event: Mapping[str, tuple[Journey, ...]] = field(
-        default_factory=dict
-    )  # journeys that an event may start
-    readers: Mapping[str, tuple[Journey, ...]] = field(
-        default_factory=dict
-    )  # journeys whose runs care for an event
     needs: Mapping[str, int | None] = field(default_factory=dict)  # event -> history to load (ms; None: all)
     paths: Mapping[str, str] = field(default_factory=dict)  # split -> the path that everybody takes (stories)
     prices: Mapping[str, Decimal] = field(default_factory=dict)  # per message, in `currency`

@@ -238,17 +238,20 @@ def _settle(transition: Transition, outcome: MessageOutcome, message: SentMessag
                     transition.now
                 )  # nobody moves: the next channel is asked for at the resume
             elif not leave_if_over(transition):
-                following = try_next_channel(transition, step, state, _due_since(transition, step, state))
+                # since when the next channel is due. After an unknown message, since the moment at which it would
+                # have been tried: a week later nobody wants it any more
+                following = try_next_channel(
+                    transition,
+                    step,
+                    state,
+                    min(transition.now, listen_until(transition, step, state).at)
+                    if state.unknown
+                    else transition.now,
+                )
                 if following is not None:
                     advance(transition, following)
         case _:
             pass
-
-
-def _due_since(transition: Transition, step: SendStep, state: AwaitingReaction) -> Instant:
-    """Since when the next channel is due. After an unknown message, since the moment at which it would have been tried: a
-    week later nobody wants it any more."""
-    return min(transition.now, listen_until(transition, step, state).at) if state.unknown else transition.now
 
 
 def _close_channel(context: DecisionContext, channel: str, outcome: MessageOutcome) -> None:

@@ -1,4 +1,4 @@
-"""The rules of pressure: consent, quiet hours, caps, lateness. All local times are the customer's."""
+"""What a message must respect: consent, quiet hours, caps, lateness. All local times are the customer's."""
 
 from __future__ import annotations
 

@@ -128,7 +128,10 @@ def start(context: DecisionContext, subscription: JourneySubscription, by: Start
         return
     if active is not None:
         enrollment.first_started_at = active.first_started_at
-        _restart(Transition.begin(context, subscription, active))
+        old = Transition.begin(context, subscription, active)
+        old.add_trace("restart")
+        end(old, "restart")
+        old.complete()
     _begin(context, subscription, enrollment, by)
 
 
@@ -187,12 +190,6 @@ def _ended(context: DecisionContext, journey: Journey, by: Start) -> str | None:
     if again.after is not None and by.at < plus(last.at, again.after, context.facts.zone):
         return "too soon after the previous start"
     return None
-
-
-def _restart(old: Transition) -> None:
-    old.add_trace("restart")
-    end(old, "restart")
-    old.complete()
 
 
 def _begin(

@@ -112,8 +112,12 @@ def test_the_publication_knows_who_starts_and_who_listens() -> None:
     assert rule is not None
     assert problems == ()
     published = publish([made], {"vip": rule}, shop, "abc")
-    assert [each.name for each in published.by_event["subscribed"]] == ["test"]
-    assert set(published.readers) == {"subscribed", "order_placed"}
+    starting = published.index.subscribers["subscribed"]
+    assert [subscriber.subscription.journey.name for subscriber in starting] == ["test"]
+    assert set(published.index.subscribers) | set(published.index.exit_events) == {
+        "subscribed",
+        "order_placed",
+    }
     assert published.channels == ("push", "email", "sms")
     assert rule.dependencies.events == {"order_placed"}
     assert published.commit == "abc"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.policy import Quiet
-from engine.core.timing.quiet_hours import midnight_after, quiet_end, quiet_start
+from engine.core.timing.quiet_hours import quiet_end, quiet_start
 from engine.values import (
     DAY,
     HOUR,
@@ -21,6 +21,7 @@ from engine.values import (
     at_local,
     instant,
     local_date,
+    midnight_after,
     minus,
     plus,
     second_at_local,

@@ -21,7 +21,7 @@ from engine.core.conditions.condition import (
     Ref,
 )
 from engine.core.conditions.scope import NO_RULES, Rules
-from engine.values import DAY, Duration
+from engine.values import DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +146,12 @@ def _history_of(did: Did) -> dict[str, int | None]:
     """How far back the rows of its event must be loaded; nothing where the counters answer."""
     simple = (did.low, did.high) in ((1, None), (0, 0))
     if did.last is not None:
-        return {} if did.where is None and simple and not did.since_start else {did.event: _at_most(did.last)}
+        # an upper bound in milliseconds: a month counts as 31 days
+        return (
+            {}
+            if did.where is None and simple and not did.since_start
+            else {did.event: ((did.last.months * 31 + did.last.days) * DAY + did.last.elapsed)}
+        )
     if did.where is None and (not did.since_start or (did.low, did.high) == (1, None)):
         return {}
     return {did.event: None}
-
-
-def _at_most(length: Duration) -> int:
-    """An upper bound in milliseconds: a month counts as 31 days."""
-    return (length.months * 31 + length.days) * DAY + length.elapsed

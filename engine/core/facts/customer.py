@@ -98,22 +98,40 @@ class Facts:
         """The customer's zone."""
         return zone(self.timezone)
 
+    def share(self) -> Facts:
+        """The same facts in a record of its own; the containers are those of this one."""
+        return Facts(
+            customer=self.customer,
+            timezone=self.timezone,
+            timezone_why=self.timezone_why,
+            values=self.values,
+            fact_state=self.fact_state,
+            event_counters=self.event_counters,
+            history=self.history,
+            segments=self.segments,
+            reach=self.reach,
+            assumed_reach=self.assumed_reach,
+            cap_slots=self.cap_slots,
+            products=self.products,
+            engagement=self.engagement,
+        )
+
     def fork(self) -> Facts:
         """A copy whose own containers may be changed without touching this one."""
         return Facts(
-            self.customer,
-            self.timezone,
-            self.timezone_why,
-            dict(self.values),
-            dict(self.fact_state),
-            dict(self.event_counters),
-            {name: list(events) for name, events in self.history.items()},
-            self.segments,
-            dict(self.reach),
-            self.assumed_reach,
-            list(self.cap_slots),
-            dict(self.products),
-            self.engagement,
+            customer=self.customer,
+            timezone=self.timezone,
+            timezone_why=self.timezone_why,
+            values=dict(self.values),
+            fact_state=dict(self.fact_state),
+            event_counters=dict(self.event_counters),
+            history={name: list(events) for name, events in self.history.items()},
+            segments=self.segments,
+            reach=dict(self.reach),
+            assumed_reach=self.assumed_reach,
+            cap_slots=list(self.cap_slots),
+            products=dict(self.products),
+            engagement=self.engagement,
         )
 
 

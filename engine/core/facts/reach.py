@@ -24,7 +24,9 @@ def why_closed(facts: Facts, channel: str, purpose: str | None) -> Closed | None
         return "no address"
     if reach.bounced:
         return "bounced"
-    if reach.suppressed is not None and _covers(reach.suppressed, purpose):
+    if reach.suppressed is not None and (
+        reach.suppressed in ("all", purpose) or (reach.suppressed == ANY_PURPOSE and purpose is not None)
+    ):
         return "suppressed"
     if purpose is not None and reach.consents.get(purpose, "given" if assumed else "none") != "given":
         return "no consent"
@@ -34,7 +36,3 @@ def why_closed(facts: Facts, channel: str, purpose: str | None) -> Closed | None
 def can_reach(facts: Facts, channel: str, purpose: str | None) -> bool:
     """True when nothing closes the channel."""
     return why_closed(facts, channel, purpose) is None
-
-
-def _covers(suppressed: str, purpose: str | None) -> bool:
-    return suppressed in ("all", purpose) or (suppressed == ANY_PURPOSE and purpose is not None)

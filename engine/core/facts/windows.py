@@ -26,7 +26,10 @@ def windowed_value(rule: FactRule, facts: Facts, now: Instant) -> Value:
         case "last" | "first":
             return _one_of(events, rule)
         case "most frequent":
-            counts = Counter(_hashable(value) for value in _values(events, rule))
+            counts = Counter(
+                (value if isinstance(value, (str, int, Decimal, bool, Money, tuple)) else str(value))
+                for value in _values(events, rule)
+            )
             return max(counts, key=lambda value: counts[value], default=None)
         case "average days between":
             return (
@@ -63,7 +66,3 @@ def _one_of(events: list[Event], rule: FactRule) -> Value:
         if values := field_values(event.fields, rule.field):
             return values[0]
     return None
-
-
-def _hashable(value: Value) -> str | int | Decimal | bool | Money | tuple[str, ...] | None:
-    return value if isinstance(value, (str, int, Decimal, bool, Money, tuple)) else str(value)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from typing import cast
 
 from engine.core.conditions.condition import AllOf, AnyOf, Condition, Did, Not, RelativeAge, Today
 from engine.core.conditions.dependencies import refs
 from engine.core.conditions.scope import NO_RULES, Rules, Scope, read
-from engine.core.facts.customer import FactRule, Facts
+from engine.core.facts.customer import Facts
 from engine.core.happening import Event
 from engine.core.journey import SegmentRule
 from engine.values import DAY, UTC, Birthday, Duration, Instant, at_local, later_day, local_date, to_datetime
@@ -47,7 +46,8 @@ def edges(condition: Condition, facts: Facts, now: Instant, rules: Rules = NO_RU
     for ref in refs(condition):
         rule = rules.get(ref.name) if ref.source == "customer" else None
         if rule is not None and rule.last is not None:
-            yield from _edges_of_window(rule, facts)
+            for event in facts.history.get(rule.event, ()):
+                yield Instant(event.occurred_at + rule.last)
 
 
 def _edges(
@@ -79,11 +79,6 @@ def _edges_of_did(form: Did, facts: Facts) -> Iterator[Instant]:
         yield from _after(seen.last_at, form.last)
     for event in facts.history.get(form.event, ()):
         yield from _after(event.occurred_at, form.last)
-
-
-def _edges_of_window(rule: FactRule, facts: Facts) -> Iterator[Instant]:
-    for event in facts.history.get(rule.event, ()):
-        yield Instant(event.occurred_at + cast("int", rule.last))
 
 
 def _edges_of_value(form: RelativeAge | Today, scope: Scope, rules: Rules) -> Iterator[Instant]:

@@ -34,32 +34,22 @@ def change(transition: Transition, step: ChangeStep) -> int:
         return step.next
     transition.enrollment.done.add(step.id)
     for (name, written), kind in zip(step.values, step.types, strict=True):
-        _write(transition, step, name, written, kind)
+        value = _value(transition, written, kind)
+        transition.effects.append(
+            Change(name, step.how, value, f"{transition.enrollment.id}:{step.id}:{name}", step.note)
+        )
+        transition.add_trace(step.how, step, name, words(value, kind) if value is not None else "unset")
+        facts = transition.context.writable("values", "reach")
+        if name.startswith(CONSENT):
+            purpose = transition.journey.policy.consent or "marketing"
+            consents = {(name.removeprefix(CONSENT), purpose): str(value)}
+            apply_change(facts, ProfileChanged(transition.context.number, transition.now, consents=consents))
+        else:
+            new = changed_value(facts.values.get(name), step.how, value)
+            change = ProfileChanged(transition.context.number, transition.now, values={name: new})
+            apply_change(facts, change, transition.context.journeys.resolve_zone)
+        transition.context.changed_attributes.add(name)
     return step.next
-
-
-def _write(
-    transition: Transition,
-    step: ChangeStep,
-    name: str,
-    written: Constant | Ref | Literal["now", "today", "unset"],
-    kind: Type,
-) -> None:
-    value = _value(transition, written, kind)
-    transition.effects.append(
-        Change(name, step.how, value, f"{transition.enrollment.id}:{step.id}:{name}", step.note)
-    )
-    transition.add_trace(step.how, step, name, words(value, kind) if value is not None else "unset")
-    facts = transition.context.writable("values", "reach")
-    if name.startswith(CONSENT):
-        purpose = transition.journey.policy.consent or "marketing"
-        consents = {(name.removeprefix(CONSENT), purpose): str(value)}
-        apply_change(facts, ProfileChanged(transition.context.number, transition.now, consents=consents))
-    else:
-        new = changed_value(facts.values.get(name), step.how, value)
-        change = ProfileChanged(transition.context.number, transition.now, values={name: new})
-        apply_change(facts, change, transition.context.journeys.resolve_zone)
-    transition.context.changed_attributes.add(name)
 
 
 def _value(transition: Transition, written: Constant | Ref, kind: Type) -> Value:

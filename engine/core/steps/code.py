@@ -20,7 +20,8 @@ def take_code(transition: Transition, step: CodeStep) -> int | None:
     """Takes a code, or rests until the file pool has given one."""
     pool = step.pool
     if pool.name in transition.enrollment.codes:
-        _make_latest(transition, pool.name)
+        # `code.x` is the run's latest code: the one that was asked for last
+        transition.enrollment.codes[pool.name] = transition.enrollment.codes.pop(pool.name)
         return step.next
     expires, _ = expiry(transition, step)
     if pool.kind == "file":
@@ -59,11 +60,6 @@ def generated(pool: Pool, enrollment: str) -> str:
         else:
             written.append(character)
     return "".join(written)
-
-
-def _make_latest(transition: Transition, pool: str) -> None:
-    """`code.x` is the run's latest code: the one that was asked for last."""
-    transition.enrollment.codes[pool] = transition.enrollment.codes.pop(pool)
 
 
 EXECUTES = {CodeStep: take_code}

@@ -80,7 +80,14 @@ def _fired_on(kept: dt.date, offset: Duration) -> dt.date:
 def _next_clock(trigger: ClockTrigger, after: Instant, zone: ZoneInfo) -> tuple[Instant, dt.date] | None:
     day = local_date(after, zone) - dt.timedelta(days=1)
     for _ in range(_FAR):
-        if _fits(trigger, day) and (at := at_local(day, trigger.at, zone)) > after and _exists(day, zone):
+        if (
+            _fits(trigger, day)
+            and (at := at_local(day, trigger.at, zone)) > after
+            and (
+                local_date(at_local(day, dt.time(12), zone), zone) == day
+                or local_date(at_local(day, dt.time.min, zone), zone) == day
+            )
+        ):
             return at, day
         day += dt.timedelta(days=1)
     return None
@@ -93,11 +100,3 @@ def _fits(trigger: ClockTrigger, day: dt.date) -> bool:
         return True
     last = calendar.monthrange(day.year, day.month)[1]
     return day.day == (trigger.day or last)
-
-
-def _exists(day: dt.date, zone: ZoneInfo) -> bool:
-    """False for a day that the zone jumped over."""
-    return (
-        local_date(at_local(day, dt.time(12), zone), zone) == day
-        or local_date(at_local(day, dt.time.min, zone), zone) == day
-    )

@@ -1,17 +1,17 @@
-"""Quiet hours and caps, in the customer's zone (design/language 2.13 rules 5 to 7, 2.20)."""
+"""Quiet hours by the customer's clock, and where nobody knows in which of several time zones a customer lives: then it
+must not be quiet in any of them (design/language 2.13 rule 5, 2.20)."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
-from typing import assert_never
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
-from engine.core.facts.customer import CapSlot
-from engine.core.policy import Cap, Quiet
+from engine.core.facts.customer import Facts
+from engine.core.journeys import Journeys
+from engine.core.policy import Quiet
 from engine.values import (
     DAY,
-    HOUR,
     SECOND,
     Duration,
     Instant,
@@ -20,9 +20,8 @@ from engine.values import (
     local_date,
     plus,
     second_at_local,
+    zone,
 )
-
-_BACK = {"day": 0, "week": 7, "month": 30}
 
 
 def quiet_end(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant | None:
@@ -43,93 +42,72 @@ def quiet_start(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant:
     offset = calm_offset(at // DAY, tz)
     if offset is not None and quiet.start != quiet.end:
         return Instant(at + ((_milliseconds(quiet.start) - at - offset) % DAY or DAY))
-    day = local_date(at, tz)
-    ahead = (day + dt.timedelta(days=offset) for offset in range(-2, 4))
-    starts = (start for each in ahead for start, _ in _spells(quiet, each, tz) if start > at)
+    today = local_date(at, tz)
+    ahead = (today + dt.timedelta(days=offset) for offset in range(-2, 4))
+    starts = (start for day in ahead for start, _ in _spells(quiet, day, tz) if start > at)
     return min(starts, default=plus(at, Duration(days=1), tz))
 
 
-def midnight_after(at: Instant, tz: ZoneInfo) -> Instant:
-    """The next local midnight (its first valid moment where a clock change skips it), later than `at`."""
-    offset = calm_offset(at // DAY, tz)
-    if offset is not None:
-        return Instant(at + DAY - (at + offset) % DAY)
-    day = local_date(at, tz) + dt.timedelta(days=1)
-    while (midnight := at_local(day, dt.time.min, tz)) <= at:
-        day += dt.timedelta(days=1)
-    return midnight
+def plausible_zones(facts: Facts, channel: str, journeys: Journeys) -> tuple[ZoneInfo, ...]:
+    """The zones whose quiet hours count for a message: the customer's own where it is known. On a channel that is reached
+    by phone (it rings at night) else all those of the number, with the one of the customer's country."""
+    if facts.timezone_why == "customer" or channel not in journeys.by_phone:
+        return (facts.zone,)
+    reach = facts.reach.get(channel)
+    names = journeys.zones_of_phone(reach.address) if reach is not None and reach.address else ()
+    if not names:
+        return (facts.zone,)
+    if facts.timezone_why == "country" and facts.timezone not in names:
+        names = (*names, facts.timezone)
+    return tuple(zone(name) for name in names)
 
 
-def has_free_slot(
-    caps: Iterable[Cap], slots: Iterable[CapSlot], at: Instant, tz: ZoneInfo, channel: str, first_part: bool
-) -> bool:
-    """Whether another message may leave at `at` under all caps.
-
-    Caps without a channel are asked for the first part of a cascade only, and count a cascade once;
-    the cap of a channel counts every part on it.
-    """
-    slots = tuple(slots)
-    for cap in caps:
-        if len(slots) < cap.count:
-            continue
-        if cap.channel is None and not first_part:
-            continue
-        if cap.channel is not None and cap.channel != channel:
-            continue
-        starts = window_start(cap, at, tz)
-        counted = sum(
-            1
-            for slot in slots
-            if slot.at >= starts and (slot.counts_total if cap.channel is None else slot.channel == channel)
-        )
-        if counted >= cap.count:
-            return False
-    return True
+def quiet_end_in_all_zones(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo]) -> Instant | None:
+    """When it is quiet in none of the zones any more; None: it is so now. Where that does not happen within 24 hours (the
+    zones lie too far apart), the first moment at which it is quiet in as few of them as ever."""
+    if len(zones) == 1:
+        return quiet_end(quiet, at, zones[0])
+    clocks = _different(at, zones)
+    if all(quiet_end(quiet, at, clock) is None for clock in clocks):
+        return None
+    moments = [at, *sorted(_ends_within_a_day(quiet, at, clocks))]
+    quietest = min(moments, key=lambda moment: (_quiet_in(quiet, moment, clocks), moment))
+    return quietest if quietest > at else None
 
 
-def window_start(cap: Cap, at: Instant, tz: ZoneInfo) -> Instant:
-    """The first moment that counts: the last local midnight for a day; for a week or month the moment after the same
-    time of the clock 7 or 30 calendar days ago."""
-    match cap.per:
-        case "day":
-            return at_local(local_date(at, tz), dt.time.min, tz)
-        case "week" | "month":
-            return Instant(plus(at, Duration(days=-_BACK[cap.per]), tz) + 1)
-        case _:
-            assert_never(cap.per)
+def quiet_start_in_all_zones(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo]) -> Instant:
+    """The next moment after `at` at which it gets quiet in one of the zones."""
+    if len(zones) == 1:
+        return quiet_start(quiet, at, zones[0])
+    return min(quiet_start(quiet, at, clock) for clock in _different(at, zones))
 
 
-def next_free_slot(
-    caps: Iterable[Cap],
-    slots: Iterable[CapSlot],
-    at: Instant,
-    tz: ZoneInfo,
-    channel: str,
-    limit: Duration,
-    first_part: bool = True,
-) -> Instant | None:
-    """The first moment from `at` on with a free place, if no other message leaves; None: not within `limit`."""
-    caps, slots = tuple(caps), tuple(slots)
-    last = plus(at, limit, tz)
-    for moment in sorted({moment for moment in _openings(caps, slots, at, tz) if at <= moment <= last}):
-        if has_free_slot(caps, slots, moment, tz, channel, first_part):
-            return moment
-    return None
+def _different(at: Instant, zones: Sequence[ZoneInfo]) -> dict[ZoneInfo, int]:
+    """One of those whose clocks show the same for more than a day, and how many it stands for; whose clock changes
+    meanwhile is kept."""
+    clocks: dict[object, tuple[ZoneInfo, int]] = {}
+    for tz in zones:
+        today, tomorrow = calm_offset(at // DAY, tz), calm_offset(at // DAY + 1, tz)
+        key = today if today is not None and today == tomorrow else tz.key
+        shown_by, count = clocks.get(key, (tz, 0))
+        clocks[key] = (shown_by, count + 1)
+    return dict(clocks.values())
 
 
-def _openings(caps: Iterable[Cap], slots: Iterable[CapSlot], at: Instant, tz: ZoneInfo) -> Iterator[Instant]:
-    """Every moment at which a window may let go of a place."""
-    yield at
-    for cap in caps:
-        for slot in slots:
-            if cap.per == "day":
-                yield midnight_after(max(slot.at, at), tz)
-                yield midnight_after(slot.at, tz)
-                continue
-            leaves = plus(slot.at, Duration(days=_BACK[cap.per]), tz)
-            yield leaves
-            yield Instant(leaves - HOUR)  # one in the first moment after an hour that the clock skipped
-            yield Instant(leaves + HOUR)  # a place in an hour that the clock showed twice
+def _ends_within_a_day(quiet: Quiet, at: Instant, zones: Iterable[ZoneInfo]) -> set[Instant]:
+    """Every end of quiet hours in the next 24 hours: it can get less quiet only there."""
+    ends: set[Instant] = set()
+    for tz in zones:
+        end = quiet_end(quiet, at, tz)
+        if end is None:
+            end = quiet_end(quiet, quiet_start(quiet, at, tz), tz)
+        if end is not None and end - at <= DAY:
+            ends.add(end)
+    return ends
+
+
+def _quiet_in(quiet: Quiet, at: Instant, clocks: Mapping[ZoneInfo, int]) -> int:
+    return sum(count for tz, count in clocks.items() if quiet_end(quiet, at, tz) is not None)
 
 
 def _milliseconds(time: dt.time) -> int:

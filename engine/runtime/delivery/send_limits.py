@@ -14,12 +14,11 @@ from engine.clock import Clock
 from engine.config import Ceilings, Config
 from engine.config.guards import OF_CUSTOMER
 from engine.core.journeys import Journeys
-from engine.core.timing.quiet_hours import midnight_after
 from engine.store.database import Store
 from engine.store.journeys import one_offs
 from engine.store.messages import daily_limits as ceilings
 from engine.store.messages.daily_limits import Quota
-from engine.values import MINUTE, Instant, local_date, zone
+from engine.values import MINUTE, Instant, local_date, midnight_after, zone
 
 log = structlog.get_logger("daemon")
 

@@ -14,7 +14,8 @@ from engine.core.facts.reach import why_closed
 from engine.core.journey import Journey, SendStep
 from engine.core.journeys import Journeys
 from engine.core.segments.segment import is_member
-from engine.core.timing.quiet_hours import has_free_slot, quiet_end
+from engine.core.timing.frequency_caps import has_free_slot
+from engine.core.timing.quiet_hours import quiet_end
 from engine.project import Project
 from engine.runtime.delivery.send_limits import SendLimits
 from engine.store.customers import batches

@@ -102,21 +102,14 @@ def _as_told(journey: Journey, *, holdout: bool) -> Journey:
 
 def _alone(journey: Journey, journeys: Journeys, paths: dict[str, str]) -> Journeys:
     """Only the journey under test runs; segments change by the lines of the story alone, and nothing was learned."""
-    mine = (journey,)
     return replace(
         journeys,
         by_name={journey.name: journey},
         segments={},
         global_holdout=0,
-        by_event={name: mine for name, them in journeys.by_event.items() if _has(them, journey)},
-        readers={name: mine for name, them in journeys.readers.items() if _has(them, journey)},
         paths=paths,
         learned=Learned(),
     )
-
-
-def _has(journeys: Iterable[Journey], journey: Journey) -> bool:
-    return any(each.name == journey.name for each in journeys)
 
 
 def _zone(story: Story, words: Words, project: ProjectContext) -> tuple[str, str]:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from engine.core.facts.customer import CapSlot
 from engine.core.policy import Cap, Quiet
-from engine.core.timing.quiet_hours import has_free_slot, next_free_slot, quiet_end, quiet_start
+from engine.core.timing.frequency_caps import has_free_slot, next_free_slot
+from engine.core.timing.quiet_hours import quiet_end, quiet_start
 from engine.values import HOUR, MINUTE, Duration, Instant, instant, iso, zone
 
 BERLIN = zone("Europe/Berlin")

@@ -14,8 +14,12 @@ from engine.compiler.likely_zones import zones_of_phone
 from engine.core.facts.customer import Reach
 from engine.core.happening import ProfileChanged
 from engine.core.policy import Quiet
-from engine.core.timing.quiet_hours import quiet_end, quiet_start
-from engine.core.timing.unknown_zone_quiet_hours import quiet_end_in_all_zones, quiet_start_in_all_zones
+from engine.core.timing.quiet_hours import (
+    quiet_end,
+    quiet_end_in_all_zones,
+    quiet_start,
+    quiet_start_in_all_zones,
+)
 from engine.values import DAY, HOUR, MINUTE, Instant, instant, zone
 from tests.core.builders import Life, life, project, written
 
