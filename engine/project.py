@@ -84,7 +84,15 @@ def check(project: Project) -> list[Problem]:
 def load(folder: Path) -> Project:
     """Reads the whole project; a broken file hides nothing of the others. Raises AuthorError when the folder is none."""
     root = _root(folder)
-    opened = Folder(root)
+    return _load(Folder(root), commit_of(root))
+
+
+def load_published(sources: Mapping[str, str], commit: str = "") -> Project:
+    """As `load`, from the text of each file by its path, as a publication keeps them: nothing is on the disk."""
+    return _load(Folder(Path(), sources), commit)
+
+
+def _load(opened: Folder, commit: str) -> Project:
     world = read_world(opened)
     messages, problems = _messages(_Written(world.templates, world.config.currency))
     opened.problems.extend(problems)
@@ -104,10 +112,9 @@ def load(folder: Path) -> Project:
         segments = names_of_files(opened, "journeys/segments/")
         opened.problems = causes_only(opened.problems, opened.sources, segments)
     wrong = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
-    commit = commit_of(root)
     sound = [journey for journey in compiled.values() if journey.file not in wrong]
     return Project(
-        folder=root,
+        folder=opened.root,
         world=world,
         journeys=publish(sound, rules, world, commit),
         files=files,
@@ -154,8 +161,17 @@ def load_world(folder: Path) -> ProjectContext:
 
 
 def load_journeys(folder: Path) -> Journeys:
-    """The journeys alone, without templates and checks: for looking at what was published. Broken ones are left out."""
-    opened = Folder(_root(folder))
+    """The journeys alone, without templates and checks: for looking at who is inside. Broken ones are left out."""
+    root = _root(folder)
+    return _load_journeys(Folder(root), commit_of(root))
+
+
+def load_published_journeys(sources: Mapping[str, str]) -> Journeys:
+    """As `load_journeys`, from what was published; the commit is not in the files."""
+    return _load_journeys(Folder(Path(), sources), "")
+
+
+def _load_journeys(opened: Folder, commit: str) -> Journeys:
     world = read_world(opened)
     files = read_journeys(opened)
     world = replace(world, journeys=frozenset(files))
@@ -167,7 +183,7 @@ def load_journeys(folder: Path) -> Journeys:
         [each for each in made if each is not None and each.file not in broken],
         rules,
         world,
-        commit_of(opened.root),
+        commit,
     )
 
 

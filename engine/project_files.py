@@ -1,10 +1,10 @@
-"""Opens the author's files: inside the folder only, of a bearable size."""
+"""Opens the author's files, of a folder (inside it only, of a bearable size) or as they were published."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,18 +20,26 @@ _LONGEST_GIT = 10
 
 @dataclass(slots=True)
 class Folder:
-    """One project folder while it is read. `sources`: text of every file that was read, by its path in the project.
-    `forms`: what is wrong with the form of each journey, before its names are looked at. `unreadable`: config.yaml and
-    schemas whose text is there and cannot be read as a whole."""
+    """One project while it is read."""
 
     root: Path
+    published: Mapping[str, str] | None = (
+        None  # its files, where they come from the store; None: those of `root`
+    )
     problems: list[Problem] = field(default_factory=list)
-    sources: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)  # text of every file that was read, by its path
     forms: dict[str, list[Problem]] = field(default_factory=dict)
+    """What is wrong with the form of each journey, before its names are looked at."""
     unreadable: set[str] = field(default_factory=set)
+    """config.yaml and schemas whose text is there and cannot be read as a whole."""
 
     def names(self, under: str, endings: tuple[str, ...]) -> Iterator[str]:
         """Files under a folder with one of these endings, sorted; hidden ones are left out."""
+        if self.published is not None:
+            yield from sorted(
+                name for name in self.published if name.startswith(f"{under}/") and name.endswith(endings)
+            )
+            return
         start = self.root / under
         found: list[str] = []
         for folder, inner, files in os.walk(start):
@@ -46,6 +54,11 @@ class Folder:
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a file; None (and a problem) where it cannot be read, nothing where it does not exist."""
+        if self.published is not None:
+            if name not in self.published:
+                return None
+            self.sources[name] = self.published[name]
+            return self.published[name].encode("utf-8")
         path = self.root / name
         try:
             real = path.resolve(strict=True)

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from engine.project import Project
-    from engine.runtime.publish.one_off import OneOffRequest
-    from engine.runtime.publish.one_off_plan import OneOffPlan
+    from engine.runtime.publish.one_off import OneOffPlan, OneOffRequest
     from engine.store.journeys.one_offs import OneOff
     from engine.values import Instant
 
@@ -99,7 +98,7 @@ def _look(
     again: bool,
 ) -> tuple[Project, OneOffRequest, str, OneOffPlan]:
     """What would be sent; nothing is changed. Raises UsageError, AuthorError for what does not fit."""
-    from engine.runtime.publish import one_off, one_off_plan
+    from engine.runtime.publish import one_off
     from engine.runtime.publish.deploy import published_project
     from engine.store.journeys import one_offs
     from engine.store.journeys.one_offs import OneOff
@@ -116,7 +115,7 @@ def _look(
     )  # fmt: skip
     head = one_off.head(template, local_date(now, zone(project.config.timezone)))
     known = one_offs.named(conn, head)
-    if not again and any(one_off.same(one, wish) for one in known):
+    if not again and any(one_off.request_of(one) == wish for one in known):
         raise UsageError(
             f"the same was sent today already ({known[-1].name}):", "add  --again  if that is what you want"
         )
@@ -124,7 +123,7 @@ def _look(
     standing = [*one_offs.list_active(conn), OneOff(name, now, "", one_off.journey_of(wish, name))]
     names = frozenset([*(one.name for one in one_offs.named(conn, one_off.PREFIX)), name])
     whole = one_off.with_one_offs(project, standing, names)
-    found = one_off_plan.plan_of(
+    found = one_off.plan_of(
         conn, whole, whole.journeys.by_name[name], segment, _leaves_at(wish, now, project)
     )
     return whole, wish, name, found
@@ -161,7 +160,8 @@ def _stop(session: Session, name: str) -> None:
                 f'no one-off send "{name}" is under way:',
                 did_you_mean(name, standing, f"under way: {', '.join(standing) or 'none'}"),
             )
-        one_offs.change_source(conn, name, one_off.stopped(standing[name].source))
+        request = one_off.request_of(standing[name])
+        one_offs.change_source(conn, name, one_off.journey_of(request, name, stopped=True))
         deploy(conn, published[1], session.clock.now(), _whom())
 
     with project_store(session.folder) as store:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -83,12 +80,9 @@ def published_project(conn: Connection) -> tuple[int, Project] | None:
     last = deployments.current(conn)
     if last is None:
         return None
-    with _unpacked(deployments.files(conn, last.number)) as folder:
-        found = projects.load(folder)
-    journeys = dataclasses.replace(
-        one_off.sealed_as_stored(conn, found.journeys), commit=last.commit
-    )  # the files came from a tree of their own
-    return last.number, dataclasses.replace(found, commit=last.commit, journeys=journeys)
+    project = projects.load_published(deployments.files(conn, last.number), last.commit)
+    journeys = one_off.sealed_as_stored(conn, project.journeys)
+    return last.number, dataclasses.replace(project, journeys=journeys)
 
 
 def published_journeys(conn: Connection) -> Journeys | None:
@@ -96,18 +90,8 @@ def published_journeys(conn: Connection) -> Journeys | None:
     number = deployments.current_number(conn)
     if not number:
         return None
-    with _unpacked(deployments.files(conn, number)) as folder:
-        return one_off.sealed_as_stored(conn, projects.load_journeys(folder))
-
-
-@contextmanager
-def _unpacked(sources: Mapping[str, str]) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="perennial-") as folder:
-        for name, text in sources.items():
-            path = Path(folder) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="")
-        yield Path(folder)
+    files = deployments.files(conn, number)
+    return one_off.sealed_as_stored(conn, projects.load_published_journeys(files))
 
 
 def _refuse_gone(inside: Mapping[str, int], new: Journeys) -> None:

@@ -6,20 +6,30 @@ through the one interpreter: holds, caps, consent, lateness, pauses and the plan
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Connection
 
 from engine import project as projects
+from engine.core.draw import in_global_holdout
+from engine.core.facts.customer import Facts
+from engine.core.facts.reach import why_closed
 from engine.core.happening import Occurrence
+from engine.core.journey import Journey, SendStep
 from engine.core.journeys import Journeys
+from engine.core.segments.segment import is_member
+from engine.core.timing.quiet_hours import has_free_slot, quiet_end
 from engine.errors import AuthorError
+from engine.language.nodes import Mapping, Node, Scalar
+from engine.language.yaml.source import read
 from engine.project import Project
+from engine.runtime.delivery.send_limits import SendLimits
+from engine.store.customers import batches
 from engine.store.inbox.inbox_codec import to_row
 from engine.store.journeys import one_offs
 from engine.store.journeys.one_offs import OneOff
@@ -27,19 +37,21 @@ from engine.values import Instant
 
 PREFIX = "one_off_"
 _NEVER = "nobody enters but those who were in the segment when it was sent"
+CHUNK = 2000
+"""Customers who are loaded at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class OneOffRequest:
-    """What to send: `via` empty leaves the choice to the language; `at`: local date and time of each customer."""
+    """What to send to whom."""
 
     template: str
     segment: str
     policy: str
-    goal: str
-    via: tuple[str, ...] = ()
+    goal: str  # an event
+    via: tuple[str, ...] = ()  # empty: the language chooses
     next_after: str = ""
-    at: str = ""
+    at: str = ""  # local date and time of each customer; empty: at once
 
 
 def head(template: str, day: dt.date) -> str:
@@ -47,37 +59,58 @@ def head(template: str, day: dt.date) -> str:
     return f"{PREFIX}{template}_{day:%Y%m%d}"
 
 
-def journey_of(wish: OneOffRequest, name: str) -> str:
-    """The YAML of its journey."""
+def journey_of(request: OneOffRequest, name: str, *, stopped: bool = False) -> str:
+    """The YAML of its journey; `stopped`: whoever is inside leaves now."""
     lines = [
         f"journey: {name}",
-        f"about: One-off send of {wish.template} to {wish.segment}; {_NEVER}",
-        f"start: {{segment: {wish.segment}}}",
+        f"about: One-off send of {request.template} to {request.segment}; {_NEVER}",
+        *(["state: stopped"] if stopped else []),
+        f"start: {{segment: {request.segment}}}",
         "again: never",
-        f"goal: {{event: {wish.goal}, within: 7 days}}",
-        f"policy: {wish.policy}",
+        f"goal: {{event: {request.goal}, within: 7 days}}",
+        f"policy: {request.policy}",
         "steps:",
     ]
-    if wish.at:
-        lines += [f"  - wait: until {wish.at}", "    id: the_moment"]
-    lines.append(f"  - send: {wish.template}")
-    if wish.via:
-        listed = ", ".join(wish.via)
-        lines.append(f"    via: [{listed}]" if len(wish.via) > 1 else f"    via: {listed}")
-    if wish.next_after:
-        lines.append(f"    next_after: {wish.next_after}")
+    if request.at:
+        lines += [f"  - wait: until {request.at}", "    id: the_moment"]
+    lines.append(f"  - send: {request.template}")
+    if request.via:
+        listed = ", ".join(request.via)
+        lines.append(f"    via: [{listed}]" if len(request.via) > 1 else f"    via: {listed}")
+    if request.next_after:
+        lines.append(f"    next_after: {request.next_after}")
     return "\n".join(lines) + "\n"
 
 
-def same(one: OneOff, wish: OneOffRequest) -> bool:
-    """Whether this is the same command once more."""
-    return one.source.replace("state: stopped\n", "") == journey_of(wish, one.name)
+def request_of(one_off: OneOff) -> OneOffRequest:
+    """What its journey says: `journey_of` of this is the same text, whether it was stopped or not."""
+    node, _ = read(one_off.source, one_off.name)
+    assert node is not None  # `journey_of` has written it
+    journey = _plain(node)
+    *waits, send = journey["steps"]
+    via = send.get("via", [])
+    return OneOffRequest(
+        send["send"],
+        journey["start"]["segment"],
+        journey["policy"],
+        journey["goal"]["event"],
+        (via,) if isinstance(via, str) else tuple(via),
+        send.get("next_after", ""),
+        waits[0]["wait"].removeprefix("until ") if waits else "",
+    )
 
 
-def stopped(source: str) -> str:
-    """The journey whose people leave now."""
-    first, rest = source.split("start:", 1)
-    return source if "state: stopped" in first else f"{first}state: stopped\nstart:{rest}"
+def _plain(node: Node) -> Any:
+    match node:
+        case Scalar():
+            return node.text
+        case Mapping():
+            return {entry.key.text: _plain(entry.value) for entry in node.entries}
+        case _:
+            return [_plain(item) for item in node.items]
+
+
+# --- published -----------------------------------------------------------------------------------
 
 
 def merged(conn: Connection, project: Project) -> Project:
@@ -85,35 +118,28 @@ def merged(conn: Connection, project: Project) -> Project:
     return with_one_offs(project, one_offs.list_active(conn), _known(conn))
 
 
-def with_one_offs(project: Project, standing: Sequence[OneOff], known: frozenset[str]) -> Project:
-    """As `merged`, with those that stand; `known`: all there ever were, which the files of a publication may hold."""
-    written = {_file(one.name): one.source for one in standing}
-    own = {name: text for name, text in project.sources.items() if _name(name) not in known}
-    if not written and len(own) == len(project.sources):
+def with_one_offs(project: Project, active: Sequence[OneOff], known: frozenset[str]) -> Project:
+    """As `merged`, with those that are active; `known`: all there ever were, which the files of a publication may hold."""
+    added = {_file(one_off.name): one_off.source for one_off in active}
+    own = {file: text for file, text in project.sources.items() if _name(file) not in known}
+    if not added and len(own) == len(project.sources):
         return project
-    found = _load({**own, **written})
-    wrong = next((each for each in found.problems if each.is_error and each.span.file in written), None)
-    if wrong is not None:
+    # read anew as a whole: the checks that look at several files have to see the one-off sends too
+    loaded = projects.load_published({**own, **added}, project.commit)
+    problem = next((each for each in loaded.problems if each.is_error and each.span.file in added), None)
+    if problem is not None:
+        name = _name(problem.span.file)
         raise AuthorError(
-            f"the one-off send {_name(wrong.span.file)} does not fit: {wrong.what}",
-            wrong.fix or f"end it first with  main.py send --stop {_name(wrong.span.file)}",
+            f"the one-off send {name} does not fit: {problem.what}",
+            problem.fix or f"end it first with  main.py send --stop {name}",
         )
-    return dataclasses.replace(
-        found,
-        folder=project.folder,
-        commit=project.commit,
-        journeys=dataclasses.replace(sealed(found.journeys, known), commit=project.commit),
-    )
+    return replace(loaded, folder=project.folder, journeys=sealed(loaded.journeys, known))
 
 
 def sealed(journeys: Journeys, known: Iterable[str]) -> Journeys:
     """The journeys, of which one-off sends start nobody by themselves."""
-    closed = {
-        name: dataclasses.replace(journeys.by_name[name], starts=())
-        for name in known
-        if name in journeys.by_name
-    }
-    return dataclasses.replace(journeys, by_name={**journeys.by_name, **closed}) if closed else journeys
+    closed = {name: replace(journeys.by_name[name], starts=()) for name in known if name in journeys.by_name}
+    return replace(journeys, by_name={**journeys.by_name, **closed}) if closed else journeys
 
 
 def sealed_as_stored(conn: Connection, journeys: Journeys) -> Journeys:
@@ -130,16 +156,7 @@ def start(
 
 
 def _known(conn: Connection) -> frozenset[str]:
-    return frozenset(one.name for one in one_offs.named(conn, PREFIX))
-
-
-def _load(sources: Mapping[str, str]) -> Project:
-    with tempfile.TemporaryDirectory(prefix="perennial-") as folder:
-        for name, text in sources.items():
-            path = Path(folder) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="")
-        return projects.load(Path(folder))
+    return frozenset(one_off.name for one_off in one_offs.named(conn, PREFIX))
 
 
 def _file(name: str) -> str:
@@ -148,3 +165,91 @@ def _file(name: str) -> str:
 
 def _name(file: str) -> str:
     return file.removeprefix("journeys/").removesuffix(".yaml")
+
+
+# --- what it would do ----------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class OneOffPlan:
+    """What a one-off send would do at this moment."""
+
+    members: list[tuple[int, str]] = field(default_factory=list)  # (bucket, customer) of the whole segment
+    reach: dict[str, Counter[str]] = field(default_factory=dict)
+    """channel -> why not (or "reachable") -> how many customers."""
+    first: Counter[str] = field(default_factory=Counter)  # channel -> how many get their first message by it
+    nobody: int = 0  # have no channel that is open
+    holdout: int = 0
+    quiet: int = 0  # are in their quiet hours
+    capped: int = 0  # have had all the messages that a cap allows
+    not_listed: int = 0  # are not on the `deliver_only` list
+    languages: Counter[str] = field(default_factory=Counter)
+    cost: Decimal = Decimal(0)  # of the first messages
+    most: Decimal = Decimal(0)  # when nobody reacts, and every channel is used
+    ceiling: int | None = None  # of the journey, per day
+
+    @property
+    def messages(self) -> int:
+        """How many would get a first message, held or not."""
+        return self.first.total()
+
+
+def plan_of(conn: Connection, project: Project, journey: Journey, segment: str, now: Instant) -> OneOffPlan:
+    """Asks everybody in the store; `now` is when the message would leave."""
+    journeys = project.journeys
+    limits = SendLimits.of(project.config, journeys)
+    step = next(step for step in journey.steps if isinstance(step, SendStep))
+    plan = OneOffPlan(reach={channel: Counter() for channel in step.channels})
+    plan.ceiling = limits.ceilings.of_journey(journey.name)
+    rule = journeys.segments[segment]
+    for bucket, chunk in batches.chunks(conn, CHUNK):
+        for customer, state in batches.load_batch(conn, bucket, chunk, journeys, now).states.items():
+            if is_member(rule, state.facts, now):
+                plan.members.append((bucket, customer))
+                _count_member(plan, state.facts, step, journeys, limits, now)
+    for channel, number in plan.first.items():
+        plan.cost += number * journeys.prices[channel]
+    return plan
+
+
+def _count_member(
+    plan: OneOffPlan, facts: Facts, step: SendStep, journeys: Journeys, limits: SendLimits, now: Instant
+) -> None:
+    """Asks in the order in which the daemon would: consent and addresses, holdout, allow list, caps. Quiet hours only put
+    a message off, so they take nobody away."""
+    policy = step.policy
+    reachable = []
+    for channel in step.channels:
+        why = why_closed(facts, channel, policy.consent)
+        plan.reach[channel][why or "reachable"] += 1
+        if why is None:
+            reachable.append(channel)
+    if policy.consent is not None and in_global_holdout(facts.customer, journeys.global_holdout):
+        plan.holdout += 1
+        return
+    listed = [channel for channel in reachable if _is_listed(facts, channel, limits)]
+    if not listed:
+        plan.nobody += not reachable
+        plan.not_listed += bool(reachable)
+        return
+    language = facts.values.get("language")
+    plan.languages[language if isinstance(language, str) and language else "(no language known)"] += 1
+    if policy.quiet is not None and quiet_end(policy.quiet, now, facts.zone) is not None:
+        plan.quiet += 1
+    free = [
+        channel
+        for channel in listed
+        if has_free_slot(policy.caps, facts.cap_slots, now, facts.zone, channel, first_part=True)
+    ]
+    if not free:
+        plan.capped += 1
+        return
+    plan.first[free[0]] += 1
+    plan.most += sum((journeys.prices[channel] for channel in free), Decimal(0))
+
+
+def _is_listed(facts: Facts, channel: str, limits: SendLimits) -> bool:
+    if limits.only is None:
+        return True
+    addresses = (facts.reach[channel].address or "").split("\n") if channel in facts.reach else []
+    return any(limits.only.names(channel, address, facts.customer) for address in addresses if address)
