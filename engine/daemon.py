@@ -7,7 +7,9 @@ the one writer of the store. Every part takes turns of its own, and none of them
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import contextlib
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
@@ -24,8 +26,7 @@ from engine.http.metrics import Metrics
 from engine.http.server import HttpServer
 from engine.ids import new_id
 from engine.project import Project, load, load_config
-from engine.runtime.advance.advancer import Advancer
-from engine.runtime.advance.clicks import decide_clicks
+from engine.runtime.advance.advancer import Advancer, decide_clicks
 from engine.runtime.delivery.channel_set import Opening
 from engine.runtime.delivery.deliverer import Deliverer
 from engine.runtime.delivery.delivery_context import DeliveryTiming
@@ -34,9 +35,7 @@ from engine.runtime.delivery.webhooks import WebhookCaller
 from engine.runtime.feedback.mailbox import Mailbox
 from engine.runtime.process.health import Health
 from engine.runtime.process.instance_lock import InstanceLock
-from engine.runtime.process.options import DaemonOptions
 from engine.runtime.process.scheduler import Scheduler
-from engine.runtime.process.signals import on_signals
 from engine.runtime.process.supervised_loop import SupervisedLoop
 from engine.runtime.publish.published import Published
 from engine.runtime.publish.publisher import Publisher, advise
@@ -55,6 +54,16 @@ FOLLOWING = 1.0
 STOP_SECONDS = 30.0
 STILL = 60.0
 """An advancer that has not finished a batch for so many seconds is not ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonOptions:
+    """How a daemon is to run."""
+
+    dry: bool = False  # decide and record, hand nothing over
+    watch: bool = False  # reload when a file changes
+    serve: bool = True
+    adopt: bool = False  # take over a copy or a restored backup
 
 
 class Daemon:
@@ -111,7 +120,7 @@ class Daemon:
     async def run(self) -> None:
         """Everything. Raises UsageError or WorldError when it cannot start."""
         self_test()  # a mail library that breaks headers must not send a single message (design/threats T5)
-        with on_signals({SIGTERM: self.stop, SIGINT: self.stop, SIGHUP: self.reload}):
+        with _on_signals({SIGTERM: self.stop, SIGINT: self.stop, SIGHUP: self.reload}):
             project = load(self.folder)
             if "config.yaml" in project.broken:  # nobody knows which store is meant
                 load_config(self.folder)
@@ -304,3 +313,20 @@ class Daemon:
         for task in late:
             log.warning("part_cancelled", part=task.get_name())
             task.cancel()
+
+
+@contextlib.contextmanager
+def _on_signals(handlers: Mapping[int, Callable[[], None]]) -> Iterator[None]:
+    """Calls these inside the running loop, until the end of the block. Outside of the main thread signals belong to
+    whoever started us, and nothing is set."""
+    loop = asyncio.get_running_loop()
+    try:
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler)
+    except (ValueError, RuntimeError):
+        handlers = {}
+    try:
+        yield
+    finally:
+        for number in handlers:
+            loop.remove_signal_handler(number)

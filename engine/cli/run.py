@@ -25,8 +25,7 @@ def run(
 
     session = Session.of(context)
     from engine.cli.logs import set_up
-    from engine.daemon import Daemon
-    from engine.runtime.process.options import DaemonOptions
+    from engine.daemon import Daemon, DaemonOptions
 
     set_up(as_json=logs == "json", level=session.log)
     asyncio.run(Daemon(session.folder, options=DaemonOptions(dry=dry, watch=watch, adopt=adopt)).run())

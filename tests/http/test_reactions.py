@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.happening import ProfileChanged
-from engine.runtime.advance.clicks import decide_clicks
+from engine.runtime.advance.advancer import decide_clicks
 from engine.values import HOUR, MINUTE, SECOND
 from tests.http.web_shop import BROWSER, WebShop
 

@@ -20,7 +20,7 @@ from engine.core.happening import ProfileChanged
 from engine.http.app import create_app
 from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
-from engine.runtime.advance.clicks import decide_clicks
+from engine.runtime.advance.advancer import decide_clicks
 from engine.runtime.delivery.deliverer import Deliverer
 from engine.runtime.delivery.delivery_context import DeliveryTiming
 from engine.runtime.intake.intake import IntakeResult

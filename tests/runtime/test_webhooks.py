@@ -19,8 +19,7 @@ from engine.channels.egress import Egress
 from engine.clock import ManualClock
 from engine.config import Secret, WebhookConfig
 from engine.core.effects import Call
-from engine.runtime.delivery.webhook_request import signature, standard_signature
-from engine.runtime.delivery.webhooks import AT_ONCE, WebhookCaller
+from engine.runtime.delivery.webhooks import AT_ONCE, WebhookCaller, signature, standard_signature
 from engine.store import alerts
 from engine.store.database import Store
 from engine.store.journeys import pauses

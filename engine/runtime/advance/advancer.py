@@ -23,6 +23,7 @@ from engine.store.inbox import due_queue as due
 from engine.store.inbox import inbox, quarantine
 from engine.store.inbox.inbox import Pending
 from engine.store.journeys import deployments, pauses
+from engine.store.messages import reactions
 from engine.store.meta import buckets
 from engine.values import MINUTE, SECOND, Instant
 
@@ -276,3 +277,11 @@ def _moments(
             yield Instant(now + NOT_YET), customer
         elif customer in work.due or moment != next_due(batch.states[customer], journeys):
             yield moment, customer
+
+
+def decide_clicks(store: Store, now: Instant) -> int:
+    """Tells the journeys of clicks whose seconds are over. How many; the writer is asked only if there are any."""
+    with store.read() as conn:
+        if not reactions.undecided(conn, now):
+            return 0
+    return store.write(lambda conn: reactions.decide_clicks(conn, now))

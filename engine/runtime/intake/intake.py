@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from decimal import Decimal
+from typing import Any, cast
 
 from sqlalchemy import Connection
 
@@ -27,7 +30,6 @@ from engine.runtime.intake.items import (
     ProductItem,
     RefusedItem,
 )
-from engine.runtime.intake.storable import storable
 from engine.store import aliases
 from engine.store.customers import codes, consents, products, suppressions
 from engine.store.inbox import inbox
@@ -297,3 +299,25 @@ def _agreement(customer: str, given: ConsentGiven, source: str, at: Instant) -> 
 def _code(what: object) -> str | None:
     code = what.fields.get("code") if isinstance(what, Event) else None
     return code if isinstance(code, str) and len(code) <= 100 else None
+
+
+def storable(values: Mapping[str, object]) -> dict[str, Value]:
+    """Typed values as they are. Of those that no schema names: texts in NFC, floats as decimals of 15 digits, lists of
+    texts and of objects; whatever is nested deeper is kept as its JSON text, so nothing is lost."""
+    return {name: _storable(value) for name, value in values.items()}
+
+
+def _storable(value: object) -> Value:
+    match value:
+        case str():
+            return value if value.isascii() else unicodedata.normalize("NFC", value)
+        case float():
+            return int(value) if value.is_integer() and abs(value) < 1e15 else Decimal(f"{value:.15g}")
+        case list() if value and all(type(item) is str for item in value):
+            return tuple(unicodedata.normalize("NFC", item) for item in value)
+        case list() if all(type(item) is dict for item in value):
+            return [dict(storable(item)) for item in value]
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+        case _:
+            return cast("Value", value)
