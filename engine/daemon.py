@@ -1,7 +1,7 @@
-"""The long-running process: store, advancer, deliverer, heart and HTTP put together, started and stopped.
+"""The long-running process: store, advancer, deliverer, scheduler and HTTP put together, started and stopped.
 
 One event loop holds HTTP and delivery; decisions run in a thread beside it, batch after batch, through
-the one writer of the store. Every part takes turns of its own, and none of them ends the others.
+the one writer of the store. Every part is a loop of its own, and none of them ends the others.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ FOLLOWING = 1.0
 """Seconds between two looks at what other processes have published."""
 
 STOP_SECONDS = 30.0
+"""For what is under way, before its tasks are cancelled."""
+
 STILL = 60.0
 """An advancer that has not finished a batch for so many seconds is not ready."""
 
@@ -85,7 +87,7 @@ class Daemon:
         self._is_reload_wanted = False
         self._advancing = SupervisedLoop("advancer", self._advance, self._health)
         self._publishing = SupervisedLoop("publisher", self._publish, self._health)
-        self._skipping = SupervisedLoop("dry", lambda: self._place.skip(self.wake), self._health)
+        self._skipping = SupervisedLoop("dry", self._skip, self._health)
         self._watching = SupervisedLoop("watch", self._watch, self._health)
         self._deliverer: Deliverer | None = None
 
@@ -104,9 +106,9 @@ class Daemon:
         """Something may have to be done: look now rather than at the next rest. From the loop's own thread."""
         self._advancing.wake()
 
-    async def beat(self) -> None:
-        """Every recurring look at once: for a clock that jumps, as in the demo."""
-        await self._heart.run_all()
+    async def run_scheduled(self) -> None:
+        """Every recurring job at once: for a clock that jumps, as in the demo."""
+        await self._scheduler.run_all()
 
     @property
     def is_stopping(self) -> bool:
@@ -126,10 +128,11 @@ class Daemon:
                 load_config(self.folder)
             self.store = open_store(project.config.store, self.folder, exclusive=True)
             try:
-                self._place = InstanceLock(self.store, project.config.store, self.folder, self.clock)
-                self._place.begin(dry=self.options.dry, adopt=self.options.adopt)
+                self._lock = InstanceLock(self.store, project.config.store, self.folder, self.clock)
+                self._lock.begin(dry=self.options.dry, adopt=self.options.adopt)
                 await self._work(project)
-                self._place.end()
+                # only after an end in order: after a crash the next start has to be careful
+                self._lock.end()
             finally:
                 self.store.close()
                 log.info("stopped")
@@ -144,50 +147,51 @@ class Daemon:
             await self._prepare(project)
             parts = self._parts(server)
             tasks = {asyncio.create_task(work, name=name) for name, work in parts.items()}
-            self._heart.start()
+            self._scheduler.start()
             log.info("running", url=server.url if server else "", dry=self.options.dry)
             self.started.set()
-            wrong = await self._until_stopped(tasks)
+            failure = await self._until_stopped(tasks)
             await self._end(server, tasks)
             await self._webhooks.close()
-            if wrong is not None:
-                raise wrong
+            if failure is not None:
+                raise failure
         finally:
             if server is not None:
                 server.close()
 
     async def _prepare(self, project: Project) -> None:
         """Everything up to the moment in which the parts begin to move."""
-        for advice in filter(None, [sqlite_advice()]):
+        advice = sqlite_advice()
+        if advice is not None:
             log.warning("advice", what=advice)
         self._publisher = Publisher(self.store, self.folder, self.clock)
         self.live, opening = self._publisher.first(project)
         self._advancer = Advancer(self.store, self.clock)
-        self._heart = Scheduler(
+        # what is published is replaced as a whole by the next deployment: every part asks for it anew
+        self._scheduler = Scheduler(
             self.store, self.clock, lambda: self.live.publication.journeys, self.wake, self._health, self._speed
         )  # fmt: skip
-        self._guarding = VolumeMonitor(self.store, self.clock, lambda: self.live.render_context.guards)
-        self._heart.add("place", BEAT, self._place.heartbeat)
-        self._heart.add("volume", LOOK, self._guarding.look)
-        self._guarding.begin()
+        self._volume = VolumeMonitor(self.store, self.clock, lambda: self.live.render_context.guards)
+        self._scheduler.add("place", BEAT, self._lock.heartbeat)
+        self._scheduler.add("volume", LOOK, self._volume.look)
+        self._volume.begin()
         egress = Egress(self.live.project.config.egress)
         self._webhooks = WebhookCaller(
-            self.store,
-            lambda: self.live.project.config.webhooks,
-            egress,
-            self.clock,
-            lambda name: self.live.owner_of(name),  # noqa: PLW0108  another deployment takes its place
+            self.store, lambda: self.live.project.config.webhooks, egress, self.clock, self._owner_of
         )
         mailbox = Mailbox(self.store, lambda: self.live.project.config.mailbox, self.clock, self.wake)
         self._calling = SupervisedLoop("webhooks", self._webhooks.tick, self._health)
         self._reading = SupervisedLoop("mailbox", mailbox.tick, self._health)
         if not self.options.dry:
             self._deliverer = self._open_channels(opening)
+            # before any worker claims: what it claims would look like what a dead process has left
             planned, unknown = await self._deliverer.recover()
             log.info("recovered", planned_again=planned, unknown=unknown)
-        await self._heart.catch_up()
+        # before the advancer moves: starts that came while nothing ran are applied before what is due
+        await self._scheduler.catch_up()
 
     def _open_channels(self, opening: Opening) -> Deliverer:
+        # the deliverer gives up first: what it cancels has 5 seconds left to say so
         timing = DeliveryTiming(speed=self._speed, idle_seconds=IDLE, drain_seconds=STOP_SECONDS - 5)
         deliverer = Deliverer(
             self.store,
@@ -210,17 +214,18 @@ class Daemon:
         else:
             parts["dry"] = self._skipping.run()
         if server is not None:
-            parts["http"] = server.run(create_app(self._context()))
+            context = Context(self.store, self.clock, self._live, self.wake, self._ready, self.metrics)
+            parts["http"] = server.run(create_app(context))
         if self.options.watch:
             parts["watch"] = self._watching.run()
         return parts
 
-    def _context(self) -> Context:
-        return Context(self.store, self.clock, self._live, self.wake, self._ready, self.metrics)
-
     def _live(self) -> Live:
         live = self.live
         return Live(live.project.config, live.intake, live.links, self.folder)
+
+    def _owner_of(self, journey: str) -> str:
+        return self.live.owner_of(journey)
 
     def _ready(self) -> str:
         if self.is_stopping:
@@ -235,10 +240,11 @@ class Daemon:
         """Milliseconds of the engine per real millisecond: 1, or more with a fast clock."""
         return self.clock.speed if isinstance(self.clock, FastClock) else 1.0
 
-    # --- turns ----------------------------------------------------------------------------------------
+    # --- what the loops do --------------------------------------------------------------------------
 
     async def _advance(self) -> float:
         """One batch of decisions; at once another one while there is more."""
+        # first, so that the reactions it finds are decided in this very batch
         await asyncio.to_thread(decide_clicks, self.store, self.clock.now())
         progress = await asyncio.to_thread(self._advancer.advance, self.live.publication)
         self.metrics.batches.inc()
@@ -246,6 +252,7 @@ class Daemon:
         if progress.set_aside:
             log.error("customers_set_aside", customers=progress.set_aside, look="main.py status")
         if progress.stale:
+            # another process has deployed: nobody may decide by old files, so take the new ones now
             self._publishing.wake()
             return IDLE
         if progress.decided and self._deliverer is not None:
@@ -255,15 +262,16 @@ class Daemon:
     async def _publish(self) -> float:
         """Reads the folder again when somebody asked for it, else takes what another process has published."""
         if self._is_reload_wanted:
+            # taken back before the files are read: a change while they are read asks for another reload
             self._is_reload_wanted = False
             try:
                 self._take(*await asyncio.to_thread(self._publisher.reload))
             except (CallerError, WorldError) as wrong:
                 log.error("reload_refused", why=str(wrong), running=self.live.number)
             return 0.0  # somebody may have deployed meanwhile
-        found = await asyncio.to_thread(self._publisher.follow, self.live.number)
-        if found is not None:
-            self._take(*found)
+        followed = await asyncio.to_thread(self._publisher.follow, self.live.number)
+        if followed is not None:
+            self._take(*followed)
         return FOLLOWING
 
     def _take(self, live: Published, opening: Opening | None) -> None:
@@ -271,7 +279,7 @@ class Daemon:
         before, self.live = self.live.project.config, live
         config = live.project.config
         if (config.ceilings, config.deliver_only) != (before.ceilings, before.deliver_only):
-            self._guarding.begin()
+            self._volume.begin()
         advise(before, config)
         if opening is not None and self._deliverer is not None:
             self._deliverer.use(opening.channels, opening.gone)
@@ -280,6 +288,10 @@ class Daemon:
                 log.info("channels_changed", opened=sorted(opening.channels), closed=sorted(opening.gone))
         self._webhooks.allow(config.egress)
         self.wake()
+
+    async def _skip(self) -> float:
+        """In a dry run: every message that is planned ends there."""
+        return await self._lock.skip(self.wake)
 
     async def _watch(self) -> float:
         """Reloads at every change of a file, until the stop."""
@@ -300,10 +312,16 @@ class Daemon:
         return None
 
     async def _end(self, server: HttpServer | None, tasks: set[asyncio.Task[None]]) -> None:
-        self._heart.stop()
-        for part in (self._advancing, self._publishing, self._calling, self._skipping):
-            part.stop()
-        for part in (self._watching, self._reading):
+        """Everybody is told to stop before anybody is waited for: the seconds for what is under way are shared."""
+        self._scheduler.stop()
+        for part in (
+            self._advancing,
+            self._publishing,
+            self._calling,
+            self._skipping,
+            self._watching,
+            self._reading,
+        ):
             part.stop()
         if server is not None:
             server.stop()

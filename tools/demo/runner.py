@@ -157,7 +157,7 @@ async def _step(demo: Demo, caller: Caller, mailbox: Mailbox, running: asyncio.T
             return
         raise WorldError(f"the daemon does not answer: {wrong}", permanent=False) from wrong
     if (now - demo.shop.start) % BEAT == 0:
-        await demo.daemon.beat()
+        await demo.daemon.run_scheduled()
     demo.daemon.wake()
     await _settled(demo, now, running)
     for deed in deeds:

@@ -1,4 +1,4 @@
-"""Keeps the place of a running store: recognises it at the start, beats while it runs, says goodbye at the end."""
+"""One daemon on one store: recognises the store at the start, keeps its heartbeat, notes an end in order."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
-from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from engine.clock import Clock
 from engine.errors import WorldError
 from engine.store.database import Store, sqlite_path
 from engine.store.identity import StoreOwner
-from engine.store.messages import dry_run as dry
+from engine.store.messages import dry_run
 
 log = structlog.get_logger("daemon")
 
 
 class InstanceLock:
-    """Of one daemon on one store. A dry run neither recognises nor beats: it hands nothing over, so a copy may have one."""
+    """Of one daemon on one store. A dry run neither recognises nor has a heartbeat: it hands nothing over, so a copy may
+    have one."""
 
     def __init__(self, store: Store, url: str, folder: Path, clock: Clock) -> None:
-        path = sqlite_path(url, folder)
         self._store, self._clock = store, clock
-        self._owner = StoreOwner(path) if path is not None else None
+        path = sqlite_path(url, folder)
+        self._owner = StoreOwner(path) if path is not None else None  # only a file can be copied unnoticed
         self._dry = False
 
     def begin(self, *, dry: bool, adopt: bool) -> None:
@@ -41,19 +41,18 @@ class InstanceLock:
                 with self._store.read() as conn:
                     owner.recognise(conn)
             try:
+                # before anything is claimed: from now on a copy of this file is older than what it says
                 self._beat(stopped=False)
             except OSError as wrong:
                 raise WorldError(
                     f"{owner.file} cannot be written: {wrong.strerror}", permanent=True
                 ) from wrong
-        self._store.write(self._begin_or_end_dry)
-
-    def _begin_or_end_dry(self, conn: Connection) -> None:
         now = self._clock.now()
-        if self._dry:
-            dry.begin(conn, now)
+        if dry:
+            self._store.write(lambda conn: dry_run.begin(conn, now))
             log.warning("dry", what="nothing is handed over; every message ends as expired: dry run")
-        elif ended := dry.end(conn, now):
+        elif ended := self._store.write(lambda conn: dry_run.end(conn, now)):
+            # a dry run that was killed has left messages that only it would have skipped
             log.warning("dry_run_ended", messages=ended)
 
     async def heartbeat(self) -> None:
@@ -62,9 +61,9 @@ class InstanceLock:
             await asyncio.to_thread(self._beat, stopped=False)
 
     async def skip(self, wake: Callable[[], None]) -> float:
-        """One turn of a dry run: what was planned ends there, and the journeys go on. Seconds to rest."""
+        """One tick of a dry run: what was planned ends there, and the journeys go on. Seconds to rest."""
         now = self._clock.now()
-        if not await self._store.awrite(lambda conn: dry.skip(conn, now)):
+        if not await self._store.awrite(lambda conn: dry_run.skip(conn, now)):
             return 0.2
         wake()
         return 0.0
@@ -73,7 +72,7 @@ class InstanceLock:
         """In order: nothing is under way any more. What cannot be written down now only makes the next start careful."""
         try:
             if self._dry:
-                self._store.write(lambda conn: dry.end(conn, self._clock.now()))
+                self._store.write(lambda conn: dry_run.end(conn, self._clock.now()))
             else:
                 self._beat(stopped=True)
         except (DatabaseError, OSError) as wrong:

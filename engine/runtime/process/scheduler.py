@@ -1,4 +1,8 @@
-"""The recurring looks at the whole base: clock starts, scores, segments, reactions, housekeeping. APScheduler beats; no job is about a customer."""
+"""Starts the recurring jobs over the whole base: clock starts, scores, segments, reactions, housekeeping.
+
+APScheduler keeps the times and no jobs: none is about a customer, so none has to survive a restart (what is missed is
+found by the watermark that each of them keeps).
+"""
 
 from __future__ import annotations
 
@@ -18,15 +22,15 @@ from engine.store.database import Store
 from engine.values import HOUR, MINUTE
 
 CLOCK_STARTS = MINUTE
-SWEEP = 15 * MINUTE
-"""A segment whose night has passed is swept at the next of these looks, and an `rfm` fact is scored."""
+NIGHTLY_LOOK = 15 * MINUTE
+"""So often it is asked whose nightly look is due: segments, `rfm` facts, learning."""
 
 TIDY = HOUR
 
 
 class Scheduler:
-    """`journeys` gives those that are published; `speed` engine milliseconds pass in a real one; `wake` is called when a
-    beat may have left something to do."""
+    """`journeys` gives those that are published; `speed`: engine milliseconds per real one; `wake` is called when a job
+    may have left something to do."""
 
     def __init__(
         self,
@@ -43,28 +47,30 @@ class Scheduler:
         self._wake = wake
         self._health = health
         self._speed = speed
-        self._more: list[tuple[str, int, Callable[[], Awaitable[None]]]] = []
+        self._added: list[tuple[str, int, Callable[[], Awaitable[None]]]] = []
         self._scheduler = AsyncIOScheduler(
-            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+            timezone="UTC",
+            # after a standstill a job is started once and not for every time that was missed, however late
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
     def add(self, name: str, milliseconds: int, job: Callable[[], Awaitable[None]]) -> None:
-        """One more thing to do every so many milliseconds of the engine. Before `start`."""
-        self._more.append((name, milliseconds, job))
+        """One more job, started every so many milliseconds of the engine. Before `start`."""
+        self._added.append((name, milliseconds, job))
 
     def start(self) -> None:
-        """Beats from now on; scores, segments, reactions and old traces are looked at at once."""
-        for name, milliseconds, job in self._more:
+        """Starts jobs from now on; scores, segments, reactions and old traces are looked at at once."""
+        for name, milliseconds, job in self._added:
             self._every(milliseconds, name, job)
         self._every(CLOCK_STARTS, "clock starts", self._clock_starts)
-        self._every(SWEEP, "rfm scores", self._score, at_once=True)
-        self._every(SWEEP, "segments", self._sweep, at_once=True)
-        self._every(SWEEP, "learning", self._learn, at_once=True)
+        self._every(NIGHTLY_LOOK, "rfm scores", self._score, at_once=True)
+        self._every(NIGHTLY_LOOK, "segments", self._sweep, at_once=True)
+        self._every(NIGHTLY_LOOK, "learning", self._learn, at_once=True)
         self._every(TIDY, "old traces", self._tidy, at_once=True)
         self._scheduler.start()
 
     def stop(self) -> None:
-        """No beat after this one; what it has handed to the writer is still done."""
+        """Starts no job any more; what one has handed to the writer is still done."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
@@ -75,29 +81,29 @@ class Scheduler:
     async def run_all(self) -> None:
         """Clock starts, scores and segments at once: for a clock that jumps. Raises what they raise."""
         await self._clock_starts()
-        await self._score()
+        await self._score()  # before the segments, which may ask for the groups
         await self._sweep()
         await self._learn()
 
     def _every(
         self, milliseconds: int, name: str, job: Callable[[], Awaitable[None]], *, at_once: bool = False
     ) -> None:
-        beat = self._guarded(name, job)
+        guarded = self._guarded(name, job)
         seconds = max(0.25, milliseconds / 1000 / self._speed)
-        self._scheduler.add_job(beat, "interval", seconds=seconds, id=name)
+        self._scheduler.add_job(guarded, "interval", seconds=seconds, id=name)
         if at_once:
-            self._scheduler.add_job(beat)
+            self._scheduler.add_job(guarded)
 
     def _guarded(self, name: str, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-        async def beat() -> None:
+        async def guarded() -> None:
             try:
                 await job()
-            except Exception as wrong:  # noqa: BLE001 - told by /readyz until a later beat succeeds
-                self._health.failed(name, wrong)
+            except Exception as failure:  # noqa: BLE001 - told by /readyz until a later start of it succeeds
+                self._health.failed(name, failure)
             else:
                 self._health.fine(name)
 
-        return beat
+        return guarded
 
     async def _clock_starts(self) -> None:
         await self._store.awrite(lambda conn: append_occurrences(conn, self._journeys(), self._clock.now()))

@@ -1,4 +1,4 @@
-"""One part of the daemon at work: turn after turn until it is stopped, whatever one turn brings."""
+"""One part of the daemon at work: tick after tick until it is stopped, whatever one of them brings."""
 
 from __future__ import annotations
 
@@ -10,42 +10,43 @@ from engine.backoff import Backoff
 from engine.runtime.process.health import Health
 
 PAUSES = Backoff(500, 30_000)
-"""Before the next turn after one that failed."""
+"""Before the next tick after one that failed."""
 
 Tick = Callable[[], Awaitable[float]]
 """Does what there is to do, and says for how many seconds there is nothing more; 0: go on at once."""
 
 
 class SupervisedLoop:
-    """Takes turns. A turn that raises is told to `health` and taken again after a pause; it never ends the part."""
+    """Calls `tick` again and again. One that raises is told to `health` and called again after a pause; it never ends the
+    loop."""
 
-    def __init__(self, name: str, turn: Tick, health: Health) -> None:
+    def __init__(self, name: str, tick: Tick, health: Health) -> None:
         self.name = name
-        self.moved_at = 0.0
-        """When the last turn succeeded, on the clock of the event loop."""
-        self._turn = turn
+        self.moved_at = 0.0  # when the last tick succeeded, on the clock of the event loop
+        self._tick = tick
         self._health = health
         self._news = asyncio.Event()
         self._stopping = asyncio.Event()
 
     def wake(self) -> None:
-        """There may be something to do: no rest before the next turn. From the loop's own thread."""
+        """There may be something to do: no rest before the next tick. From the loop's own thread."""
         self._news.set()
 
     def stop(self) -> None:
-        """The turn that is under way is the last."""
+        """The tick that is under way is the last."""
         self._stopping.set()
         self._news.set()
 
     async def run(self) -> None:
-        """Turns until `stop`."""
+        """Ticks until `stop`."""
         failures = 0
         while not self._stopping.is_set():
+            # before the tick: news that come while it looks must not be lost
             self._news.clear()
             try:
-                rest = await self._turn()
-            except Exception as wrong:  # noqa: BLE001 - a part that died silently would be worse than any defect
-                self._health.failed(self.name, wrong)
+                rest = await self._tick()
+            except Exception as failure:  # noqa: BLE001 - a part that died silently would be worse than any defect
+                self._health.failed(self.name, failure)
                 failures += 1
                 # until the stop and not until news: news come all the time, and would make the pause none
                 await _wait(self._stopping, PAUSES.wait(failures) / 1000)
