@@ -23,7 +23,8 @@ from engine.core.happening import Occurrence
 from engine.core.journey import Journey, SendStep
 from engine.core.journeys import Journeys
 from engine.core.segments.segment import is_member
-from engine.core.timing.quiet_hours import has_free_slot, quiet_end
+from engine.core.timing.frequency_caps import has_free_slot
+from engine.core.timing.quiet_hours import quiet_end
 from engine.errors import AuthorError
 from engine.language.nodes import Mapping, Node, Scalar
 from engine.language.yaml.source import read
