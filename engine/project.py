@@ -15,8 +15,7 @@ from engine.compiler.compile import compile_journey, compile_segment
 from engine.compiler.fingerprint import content_hash
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.publication import publish
-from engine.compiler.templates.message_set import MessageSet, compile_messages
-from engine.compiler.templates.project_templates import Templates
+from engine.compiler.templates.message_set import MessageSet, Templates, compile_messages
 from engine.config import Config
 from engine.core.journey import Journey, SegmentRule
 from engine.core.journeys import Journeys

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from engine.compiler.catalogue.catalogue_file import read_catalogue
 from engine.compiler.project_context import CHANNELS, ProjectContext
-from engine.compiler.templates.project_templates import Templates
+from engine.compiler.templates.message_set import Templates
 from engine.compiler.templates.template_file import TemplateFile, read_template
 from engine.config import Config
 from engine.config.file import config_of, default_config

@@ -9,8 +9,8 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from engine.core.conditions.condition import Constant
-from engine.language.duration import parse_clock, parse_date
 from engine.language.nodes import part
+from engine.language.quantities import parse_clock, parse_date
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.compiler.catalogue.catalogue import Catalogue
 from engine.compiler.literals import Local
-from engine.compiler.templates.project_templates import Templates
+from engine.compiler.templates.message_set import Templates
 from engine.config import Config
 from engine.core.policy import Policy
 from engine.language.syntax import SegmentFile

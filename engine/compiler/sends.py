@@ -7,11 +7,10 @@ from collections.abc import Callable
 from engine.compiler.conditions.compile import Conditions, channel_problem
 from engine.compiler.conditions.names import NameScope
 from engine.compiler.project_context import ProjectContext
-from engine.compiler.wording import either, unknown
 from engine.core.policy import Policy
 from engine.language.steps.send import Send
 from engine.language.syntax import Text
-from engine.language.wording import quoted
+from engine.language.wording import either, quoted, unknown
 from engine.problem import Problem
 
 

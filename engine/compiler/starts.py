@@ -6,7 +6,6 @@ from engine.compiler.catalogue.catalogue import PRODUCT_STARTS, path_type, paths
 from engine.compiler.conditions.compile import Conditions
 from engine.compiler.conditions.names import NameScope
 from engine.compiler.waits import date_ref, negative
-from engine.compiler.wording import unknown
 from engine.core.journey import (
     ClockTrigger,
     DateTrigger,
@@ -17,6 +16,7 @@ from engine.core.journey import (
 )
 from engine.language import syntax
 from engine.language.syntax import Text
+from engine.language.wording import unknown
 from engine.problem import Problem
 from engine.values import HOUR, Duration
 

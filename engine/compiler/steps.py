@@ -14,7 +14,6 @@ from engine.compiler.literals import is_reference
 from engine.compiler.sends import channels_of, policy_of
 from engine.compiler.waits import compile_moment
 from engine.compiler.walk import FlatStep, flatten
-from engine.compiler.wording import unknown
 from engine.core import journey as run
 from engine.core.conditions import condition as core
 from engine.core.conditions.closure import compile_condition
@@ -36,6 +35,7 @@ from engine.language.steps.send import Send
 from engine.language.steps.split import Split
 from engine.language.steps.wait import Awaited, Wait
 from engine.language.steps.webhook import Webhook
+from engine.language.wording import unknown
 from engine.problem import Problem
 
 _NOBODY = Question(NEVER, lambda _scope: False)

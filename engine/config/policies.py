@@ -7,10 +7,10 @@ import re
 from typing import Literal, cast
 
 from engine.core.policy import Cap, Policy, Quiet
-from engine.language.duration import parse_clock, parse_length
 from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, part
+from engine.language.quantities import parse_clock, parse_length
 from engine.language.wording import quoted
 from engine.problem import did_you_mean
 from engine.values import Duration

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from engine.language.duration import parse_clock, parse_length
 from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
-from engine.language.share import parse_share
+from engine.language.quantities import parse_clock, parse_length, parse_share, parse_weekday
 from engine.language.syntax import Clock, Length, Pair, Step, Text
 from engine.language.wait_ids import missing_wait_ids
 from engine.language.wording import as_list, quoted, shown
@@ -320,6 +319,13 @@ class MapReader:
         """Whole percents."""
         text = self.text(key)
         return None if text is None else self.context.keep(parse_share(text))
+
+    def weekdays(self) -> tuple[int, ...]:
+        """The days of the key `weekdays`, 0 = Monday, in their order, each once."""
+        days: set[int] = set()
+        for text in self.texts("weekdays"):
+            days.update(self.context.keep(parse_weekday(text)) or ())
+        return tuple(sorted(days))
 
     def count(self, key: str) -> int | None:
         """A whole number from 1 to the most that the table allows."""

@@ -8,9 +8,8 @@ from engine.language.goal import parse_goal
 from engine.language.grammar import JOURNEY, SEGMENT, Construct
 from engine.language.map_reader import JOURNEY_RULES, MapReader, ReadContext
 from engine.language.nodes import Mapping
-from engine.language.phrases.again import parse_again
 from engine.language.phrases.condition import parse_condition
-from engine.language.start import parse_starts
+from engine.language.start import parse_again, parse_starts
 from engine.language.step_list import parse_steps
 from engine.language.stories.story import parse_tests
 from engine.language.syntax import AllOf, JourneyFile, SegmentFile, Text

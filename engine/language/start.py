@@ -1,4 +1,5 @@
-"""`start:` - what brings a customer in: an event, a segment, a date, the calendar, a product."""
+"""`start:` - what brings a customer in: an event, a segment, a date, the calendar, a product; `again:` - when somebody may
+come back."""
 
 from __future__ import annotations
 
@@ -6,12 +7,21 @@ from typing import Literal, cast
 
 from engine.language.grammar import STARTS, Construct
 from engine.language.map_reader import MapReader, ReadContext
-from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty, tail
 from engine.language.phrases.condition import parse_condition
-from engine.language.phrases.weekdays import parse_weekdays
-from engine.language.syntax import ClockStart, DateStart, EventStart, ProductStart, SegmentStart, Start, Text
+from engine.language.quantities import parse_length
+from engine.language.syntax import (
+    Again,
+    ClockStart,
+    DateStart,
+    EventStart,
+    ProductStart,
+    SegmentStart,
+    Start,
+    Text,
+)
 from engine.language.wording import as_list, quoted, shown
-from engine.problem import Span, nearest
+from engine.problem import Problem, Span, nearest
 
 _KINDS: dict[str, Construct] = {construct.keys[0].name: construct for construct in STARTS}
 _OTHER = {
@@ -133,7 +143,7 @@ def _date(reader: MapReader) -> DateStart | None:
 
 def _clock(reader: MapReader) -> ClockStart | None:
     every, at = reader.choice("every", _EVERY), reader.clock("at")
-    day, weekdays = _day(reader), parse_weekdays(reader)
+    day, weekdays = _day(reader), reader.weekdays()
     if every is None:
         return None
     if every.value == "month" and "day" not in reader:
@@ -195,3 +205,48 @@ def _watchers(reader: MapReader) -> tuple[Text, ...]:
     items = node.items if isinstance(node, Sequence) and node.items else () if node is None else (node,)
     found = (reader.context.choice(item, "watchers", choices) for item in items)
     return tuple(word for word in found if word is not None)
+
+
+_RULES = ("never", "always", "after 30 days", "restart", "restart, then after 3 days")
+_OTHER_RULES = {
+    "once": "never", "no": "never", "false": "never", "off": "never", "one time": "never", "yes": "always",
+    "true": "always", "on": "always", "every time": "always", "unlimited": "always", "multiple": "always",
+    "replace": "restart", "reset": "restart",
+}  # fmt: skip
+
+
+def parse_again(context: ReadContext, text: Text) -> Again | None:
+    """The rule of re-entry."""
+    words = text.value
+    match words:
+        case "never" | "always" | "restart":
+            return Again(words, None, text.span)
+        case _:
+            pass
+    for how in ("after", "restart"):
+        beginning = "after " if how == "after" else "restart, then after "
+        if words.startswith(beginning):
+            length = context.keep(parse_length(tail(text, len(beginning))))
+            return (
+                None if length is None else Again("after" if how == "after" else "restart", length, text.span)
+            )
+    context.report(
+        text.span,
+        "E24",
+        f'{quoted(words)} is not a rule for "again"',
+        f"it can be: {'; '.join(_RULES)}",
+        f"write  again: {_rule_meant(text)}",
+    )
+    return None
+
+
+def _rule_meant(text: Text) -> str:
+    words = shown(text.value)
+    if words.casefold() in _OTHER_RULES:
+        return _OTHER_RULES[words.casefold()]
+    if not isinstance(parse_length(text), Problem):
+        return f"after {words}"
+    for beginning in ("restart after ", "restart then after ", "restart, after ", "restart and after "):
+        if words.startswith(beginning):
+            return f"restart, then after {words.removeprefix(beginning)}"
+    return nearest(words, _RULES) or "never"

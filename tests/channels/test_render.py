@@ -12,8 +12,7 @@ import pytest
 from engine.channels.links import ClickLink, Links
 from engine.channels.render import Recipient, RenderError, SenderProfile, render
 from engine.channels.render_data import FieldTypes, RenderValues
-from engine.compiler.templates.message_set import MessageSet, compile_messages
-from engine.compiler.templates.project_templates import Templates
+from engine.compiler.templates.message_set import MessageSet, Templates, compile_messages
 from engine.compiler.templates.template_file import read_template
 from engine.config import Shop
 from engine.values import Instant, Money, Type, Value

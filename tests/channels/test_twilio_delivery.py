@@ -16,8 +16,7 @@ from engine.channels.twilio.callbacks import Callbacks
 from engine.channels.twilio.channel import TwilioChannel
 from engine.channels.twilio.request import Kind, Sender
 from engine.clock import ManualClock
-from engine.compiler.templates.message_set import compile_messages
-from engine.compiler.templates.project_templates import Templates
+from engine.compiler.templates.message_set import Templates, compile_messages
 from engine.compiler.templates.template_file import read_template
 from engine.config import Shop
 from engine.core.effects import Send

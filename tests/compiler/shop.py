@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.compiler.catalogue.catalogue_file import read_catalogue
 from engine.compiler.compile import Compiled, compile_journey
 from engine.compiler.project_context import ProjectContext
-from engine.compiler.templates.project_templates import Templates
+from engine.compiler.templates.message_set import Templates
 from engine.compiler.templates.template_file import TemplateFile
 from engine.config.file import read_config
 from engine.core.journey import Journey

@@ -13,7 +13,7 @@ from engine.compiler.catalogue.catalogue_file import read_catalogue
 from engine.compiler.compile import compile_journey, compile_segment
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.publication import publish
-from engine.compiler.templates.project_templates import Templates
+from engine.compiler.templates.message_set import Templates
 from engine.compiler.templates.template_file import TemplateFile
 from engine.config.file import read_config
 from engine.core.decide import decide, next_due

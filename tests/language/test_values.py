@@ -8,10 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.language.duration import parse_clock, parse_date, parse_length
 from engine.language.nodes import tail
-from engine.language.phrases.moment import parse_until, parse_weekday
-from engine.language.share import parse_share
+from engine.language.quantities import (
+    parse_clock,
+    parse_date,
+    parse_length,
+    parse_share,
+    parse_until,
+    parse_weekday,
+)
 from engine.language.syntax import Clock, Length, Text, Until
 from engine.problem import Problem, Span
 from engine.values import HOUR, MINUTE, Duration

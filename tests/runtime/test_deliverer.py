@@ -18,8 +18,7 @@ from engine.channels.outbox.channel import OutboxChannel, kept_messages
 from engine.channels.render import SenderProfile
 from engine.channels.render_data import FieldTypes
 from engine.clock import ManualClock
-from engine.compiler.templates.message_set import compile_messages
-from engine.compiler.templates.project_templates import Templates
+from engine.compiler.templates.message_set import Templates, compile_messages
 from engine.compiler.templates.template_file import read_template
 from engine.config import Shop
 from engine.core.effects import Send

@@ -9,13 +9,12 @@ from dataclasses import replace
 from engine.compiler.catalogue.catalogue import BUILT_IN, OWN_EVENTS, PRODUCT_STARTS, Catalogue
 from engine.compiler.catalogue.fact_words import FORMS, read_fact
 from engine.compiler.catalogue.rfm_words import GROUPS_SHAPE, read_groups
-from engine.compiler.wording import unknown
 from engine.core.facts.customer import FactRule
 from engine.language.grammar import Construct, Key
 from engine.language.map_reader import FileRules, MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
 from engine.language.syntax import Text
-from engine.language.wording import quoted
+from engine.language.wording import quoted, unknown
 from engine.problem import Problem, Span, did_you_mean, nearest
 from engine.values import Type
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.compiler.catalogue.catalogue import NUMBER, TEXT, TIME, Catalogue, path_type, paths
-from engine.compiler.wording import unknown
 from engine.core.facts.customer import FactKind, FactRule
 from engine.core.facts.rfm import GroupTable
-from engine.language.duration import parse_length
 from engine.language.nodes import part
+from engine.language.quantities import parse_length
 from engine.language.syntax import Text
-from engine.language.wording import quoted
+from engine.language.wording import quoted, unknown
 from engine.problem import Problem
 from engine.values import Type
 

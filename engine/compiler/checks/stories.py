@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.conditions.compile import channel_problem
-from engine.compiler.wording import unknown
 from engine.language.nodes import part
 from engine.language.syntax import Expected
+from engine.language.wording import unknown
 from engine.problem import Problem
 
 

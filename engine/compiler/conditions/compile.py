@@ -10,14 +10,13 @@ from engine.compiler.conditions.forms import read_form
 from engine.compiler.conditions.names import NameScope, not_here, resolve
 from engine.compiler.literals import is_reference
 from engine.compiler.project_context import CHANNELS
-from engine.compiler.wording import unknown
 from engine.core.conditions import condition as core
 from engine.core.conditions.closure import compile_condition
 from engine.core.journey import Question
 from engine.language import syntax
 from engine.language.phrases.condition_words import condition_text
 from engine.language.syntax import AllOf, Text
-from engine.language.wording import quoted
+from engine.language.wording import quoted, unknown
 from engine.problem import Problem, did_you_mean, nearest
 
 NEVER = core.AnyOf(())

@@ -10,7 +10,7 @@ from engine.compiler.literals import is_reference, read_constant, read_moment
 from engine.core.conditions import condition as core
 from engine.core.conditions.condition import Operand, Ref
 from engine.language import syntax
-from engine.language.duration import parse_date
+from engine.language.quantities import parse_date
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem, Span

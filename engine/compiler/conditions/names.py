@@ -8,7 +8,6 @@ from typing import Literal
 
 from engine.compiler.catalogue.catalogue import CODE, path_type, paths
 from engine.compiler.project_context import ProjectContext
-from engine.compiler.wording import either, unknown
 from engine.core.conditions.condition import Ref
 from engine.language.syntax import (
     ClockStart,
@@ -19,7 +18,7 @@ from engine.language.syntax import (
     SegmentStart,
     Text,
 )
-from engine.language.wording import quoted
+from engine.language.wording import either, quoted, unknown
 from engine.problem import Problem, Span, did_you_mean
 from engine.values import Type
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal, cast
 
-from engine.language.duration import parse_length
 from engine.language.nodes import part, tail
+from engine.language.quantities import parse_length
 from engine.language.syntax import (
     BeforeAfter,
     Between,

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from engine.language.duration import UNITS
-from engine.language.phrases.moment import SEVERAL_DAYS, WEEKDAYS
-from engine.language.phrases.next_after import AUTO
-from engine.language.phrases.their_hour import THEIR_HOUR
-from engine.language.phrases.via import LIKELY
+from engine.language.quantities import SEVERAL_DAYS, THEIR_HOUR, UNITS, WEEKDAYS
+from engine.language.steps.send import AUTO, LIKELY
 
 Schema = dict[str, Any]
 

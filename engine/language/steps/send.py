@@ -8,10 +8,12 @@ from typing import ClassVar
 
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
-from engine.language.phrases.next_after import parse_next_after
-from engine.language.phrases.via import LIKELY, parse_via
+from engine.language.nodes import Sequence, part
+from engine.language.quantities import parse_length
 from engine.language.steps.kinds import StepKind, StoryForm, step_keys
 from engine.language.syntax import Length, Pair, Step, Text
+from engine.language.wording import quoted
+from engine.problem import Problem, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,122 @@ def parse_send(reader: MapReader) -> Send | None:
     if template is None:
         return None
     return Send(reader.at, step_id, was, template, via, is_cascade, *rest, values, auto, likely)
+
+
+# --- next_after: a length of time, or one that is learned ---------------------------------------
+
+AUTO = "auto"
+"""The interval follows from how fast people have reacted to this template on this channel."""
+
+_AUTO_ELSE = re.compile(r"auto, else +(.+)")
+_OTHER_AUTO = frozenset(("automatic", "automatically", "learned", "learnt", "smart", "dynamic", "optimal"))
+
+
+def parse_next_after(reader: MapReader) -> tuple[Length | None, Text | None]:
+    """The length, and the word `auto` where it stands: then the length is the one behind `else`."""
+    text = reader.text("next_after")
+    if text is None:
+        return None, None
+    if text.value == AUTO:
+        return None, text
+    found = _AUTO_ELSE.fullmatch(text.value)
+    if found:
+        length = parse_length(part(text, found.start(1), len(found[1])))
+        return reader.context.keep(length), text
+    first = re.split(r"[ ,]", text.value, maxsplit=1)[0].casefold()
+    if first in _OTHER_AUTO or nearest(first, (AUTO,)):
+        reader.context.problems.append(_no_auto(text))
+        return None, text
+    return reader.context.keep(parse_length(text)), None
+
+
+def _no_auto(text: Text) -> Problem:
+    lengths = re.search(r"\d+ +(?:minute|hour|day|week)s?$", text.value)
+    meant = f"auto, else {lengths[0]}" if lengths else AUTO
+    return Problem(
+        text.span,
+        "E30",
+        f"{quoted(text.value)} is not a length of time",
+        "it is a length, or  auto: learned from how fast people react; behind  else  stands what counts until then",
+        f"write  {meant}" if lengths else f'did you mean "{meant}"?',
+    )
+
+
+# --- via: one channel, a cascade in the order of the list, or the order that is likely to cost least ---
+
+LIKELY = "cheapest likely"
+"""The channels in the order of price per expected reaction of this customer."""
+
+_OTHER_LIKELY = frozenset((
+    "cheapest", "cheapest_likely", "cheapest-likely", "cheapest_first", "cheapest first", "likely", "likely cheapest",
+    "most likely", "likeliest", "best channel", "auto",
+))  # fmt: skip
+_WHY_VIA = "it is one channel, a list in the order of the cascade, or the order that is likely to cost least for this customer"
+
+
+def parse_via(reader: MapReader) -> tuple[tuple[Text, ...], Text | None]:
+    """The channels as written, and the words `cheapest likely` where they stand."""
+    node = reader.node("via")
+    words = reader.texts("via")
+    if isinstance(node, Sequence):
+        wrong = next((word for word in words if _begins_likely(word)), None)
+        if wrong is None:
+            return words, None
+        others = ", ".join(word.value for word in words if word is not wrong)
+        reader.context.report(
+            wrong.span,
+            "E17",
+            f"{quoted(wrong.value)} cannot stand in a list of channels",
+            "it orders the whole list",
+            f"write  via: {LIKELY} of {others}" if others else f"write  via: {LIKELY}",
+        )
+        return (), wrong
+    if not words:
+        return (), None
+    (text,) = words
+    if _begins_likely(text):
+        return _named(reader, text), text
+    if text.value.casefold() in _OTHER_LIKELY or (" " in text.value and nearest(text.value, (LIKELY,))):
+        reader.context.report(
+            text.span,
+            "E24",
+            f"{quoted(text.value)} does not say which channels",
+            _WHY_VIA,
+            f'did you mean "{LIKELY}"?',
+        )
+        return (), text
+    return words, None
+
+
+def _begins_likely(word: Text) -> bool:
+    return word.value == LIKELY or word.value.startswith(f"{LIKELY} ")
+
+
+def _named(reader: MapReader, text: Text) -> tuple[Text, ...]:
+    """The channels behind `of`, each with its place."""
+    rest = text.value[len(LIKELY) :]
+    if not rest.strip():
+        return ()
+    listed = rest.removeprefix(" of ")
+    start = len(text.value) - len(listed)
+    channels: list[Text] = []
+    for piece in listed.split(","):
+        name = piece.strip()
+        if listed == rest or not name or " " in name:
+            reader.context.report(
+                part(text, len(LIKELY) + 1, len(rest) - 1).span,
+                "E24",
+                f"{quoted(rest.strip())} does not say which channels",
+                "behind the words stands nothing, or  of  and channels with commas between them",
+                f"write  via: {LIKELY}  or  via: {LIKELY} of push, email",
+            )
+            return ()
+        channels.append(part(text, start + len(piece) - len(piece.lstrip()), len(name)))
+        start += len(piece) + 1
+    return tuple(channels)
+
+
+# --- the kind -----------------------------------------------------------------------------------
 
 
 def _send_meant(name: str, words: str) -> str:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, part, tail
-from engine.language.share import parse_share
+from engine.language.quantities import parse_share
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Hashed, Step, Text
 from engine.language.wording import quoted, shown

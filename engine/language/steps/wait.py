@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from engine.language.duration import parse_clock, parse_length
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
 from engine.language.nodes import Sequence, tail
 from engine.language.phrases.condition import parse_condition
 from engine.language.phrases.condition_words import condition_text
-from engine.language.phrases.moment import WEEKDAYS, parse_until
-from engine.language.phrases.their_hour import is_their_hour, their_hour_meant
-from engine.language.phrases.weekdays import parse_weekdays
+from engine.language.quantities import (
+    WEEKDAYS,
+    is_their_hour,
+    parse_clock,
+    parse_length,
+    parse_until,
+    their_hour_meant,
+)
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import AllOf, Clock, Hashed, Length, Step, Text, Until
 from engine.language.wording import quoted, shown
@@ -110,7 +114,7 @@ def parse_wait(reader: MapReader) -> Wait | None:
     step_id, was = reader.name("id"), reader.name("was")
     awaited = _awaited(reader)
     at, their_hour = _at(reader)
-    days = parse_weekdays(reader)
+    days = reader.weekdays()
     then, otherwise = reader.steps("then"), reader.steps("else")
     _check_branches(reader)
     recompute = reader.choice("waiting")

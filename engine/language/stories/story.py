@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from engine.language.duration import parse_date
 from engine.language.grammar import TEST
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.quantities import parse_date
 from engine.language.stories.story_expect import parse_expect
 from engine.language.stories.story_given import parse_given
 from engine.language.stories.story_lines import parse_when

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.language.duration import parse_length
 from engine.language.map_reader import ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty, part
+from engine.language.quantities import parse_length
 from engine.language.stories.story_lines import parse_fields
 from engine.language.syntax import Given, GivenDid, Length, ListPair, Pair, Text
 from engine.language.wording import quoted, shown

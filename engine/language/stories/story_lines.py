@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Literal, cast
 
-from engine.language.duration import parse_clock
 from engine.language.map_reader import ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty, part, tail
+from engine.language.quantities import parse_clock
 from engine.language.syntax import Field, Moment, StoryLine, Text
 from engine.language.wording import quoted, shown
 from engine.problem import Problem, Span, nearest

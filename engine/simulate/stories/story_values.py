@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from engine.compiler.catalogue.catalogue import CURRENCY, Catalogue
 from engine.compiler.literals import Local, read_value
-from engine.compiler.wording import unknown
 from engine.language.syntax import Field, ListPair, Pair, Text
+from engine.language.wording import unknown
 from engine.problem import Problem
 from engine.values import Money, Type, Value
 

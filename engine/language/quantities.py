@@ -1,12 +1,14 @@
-"""Lengths of time, times of day and dates as authors write them, and the text to type when they write otherwise."""
+"""Lengths of time, times of day, dates, moments and shares as authors write them, and the text to type when they write
+otherwise."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
 
-from engine.language.syntax import Clock, Length, Text
-from engine.language.wording import quoted
+from engine.language.nodes import part
+from engine.language.syntax import Clock, Length, Text, Until
+from engine.language.wording import as_list, quoted
 from engine.problem import Problem, nearest
 from engine.values import HOUR, MINUTE, Duration
 
@@ -212,3 +214,175 @@ def _day(year: int, month: int, day: int) -> dt.date | None:
         return dt.date(year, month, day) if 1900 <= year < 2200 else None
     except ValueError:
         return None
+
+
+THEIR_HOUR = "their hour"
+
+_OTHER_WORDS = frozenset((
+    "their_hour", "their-hour", "their time", "their_time", "best hour", "best time", "best_time", "besttime", "optimal time",
+    "optimal", "send time", "usual hour", "usual time", "his hour", "her hour", "your hour", "auto", "smart",
+))  # fmt: skip
+
+
+def is_their_hour(text: Text) -> bool:
+    """These very words."""
+    return text.value == THEIR_HOUR
+
+
+def their_hour_meant(text: Text, before: str = "") -> Problem | None:
+    """What is said about words that probably mean it; None: something else is meant. `before`: the word in front of it."""
+    words = text.value.casefold()
+    if words not in _OTHER_WORDS and not (" " in words and nearest(words, (THEIR_HOUR,))):
+        return None
+    return Problem(
+        text.span,
+        "E30",
+        f"{quoted(text.value)} is not a time of day",
+        "it is written 00:00 to 23:59, or in these words: the hour at which this customer reacts",
+        f'did you mean "{before}{THEIR_HOUR}"?',
+    )
+
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+SEVERAL_DAYS = {"workdays": (0, 1, 2, 3, 4), "weekend": (5, 6)}
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*")
+_BESIDE = re.compile(r"(.+?) (before|after) (\S+)")
+
+
+def parse_weekday(text: Text) -> tuple[int, ...] | Problem:
+    """`Tuesday`, `workdays`, `weekend` (0 = Monday)."""
+    if text.value in WEEKDAYS:
+        return (WEEKDAYS.index(text.value),)
+    if text.value in SEVERAL_DAYS:
+        return SEVERAL_DAYS[text.value]
+    meant = _weekday_meant(text.value)
+    return Problem(
+        text.span,
+        "E30",
+        f"{quoted(text.value)} is not a weekday",
+        f"it can be: {as_list(WEEKDAYS)}, workdays, weekend",
+        f"write  {meant or 'Tuesday'}",
+    )
+
+
+def parse_until(text: Text, here: Text) -> Until | Problem:
+    """`here` is what stands behind `until` in the text of the wait."""
+    words = here.value
+    if is_their_hour(here):
+        return Until(text, their_hour=True)
+    if (meant := their_hour_meant(here, "until ")) is not None:
+        return meant
+    first, _, rest = words.partition(" ")
+    if words[:1].isdigit() and (beside := _BESIDE.fullmatch(words)):
+        return _offset(text, here, beside)
+    if words[:1].isdigit():
+        return _date_or_time(text, here, first, rest)
+    if _weekday_meant(first) and not _is_name(words):
+        return _weekday_and_time(text, here, first, rest)
+    if _is_name(words):
+        return Until(text, name=here)
+    return Problem(
+        here.span,
+        "E30",
+        f"{quoted(words)} is not a moment",
+        "a wait ends at a time, a weekday with a time, a date, or before or after an attribute that is a date",
+        "write  until 10:00  or  until Tuesday 10:00  or  until 2026-11-27 08:00  or  until 3 days before code.expires",
+    )
+
+
+def _is_name(words: str) -> bool:
+    return bool(_NAME.fullmatch(words)) and words.capitalize() not in WEEKDAYS
+
+
+def _weekday_meant(word: str) -> str:
+    if word.casefold() in SEVERAL_DAYS:
+        return word.casefold()
+    whole = word.capitalize()
+    if len(word) >= 2 and word.isalpha():
+        for day in WEEKDAYS:
+            if day.startswith(whole.rstrip("s")):
+                return day
+    if word.isascii() and word.isdigit() and 1 <= int(word[:3]) <= 7:
+        return WEEKDAYS[int(word) - 1]
+    return nearest(word, WEEKDAYS) or ""
+
+
+def _offset(text: Text, here: Text, found: re.Match[str]) -> Until | Problem:
+    length = parse_length(part(here, found.start(1), found.end(1) - found.start(1)))
+    if isinstance(length, Problem):
+        return length
+    name = part(here, found.start(3), found.end(3) - found.start(3))
+    if not _is_name(name.value):
+        return Problem(
+            name.span,
+            "E30",
+            f"{quoted(name.value)} is not the name of a date",
+            "a wait can end before or after an attribute that is a date, a field trigger.x, or code.expires",
+            "write  until 3 days before code.expires",
+        )
+    return Until(text, name=name, offset=length, side="before" if found[2] == "before" else "after")
+
+
+def _date_or_time(text: Text, here: Text, first: str, rest: str) -> Until | Problem:
+    if not re.match(r"\d+[-./]\d", first) or re.fullmatch(r"\d{1,2}\.\d{2}", first):
+        clock = parse_clock(here)
+        return clock if isinstance(clock, Problem) else Until(text, time=clock.time)
+    day = parse_date(part(here, 0, len(first)))
+    if isinstance(day, Problem):
+        return day
+    time = _time_behind(here, first, rest)
+    return time if isinstance(time, Problem) else Until(text, date=day, time=time)
+
+
+def _weekday_and_time(text: Text, here: Text, first: str, rest: str) -> Until | Problem:
+    days = parse_weekday(part(here, 0, len(first)))
+    if isinstance(days, Problem):
+        return days
+    if not rest or len(days) > 1:
+        return Problem(
+            here.span,
+            "E30",
+            f"{quoted(here.value)} does not say when on that day",
+            "a wait until a weekday needs one day and a time",
+            f"write  until {WEEKDAYS[days[0]]} {rest or '10:00'}",
+        )
+    time = _time_behind(here, first, rest)
+    return time if isinstance(time, Problem) else Until(text, weekday=days[0], time=time)
+
+
+def _time_behind(here: Text, first: str, rest: str) -> dt.time | Problem | None:
+    if not rest.strip():
+        return None
+    start = here.value.index(rest.strip(), len(first))
+    clock = parse_clock(part(here, start, len(rest.strip())))
+    return clock if isinstance(clock, Problem) else clock.time
+
+
+_SHARE = re.compile(r"(\d{1,3})%", re.ASCII)
+_FRACTION = re.compile(r"0?[.,](\d{1,2})")
+_BROKEN = re.compile(r"(\d{1,3})[.,]\d+ *(?:%|percent|per cent)")
+_NUMBER = re.compile(r"(\d{1,3})(?: *(?:%|percent|per cent))?")
+
+
+def parse_share(text: Text) -> int | Problem:
+    """`45%`."""
+    found = _SHARE.fullmatch(text.value)
+    if found and int(found[1]) <= 100:
+        return int(found[1])
+    return Problem(
+        text.span,
+        "E30",
+        f"{quoted(text.value)} is not a share",
+        "a share is written in whole percents, 0% to 100%",
+        f"write  {_meant(text.value) or '10%'}",
+    )
+
+
+def _meant(written: str) -> str:
+    if found := _FRACTION.fullmatch(written):
+        return f"{int(found[1].ljust(2, '0'))}%"
+    if found := _BROKEN.fullmatch(written):
+        return f"{int(found[1])}%" if int(found[1]) <= 100 else ""
+    found = _NUMBER.fullmatch(written)
+    return f"{int(found[1])}%" if found and int(found[1]) <= 100 else ""
