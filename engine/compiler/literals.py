@@ -41,7 +41,16 @@ def read_constant(text: Text, kind: Type, local: Local, whole: Span | None = Non
         case "text" | "list of text" | "list of":
             return text.value
         case "number":
-            return _number(text, span)
+            if _NUMBER.fullmatch(text.value):
+                return Decimal(text.value) if "." in text.value else int(text.value)
+            meant = text.value.replace(",", ".") if _AMOUNT.fullmatch(text.value) else "2"
+            return Problem(
+                span,
+                "E22",
+                f"{quoted(text.value)} is not a number",
+                "a number is written in digits",
+                f"write  {meant}",
+            )
         case "money":
             return _money(text, span, local.currency)
         case "true/false":
@@ -82,19 +91,6 @@ def read_moment(text: Text, local: Local, *, last: bool = False) -> int | Proble
 def is_reference(word: str) -> bool:
     """Does a value name a field instead of being one?"""
     return word.startswith(("trigger.", "product.")) and word.replace(".", "_").isidentifier()
-
-
-def _number(text: Text, span: Span) -> int | Decimal | Problem:
-    if _NUMBER.fullmatch(text.value):
-        return Decimal(text.value) if "." in text.value else int(text.value)
-    meant = text.value.replace(",", ".") if _AMOUNT.fullmatch(text.value) else "2"
-    return Problem(
-        span,
-        "E22",
-        f"{quoted(text.value)} is not a number",
-        "a number is written in digits",
-        f"write  {meant}",
-    )
 
 
 def _money(text: Text, span: Span, currency: str) -> Money | Problem:

@@ -20,7 +20,12 @@ def channels_of(step: Send, conditions: Conditions, scope: NameScope) -> tuple[s
     template_known = conditions.known_template(step.template, scope)
     written = world.templates.channels(step.template.value)
     if step.likely is not None and not step.via:
-        return _as_in_config(written, step.template, conditions, world)
+        # all channels of a template that the shop has, in the order of config.yaml, which decides between
+        # equals
+        known = [channel for channel in written if channel in world.config.channels]
+        if written and not known:
+            conditions.problems.extend(_only_channel(step.template, written[:1], world))
+        return tuple(sorted(known, key=_place_in(world)))
     if not step.via:
         if template_known:
             conditions.problems.extend(_only_channel(step.template, written, world))
@@ -30,16 +35,6 @@ def channels_of(step: Send, conditions: Conditions, scope: NameScope) -> tuple[s
             conditions.problems.append(_not_written(channel, step.template.value, written))
     named = tuple(dict.fromkeys(channel.value for channel in step.via))
     return tuple(sorted(named, key=_place_in(world))) if step.likely is not None else named
-
-
-def _as_in_config(
-    written: tuple[str, ...], template: Text, conditions: Conditions, project: ProjectContext
-) -> tuple[str, ...]:
-    """All channels of a template that the shop has, in the order of config.yaml, which decides between equals."""
-    known = [channel for channel in written if channel in project.config.channels]
-    if written and not known:
-        conditions.problems.extend(_only_channel(template, written[:1], project))
-    return tuple(sorted(known, key=_place_in(project)))
 
 
 def _place_in(project: ProjectContext) -> Callable[[str], int]:

@@ -30,7 +30,20 @@ def compile_start(start: syntax.Start, conditions: Conditions, scope: NameScope)
     line = start.span.line
     match start:
         case syntax.EventStart():
-            return _event(start, conditions, scope)
+            if not conditions.known_event(start.event, scope):
+                return None
+            name = scope.world.catalogue.event_name(start.event.value)
+            before_the_run = NameScope(scope.world, "journey", scope.consent)
+            where = conditions.question(start.where, before_the_run.inside((name,))) if start.where else None
+            if start.per:
+                fields = scope.world.catalogue.event_fields(name) or {}
+                if path_type(fields, start.per.value) is None:
+                    why = "fields of events come from schemas/"
+                    conditions.problems.append(
+                        unknown("E11", start.per, f"field of {name}", paths(fields), why)
+                    )
+            fresh = start.fresh.duration if start.fresh else FRESH
+            return EventTrigger(name, where, start.per.value if start.per else None, fresh, start.span.line)
         case syntax.SegmentStart(segment, members):
             conditions.known_segment(segment, scope)
             return SegmentTrigger(segment.value, members, line)
@@ -40,25 +53,6 @@ def compile_start(start: syntax.Start, conditions: Conditions, scope: NameScope)
             return ClockTrigger(every, day, weekdays, at.time, line)
         case syntax.ProductStart():
             return _product(start, conditions)
-
-
-def _event(start: syntax.EventStart, conditions: Conditions, scope: NameScope) -> EventTrigger | None:
-    if not conditions.known_event(start.event, scope):
-        return None
-    name = scope.world.catalogue.event_name(start.event.value)
-    before_the_run = NameScope(scope.world, "journey", scope.consent)
-    where = conditions.question(start.where, before_the_run.inside((name,))) if start.where else None
-    if start.per:
-        _known_field(start.per, name, conditions, scope)
-    fresh = start.fresh.duration if start.fresh else FRESH
-    return EventTrigger(name, where, start.per.value if start.per else None, fresh, start.span.line)
-
-
-def _known_field(text: Text, event: str, conditions: Conditions, scope: NameScope) -> None:
-    fields = scope.world.catalogue.event_fields(event) or {}
-    if path_type(fields, text.value) is None:
-        why = "fields of events come from schemas/"
-        conditions.problems.append(unknown("E11", text, f"field of {event}", paths(fields), why))
 
 
 def _date(

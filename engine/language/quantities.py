@@ -277,7 +277,14 @@ def parse_until(text: Text, here: Text) -> Until | Problem:
     if words[:1].isdigit() and (beside := _BESIDE.fullmatch(words)):
         return _offset(text, here, beside)
     if words[:1].isdigit():
-        return _date_or_time(text, here, first, rest)
+        if not re.match(r"\d+[-./]\d", first) or re.fullmatch(r"\d{1,2}\.\d{2}", first):
+            clock = parse_clock(here)
+            return clock if isinstance(clock, Problem) else Until(text, time=clock.time)
+        day = parse_date(part(here, 0, len(first)))
+        if isinstance(day, Problem):
+            return day
+        time = _time_behind(here, first, rest)
+        return time if isinstance(time, Problem) else Until(text, date=day, time=time)
     if _weekday_meant(first) and not _is_name(words):
         return _weekday_and_time(text, here, first, rest)
     if _is_name(words):
@@ -322,17 +329,6 @@ def _offset(text: Text, here: Text, found: re.Match[str]) -> Until | Problem:
             "write  until 3 days before code.expires",
         )
     return Until(text, name=name, offset=length, side="before" if found[2] == "before" else "after")
-
-
-def _date_or_time(text: Text, here: Text, first: str, rest: str) -> Until | Problem:
-    if not re.match(r"\d+[-./]\d", first) or re.fullmatch(r"\d{1,2}\.\d{2}", first):
-        clock = parse_clock(here)
-        return clock if isinstance(clock, Problem) else Until(text, time=clock.time)
-    day = parse_date(part(here, 0, len(first)))
-    if isinstance(day, Problem):
-        return day
-    time = _time_behind(here, first, rest)
-    return time if isinstance(time, Problem) else Until(text, date=day, time=time)
 
 
 def _weekday_and_time(text: Text, here: Text, first: str, rest: str) -> Until | Problem:

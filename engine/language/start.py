@@ -186,7 +186,11 @@ def _day(reader: MapReader) -> int | None:
 def _product(reader: MapReader) -> ProductStart | None:
     kind, by, within = reader.choice("product"), reader.share("by"), reader.length("within")
     collect, per = reader.length("collect"), reader.text("per")
-    watchers = _watchers(reader)
+    choices = reader.construct.key("watchers").choices
+    node = reader.node("watchers")
+    items = node.items if isinstance(node, Sequence) and node.items else () if node is None else (node,)
+    found = (reader.context.choice(item, "watchers", choices) for item in items)
+    watchers = tuple(word for word in found if word is not None)
     if kind is not None and kind.value != "price_drop" and "by" in reader:
         reader.apart("by", "only a price drop has a size", "remove the line, or write  product: price_drop")
     if "collect" in reader and "per" in reader:
@@ -197,14 +201,6 @@ def _product(reader: MapReader) -> ProductStart | None:
         )
         return None
     return None if kind is None else ProductStart(kind, by, watchers, within, collect, per, reader.at)
-
-
-def _watchers(reader: MapReader) -> tuple[Text, ...]:
-    choices = reader.construct.key("watchers").choices
-    node = reader.node("watchers")
-    items = node.items if isinstance(node, Sequence) and node.items else () if node is None else (node,)
-    found = (reader.context.choice(item, "watchers", choices) for item in items)
-    return tuple(word for word in found if word is not None)
 
 
 _RULES = ("never", "always", "after 30 days", "restart", "restart, then after 3 days")

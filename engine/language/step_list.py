@@ -75,7 +75,15 @@ def _step(context: ReadContext, node: Node) -> list[Step]:
         _no_verb(context, node)
         return []
     if len(verbs) > 1:
-        _two_verbs(context, verbs)
+        first, second = verbs[0].key.text, verbs[1]
+        value = f" {shown(second.value.text)}" if isinstance(second.value, Scalar) else ""
+        context.report(
+            second.key.span,
+            "E19",
+            f"this is one step with two verbs: {first} and {second.key.text}",
+            "each step does one thing; a dash is missing",
+            f"write  - {second.key.text}:{value}",
+        )
     # read on as if the missing dashes were there: each verb takes the lines up to the next one
     cuts = [0, *(node.entries.index(verb) for verb in verbs[1:]), len(node.entries)]
     pieces = [node.entries[start:end] for start, end in pairwise(cuts)]
@@ -86,18 +94,6 @@ def _step(context: ReadContext, node: Node) -> list[Step]:
 def _one(context: ReadContext, verb: Entry, entries: tuple[Entry, ...]) -> Step | None:
     kind = KINDS[verb.key.text]
     return kind.parse(MapReader(context, kind.construct, kind.arrange(context, entries), verb.key.span))
-
-
-def _two_verbs(context: ReadContext, verbs: list[Entry]) -> None:
-    first, second = verbs[0].key.text, verbs[1]
-    value = f" {shown(second.value.text)}" if isinstance(second.value, Scalar) else ""
-    context.report(
-        second.key.span,
-        "E19",
-        f"this is one step with two verbs: {first} and {second.key.text}",
-        "each step does one thing; a dash is missing",
-        f"write  - {second.key.text}:{value}",
-    )
 
 
 def _no_verb(context: ReadContext, node: Mapping) -> None:

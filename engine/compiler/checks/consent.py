@@ -38,7 +38,11 @@ def _along(steps: tuple[syntax.Step, ...], confirmed: bool) -> Iterator[Problem]
     for step in steps:
         match step:
             case Change(how="set") if not confirmed:
-                yield from (_problem(pair) for pair in step.values if _gives(pair))
+                yield from (
+                    _problem(pair)
+                    for pair in step.values
+                    if pair.name.value.startswith("consent.") and pair.value.value == "given"
+                )
             case Wait(awaited=Awaited() as awaited):
                 yield from _along(step.then or (), confirmed or _is_confirmation(awaited))
                 yield from _along(step.otherwise or (), confirmed)
@@ -50,10 +54,6 @@ def _along(steps: tuple[syntax.Step, ...], confirmed: bool) -> Iterator[Problem]
             case _:
                 for side in step.sides():
                     yield from _along(side, confirmed)
-
-
-def _gives(pair: syntax.Pair) -> bool:
-    return pair.name.value.startswith("consent.") and pair.value.value == "given"
 
 
 def _is_confirmation(awaited: Awaited) -> bool:

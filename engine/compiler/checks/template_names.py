@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from engine.compiler.catalogue.catalogue import CODE, paths
 from engine.compiler.check_input import ProjectCheckInput
@@ -26,7 +26,11 @@ _ALWAYS = {"email": "email", "sms": "phone", "whatsapp": "phone", "viber": "phon
 
 def check(checked: ProjectCheckInput) -> list[Problem]:
     """Every template that compiles, in every language; what a layout reads is told once."""
-    uses = _uses(checked.files)
+    uses: dict[str, list[Use]] = {}
+    for file in checked.files:
+        for step in every_step(file.steps):
+            if isinstance(step, Send):
+                uses.setdefault(step.template.value, []).append((file, step))
     problems: dict[tuple[str, int, str], Problem] = {}
     for (name, channel), languages in checked.messages.of.items():
         for template in languages.values():
@@ -36,15 +40,6 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
 
 
 Use = tuple[syntax.JourneyFile, Send]
-
-
-def _uses(files: Iterable[syntax.JourneyFile]) -> dict[str, list[Use]]:
-    found: dict[str, list[Use]] = {}
-    for file in files:
-        for step in every_step(file.steps):
-            if isinstance(step, Send):
-                found.setdefault(step.template.value, []).append((file, step))
-    return found
 
 
 def _of_template(
@@ -80,7 +75,9 @@ def _unknown(read: NameRead, uses: list[Use], checked: ProjectCheckInput) -> Pro
         checked,
         field,
         f"there is no {what} called {quoted(field)}",
-        did_you_mean(f"{head}.{field}", choices, _listed(choices)),
+        did_you_mean(
+            f"{head}.{field}", choices, f"use one of: {', '.join(choices[:12])}" if choices else "remove it"
+        ),
     )
 
 
@@ -90,7 +87,15 @@ def _known(head: str, uses: list[Use], project: ProjectContext) -> tuple[list[st
         case "customer":
             return catalogue.customer_names(), "customer attribute"
         case "trigger":
-            return _trigger_names(uses, project), "field of the starting event"
+            # fields of any start that leads here; of any event where nobody sends it yet
+            names: dict[str, None] = {}
+            for file, _ in uses:
+                offered = trigger_fields(file, project)
+                names.update(dict.fromkeys((*offered.fields, *offered.partial)))
+            if not uses:
+                for event in project.catalogue.event_names():
+                    names.update(dict.fromkeys(paths(project.catalogue.event_fields(event) or {})))
+            return list(names), "field of the starting event"
         case "product":
             return list(catalogue.product), "field of a product"
         case "code":
@@ -99,18 +104,6 @@ def _known(head: str, uses: list[Use], project: ProjectContext) -> tuple[list[st
             return list(SHOP), "part of the shop"
         case _:
             return list(LINKS), "link"
-
-
-def _trigger_names(uses: list[Use], project: ProjectContext) -> list[str]:
-    """Fields of any start that leads here; of any event where nobody sends it yet."""
-    names: dict[str, None] = {}
-    for file, _ in uses:
-        offered = trigger_fields(file, project)
-        names.update(dict.fromkeys((*offered.fields, *offered.partial)))
-    if not uses:
-        for event in project.catalogue.event_names():
-            names.update(dict.fromkeys(paths(project.catalogue.event_fields(event) or {})))
-    return list(names)
 
 
 def _not_in_every_journey(
@@ -174,7 +167,3 @@ def place(file: str, line: int, word: str, sources: Mapping[str, str]) -> Span:
     found = re.search(rf"(?<![\w.]){re.escape(word)}(?!\w)", text)
     column = found.start() if found else text.find(word)
     return Span(file, max(1, line), column + 1, len(word)) if column >= 0 else Span(file, max(1, line), 1)
-
-
-def _listed(choices: list[str]) -> str:
-    return f"use one of: {', '.join(choices[:12])}" if choices else "remove it"

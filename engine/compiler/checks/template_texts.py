@@ -23,7 +23,15 @@ _TYPICAL = {"links": 40, "shop": 24, "code": 14}
 
 def check(checked: ProjectCheckInput) -> list[Problem]:
     """Every message that some journey sends, in every language."""
-    marketing = _marketing(checked)
+    # templates that some step sends under a policy that asks for consent
+    marketing: set[str] = set()
+    for file in checked.files:
+        subject = JourneyCheckInput(file, None, checked.world)
+        for step in every_step(file.steps):
+            if isinstance(step, Send):
+                policy = subject.policy(step)
+                if policy is not None and policy.consent is not None:
+                    marketing.add(step.template.value)
     problems: list[Problem] = []
     for (name, channel), languages in checked.messages.of.items():
         for template in languages.values():
@@ -32,19 +40,6 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
             elif channel == "sms":
                 problems.extend(_sms(template, checked))
     return problems
-
-
-def _marketing(checked: ProjectCheckInput) -> set[str]:
-    """Templates that some step sends under a policy that asks for consent."""
-    found: set[str] = set()
-    for file in checked.files:
-        subject = JourneyCheckInput(file, None, checked.world)
-        for step in every_step(file.steps):
-            if isinstance(step, Send):
-                policy = subject.policy(step)
-                if policy is not None and policy.consent is not None:
-                    found.add(step.template.value)
-    return found
 
 
 def _mail(template: CompiledTemplate, marketing: bool, checked: ProjectCheckInput) -> list[Problem]:

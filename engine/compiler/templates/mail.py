@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 
 import css_inline
@@ -174,19 +173,17 @@ def text_of(html: str) -> str:
         _flatten(element)
     config = ParserConfig(display_links=True)
     text = _LABELLED.sub(_label, get_text(lxml.html.tostring(tree, encoding="unicode"), config))
-    text = _joined(text.splitlines(), frozenset(_STATEMENT.findall(html)))
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-
-
-def _joined(lines: Sequence[str], statements: frozenset[str]) -> str:
-    """The lines again, each stripped; one that holds only statements makes no line of its own."""
+    # the lines again, each stripped; one that holds only statements makes no line of its own
+    lines = text.splitlines()
+    statements = frozenset(_STATEMENT.findall(html))
     made = []
     for line in lines:
         words = line.split()
         made.append(
             line.strip() if not words or not statements.issuperset(words) else "".join(words) + "\x03"
         )
-    return "\n".join(made).replace("\x03\n", "").replace("\x03", "")
+    text = "\n".join(made).replace("\x03\n", "").replace("\x03", "")
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def _flatten(element: lxml.html.HtmlElement) -> None:

@@ -200,17 +200,13 @@ def _compiled(
 def _html(template: TemplateFile, parts: Mapping[str, str], language: str, tags: list[Piece]) -> str:
     check_syntax(template.file, template.body, template.body_line)
     pieces = expand(pieces_of(template.file, template.body, template.body_line), parts)
-    if template.ext == "mjml":
-        _check_tags(template)
+    own_pieces = pieces_of(template.file, template.body)
+    # the elements of the file itself, with its own lines, unless it leaves opening or closing to a part
+    if template.ext == "mjml" and not any(piece.word in ("extends", "include") for piece in own_pieces):
+        mail.check_mjml(template.file, template.body, template.body_line)
     source = protect(pieces, tags)
     html = mail.mjml_to_html(template.file, source, language) if template.ext == "mjml" else source
     return mail.inlined(template.file, html)
-
-
-def _check_tags(template: TemplateFile) -> None:
-    """The elements of the file itself, with its own lines, unless it leaves opening or closing to a part."""
-    if not any(piece.word in ("extends", "include") for piece in pieces_of(template.file, template.body)):
-        mail.check_mjml(template.file, template.body, template.body_line)
 
 
 def _escaped(pieces: Sequence[Piece], tags: list[Piece]) -> str:
@@ -247,7 +243,12 @@ def _part(name: str, source: str, env: Sandbox, rows: list[Piece], template: Tem
         all_nodes = list(tree.find_all(nodes.Node))
         reads = tuple(_walk(rows, tree, frozenset(_assigned(all_nodes)), fallback=False))
         program = Program(source, env)
-        if not _surely_compiles(all_nodes, env):
+        if not (
+            {type(node) for node in all_nodes} <= _PLAIN
+            and sum(isinstance(node, nodes.If | nodes.CondExpr) for node in all_nodes) < _FEW_QUESTIONS
+            and all(node.name in env.filters for node in all_nodes if isinstance(node, nodes.Filter))
+            and all(node.name in env.tests for node in all_nodes if isinstance(node, nodes.Test))
+        ):
             _ = program.template
     except TemplateError as mistake:
         line = getattr(mistake, "lineno", None) or 0
@@ -265,16 +266,6 @@ def _part(name: str, source: str, env: Sandbox, rows: list[Piece], template: Tem
 def _origin(rows: Sequence[Piece], line: int) -> tuple[str, int]:
     row = rows[line - 1] if 0 < line <= len(rows) else None
     return (row.file, row.line) if row is not None else ("", 0)
-
-
-def _surely_compiles(all_nodes: Sequence[nodes.Node], env: Sandbox) -> bool:
-    """Nothing that Jinja parses and then refuses: an unknown filter, a loop's name that is set, nesting without end."""
-    return (
-        {type(node) for node in all_nodes} <= _PLAIN
-        and sum(isinstance(node, nodes.If | nodes.CondExpr) for node in all_nodes) < _FEW_QUESTIONS
-        and all(node.name in env.filters for node in all_nodes if isinstance(node, nodes.Filter))
-        and all(node.name in env.tests for node in all_nodes if isinstance(node, nodes.Test))
-    )
 
 
 def _assigned(all_nodes: Sequence[nodes.Node]) -> Iterator[str]:

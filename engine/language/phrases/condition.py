@@ -113,7 +113,19 @@ def _line(context: ReadContext, entry: Entry, of_event: bool) -> tuple[Condition
     elif key == "did":
         return parse_did(context, entry, lambda r, n, at: parse_condition(r, n, at, "where", of_event=True))
     elif key == "goal":
-        line = _goal(context, entry)
+        word = context.choice(
+            entry.value,
+            "goal",
+            ("reached", "not reached"),
+            {
+                "true": "reached",
+                "yes": "reached",
+                "false": "not reached",
+                "no": "not reached",
+                "missed": "not reached",
+            },
+        )
+        line = None if word is None else GoalIs(word.value == "reached", entry.key.span)
     else:
         line = _names(context, entry)
     return () if line is None else (line,)
@@ -168,22 +180,6 @@ def _names(context: ReadContext, entry: Entry) -> InSegment | Can | Reacted | No
             return Can(names, negated, span)
         case _:
             return Reacted("clicked" if key == "clicked" else "opened", names[0], negated, span)
-
-
-def _goal(context: ReadContext, entry: Entry) -> GoalIs | None:
-    word = context.choice(
-        entry.value,
-        "goal",
-        ("reached", "not reached"),
-        {
-            "true": "reached",
-            "yes": "reached",
-            "false": "not reached",
-            "no": "not reached",
-            "missed": "not reached",
-        },
-    )
-    return None if word is None else GoalIs(word.value == "reached", entry.key.span)
 
 
 def _one_of(context: ReadContext, name: str, node: Sequence) -> Form | None:

@@ -120,21 +120,19 @@ def parse_next_after(reader: MapReader) -> tuple[Length | None, Text | None]:
         return reader.context.keep(length), text
     first = re.split(r"[ ,]", text.value, maxsplit=1)[0].casefold()
     if first in _OTHER_AUTO or nearest(first, (AUTO,)):
-        reader.context.problems.append(_no_auto(text))
+        lengths = re.search(r"\d+ +(?:minute|hour|day|week)s?$", text.value)
+        meant = f"auto, else {lengths[0]}" if lengths else AUTO
+        reader.context.problems.append(
+            Problem(
+                text.span,
+                "E30",
+                f"{quoted(text.value)} is not a length of time",
+                "it is a length, or  auto: learned from how fast people react; behind  else  stands what counts until then",
+                f"write  {meant}" if lengths else f'did you mean "{meant}"?',
+            )
+        )
         return None, text
     return reader.context.keep(parse_length(text)), None
-
-
-def _no_auto(text: Text) -> Problem:
-    lengths = re.search(r"\d+ +(?:minute|hour|day|week)s?$", text.value)
-    meant = f"auto, else {lengths[0]}" if lengths else AUTO
-    return Problem(
-        text.span,
-        "E30",
-        f"{quoted(text.value)} is not a length of time",
-        "it is a length, or  auto: learned from how fast people react; behind  else  stands what counts until then",
-        f"write  {meant}" if lengths else f'did you mean "{meant}"?',
-    )
 
 
 # --- via: one channel, a cascade in the order of the list, or the order that is likely to cost least ---

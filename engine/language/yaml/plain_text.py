@@ -21,7 +21,15 @@ _COMMENT = re.compile(r"(?:^|\s)#")
 def clean(text: str | bytes, file: str) -> tuple[str, list[Problem]]:
     """The text with `\\n` line ends and without a byte order mark, and what makes it unreadable."""
     if len(text) > LARGEST or (isinstance(text, str) and len(text.encode(errors="replace")) > LARGEST):
-        return "", [_too_large(file)]
+        return "", [
+            Problem(
+                Span(file, 1, 1),
+                "E09",
+                "this file is larger than 1 MB",
+                "a journey that people can review is a few hundred lines long",
+                "split it into several journeys; lists of customers or products belong into the data, not into the file",
+            )
+        ]
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8-sig")
@@ -43,16 +51,6 @@ def place(text: str, index: int, file: str, length: int = 1) -> Span:
     """The position of the character `index` of a text with `\\n` line ends."""
     start = text.rfind("\n", 0, index) + 1
     return Span(file, text.count("\n", 0, index) + 1, index - start + 1, length)
-
-
-def _too_large(file: str) -> Problem:
-    return Problem(
-        Span(file, 1, 1),
-        "E09",
-        "this file is larger than 1 MB",
-        "a journey that people can review is a few hundred lines long",
-        "split it into several journeys; lists of customers or products belong into the data, not into the file",
-    )
 
 
 def _not_utf8(text: bytes, index: int, file: str) -> Problem:

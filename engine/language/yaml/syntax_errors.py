@@ -43,7 +43,13 @@ def syntax_problem(wrong: yaml.MarkedYAMLError, text: str, file: str) -> Problem
     if "tab character" in said or at.line[at.column : at.column + 1] == "\t":
         return _tab(at)
     if "sequence entries" in said:
-        return _dash(at)
+        return Problem(
+            at.span(),
+            "E03",
+            "a list cannot begin behind a colon",
+            "each item of a list stands on a line of its own, with a dash",
+            "put the dash on the next line, two spaces further in",
+        )
     here = line_of(lines, at.row, file)
     slip = slip_in(here, in_list=began.line[began.column : began.column + 2] in ("- ", "-"))
     return slip if slip and at.column == here.start else _indent(at)
@@ -215,16 +221,6 @@ def _tab(at: _Place) -> Problem:
         "there is a tab here",
         "YAML allows only spaces in front of a text",
         "replace the tab by a space",
-    )
-
-
-def _dash(at: _Place) -> Problem:
-    return Problem(
-        at.span(),
-        "E03",
-        "a list cannot begin behind a colon",
-        "each item of a list stands on a line of its own, with a dash",
-        "put the dash on the next line, two spaces further in",
     )
 
 
