@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from engine.core.facts.zones import is_zone
+from engine.core.facts.customer import is_zone
 
 SAME_CLOCKS: Mapping[str, str] = {
     "AR": "America/Argentina/Buenos_Aires",

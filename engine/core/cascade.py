@@ -5,15 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.core.channel_likelihood import explanation, in_order
 from engine.core.effects import Send
 from engine.core.ending import CARRIED
 from engine.core.enrollment import AwaitingReaction, AwaitingSend, Deferred, Due, SentMessage
-from engine.core.facts.customer import CapSlot
-from engine.core.facts.reach import can_reach, why_closed
+from engine.core.facts.customer import CapSlot, can_reach, why_closed
+from engine.core.facts.learned import channel_order, explanation
 from engine.core.journey import END, SendStep
+from engine.core.timing.due import listen_until
 from engine.core.timing.frequency_caps import has_free_slot, next_free_slot
-from engine.core.timing.learned_interval import listen_until
 from engine.core.timing.quiet_hours import plausible_zones, quiet_end_in_all_zones, quiet_start_in_all_zones
 from engine.core.transition import Transition, values_of_with
 from engine.ids import derive
@@ -124,7 +123,7 @@ def _in_order(transition: Transition, step: SendStep, channels: tuple[str, ...])
     if not step.likely or len(channels) < 2:
         return channels
     journeys, engagement = transition.context.journeys, transition.context.facts.engagement
-    ordered = in_order(channels, step.template, journeys.prices, journeys.learned, engagement)
+    ordered = channel_order(channels, step.template, journeys.prices, journeys.learned, engagement)
     if journeys.explain:
         why = explanation(
             ordered, step.template, journeys.prices, journeys.learned, engagement, journeys.currency

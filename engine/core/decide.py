@@ -43,7 +43,7 @@ from engine.core.message_outcomes import (
     handle_returned,
     handle_sent,
 )
-from engine.core.segments.membership import cross
+from engine.core.segments import cross
 from engine.core.transition import Transition
 from engine.core.trigger import start_by_clock
 from engine.values import Instant

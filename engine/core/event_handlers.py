@@ -12,7 +12,7 @@ from engine.core.goal import leave_if_due
 from engine.core.happening import Event, ProductChanged, ProfileChanged, SegmentChanged
 from engine.core.journey import SegmentRule, WaitStep
 from engine.core.reactions import follow_event
-from engine.core.segments.membership import ask_segments, set_member
+from engine.core.segments import ask_segments, set_member
 from engine.core.steps.exit import leave_for
 from engine.core.subscriptions import RANKS
 from engine.core.timing.due import MissingDate, in_zone, wait_due

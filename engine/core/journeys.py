@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from engine.core.facts.customer import FactRule
+from engine.core.facts.customer import FactRule, ZoneReason, resolve_zone
 from engine.core.facts.learned import Learned
-from engine.core.facts.zones import ZoneReason, resolve_zone
 from engine.core.journey import Journey, SegmentRule
 from engine.core.policy import Policy
 from engine.core.subscriptions import SubscriptionIndex, index_of

@@ -29,7 +29,7 @@ from engine.core.reactions import (
     sent_message_of,
 )
 from engine.core.steps.code import hold_code
-from engine.core.timing.learned_interval import listen_until
+from engine.core.timing.due import listen_until
 from engine.core.transition import Transition
 from engine.values import Instant
 

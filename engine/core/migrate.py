@@ -10,7 +10,6 @@ from typing import Literal, TypeVar
 from msgspec.structs import replace
 
 from engine.core.decision_context import DecisionContext
-from engine.core.draw import unit
 from engine.core.effects import Decision
 from engine.core.ending import cancel_planned, end
 from engine.core.enrollment import (
@@ -27,6 +26,7 @@ from engine.core.journey import Journey, SendStep, Step, WaitStep
 from engine.core.journeys import Journeys
 from engine.core.timing.due import MissingDate, wait_due
 from engine.core.transition import Transition
+from engine.ids import unit
 from engine.values import DAY, Instant
 
 Kept = TypeVar("Kept")

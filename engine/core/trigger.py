@@ -11,7 +11,6 @@ from engine.core.advance import advance
 from engine.core.conditions.scope import Scope
 from engine.core.conditions.trace_values import values_asked
 from engine.core.decision_context import DecisionContext
-from engine.core.draw import in_global_holdout, in_holdout
 from engine.core.effects import Trace
 from engine.core.ending import end, watch_end
 from engine.core.enrollment import Due, Enrollment
@@ -22,7 +21,7 @@ from engine.core.journey import Again, ClockTrigger, DateTrigger, EventTrigger, 
 from engine.core.subscriptions import EventSubscriber, JourneySubscription
 from engine.core.timing.occurrence import occurrence_day
 from engine.core.transition import Transition
-from engine.ids import derive
+from engine.ids import derive, in_global_holdout, in_holdout
 from engine.values import DAY, Instant, Value, plus
 
 MISSED = DAY

@@ -34,7 +34,7 @@ def join(conn: Connection, previous: str, customer: str, computed: Collection[st
 
     A customer who is not known yet simply takes over the other id; else what `previous` did is received again as
     history, so facts (their names are `computed`) and segments learn of it and nothing starts. Where both are inside a
-    journey one run goes on (`engine.core.merge_enrollments`).
+    journey one run goes on (`engine.core.enrollment`).
     """
     customer = resolve(conn, [customer]).get(customer, customer)
     known = resolve(conn, [previous]).get(previous)

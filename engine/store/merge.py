@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from engine.core.merge_enrollments import merge_enrollments
+from engine.core.enrollment import merge_enrollments
 from engine.store.customers import enrollments
 from engine.store.inbox import due_queue
 from engine.store.messages import records

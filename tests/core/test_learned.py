@@ -10,13 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.channel_likelihood import in_order, likelihood
 from engine.core.enrollment import AwaitingReaction
 from engine.core.facts.customer import Reach
-from engine.core.facts.learned import NO_ENGAGEMENT, EngagementStats, Interval, Learned, Rate
+from engine.core.facts.learned import (
+    NO_ENGAGEMENT,
+    EngagementStats,
+    Interval,
+    Learned,
+    Rate,
+    channel_order,
+    likelihood,
+    their_hour,
+)
 from engine.core.journeys import Journeys
 from engine.core.policy import Quiet
-from engine.core.timing.learned_hour import their_hour
 from engine.values import HOUR, MINUTE, Duration
 from tests.core.builders import Life, life, moment, project, written
 
@@ -137,15 +144,15 @@ def test_what_this_customer_did_outweighs_what_the_others_do() -> None:
     rates = {("news", "email"): Rate(10_000, 200), ("news", "sms"): Rate(10_000, 200)}
     known = Learned(rates=rates)
     names = ("email", "sms")
-    assert in_order(names, "news", PRICES, known, NO_ENGAGEMENT) == ("email", "sms")
+    assert channel_order(names, "news", PRICES, known, NO_ENGAGEMENT) == ("email", "sms")
     likes_sms = EngagementStats({"email": (3_000, 0), "sms": (40, 40)})
-    assert in_order(names, "news", PRICES, known, likes_sms) == ("sms", "email")
+    assert channel_order(names, "news", PRICES, known, likes_sms) == ("sms", "email")
 
 
 def test_equal_channels_stand_in_the_order_of_the_file() -> None:
     free = {"push": Decimal(0), "webpush": Decimal(0)}
     for order in (("push", "webpush"), ("webpush", "push")):
-        assert in_order(order, "news", free, Learned(), NO_ENGAGEMENT) == order
+        assert channel_order(order, "news", free, Learned(), NO_ENGAGEMENT) == order
 
 
 def test_only_named_channels_are_put_in_order() -> None:
@@ -183,7 +190,7 @@ def test_an_order_is_complete_and_its_shares_are_shares(
     habits = EngagementStats({channel: (each.sent, each.reacted) for channel, each in own.items()})
     names = ("email", "sms", "push")
     assert all(0 < likelihood(learned, habits, "a", name) <= 1 for name in names)
-    ordered = in_order(names, "a", PRICES, learned, habits)
+    ordered = channel_order(names, "a", PRICES, learned, habits)
     assert sorted(ordered) == sorted(names)
     assert ordered[0] == "push"
     costs = [float(PRICES[name]) / likelihood(learned, habits, "a", name) for name in ordered]

@@ -24,7 +24,7 @@ from engine.core.facts.customer import FactRule, Facts
 from engine.core.facts.fold import apply_event
 from engine.core.happening import Event
 from engine.core.journey import Question
-from engine.core.segments.segment import is_member, next_crossing
+from engine.core.segments import is_member, next_crossing
 from engine.values import DAY, HOUR, Birthday, Duration, Instant, Type, at_local, iso, zone
 from tests.strategies import CONDITIONS, NOW, customers, segment
 

@@ -11,7 +11,7 @@ import pytest
 from babel.core import get_global
 
 from engine.compiler.likely_zones import SAME_CLOCKS, zone_of_country
-from engine.core.facts.zones import resolve_zone
+from engine.core.facts.customer import resolve_zone
 from engine.values import Value
 
 

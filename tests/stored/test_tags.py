@@ -23,10 +23,11 @@ from engine.channels.links import ConfirmationLink, Links, UnsubscribeLink
 from engine.channels.mime import token_of
 from engine.cli.importing.progress import Progress, load_progress, save_progress
 from engine.compiler.fingerprint import fingerprint
-from engine.core import draw, effects, ending, merge_enrollments, message_outcomes
+from engine.core import effects, ending, message_outcomes
 from engine.core.conditions import condition as conditions
 from engine.core.definition import definition
 from engine.core.enrollment import (
+    JOINED,
     AwaitingCode,
     AwaitingReaction,
     AwaitingSend,
@@ -40,8 +41,8 @@ from engine.core.enrollment import (
     Waiting,
 )
 from engine.core.facts import customer
+from engine.core.facts.customer import Closed
 from engine.core.facts.learned import EngagementStats
-from engine.core.facts.reach import Closed
 from engine.core.facts.rfm import Group, GroupTable
 from engine.core.happening import (
     CodeTaken,
@@ -57,7 +58,7 @@ from engine.core.happening import (
     SegmentChanged,
 )
 from engine.http.metrics import Metrics
-from engine.ids import derive
+from engine.ids import derive, unit
 from engine.language.parse import parse_journey, parse_segment
 from engine.runtime.advance import learning, scoring
 from engine.runtime.delivery import hand_over
@@ -192,7 +193,7 @@ def _derived() -> Iterator[str]:
         ("global holdout", "ada"),
         ("split", "ada", "cart", "offer", "a"),
     ):
-        yield f"draw  {drawn}  {draw.unit(*drawn)}"
+        yield f"draw  {drawn}  {unit(*drawn)}"
     links = Links(["secret"], "https://shop.example.com")
     yield f"link  {links.unsubscribe(UnsubscribeLink('ada', 'email', 'marketing', 'key'))}"
     yield f"link  {links.confirm(ConfirmationLink('ada', 'email', 'marketing', 'key', 'list'))}"
@@ -210,7 +211,7 @@ def _words() -> Iterator[str]:
         yield f"{name}  {get_args(words) or words}"
     yield f"refused  {sorted(message_outcomes.REFUSED)}  skipped  {sorted(message_outcomes.SKIPPED)}"
     reasons = (
-        customer.ANY_PURPOSE, ending.CARRIED, merge_enrollments.JOINED, queue.UNWANTED, daily_limits.WHY, dry_run.WHY, identity.RESTORED,
+        customer.ANY_PURPOSE, ending.CARRIED, JOINED, queue.UNWANTED, daily_limits.WHY, dry_run.WHY, identity.RESTORED,
         suppression_rules.STOPPED, hand_over.NOT_LISTED, one_off.PREFIX, scoring.SWEEP, learning.SWEEP,
     )  # fmt: skip
     yield from (f"reason  {reason}" for reason in reasons)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from engine.core.channel_likelihood import explanation, in_order
-from engine.core.facts.learned import NO_ENGAGEMENT
+from engine.core.facts.learned import NO_ENGAGEMENT, channel_order, explanation, their_hour
 from engine.core.journey import Journey, SendStep, WaitStep
 from engine.core.journeys import Journeys
-from engine.core.timing.learned_hour import their_hour
-from engine.core.timing.learned_interval import in_words, learned_interval
+from engine.core.timing.due import in_words, learned_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ def findings(chosen: Iterable[Journey], journeys: Journeys) -> list[LearnedValue
 def _of_message(step: SendStep, journeys: Journeys) -> Iterator[tuple[str, str]]:
     ordered, learned = step.channels, journeys.learned
     if step.likely:
-        ordered = in_order(step.channels, step.template, journeys.prices, learned, NO_ENGAGEMENT)
+        ordered = channel_order(step.channels, step.template, journeys.prices, learned, NO_ENGAGEMENT)
         why = explanation(ordered, step.template, journeys.prices, learned, NO_ENGAGEMENT, journeys.currency)
         yield f"via: cheapest likely: {', '.join(ordered)}", why
     if step.learns:

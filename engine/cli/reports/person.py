@@ -22,8 +22,8 @@ from engine.core.enrollment import (
     Relocating,
     Waiting,
 )
+from engine.core.facts.computed import windowed_value
 from engine.core.facts.customer import CustomerState, FactRule
-from engine.core.facts.windows import windowed_value
 from engine.core.journeys import Journeys
 from engine.runtime.advance.scoring import last_scores
 from engine.store import aliases

@@ -14,7 +14,7 @@ from engine.cli.reports.person import Person, resting
 from engine.cli.reports.times import both
 from engine.core.effects import Trace
 from engine.core.enrollment import AwaitingSend, Enrollment
-from engine.core.facts.reach import why_closed
+from engine.core.facts.customer import why_closed
 from engine.core.journey import (
     ClockTrigger,
     DateTrigger,

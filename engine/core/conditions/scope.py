@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from engine.core.conditions.condition import Ref
 from engine.core.enrollment import Enrollment
+from engine.core.facts.computed import windowed_value
 from engine.core.facts.customer import FactRule, Facts
-from engine.core.facts.windows import windowed_value
 from engine.core.happening import Event
 from engine.values import Instant, Value
 

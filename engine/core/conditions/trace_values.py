@@ -9,7 +9,7 @@ from engine.core.conditions.condition import Can, Condition, Did, GoalReached, I
 from engine.core.conditions.dependencies import forms, refs
 from engine.core.conditions.scope import NO_RULES, Reader, Rules, Scope, reader
 from engine.core.enrollment import SentMessage
-from engine.core.facts.reach import why_closed
+from engine.core.facts.customer import why_closed
 from engine.values import Birthday, Instant, Type, Value, iso
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -155,3 +155,61 @@ class CustomerState:
         default_factory=dict
     )  # segment -> when time alone may change membership
     applied: int = 0  # number of the last applied happening
+
+
+Closed = Literal["no address", "bounced", "suppressed", "no consent"]
+
+
+def why_closed(facts: Facts, channel: str, purpose: str | None) -> Closed | None:
+    """Why a channel may not be used for a purpose (None: no consent is needed); None when it may.
+
+    With `assumed_reach` an address and a consent that nothing is known of are taken as given; the
+    address "" says that it is known to be missing.
+    """
+    reach = facts.reach.get(channel)
+    assumed = facts.assumed_reach
+    if reach is None:
+        return None if assumed else "no address"
+    if not reach.address and not (assumed and reach.address is None):
+        return "no address"
+    if reach.bounced:
+        return "bounced"
+    if reach.suppressed is not None and (
+        reach.suppressed in ("all", purpose) or (reach.suppressed == ANY_PURPOSE and purpose is not None)
+    ):
+        return "suppressed"
+    if purpose is not None and reach.consents.get(purpose, "given" if assumed else "none") != "given":
+        return "no consent"
+    return None
+
+
+def can_reach(facts: Facts, channel: str, purpose: str | None) -> bool:
+    """True when nothing closes the channel."""
+    return why_closed(facts, channel, purpose) is None
+
+
+ZoneReason = Literal["customer", "country", "project"]
+
+
+def resolve_zone(
+    values: Mapping[str, Value], project_zone: str, zone_of_country: Callable[[str], str | None]
+) -> tuple[str, ZoneReason]:
+    """The customer's `timezone` if it is a real one, else the zone of a `country` that has only one, else the
+    project's. `zone_of_country` is asked with an ISO 3166 code in capitals, or whatever else was written
+    there."""
+    timezone, country = values.get("timezone"), values.get("country")
+    if isinstance(timezone, str) and is_zone(timezone):
+        return timezone, "customer"
+    of_country = zone_of_country(country.strip().upper()) if isinstance(country, str) else None
+    if of_country is not None and is_zone(of_country):
+        return of_country, "country"
+    return project_zone, "project"
+
+
+def is_zone(name: str) -> bool:
+    """True for an IANA name such as `Europe/Berlin`; not for `CET`, `+01:00`, `GMT+3`."""
+    try:
+        zone(name)
+    except KeyError:
+        return False
+    return True

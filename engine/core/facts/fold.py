@@ -13,10 +13,8 @@ from typing import TypeAlias, cast
 
 from msgspec.structs import replace
 
-from engine.core.facts.customer import ANY_PURPOSE, Consent, EventCounter, FactRule, Facts, Reach
-from engine.core.facts.payload import add_up, field_values, mean
-from engine.core.facts.windows import days_between, zero
-from engine.core.facts.zones import ZoneReason
+from engine.core.facts.computed import add_up, days_between, field_values, mean, zero
+from engine.core.facts.customer import ANY_PURPOSE, Consent, EventCounter, FactRule, Facts, Reach, ZoneReason
 from engine.core.happening import Event, ProfileChanged
 from engine.values import Instant, Money, Value
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.core.draw import choose_path
 from engine.core.journey import Step
 from engine.core.transition import Transition
+from engine.ids import choose_path
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
-"""When a wait ends: lengths, times of day, weekdays and dates, counted from the clock of the run
-(design/language 2.8-2.12)."""
+"""When a rest ends: a wait by length, time of day, weekday or date, counted from the clock of the enrollment, and the
+listening of a cascade (design/language 2.8-2.12)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from engine.core.conditions.condition import Ref
-from engine.core.enrollment import Due
-from engine.core.journey import Moment, WaitStep
-from engine.core.timing.learned_hour import Hour, their_hour
+from engine.core.enrollment import AwaitingReaction, Due
+from engine.core.facts.learned import LEAST, Hour, Learned, their_hour
+from engine.core.journey import Moment, SendStep, WaitStep
 from engine.core.transition import Transition
 from engine.values import (
+    MINUTE,
     Birthday,
     Duration,
     Instant,
@@ -151,3 +152,35 @@ def birthday_of_run(transition: Transition, ref: Ref, birthday: Birthday, tz: Zo
     if kept is not None and ref.source == "customer" and kept == birthday.in_year(kept.year):
         return kept
     return birthday.on_or_after(started)
+
+
+def listen_until(transition: Transition, step: SendStep, state: AwaitingReaction) -> Due:
+    """When the next channel is due, counted from the hand-over. A learned interval is what is known now: it stays."""
+    length = step.next_after or Duration()
+    if step.learns:
+        length, why = learned_interval(step, state.channel, transition.context.journeys.learned)
+        if transition.context.journeys.explain:
+            transition.add_trace("learned", step, f"next_after: auto: {in_words(length)}", why)
+    return due_after(state.handed_at, length, transition.context.facts.zone)
+
+
+def learned_interval(step: SendStep, channel: str, learned: Learned) -> tuple[Duration, str]:
+    """How long `next_after: auto` listens after this channel, and why, in words."""
+    what = {"opened": "opens", "clicked": "clicks"}.get(step.until, step.until)
+    where = f"{what} to {step.template} via {channel}"
+    found = learned.interval(step.template, channel, step.until)
+    if found is None:
+        return step.next_after or Duration(), f"fewer than {LEAST} {where} are known yet"
+    return found.length, f"90 % of {found.seen} {where}"
+
+
+def in_words(length: Duration) -> str:
+    """`6 hours 20 minutes`."""
+    days, minutes = divmod(length.elapsed // MINUTE, 24 * 60)
+    phrases = (
+        (length.months, "month"),
+        (length.days + days, "day"),
+        (minutes // 60, "hour"),
+        (minutes % 60, "minute"),
+    )
+    return " ".join(f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in phrases if count)

@@ -12,7 +12,7 @@ from engine.core.definition import definition
 from engine.core.happening import SegmentChanged
 from engine.core.journey import SegmentRule
 from engine.core.journeys import Journeys
-from engine.core.segments.segment import is_member
+from engine.core.segments import is_member
 from engine.store import allowances, watermarks
 from engine.store.customers import batches, whole_base
 from engine.store.customers.segments import expect_crossing, wrong_members

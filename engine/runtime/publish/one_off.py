@@ -16,16 +16,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from engine import project as projects
-from engine.core.draw import in_global_holdout
-from engine.core.facts.customer import Facts
-from engine.core.facts.reach import why_closed
+from engine.core.facts.customer import Facts, why_closed
 from engine.core.happening import Occurrence
 from engine.core.journey import Journey, SendStep
 from engine.core.journeys import Journeys
-from engine.core.segments.segment import is_member
+from engine.core.segments import is_member
 from engine.core.timing.frequency_caps import has_free_slot
 from engine.core.timing.quiet_hours import quiet_end
 from engine.errors import AuthorError
+from engine.ids import in_global_holdout
 from engine.language.nodes import Mapping, Node, Scalar
 from engine.language.yaml.source import read
 from engine.project import Project

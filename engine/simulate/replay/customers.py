@@ -14,7 +14,7 @@ from engine.core.facts.fold import initial_values
 from engine.core.happening import Event, Happening, Occurrence
 from engine.core.journey import ClockTrigger, DateTrigger
 from engine.core.journeys import Journeys
-from engine.core.segments.segment import is_member, next_crossing
+from engine.core.segments import is_member, next_crossing
 from engine.core.timing.occurrence import next_occurrence
 from engine.simulate.decider import Decider
 from engine.simulate.replay.shortcut import Shortcut

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import cast
 
+from engine.core.facts.computed import field_values, is_number
 from engine.core.facts.customer import FactRule
-from engine.core.facts.payload import field_values, is_number
 from engine.core.facts.rfm import DEFAULT, Cuts, Spending, cuts_of_ordered
 from engine.core.happening import Event, ProfileChanged
 from engine.core.journeys import Journeys

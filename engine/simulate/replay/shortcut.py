@@ -15,7 +15,7 @@ from engine.core.facts.fold import apply_event, prune_history
 from engine.core.happening import Event, SegmentChanged
 from engine.core.journey import EventTrigger, Question, SegmentRule
 from engine.core.journeys import Journeys
-from engine.core.segments.segment import is_member, next_crossing
+from engine.core.segments import is_member, next_crossing
 from engine.core.subscriptions import EventSubscriber
 from engine.values import Instant
 

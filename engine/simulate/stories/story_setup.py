@@ -12,10 +12,9 @@ from msgspec import structs
 
 from engine.compiler.literals import Local
 from engine.compiler.project_context import ProjectContext
-from engine.core.facts.customer import CustomerState, Facts, Reach
+from engine.core.facts.customer import CustomerState, Facts, Reach, is_zone
 from engine.core.facts.fold import apply_event, initial_values
 from engine.core.facts.learned import Learned
-from engine.core.facts.zones import is_zone
 from engine.core.happening import Event
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys

@@ -1,4 +1,5 @@
-"""Who belongs to a segment, and when time alone may change that (design/language 2.4)."""
+"""Who belongs to a segment, and when membership changes: by what happened, or by time alone
+(design/language 2.4)."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from engine.core.conditions.condition import AllOf, AnyOf, Condition, Did, Not, RelativeAge, Today
 from engine.core.conditions.dependencies import refs
 from engine.core.conditions.scope import NO_RULES, Rules, Scope, read
+from engine.core.decision_context import DecisionContext
 from engine.core.facts.customer import Facts
-from engine.core.happening import Event
+from engine.core.happening import Event, SegmentChanged
 from engine.core.journey import SegmentRule
 from engine.values import DAY, UTC, Birthday, Duration, Instant, at_local, later_day, local_date, to_datetime
 
@@ -120,3 +122,42 @@ def _after(at: Instant, length: Duration) -> Iterator[Instant]:
         for time in (dt.time.min, local.time()):
             old = Instant(at_local(day, time, UTC) + length.elapsed)
             yield from (old, Instant(old + 1))
+
+
+def ask_segments(
+    context: DecisionContext, rules: Iterable[SegmentRule], *, starts: bool
+) -> tuple[SegmentChanged, ...]:
+    """The memberships that changed. A customer's next crossing is found anew."""
+    changes = []
+    for rule in rules:
+        member = is_member(rule, context.facts, context.now)
+        if member != (rule.name in context.facts.segments):
+            changes.append(SegmentChanged(context.number, context.now, rule.name, member, starts))
+        _look_ahead(context, rule)
+    return tuple(changes)
+
+
+def cross(context: DecisionContext, segment: str, at: Instant) -> SegmentChanged | None:
+    """The moment at which time alone may have changed a membership has come."""
+    context.crossings.pop(segment, None)
+    rule = context.journeys.segments.get(segment)
+    if rule is None:
+        return None
+    member = is_member(rule, context.facts, context.now)
+    _look_ahead(context, rule)
+    if member == (segment in context.facts.segments):
+        return None
+    return SegmentChanged(context.number, at, segment, member)
+
+
+def set_member(facts: Facts, segment: str, *, member: bool) -> None:
+    """Writes the membership down."""
+    facts.segments = facts.segments | {segment} if member else facts.segments - {segment}
+
+
+def _look_ahead(context: DecisionContext, rule: SegmentRule) -> None:
+    at = next_crossing(rule, context.facts, context.now, context.index.rules)
+    if at is None:
+        context.crossings.pop(rule.name, None)
+    else:
+        context.crossings[rule.name] = at

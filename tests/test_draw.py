@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.draw import choose_path, in_global_holdout, in_holdout, unit
+from engine.ids import choose_path, in_global_holdout, in_holdout, unit
 
 PEOPLE = [f"customer-{number}" for number in range(10_000)]
 

@@ -1,1 +1,0 @@
-"""Who belongs to a segment, and how membership changes."""
