@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.channel_kinds import KINDS
 from engine.compiler.catalogue.catalogue_file import read_catalogue
-from engine.compiler.project_context import CHANNELS, ProjectContext
+from engine.compiler.project_context import ProjectContext
 from engine.compiler.templates.message_set import Templates
 from engine.compiler.templates.template_file import TemplateFile, read_template
 from engine.config import Config
@@ -151,7 +152,7 @@ def _templates(opened: Folder, config: Config) -> Templates:
 def _template(file: str, text: str, config: Config) -> tuple[TemplateFile | None, list[Problem]]:
     """A channel that does not exist is told once; the file counts as written for the one that was meant."""
     template, problems = read_template(file, text)
-    known = (*config.channels, *CHANNELS)
+    known = (*config.channels, *KINDS)
     if template is None or template.channel in known:
         return template, problems
     near = nearest(template.channel, known)

@@ -100,7 +100,7 @@ def _keys_of_the_config() -> Iterator[tuple[str, str]]:
         for key in (below if isinstance(below, dict) else schema).get("properties", {}):
             yield part, key
     for name in VIAS:
-        for key in VIAS[name].construct(name).keys:
+        for key in VIAS[name].construct().keys:
             yield "channels", key.name
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from urllib.parse import urlsplit
 
+from engine.channel_kinds import ChannelKind, kind_of
 from engine.channels.base import CallbackReader, Channel
 from engine.channels.mime import HeaderError, mailbox
 from engine.channels.opening import Opening, sender_of
@@ -31,10 +32,6 @@ _FILES: Mapping[str, str] = {
     "webpush": "engine.channels.webpush.channel",
     "apprise": "engine.channels.apprise.channel",
 }
-_EXTRAS: Mapping[str, str] = {"webpush": "push", "apprise": "apprise"}
-"""What a channel needs beside the usual installation."""
-
-_TRACKED = ("email", "push", "webpush")
 
 
 def open_channels(config: Config, folder: Path, secret: str, clock: Clock) -> dict[str, Channel]:
@@ -52,13 +49,12 @@ def open_readers(config: Config, folder: Path, secret: str, clock: Clock) -> dic
     return found
 
 
-def kinds(config: Config) -> Mapping[str, str]:
-    """Which channels are text messages, paid by the part (`sms`), and which have sessions (`whatsapp`)."""
-    named = {
-        name: (isinstance(channel.options, TwilioOptions) and channel.options.kind) or name
+def kinds(config: Config) -> Mapping[str, ChannelKind]:
+    """What each channel is, by its name, or by `kind:` where its name does not say it."""
+    return {
+        name: kind_of((isinstance(channel.options, TwilioOptions) and channel.options.kind) or name)
         for name, channel in config.channels.items()
     }
-    return {name: kind for name, kind in named.items() if kind in ("sms", "whatsapp")}
 
 
 def styles(config: Config) -> Mapping[str, SenderProfile]:
@@ -69,8 +65,8 @@ def styles(config: Config) -> Mapping[str, SenderProfile]:
         name: SenderProfile(
             sender_of(one, config),
             one.reply_to,
-            clicks=tracking.clicks and name in _TRACKED,
-            opens=tracking.opens != "never" and name == "email",
+            clicks=tracking.clicks and kind_of(name).clicks,
+            opens=tracking.opens != "never" and kind_of(name).opens,
             asks=tracking.opens == "with consent",
             decoy=tracking.decoy,
             home=(urlsplit(config.shop.url).hostname or "").removeprefix("www."),
@@ -104,8 +100,8 @@ def _module(channel: ChannelConfig) -> ModuleType | None:
     try:
         return import_module(_FILES[channel.via])
     except ModuleNotFoundError as missing:
-        extra = _EXTRAS.get(channel.via)
-        if extra is None or (missing.name or "").startswith("engine."):
+        extra = channel.options.extra
+        if not extra or (missing.name or "").startswith("engine."):
             raise
         raise UsageError(
             f'the channel "{channel.name}" goes via {channel.via}, which needs the extra "{extra}"',

@@ -13,11 +13,6 @@ from engine.core.policy import Policy
 from engine.language.syntax import SegmentFile
 from engine.values import zone
 
-CHANNELS = (
-    "email", "push", "webpush", "sms", "whatsapp", "viber", "telegram", "messenger", "rcs", "line", "inapp",
-)  # fmt: skip
-"""Names of channels that people write; a shop has those of its config.yaml."""
-
 DEFAULT_POLICY = "marketing"
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from engine.channel_kinds import kind_of
 from engine.compiler.likely_zones import zone_of_country, zones_of_phone
 from engine.compiler.project_context import ProjectContext
 from engine.core.conditions.dependencies import farthest
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, SegmentRule
 from engine.core.journeys import Journeys
-
-BY_PHONE = frozenset(("sms", "whatsapp", "viber", "rcs", "phone"))
-"""Channels whose address is a phone number: it rings where its owner is."""
 
 
 def publish(
@@ -38,7 +36,7 @@ def publish(
         commit=commit,
         needs=farthest(*histories),
         prices={channel.name: channel.price for channel in config.channels.values()},
-        by_phone=frozenset(name for name in config.channels if name in BY_PHONE),
+        by_phone=frozenset(name for name in config.channels if kind_of(name).by_phone),
         zones_of_phone=zones_of_phone,
         zone_of_country=zone_of_country,
     )

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from engine.channel_kinds import UnknownAction
 from engine.core.journey import Pool
 from engine.core.policy import Policy
 from engine.errors import UsageError
@@ -69,8 +70,8 @@ class ChannelConfig:
     """Per message; of a text message per part."""
     currency: str = "EUR"
     rate: Rate | None = None
-    unknown: Mapping[str, str] = field(default_factory=dict)
-    """Policy ("": all others) -> one of engine.config.channels.unknown.ACTIONS."""
+    unknown: Mapping[str, UnknownAction] = field(default_factory=dict)
+    """Policy ("": all others) -> what is done with a message of which nobody knows whether it left."""
     priced: bool = True
     """False: config.yaml names no price."""
     sender: str = ""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from engine.channel_kinds import kind_of
 from engine.channels.base import Report
 from engine.channels.links import Links
 from engine.channels.render_data import FieldTypes
@@ -64,7 +65,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     }
     compiled, problems = compile_messages(Templates(by_name), "EUR")
     assert problems == []
-    kinds = {"sms": "sms", "whatsapp": "whatsapp"}
+    kinds = {"sms": kind_of("sms"), "whatsapp": kind_of("whatsapp")}
     shop = Shop("Bean There", "https://shop.example", "Main Street 1")
     stock = RenderContext(compiled, FieldTypes(shop), Links(["key"], "https://news.example"), kinds=kinds)
     store = new_store(tmp_path)

@@ -194,7 +194,7 @@ def test_a_killed_import_neither_loses_nor_doubles(small_shop: Shop) -> None:
 
 def test_case_64_a_suppressed_address_stays_suppressed(small_shop: Shop) -> None:
     """design/reliability case 89: the same address in other case and full width is the same address."""
-    from engine.channels.addresses import normalised
+    from engine.channel_kinds import normalised
     from engine.store.customers import suppressions
 
     store = small_shop.store()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.channels.addresses import normalised
+from engine.channel_kinds import normalised
 from engine.channels.base import Report
 from engine.channels.links import ConfirmationLink, Links, UnsubscribeLink
 from engine.core.happening import ProfileChanged

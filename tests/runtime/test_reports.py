@@ -188,6 +188,21 @@ async def test_stop_closes_the_number_and_start_opens_it_again(sender: SendingSh
     assert sender.reach("anna", "sms") == Reach("+359881234567", {"marketing": "given"})
 
 
+async def test_stop_by_rcs_closes_the_number_however_it_is_written(sender: SendingShop) -> None:
+    sender.customer("anna", rcs="+359881234567")
+    await sender.settle_down()
+    sender.report("rcs", told("unsubscribed", "in-1", address="+359 88 123 4567", detail="Stop."))
+    assert closed(sender, "rcs", "+359881234567") == {"all": "unsubscribed: Stop."}
+    assert sender.reach("anna", "rcs").suppressed == "all"
+
+
+@pytest.mark.parametrize("channel", ["sms", "whatsapp", "viber", "rcs"])
+async def test_a_complaint_closes_rcs_like_every_phone(sender: SendingShop, channel: str) -> None:
+    sender.report(channel, told("complained", "c1", address="+359881234567"))
+    for phone in ("sms", "whatsapp", "viber", "rcs"):
+        assert list(closed(sender, phone, "+359881234567")) == [suppressions.ANY_PURPOSE]
+
+
 @pytest.mark.parametrize("kind", ["bounced", "complained"])
 async def test_start_lifts_no_bounce_and_no_complaint(sender: SendingShop, kind: ReportKind) -> None:
     await sent(sender, "sms")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.channel_kinds import UnknownAction
 from engine.channels.base import Delivery, HandOver, LookupResult, Message, Report
 from engine.channels.email.pool import DOT_SECONDS
 from engine.channels.http_provider.channel import LONGEST_ROUND
@@ -151,7 +152,7 @@ async def test_what_is_done_by_default(via: str, channel: str, policy: str, acti
 
 
 async def test_config_yaml_says_otherwise_for_a_channel_or_for_one_policy() -> None:
-    chosen = {"": "hold", "service": "resend once"}
+    chosen: dict[str, UnknownAction] = {"": "hold", "service": "resend once"}
     unknown = UnknownPolicies({"sms": ChannelConfig("sms", TwilioOptions(), unknown=chosen)})
     assert unknown.action(message("sms")) == "hold"
     assert unknown.action(message("sms", "service")) == "resend once"

@@ -19,7 +19,7 @@ from typing import Literal
 
 from flufl.bounce import all_failures
 
-from engine.channels.addresses import normalised
+from engine.channel_kinds import normalised
 from engine.channels.base import Report, ReportKind
 from engine.channels.email.answers import refusal
 from engine.channels.email.mail_parts import content, status_fields, unpacked

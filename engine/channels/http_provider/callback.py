@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
+from engine.channel_kinds import kind_of
 from engine.channels.base import (
     Callback,
     CallbackReader,
@@ -30,7 +31,6 @@ from engine.values import Instant, parse_instant
 
 LONGEST_RAW = 4_000
 LONGEST_REPLY = 2_000
-_BY_PHONE = ("sms", "whatsapp", "viber")
 _OLDEST = Instant(946_684_800_000)
 
 
@@ -82,7 +82,9 @@ class GatewayReader(CallbackReader):
 
     def _address(self, found: str) -> str:
         """Providers write phone numbers without their plus."""
-        return f"+{found}" if found.isascii() and found.isdigit() and self._channel in _BY_PHONE else found
+        return (
+            f"+{found}" if found.isascii() and found.isdigit() and kind_of(self._channel).by_phone else found
+        )
 
 
 def _wish(reply: Report) -> Iterator[Report]:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from engine.channels.addresses import normalised
+from engine.channel_kinds import normalised
 from engine.channels.base import Delivery, Message
 from engine.values import HOUR, SECOND, Instant
 

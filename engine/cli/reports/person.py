@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from engine.channels.addresses import normalised
+from engine.channel_kinds import normalised
 from engine.cli.reports.lines import closed, reason
 from engine.cli.reports.times import both, distance
 from engine.core.conditions.trace_values import words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.channel_kinds import kind_of
 from engine.channels.base import Delivery, Message
 from engine.channels.links import TESTER
 from engine.channels.registry import open_channels
@@ -15,7 +16,7 @@ from engine.ids import new_id
 from engine.problem import did_you_mean
 from engine.project import Project
 from engine.runtime.delivery.send_limits import AllowList
-from engine.runtime.intake.contact import BY_PHONE, contact
+from engine.runtime.intake.contact import contact
 from engine.runtime.publish.published import links_of
 from engine.values import HOUR, Instant
 
@@ -102,7 +103,5 @@ def _channel(project: Project, template: str, address: str, via: str | None) -> 
 
 def _fits(channel: str, address: str) -> bool:
     if "@" in address and " " not in address and not address.startswith("{"):
-        return channel == "email"
-    if address.startswith(("+", "tel:")):
-        return channel in BY_PHONE
-    return channel != "email" and channel not in BY_PHONE
+        return kind_of(channel).form == "email"
+    return kind_of(channel).form == ("phone" if address.startswith(("+", "tel:")) else "token")

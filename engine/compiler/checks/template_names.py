@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from engine.channel_kinds import kind_of
 from engine.compiler.catalogue.catalogue import CODE, paths
 from engine.compiler.check_input import ProjectCheckInput
 from engine.compiler.conditions.names import trigger_fields
@@ -19,9 +20,6 @@ from engine.problem import Problem, Span, did_you_mean
 SHOP = ("name", "url", "address")
 LINKS = ("unsubscribe", "preferences", "confirm")
 GROUPS = ("customer", "trigger", "product", "code", "shop", "links")
-
-_ALWAYS = {"email": "email", "sms": "phone", "whatsapp": "phone", "viber": "phone"}
-"""The address itself is there, or the message would not be sent."""
 
 
 def check(checked: ProjectCheckInput) -> list[Problem]:
@@ -143,7 +141,8 @@ def _may_be_missing(
     catalogue = checked.world.catalogue
     if head != "customer" or read.name in guarded or not field:
         return None
-    if field in catalogue.cannot_be_missing() or _ALWAYS.get(channel) == field:
+    # the address itself is there, or the message would not be sent
+    if field in catalogue.cannot_be_missing() or kind_of(channel).attribute == field:
         return None
     example = '"there"' if field.endswith("name") else '"..."'
     return Problem(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from engine.channel_kinds import KINDS
 from engine.compiler.catalogue.catalogue import OWN_EVENTS
 from engine.compiler.catalogue.catalogue_file import unknown_event
 from engine.compiler.conditions.forms import read_form
 from engine.compiler.conditions.names import NameScope, not_here, resolve
 from engine.compiler.literals import is_reference
-from engine.compiler.project_context import CHANNELS
 from engine.core.conditions import condition as core
 from engine.core.conditions.closure import compile_condition
 from engine.core.journey import Question
@@ -156,7 +156,7 @@ class Conditions:
 def channel_problem(name: Text, known: tuple[str, ...], currency: str) -> Problem:
     """E61: a channel that does not exist, or that this shop has not set up."""
     near = nearest(name.value, known)
-    if near is None and name.value in CHANNELS:
+    if near is None and name.value in KINDS:
         return Problem(
             name.span, "E61", f"the channel {quoted(name.value)} is not set up", "channels stand in config.yaml",
             f"add to channels: in config.yaml    {name.value}: {{via: outbox, price: 0 {currency}}}",
@@ -164,7 +164,7 @@ def channel_problem(name: Text, known: tuple[str, ...], currency: str) -> Proble
         )  # fmt: skip
     return Problem(
         name.span, "E61", f"there is no channel called {quoted(name.value)}", "channels stand in config.yaml",
-        did_you_mean(name.value, [*known, *CHANNELS], f"use one of: {', '.join(known)}"),
+        did_you_mean(name.value, [*known, *KINDS], f"use one of: {', '.join(known)}"),
         topic="channel", subject=name.value,
     )  # fmt: skip
 

@@ -6,19 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from engine.channel_kinds import kind_of
 from engine.problem import Problem, Span, did_you_mean
 
-EXTENSIONS: Mapping[str, tuple[str, ...]] = {"email": ("mjml", "html", "txt")}
-"""What a channel's template may be; every other channel is text. An e-mail `.txt` is the text part beside the html."""
-
-FIELDS: Mapping[str, tuple[str, ...]] = {
-    "email": ("subject", "preheader", "from", "reply_to"),
-    "push": ("title", "url", "image"),
-    "whatsapp": ("content_sid", "variables"),
-}
-"""The fields a channel knows; a channel that is not named here knows those of `_OTHER_FIELDS`."""
-
-_OTHER_FIELDS = ("title", "url", "image")
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*\Z")
 _LINE = re.compile(r"(?P<indent>\s*)(?P<key>[A-Za-z0-9_]+)\s*:(?P<gap>\s*)(?P<value>.*?)\s*\Z")
@@ -41,11 +31,6 @@ class TemplateFile:
     field_lines: Mapping[str, int] = field(default_factory=dict)
     body: str = ""
     body_line: int = 1
-
-
-def fields_of(channel: str) -> tuple[str, ...]:
-    """The front-matter fields that templates of this channel may have."""
-    return FIELDS.get(channel, _OTHER_FIELDS)
 
 
 def read_template(file: str, text: str) -> tuple[TemplateFile | None, list[Problem]]:
@@ -95,7 +80,7 @@ def _name_problems(file: str, name: str, channel: str, language: str, ext: str) 
                 "rename the file",
             )
         )
-    allowed = EXTENSIONS.get(channel, ("txt",))
+    allowed = kind_of(channel).endings
     if ext not in allowed:
         found.append(
             _problem(
@@ -147,7 +132,7 @@ class _FrontMatter:
         key = found["key"]
         if found["indent"] and self.parent:
             key = f"{self.parent}.{key}"
-        elif key not in fields_of(self.channel):
+        elif key not in kind_of(self.channel).fields:
             self.problems.append(_unknown_field(self.file, number, self.channel, key))
             return
         if key in self.fields:
@@ -166,7 +151,7 @@ class _FrontMatter:
 
 
 def _unknown_field(file: str, line: int, channel: str, key: str) -> Problem:
-    known = fields_of(channel)
+    known = kind_of(channel).fields
     return _problem(
         file,
         line,

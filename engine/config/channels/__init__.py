@@ -44,15 +44,17 @@ _RATE_SHAPE = {
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """One way of sending: its keys, and its record from the map and the values that are right as they stand.
-    `own`: the keys that `read` takes out of the map by itself."""
+    """One way of sending: its record, its keys, and how the one is read from the map and the values that are right
+    as they stand. `own`: the keys that `read` takes out of the map by itself."""
 
+    options: type[Options]
     keys: tuple[Key, ...]
     read: Callable[[MapReader, dict[str, Any]], Options]
     own: tuple[str, ...] = ()
 
-    def construct(self, via: str) -> Construct:
+    def construct(self) -> Construct:
         """The whole map of such a channel."""
+        via = self.options.via
         common = (
             Key("via", "choice", "how it sends", needed=True, choices=(via,)),
             Key("price", "any", "of one message, in the currency of the shop", shape=_PRICE_SHAPE),
@@ -66,14 +68,19 @@ class Via:
 
 
 VIAS: Mapping[str, Via] = {
-    EmailOptions.via: Via(email.KEYS, email.read_email),
-    OutboxOptions.via: Via(outbox.KEYS, lambda _, values: OutboxOptions(**values)),
-    TwilioOptions.via: Via(twilio.KEYS, lambda _, values: TwilioOptions(**values)),
-    HttpProviderOptions.via: Via(http_provider.KEYS, http_provider.read_http_provider, ("url",)),
-    WebPushOptions.via: Via(webpush.KEYS, lambda _, values: WebPushOptions(**values)),
-    AppriseOptions.via: Via(apprise.KEYS, apprise.read_apprise, ("urls",)),
+    via.options.via: via
+    for via in (
+        Via(EmailOptions, email.KEYS, email.read_email),
+        Via(OutboxOptions, outbox.KEYS, lambda _, values: OutboxOptions(**values)),
+        Via(TwilioOptions, twilio.KEYS, lambda _, values: TwilioOptions(**values)),
+        Via(HttpProviderOptions, http_provider.KEYS, http_provider.read_http_provider, ("url",)),
+        Via(WebPushOptions, webpush.KEYS, lambda _, values: WebPushOptions(**values)),
+        Via(AppriseOptions, apprise.KEYS, apprise.read_apprise, ("urls",)),
+    )
 }
 """`via:` by name (design/language 2.1)."""
+
+_LISTERS = tuple(name for name, via in VIAS.items() if via.options.can_be_asked)
 
 CHANNEL_SHAPE = {
     "type": "object",
@@ -82,7 +89,7 @@ CHANNEL_SHAPE = {
     "allOf": [
         {
             "if": {"properties": {"via": {"const": name}}, "required": ["via"]},
-            "then": construct_schema(via.construct(name)),
+            "then": construct_schema(via.construct()),
         }
         for name, via in VIAS.items()
     ],
@@ -108,22 +115,22 @@ def read_channel(
             f"write  {name}: {{via: outbox, price: 0 EUR}}",
         )
         return None
-    via = context.choice(node.get("via") or node, "via", tuple(VIAS))
-    if via is None:
+    chosen = context.choice(node.get("via") or node, "via", tuple(VIAS))
+    if chosen is None:
         return None
-    construct = VIAS[via.value].construct(via.value)
-    reader = MapReader(context, construct, node.entries, entry.key.span, f"{name} via {via.value}")
-    values = values_of(reader, VIAS[via.value].own)
+    via = VIAS[chosen.value]
+    reader = MapReader(context, via.construct(), node.entries, entry.key.span, f"{name} via {chosen.value}")
+    values = values_of(reader, via.own)
     # What several ways of sending understand in the same way stands in the entry itself.
     shared = {key: values.pop(key) for key in ("via", "from", "reply_to", "timeout") if key in values}
     price, price_in = _read_price(reader, currency)
     return ChannelConfig(
         name,
-        VIAS[via.value].read(reader, values),
+        via.read(reader, values),
         price,
         price_in,
         _read_rate(reader),
-        read_unknown(reader, via.value, policies),
+        read_unknown(reader, via.options, _LISTERS, policies),
         priced="price" in reader,
         sender=shared.get("from", ""),
         reply_to=shared.get("reply_to", ""),

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from engine.channel_kinds import UnknownAction
 from engine.config import Secret
 from engine.config.channels.request_template import RequestText, read_request_text
+from engine.config.channels.via import ViaOptions
 from engine.config.secrets import is_reference
 from engine.language.grammar import Key, TextPattern
 from engine.language.map_reader import MapReader
@@ -21,12 +23,18 @@ _ADDRESS = TextPattern(
 
 
 @dataclass(frozen=True, slots=True)
-class AppriseOptions:
+class AppriseOptions(ViaOptions):
     """`urls`: one message goes to all of them. `secrets`: what they may read as `secret.x`."""
 
     via: ClassVar[str] = "apprise"
+    extra: ClassVar[str] = "apprise"
     urls: tuple[RequestText | Secret, ...] = ()
     secrets: Mapping[str, Secret] = field(default_factory=dict)
+
+    @property
+    def unknown(self) -> UnknownAction:
+        """One of several services may have taken it: not even an e-mail counts as sent."""
+        return "hold"
 
 
 KEYS = (

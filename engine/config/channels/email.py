@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from engine.config import Secret
+from engine.config.channels.via import ViaOptions
 from engine.config.secrets import is_secret, refuse_literal
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
@@ -13,7 +14,7 @@ from engine.language.nodes import Mapping
 
 
 @dataclass(frozen=True, slots=True)
-class EmailOptions:
+class EmailOptions(ViaOptions):
     """What the mail server is, and what is added to every mail. An empty text and None: config.yaml does not
     say."""
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
+from engine.channel_kinds import UnknownAction
 from engine.config import Secret
 from engine.config.channels.http_provider_answer import ANSWER, AnswerWords, read_answer
 from engine.config.channels.http_provider_callback import CALLBACK, CallbackWords, read_callback
@@ -18,6 +19,7 @@ from engine.config.channels.request_template import (
     read_request_text,
     reads,
 )
+from engine.config.channels.via import ViaOptions
 from engine.config.secrets import is_reference, is_secret, refuse_literal, secret_of, values_of
 from engine.language import nodes
 from engine.language.grammar import Construct, Key, TextPattern
@@ -85,12 +87,13 @@ _KINDS: Mapping[Encoding, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class HttpProviderOptions:
+class HttpProviderOptions(ViaOptions):
     """How one message becomes one request. `secrets`: what its texts read as `secret.x`. `key_header` carries
     the send key, which the provider knows for `key_hours` (0: config.yaml does not say). `callback` None:
     nobody calls."""
 
     via: ClassVar[str] = "http"
+    calls_back: ClassVar[bool] = True
     url: RequestText
     method: str = "POST"
     headers: Mapping[str, RequestText | Secret] = field(default_factory=dict)
@@ -100,6 +103,11 @@ class HttpProviderOptions:
     key_hours: int = 0
     answer: AnswerWords = field(default_factory=AnswerWords)
     callback: CallbackWords | None = None
+
+    @property
+    def unknown(self) -> UnknownAction:
+        """Only a provider that knows a copy by its key may get one."""
+        return "same key" if self.key_header else "hold"
 
 
 def read_http_provider(reader: MapReader, values: dict[str, Any]) -> HttpProviderOptions:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from engine.config.channels.via import ViaOptions
 from engine.language.grammar import Key
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxOptions:
+class OutboxOptions(ViaOptions):
     """`folder`: where the files go, from the folder of the project."""
 
     via: ClassVar[str] = "outbox"

@@ -5,22 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from engine.channel_kinds import UnknownAction
 from engine.config import Secret
+from engine.config.channels.via import ViaOptions
 from engine.language.grammar import Key
 
 
 @dataclass(frozen=True, slots=True)
-class TwilioOptions:
+class TwilioOptions(ViaOptions):
     """Who sends at Twilio. `kind`: sms or whatsapp ("": the channel is called so); `session`: hours for which
     a customer who wrote may get free text; `url`: "" for Twilio itself."""
 
     via: ClassVar[str] = "twilio"
+    calls_back: ClassVar[bool] = True
+    can_be_asked: ClassVar[bool] = True
     account: Secret | None = None
     token: Secret | None = None
     messaging_service: str = ""
     kind: str = ""
     session: int = 24
     url: str = ""
+
+    @property
+    def unknown(self) -> UnknownAction:
+        """Its list tells."""
+        return "look up"
 
 
 KEYS = (

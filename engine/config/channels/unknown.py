@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
+from engine.channel_kinds import UnknownAction
+from engine.config.channels.via import ViaOptions
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar
 from engine.language.wording import as_list, quoted
 from engine.problem import did_you_mean
 
-ACTIONS = ("hold", "treat as sent", "resend once", "resend", "look up")
-"""hold: an operator decides. treat as sent: after a quarter of an hour. resend once; resend: at most 5 times,
-for channels where a copy replaces the one before it. look up: ask the provider's own list."""
+ACTIONS: tuple[UnknownAction, ...] = ("hold", "treat as sent", "resend once", "resend", "look up")
+"""Those that an author can write."""
 
 UNKNOWN_SHAPE = {
     "anyOf": [
@@ -21,22 +23,21 @@ UNKNOWN_SHAPE = {
     ]
 }
 
-LISTERS = ("twilio",)
-"""Ways of sending whose provider can be asked what it has taken."""
 
-
-def read_unknown(reader: MapReader, via: str, policies: Sequence[str]) -> dict[str, str]:
+def read_unknown(
+    reader: MapReader, options: type[ViaOptions], listers: tuple[str, ...], policies: Sequence[str]
+) -> dict[str, UnknownAction]:
     """Policy -> what to do; "" stands for all policies that are not named. Empty: the defaults of the way of
-    sending."""
+    sending. `listers`: the ways of sending that can be asked."""
     node, context = reader.node("unknown"), reader.context
     if node is None:
         return {}
     if not isinstance(node, Mapping):
-        action = _action(context, node, via)
+        action = _action(context, node, options, listers)
         return {} if action is None else {"": action}
-    actions: dict[str, str] = {}
+    actions: dict[str, UnknownAction] = {}
     for entry in node.entries:
-        policy, action = entry.key, _action(context, entry.value, via)
+        policy, action = entry.key, _action(context, entry.value, options, listers)
         if policies and policy.text not in policies:
             context.refuse(
                 policy.span,
@@ -49,7 +50,9 @@ def read_unknown(reader: MapReader, via: str, policies: Sequence[str]) -> dict[s
     return actions
 
 
-def _action(context: ReadContext, node: Node, via: str) -> str | None:
+def _action(
+    context: ReadContext, node: Node, options: type[ViaOptions], listers: tuple[str, ...]
+) -> UnknownAction | None:
     if not isinstance(node, Scalar):
         context.refuse(
             node.span,
@@ -59,12 +62,12 @@ def _action(context: ReadContext, node: Node, via: str) -> str | None:
         )
         return None
     action = context.choice(node, "unknown", ACTIONS)
-    if action is not None and action.value == "look up" and via not in LISTERS:
+    if action is not None and action.value == "look up" and not options.can_be_asked:
         context.refuse(
             node.span,
-            f"nobody can be asked what {via} has taken",
-            f"only {as_list(LISTERS)} has a list of what it took",
+            f"nobody can be asked what {options.via} has taken",
+            f"only {as_list(listers)} has a list of what it took",
             "write  unknown: hold",
         )
         return None
-    return action.value if action else None
+    return cast("UnknownAction", action.value) if action else None

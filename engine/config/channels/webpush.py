@@ -5,23 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from engine.channel_kinds import UnknownAction
 from engine.config import Secret
+from engine.config.channels.via import ViaOptions
 from engine.language.grammar import Key, TextPattern
 
 
 @dataclass(frozen=True, slots=True)
-class WebPushOptions:
+class WebPushOptions(ViaOptions):
     """The shop's identity (VAPID, RFC 8292). `ttl`: seconds for which the push service keeps a message for a
     device that is off, never longer than the message counts. `origins`: pages that may subscribe somebody;
     none: the shop's own."""
 
     via: ClassVar[str] = "webpush"
+    extra: ClassVar[str] = "push"
     subject: str = ""
     private_key: Secret | None = None
     identity_key: Secret | None = None
     ttl: int = 86_400
     connections: int = 10
     origins: tuple[str, ...] = ()
+
+    @property
+    def unknown(self) -> UnknownAction:
+        """A copy replaces the one before it, whatever the channel is called."""
+        return "resend"
 
 
 _CONTACT = TextPattern(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from sqlalchemy import Connection
 
-from engine.channels.addresses import normalised
+from engine.channel_kinds import ChannelKind, normalised
 from engine.channels.base import Message
 from engine.channels.links import Links
 from engine.channels.mime import token_of
@@ -32,8 +32,8 @@ from engine.values import Instant, Value, zone
 @dataclass(frozen=True, slots=True)
 class RenderContext:
     """What a deployment gives to write messages with; replaced as a whole by the next one. `initial`: the values of
-    customers for whom nothing was computed yet (`engine.core.facts.fold.initial_values`). `kinds`: which channels are `sms` (paid by
-    the part) or `whatsapp` (free text while a session lasts)."""
+    customers for whom nothing was computed yet (`engine.core.facts.fold.initial_values`). `kinds`: what each channel of config.yaml
+    is."""
 
     messages: MessageSet
     field_types: FieldTypes
@@ -43,7 +43,7 @@ class RenderContext:
     initial: Mapping[str, Value] = field(default_factory=dict)
     guards: SendLimits = field(default_factory=SendLimits)
     unknown: UnknownPolicies = field(default_factory=UnknownPolicies)
-    kinds: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, ChannelKind] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class RenderData:
 
 
 def load_render_data(
-    conn: Connection, claimed: Sequence[OutboxMessage], kinds: Mapping[str, str] | None = None
+    conn: Connection, claimed: Sequence[OutboxMessage], kinds: Mapping[str, ChannelKind] | None = None
 ) -> RenderData:
     """One query for the customers of each bucket, one for the products, and on channels with sessions (`Stock.kinds`) one
     for when these people wrote to us last."""
@@ -72,7 +72,8 @@ def load_render_data(
     for bucket, ids in buckets.items():
         customers |= addressees.find(conn, bucket, ids)
     replied: dict[tuple[str, str], Instant] = {}
-    for channel in {one.channel for one in claimed if (kinds or {}).get(one.channel) == "whatsapp"}:
+    with_sessions = {name for name, kind in (kinds or {}).items() if kind.sessions}
+    for channel in with_sessions.intersection(message.channel for message in claimed):
         held = {
             normalised(channel, customers[one.customer].addresses.get(channel, ""))
             for one in claimed
@@ -141,12 +142,12 @@ def _render(claimed: OutboxMessage, needed: RenderData, context: RenderContext) 
         message = render(template, addressed, material, context.field_types, context.links, style)
     except RenderError as mistake:
         return Unrenderable(claimed, str(mistake), returned=False)
-    kind = context.kinds.get(claimed.channel, "")
-    if kind == "whatsapp":
+    kind = context.kinds.get(claimed.channel, ChannelKind())
+    if kind.sessions:
         message = replace(
             message, replied_at=needed.replied.get((claimed.channel, normalised(claimed.channel, address)))
         )
-    charged = parts(message.body) if kind == "sms" else 1
+    charged = parts(message.body) if kind.in_parts else 1
     return Attempt(claimed, message, _dump_body(message), parts=charged)
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from engine.channels.addresses import normalised
+from engine.channel_kinds import normalised
 from engine.channels.base import Message
 from engine.clock import Clock
 from engine.config import Ceilings, Config

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import Connection
 
 from engine.backoff import Backoff
-from engine.channels.addresses import normalised
+from engine.channel_kinds import normalised
 from engine.channels.base import Delivery, Report
 from engine.core.effects import Alert
 from engine.runtime.delivery.attempt import Attempt, Notice

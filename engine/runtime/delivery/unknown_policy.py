@@ -8,14 +8,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.backoff import Backoff
+from engine.channel_kinds import UnknownAction, kind_of
 from engine.config import ChannelConfig
-from engine.config.channels.http_provider import HttpProviderOptions
 from engine.store.messages.records import OutboxMessage
 from engine.values import MINUTE, Instant
-
-Action = Literal["hold", "treat as sent", "resend once", "resend", "look up", "same key"]
-"""As in `unknown:` of config.yaml; `same key`: again while the provider knows the key and answers a copy with its first
-answer."""
 
 Verdict = Literal["treat as sent", "resend", "hold", "look up"]
 
@@ -38,18 +34,21 @@ class UnknownPolicies:
 
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)
 
-    def action(self, message: OutboxMessage) -> Action:
-        """What config.yaml says for the channel and the policy of the message, else the default of its way of sending."""
+    def action(self, message: OutboxMessage) -> UnknownAction:
+        """What config.yaml says for the channel and the policy of the message, else what its way of sending can do, else
+        what is usual on such a channel (also for a channel that config.yaml no longer has)."""
         channel = self.channels.get(message.channel)
-        chosen: str | None = None
         if channel is not None:
-            chosen = channel.unknown.get(message.policy, channel.unknown.get(""))
-        return _WORDS[chosen] if chosen is not None else _default(channel, message)
+            chosen = channel.unknown.get(message.policy) or channel.unknown.get("") or channel.options.unknown
+            if chosen is not None:
+                return chosen
+        kind = kind_of(message.channel)
+        return kind.unknown if message.purpose is not None else kind.unknown_service
 
     def due(self, message: OutboxMessage, now: Instant) -> Instant:
         """When the policy on a message is to be asked that became unknown now."""
         channel = self.channels.get(message.channel)
-        answers = channel is not None and channel.via in ("twilio", "http")
+        answers = channel is not None and channel.options.calls_back
         match self.action(message):
             case "treat as sent":
                 wait = PATIENCE
@@ -80,7 +79,7 @@ class UnknownPolicies:
                 return "hold"
 
 
-def in_words(action: Action, message: OutboxMessage) -> str:
+def in_words(action: UnknownAction, message: OutboxMessage) -> str:
     """What will happen, for `status` and `show`."""
     if message.state == "held":
         return "held: nobody knows whether it left, and it is not sent again by itself"
@@ -92,29 +91,3 @@ def in_words(action: Action, message: OutboxMessage) -> str:
         "same key": "is sent again under the same key, which the provider knows",
         "hold": "held for a person to look at",
     }[action]
-
-
-def _default(channel: ChannelConfig | None, message: OutboxMessage) -> Action:
-    via = channel.via if channel is not None else ""
-    if message.channel == "email" and via not in ("twilio", "http", "apprise"):
-        return "treat as sent" if message.purpose is not None else "resend once"
-    if via == "twilio":
-        return "look up"
-    if via == "http":
-        return (
-            "same key"
-            if channel is not None and channel.options_as(HttpProviderOptions).key_header
-            else "hold"
-        )
-    if via == "webpush" or (message.channel in ("push", "webpush") and via != "apprise"):
-        return "resend"
-    return "hold"
-
-
-_WORDS: Mapping[str, Action] = {
-    "hold": "hold",
-    "treat as sent": "treat as sent",
-    "resend once": "resend once",
-    "resend": "resend",
-    "look up": "look up",
-}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.channels.addresses import normalised
+from engine.channel_kinds import normalised
 from engine.channels.render import OPENS
 from engine.core.facts.customer import Consent, Reach
 from engine.core.happening import ProfileChanged

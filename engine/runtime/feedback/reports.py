@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection
 
-from engine.channels.addresses import normalised
+from engine.channel_kinds import normalised
 from engine.channels.base import Report, ReportKind
 from engine.core.effects import Alert
 from engine.core.happening import Reaction

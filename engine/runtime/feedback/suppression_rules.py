@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from engine.channels.addresses import normalised
+from engine.channel_kinds import BY_PHONE, kind_of, normalised
 from engine.core.facts.customer import Reach
 from engine.core.happening import MessageOutcome, ProfileChanged
 from engine.store.customers import consents, suppressions
@@ -22,9 +22,6 @@ from engine.store.messages import outcomes, reports
 from engine.store.messages.records import OutboxMessage
 from engine.store.messages.states import MessageState
 from engine.values import Instant
-
-BY_PHONE = ("sms", "whatsapp", "viber")
-"""Channels of one and the same number: a complaint about one closes all."""
 
 SOFT_DAYS, SOFT_SPAN = 5, 14
 """A mailbox that was full on so many days, the first and the last so many days apart, is dead
@@ -105,7 +102,7 @@ def complain(conn: Connection, about: ReportSubject, now: Instant, detail: str =
 def unsubscribe(conn: Connection, about: ReportSubject, purpose: str, now: Instant, detail: str = "") -> None:
     """They want no more: the consents are withdrawn. A STOP on a phone closes the number for everything, as carriers do;
     an e-mail address, and one that nobody has, is closed for what needs a consent, so that no import opens it again."""
-    channel, is_stop = about.channel, purpose == "all" and about.channel in BY_PHONE
+    channel, is_stop = about.channel, purpose == "all" and kind_of(about.channel).by_phone
     if about.address and (is_stop or channel == "email" or not about.people):
         closed = "all" if is_stop else ANY_PURPOSE if purpose == "all" else purpose
         suppressions.suppress(conn, channel, about.address, closed, now, f"{STOPPED}: {detail}")
@@ -178,7 +175,7 @@ def _purposes(reach: Mapping[str, Reach], channel: str, message: OutboxMessage |
 
 def _same_address(about: ReportSubject) -> list[str]:
     """Channels that go to the same address: by phone all of them, and where one of the customers has it again."""
-    found = dict.fromkeys((about.channel, *(BY_PHONE if about.channel in BY_PHONE else ())))
+    found = dict.fromkeys((about.channel, *(BY_PHONE if kind_of(about.channel).by_phone else ())))
     for reach in about.people.values():
         found |= dict.fromkeys(channel for channel in reach if about.address in _held(reach, channel))
     return list(found)

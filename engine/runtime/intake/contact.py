@@ -9,8 +9,7 @@ from collections.abc import Iterable
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-BY_PHONE = ("sms", "whatsapp", "viber")
-"""Channels that write to a phone number."""
+from engine.channel_kinds import kind_of
 
 _LONGEST = 4096
 _SCHEME = re.compile(r"^\s*tel:\s*", re.IGNORECASE)
@@ -25,9 +24,10 @@ def contact(channel: str, text: str, country: str | None) -> str:
     would write to a stranger; tokens of other channels stay as they are.
     """
     text = unicodedata.normalize("NFKC", text).strip()
-    if channel == "email":
+    form = kind_of(channel).form
+    if form == "email":
         return _email(text)
-    if channel in BY_PHONE or channel == "phone":
+    if form == "phone":
         return _phone(_SCHEME.sub("", _UNSEEN.sub("", text)), country)
     if not 0 < len(text) <= _LONGEST or not text.isprintable():
         raise ValueError("an address is a text of 1 to 4096 printable characters")
@@ -59,5 +59,5 @@ def _phone(text: str, country: str | None) -> str:
 def channels_of(name: str, channels: Iterable[str]) -> list[str]:
     """The channels that the attribute `email` or `phone` is the address of."""
     if name == "phone":
-        return [channel for channel in channels if channel in BY_PHONE]
+        return [channel for channel in channels if kind_of(channel).by_phone]
     return [channel for channel in channels if channel == name]

@@ -13,14 +13,14 @@ from typing import Any, cast
 
 from sqlalchemy import Connection
 
-from engine.channels.addresses import normalised
+from engine.channel_kinds import kind_of, normalised
 from engine.compiler.catalogue.catalogue import OWN_EVENTS, Catalogue
 from engine.compiler.catalogue.typed import Typing
 from engine.config import Config
 from engine.core.facts.fold import DEVICES
 from engine.core.happening import Event, ProfileChanged
 from engine.problem import nearest
-from engine.runtime.intake.contact import BY_PHONE, channels_of, contact
+from engine.runtime.intake.contact import channels_of, contact
 from engine.runtime.intake.items import (
     AliasItem,
     ConsentGiven,
@@ -222,10 +222,8 @@ class Intake:
             kept = _contact(name, text, region, item.item, refused)
             for channel in channels_of(name, self.config.channels) or ([] if name == "phone" else [name]):
                 wanted[channel] = kept
-            if name == "email":
-                values["email"] = kept
-            elif name == "phone" or name in BY_PHONE:
-                values["phone"] = kept
+            if attribute := kind_of(name).attribute:
+                values[attribute] = kept
         return wanted
 
     def _product(self, item: ProductItem, batch: _Batch) -> None:
@@ -267,7 +265,7 @@ def _contact(name: str, text: Any, country: str | None, item: int, refused: list
     if text is None:
         return None
     if isinstance(text, list | tuple):
-        if name in ("email", "phone", *BY_PHONE):
+        if kind_of(name).form != "token":
             refused.append(RefusedItem(item, name, "this channel has one address, not a list"))
             return None
         found = [_contact(name, one, country, item, refused) for one in text[-DEVICES:]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.channels.addresses import normalised
+from engine.channel_kinds import normalised
 from engine.config import Signup, SignupList
 from engine.runtime.feedback.consent_changes import ConsentProof, note_asked
 from engine.runtime.intake.contact import contact
