@@ -6,10 +6,15 @@ runtime and core. One file per channel; the provider's SDK is imported in that f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
+from engine.clock import Clock
+from engine.config import ChannelConfig, Config
 from engine.values import Instant
 
 
@@ -200,3 +205,71 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Free connections; called after the last delivery."""
+
+
+_FIRST_KNOWN: tuple[OutcomeKind, ...] = ("accepted", "unknown", "refused for now", "never left", "refused")
+
+
+def merge_deliveries(found: Mapping[str, Delivery], addresses: Sequence[str]) -> Delivery:
+    """Accepted when one took it; unknown when nobody did and one may have; bounced only when all are gone. `found`: the
+    outcome of each address that was tried; `dead` of the result: those that are gone."""
+    dead = tuple(address for address in addresses if address in found and found[address].kind == "bounced")
+    if len(dead) == len(addresses):
+        return replace(found[dead[0]], dead=dead)
+    for kind in _FIRST_KNOWN:
+        one = next((delivery for delivery in found.values() if delivery.kind == kind), None)
+        if one is not None:
+            return replace(one, dead=dead)
+    return Delivery("refused for now", detail="there was no time for the other addresses", dead=dead)
+
+
+LONGEST_WORDS = 500
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
+
+
+class Redactor:
+    """Secrets that must not come back in what a provider says."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self._secrets = sorted({one for one in secrets if len(one) >= 4}, key=len, reverse=True)
+
+    def cut(self, words: str, longest: int = LONGEST_WORDS) -> str:
+        """On one line, without the secrets, short."""
+        for one in self._secrets:
+            words = words.replace(one, "***")
+        return _CONTROL.sub(" ", words).strip()[:longest]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """`folder` is the project's; `secret` the store's own key (Message-IDs, hashes)."""
+
+    channel: ChannelConfig
+    config: Config
+    folder: Path
+    secret: str = field(repr=False)
+    clock: Clock
+
+    @property
+    def name(self) -> str:
+        """What the channel is called in config.yaml."""
+        return self.channel.name
+
+    @property
+    def callback_url(self) -> str:
+        """Where the provider of this channel calls back: below the configured public URL, never taken from a request."""
+        return f"{self.config.http.public_url}/callbacks/{self.name}"
+
+    @property
+    def sender(self) -> str:
+        """`from:`, or for an e-mail channel that writes files an address at the shop's own host."""
+        return sender_of(self.channel, self.config)
+
+
+def sender_of(channel: ChannelConfig, config: Config) -> str:
+    """`from:`, or for an outbox folder an address at the shop's own host."""
+    if channel.sender or channel.name != "email":
+        return channel.sender
+    host = urlsplit(config.shop.url).hostname or "localhost"
+    name = config.shop.name.replace('"', "").replace("\\", "")
+    return f'"{name}" <hello@{host}>'

@@ -14,13 +14,16 @@ import socket
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 import httpx2
 
 from engine import faults
-from engine.channels.public_addresses import is_public
 from engine.errors import WorldError
+from engine.values import Instant
 
 _PORTS = frozenset({80, 443})
 _MOST_ADDRESSES = 3
@@ -266,3 +269,58 @@ def _named(place: str) -> tuple[str, int]:
 def _is_place(text: str) -> bool:
     host, colon, port = text.rpartition(":")
     return bool(colon and host and port.isdigit() and (":" not in host or host.startswith("[")))
+
+
+Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_SIX_TO_FOUR = ipaddress.ip_network("2002::/16")
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All that was ever given out of IPv6; what lies outside leads to this machine, this house or nowhere."""
+
+_NEVER = tuple(
+    ipaddress.ip_network(one)
+    for one in ("192.0.0.0/24", "192.88.99.0/24", "240.0.0.0/4", "2001::/23", "3fff::/20")
+)
+
+
+def is_public(one: Address) -> bool:
+    """An address of the public internet, seen through the ways of writing an IPv4 address as an IPv6 one."""
+    if isinstance(one, ipaddress.IPv6Address):
+        inner = _inner(one)
+        if inner is not None:
+            return is_public(inner)
+        if one not in _UNICAST:
+            return False
+    return one.is_global and not one.is_multicast and not any(one in network for network in _NEVER)
+
+
+def _inner(one: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that is meant: mapped, by NAT64, by 6to4."""
+    if one in _NAT64:
+        return ipaddress.IPv4Address(int(one) & 0xFFFFFFFF)
+    if one in _SIX_TO_FOUR:
+        return ipaddress.IPv4Address((int(one) >> 80) & 0xFFFFFFFF)
+    return one.ipv4_mapped
+
+
+LONGEST_WAIT = 3_600.0
+"""Seconds. A provider that asks for more is asked again after this: a header of 10^9 must not bury a message, and a
+message that is too old by then goes back to its journey anyway."""
+
+
+def retry_after_seconds(header: str | None, now: Instant) -> float | None:
+    """Seconds to wait by RFC 9110 10.2.3: a number of seconds or an HTTP date (GMT), never below 0 nor above
+    LONGEST_WAIT. None: there is no header or it says nothing (`soon`, `-1`); the caller backs off as usual."""
+    text = (header or "").strip()
+    if not text or len(text) > 64:
+        return None
+    if text.isascii() and text.isdigit():
+        return min(float(text), LONGEST_WAIT)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    if moment.tzinfo is None:  # `-0000`: a moment in GMT of which nobody knows where
+        moment = moment.replace(tzinfo=UTC)
+    return min(max(moment.timestamp() - now / 1000, 0.0), LONGEST_WAIT)

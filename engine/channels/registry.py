@@ -14,9 +14,8 @@ from types import ModuleType
 from urllib.parse import urlsplit
 
 from engine.channel_kinds import ChannelKind, kind_of
-from engine.channels.base import CallbackReader, Channel
+from engine.channels.base import CallbackReader, Channel, Opening, sender_of
 from engine.channels.mime import HeaderError, mailbox
-from engine.channels.opening import Opening, sender_of
 from engine.channels.outbox.channel import OutboxChannel
 from engine.channels.render import SenderProfile
 from engine.clock import Clock
@@ -26,7 +25,7 @@ from engine.config.channels.twilio import TwilioOptions
 from engine.errors import UsageError
 
 _FILES: Mapping[str, str] = {
-    "smtp": "engine.channels.email.opening",
+    "smtp": "engine.channels.email.channel",
     "twilio": "engine.channels.twilio.channel",
     "http": "engine.channels.http_provider.channel",
     "webpush": "engine.channels.webpush.channel",

@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from engine.channels.opening import Opening
+from engine.channels.base import Opening
 from engine.config import ChannelConfig
 from engine.config.channels.webpush import WebPushOptions
 from engine.core.happening import ProfileChanged

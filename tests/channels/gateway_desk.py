@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.channels.base import Delivery, Message
+from engine.channels.base import Delivery, Message, Opening
 from engine.channels.http_provider.channel import HttpProviderChannel, open_channel
-from engine.channels.opening import Opening
 from engine.clock import ManualClock
 from engine.config.file import read_config
 from engine.values import HOUR, Instant

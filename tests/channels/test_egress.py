@@ -8,8 +8,7 @@ import ipaddress
 import pytest
 from pytest_httpserver import HTTPServer
 
-from engine.channels.egress import LARGEST_ANSWER, Egress, EgressError, LostError, NotSentError
-from engine.channels.public_addresses import is_public
+from engine.channels.egress import LARGEST_ANSWER, Egress, EgressError, LostError, NotSentError, is_public
 from engine.errors import WorldError
 from tests.channels.odd_http import Play, floods, hangs_up, odd_server, says
 

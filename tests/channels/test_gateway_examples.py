@@ -11,9 +11,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from engine.channels.base import Callback, CallbackRefusedError, Delivery, Message, Report
+from engine.channels.base import Callback, CallbackRefusedError, Delivery, Message, Opening, Report
 from engine.channels.http_provider.channel import open_channel, open_reader
-from engine.channels.opening import Opening
 from engine.clock import ManualClock
 from engine.config.file import read_config
 from engine.values import HOUR, Instant

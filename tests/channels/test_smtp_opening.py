@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.channels.base import Message
-from engine.channels.email.channel import EmailChannel
-from engine.channels.email.opening import open_channel
+from engine.channels.base import Message, Opening
+from engine.channels.email.channel import EmailChannel, open_channel
 from engine.channels.mime import token_of
-from engine.channels.opening import Opening
 from engine.clock import ManualClock
 from engine.config import Config
 from engine.config.file import read_config

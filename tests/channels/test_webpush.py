@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from py_vapid import Vapid02
 
-from engine.channels.base import Delivery, Message
-from engine.channels.opening import Opening
+from engine.channels.base import Delivery, Message, Opening
 from engine.channels.webpush.channel import LARGEST, identity_of, new_private_key, open_channel, public_key
 from engine.clock import ManualClock
 from engine.config.file import read_config

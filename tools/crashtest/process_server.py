@@ -30,7 +30,7 @@ _LOADED = (
     "engine.cli",
     "engine.cli.run",
     "engine.daemon",
-    "engine.channels.email.opening",
+    "engine.channels.email.channel",
     "engine.channels.http_provider.channel",
 )
 """What a daemon loads until it is ready."""

@@ -14,9 +14,7 @@ from functools import partial
 import apprise
 
 from engine import faults
-from engine.channels.base import Channel, Delivery, HandOver, Message
-from engine.channels.opening import Opening
-from engine.channels.redactor import Redactor
+from engine.channels.base import Channel, Delivery, HandOver, Message, Opening, Redactor
 from engine.config import Secret
 from engine.config.channels.apprise import AppriseOptions
 from engine.config.channels.request_template import WrittenWrongError

@@ -7,6 +7,7 @@ RFC 3464, complaints by RFC 5965; the odd formats of older servers by flufl.boun
 
 from __future__ import annotations
 
+import binascii
 import email
 import hashlib
 import re
@@ -22,7 +23,6 @@ from flufl.bounce import all_failures
 from engine.channel_kinds import normalised
 from engine.channels.base import Report, ReportKind
 from engine.channels.email.answers import refusal
-from engine.channels.email.mail_parts import content, status_fields, unpacked
 from engine.values import Instant
 
 LARGEST = 1_048_576
@@ -286,3 +286,57 @@ def _odd(mail: Mail) -> Iterator[Failure]:
 
 def _texts(addresses: Iterable[bytes | str]) -> list[str]:
     return sorted(each.decode("utf-8", "replace") if isinstance(each, bytes) else each for each in addresses)
+
+
+_STATUS = "message/delivery-status"
+_STATUS_IN_UTF8 = "message/global-delivery-status"
+_BETWEEN = re.compile(rb"(?:\r?\n[ \t]*){2,}")
+
+
+def status_fields(part: Mail) -> Iterator[Mail]:
+    """The groups of fields of a delivery report, one for each recipient; in UTF-8, too (RFC 3464, RFC 6533)."""
+    kind, payload = part.get_content_type(), part.get_payload()
+    if kind == _STATUS and isinstance(payload, list) and not _packing(part):
+        yield from (group for group in payload if isinstance(group, Mail))
+    elif kind in (_STATUS, _STATUS_IN_UTF8):
+        for group in _BETWEEN.split(content(part).strip()):
+            yield email.message_from_string(group.decode("utf-8", "replace"))
+
+
+def unpacked(mail: Mail) -> Iterator[bytes]:
+    """The parts of a report that came packed."""
+    for part in mail.walk() if mail.get_content_type() == "multipart/report" else ():
+        if _packing(part) and part.get_content_maintype() != "multipart":
+            yield content(part)
+
+
+def content(part: Mail) -> bytes:
+    """What stands in a part; nothing where its packing is broken."""
+    payload = part.get_payload()
+    if not isinstance(payload, list):
+        return _bytes(part)
+    # the parser took it for a mail, packed or not
+    data = b"\n\n".join(_as_written(one) for one in payload if isinstance(one, Mail))
+    packing = _packing(part)
+    try:
+        if packing == "base64":
+            return binascii.a2b_base64(data)
+        return binascii.a2b_qp(data) if packing else data
+    except binascii.Error:
+        return b""
+
+
+def _packing(part: Mail) -> str:
+    packing = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+    return packing if packing in ("base64", "quoted-printable") else ""
+
+
+def _as_written(inner: Mail) -> bytes:
+    lines = [f"{name}: {value}".encode("utf-8", "surrogateescape") for name, value in inner.raw_items()]
+    return b"\n".join([*lines, b"", _bytes(inner)]).strip(b"\n")
+
+
+def _bytes(part: Mail) -> bytes:
+    """Its own text; nothing for a part that has parts."""
+    found = part.get_payload(decode=True)
+    return found if isinstance(found, bytes) else b""

@@ -5,11 +5,13 @@ Status 200 alone is no proof: an error page, nothing at all or ten megabytes of 
 
 from __future__ import annotations
 
-from engine.channels.base import Delivery
-from engine.channels.egress import Answer
-from engine.channels.json_paths import find, load, text
-from engine.channels.redactor import Redactor
-from engine.channels.retry_after import seconds
+import codecs
+from collections.abc import Mapping
+
+import orjson
+
+from engine.channels.base import Delivery, Redactor
+from engine.channels.egress import Answer, retry_after_seconds
 from engine.config.channels.http_provider_answer import AnswerWords
 from engine.values import Instant
 
@@ -114,4 +116,43 @@ def _delivery(word: str, provider_id: str, detail: str, wait: float | None, raw:
 
 def _wait(answer: Answer, words: AnswerWords, document: object, now: Instant) -> float | None:
     told = text(document, words.retry_after) if words.retry_after else ""
-    return seconds(told or answer.headers.get(words.retry_header) or answer.retry_after, now)
+    return retry_after_seconds(told or answer.headers.get(words.retry_header) or answer.retry_after, now)
+
+
+LONGEST = 500
+
+
+def load(body: bytes) -> object:
+    """The JSON of a body, with or without the mark that some programs write first. Raises ValueError when it is none."""
+    return orjson.loads(body.removeprefix(codecs.BOM_UTF8))
+
+
+def find(document: object, path: str) -> object:
+    """What stands there; None for nothing. `*`: the first of a list below which something is found."""
+    return _below(document, path.split(".")) if path else document
+
+
+def text(document: object, path: str, longest: int = LONGEST) -> str:
+    """What stands there as one short text; "" for nothing, a list or a map."""
+    found = find(document, path) if path else None
+    match found:
+        case bool():
+            return "true" if found else "false"
+        case str() | int() | float():
+            return str(found)[:longest]
+        case _:
+            return ""
+
+
+def _below(document: object, steps: list[str]) -> object:
+    for place, step in enumerate(steps):
+        if step == "*" and isinstance(document, list):
+            found = (_below(one, steps[place + 1 :]) for one in document)
+            return next((one for one in found if one is not None), None)
+        if isinstance(document, Mapping):
+            document = document.get(step)
+        elif isinstance(document, list) and step.isascii() and step.isdigit() and int(step) < len(document):
+            document = document[int(step)]
+        else:
+            return None
+    return document

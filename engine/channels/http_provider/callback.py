@@ -22,7 +22,7 @@ from engine.channels.base import (
     Report,
     ReportKind,
 )
-from engine.channels.json_paths import find, load, text
+from engine.channels.http_provider.answer import find, load, text
 from engine.channels.opt_out_keywords import opt_out_meaning
 from engine.config.channels.http_provider_callback import CallbackWords, CallerSecret
 from engine.errors import UsageError

@@ -9,14 +9,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from engine.channels.base import CallbackReader, Channel, Delivery, HandOver, Message
+from engine.channels.base import (
+    CallbackReader,
+    Channel,
+    Delivery,
+    HandOver,
+    Message,
+    Opening,
+    Redactor,
+    merge_deliveries,
+)
 from engine.channels.egress import Egress, EgressError, LostError, NotSentError, Request, WithheldError
 from engine.channels.http_provider.answer import delivery_of
 from engine.channels.http_provider.callback import GatewayReader
 from engine.channels.http_provider.request import SECONDS, Writer
-from engine.channels.merge_deliveries import merge_deliveries
-from engine.channels.opening import Opening
-from engine.channels.redactor import Redactor
 from engine.clock import Clock
 from engine.config.channels.http_provider import HttpProviderOptions
 from engine.config.channels.request_template import WrittenWrongError

@@ -14,8 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from engine.channels.base import CallbackReader, Channel, Delivery, HandOver, LookupResult, Message
-from engine.channels.opening import Opening
+from engine.channels.base import CallbackReader, Channel, Delivery, HandOver, LookupResult, Message, Opening
 from engine.channels.twilio.callbacks import Callbacks
 from engine.channels.twilio.client import Account, Exchange, Listed, NotHandedOverError, NotListedError
 from engine.channels.twilio.errors import MEANINGS, delivery

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.channels.base import Delivery, OutcomeKind, ReportKind
-from engine.channels.retry_after import seconds
+from engine.channels.egress import retry_after_seconds
 from engine.values import Instant
 
 Fault = Literal["", "address", "sender", "template", "provider"]
@@ -151,7 +151,7 @@ table can say, the status does."""
 def delivery(status: int, code: int, words: str, headers: Mapping[str, str], now: Instant) -> Delivery:
     """What an answer that is no success says (design/reliability 2.2). Unknown: 500, 502, 504, 503 without
     Retry-After, and whatever is no answer of an HTTP API."""
-    wait = seconds(headers.get("Retry-After"), now)
+    wait = retry_after_seconds(headers.get("Retry-After"), now)
     raw = f"{status} {code or ''} {words}".replace("  ", " ").strip()[:500]
     if status == 503 and wait is not None:
         return Delivery(

@@ -20,10 +20,8 @@ from py_vapid import Vapid02, VapidException
 from pywebpush import WebPusher, WebPushException
 
 from engine import faults
-from engine.channels.base import Channel, Delivery, HandOver, Message
-from engine.channels.egress import Answer, Egress, EgressError, LostError
-from engine.channels.opening import Opening
-from engine.channels.retry_after import seconds
+from engine.channels.base import Channel, Delivery, HandOver, Message, Opening
+from engine.channels.egress import Answer, Egress, EgressError, LostError, retry_after_seconds
 from engine.clock import Clock
 from engine.config.channels.webpush import WebPushOptions
 from engine.errors import UsageError, WorldError
@@ -144,7 +142,7 @@ class WebPushChannel:
         if status in _GONE:
             return Delivery("bounced", detail="the browser has unsubscribed", fault="address", raw=raw)
         if status == 429 or (status == 503 and answer.retry_after):
-            wait = seconds(answer.retry_after, self._clock.now())
+            wait = retry_after_seconds(answer.retry_after, self._clock.now())
             return Delivery(
                 "refused for now", detail="too many at once", retry_after=wait, fault="provider", raw=raw
             )

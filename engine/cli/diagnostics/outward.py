@@ -62,8 +62,8 @@ def mail_servers(config: Config, folder: Path) -> Iterator[Finding]:
 
 def records(config: Config, folder: Path) -> Iterator[Finding]:
     """SPF and DMARC of the domains that e-mail is sent from, and the public half of the key that we sign with."""
+    from engine.channels.base import sender_of
     from engine.channels.mail_headers import HeaderError, mailbox
-    from engine.channels.opening import sender_of
 
     for channel in config.channels.values():
         if channel.name == "email" and channel.via == "smtp":
@@ -77,8 +77,8 @@ def records(config: Config, folder: Path) -> Iterator[Finding]:
 
 
 def _signature(channel: ChannelConfig, config: Config, folder: Path, sender: str) -> Iterator[Finding]:
-    from engine.channels.email.opening import signer_of
-    from engine.channels.opening import Opening
+    from engine.channels.base import Opening
+    from engine.channels.email.channel import signer_of
 
     try:
         signer = signer_of(Opening(channel, config, folder, "", SystemClock()))
@@ -98,8 +98,8 @@ def _signature(channel: ChannelConfig, config: Config, folder: Path, sender: str
 
 
 def _mail_server(channel: ChannelConfig, config: Config, folder: Path) -> Iterator[Finding]:
-    from engine.channels.email.opening import mail_headers_of, server_of
-    from engine.channels.opening import Opening
+    from engine.channels.base import Opening
+    from engine.channels.email.channel import mail_headers_of, server_of
 
     what = f"smtp {channel.name}"
     try:

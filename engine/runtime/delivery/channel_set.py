@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.channels.base import Channel
-from engine.channels.opening import sender_of
+from engine.channels.base import Channel, sender_of
 from engine.channels.registry import open_channels
 from engine.clock import Clock
 from engine.config import ChannelConfig, Config, Rate, secrets_in

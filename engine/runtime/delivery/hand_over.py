@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from engine.channels.addresses import normalised
+from engine.channel_kinds import normalised
 from engine.runtime.delivery.attempt import Attempt
 from engine.runtime.delivery.delivery_context import DeliveryContext
 from engine.store import meta

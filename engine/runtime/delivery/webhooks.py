@@ -23,8 +23,7 @@ import structlog
 from sqlalchemy import Connection
 
 from engine.backoff import Backoff
-from engine.channels.egress import SECONDS, Answer, Egress, EgressError
-from engine.channels.retry_after import seconds
+from engine.channels.egress import SECONDS, Answer, Egress, EgressError, retry_after_seconds
 from engine.clock import Clock
 from engine.config import WebhookConfig
 from engine.core.effects import Alert
@@ -205,7 +204,9 @@ def _result(answer: Answer, now: Instant) -> _Result:
     if 300 <= answer.status < 400:
         return _Result(False, f"{status}: it has moved, and redirects are not followed", final=True)
     return _Result(
-        False, status, wait=seconds(answer.retry_after, now) if answer.status in (429, 503) else None
+        False,
+        status,
+        wait=retry_after_seconds(answer.retry_after, now) if answer.status in (429, 503) else None,
     )
 
 
