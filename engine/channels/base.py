@@ -241,7 +241,7 @@ class Redactor:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class ChannelSetup:
     """`folder` is the project's; `secret` the store's own key (Message-IDs, hashes)."""
 
     channel: ChannelConfig

@@ -1,7 +1,7 @@
 """From config.yaml to channels that send: the one place that knows which `via` is which file.
 
-A file of a channel has `open_channel(opening) -> Channel`, and where its provider calls back also
-`open_reader(opening) -> CallbackReader`. It is imported when the channel is asked for, so that a shop without SMS
+A file of a channel has `open_channel(setup) -> Channel`, and where its provider calls back also
+`open_reader(setup) -> CallbackReader`. It is imported when the channel is asked for, so that a shop without SMS
 never loads the SDK for it.
 """
 
@@ -14,7 +14,7 @@ from types import ModuleType
 from urllib.parse import urlsplit
 
 from engine.channel_kinds import ChannelKind, kind_of
-from engine.channels.base import CallbackReader, Channel, Opening, sender_of
+from engine.channels.base import CallbackReader, Channel, ChannelSetup, sender_of
 from engine.channels.mime import HeaderError, mailbox
 from engine.channels.outbox.channel import OutboxChannel
 from engine.channels.render import SenderProfile
@@ -35,7 +35,9 @@ _FILES: Mapping[str, str] = {
 
 def open_channels(config: Config, folder: Path, secret: str, clock: Clock) -> dict[str, Channel]:
     """Every channel of config.yaml, ready to send. `folder` is the project's. Raises UsageError with the cure."""
-    return {name: _open(Opening(one, config, folder, secret, clock)) for name, one in config.channels.items()}
+    return {
+        name: _open(ChannelSetup(one, config, folder, secret, clock)) for name, one in config.channels.items()
+    }
 
 
 def open_readers(config: Config, folder: Path, secret: str, clock: Clock) -> dict[str, CallbackReader]:
@@ -44,7 +46,7 @@ def open_readers(config: Config, folder: Path, secret: str, clock: Clock) -> dic
     for name, one in config.channels.items():
         module = _module(one)
         if module is not None and hasattr(module, "open_reader"):
-            found[name] = module.open_reader(Opening(one, config, folder, secret, clock))
+            found[name] = module.open_reader(ChannelSetup(one, config, folder, secret, clock))
     return found
 
 
@@ -80,15 +82,15 @@ def outbox_folder(channel: ChannelConfig, folder: Path) -> Path:
     return folder / options.folder
 
 
-def _open(opening: Opening) -> Channel:
-    channel = opening.channel
+def _open(setup: ChannelSetup) -> Channel:
+    channel = setup.channel
     if channel.name == "email":
-        _check_addresses(channel, opening.config)
+        _check_addresses(channel, setup.config)
     module = _module(channel)
     if module is None:
-        folder = outbox_folder(channel, opening.folder)
-        return OutboxChannel(folder, opening.secret, opening.clock, name=channel.name)
-    opened: Channel = module.open_channel(opening)
+        folder = outbox_folder(channel, setup.folder)
+        return OutboxChannel(folder, setup.secret, setup.clock, name=channel.name)
+    opened: Channel = module.open_channel(setup)
     return opened
 
 

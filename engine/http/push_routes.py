@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from engine.channels.base import Opening
+from engine.channels.base import ChannelSetup
 from engine.config import ChannelConfig
 from engine.config.channels.webpush import WebPushOptions
 from engine.core.happening import ProfileChanged
@@ -58,8 +58,8 @@ def push_routes(context: Context) -> APIRouter:
         from engine.channels.webpush.channel import identity_of, public_key
 
         live = context.live()
-        opening = Opening(_channel(context), live.config, live.folder, "", context.clock)
-        key = public_key(identity_of(opening))
+        setup = ChannelSetup(_channel(context), live.config, live.folder, "", context.clock)
+        key = public_key(identity_of(setup))
         return JSONResponse({"key": key}, headers={"Access-Control-Allow-Origin": "*"})
 
     @router.options("/push/subscriptions")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.channels.base import Delivery, Message, Opening
+from engine.channels.base import ChannelSetup, Delivery, Message
 from engine.channels.http_provider.channel import HttpProviderChannel, open_channel
 from engine.clock import ManualClock
 from engine.config.file import read_config
@@ -14,20 +14,20 @@ from engine.values import HOUR, Instant
 NOW = Instant(1_782_000_000_000)
 
 
-def opening(
+def setup(
     channel: str, allow: str = "127.0.0.0/8", name: str = "sms", clock: ManualClock | None = None
-) -> Opening:
+) -> ChannelSetup:
     """`channel`: the lines below the name of the channel."""
     lines = "".join(f"    {line}\n" for line in channel.strip("\n").splitlines())
     text = f"egress: {{allow: [{allow}]}}\nhttp: {{public_url: https://news.shop.example}}\nchannels:\n  {name}:\n{lines}"
     config, problems = read_config(text)
     assert problems == []
-    return Opening(config.channels[name], config, Path(), "secret", clock or ManualClock(NOW))
+    return ChannelSetup(config.channels[name], config, Path(), "secret", clock or ManualClock(NOW))
 
 
 def gateway(channel: str, allow: str = "127.0.0.0/8", name: str = "sms") -> HttpProviderChannel:
     """Ready to send."""
-    opened = open_channel(opening(channel, allow, name))
+    opened = open_channel(setup(channel, allow, name))
     assert isinstance(opened, HttpProviderChannel)
     return opened
 

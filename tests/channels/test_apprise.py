@@ -10,7 +10,7 @@ from engine.channels.apprise.channel import AppriseChannel, open_channel
 from engine.channels.base import Delivery, Message
 from engine.config.file import read_config
 from engine.errors import UsageError
-from tests.channels.gateway_desk import Hand, message, opening
+from tests.channels.gateway_desk import Hand, message, setup
 from tests.channels.odd_http import drips, odd_server
 
 pytestmark = [
@@ -25,7 +25,7 @@ def anyio_backend() -> str:
 
 
 def channel(urls: str, more: str = "") -> AppriseChannel:
-    opened = open_channel(opening(f"via: apprise\nurls: {urls}\n{more}", name="chat"))
+    opened = open_channel(setup(f"via: apprise\nurls: {urls}\n{more}", name="chat"))
     assert isinstance(opened, AppriseChannel)
     return opened
 

@@ -19,7 +19,7 @@ from werkzeug import Request, Response
 from engine.channels.base import Delivery
 from engine.errors import UsageError
 from engine.values import HOUR, Instant
-from tests.channels.gateway_desk import NOW, Hand, deliver, gateway, message, opening
+from tests.channels.gateway_desk import NOW, Hand, deliver, gateway, message, setup
 from tests.channels.odd_http import Play, answers, drips, floods, hangs_up, odd_server, says
 
 pytestmark = pytest.mark.anyio
@@ -342,7 +342,7 @@ async def test_a_secret_in_a_file_is_read_with_every_message(
 
 
 def test_callbacks_lead_below_the_configured_url() -> None:
-    assert opening(PLAIN.format(place="x.example")).callback_url == "https://news.shop.example/callbacks/sms"
+    assert setup(PLAIN.format(place="x.example")).callback_url == "https://news.shop.example/callbacks/sms"
 
 
 async def test_a_secret_in_the_address_reaches_no_log(

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
 from engine.channels.egress import Request
-from engine.channels.http_provider.request import Writer
+from engine.channels.http_provider.request import RequestWriter
 from engine.config.channels.http_provider import HttpProviderOptions
 from engine.config.channels.request_template import WrittenWrongError
 from engine.values import HOUR, Instant
-from tests.channels.gateway_desk import NOW, Hand, deliver, gateway, message, opening
+from tests.channels.gateway_desk import NOW, Hand, deliver, gateway, message, setup
 
 NASTY = st.text(max_size=60) | st.sampled_from(
     ['", "to": "+1', "\\", "\\u0022", "{{ secret.token }}", "{% for x in [1] %}", "&to=+1", "a=b&c", "\r\nX: 1", "../..", "?#%00",
@@ -25,9 +25,11 @@ NASTY = st.text(max_size=60) | st.sampled_from(
 
 def written(channel: str, text: str, address: str = "+1") -> Request:
     """The request as it would leave."""
-    options = opening(channel).channel.options_as(HttpProviderOptions)
+    options = setup(channel).channel.options_as(HttpProviderOptions)
     own = {"from": "Shop", "callback_url": "https://news.shop.example/callbacks/sms"}
-    return Writer(options, own, {}, message(address, body=text, fields={"name": text}), NOW).request(address)
+    return RequestWriter(options, own, {}, message(address, body=text, fields={"name": text}), NOW).request(
+        address
+    )
 
 
 MAP = """
@@ -169,7 +171,7 @@ def anyio_backend() -> str:
 
 
 def test_the_time_that_is_left_is_told() -> None:
-    options = opening(TEXT).channel.options_as(HttpProviderOptions)
+    options = setup(TEXT).channel.options_as(HttpProviderOptions)
     own = {"from": "", "callback_url": ""}
     half = message(valid_until=Instant(NOW + HOUR // 2))
-    assert orjson.loads(Writer(options, own, {}, half, NOW).request("+1").body)["n"] == 1800
+    assert orjson.loads(RequestWriter(options, own, {}, half, NOW).request("+1").body)["n"] == 1800

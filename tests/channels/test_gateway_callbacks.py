@@ -13,7 +13,7 @@ import pytest
 from engine.channels.base import Callback, CallbackRefusedError, CallbackUnreadableError, Report
 from engine.channels.http_provider.channel import open_reader
 from engine.values import Instant
-from tests.channels.gateway_desk import NOW, opening
+from tests.channels.gateway_desk import NOW, setup
 
 CHANNEL = """
 via: http
@@ -43,7 +43,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def read(
     body: bytes, secret: str = TOKEN, query: str = "", method: str = "POST", **headers: str
 ) -> list[Report]:
-    reader = open_reader(opening(CHANNEL.format(secret=secret)))
+    reader = open_reader(setup(CHANNEL.format(secret=secret)))
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return list(
         reader.read(Callback(method, f"https://news.shop.example/callbacks/sms{query}", named, body), NOW)
@@ -181,7 +181,7 @@ def test_what_people_write_is_a_reply_and_a_stop_where_it_is_one(text: str, kind
 
 def test_forms_and_queries_are_read_too() -> None:
     flat = CHANNEL.replace("  events: events\n", "").format(secret=TOKEN)
-    reader = open_reader(opening(flat))
+    reader = open_reader(setup(flat))
     form = {"x-token": "s3cret", "content-type": "application/x-www-form-urlencoded; charset=utf-8"}
     [report] = reader.read(
         Callback("POST", "https://x.example/callbacks/sms", form, b"id=m-1&kind=delivered"), NOW

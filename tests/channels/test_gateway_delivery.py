@@ -17,7 +17,7 @@ from engine.clock import ManualClock
 from engine.runtime.delivery.channel_set import ChannelSet
 from engine.store.journeys import pauses
 from engine.store.messages import records
-from tests.channels.gateway_desk import NOW, gateway, opening
+from tests.channels.gateway_desk import NOW, gateway, setup
 from tests.channels.odd_http import drips, odd_server
 from tests.runtime.test_deliverer import House, anyio_backend, house  # noqa: F401 - fixtures
 
@@ -129,10 +129,10 @@ async def test_case_42_a_provider_that_never_ends_holds_back_no_other_channel(ho
 
 def test_another_egress_opens_the_channel_anew(tmp_path: Path) -> None:
     channels = ChannelSet(tmp_path, "secret", ManualClock(NOW))
-    before = opening(CHANNEL.format(place="127.0.0.1:9")).config
+    before = setup(CHANNEL.format(place="127.0.0.1:9")).config
     first = channels.opening(before)
     channels.opened(first)
     assert list(first.channels) == ["sms"]
     assert not channels.opening(before).channels
-    after = opening(CHANNEL.format(place="127.0.0.1:9"), allow="10.0.0.0/8").config
+    after = setup(CHANNEL.format(place="127.0.0.1:9"), allow="10.0.0.0/8").config
     assert list(channels.opening(after).channels) == ["sms"]

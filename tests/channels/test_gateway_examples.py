@@ -11,7 +11,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from engine.channels.base import Callback, CallbackRefusedError, Delivery, Message, Opening, Report
+from engine.channels.base import Callback, CallbackRefusedError, ChannelSetup, Delivery, Message, Report
 from engine.channels.http_provider.channel import open_channel, open_reader
 from engine.clock import ManualClock
 from engine.config.file import read_config
@@ -38,7 +38,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def opened(name: str, httpserver: HTTPServer, tmp_path: Path) -> Opening:
+def opened(name: str, httpserver: HTTPServer, tmp_path: Path) -> ChannelSetup:
     """The example as it stands in the file; only host and token file are those of the test."""
     text = (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8")
     place = f"127.0.0.1:{httpserver.port}"
@@ -55,20 +55,20 @@ def opened(name: str, httpserver: HTTPServer, tmp_path: Path) -> Opening:
     )
     assert problems == []
     [channel] = config.channels.values()
-    return Opening(channel, config, tmp_path, "secret", ManualClock(NOW))
+    return ChannelSetup(channel, config, tmp_path, "secret", ManualClock(NOW))
 
 
-async def sent(opening: Opening, one: Message) -> Delivery:
-    channel = open_channel(opening)
+async def sent(setup: ChannelSetup, one: Message) -> Delivery:
+    channel = open_channel(setup)
     try:
         return await channel.deliver(one, Hand())
     finally:
         await channel.close()
 
 
-def called(opening: Opening, document: Any, query: str = "", **headers: str) -> list[Report]:
-    call = Callback("POST", opening.callback_url + query, headers, orjson.dumps(document))
-    return list(open_reader(opening).read(call, Instant(NOW + HOUR)))
+def called(setup: ChannelSetup, document: Any, query: str = "", **headers: str) -> list[Report]:
+    call = Callback("POST", setup.callback_url + query, headers, orjson.dumps(document))
+    return list(open_reader(setup).read(call, Instant(NOW + HOUR)))
 
 
 @pytest.mark.parametrize("name", [path.stem for path in EXAMPLES.glob("*.yaml")])
@@ -88,11 +88,11 @@ def infobip_answer(group: str, description: str) -> dict[str, Any]:
 
 
 async def test_infobip_takes_a_message_and_reports_it(httpserver: HTTPServer, tmp_path: Path) -> None:
-    opening = opened("infobip", httpserver, tmp_path)
+    setup = opened("infobip", httpserver, tmp_path)
     httpserver.expect_request("/sms/3/messages", method="POST").respond_with_json(
         infobip_answer("PENDING", "Message sent to next instance")
     )
-    found = await sent(opening, message(body='Hi "Anna"\n', sender="Bean There"))
+    found = await sent(setup, message(body='Hi "Anna"\n', sender="Bean There"))
     assert (found.kind, found.provider_id) == ("accepted", "k-1")
     [(request, _)] = httpserver.log
     assert request.headers["Authorization"] == "App infobip-key"
@@ -121,7 +121,7 @@ async def test_infobip_takes_a_message_and_reports_it(httpserver: HTTPServer, tm
         ]
     }  # fmt: skip
     query = "?key=call%20key%261"
-    delivered, lost = called(opening, report, query)
+    delivered, lost = called(setup, report, query)
     assert (delivered.kind, delivered.key, delivered.provider_id, delivered.at) == (
         "delivered",
         "k-1",
@@ -129,17 +129,17 @@ async def test_infobip_takes_a_message_and_reports_it(httpserver: HTTPServer, tm
         NOW + 5000,
     )
     assert (lost.kind, lost.provider_id, lost.detail) == ("refused", "m-2", "Not delivered")
-    assert [one.event_id for one in called(opening, report, query)] == [delivered.event_id, lost.event_id]
+    assert [one.event_id for one in called(setup, report, query)] == [delivered.event_id, lost.event_id]
     inbound = {
         "results": [
             {"messageId": "in-1", "from": "359888123456", "to": "1234", "text": "STOP", "cleanText": "STOP"}
         ]
     }
-    reply, stop = called(opening, inbound, query)
+    reply, stop = called(setup, inbound, query)
     assert (reply.kind, reply.address, reply.detail) == ("replied", "+359888123456", "STOP")
     assert (stop.kind, stop.address) == ("unsubscribed", "+359888123456")
     with pytest.raises(CallbackRefusedError):
-        called(opening, report)
+        called(setup, report)
 
 
 async def test_infobip_refuses_within_a_200(httpserver: HTTPServer, tmp_path: Path) -> None:
@@ -151,11 +151,11 @@ async def test_infobip_refuses_within_a_200(httpserver: HTTPServer, tmp_path: Pa
 
 
 async def test_viber_by_infobip(httpserver: HTTPServer, tmp_path: Path) -> None:
-    opening = opened("viber", httpserver, tmp_path)
+    setup = opened("viber", httpserver, tmp_path)
     httpserver.expect_request("/viber/2/messages", method="POST").respond_with_json(
         infobip_answer("PENDING", "")
     )
-    found = await sent(opening, message(channel="viber", sender="BeanThere"))
+    found = await sent(setup, message(channel="viber", sender="BeanThere"))
     assert (found.kind, found.provider_id) == ("accepted", "k-1")
     [one] = orjson.loads(httpserver.log[0][0].data)["messages"]
     assert one["sender"] == "BeanThere"
@@ -170,7 +170,7 @@ async def test_viber_by_infobip(httpserver: HTTPServer, tmp_path: Path) -> None:
             }
         ]
     }
-    [report] = called(opening, seen, "?key=call%20key%261")
+    [report] = called(setup, seen, "?key=call%20key%261")
     assert (report.kind, report.provider_id) == ("delivered", "k-1")
 
 
@@ -178,12 +178,12 @@ async def test_viber_by_infobip(httpserver: HTTPServer, tmp_path: Path) -> None:
 
 
 async def test_telegram_sends_a_message_and_hears_answers(httpserver: HTTPServer, tmp_path: Path) -> None:
-    opening = opened("telegram", httpserver, tmp_path)
+    setup = opened("telegram", httpserver, tmp_path)
     chat = {"id": 42, "first_name": "Anna", "type": "private"}
     httpserver.expect_request("/bot110201543:AAHdqTcvCH1/sendMessage", method="POST").respond_with_json(
         {"ok": True, "result": {"message_id": 7, "chat": chat, "date": 1782000000, "text": "Hi Anna"}}
     )
-    found = await sent(opening, message("42", channel="telegram"))
+    found = await sent(setup, message("42", channel="telegram"))
     assert (found.kind, found.provider_id) == ("accepted", "7")
     assert orjson.loads(httpserver.log[0][0].data) == {
         "chat_id": "42", "text": "Hi Anna", "link_preview_options": {"is_disabled": True},
@@ -192,7 +192,7 @@ async def test_telegram_sends_a_message_and_hears_answers(httpserver: HTTPServer
         "update_id": 9,
         "message": {"message_id": 8, "chat": chat, "date": 1782000060, "text": "thanks"},
     }
-    [reply] = called(opening, update, **{"x-telegram-bot-api-secret-token": "tg-callback"})
+    [reply] = called(setup, update, **{"x-telegram-bot-api-secret-token": "tg-callback"})
     assert (reply.kind, reply.address, reply.event_id, reply.at, reply.detail) == (
         "replied",
         "42",
@@ -201,7 +201,7 @@ async def test_telegram_sends_a_message_and_hears_answers(httpserver: HTTPServer
         "thanks",
     )
     assert (
-        called(opening, {"update_id": 10, "poll": {}}, **{"x-telegram-bot-api-secret-token": "tg-callback"})
+        called(setup, {"update_id": 10, "poll": {}}, **{"x-telegram-bot-api-secret-token": "tg-callback"})
         == []
     )
 

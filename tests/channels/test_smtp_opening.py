@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.channels.base import Message, Opening
+from engine.channels.base import ChannelSetup, Message
 from engine.channels.email.channel import EmailChannel, open_channel
 from engine.channels.mime import token_of
 from engine.clock import ManualClock
@@ -38,7 +38,9 @@ def config(options: str) -> Config:
 
 def opened(options: str, folder: Path = Path("/nowhere")) -> EmailChannel:
     found = config(options)
-    channel = open_channel(Opening(found.channels["email"], found, folder, "secret", ManualClock(Instant(0))))
+    channel = open_channel(
+        ChannelSetup(found.channels["email"], found, folder, "secret", ManualClock(Instant(0)))
+    )
     assert isinstance(channel, EmailChannel)
     return channel
 

@@ -20,7 +20,7 @@ from engine.channels.base import (
     CallbackUnreadableError,
 )
 from engine.channels.registry import open_readers
-from engine.channels.twilio.callbacks import Callbacks
+from engine.channels.twilio.callbacks import TwilioCallbackReader
 from engine.channels.twilio.client import is_signed
 from engine.clock import ManualClock
 from engine.config.file import read_config
@@ -34,7 +34,7 @@ SID = "SM" + "1" * 32
 
 @pytest.fixture
 def reader() -> CallbackReader:
-    return Callbacks(TOKEN, "sms")
+    return TwilioCallbackReader(TOKEN, "sms")
 
 
 def status(said: str, code: int = 0, url: str = f"{URL}?key=k1", **more: str) -> Callback:
@@ -130,7 +130,10 @@ def test_case_100_no_signature_and_a_wrong_one_are_refused(reader: CallbackReade
 
 def test_case_102_without_a_token_everything_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     config, _ = read_config('channels:\n  sms: {via: twilio, from: "+359888000001"}\n')
-    for reader in (open_readers(config, Path(), "secret", ManualClock(NOW))["sms"], Callbacks("", "sms")):
+    for reader in (
+        open_readers(config, Path(), "secret", ManualClock(NOW))["sms"],
+        TwilioCallbackReader("", "sms"),
+    ):
         unsigned = replace(status("sent"), headers={})
         empty_key = call(f"{URL}?key=k1", [("MessageSid", SID), ("MessageStatus", "sent")], token="")
         for one in (status("sent"), unsigned, empty_key):
@@ -177,7 +180,7 @@ def test_case_100_no_bytes_break_the_reader(body: bytes, kind: str) -> None:
         "POST", f"{URL}?bodySHA256=0", {"content-type": kind, "x-twilio-signature": "x" * 28}, body
     )
     with pytest.raises(CallbackRefusedError):
-        Callbacks(TOKEN, "sms").read(one, NOW)
+        TwilioCallbackReader(TOKEN, "sms").read(one, NOW)
 
 
 # --- what it says ---------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from engine.channel_kinds import kind_of
 from engine.channels.base import Report
 from engine.channels.links import Links
 from engine.channels.render_data import FieldTypes
-from engine.channels.twilio.callbacks import Callbacks
+from engine.channels.twilio.callbacks import TwilioCallbackReader
 from engine.channels.twilio.channel import TwilioChannel
 from engine.channels.twilio.request import Kind, Sender
 from engine.clock import ManualClock
@@ -124,7 +124,7 @@ def calls_back(
     for status in statuses:
         fields = [("MessageSid", one.sid), ("MessageStatus", status), ("To", one.asked["To"])]
         fields += [("ErrorCode", str(code))] if code else []
-        made += Callbacks(TOKEN, "sms").read(call(one.asked["StatusCallback"], fields), NOW)
+        made += TwilioCallbackReader(TOKEN, "sms").read(call(one.asked["StatusCallback"], fields), NOW)
     return house.store.write(lambda conn: take_reports(conn, "sms", made, house.clock.now()))
 
 
@@ -230,7 +230,7 @@ async def test_case_45_whatsapp_by_free_text_after_a_reply_and_by_content_templa
 
     fields = [("MessageSid", "SM9"), ("From", "whatsapp:+359888000000"), ("Body", "when do you open?")]
     url = "https://news.shop.example/callbacks/whatsapp"
-    reports = Callbacks(TOKEN, "whatsapp").read(call(url, fields), NOW)
+    reports = TwilioCallbackReader(TOKEN, "whatsapp").read(call(url, fields), NOW)
     house.store.write(lambda conn: take_reports(conn, "whatsapp", reports, NOW))
     house.apply_inbox()
     with house.store.read() as conn:
@@ -246,7 +246,7 @@ async def test_case_93_a_stop_closes_the_number_and_start_opens_it(
     house: House, server: TwilioServer
 ) -> None:
     people(house, 1)
-    reader = Callbacks(TOKEN, "sms")
+    reader = TwilioCallbackReader(TOKEN, "sms")
     url = "https://news.shop.example/callbacks/sms"
 
     def writes(sid: str, body: str) -> dict[str, str]:

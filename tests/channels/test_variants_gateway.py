@@ -14,7 +14,7 @@ import pytest
 from engine.channels.base import Callback, CallbackUnreadableError, Delivery, OutcomeKind, Report
 from engine.channels.egress import LARGEST_ANSWER
 from engine.channels.http_provider.channel import open_reader
-from tests.channels.gateway_desk import NOW, deliver, gateway, message, opening
+from tests.channels.gateway_desk import NOW, deliver, gateway, message, setup
 from tests.channels.odd_http import Play, answers, odd_server, says
 from tests.channels.test_gateway_callbacks import CHANNEL, TOKEN, one, read
 
@@ -162,7 +162,7 @@ async def test_case_59_a_call_with_a_hundred_thousand_fields_is_refused() -> Non
 
 async def test_a_form_is_a_form_in_whatever_case() -> None:
     flat = CHANNEL.replace("  events: events\n", "")
-    reader = open_reader(opening(flat.format(secret=TOKEN)))
+    reader = open_reader(setup(flat.format(secret=TOKEN)))
     for kind in ("application/x-www-form-urlencoded", "Application/X-WWW-Form-UrlEncoded; charset=UTF-8"):
         call = Callback("POST", "https://news.shop.example/callbacks/sms", {"x-token": "s3cret", "content-type": kind}, b"id=m-1&kind=delivered&kind=gone")  # fmt: skip
         [report] = reader.read(call, NOW)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from py_vapid import Vapid02
 
-from engine.channels.base import Delivery, Message, Opening
+from engine.channels.base import ChannelSetup, Delivery, Message
 from engine.channels.webpush.channel import LARGEST, identity_of, new_private_key, open_channel, public_key
 from engine.clock import ManualClock
 from engine.config.file import read_config
@@ -34,13 +34,13 @@ def private_key(monkeypatch: pytest.MonkeyPatch) -> str:
     return key
 
 
-def opening(port: int, more: str = "") -> Opening:
+def setup(port: int, more: str = "") -> ChannelSetup:
     config, problems = read_config(
         f"egress: {{allow: [127.0.0.1:{port}]}}\nchannels: {{push: {{via: webpush, subject: mailto:push@shop.example,"
         f" private_key: env:VAPID_PRIVATE_KEY{more}}}}}\n"
     )
     assert problems == []
-    return Opening(config.channels["push"], config, Path(), "secret", ManualClock(NOW))
+    return ChannelSetup(config.channels["push"], config, Path(), "secret", ManualClock(NOW))
 
 
 def message(*browsers: Browser, body: str = "Готово ☕", valid_for: int = 60_000) -> Message:
@@ -61,7 +61,7 @@ def deliver(port: int, one: Message, *, may: bool = True) -> tuple[Delivery, int
             asked.append(1)
             return may
 
-        channel = open_channel(opening(port))
+        channel = open_channel(setup(port))
         try:
             return await channel.deliver(one, hand_over), len(asked)
         finally:
@@ -85,7 +85,7 @@ def test_the_browser_reads_what_the_template_says(service: PushService) -> None:
 def test_it_is_signed_as_the_shop_for_this_push_service(service: PushService) -> None:
     deliver(service.port, message(service.browser("one")))
     given = service.pushed[0].headers["authorization"]
-    assert given.endswith(f"k={public_key(identity_of(opening(service.port)))}")
+    assert given.endswith(f"k={public_key(identity_of(setup(service.port)))}")
     assert Vapid02.verify(given)
 
 
@@ -164,5 +164,5 @@ def test_what_does_not_fit_is_a_fault_of_the_template(service: PushService) -> N
 def test_a_key_that_is_none_is_refused_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAPID_PRIVATE_KEY", "nonsense")
     with pytest.raises(UsageError, match="no VAPID key") as refused:
-        open_channel(opening(1))
+        open_channel(setup(1))
     assert "main.py keys vapid" in refused.value.cure

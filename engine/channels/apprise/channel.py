@@ -14,7 +14,7 @@ from functools import partial
 import apprise
 
 from engine import faults
-from engine.channels.base import Channel, Delivery, HandOver, Message, Opening, Redactor
+from engine.channels.base import Channel, ChannelSetup, Delivery, HandOver, Message, Redactor
 from engine.config import Secret
 from engine.config.channels.apprise import AppriseOptions
 from engine.config.channels.request_template import WrittenWrongError
@@ -30,16 +30,16 @@ _GRACE = 5.0
 class AppriseChannel:
     """`urls`: one message goes to all of them; for a person with several addresses, to all of them for each address."""
 
-    def __init__(self, opening: Opening, options: AppriseOptions) -> None:
-        self.name = opening.name
+    def __init__(self, setup: ChannelSetup, options: AppriseOptions) -> None:
+        self.name = setup.name
         self.concurrency = AT_ONCE
         self._urls = options.urls
         self._secrets = options.secrets
-        self._sender = opening.channel.sender
-        self._clock = opening.clock
-        self._seconds = opening.channel.timeout or SECONDS
+        self._sender = setup.channel.sender
+        self._clock = setup.clock
+        self._seconds = setup.channel.timeout or SECONDS
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._threads = ThreadPoolExecutor(AT_ONCE, f"apprise-{opening.name}")
+        self._threads = ThreadPoolExecutor(AT_ONCE, f"apprise-{setup.name}")
 
     async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
         """One attempt at all addresses."""
@@ -99,12 +99,12 @@ class AppriseChannel:
         return [url.reveal() if isinstance(url, Secret) else url.render(names) for url in self._urls]
 
 
-def open_channel(opening: Opening) -> Channel:
+def open_channel(setup: ChannelSetup) -> Channel:
     """Ready to send; nothing is connected yet. Raises UsageError with the cure."""
-    options = opening.channel.options_as(AppriseOptions)
+    options = setup.channel.options_as(AppriseOptions)
     for secret in options.secrets.values():
         secret.reveal()
-    return AppriseChannel(opening, options)
+    return AppriseChannel(setup, options)
 
 
 def _delivery(result: apprise.AppriseResult, hidden: Redactor) -> Delivery:

@@ -15,10 +15,10 @@ from pathlib import Path
 import aiosmtplib
 
 from engine import faults
-from engine.channels.base import Channel, Delivery, HandOver, Message, Opening
+from engine.channels.base import Channel, ChannelSetup, Delivery, HandOver, Message
 from engine.channels.email.answers import Stage, refusal
 from engine.channels.email.dkim import Signer, open_signer
-from engine.channels.email.pool import COMMAND_SECONDS, Connection, Pool, Server, raw
+from engine.channels.email.pool import COMMAND_SECONDS, Connection, ConnectionPool, Server, raw
 from engine.channels.mail_headers import AddressError, HeaderError, mailbox, tagged, written
 from engine.channels.mime import PLAIN, MailHeaders, is_ours, mail_bytes, token_of
 from engine.clock import Clock
@@ -73,7 +73,7 @@ class EmailChannel:
         self._clock = clock
         self._letterhead = letterhead
         self._signer = signer
-        self._pool = Pool(server)
+        self._pool = ConnectionPool(server)
         self._places = asyncio.Semaphore(concurrency)
 
     async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
@@ -262,26 +262,26 @@ _TOKEN = 27
 """Characters that a tag adds to the part before the @, of which 64 are allowed."""
 
 
-def open_channel(opening: Opening) -> Channel:
+def open_channel(setup: ChannelSetup) -> Channel:
     """Ready to send; nothing is connected yet. Raises UsageError with the cure."""
-    if opening.name != "email":
-        raise UsageError(f'the channel "{opening.name}" cannot go via smtp', "Write  via: outbox")
-    options = opening.channel.options_as(EmailOptions)
+    if setup.name != "email":
+        raise UsageError(f'the channel "{setup.name}" cannot go via smtp', "Write  via: outbox")
+    options = setup.channel.options_as(EmailOptions)
     return EmailChannel(
-        server_of(opening),
-        opening.secret,
-        opening.clock,
-        name=opening.name,
+        server_of(setup),
+        setup.secret,
+        setup.clock,
+        name=setup.name,
         concurrency=options.connections,
         per_domain=options.per_domain,
-        letterhead=mail_headers_of(opening),
-        signer=signer_of(opening),
+        letterhead=mail_headers_of(setup),
+        signer=signer_of(setup),
     )
 
 
-def server_of(opening: Opening) -> Server:
+def server_of(setup: ChannelSetup) -> Server:
     """The SMTP server of a channel, secrets revealed. Raises UsageError with the cure."""
-    channel, options = opening.channel, opening.channel.options_as(EmailOptions)
+    channel, options = setup.channel, setup.channel.options_as(EmailOptions)
     password = channel.reveal("password", options.password)
     tls = options.tls or ("starttls" if password else "offered")
     if password and tls in ("offered", "none"):
@@ -300,9 +300,9 @@ def server_of(opening: Opening) -> Server:
         user=options.user,
         password=password,
         return_path=_tagged_mailbox(channel.name, "return_path", options.return_path),
-        name=options.hello or mailbox(opening.sender).domain,
+        name=options.hello or mailbox(setup.sender).domain,
         command_seconds=float(channel.timeout or COMMAND_SECONDS),
-        certificates=_certificates(opening, options.certificates, tls),
+        certificates=_certificates(setup, options.certificates, tls),
         mails_per_connection=options.mails_per_connection,
     )
     try:
@@ -315,29 +315,29 @@ def server_of(opening: Opening) -> Server:
     return server
 
 
-def mail_headers_of(opening: Opening) -> MailHeaders:
+def mail_headers_of(setup: ChannelSetup) -> MailHeaders:
     """What is added to every mail of a channel. Raises UsageError with the cure."""
-    options = opening.channel.options_as(EmailOptions)
+    options = setup.channel.options_as(EmailOptions)
     for name, value in options.headers.items():
         if is_ours(name):
             raise UsageError(
-                f'the channel "{opening.name}" cannot have a header {name} of its own: the engine writes it',
+                f'the channel "{setup.name}" cannot have a header {name} of its own: the engine writes it',
                 "Take it out of  headers:",
             )
         try:
             written(name, value)
         except HeaderError as wrong:
             raise UsageError(
-                f'"headers" of the channel "{opening.name}": {wrong}', "Write a name and a text of one line"
+                f'"headers" of the channel "{setup.name}": {wrong}', "Write a name and a text of one line"
             ) from wrong
-    return MailHeaders(options.headers, _tagged_mailbox(opening.name, "unsubscribe", options.unsubscribe))
+    return MailHeaders(options.headers, _tagged_mailbox(setup.name, "unsubscribe", options.unsubscribe))
 
 
-def signer_of(opening: Opening) -> Signer | None:
+def signer_of(setup: ChannelSetup) -> Signer | None:
     """Who signs the mail of a channel; None: nobody here. Raises UsageError with the cure."""
-    options = opening.channel.options_as(EmailOptions)
-    key = opening.channel.reveal("dkim_key", options.dkim_key)
-    return open_signer(opening.name, options.dkim_domain, options.dkim_selector, key)
+    options = setup.channel.options_as(EmailOptions)
+    key = setup.channel.reveal("dkim_key", options.dkim_key)
+    return open_signer(setup.name, options.dkim_domain, options.dkim_selector, key)
 
 
 def _tagged_mailbox(channel: str, option: str, text: str) -> str:
@@ -359,19 +359,19 @@ def _tagged_mailbox(channel: str, option: str, text: str) -> str:
     return address.addr_spec
 
 
-def _certificates(opening: Opening, text: str, tls: str) -> str:
+def _certificates(setup: ChannelSetup, text: str, tls: str) -> str:
     if not text:
         return ""
     if tls not in ("tls", "starttls"):
         raise UsageError(
-            f'the channel "{opening.name}" names certificates, and would not look at them',
+            f'the channel "{setup.name}" names certificates, and would not look at them',
             "Write  tls: starttls  or  tls: tls",
         )
-    folder: Path = opening.folder.resolve()
+    folder: Path = setup.folder.resolve()
     path = (folder / text).resolve()
     if not path.is_relative_to(folder):
         raise UsageError(
-            f'the certificates of the channel "{opening.name}" are outside the project',
+            f'the certificates of the channel "{setup.name}" are outside the project',
             "Write a path inside it:  certificates: certificates/mail.pem",
         )
     return str(path)

@@ -60,7 +60,7 @@ class Connection:
     is_reused: bool = False
 
 
-class Pool:
+class ConnectionPool:
     """Idle connections of one channel."""
 
     def __init__(self, server: Server) -> None:

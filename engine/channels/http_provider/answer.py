@@ -22,9 +22,9 @@ _NOT_NOW = frozenset({408, 425, 429})
 def delivery_of(answer: Answer, words: AnswerWords, now: Instant, hidden: Redactor) -> Delivery:
     """The outcome. `now`: for a Retry-After that is a date."""
     document, is_json = _document(answer)
-    status, said = answer.status, text(document, words.outcome)
+    status, said = answer.status, text_at(document, words.outcome)
     raw = hidden.cut(f"{status} {answer.body[:8_192].decode('utf-8', 'replace')}")
-    detail = hidden.cut(text(document, words.detail), 300)
+    detail = hidden.cut(text_at(document, words.detail), 300)
     wait = _wait(answer, words, document, now)
     is_fine = status in words.ok if words.ok else 200 <= status < 300
     word = words.outcomes.get(said.casefold()) if said and answer.is_whole else None
@@ -34,7 +34,7 @@ def delivery_of(answer: Answer, words: AnswerWords, now: Instant, hidden: Redact
         word, why = _of_success(answer, words, document, is_json, said)
         detail = detail or hidden.cut(why)
     if word is not None:
-        return _delivery(word, hidden.cut(text(document, words.id), 200), detail, wait, raw)
+        return _delivery(word, hidden.cut(text_at(document, words.id), 200), detail, wait, raw)
     return _of_status(status, "retry-after" in answer.headers or wait is not None, detail, wait, raw)
 
 
@@ -42,7 +42,7 @@ def _document(answer: Answer) -> tuple[object, bool]:
     if not answer.is_whole or not answer.body.strip():
         return None, False
     try:
-        return load(answer.body), True
+        return load_json(answer.body), True
     except ValueError:
         return None, False
 
@@ -56,7 +56,7 @@ def _of_success(
     if said:
         return "unknown", f'the answer says "{said[:80]}", which is not in outcomes'
     if words.id:
-        is_id = text(document, words.id) and not isinstance(find(document, words.id), bool)
+        is_id = text_at(document, words.id) and not isinstance(find_path(document, words.id), bool)
         return ("accepted", "") if is_id else ("unknown", "the answer has no id of the message")
     if words.outcome:
         return "unknown", "the answer does not say what became of it"
@@ -115,26 +115,26 @@ def _delivery(word: str, provider_id: str, detail: str, wait: float | None, raw:
 
 
 def _wait(answer: Answer, words: AnswerWords, document: object, now: Instant) -> float | None:
-    told = text(document, words.retry_after) if words.retry_after else ""
+    told = text_at(document, words.retry_after) if words.retry_after else ""
     return retry_after_seconds(told or answer.headers.get(words.retry_header) or answer.retry_after, now)
 
 
 LONGEST = 500
 
 
-def load(body: bytes) -> object:
+def load_json(body: bytes) -> object:
     """The JSON of a body, with or without the mark that some programs write first. Raises ValueError when it is none."""
     return orjson.loads(body.removeprefix(codecs.BOM_UTF8))
 
 
-def find(document: object, path: str) -> object:
+def find_path(document: object, path: str) -> object:
     """What stands there; None for nothing. `*`: the first of a list below which something is found."""
     return _below(document, path.split(".")) if path else document
 
 
-def text(document: object, path: str, longest: int = LONGEST) -> str:
+def text_at(document: object, path: str, longest: int = LONGEST) -> str:
     """What stands there as one short text; "" for nothing, a list or a map."""
-    found = find(document, path) if path else None
+    found = find_path(document, path) if path else None
     match found:
         case bool():
             return "true" if found else "false"

@@ -22,7 +22,7 @@ from engine.channels.base import (
     Report,
     ReportKind,
 )
-from engine.channels.http_provider.answer import find, load, text
+from engine.channels.http_provider.answer import find_path, load_json, text_at
 from engine.channels.opt_out_keywords import opt_out_meaning
 from engine.config.channels.http_provider_callback import CallbackWords, CallerSecret
 from engine.errors import UsageError
@@ -34,7 +34,7 @@ LONGEST_REPLY = 2_000
 _OLDEST = Instant(946_684_800_000)
 
 
-class GatewayReader(CallbackReader):
+class HttpCallbackReader(CallbackReader):
     """`words`: None refuses every call."""
 
     def __init__(self, channel: str, words: CallbackWords | None) -> None:
@@ -48,7 +48,7 @@ class GatewayReader(CallbackReader):
         if words is None:
             raise CallbackRefusedError(f'the channel "{self._channel}" has no callback in config.yaml')
         _check_caller(words.caller, call)
-        events = find(_document(call), words.events)
+        events = find_path(_document(call), words.events)
         listed = events if isinstance(events, list) else [events]
         return [
             report
@@ -58,21 +58,21 @@ class GatewayReader(CallbackReader):
         ]
 
     def _reports(self, event: Mapping[str, object], words: CallbackWords, now: Instant) -> list[Report]:
-        said = text(event, words.kind) if words.kind else ""
+        said = text_at(event, words.kind) if words.kind else ""
         kind = words.kinds.get(said.casefold())
-        detail = text(event, words.detail) if words.detail else ""
+        detail = text_at(event, words.detail) if words.detail else ""
         if words.reply and kind in (None, "replied"):
-            reply = text(event, words.reply, LONGEST_REPLY)
+            reply = text_at(event, words.reply, LONGEST_REPLY)
             if not reply:
                 return []
             kind, detail = "replied", reply
         if kind is None:
             return []
-        key, provider_id = text(event, words.key), text(event, words.id)
-        address, at = self._address(text(event, words.address, 4_096)), text(event, words.at)
+        key, provider_id = text_at(event, words.key), text_at(event, words.id)
+        address, at = self._address(text_at(event, words.address, 4_096)), text_at(event, words.at)
         if not (key or provider_id or address):
             raise CallbackUnreadableError("the event names neither a message nor an address")
-        own = text(event, words.event)
+        own = text_at(event, words.event)
         event_id = own or derive(self._channel, provider_id or key, address, said or kind, at)
         report = Report(
             cast("ReportKind", kind), event_id, key, provider_id, address,
@@ -144,7 +144,7 @@ def _document(call: Callback) -> object:
         except ValueError as wrong:
             raise CallbackUnreadableError("the form has too many fields") from wrong
     try:
-        return load(call.body)
+        return load_json(call.body)
     except ValueError as wrong:
         raise CallbackUnreadableError("the body is no JSON") from wrong
 

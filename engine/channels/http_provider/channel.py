@@ -12,17 +12,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from engine.channels.base import (
     CallbackReader,
     Channel,
+    ChannelSetup,
     Delivery,
     HandOver,
     Message,
-    Opening,
     Redactor,
     merge_deliveries,
 )
 from engine.channels.egress import Egress, EgressError, LostError, NotSentError, Request, WithheldError
 from engine.channels.http_provider.answer import delivery_of
-from engine.channels.http_provider.callback import GatewayReader
-from engine.channels.http_provider.request import SECONDS, Writer
+from engine.channels.http_provider.callback import HttpCallbackReader
+from engine.channels.http_provider.request import SECONDS, RequestWriter
 from engine.clock import Clock
 from engine.config.channels.http_provider import HttpProviderOptions
 from engine.config.channels.request_template import WrittenWrongError
@@ -74,7 +74,9 @@ class HttpProviderChannel:
             return Delivery("never left", detail="it would be too late before the provider could send it")
         try:
             secrets = {name: secret.reveal() for name, secret in self._options.secrets.items()}
-            writer = Writer(self._options, self._own, secrets, message, self._clock.now(), self._seconds)
+            writer = RequestWriter(
+                self._options, self._own, secrets, message, self._clock.now(), self._seconds
+            )
             requests = {address: writer.request(address) for address in message.addresses}
         except UsageError as wrong:
             return Delivery("never left", detail=str(wrong), fault="sender")
@@ -109,25 +111,25 @@ class HttpProviderChannel:
         return delivery_of(answer, self._options.answer, self._clock.now(), hidden)
 
 
-def open_channel(opening: Opening) -> Channel:
+def open_channel(setup: ChannelSetup) -> Channel:
     """Ready to send; nothing is connected yet. Raises UsageError with the cure."""
-    options = opening.channel.options_as(HttpProviderOptions)
+    options = setup.channel.options_as(HttpProviderOptions)
     for secret in options.secrets.values():
         secret.reveal()
-    names = {"from": opening.channel.sender, "callback_url": opening.callback_url}
+    names = {"from": setup.channel.sender, "callback_url": setup.callback_url}
     return HttpProviderChannel(
-        opening.name,
+        setup.name,
         options,
-        Egress(opening.config.egress),
-        opening.clock,
+        Egress(setup.config.egress),
+        setup.clock,
         names,
-        float(opening.channel.timeout or SECONDS),
+        float(setup.channel.timeout or SECONDS),
     )
 
 
-def open_reader(opening: Opening) -> CallbackReader:
+def open_reader(setup: ChannelSetup) -> CallbackReader:
     """Who reads what this provider reports; without `callback:` every call is refused."""
-    return GatewayReader(opening.name, opening.channel.options_as(HttpProviderOptions).callback)
+    return HttpCallbackReader(setup.name, setup.channel.options_as(HttpProviderOptions).callback)
 
 
 def _once(hand_over: HandOver) -> HandOver:

@@ -20,7 +20,7 @@ SECONDS = 10.0
 """For an answer, where config.yaml does not say."""
 
 
-class Writer:
+class RequestWriter:
     """Writes the requests of one message. `secrets`: everything that must not come back in an answer."""
 
     def __init__(

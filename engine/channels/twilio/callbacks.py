@@ -22,7 +22,7 @@ _ADVANCED: Mapping[str, Reading] = {"STOP": "stop", "START": "start", "HELP": "h
 """OptOutType: what Twilio's own Advanced Opt-Out made of the message."""
 
 
-class Callbacks:
+class TwilioCallbackReader:
     """Reads the callbacks of one channel. `token`: the account's auth token; "" refuses everything."""
 
     answer = ("text/xml", "<Response/>")

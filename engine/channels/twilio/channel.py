@@ -14,8 +14,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from engine.channels.base import CallbackReader, Channel, Delivery, HandOver, LookupResult, Message, Opening
-from engine.channels.twilio.callbacks import Callbacks
+from engine.channels.base import (
+    CallbackReader,
+    Channel,
+    ChannelSetup,
+    Delivery,
+    HandOver,
+    LookupResult,
+    Message,
+)
+from engine.channels.twilio.callbacks import TwilioCallbackReader
 from engine.channels.twilio.client import Account, Exchange, Listed, NotHandedOverError, NotListedError
 from engine.channels.twilio.errors import MEANINGS, delivery
 from engine.channels.twilio.request import Kind, Sender, address_of, request
@@ -29,10 +37,10 @@ _SID = re.compile(r"[A-Za-z]{2}[0-9A-Za-z]{8,64}\Z")
 _SERVICE = re.compile(r"MG[0-9A-Za-z]{8,64}\Z")
 
 
-def open_channel(opening: Opening) -> Channel:
+def open_channel(setup: ChannelSetup) -> Channel:
     """Ready to send; nothing is connected yet. Raises UsageError with the cure."""
-    channel, options = opening.channel, opening.channel.options_as(TwilioOptions)
-    sender = _sender(opening, options)
+    channel, options = setup.channel, setup.channel.options_as(TwilioOptions)
+    sender = _sender(setup, options)
     sid, token = channel.reveal("account", options.account), channel.reveal("token", options.token)
     for option, value in (("account", sid), ("token", token)):
         if not value:
@@ -41,15 +49,15 @@ def open_channel(opening: Opening) -> Channel:
                 f"Write  {option}: env:TWILIO_{'ACCOUNT_SID' if option == 'account' else 'AUTH_TOKEN'}",
             )
     return TwilioChannel(
-        opening.name, sender, (sid, token), options.url.rstrip("/"), opening.clock,
+        setup.name, sender, (sid, token), options.url.rstrip("/"), setup.clock,
         seconds=float(channel.timeout or 30),
     )  # fmt: skip
 
 
-def open_reader(opening: Opening) -> CallbackReader:
+def open_reader(setup: ChannelSetup) -> CallbackReader:
     """Reads what Twilio calls back; without a token it refuses everything."""
-    return Callbacks(
-        opening.channel.reveal("token", opening.channel.options_as(TwilioOptions).token), opening.name
+    return TwilioCallbackReader(
+        setup.channel.reveal("token", setup.channel.options_as(TwilioOptions).token), setup.name
     )
 
 
@@ -153,15 +161,15 @@ def _outcome(exchange: Exchange, now: Instant) -> Delivery:
     return Delivery("accepted", exchange.sid, raw=f"{exchange.status} {exchange.state}".strip())
 
 
-def _sender(opening: Opening, options: TwilioOptions) -> Sender:
+def _sender(setup: ChannelSetup, options: TwilioOptions) -> Sender:
     """Who sends. Raises UsageError with the cure."""
-    name = opening.name
+    name = setup.name
     kind = options.kind or name
     if kind not in ("sms", "whatsapp"):
         raise UsageError(
             f'the channel "{name}" does not say what it is', "Write  kind: sms  or  kind: whatsapp"
         )
-    number, service = opening.channel.sender, options.messaging_service
+    number, service = setup.channel.sender, options.messaging_service
     if not number and not service:
         raise UsageError(
             f'the channel "{name}" has no sender', 'Write  from: "+359..."  or  messaging_service: MG...'
@@ -175,7 +183,7 @@ def _sender(opening: Opening, options: TwilioOptions) -> Sender:
                 f'"{number}" cannot send on WhatsApp', 'Write the number with its country:  from: "+359..."'
             )
         number = plain
-    callback = "" if _is_nowhere(opening.callback_url) and not options.url else opening.callback_url
+    callback = "" if _is_nowhere(setup.callback_url) and not options.url else setup.callback_url
     return Sender(kind_of(kind), number, service, callback, options.session * HOUR)
 
 

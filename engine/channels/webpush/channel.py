@@ -20,7 +20,7 @@ from py_vapid import Vapid02, VapidException
 from pywebpush import WebPusher, WebPushException
 
 from engine import faults
-from engine.channels.base import Channel, Delivery, HandOver, Message, Opening
+from engine.channels.base import Channel, ChannelSetup, Delivery, HandOver, Message
 from engine.channels.egress import Answer, Egress, EgressError, LostError, retry_after_seconds
 from engine.clock import Clock
 from engine.config.channels.webpush import WebPushOptions
@@ -51,28 +51,28 @@ class Identity:
         return str(self.vapid.sign(claims)["Authorization"])
 
 
-def open_channel(opening: Opening) -> Channel:
+def open_channel(setup: ChannelSetup) -> Channel:
     """Ready to send. Raises UsageError with the cure when the key is wrong."""
-    options = opening.channel.options_as(WebPushOptions)
+    options = setup.channel.options_as(WebPushOptions)
     return WebPushChannel(
-        opening.name,
-        identity_of(opening),
-        Egress(opening.config.egress),
-        opening.clock,
+        setup.name,
+        identity_of(setup),
+        Egress(setup.config.egress),
+        setup.clock,
         ttl=options.ttl,
         concurrency=options.connections,
     )
 
 
-def identity_of(opening: Opening) -> Identity:
+def identity_of(setup: ChannelSetup) -> Identity:
     """The shop's VAPID identity. Raises UsageError with the cure."""
     cure = "Make one with  main.py keys vapid  and write  private_key: env:VAPID_PRIVATE_KEY"
-    options = opening.channel.options_as(WebPushOptions)
+    options = setup.channel.options_as(WebPushOptions)
     try:
-        vapid = Vapid02.from_string(opening.channel.reveal("private_key", options.private_key))
+        vapid = Vapid02.from_string(setup.channel.reveal("private_key", options.private_key))
         assert vapid.private_key is not None
     except (VapidException, ValueError, TypeError, AssertionError) as wrong:
-        raise UsageError(f'the private key of the channel "{opening.name}" is no VAPID key', cure) from wrong
+        raise UsageError(f'the private key of the channel "{setup.name}" is no VAPID key', cure) from wrong
     return Identity(vapid, options.subject)
 
 

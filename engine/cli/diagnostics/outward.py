@@ -77,11 +77,11 @@ def records(config: Config, folder: Path) -> Iterator[Finding]:
 
 
 def _signature(channel: ChannelConfig, config: Config, folder: Path, sender: str) -> Iterator[Finding]:
-    from engine.channels.base import Opening
+    from engine.channels.base import ChannelSetup
     from engine.channels.email.channel import signer_of
 
     try:
-        signer = signer_of(Opening(channel, config, folder, "", SystemClock()))
+        signer = signer_of(ChannelSetup(channel, config, folder, "", SystemClock()))
     except CallerError as wrong:
         yield Finding("FAIL", "dkim", wrong.what, wrong.cure or "correct this channel in config.yaml")
         return
@@ -98,14 +98,14 @@ def _signature(channel: ChannelConfig, config: Config, folder: Path, sender: str
 
 
 def _mail_server(channel: ChannelConfig, config: Config, folder: Path) -> Iterator[Finding]:
-    from engine.channels.base import Opening
+    from engine.channels.base import ChannelSetup
     from engine.channels.email.channel import mail_headers_of, server_of
 
     what = f"smtp {channel.name}"
     try:
-        opening = Opening(channel, config, folder, "", SystemClock())
-        mail_headers_of(opening)
-        server = server_of(opening)
+        setup = ChannelSetup(channel, config, folder, "", SystemClock())
+        mail_headers_of(setup)
+        server = server_of(setup)
     except CallerError as wrong:
         yield Finding("FAIL", what, wrong.what, wrong.cure or "correct this channel in config.yaml")
         return
