@@ -11,6 +11,7 @@ from engine.core.enrollment import AwaitingReaction, AwaitingSend, Deferred, Due
 from engine.core.facts.customer import CapSlot, can_reach, why_closed
 from engine.core.facts.learned import channel_order, explanation
 from engine.core.journey import END, SendStep
+from engine.core.reasons import HoldReason, SkipReason
 from engine.core.timing.due import listen_until
 from engine.core.timing.frequency_caps import has_free_slot, next_free_slot
 from engine.core.timing.quiet_hours import plausible_zones, quiet_end_in_all_zones, quiet_start_in_all_zones
@@ -44,11 +45,11 @@ def try_send(
     )
     reachable = _reachable(transition, step, channels)
     if not reachable:
-        return _skip(transition, step, "unreachable")
+        return _skip(transition, step, SkipReason.UNREACHABLE)
     zone = transition.context.facts.zone
     policy = step.policy
     if transition.now > plus(first_due, policy.too_late, zone):
-        return _skip(transition, step, "too late")
+        return _skip(transition, step, SkipReason.TOO_LATE)
     channel: str | None = reachable[0]
     if (end := _quiet_end(transition, step, reachable[0])) is None:
         channel = _first_uncapped(transition, step, reachable)
@@ -58,7 +59,9 @@ def try_send(
             end = _quiet_end(transition, step, channel)
     assert channel is not None
     if end is not None:
-        _defer(transition, step, Deferred(step.id, channel, "quiet hours", first_due, tried, since), end)
+        _defer(
+            transition, step, Deferred(step.id, channel, HoldReason.QUIET_HOURS, first_due, tried, since), end
+        )
         return None
     passed = tuple(earlier for earlier in channels[: channels.index(channel)])
     _plan(transition, step, channel, first_due, (*tried, *passed))
@@ -178,7 +181,7 @@ def _defer_or_skip(
 ) -> int | None:
     """No place is free: the message waits for one, at most as long as the policy says in all, or is skipped."""
     if step.if_capped == "skip" or step.id in transition.enrollment.sent:
-        return _skip(transition, step, "capped")
+        return _skip(transition, step, SkipReason.CAPPED)
     facts, policy = transition.context.facts, step.policy
     began = since if since is not None else transition.now
     last = plus(began, policy.wait_up_to, facts.zone)
@@ -193,10 +196,10 @@ def _defer_or_skip(
         is not None
     ]
     if not free or min(free)[0] > last:
-        return _skip(transition, step, "capped")
+        return _skip(transition, step, SkipReason.CAPPED)
     at, _, channel = min(free)
     at = Instant(max(at, transition.now + 1))
-    _defer(transition, step, Deferred(step.id, channel, "capped", first_due, tried, began), at)
+    _defer(transition, step, Deferred(step.id, channel, HoldReason.CAPPED, first_due, tried, began), at)
     return None
 
 
@@ -206,21 +209,21 @@ def _defer(transition: Transition, step: SendStep, held: Deferred, until: Instan
     moved = Instant(held.first_due + until - transition.now)
     transition.enrollment.state = Deferred(held.step, held.channel, held.why, moved, held.tried, held.since)
     transition.enrollment.due = Due(until, wall_clock(until, zone), zone.key)
-    transition.add_trace("hold", step, step.template, held.why)
+    transition.add_trace("hold", step, step.template, held.why.value)
 
 
-def _skip(transition: Transition, step: SendStep, why: str) -> int:
+def _skip(transition: Transition, step: SendStep, reason: SkipReason) -> int:
     """The step ends without another message. If none was handed over, the message is skipped and the clock moves; after
     a cascade the clock stays at the last hand-over."""
     enrollment = transition.enrollment
     enrollment.state = enrollment.due = None
     if step.id in enrollment.sent:
-        if why == "too late":
-            transition.add_trace("note", step, step.template, why)
+        if reason is SkipReason.TOO_LATE:
+            transition.add_trace("note", step, step.template, reason.value)
         return step.next
-    enrollment.skipped[step.id] = why
+    enrollment.skipped[step.id] = reason
     enrollment.clock = max(enrollment.clock, transition.now)
-    transition.add_trace("skip", step, step.template, why)
+    transition.add_trace("skip", step, step.template, reason.value)
     return step.next
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
+from engine.core.reasons import HoldReason, SkipReason
 from engine.values import Instant, Value
 
 
@@ -35,7 +36,7 @@ class Deferred(Struct, frozen=True):
 
     step: str
     channel: str
-    why: str
+    why: HoldReason
     first_due: Instant
     tried: tuple[str, ...] = ()
     since: Instant | None = None
@@ -130,7 +131,7 @@ class Enrollment:
     paths: dict[str, str] = field(default_factory=dict)
     codes: dict[str, TakenCode] = field(default_factory=dict)  # by pool, in the order they were taken
     sent: dict[str, tuple[SentMessage, ...]] = field(default_factory=dict)  # by step id
-    skipped: dict[str, str] = field(default_factory=dict)  # step id -> why
+    skipped: dict[str, SkipReason] = field(default_factory=dict)  # by step id
     done: set[str] = field(default_factory=set)  # hidden ids of what was done once
     goal_at: Instant | None = None
     outcome: str | None = None

@@ -12,6 +12,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from engine.core.reasons import ReturnReason
 from engine.values import Instant, Value
 
 
@@ -84,13 +85,13 @@ class MessageSent(Struct, frozen=True):
 
 
 class MessageReturned(Struct, frozen=True):
-    """A planned message came back before hand-over and asks all rules again. `why`: expired, paused, refused, ..."""
+    """A planned message came back before hand-over and asks all rules again."""
 
     number: int
     at: Instant
     key: str
     enrollment: str
-    why: str
+    reason: ReturnReason
 
 
 class MessageOutcome(Struct, frozen=True):

@@ -28,16 +28,19 @@ from engine.core.reactions import (
     replace_message,
     sent_message_of,
 )
+from engine.core.reasons import ReturnReason, SkipReason
 from engine.core.steps.code import hold_code
 from engine.core.timing.due import listen_until
 from engine.core.transition import Transition
 from engine.values import Instant
 
-REFUSED = frozenset(("refused", "failed", "suppressed", "not on the deliver_only list"))
-"""Why a message came back when asking again is no use: the channel did not take it, or may not take it."""
+REFUSED = frozenset((
+    ReturnReason.REFUSED, ReturnReason.FAILED, ReturnReason.SUPPRESSED, ReturnReason.NOT_LISTED,
+))  # fmt: skip
+"""Asking again is no use: the channel did not take it, or may not take it; the next one may."""
 
-SKIPPED = frozenset(("no code", "dry run"))
-"""Why a message came back when the step is over: no channel can have it."""
+SKIPPED = {ReturnReason.NO_CODE: SkipReason.NO_CODE, ReturnReason.DRY_RUN: SkipReason.DRY_RUN}
+"""The step is over: no channel can have the message."""
 
 
 def handle_sent(context: DecisionContext, handed: MessageSent) -> None:
@@ -60,10 +63,9 @@ def handle_returned(context: DecisionContext, returned: MessageReturned) -> None
         "note",
         transition.subscription.steps_by_id.get(state.step),
         state.channel,
-        f"returned: {returned.why}",
+        f"returned: {returned.reason}",
     )
-    refused = returned.why in REFUSED
-    _ask_again(transition, state, refused=refused, why=returned.why)
+    _ask_again(transition, state, returned.reason)
     transition.complete()
 
 
@@ -85,7 +87,9 @@ def handle_outcome(context: DecisionContext, outcome: MessageOutcome) -> None:
         elif outcome.kind in ("refused", "bounced") and _awaits_send_of(enrollment, outcome.key):
             handle_returned(
                 context,
-                MessageReturned(outcome.number, outcome.at, outcome.key, outcome.enrollment, "refused"),
+                MessageReturned(
+                    outcome.number, outcome.at, outcome.key, outcome.enrollment, ReturnReason.REFUSED
+                ),
             )
         return
     step_id, message = sent
@@ -183,21 +187,21 @@ def _go_on(transition: Transition, at: Instant, number: int, *, unknown: bool) -
         move_on(transition, following)
 
 
-def _ask_again(transition: Transition, state: AwaitingSend, *, refused: bool, why: str) -> None:
+def _ask_again(transition: Transition, state: AwaitingSend, reason: ReturnReason) -> None:
     step = transition.subscription.steps_by_id.get(state.step)
     if leave_if_over(transition):
         return
     if not isinstance(step, SendStep):
         advance(transition, END, asked=True)
         return
-    if why in SKIPPED:
+    if reason in SKIPPED:
         transition.enrollment.state = transition.enrollment.due = None
-        transition.enrollment.skipped[step.id] = why
+        transition.enrollment.skipped[step.id] = SKIPPED[reason]
         transition.enrollment.clock = max(transition.enrollment.clock, transition.now)
-        transition.add_trace("skip", step, step.template, why)
+        transition.add_trace("skip", step, step.template, SKIPPED[reason].value)
         move_on(transition, step.next)
         return
-    tried = (*state.tried, state.channel) if refused else state.tried
+    tried = (*state.tried, state.channel) if reason in REFUSED else state.tried
     following = try_send(transition, step, state.first_due, tried)
     if following is not None:
         move_on(transition, following)

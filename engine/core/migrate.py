@@ -24,6 +24,7 @@ from engine.core.enrollment import (
 from engine.core.facts.customer import CustomerState, Facts
 from engine.core.journey import Journey, SendStep, Step, WaitStep
 from engine.core.journeys import Journeys
+from engine.core.reasons import HoldReason
 from engine.core.timing.due import MissingDate, wait_due
 from engine.core.transition import Transition
 from engine.ids import unit
@@ -118,7 +119,7 @@ class Migration:
         elif isinstance(state, AwaitingSend) and move.asks_again and not state.unknown:
             cancel_planned(transition, "changed")
             transition.enrollment.state = Deferred(
-                state.step, state.channel, "changed", state.first_due, state.tried
+                state.step, state.channel, HoldReason.CHANGED, state.first_due, state.tried
             )
             transition.enrollment.due = Due(transition.now)
 

@@ -35,6 +35,7 @@ from engine.core.happening import (
     SegmentChanged,
 )
 from engine.core.journeys import Journeys
+from engine.core.reasons import ReturnReason
 from engine.language.parse import parse_journey, parse_segment
 from engine.language.yaml.source import read
 from engine.problem import render_problems
@@ -264,7 +265,7 @@ class Life:
 
     def give_back(self, at: str, template: str, why: str) -> None:
         send = self.last_send(template)
-        self.take(MessageReturned(self.next(), self.until(at), send.key, send.enrollment, why))
+        self.take(MessageReturned(self.next(), self.until(at), send.key, send.enrollment, ReturnReason(why)))
 
     def code(self, at: str, pool: str, value: str | None) -> None:
         self.take(CodeTaken(self.next(), self.until(at), self.run.id, pool, value))

@@ -26,6 +26,7 @@ from engine.core.happening import (
     SegmentChanged,
     Wake,
 )
+from engine.core.reasons import ReturnReason
 from engine.values import DAY, MINUTE, Birthday, Instant, Money, Value
 from tests.core.builders import Life, life, moment, new_customer, project, written
 
@@ -156,9 +157,7 @@ def happening(
         case "hand":
             return MessageSent(number, now, key, run)
         case "back":
-            return MessageReturned(
-                number, now, key, run, ("expired", "refused", "no code", "paused")[choice % 4]
-            )
+            return MessageReturned(number, now, key, run, list(ReturnReason)[choice % len(ReturnReason)])
         case "code":
             runs = list(state.enrollments)
             return CodeTaken(

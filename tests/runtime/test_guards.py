@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from engine.channels.outbox.channel import kept_messages
 from engine.config import Ceilings
+from engine.core.reasons import ReturnReason
 from engine.runtime.delivery.send_limits import AllowList, SendLimits
 from engine.store import alerts
 from engine.store.messages import daily_limits, queue
@@ -212,7 +213,7 @@ def test_a_channel_that_is_not_listed_is_passed_over(tmp_path: Path) -> None:
     shop.run()
     now = shop.clock.now()
     (message,) = shop.store.write(lambda conn: queue.claim(conn, "push", "test", now, MINUTE, 5))
-    shop.store.write(lambda conn: queue.stop(conn, message, "not on the deliver_only list", now))
+    shop.store.write(lambda conn: queue.stop(conn, message, ReturnReason.NOT_LISTED, now))
     shop.run()
     assert shop.states() == {("hello", "suppressed"): 1}
     assert "skip" in shop.told("ann"), "no other channel reaches her: the step is over, and not asked again"

@@ -30,6 +30,7 @@ from engine.core.happening import (
     Reaction,
     SegmentChanged,
 )
+from engine.core.reasons import HoldReason, ReturnReason, SkipReason
 from engine.values import Birthday, Instant, Money
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -52,7 +53,15 @@ STEP = st.sampled_from(["hello", "before_offer", "if#1:x"])
 REST = st.one_of(
     st.none(),
     st.builds(Waiting, STEP, INSTANT, st.integers(0, 10**9)),
-    st.builds(Deferred, STEP, TEXT, TEXT, INSTANT, st.lists(TEXT).map(tuple), st.none() | INSTANT),
+    st.builds(
+        Deferred,
+        STEP,
+        TEXT,
+        st.sampled_from(HoldReason),
+        INSTANT,
+        st.lists(TEXT).map(tuple),
+        st.none() | INSTANT,
+    ),
     st.builds(AwaitingSend, STEP, TEXT, TEXT, INSTANT, st.lists(TEXT).map(tuple), st.booleans()),
     st.builds(AwaitingReaction, STEP, TEXT, INSTANT, st.lists(TEXT).map(tuple), st.booleans()),
     st.builds(AwaitingCode, STEP),
@@ -74,12 +83,12 @@ RUN = st.builds(
     Enrollment,
     id=NAME, journey=NAME, key=TEXT, started_at=INSTANT, started_number=st.integers(0, 10**9),
     first_started_at=INSTANT, clock=INSTANT, trigger=VALUES, product_id=st.none() | TEXT,
-    occurrence=st.none() | DATE, holdout=st.booleans(), seq=st.integers(0, 99), rest=REST,
+    occurrence=st.none() | DATE, holdout=st.booleans(), seq=st.integers(0, 99), state=REST,
     due=st.none() | st.builds(Due, INSTANT, st.none() | st.datetimes(), st.none() | st.just("Europe/Berlin")),
     window_at=INSTANT, window_number=st.integers(0, 10**9), paths=st.dictionaries(NAME, TEXT, max_size=2),
     codes=st.lists(CODE, max_size=2, unique_by=lambda code: code.pool).map(lambda all_: {code.pool: code for code in all_}),
     sent=st.dictionaries(NAME, st.lists(PART, max_size=2).map(tuple), max_size=2),
-    skipped=st.dictionaries(NAME, TEXT, max_size=2), done=st.sets(TEXT, max_size=3), goal_at=st.none() | INSTANT,
+    skipped=st.dictionaries(NAME, st.sampled_from(SkipReason), max_size=2), done=st.sets(TEXT, max_size=3), goal_at=st.none() | INSTANT,
     outcome=st.none(), ended_at=st.none(), watch_until=st.none() | INSTANT, commit=TEXT,
 )  # fmt: skip
 
@@ -95,7 +104,7 @@ HAPPENING = st.one_of(
     st.builds(SegmentChanged, NUMBER, INSTANT, TEXT, st.booleans(), st.booleans()),
     st.builds(Occurrence, NUMBER, TEXT, INSTANT, DATE),
     st.builds(MessageSent, NUMBER, INSTANT, TEXT, TEXT),
-    st.builds(MessageReturned, NUMBER, INSTANT, TEXT, TEXT, TEXT),
+    st.builds(MessageReturned, NUMBER, INSTANT, TEXT, TEXT, st.sampled_from(ReturnReason)),
     st.builds(MessageOutcome, NUMBER, INSTANT, TEXT, TEXT, st.just("bounced"), TEXT, TEXT),
     st.builds(Reaction, NUMBER, INSTANT, TEXT, TEXT, st.just("clicked")),
     st.builds(CodeTaken, NUMBER, INSTANT, TEXT, TEXT, st.none() | TEXT),

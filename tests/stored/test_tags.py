@@ -57,11 +57,11 @@ from engine.core.happening import (
     Reaction,
     SegmentChanged,
 )
+from engine.core.reasons import HoldReason, ReturnReason, SkipReason
 from engine.http.metrics import Metrics
 from engine.ids import derive, unit
 from engine.language.parse import parse_journey, parse_segment
 from engine.runtime.advance import learning, scoring
-from engine.runtime.delivery import hand_over
 from engine.runtime.feedback import suppression_rules
 from engine.runtime.publish import one_off
 from engine.store import identity, migrations
@@ -69,7 +69,7 @@ from engine.store.customers import customer_codec, enrollments
 from engine.store.database import open_store
 from engine.store.identity import OwnerRecord, StoreOwner
 from engine.store.inbox import inbox_codec
-from engine.store.messages import daily_limits, dry_run, queue
+from engine.store.messages import daily_limits
 from engine.store.meta import address_hash
 from engine.store.schema.message_tables import OUTBOX_STATES
 from engine.store.serialization import dump
@@ -81,7 +81,7 @@ ENGINE = Path(message_outcomes.__file__).parent.parent
 STATES: tuple[EnrollmentState | None, ...] = (
     None,
     Waiting("w", Instant(11), 12),
-    Deferred("s", "email", "quiet hours", Instant(13), ("push",), Instant(14)),
+    Deferred("s", "email", HoldReason.QUIET_HOURS, Instant(13), ("push",), Instant(14)),
     AwaitingSend("s", "email", "key", Instant(15), ("push",), unknown=True),
     AwaitingReaction("s", "push", Instant(16), ("email",), unknown=True),
     AwaitingCode("c"),
@@ -99,7 +99,7 @@ HAPPENINGS: tuple[Happening, ...] = (
     SegmentChanged(4, Instant(9), "vip", member=True, starts=False),
     Occurrence(5, "weekly", Instant(10), dt.date(2026, 3, 2)),
     MessageSent(6, Instant(11), "key", "run"),
-    MessageReturned(7, Instant(12), "key", "run", "expired"),
+    MessageReturned(7, Instant(12), "key", "run", ReturnReason.EXPIRED),
     MessageOutcome(8, Instant(13), "key", "run", "bounced", "detail", "email"),
     Reaction(9, Instant(14), "key", "run", "clicked"),
     CodeTaken(10, Instant(15), "run", "POOL", None),
@@ -163,7 +163,7 @@ def _run(rest: EnrollmentState | None) -> Enrollment:
     return Enrollment(
         "run", "welcome", "per", Instant(20), 21, Instant(22), Instant(23), {"total": Decimal("1.50")}, "product",
         dt.date(2026, 1, 3), True, 24, rest, Due(Instant(25), dt.datetime(2026, 1, 4, 5, 6), "Europe/Berlin"),  # noqa: DTZ001
-        Instant(26), 27, {"split": "a"}, {"POOL": code}, {"s": (part,)}, {"t": "capped"}, {"b", "a"}, Instant(28),
+        Instant(26), 27, {"split": "a"}, {"POOL": code}, {"s": (part,)}, {"t": SkipReason.CAPPED}, {"b", "a"}, Instant(28),
         "finish", Instant(29), Instant(30), "commit",
     )  # fmt: skip
 
@@ -209,10 +209,13 @@ def _words() -> Iterator[str]:
         ("fault", Delivery.__annotations__["fault"]),
     ):  # fmt: skip
         yield f"{name}  {get_args(words) or words}"
-    yield f"refused  {sorted(message_outcomes.REFUSED)}  skipped  {sorted(message_outcomes.SKIPPED)}"
+    refused, skipped = (
+        sorted(map(str, reasons)) for reasons in (message_outcomes.REFUSED, message_outcomes.SKIPPED)
+    )
+    yield f"refused  {refused}  skipped  {skipped}"
     reasons = (
-        customer.ANY_PURPOSE, ending.CARRIED, JOINED, queue.UNWANTED, daily_limits.WHY, dry_run.WHY, identity.RESTORED,
-        suppression_rules.STOPPED, hand_over.NOT_LISTED, one_off.PREFIX, scoring.SWEEP, learning.SWEEP,
+        customer.ANY_PURPOSE, ending.CARRIED, JOINED, ReturnReason.UNWANTED, daily_limits.WHY, ReturnReason.DRY_RUN, identity.RESTORED,
+        suppression_rules.STOPPED, ReturnReason.NOT_LISTED, one_off.PREFIX, scoring.SWEEP, learning.SWEEP,
     )  # fmt: skip
     yield from (f"reason  {reason}" for reason in reasons)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from engine.channels.base import Delivery, Message
+from engine.core.reasons import ReturnReason
 from engine.store.messages.records import OutboxMessage
 
 
@@ -40,4 +41,4 @@ class Unrenderable:
 
     message: OutboxMessage
     why: str
-    returned: bool  # the journey asks its rules again; else it has failed
+    reason: ReturnReason | None  # the journey asks its rules again because of it; None: it has failed

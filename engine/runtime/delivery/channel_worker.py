@@ -169,7 +169,7 @@ class ChannelWorker:
             if len(claimed) > 1:  # one of them: each alone, so that only that one is set aside
                 return [attempt for message in claimed for attempt in await self._prepare([message])]
             log.exception("message_not_written", key=claimed[0].send_key, template=claimed[0].template)
-            failed = Unrenderable(claimed[0], f"{type(defect).__name__}: {defect}"[:300], returned=False)
+            failed = Unrenderable(claimed[0], f"{type(defect).__name__}: {defect}"[:300], reason=None)
             return await self._context.store.awrite(lambda conn: self._store_bodies(conn, [failed]))
 
     def _render(self, claimed: Sequence[OutboxMessage]) -> list[Attempt | Unrenderable]:
@@ -202,7 +202,7 @@ class ChannelWorker:
 
     def _set_aside(self, conn: Connection, failed: Unrenderable) -> None:
         message, now = failed.message, self._context.clock.now()
-        if failed.returned and queue.stop(conn, message, failed.why, now):
+        if failed.reason is not None and queue.stop(conn, message, failed.reason, now):
             return
         outcomes.settle(conn, message.send_key, message.customer, MessageState.FAILED, now, detail=failed.why)
         why = f'"{message.template}" was not sent: {failed.why}'[:300]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from engine.channel_kinds import normalised
+from engine.core.reasons import ReturnReason
 from engine.runtime.delivery.attempt import Attempt
 from engine.runtime.delivery.delivery_context import DeliveryContext
 from engine.store import meta
@@ -15,8 +16,6 @@ from engine.store.identity import RESTORED
 from engine.store.messages import queue
 from engine.store.messages.queue import Handover
 from engine.values import Instant
-
-NOT_LISTED = "not on the deliver_only list"
 
 
 @dataclass(slots=True)
@@ -54,7 +53,7 @@ def stop(conn: Connection, attempts: Sequence[Attempt], context: DeliveryContext
         if _is_forgotten(attempt, context):
             queue.hold(conn, attempt.message, RESTORED, now)
         else:
-            queue.stop(conn, attempt.message, NOT_LISTED, now)
+            queue.stop(conn, attempt.message, ReturnReason.NOT_LISTED, now)
 
 
 def hand_over(

@@ -18,6 +18,7 @@ from engine.channels.render import OPENS, Recipient, RenderError, SenderProfile,
 from engine.channels.render_data import FieldTypes, RenderValues
 from engine.compiler.templates.message_set import MessageSet
 from engine.compiler.templates.text_parts import parts
+from engine.core.reasons import ReturnReason
 from engine.ids import derive
 from engine.runtime.delivery.attempt import Attempt, Unrenderable
 from engine.runtime.delivery.send_limits import SendLimits
@@ -113,14 +114,15 @@ def _render(claimed: OutboxMessage, needed: RenderData, context: RenderContext) 
     customer = needed.customers.get(claimed.customer)
     address = customer.addresses.get(claimed.channel) if customer is not None else None
     if customer is None or not address:
-        return Unrenderable(claimed, "no address", returned=claimed.handed_at is None)
+        reason = ReturnReason.NO_ADDRESS
+        return Unrenderable(claimed, reason.value, reason if claimed.handed_at is None else None)
     language = customer.values.get("language")
     template = context.messages.pick(
         claimed.template, claimed.channel, language if isinstance(language, str) else None
     )
     if template is None:
         return Unrenderable(
-            claimed, f'there is no template "{claimed.template}" for {claimed.channel}', returned=False
+            claimed, f'there is no template "{claimed.template}" for {claimed.channel}', reason=None
         )
     material = RenderValues(
         customer={"id": claimed.customer, **context.initial, **customer.values},
@@ -141,7 +143,7 @@ def _render(claimed: OutboxMessage, needed: RenderData, context: RenderContext) 
     try:
         message = render(template, addressed, material, context.field_types, context.links, style)
     except RenderError as mistake:
-        return Unrenderable(claimed, str(mistake), returned=False)
+        return Unrenderable(claimed, str(mistake), reason=None)
     kind = context.kinds.get(claimed.channel, ChannelKind())
     if kind.sessions:
         message = replace(

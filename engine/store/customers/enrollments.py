@@ -21,6 +21,7 @@ from engine.core.enrollment import (
     TakenCode,
     Waiting,
 )
+from engine.core.reasons import HoldReason, SkipReason
 from engine.store.serialization import dump, load, pack, unpack
 from engine.store.sql import change_many, ids, rows
 from engine.values import Instant
@@ -140,7 +141,7 @@ def decode(state: str, journey: str | None = None) -> Enrollment:
         None if due is None else Due(due[0], None if due[1] is None else dt.datetime.fromisoformat(due[1]), due[2]),
         window_at, window_number, paths, {row[0]: _code(*row) for row in codes},
         {step: tuple([SentMessage(*part) for part in parts]) for step, parts in sent.items()},
-        skipped, set(done), goal_at, outcome, ended_at, watch_until, commit,
+        {step: SkipReason(reason) for step, reason in skipped.items()}, set(done), goal_at, outcome, ended_at, watch_until, commit,
     )  # fmt: skip
 
 
@@ -160,8 +161,12 @@ def _rest_row(state: EnrollmentState) -> tuple[Any, ...]:
             return "m", state.step, state.was
 
 
+def _deferred(step: str, channel: str, why: str, *others: Any) -> Deferred:
+    return Deferred(step, channel, HoldReason(why), *others)
+
+
 _RESTS: dict[str, Callable[..., EnrollmentState]] = {
-    "w": Waiting, "h": Deferred, "s": AwaitingSend, "l": AwaitingReaction, "c": AwaitingCode, "m": Relocating,
+    "w": Waiting, "h": _deferred, "s": AwaitingSend, "l": AwaitingReaction, "c": AwaitingCode, "m": Relocating,
 }  # fmt: skip
 
 

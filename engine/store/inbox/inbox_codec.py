@@ -20,6 +20,7 @@ from engine.core.happening import (
     SegmentChanged,
     Wake,
 )
+from engine.core.reasons import ReturnReason
 from engine.store.serialization import dump, load, pack, unpack
 from engine.values import Instant
 
@@ -52,7 +53,7 @@ def to_row(what: Happening) -> tuple[str, str]:
         case MessageSent():
             return "handed", dump([what.at, what.key, what.enrollment])
         case MessageReturned():
-            return "returned", dump([what.at, what.key, what.enrollment, what.why])
+            return "returned", dump([what.at, what.key, what.enrollment, what.reason.value])
         case MessageOutcome():
             return "outcome", dump([what.at, what.key, what.enrollment, what.kind, what.detail, what.channel])
         case Reaction():
@@ -103,6 +104,11 @@ def _occurrence(number: int, body: list[Any]) -> Occurrence:
     return Occurrence(number, journey, at, dt.date.fromisoformat(day))
 
 
+def _returned(number: int, body: list[Any]) -> MessageReturned:
+    at, key, enrollment, reason = body
+    return MessageReturned(number, at, key, enrollment, ReturnReason(reason))
+
+
 _READERS: Mapping[str, Callable[[int, list[Any]], Happening]] = {
     "event": _event,
     "changed": _changed,
@@ -110,7 +116,7 @@ _READERS: Mapping[str, Callable[[int, list[Any]], Happening]] = {
     "segment": lambda number, body: SegmentChanged(number, *body),
     "occurrence": _occurrence,
     "handed": lambda number, body: MessageSent(number, *body),
-    "returned": lambda number, body: MessageReturned(number, *body),
+    "returned": _returned,
     "outcome": lambda number, body: MessageOutcome(number, *body),
     "reaction": lambda number, body: Reaction(number, *body),
     "code": lambda number, body: CodeTaken(number, *body),

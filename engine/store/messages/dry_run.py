@@ -6,14 +6,12 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from engine.core.happening import MessageReturned
+from engine.core.reasons import ReturnReason
 from engine.store import meta
 from engine.store.inbox.inbox import append_one
 from engine.store.messages.states import MessageState, Mover, Selection, transition
 from engine.store.sql import change
 from engine.values import Instant
-
-WHY = "dry run"
-"""Stands on what a dry run planned; the journey says that it skipped the message because of it."""
 
 _ROW = "dry_since"
 MOST = 1000
@@ -42,14 +40,14 @@ def skip(conn: Connection, now: Instant, most: int = MOST) -> int:
     )
     ended = transition(
         conn, Mover.DRY_RUN, MessageState.EXPIRED, Selection(f"o.number IN ({planned})", (began, most)), now,
-        "why = ?", (WHY,), returning="customer, send_key, enrollment",
+        "why = ?", (ReturnReason.DRY_RUN.value,), returning="customer, send_key, enrollment",
     )  # fmt: skip
     for customer, send_key, enrollment in sorted(ended):
-        append_one(conn, customer, MessageReturned(0, now, send_key, enrollment, WHY), now)
+        append_one(conn, customer, MessageReturned(0, now, send_key, enrollment, ReturnReason.DRY_RUN), now)
     calls = change(
         conn,
         "UPDATE webhook_call SET state = 'failed', detail = ? WHERE state = 'planned' AND planned_at >= ?",
-        (WHY, began),
+        (ReturnReason.DRY_RUN.value, began),
     )
     return len(ended) + calls
 

@@ -15,6 +15,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from engine.core.happening import MessageOutcome, MessageReturned, MessageSent
+from engine.core.reasons import ReturnReason
 from engine.store.customers.suppressions import ANY_PURPOSE
 from engine.store.inbox.inbox import append_one
 from engine.store.messages import daily_limits
@@ -34,10 +35,9 @@ from engine.store.sql import change, rows
 from engine.values import Instant
 
 Handover = Literal["handed", "later", "returned"]
-UNWANTED = "its run has ended by a goal or an exit"
 NO_CHANNEL = "its channel is gone"
 
-_CLOSED = ("suppressed", "not on the deliver_only list")
+_CLOSED = (ReturnReason.SUPPRESSED, ReturnReason.NOT_LISTED)
 
 _NOTHING_UNAPPLIED = (
     "NOT EXISTS (SELECT 1 FROM inbox i WHERE i.bucket = o.bucket AND i.customer = o.customer)"
@@ -115,10 +115,14 @@ def hand_over(
     if (
         message.purpose is not None
         and _is_withdrawn(conn, message)
-        and stop(conn, message, "suppressed", now)
+        and stop(conn, message, ReturnReason.SUPPRESSED, now)
     ):
         return "returned"
-    if message.handed_at is not None and _is_unwanted(conn, message) and stop(conn, message, UNWANTED, now):
+    if (
+        message.handed_at is not None
+        and _is_unwanted(conn, message)
+        and stop(conn, message, ReturnReason.UNWANTED, now)
+    ):
         return "returned"
     # All conditions stand in the statement that moves it: between asking and moving there is no moment in which a
     # pause, a STOP or an event of the customer could come unseen.
@@ -132,8 +136,8 @@ def hand_over(
             append_one(conn, message.customer, MessageSent(0, now, message.send_key, message.enrollment), now)
         return "handed"
     # It did not move. Why is asked only now, since it nearly always moves; a lost claim shows in the fence of what follows.
-    why = _why_stopped(conn, message, address_hash, now)
-    if why and stop(conn, message, why, now):
+    reason = _why_stopped(conn, message, address_hash, now)
+    if reason is not None and stop(conn, message, reason, now):
         return "returned"
     if (
         quota is not None
@@ -174,28 +178,28 @@ def defer(conn: Connection, message: OutboxMessage, ready_at: Instant, detail: s
     )
 
 
-def stop(conn: Connection, message: OutboxMessage, why: str, now: Instant) -> bool:
+def stop(conn: Connection, message: OutboxMessage, reason: ReturnReason, now: Instant) -> bool:
     """Ends a claimed message without (another) hand-over. False: the claim was lost.
 
     Before the first hand-over its journey asks all rules again (`returned` in the inbox). After it, a further try is too
     late: a copy that may be there counts as sent, one that the provider did not take has failed.
     """
-    state, told = _ending(message, why, why, now)
+    state, told = _ending(message, reason, reason.value, now)
     selected = Selection.by_claim([message])
-    moved = transition(conn, Mover.WORKER, state, selected, now, "why = ?", (why,))
+    moved = transition(conn, Mover.WORKER, state, selected, now, "why = ?", (reason.value,))
     if moved:
         append_one(conn, message.customer, told, now)
     return bool(moved)
 
 
 def _ending(
-    message: OutboxMessage, why: str, detail: str, now: Instant
+    message: OutboxMessage, reason: ReturnReason, detail: str, now: Instant
 ) -> tuple[MessageState, MessageReturned | MessageOutcome]:
     """How a message ends that nobody hands over (again), and what its journey hears of it."""
     key, enrollment = message.send_key, message.enrollment
     if message.handed_at is None:
-        state = MessageState.SUPPRESSED if why in _CLOSED else MessageState.EXPIRED
-        return state, MessageReturned(0, now, key, enrollment, why)
+        state = MessageState.SUPPRESSED if reason in _CLOSED else MessageState.EXPIRED
+        return state, MessageReturned(0, now, key, enrollment, reason)
     if message.resent:
         outcome = MessageOutcome(0, now, key, enrollment, "settled", detail, message.channel)
         return MessageState.TREATED_AS_SENT, outcome
@@ -228,7 +232,7 @@ def return_channel_to_journeys(conn: Connection, channel: str, now: Instant, lim
         (channel, limit),
     )
     for message in map(read, waiting):
-        state, told = _ending(message, "refused", "", now)
+        state, told = _ending(message, ReturnReason.REFUSED, "", now)
         selected = Selection("o.number = ?", (message.number,))
         transition(conn, Mover.CHANNEL_GONE, state, selected, now, "why = ?", (NO_CHANNEL,))
         append_one(conn, message.customer, told, now)
@@ -264,7 +268,9 @@ def _is_withdrawn(conn: Connection, message: OutboxMessage) -> bool:
     return bool(rows(conn, sql, (message.bucket, message.customer, path)))
 
 
-def _why_stopped(conn: Connection, message: OutboxMessage, address_hash: str, now: Instant) -> str:
+def _why_stopped(
+    conn: Connection, message: OutboxMessage, address_hash: str, now: Instant
+) -> ReturnReason | None:
     purposes = ("all", "all") if message.purpose is None else (message.purpose, ANY_PURPOSE)
     suppressed = rows(
         conn,
@@ -272,5 +278,5 @@ def _why_stopped(conn: Connection, message: OutboxMessage, address_hash: str, no
         (address_hash, message.channel, *purposes),
     )
     if suppressed:
-        return "suppressed"
-    return "expired" if message.valid_until <= now else ""
+        return ReturnReason.SUPPRESSED
+    return ReturnReason.EXPIRED if message.valid_until <= now else None

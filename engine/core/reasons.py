@@ -1,0 +1,38 @@
+"""Why a message did not go out, as types. The texts are stored (inbox, enrollment, outbox) and stand in traces: another
+wording there is another value, and needs a migration."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ReturnReason(StrEnum):
+    """Why a planned message came back to its journey before (another) hand-over."""
+
+    SUPPRESSED = "suppressed"  # its address is closed, or the consent was withdrawn
+    EXPIRED = "expired"  # its `valid_until` was over
+    REFUSED = "refused"  # its channel did not take it
+    FAILED = "failed"  # as refused
+    NOT_LISTED = "not on the deliver_only list"
+    NO_ADDRESS = "no address"  # it went away after the decision
+    UNWANTED = "its run has ended by a goal or an exit"
+    NO_CODE = "no code"  # a code that its template shows is not there
+    DRY_RUN = "dry run"
+
+
+class SkipReason(StrEnum):
+    """Why a message step was over without a message."""
+
+    UNREACHABLE = "unreachable"  # no channel reaches the customer
+    TOO_LATE = "too late"
+    CAPPED = "capped"
+    NO_CODE = "no code"
+    DRY_RUN = "dry run"
+
+
+class HoldReason(StrEnum):
+    """What a message step waits for."""
+
+    QUIET_HOURS = "quiet hours"
+    CAPPED = "capped"
+    CHANGED = "changed"  # nothing: its journey was published anew, and its rules are asked again
