@@ -12,9 +12,9 @@ from typing import Literal
 Level = Literal["error", "warning"]
 
 Topic = Literal["form", "name", "channel", "file", "shop", "currency"]
-"""What a mistake is about, for telling a cause from what follows. `form`: how something is written; `name`: nothing is
-called so; `channel`: the same of a channel; `file`: the same of a file; `shop`: a journey does not go with what config.yaml
-says; `currency`: an amount is in another one."""
+"""What a mistake is about, for telling a cause from what follows. `form`: how something is written; `name`:
+nothing is called so; `channel`: the same of a channel; `file`: the same of a file; `shop`: a journey does
+not go with what config.yaml says; `currency`: an amount is in another one."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,7 +29,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake of the author: `what` is wrong, `why` it matters, `fix` is text to type. Codes are stable."""
+    """One mistake of the author: `what` is wrong, `why` it matters, `fix` is text to type. Codes are
+    stable."""
 
     span: Span
     code: str
@@ -57,8 +58,8 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that the author probably meant, or None."""
     known = {choice.casefold(): choice for choice in choices}
-    found = difflib.get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
-    return known[found[0]] if found else None
+    matches = difflib.get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
+    return known[matches[0]] if matches else None
 
 
 def did_you_mean(word: str, choices: Iterable[str], otherwise: str = "") -> str:
@@ -93,12 +94,12 @@ def render_problems(problems: Iterable[Problem], sources: Mapping[str, str]) -> 
     for problem in ordered:
         if problem.hidden:  # a secret is hidden from what is said about its neighbours on the line, too
             _hide(problem.span, lines.get(problem.span.file, []))
-    found = []
+    texts = []
     for problem in ordered:
         file = lines.get(problem.span.file, [])
         inside = 0 < problem.span.line <= len(file)
-        found.append(render_text(problem, file[problem.span.line - 1] if inside else None))
-    return "\n\n".join(found)
+        texts.append(render_text(problem, file[problem.span.line - 1] if inside else None))
+    return "\n\n".join(texts)
 
 
 def split_lines(text: str) -> list[str]:

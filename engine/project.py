@@ -28,9 +28,10 @@ from engine.project_sources import names_of_files, read_journeys, read_shop, rea
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project as it stands in its folder. `journeys` holds those without errors; `files` and `compiled` all that
-    could be read. `sources`: text of every file, for showing problems. `hash`: of all of them. `broken`: files with
-    errors, and every journey where config.yaml or a schema has some: their stories would only tell the same again."""
+    """A project as it stands in its folder. `journeys` holds those without errors; `files` and `compiled`
+    all that could be read. `sources`: text of every file, for showing problems. `hash`: of all of them.
+    `broken`: files with errors, and every journey where config.yaml or a schema has some: their stories
+    would only tell the same again."""
 
     folder: Path
     world: ProjectContext
@@ -81,13 +82,15 @@ def check(project: Project) -> list[Problem]:
 
 
 def load(folder: Path) -> Project:
-    """Reads the whole project; a broken file hides nothing of the others. Raises AuthorError when the folder is none."""
+    """Reads the whole project; a broken file hides nothing of the others. Raises AuthorError when the
+    folder is none."""
     root = _root(folder)
     return _load(Folder(root), commit_of(root))
 
 
 def load_published(sources: Mapping[str, str], commit: str = "") -> Project:
-    """As `load`, from the text of each file by its path, as a publication keeps them: nothing is on the disk."""
+    """As `load`, from the text of each file by its path, as a publication keeps them: nothing is on the
+    disk."""
     return _load(Folder(Path(), sources), commit)
 
 
@@ -128,7 +131,8 @@ def _load(opened: Folder, commit: str) -> Project:
 
 
 def load_config(folder: Path) -> Config:
-    """config.yaml alone, for commands that need the store and nothing else. Raises AuthorError when it has errors."""
+    """config.yaml alone, for commands that need the store and nothing else. Raises AuthorError when it has
+    errors."""
     opened = Folder(folder.resolve())
     config = read_shop(opened)
     errors = [problem for problem in opened.problems if problem.is_error]
@@ -140,8 +144,8 @@ def load_config(folder: Path) -> Config:
 
 
 def load_world(folder: Path) -> ProjectContext:
-    """config.yaml, schemas, segments and template files, nothing compiled: for commands that need the project's names.
-    Raises AuthorError when config.yaml or a schema has errors."""
+    """config.yaml, schemas, segments and template files, nothing compiled: for commands that need the
+    project's names. Raises AuthorError when config.yaml or a schema has errors."""
     root = _root(folder)
     opened = Folder(root)
     world = read_world(opened)
@@ -160,7 +164,8 @@ def load_world(folder: Path) -> ProjectContext:
 
 
 def load_journeys(folder: Path) -> Journeys:
-    """The journeys alone, without templates and checks: for looking at who is inside. Broken ones are left out."""
+    """The journeys alone, without templates and checks: for looking at who is inside. Broken ones are left
+    out."""
     root = _root(folder)
     return _load_journeys(Folder(root), commit_of(root))
 
@@ -237,14 +242,16 @@ def _compiled(
 ) -> dict[str, Journey]:
     compiled: dict[str, Journey] = {}
     for name, file in files.items():
-        made = compile_journey(file, project)
+        compiled_file = compile_journey(file, project)
         forms = opened.forms.get(file.span.file, [])
-        opened.problems.extend(causes_first(forms, made.problems))
+        opened.problems.extend(causes_first(forms, compiled_file.problems))
         opened.problems.extend(
             check_journey(
-                JourneyCheckInput(file, made.journey, project, printers, steps_are_whole(file, forms))
+                JourneyCheckInput(
+                    file, compiled_file.journey, project, printers, steps_are_whole(file, forms)
+                )
             )
         )
-        if made.journey is not None:
-            compiled[name] = made.journey
+        if compiled_file.journey is not None:
+            compiled[name] = compiled_file.journey
     return compiled

@@ -41,19 +41,20 @@ class Folder:
             )
             return
         start = self.root / under
-        found: list[str] = []
+        names: list[str] = []
         for folder, inner, files in os.walk(start):
             inner[:] = [name for name in inner if not name.startswith(".")]
             wanted = (name for name in files if not name.startswith(".") and name.endswith(endings))
-            found.extend((Path(folder) / name).relative_to(self.root).as_posix() for name in wanted)
-            if len(found) > MOST_FILES:
+            names.extend((Path(folder) / name).relative_to(self.root).as_posix() for name in wanted)
+            if len(names) > MOST_FILES:
                 raise AuthorError(
                     f"{under}/ holds more than {MOST_FILES:,} files.", "Move what does not belong there."
                 )
-        yield from sorted(found)
+        yield from sorted(names)
 
     def read(self, name: str) -> bytes | None:
-        """The bytes of a file; None (and a problem) where it cannot be read, nothing where it does not exist."""
+        """The bytes of a file; None (and a problem) where it cannot be read, nothing where it does not
+        exist."""
         if self.published is not None:
             if name not in self.published:
                 return None
@@ -119,7 +120,8 @@ class Folder:
 
 
 def commit_of(root: Path) -> str:
-    """The commit of the folder's git tree, with `+dirty` where the folder differs from it; "" outside of git."""
+    """The commit of the folder's git tree, with `+dirty` where the folder differs from it; "" outside of
+    git."""
     head = _git(root, "rev-parse", "HEAD")
     if not head:
         return ""

@@ -82,7 +82,7 @@ def _words_of_pages(opened: Folder) -> None:
 
 
 def _segment_files(opened: Folder) -> dict[str, SegmentFile]:
-    found: dict[str, SegmentFile] = {}
+    files: dict[str, SegmentFile] = {}
     for file in opened.names("journeys/segments", YAML):
         data = opened.read(file)
         if data is None:
@@ -90,17 +90,17 @@ def _segment_files(opened: Folder) -> dict[str, SegmentFile]:
         segment, problems = parse_segment(data, file)
         opened.problems.extend(problems)
         if segment is not None:
-            if segment.name.value in found:
+            if segment.name.value in files:
                 opened.problems.append(
-                    _twice("segment", segment.name.span, found[segment.name.value].span.file)
+                    _twice("segment", segment.name.span, files[segment.name.value].span.file)
                 )
-            found.setdefault(segment.name.value, segment)
-    return found
+            files.setdefault(segment.name.value, segment)
+    return files
 
 
 def read_journeys(opened: Folder) -> dict[str, JourneyFile]:
     """Every journey that can be read, by name; mistakes of form stand in `opened.forms`."""
-    found: dict[str, JourneyFile] = {}
+    files: dict[str, JourneyFile] = {}
     for file in opened.names("journeys", YAML):
         if file.startswith("journeys/segments/"):
             continue
@@ -112,10 +112,10 @@ def read_journeys(opened: Folder) -> dict[str, JourneyFile]:
             opened.problems.extend(problems)
             continue
         opened.forms[file] = problems
-        if journey.name.value in found:
-            opened.problems.append(_twice("journey", journey.name.span, found[journey.name.value].span.file))
-        found.setdefault(journey.name.value, journey)
-    return found
+        if journey.name.value in files:
+            opened.problems.append(_twice("journey", journey.name.span, files[journey.name.value].span.file))
+        files.setdefault(journey.name.value, journey)
+    return files
 
 
 def names_of_files(opened: Folder, under: str) -> frozenset[str]:

@@ -40,7 +40,8 @@ type_kinds = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """The type of an attribute, fact or field. `choices` only for `one of`; `items` (field -> Type) only for `list of`."""
+    """The type of an attribute, fact or field. `choices` only for `one of`; `items` (field -> Type) only
+    for `list of`."""
 
     kind: type_kinds
     choices: tuple[str, ...] = ()
@@ -60,7 +61,8 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A length of time: first the calendar part (months, then days, in the customer's zone), then `elapsed` ms."""
+    """A length of time: first the calendar part (months, then days, in the customer's zone), then `elapsed`
+    ms."""
 
     months: int = 0
     days: int = 0
@@ -148,10 +150,11 @@ def zone(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=1 << 16)
 def calm_offset(utc_day: int, tz: ZoneInfo) -> int | None:
-    """Milliseconds east of UTC, if no clock changes from the day before to the day after a UTC day (days since 1970).
+    """Milliseconds east of UTC, if no clock changes from the day before to the day after a UTC day (days
+    since 1970).
 
-    Nearly all days are calm, and on calm days local time is plain arithmetic. None: ask the zone itself. Two
-    changes that undo each other within six hours would be missed; no zone ever had them.
+    Nearly all days are calm, and on calm days local time is plain arithmetic. None: ask the zone itself.
+    Two changes that undo each other within six hours would be missed; no zone ever had them.
     """
     if not _FIRST_CALM < utc_day < _LAST_CALM:
         return None
@@ -188,7 +191,8 @@ def _at_local_asked(day: dt.date, time: dt.time, tz: ZoneInfo) -> Instant:
 
 
 def second_at_local(day: dt.date, time: dt.time, tz: ZoneInfo) -> tuple[Instant, Instant] | None:
-    """For a local time that exists twice: the moment the clock is put back, and the second time; None for any other."""
+    """For a local time that exists twice: the moment the clock is put back, and the second time; None for
+    any other."""
     first = dt.datetime.combine(day, time, tz)
     second = first.replace(fold=1)
     if second.utcoffset() == first.utcoffset() or at_local(day, time, tz) != instant(first):
@@ -244,7 +248,8 @@ def add_months(day: dt.date, months: int) -> dt.date:
 
 
 def later_day(day: dt.date, months: int, days: int) -> dt.date:
-    """Months and then days later (or earlier); what leaves the years 2 to 9998 becomes their first or last day."""
+    """Months and then days later (or earlier); what leaves the years 2 to 9998 becomes their first or last
+    day."""
     try:
         later = (add_months(day, months) if months else day) + dt.timedelta(days=days)
     except (ValueError, OverflowError):
@@ -253,7 +258,8 @@ def later_day(day: dt.date, months: int, days: int) -> dt.date:
 
 
 def plus(at: Instant, length: Duration, tz: ZoneInfo) -> Instant:
-    """`at` and then `length`: the calendar part keeps the local time of day, the elapsed part is added after it."""
+    """`at` and then `length`: the calendar part keeps the local time of day, the elapsed part is added
+    after it."""
     if not (length.months or length.days):
         return Instant(at + length.elapsed)
     offset = calm_offset(at // DAY, tz)

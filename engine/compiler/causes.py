@@ -1,4 +1,5 @@
-"""One message for the cause, none for what follows from it: what the form of a file says against what its names say."""
+"""One message for the cause, none for what follows from it: what the form of a file says against what its
+names say."""
 
 from __future__ import annotations
 
@@ -25,8 +26,9 @@ def causes_only(
 ) -> list[Problem]:
     """Without what only follows from a mistake in config.yaml or in a schema.
 
-    A name that a broken file defines is not unknown elsewhere; prices, quiet hours and the currency are not held
-    against anybody while they are wrong themselves. `segments`: those whose file is there, whatever stands in it.
+    A name that a broken file defines is not unknown elsewhere; prices, quiet hours and the currency are not
+    held against anybody while they are wrong themselves. `segments`: those whose file is there, whatever
+    stands in it.
     """
     problems = list(problems)
     broken = {
@@ -64,7 +66,7 @@ def without_names(problems: Iterable[Problem], unreadable: Collection[str]) -> l
 
 
 def steps_are_whole(file: JourneyFile, forms: Sequence[Problem]) -> bool:
-    """False when a mistake of form lies between `steps:` and `tests:`: a step may be missing from the tree."""
+    """False when a mistake of form lies between `steps:` and `tests:`: a step may be missing in the tree."""
     lines = file.source.split("\n")
 
     def line_of(key: str, otherwise: int) -> int:
@@ -77,11 +79,11 @@ def steps_are_whole(file: JourneyFile, forms: Sequence[Problem]) -> bool:
 def causes_first(forms: Sequence[Problem], names: Sequence[Problem]) -> list[Problem]:
     """Both, without a `next_after` that only seems not to belong because the channels above it are wrong."""
     wrong_channels = [problem.span.line for problem in names if problem.topic == "channel"]
-    kept = [
+    true_forms = [
         problem
         for problem in forms
         if problem.subject != "next_after"
         or problem.code != "E17"
         or not any(0 < problem.span.line - line < _LINES_OF_A_SEND for line in wrong_channels)
     ]
-    return [*kept, *names]
+    return [*true_forms, *names]

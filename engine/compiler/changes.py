@@ -83,11 +83,11 @@ def _fitting(name: Text, kind: Type, how: str) -> Type | Problem:
 def _value(pair: Pair, kind: Type, how: str, scope: NameScope) -> Written | Problem:
     text = pair.value
     if is_reference(text.value):
-        found = resolve(text, scope)
-        if isinstance(found, Problem) or _same(found.type, kind):
-            return found
+        ref = resolve(text, scope)
+        if isinstance(ref, Problem) or _same(ref.type, kind):
+            return ref
         return Problem(
-            text.span, "E66", f"{quoted(text.value)} is {describe(found.type)}, but {quoted(pair.name.value)} is {describe(kind)}",
+            text.span, "E66", f"{quoted(text.value)} is {describe(ref.type)}, but {quoted(pair.name.value)} is {describe(kind)}",
             "a value of another type would count as not set", "take a field of the same type",
         )  # fmt: skip
     if how == "set" and text.value == "unset":

@@ -17,8 +17,9 @@ from engine.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class JourneyCheckInput:
-    """One journey. `journey` is None where a part is missing. `code_printers`: templates that print a promo code.
-    `whole`: no step was left out because its form was wrong, so that what follows from the order of steps is true."""
+    """One journey. `journey` is None where a part is missing. `code_printers`: templates that print a promo
+    code. `whole`: no step was left out because its form was wrong, so that what follows from the order of
+    steps is true."""
 
     file: JourneyFile
     journey: Journey | None
@@ -36,8 +37,8 @@ Check: TypeAlias = Callable[[JourneyCheckInput], "list[Problem]"]
 
 
 def code_printers(messages: MessageSet) -> frozenset[str]:
-    """Templates that print a promo code in some channel or language. One that only asks whether there is a code
-    (`code.value or ...`) can do without."""
+    """Templates that print a promo code in some channel or language. One that only asks whether there is a
+    code (`code.value or ...`) can do without."""
     return frozenset(
         name
         for (name, _), languages in messages.of.items()

@@ -24,7 +24,8 @@ WITHIN = Duration(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """`journey` is None where a part is missing; with an error among the problems it is only fit for further checks."""
+    """`journey` is None where a part is missing; with an error among the problems it is only fit for
+    further checks."""
 
     journey: run.Journey | None
     problems: tuple[Problem, ...]
@@ -39,8 +40,8 @@ def compile_journey(file: syntax.JourneyFile, project: ProjectContext) -> Compil
     who_place = place
     if any(isinstance(start, syntax.ClockStart | syntax.DateStart) for start in file.starts):
         who_place = NameScope(project, "clock", policy.consent, trigger)
-    found = [compile_start(start, conditions, place) for start in file.starts]
-    starts = tuple(start for start in found if start is not None)
+    triggers = [compile_start(start, conditions, place) for start in file.starts]
+    starts = tuple(start for start in triggers if start is not None)
     who = conditions.question(file.who, who_place) if file.who else None
     steps_of = Steps(conditions, place, policy)
     goal = _goal(file.goal, conditions, place, steps_of) if file.goal else None

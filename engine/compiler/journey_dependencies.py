@@ -1,4 +1,5 @@
-"""What a journey looks at, so that nothing else wakes its customers, and how much history must be loaded for it."""
+"""What a journey looks at, so that nothing else wakes its customers, and how much history must be loaded
+for it."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def dependencies_of_journey(
     steps: tuple[Step, ...],
     rules: Mapping[str, FactRule],
 ) -> JourneyDependencies:
-    """The reads of a journey: events, attributes and segments of its starts, goal, exit and waits; history of all."""
+    """The reads of a journey: events, attributes and segments of its starts, goal, exit and waits; history
+    of all."""
     waking = Dependencies(events=frozenset(_awaited(starts, goal, steps)))
     waking |= Dependencies(segments=frozenset(t.segment for t in starts if isinstance(t, SegmentTrigger)))
     waking |= Dependencies(attributes=frozenset(name for step in steps for name in step.awaited_dates()))
@@ -49,9 +51,9 @@ def dependencies_of_journey(
 
 def dependencies_of_question(question: Question, rules: Mapping[str, FactRule]) -> JourneyDependencies:
     """The reads of a segment."""
-    found = dependencies_of(question.condition, rules)
+    read = dependencies_of(question.condition, rules)
     return JourneyDependencies(
-        found.events, found.attributes, found.segments, found.product, found.reach, found.history
+        read.events, read.attributes, read.segments, read.product, read.reach, read.history
     )
 
 

@@ -54,7 +54,7 @@ def zones_of_phone(number: str) -> tuple[str, ...]:
     if phonenumberutil.is_number_type_geographical(phonenumbers.number_type(parsed), country):
         digits = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
     for length in range(min(len(digits), tzdata.TIMEZONE_LONGEST_PREFIX), 0, -1):
-        found = tzdata.TIMEZONE_DATA.get(digits[:length])
-        if found is not None:
-            return tuple(name for name in found if is_zone(name))
+        zones = tzdata.TIMEZONE_DATA.get(digits[:length])
+        if zones is not None:
+            return tuple(name for name in zones if is_zone(name))
     return ()

@@ -33,10 +33,10 @@ class Local:
     zone: ZoneInfo
 
 
-def read_constant(text: Text, kind: Type, local: Local, whole: Span | None = None) -> Constant | Problem:
-    """A value as it stands in a condition or step. `whole` is the place to point at when the value stands in a longer
-    form (`at least 50`)."""
-    span = whole or text.span
+def read_constant(text: Text, kind: Type, local: Local, around: Span | None = None) -> Constant | Problem:
+    """A value as it stands in a condition or step. `whole` is the place to point at when the value stands
+    in a longer form (`at least 50`)."""
+    span = around or text.span
     match kind.kind:
         case "text" | "list of text" | "list of":
             return text.value
@@ -67,15 +67,15 @@ def read_constant(text: Text, kind: Type, local: Local, whole: Span | None = Non
 
 def read_value(text: Text, kind: Type, local: Local) -> Value | Problem:
     """As `read_constant`, for a value that is stored: one word for a list makes a list of one."""
-    found = read_constant(text, kind, local)
-    if kind.kind == "list of text" and isinstance(found, str):
-        return (found,)
-    return found
+    value = read_constant(text, kind, local)
+    if kind.kind == "list of text" and isinstance(value, str):
+        return (value,)
+    return value
 
 
 def read_moment(text: Text, local: Local, *, last: bool = False) -> int | Problem:
-    """`2026-11-27` or `2026-11-27 10:00` in the project's zone as an instant; a date alone is its first moment, or its
-    last one."""
+    """`2026-11-27` or `2026-11-27 10:00` in the project's zone as an instant; a date alone is its first
+    moment, or its last one."""
     words = text.value.split(" ")
     day = parse_date(part(text, 0, len(words[0])) if len(words) > 1 else text)
     if isinstance(day, Problem):
@@ -94,10 +94,10 @@ def is_reference(word: str) -> bool:
 
 
 def _money(text: Text, span: Span, currency: str) -> Money | Problem:
-    found = _MONEY.fullmatch(text.value)
-    if found and found[2] == currency:
-        return Money(Decimal(found[1]), currency)
-    if found:
+    match = _MONEY.fullmatch(text.value)
+    if match and match[2] == currency:
+        return Money(Decimal(match[1]), currency)
+    if match:
         return Problem(
             span,
             "E22",
@@ -147,8 +147,8 @@ def _choice(text: Text, kind: Type) -> str | Problem:
 
 def _birthday(text: Text) -> Birthday | Problem:
     """`1990-03-12`, or `--03-12` where the year is not known."""
-    if text.value.startswith("--") and (found := _BIRTHDAY.fullmatch(text.value)):
-        leap = parse_date(Text(f"2000-{found[2]}-{found[3]}", text.span))
+    if text.value.startswith("--") and (match := _BIRTHDAY.fullmatch(text.value)):
+        leap = parse_date(Text(f"2000-{match[2]}-{match[3]}", text.span))
         return leap if isinstance(leap, Problem) else Birthday(leap.month, leap.day)
     day = parse_date(text)
     return day if isinstance(day, Problem) else Birthday(day.month, day.day, day.year)

@@ -11,8 +11,8 @@ from engine.values import DAY, Duration
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A place on the way: the latest time since the start (ms), the end of the latest code, and whether every wait
-    so far had a length that the file knows."""
+    """A place on the way: the latest time since the start (ms), the end of the latest code, and whether
+    every wait so far had a length that the file knows."""
 
     elapsed: int = 0
     code_ends: int = 0
@@ -20,8 +20,8 @@ class Reached:
 
 
 def longest_path(starts: tuple[Trigger, ...], steps: tuple[Step, ...]) -> Duration | None:
-    """The longest way, without holds; a month counts as 30 days. None when a wait ends at a moment that only the
-    customer's data know."""
+    """The longest way, without holds; a month counts as 30 days. None when a wait ends at a moment that
+    only the customer's data know."""
     end = _end(starts, steps)
     return Duration(days=end.elapsed // DAY, elapsed=end.elapsed % DAY) if end.known else None
 

@@ -40,8 +40,8 @@ class ProjectContext:
     def policy(self, name: str | None) -> Policy | None:
         """A policy by name; the default one exists also where config.yaml is silent."""
         wanted = name or DEFAULT_POLICY
-        found = self.config.policies.get(wanted)
-        return Policy(wanted) if found is None and wanted == DEFAULT_POLICY else found
+        policy = self.config.policies.get(wanted)
+        return Policy(wanted) if policy is None and wanted == DEFAULT_POLICY else policy
 
     def policy_names(self) -> list[str]:
         """Every policy that can be named."""

@@ -44,9 +44,9 @@ def _place_in(project: ProjectContext) -> Callable[[str], int]:
 
 def policy_of(name: Text | None, conditions: Conditions, project: ProjectContext) -> Policy:
     """The policy of that name, or the default one."""
-    found = project.policy(name.value if name else None)
-    if found is not None:
-        return found
+    policy = project.policy(name.value if name else None)
+    if policy is not None:
+        return policy
     assert name is not None
     why = "policies stand in config.yaml under  policies:"
     conditions.problems.append(unknown("E62", name, "policy", project.policy_names(), why))

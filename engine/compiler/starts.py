@@ -63,16 +63,16 @@ def _date(
     conditions: Conditions,
     scope: NameScope,
 ) -> DateTrigger | None:
-    found = date_ref(date, NameScope(scope.world, "clock", scope.consent))
-    if isinstance(found, Problem):
-        conditions.problems.append(found)
+    ref = date_ref(date, NameScope(scope.world, "clock", scope.consent))
+    if isinstance(ref, Problem):
+        conditions.problems.append(ref)
         return None
     offset = Duration()
     if before:
         offset = negative(before.duration)
     elif after:
         offset = after.duration
-    return DateTrigger(found, offset, at.time, date.span.line)
+    return DateTrigger(ref, offset, at.time, date.span.line)
 
 
 def _product(start: syntax.ProductStart, conditions: Conditions) -> ProductTrigger | None:

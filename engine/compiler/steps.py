@@ -79,7 +79,7 @@ class Steps:
         if step.resting_id is not None:
             step_id = step.resting_id.value
         else:
-            # the hidden id: people are inside while it stands in the store, so it follows from the words alone
+            # the hidden id: it is stored with the people inside, so it follows from the words alone
             self._names[before + words] += 1
             step_id = f"{before}{words}#{self._names[before + words]}"
         return COMPILE[type(step)](self, step, Slot(flat, step_id, words))
@@ -93,7 +93,8 @@ class Steps:
         return IfStep(*slot.base, question, *slot.flat.first)
 
     def split(self, step: Split, slot: Slot) -> SplitStep:
-        """`split`. Its chance follows from the former name, so that a new one sends nobody along another path."""
+        """`split`. Its chance follows from the former name, so that a new one sends nobody along another
+        path."""
         paths = tuple(
             (path.name.value, path.share, at) for path, at in zip(step.paths, slot.flat.first, strict=True)
         )
@@ -218,11 +219,11 @@ class Steps:
             if not is_reference(pair.value.value):
                 values.append((pair.name.value, pair.value.value))
                 continue
-            found = resolve(pair.value, self.place)
-            if isinstance(found, Problem):
-                self._refuse(found)
+            ref = resolve(pair.value, self.place)
+            if isinstance(ref, Problem):
+                self._refuse(ref)
             else:
-                values.append((pair.name.value, found))
+                values.append((pair.name.value, ref))
         return tuple(values)
 
 
@@ -243,4 +244,5 @@ COMPILE: Mapping[type[syntax.Step], Callable[[Steps, Any, Slot], run.Step]] = {
     Webhook: Steps.webhook,
     Exit: Steps.exit,
 }
-"""What a kind of step becomes. A test holds it complete for every kind that declares itself in `language/steps`."""
+"""What a kind of step becomes. A test holds it complete for every kind that declares itself in
+`language/steps`."""

@@ -22,11 +22,11 @@ def compile_moment(step: Wait, conditions: Conditions, scope: NameScope) -> Mome
     assert until is not None
     if until.name is None:
         return Moment(until.time, until.weekday, until.date)
-    found = date_ref(until.name, scope)
-    if isinstance(found, Problem):
-        conditions.problems.append(found)
+    ref = date_ref(until.name, scope)
+    if isinstance(ref, Problem):
+        conditions.problems.append(ref)
         return Moment(name=until.name.value)
-    has_no_time = found.type.kind in ("date", "birthday")
+    has_no_time = ref.type.kind in ("date", "birthday")
     if has_no_time and step.at is None and step.their_hour is None:
         conditions.problems.append(
             Problem(
@@ -41,16 +41,16 @@ def compile_moment(step: Wait, conditions: Conditions, scope: NameScope) -> Mome
                 "the time of the day stands behind  at:", "write the length in days",
             )
         )  # fmt: skip
-    return Moment(ref=found, offset=_offset(until), name=until.name.value)
+    return Moment(ref=ref, offset=_offset(until), name=until.name.value)
 
 
 def date_ref(name: Text, scope: NameScope) -> Ref | Problem:
     """A name that must be a date, a moment or a birthday."""
-    found = resolve(name, scope)
-    if isinstance(found, Problem):
-        return found
-    if found.type.kind in DATES:
-        return found
+    ref = resolve(name, scope)
+    if isinstance(ref, Problem):
+        return ref
+    if ref.type.kind in DATES:
+        return ref
     catalogue = scope.world.catalogue
     known = [each for each in catalogue.customer_names() if _is_date(each, scope)]
     near = nearest(name.value, known)

@@ -69,10 +69,10 @@ def _check(reader: MapReader) -> None:
 
 
 def _instant(context: ReadContext, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    kept = []
+    instant = []
     for step in steps:
         if KINDS[step.verb].is_instant:
-            kept.append(step)
+            instant.append(step)
             continue
         context.report(
             step.span,
@@ -81,4 +81,4 @@ def _instant(context: ReadContext, steps: tuple[Step, ...]) -> tuple[Step, ...]:
             f"reaching the goal can only do what takes no time: {as_list(_INSTANT)}",
             "start a second journey from the event  goal_reached",
         )
-    return tuple(kept)
+    return tuple(instant)

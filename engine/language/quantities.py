@@ -1,5 +1,5 @@
-"""Lengths of time, times of day, dates, moments and shares as authors write them, and the text to type when they write
-otherwise."""
+"""Lengths of time, times of day, dates, moments and shares as authors write them, and the text to type when
+they write otherwise."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ def parse_length(text: Text) -> Length | Problem:
 
 def parse_clock(text: Text) -> Clock | Problem:
     """`10:00`, `9:30`."""
-    found = _CLOCK.fullmatch(text.value)
-    if found and int(found[1]) < 24 and int(found[2]) < 60:
-        return Clock(dt.time(int(found[1]), int(found[2])), text)
+    match = _CLOCK.fullmatch(text.value)
+    if match and int(match[1]) < 24 and int(match[2]) < 60:
+        return Clock(dt.time(int(match[1]), int(match[2])), text)
     meant = _clock_meant(text.value)
     return Problem(
         text.span,
@@ -93,9 +93,9 @@ def parse_clock(text: Text) -> Clock | Problem:
 
 def parse_date(text: Text) -> dt.date | Problem:
     """`2026-11-27`."""
-    found = _DATE.fullmatch(text.value)
-    if found:
-        day = _day(int(found[1]), int(found[2]), int(found[3]))
+    match = _DATE.fullmatch(text.value)
+    if match:
+        day = _day(int(match[1]), int(match[2]), int(match[3]))
         if day is not None:
             return day
         return Problem(
@@ -137,13 +137,13 @@ def _length_meant(written: str) -> str:
     """What the author of `3d`, `PT3H` or `72:00` probably meant; several joined by `or`."""
     if written.isascii() and written.isdigit() and len(written) < 7:
         return "  or  ".join(counted(int(written), unit) for unit in ("minutes", "hours", "days"))
-    if found := _HOURS_MINUTES.fullmatch(written):
-        return words_for(0, 0, int(found[1]) * 60 + int(found[2]))
-    if found := _HALF.fullmatch(written):
-        whole, unit = int(found[1]), found[2][0]
-        return words_for(0, whole, 12 * 60) if unit == "d" else words_for(0, 0, whole * 60 + 30)
-    if len(written) < 30 and (found := _ISO_LENGTH.fullmatch(written)):
-        years, months, weeks, days, hours, minutes = (int(number or 0) for number in found.groups())
+    if match := _HOURS_MINUTES.fullmatch(written):
+        return words_for(0, 0, int(match[1]) * 60 + int(match[2]))
+    if match := _HALF.fullmatch(written):
+        amount, unit = int(match[1]), match[2][0]
+        return words_for(0, amount, 12 * 60) if unit == "d" else words_for(0, 0, amount * 60 + 30)
+    if len(written) < 30 and (match := _ISO_LENGTH.fullmatch(written)):
+        years, months, weeks, days, hours, minutes = (int(number or 0) for number in match.groups())
         return words_for(years * 12 + months, weeks * 7 + days, hours * 60 + minutes)
     parts = [_part_meant(part) for part in _parts(written.lstrip("-+ "))]
     return "  or  ".join(parts[0]) if len(parts) == 1 else " ".join(part[0] for part in parts if part)
@@ -165,12 +165,12 @@ def _part_meant(part: str) -> list[str]:
     number, _, unit = part.partition(" ")
     if number in _NUMBERS and unit:
         part = f"{_NUMBERS[number]} {unit}"
-    found = _SHORT.fullmatch(part)
-    if not found:
+    match = _SHORT.fullmatch(part)
+    if not match:
         return []
-    near = nearest(found[2], UNITS)
-    units = _LETTERS.get(found[2]) or ((near,) if near else ())
-    return [counted(int(found[1]), unit) for unit in units]
+    near = nearest(match[2], UNITS)
+    units = _LETTERS.get(match[2]) or ((near,) if near else ())
+    return [counted(int(match[1]), unit) for unit in units]
 
 
 def _clock_meant(written: str) -> str:
@@ -178,11 +178,11 @@ def _clock_meant(written: str) -> str:
         return ""
     if written.casefold() in _NAMED_TIMES:
         return _NAMED_TIMES[written.casefold()]
-    if found := _AM_PM.fullmatch(written):
-        hour = int(found[1]) % 12 + (12 if found[3].casefold() == "p" else 0)
-        return _clock_text(hour, int(found[2] or 0)) if int(found[1]) <= 12 else ""
-    if found := _HOUR.fullmatch(written):
-        return _clock_text(int(found[1]) % 24 if found[1] == "24" else int(found[1]), int(found[2] or 0))
+    if match := _AM_PM.fullmatch(written):
+        hour = int(match[1]) % 12 + (12 if match[3].casefold() == "p" else 0)
+        return _clock_text(hour, int(match[2] or 0)) if int(match[1]) <= 12 else ""
+    if match := _HOUR.fullmatch(written):
+        return _clock_text(int(match[1]) % 24 if match[1] == "24" else int(match[1]), int(match[2] or 0))
     return ""
 
 
@@ -192,11 +192,11 @@ def _clock_text(hour: int, minute: int) -> str:
 
 def _dates_meant(written: str) -> list[dt.date]:
     """`27.11.2026` and `11/27/26`; both readings of `11/12/26`."""
-    found = _OTHER_DATE.fullmatch(written)
-    if not found:
+    match = _OTHER_DATE.fullmatch(written)
+    if not match:
         return []
-    first, second, third = (int(number) for number in found.groups())
-    if len(found[1]) == 4:
+    first, second, third = (int(number) for number in match.groups())
+    if len(match[1]) == 4:
         readings = [(first, second, third)]
     else:
         year = third if third > 99 else 2000 + third
@@ -230,7 +230,8 @@ def is_their_hour(text: Text) -> bool:
 
 
 def their_hour_meant(text: Text, before: str = "") -> Problem | None:
-    """What is said about words that probably mean it; None: something else is meant. `before`: the word in front of it."""
+    """What is said about words that probably mean it; None: something else is meant. `before`: the word in
+    front of it."""
     words = text.value.casefold()
     if words not in _OTHER_WORDS and not (" " in words and nearest(words, (THEIR_HOUR,))):
         return None
@@ -305,21 +306,21 @@ def _is_name(words: str) -> bool:
 def _weekday_meant(word: str) -> str:
     if word.casefold() in SEVERAL_DAYS:
         return word.casefold()
-    whole = word.capitalize()
+    capitalized = word.capitalize()
     if len(word) >= 2 and word.isalpha():
         for day in WEEKDAYS:
-            if day.startswith(whole.rstrip("s")):
+            if day.startswith(capitalized.rstrip("s")):
                 return day
     if word.isascii() and word.isdigit() and 1 <= int(word[:3]) <= 7:
         return WEEKDAYS[int(word) - 1]
     return nearest(word, WEEKDAYS) or ""
 
 
-def _offset(text: Text, here: Text, found: re.Match[str]) -> Until | Problem:
-    length = parse_length(part(here, found.start(1), found.end(1) - found.start(1)))
+def _offset(text: Text, here: Text, match: re.Match[str]) -> Until | Problem:
+    length = parse_length(part(here, match.start(1), match.end(1) - match.start(1)))
     if isinstance(length, Problem):
         return length
-    name = part(here, found.start(3), found.end(3) - found.start(3))
+    name = part(here, match.start(3), match.end(3) - match.start(3))
     if not _is_name(name.value):
         return Problem(
             name.span,
@@ -328,7 +329,7 @@ def _offset(text: Text, here: Text, found: re.Match[str]) -> Until | Problem:
             "a wait can end before or after an attribute that is a date, a field trigger.x, or code.expires",
             "write  until 3 days before code.expires",
         )
-    return Until(text, name=name, offset=length, side="before" if found[2] == "before" else "after")
+    return Until(text, name=name, offset=length, side="before" if match[2] == "before" else "after")
 
 
 def _weekday_and_time(text: Text, here: Text, first: str, rest: str) -> Until | Problem:
@@ -363,9 +364,9 @@ _NUMBER = re.compile(r"(\d{1,3})(?: *(?:%|percent|per cent))?")
 
 def parse_share(text: Text) -> int | Problem:
     """`45%`."""
-    found = _SHARE.fullmatch(text.value)
-    if found and int(found[1]) <= 100:
-        return int(found[1])
+    match = _SHARE.fullmatch(text.value)
+    if match and int(match[1]) <= 100:
+        return int(match[1])
     return Problem(
         text.span,
         "E30",
@@ -376,9 +377,9 @@ def parse_share(text: Text) -> int | Problem:
 
 
 def _meant(written: str) -> str:
-    if found := _FRACTION.fullmatch(written):
-        return f"{int(found[1].ljust(2, '0'))}%"
-    if found := _BROKEN.fullmatch(written):
-        return f"{int(found[1])}%" if int(found[1]) <= 100 else ""
-    found = _NUMBER.fullmatch(written)
-    return f"{int(found[1])}%" if found and int(found[1]) <= 100 else ""
+    if match := _FRACTION.fullmatch(written):
+        return f"{int(match[1].ljust(2, '0'))}%"
+    if match := _BROKEN.fullmatch(written):
+        return f"{int(match[1])}%" if int(match[1]) <= 100 else ""
+    match = _NUMBER.fullmatch(written)
+    return f"{int(match[1])}%" if match and int(match[1]) <= 100 else ""

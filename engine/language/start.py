@@ -1,5 +1,5 @@
-"""`start:` - what brings a customer in: an event, a segment, a date, the calendar, a product; `again:` - when somebody may
-come back."""
+"""`start:` - what brings a customer in: an event, a segment, a date, the calendar, a product; `again:` -
+when somebody may come back."""
 
 from __future__ import annotations
 
@@ -189,8 +189,8 @@ def _product(reader: MapReader) -> ProductStart | None:
     choices = reader.construct.key("watchers").choices
     node = reader.node("watchers")
     items = node.items if isinstance(node, Sequence) and node.items else () if node is None else (node,)
-    found = (reader.context.choice(item, "watchers", choices) for item in items)
-    watchers = tuple(word for word in found if word is not None)
+    words = (reader.context.choice(item, "watchers", choices) for item in items)
+    watchers = tuple(word for word in words if word is not None)
     if kind is not None and kind.value != "price_drop" and "by" in reader:
         reader.apart("by", "only a price drop has a size", "remove the line, or write  product: price_drop")
     if "collect" in reader and "per" in reader:

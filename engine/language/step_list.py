@@ -46,24 +46,24 @@ def parse_steps(context: ReadContext, node: Node, at: Span, place: str) -> tuple
 
 def _without_extra_dashes(context: ReadContext, items: Iterable[Node]) -> list[Node]:
     """`- code: A` and then `- valid: 3 days`: the second line belongs to the step above it."""
-    found: list[Node] = []
+    steps: list[Node] = []
     for item in items:
-        last = found[-1] if found else None
+        last = steps[-1] if steps else None
         if not (isinstance(item, Mapping) and item.entries and isinstance(last, Mapping)):
-            found.append(item)
+            steps.append(item)
             continue
         keys = [entry.key.text for entry in item.entries]
         kind = next((KINDS[entry.key.text] for entry in last.entries if entry.key.text in KINDS), None)
         fields = {key.name for key in kind.construct.keys} - set(KINDS) if kind else set()
         if not fields.issuperset(keys) or any(entry.key.text in keys for entry in last.entries):
-            found.append(item)
+            steps.append(item)
             continue
         context.report(
             item.entries[0].key.span, "E18", f"there is a dash too many in front of {quoted(keys[0])}",
             "it belongs to the step above", "remove the dash",
         )  # fmt: skip
-        found[-1] = Mapping((*last.entries, *item.entries), last.span)
-    return found
+        steps[-1] = Mapping((*last.entries, *item.entries), last.span)
+    return steps
 
 
 def _step(context: ReadContext, node: Node) -> list[Step]:

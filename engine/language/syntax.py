@@ -255,7 +255,8 @@ class ClockStart:
 
 @dataclass(frozen=True, slots=True)
 class ProductStart:
-    """`product:` price_drop | back_in_stock | low_stock with `by` (percent), `watchers`, `within`, `collect`, `per`."""
+    """`product:` price_drop | back_in_stock | low_stock with `by` (percent), `watchers`, `within`,
+    `collect`, `per`."""
 
     kind: Text
     by: int | None
@@ -313,9 +314,10 @@ class Until:
 
 
 class Hashed:
-    """A step, or a part of one. Its hash is kept with every deployment, so it is made of these words, which stay when the
-    class or a field is renamed: one for the class, then one for each field in the order in which it is declared. `-`: no
-    behaviour, left out. `?`: got later, left out where it is empty, so that a journey without it keeps its hash."""
+    """A step, or a part of one. Its hash is kept with every deployment, so it is made of these words, which
+    stay when the class or a field is renamed: one for the class, then one for each field in the order in
+    which it is declared. `-`: no behaviour, left out. `?`: got later, left out where it is empty, so that a
+    journey without it keeps its hash."""
 
     __slots__ = ()
     hashed: ClassVar[str]
@@ -323,7 +325,8 @@ class Hashed:
 
 @dataclass(frozen=True, slots=True)
 class Step(Hashed, ABC):
-    """What all steps have. Each kind is a class in a file of its own, in `steps/`, beside its keys and words."""
+    """What all steps have. Each kind is a class in a file of its own, in `steps/`, beside its keys and
+    words."""
 
     span: Span  # of the verb
     id: Text | None
@@ -339,7 +342,8 @@ class Step(Hashed, ABC):
         """The step in one line, for the picture, the plan, and the hidden id of a step without a name."""
 
     def sides(self) -> tuple[tuple[Step, ...], ...]:
-        """Every way through the step, a side that was not written as an empty one; nothing: it has no branches."""
+        """Every way through the step, a side that was not written as an empty one; nothing: it has no
+        branches."""
         return ()
 
     @property
@@ -424,7 +428,8 @@ class StoryLine:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A line of `expect`, e.g. `day 0 19:30: send cart_reminder via push`; `words` is what follows the moment."""
+    """A line of `expect`, e.g. `day 0 19:30: send cart_reminder via push`; `words` is what follows the
+    moment."""
 
     at: Moment
     words: Text

@@ -14,15 +14,15 @@ def missing_wait_ids(root: Mapping) -> dict[Span, str]:
     """For every wait without an id, by the place of its verb, an id that is not taken yet."""
     steps = root.get("steps")
     taken = set(_taken(steps))
-    found: dict[Span, str] = {}
+    ids: dict[Span, str] = {}
     for span, message in _waits(steps, ""):
         name = f"before_{_as_name(message)}" if message else "before_the_end"
         proposed, number = name, 2
         while proposed in taken:
             proposed, number = f"{name}_{number}", number + 1
         taken.add(proposed)
-        found[span] = proposed
-    return found
+        ids[span] = proposed
+    return ids
 
 
 def _waits(steps: Node | None, behind: str) -> list[tuple[Span, str]]:

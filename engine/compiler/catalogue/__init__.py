@@ -1,1 +1,2 @@
-"""The words of a shop: attributes, facts, events and product fields, their types, and values of these types."""
+"""The words of a shop: attributes, facts, events and product fields, their types, and values of these
+types."""

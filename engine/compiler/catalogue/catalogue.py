@@ -56,7 +56,8 @@ CURRENCY = "currency"
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All names with their types. `also` maps other names of an event to its own; `events` holds the declared ones."""
+    """All names with their types. `also` maps other names of an event to its own; `events` holds the
+    declared ones."""
 
     attributes: Mapping[str, Type] = field(default_factory=lambda: dict(BUILT_IN))
     facts: Mapping[str, FactRule] = field(default_factory=dict)
@@ -77,7 +78,8 @@ class Catalogue:
         return [*self.attributes, *self.facts]
 
     def event_fields(self, name: str) -> Mapping[str, Type] | None:
-        """The fields of an event under any of its names, those of the engine included; None: there is no such event."""
+        """The fields of an event under any of its names, those of the engine included; None: there is no
+        such event."""
         own = self.event_name(name)
         return self.events.get(own) or OWN_EVENTS.get(own) or PRODUCT_STARTS.get(own) or self.events.get(own)
 

@@ -13,8 +13,8 @@ from typing import TypeAlias
 from engine.values import Birthday, Money, Type, Value, parse_instant
 
 DIGITS = 15
-"""Significant digits of a number. Floats are rounded to them, so that 59.970000000000006 is 59.97 again; a number that
-has more before the point is refused."""
+"""Significant digits of a number. Floats are rounded to them, so that 59.970000000000006 is 59.97 again; a
+number that has more before the point is refused."""
 
 NUMBER = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
 AMOUNT = r"-?[0-9]{1,13}(\.[0-9]{1,8})?( [A-Z]{3})?"
@@ -72,10 +72,10 @@ def number(raw: object) -> int | Decimal:
     raise Wrong("is a number")
 
 
-def _number(found: Decimal) -> int | Decimal:
-    if abs(found) >= 10**DIGITS:
+def _number(decimal: Decimal) -> int | Decimal:
+    if abs(decimal) >= 10**DIGITS:
         raise TooManyDigits
-    rounded = _ROUNDING.plus(found)
+    rounded = _ROUNDING.plus(decimal)
     return int(rounded) if rounded == rounded.to_integral_value() else rounded
 
 

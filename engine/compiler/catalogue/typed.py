@@ -1,7 +1,8 @@
-"""JSON of events, attributes and products turned into typed values: the one way in for intake, import, stories and replay.
+"""JSON of events, attributes and products turned into typed values: the one way in for intake, import,
+stories and replay.
 
-What the schema does not name is kept as it came: nobody reads it by type. A value that does not fit
-is left out and told.
+What the schema does not name is kept as it came: nobody reads it by type. A value that does not fit is left
+out and told.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ _MOST_ITEMS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """`field` (a path such as `items[2].price`) and what is wrong with it, in one sentence that says what would fit."""
+    """`field` (a path such as `items[2].price`) and what is wrong with it, in one sentence that says what
+    would fit."""
 
     field: str
     what: str
@@ -146,14 +148,15 @@ class Typing:
         return reader.read(given)
 
     def attributes(self, given: Mapping[str, object]) -> TypedFields:
-        """Attributes of a customer; None takes one away. Computed facts are refused, they are never set by hand."""
-        found = self._attributes.read(given)
+        """Attributes of a customer; None takes one away. Computed facts are refused, they are never set by
+        hand."""
+        read = self._attributes.read(given)
         computed = [name for name in given if name in self.catalogue.facts]
         if not computed:
-            return found
+            return read
         problems = [FieldProblem(name, "is computed from events and cannot be set") for name in computed]
-        kept = {name: value for name, value in found.values.items() if name not in self.catalogue.facts}
-        return TypedFields(kept, (*found.problems, *problems))
+        attributes = {name: value for name, value in read.values.items() if name not in self.catalogue.facts}
+        return TypedFields(attributes, (*read.problems, *problems))
 
     def product(self, given: Mapping[str, object]) -> TypedFields:
         """Fields of a product."""

@@ -25,7 +25,7 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
 def _place(text: str, name: str) -> Span:
     """Where the name stands behind `ceilings:`."""
     start = re.search(r"(?m)^ceilings:", text)
-    found = re.compile(rf"\b{re.escape(name)}\b").search(text, start.end() if start else 0)
-    at = found.start() if found else 0
+    match = re.compile(rf"\b{re.escape(name)}\b").search(text, start.end() if start else 0)
+    at = match.start() if match else 0
     line_start = text.rfind("\n", 0, at) + 1
     return Span("config.yaml", text.count("\n", 0, at) + 1, at - line_start + 1, len(name))

@@ -42,7 +42,8 @@ def _no_code(at: Text, what: str, why: str, pool: str) -> Problem:
 
 
 def _pool(checked: JourneyCheckInput) -> str:
-    """The pool that the author most likely means: one of this journey, else one that is called alike, else the first."""
+    """The pool that the author most likely means: one of this journey, else one that is called alike, else
+    the first."""
     for step in every_step(checked.file.steps):
         if isinstance(step, Code):
             return step.pool.value

@@ -1,4 +1,5 @@
-"""E87, W21 and W22: what customers reach of the daemon: its sign-up forms, and where the links of messages lead."""
+"""E87, W21 and W22: what customers reach of the daemon: its sign-up forms, and where the links of messages
+lead."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from engine.problem import Problem, Span, did_you_mean
 
 
 def check(checked: ProjectCheckInput) -> list[Problem]:
-    """Events of sign-up forms that nobody knows or nobody waits for; mail whose one-click link is not over https."""
+    """Events of sign-up forms that nobody knows or nobody waits for; mail whose one-click link is not over
+    https."""
     signup = checked.world.config.signup
     problems = [problem for one in signup.lists.values() for problem in _list(one, checked)]
     if signup.lists:
@@ -30,12 +32,12 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
     return [*problems, *_public_url(checked)]
 
 
-def _list(one: SignupList, checked: ProjectCheckInput) -> Iterator[Problem]:
-    unknown = list(_unknown(one.event, checked))
+def _list(signup: SignupList, checked: ProjectCheckInput) -> Iterator[Problem]:
+    unknown = list(_unknown(signup.event, checked))
     yield from unknown
     if unknown:
         return
-    wanted = checked.world.catalogue.event_name(one.event)
+    wanted = checked.world.catalogue.event_name(signup.event)
     starts = {
         checked.world.catalogue.event_name(start.event.value)
         for file in checked.files
@@ -44,9 +46,9 @@ def _list(one: SignupList, checked: ProjectCheckInput) -> Iterator[Problem]:
     }
     if wanted not in starts:
         yield Problem(
-            _place(checked, one.event), "W21", f"no journey begins with {quoted(one.event)}, so nobody on the list {quoted(one.name)} is asked to confirm",
+            _place(checked, signup.event), "W21", f"no journey begins with {quoted(signup.event)}, so nobody on the list {quoted(signup.name)} is asked to confirm",
             "a form only notes a wish: the consent comes with the confirmation",
-            f"write a journey that starts with  event: {one.event}  and sends a letter with  {{{{ links.confirm }}}}", "warning",
+            f"write a journey that starts with  event: {signup.event}  and sends a letter with  {{{{ links.confirm }}}}", "warning",
         )  # fmt: skip
 
 
@@ -83,8 +85,8 @@ def _is_here(host: str) -> bool:
 def _place(checked: ProjectCheckInput, word: str) -> Span:
     """Where a word stands in config.yaml; its first line where it does not (a default)."""
     text = checked.sources.get("config.yaml", "")
-    found = re.search(rf"(?<![\w.]){re.escape(word)}(?![\w])", text)
-    at = found.start() if found else 0
+    match = re.search(rf"(?<![\w.]){re.escape(word)}(?![\w])", text)
+    at = match.start() if match else 0
     return Span(
-        "config.yaml", text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at), len(word) if found else 1
+        "config.yaml", text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at), len(word) if match else 1
     )

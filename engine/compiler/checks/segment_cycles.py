@@ -16,13 +16,13 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
     segments = checked.world.segments
     named = {name: list(_named(file.who)) if file.who else [] for name, file in segments.items()}
     problems: list[Problem] = []
-    told: set[str] = set()
+    reported: set[str] = set()
     for name in sorted(segments):
-        if name in told:
+        if name in reported:
             continue
         way = _way_back(name, named)
         if way:
-            told.update(way)
+            reported.update(way)
             first = next(text for text in named[name] if text.value == way[1])
             problems.append(_problem(first, way))
     return problems

@@ -42,19 +42,19 @@ _NAMED = re.compile(r"(send|skip|code|webhook)\s+(\S+)(?:\s+via\s+(\S+))?.*")
 
 
 def _unknown(line: Expected, checked: JourneyCheckInput) -> Iterator[Problem]:
-    found = _NAMED.fullmatch(line.words.value)
-    if found is None:
+    match = _NAMED.fullmatch(line.words.value)
+    if match is None:
         return
-    world, name = checked.world, part(line.words, found.start(2), len(found[2]))
+    world, name = checked.world, part(line.words, match.start(2), len(match[2]))
     kind, code, known, why = {
         "code": ("code pool", "E63", list(world.config.codes), "pools of promo codes stand in config.yaml under  codes:"),
         "webhook": ("webhook", "E64", list(world.config.webhooks), "webhooks stand in config.yaml under  webhooks:"),
-    }.get(found[1], ("template", "E31", list(world.templates.by_name), "templates are the files in templates/"))  # fmt: skip
+    }.get(match[1], ("template", "E31", list(world.templates.by_name), "templates are the files in templates/"))  # fmt: skip
     if name.value not in known and not _is_used(name.value, checked):
         yield unknown(code, name, kind, known, why, topic="file" if kind == "template" else "name")
-    if found[3] and found[3] not in world.config.channels and not _is_used(found[3], checked):
+    if match[3] and match[3] not in world.config.channels and not _is_used(match[3], checked):
         yield channel_problem(
-            part(line.words, found.start(3), len(found[3])),
+            part(line.words, match.start(3), len(match[3])),
             tuple(world.config.channels),
             world.config.currency,
         )

@@ -46,14 +46,14 @@ def _of_template(
     problems: list[Problem] = []
     reads = template.reads()
     guarded = {read.name for read in reads if read.fallback}
-    told: set[str] = set()
+    reported: set[str] = set()
     for read in reads:
-        if read.name in told:
+        if read.name in reported:
             continue
-        found = _unknown(read, uses, checked) or _may_be_missing(read, channel, guarded, checked)
-        if found:
-            told.add(read.name)
-            problems.append(found)
+        problem = _unknown(read, uses, checked) or _may_be_missing(read, channel, guarded, checked)
+        if problem:
+            reported.add(read.name)
+            problems.append(problem)
     return problems
 
 
@@ -163,6 +163,6 @@ def place(file: str, line: int, word: str, sources: Mapping[str, str]) -> Span:
     """Where a word stands in a line of a file; the beginning of the line where it cannot be seen."""
     lines = sources.get(file, "").split("\n")
     text = lines[line - 1] if 0 < line <= len(lines) else ""
-    found = re.search(rf"(?<![\w.]){re.escape(word)}(?!\w)", text)
-    column = found.start() if found else text.find(word)
+    match = re.search(rf"(?<![\w.]){re.escape(word)}(?!\w)", text)
+    column = match.start() if match else text.find(word)
     return Span(file, max(1, line), column + 1, len(word)) if column >= 0 else Span(file, max(1, line), 1)

@@ -107,5 +107,5 @@ def _sms(template: CompiledTemplate, checked: ProjectCheckInput) -> list[Problem
     ]  # fmt: skip
 
 
-def _typical(found: re.Match[str]) -> str:
-    return "x" * _TYPICAL.get(found[1].partition(".")[0], 8)
+def _typical(match: re.Match[str]) -> str:
+    return "x" * _TYPICAL.get(match[1].partition(".")[0], 8)

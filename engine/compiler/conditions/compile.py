@@ -31,9 +31,9 @@ class Conditions:
 
     def question(self, written: AllOf, scope: NameScope) -> Question:
         """A condition with its closure."""
-        found = self.all_of(written, scope)
-        test = compile_condition(found, scope.world.catalogue.facts)
-        return Question(found, test, condition_text(written), written.span.line)
+        condition = self.all_of(written, scope)
+        test = compile_condition(condition, scope.world.catalogue.facts)
+        return Question(condition, test, condition_text(written), written.span.line)
 
     def all_of(self, written: AllOf, scope: NameScope) -> core.Condition:
         """The lines of a map, joined by *and*."""
@@ -44,11 +44,11 @@ class Conditions:
         """One form behind a name that is resolved already."""
         return self._kept(read_form(name, form, ref, scope))
 
-    def _kept(self, found: core.Condition | Problem) -> core.Condition:
-        if isinstance(found, Problem):
-            self.problems.append(found)
+    def _kept(self, condition: core.Condition | Problem) -> core.Condition:
+        if isinstance(condition, Problem):
+            self.problems.append(condition)
             return NEVER
-        return found
+        return condition
 
     def _line(self, line: syntax.ConditionLine, scope: NameScope) -> core.Condition:
         match line:
@@ -169,5 +169,5 @@ def channel_problem(name: Text, known: tuple[str, ...], currency: str) -> Proble
     )  # fmt: skip
 
 
-def _negated(found: core.Condition, negated: bool) -> core.Condition:
-    return core.Not(found) if negated else found
+def _negated(condition: core.Condition, negated: bool) -> core.Condition:
+    return core.Not(condition) if negated else condition

@@ -91,10 +91,10 @@ def read_form(name: Text, form: syntax.Form, ref: Ref, scope: NameScope) -> core
 def _equals(values: tuple[Text, ...], ref: Ref, scope: NameScope) -> core.Condition | Problem:
     operands: list[Operand] = []
     for value in values:
-        one = _operand(value, ref, scope, None)
-        if isinstance(one, Problem):
-            return one
-        operands.append(one)
+        operand = _operand(value, ref, scope, None)
+        if isinstance(operand, Problem):
+            return operand
+        operands.append(operand)
     return core.IsOneOf(ref, tuple(operands))
 
 
@@ -120,9 +120,9 @@ def _is_above(low: Operand, high: Operand) -> bool:
     return isinstance(low, numbers) and isinstance(high, numbers) and low > high
 
 
-def _operand(text: Text, ref: Ref, scope: NameScope, whole: Span | None) -> Operand | Problem:
+def _operand(text: Text, ref: Ref, scope: NameScope, around: Span | None) -> Operand | Problem:
     if not is_reference(text.value):
-        return read_constant(text, ref.type, scope.world.local, whole)
+        return read_constant(text, ref.type, scope.world.local, around)
     other = resolve(text, scope)
     if isinstance(other, Problem) or _comparable(ref, other):
         return other

@@ -28,9 +28,9 @@ UNSAID = Problem(Span("", 0, 0), "", "follows from a problem that is told elsewh
 
 @dataclass(frozen=True, slots=True)
 class TriggerFields:
-    """What `trigger.` offers: the fields that every start has; `partial` those that only some have, with the starts
-    that lack them; `none_because` is set where a start has no fields at all. `unknown`: a start was wrong, so nobody can
-    say what it brings."""
+    """What `trigger.` offers: the fields that every start has; `partial` those that only some have, with
+    the starts that lack them; `none_because` is set where a start has no fields at all. `unknown`: a start
+    was wrong, so nobody can say what it brings."""
 
     fields: Mapping[str, Type]
     partial: Mapping[str, str]
@@ -41,8 +41,9 @@ class TriggerFields:
 
 @dataclass(frozen=True, slots=True)
 class NameScope:
-    """Where a condition or value stands. `event_fields`: inside a `where` bare names are fields of these events.
-    `consent`: what `can` asks for. `run`: clicked, opened, goal, code and since start have a meaning."""
+    """Where a condition or value stands. `event_fields`: inside a `where` bare names are fields of these
+    events. `consent`: what `can` asks for. `run`: clicked, opened, goal, code and since start have a
+    meaning."""
 
     world: ProjectContext
     kind: Literal["journey", "segment", "clock"]

@@ -1,4 +1,5 @@
-"""What template filters do: money, dates, times and plurals in the language of the message, and safe places for values."""
+"""What template filters do: money, dates, times and plurals in the language of the message, and safe places
+for values."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ def filters_of(language: str, currency: str) -> Mapping[str, Callable[..., Any]]
 
     @pass_context
     def date(context: Context, value: object, width: str = "long") -> str:
-        """`{{ code.expires | date }}`: a day; width short, medium, long, full, or a pattern such as `d MMMM`."""
+        """`{{ code.expires | date }}`: a day; width short, medium, long, full, or a pattern such as `d
+        MMMM`."""
         day = _moment(value, context)
         if isinstance(day, Birthday):
             return format_date(dt.date(2000, day.month, day.day), format=_day_pattern(locale), locale=locale)
@@ -105,7 +107,8 @@ def printed(value: object, language: str) -> str:
 
 
 def link(value: object) -> str:
-    """A whole link target that is a value: only http, https, mailto and tel, and nobody's name or password in it."""
+    """A whole link target that is a value: only http, https, mailto and tel, and nobody's name or password
+    in it."""
     text = _text(value).strip()
     try:
         parts = urlsplit(text)
@@ -118,7 +121,8 @@ def link(value: object) -> str:
 
 
 def link_part(value: object) -> str:
-    """A value inside a link whose beginning the template wrote: it stays one part, never a host or a scheme."""
+    """A value inside a link whose beginning the template wrote: it stays one part, never a host or a
+    scheme."""
     return quote(_text(value), safe="")
 
 
@@ -144,12 +148,12 @@ def _number(value: object, what: str) -> Decimal:
     if isinstance(value, Money):
         return value.amount
     try:
-        found = Decimal(str(value))
+        number = Decimal(str(value))
     except InvalidOperation:
         raise ValueError(f"{what} needs a number, not {str(value)[:40]!r}") from None
-    if not found.is_finite() or abs(found.adjusted()) > 30:
+    if not number.is_finite() or abs(number.adjusted()) > 30:
         raise ValueError(f"{what} needs a number, not {str(value)[:40]!r}")
-    return found
+    return number
 
 
 def _moment(value: object, context: Context) -> dt.date | dt.time | Birthday:

@@ -134,13 +134,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def _inside(self, obj: Mapping[Any, Any], key: Any) -> Any:
         try:
-            found = obj[key]
+            value = obj[key]
         except (KeyError, TypeError):
-            found = None
-        if found is None:
+            value = None
+        if value is None:
             owner = obj.name if isinstance(obj, ReadNames) else "the value"
             return Unset(f"{owner}.{key} is not set")
-        return found
+        return value
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002
         """Only what the table allows; everything else does not exist."""
@@ -172,21 +172,27 @@ def environment(language: str, currency: str, escape: bool) -> Sandbox:
     `currency`: of numbers given to `money`.
     """
     # not optimized: folding constants costs more at every start than it saves in templates that have hardly any
-    made = Sandbox(
+    sandbox = Sandbox(
         undefined=StrictUndefined,
         autoescape=escape,
         keep_trailing_newline=False,
         cache_size=0,
         optimized=False,
     )
-    made.globals.clear()
-    made.globals["range"] = bounded_range
-    made.policies["truncate.leeway"] = 0
-    made.filters = {name: FILTERS[name] for name in _KEPT_FILTERS}
-    made.filters |= {"join": join, "replace": replace, "_turns": turns, "_sized": sized, "_literal": literal}
-    made.filters |= filters_of(language, currency)
-    made.finalize = _finalize(language)
-    return made
+    sandbox.globals.clear()
+    sandbox.globals["range"] = bounded_range
+    sandbox.policies["truncate.leeway"] = 0
+    sandbox.filters = {name: FILTERS[name] for name in _KEPT_FILTERS}
+    sandbox.filters |= {
+        "join": join,
+        "replace": replace,
+        "_turns": turns,
+        "_sized": sized,
+        "_literal": literal,
+    }
+    sandbox.filters |= filters_of(language, currency)
+    sandbox.finalize = _finalize(language)
+    return sandbox
 
 
 def _finalize(language: str) -> Callable[[Any], Any]:

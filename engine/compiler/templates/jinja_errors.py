@@ -1,4 +1,5 @@
-"""What the template language finds wrong, in the words of somebody who writes messages: place, reason, text to type."""
+"""What the template language finds wrong, in the words of somebody who writes messages: place, reason, text
+to type."""
 
 from __future__ import annotations
 
@@ -29,10 +30,10 @@ def jinja_problem(
     """T05. `text` begins in the line `first_line` of the file; without it only the line is known."""
     rows = text.split("\n")
     row = rows[line - first_line] if text and 0 <= line - first_line < len(rows) else ""
-    if found := _NO.search(message):
+    if match := _NO.search(message):
         return _unknown(
-            found[1],
-            found[2],
+            match[1],
+            match[2],
             Span(file, line, 1),
             row,
             sorted(name for name in filters if not name.startswith("_")),
@@ -46,17 +47,17 @@ def jinja_problem(
             f"everything behind it would be read as a part of it, up to the next {_CLOSING[opening]}",
             f"write  {_CLOSING[opening]}  behind the name",
         )  # fmt: skip
-    if found := _OPEN_BLOCK.search(message):
-        return _open_block(found[1], message, Span(file, line, 1), text, first_line, row)
-    if found := _TAG.search(message):
-        span = _at(Span(file, line, 1), row, rf"\{{%-?\s*({re.escape(found[1])})")
-        if found[1] in _TAGS:
+    if match := _OPEN_BLOCK.search(message):
+        return _open_block(match[1], message, Span(file, line, 1), text, first_line, row)
+    if match := _TAG.search(message):
+        span = _at(Span(file, line, 1), row, rf"\{{%-?\s*({re.escape(match[1])})")
+        if match[1] in _TAGS:
             return Problem(
-                span, "T05", f"there is nothing that this  {found[1]}  belongs to", _WHY, "remove it"
+                span, "T05", f"there is nothing that this  {match[1]}  belongs to", _WHY, "remove it"
             )
         return Problem(
-            span, "T05", f"there is no instruction called {quoted(found[1])}",
-            f"the instructions are: {', '.join(_TAGS)}", did_you_mean(found[1], _TAGS, "remove it"),
+            span, "T05", f"there is no instruction called {quoted(match[1])}",
+            f"the instructions are: {', '.join(_TAGS)}", did_you_mean(match[1], _TAGS, "remove it"),
         )  # fmt: skip
     return _unexpected(message, Span(file, line, 1), row)
 
@@ -81,9 +82,9 @@ def _open_block(block: str, message: str, span: Span, text: str, first_line: int
             f"the last instruction that is open is  {block}", f"write  {{% {end} %}}",
         )  # fmt: skip
     opened: list[re.Match[str]] = []
-    for found in re.finditer(r"\{%-?\s*(end)?" + block + r"\b", text):
-        if not found[1]:
-            opened.append(found)
+    for match in re.finditer(r"\{%-?\s*(end)?" + block + r"\b", text):
+        if not match[1]:
+            opened.append(match)
         elif opened:
             opened.pop()
     if opened:
@@ -97,13 +98,13 @@ def _open_block(block: str, message: str, span: Span, text: str, first_line: int
 
 
 def _unexpected(message: str, span: Span, row: str) -> Problem:
-    found = _GOT.search(message)
-    word = (found[1] or found[2]) if found else ""
+    match = _GOT.search(message)
+    word = (match[1] or match[2]) if match else ""
     shown = _NAMES.get(word, word)
     if (
         "Expected an expression" in message
         or "expected name" in message
-        or (found and shown in _NAMES.values())
+        or (match and shown in _NAMES.values())
     ):
         pattern = re.escape(shown) if shown else r"\{\{|\{%"
         if not shown:
@@ -132,9 +133,9 @@ def _unexpected(message: str, span: Span, row: str) -> Problem:
 def _never_closed(text: str) -> tuple[str, int, int] | None:
     """The last opening sign without its closing one, its line and column, both from 0."""
     last = None
-    for found in _OPENING.finditer(text):
-        if _CLOSING[found[0]] not in text[found.end() :].split("{{", 1)[0].split("{%", 1)[0]:
-            last = found
+    for match in _OPENING.finditer(text):
+        if _CLOSING[match[0]] not in text[match.end() :].split("{{", 1)[0].split("{%", 1)[0]:
+            last = match
             break
     if last is None:
         return None
@@ -143,5 +144,5 @@ def _never_closed(text: str) -> tuple[str, int, int] | None:
 
 
 def _at(span: Span, row: str, pattern: str) -> Span:
-    found = re.search(pattern, row)
-    return Span(span.file, span.line, found.start(1) + 1, max(1, len(found[1]))) if found else span
+    match = re.search(pattern, row)
+    return Span(span.file, span.line, match.start(1) + 1, max(1, len(match[1]))) if match else span

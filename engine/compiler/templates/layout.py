@@ -1,4 +1,5 @@
-"""Layouts and blocks put into a template when it is compiled: `{% extends %}`, `{% block %}`, `{% include %}`.
+"""Layouts and blocks put into a template when it is compiled: `{% extends %}`, `{% block %}`, `{% include
+%}`.
 
 They are resolved here, on the text, because MJML is turned into HTML once per template and must see the
 whole mail. Only files below `templates/` that the project gave can be named (design/threats T12).
@@ -28,7 +29,8 @@ _TEXT_LEXER = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a template: text as it stands, or the inside of `{{ }}` (print) or `{% %}` (block), and where it is from."""
+    """A part of a template: text as it stands, or the inside of `{{ }}` (print) or `{% %}` (block), and
+    where it is from."""
 
     kind: Literal["text", "print", "block"]
     text: str
@@ -68,26 +70,27 @@ def broken(
     filters: Iterable[str] = (),
 ) -> TemplateProblem:
     """What Jinja says, in our words; `text` as in `jinja_problem`."""
-    said = mistake.message or str(mistake)
-    return TemplateProblem(jinja_problem(said, file, line, text, first_line, filters))
+    message = mistake.message or str(mistake)
+    return TemplateProblem(jinja_problem(message, file, line, text, first_line, filters))
 
 
 def pieces_of(file: str, text: str, first_line: int = 1, *, trim: bool = False) -> list[Piece]:
-    """Takes a template apart. `trim`: lines that hold only a `{% %}` leave no empty line. Raises TemplateProblem."""
+    """Takes a template apart. `trim`: lines that hold only a `{% %}` leave no empty line. Raises
+    TemplateProblem."""
     lexer = _TEXT_LEXER if trim else _LEXER
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     inside: list[str] = []
     line = first_line
     try:
         for number, part, value in lexer.lex(text, name=file):
             match part:
                 case "data":
-                    found.append(Piece("text", value, file, first_line + number - 1))
+                    pieces.append(Piece("text", value, file, first_line + number - 1))
                 case "variable_begin" | "block_begin":
                     inside, line = [], first_line + number - 1
                 case "variable_end" | "block_end":
                     kind: Literal["print", "block"] = "print" if part == "variable_end" else "block"
-                    found.append(Piece(kind, "".join(inside).strip(), file, line))
+                    pieces.append(Piece(kind, "".join(inside).strip(), file, line))
                 case "raw_begin":
                     raise wrong(
                         file, first_line + number - 1, "T05", "{% raw %} is not a part of our templates"
@@ -98,12 +101,12 @@ def pieces_of(file: str, text: str, first_line: int = 1, *, trim: bool = False) 
                     inside.append(value)
     except TemplateSyntaxError as mistake:
         raise broken(mistake, file, first_line + mistake.lineno - 1, text, first_line) from mistake
-    return found
+    return pieces
 
 
 def check_syntax(file: str, text: str, first_line: int = 1, *, is_field: bool = False) -> None:
-    """Raises TemplateProblem when the Jinja of a single file is broken, with its own line. `is_field`: `text` is the
-    value of a field, whose column in the file is not known."""
+    """Raises TemplateProblem when the Jinja of a single file is broken, with its own line. `is_field`:
+    `text` is the value of a field, whose column in the file is not known."""
     try:
         _LEXER.parse(text)
     except TemplateSyntaxError as mistake:
@@ -113,10 +116,12 @@ def check_syntax(file: str, text: str, first_line: int = 1, *, is_field: bool = 
 
 def expand(pieces: Sequence[Piece], parts: Mapping[str, str], *, trim: bool = False) -> list[Piece]:
     """The pieces with their layout around them and their includes inside. Raises TemplateProblem."""
-    whole = _with_includes(_with_layout(list(pieces), parts, trim, 0), parts, trim, 0)
-    if sum(len(piece.text) for piece in whole) > LARGEST_SOURCE:
-        raise wrong(whole[0].file, 1, "T06", "the template with everything it includes is larger than 500 KB")
-    return [piece for piece in whole if piece.word not in ("block", "endblock")]
+    expanded = _with_includes(_with_layout(list(pieces), parts, trim, 0), parts, trim, 0)
+    if sum(len(piece.text) for piece in expanded) > LARGEST_SOURCE:
+        raise wrong(
+            expanded[0].file, 1, "T06", "the template with everything it includes is larger than 500 KB"
+        )
+    return [piece for piece in expanded if piece.word not in ("block", "endblock")]
 
 
 def _part(piece: Piece, parts: Mapping[str, str], trim: bool, depth: int) -> list[Piece]:
@@ -191,28 +196,28 @@ def _outside(pieces: Sequence[Piece]) -> list[Piece]:
 
 def _blocks(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:
     """The outermost blocks of a template by name, without their own tags."""
-    found: dict[str, list[Piece]] = {}
+    blocks: dict[str, list[Piece]] = {}
     depth, name = 0, ""
     for piece in pieces:
         if piece.word == "endblock":
             depth -= 1
         if depth > 0:
-            found[name].append(piece)
+            blocks[name].append(piece)
         if piece.word == "block":
             if depth == 0:
                 name = piece.rest.split(None, 1)[0]
-                found[name] = []
+                blocks[name] = []
             depth += 1
-    return found
+    return blocks
 
 
 def _filled(layout: Sequence[Piece], blocks: Mapping[str, list[Piece]]) -> list[Piece]:
     """The layout with its blocks replaced; the tags stay, so that the layout's layout can be filled again."""
-    made: list[Piece] = []
+    filled: list[Piece] = []
     place = 0
     while place < len(layout):
         piece = layout[place]
-        made.append(piece)
+        filled.append(piece)
         place += 1
         if piece.word != "block":
             continue
@@ -224,16 +229,16 @@ def _filled(layout: Sequence[Piece], blocks: Mapping[str, list[Piece]]) -> list[
         inner = _filled(layout[place : end - 1], blocks)
         if name in blocks:
             for own in blocks[name]:
-                made.extend(inner if own.kind == "print" and own.text == "super()" else [own])
+                filled.extend(inner if own.kind == "print" and own.text == "super()" else [own])
         else:
-            made.extend(inner)
-        made.append(layout[end - 1])
+            filled.extend(inner)
+        filled.append(layout[end - 1])
         place = end
-    return made
+    return filled
 
 
 def _with_includes(pieces: Sequence[Piece], parts: Mapping[str, str], trim: bool, depth: int) -> list[Piece]:
-    made: list[Piece] = []
+    expanded: list[Piece] = []
     for piece in pieces:
         if piece.word in ("import", "from"):
             raise wrong(
@@ -245,7 +250,7 @@ def _with_includes(pieces: Sequence[Piece], parts: Mapping[str, str], trim: bool
                 'write  {% include "_blocks/NAME" %}',
             )
         if piece.word == "include":
-            made.extend(_with_includes(_part(piece, parts, trim, depth), parts, trim, depth + 1))
+            expanded.extend(_with_includes(_part(piece, parts, trim, depth), parts, trim, depth + 1))
         else:
-            made.append(piece)
-    return made
+            expanded.append(piece)
+    return expanded

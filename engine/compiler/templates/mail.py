@@ -1,4 +1,5 @@
-"""An e-mail's HTML, made once per template: MJML to HTML, CSS into the elements, and a plain text beside it."""
+"""An e-mail's HTML, made once per template: MJML to HTML, CSS into the elements, and a plain text beside
+it."""
 
 from __future__ import annotations
 
@@ -74,13 +75,14 @@ _SCRIPT = re.compile(r"<\s*(script|iframe|object|embed|form)\b", re.IGNORECASE)
 
 
 def check_mjml(file: str, source: str, first_line: int = 1) -> None:
-    """Raises TemplateProblem for an mj- tag that nobody knows (mrml would print it as it stands) or that has no end."""
+    """Raises TemplateProblem for an mj- tag that nobody knows (mrml would print it as it stands) or that
+    has no end."""
     open_tags: list[tuple[str, int]] = []
-    for found in _TAG.finditer(source):
-        closing, name, _, alone = found.groups()
+    for match in _TAG.finditer(source):
+        closing, name, _, alone = match.groups()
         if name is None:
             continue
-        line = first_line + source.count("\n", 0, found.start())
+        line = first_line + source.count("\n", 0, match.start())
         if name not in MJML_TAGS:
             near = nearest(name, MJML_TAGS)
             raise wrong(
@@ -121,7 +123,7 @@ def mjml_to_html(file: str, source: str, language: str) -> str:
     check_mjml(file, source)
     try:
         options = mrml.RenderOptions(disable_comments=False, fonts={})
-        made = mrml.to_html(source, render_options=options).content
+        html = mrml.to_html(source, render_options=options).content
     except OSError as mistake:
         raise wrong(
             file,
@@ -131,19 +133,19 @@ def mjml_to_html(file: str, source: str, language: str) -> str:
             "",
             "close every element and quote every attribute",
         ) from mistake
-    return made.replace('lang="und"', f'lang="{language}"')
+    return html.replace('lang="und"', f'lang="{language}"')
 
 
 def inlined(file: str, html: str) -> str:
     """The HTML with its CSS in the elements (mail programs drop <style>); `@media` and the like stay."""
-    found = _SCRIPT.search(html)
-    if found:
-        line = html.count("\n", 0, found.start()) + 1
+    script = _SCRIPT.search(html)
+    if script:
+        line = html.count("\n", 0, script.start()) + 1
         raise wrong(
             file,
             line,
             "T07",
-            f"<{found[1].lower()}> has no place in a mail",
+            f"<{script[1].lower()}> has no place in a mail",
             "mail programs remove it or call it spam",
             "remove it",
         )
@@ -161,13 +163,14 @@ def _inliner() -> css_inline.CSSInliner:
 
 def with_preheader(html: str, preheader: str) -> str:
     """The line that inboxes show beside the subject, hidden at the top of the mail."""
-    found = _BODY.search(html)
-    at = found.end() if found else 0
+    match = _BODY.search(html)
+    at = match.end() if match else 0
     return f"{html[:at]}{_HIDDEN}{preheader}</div>{html[at:]}"
 
 
 def text_of(html: str) -> str:
-    """The plain text of a mail: links behind their labels, layout tables gone, statements still in their places."""
+    """The plain text of a mail: links behind their labels, layout tables gone, statements still in their
+    places."""
     tree = lxml.html.document_fromstring(_STATEMENT.sub(r"\1", html))
     for element in list(tree.iter()):
         _flatten(element)
@@ -176,13 +179,13 @@ def text_of(html: str) -> str:
     # the lines again, each stripped; one that holds only statements makes no line of its own
     lines = text.splitlines()
     statements = frozenset(_STATEMENT.findall(html))
-    made = []
+    lines_of_text = []
     for line in lines:
         words = line.split()
-        made.append(
+        lines_of_text.append(
             line.strip() if not words or not statements.issuperset(words) else "".join(words) + "\x03"
         )
-    text = "\n".join(made).replace("\x03\n", "").replace("\x03", "")
+    text = "\n".join(lines_of_text).replace("\x03\n", "").replace("\x03", "")
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
@@ -217,8 +220,8 @@ def _drop(element: etree._Element) -> None:
         parent.remove(element)
 
 
-def _label(found: re.Match[str]) -> str:
-    label, target = found[1].strip(), found[2]
+def _label(match: re.Match[str]) -> str:
+    label, target = match[1].strip(), match[2]
     if not target or target.startswith("#"):
         return label
     marked = f"{LINK}{target}" if target.startswith("jnj") else target

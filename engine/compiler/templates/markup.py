@@ -1,4 +1,5 @@
-"""Jinja inside markup: kept out of the way while MJML and CSS are worked on, and put back safely for its place.
+"""Jinja inside markup: kept out of the way while MJML and CSS are worked on, and put back safely for its
+place.
 
 A `{% %}` between elements becomes a comment, because comments alone stay where they are inside tables;
 everything else becomes a word. When the words are replaced again, the place decides what a value may be:
@@ -15,7 +16,8 @@ from engine.compiler.templates.scanner import Place, Scanner
 
 _TOKEN = re.compile(r"<!--jnj(\d+)q-->|jnj(\d+)q")
 _CONDITIONAL = re.compile(r"<!(?:--\[if[^\]]*\]>(?:<!-->|-->)?|(?:--<!)?\[endif\]-->)")
-"""Outlook reads what stands between `<!--[if mso]>` and `<![endif]-->`, so values in there are in places too."""
+"""Outlook reads what stands between `<!--[if mso]>` and `<![endif]-->`, so values in there are in places
+too."""
 _ADDRESS = re.compile(r"https?://[^\s<>\"]*\Z")
 _NO_PATH = re.compile(r"^\s*[a-z]*:?//[^/?#]*\Z", re.IGNORECASE)
 _NOTHING = Piece("text", "", "", 0)
@@ -26,11 +28,11 @@ LINK = "\x02"
 def protect(pieces: Sequence[Piece], tags: list[Piece]) -> str:
     """The markup with a comment or a word for each tag; `tags` gets them. Raises TemplateProblem."""
     scanner = Scanner()
-    made = []
+    protected = []
     for piece in pieces:
         if piece.kind == "text":
             scanner.feed(piece.text)
-            made.append(piece.text)
+            protected.append(piece.text)
             continue
         place = scanner.place()
         if place == "comment":
@@ -45,28 +47,28 @@ def protect(pieces: Sequence[Piece], tags: list[Piece]) -> str:
                 'write  attribute="{{ value }}"',
             )
         word = f"jnj{len(tags)}q"
-        made.append(f"<!--{word}-->" if place == "text" and piece.kind == "block" else word)
+        protected.append(f"<!--{word}-->" if place == "text" and piece.kind == "block" else word)
         tags.append(piece)
         scanner.took()
-    return "".join(made)
+    return "".join(protected)
 
 
 def restore(markup: str, tags: Sequence[Piece], rows: list[Piece]) -> str:
     """HTML with its Jinja again, each tag on a line of its own; `rows` gets the tag of every line."""
     scanner = Scanner()
-    made = []
+    restored = []
     for text, tag in _split(markup, tags):
         if tag is None:
             scanner.feed(_CONDITIONAL.sub("", text))
-            made.append(text)
+            restored.append(text)
             rows.extend([_NOTHING] * text.count("\n"))
             continue
         place = scanner.place()
         if place == "link part":
             _check_host(tag, scanner.value)
         scanner.took()
-        made.append(_safe(tag, place, rows))
-    return "".join(made)
+        restored.append(_safe(tag, place, rows))
+    return "".join(restored)
 
 
 def words_to_tags(text: str, tags: Sequence[Piece], rows: list[Piece]) -> str:
@@ -109,10 +111,10 @@ def _check_host(tag: Piece, before: str) -> None:
 
 def _split(text: str, tags: Sequence[Piece]) -> Iterator[tuple[str, Piece | None]]:
     end = 0
-    for found in _TOKEN.finditer(text):
-        yield text[end : found.start()], None
-        yield found[0], tags[int(found[1] or found[2])]
-        end = found.end()
+    for match in _TOKEN.finditer(text):
+        yield text[end : match.start()], None
+        yield match[0], tags[int(match[1] or match[2])]
+        end = match.end()
     yield text[end:], None
 
 

@@ -36,8 +36,8 @@ _FEW_QUESTIONS = 50
 
 @dataclass(frozen=True, slots=True)
 class NameRead:
-    """One name that a template reads: `customer.first_name`, `percent`. `fallback`: it stands before an `or` or a
-    `default`, or inside a question, so it may be missing."""
+    """One name that a template reads: `customer.first_name`, `percent`. `fallback`: it stands before an
+    `or` or a `default`, or inside a question, so it may be missing."""
 
     name: str
     file: str
@@ -47,7 +47,8 @@ class NameRead:
 
 @dataclass(slots=True)
 class Program:
-    """What Jinja makes of a source, made when it is first rendered: `check` and the start of a daemon render little."""
+    """What Jinja makes of a source, made when it is first rendered: `check` and the start of a daemon
+    render little."""
 
     source: str
     env: Sandbox
@@ -63,7 +64,8 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class MessageField:
-    """One compiled piece of a message: the html, the text, a field. `rows`: for each line of `source` where it is from."""
+    """One compiled piece of a message: the html, the text, a field. `rows`: for each line of `source` where
+    it is from."""
 
     name: str
     source: str
@@ -72,7 +74,8 @@ class MessageField:
     reads: tuple[NameRead, ...] = field(default=(), repr=False, compare=False)
 
     def render(self, names: Mapping[str, object]) -> str:
-        """The text for one customer. Raises whatever Jinja raises; `place` says where. Not longer than 1 MB."""
+        """The text for one customer. Raises whatever Jinja raises; `place` says where. Not longer than 1
+        MB."""
         fresh_budget()
         template = self.program.template
         made: list[str] = []
@@ -103,8 +106,8 @@ class MessageField:
 
 @dataclass(frozen=True, slots=True)
 class CompiledTemplate:
-    """A message in one channel and one language. `html` only for e-mail; `text` is the text part of an e-mail and the
-    whole message elsewhere. `hosts`: of the addresses that the author wrote, in lower case."""
+    """A message in one channel and one language. `html` only for e-mail; `text` is the text part of an
+    e-mail and the whole message elsewhere. `hosts`: of the addresses that the author wrote, in lower case."""
 
     name: str
     channel: str
@@ -138,15 +141,16 @@ def compile_template(
 ) -> CompiledTemplate | Problem:
     """The template ready to run, or what is wrong with it.
 
-    `parts`: layouts and blocks by their path below templates/. `language`: of the message, it chooses how money and
-    dates are written. `own_text`: the `.txt` file of an e-mail, else its text is made from the html.
+    `parts`: layouts and blocks by their path below templates/. `language`: of the message, it chooses how
+    money and dates are written. `own_text`: the `.txt` file of an e-mail, else its text is made from the
+    html.
     """
     try:
-        made = _compiled(template, parts, language, currency, own_text)
+        compiled = _compiled(template, parts, language, currency, own_text)
     except TemplateProblem as mistake:
         return mistake.problem
-    hosts = (found.lower() for part in made.parts for found in _HOST.findall(part.source))
-    return replace(made, hosts=frozenset(hosts))
+    hosts = (found.lower() for part in compiled.parts for found in _HOST.findall(part.source))
+    return replace(compiled, hosts=frozenset(hosts))
 
 
 def _compiled(
@@ -210,14 +214,14 @@ def _html(template: TemplateFile, parts: Mapping[str, str], language: str, tags:
 
 
 def _escaped(pieces: Sequence[Piece], tags: list[Piece]) -> str:
-    made = []
+    escaped = []
     for piece in pieces:
         if piece.kind == "text":
-            made.append(piece.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+            escaped.append(piece.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
         else:
-            made.append(f"jnj{len(tags)}q")
+            escaped.append(f"jnj{len(tags)}q")
             tags.append(piece)
-    return "".join(made)
+    return "".join(escaped)
 
 
 def _text(template: TemplateFile, parts: Mapping[str, str], env: Sandbox) -> MessageField:

@@ -1,4 +1,5 @@
-"""All templates of a project, by name, channel and language: as files with what they include, and compiled, ready to run."""
+"""All templates of a project, by name, channel and language: as files with what they include, and compiled,
+ready to run."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from engine.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """Template files by name; `parts`: layouts and blocks by their path inside templates/ (`_layouts/shop.mjml`).
-    `languages` as in config.yaml, the first is the fallback."""
+    """Template files by name; `parts`: layouts and blocks by their path inside templates/
+    (`_layouts/shop.mjml`). `languages` as in config.yaml, the first is the fallback."""
 
     by_name: Mapping[str, tuple[TemplateFile, ...]] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
@@ -28,8 +29,8 @@ class Templates:
         return tuple(t for t in self.by_name.get(name, ()) if t.channel == channel)
 
     def pick(self, name: str, channel: str, language: str | None) -> TemplateFile | None:
-        """The file for a customer's language, else for the first of `languages`; None: nothing for this channel.
-        A text part (`.txt` of an e-mail) is only picked where there is nothing else."""
+        """The file for a customer's language, else for the first of `languages`; None: nothing for this
+        channel. A text part (`.txt` of an e-mail) is only picked where there is nothing else."""
         files: dict[str, TemplateFile] = {}
         for template in sorted(self.of(name, channel), key=lambda t: t.ext == "txt"):
             files.setdefault(template.language, template)
@@ -53,15 +54,16 @@ class MessageSet:
     languages: tuple[str, ...] = ("en",)
 
     def pick(self, name: str, channel: str, language: str | None) -> CompiledTemplate | None:
-        """The template in the customer's language, else in the first of `languages`, else in any; None: there is none."""
-        found = self.of.get((name, channel))
-        if not found:
+        """The template in the customer's language, else in the first of `languages`, else in any; None:
+        there is none."""
+        languages = self.of.get((name, channel))
+        if not languages:
             return None
         wanted = (language, language.replace("_", "-").partition("-")[0]) if language else ()
         for choice in (*wanted, *self.languages):
-            if choice in found:
-                return found[choice]
-        return next(iter(found.values()))
+            if choice in languages:
+                return languages[choice]
+        return next(iter(languages.values()))
 
 
 def compile_messages(templates: Templates, currency: str) -> tuple[MessageSet, list[Problem]]:
@@ -76,9 +78,9 @@ def compile_messages(templates: Templates, currency: str) -> tuple[MessageSet, l
             for file in mails:
                 language = file.language or templates.languages[0]
                 own_text = texts.get(file.language) if file.ext != "txt" else None
-                made = compile_template(file, templates.parts, language, currency, own_text)
-                if isinstance(made, Problem):
-                    problems.append(made)
+                compiled = compile_template(file, templates.parts, language, currency, own_text)
+                if isinstance(compiled, Problem):
+                    problems.append(compiled)
                 else:
-                    of.setdefault((name, channel), {})[language] = made
+                    of.setdefault((name, channel), {})[language] = compiled
     return MessageSet(of, templates.languages), problems

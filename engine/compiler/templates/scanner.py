@@ -80,13 +80,14 @@ class Scanner:
             place = stop
 
     def _leap(self, text: str, place: int) -> int:
-        """Goes as far as one look can tell; stays where it is when the characters have to be read one by one."""
+        """Goes as far as one look can tell; stays where it is when the characters have to be read one by
+        one."""
         match self.state:
             case "text" if not self._seen:
                 opening = _OPENING.match(text, place)
                 if opening is None:
-                    found = text.find("<", place + 1) if text[place] != "<" else place
-                    return found if found >= 0 else len(text)
+                    end = text.find("<", place + 1) if text[place] != "<" else place
+                    return end if end >= 0 else len(text)
                 self.element, self.state = opening[1].lower(), "tag"
                 return opening.end()
             case "tag":
@@ -105,16 +106,16 @@ class Scanner:
                 )
                 return attribute.end()
             case "value" if self.quote:
-                found = text.find(self.quote, place)
-                stop = found if found >= 0 else len(text)
+                end = text.find(self.quote, place)
+                stop = end if end >= 0 else len(text)
                 self.value = (self.value + text[place:stop])[-500:]
-                if found < 0:
+                if end < 0:
                     return stop
                 self.state = "tag"
                 return stop + 1
             case "raw" if not self._seen:
-                found = text.find("<", place)
-                return found if found >= 0 else len(text)
+                end = text.find("<", place)
+                return end if end >= 0 else len(text)
             case _:
                 return place
 

@@ -18,8 +18,8 @@ _LINE = re.compile(r"(?P<indent>\s*)(?P<key>[A-Za-z0-9_]+)\s*:(?P<gap>\s*)(?P<va
 class TemplateFile:
     """`NAME.CHANNEL[.LANGUAGE].EXT`. `language` is "" where the name has none: the first of `languages`.
 
-    `fields`: front matter, each value as text (Jinja included); an entry of `variables:` is called `variables.1`.
-    `field_lines` and `body_line` are 1-based lines of the file.
+    `fields`: front matter, each value as text (Jinja included); an entry of `variables:` is called
+    `variables.1`. `field_lines` and `body_line` are 1-based lines of the file.
     """
 
     name: str
@@ -52,14 +52,17 @@ def read_template(file: str, text: str) -> tuple[TemplateFile | None, list[Probl
         ]
     name, channel, language, ext = parts[0], parts[1], parts[2] if len(parts) == 4 else "", parts[-1]
     problems = _name_problems(file, name, channel, language, ext)
-    fields, lines, body, body_line, wrong = _front_matter(file, channel, text.removeprefix("\ufeff"))
-    return TemplateFile(name, channel, language, ext, file, fields, lines, body, body_line), problems + wrong
+    top = _FrontMatter.read(file, channel, text.removeprefix("\ufeff"))
+    template = TemplateFile(
+        name, channel, language, ext, file, top.fields, top.lines, top.body, top.body_line
+    )
+    return template, problems + top.problems
 
 
 def _name_problems(file: str, name: str, channel: str, language: str, ext: str) -> list[Problem]:
-    found = []
+    problems = []
     if not _NAME.match(name):
-        found.append(
+        problems.append(
             _problem(
                 file,
                 1,
@@ -70,7 +73,7 @@ def _name_problems(file: str, name: str, channel: str, language: str, ext: str) 
             )
         )
     if language and not _LANGUAGE.match(language):
-        found.append(
+        problems.append(
             _problem(
                 file,
                 1,
@@ -82,7 +85,7 @@ def _name_problems(file: str, name: str, channel: str, language: str, ext: str) 
         )
     allowed = kind_of(channel).endings
     if ext not in allowed:
-        found.append(
+        problems.append(
             _problem(
                 file,
                 1,
@@ -92,59 +95,62 @@ def _name_problems(file: str, name: str, channel: str, language: str, ext: str) 
                 f"rename it to end in .{allowed[0]}",
             )
         )
-    return found
-
-
-def _front_matter(
-    file: str, channel: str, text: str
-) -> tuple[dict[str, str], dict[str, int], str, int, list[Problem]]:
-    lines = text.replace("\r\n", "\n").split("\n")
-    found = _FrontMatter(file, channel)
-    if lines[0].rstrip() != "---":
-        return {}, {}, "\n".join(lines), 1, []
-    for number, line in enumerate(lines[1:], start=2):
-        if line.rstrip() == "---":
-            return found.fields, found.places, "\n".join(lines[number:]), number + 1, found.problems
-        if line.strip() and not line.lstrip().startswith("#"):
-            found.take(number, line)
-    why, fix = "they stand between two lines  ---", "add a line  ---  after the last field"
-    end = _problem(file, 1, "T03", "the fields at the top have no end", why, fix, 3)
-    return found.fields, found.places, "", len(lines) + 1, [*found.problems, end]
+    return problems
 
 
 @dataclass(slots=True)
 class _FrontMatter:
-    """The fields so far, with their lines; `parent`: the field whose entries are indented below it."""
+    """What stands between the `---` at the top of a template, and the body below it."""
 
     file: str
     channel: str
     fields: dict[str, str] = field(default_factory=dict)
-    places: dict[str, int] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    parent: str = ""
+    body: str = ""
+    body_line: int = 1
+    parent: str = ""  # the field whose entries are indented below it
+
+    @classmethod
+    def read(cls, file: str, channel: str, text: str) -> _FrontMatter:
+        """The whole file; without a `---` in its first line all of it is body."""
+        lines = text.replace("\r\n", "\n").split("\n")
+        if lines[0].rstrip() != "---":
+            return cls(file, channel, body="\n".join(lines))
+        top = cls(file, channel)
+        for number, line in enumerate(lines[1:], start=2):
+            if line.rstrip() == "---":
+                top.body, top.body_line = "\n".join(lines[number:]), number + 1
+                return top
+            if line.strip() and not line.lstrip().startswith("#"):
+                top.take(number, line)
+        why, fix = "they stand between two lines  ---", "add a line  ---  after the last field"
+        top.problems.append(_problem(file, 1, "T03", "the fields at the top have no end", why, fix, 3))
+        top.body_line = len(lines) + 1
+        return top
 
     def take(self, number: int, line: str) -> None:
-        found = _LINE.match(line)
-        if not found:
+        match = _LINE.match(line)
+        if not match:
             why, fix = "between the --- lines stand fields, one a line", "write  subject: Your text"
             self._refuse(number, "this line is not a field", why, fix, len(line))
             return
-        key = found["key"]
-        if found["indent"] and self.parent:
+        key = match["key"]
+        if match["indent"] and self.parent:
             key = f"{self.parent}.{key}"
         elif key not in kind_of(self.channel).fields:
             self.problems.append(_unknown_field(self.file, number, self.channel, key))
             return
         if key in self.fields:
-            what = f'"{key}" is written twice here (first in line {self.places[key]})'
+            what = f'"{key}" is written twice here (first in line {self.lines[key]})'
             self._refuse(number, what, "", "keep one", len(key))
             return
-        if not found["value"] and not found["indent"]:
+        if not match["value"] and not match["indent"]:
             self.parent = key
             if key == "variables":
                 return
-        self.fields[key] = _unquoted(found["value"])
-        self.places[key] = number
+        self.fields[key] = _unquoted(match["value"])
+        self.lines[key] = number
 
     def _refuse(self, number: int, what: str, why: str, fix: str, length: int) -> None:
         self.problems.append(_problem(self.file, number, "T03", what, why, fix, length))

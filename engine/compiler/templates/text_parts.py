@@ -11,9 +11,9 @@ _UCS_WHOLE, _UCS_PART = 70, 67
 def parts(text: str) -> int:
     """How many messages the network makes of a text; at least 1.
 
-    A part of several holds 153 septets of the GSM alphabet or 67 UTF-16 units of any other (the rest is the header that
-    puts them together, 3GPP TS 23.040 9.2.3.24.1). What takes two of them (`€`, `[`, an emoji) is never cut apart, so
-    that a part may stay one short.
+    A part of several holds 153 septets of the GSM alphabet or 67 UTF-16 units of any other (the rest is the
+    header that puts them together, 3GPP TS 23.040 9.2.3.24.1). What takes two of them (`€`, `[`, an emoji)
+    is never cut apart, so that a part may stay one short.
     """
     odd = outside(text)
     whole, several = (_UCS_WHOLE, _UCS_PART) if odd else (_GSM_WHOLE, _GSM_PART)

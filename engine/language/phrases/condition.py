@@ -39,7 +39,8 @@ _OPERATORS = {
 def parse_condition(
     context: ReadContext, node: Node, at: Span, key: str, of_event: bool = False
 ) -> AllOf | None:
-    """The condition under `key`. `of_event`: a `where`, whose bare names are fields and nothing else is special."""
+    """The condition under `key`. `of_event`: a `where`, whose bare names are fields and nothing else is
+    special."""
     if isinstance(node, Sequence) and not is_empty(node):
         context.report(
             node.span,
@@ -89,8 +90,8 @@ def parse_value(context: ReadContext, name: str, node: Node, at: Span | None = N
 
 def _without_colon(name: str) -> str:
     """`{stamps at least 2}` and `{segment:vip}` are keys without a value; empty for a plain name."""
-    found = re.fullmatch(r"([\w.]+)(?: +|:)(\S.*)", name)
-    return f"{found[1]}: {shown(found[2])}" if found else ""
+    match = re.fullmatch(r"([\w.]+)(?: +|:)(\S.*)", name)
+    return f"{match[1]}: {shown(match[2])}" if match else ""
 
 
 def form_of(context: ReadContext, name: str, text: Text) -> Form | None:

@@ -86,7 +86,7 @@ def _did(context: ReadContext, entry: Entry, where: _Where) -> Did | None:
     return Did(event, low, high, last, since, None, negated, event.span)
 
 
-def _phrase(event: str, text: Text, whole: Text) -> _Counted | Problem:
+def _phrase(event: str, text: Text, written: Text) -> _Counted | Problem:
     match text.value:
         case "ever":
             return 1, None, None, False
@@ -96,22 +96,22 @@ def _phrase(event: str, text: Text, whole: Text) -> _Counted | Problem:
             return 1, None, None, True
         case _:
             pass
-    if found := _IN_LAST.fullmatch(text.value):
-        length = parse_length(part(text, found.start(1), found.end(1) - found.start(1)))
+    if match := _IN_LAST.fullmatch(text.value):
+        length = parse_length(part(text, match.start(1), match.end(1) - match.start(1)))
         return length if isinstance(length, Problem) else (1, None, length, False)
-    if found := _COUNT.fullmatch(text.value):
-        return _counted(text, found)
+    if match := _COUNT.fullmatch(text.value):
+        return _counted(text, match)
     return Problem(
-        whole.span,
+        written.span,
         "E21",
-        f"{quoted(whole.value)} is not a phrase of did",
+        f"{quoted(written.value)} is not a phrase of did",
         f"the phrases are: {PHRASES}",
-        f"write  {shown(event)}: {_meant(whole.value) or 'at least 1 times'}",
+        f"write  {shown(event)}: {_meant(written.value) or 'at least 1 times'}",
     )
 
 
-def _counted(text: Text, found: re.Match[str]) -> _Counted | Problem:
-    count = int(found[2])
+def _counted(text: Text, match: re.Match[str]) -> _Counted | Problem:
+    count = int(match[2])
     if count > MOST:
         return Problem(
             text.span,
@@ -121,13 +121,13 @@ def _counted(text: Text, found: re.Match[str]) -> _Counted | Problem:
             "write a smaller number",
         )
     last: Length | None = None
-    if found[3]:
-        length = parse_length(part(text, found.start(3), found.end(3) - found.start(3)))
+    if match[3]:
+        length = parse_length(part(text, match.start(3), match.end(3) - match.start(3)))
         if isinstance(length, Problem):
             return length
         last = length
-    low = 0 if found[1] == "at most" else count
-    high = None if found[1] == "at least" else count
+    low = 0 if match[1] == "at most" else count
+    high = None if match[1] == "at least" else count
     return low, high, last, False
 
 
@@ -135,11 +135,11 @@ def _meant(written: str) -> str:
     if len(written) > 100:
         return ""
     for pattern, ours in _OTHER:
-        if found := pattern.fullmatch(written):
-            first = found[1] if found.groups() else ""
+        if match := pattern.fullmatch(written):
+            first = match[1] if match.groups() else ""
             number = int(first) if first.isdigit() else 0
             form = ours.replace("{+}", str(number + 1)).replace("{-}", str(max(0, number - 1)))
-            return form.format(*found.groups())
+            return form.format(*match.groups())
     return ""
 
 
@@ -151,13 +151,13 @@ def _long(context: ReadContext, event: Text, node: Mapping, where: _Where) -> Di
     low, high = 1, None
     if times is not None:
         negated = times.value.startswith("not ")
-        found = context.keep(_phrase(event.value, times, times))
-        if negated or (found and (found[2] or found[3])):
+        counted = context.keep(_phrase(event.value, times, times))
+        if negated or (counted and (counted[2] or counted[3])):
             reader.apart(
                 "times", "it says how often and nothing else", "write  times: at least 2, last: 7 days"
             )
-        if found is not None:
-            low, high = found[0], found[1]
+        if counted is not None:
+            low, high = counted[0], counted[1]
     fields = reader.node("where")
     condition = None if fields is None else where(context, fields, reader.at_key("where"))
     if last is not None and since is not None:

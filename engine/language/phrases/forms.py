@@ -103,70 +103,72 @@ def looks_like_form(text: str) -> bool:
 
 def sign_problem(name: str, text: Text) -> Problem | None:
     """`>= 2`."""
-    found = _SIGN.fullmatch(text.value)
-    if not found:
+    match = _SIGN.fullmatch(text.value)
+    if not match:
         return None
     span = Span(
         text.span.file, text.span.line, text.span.column, max(1, min(text.span.length, len(text.value)))
     )
-    value = shown(found[2].strip("= ")) or "2"
+    value = shown(match[2].strip("= ")) or "2"
     return Problem(
         span,
         "E26",
         f"{quoted(text.value)} uses a sign",
         WHY_SIGN,
-        f"write  {name}: {_SIGN_WORDS[found[1]]}{value}",
+        f"write  {name}: {_SIGN_WORDS[match[1]]}{value}",
     )
 
 
-def _positive(name: str, text: Text, whole: Text) -> Form | Problem:
+def _positive(name: str, text: Text, written: Text) -> Form | Problem:
     words = text.value
     if sign := sign_problem(name, text):
         return sign
     if other := _other_form(words):
         return _unknown(text, "this is not one of the forms", f"write  {name}: {other}")
     if words == "is set":
-        return IsSet(whole.span)
+        return IsSet(written.span)
     if words == "is not set":
-        return Negated(IsSet(whole.span), whole.span)
+        return Negated(IsSet(written.span), written.span)
     if words == "today":
-        return Today(whole.span)
-    if found := _COMPARE.match(words):
-        return _compared(name, text, whole, found)
+        return Today(written.span)
+    if match := _COMPARE.match(words):
+        return _compared(name, text, written, match)
     if words.startswith("between "):
-        return _between(name, text, whole)
-    if found := _BESIDE.match(words):
-        return BeforeAfter("before" if found[1] == "before" else "after", tail(text, found.end()), whole.span)
-    if found := _MATCH.match(words):
-        how = cast("Literal['contains', 'starts with', 'ends with']", found[1])
-        return TextMatch(how, tail(text, found.end()), whole.span)
+        return _between(name, text, written)
+    if match := _BESIDE.match(words):
+        return BeforeAfter(
+            "before" if match[1] == "before" else "after", tail(text, match.end()), written.span
+        )
+    if match := _MATCH.match(words):
+        how = cast("Literal['contains', 'starts with', 'ends with']", match[1])
+        return TextMatch(how, tail(text, match.end()), written.span)
     if words.startswith("[") and words.endswith("]"):
-        return Equals(parse_list(text), whole.span, many=True)
+        return Equals(parse_list(text), written.span, many=True)
     if not words:
-        return _unknown(whole, "there is nothing behind it", f"write  {name}: not gold")
-    return Equals((text,), whole.span)
+        return _unknown(written, "there is nothing behind it", f"write  {name}: not gold")
+    return Equals((text,), written.span)
 
 
-def _compared(name: str, text: Text, whole: Text, found: re.Match[str]) -> Form | Problem:
-    how = cast("_Compared", found[1])
-    value = tail(text, found.end())
+def _compared(name: str, text: Text, written: Text, match: re.Match[str]) -> Form | Problem:
+    how = cast("_Compared", match[1])
+    value = tail(text, match.end())
     if not value.value:
         return _unknown(text, "there is no number behind it", f"write  {name}: {how} 2")
     if not value.value.endswith(" ago"):
-        return Compare(how, value, whole.span)
+        return Compare(how, value, written.span)
     length = parse_length(part(value, 0, len(value.value[:-4].rstrip())))
     if isinstance(length, Problem):
         return length
-    return RelativeAge("more than" if how == "more than" else "less than", length, whole.span)
+    return RelativeAge("more than" if how == "more than" else "less than", length, written.span)
 
 
-def _between(name: str, text: Text, whole: Text) -> Form | Problem:
-    found = _BETWEEN.fullmatch(text.value)
-    if not found:
+def _between(name: str, text: Text, written: Text) -> Form | Problem:
+    match = _BETWEEN.fullmatch(text.value)
+    if not match:
         return _unknown(text, "between needs two values", f"write  {name}: between 2 and 5")
-    low = part(text, found.start(1), found.end(1) - found.start(1))
-    high = part(text, found.start(2), found.end(2) - found.start(2))
-    return Between(low, high, whole.span)
+    low = part(text, match.start(1), match.end(1) - match.start(1))
+    high = part(text, match.start(2), match.end(2) - match.start(2))
+    return Between(low, high, written.span)
 
 
 def _other_form(words: str) -> str:
@@ -174,8 +176,8 @@ def _other_form(words: str) -> str:
     if len(words) > 200:
         return ""
     for pattern, ours in _OTHER_FORMS:
-        if found := pattern.fullmatch(words):
-            return ours.format(*found.groups())
+        if match := pattern.fullmatch(words):
+            return ours.format(*match.groups())
     lower = words[:1].lower() + words[1:]
     if lower != words and looks_like_form(lower.casefold()):
         return lower.casefold()

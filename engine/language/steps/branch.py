@@ -54,15 +54,16 @@ CONSTRUCT = step_keys(
 
 
 def _lift_sides(context: ReadContext, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """The lines of an `if`, with a `then` or `else` that was written inside the condition in its right place."""
-    found: list[Entry] = []
+    """The lines of an `if`, with a `then` or `else` that was written inside the condition in its right
+    place."""
+    lifted: list[Entry] = []
     for entry in entries:
-        whole = entry.value
-        if entry.key.text != "if" or not isinstance(whole, Mapping):
-            found.append(entry)
+        condition = entry.value
+        if entry.key.text != "if" or not isinstance(condition, Mapping):
+            lifted.append(entry)
             continue
         deep = [
-            each for each in whole.entries if each.key.text in _SIDES and isinstance(each.value, Sequence)
+            each for each in condition.entries if each.key.text in _SIDES and isinstance(each.value, Sequence)
         ]
         if deep:
             side = deep[0].key
@@ -70,9 +71,9 @@ def _lift_sides(context: ReadContext, entries: tuple[Entry, ...]) -> tuple[Entry
                 side.span, "E17", f"{quoted(side.text)} stands one level too deep", "below  if:  stand only conditions",
                 f"put  {side.text}:  in the column of  if:",
             )  # fmt: skip
-        kept = tuple(each for each in whole.entries if each not in deep)
-        found += [Entry(entry.key, Mapping(kept, whole.span)), *deep]
-    return tuple(found)
+        lines = tuple(each for each in condition.entries if each not in deep)
+        lifted += [Entry(entry.key, Mapping(lines, condition.span)), *deep]
+    return tuple(lifted)
 
 
 def parse_if(reader: MapReader) -> If | None:

@@ -1,4 +1,5 @@
-"""What a kind of step declares about itself: its keys, how it is read, and every word that others need about it."""
+"""What a kind of step declares about itself: its keys, how it is read, and every word that others need
+about it."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ Parse: TypeAlias = Callable[[MapReader], "Step | None"]
 
 @dataclass(frozen=True, slots=True)
 class StoryForm:
-    """What a step leaves behind, in words: a line of `expect:` in a story, and a line of a customer's history.
+    """What a step leaves behind, in words: a line of `expect:` in a story, and a line of a customer's
+    history.
 
     `subject` and `detail` in braces are those of the trace (`core/effects.py`), whose kind is `verb`.
     """

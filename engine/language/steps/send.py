@@ -114,9 +114,9 @@ def parse_next_after(reader: MapReader) -> tuple[Length | None, Text | None]:
         return None, None
     if text.value == AUTO:
         return None, text
-    found = _AUTO_ELSE.fullmatch(text.value)
-    if found:
-        length = parse_length(part(text, found.start(1), len(found[1])))
+    match = _AUTO_ELSE.fullmatch(text.value)
+    if match:
+        length = parse_length(part(text, match.start(1), len(match[1])))
         return reader.context.keep(length), text
     first = re.split(r"[ ,]", text.value, maxsplit=1)[0].casefold()
     if first in _OTHER_AUTO or nearest(first, (AUTO,)):

@@ -72,8 +72,8 @@ def parse_split(reader: MapReader) -> Split | None:
     entries = (
         () if node is None else context.entries(node, "into", "\n           50% a:\n             - send: ...")
     )
-    found = [_path(context, entry) for entry in entries]
-    paths = tuple(path for path in found if path is not None)
+    read = [_path(context, entry) for entry in entries]
+    paths = tuple(path for path in read if path is not None)
     _check_names(context, paths)
     total = sum(path.share for path in paths)
     if entries and len(paths) == len(entries) and total != 100:
@@ -98,8 +98,8 @@ def _fix(total: int) -> str:
 def _path(context: ReadContext, entry: Entry) -> SplitPath | None:
     label = entry.key.whole()
     steps = context.steps(entry.value, entry.key.span, label.value)
-    found = _PATH.fullmatch(label.value)
-    if not found:
+    match = _PATH.fullmatch(label.value)
+    if not match:
         word = (
             re.sub(r"[^a-z0-9]+", "_", shown(label.value).casefold()).strip("_").lstrip("0123456789_")
             or "gift"
@@ -113,8 +113,8 @@ def _path(context: ReadContext, entry: Entry) -> SplitPath | None:
             f"write  {number[0] if number else '50'}% {word}:",
         )
         return None
-    share = context.keep(parse_share(part(label, 0, found.end(1))))
-    return None if share is None else SplitPath(share, tail(label, found.start(2)), steps)
+    share = context.keep(parse_share(part(label, 0, match.end(1))))
+    return None if share is None else SplitPath(share, tail(label, match.start(2)), steps)
 
 
 def _check_names(context: ReadContext, paths: tuple[SplitPath, ...]) -> None:

@@ -27,18 +27,18 @@ def parse_given(context: ReadContext, node: Node, at: Span) -> Given:
             "write  given: {orders_count: 0}  or remove the line",
         )
         return Given()
-    found = {entry.key.text: entry for entry in node.entries if entry.key.text in SPECIAL}
+    special = {entry.key.text: entry for entry in node.entries if entry.key.text in SPECIAL}
     values = (_value(context, entry) for entry in node.entries if entry.key.text not in SPECIAL)
     return Given(
         values=tuple(value for value in values if value is not None),
-        timezone=_timezone(context, found.get("timezone")),
-        segments=_texts(context, found.get("segments"), "[vip]"),
-        did=_did(context, found.get("did")),
-        unreachable=_texts(context, found.get("unreachable"), "[push]"),
-        no_consent=_texts(context, found.get("no_consent"), "[sms]"),
-        product=_pairs(context, found.get("product"), "{in_stock: true}"),
-        paths=_pairs(context, found.get("paths"), "{offer_test: gift}"),
-        holdout=_holdout(context, found.get("holdout")),
+        timezone=_timezone(context, special.get("timezone")),
+        segments=_texts(context, special.get("segments"), "[vip]"),
+        did=_did(context, special.get("did")),
+        unreachable=_texts(context, special.get("unreachable"), "[push]"),
+        no_consent=_texts(context, special.get("no_consent"), "[sms]"),
+        product=_pairs(context, special.get("product"), "{in_stock: true}"),
+        paths=_pairs(context, special.get("paths"), "{offer_test: gift}"),
+        holdout=_holdout(context, special.get("holdout")),
     )
 
 
@@ -88,12 +88,12 @@ def _holdout(context: ReadContext, entry: Entry | None) -> bool:
 def _did(context: ReadContext, entry: Entry | None) -> tuple[GivenDid, ...]:
     if entry is None:
         return ()
-    found: list[GivenDid] = []
+    happened: list[GivenDid] = []
     for line in context.entries(entry.value, "did", "{order_placed: 3 days ago}"):
         items = line.value.items if isinstance(line.value, Sequence) and line.value.items else (line.value,)
         events = (_event(context, line.key.whole(), item) for item in items)
-        found.extend(event for event in events if event is not None)
-    return tuple(found)
+        happened.extend(event for event in events if event is not None)
+    return tuple(happened)
 
 
 def _event(context: ReadContext, event: Text, node: Node) -> GivenDid | None:

@@ -36,8 +36,8 @@ def parse_when(context: ReadContext, node: Node, at: Span) -> tuple[StoryLine, .
 
 def parse_moment(text: Text) -> Moment | Problem:
     """`day 0 18:30`."""
-    found = _MOMENT.fullmatch(text.value)
-    if not found:
+    match = _MOMENT.fullmatch(text.value)
+    if not match:
         return Problem(
             text.span,
             "E52",
@@ -47,14 +47,14 @@ def parse_moment(text: Text) -> Moment | Problem:
             if re.search(r"\d", text.value)
             else f"write  day 0 10:00 , or remove the dash if  {shown(text.value)}  belongs to the line above",
         )
-    clock = parse_clock(part(text, found.start(2), found.end(2) - found.start(2)))
-    return clock if isinstance(clock, Problem) else Moment(int(found[1]), clock.time, text.span)
+    clock = parse_clock(part(text, match.start(2), match.end(2) - match.start(2)))
+    return clock if isinstance(clock, Problem) else Moment(int(match[1]), clock.time, text.span)
 
 
 def parse_fields(context: ReadContext, entries: list[Entry]) -> tuple[Field, ...]:
     """The fields of an event in a story."""
-    found = (_field(context, entry) for entry in entries)
-    return tuple(field for field in found if field is not None)
+    fields = (_field(context, entry) for entry in entries)
+    return tuple(field for field in fields if field is not None)
 
 
 def _moment_meant(words: str) -> str:

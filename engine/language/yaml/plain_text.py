@@ -1,4 +1,5 @@
-"""What can be said about a file before it is read as YAML: its size, its encoding, its characters, tabs, templating."""
+"""What can be said about a file before it is read as YAML: its size, its encoding, its characters, tabs,
+templating."""
 
 from __future__ import annotations
 
@@ -67,14 +68,14 @@ def _not_utf8(text: bytes, index: int, file: str) -> Problem:
 
 
 def _invisible(text: str, file: str) -> list[Problem]:
-    found = _INVISIBLE.search(text)
-    if not found:
+    match = _INVISIBLE.search(text)
+    if not match:
         return []
     return [
         Problem(
-            place(text, found.start(), file),
+            place(text, match.start(), file),
             "E09",
-            f"there is an invisible character here (U+{ord(found[0]):04X})",
+            f"there is an invisible character here (U+{ord(match[0]):04X})",
             "nobody can review what cannot be seen",
             "delete it, or type the line again",
         )
@@ -98,14 +99,14 @@ def _tabs(text: str, file: str) -> list[Problem]:
 
 
 def _other_spaces(text: str, file: str) -> list[Problem]:
-    found = _OTHER_SPACE.search(text)
-    if not found:
+    match = _OTHER_SPACE.search(text)
+    if not match:
         return []
     return [
         Problem(
-            place(text, found.start(1), file),
+            place(text, match.start(1), file),
             "E01",
-            f"this line is indented with a space of another kind (U+{ord(found[1]):04X})",
+            f"this line is indented with a space of another kind (U+{ord(match[1]):04X})",
             "it looks like a space, and YAML takes it for a letter; it often comes from a copied text",
             "delete what stands in front of the line and type the spaces again",
         )
@@ -117,11 +118,11 @@ def _templating(text: str, file: str) -> list[Problem]:
         return []
     problems = []
     for number, line in enumerate(text.split("\n"), 1):
-        found = _TEMPLATING.search(line)
-        if found and not _COMMENT.search(line, 0, found.start()):
+        match = _TEMPLATING.search(line)
+        if match and not _COMMENT.search(line, 0, match.start()):
             problems.append(
                 Problem(
-                    Span(file, number, found.start() + 1, len(found[0])),
+                    Span(file, number, match.start() + 1, len(match[0])),
                     "E05",
                     "there is no templating in a journey file",
                     "the file is what reviewers read; texts with {{ }} belong into templates/",

@@ -1,4 +1,5 @@
-"""The strict reader: text to nodes with positions. Every scalar stays text; what YAML offers beyond that is refused."""
+"""The strict reader: text to nodes with positions. Every scalar stays text; what YAML offers beyond that is
+refused."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The messages for files that are no YAML: the place where the author made the slip, and the text to type. YAML often sees
-nothing wrong in the line itself, and the next line fails because a dash, a space or a colon is missing above."""
+"""The messages for files that are no YAML: the place where the author made the slip, and the text to type.
+YAML often sees nothing wrong in the line itself, and the next line fails because a dash, a space or a colon
+is missing above."""
 
 from __future__ import annotations
 
@@ -24,25 +25,25 @@ _NOT_LIST = re.compile(r"([\w.]+): *(not|one of) (\[[^\]]*\]?)")
 
 def syntax_problem(wrong: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     """The problem behind an error of the YAML parser."""
-    said = f"{wrong.problem or ''} {wrong.context or ''}"
+    message = f"{wrong.problem or ''} {wrong.context or ''}"
     at = _Place(text, file, wrong.problem_mark or wrong.context_mark)
     began = _Place(text, file, wrong.context_mark or wrong.problem_mark)
     lines = text.split("\n")
-    if "mapping values are not allowed" in said:
+    if "mapping values are not allowed" in message:
         return _second_colon(at, lines)
-    if "block scalar" in said or "block entry" in said:
+    if "block scalar" in message or "block entry" in message:
         return _sign(began)
-    if "quoted scalar" in said:
-        return _quote(at, began, said)
-    if "',' or" in said or "flow" in said:
+    if "quoted scalar" in message:
+        return _quote(at, began, message)
+    if "',' or" in message or "flow" in message:
         return _bracket(at, began)
-    if "could not find expected ':'" in said:
+    if "could not find expected ':'" in message:
         return slip_in(line_of(lines, began.row, file), in_list=True) or _no_colon(began)
-    if "cannot start any token" in said or "alias" in said or "anchor" in said:
+    if "cannot start any token" in message or "alias" in message or "anchor" in message:
         return _character(began)
-    if "tab character" in said or at.line[at.column : at.column + 1] == "\t":
+    if "tab character" in message or at.line[at.column : at.column + 1] == "\t":
         return _tab(at)
-    if "sequence entries" in said:
+    if "sequence entries" in message:
         return Problem(
             at.span(),
             "E03",
@@ -114,8 +115,8 @@ def _second_colon(at: _Place, lines: list[str]) -> Problem:
 
 
 def _sign(began: _Place) -> Problem:
-    found = _SIGN.match(began.rest())
-    if not found:
+    match = _SIGN.match(began.rest())
+    if not match:
         return Problem(
             began.span(len(began.rest())),
             "E03",
@@ -128,12 +129,12 @@ def _sign(began: _Place) -> Problem:
         "E26",
         f"{quoted(began.rest())} uses a sign",
         "conditions are written in words so that everybody can review them",
-        f"write  {_WORDS[found[1]]} {shown(found[2]) or '2'}",
+        f"write  {_WORDS[match[1]]} {shown(match[2]) or '2'}",
     )
 
 
-def _quote(at: _Place, began: _Place, said: str) -> Problem:
-    if "escape" in said:
+def _quote(at: _Place, began: _Place, message: str) -> Problem:
+    if "escape" in message:
         return Problem(
             at.span(),
             "E03",
@@ -260,42 +261,42 @@ def line_of(lines: list[str], row: int, file: str) -> Line:
 
 def above(lines: list[str], row: int, file: str) -> Line | None:
     """The nearest line with words above the line `row`."""
-    found = (line_of(lines, each, file) for each in range(row - 1, -1, -1))
-    return next((line for line in found if line.words), None)
+    upper = (line_of(lines, each, file) for each in range(row - 1, -1, -1))
+    return next((line for line in upper if line.words), None)
 
 
 def slip_in(line: Line, *, in_list: bool = False) -> Problem | None:
     """What is wrong in this line, if it is one of these slips. `in_list`: a step without a dash is one too."""
-    found = _DASH_OF_TEXT.match(line.words)
-    if found:
+    match = _DASH_OF_TEXT.match(line.words)
+    if match:
         return _problem(
-            line, 1, f"{quoted(found[1])} is not the dash of a list", "YAML knows only the short dash of the keyboard", f"write  - {shown(found[2])}",
+            line, 1, f"{quoted(match[1])} is not the dash of a list", "YAML knows only the short dash of the keyboard", f"write  - {shown(match[2])}",
         )  # fmt: skip
-    found = _TIGHT_DASH.match(line.words)
-    if found:
+    match = _TIGHT_DASH.match(line.words)
+    if match:
         return _problem(
-            line, 1, "there is no space behind this dash", "a dash begins an item only with a space behind it", f"write  - {shown(found[1])}",
+            line, 1, "there is no space behind this dash", "a dash begins an item only with a space behind it", f"write  - {shown(match[1])}",
         )  # fmt: skip
-    found = _ITEM.match(line.words)
-    if found and in_list:
+    match = _ITEM.match(line.words)
+    if match and in_list:
         return _problem(
-            line, len(found[1]), f"there is no dash in front of {quoted(found[1])}",
+            line, len(match[1]), f"there is no dash in front of {quoted(match[1])}",
             "each item of a list stands behind a dash of its own", f"write  - {shown(line.words)}",
         )  # fmt: skip
     dash = "- " if line.words.startswith("- ") else ""
     line = line._replace(start=line.start + len(dash), words=line.words[len(dash) :])
-    found = _TIGHT_COLON.fullmatch(line.words)
-    if found:
+    match = _TIGHT_COLON.fullmatch(line.words)
+    if match:
         return _problem(
             line, len(line.words), "there is no space behind the colon",
-            'a line is written as "name: text", with a space behind the colon', f"write  {dash}{shown(found[1])}: {shown(found[2])}",
+            'a line is written as "name: text", with a space behind the colon', f"write  {dash}{shown(match[1])}: {shown(match[2])}",
         )  # fmt: skip
-    found = _NO_COLON.fullmatch(line.words)
-    if found:
-        value = f" {shown(found[2])}" if found[2] else ""
+    match = _NO_COLON.fullmatch(line.words)
+    if match:
+        value = f" {shown(match[2])}" if match[2] else ""
         return _problem(
             line, len(line.words), 'this line has no ": " in it',
-            'a line is written as "name: text", with a space behind the colon', f"write  {dash}{found[1]}:{value}",
+            'a line is written as "name: text", with a space behind the colon', f"write  {dash}{match[1]}:{value}",
         )  # fmt: skip
     return None
 
