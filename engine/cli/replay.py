@@ -178,7 +178,7 @@ def _messages(result: ReplayResult) -> Table:
 
 
 def _days(result: ReplayResult) -> Table:
-    from engine.simulate.replay.figures import cost
+    from engine.simulate.replay.result import cost
 
     table = Table(
         "day", "journey", box=box.SIMPLE, title=f"days ({result.figures.zone})", title_justify="left"

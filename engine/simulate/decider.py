@@ -37,25 +37,31 @@ class Decider:
 
     def wake(self, state: CustomerState, now: Instant) -> CustomerState:
         """Nothing happened but the time: what is due is decided, oldest first."""
-        return self._follow(decide(state, (), self.journeys, now, sends_at_once=True), now)
+        return self._follow(decide(state, (), self.journeys, now, sends_at_once=True), self.journeys, now)
 
     def apply(
-        self, state: CustomerState, happening: Happening, now: Instant, *, folded: bool = False
+        self,
+        state: CustomerState,
+        happening: Happening,
+        now: Instant,
+        *,
+        folded: bool = False,
+        journeys: Journeys | None = None,
     ) -> CustomerState:
         """The state after a happening and everything that follows from it at the same moment; what is due waits, since
-        more may happen at this moment. `folded`: the facts of `state` hold the event already."""
-        decided = decide(
-            state, (happening,), self.journeys, now, wakes=False, sends_at_once=True, folded=folded
-        )
-        return self._follow(decided, now)
+        more may happen at this moment. `folded`: the facts of `state` hold the event already. `journeys`: those that
+        hear of it, where they are not the same as always."""
+        journeys = journeys or self.journeys
+        decided = decide(state, (happening,), journeys, now, wakes=False, sends_at_once=True, folded=folded)
+        return self._follow(decided, journeys, now)
 
-    def _follow(self, decided: Decided, now: Instant) -> CustomerState:
+    def _follow(self, decided: Decided, journeys: Journeys, now: Instant) -> CustomerState:
         state = decided.state
         if not decided.decisions:
             return state
         coming = self._settle(state, decided.decisions, now)
         while coming:
-            decided = decide(state, (coming.pop(0),), self.journeys, now, wakes=False, sends_at_once=True)
+            decided = decide(state, (coming.pop(0),), journeys, now, wakes=False, sends_at_once=True)
             state = decided.state
             coming += self._settle(state, decided.decisions, now)
         return state
@@ -67,14 +73,12 @@ class Decider:
             self.record(state, decision, now)
             for effect in decision.effects:
                 if isinstance(effect, Emit):
-                    coming.append(self._event(effect, now))
+                    number = self.next_number()
+                    coming.append(
+                        Event(number, effect.id, effect.name, effect.at, now, effect.fields, self.starts)
+                    )
                 elif isinstance(effect, TakeCode) and effect.value is None:
-                    coming.append(self._code(effect, now))
+                    number = self.next_number()
+                    code = f"{effect.pool}-{number}"  # made up, and another one each time
+                    coming.append(CodeTaken(number, now, effect.enrollment, effect.pool, code))
         return coming
-
-    def _event(self, emit: Emit, now: Instant) -> Event:
-        return Event(self.next_number(), emit.id, emit.name, emit.at, now, emit.fields, self.starts)
-
-    def _code(self, effect: TakeCode, now: Instant) -> CodeTaken:
-        number = self.next_number()
-        return CodeTaken(number, now, effect.enrollment, effect.pool, f"{effect.pool}-{number}")

@@ -16,7 +16,7 @@ UNKNOWN = ("unknown", "held", "treated_as_sent")
 
 @pytest.fixture(scope="module")
 def struck(tmp_path_factory: pytest.TempPathFactory) -> CrashTestResult:
-    """Five branches; the daemon of each ends itself the first time it comes by its point."""
+    """Five instances; the daemon of each ends itself the first time it comes by its point."""
     wishes = CrashTestOptions(
         messages=100, kills=5, seed=5, parallel=5, at=tuple(f"{point}:1" for point in POINTS), gateway=False
     )

@@ -25,7 +25,7 @@ Content-Type: text/html; charset=utf-8\r
 """
 
 
-def crowd(customers: int = 400, seed: int = 1) -> ShopCustomers:
+def shop_customers(customers: int = 400, seed: int = 1) -> ShopCustomers:
     shop = make_shop(seed, customers, START)
     list(shop.history())
     made = ShopCustomers(shop)
@@ -34,8 +34,10 @@ def crowd(customers: int = 400, seed: int = 1) -> ShopCustomers:
 
 
 def test_three_days_by_themselves() -> None:
-    deeds = [deed for deed in crowd().until(Instant(START + 3 * DAY)) if isinstance(deed, SendEvent)]
-    names = Counter(deed.event for deed in deeds)
+    actions = [
+        action for action in shop_customers().until(Instant(START + 3 * DAY)) if isinstance(action, SendEvent)
+    ]
+    names = Counter(action.event for action in actions)
     wanted = {
         "site_visited",
         "product_viewed",
@@ -47,49 +49,51 @@ def test_three_days_by_themselves() -> None:
     }
     assert wanted <= set(names)
     assert names["product_viewed"] > names["cart_updated"] > 5
-    assert len({deed.id for deed in deeds}) == len(deeds)
+    assert len({action.id for action in actions}) == len(actions)
 
 
 def test_the_same_seed_lives_the_same_life() -> None:
-    assert list(crowd().until(Instant(START + DAY))) == list(crowd().until(Instant(START + DAY)))
+    assert list(shop_customers().until(Instant(START + DAY))) == list(
+        shop_customers().until(Instant(START + DAY))
+    )
 
 
 def test_a_confirmed_address_subscribes() -> None:
-    people = crowd(20)
+    people = shop_customers(20)
     asked = next(
-        deed
-        for deed in people.until(Instant(START + HOUR))
-        if isinstance(deed, SendEvent) and deed.event == "optin_requested"
+        action
+        for action in people.until(Instant(START + HOUR))
+        if isinstance(action, SendEvent) and action.event == "optin_requested"
     )
     person = people.shop.people[asked.customer]
     link = "http://127.0.0.1:8080/y/yes"
     people.landed(person, link, ReceivedMessage("", "email", (link,), confirm=link), Instant(START + HOUR))
     told = [
-        deed.event
-        for deed in people.until(Instant(START + 2 * HOUR))
-        if isinstance(deed, SendEvent) and deed.customer == person.id
+        action.event
+        for action in people.until(Instant(START + 2 * HOUR))
+        if isinstance(action, SendEvent) and action.customer == person.id
     ]
     assert [event for event in told if event.startswith(("optin", "sub"))] == ["subscribed"]
 
 
 def test_letters_are_opened_followed_and_sometimes_the_last() -> None:
-    people = crowd(600)
+    people = shop_customers(600)
     for person in people.shop.people.values():
         for hour in range(4):
-            letter = ReceivedMessage(
+            received = ReceivedMessage(
                 person.addresses["email"], "email", ("http://x/c/1",), "", "http://x/o/1", "http://x/u/1"
             )
-            people.receive(letter, Instant(START + hour * HOUR))
-    found = Counter(type(deed) for deed in people.until(Instant(START + 6 * DAY)))
+            people.receive(received, Instant(START + hour * HOUR))
+    found = Counter(type(action) for action in people.until(Instant(START + 6 * DAY)))
     assert found[OpenMail] > found[FollowLink] > found[Unsubscribe] > 0
 
 
 def test_what_a_reader_sees_in_a_mail() -> None:
-    letter = read_received(parse_mail("x@example.org", MAIL, "k1"))
-    assert letter.links == ("http://127.0.0.1:8080/c/go?a=1&b=2",)
-    assert letter.code == "WELCOME-AB12-CD34"
-    assert letter.pixel == "http://127.0.0.1:8080/o/xyz"
-    assert letter.leave == "http://127.0.0.1:8080/u/abc"
+    received = read_received(parse_mail("x@example.org", MAIL, "k1"))
+    assert received.links == ("http://127.0.0.1:8080/c/go?a=1&b=2",)
+    assert received.code == "WELCOME-AB12-CD34"
+    assert received.pixel == "http://127.0.0.1:8080/o/xyz"
+    assert received.leave == "http://127.0.0.1:8080/u/abc"
 
 
 def test_the_decoy_for_machines_is_not_seen_and_a_confirmation_comes_first() -> None:
@@ -107,6 +111,6 @@ def test_the_decoy_for_machines_is_not_seen_and_a_confirmation_comes_first() -> 
 
 def test_what_a_reader_sees_in_a_text() -> None:
     body = "Bean There: 20% off with BACK-AB12-CD34. http://127.0.0.1:8080/c/go Stop: http://127.0.0.1:8080/c/stop"
-    letter = read_received(Message("k", "sms", "+447700900001", "winback_offer", "en", "marketing", body))
-    assert letter.links == ("http://127.0.0.1:8080/c/go",)
-    assert letter.code == "BACK-AB12-CD34"
+    received = read_received(Message("k", "sms", "+447700900001", "winback_offer", "en", "marketing", body))
+    assert received.links == ("http://127.0.0.1:8080/c/go",)
+    assert received.code == "BACK-AB12-CD34"

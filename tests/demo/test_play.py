@@ -32,8 +32,8 @@ def test_a_day_of_a_small_shop(tmp_path: Path) -> None:
     assert len(mails) + demo.sink.refused == sum(
         row.sent for row in figures.channels if row.channel == "email"
     )
-    assert sum(demo.letters.values()) == sent - demo.sink.refused
-    assert demo.letters[most_written_to(demo)] == max(demo.letters.values())
+    assert sum(demo.received.values()) == sent - demo.sink.refused
+    assert demo.received[most_written_to(demo)] == max(demo.received.values())
     assert sum(row.clicked for row in figures.channels) > 0
     for mail in mails:
         headers = email.message_from_bytes(mail.read_bytes())

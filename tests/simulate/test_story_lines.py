@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.simulate.stories.story_diff import render_failed
 from engine.simulate.stories.story_lines import Line, compare, passed
+from engine.simulate.stories.story_report import render_rows
 
 
 def at(day: int, time: str, text: str) -> Line:
@@ -66,7 +66,7 @@ def test_a_failing_story_is_shown_as_in_the_language_reference() -> None:
         at(2, "18:00", "send cart_offer_percent via email"),
         at(2, "18:00", "finish"),
     ]
-    text = render_failed("cascade through the night, then the offer", compare(expected, happened))
+    text = render_rows("cascade through the night, then the offer", compare(expected, happened))
     assert text == (
         "FAIL  cascade through the night, then the offer\n"
         "     when          expected                             happened\n"

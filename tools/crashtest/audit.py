@@ -1,4 +1,4 @@
-"""What the store of a branch says, read beside its daemon or after its death, without changing anything."""
+"""What the store of an instance says, read beside its daemon or after its death, without changing anything."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Waiting:
     unknown: int
 
     @property
-    def is_calm(self) -> bool:
+    def is_settled(self) -> bool:
         """Nothing is left to do at this moment. Who waits for a deferred message is inside a journey as long."""
         return not (self.inbox or self.messages or (self.runs and not self.deferred))
 

@@ -1,4 +1,4 @@
-"""One branch of the shop: a store, a daemon that lives and dies, and a source of events that never gives up."""
+"""One instance of the shop: a store, a daemon that lives and dies, and a source of events that never gives up."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Instance:
     has_gateway: bool
     clock: Clock
     dice: random.Random
-    children: Processes
+    processes: Processes
     key: str = ""
     fed: int = 0
     starts: int = 0
@@ -79,7 +79,7 @@ class Instance:
     deaths: list[Death] = field(default_factory=list)
     listed: set[Wanted] = field(default_factory=set)
     troubles: list[str] = field(default_factory=list)
-    child: Process | None = None
+    process: Process | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
     _read: int = 0
 
@@ -92,18 +92,18 @@ class Instance:
 
     # --- the daemon -----------------------------------------------------------------------------
 
-    def start(self, fault: str = "", later: int = 0) -> Process:
+    def start(self, fault: str = "", ahead: int = 0) -> Process:
         """A daemon begins to start."""
         self._read = self._log_size()
         self.starts += 1
-        self.child = self.children.start(self.folder, RUN, "daemon.log", fault, later)
-        return self.child
+        self.process = self.processes.start(self.folder, RUN, "daemon.log", fault, ahead)
+        return self.process
 
     async def ready(self) -> bool:
         """Waits until the daemon works. False: it has ended before."""
-        assert self.child is not None
+        assert self.process is not None
         until = asyncio.get_running_loop().time() + LONGEST_START
-        while not self.child.is_over:
+        while not self.process.is_over:
             if b"running" in self.log(self._read):
                 return True
             if asyncio.get_running_loop().time() > until:
@@ -115,18 +115,18 @@ class Instance:
 
     async def kill(self) -> None:
         """kill -9, and a look at what the dead process had in its hands."""
-        assert self.child is not None
-        self._bury(await self.child.kill(), "")
+        assert self.process is not None
+        self._note_death(await self.process.kill(), "")
 
     async def died(self, point: str, seconds: float) -> bool:
         """Waits for a daemon that ends itself at a fault point. False: it still runs."""
-        assert self.child is not None
-        code = await self.child.wait(seconds)
+        assert self.process is not None
+        code = await self.process.wait(seconds)
         if code is not None:
-            self._bury(code, point)
+            self._note_death(code, point)
         return code is not None
 
-    def _bury(self, code: int, point: str) -> None:
+    def _note_death(self, code: int, point: str) -> None:
         if code != -9:
             said = self.log(self._read).decode("utf-8", "replace").strip().splitlines()
             self.troubles.append(f"a daemon ended by itself with {code}: {said[-1] if said else ''}"[:500])
@@ -142,9 +142,9 @@ class Instance:
 
     async def stop(self) -> None:
         """SIGTERM, as an operator would."""
-        assert self.child is not None
-        self.child.signal(signal.SIGTERM)
-        code = await self.child.wait(LONGEST_STOP)
+        assert self.process is not None
+        self.process.signal(signal.SIGTERM)
+        code = await self.process.wait(LONGEST_STOP)
         if code != 0:
             self.troubles.append(
                 f"a daemon did not stop within {LONGEST_STOP:.0f} seconds"
@@ -212,7 +212,7 @@ class Instance:
     async def list_unknown(self) -> None:
         """Asks `main.py status` as an operator would, and keeps whom it lists."""
         file = f"status{self.starts}.json"
-        code = await self.children.start(self.folder, ("status", "--format", "json"), file).ended
+        code = await self.processes.start(self.folder, ("status", "--format", "json"), file).ended
         if code:
             self.troubles.append(f"status ended with {code}: {self.log()[-300:].decode()}")
             return

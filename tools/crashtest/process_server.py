@@ -70,7 +70,7 @@ class ProcessServer:
     def _spawn(self, order: dict[str, Any]) -> int:
         environment = {**os.environ, faults.VARIABLE: order["fault"]}
         program = (
-            ["-m", "tools.crashtest.shifted_clock", str(order["later"])] if order["later"] else [str(MAIN)]
+            ["-m", "tools.crashtest.shifted_clock", str(order["ahead"])] if order["ahead"] else [str(MAIN)]
         )
         with Path(order["out"]).open("ab") as out, Path(order["log"]).open("ab") as log:
             child = subprocess.Popen(
@@ -83,11 +83,11 @@ class ProcessServer:
     def _fork(self, order: dict[str, Any]) -> int:
         pid = os.fork()
         if pid == 0:
-            _become(order)
+            _run_order(order)
         return pid
 
 
-def _become(order: dict[str, Any]) -> NoReturn:
+def _run_order(order: dict[str, Any]) -> NoReturn:
     """The child from here on: `main.py`, as a shell would start it."""
     code = 70
     try:
@@ -98,8 +98,8 @@ def _become(order: dict[str, Any]) -> NoReturn:
         os.dup2(os.open(order["out"], append), 1)
         os.dup2(os.open(order["log"], append), 2)
         faults.arm(order["fault"])
-        if order["later"]:
-            sys.argv = ["later", str(order["later"]), *order["words"]]
+        if order["ahead"]:
+            sys.argv = ["shifted_clock", str(order["ahead"]), *order["words"]]
             runpy.run_module("tools.crashtest.shifted_clock", run_name="__main__")
         else:
             sys.argv = [str(MAIN), *order["words"]]
@@ -120,7 +120,7 @@ def main(*, is_cold: bool) -> None:
         for heavy in _LOADED:
             with contextlib.suppress(ModuleNotFoundError):
                 import_module(heavy)
-    nursery = ProcessServer(is_cold=is_cold)
+    server = ProcessServer(is_cold=is_cold)
     news, wake = os.pipe()
     for end in (news, wake):
         os.set_blocking(end, False)
@@ -139,10 +139,10 @@ def main(*, is_cold: bool) -> None:
                     return
                 *lines, rest = (rest + read).split(b"\n")
                 for line in lines:
-                    nursery.obey(json.loads(line))
-            nursery.reap()
+                    server.obey(json.loads(line))
+            server.reap()
     finally:
-        nursery.end()
+        server.end()
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The nursery seen from the crash test: daemons to start, to signal and to wait for."""
+"""The process server seen from the crash test: daemons to start, to signal and to wait for."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def environment() -> dict[str, str]:
 class Process:
     """One daemon. `ended`: its exit code, or minus the signal that ended it."""
 
-    def __init__(self, number: int, nursery: Processes) -> None:
+    def __init__(self, number: int, processes: Processes) -> None:
         self.number = number
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._nursery = nursery
+        self._processes = processes
 
     @property
     def is_over(self) -> bool:
@@ -46,7 +46,7 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         """Sends it a signal; nothing happens when it has ended."""
         if not self.is_over:
-            self._nursery.order({"number": self.number, "signal": int(number)})
+            self._processes.order({"number": self.number, "signal": int(number)})
 
     async def wait(self, seconds: float) -> int | None:
         """Its exit code; None when it still runs after so many seconds."""
@@ -69,37 +69,37 @@ class Processes:
         self._living: dict[int, Process] = {}
 
     def start(
-        self, folder: Path, words: tuple[str, ...], out: str, fault: str = "", later: int = 0
+        self, folder: Path, words: tuple[str, ...], out: str, fault: str = "", ahead: int = 0
     ) -> Process:
         """`main.py WORDS` on a project; its answers go to the end of the file `out`, everything else to daemon.log. `fault`:
-        as in `engine.faults`; `later`: ms that the clock of a daemon is ahead."""
-        child = Process(next(self._count), self)
-        self._living[child.number] = child
+        as in `engine.faults`; `ahead`: ms that the clock of a daemon is ahead."""
+        process = Process(next(self._count), self)
+        self._living[process.number] = process
         files = {"log": str(folder / "daemon.log"), "out": str(folder / out)}
         command = ["--project", str(folder), *words]
-        self.order({"number": child.number, "words": command, "fault": fault, "later": later, **files})
-        return child
+        self.order({"number": process.number, "words": command, "fault": fault, "ahead": ahead, **files})
+        return process
 
     def order(self, order: dict[str, Any]) -> None:
-        """A line for the nursery."""
+        """A line for the process server."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
 
     async def listen(self) -> None:
-        """Takes what the nursery tells until it ends."""
+        """Takes what the process server tells until it ends."""
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
             told = json.loads(line)
             self._living.pop(told["number"]).ended.set_result(told["ended"])
-        for child in self._living.values():
-            child.ended.set_exception(
+        for process in self._living.values():
+            process.ended.set_exception(
                 WorldError("the process that starts the daemons has ended", permanent=False)
             )
 
 
 @contextlib.asynccontextmanager
 async def start_process_server(*, is_cold: bool) -> AsyncIterator[Processes]:
-    """A nursery that is ready. Whatever runs is killed at the end, also when this process ends in any other way."""
+    """A process server that is ready. Whatever runs is killed at the end, also when this process ends in any other way."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tools.crashtest.process_server", *(["--cold"] if is_cold else []),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment(), start_new_session=True,

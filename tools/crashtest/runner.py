@@ -1,4 +1,4 @@
-"""The crash test as a whole: branches side by side, their daemons killed again and again, then calm, then the verdict."""
+"""The crash test as a whole: instances side by side, their daemons killed again and again, then calm, then the verdict."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tools.crashtest.audit import StoredMessage
 from tools.crashtest.instance import Death, Instance, Ports, reserved_port
 from tools.crashtest.processes import Processes, environment, start_process_server
 from tools.crashtest.settle import settle
-from tools.crashtest.shop import crowd
+from tools.crashtest.shop import make_people
 from tools.crashtest.sinks import sink
 from tools.crashtest.verdict import Arrival, Evidence, Verdict, judge
 
@@ -113,38 +113,38 @@ async def _play(folder: Path, wishes: CrashTestOptions, watch: Watch, clock: Clo
         watch("preparing", 0, 1)
         smtp = await stack.enter_async_context(sink("smtp", folder, seed, environment()))
         http = await stack.enter_async_context(sink("http", folder, seed, environment())) if gateway else None
-        nursery = await stack.enter_async_context(start_process_server(is_cold=wishes.is_cold))
+        processes = await stack.enter_async_context(start_process_server(is_cold=wishes.is_cold))
         ports = Ports(smtp, http)
         count = max(1, min(wishes.parallel, wishes.kills))
-        branches = [
-            _branch(folder, number, wishes, stack.enter_context(reserved_port()), nursery, ports, clock)
+        instances = [
+            _instance(folder, number, wishes, stack.enter_context(reserved_port()), processes, ports, clock)
             for number in range(count)
         ]
         async with asyncio.TaskGroup() as group:
-            for number, branch in enumerate(branches):
+            for number, instance in enumerate(instances):
                 kills = _share(wishes.kills, number, count)
-                points = _points(branch.dice, kills, number, count, wishes)
-                group.create_task(_life(branch, list(points), tally, wishes.kills, watch))
+                points = _points(instance.dice, kills, number, count, wishes)
+                group.create_task(_life(instance, list(points), tally, wishes.kills, watch))
         tally.killing_seconds = asyncio.get_running_loop().time() - began
-        watch("settling", 0, len(branches))
+        watch("settling", 0, len(instances))
         async with asyncio.TaskGroup() as group:
-            for branch in branches:
-                group.create_task(settle(branch))
-    owned = _owned(branches, [*_arrivals(folder / "smtp.log"), *_arrivals(folder / "http.log")])
+            for instance in instances:
+                group.create_task(settle(instance))
+    owned = _owned(instances, [*_arrivals(folder / "smtp.log"), *_arrivals(folder / "http.log")])
     verdict = Verdict()
     messages: dict[str, StoredMessage] = {}
-    for branch in branches:
-        evidence = _evidence(branch, owned[branch.folder.name])
+    for instance in instances:
+        evidence = _evidence(instance, owned[instance.folder.name])
         messages |= {one.key: one for one in evidence.booked}
         verdict.add(judge(evidence))
-        verdict.broken += branch.troubles
-        tally.starts += branch.starts
+        verdict.broken += instance.troubles
+        tally.starts += instance.starts
     for stranger in owned[None]:
         verdict.unexpected.append(f'"{stranger.title}" to {", ".join(stranger.to)}: nobody here')
     tally.seconds = asyncio.get_running_loop().time() - began
     keys = {one.id: one.key for one in messages.values()}
     copies = Counter(keys.get(one.id, "") for arrived in owned.values() for one in arrived if not one.again)
-    deaths = tuple(death for branch in branches for death in branch.deaths)
+    deaths = tuple(death for instance in instances for death in instance.deaths)
     channels = ("smtp", "http") if gateway else ("smtp",)
     return CrashTestResult(wishes, tally, verdict, channels, deaths, messages, copies)
 
@@ -153,29 +153,29 @@ def _share(whole: int, number: int, parts: int) -> int:
     return whole * (number + 1) // parts - whole * number // parts
 
 
-def _branch(
+def _instance(
     folder: Path,
     number: int,
     wishes: CrashTestOptions,
     port: int,
-    nursery: Processes,
+    processes: Processes,
     ports: Ports,
     clock: Clock | None,
 ) -> Instance:
     dice = random.Random(f"{wishes.seed}/{number}")
     gateway = ports.http is not None
     share = _share(wishes.messages, number, max(1, min(wishes.parallel, wishes.kills)))
-    people = crowd(share, f"b{number}", number * 100_000, dice, gateway=gateway)
-    branch = Instance(folder / f"b{number}", port, people, gateway, clock or SystemClock(), dice, nursery)
-    branch.found(ports)
-    return branch
+    people = make_people(share, f"b{number}", number * 100_000, dice, gateway=gateway)
+    instance = Instance(folder / f"b{number}", port, people, gateway, clock or SystemClock(), dice, processes)
+    instance.found(ports)
+    return instance
 
 
 # --- lives --------------------------------------------------------------------------------------
 
 
 async def _life(instance: Instance, points: Sequence[str], tally: Progress, whole: int, watch: Watch) -> None:
-    """Starts and kills the daemon of a branch, at each point or at any moment; its source runs beside."""
+    """Starts and kills the daemon of an instance, at each point or at any moment; its source runs beside."""
     done, kills = 0, len(points)
 
     def may_feed(number: int) -> bool:
@@ -194,7 +194,7 @@ async def _life(instance: Instance, points: Sequence[str], tally: Progress, whol
         instance.start()
         until = asyncio.get_running_loop().time() + 600
         while not feeding.done() and asyncio.get_running_loop().time() < until:
-            if instance.child is not None and instance.child.is_over:
+            if instance.process is not None and instance.process.is_over:
                 raise WorldError(f"the daemon ended: {instance.log()[-500:].decode()}", permanent=True)
             await asyncio.sleep(0.1)
         if feeding.done():
@@ -206,7 +206,7 @@ async def _life(instance: Instance, points: Sequence[str], tally: Progress, whol
 def _points(
     dice: random.Random, kills: int, number: int, parts: int, wishes: CrashTestOptions
 ) -> Iterator[str]:
-    """For each kill of branch `number` of `parts` the point at which it is to strike, empty for any moment. All five get their
+    """For each kill of instance `number` of `parts` the point at which it is to strike, empty for any moment. All five get their
     turn where there are kills enough."""
     wanted = wishes.at or POINTS
     each = -(-len(POINTS) // parts)
@@ -266,12 +266,12 @@ def _arrivals(file: Path) -> list[Arrival]:
         return [Arrival.read(json.loads(line)) for line in lines]
 
 
-def _owned(branches: Sequence[Instance], arrived: Sequence[Arrival]) -> dict[str | None, list[Arrival]]:
-    """By the branch whose customer the first recipient is; None: nobody's."""
+def _owned(instances: Sequence[Instance], arrived: Sequence[Arrival]) -> dict[str | None, list[Arrival]]:
+    """By the instance whose customer the first recipient is; None: nobody's."""
     whose = {
-        address: branch.folder.name
-        for branch in branches
-        for person in branch.people
+        address: instance.folder.name
+        for instance in instances
+        for person in instance.people
         for address in (person.email, person.phone)
     }
     found: dict[str | None, list[Arrival]] = defaultdict(list)

@@ -8,10 +8,10 @@ from engine.values import HOUR, Instant
 from tools.crashtest import audit
 from tools.crashtest.instance import Instance
 
-STILL = 90.0
+UNSETTLED_SECONDS = 90.0
 """Nothing moves for so many seconds: the test ends, and what waits is told."""
 
-CALM = 3.5
+SETTLED_SECONDS = 3.5
 """Seconds without any change while messages are unknown: the daemon looks at them every two."""
 
 MOST_HOURS = 4
@@ -23,26 +23,26 @@ async def settle(instance: Instance) -> None:
     and the policies on unknown messages have spoken."""
     ahead = 0
     while True:
-        await _calm(instance, ahead)
+        await _wait_until_settled(instance, ahead)
         await instance.list_unknown()
         await instance.stop()
         ahead += HOUR
         if ahead > MOST_HOURS * HOUR or audit.waiting(instance.folder, instance.clock.now()).is_over:
             return
-        instance.start(later=ahead)
+        instance.start(ahead=ahead)
         await instance.ready()
 
 
-async def _calm(instance: Instance, ahead: int) -> None:
+async def _wait_until_settled(instance: Instance, ahead: int) -> None:
     """Until everything is done and a look at unknown messages has changed nothing."""
     loop = asyncio.get_running_loop()
     moved, before = loop.time(), None
-    assert instance.child is not None
-    while not instance.child.is_over:
+    assert instance.process is not None
+    while not instance.process.is_over:
         left = audit.waiting(instance.folder, Instant(instance.clock.now() + ahead))
         if left != before:
             moved, before = loop.time(), left
-        patience = STILL if not left.is_calm else CALM if left.unknown else 1.0
+        patience = UNSETTLED_SECONDS if not left.is_settled else SETTLED_SECONDS if left.unknown else 1.0
         if loop.time() - moved > patience:
             return
         await asyncio.sleep(0.2)

@@ -167,14 +167,14 @@ class Person:
     def events(self, now: Instant, dice: random.Random, *, gateway: bool) -> list[dict[str, Any]]:
         """What they do. The cart was filled almost a minute before `now`, so that its timer rings within three seconds."""
         filled = now - MINUTE + dice.randrange(3000)
-        deeds = [("signed_up", now), ("cart_updated", filled)]
+        actions = [("signed_up", now), ("cart_updated", filled)]
         if self.buys:
-            deeds.append(("order_placed", filled + 1))
+            actions.append(("order_placed", filled + 1))
         if gateway:
-            deeds.append(("visited", now))
+            actions.append(("visited", now))
         return [
             {"id": f"{self.id}-{name}", "event": name, "customer_id": self.id, "at": iso(Instant(at))}
-            for name, at in deeds
+            for name, at in actions
         ]
 
 
@@ -194,7 +194,9 @@ def people(prefix: str, first: int, dice: random.Random) -> Iterator[Person]:
         number += 1
 
 
-def crowd(messages: int, prefix: str, first: int, dice: random.Random, *, gateway: bool) -> list[Person]:
+def make_people(
+    messages: int, prefix: str, first: int, dice: random.Random, *, gateway: bool
+) -> list[Person]:
     """As many customers as it takes for so many messages, or one or two more."""
     found: list[Person] = []
     count = 0

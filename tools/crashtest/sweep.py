@@ -35,7 +35,7 @@ from engine.store.database import Store, open_store
 from engine.values import MINUTE, Instant
 from tools.crashtest import audit
 from tools.crashtest.proxy import Count, Wire
-from tools.crashtest.shop import Person, crowd, write_shop
+from tools.crashtest.shop import Person, make_people, write_shop
 from tools.crashtest.sinks import HttpSink, SmtpSink, talk_with
 from tools.crashtest.verdict import Arrival, Evidence, Verdict, Wanted, judge
 
@@ -98,8 +98,8 @@ class SweepSetup:
 class Process:
     """What a daemon is made of, opened on a store: it can be brought down and opened again."""
 
-    def __init__(self, folder: Path, stage: SweepSetup, clock: ManualClock) -> None:
-        self._stage = stage
+    def __init__(self, folder: Path, setup: SweepSetup, clock: ManualClock) -> None:
+        self._setup = setup
         self._clock = clock
         self.store = open_store("sqlite:///data/shop.db", folder, exclusive=True)
         self._folder = folder
@@ -107,7 +107,7 @@ class Process:
     async def begin(self) -> None:
         """As the daemon begins."""
         publisher = Publisher(self.store, self._folder, self._clock)
-        self._live, opening = publisher.first(self._stage.project)
+        self._live, opening = publisher.first(self._setup.project)
         self._advancer = Advancer(self.store, self._clock)
         self._deliverer = Deliverer(self.store, {}, lambda: self._live.render_context, self._clock, new_id())
         self._deliverer.use(opening.channels, opening.gone)
@@ -162,14 +162,14 @@ async def _sweep(
 ) -> SweepResult:
     swept = SweepResult()
     async with contextlib.AsyncExitStack() as stack:
-        stage = await _set(folder, stack, gateway=gateway)
-        whole = {kind: await _count(folder, stage, kind) for kind in KINDS}
+        setup = await _set(folder, stack, gateway=gateway)
+        whole = {kind: await _count(folder, setup, kind) for kind in KINDS}
         for kind in KINDS:
             swept.struck[kind] = 0
             for number in range(1, whole[kind] + 1, step):
                 watch(f"failing one {kind}", number, whole[kind])
                 here = folder / "run"
-                is_struck, verdict = await _run(here, stage, kind, number)
+                is_struck, verdict = await _run(here, setup, kind, number)
                 swept.struck[kind] += is_struck
                 swept.verdict.add(verdict)
                 if not verdict.is_good:
@@ -200,37 +200,37 @@ async def _set(folder: Path, stack: contextlib.AsyncExitStack, *, gateway: bool)
         sinks.append(sink)
     template = folder / "template"
     write_shop(template, 9, ports[0], ports[1] if gateway else None)
-    people = crowd(MESSAGES, "s", 0, random.Random("sweep"), gateway=gateway)
-    stage = SweepSetup(template, load(template), people, sinks, count, gateway)
-    process = Process(template, stage, ManualClock(START))
+    people = make_people(MESSAGES, "s", 0, random.Random("sweep"), gateway=gateway)
+    setup = SweepSetup(template, load(template), people, sinks, count, gateway)
+    process = Process(template, setup, ManualClock(START))
     await process.begin()
     await process.end()
-    return stage
+    return setup
 
 
-async def _count(folder: Path, stage: SweepSetup, kind: str) -> int:
+async def _count(folder: Path, setup: SweepSetup, kind: str) -> int:
     """How many there are of a kind in a run without faults."""
     here = folder / "whole"
     breaker = Breaker(kind, 0)
-    _, verdict = await _run(here, stage, kind, 0, breaker)
+    _, verdict = await _run(here, setup, kind, 0, breaker)
     shutil.rmtree(here)
     if not verdict.is_good:
         raise WorldError(f"the run without any fault went wrong: {_first(verdict)}", permanent=True)
-    return stage.wires.passed if kind == KINDS[2] else -breaker.left
+    return setup.wires.passed if kind == KINDS[2] else -breaker.left
 
 
 async def _run(
-    here: Path, stage: SweepSetup, kind: str, number: int, breaker: Breaker | None = None
+    here: Path, setup: SweepSetup, kind: str, number: int, breaker: Breaker | None = None
 ) -> tuple[bool, Verdict]:
     """One run with one fault; whether it struck, and what came of everything."""
-    shutil.copytree(stage.template, here)
+    shutil.copytree(setup.template, here)
     clock = ManualClock(START)
-    for sink in stage.sinks:
+    for sink in setup.sinks:
         sink.forget()
     is_wire = kind == KINDS[2]
-    stage.wires.passed, stage.wires.cut_at = 0, number if is_wire else 0
+    setup.wires.passed, setup.wires.cut_at = 0, number if is_wire else 0
     breaker = breaker or Breaker(kind, 0 if is_wire else number)
-    process = Process(here, stage, clock)
+    process = Process(here, setup, clock)
     breaker.attach(process.store)
     listed: set[Wanted] = set()
     until, is_fed = clock.now() + ROUNDS * MINUTE, False
@@ -241,12 +241,12 @@ async def _run(
                 await process.begin()
                 is_open = True
             if not is_fed:
-                _feed(process, stage, clock.now())
+                _feed(process, setup, clock.now())
                 is_fed = True
             await process.work()
         except DatabaseError:
             await process.end()
-            process, is_open = Process(here, stage, clock), False
+            process, is_open = Process(here, setup, clock), False
             continue
         listed |= audit.unknown(here)
         if audit.waiting(here, clock.now()).is_over:
@@ -255,28 +255,28 @@ async def _run(
     await process.end()
     wanted = {
         (address, f"{template} for {person.mark}"): (person.id, template)
-        for person in stage.people
-        for template, _, address in person.wanted(gateway=stage.gateway)
+        for person in setup.people
+        for template, _, address in person.wanted(gateway=setup.gateway)
     }
-    arrived = [Arrival.read(line) for sink in stage.sinks for line in sink.counted]
+    arrived = [Arrival.read(line) for sink in setup.sinks for line in sink.counted]
     booked = audit.messages(here)
     evidence = Evidence(wanted, (), {}, booked, arrived, (), listed, audit.integrity(here))
-    is_struck = breaker.struck or (is_wire and stage.wires.passed >= number)
+    is_struck = breaker.struck or (is_wire and setup.wires.passed >= number)
     return is_struck, judge(evidence)
 
 
-def _feed(process: Process, stage: SweepSetup, now: Instant) -> None:
+def _feed(process: Process, setup: SweepSetup, now: Instant) -> None:
     """Everything that happens, in two requests of a source."""
     dice = random.Random("feed")
     known = [
         one
-        for person in stage.people
+        for person in setup.people
         for one in _good(translate(person.known(), None, 0, START, None, False))
     ]
     events = [
         one
-        for person in stage.people
-        for body in person.events(START, dice, gateway=stage.gateway)
+        for person in setup.people
+        for body in person.events(START, dice, gateway=setup.gateway)
         for one in _good(event_item(body, 0))
     ]
     process.take(known, now)

@@ -38,7 +38,7 @@ class Arrival:
 
 @dataclass(slots=True)
 class Evidence:
-    """Of one branch. `wanted`: which messages the events ask for that were answered with 2xx, and of whom; `caught`: send
+    """Of one instance. `wanted`: which messages the events ask for that were answered with 2xx, and of whom; `caught`: send
     keys that a dead process had; `listed`: what `status` showed as unknown, as (customer, template)."""
 
     wanted: Mapping[Wanted, Wanted]
@@ -77,14 +77,14 @@ class Verdict:
         return not any(wrong) and not self.waiting and not self.failed
 
     def add(self, other: Verdict) -> None:
-        """Several branches together."""
+        """Several instances together."""
         for name in self.__slots__:
             mine, theirs = getattr(self, name), getattr(other, name)
             setattr(self, name, mine + theirs)
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """One branch."""
+    """One instance."""
     found = Verdict(planned=len(evidence.wanted), events=len(evidence.accepted_events))
     if evidence.integrity != "ok":
         found.broken.append(f"the store is damaged: {evidence.integrity}")

@@ -42,7 +42,7 @@ class FollowLink:
 
     person: ShopCustomer
     url: str
-    letter: ReceivedMessage
+    received: ReceivedMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +59,4 @@ class Unsubscribe:
     url: str
 
 
-Deed = SendEvent | PutCustomer | PutProduct | FollowLink | OpenMail | Unsubscribe
+Action = SendEvent | PutCustomer | PutProduct | FollowLink | OpenMail | Unsubscribe

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from engine.values import DAY, HOUR, MINUTE, Instant, iso
-from tools.demo.actions import Deed, FollowLink, OpenMail, PutCustomer, PutProduct, SendEvent, Unsubscribe
+from tools.demo.actions import Action, FollowLink, OpenMail, PutCustomer, PutProduct, SendEvent, Unsubscribe
 from tools.demo.customers import ShopCustomer
 from tools.demo.history import Row, next_order, order_of, total_of, view_of, waking_hour
 from tools.demo.messages import ReceivedMessage
@@ -28,7 +28,7 @@ DAYS_BETWEEN_LOOKS = 7.0
 """Of people who still buy; the others look in six times as seldom."""
 
 
-_Act = Callable[[Instant], Iterator[Deed]]
+_Act = Callable[[Instant], Iterator[Action]]
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class ShopCustomers:
         self._plan(Instant(self.shop.start + 3 * MINUTE), self._sign_up)
         self._plan(Instant(self.shop.start + 14 * HOUR), self._price_drop)
 
-    def until(self, now: Instant) -> Iterator[Deed]:
+    def until(self, now: Instant) -> Iterator[Action]:
         """What people do up to `now`, in the order of time."""
         while self._plans and self._plans[0][0] <= now:
             at, _, act = heapq.heappop(self._plans)
@@ -116,11 +116,11 @@ class ShopCustomers:
 
     def _looks(
         self, customer: ShopCustomer, dice: random.Random, at: Instant, code: str = ""
-    ) -> Iterator[Deed]:
+    ) -> Iterator[Action]:
         """A visit: some products, perhaps a cart, perhaps an order."""
         yield self._tell(customer, "site_visited", at, {"page": "/"})
         for number in range(dice.choice((1, 1, 2, 3))):
-            product = choose_product(self.shop.goods, customer.taste, customer.brew, dice)
+            product = choose_product(self.shop.products, customer.taste, customer.brew, dice)
             self.shop.watch(product.id, customer.id)
             yield self._tell(
                 customer, "product_viewed", Instant(at + (number + 1) * MINUTE), view_of(product)
@@ -130,14 +130,14 @@ class ShopCustomers:
         elif dice.random() < 0.38:
             self._plan(Instant(at + 5 * MINUTE), lambda now: self._fills_cart(customer, dice, now))
 
-    def _fills_cart(self, customer: ShopCustomer, dice: random.Random, at: Instant) -> Iterator[Deed]:
-        order = order_of(customer, self.shop.goods, dice, "", at)
+    def _fills_cart(self, customer: ShopCustomer, dice: random.Random, at: Instant) -> Iterator[Action]:
+        order = order_of(customer, self.shop.products, dice, "", at)
         items = order["items"]
         assert isinstance(items, list)
         if (
             customer.id not in self.shop.orders and dice.random() < 0.4
         ):  # whoever begins often needs a machine too
-            items.append(choose_product(self.shop.goods, "machines", customer.brew, dice).item())
+            items.append(choose_product(self.shop.products, "machines", customer.brew, dice).item())
         self.carts[customer.id] = items
         fields: Row = {
             "cart_id": f"cart-{customer.id}", "items": items, "product_id": [item["product_id"] for item in items],
@@ -154,13 +154,13 @@ class ShopCustomers:
                 Instant(at + dice.randrange(20, 200) * MINUTE), lambda now: self._empties(customer, now)
             )
 
-    def _empties(self, customer: ShopCustomer, at: Instant) -> Iterator[Deed]:
+    def _empties(self, customer: ShopCustomer, at: Instant) -> Iterator[Action]:
         if self.carts.pop(customer.id, None) is not None:
             yield self._tell(customer, "cart_emptied", at, {"cart_id": f"cart-{customer.id}"})
 
-    def _buys(self, customer: ShopCustomer, dice: random.Random, at: Instant, code: str) -> Iterator[Deed]:
+    def _buys(self, customer: ShopCustomer, dice: random.Random, at: Instant, code: str) -> Iterator[Action]:
         self._number += 1
-        fields = order_of(customer, self.shop.goods, dice, f"{customer.id}-d{self._number}", at)
+        fields = order_of(customer, self.shop.products, dice, f"{customer.id}-d{self._number}", at)
         cart = self.carts.pop(customer.id, None)
         if cart:
             fields |= {
@@ -183,16 +183,16 @@ class ShopCustomers:
         if customer.quits is None:
             self._plan_order(customer, dice, dt.datetime.fromtimestamp(at / 1000, dt.UTC))
 
-    def _confirms(self, customer: ShopCustomer, at: Instant) -> Iterator[Deed]:
+    def _confirms(self, customer: ShopCustomer, at: Instant) -> Iterator[Action]:
         if customer.id in self._asked:
             self._asked.discard(customer.id)
             yield self._tell(customer, "subscribed", Instant(at + 1000), {"source": "site"})
 
-    def _leaves(self, received: ReceivedMessage) -> Iterator[Deed]:
+    def _leaves(self, received: ReceivedMessage) -> Iterator[Action]:
         self._count("unsubscribed")
         yield Unsubscribe(received.leave)
 
-    def _sign_up(self, at: Instant) -> Iterator[Deed]:
+    def _sign_up(self, at: Instant) -> Iterator[Action]:
         """Somebody new types an address into the form on the site."""
         person = self.shop.newcomer()
         dice = self._dice("new", person.id)
@@ -207,11 +207,11 @@ class ShopCustomers:
         self._plan_look(person, dice, at)
         self._plan(Instant(at + int(dice.expovariate(SIGN_UPS_A_DAY * self._at_start) * DAY)), self._sign_up)
 
-    def _price_drop(self, at: Instant) -> Iterator[Deed]:
+    def _price_drop(self, at: Instant) -> Iterator[Action]:
         """Once a day something becomes cheaper; the shop tells those who looked at it."""
         dice = self._dice("drop", at)
         product = max(
-            dice.sample(list(self.shop.goods.values()), 8),
+            dice.sample(list(self.shop.products.values()), 8),
             key=lambda one: len(self.shop.watchers.get(one.id, ())),
         )
         old, product.price = product.price, round(product.price * dice.choice((0.75, 0.8, 0.85)), 2)
@@ -239,7 +239,7 @@ class ShopCustomers:
             at = next_order(customer, dice, at)
         self._plan(at, lambda now: self._looks_and_buys(customer, dice, now))
 
-    def _looks_and_buys(self, customer: ShopCustomer, dice: random.Random, at: Instant) -> Iterator[Deed]:
+    def _looks_and_buys(self, customer: ShopCustomer, dice: random.Random, at: Instant) -> Iterator[Action]:
         yield self._tell(customer, "site_visited", Instant(at - 10 * MINUTE), {"page": "/"})
         yield from self._buys(customer, dice, at, "")
 
@@ -251,7 +251,7 @@ class ShopCustomers:
             at = Instant(at + DAY)
         self._plan(at, lambda now: self._comes_by(customer, dice, now))
 
-    def _comes_by(self, customer: ShopCustomer, dice: random.Random, at: Instant) -> Iterator[Deed]:
+    def _comes_by(self, customer: ShopCustomer, dice: random.Random, at: Instant) -> Iterator[Action]:
         yield from self._looks(customer, dice, at)
         self._plan_look(customer, dice, at)
 

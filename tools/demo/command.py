@@ -54,7 +54,7 @@ def demo(
             lambda done, total: bar.update(task, completed=done, total=total),
         )
     asides.print(
-        f"{len(ready.shop.people):,} customers, their year is in {folder}; the daemon answers at {ready.stage.url}"
+        f"{len(ready.shop.people):,} customers, their year is in {folder}; the daemon answers at {ready.project_copy.url}"
     )
     asides.print("Ctrl-C ends it\n" if days is None or stay else "", end="")
     figures = _played(ready, stay, play)
@@ -74,10 +74,12 @@ def _played(ready: Demo, stay: bool, play: object) -> Figures:
                 hours = (now - playing.shop.start) // (6 * 3_600_000)
                 if hours > shown["hours"]:
                     shown["hours"] = hours
-                    asides.print(playing.screen.line(now, playing.figures(), playing.crowd.counts))
+                    asides.print(playing.screen.line(now, playing.figures(), playing.customers.counts))
             elif time.monotonic() - shown["at"] > EVERY:
                 shown["at"] = time.monotonic()
-                live.update(playing.screen.draw(now, playing.figures(), playing.crowd.counts), refresh=True)
+                live.update(
+                    playing.screen.draw(now, playing.figures(), playing.customers.counts), refresh=True
+                )
 
         assert callable(play)
         import asyncio
@@ -89,7 +91,7 @@ def _where_to_look(ready: Demo, folder: Path, seconds: float) -> None:
     from tools.demo.runner import most_written_to
 
     customer = most_written_to(ready)
-    counts = ready.crowd.counts
+    counts = ready.customers.counts
     say(
         f"\n{ready.sink.kept:,} mails over SMTP ({ready.sink.refused} addresses refused, {ready.sink.delayed} told to come back"
         f" later), {counts.get('orders', 0):,} orders, {counts.get('orders with a code', 0):,} of them with a code,"
@@ -101,7 +103,10 @@ def _where_to_look(ready: Demo, folder: Path, seconds: float) -> None:
     rows = (
         (f"{folder}/data/mail", "every mail as it came in over SMTP"),
         (f"{folder}/data/outbox", "every message of every channel, as files"),
-        (f"{ready.stage.url}/outbox", "the same as a page, while the demo runs (add --stay to keep it open)"),
+        (
+            f"{ready.project_copy.url}/outbox",
+            "the same as a page, while the demo runs (add --stay to keep it open)",
+        ),
         (f"./run --project {folder} show {customer}", "one customer's history, with every decision"),
         (f"./run --project {folder} status", "queues, unknown messages, who is set aside"),
     )

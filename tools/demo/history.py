@@ -20,7 +20,7 @@ Row = dict[str, object]
 
 
 def year_of(
-    customer: ShopCustomer, goods: dict[str, Product], dice: random.Random, start: Instant
+    customer: ShopCustomer, products: dict[str, Product], dice: random.Random, start: Instant
 ) -> Iterator[Row]:
     """What this person did until `start`; the ids of the rows are the same every time.
 
@@ -30,12 +30,12 @@ def year_of(
     at = _first_order(customer, dice)
     end = min(start, customer.quits or start)
     while at < end:
-        for name, moment, fields in _visit(customer, goods, dice, at, start, number, buys=True):
+        for name, moment, fields in _visit(customer, products, dice, at, start, number, buys=True):
             yield _row(customer, f"h{number}-{name}-{moment}", name, moment, fields)
         number += 1
         at = next_order(customer, dice, at)
     for moment in _looks(customer, dice, start):
-        for name, when, fields in _visit(customer, goods, dice, moment, start, number, buys=False):
+        for name, when, fields in _visit(customer, products, dice, moment, start, number, buys=False):
             yield _row(customer, f"h{number}-{name}-{when}", name, when, fields)
         number += 1
 
@@ -54,13 +54,13 @@ def waking_hour(dice: random.Random) -> float:
 
 
 def order_of(
-    customer: ShopCustomer, goods: dict[str, Product], dice: random.Random, order_id: str, at: Instant
+    customer: ShopCustomer, products: dict[str, Product], dice: random.Random, order_id: str, at: Instant
 ) -> Row:
     """The fields of an order: one to three things, and when the coffee will be used up."""
     picked = {
         product.id: product
         for product in (
-            choose_product(goods, customer.taste, customer.brew, dice)
+            choose_product(products, customer.taste, customer.brew, dice)
             for _ in range(dice.choice((1, 1, 2, 3)))
         )
     }
@@ -99,7 +99,7 @@ def _first_order(customer: ShopCustomer, dice: random.Random) -> Instant:
 
 def _visit(
     customer: ShopCustomer,
-    goods: dict[str, Product],
+    products: dict[str, Product],
     dice: random.Random,
     at: Instant,
     start: Instant,
@@ -114,11 +114,11 @@ def _visit(
             yield (
                 "product_viewed",
                 moment,
-                view_of(choose_product(goods, customer.taste, customer.brew, dice)),
+                view_of(choose_product(products, customer.taste, customer.brew, dice)),
             )
     if not buys:
         return
-    fields = order_of(customer, goods, dice, f"{customer.id}-{number}", at)
+    fields = order_of(customer, products, dice, f"{customer.id}-{number}", at)
     yield "order_placed", at, fields
     arrives = Instant(at + dice.randrange(40, 110) * HOUR)
     yield "order_delivered", arrives, {"order_id": fields["order_id"]}

@@ -14,7 +14,7 @@ from engine.channels.base import Message
 from engine.channels.outbox.channel import kept_message
 from engine.errors import WorldError
 from engine.values import Instant, iso, to_datetime
-from tools.demo.actions import Deed, FollowLink, OpenMail, PutCustomer, PutProduct, SendEvent, Unsubscribe
+from tools.demo.actions import Action, FollowLink, OpenMail, PutCustomer, PutProduct, SendEvent, Unsubscribe
 from tools.demo.behaviour import ShopCustomers
 from tools.demo.messages import parse_mail
 from tools.demo.sinks import MailSink
@@ -26,11 +26,11 @@ _READER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) demo reader"}
 class Caller:
     """Speaks for the shop (with its API key) and for its customers (with nothing but the links they got)."""
 
-    def __init__(self, url: str, key: str, crowd: ShopCustomers) -> None:
+    def __init__(self, url: str, key: str, customers: ShopCustomers) -> None:
         self._url = url
         self._shop = httpx2.AsyncClient(base_url=url, auth=(key, ""), timeout=30.0)
         self._people = httpx2.AsyncClient(headers=_READER, timeout=30.0, follow_redirects=False)
-        self._crowd = crowd
+        self._customers = customers
         self.refused = 0
 
     async def close(self) -> None:
@@ -38,23 +38,23 @@ class Caller:
         await self._shop.aclose()
         await self._people.aclose()
 
-    async def do(self, deeds: Iterable[Deed], now: Instant) -> None:
+    async def do(self, actions: Iterable[Action], now: Instant) -> None:
         """Everything that people did up to `now`. Raises WorldError when the daemon does not answer as it should."""
         told: list[SendEvent] = []
         private: list[FollowLink | OpenMail | Unsubscribe] = []
-        for deed in deeds:
-            match deed:
+        for action in actions:
+            match action:
                 case SendEvent():
-                    told.append(deed)
+                    told.append(action)
                 case PutCustomer():
-                    await self._put(f"/customers/{deed.customer}", deed.traits)
+                    await self._put(f"/customers/{action.customer}", action.traits)
                 case PutProduct():
-                    await self._put(f"/products/{deed.product}", deed.fields)
+                    await self._put(f"/products/{action.product}", action.fields)
                 case _:
-                    private.append(deed)
+                    private.append(action)
         for start in range(0, len(told), BATCH):
             await self._batch(told[start : start + BATCH])
-        await asyncio.gather(*(self._react(deed, now) for deed in private))
+        await asyncio.gather(*(self._react(action, now) for action in private))
 
     async def _batch(self, told: list[SendEvent]) -> None:
         calls = [
@@ -78,23 +78,23 @@ class Caller:
                 f"the daemon refused {path}: {answer.status_code} {answer.text[:300]}", permanent=True
             )
 
-    async def _react(self, deed: FollowLink | OpenMail | Unsubscribe, now: Instant) -> None:
-        match deed:
-            case FollowLink() if deed.url == deed.letter.confirm:
-                await self._people.post(deed.url)  # the button of the page
-                self._crowd.landed(deed.person, deed.url, deed.letter, now)
+    async def _react(self, action: FollowLink | OpenMail | Unsubscribe, now: Instant) -> None:
+        match action:
+            case FollowLink() if action.url == action.received.confirm:
+                await self._people.post(action.url)  # the button of the page
+                self._customers.landed(action.person, action.url, action.received, now)
             case FollowLink():
-                target = deed.url
-                if deed.url.startswith(
+                target = action.url
+                if action.url.startswith(
                     self._url
                 ):  # nothing outside is ever fetched: the shop's pages do not exist
-                    answer = await self._people.get(deed.url)
-                    target = answer.headers.get("location", "") if answer.is_redirect else deed.url
-                self._crowd.landed(deed.person, target, deed.letter, now)
+                    answer = await self._people.get(action.url)
+                    target = answer.headers.get("location", "") if answer.is_redirect else action.url
+                self._customers.landed(action.person, target, action.received, now)
             case OpenMail():
-                await self._people.get(deed.url)
+                await self._people.get(action.url)
             case Unsubscribe():
-                await self._people.post(deed.url, data={"List-Unsubscribe": "One-Click"})
+                await self._people.post(action.url, data={"List-Unsubscribe": "One-Click"})
 
 
 class Mailbox:

@@ -50,7 +50,7 @@ class Product:
         }  # fmt: skip
 
 
-def make_goods(seed: int) -> dict[str, Product]:
+def make_products(seed: int) -> dict[str, Product]:
     """The catalogue by product id; prices and stock come from the seed."""
     dice = random.Random(f"{seed}/goods")
     made: list[Product] = []
@@ -90,9 +90,9 @@ def make_goods(seed: int) -> dict[str, Product]:
     return {product.id: product for product in made}
 
 
-def choose_product(goods: dict[str, Product], taste: str, brew: str, dice: random.Random) -> Product:
+def choose_product(products: dict[str, Product], taste: str, brew: str, dice: random.Random) -> Product:
     """What somebody of this taste picks: mostly the own category, and the own way of brewing."""
     category = taste if dice.random() < 0.8 else dice.choice(("coffee", "coffee", "tea", "machines"))
-    fitting = [product for product in goods.values() if product.category == category and product.stock > 0]
+    fitting = [product for product in products.values() if product.category == category and product.stock > 0]
     weights = [3.0 if product.brew == brew else 1.0 for product in fitting]
     return dice.choices(fitting, weights)[0]

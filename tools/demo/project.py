@@ -105,7 +105,7 @@ def _take(store: Store, project: Project, shop: Shop, watch: Callable[[int, int]
     intake = Intake(project.catalogue, project.config)
     events = list(shop.history())  # person by person, so that each is loaded once
     items: list[Item] = [_item(row) for row in (*shop.customers(), *events)]
-    items += [_product(name, product.fields()) for name, product in shop.goods.items()]
+    items += [_product(name, product.fields()) for name, product in shop.products.items()]
     for done in range(0, len(items), CHUNK):
         prepared = intake.prepare(items[done : done + CHUNK], "demo", shop.start)
         taken = store.write(partial(intake.take, batch=prepared, now=shop.start))

@@ -19,7 +19,7 @@ from engine.daemon import Daemon
 from engine.errors import WorldError
 from engine.store.journeys import figures as tally
 from engine.values import DAY, MINUTE, Instant, zone
-from tools.demo.actions import Deed, SendEvent, Unsubscribe
+from tools.demo.actions import Action, SendEvent, Unsubscribe
 from tools.demo.behaviour import ShopCustomers
 from tools.demo.display import Figures, Screen
 from tools.demo.mailbox import Caller, Mailbox
@@ -55,24 +55,24 @@ class DemoOptions:
 
 @dataclass(slots=True)
 class Demo:
-    """A demo that is ready to play. `letters`: how many messages each customer got. `refused`: events that the daemon did not
+    """A demo that is ready to play. `received`: how many messages each customer got. `refused`: events that the daemon did not
     take; there should be none."""
 
-    stage: DemoProject
+    project_copy: DemoProject
     shop: Shop
-    crowd: ShopCustomers
+    customers: ShopCustomers
     screen: Screen
     sink: MailSink
     gateway: Gateway
     clock: ManualClock
     daemon: Daemon
     end: Instant | None
-    letters: Counter[str] = field(default_factory=Counter)
+    received: Counter[str] = field(default_factory=Counter)
     refused: int = 0
 
     def figures(self) -> Figures:
         """What the store says at this moment."""
-        config = self.stage.project.config
+        config = self.project_copy.project.config
         with self.daemon.store.read() as conn:
             return Figures(
                 tally.journeys(conn),
@@ -85,34 +85,34 @@ class Demo:
     @property
     def outbox(self) -> Path:
         """Where messages lie that are not mail."""
-        return self.stage.folder / "data" / "outbox"
+        return self.project_copy.folder / "data" / "outbox"
 
 
 def prepare(wishes: DemoOptions, watch: Callable[[int, int], None]) -> Demo:
     """Copies the project, makes the shop, takes its history. `watch` gets how much of it is done."""
     project, ports = copy_project(wishes.source.resolve(), wishes.into.resolve())
     shop = make_shop(wishes.seed, wishes.customers, START)
-    stage = DemoProject(project.folder, project, ports, fill(project, shop, watch))
+    project_copy = DemoProject(project.folder, project, ports, fill(project, shop, watch))
     dead = {person.addresses["email"] for person in shop.people.values() if person.dead}
-    crowd = ShopCustomers(shop)
-    crowd.begin()
+    customers = ShopCustomers(shop)
+    customers.begin()
     clock = ManualClock(START)
     end = Instant(START + wishes.days * DAY) if wishes.days else None
     return Demo(
-        stage,
+        project_copy,
         shop,
-        crowd,
+        customers,
         Screen(zone(project.config.timezone), end, START),
         MailSink(
-            stage.folder / "data" / "mail",
+            project_copy.folder / "data" / "mail",
             "127.0.0.1",
             ports.get("mail", 1025),
             dead.__contains__,
             wishes.seed,
         ),
-        Gateway(stage.folder / "data" / "webhooks.jsonl", "127.0.0.1", ports.get("gateway", 8025)),
+        Gateway(project_copy.folder / "data" / "webhooks.jsonl", "127.0.0.1", ports.get("gateway", 8025)),
         clock,
-        Daemon(stage.folder, clock),
+        Daemon(project_copy.folder, clock),
         end,
     )
 
@@ -122,13 +122,13 @@ async def play(demo: Demo, show: Callable[[Demo], None], stay: bool = False) -> 
 
     `show` is called after every step. `stay`: the daemon goes on answering when the time is over, until it is stopped.
     """
-    with _log_in(demo.stage.folder / "data" / "daemon.log"):
+    with _log_in(demo.project_copy.folder / "data" / "daemon.log"):
         return await _played(demo, show, stay)
 
 
 async def _played(demo: Demo, show: Callable[[Demo], None], stay: bool) -> Figures:
     async with _open(demo) as running:
-        caller = Caller(demo.stage.url, demo.stage.key, demo.crowd)
+        caller = Caller(demo.project_copy.url, demo.project_copy.key, demo.customers)
         mailbox = Mailbox(demo.sink, demo.outbox)
         try:
             while not demo.daemon.is_stopping and (demo.end is None or demo.clock.now() < demo.end):
@@ -137,7 +137,8 @@ async def _played(demo: Demo, show: Callable[[Demo], None], stay: bool) -> Figur
             figures = demo.figures()
             if stay and not demo.daemon.is_stopping:
                 demo.screen.tell(
-                    demo.clock.now(), f"the days are over; {demo.stage.url}/outbox stays open until Ctrl-C"
+                    demo.clock.now(),
+                    f"the days are over; {demo.project_copy.url}/outbox stays open until Ctrl-C",
                 )
                 show(demo)
                 await demo.daemon.until_stopping()
@@ -149,9 +150,9 @@ async def _played(demo: Demo, show: Callable[[Demo], None], stay: bool) -> Figur
 
 async def _step(demo: Demo, caller: Caller, mailbox: Mailbox, running: asyncio.Task[None]) -> None:
     now = demo.clock.advance(STEP)
-    deeds = list(demo.crowd.until(now))
+    actions = list(demo.customers.until(now))
     try:
-        await caller.do(deeds, now)
+        await caller.do(actions, now)
     except httpx2.HTTPError as wrong:
         if demo.daemon.is_stopping:  # Ctrl-C in the middle of a step
             return
@@ -160,15 +161,15 @@ async def _step(demo: Demo, caller: Caller, mailbox: Mailbox, running: asyncio.T
         await demo.daemon.run_scheduled()
     demo.daemon.wake()
     await _settled(demo, now, running)
-    for deed in deeds:
-        _tell(demo, deed, now)
+    for action in actions:
+        _tell(demo, action, now)
     for message in mailbox.empty(now):
-        letter = read_received(message)
-        person = demo.crowd.receive(letter, now)
+        received = read_received(message)
+        person = demo.customers.receive(received, now)
         if person is not None:
-            demo.letters[person.id] += 1
+            demo.received[person.id] += 1
             demo.screen.tell(
-                now, f"{letter.channel:<5}  {person.first_name} ({person.home}) gets: {letter.about}"
+                now, f"{received.channel:<5}  {person.first_name} ({person.home}) gets: {received.about}"
             )
 
 
@@ -188,15 +189,15 @@ def _is_settled(demo: Demo, now: Instant) -> bool:
         return tally.is_settled(conn, now)
 
 
-def _tell(demo: Demo, deed: Deed, now: Instant) -> None:
-    if isinstance(deed, SendEvent) and deed.event == "order_placed":
-        person = demo.shop.people[deed.customer]
-        code = f" with {deed.properties['code']}" if "code" in deed.properties else ""
+def _tell(demo: Demo, action: Action, now: Instant) -> None:
+    if isinstance(action, SendEvent) and action.event == "order_placed":
+        person = demo.shop.people[action.customer]
+        code = f" with {action.properties['code']}" if "code" in action.properties else ""
         demo.screen.tell(
             now,
-            f"order  {person.first_name} ({person.home}) buys for {deed.properties['total']:.2f} EUR{code}",
+            f"order  {person.first_name} ({person.home}) buys for {action.properties['total']:.2f} EUR{code}",
         )
-    elif isinstance(deed, Unsubscribe):
+    elif isinstance(action, Unsubscribe):
         demo.screen.tell(now, "leave  somebody unsubscribes with one click")
 
 
@@ -224,8 +225,8 @@ async def _open(demo: Demo) -> AsyncIterator[asyncio.Task[None]]:
 
 def most_written_to(demo: Demo) -> str:
     """A customer of whom there is something to see."""
-    if demo.letters:
-        return demo.letters.most_common(1)[0][0]
+    if demo.received:
+        return demo.received.most_common(1)[0][0]
     return random.Random(demo.shop.seed).choice(sorted(demo.shop.people))
 
 

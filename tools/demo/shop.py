@@ -1,4 +1,4 @@
-"""The make-believe shop: customers, goods and a year of history, all from one seed."""
+"""The make-believe shop: customers, products and a year of history, all from one seed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from engine.values import DAY, Instant, iso
 from tools.demo.customers import ShopCustomer, make_customer
 from tools.demo.history import Row, year_of
-from tools.demo.products import Product, make_goods
+from tools.demo.products import Product, make_products
 
 YEAR = 365 * DAY
 
@@ -21,7 +21,7 @@ class Shop:
 
     seed: int
     start: Instant
-    goods: dict[str, Product]
+    products: dict[str, Product]
     people: dict[str, ShopCustomer] = field(default_factory=dict)
     orders: dict[str, list[Row]] = field(default_factory=dict)  # of each person, oldest first
     coming: list[Row] = field(default_factory=list)  # parcels that are on their way when the demo begins
@@ -32,7 +32,9 @@ class Shop:
         start = iso(self.start)
         for person in self.people.values():
             dice = random.Random(f"{self.seed}/year/{person.id}")
-            for row in sorted(year_of(person, self.goods, dice, self.start), key=lambda row: str(row["at"])):
+            for row in sorted(
+                year_of(person, self.products, dice, self.start), key=lambda row: str(row["at"])
+            ):
                 if str(row["at"]) >= start:
                     self.coming.append(row)
                     continue
@@ -75,7 +77,7 @@ class Shop:
 
 def make_shop(seed: int, customers: int, start: Instant) -> Shop:
     """A shop with so many customers; the same seed, number and start make the same shop."""
-    shop = Shop(seed, start, make_goods(seed))
+    shop = Shop(seed, start, make_products(seed))
     for number in range(1, customers + 1):
         dice = random.Random(f"{seed}/person/{number}")
         joined = Instant(start - int(YEAR * dice.random() ** 0.7))

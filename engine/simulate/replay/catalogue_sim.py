@@ -3,19 +3,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
 from engine.compiler.catalogue.catalogue import Catalogue
 from engine.core.facts.customer import CustomerState
 from engine.core.happening import Event, ProductChanged
-from engine.core.journey import ProductTrigger
+from engine.core.journey import ProductTrigger, Trigger
 from engine.core.journeys import Journeys
-from engine.core.subscriptions import EventSubscriber
 from engine.simulate.replay.customers import Customers
 from engine.simulate.replay.foreign_values import coercer
 from engine.simulate.replay.mapping import ProductRule
@@ -49,16 +47,14 @@ class SimulatedCatalogue:
     """Products as they are now. Touches are kept only where a journey starts from a product."""
 
     journeys: Journeys
-    crowd: Customers
+    customers: Customers
     catalogue: Catalogue
     currency: str
     products: dict[str, dict[str, Value]] = field(default_factory=dict)
-    _touches: dict[str, dict[str, dict[str, Instant]]] = field(
-        default_factory=dict
-    )  # product -> customer -> kind
-    _readers: dict[str, set[str]] = field(
-        default_factory=lambda: defaultdict(set)
-    )  # product -> customers with runs
+    # product -> customer -> kind
+    _touches: dict[str, dict[str, dict[str, Instant]]] = field(default_factory=dict)
+    # product -> customers with runs
+    _readers: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _starts: tuple[tuple[str, ProductTrigger], ...] = ()
     _only: dict[str, Journeys] = field(default_factory=dict)
     _collected: dict[tuple[str, str], list[ProductChange]] = field(default_factory=dict)
@@ -96,7 +92,7 @@ class SimulatedCatalogue:
         """A customer's run may be about a product: it sees the catalogue, and hears of changes."""
         known = self.products.get(product)
         if known is not None:
-            self.crowd.state(customer, now).facts.products[product] = known
+            self.customers.state(customer, now).facts.products[product] = known
         self._readers[product].add(customer)
 
     def change(self, rule: ProductRule, properties: Properties, now: Instant) -> None:
@@ -110,12 +106,12 @@ class SimulatedCatalogue:
         after = {**before, **self._values(rule.fields, properties)}
         self.products[product] = after
         for customer in sorted(self._readers.get(product, ())):
-            state = self.crowd.state(customer, now)
+            state = self.customers.state(customer, now)
             if not _has_run(state, product):
                 self._readers[product].discard(customer)
             elif after != before:
-                number = self.crowd.driver.next_number()
-                self.crowd.happen(customer, ProductChanged(number, now, product, after), now)
+                number = self.customers.decider.next_number()
+                self.customers.happen(customer, ProductChanged(number, now, product, after), now)
         for drop in _drops(product, before, after):
             self._announce(drop, now)
 
@@ -151,7 +147,7 @@ class SimulatedCatalogue:
         drops.append(drop)
         if len(drops) == 1:
             end = plus(now, trigger.collect, UTC)
-            self.crowd.at(end, lambda then: self._start(name, customer, self._collected.pop(key), then))
+            self.customers.at(end, lambda then: self._start(name, customer, self._collected.pop(key), then))
 
     def _start(self, name: str, customer: str, drops: list[ProductChange], now: Instant) -> None:
         """One start with the largest drop, all products beside it; only this journey hears of it."""
@@ -161,27 +157,24 @@ class SimulatedCatalogue:
         if largest.old is not None and largest.new is not None:
             fields |= {"old_price": largest.old, "new_price": largest.new}
         self.show(customer, largest.product, now)
-        driver = self.crowd.driver
-        event = Event(driver.next_number(), "", largest.kind, now, now, fields)
-        driver.journeys, everything = self._only[name], driver.journeys
-        try:
-            self.crowd.happen(customer, event, now)
-        finally:
-            driver.journeys = everything
+        event = Event(self.customers.decider.next_number(), "", largest.kind, now, now, fields)
+        # Others may watch the same product by other rules: what their rules say, not this event, starts them
+        self.customers.happen(customer, event, now, self._only[name])
 
 
 def _alone(journeys: Journeys, name: str, kind: str) -> Journeys:
     """The same journeys, of which only one starts from this kind of change."""
-    index = journeys.index
-    mine: tuple[EventSubscriber, ...] = tuple(
-        each if each.subscription.journey.name == name else dataclasses.replace(each, triggers=())
-        for each in index.subscribers.get(kind, ())
-    )
-    twin = dataclasses.replace(journeys)
-    object.__setattr__(
-        twin, "index", dataclasses.replace(index, subscribers={**index.subscribers, kind: mine})
-    )
-    return twin
+    by_name = {
+        journey.name: journey
+        if journey.name == name
+        else replace(journey, starts=tuple(start for start in journey.starts if not _is_of(start, kind)))
+        for journey in journeys.by_name.values()
+    }
+    return replace(journeys, by_name=by_name)
+
+
+def _is_of(start: Trigger, kind: str) -> bool:
+    return isinstance(start, ProductTrigger) and start.kind == kind
 
 
 def _products_of(fields: Mapping[str, Value]) -> list[str]:

@@ -36,7 +36,7 @@ class Customers:
     """Customers by id. `strict`: who has no address or consent is not reached."""
 
     journeys: Journeys
-    driver: Decider
+    decider: Decider
     strict: bool
     states: dict[str, CustomerState] = field(default_factory=dict)
     now: Instant = Instant(0)
@@ -79,22 +79,25 @@ class Customers:
         state = self.state(customer, now)
         short = self._shortcut
         if state.enrollments and short.cares(state, event):
-            self._keep(customer, self.driver.apply(state, event, now))
+            self._keep(customer, self.decider.apply(state, event, now))
             return
         short.fold(state, event, now)
         if short.may_start(state, event, now):
-            self._keep(customer, self.driver.apply(state, event, now, folded=True))
+            self._keep(customer, self.decider.apply(state, event, now, folded=True))
             return
         if event.name in short.segments:
             for change in short.cross(state, event, now):
-                state = self.driver.apply(state, change, now)
+                state = self.decider.apply(state, change, now)
             self._keep(customer, state)
         elif self._dates:
             self._expect_dates(customer, state)
 
-    def happen(self, customer: str, happening: Happening, now: Instant) -> None:
-        """Anything else."""
-        self._keep(customer, self.driver.apply(self.state(customer, now), happening, now))
+    def happen(
+        self, customer: str, happening: Happening, now: Instant, journeys: Journeys | None = None
+    ) -> None:
+        """Anything else. `journeys`: those that hear of it; None: all."""
+        state = self.decider.apply(self.state(customer, now), happening, now, journeys=journeys)
+        self._keep(customer, state)
 
     def at(self, moment: Instant, action: Callable[[Instant], None]) -> None:
         """Has `action` called when the clock reaches `moment`, in the order of moments, then of asking."""
@@ -161,7 +164,7 @@ class Customers:
         if self._wakes.get(customer) != due:
             return
         del self._wakes[customer]
-        self._keep(customer, self.driver.wake(self.states[customer], now))
+        self._keep(customer, self.decider.wake(self.states[customer], now))
 
     # --- clock and date starts ---
 
@@ -197,7 +200,7 @@ class Customers:
         for customer in people:
             state = self.states[customer]
             if who is None or who.test(Scope(state.facts, None, now)):
-                self.happen(customer, Occurrence(self.driver.next_number(), journey, at, day), now)
+                self.happen(customer, Occurrence(self.decider.next_number(), journey, at, day), now)
 
     def _expect_dates(self, customer: str, state: CustomerState) -> None:
         values, dated = state.facts.values, self._dated

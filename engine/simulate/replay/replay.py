@@ -12,11 +12,10 @@ from pathlib import Path
 from engine.compiler.project_context import ProjectContext
 from engine.core.journeys import Journeys
 from engine.errors import UsageError
-from engine.simulate.replay.figures import join_rows, row_files
 from engine.simulate.replay.inside import only_needed
 from engine.simulate.replay.mapping import StreamMapping
 from engine.simulate.replay.replay_runner import ReplayRunner
-from engine.simulate.replay.result import ReplayResult, united
+from engine.simulate.replay.result import ReplayResult, join_rows, row_files, united
 from engine.simulate.replay.shares import can_share, play_shares
 from engine.simulate.replay.stream import BadLine, Record, read_stream
 
@@ -58,15 +57,15 @@ def replay(
         options.out.mkdir(parents=True, exist_ok=True)
 
     def play(share: int, progress: Callable[[int], None] | None) -> ReplayResult:
-        player = ReplayRunner(asked, project, told, strict=options.strict, share=share, shares=shares)
+        runner = ReplayRunner(asked, project, told, strict=options.strict, share=share, shares=shares)
         was_on = gc.isenabled()
         gc.disable()  # states live to the end and hold no circles: collecting finds nothing and costs a third
         try:
             if options.out is not None:
-                player.figures.write_to(row_files(options.out, share))
-            return player.play(_merged(streams, told.form, progress))
+                runner.figures.write_to(row_files(options.out, share))
+            return runner.play(_merged(streams, told.form, progress))
         finally:
-            player.figures.close()
+            runner.figures.close()
             if was_on:
                 gc.enable()
 

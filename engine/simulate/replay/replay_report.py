@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from engine.simulate.replay.figures import Day, cost
-from engine.simulate.replay.result import ReplayResult
+from engine.simulate.replay.result import Day, ReplayResult, cost
 from engine.values import iso
 
 

@@ -1,4 +1,4 @@
-"""Plays the lines of a stream to the customers of one share of the crowd."""
+"""Plays the lines of a stream to the customers of one share of the customers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from engine.core.journeys import Journeys
 from engine.simulate.decider import Decider
 from engine.simulate.replay.catalogue_sim import TOUCHES, SimulatedCatalogue
 from engine.simulate.replay.customers import Customers
-from engine.simulate.replay.figures import Figures, prices
 from engine.simulate.replay.inside import needed_fields, remembered
 from engine.simulate.replay.mapping import StreamMapping
-from engine.simulate.replay.result import ReplayResult
+from engine.simulate.replay.result import Figures, ReplayResult, prices
 from engine.simulate.replay.rfm_nightly import NightlyScores
 from engine.simulate.replay.stream import BadLine, Record
 from engine.simulate.replay.translate import CODE, PRODUCT, Target, Translator, shared_codes
@@ -54,20 +53,20 @@ class ReplayRunner:
         codes = shared_codes(config.codes)
         needed = needed_fields(journeys, frozenset((CODE, PRODUCT)))
         self.translator = Translator(project.catalogue, mapping, needed, self.currency, codes)
-        self.driver = Decider(journeys, self._record)
-        self.crowd = Customers(journeys, self.driver, strict)
-        self.shelf = SimulatedCatalogue(journeys, self.crowd, project.catalogue, self.currency)
-        self.nights = NightlyScores(journeys, self.crowd, self.driver, self._is_mine)
+        self.decider = Decider(journeys, self._record)
+        self.customers = Customers(journeys, self.decider, strict)
+        self.catalogue = SimulatedCatalogue(journeys, self.customers, project.catalogue, self.currency)
+        self.scores = NightlyScores(journeys, self.customers, self.decider, self._is_mine)
         self.elsewhere = Translator(project.catalogue, mapping, needed, self.currency, codes)
-        self.heard = journeys.index.observed_events
+        self.observed = journeys.index.observed_events
         self.remembered = remembered(journeys)
-        self.about_products = self.shelf.touches or self.shelf.reads
+        self.about_products = self.catalogue.touches or self.catalogue.reads
         self.second = 0
         self.seen: set[Any] = set()
 
     def play(self, lines: Iterator[Record | BadLine]) -> ReplayResult:
         """All lines, and then what is due at the moment of the last."""
-        result, crowd, now = self.result, self.crowd, Instant(0)
+        result, customers, now = self.result, self.customers, Instant(0)
         share, shares, products = self.share, self.shares, self.mapping.products
         count = 0
         for line in lines:
@@ -86,17 +85,17 @@ class ReplayRunner:
                 if line.name in products:
                     self._catch_up(now)
                     self._restock(line, now)
-                if self.nights.events:
+                if self.scores.events:
                     self._overhear(line, now)
                 continue
             if late:
                 result.late += 1
                 result.first_late = result.first_late or line.line
-            if now > crowd.now:
+            if now > customers.now:
                 self._catch_up(now)
             self._take(line, now)
-        crowd.run_before(Instant(now + 1))
-        result.lines, result.customers = count, len(crowd.states)
+        customers.run_before(Instant(now + 1))
+        result.lines, result.customers = count, len(customers.states)
         result.last_at = now if result.first_at is not None else None
         result.unknown, result.misfits = self.translator.unknown, self.translator.misfits
         return result
@@ -109,7 +108,7 @@ class ReplayRunner:
 
     def _overhear(self, record: Record, now: Instant) -> None:
         """What customers of other shares do counts for ranks among all."""
-        ranked = [each for each in self.elsewhere.prepared(record.name) if each.name in self.nights.events]
+        ranked = [each for each in self.elsewhere.prepared(record.name) if each.name in self.scores.events]
         if not ranked or record.customer is None or self._is_double(record):
             return
         self._catch_up(now)
@@ -120,18 +119,18 @@ class ReplayRunner:
                 return  # the share that it belongs to refuses it
             if read is not None:
                 event = Event(0, "", target.name, min(record.at, now), now, read[0])
-                self.nights.hear(record.customer, event, now)
+                self.scores.hear(record.customer, event, now)
 
     def _catch_up(self, now: Instant) -> None:
         """What was due before this moment comes first."""
-        self.crowd.run_before(now)
-        self.crowd.now = max(now, self.crowd.now)
+        self.customers.run_before(now)
+        self.customers.now = max(now, self.customers.now)
 
     def _restock(self, record: Record, now: Instant) -> None:
         """The catalogue is the same for everybody."""
         try:
             for rule in self.mapping.products.get(record.name, ()):
-                self.shelf.change(rule, record.properties(), now)
+                self.catalogue.change(rule, record.properties(), now)
         except ValueError as wrong:
             if self.share == 0:
                 self._refuse(BadLine(record.file, record.line, str(wrong)))
@@ -152,12 +151,12 @@ class ReplayRunner:
             self._refuse(BadLine(record.file, record.line, str(wrong)))
 
     def _give(self, target: Target, record: Record, now: Instant) -> None:
-        name, customer, crowd = target.name, record.customer, self.crowd
+        name, customer, customers = target.name, record.customer, self.customers
         assert customer is not None
         if not target.customer and not target.where and self._is_nothing(name, customer):
             self.result.events[name] += 1
-            if crowd.needs_everybody:
-                crowd.state(customer, now)
+            if customers.needs_everybody:
+                customers.state(customer, now)
             return
         read = self.translator.read(target, record)
         if read is None:
@@ -166,18 +165,18 @@ class ReplayRunner:
         self.result.events[name] += 1
         if attributes:
             self._learn(customer, attributes, now)
-        event = Event(self.driver.next_number(), "", name, min(record.at, now), now, fields)
+        event = Event(self.decider.next_number(), "", name, min(record.at, now), now, fields)
         if self.about_products:
-            self.shelf.touch(customer, event)
+            self.catalogue.touch(customer, event)
             product = fields.get(PRODUCT)
             if isinstance(product, str):
-                self.shelf.show(customer, product, now)
-        if name in self.nights.events:
-            self.nights.hear(customer, event, now)
+                self.catalogue.show(customer, product, now)
+        if name in self.scores.events:
+            self.scores.hear(customer, event, now)
         if not self._is_nothing(name, customer):
-            crowd.event(customer, event, now)
-        elif crowd.needs_everybody:
-            crowd.state(customer, now)
+            customers.event(customer, event, now)
+        elif customers.needs_everybody:
+            customers.state(customer, now)
 
     def _is_nothing(self, name: str, customer: str) -> bool:
         """Nobody will ask about such an event, and the customer is in no run that could wait for it."""
@@ -185,12 +184,12 @@ class ReplayRunner:
             return False
         if self.about_products and name in TOUCHES:
             return False
-        state = self.crowd.states.get(customer)
-        return name not in self.heard or state is None or not state.enrollments
+        state = self.customers.states.get(customer)
+        return name not in self.observed or state is None or not state.enrollments
 
     def _learn(self, customer: str, attributes: dict[str, Value], now: Instant) -> None:
         """Attributes and addresses that an event tells: only what is new is a change."""
-        known = self.crowd.state(customer, now).facts
+        known = self.customers.state(customer, now).facts
         values: dict[str, Value] = {}
         addresses: dict[str, str | None] = {}
         consents: dict[tuple[str, str], str] = {}
@@ -205,8 +204,8 @@ class ReplayRunner:
                 if name in ADDRESSES:
                     addresses[ADDRESSES[name]] = str(value)
         if values or addresses or consents:
-            number = self.driver.next_number()
-            self.crowd.happen(customer, ProfileChanged(number, now, values, addresses, consents), now)
+            number = self.decider.next_number()
+            self.customers.happen(customer, ProfileChanged(number, now, values, addresses, consents), now)
 
     def _is_double(self, record: Record) -> bool:
         """Equal content within one second and without an id is one event (design/language 2.13)."""

@@ -1,15 +1,152 @@
-"""What a replay comes to, and how the shares of several processes become one."""
+"""What a replay comes to: starts, messages, ends and cost per journey and day, every row for `--out`; and how the
+shares of several processes become one."""
 
 from __future__ import annotations
 
-from collections import Counter
+import datetime as dt
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
+from typing import IO
+from zoneinfo import ZoneInfo
 
-from engine.simulate.replay.figures import Figures
+import orjson
+
+from engine.config import Config
+from engine.core.effects import Decision
 from engine.simulate.replay.stream import BadLine
-from engine.values import Instant
+from engine.values import MINUTE, Instant, iso, to_datetime
+
+QUARTER = 15 * MINUTE
+"""Every offset of a zone is a multiple of it, in the years since there are events."""
+
+FILES = ("starts.jsonl", "messages.jsonl", "ends.jsonl")
+
+
+@dataclass(slots=True)
+class Day:
+    """One journey on one local day of the shop."""
+
+    starts: int = 0
+    messages: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # step, template, channel
+    outcomes: Counter[str] = field(default_factory=Counter)
+    goals: int = 0
+    skips: int = 0
+
+
+@dataclass(slots=True)
+class Figures:
+    """Adds up decisions. `days`: journey -> local date -> figures."""
+
+    zone: ZoneInfo
+    days: dict[str, dict[dt.date, Day]] = field(default_factory=lambda: defaultdict(dict))
+    open: dict[str, str] = field(default_factory=dict)  # id of a run -> journey
+    _dates: dict[int, dt.date] = field(default_factory=dict)
+    _rows: tuple[IO[bytes], IO[bytes], IO[bytes]] | None = None
+
+    def write_to(self, files: Sequence[Path]) -> None:
+        """From now on every start, message and end is also a line in these three files, behind its moment and customer."""
+        starts, messages, ends = (file.open("wb") for file in files)
+        self._rows = (starts, messages, ends)
+
+    def close(self) -> None:
+        """The files of `write_to` are complete."""
+        for file in self._rows or ():
+            file.close()
+        self._rows = None
+
+    def date(self, at: Instant) -> dt.date:
+        """The local day of the shop."""
+        quarter = at // QUARTER
+        found = self._dates.get(quarter)
+        if found is None:
+            found = self._dates[quarter] = to_datetime(at, self.zone).date()
+        return found
+
+    def day(self, journey: str, at: Instant) -> Day:
+        """The figures of a journey on the day of a moment."""
+        days = self.days[journey]
+        date = self.date(at)
+        found = days.get(date)
+        if found is None:
+            found = days[date] = Day()
+        return found
+
+    def absorb(self, other: Figures) -> None:
+        """Adds the figures of another share."""
+        self.open |= other.open
+        for journey, days in other.days.items():
+            for date, day in days.items():
+                mine = self.days[journey].setdefault(date, Day())
+                mine.starts += day.starts
+                mine.messages += day.messages
+                mine.outcomes += day.outcomes
+                mine.goals += day.goals
+                mine.skips += day.skips
+
+    def add(self, customer: str, decision: Decision, now: Instant) -> None:
+        """Counts what one decision did."""
+        run = decision.enrollment
+        if run is None:
+            return
+        journey, rows = run.journey, self._rows
+        for trace in decision.trace:
+            kind = trace.kind
+            if kind == "start":
+                self.open[run.id] = journey
+                self.day(journey, now).starts += 1
+                if rows is not None:
+                    _write(rows[0], now, journey, customer, key=run.key)
+            elif kind == "send":
+                self.day(journey, now).messages[trace.step, trace.subject, trace.detail] += 1
+                if rows is not None:
+                    words = {"step": trace.step, "template": trace.subject, "channel": trace.detail}
+                    _write(rows[1], now, journey, customer, **words)
+            elif kind == "skip":
+                self.day(journey, now).skips += 1
+            elif kind == "goal":
+                self.day(journey, now).goals += 1
+        if run.outcome is not None and self.open.pop(run.id, None) is not None:
+            self.day(journey, now).outcomes[run.outcome] += 1
+            if rows is not None:
+                _write(rows[2], now, journey, customer, outcome=run.outcome)
+
+
+def _write(file: IO[bytes], at: Instant, journey: str, customer: str, **more: str) -> None:
+    """A row behind what it is sorted by: its moment and its customer."""
+    row = {"journey": journey, "customer": customer, "at": iso(at), **more}
+    told = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+    file.write(b"%d\t%b\t%b" % (at, orjson.dumps(customer), told))
+
+
+def row_files(folder: Path, share: int) -> list[Path]:
+    """Where one share of a replay writes its rows."""
+    return [folder / f".{name}.{share}" for name in FILES]
+
+
+def join_rows(folder: Path, shares: int) -> None:
+    """The rows of all shares in order of time, then of customers, each in a file of its own name."""
+    for place, name in enumerate(FILES):
+        parts = [row_files(folder, share)[place] for share in range(shares)]
+        rows = [row for part in parts for row in part.read_bytes().splitlines(keepends=True)]
+        split = [row.split(b"\t", 2) for row in rows]
+        split.sort(key=lambda row: (int(row[0]), row[1]))
+        with (folder / name).open("wb") as file:
+            file.writelines(row[2] for row in split)
+        for part in parts:
+            part.unlink()
+
+
+def prices(config: Config) -> Mapping[str, Decimal]:
+    """What a message costs on each channel, in the currency of its price."""
+    return {name: channel.price for name, channel in config.channels.items()}
+
+
+def cost(messages: Counter[tuple[str, str, str]], price: Mapping[str, Decimal]) -> Decimal:
+    """The price of messages."""
+    return sum((price.get(channel, Decimal(0)) * n for (_, _, channel), n in messages.items()), Decimal(0))
 
 
 @dataclass(slots=True)

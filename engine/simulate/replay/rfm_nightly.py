@@ -38,12 +38,12 @@ class NightlyScores:
         self,
         journeys: Journeys,
         customers: Customers,
-        driver: Decider,
+        decider: Decider,
         mine: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._mine = mine
-        self._crowd = customers
-        self._driver = driver
+        self._customers = customers
+        self._decider = decider
         self._zone = zone(journeys.timezone)
         self._currency = journeys.currency
         self._boards = [ScoreBoard(rule) for rule in journeys.facts if rule.how == "rfm"]
@@ -63,7 +63,7 @@ class NightlyScores:
         midnight = at_local(local_date(after, self._zone) + dt.timedelta(days=1), dt.time(), self._zone)
         if self._next is None or midnight < self._next:
             self._next = midnight
-            self._crowd.at(midnight, lambda now: self._score(midnight, now))
+            self._customers.at(midnight, lambda now: self._score(midnight, now))
 
     def _score(self, midnight: Instant, now: Instant) -> None:
         if midnight != self._next:
@@ -75,8 +75,8 @@ class NightlyScores:
                 if not self._mine(customer):
                     continue
                 values = {board.rule.name: group}
-                change = ProfileChanged(self._driver.next_number(), now, values, starts=starts)
-                self._crowd.happen(customer, change, now)
+                change = ProfileChanged(self._decider.next_number(), now, values, starts=starts)
+                self._customers.happen(customer, change, now)
         later = [at for board in self._boards if (at := board.next_change()) is not None]
         if later:
             self._expect(max(now, min(later)))

@@ -29,10 +29,9 @@ from engine.language.syntax import Field, Story, StoryLine, Text
 from engine.language.wording import quoted
 from engine.problem import Problem, did_you_mean, in_order
 from engine.simulate.decider import Decider
-from engine.simulate.stories.story_lines import Line, Row, compare, passed
+from engine.simulate.stories.story_lines import Line, Row, compare, passed, words_for
 from engine.simulate.stories.story_setup import StorySetup, build_setup, check_segment, problem_of_path
 from engine.simulate.stories.story_values import Words
-from engine.simulate.stories.story_words import words_for
 from engine.values import DAY, Instant, Value, to_datetime
 
 _OF_MOMENTS = frozenset({"E58", "E59"})
@@ -90,13 +89,13 @@ class _Teller:
     sent: dict[str, tuple[str, str]] = field(default_factory=dict)  # template -> key, enrollment
     templates: dict[str, str] = field(default_factory=dict)  # key -> template
     state: CustomerState = field(init=False)
-    driver: Decider = field(init=False)
+    decider: Decider = field(init=False)
     fired: set[int] = field(default_factory=set)  # places of clock and date starts
     through: Instant = field(init=False)  # every moment up to here is done
 
     def run(self) -> None:
         self.state = self.stage.state
-        self.driver = Decider(self.stage.journeys, self._record)
+        self.decider = Decider(self.stage.journeys, self._record)
         self.through = Instant(self.stage.begin - 1)
         lines = self._lines()
         last = max(
@@ -109,13 +108,13 @@ class _Teller:
             now = self._next(lines, last, end)
             if now is None:
                 return
-            self.driver.starts = last is None or now <= last
+            self.decider.starts = last is None or now <= last
             while lines and self.stage.at(lines[0].at) <= now:
                 self._take(lines.pop(0), now)
             self._fire(now, last, end)
             due = next_due(self.state)
             if due is not None and due <= now:
-                self.state = self.driver.wake(self.state, now)
+                self.state = self.decider.wake(self.state, now)
             self.through = now
         raise RuntimeError(f"the story {self.story.name.value!r} never comes to rest")
 
@@ -175,16 +174,16 @@ class _Teller:
         for place, at, day in self._occurrences(last, end):
             if at <= now:
                 self.fired.add(place)
-                self.driver.starts = True
-                self._feed(Occurrence(self.driver.next_number(), self.stage.journey.name, at, day), now)
+                self.decider.starts = True
+                self._feed(Occurrence(self.decider.next_number(), self.stage.journey.name, at, day), now)
 
     def _feed(self, happening: Happening, now: Instant) -> None:
-        self.state = self.driver.apply(self.state, happening, now)
+        self.state = self.decider.apply(self.state, happening, now)
 
     # --- the lines of `when` ---
 
     def _take(self, line: StoryLine, now: Instant) -> None:
-        number = self.driver.next_number()
+        number = self.decider.next_number()
         match line.kind:
             case "event":
                 self._event(line, number, now)
@@ -245,7 +244,7 @@ class _Teller:
             self._feed(ProfileChanged(number, now, values, consents=consents), now)
         for product_id in self.stage.products if product else ():
             fields = {**self.state.facts.products.get(product_id, {}), **product}
-            self._feed(ProductChanged(self.driver.next_number(), now, product_id, fields), now)
+            self._feed(ProductChanged(self.decider.next_number(), now, product_id, fields), now)
 
     def _purposes(self) -> set[str]:
         asked = {policy.consent for policy in self.stage.journeys.policies.values()}

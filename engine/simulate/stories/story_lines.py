@@ -1,14 +1,19 @@
-"""Lines of a story: what it expects, what happened, and how the two are compared (design/language 2.16)."""
+"""Lines of a story: what it expects, what happened (from the trace of a decision to `send X via C`, `add 50 points`,
+`goal`), and how the two are compared (design/language 2.16)."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.core.effects import Trace
+from engine.core.journey import Journey
+from engine.core.steps.change import ChangeStep
 from engine.language.steps.register import STORY_FORMS
+from engine.values import Type
 
 _SIDE_EFFECTS = frozenset(form.verb for form in STORY_FORMS.values() if form.group == "side effect")
 
@@ -30,6 +35,27 @@ class Line:
     def is_side_effect(self) -> bool:
         """Side effects are compared only where a story lists them; messages, skips and ends always."""
         return self.text.split(" ", 1)[0] in _SIDE_EFFECTS
+
+
+def words_for(trace: Trace, journey: Journey, attributes: Mapping[str, Type]) -> str | None:
+    """The line of a story, or None for what a story does not list."""
+    match trace.kind:
+        case "goal (late)":
+            return "goal"
+        case "goal" | "finish" | "exit_if" | "restart" | "holdout" | "stopped":
+            return trace.kind
+        case _:
+            form = STORY_FORMS.get(trace.kind)
+    if form is None:
+        return None
+    attribute, detail = attributes.get(trace.subject), trace.detail
+    of_list = form.says_of_list and attribute is not None and attribute.kind == "list of text"
+    step = journey.by_id.get(trace.step)
+    if trace.kind == "set" and isinstance(step, ChangeStep):
+        # `now`, `today` and `unset` stand in a story as they stand in the step
+        written = dict(step.values).get(trace.subject)
+        detail = str(written) if written in ("now", "today", "unset") else detail
+    return (form.says_of_list if of_list else form.says).format(subject=trace.subject, detail=detail)
 
 
 Mark = Literal["=", "-", "+"]

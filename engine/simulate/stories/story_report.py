@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from engine.language.syntax import JourneyFile
 from engine.problem import Problem, render_problems, to_json
 from engine.simulate.stories.coverage import Coverage, coverage
 from engine.simulate.stories.run_story import StoryResult, run_story
-from engine.simulate.stories.story_diff import render_broken, render_failed, render_passed
+from engine.simulate.stories.story_lines import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,21 @@ def render_failures(report: Report, sources: Mapping[str, str]) -> str:
 def _story(result: StoryResult, sources: Mapping[str, str]) -> str:
     name = result.story.name.value
     if result.passed:
-        return render_passed(name)
-    lines = [render_failed(name, result.rows) if result.rows else render_broken(name)]
+        return f"ok    {name}"
+    lines = [render_rows(name, result.rows) if result.rows else f"ERROR {name}"]
     if result.problems:
         lines.append(render_problems(result.problems, sources))
+    return "\n".join(lines)
+
+
+def render_rows(name: str, rows: Sequence[Row]) -> str:
+    """The story in three columns: when, expected, happened; `-` did not happen, `+` was not expected."""
+    when = max([len("when"), *(len(row.at.label) for row in rows)]) + 3
+    wide = max([len("expected"), *(len(row.expected) for row in rows)]) + 4
+    lines = [f"FAIL  {name}", f"     {'when':<{when}}{'expected':<{wide}}happened"]
+    lines += [
+        f"  {row.mark}  {row.at.label:<{when}}{row.expected:<{wide}}{row.happened}".rstrip() for row in rows
+    ]
     return "\n".join(lines)
 
 
