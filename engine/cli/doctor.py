@@ -1,4 +1,4 @@
-"""`doctor`: what would keep this installation from working, with the cure of each."""
+"""`doctor`: what would keep this installation from working, with the cure of finding."""
 
 from __future__ import annotations
 
@@ -22,18 +22,15 @@ def doctor(
 ) -> None:
     """Look at versions, mail headers, secrets, store, disk, clock, mail servers and DNS; say what to do. Sends nothing."""
     session = Session.of(context)
-    found = list(_findings(session))
+    findings = list(_findings(session))
     if form is Format.json:
-        say_json([
-            {"level": finding.level, "what": finding.what, "says": finding.says, "cure": finding.cure}
-            for finding in found
-        ])  # fmt: skip
+        say_json(findings)
     else:
-        for each in found:
-            _print(each)
-        wrong, odd = (sum(each.level == level for each in found) for level in ("FAIL", "warn"))
-        say(f"\n{len(found)} looked at, {wrong} to be mended, {odd} to know of")
-    if any(each.level == "FAIL" for each in found):
+        for finding in findings:
+            _print(finding)
+        wrong, odd = (sum(finding.level == level for finding in findings) for level in ("FAIL", "warn"))
+        say(f"\n{len(findings)} looked at, {wrong} to be mended, {odd} to know of")
+    if any(finding.level == "FAIL" for finding in findings):
         raise typer.Exit(PROBLEMS)
 
 
@@ -65,9 +62,9 @@ def _findings(session: Session) -> Iterator[Finding]:
 _COLOURS = {"ok": "green", "warn": "yellow", "FAIL": "bold red", "skip": "dim"}
 
 
-def _print(each: Finding) -> None:
+def _print(finding: Finding) -> None:
     from rich.markup import escape
 
-    say(f"[{_COLOURS[each.level]}]{each.level:<4}[/]  {escape(f'{each.what:<18}  {each.says}')}")
-    if each.cure:
-        say(f"      {'':<18}  [dim]do:[/] {escape(each.cure)}")
+    say(f"[{_COLOURS[finding.level]}]{finding.level:<4}[/]  {escape(f'{finding.what:<18}  {finding.says}')}")
+    if finding.cure:
+        say(f"      {'':<18}  [dim]do:[/] {escape(finding.cure)}")

@@ -74,9 +74,12 @@ def counted(number: int, noun: str) -> str:
 
 
 def say_json(value: Any) -> None:
-    """The answer as JSON."""
+    """The answer as JSON: records by their fields, in the order of these."""
+    import msgspec
+
+    plain = msgspec.to_builtins(value, enc_hook=str)
     options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
-    sys.stdout.write(orjson.dumps(value, default=str, option=options).decode() + "\n")
+    sys.stdout.write(orjson.dumps(plain, option=options).decode() + "\n")
 
 
 def complain(text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from engine.core.journeys import Journeys
     from engine.project import Project
     from engine.simulate.replay.mapping import StreamMapping
+    from engine.simulate.replay.replay_report import ReplayReport
     from engine.simulate.replay.result import ReplayResult
 
 
@@ -55,7 +58,7 @@ def run_replay(
     Recorded purchases and visits stay as they were: this is what would have been sent, not what people would have done.
     """
     from engine.simulate.replay.replay import ReplayOptions, replay
-    from engine.simulate.replay.replay_report import to_data
+    from engine.simulate.replay.replay_report import report
 
     session = Session.of(context)
     project = _project(session.folder)
@@ -69,10 +72,11 @@ def run_replay(
             bar.update(task, completed=done)
 
         result = replay(chosen, project.world, events, read, ReplayOptions(strict, out, progress))
+    answer = report(result)
     if output is Format.json:
-        say_json(to_data(result))
+        say_json(answer)
     else:
-        _show(result, days=days)
+        _show(answer, result, days=days)
     if out is not None:
         remark(f"starts.jsonl, messages.jsonl and ends.jsonl are in {out}")
     raise typer.Exit(PROBLEMS if result.lines and result.bad == result.lines else FINE)
@@ -130,66 +134,65 @@ def _bar() -> Progress:
     )  # fmt: skip
 
 
-def _show(result: ReplayResult, *, days: bool) -> None:
+def _show(answer: ReplayReport, result: ReplayResult, *, days: bool) -> None:
     from engine.simulate.replay.replay_report import notes
-    from engine.values import iso
 
-    if result.first_at is None or result.last_at is None:
+    if answer.first_at is None or answer.last_at is None:
         say("There was no event in the stream.")
     else:
-        told = sum(result.events.values())
         say(
-            f"{result.lines:,} lines, {told:,} events of ours, {result.customers:,} customers, "
-            f"{iso(result.first_at)} to {iso(result.last_at)}"
+            f"{answer.lines:,} lines, {sum(answer.events.values()):,} events of ours, {answer.customers:,} customers, "
+            f"{answer.first_at} to {answer.last_at}"
         )
+    # Rich would fold the tables to 80 columns where nobody looks at a terminal
     if not answers.is_terminal:
         answers.width = WIDE
-    tables = [_summary(result), _messages(result), *([_days(result)] if days else [])]
-    for table in tables if result.figures.days else []:
+    tables = [_totals(answer), _messages(answer), *([_days(answer)] if days else [])]
+    for table in tables if answer.journeys else []:
         answers.print(table)
     for note in notes(result):
         say_plain(note)
 
 
-def _summary(result: ReplayResult) -> Table:
-    from engine.simulate.replay.replay_report import totals
-
+def _totals(answer: ReplayReport) -> Table:
     table = Table("journey", box=box.SIMPLE, title="journeys", title_justify="left")
-    for name in ("starts", "messages", "skipped", "goals", "still inside", f"cost in {result.currency}"):
+    for name in ("starts", "messages", "skipped", "goals", "still inside", f"cost in {answer.currency}"):
         table.add_column(name, justify="right")
     table.add_column("ends")
-    for each in totals(result):
-        ends = ", ".join(f"{name} {count:,}" for name, count in sorted(each.outcomes.items()))
-        sums = (each.starts, sum(each.messages.values()), each.skips, each.goals, each.open)
-        table.add_row(each.journey, *(f"{one:,}" for one in sums), f"{each.cost:,.2f}", ends)
+    for journey in answer.journeys:
+        sent = sum(count.messages for count in journey.messages)
+        sums = (journey.starts, sent, journey.skipped, journey.goals, journey.open)
+        table.add_row(
+            journey.journey, *(f"{number:,}" for number in sums), f"{Decimal(journey.cost):,.2f}",
+            _ends(journey.outcomes),
+        )  # fmt: skip
     return table
 
 
-def _messages(result: ReplayResult) -> Table:
-    from engine.simulate.replay.replay_report import totals
-
+def _messages(answer: ReplayReport) -> Table:
     table = Table("journey", "message", "channel", box=box.SIMPLE, title="messages", title_justify="left")
     table.add_column("sent", justify="right")
-    for each in totals(result):
-        for (step, template, channel), count in sorted(each.messages.items()):
-            name = template if step == template else f"{template} ({step})"
-            table.add_row(each.journey, name, channel, f"{count:,}")
+    for journey in answer.journeys:
+        for count in journey.messages:
+            same = count.step == count.template
+            name = count.template if same else f"{count.template} ({count.step})"
+            table.add_row(journey.journey, name, count.channel, f"{count.messages:,}")
     return table
 
 
-def _days(result: ReplayResult) -> Table:
-    from engine.simulate.replay.result import cost
-
-    table = Table(
-        "day", "journey", box=box.SIMPLE, title=f"days ({result.figures.zone})", title_justify="left"
-    )
-    for name in ("starts", "messages", "goals", f"cost in {result.currency}"):
+def _days(answer: ReplayReport) -> Table:
+    table = Table("day", "journey", box=box.SIMPLE, title=f"days ({answer.timezone})", title_justify="left")
+    for name in ("starts", "messages", "goals", f"cost in {answer.currency}"):
         table.add_column(name, justify="right")
     table.add_column("ends")
-    rows = [(date, name, day) for name, days in result.figures.days.items() for date, day in days.items()]
+    rows = [(day.day, journey.journey, day) for journey in answer.journeys for day in journey.days]
     for date, name, day in sorted(rows, key=lambda row: (row[0], row[1])):
-        ends = ", ".join(f"{outcome} {count:,}" for outcome, count in sorted(day.outcomes.items()))
-        price = cost(day.messages, result.prices)
-        sums = (day.starts, sum(day.messages.values()), day.goals)
-        table.add_row(str(date), name, *(f"{one:,}" for one in sums), f"{price:,.2f}", ends)
+        sums = (day.starts, sum(count.messages for count in day.messages), day.goals)
+        table.add_row(
+            date, name, *(f"{number:,}" for number in sums), f"{Decimal(day.cost):,.2f}", _ends(day.outcomes)
+        )
     return table
+
+
+def _ends(outcomes: Mapping[str, int]) -> str:
+    return ", ".join(f"{outcome} {count:,}" for outcome, count in sorted(outcomes.items()))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.cli.app import LOOK, Session, app
 from engine.cli.output import Format, say, say_head, say_json, say_plain, say_rows
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from engine.cli.reports.customer import CustomerReport
+    from engine.cli.reports.past import Moment
 
 
 @app.command(rich_help_panel=LOOK)
@@ -20,90 +26,75 @@ def show(
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """One customer: attributes, facts, reach, where their runs rest, and the history with every decision."""
-    from engine.cli.reports import agreed, past, person, unsettled
+    from engine.cli.reports import past, unsettled
+    from engine.cli.reports.customer import report
     from engine.cli.stores import known_person, project_store
     from engine.project import load_config
-    from engine.store.customers import history
 
     session = Session.of(context)
     with project_store(session.folder) as store, store.read() as conn:
-        one = known_person(conn, customer, session)
-        head, entries = person.data(one), past.entries(conn, one)
-        consents = [agreed.data(each) for each in agreed.ledger(conn, one.id)]
-        pending = history.waiting_in_inbox(conn, one.id)
-        unknown = unsettled.look(conn, load_config(session.folder), session.clock.now(), one.id)
-    shown = entries[-last:] if last else entries
+        person = known_person(conn, customer, session)
+        moments = past.moments(conn, person)
+        unknown = unsettled.look(conn, load_config(session.folder), session.clock.now(), person.id)
+        shown = moments[-last:] if last else moments
+        answer = report(conn, person, unknown, shown)
     if form is Format.json:
-        plain = [{name: value for name, value in each.items() if name not in _OF_TEXT} for each in shown]
-        say_json({
-            **head, "consents": consents, "unknown": unknown, "not_applied": pending, "history": plain
-        })  # fmt: skip
+        say_json(answer)
         return
-    _head(head)
-    if unknown:
+    _head(answer)
+    if answer.unknown:
         say_head("Unknown messages")
-        for each in unknown:
-            for text in unsettled.sentences(each):
+        for message in answer.unknown:
+            for text in unsettled.sentences(message):
                 say_plain(f"  {text}")
-    say_head(f"History (times of {head['timezone']})")
-    if len(shown) < len(entries):
-        say_plain(f"  {len(entries) - len(shown):,} earlier entries are left out")
-    say_rows(_history(shown, one.zone) or [["nothing yet", ""]])
-    if pending:
-        say_plain(f"\n{pending:,} more received, not applied yet: the daemon does that")
+    say_head(f"History (times of {answer.timezone})")
+    if len(shown) < len(moments):
+        say_plain(f"  {len(moments) - len(shown):,} earlier entries are left out")
+    say_rows(_history(shown, person.zone) or [["nothing yet", ""]])
+    if answer.not_applied:
+        say_plain(f"\n{answer.not_applied:,} more received, not applied yet: the daemon does that")
 
 
-_OF_TEXT = ("local_at", "names_step")
-"""What an entry of the history holds for the text alone."""
-
-
-def _head(head: dict[str, Any]) -> None:
+def _head(customer: CustomerReport) -> None:
     from rich.markup import escape
 
-    from engine.cli.reports.person import reach_words
-
-    aliases = f"  also {', '.join(head['aliases'])}" if head["aliases"] else ""
-    say(f"[bold]{escape(head['customer'] + aliases)}[/]")
+    aliases = f"  also {', '.join(customer.aliases)}" if customer.aliases else ""
+    say(f"[bold]{escape(customer.customer + aliases)}[/]")
     why = {
         "customer": "their own",
         "country": "of their country",
         "project": "of the shop: theirs is not known",
     }
     rows = [
-        ["known since", head["since"]],
-        ["time zone", f"{head['timezone']} ({why[head['timezone_why']]})"],
+        ["known since", customer.since],
+        ["time zone", f"{customer.timezone} ({why[customer.timezone_why]})"],
     ]
-    rows += [[name, value] for name, value in head["attributes"].items() if value != "not set"]
+    rows += [[name, value] for name, value in customer.attributes.items() if value != "not set"]
     say_rows(rows)
     for title, lines in (
-        ("Facts", [[name, fact["value"], fact["as_of"]] for name, fact in head["facts"].items()]),
-        ("Reach", [[channel, reach_words(found)] for channel, found in head["reach"].items()]),
-        ("Segments", [[name, f"since {since}"] for name, since in head["segments"].items()]),
-        ("Open runs", [[f"{run['journey']} {run['key']}".rstrip(), run["rests"]] for run in head["runs"]]),
+        ("Facts", [[name, fact.value, fact.as_of] for name, fact in customer.facts.items()]),
+        ("Reach", [[channel, reach.in_words()] for channel, reach in customer.reach.items()]),
+        ("Segments", [[name, f"since {since}"] for name, since in customer.segments.items()]),
+        ("Open runs", [[f"{run.journey} {run.key}".rstrip(), run.rests] for run in customer.runs]),
     ):
         if lines:
             say_head(title)
             say_rows(lines)
 
 
-def _history(entries: list[dict[str, Any]], zone: Any) -> list[list[str]]:
+def _history(moments: list[Moment], zone: dt.tzinfo) -> list[list[str]]:
+    from engine.cli.reports.past import DecisionLine
     from engine.cli.reports.times import local
 
     rows, before = [], ""
-    for each in entries:
-        at = local(each["local_at"], zone)
-        step = (
-            f" ({each['step']})"
-            if each["kind"] == "decision"
-            and each.get("step")
-            and "#" not in each["step"]
-            and not each["names_step"]
-            else ""
-        )
-        journey = f"{each['journey']}: " if each.get("journey") and each["kind"] == "decision" else ""
-        place = each.get("place", "")
-        commit = each.get("commit", "")
-        where = f"   [{place}{f' @ {commit[:10]}{commit[40:]}' if commit else ''}]" if place else ""
-        rows.append([at if at != before else "", each["kind"], f"{journey}{each['text']}{step}{where}"])
+    for moment in moments:
+        entry, at, text = moment.entry, local(moment.at, zone), moment.entry.text
+        if isinstance(entry, DecisionLine):
+            # Steps without an id of their own have a number behind #, which tells nobody anything
+            step = entry.step if "#" not in entry.step and not moment.names_step else ""
+            commit = f" @ {entry.commit[:10]}{entry.commit[40:]}" if entry.commit else ""
+            text = f"{f'{entry.journey}: ' if entry.journey else ''}{text}{f' ({step})' if step else ''}"
+            text += f"   [{entry.place}{commit}]" if entry.place else ""
+        rows.append([at if at != before else "", entry.kind, text])
         before = at
     return rows

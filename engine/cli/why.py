@@ -29,21 +29,15 @@ def why(
     session = Session.of(context)
     with project_store(session.folder) as store, store.read() as conn:
         person = known_person(conn, customer, session)
-        answer = explain(conn, person, template)
-        for each in unsettled.look(conn, load_config(session.folder), session.clock.now(), person.id):
-            if each["template"] == template:
-                for text in unsettled.sentences(each):
-                    answer.say(text)
+        unknown = unsettled.look(conn, load_config(session.folder), session.clock.now(), person.id)
+        answer = explain(conn, person, template, unknown)
     if not senders(person, template) and not answer.messages:
         steps = (step for journey in person.journeys.by_name.values() for step in journey.steps)
         every = sorted({step.template for step in steps if isinstance(step, SendStep)})
         near = did_you_mean(template, every, f"the published journeys send: {', '.join(every)}")
         raise UsageError(f'no published journey sends "{template}":', near)
     if form is Format.json:
-        say_json({
-            "customer": person.id, "template": template, "verdict": answer.verdict, "sentences": answer.sentences,
-            "messages": answer.messages,
-        })  # fmt: skip
+        say_json(answer)
         return
     say(f"[bold]{_HEADS[answer.verdict]}[/]")
     for text in answer.sentences:

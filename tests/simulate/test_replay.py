@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.compiler.compile import compile_journey
@@ -16,7 +17,7 @@ from engine.language.parse import parse_journey
 from engine.project import Project
 from engine.simulate.replay.mapping import names_of, read_mapping
 from engine.simulate.replay.replay import ReplayOptions, replay
-from engine.simulate.replay.replay_report import notes, to_data
+from engine.simulate.replay.replay_report import notes, report
 from engine.simulate.replay.result import ReplayResult
 
 Rows = list[dict[str, Any]]
@@ -92,7 +93,7 @@ def test_every_start_message_and_end_is_a_row(play: Play) -> None:
     assert ends == [
         {"journey": "sample", "customer": "c1", "at": "2026-03-02T11:00:00.250Z", "outcome": "finish"}
     ]
-    (whole,) = to_data(result)["journeys"]
+    (whole,) = msgspec.to_builtins(report(result))["journeys"]
     assert (whole["starts"], whole["cost"], whole["outcomes"]) == (1, "0.0004", {"finish": 1})
     assert whole["days"][0]["day"] == "2026-03-02"
 
@@ -102,7 +103,7 @@ def test_it_ends_with_the_last_event_and_wakes_due_then_are_included(play: Play)
     assert len(play(sample(HOUR_LATER), [start, ("site_visited", "c2", "11:00:00")])[2]) == 1
     result, _, messages, _ = play(sample(HOUR_LATER), [start, ("site_visited", "c2", "10:59:59.999")])
     assert messages == []
-    assert to_data(result)["journeys"][0]["open"] == 1
+    assert msgspec.to_builtins(report(result))["journeys"][0]["open"] == 1
 
 
 def test_events_come_before_wakes_of_the_same_moment(play: Play) -> None:
@@ -283,7 +284,7 @@ def test_two_files_are_merged_by_time(shop: Project, tmp_path: Path) -> None:
     journey = compile_journey(file, shop.world).journey
     assert journey is not None
     result = replay(replace(shop.journeys, by_name={"sample": journey}), shop.world, [first, second])
-    (whole,) = to_data(result)["journeys"]
+    (whole,) = msgspec.to_builtins(report(result))["journeys"]
     assert whole["outcomes"] == {"goal": 1}
     assert result.late == 0
 
@@ -333,7 +334,7 @@ def test_the_number_of_processes_changes_nothing(shop: Project, tmp_path: Path) 
         out = tmp_path / str(jobs)
         result = replay(journeys, shop.world, [stream], None, ReplayOptions(out=out, jobs=jobs))
         rows = [(out / name).read_bytes() for name in ("starts.jsonl", "messages.jsonl", "ends.jsonl")]
-        answers.append((to_data(result), rows))
+        answers.append((msgspec.to_builtins(report(result)), rows))
         assert sorted(file.name for file in out.iterdir()) == ["ends.jsonl", "messages.jsonl", "starts.jsonl"]
     assert answers[0] == answers[1]
     told = answers[0][0]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 
@@ -11,13 +12,13 @@ from engine.cli.reports import agreed
 from engine.cli.reports.lines import sentence, shown
 from engine.cli.reports.person import Person
 from engine.store.customers import events, history
+from engine.store.customers.consents import Agreement
 from engine.store.journeys import traces
 from engine.store.messages import records
 from engine.store.meta import bucket_of
 from engine.store.serialization import load, unpack
 from engine.values import Instant, Value, iso
 
-Entry = dict[str, Any]
 _STATES = {
     "planned": "waits to be handed over", "claimed": "is being prepared", "deferred": "is tried again",
     "handoff": "is being handed over", "accepted": "was accepted", "delivered": "was delivered", "bounced": "bounced",
@@ -29,7 +30,7 @@ _NOT_SENT = {
     "suppressed": "the address is closed or the consent was withdrawn",
     "expired": "its time was over",
 }
-_NOT_YET = ("planned", "claimed", "deferred")
+NOT_YET = ("planned", "claimed", "deferred")
 _LEFT = ("handoff", "accepted", "delivered", "bounced", "complained", "unknown", "held")
 
 _BY = {
@@ -38,47 +39,133 @@ _BY = {
 }
 
 
-def entries(conn: Connection, person: Person) -> list[Entry]:
-    """Everything, oldest first: `at` (ISO, UTC), `kind`, `text`, and for decisions journey, step, commit and place."""
-    found: list[tuple[Instant, int, int, Entry]] = []
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was learned of the customer from outside, or a segment that they entered or left."""
+
+    at: str  # ISO 8601 in UTC, as in every entry
+    kind: Literal["change"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentChange:
+    """A line of the ledger of consent."""
+
+    at: str
+    kind: Literal["consent"]
+    text: str
+    channel: str
+    purpose: str
+    state: str
+    source: str
+    wording: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEvent:
+    """Something that the customer did."""
+
+    at: str
+    kind: Literal["event"]
+    text: str
+    event: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenReaction:
+    """A click, an opening or a reply."""
+
+    at: str
+    kind: Literal["reaction"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionLine:
+    """One line of a trace."""
+
+    at: str
+    kind: Literal["decision"]
+    what: str
+    text: str
+    journey: str
+    run: str
+    step: str
+    place: str  # file and line of the step, as it was then
+    commit: str
+    asked: str  # the condition, where the line is about one
+    read: Mapping[str, str]  # the values that it was decided by
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A row of the outbox, at the latest moment that is known of it."""
+
+    at: str
+    kind: Literal["message"]
+    text: str
+    journey: str
+    step: str
+    template: str
+    channel: str
+    state: str
+    detail: str
+
+
+Entry = Change | ConsentChange | SeenEvent | SeenReaction | DecisionLine | SentMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An entry, with what only its text for people needs."""
+
+    at: Instant
+    entry: Entry
+    names_step: bool = False  # the text of a decision says its step already
+
+
+def moments(conn: Connection, person: Person) -> list[Moment]:
+    """Everything that happened to a customer and was decided, oldest first. Of one moment: causes before effects."""
     ledger = agreed.ledger(conn, person.id)
-    proven = {(each.at, f"{each.channel}.{each.purpose}", each.state) for each in ledger}
-    for rank, source in enumerate((
-        agreed.entries(ledger), _happened(conn, person, proven), _reacted(conn, person), _decided(conn, person),
-        _sent(conn, person),
-    )):  # fmt: skip
-        found += [(at, rank, number, entry) for number, (at, entry) in enumerate(source)]
-    found.sort(key=lambda each: each[:3])
-    return [{"at": iso(at), "local_at": at, **entry} for at, _, _, entry in found]
+    proven = {(line.at, f"{line.channel}.{line.purpose}", line.state) for line in ledger}
+    # The sort is stable, so entries of one moment stay in the order of these sources
+    return sorted(
+        (
+            *(_agreed(line) for line in ledger), *_happened(conn, person, proven), *_reacted(conn, person),
+            *_decided(conn, person), *_sent(conn, person),
+        ),
+        key=lambda moment: moment.at,
+    )  # fmt: skip
 
 
-def _happened(
-    conn: Connection, person: Person, proven: set[tuple[Instant, str, str]]
-) -> Iterator[tuple[Instant, Entry]]:
+def _agreed(line: Agreement) -> Moment:
+    entry = ConsentChange(
+        iso(line.at), "consent", agreed.sentence(line),
+        line.channel, line.purpose, line.state, line.source, line.wording,
+    )  # fmt: skip
+    return Moment(line.at, entry)
+
+
+def _happened(conn: Connection, person: Person, proven: set[tuple[Instant, str, str]]) -> Iterator[Moment]:
     """`proven`: the consents (moment, channel and purpose, state) that the ledger tells already, with their proof."""
     for event in events.of_customer(conn, bucket_of(conn, person.id), person.id):
         at = event.occurred_at
         if event.name.startswith("$"):
-            told = {(what, state) for moment, what, state in proven if moment == at}
-            text = _changed(event.name, load(str(event.fields["document"])), told)
+            known = {(what, state) for moment, what, state in proven if moment == at}
+            text = _changed(event.name, load(str(event.fields["document"])), known)
             if text:
-                yield at, {"kind": "change", "text": text}
+                yield Moment(at, Change(iso(at), "change", text))
             continue
-        said = shown(dict(event.fields))
+        fields = shown(dict(event.fields))
         history_only = "" if event.starts else " (history: starts nothing)"
-        yield (
-            at,
-            {
-                "kind": "event",
-                "text": f"{event.name}{f'  {said}' if said else ''}{history_only}",
-                "event": event.name,
-                "id": event.id,
-            },
-        )
+        text = f"{event.name}{f'  {fields}' if fields else ''}{history_only}"
+        yield Moment(at, SeenEvent(iso(at), "event", text, event.name, event.id))
 
 
-def _changed(name: str, document: dict[str, Any], told: set[tuple[str, str]]) -> str:
-    """In words; "": nothing beyond the consents of `told`, which stand elsewhere."""
+def _changed(name: str, document: dict[str, Any], known: set[tuple[str, str]]) -> str:
+    """In words; "": nothing beyond the consents of `known`, which stand elsewhere."""
     match name:
         case "$entered":
             return f"enters the segment {document['segment']}"
@@ -91,65 +178,55 @@ def _changed(name: str, document: dict[str, Any], told: set[tuple[str, str]]) ->
     values, addresses, consents, suppressed = document["changed"]
     read: dict[str, Value] = unpack(values)
     read |= {f"address {channel}": address for channel, address in addresses.items()}
-    left = {what: state for what, state in consents.items() if (what, state) not in told}
-    read |= {f"consent {what}": state for what, state in left.items()}
-    said = [shown(read)] if read else []
-    said += [
+    news = {what: state for what, state in consents.items() if (what, state) not in known}
+    read |= {f"consent {what}": state for what, state in news.items()}
+    changes = [shown(read)] if read else []
+    changes += [
         f"{channel} closed for {purpose}" if purpose else f"{channel} open again"
         for channel, purpose in suppressed.items()
     ]
-    return ", ".join(said) or ("" if consents else "nothing new")
+    return ", ".join(changes) or ("" if consents else "nothing new")
 
 
-def _reacted(conn: Connection, person: Person) -> Iterator[tuple[Instant, Entry]]:
-    for each in history.reactions(conn, person.id):
-        machine = _BY.get(each.who, "")
-        target = f" -> {each.target}" if each.target else ""
-        yield (
-            each.at,
-            {"kind": "reaction", "text": f"{each.kind} {each.template} ({each.channel}){target}{machine}"},
-        )
+def _reacted(conn: Connection, person: Person) -> Iterator[Moment]:
+    for reaction in history.reactions(conn, person.id):
+        machine = _BY.get(reaction.who, "")
+        target = f" -> {reaction.target}" if reaction.target else ""
+        text = f"{reaction.kind} {reaction.template} ({reaction.channel}){target}{machine}"
+        yield Moment(reaction.at, SeenReaction(iso(reaction.at), "reaction", text))
 
 
-def _decided(conn: Connection, person: Person) -> Iterator[tuple[Instant, Entry]]:
+def _decided(conn: Connection, person: Person) -> Iterator[Moment]:
     for noted in traces.of_customer(conn, person.id):
         line = noted.line
+        # A journey that is gone since then was in the file of its name
         journey = person.journeys.by_name.get(line.journey)
         file = journey.file if journey is not None else f"journeys/{line.journey}.yaml"
-        yield (
-            line.at,
-            {
-                "kind": "decision",
-                "names_step": line.subject == line.step,
-                "what": line.kind,
-                "text": sentence(line, person.zone),
-                "journey": line.journey,
-                "run": line.enrollment,
-                "step": line.step,
-                "place": f"{file}:{line.line}" if line.journey and line.line else "",
-                "commit": noted.commit,
-                "asked": line.subject if line.kind in ("asked", "exit_if") else "",
-                "read": dict(line.read),
-            },
+        entry = DecisionLine(
+            at=iso(line.at),
+            kind="decision",
+            what=line.kind,
+            text=sentence(line, person.zone),
+            journey=line.journey,
+            run=line.enrollment,
+            step=line.step,
+            place=f"{file}:{line.line}" if line.journey and line.line else "",
+            commit=noted.commit,
+            asked=line.subject if line.kind in ("asked", "exit_if") else "",
+            read=dict(line.read),
         )
+        yield Moment(line.at, entry, names_step=line.subject == line.step)
 
 
-def _sent(conn: Connection, person: Person) -> Iterator[tuple[Instant, Entry]]:
-    for each in history.messages(conn, person.id):
-        at = each.settled_at or each.handed_at or each.planned_at
-        yield (
-            at,
-            {
-                "kind": "message",
-                "text": f"{each.template} via {each.channel} {became(each)}{again(conn, each)}",
-                "journey": each.journey,
-                "step": each.step,
-                "template": each.template,
-                "channel": each.channel,
-                "state": each.state,
-                "detail": each.detail,
-            },
-        )
+def _sent(conn: Connection, person: Person) -> Iterator[Moment]:
+    for message in history.messages(conn, person.id):
+        at = message.settled_at or message.handed_at or message.planned_at
+        text = f"{message.template} via {message.channel} {became(message)}{again(conn, message)}"
+        entry = SentMessage(
+            iso(at), "message", text, message.journey, message.step, message.template, message.channel,
+            message.state, message.detail,
+        )  # fmt: skip
+        yield Moment(at, entry)
 
 
 def became(message: history.MessageRecord) -> str:
@@ -169,7 +246,7 @@ def again(conn: Connection, message: history.MessageRecord) -> str:
     if known is None or not known.resent:
         return ""
     how = {1: "once more"}.get(known.resent, f"{known.resent} times more")
-    if message.state in _NOT_YET:
+    if message.state in NOT_YET:
         return f"; it is to be sent {how}, by an operator or the policy on unknown messages"
     ordered = "was sent" if message.state in _LEFT else "was to be sent"  # the copy itself may have failed
     return f"; it {ordered} {how}, by an operator or the policy on unknown messages"

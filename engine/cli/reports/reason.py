@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import Connection
 
+from engine.cli.reports import unsettled
+from engine.cli.reports.customer import resting
 from engine.cli.reports.lines import closed, ignored, reason, sentence
-from engine.cli.reports.past import again, became
-from engine.cli.reports.person import Person, resting
+from engine.cli.reports.past import NOT_YET, again, became
+from engine.cli.reports.person import Person
 from engine.cli.reports.times import both
+from engine.cli.reports.unsettled import UnknownMessage
 from engine.core.effects import Trace
 from engine.core.enrollment import AwaitingSend, Enrollment
 from engine.core.facts.customer import why_closed
@@ -28,163 +31,207 @@ from engine.core.journey import (
 from engine.store.customers import enrollments, history
 from engine.store.customers.history import MessageRecord
 from engine.store.journeys import pauses, traces
+from engine.store.journeys.pauses import PauseRecord
 from engine.store.meta import bucket_of
 from engine.values import Instant, iso
 
 Verdict = Literal["sent", "not sent", "waiting", "unknown"]
+Standing = Literal["holdout", "passed by", "skipped", "open", "ended"]
+"""Of a run at a step: `passed by`: its message was decided and the run went on."""
 
 _LATEST = 3
 _NEVER_LEFT = ("cancelled", "expired", "suppressed", "failed")
+_ENDINGS = ("goal", "goal (late)", "exit", "exit_if", "restart", "stopped", "finish")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class AskedMessage:
+    """A row of the outbox that the question is about. Moments as ISO 8601 in UTC."""
+
+    channel: str
+    journey: str
+    step: str
+    state: str
+    why: str
+    planned_at: str
+    handed_at: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class WhyAnswer:
-    """`sentences`: the whole reason, in order; `messages`: the rows of the outbox that it is about."""
+    """Everything that `why` says. `sentences`: the whole reason, in order."""
 
-    verdict: Verdict = "not sent"
-    sentences: list[str] = field(default_factory=list)
-    messages: list[dict[str, Any]] = field(default_factory=list)
-
-    def say(self, text: str) -> None:
-        """One more sentence."""
-        if text not in self.sentences:
-            self.sentences.append(text)
+    customer: str
+    template: str
+    verdict: Verdict
+    sentences: tuple[str, ...]
+    messages: tuple[AskedMessage, ...]
 
 
 def senders(person: Person, template: str) -> list[tuple[Journey, tuple[SendStep, ...]]]:
     """The journeys that send a template, with the steps that do."""
-    found = []
+    pairs = []
     for journey in person.journeys.by_name.values():
         steps = tuple(
             step for step in journey.steps if isinstance(step, SendStep) and step.template == template
         )
         if steps:
-            found.append((journey, steps))
-    return found
+            pairs.append((journey, steps))
+    return pairs
 
 
-def explain(conn: Connection, person: Person, template: str) -> WhyAnswer:
-    """The reasons of every journey that sends the template."""
-    return _Inquiry(conn, person, template).answer()
-
-
-class _Inquiry:
-    def __init__(self, conn: Connection, person: Person, template: str) -> None:
-        self.person, self.template = person, template
-        self.sent = [each for each in history.messages(conn, person.id) if each.template == template]
-        self.again = {each.send_key: again(conn, each) for each in self.sent}
-        self.runs = enrollments.of_customer(conn, bucket_of(conn, person.id), person.id)
-        self.lines = [noted.line for noted in traces.of_customer(conn, person.id)]
-        self.pauses = pauses.list_active(conn)
-        self.found = WhyAnswer(messages=[_data(each) for each in self.sent])
-        self.told: set[str] = set()
-
-    def answer(self) -> WhyAnswer:
-        """What was found, with its verdict."""
-        waits = False
-        for journey, steps in senders(self.person, self.template):
-            mine = [run for run in self.runs if run.journey == journey.name]
-            if not mine:
-                self._never_entered(journey)
-            for run in mine[-_LATEST:]:
-                self.found.say(
-                    f"Entered {journey.name} {self._at(run.started_at)}{f' for {run.key}' if run.key else ''}."
+def explain(conn: Connection, person: Person, template: str, unknown: Sequence[UnknownMessage]) -> WhyAnswer:
+    """The reasons of every journey that sends the template. `unknown`: of which nobody knows whether they left."""
+    evidence = _Evidence.of(conn, person, template)
+    sentences: list[str] = []
+    told: set[str] = set()  # keys of messages that a step has spoken of
+    waits = channels_told = False
+    for journey, steps in senders(person, template):
+        runs = [run for run in evidence.runs if run.journey == journey.name]
+        if not runs:
+            sentences += evidence.never_entered(journey)
+        for run in runs[-_LATEST:]:
+            whose = f" for {run.key}" if run.key else ""
+            sentences.append(f"Entered {journey.name} {evidence.on(run.started_at)}{whose}.")
+            for step in steps:
+                sentences += evidence.of_step(journey, run, step)
+                told |= {message.send_key for message in evidence.messages_of(run, step)}
+                standing = _standing(run, step)
+                waits = waits or standing == "open"
+                channels_told = channels_told or (
+                    standing == "skipped" and bool(evidence.words_of(run, step, "pass"))
                 )
-                for step in steps:
-                    waits = self._step(journey, run, step) or waits
-            self._ignored_later(journey, mine)
-        for each in self.sent:
-            if each.send_key not in self.told:
-                self._message(each)
-            waits = waits or each.state in ("planned", "claimed", "deferred")
-        self.found.verdict = self._verdict(waits=waits)
-        told = any(text.startswith("Channel by channel") for text in self.found.sentences)
-        if self.found.verdict in ("not sent", "waiting") and not told:
-            self._reach()
-        return self.found
+        sentences += evidence.ignored_later(journey, runs)
+    for message in evidence.sent:
+        if message.send_key not in told:
+            sentences += evidence.message(message)
+        waits = waits or message.state in NOT_YET
+    verdict = _verdict({message.state for message in evidence.sent}, waits=waits)
+    if verdict in ("not sent", "waiting") and not channels_told:
+        sentences += evidence.closed_channels()
+    for message_unknown in unknown:
+        if message_unknown.template == template:
+            sentences += unsettled.sentences(message_unknown)
+    rows = tuple(
+        AskedMessage(
+            row.channel, row.journey, row.step, row.state, row.why,
+            iso(row.planned_at), iso(row.handed_at) if row.handed_at else None, row.detail,
+        )
+        for row in evidence.sent
+    )  # fmt: skip
+    # Several steps and runs may say the same: once is enough
+    return WhyAnswer(person.id, template, verdict, tuple(dict.fromkeys(sentences)), rows)
 
-    def _verdict(self, *, waits: bool) -> Verdict:
-        states = {each.state for each in self.sent}
-        if states & {"accepted", "delivered", "complained", "treated_as_sent"}:
-            return "sent"
-        if states & {"unknown", "held", "handoff"}:
-            return "unknown"
-        return "waiting" if waits else "not sent"
+
+def _verdict(states: set[str], *, waits: bool) -> Verdict:
+    """One message that arrived outweighs all that did not."""
+    if states & {"accepted", "delivered", "complained", "treated_as_sent"}:
+        return "sent"
+    if states & {"unknown", "held", "handoff"}:
+        return "unknown"
+    return "waiting" if waits else "not sent"
+
+
+def _standing(run: Enrollment, step: SendStep) -> Standing:
+    if run.holdout:
+        return "holdout"
+    if run.sent.get(step.id) and not _rests_at(run, step):
+        return "passed by"
+    if step.id in run.skipped:
+        return "skipped"
+    return "open" if run.is_open else "ended"
+
+
+def _rests_at(run: Enrollment, step: SendStep) -> bool:
+    return run.state is not None and run.state.step == step.id
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What the store knows that bears on the question. Its methods say what follows from it."""
+
+    person: Person
+    template: str
+    sent: Sequence[MessageRecord]
+    again: Mapping[str, str]  # key of a message -> that somebody ordered a further copy
+    runs: Sequence[Enrollment]
+    lines: Sequence[Trace]
+    pauses: Sequence[PauseRecord]
+
+    @classmethod
+    def of(cls, conn: Connection, person: Person, template: str) -> _Evidence:
+        sent = [message for message in history.messages(conn, person.id) if message.template == template]
+        return cls(
+            person,
+            template,
+            sent,
+            {message.send_key: again(conn, message) for message in sent},
+            enrollments.of_customer(conn, bucket_of(conn, person.id), person.id),
+            [noted.line for noted in traces.of_customer(conn, person.id)],
+            pauses.list_active(conn),
+        )
 
     # --- one run ----------------------------------------------------------------------------------
 
-    def _step(self, journey: Journey, enrollment: Enrollment, step: SendStep) -> bool:
-        """What became of one step of a run. True: the message may still come."""
-        mine = [each for each in self.sent if each.enrollment == enrollment.id and each.step == step.id]
-        for each in mine:
-            self._message(each)
-        learned = [
-            sentence(each, self.person.zone) for each in self._of(enrollment, step) if each.kind == "learned"
-        ]
-        for text in dict.fromkeys(learned):
-            self.found.say(f"Learned: {text}.")
-        if enrollment.holdout:
-            self.found.say(
-                "They are in the holdout: nothing is sent to them, so that the effect can be measured."
-            )
-            return False
-        rests_here = enrollment.state is not None and enrollment.state.step == step.id
-        if enrollment.sent.get(step.id) and not rests_here:
-            return False
-        if step.id in enrollment.skipped:
-            self._skipped(enrollment, step)
-            return False
-        if enrollment.is_open:
-            return self._open(journey, enrollment, step, rests_here=rests_here)
-        if not any(each.handed_at for each in mine):
-            self._ended(enrollment)
-        return False
+    def of_step(self, journey: Journey, run: Enrollment, step: SendStep) -> Iterator[str]:
+        """What became of one step of a run."""
+        messages = self.messages_of(run, step)
+        for message in messages:
+            yield from self.message(message)
+        for text in self.words_of(run, step, "learned"):
+            yield f"Learned: {text}."
+        match _standing(run, step):
+            case "holdout":
+                yield "They are in the holdout: nothing is sent to them, so that the effect can be measured."
+            case "passed by":
+                pass  # its messages have said it
+            case "skipped":
+                line = next((line for line in reversed(self._of(run, step)) if line.kind == "skip"), None)
+                when = f" {self.on(line.at)}" if line else ""
+                yield f"It was passed over{when}: {reason(run.skipped[step.id])}{self._place(line)}."
+                passed = self.words_of(run, step, "pass")
+                if passed:
+                    yield f"Channel by channel: {'; '.join(passed)}."
+            case "open":
+                yield from self._open(journey, run, step)
+            case "ended":
+                if not any(message.handed_at for message in messages):
+                    yield from self._ended(run)
 
-    def _skipped(self, enrollment: Enrollment, step: SendStep) -> None:
-        line = self._last(enrollment, step, "skip")
-        when = f" {self._at(line.at)}" if line else ""
-        self.found.say(f"It was passed over{when}: {reason(enrollment.skipped[step.id])}{self._place(line)}.")
-        passed = [
-            sentence(each, self.person.zone) for each in self._of(enrollment, step) if each.kind == "pass"
-        ]
-        if passed:
-            self.found.say(f"Channel by channel: {'; '.join(dict.fromkeys(passed))}.")
+    def messages_of(self, run: Enrollment, step: SendStep) -> list[MessageRecord]:
+        """Those that a step of a run has planned."""
+        return [message for message in self.sent if message.enrollment == run.id and message.step == step.id]
 
-    def _open(self, journey: Journey, enrollment: Enrollment, step: SendStep, *, rests_here: bool) -> bool:
-        where = resting(enrollment, self.person)
-        rest = journey.by_id.get(enrollment.state.step or "") if enrollment.state is not None else None
+    def words_of(self, run: Enrollment, step: SendStep, kind: str) -> list[str]:
+        """The lines of one kind that a step of a run has left, in words, each once."""
+        lines = [line for line in self._of(run, step) if line.kind == kind]
+        return list(dict.fromkeys(sentence(line, self.person.zone) for line in lines))
+
+    def _open(self, journey: Journey, run: Enrollment, step: SendStep) -> Iterator[str]:
+        where, rests_here = resting(run, self.person), _rests_at(run, step)
+        rest = journey.by_id.get(run.state.step or "") if run.state is not None else None
         if rests_here:
-            self.found.say(f"The run {where}.")
-        elif not (
-            isinstance(rest, SendStep) and rest.template == self.template
-        ):  # else its own step has told it
-            self.found.say(f"It has not come to this message yet: the run {where}.")
+            yield f"The run {where}."
+        elif not (isinstance(rest, SendStep) and rest.template == self.template):
+            # A step of the same message at which it rests says so itself
+            yield f"It has not come to this message yet: the run {where}."
         if journey.state != "live":
-            self.found.say(f"The journey is {journey.state} in its file.")
-        channels = (
-            {enrollment.state.channel} if isinstance(enrollment.state, AwaitingSend) else set(step.channels)
-        )
-        self._paused({journey.name, *(channels if rests_here else ())})
-        return True
+            yield f"The journey is {journey.state} in its file."
+        channels = {run.state.channel} if isinstance(run.state, AwaitingSend) else set(step.channels)
+        yield from self._paused({journey.name, *(channels if rests_here else ())})
 
-    def _paused(self, names: set[str]) -> None:
-        for each in self.pauses:
-            if each.scope == "all" or each.name in names:
-                what = "Everything" if each.scope == "all" else f"The {each.scope} {each.name}"
-                self.found.say(
-                    f"{what} has been paused since {both(each.at, self.person.zone)} by {each.whom}{f': {each.why}' if each.why else ''}."
-                )
+    def _paused(self, names: set[str]) -> Iterator[str]:
+        for pause in self.pauses:
+            if pause.scope == "all" or pause.name in names:
+                what = "Everything" if pause.scope == "all" else f"The {pause.scope} {pause.name}"
+                why = f": {pause.why}" if pause.why else ""
+                yield f"{what} has been paused since {both(pause.at, self.person.zone)} by {pause.whom}{why}."
 
-    def _ended(self, enrollment: Enrollment) -> None:
-        at = self._at(enrollment.ended_at) if enrollment.ended_at is not None else ""
-        last = next(
-            (
-                each
-                for each in reversed(self.lines)
-                if each.enrollment == enrollment.id and each.kind in _ENDINGS
-            ),
-            None,
-        )
+    def _ended(self, run: Enrollment) -> Iterator[str]:
+        at = self.on(run.ended_at) if run.ended_at is not None else ""
+        of_run = [line for line in self.lines if line.enrollment == run.id]
+        last = next((line for line in reversed(of_run) if line.kind in _ENDINGS), None)
         how = {
             "goal": f"The goal was reached {at} before this message was due",
             "finish": f"The run finished {at} without coming to this message",
@@ -192,70 +239,71 @@ class _Inquiry:
             "exit_if": f"exit_if became true {at}",
             "stopped": f"The journey was stopped {at}",
             "joined": f"Another id turned out to be the same person {at}, whose run goes on",
-        }.get(enrollment.outcome or "", f"The run ended {at}: {enrollment.outcome}")
-        self.found.say(f"{how}{self._place(last)}.")
-        if enrollment.outcome == "finish":
-            for each in self.lines:
-                if each.enrollment == enrollment.id and each.kind in ("asked", "path", "awaited"):
-                    self.found.say(
-                        f"On the way {self._at(each.at)}: {sentence(each, self.person.zone)}{self._place(each)}."
-                    )
+        }.get(run.outcome or "", f"The run ended {at}: {run.outcome}")
+        yield f"{how}{self._place(last)}."
+        if run.outcome == "finish":
+            for line in of_run:
+                if line.kind in ("asked", "path", "awaited"):
+                    words = sentence(line, self.person.zone)
+                    yield f"On the way {self.on(line.at)}: {words}{self._place(line)}."
 
-    def _message(self, each: MessageRecord) -> None:
-        self.told.add(each.send_key)
-        at = each.handed_at or each.settled_at or each.planned_at
-        handed = "was handed over" if each.handed_at else "was decided"
-        self.found.say(
-            f"{each.template} via {each.channel} {handed} {self._at(at)}; it {became(each)}{self.again[each.send_key]}."
+    def message(self, message: MessageRecord) -> Iterator[str]:
+        """What became of one message."""
+        at = message.handed_at or message.settled_at or message.planned_at
+        handed = "was handed over" if message.handed_at else "was decided"
+        yield (
+            f"{message.template} via {message.channel} {handed} {self.on(at)}; "
+            f"it {became(message)}{self.again[message.send_key]}."
         )
-        if each.state in _NEVER_LEFT and each.settled_at:
-            self.found.say(f"That was {self._at(each.settled_at)}; it never left.")
-        if each.state in ("planned", "deferred"):
-            self.found.say(self._leaves(each))
-            self._paused({each.channel, each.journey})
-
-    def _leaves(self, each: MessageRecord) -> str:
-        if each.ready_at < each.valid_until:
-            return f"It leaves {self._at(each.ready_at)} at the earliest, and not after {both(each.valid_until, self.person.zone)}."
-        return f"It is decided again {self._at(each.valid_until)}, when its time is over."
+        if message.state in _NEVER_LEFT and message.settled_at:
+            yield f"That was {self.on(message.settled_at)}; it never left."
+        if message.state in ("planned", "deferred"):
+            until = message.valid_until
+            if message.ready_at < until:
+                latest = both(until, self.person.zone)
+                yield f"It leaves {self.on(message.ready_at)} at the earliest, and not after {latest}."
+            else:
+                yield f"It is decided again {self.on(until)}, when its time is over."
+            yield from self._paused({message.channel, message.journey})
 
     # --- no run -----------------------------------------------------------------------------------
 
-    def _never_entered(self, journey: Journey) -> None:
-        self.found.say(f"Never entered {journey.name}.")
+    def never_entered(self, journey: Journey) -> Iterator[str]:
+        """Why no run of a journey ever began."""
+        yield f"Never entered {journey.name}."
         if journey.state != "live":
-            self.found.say(f"{journey.name} is {journey.state}: nobody enters.")
-        refused = [each for each in self.lines if each.journey == journey.name and each.kind == "ignored"]
-        for each in refused[-_LATEST:]:
-            self.found.say(f"A start {self._at(each.at)} was ignored: {ignored(each)}{self._place(each)}.")
+            yield f"{journey.name} is {journey.state}: nobody enters."
+        refused = [line for line in self.lines if line.journey == journey.name and line.kind == "ignored"]
+        for line in refused[-_LATEST:]:
+            yield f"A start {self.on(line.at)} was ignored: {ignored(line)}{self._place(line)}."
         if not journey.starts:
-            self.found.say(f"{journey.name} was sent to those who were in its segment at that moment.")
+            yield f"{journey.name} was sent to those who were in its segment at that moment."
         elif not refused:
-            self.found.say(
-                f"{journey.name} starts with {' or '.join(self._start(each) for each in journey.starts)}."
-            )
+            starts = " or ".join(self._start(trigger) for trigger in journey.starts)
+            yield f"{journey.name} starts with {starts}."
 
-    def _ignored_later(self, journey: Journey, mine: Sequence[Enrollment]) -> None:
+    def ignored_later(self, journey: Journey, runs: Sequence[Enrollment]) -> Iterator[str]:
         """A start that was ignored after the last run began explains a second message that did not come."""
-        if not mine:
+        if not runs:
             return
-        since = mine[-1].started_at
-        for each in [
-            x for x in self.lines if x.journey == journey.name and x.kind == "ignored" and x.at > since
-        ][-1:]:
-            self.found.say(
-                f"A later start {self._at(each.at)} was ignored: {ignored(each)}{self._place(each)}."
-            )
+        since = runs[-1].started_at
+        later = [
+            line
+            for line in self.lines
+            if line.journey == journey.name and line.kind == "ignored" and line.at > since
+        ]
+        for line in later[-1:]:
+            yield f"A later start {self.on(line.at)} was ignored: {ignored(line)}{self._place(line)}."
 
     def _start(self, trigger: Trigger) -> str:
+        facts = self.person.state.facts
         match trigger:
             case EventTrigger(event=event):
-                seen = self.person.state.facts.event_counters.get(event)
-                return f"the event {event} ({f'they did it {self._at(seen.last_at)}' if seen else 'they never did it'})"
+                seen = facts.event_counters.get(event)
+                did = f"they did it {self.on(seen.last_at)}" if seen else "they never did it"
+                return f"the event {event} ({did})"
             case SegmentTrigger(segment=segment):
-                inside = (
-                    "they are in it" if segment in self.person.state.facts.segments else "they are not in it"
-                )
+                inside = "they are in it" if segment in facts.segments else "they are not in it"
                 return f"entering the segment {segment} ({inside})"
             case DateTrigger(ref=ref):
                 return f"the date {ref}"
@@ -264,43 +312,29 @@ class _Inquiry:
             case ProductTrigger(kind=kind):
                 return f"a {kind.replace('_', ' ')} of a product"
 
-    def _reach(self) -> None:
+    def closed_channels(self) -> Iterator[str]:
         """What closes their channels now, where none is open."""
         for _, steps in senders(self.person, self.template):
             for step in steps:
                 why = {
-                    each: why_closed(self.person.state.facts, each, step.policy.consent)
-                    for each in step.channels
+                    channel: why_closed(self.person.state.facts, channel, step.policy.consent)
+                    for channel in step.channels
                 }
                 shut = [f"{channel}: {closed(word)}" for channel, word in why.items() if word is not None]
-                if len(shut) < len(step.channels):
-                    continue
-                if shut:
-                    self.found.say(f"None of its channels reaches them now: {'; '.join(shut)}.")
+                if shut and len(shut) == len(step.channels):
+                    yield f"None of its channels reaches them now: {'; '.join(shut)}."
 
     # --- words ------------------------------------------------------------------------------------
 
-    def _of(self, enrollment: Enrollment, step: SendStep) -> Iterator[Trace]:
-        return (each for each in self.lines if each.enrollment == enrollment.id and each.step == step.id)
+    def _of(self, run: Enrollment, step: SendStep) -> list[Trace]:
+        return [line for line in self.lines if line.enrollment == run.id and line.step == step.id]
 
-    def _last(self, enrollment: Enrollment, step: SendStep, kind: str) -> Trace | None:
-        return next((each for each in reversed(list(self._of(enrollment, step))) if each.kind == kind), None)
-
-    def _at(self, at: Instant) -> str:
+    def on(self, at: Instant) -> str:
+        """`on Mon 2026-03-02 10:00 Europe/Berlin (09:00 UTC)`."""
         return f"on {both(at, self.person.zone)}"
 
     def _place(self, line: Trace | None) -> str:
-        journey = self.person.journeys.by_name.get(line.journey) if line is not None else None
-        return (
-            f" [{journey.file}:{line.line}]" if journey is not None and line is not None and line.line else ""
-        )
-
-
-_ENDINGS = ("goal", "goal (late)", "exit", "exit_if", "restart", "stopped", "finish")
-
-
-def _data(each: MessageRecord) -> dict[str, Any]:
-    return {
-        "channel": each.channel, "journey": each.journey, "step": each.step, "state": each.state, "why": each.why,
-        "planned_at": iso(each.planned_at), "handed_at": iso(each.handed_at) if each.handed_at else None, "detail": each.detail,
-    }  # fmt: skip
+        if line is None or not line.line:
+            return ""
+        journey = self.person.journeys.by_name.get(line.journey)
+        return f" [{journey.file}:{line.line}]" if journey is not None else ""

@@ -2,85 +2,104 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from engine.cli.reports.times import distance, length, utc
 from engine.config import Config
-from engine.runtime.delivery.unknown_policy import UnknownPolicies, in_words
+from engine.runtime.delivery.unknown_policy import Action, UnknownPolicies, in_words
 from engine.store.messages import outcomes
 from engine.store.messages.outcomes import Open
 from engine.values import Instant, iso
 
 
-def look(conn: Connection, config: Config, now: Instant, customer: str | None = None) -> list[dict[str, Any]]:
-    """All of them (of a customer) as plain data; moments as ISO 8601 in UTC."""
-    unknown = UnknownPolicies(config.channels)
-    return [_data(each, unknown, now) for each in outcomes.list_open(conn, customer)]
+@dataclass(frozen=True, slots=True)
+class UnknownMessage:
+    """One of them. Moments as ISO 8601 in UTC."""
+
+    key: str
+    customer: str
+    template: str
+    channel: str
+    journey: str
+    state: str
+    handed_at: str
+    age: str  # since it was handed over, in words
+    age_ms: int
+    copies: int
+    policy: Action
+    due: str | None  # when the policy acts, if it does by itself
+    what: str  # the policy does with it
+    why: str
 
 
-def by_channel(found: list[dict[str, Any]]) -> list[list[str]]:
+def look(conn: Connection, config: Config, now: Instant, customer: str | None = None) -> list[UnknownMessage]:
+    """All of them, or those of a customer."""
+    policies = UnknownPolicies(config.channels)
+    return [_read(opened, policies, now) for opened in outcomes.list_open(conn, customer)]
+
+
+def by_channel(messages: Sequence[UnknownMessage]) -> list[list[str]]:
     """How many on each channel, and how old the oldest is."""
     rows = []
-    for channel in dict.fromkeys(each["channel"] for each in found):
-        ours = [each for each in found if each["channel"] == channel]
-        states = [each["state"] for each in ours]
-        counted = [f"{states.count(state):,} {state}" for state in ("unknown", "held") if state in states]
-        rows.append([channel, ", ".join(counted), f"the oldest for {max(ours, key=_age)['age']}"])
+    for channel in dict.fromkeys(message.channel for message in messages):
+        of_channel = [message for message in messages if message.channel == channel]
+        states = [message.state for message in of_channel]
+        counts = [f"{states.count(state):,} {state}" for state in ("unknown", "held") if state in states]
+        oldest = max(of_channel, key=lambda message: message.age_ms)
+        rows.append([channel, ", ".join(counts), f"the oldest for {oldest.age}"])
     return rows
 
 
-def rows(found: list[dict[str, Any]]) -> list[list[str]]:
+def rows(messages: Sequence[UnknownMessage]) -> list[list[str]]:
     """A line for each message."""
     return [
         [
-            each["key"],
-            each["customer"],
-            f"{each['template']} via {each['channel']}",
-            f"{each['state']} for {each['age']}",
-            each["what"],
+            message.key,
+            message.customer,
+            f"{message.template} via {message.channel}",
+            f"{message.state} for {message.age}",
+            message.what,
         ]
-        for each in found
+        for message in messages
     ]
 
 
-def sentences(each: dict[str, Any]) -> list[str]:
+def sentences(message: UnknownMessage) -> list[str]:
     """One of them, with its reason and what can be done."""
-    why = f": {each['why']}" if each["why"] else ""
+    key = message.key
+    why = f": {message.why}" if message.why else ""
+    verb = "It is" if message.state == "held" else "It"
     return [
-        f"Nobody knows whether {each['template']} via {each['channel']} left{why}.",
-        f"Policy: {each['policy']}. It is {each['what']}."
-        if each["state"] == "held"
-        else f"Policy: {each['policy']}. It {each['what']}.",
-        f"Settle it with  main.py resolve {each['key']} --sent  or  main.py resolve {each['key']} --resend",
+        f"Nobody knows whether {message.template} via {message.channel} left{why}.",
+        f"Policy: {message.policy}. {verb} {message.what}.",
+        f"Settle it with  main.py resolve {key} --sent  or  main.py resolve {key} --resend",
     ]
 
 
-def _data(each: Open, unknown: UnknownPolicies, now: Instant) -> dict[str, Any]:
-    message = each.message
-    action, since = unknown.action(message), message.handed_at or now
+def _read(opened: Open, policies: UnknownPolicies, now: Instant) -> UnknownMessage:
+    message = opened.message
+    action, since = policies.action(message), message.handed_at or now
     what = in_words(action, message)
-    due = each.settle_at if message.state == "unknown" else None
+    # A held message waits for a person: the moment that its row may still name is no longer acted upon
+    due = opened.settle_at if message.state == "unknown" else None
     if due is not None:
         what = f"{what}, {'due now' if due <= now else f'{distance(due, now)} ({utc(due)})'}"
-    return {
-        "key": message.send_key,
-        "customer": message.customer,
-        "template": message.template,
-        "channel": message.channel,
-        "journey": message.journey,
-        "state": message.state,
-        "handed_at": iso(since),
-        "age": length(now - since),
-        "age_ms": now - since,
-        "copies": message.resent,
-        "policy": action,
-        "due": iso(due) if due is not None else None,
-        "what": what,
-        "why": each.detail,
-    }
-
-
-def _age(each: dict[str, Any]) -> int:
-    return int(each["age_ms"])
+    return UnknownMessage(
+        key=message.send_key,
+        customer=message.customer,
+        template=message.template,
+        channel=message.channel,
+        journey=message.journey,
+        state=message.state,
+        handed_at=iso(since),
+        age=length(now - since),
+        age_ms=now - since,
+        copies=message.resent,
+        policy=action,
+        due=iso(due) if due is not None else None,
+        what=what,
+        why=opened.detail,
+    )

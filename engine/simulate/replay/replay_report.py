@@ -2,48 +2,131 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
+from collections.abc import Iterator, Mapping
+
+import msgspec
 
 from engine.simulate.replay.result import Day, ReplayResult, cost
 from engine.values import iso
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayTotals:
-    """One journey over the whole stream. `open`: runs that were still inside at the end."""
+class MessageCount(msgspec.Struct, frozen=True):
+    """How often one step sent one message on one channel."""
+
+    step: str
+    template: str
+    channel: str
+    messages: int
+
+
+class DayReport(msgspec.Struct, frozen=True):
+    """One journey on one local day of the shop."""
+
+    day: str
+    starts: int
+    messages: list[MessageCount]
+    outcomes: dict[str, int]
+    goals: int
+    skipped: int
+    cost: str  # in the currency of the project
+
+
+class JourneyTotals(msgspec.Struct, frozen=True):
+    """One journey over the whole stream."""
 
     journey: str
     starts: int
-    messages: Counter[tuple[str, str, str]]
-    outcomes: Counter[str]
+    messages: list[MessageCount]
+    outcomes: dict[str, int]
     goals: int
-    skips: int
-    cost: Decimal
-    open: int
+    skipped: int
+    open: int  # runs that were still inside at the end
+    cost: str
+    days: list[DayReport]
 
 
-def totals(result: ReplayResult) -> list[ReplayTotals]:
-    """Every journey that somebody entered, by name."""
+class RefusedLine(msgspec.Struct, frozen=True):
+    """A line of the stream that could not be read."""
+
+    file: str
+    line: int
+    why: str
+
+
+class ReplayReport(msgspec.Struct, frozen=True):
+    """The whole answer. Moments as ISO 8601 in UTC."""
+
+    lines: int
+    customers: int
+    first_at: str | None = msgspec.field(name="from")
+    last_at: str | None = msgspec.field(name="to")
+    timezone: str
+    currency: str
+    events: dict[str, int]
+    unknown_events: dict[str, int]
+    misfits: dict[str, int]
+    refused: int
+    refused_lines: list[RefusedLine]
+    late: int
+    doubles: int
+    journeys: list[JourneyTotals]
+
+
+def report(result: ReplayResult) -> ReplayReport:
+    """The answer of a replay; every journey that somebody entered, by name."""
     inside = Counter(result.figures.open.values())
-    return [
-        _whole(name, days.values(), result, inside[name])
-        for name, days in sorted(result.figures.days.items())
-    ]
+    return ReplayReport(
+        lines=result.lines,
+        customers=result.customers,
+        first_at=iso(result.first_at) if result.first_at is not None else None,
+        last_at=iso(result.last_at) if result.last_at is not None else None,
+        timezone=str(result.figures.zone),
+        currency=result.currency,
+        events=dict(result.events),
+        unknown_events=dict(result.unknown),
+        misfits=dict(result.misfits),
+        refused=result.bad,
+        refused_lines=[RefusedLine(bad.file, bad.number, bad.why) for bad in result.bad_lines],
+        late=result.late,
+        doubles=result.doubles,
+        journeys=[
+            _journey(name, days, result, inside[name]) for name, days in sorted(result.figures.days.items())
+        ],
+    )
 
 
-def _whole(name: str, days: Any, result: ReplayResult, inside: int) -> ReplayTotals:
+def _journey(name: str, days: Mapping[dt.date, Day], result: ReplayResult, inside: int) -> JourneyTotals:
     messages: Counter[tuple[str, str, str]] = Counter()
     outcomes: Counter[str] = Counter()
-    starts = goals = skips = 0
-    for day in days:
+    for day in days.values():
         messages += day.messages
         outcomes += day.outcomes
-        starts, goals, skips = starts + day.starts, goals + day.goals, skips + day.skips
-    return ReplayTotals(name, starts, messages, outcomes, goals, skips, cost(messages, result.prices), inside)
+    return JourneyTotals(
+        journey=name,
+        starts=sum(day.starts for day in days.values()),
+        messages=_counts(messages),
+        outcomes=dict(outcomes),
+        goals=sum(day.goals for day in days.values()),
+        skipped=sum(day.skips for day in days.values()),
+        open=inside,
+        cost=str(cost(messages, result.prices)),
+        days=[
+            DayReport(
+                str(date), day.starts, _counts(day.messages), dict(day.outcomes), day.goals, day.skips,
+                str(cost(day.messages, result.prices)),
+            )
+            for date, day in sorted(days.items())
+        ],
+    )  # fmt: skip
+
+
+def _counts(messages: Counter[tuple[str, str, str]]) -> list[MessageCount]:
+    return [
+        MessageCount(step, template, channel, count)
+        for (step, template, channel), count in sorted(messages.items())
+    ]
 
 
 def notes(result: ReplayResult) -> Iterator[str]:
@@ -67,57 +150,3 @@ def notes(result: ReplayResult) -> Iterator[str]:
     if result.misfits:
         names = ", ".join(f"{name} ({times:,})" for name, times in result.misfits.most_common(8))
         yield f"fields whose value does not have the type of the schema, left out: {names}"
-
-
-def to_data(result: ReplayResult) -> dict[str, Any]:
-    """For programs."""
-    return {
-        "lines": result.lines,
-        "customers": result.customers,
-        "from": iso(result.first_at) if result.first_at is not None else None,
-        "to": iso(result.last_at) if result.last_at is not None else None,
-        "timezone": str(result.figures.zone),
-        "currency": result.currency,
-        "events": dict(result.events),
-        "unknown_events": dict(result.unknown),
-        "misfits": dict(result.misfits),
-        "refused": result.bad,
-        "refused_lines": [{"file": bad.file, "line": bad.number, "why": bad.why} for bad in result.bad_lines],
-        "late": result.late,
-        "doubles": result.doubles,
-        "journeys": [_journey(each, result) for each in totals(result)],
-    }
-
-
-def _journey(whole: ReplayTotals, result: ReplayResult) -> dict[str, Any]:
-    days = result.figures.days[whole.journey]
-    return {
-        "journey": whole.journey,
-        "starts": whole.starts,
-        "messages": _messages(whole.messages),
-        "outcomes": dict(whole.outcomes),
-        "goals": whole.goals,
-        "skipped": whole.skips,
-        "open": whole.open,
-        "cost": str(whole.cost),
-        "days": [_day(str(date), days[date], result) for date in sorted(days)],
-    }
-
-
-def _day(date: str, day: Day, result: ReplayResult) -> dict[str, Any]:
-    return {
-        "day": date,
-        "starts": day.starts,
-        "messages": _messages(day.messages),
-        "outcomes": dict(day.outcomes),
-        "goals": day.goals,
-        "skipped": day.skips,
-        "cost": str(cost(day.messages, result.prices)),
-    }
-
-
-def _messages(messages: Counter[tuple[str, str, str]]) -> list[dict[str, str | int]]:
-    return [
-        {"step": step, "template": template, "channel": channel, "messages": count}
-        for (step, template, channel), count in sorted(messages.items())
-    ]

@@ -1,0 +1,203 @@
+"""What `show` tells of a customer: attributes, facts with their age, zone, reach, segments, where their runs rest, and
+the history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from engine.cli.reports.agreed import ledger
+from engine.cli.reports.lines import closed, reason
+from engine.cli.reports.past import Entry, Moment
+from engine.cli.reports.person import Person
+from engine.cli.reports.times import both, distance
+from engine.cli.reports.unsettled import UnknownMessage
+from engine.core.conditions.trace_values import words
+from engine.core.enrollment import (
+    AwaitingCode,
+    AwaitingReaction,
+    AwaitingSend,
+    Deferred,
+    Enrollment,
+    Relocating,
+    Waiting,
+)
+from engine.core.facts.customer import FactRule
+from engine.core.facts.computed import windowed_value
+from engine.store.customers import history
+from engine.values import Type, iso
+
+
+@dataclass(frozen=True, slots=True)
+class FactValue:
+    """A fact in words. `as_of`: how old it is."""
+
+    value: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelReach:
+    """Whether one channel reaches the customer."""
+
+    address: str | None
+    consent: Mapping[str, str]  # purpose -> state
+    suppressed: str | None  # for which purpose, by what is known of the customer
+    bounced: bool
+    closed: str | None  # by the list of closed addresses, in words
+
+    def in_words(self) -> str:
+        """`anna@shop.example  marketing: given, closed by a bounce`."""
+        if not self.address:
+            return closed("no address")
+        parts = [f"{purpose}: {state}" for purpose, state in self.consent.items()] or ["no consent was given"]
+        # The list of closed addresses knows most; the others are what is left without it
+        if self.closed:
+            parts.append(self.closed)
+        elif self.bounced:
+            parts.append("closed by a bounce")
+        elif self.suppressed:
+            parts.append(f"closed for {self.suppressed}")
+        return f"{self.address}  {', '.join(parts)}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """An open run: where it rests and until when."""
+
+    journey: str
+    key: str
+    started_at: str
+    holdout: bool
+    step: str | None
+    rests: str
+    due_at: str | None  # ISO 8601 in UTC
+    due: str | None  # as people read it
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A line of the ledger."""
+
+    at: str
+    channel: str
+    purpose: str
+    state: str
+    source: str
+    wording: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerReport:
+    """Everything that `show` says. Moments as ISO 8601 in UTC."""
+
+    customer: str
+    aliases: tuple[str, ...]
+    since: str
+    timezone: str
+    timezone_why: str
+    attributes: Mapping[str, str]
+    facts: Mapping[str, FactValue]
+    reach: Mapping[str, ChannelReach]
+    segments: Mapping[str, str]  # name -> since when
+    runs: tuple[OpenRun, ...]
+    consents: tuple[Consent, ...]
+    unknown: tuple[UnknownMessage, ...]
+    not_applied: int  # what was received and waits for the daemon
+    history: tuple[Entry, ...]
+
+
+def report(
+    conn: Connection, person: Person, unknown: list[UnknownMessage], past: list[Moment]
+) -> CustomerReport:
+    """The report with these entries of the history."""
+    facts, journeys = person.state.facts, person.journeys
+    rules = {rule.name: rule for rule in journeys.facts}
+    others = sorted(set(facts.reach) - set(journeys.channels))  # of a channel that is no longer configured
+    return CustomerReport(
+        customer=person.id,
+        aliases=person.aliases,
+        since=iso(person.since),
+        timezone=facts.timezone,
+        timezone_why=facts.timezone_why,
+        attributes={
+            name: words(value, journeys.attributes.get(name, Type("text")))
+            for name, value in facts.values.items()
+            if name not in rules
+        },
+        facts={name: _fact(rule, person) for name, rule in rules.items()},
+        reach={channel: _reach(channel, person) for channel in (*journeys.channels, *others)},
+        segments={name: iso(at) for name, at in person.segments.items()},
+        runs=tuple(_run(run, person) for run in person.state.enrollments.values() if run.is_open),
+        consents=tuple(
+            Consent(iso(line.at), line.channel, line.purpose, line.state, line.source, line.wording)
+            for line in ledger(conn, person.id)
+        ),
+        unknown=tuple(unknown),
+        not_applied=history.waiting_in_inbox(conn, person.id),
+        history=tuple(moment.entry for moment in past),
+    )
+
+
+def _fact(rule: FactRule, person: Person) -> FactValue:
+    facts = person.state.facts
+    if rule.how == "rfm":
+        at = person.scored.get(rule.name)
+        as_of = f"scored {distance(at, person.now)}" if at is not None else "not scored yet"
+        return FactValue(words(facts.values.get(rule.name), rule.type), as_of)
+    if rule.last is not None:
+        return FactValue(words(windowed_value(rule, facts, person.now), rule.type), "counted now")
+    seen = facts.event_counters.get(rule.event)
+    as_of = f"as of {rule.event} {distance(seen.last_at, person.now)}" if seen else f"no {rule.event} yet"
+    return FactValue(words(facts.values.get(rule.name), rule.type), as_of)
+
+
+def _reach(channel: str, person: Person) -> ChannelReach:
+    known, shut = person.state.facts.reach.get(channel), person.shut.get(channel)
+    if known is None:
+        return ChannelReach(None, {}, None, bounced=False, closed=shut)
+    return ChannelReach(known.address, dict(known.consents), known.suppressed, known.bounced, shut)
+
+
+def _run(run: Enrollment, person: Person) -> OpenRun:
+    due = run.due.at if run.due is not None else None
+    return OpenRun(
+        journey=run.journey,
+        key=run.key,
+        started_at=iso(run.started_at),
+        holdout=run.holdout,
+        step=run.state.step if run.state is not None else None,
+        rests=resting(run, person),
+        due_at=iso(due) if due is not None else None,
+        due=both(due, person.zone) if due is not None else None,
+    )
+
+
+def resting(run: Enrollment, person: Person) -> str:
+    """Where a run rests, in words."""
+    until = (
+        f" until {both(run.due.at, person.zone)}, {distance(run.due.at, person.now)}"
+        if run.due is not None
+        else ""
+    )
+    match run.state:
+        case _ if run.holdout:
+            return f"is in the holdout{until}"
+        case Waiting(step=step):
+            return f"waits at {step}{until}"
+        case Deferred(step=step, why=why):
+            return f"is held before {step}{until}: {reason(why)}"
+        case AwaitingSend(step=step, channel=channel):
+            return f"hands over {step} via {channel}"
+        case AwaitingReaction(step=step, channel=channel, unknown=True):
+            return f"stands at {step}: nobody knows whether the message via {channel} left"
+        case AwaitingReaction(step=step, channel=channel):
+            return f"listens for an answer to {step} via {channel}{until}"
+        case AwaitingCode(step=step):
+            return f"waits for a promo code at {step}"
+        case Relocating(step=step, was=was):
+            return f"goes on from {was} to {step or 'the end'}{until}"
+        case None:
+            return "is on its way"

@@ -1,0 +1,157 @@
+"""What `status` tells: what waits, what stands still, who is stuck and why, where the people are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from engine.cli.reports import guards, unsettled
+from engine.cli.reports.guards import Guards
+from engine.cli.reports.unsettled import UnknownMessage
+from engine.config import Config
+from engine.store import alerts
+from engine.store.customers import batches, enrollments
+from engine.store.inbox import due_queue, quarantine
+from engine.store.journeys import deployments, figures, pauses
+from engine.store.messages import webhooks
+from engine.values import Instant, iso
+
+MOST_ALERTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What is published."""
+
+    number: int
+    at: str
+    whom: str
+    commit: str
+    journeys: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """How much is not done yet."""
+
+    inbox: int  # received, not applied
+    planned: int  # messages on their way
+    unknown: int  # messages of which nobody knows whether they left, or that are held
+    stuck: int  # customers set aside
+    due: int  # customers whose time has come
+    next_due: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailingWebhook:
+    """A webhook whose calls are not taken."""
+
+    webhook: str
+    waiting: int
+    since: str
+    next_at: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause that holds."""
+
+    scope: str
+    name: str
+    since: str
+    whom: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StuckCustomer:
+    """A customer who is set aside, since a decision about them fails."""
+
+    customer: str
+    since: str
+    tries: int
+    retry_at: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Who is inside a journey."""
+
+    people: int
+    steps: Mapping[str, int]  # by the step where they rest; "": in the holdout, or on the way
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What the owner of a journey was told."""
+
+    at: str
+    journey: str
+    owner: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """Everything that `status` says. Moments as ISO 8601 in UTC."""
+
+    now: str
+    deployment: Deployment | None
+    customers: int
+    queues: Queues
+    webhooks: Mapping[str, int]  # calls by their state
+    failing_webhooks: tuple[FailingWebhook, ...]
+    pauses: tuple[Pause, ...]
+    stuck: tuple[StuckCustomer, ...]
+    inside: Mapping[str, Inside]
+    alerts: tuple[Alert, ...]
+    guards: Guards
+    unknown: tuple[UnknownMessage, ...]
+    daemon: bool
+
+
+def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> StatusReport:
+    """As the store has it now. `daemon`: whether one runs."""
+    deployed, first = deployments.current(conn), due_queue.first(conn)
+    return StatusReport(
+        now=iso(now),
+        deployment=Deployment(
+            deployed.number, iso(deployed.at), deployed.whom, deployed.commit, len(deployed.journeys)
+        )
+        if deployed
+        else None,
+        customers=batches.count(conn),
+        queues=Queues(
+            **figures.waiting(conn),
+            due=due_queue.overdue(conn, now),
+            next_due=iso(first) if first else None,
+        ),
+        webhooks=webhooks.counts(conn),
+        failing_webhooks=tuple(
+            FailingWebhook(hook.webhook, hook.waiting, iso(hook.since), iso(hook.next_at), hook.detail)
+            for hook in webhooks.failing(conn)
+        ),
+        pauses=tuple(
+            Pause(pause.scope, pause.name, iso(pause.at), pause.whom, pause.why)
+            for pause in pauses.list_active(conn)
+        ),
+        stuck=tuple(
+            StuckCustomer(stuck.customer, iso(stuck.since), stuck.tries, iso(stuck.retry_at), stuck.why)
+            for stuck in quarantine.list_all(conn)
+        ),
+        inside={
+            journey: Inside(people, enrollments.resting(conn, journey))
+            for journey, people in enrollments.journeys_with_people(conn).items()
+        },
+        alerts=tuple(
+            Alert(iso(alert.at), alert.journey, alert.owner, alert.why)
+            for alert in alerts.latest(conn, MOST_ALERTS)
+        ),
+        guards=guards.look(conn, config, now),
+        unknown=tuple(unsettled.look(conn, config, now)),
+        daemon=daemon,
+    )
