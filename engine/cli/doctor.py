@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from engine.cli.diagnostics.finding import Finding
 
+_COLOURS = {"ok": "green", "warn": "yellow", "FAIL": "bold red", "skip": "dim"}
+
 
 @app.command(rich_help_panel=LOOK)
 def doctor(
@@ -21,13 +23,18 @@ def doctor(
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """Look at versions, mail headers, secrets, store, disk, clock, mail servers and DNS; say what to do. Sends nothing."""
+    from rich.markup import escape
+
     session = Session.of(context)
     findings = list(_findings(session))
     if form is Format.json:
         say_json(findings)
     else:
         for finding in findings:
-            _print(finding)
+            line = escape(f"{finding.what:<18}  {finding.says}")
+            say(f"[{_COLOURS[finding.level]}]{finding.level:<4}[/]  {line}")
+            if finding.cure:
+                say(f"      {'':<18}  [dim]do:[/] {escape(finding.cure)}")
         wrong, odd = (sum(finding.level == level for finding in findings) for level in ("FAIL", "warn"))
         say(f"\n{len(findings)} looked at, {wrong} to be mended, {odd} to know of")
     if any(finding.level == "FAIL" for finding in findings):
@@ -57,14 +64,3 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield from installation.clock(session.clock, config.timezone, examined.newest)
     yield from outward.mail_servers(config, folder)
     yield from outward.records(config, folder)
-
-
-_COLOURS = {"ok": "green", "warn": "yellow", "FAIL": "bold red", "skip": "dim"}
-
-
-def _print(finding: Finding) -> None:
-    from rich.markup import escape
-
-    say(f"[{_COLOURS[finding.level]}]{finding.level:<4}[/]  {escape(f'{finding.what:<18}  {finding.says}')}")
-    if finding.cure:
-        say(f"      {'':<18}  [dim]do:[/] {escape(finding.cure)}")

@@ -80,7 +80,12 @@ def _format(folder: Path, paths: list[Path], *, write: bool) -> _Done:
         elif formatted.encode() != data:
             done.changed.append(file)
             if write:
-                _write(path, formatted)
+                # As a whole or not at all: a crash in the middle must not cost the file. A link stays a link
+                real = path.resolve()
+                beside = real.with_name(f".{real.name}.new")
+                beside.write_bytes(formatted.encode())
+                beside.chmod(real.stat().st_mode & 0o777)
+                os.replace(beside, real)  # noqa: PTH105 - the words of the standard library for "in one step"
     if paths and not done.looked_at:
         raise UsageError("there is no journey and no segment among these files:", "they stand in journeys/")
     return done
@@ -89,15 +94,6 @@ def _format(folder: Path, paths: list[Path], *, write: bool) -> _Done:
 def _files(root: Path) -> Iterator[Path]:
     found = (root / "journeys").rglob("*")
     yield from sorted(path for path in found if path.suffix in (".yaml", ".yml") and path.is_file())
-
-
-def _write(path: Path, text: str) -> None:
-    """As a whole or not at all; a link stays a link."""
-    real = path.resolve()
-    beside = real.with_name(f".{real.name}.new")
-    beside.write_bytes(text.encode())
-    beside.chmod(real.stat().st_mode & 0o777)
-    os.replace(beside, real)  # noqa: PTH105 - the words of the standard library for "in one step"
 
 
 def _summary(done: _Done, *, check: bool) -> str:

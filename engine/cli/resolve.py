@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -68,7 +68,13 @@ def resolve(
 
 def _tell(done: list[Resolved], way: Way, form: Format) -> None:
     if form is Format.json:
-        say_json([_data(each) for each in done])
+        say_json([
+            {
+                "key": each.key, "customer": each.customer or None, "template": each.template or None,
+                "channel": each.channel or None, "settled": each.settled, "why": each.why or None,
+            }
+            for each in done
+        ])  # fmt: skip
         return
     settled = [each for each in done if each.settled]
     refused = [each for each in done if not each.settled]
@@ -83,17 +89,6 @@ def _tell(done: list[Resolved], way: Way, form: Format) -> None:
     if refused:
         say_plain(f"{counted(len(refused), 'message')} not touched")
         say_rows([[each.key, each.why] for each in refused])
-
-
-def _data(each: Resolved) -> dict[str, Any]:
-    return {
-        "key": each.key,
-        "customer": each.customer or None,
-        "template": each.template or None,
-        "channel": each.channel or None,
-        "settled": each.settled,
-        "why": each.why or None,
-    }
 
 
 def _way(*, sent: bool, resend: bool, failed: bool) -> Way:

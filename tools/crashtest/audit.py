@@ -96,13 +96,17 @@ def messages(folder: Path) -> list[StoredMessage]:
             "SELECT send_key, customer, template, channel, state, resent FROM outbox"
         ).fetchall()
     return [
-        StoredMessage(key, who, template, channel, state, resent, _seen(secret, key, channel))
+        StoredMessage(
+            key,
+            who,
+            template,
+            channel,
+            state,
+            resent,
+            message_id(secret, key, DOMAIN) if channel == EMAIL else key,
+        )
         for key, who, template, channel, state, resent in found
     ]
-
-
-def _seen(secret: str, key: str, channel: str) -> str:
-    return message_id(secret, key, DOMAIN) if channel == EMAIL else key
 
 
 def unknown(folder: Path) -> set[tuple[str, str]]:

@@ -28,6 +28,7 @@ from engine.http.segment_format import translate
 from engine.ids import new_id
 from engine.project import Project, load
 from engine.runtime.advance.advancer import Advancer
+from engine.runtime.delivery.channel_worker import ChannelWorker
 from engine.runtime.delivery.deliverer import Deliverer
 from engine.runtime.intake.items import Item, RefusedItem
 from engine.runtime.publish.publisher import Publisher
@@ -133,17 +134,18 @@ class Process:
     async def end(self) -> None:
         """Goes down, whatever is under way."""
         me = asyncio.current_task()
-        others = [task for task in asyncio.all_tasks() if task is not me and _is_sending(task)]
+        others = [
+            task
+            for task in asyncio.all_tasks()
+            if task is not me
+            and getattr(task.get_coro(), "__qualname__", "").startswith(f"{ChannelWorker.__qualname__}.")
+        ]
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         for channel in getattr(self, "_channels", ()):
             await channel.close()
         self.store.close()
-
-
-def _is_sending(task: asyncio.Task[Any]) -> bool:
-    return getattr(task.get_coro(), "__qualname__", "").startswith("Lane.")
 
 
 def sweep(

@@ -88,7 +88,12 @@ def judge(evidence: Evidence) -> Verdict:
     found = Verdict(planned=len(evidence.wanted), events=len(evidence.accepted_events))
     if evidence.integrity != "ok":
         found.broken.append(f"the store is damaged: {evidence.integrity}")
-    _judge_events(evidence, found)
+    for event in evidence.accepted_events:
+        times = evidence.stored_events.get(event, 0)
+        if times == 0:
+            found.lost.append(f"event {event}: answered with 200, not in the store")
+        elif times > 1:
+            found.duplicated.append(f"event {event}: {times} times in the store")
     booked = {(one.customer, one.template): one for one in evidence.booked}
     by_id = {one.id: one for one in evidence.booked}
     copies: dict[Wanted, list[Arrival]] = defaultdict(list)
@@ -103,15 +108,6 @@ def judge(evidence: Evidence) -> Verdict:
         if booked[customer, template].state not in ("cancelled", "expired", "suppressed")
     ]
     return found
-
-
-def _judge_events(evidence: Evidence, found: Verdict) -> None:
-    for event in evidence.accepted_events:
-        times = evidence.stored_events.get(event, 0)
-        if times == 0:
-            found.lost.append(f"event {event}: answered with 200, not in the store")
-        elif times > 1:
-            found.duplicated.append(f"event {event}: {times} times in the store")
 
 
 def _judge_arrival(

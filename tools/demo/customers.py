@@ -163,7 +163,7 @@ class ShopCustomer:
 
 def make_customer(number: int, dice: random.Random, joined: Instant) -> ShopCustomer:
     """The `number`-th customer. Every address is unique and belongs to nobody: example domains, fictional phones."""
-    country, home, language = _home(dice)
+    _, country, home, language = dice.choices(_HOMES, [weight for weight, *_ in _HOMES])[0]
     first = dice.choice(_FIRST[language])
     last = (dice.choice(_SYLLABLES) + dice.choice(_SYLLABLES + _ENDINGS) + dice.choice(_ENDINGS)).capitalize()
     addresses = {
@@ -209,11 +209,6 @@ def phone(number: int) -> str:
 
 
 _PHONES = 1000 + 100 * len(_AREAS)
-
-
-def _home(dice: random.Random) -> tuple[str, str, str]:
-    found = dice.choices(_HOMES, [home[0] for home in _HOMES])[0]
-    return found[1], found[2], found[3]
 
 
 def _consent(channel: str, dice: random.Random) -> str:

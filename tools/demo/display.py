@@ -62,7 +62,16 @@ class Screen:
 
     def draw(self, now: Instant, figures: Figures, counts: Mapping[str, int]) -> RenderableType:
         """Clock, journeys, and the latest news."""
-        return Group(self._head(now, figures, counts), _journeys(figures), self._news())
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column("journey", min_width=18)
+        for name in ("entered", "inside", "messages", "clicked", "goals", "cost"):
+            table.add_column(name, justify="right", min_width=8)
+        for one in figures.journeys:
+            table.add_row(
+                one.journey, f"{one.started:,}", f"{one.open:,}", f"{figures.sent(one.journey):,}",
+                f"{figures.clicked(one.journey):,}", f"{one.goals:,}", f"{figures.cost(one.journey):,.2f}",
+            )  # fmt: skip
+        return Group(self._head(now, figures, counts), table, self._news())
 
     def line(self, now: Instant, figures: Figures, counts: Mapping[str, int]) -> str:
         """The same in one line, where there is no terminal."""
@@ -96,19 +105,6 @@ class Screen:
             title_align="left",
             border_style="dim",
         )
-
-
-def _journeys(figures: Figures) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("journey", min_width=18)
-    for name in ("entered", "inside", "messages", "clicked", "goals", "cost"):
-        table.add_column(name, justify="right", min_width=8)
-    for one in figures.journeys:
-        table.add_row(
-            one.journey, f"{one.started:,}", f"{one.open:,}", f"{figures.sent(one.journey):,}",
-            f"{figures.clicked(one.journey):,}", f"{one.goals:,}", f"{figures.cost(one.journey):,.2f}",
-        )  # fmt: skip
-    return table
 
 
 def final_table(figures: Figures) -> Table:

@@ -73,7 +73,20 @@ def copy_project(source: Path, folder: Path) -> tuple[Project, dict[str, int]]:
     project = load(folder)
     if project.has_errors:
         raise UsageError(f"{source} has errors", "`main.py check` shows them")
-    _refuse_outside(project)
+    # The demo makes thousands of messages: none of them may leave this machine
+    for name, channel in project.config.channels.items():
+        options = channel.options
+        is_here = isinstance(options, EmailOptions) and options.host in ("127.0.0.1", "localhost", "::1")
+        if channel.via != "outbox" and not is_here:
+            raise UsageError(
+                f'the channel "{name}" would send real messages',
+                "the demo plays only with  via: outbox  and SMTP on 127.0.0.1",
+            )
+    for name, webhook in project.config.webhooks.items():
+        if not webhook.url.startswith("http://127.0.0.1:"):
+            raise UsageError(
+                f'the webhook "{name}" would call {webhook.url}', "the demo calls only http://127.0.0.1"
+            )
     return project, ports
 
 
@@ -168,20 +181,3 @@ def _free(wanted: int, taken: set[int]) -> int:
             if found not in taken:
                 return found
     raise UsageError("there is no free port on 127.0.0.1")
-
-
-def _refuse_outside(project: Project) -> None:
-    """The demo makes thousands of messages: none of them may leave this machine."""
-    for name, channel in project.config.channels.items():
-        options = channel.options
-        is_here = isinstance(options, EmailOptions) and options.host in ("127.0.0.1", "localhost", "::1")
-        if channel.via != "outbox" and not is_here:
-            raise UsageError(
-                f'the channel "{name}" would send real messages',
-                "the demo plays only with  via: outbox  and SMTP on 127.0.0.1",
-            )
-    for name, webhook in project.config.webhooks.items():
-        if not webhook.url.startswith("http://127.0.0.1:"):
-            raise UsageError(
-                f'the webhook "{name}" would call {webhook.url}', "the demo calls only http://127.0.0.1"
-            )

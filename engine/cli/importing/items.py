@@ -67,7 +67,12 @@ def item_of(cells: Mapping[str, Any], place: int, rules: RowRules) -> Item | Wro
         case "customers":
             return _customer(cells, place, rules)
         case "products":
-            return _product(cells, place)
+            who = _text(cells, ("product_id",))
+            if not who or len(who) > 200:
+                return Wrong("product_id", '"product_id" is needed: a text of 1 to 200 characters')
+            return ProductItem(
+                place, who, {name: _parsed(value) for name, value in cells.items() if name != "product_id"}
+            )
 
 
 def _event(cells: Mapping[str, Any], place: int, rules: RowRules) -> EventItem | Wrong:
@@ -137,15 +142,6 @@ def _agree(consent: dict[str, Any], rest: str, value: Any) -> None:
         known.update(value)
     else:
         known[part or "state"] = str(value).strip().lower() if not part else value
-
-
-def _product(cells: Mapping[str, Any], place: int) -> ProductItem | Wrong:
-    who = _text(cells, ("product_id",))
-    if not who or len(who) > 200:
-        return Wrong("product_id", '"product_id" is needed: a text of 1 to 200 characters')
-    return ProductItem(
-        place, who, {name: _parsed(value) for name, value in cells.items() if name != "product_id"}
-    )
 
 
 def _first(names: Collection[str], wanted: tuple[str, ...]) -> str:

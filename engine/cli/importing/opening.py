@@ -45,7 +45,21 @@ def look_through(path: Path, encoding: str | None) -> Source:
         chosen = _encoding(start, encoding)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Source(path, _form(path, start, chosen), chosen, digest, _lines(path, chosen))
+        ending = next((suffix for suffix in reversed(path.suffixes) if suffix.lower() != ".gz"), "").lower()
+        # What stands in the file outweighs how it is called, save for a CSV whose first cell is a bracket
+        first = start.decode(chosen, "replace").lstrip()[:1]
+        if first == "[" and _ENDINGS.get(ending) != "csv":
+            raise UsageError(
+                f"{path} holds one JSON list:",
+                f"write one object per line, for example with  jq -c '.[]' {path.name}",
+            )
+        return Source(
+            path,
+            "jsonl" if first == "{" else _ENDINGS.get(ending, "csv"),
+            chosen,
+            digest,
+            _lines(path, chosen),
+        )
     except (OSError, EOFError, zlib.error) as wrong:
         why = getattr(wrong, "strerror", None) or str(wrong)
         raise UsageError(
@@ -78,17 +92,6 @@ def _encoding(start: bytes, asked: str | None) -> str:
             f'"{asked}" is no encoding:', "usual ones are utf-8, cp1251, cp1252, utf-16-le"
         ) from wrong
     return found.name
-
-
-def _form(path: Path, start: bytes, encoding: str) -> Form:
-    ending = next((each for each in reversed(path.suffixes) if each.lower() != ".gz"), "").lower()
-    first = start.decode(encoding, "replace").lstrip()[:1]
-    if first == "[" and _ENDINGS.get(ending) != "csv":
-        raise UsageError(
-            f"{path} holds one JSON list:",
-            f"write one object per line, for example with  jq -c '.[]' {path.name}",
-        )
-    return "jsonl" if first == "{" else _ENDINGS.get(ending, "csv")
 
 
 def _lines(path: Path, encoding: str) -> int:

@@ -46,11 +46,6 @@ def safe_cell(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
 
 
-def _plain_cell(text: str) -> str:
-    """The other way round."""
-    return text[1:] if text[:1] == "'" and text[1:].startswith(_FORMULA) else text
-
-
 def _is_number(text: str) -> bool:
     try:
         float(text.replace(" ", ""))
@@ -70,7 +65,8 @@ def _csv_table(file: IO[str], delimiter: str | None) -> Table:
         raise UsageError(
             "this file has no header:", "the first line names the columns, for example  customer_id,email"
         )
-    delimiter = delimiter or max(DELIMITERS, key=_outside_quotes(first).count)
+    # Signs inside quotes belong to the cells
+    delimiter = delimiter or max(DELIMITERS, key="".join(first.split('"')[::2]).count)
     columns = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
     while columns and not columns[-1]:
         columns.pop()
@@ -81,10 +77,6 @@ def _csv_table(file: IO[str], delimiter: str | None) -> Table:
             "Each column needs one name of its own",
         )
     return Table(columns, _csv_rows(csv.reader(file, delimiter=delimiter), columns, before))
-
-
-def _outside_quotes(line: str) -> str:
-    return "".join(line.split('"')[::2])
 
 
 def _csv_rows(reader: Any, columns: list[str], before: int) -> Iterator[Row]:
@@ -107,7 +99,12 @@ def _csv_rows(reader: Any, columns: list[str], before: int) -> Iterator[Row]:
         if len(cells) != len(columns):
             yield Row(line, why=f"{len(cells)} cells where the header has {len(columns)}", raw=cells)
             continue
-        found = {name: _plain_cell(cell) for name, cell in zip(columns, cells, strict=True) if cell.strip()}
+        # What `safe_cell` wrote before the rows of our own file of refused rows comes off again
+        found = {
+            name: cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell
+            for name, cell in zip(columns, cells, strict=True)
+            if cell.strip()
+        }
         yield Row(line, found, raw=cells)
 
 

@@ -10,9 +10,8 @@ from decimal import Decimal
 from typing import Literal
 
 from engine.compiler.catalogue.catalogue import Catalogue
-from engine.core.facts.customer import CustomerState
 from engine.core.happening import Event, ProductChanged
-from engine.core.journey import ProductTrigger, Trigger
+from engine.core.journey import ProductTrigger
 from engine.core.journeys import Journeys
 from engine.simulate.replay.customers import Customers
 from engine.simulate.replay.foreign_values import coercer
@@ -68,7 +67,21 @@ class SimulatedCatalogue:
             if isinstance(trigger, ProductTrigger) and journey.state == "live"
         )
         for name, trigger in self._starts:
-            self._only[name] = _alone(self.journeys, name, trigger.kind)
+            # The same journeys, of which only one starts from this kind of change
+            by_name = {
+                journey.name: journey
+                if journey.name == name
+                else replace(
+                    journey,
+                    starts=tuple(
+                        start
+                        for start in journey.starts
+                        if not (isinstance(start, ProductTrigger) and start.kind == trigger.kind)
+                    ),
+                )
+                for journey in self.journeys.by_name.values()
+            }
+            self._only[name] = replace(self.journeys, by_name=by_name)
 
     @property
     def touches(self) -> bool:
@@ -107,13 +120,25 @@ class SimulatedCatalogue:
         self.products[product] = after
         for customer in sorted(self._readers.get(product, ())):
             state = self.customers.state(customer, now)
-            if not _has_run(state, product):
+            if not any(run.product_id == product for run in state.enrollments.values()):
                 self._readers[product].discard(customer)
             elif after != before:
                 number = self.customers.decider.next_number()
                 self.customers.happen(customer, ProductChanged(number, now, product, after), now)
-        for drop in _drops(product, before, after):
-            self._announce(drop, now)
+        changes: list[ProductChange] = []
+        old, new = before.get("price"), after.get("price")
+        if (
+            isinstance(old, Money)
+            and isinstance(new, Money)
+            and old.currency == new.currency
+            and 0 <= new.amount < old.amount
+        ):
+            by = (old.amount - new.amount) / old.amount * 100
+            changes.append(ProductChange("price_drop", product, old, new, by))
+        if before.get("in_stock") is False and after.get("in_stock") is True:
+            changes.append(ProductChange("back_in_stock", product, None, None, Decimal(0)))
+        for change in changes:
+            self._announce(change, now)
 
     def _values(self, fields: tuple[tuple[str, Getter], ...], properties: Properties) -> dict[str, Value]:
         found: dict[str, Value] = {}
@@ -162,21 +187,6 @@ class SimulatedCatalogue:
         self.customers.happen(customer, event, now, self._only[name])
 
 
-def _alone(journeys: Journeys, name: str, kind: str) -> Journeys:
-    """The same journeys, of which only one starts from this kind of change."""
-    by_name = {
-        journey.name: journey
-        if journey.name == name
-        else replace(journey, starts=tuple(start for start in journey.starts if not _is_of(start, kind)))
-        for journey in journeys.by_name.values()
-    }
-    return replace(journeys, by_name=by_name)
-
-
-def _is_of(start: Trigger, kind: str) -> bool:
-    return isinstance(start, ProductTrigger) and start.kind == kind
-
-
 def _products_of(fields: Mapping[str, Value]) -> list[str]:
     found = fields.get("product_id")
     if isinstance(found, str):
@@ -185,22 +195,3 @@ def _products_of(fields: Mapping[str, Value]) -> list[str]:
         return list(found)
     items = fields.get("items")
     return [str(one["product_id"]) for one in items if "product_id" in one] if isinstance(items, list) else []
-
-
-def _has_run(state: CustomerState, product: str) -> bool:
-    return any(run.product_id == product for run in state.enrollments.values())
-
-
-def _drops(product: str, before: Mapping[str, Value], after: Mapping[str, Value]) -> list[ProductChange]:
-    found: list[ProductChange] = []
-    old, new = before.get("price"), after.get("price")
-    if isinstance(old, Money) and isinstance(new, Money) and _is_cheaper(old, new):
-        by = (old.amount - new.amount) / old.amount * 100
-        found.append(ProductChange("price_drop", product, old, new, by))
-    if before.get("in_stock") is False and after.get("in_stock") is True:
-        found.append(ProductChange("back_in_stock", product, None, None, Decimal(0)))
-    return found
-
-
-def _is_cheaper(old: Money, new: Money) -> bool:
-    return old.currency == new.currency and 0 <= new.amount < old.amount

@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from engine.core.conditions.condition import Did, InSegment, Ref
-from engine.core.journey import EventTrigger, ProductTrigger, SegmentRule, SegmentTrigger
+from engine.core.journey import EventTrigger, ProductTrigger, SegmentTrigger
 from engine.core.journeys import Journeys
 
 Kind = TypeVar("Kind")
@@ -49,7 +49,17 @@ def needed_fields(journeys: Journeys, always: frozenset[str]) -> frozenset[str]:
 
 def only_needed(journeys: Journeys) -> Journeys:
     """The same journeys without the segments and computed facts that none of them asks for."""
-    kept = _segments(journeys)
+    whole = tuple(journeys.by_name.values())
+    names = {start.segment for start in inside(whole, SegmentTrigger)}
+    open_names = names | {name for form in inside(whole, InSegment) for name in form.names}
+    needed: set[str] = set()
+    while open_names:
+        name = open_names.pop()
+        needed.add(name)
+        rule = journeys.segments.get(name)
+        if rule is not None:
+            open_names |= {other for form in inside(rule, InSegment) for other in form.names} - needed
+    kept = {name: rule for name, rule in journeys.segments.items() if name in needed}
     asked = {ref.name for ref in inside((tuple(journeys.by_name.values()), tuple(kept.values())), Ref)}
     facts = tuple(rule for rule in journeys.facts if rule.name in asked)
     return dataclasses.replace(journeys, segments=kept, facts=facts)
@@ -67,17 +77,3 @@ def remembered(journeys: Journeys) -> frozenset[str]:
         | starting
         | {*index.facts_by_event, *index.exit_events, *index.segment_dependencies.of_event, *journeys.needs}
     )
-
-
-def _segments(journeys: Journeys) -> Mapping[str, SegmentRule]:
-    whole = tuple(journeys.by_name.values())
-    names = {start.segment for start in inside(whole, SegmentTrigger)}
-    open_names = names | {name for form in inside(whole, InSegment) for name in form.names}
-    needed: set[str] = set()
-    while open_names:
-        name = open_names.pop()
-        needed.add(name)
-        rule = journeys.segments.get(name)
-        if rule is not None:
-            open_names |= {other for form in inside(rule, InSegment) for other in form.names} - needed
-    return {name: rule for name, rule in journeys.segments.items() if name in needed}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -63,7 +63,12 @@ def replay(
         try:
             if options.out is not None:
                 runner.figures.write_to(row_files(options.out, share))
-            return runner.play(_merged(streams, told.form, progress))
+            # all lines in order of time; of one moment, those of the first file come first. The first file, which
+            # is the long one, tells how far we are
+            lines = read_stream(streams[0], told.form, progress)
+            for path in streams[1:]:
+                lines = _two(lines, read_stream(path, told.form))
+            return runner.play(lines)
         finally:
             runner.figures.close()
             if was_on:
@@ -88,17 +93,6 @@ def _shares(streams: Sequence[Path], jobs: int | None) -> int:
     except OSError as wrong:
         raise UsageError(f"{wrong.filename} cannot be read: {wrong.strerror}") from wrong
     return 1 if size < WORTH_SHARING else min(len(os.sched_getaffinity(0)), MOST_SHARES)
-
-
-def _merged(
-    streams: Sequence[Path], form: Mapping[str, str], progress: Callable[[int], None] | None
-) -> Iterator[Record | BadLine]:
-    """All lines in order of time; of one moment, those of the first file come first. The first file, which is the long
-    one, tells how far we are."""
-    lines = read_stream(streams[0], form, progress)
-    for path in streams[1:]:
-        lines = _two(lines, read_stream(path, form))
-    return lines
 
 
 def _two(first: Iterator[Record | BadLine], second: Iterator[Record | BadLine]) -> Iterator[Record | BadLine]:

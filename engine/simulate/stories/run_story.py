@@ -137,7 +137,7 @@ class _Teller:
                 line.kind,
                 line.word.value,
                 _plain(line.fields),
-                _happened(line),
+                line.happened.label if line.happened is not None else "",
             )
             if key not in seen:
                 seen.add(key)
@@ -290,7 +290,3 @@ def _words(value: Text | tuple[Text, ...] | tuple[tuple[Field, ...], ...]) -> ob
     if isinstance(value, Text):
         return value.value
     return tuple(each.value if isinstance(each, Text) else _plain(each) for each in value)
-
-
-def _happened(line: StoryLine) -> str:
-    return line.happened.label if line.happened is not None else ""

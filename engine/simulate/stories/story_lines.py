@@ -90,7 +90,19 @@ def compare(expected: Iterable[Line], happened: Iterable[Line]) -> tuple[Row, ..
         else:
             open_lines.append(line)
     for line in open_lines:
-        fit = next((other for other in left if left[other] > 0 and _fits(line, other)), None)
+        # `skip X` without a reason fits every `skip X (reason)` of its moment
+        fit = next(
+            (
+                other
+                for other in left
+                if left[other] > 0
+                and (line.day, line.minute) == (other.day, other.minute)
+                and line.text.startswith("skip ")
+                and "(" not in line.text
+                and other.text.startswith(f"{line.text} (")
+            ),
+            None,
+        )
         if fit is None:
             rows.append(Row("-", line, line.text, ""))
         else:
@@ -108,16 +120,6 @@ def passed(rows: Sequence[Row]) -> bool:
 
 def _plain(line: Line) -> Line:
     return Line(line.day, line.minute, re.sub(r"\s+", " ", line.text.strip()))
-
-
-def _fits(expected: Line, happened: Line) -> bool:
-    """`skip X` fits every `skip X (reason)` of its moment."""
-    return (
-        (expected.day, expected.minute) == (happened.day, happened.minute)
-        and expected.text.startswith("skip ")
-        and "(" not in expected.text
-        and happened.text.startswith(f"{expected.text} (")
-    )
 
 
 def _place(row: Row, order: dict[Line, int]) -> tuple[int, int, bool, int, int]:

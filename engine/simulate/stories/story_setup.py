@@ -67,7 +67,7 @@ def build_setup(
     fields = _product(story, words)
     facts.products = dict.fromkeys(products, fields)
     stage = StorySetup(
-        journey := _as_told(journey, holdout=given.holdout),
+        journey := replace(journey, state="live", holdout=100 if given.holdout else 0),
         _alone(journey, journeys, _paths(story, journey, words)),
         CustomerState(facts),
         zone(zone_name),
@@ -93,10 +93,6 @@ def first_moment(stage: StorySetup, story: Story) -> Instant:
     """What `did: {order_placed: 3 days ago}` counts from: the first line, else the beginning of day 0."""
     moments = [stage.at(line.at) for line in story.when] or [stage.at(line.at) for line in story.expect]
     return min(moments, default=stage.begin)
-
-
-def _as_told(journey: Journey, *, holdout: bool) -> Journey:
-    return replace(journey, state="live", holdout=100 if holdout else 0)
 
 
 def _alone(journey: Journey, journeys: Journeys, paths: dict[str, str]) -> Journeys:
