@@ -24,8 +24,8 @@ from engine.core.enrollment import (
     Relocating,
     Waiting,
 )
-from engine.core.facts.customer import FactRule
 from engine.core.facts.computed import windowed_value
+from engine.core.facts.customer import FactRule
 from engine.store.customers import history
 from engine.values import Type, iso
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from engine.channel_kinds import UnknownAction
 from engine.cli.reports.times import distance, length, utc
 from engine.config import Config
-from engine.runtime.delivery.unknown_policy import Action, UnknownPolicies, in_words
+from engine.runtime.delivery.unknown_policy import UnknownPolicies, in_words
 from engine.store.messages import outcomes
 from engine.store.messages.outcomes import Open
 from engine.values import Instant, iso
@@ -29,7 +30,7 @@ class UnknownMessage:
     age: str  # since it was handed over, in words
     age_ms: int
     copies: int
-    policy: Action
+    policy: UnknownAction
     due: str | None  # when the policy acts, if it does by itself
     what: str  # the policy does with it
     why: str
