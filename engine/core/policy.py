@@ -25,6 +25,12 @@ class Quiet:
     start: dt.time
     end: dt.time
 
+    def covers(self, time: dt.time) -> bool:
+        """Whether it is quiet at this time of the clock."""
+        if self.start <= self.end:  # of no length where both are the same: then it is never quiet
+            return self.start <= time < self.end
+        return time >= self.start or time < self.end
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

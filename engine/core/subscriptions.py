@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.core.conditions.dependencies import Dependencies, dependencies_of
@@ -13,7 +13,6 @@ from engine.core.journey import (
     EventTrigger,
     Journey,
     ProductTrigger,
-    Question,
     SegmentRule,
     SegmentTrigger,
     Step,
@@ -24,21 +23,38 @@ RANKS: Mapping[str, int] = {"high": 0, "normal": 1, "low": 2}
 
 @dataclass(frozen=True, slots=True)
 class JourneySubscription:
-    """What the runs of one journey react to. `rank` orders journeys that decide at one moment (priority, name);
-    `places`: its steps by id and by former id; `leaving`: what `goal: when` and `exit_if` look at; `awaited`: events
-    that a `wait ... for` or a cascade listens for; `dates`: attributes that a `wait: until` counts from."""
+    """What the enrollments of one journey react to."""
 
     journey: Journey
-    rank: tuple[int, str]
-    steps_by_id: Mapping[str, Step]
-    exit_dependencies: Dependencies
-    awaited: frozenset[str]
-    date_attributes: frozenset[str]
+    rank: tuple[int, str]  # priority and name: the order of journeys that decide at one moment
+    steps_by_id: Mapping[str, Step]  # by id and by former id
+    exit_dependencies: Dependencies  # what `goal: when` and `exit_if` look at
+    awaited: frozenset[str]  # events that a `wait ... for` or a cascade listens for
+    date_attributes: frozenset[str]  # attributes that a `wait: until` counts from
+
+    @classmethod
+    def of(cls, journey: Journey, rules: Rules) -> JourneySubscription:
+        """What one journey subscribes to. `rules`: the computed facts by name."""
+        exit_dependencies = Dependencies()
+        for question in (journey.goal.when, journey.exit_if):
+            if question is not None:
+                exit_dependencies |= dependencies_of(question.condition, rules)
+        # An id that is in use beats the same word as a former id: that step was renamed away.
+        steps_by_id: dict[str, Step] = {step.was: step for step in journey.steps if step.was is not None}
+        steps_by_id |= {step.id: step for step in journey.steps}
+        return cls(
+            journey,
+            rank=(RANKS[journey.priority], journey.name),
+            steps_by_id=steps_by_id,
+            exit_dependencies=exit_dependencies,
+            awaited=frozenset(event for step in journey.steps for event in step.awaited_events()),
+            date_attributes=frozenset(name for step in journey.steps for name in step.awaited_dates()),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class EventSubscriber:
-    """A journey that an event may concern: by its starts, or by what its runs wait for."""
+    """A journey that an event may concern: by its starts, or by what its enrollments wait for."""
 
     subscription: JourneySubscription
     triggers: tuple[EventTrigger | ProductTrigger, ...]
@@ -55,20 +71,18 @@ class SegmentDependencies:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionIndex:
-    """`listeners` and `entries` are in the order of `rank`. `leavers`: event -> journeys whose runs it may end.
-    `moves`: event -> computed facts that it changes.
-    `segments`: what membership depends on. `heard`: events that anything in the project looks at."""
+    """Who cares for what in everything that is published. Tuples are in the order of `rank`."""
 
-    rules: Rules
-    subscriptions: Mapping[str, JourneySubscription]
-    subscribers: Mapping[str, tuple[EventSubscriber, ...]]
-    exit_events: Mapping[str, frozenset[str]]
-    segment_starts: Mapping[str, tuple[tuple[JourneySubscription, SegmentTrigger], ...]]
-    facts_by_event: Mapping[str, tuple[FactRule, ...]]
+    rules: Rules  # the computed facts by name
+    subscriptions: Mapping[str, JourneySubscription]  # by name and by former name
+    subscribers: Mapping[str, tuple[EventSubscriber, ...]]  # by event: journeys that it starts or moves
+    exit_events: Mapping[str, frozenset[str]]  # event -> journeys whose enrollments it may end
+    segment_starts: Mapping[str, tuple[tuple[JourneySubscription, SegmentTrigger], ...]]  # by segment
+    facts_by_event: Mapping[str, tuple[FactRule, ...]]  # the computed facts that an event changes
     segment_dependencies: SegmentDependencies
     stopped: frozenset[str]
     paused: frozenset[str]
-    observed_events: frozenset[str]
+    observed_events: frozenset[str]  # events that anything in the project looks at
 
 
 def index_of(
@@ -79,100 +93,83 @@ def index_of(
 ) -> SubscriptionIndex:
     """The index of everything that is published. `needs`: events whose history is kept."""
     rules = {rule.name: rule for rule in facts}
-    current = sorted((_interest(each, rules) for each in journeys), key=lambda one: one.rank)
-    subscriptions = {each.journey.was: each for each in current if each.journey.was is not None}
-    subscriptions |= {each.journey.name: each for each in current}
-    moves = _moves(facts)
-    listeners = _listeners(current)
-    leavers = _leavers(current, moves)
-    readers = _segments(segments, rules)
+    facts_by_event: dict[str, tuple[FactRule, ...]] = {}
+    for rule in facts:
+        facts_by_event[rule.event] = (*facts_by_event.get(rule.event, ()), rule)
+    ranked = sorted(
+        (JourneySubscription.of(journey, rules) for journey in journeys),
+        key=lambda subscription: subscription.rank,
+    )
+    # A name that is in use beats the same word as a former name.
+    by_name = {each.journey.was: each for each in ranked if each.journey.was is not None}
+    by_name |= {each.journey.name: each for each in ranked}
+    subscribers = _subscribers(ranked)
+    exit_events = _exit_events(ranked, facts_by_event)
+    segment_dependencies = _segment_dependencies(segments, rules)
+    observed_events = {*subscribers, *exit_events, *facts_by_event, *segment_dependencies.of_event, *needs}
+    for subscription in ranked:
+        observed_events |= subscription.journey.dependencies.events
     return SubscriptionIndex(
-        rules,
-        subscriptions,
-        listeners,
-        leavers,
-        _entries(current),
-        moves,
-        readers,
-        _in_state("stopped", subscriptions),
-        _in_state("paused", subscriptions),
-        frozenset((*listeners, *leavers, *moves, *readers.of_event, *needs, *_read(current))),
+        rules=rules,
+        subscriptions=by_name,
+        subscribers=subscribers,
+        exit_events=exit_events,
+        segment_starts=_segment_starts(ranked),
+        facts_by_event=facts_by_event,
+        segment_dependencies=segment_dependencies,
+        stopped=frozenset(name for name, each in by_name.items() if each.journey.state == "stopped"),
+        paused=frozenset(name for name, each in by_name.items() if each.journey.state == "paused"),
+        observed_events=frozenset(observed_events),
     )
 
 
-def _interest(journey: Journey, rules: Rules) -> JourneySubscription:
-    leaving = _look(journey.goal.when, rules) | _look(journey.exit_if, rules)
-    steps_by_id: dict[str, Step] = {step.was: step for step in journey.steps if step.was is not None}
-    steps_by_id |= {step.id: step for step in journey.steps}
-    awaited = frozenset(event for step in journey.steps for event in step.awaited_events())
-    dates = frozenset(name for step in journey.steps for name in step.awaited_dates())
-    rank = (RANKS[journey.priority], journey.name)
-    return JourneySubscription(journey, rank, steps_by_id, leaving, awaited, dates)
-
-
-def _in_state(state: str, subscriptions: Mapping[str, JourneySubscription]) -> frozenset[str]:
-    return frozenset(name for name, each in subscriptions.items() if each.journey.state == state)
-
-
-def _look(question: Question | None, rules: Rules) -> Dependencies:
-    return dependencies_of(question.condition, rules) if question is not None else Dependencies()
-
-
-def _listeners(subscriptions: list[JourneySubscription]) -> dict[str, tuple[EventSubscriber, ...]]:
-    subscribers: dict[str, dict[str, tuple[EventTrigger | ProductTrigger, ...]]] = defaultdict(dict)
-    for each in subscriptions:
-        name = each.journey.name
-        for trigger in each.journey.starts if each.journey.state != "draft" else ():
-            if isinstance(trigger, EventTrigger):
-                subscribers[trigger.event][name] = (*subscribers[trigger.event].get(name, ()), trigger)
-            elif isinstance(trigger, ProductTrigger):
-                subscribers[trigger.kind][name] = (*subscribers[trigger.kind].get(name, ()), trigger)
-        for event in each.awaited:
-            subscribers[event].setdefault(name, ())
-    ranked = {each.journey.name: each for each in subscriptions}
+def _subscribers(ranked: list[JourneySubscription]) -> dict[str, tuple[EventSubscriber, ...]]:
+    """By event, the journeys that it starts or whose enrollments wait for it. A draft starts nobody."""
+    triggers: dict[str, dict[str, tuple[EventTrigger | ProductTrigger, ...]]] = defaultdict(dict)
+    for subscription in ranked:
+        journey = subscription.journey
+        for trigger in journey.starts if journey.state != "draft" else ():
+            if isinstance(trigger, EventTrigger | ProductTrigger):
+                of_event = triggers[trigger.event if isinstance(trigger, EventTrigger) else trigger.kind]
+                of_event[journey.name] = (*of_event.get(journey.name, ()), trigger)
+        for event in subscription.awaited:
+            triggers[event].setdefault(journey.name, ())
     return {
-        event: tuple(EventSubscriber(each, of[name]) for name, each in ranked.items() if name in of)
-        for event, of in subscribers.items()
+        event: tuple(
+            EventSubscriber(subscription, of_event[subscription.journey.name])
+            for subscription in ranked
+            if subscription.journey.name in of_event
+        )
+        for event, of_event in triggers.items()
     }
 
 
-def _read(subscriptions: list[JourneySubscription]) -> Iterator[str]:
-    for each in subscriptions:
-        yield from each.journey.dependencies.events
-
-
-def _leavers(
-    subscriptions: list[JourneySubscription], moves: Mapping[str, tuple[FactRule, ...]]
+def _exit_events(
+    ranked: list[JourneySubscription], facts_by_event: Mapping[str, tuple[FactRule, ...]]
 ) -> dict[str, frozenset[str]]:
     exit_events: dict[str, set[str]] = defaultdict(set)
-    for each in subscriptions:
-        for event in (*each.journey.goal.events, *each.exit_dependencies.events):
-            exit_events[event].add(each.journey.name)
-        for event, rules in moves.items():
-            if any(rule.name in each.exit_dependencies.attributes for rule in rules):
-                exit_events[event].add(each.journey.name)
+    for subscription in ranked:
+        for event in (*subscription.journey.goal.events, *subscription.exit_dependencies.events):
+            exit_events[event].add(subscription.journey.name)
+        # Also through a computed fact: a condition names the fact, the event changes it.
+        for event, rules in facts_by_event.items():
+            if any(rule.name in subscription.exit_dependencies.attributes for rule in rules):
+                exit_events[event].add(subscription.journey.name)
     return {event: frozenset(names) for event, names in exit_events.items()}
 
 
-def _entries(
-    subscriptions: list[JourneySubscription],
+def _segment_starts(
+    ranked: list[JourneySubscription],
 ) -> dict[str, tuple[tuple[JourneySubscription, SegmentTrigger], ...]]:
-    found: dict[str, list[tuple[JourneySubscription, SegmentTrigger]]] = defaultdict(list)
-    for each in subscriptions:
-        for trigger in each.journey.starts if each.journey.state != "draft" else ():
+    starts: dict[str, list[tuple[JourneySubscription, SegmentTrigger]]] = defaultdict(list)
+    for subscription in ranked:
+        for trigger in subscription.journey.starts if subscription.journey.state != "draft" else ():
             if isinstance(trigger, SegmentTrigger):
-                found[trigger.segment].append((each, trigger))
-    return {segment: tuple(starts) for segment, starts in found.items()}
+                starts[trigger.segment].append((subscription, trigger))
+    return {segment: tuple(pairs) for segment, pairs in starts.items()}
 
 
-def _moves(rules: tuple[FactRule, ...]) -> dict[str, tuple[FactRule, ...]]:
-    facts_by_event: dict[str, tuple[FactRule, ...]] = {}
-    for rule in rules:
-        facts_by_event[rule.event] = (*facts_by_event.get(rule.event, ()), rule)
-    return facts_by_event
-
-
-def _segments(segments: Iterable[SegmentRule], rules: Rules) -> SegmentDependencies:
+def _segment_dependencies(segments: Iterable[SegmentRule], rules: Rules) -> SegmentDependencies:
     of_event: dict[str, tuple[SegmentRule, ...]] = {}
     of_attribute: dict[str, tuple[SegmentRule, ...]] = {}
     of_reach: tuple[SegmentRule, ...] = ()
@@ -180,6 +177,7 @@ def _segments(segments: Iterable[SegmentRule], rules: Rules) -> SegmentDependenc
         read = dependencies_of(segment.question.condition, rules)
         for event in read.events:
             of_event[event] = (*of_event.get(event, ()), segment)
+        # Any of them may ask for a date or a day, which another zone answers otherwise.
         for name in read.attributes | frozenset(("timezone", "country")):
             of_attribute[name] = (*of_attribute.get(name, ()), segment)
         if read.reach:

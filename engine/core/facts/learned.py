@@ -1,5 +1,5 @@
-"""What was learned from reactions: of everybody, once a night; of one customer, with every message and reaction; and
-what follows: the hour of a customer and the order of channels."""
+"""What was learned from reactions: of everybody, once a night; of one customer, with every message and reaction;
+and what follows from it, the hour of a customer and the order of channels."""
 
 from __future__ import annotations
 
@@ -27,42 +27,42 @@ FALLBACK = Duration(elapsed=4 * HOUR)
 
 
 class Interval(Struct, frozen=True, array_like=True):
-    """How fast people react to a template on a channel: after `minutes` 90 % of the `seen` reactions that came had come."""
+    """How fast people react to a template on a channel."""
 
-    minutes: int
-    seen: int
+    minutes: int  # after so many 90 % of the reactions that came had come
+    seen: int  # reactions that it was learned from
 
     @property
     def length(self) -> Duration:
-        """Inside the bounds."""
+        """Inside the bounds: a cascade neither hurries nor waits for ever because of what a few people did."""
         return Duration(elapsed=min(max(self.minutes * MINUTE, SHORTEST), LONGEST))
 
 
 class Rate(Struct, frozen=True, array_like=True):
-    """Messages that were handed over and not returned, and those of them that somebody clicked or replied to."""
+    """How many people react."""
 
-    sent: int = 0
-    reacted: int = 0
+    sent: int = 0  # messages that were handed over and not returned
+    reacted: int = 0  # those of them that somebody clicked or replied to
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What everybody's reactions say. `intervals`: by (template, channel, what was waited for: `clicked`, `opened` or an
-    event); `rates`: by (template, channel); `hours`: reactions by hour of the customers' local day, 24 numbers or none."""
+    """What everybody's reactions say."""
 
+    # by (template, channel, what was waited for: `clicked`, `opened` or an event)
     intervals: Mapping[tuple[str, str, str], Interval] = field(default_factory=dict)
-    rates: Mapping[tuple[str, str], Rate] = field(default_factory=dict)
-    hours: tuple[int, ...] = ()
-    at: Instant = Instant(0)
+    rates: Mapping[tuple[str, str], Rate] = field(default_factory=dict)  # by (template, channel)
+    hours: tuple[int, ...] = ()  # reactions by hour of the customers' local day: 24 numbers or none
+    at: Instant = Instant(0)  # when it was learned
     by_channel: Mapping[str, Rate] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Adds up the templates of every channel."""
-        found: dict[str, Rate] = {}
+        by_channel: dict[str, Rate] = {}
         for (_, channel), rate in self.rates.items():
-            known = found.get(channel, Rate())
-            found[channel] = Rate(known.sent + rate.sent, known.reacted + rate.reacted)
-        object.__setattr__(self, "by_channel", found)
+            known = by_channel.get(channel, Rate())
+            by_channel[channel] = Rate(known.sent + rate.sent, known.reacted + rate.reacted)
+        object.__setattr__(self, "by_channel", by_channel)
 
     def interval(self, template: str, channel: str, until: str) -> Interval | None:
         """The interval, if enough reactions were seen."""
@@ -71,14 +71,15 @@ class Learned:
 
 
 class EngagementStats(Struct, frozen=True):
-    """What one customer did: per channel (sent, reacted), and reactions by hour of their local day (24 numbers or none)."""
+    """What one customer did."""
 
-    channels: Mapping[str, Sequence[int]] = {}
-    hours: Sequence[int] = ()
+    channels: Mapping[str, Sequence[int]] = {}  # by channel: sent, reacted
+    hours: Sequence[int] = ()  # reactions by hour of their local day: 24 numbers or none
 
     def with_sent(self, channel: str, more: int = 1) -> EngagementStats:
         """One more message on a channel, or one less that turned out never to have arrived."""
         sent, reacted = self.channels.get(channel, (0, 0))
+        # Never below none: a message that was handed over before these were counted may be taken away.
         return EngagementStats({**self.channels, channel: (max(sent + more, 0), reacted)}, self.hours)
 
     def with_reaction(self, channel: str | None, hour: int | None) -> EngagementStats:
@@ -123,66 +124,56 @@ class Hour:
 
 
 def their_hour(engagement: EngagementStats, learned: Learned, quiet: Quiet | None) -> Hour:
-    """The fullest hour of the customer's own reactions, else of everybody's, else 10:00. Each hour is looked at with its
-    neighbours (1, 2, 1); of equal ones the earliest. One that is quiet gives way to the nearest that is not, of two as
-    near the later."""
+    """The fullest hour of the customer's own reactions, else of everybody's, else 10:00. One that is quiet gives
+    way to the nearest that is not, of two as near the later."""
     if sum(engagement.hours) >= LEAST_OWN:
         wanted = _fullest(engagement.hours)
-        why = _spoken(engagement.hours, wanted, "reactions")
+        why = _around(engagement.hours, wanted, "reactions")
     elif sum(learned.hours) >= LEAST:
         wanted = _fullest(learned.hours)
         own = sum(engagement.hours)
         too_few = f"; too few of their own: {own}" if own else ""
-        why = _spoken(learned.hours, wanted, "reactions of all customers") + too_few
+        why = _around(learned.hours, wanted, "reactions of all customers") + too_few
     else:
         wanted, why = OTHERWISE, "too few reactions are known yet"
-    found = _allowed(wanted, quiet)
-    if found != wanted:
+    hour = wanted
+    if quiet is not None:
+        by_distance = ((wanted + away * sign) % HOURS for away in range(HOURS // 2 + 1) for sign in (1, -1))
+        # Where it is always quiet the hour stays: the rule of quiet hours holds the message back anyway.
+        hour = next((hour for hour in by_distance if not quiet.covers(dt.time(hour))), wanted)
+    if hour != wanted:
         why = f"{wanted:02}:00 is quiet; {why}"
-    return Hour(dt.time(found), why)
+    return Hour(dt.time(hour), why)
 
 
 def _fullest(hours: Sequence[int]) -> int:
+    """Each hour counts with its neighbours (1, 2, 1), so that a habit around the full hour is not cut in two; of
+    equal ones the earliest."""
+
     def weight(hour: int) -> int:
         return hours[hour - 1] + 2 * hours[hour] + hours[(hour + 1) % HOURS]
 
     return max(range(HOURS), key=lambda hour: (weight(hour), -hour))
 
 
-def _spoken(hours: Sequence[int], hour: int, what: str) -> str:
+def _around(hours: Sequence[int], hour: int, what: str) -> str:
+    """`7 of 12 reactions between 18:00 and 21:00`: the hour with the neighbours that it was chosen with."""
     around = hours[hour - 1] + hours[hour] + hours[(hour + 1) % HOURS]
     begin, end = (hour - 1) % HOURS, (hour + 2) % HOURS
     return f"{around} of {sum(hours)} {what} between {begin:02}:00 and {end:02}:00"
-
-
-def _allowed(wanted: int, quiet: Quiet | None) -> int:
-    if quiet is None:
-        return wanted
-    for away in range(HOURS // 2 + 1):
-        for hour in ((wanted + away) % HOURS, (wanted - away) % HOURS):
-            if not _is_quiet(dt.time(hour), quiet):
-                return hour
-    return wanted
-
-
-def _is_quiet(time: dt.time, quiet: Quiet) -> bool:
-    if quiet.start < quiet.end:
-        return quiet.start <= time < quiet.end
-    return time >= quiet.start or time < quiet.end
 
 
 FIRST_GUESS = 0.02
 """The share of people who react on a channel of which nothing is known."""
 
 WEIGHT_OF_CHANNEL, WEIGHT_OF_ALL, WEIGHT_OF_GUESS = 100, 20, 50
-"""How many messages of its own outweigh: a template the habits of its channel, a customer those of everybody, a channel
-the first guess."""
+"""How many messages of its own outweigh: a template the rate of its channel, a customer that of everybody, a
+channel the first guess."""
 
 
 def likelihood(learned: Learned, engagement: EngagementStats, template: str, channel: str) -> float:
-    """The probability, 0 to 1, that this customer reacts: their own rate, drawn towards everybody's for this template on
-    this channel, which is drawn towards that of the channel, which is drawn towards a first guess (shrinkage: the fewer
-    messages, the stronger)."""
+    """The probability, 0 to 1, that this customer reacts: their own rate, drawn towards everybody's for this
+    template on this channel, which is drawn towards that of the channel, which is drawn towards a first guess."""
     on_channel = _drawn(learned.by_channel.get(channel, Rate()), FIRST_GUESS, WEIGHT_OF_GUESS)
     of_template = _drawn(learned.rates.get((template, channel), Rate()), on_channel, WEIGHT_OF_CHANNEL)
     sent, reacted = engagement.channels.get(channel, (0, 0))
@@ -196,8 +187,8 @@ def channel_order(
     learned: Learned,
     engagement: EngagementStats,
 ) -> tuple[str, ...]:
-    """The cheapest expected reaction first; channels that cost nothing stand before all others, the likeliest first. Of
-    two that are equal, the one that stands first in config.yaml: the order of `channels`."""
+    """The cheapest expected reaction first; channels that cost nothing stand before all others, the likeliest
+    first. Of two that are equal, the one that stands first in config.yaml: the order of `channels`."""
 
     def cost(channel: str) -> tuple[bool, float]:
         price, likely = prices.get(channel, Decimal(0)), likelihood(learned, engagement, template, channel)
@@ -230,4 +221,6 @@ def explanation(
 
 
 def _drawn(own: Rate, towards: float, weight: int) -> float:
+    """Shrinkage: the fewer messages of its own, the closer a rate stays to the one that is known better."""
+    # At most 1: a reply and then a click on the same message are two reactions.
     return min((own.reacted + weight * towards) / (own.sent + weight), 1.0)
