@@ -12,8 +12,6 @@ from sqlalchemy import Connection
 
 from engine.clock import Clock
 from engine.core.decide import Decided, decide, next_due
-from engine.core.facts.learned import Learned
-from engine.core.happening import Happening
 from engine.core.journeys import Journeys
 from engine.store import decisions
 from engine.store.customers import batches as customers
@@ -47,15 +45,14 @@ class Publication:
 
 @dataclass(slots=True)
 class Progress:
-    """What a batch has done. `more`: something is left to do now. `stale`: another deployment is the current one, so
-    nothing was done."""
+    """What a batch has done."""
 
-    applied: int = 0
-    woken: int = 0
+    applied: int = 0  # happenings
+    woken: int = 0  # customers whose moment had come
     decided: int = 0
     set_aside: int = 0
-    more: bool = False
-    stale: bool = False
+    more: bool = False  # something is left to do now
+    stale: bool = False  # another deployment is the current one, so nothing was done
 
     def add(self, other: Progress) -> None:
         """Adds up batches."""
@@ -69,16 +66,25 @@ class Progress:
 
 @dataclass(slots=True)
 class _Work:
-    """One batch: what happened to each customer, in order; who was due; who may not be woken yet since more of theirs is
-    waiting (`held_back`); who was set aside before and is tried again (`aside`)."""
+    """One batch."""
 
     bucket: int
-    pending: dict[str, list[Pending]]
-    due: set[str]
-    more: bool
-    held_back: set[str] = field(default_factory=set)
-    aside: set[str] = field(default_factory=set)
-    customers: list[str] = field(default_factory=list)
+    pending: dict[str, list[Pending]]  # what happened to each customer, in order
+    due: set[str]  # customers whose moment has come
+    more: bool  # something is left for the next batch
+    held_back: set[str] = field(default_factory=set)  # not to be woken, since more of theirs is waiting
+    aside: set[str] = field(default_factory=set)  # were quarantined, and are tried again
+    customers: list[str] = field(default_factory=list)  # all of them, in the order of their decisions
+
+
+@dataclass(frozen=True, slots=True)
+class _Present:
+    """Journeys as they hold now, kept for the next batch: they change with what they were made of, and seldom."""
+
+    published: Journeys
+    paused: frozenset[str]  # by an operator
+    stamp: Instant  # of what was learned
+    journeys: Journeys
 
 
 class Advancer:
@@ -88,7 +94,7 @@ class Advancer:
         self._store = store
         self._clock = clock
         self._limit = 1000
-        self._present: tuple[Journeys, frozenset[str], Instant, Journeys] | None = None
+        self._present: _Present | None = None
 
     def advance(self, publication: Publication) -> Progress:
         """One batch of every bucket. Raises only what the database raises; nothing is lost then."""
@@ -112,11 +118,16 @@ class Advancer:
 
     def _advance_bucket(self, publication: Publication, bucket: int) -> Progress:
         began = time.monotonic()
-        gc.disable()  # a batch makes a million small things that all go at its end: nothing to find before
+        # The collector of cycles is off while one batch lasts (about `SLOW`). A batch makes a million small objects, all of
+        # which reference counting frees at its end; the collector would walk them again and again and find nothing. Off
+        # is off for the whole process, the event loop too. That is safe: memory in cycles is only freed a moment later,
+        # and `finally` puts the collector on again whatever the batch raises
+        gc.disable()
         try:
             progress = self._store.write(lambda conn: self._batch(conn, publication, bucket, self._limit))
-        except Exception as wrong:
-            if is_refusal(wrong):
+        except Exception as failure:
+            # a store that refuses would refuse every customer of the batch: nobody may be quarantined for it
+            if is_refusal(failure):
                 raise
             # somebody in this batch cannot be applied: find out who, let the others go on
             progress = self._store.write(lambda conn: self._one_by_one(conn, publication, bucket))
@@ -130,6 +141,7 @@ class Advancer:
         return progress
 
     def _batch(self, conn: Connection, publication: Publication, bucket: int, limit: int) -> Progress:
+        # asked inside the transaction: a deployment that lands in between moves people, and old files would move them back
         if deployments.current_number(conn) != publication.number:
             return Progress(stale=True)
         now = self._clock.now()
@@ -149,12 +161,13 @@ class Advancer:
             try:
                 with conn.begin_nested():
                     total.add(_apply(conn, work, [customer], journeys, now))
-            except Exception as wrong:
-                if is_refusal(wrong):
+            except Exception as failure:
+                if is_refusal(failure):
                     raise
-                retry_at = quarantine.quarantine(
-                    conn, bucket, customer, f"{type(wrong).__name__}: {wrong}", now
-                )
+                # after the savepoint is rolled back, so that the row of the quarantine stays; what happened to the
+                # customer stays in the inbox, in its order
+                why = f"{type(failure).__name__}: {failure}"
+                retry_at = quarantine.quarantine(conn, bucket, customer, why, now)
                 due.put(conn, bucket, [(retry_at, customer)])
                 total.set_aside += 1
         return total
@@ -164,52 +177,49 @@ class Advancer:
         paused, stamp = pauses.paused_journeys(conn), learned.stamp(conn)
         if not paused and not stamp:
             return journeys
-        known = self._present
-        if known is None or known[0] is not journeys or known[1:3] != (paused, stamp):
-            found = learned.known(conn) if stamp else journeys.learned
-            known = self._present = (journeys, paused, stamp, _changed(journeys, paused, found))
-        return known[3]
-
-
-def _changed(journeys: Journeys, names: frozenset[str], known: Learned) -> Journeys:
-    def stand_still(name: str) -> bool:
-        return name in names and journeys.by_name[name].state in ("live", "closing")
-
-    by_name = {
-        name: dataclasses.replace(journey, state="paused") if stand_still(name) else journey
-        for name, journey in journeys.by_name.items()
-    }
-    return dataclasses.replace(journeys, by_name=by_name, learned=known)
+        present = self._present
+        if (
+            present is None
+            or present.published is not journeys
+            or (present.paused, present.stamp) != (paused, stamp)
+        ):
+            by_name = {
+                name: dataclasses.replace(journey, state="paused")
+                if name in paused and journey.state in ("live", "closing")
+                else journey
+                for name, journey in journeys.by_name.items()
+            }
+            known = learned.known(conn) if stamp else journeys.learned
+            changed = dataclasses.replace(journeys, by_name=by_name, learned=known)
+            present = self._present = _Present(journeys, paused, stamp, changed)
+        return present.journeys
 
 
 def _claim(conn: Connection, bucket: int, now: Instant, limit: int) -> _Work:
     """What happened first, then who is due. Somebody of whom more is waiting in the inbox than fits into this batch
     may not be woken yet: everything received is applied before what is due (design/language 2.13)."""
-    found = inbox.claim(conn, bucket, now, limit)
+    rows = inbox.claim(conn, bucket, now, limit)
     pending: dict[str, list[Pending]] = {}
-    for row in found:
+    for row in rows:
         pending.setdefault(row.customer, []).append(row)
-    room = max(limit - len(found), SMALLEST)
+    # at least some are woken however much arrives: a flood of events must not stop the waits
+    room = max(limit - len(rows), SMALLEST)
     woken = due.take(conn, bucket, now, room)
-    work = _Work(bucket, pending, woken, len(found) == limit or len(woken) == room)
-    _leave_out(conn, work, now)
-    if found and len(found) == limit:
-        work.held_back = inbox.has_unapplied(conn, bucket, found[-1].number, {*pending, *woken})
+    work = _Work(bucket, pending, woken, len(rows) == limit or len(woken) == room)
+    if quarantine.next_try(conn) is not None:
+        # who is set aside is not woken before the next try; `take` has removed them from the queue, so they go back
+        aside = quarantine.among(conn, bucket, {*pending, *woken})
+        later = {customer: at for customer, at in aside.items() if at > now}
+        due.put(conn, bucket, [(at, customer) for customer, at in later.items()])
+        work.due -= later.keys()
+        work.aside = aside.keys() - later.keys()
+    if rows and len(rows) == limit:
+        work.held_back = inbox.has_unapplied(conn, bucket, rows[-1].number, {*pending, *woken})
         due.put(conn, bucket, [(Instant(now + SECOND), customer) for customer in work.held_back])
         work.due -= work.held_back
+    # sorted, so that the same store and the same clock decide in the same order
     work.customers = [*pending, *sorted(work.due - pending.keys())]
     return work
-
-
-def _leave_out(conn: Connection, work: _Work, now: Instant) -> None:
-    """Who is set aside is not woken before the next try."""
-    if quarantine.next_try(conn) is None:
-        return
-    aside = quarantine.among(conn, work.bucket, {*work.pending, *work.due})
-    later = {customer: at for customer, at in aside.items() if at > now}
-    due.put(conn, work.bucket, [(at, customer) for customer, at in later.items()])
-    work.due -= later.keys()
-    work.aside = aside.keys() - later.keys()
 
 
 def _apply(
@@ -224,39 +234,29 @@ def _apply(
     for customer in chosen:
         wakes = customer not in work.held_back
         decided[customer] = decide(batch.states[customer], happened[customer], journeys, now, wakes=wakes)
-    _write(conn, work.bucket, batch, happened, decided, journeys, now)
-    due.put(conn, work.bucket, _moments(work, batch, decided, journeys, now))
-    quarantine.release(conn, work.bucket, [customer for customer in chosen if customer in work.aside])
-    applied = sum(len(each) for each in happened.values())
-    taken = sum(len(each.decisions) for each in decided.values())
-    emitted = any(decision.effects for each in decided.values() for decision in each.decisions)
-    woken = sum(customer in work.due for customer in chosen)
-    return Progress(applied, woken, taken, more=work.more or emitted)
-
-
-def _write(
-    conn: Connection,
-    bucket: int,
-    batch: customers.CustomerBatch,
-    happened: Mapping[str, Sequence[Happening]],
-    decided: Mapping[str, Decided],
-    journeys: Journeys,
-    now: Instant,
-) -> None:
-    applied = [(customer, what) for customer, each in happened.items() for what in each]
-    events.append(conn, bucket, applied)
-    customers.save_batch(conn, batch, {customer: each.state for customer, each in decided.items()}, now)
+    applied = [(customer, what) for customer, happenings in happened.items() for what in happenings]
+    # one transaction, and the inbox is emptied in it: after a crash either all of this has happened or none of it, and
+    # what is still in the inbox is decided anew, with the same ids of messages (`derive`)
+    events.append(conn, work.bucket, applied)
+    customers.save_batch(conn, batch, {customer: done.state for customer, done in decided.items()}, now)
     decisions.save(
         conn,
-        bucket,
+        work.bucket,
         (
-            (customer, batch.states[customer].enrollments, each.decisions)
-            for customer, each in decided.items()
+            (customer, batch.states[customer].enrollments, done.decisions)
+            for customer, done in decided.items()
         ),
         now,
         journeys.commit,
     )
     inbox.remove(conn, [what.number for _, what in applied])
+    due.put(conn, work.bucket, _moments(work, batch, decided, journeys, now))
+    quarantine.release(conn, work.bucket, [customer for customer in chosen if customer in work.aside])
+    taken = sum(len(done.decisions) for done in decided.values())
+    # an effect may have put something into the inbox of somebody: then there is more to do
+    emitted = any(decision.effects for done in decided.values() for decision in done.decisions)
+    woken = sum(customer in work.due for customer in chosen)
+    return Progress(len(applied), woken, taken, more=work.more or emitted)
 
 
 def _moments(
@@ -267,13 +267,12 @@ def _moments(
     now: Instant,
 ) -> Iterable[tuple[Instant, str]]:
     """When these customers have to be looked at next, where the queue does not know it yet."""
-    for customer, each in decided.items():
-        moment = next_due(each.state, journeys)
+    for customer, done in decided.items():
+        moment = next_due(done.state, journeys)
         if moment is None or customer in work.held_back:
             continue
-        if (
-            moment <= now
-        ):  # a journey that is not published, a step that waits for something: no use in asking at once
+        if moment <= now:
+            # a journey that is not published, a step that waits for something: no use in asking at once
             yield Instant(now + NOT_YET), customer
         elif customer in work.due or moment != next_due(batch.states[customer], journeys):
             yield moment, customer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -17,7 +17,6 @@ from engine.store.customers import rfm
 from engine.store.database import Store
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox_codec import to_row
-from engine.store.watermarks import Watermark
 from engine.values import Instant, local_date, zone
 
 CHUNK = 2000
@@ -27,6 +26,7 @@ SWEEP = "rfm"
 """The kind of these looks in the table of sweeps."""
 
 Row = tuple[int, str, str, int, str]
+"""One row of the inbox: bucket, customer, kind, received at, body."""
 
 
 def score_rfm(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK) -> dict[str, int]:
@@ -44,13 +44,16 @@ def score_rfm(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK
         with store.read() as conn:
             last = watermarks.get(conn, SWEEP, rule.name)
             is_first = last is None or last.hash != written
-            if last is not None and not is_first and not _is_older(last, journeys, now):
+            shop = zone(journeys.timezone)
+            if last is not None and not is_first and local_date(last.until, shop) >= local_date(now, shop):
                 continue
-            found = iter(list(_changes(conn, rule, journeys, now, starts=not is_first)))
-        changed[rule.name] = 0
-        while rows := list(islice(found, chunk)):
-            changed[rule.name] += _append(store, rows)
-        _note(store, rule.name, now, written)
+            changes = list(_changes(conn, rule, journeys, now, starts=not is_first))
+        changed[rule.name] = len(changes)
+        for start in range(0, len(changes), chunk):
+            rows = changes[start : start + chunk]
+            store.write(partial(inbox.append_rows, inbox=rows))
+        # last: a crash before it only makes the next look find what is missing
+        store.write(partial(watermarks.put, kind=SWEEP, name=rule.name, until=now, hash_=written))
     return changed
 
 
@@ -62,34 +65,21 @@ def last_scores(conn: Connection, journeys: Journeys) -> dict[str, Instant]:
     return {name: look.until for name, look in looks.items() if look is not None}
 
 
-def _is_older(last: Watermark, journeys: Journeys, now: Instant) -> bool:
-    shop = zone(journeys.timezone)
-    return local_date(last.until, shop) < local_date(now, shop)
-
-
 def _changes(
     conn: Connection, rule: FactRule, journeys: Journeys, now: Instant, *, starts: bool
 ) -> Iterator[Row]:
     shop = zone(journeys.timezone)
     people = list(rfm.spending(conn, rule, journeys.currency, now))
     spent = {
-        one.customer: Spending(local_date(one.last_at, shop).toordinal(), one.times, one.amount)
-        for one in people
-        if one.times
+        person.customer: Spending(local_date(person.last_at, shop).toordinal(), person.times, person.amount)
+        for person in people
+        if person.times
     }
     groups = groups_of(spent, rule.groups or DEFAULT, local_date(now, shop).toordinal())
-    for one in people:
-        group = groups.get(one.customer)
-        if group != one.group:
-            loud = starts and not (one.group is None and one.quiet)
-            kind, body = to_row(ProfileChanged(0, now, {rule.name: group}, starts=loud))
-            yield one.bucket, one.customer, kind, now, body
-
-
-def _append(store: Store, rows: list[Row]) -> int:
-    store.write(lambda conn: inbox.append_rows(conn, rows))
-    return len(rows)
-
-
-def _note(store: Store, name: str, now: Instant, written: str) -> None:
-    store.write(lambda conn: watermarks.put(conn, SWEEP, name, now, written))
+    for person in people:
+        group = groups.get(person.customer)
+        if group != person.group:
+            # somebody whose orders all came with an import has not just become a good customer
+            starts_journeys = starts and not (person.group is None and person.quiet)
+            kind, body = to_row(ProfileChanged(0, now, {rule.name: group}, starts=starts_journeys))
+            yield person.bucket, person.customer, kind, now, body

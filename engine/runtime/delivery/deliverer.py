@@ -17,7 +17,7 @@ from engine.runtime.process.supervised_loop import SupervisedLoop
 from engine.store import identity, meta
 from engine.store.database import Store
 
-SETTLING = 2.0
+RECONCILING = 2.0
 """Seconds between two looks at unknown messages and at leases that ran out."""
 
 
@@ -46,9 +46,9 @@ class Deliverer:
             for name, channel in channels.items()
         }
         self._reconciler = Reconciler(self._context, self._channel, self.wake)
-        self._parts: dict[str, SupervisedLoop] = {}
-        self._loops: dict[str, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._parts: dict[str, SupervisedLoop] = {}  # by their names; empty before `run`
+        self._loops: dict[str, asyncio.Task[None]] = {}  # of these parts
+        self._tasks: set[asyncio.Task[None]] = set()  # these and the ends of channels that were replaced
 
     def wake(self) -> None:
         """Messages were planned: look now rather than at the next beat. From the loop's own thread."""
@@ -65,13 +65,14 @@ class Deliverer:
         """Delivers until `stop`; then waits (`DeliveryTiming.drain_seconds` at most) for what is under way and closes the channels."""
         for name in self._workers:
             self._begin(name)
-        self._start(SupervisedLoop("unknown messages", self._settling, self._health))
+        self._start(SupervisedLoop("unknown messages", self._reconcile, self._health))
         try:
             await self._context.stopping.wait()
             await asyncio.wait(self._tasks)
         finally:
             for task in self._tasks:
                 task.cancel()
+            # before the channels, which it asks
             await self._reconciler.close()
             await asyncio.gather(*(self._close(worker) for worker in self._workers.values()))
 
@@ -110,10 +111,10 @@ class Deliverer:
 
     # --- loops ----------------------------------------------------------------------------------
 
-    async def _settling(self) -> float:
+    async def _reconcile(self) -> float:
         if await self._reconciler.tick():
             self.wake()
-        return SETTLING
+        return RECONCILING
 
     def _channel(self, name: str) -> Channel | None:
         worker = self._workers.get(name)
@@ -127,7 +128,7 @@ class Deliverer:
 
     def _start(self, part: SupervisedLoop) -> None:
         self._parts[part.name] = part
-        if self._context.stopping.is_set():
+        if self._context.stopping.is_set():  # a channel that a reload brings while we stop
             part.stop()
         self._loops[part.name] = self._keep(asyncio.create_task(part.run(), name=part.name))
 
@@ -137,6 +138,7 @@ class Deliverer:
         return task
 
     async def _retire(self, loop: asyncio.Task[None], worker: ChannelWorker) -> None:
+        # the loop first: as long as it runs it may claim more
         await asyncio.wait([loop])
         await self._close(worker)
 

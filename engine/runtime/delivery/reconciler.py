@@ -1,4 +1,4 @@
-"""Finds out what became of messages that nobody answered for: policies, and look-ups at the provider beside the lanes."""
+"""Finds out what became of messages that nobody answered for: policies, and look-ups at the provider beside the workers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection
 
-from engine.channels.base import Channel, Lister, LookupResult, Message
+from engine.channels.base import Channel, Lister, LookupResult
 from engine.runtime.delivery.delivery_context import DeliveryContext
 from engine.runtime.delivery.rendering import load_body
 from engine.runtime.feedback.reports import take_early_reports
@@ -47,6 +47,7 @@ class Reconciler:
         now = self._context.clock.now()
 
         def job(conn: Connection) -> tuple[int, int]:
+            # the store is ours alone, so whoever holds a lease is dead: no use in waiting until it ends
             outcomes.expire_all(conn, now)
             done = outcomes.expire_leases(conn, now)
             self._schedule(conn, now)
@@ -94,6 +95,7 @@ class Reconciler:
 
     def _return_orphans(self, conn: Connection, now: Instant) -> int:
         channels = self._context.render_context().unknown.channels
+        # no channels at all: config.yaml was never read, which says nothing about any of them
         gone = [name for name in queue.waiting_channels(conn) if name not in channels] if channels else []
         for name in gone:
             log.warning("channel_gone", channel=name, what="its messages go back to their journeys")
@@ -107,13 +109,18 @@ class Reconciler:
                 case "treat as sent":
                     moved += _count_as_sent(conn, message, now)
                 case "resend":
+                    # refused where a goal has ended the run meanwhile: nobody wants a copy that may be the second
                     again = outcomes.requeue(conn, message.send_key, message.customer, now, resend=True)
                     moved += again or _count_as_sent(conn, message, now, "its run has ended meanwhile")
                 case "look up" if self._lister(message.channel) is not None and message.body:
                     if room > len(wanted) and message.send_key not in self._looking:
-                        outcomes.schedule(conn, message, _next_look(message, now))
+                        # noted before the provider is asked: a look-up that never comes back is only asked again
+                        # later, rarer and rarer, an hour apart at most
+                        elapsed = now - (message.handed_at or now)
+                        wait = min(HOUR, max(MINUTE, elapsed // 4))
+                        outcomes.schedule(conn, message, Instant(now + wait))
                         wanted.append(message)
-                case "hold" | "look up":
+                case "hold" | "look up":  # without a list to look at
                     moved += outcomes.settle(conn, message.send_key, message.customer, MessageState.HELD, now)
         return moved, wanted
 
@@ -138,14 +145,13 @@ class Reconciler:
             return
         try:
             async with asyncio.timeout(LOOK_UP_SECONDS):
-                found = await lister.look_up(
-                    _message(message), message.handed_at or self._context.clock.now()
-                )
-        except Exception as wrong:  # a list that cannot be had is asked for again
+                content = load_body(message.body or "")
+                found = await lister.look_up(content, message.handed_at or self._context.clock.now())
+        except Exception as failure:  # a list that cannot be had is asked for again
             log.exception("look_up_failed", key=message.send_key, channel=message.channel)
             if self._context.clock.now() - (message.handed_at or 0) < PATIENCE:
                 return
-            found = LookupResult("cannot say", detail=f"{type(wrong).__name__}: {wrong}"[:200])
+            found = LookupResult("cannot say", detail=f"{type(failure).__name__}: {failure}"[:200])
         log.info("looked_up", key=message.send_key, channel=message.channel, found=found.kind)
         now = self._context.clock.now()
         if await self._context.store.awrite(lambda conn: apply_found(conn, message, found, now)):
@@ -168,6 +174,7 @@ def apply_found(conn: Connection, message: OutboxMessage, found: LookupResult, n
         take_early_reports(conn, message, found.provider_id, now)
         return False
     if found.kind == "not sent" and message.resent == 0:
+        # not too late, and still wanted: else it has failed, which the journey hears as what it is, not sent
         if now < message.valid_until and outcomes.requeue(conn, key, customer, now, resend=True):
             return True
         outcomes.settle(conn, key, customer, MessageState.FAILED, now, detail=found.detail, told="not_sent")
@@ -180,13 +187,3 @@ def _count_as_sent(conn: Connection, message: OutboxMessage, now: Instant, why: 
     return outcomes.settle(
         conn, message.send_key, message.customer, MessageState.TREATED_AS_SENT, now, detail=why
     )
-
-
-def _next_look(message: OutboxMessage, now: Instant) -> Instant:
-    """When to ask again if this look-up comes to nothing: rarer and rarer, an hour apart at most."""
-    return Instant(now + min(HOUR, max(MINUTE, (now - (message.handed_at or now)) // 4)))
-
-
-def _message(message: OutboxMessage) -> Message:
-    assert message.body is not None
-    return load_body(message.body)

@@ -32,9 +32,7 @@ from engine.values import Instant, Value, zone
 
 @dataclass(frozen=True, slots=True)
 class RenderContext:
-    """What a deployment gives to write messages with; replaced as a whole by the next one. `initial`: the values of
-    customers for whom nothing was computed yet (`engine.core.facts.fold.initial_values`). `kinds`: what each channel of config.yaml
-    is."""
+    """What a deployment renders messages with; replaced as a whole by the next one."""
 
     messages: MessageSet
     field_types: FieldTypes
@@ -42,9 +40,10 @@ class RenderContext:
     styles: Mapping[str, SenderProfile] = field(default_factory=dict)
     timezone: str = "UTC"
     initial: Mapping[str, Value] = field(default_factory=dict)
+    """Values of customers for whom nothing was computed yet (`engine.core.facts.fold.initial_values`)."""
     guards: SendLimits = field(default_factory=SendLimits)
     unknown: UnknownPolicies = field(default_factory=UnknownPolicies)
-    kinds: Mapping[str, ChannelKind] = field(default_factory=dict)
+    kinds: Mapping[str, ChannelKind] = field(default_factory=dict)  # what each channel of config.yaml is
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +58,14 @@ class RenderData:
 def load_render_data(
     conn: Connection, claimed: Sequence[OutboxMessage], kinds: Mapping[str, ChannelKind] | None = None
 ) -> RenderData:
-    """One query for the customers of each bucket, one for the products, and on channels with sessions (`Stock.kinds`) one
+    """One query for the customers of each bucket, one for the products, and on channels with sessions (`kinds`) one
     for when these people wrote to us last."""
     buckets: dict[int, set[str]] = defaultdict(set)
     wanted: set[str] = set()
-    for one in claimed:
-        if one.body is None:
-            buckets[one.bucket].add(one.customer)
-            product = _product_id(one)
+    for message in claimed:
+        if message.body is None:  # a later try sends what the first one rendered
+            buckets[message.bucket].add(message.customer)
+            product = _product_id(message)
             if product:
                 wanted.add(product)
     customers: dict[str, Addressee] = {}
@@ -75,12 +74,12 @@ def load_render_data(
     replied: dict[tuple[str, str], Instant] = {}
     with_sessions = {name for name, kind in (kinds or {}).items() if kind.sessions}
     for channel in with_sessions.intersection(message.channel for message in claimed):
-        held = {
-            normalised(channel, customers[one.customer].addresses.get(channel, ""))
-            for one in claimed
-            if one.customer in customers and one.channel == channel
+        addresses = {
+            normalised(channel, customers[message.customer].addresses.get(channel, ""))
+            for message in claimed
+            if message.customer in customers and message.channel == channel
         }
-        last = sessions.last_of(conn, channel, held - {""})
+        last = sessions.last_of(conn, channel, addresses - {""})
         replied |= {(channel, address): at for address, at in last.items()}
     return RenderData(customers, products.find(conn, wanted) if wanted else {}, replied)
 
@@ -88,8 +87,8 @@ def load_render_data(
 def render_batch(
     claimed: Sequence[OutboxMessage], needed: RenderData, context: RenderContext
 ) -> list[Attempt | Unrenderable]:
-    """Writes each message; one that cannot be written stops no other."""
-    return [_render(one, needed, context) for one in claimed]
+    """Renders each message; one that cannot be rendered stops no other."""
+    return [_render(message, needed, context) for message in claimed]
 
 
 def record_of(attempt: Attempt, key: str) -> tuple[str, str, str | None]:
@@ -124,7 +123,7 @@ def _render(claimed: OutboxMessage, needed: RenderData, context: RenderContext) 
         return Unrenderable(
             claimed, f'there is no template "{claimed.template}" for {claimed.channel}', reason=None
         )
-    material = RenderValues(
+    values = RenderValues(
         customer={"id": claimed.customer, **context.initial, **customer.values},
         names=claimed.names,
         product=needed.products.get(_product_id(claimed), {}),
@@ -141,7 +140,7 @@ def _render(claimed: OutboxMessage, needed: RenderData, context: RenderContext) 
     )
     style = context.styles.get(claimed.channel, SenderProfile())
     try:
-        message = render(template, addressed, material, context.field_types, context.links, style)
+        message = render(template, addressed, values, context.field_types, context.links, style)
     except RenderError as mistake:
         return Unrenderable(claimed, str(mistake), reason=None)
     kind = context.kinds.get(claimed.channel, ChannelKind())
@@ -150,16 +149,12 @@ def _render(claimed: OutboxMessage, needed: RenderData, context: RenderContext) 
             message, replied_at=needed.replied.get((claimed.channel, normalised(claimed.channel, address)))
         )
     charged = parts(message.body) if kind.in_parts else 1
-    return Attempt(claimed, message, _dump_body(message), parts=charged)
-
-
-def _dump_body(message: Message) -> str:
-    return orjson.dumps(message.to_document()).decode()
+    return Attempt(claimed, message, orjson.dumps(message.to_document()).decode(), parts=charged)
 
 
 def _product_id(message: OutboxMessage) -> str:
-    found = message.names.get("product_id")
-    return found if isinstance(found, str) else ""
+    product = message.names.get("product_id")
+    return product if isinstance(product, str) else ""
 
 
 def _zone(name: str, otherwise: str) -> ZoneInfo:

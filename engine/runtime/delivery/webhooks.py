@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import datetime as dt
 import hashlib
 import hmac
@@ -58,12 +59,12 @@ def wait_after(key: str, attempts: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What came of one try. `final`: another would bring the same; `wait`: seconds that the receiver asks for."""
+    """What came of one try."""
 
     is_done: bool
     detail: str
-    final: bool = False
-    wait: float | None = None
+    final: bool = False  # another try would bring the same
+    wait: float | None = None  # seconds that the receiver asks for
 
 
 class WebhookCaller:
@@ -127,6 +128,7 @@ class WebhookCaller:
         numbers = {call.number for call in self._tasks.values()}
         began = 0
         for webhook in waiting:
+            # a place of its own for each webhook: a slow receiver holds back nobody else's calls
             room = min(AT_ONCE - under_way[webhook], IN_ALL - len(self._tasks))
             if room <= 0:
                 continue
@@ -134,7 +136,7 @@ class WebhookCaller:
             for call in await self._store.awrite(take):
                 if call.number in numbers:  # on a clock that runs faster the lease ends before the call does
                     continue
-                task = asyncio.create_task(self._one(call))
+                task = asyncio.create_task(self._attempt(call))
                 self._tasks[task] = call
                 task.add_done_callback(self._ended)
                 began += 1
@@ -150,8 +152,9 @@ class WebhookCaller:
         if not task.cancelled() and (wrong := task.exception()) is not None:
             log.error("webhook_not_noted", why=f"{type(wrong).__name__}: {wrong}")
 
-    async def _one(self, call: PlannedCall) -> None:
-        if await asyncio.to_thread(self._may_not):
+    async def _attempt(self, call: PlannedCall) -> None:
+        # asked once more, since the pause may have come while the call waited for its task
+        if await asyncio.to_thread(self._is_paused):
             await self._store.awrite(lambda conn: webhooks.release(conn, call, self._clock.now()))
             return
         result = await self._call(call)
@@ -166,7 +169,7 @@ class WebhookCaller:
         )
         await self._store.awrite(lambda conn: self._note(conn, call, result, again, now))
 
-    def _may_not(self) -> bool:
+    def _is_paused(self) -> bool:
         with self._store.read() as conn:
             return _is_paused(conn)
 
@@ -187,10 +190,10 @@ class WebhookCaller:
         body, now = body_of(call), self._clock.now()
         try:
             answer = await self._egress.post(config.url, body, headers_of(config, call.key, now, body))
-        except EgressError as wrong:
-            return _Result(False, wrong.what, final=True)
-        except (UsageError, WorldError) as wrong:
-            return _Result(False, str(wrong))
+        except EgressError as refusal:  # an address that may not be called will not become one by waiting
+            return _Result(False, refusal.what, final=True)
+        except (UsageError, WorldError) as failure:
+            return _Result(False, str(failure))
         return _result(answer, self._clock.now())
 
 
@@ -211,7 +214,7 @@ def _result(answer: Answer, now: Instant) -> _Result:
 
 
 def _is_paused(conn: Connection) -> bool:
-    return any(each.scope == "all" for each in pauses.list_active(conn))
+    return any(pause.scope == "all" for pause in pauses.list_active(conn))
 
 
 # --- one call as bytes: the body is the same in every try, the headers prove who sent it -------------
@@ -248,16 +251,16 @@ def _plain(value: object) -> object:
         case Birthday():
             return f"{value.year or '-'}-{value.month:02}-{value.day:02}"
         case Mapping():
-            return {name: _plain(one) for name, one in value.items()}
+            return {name: _plain(item) for name, item in value.items()}
         case list() | tuple():
-            return [_plain(one) for one in value]
+            return [_plain(item) for item in value]
         case _:
             return value
 
 
 def headers_of(config: WebhookConfig, key: str, now: Instant, body: bytes) -> dict[str, str]:
     """Raises UsageError when the secret is missing."""
-    found = {
+    headers = {
         "Content-Type": "application/json",
         "Idempotency-Key": key,
         "webhook-id": key,
@@ -265,21 +268,17 @@ def headers_of(config: WebhookConfig, key: str, now: Instant, body: bytes) -> di
     }
     if config.secret is not None:
         secret = config.secret.reveal()
-        found["webhook-signature"] = standard_signature(secret, key, now, body)
-        found["X-Perennial-Signature"] = signature(secret, now, body)
-    return found
+        headers["webhook-signature"] = standard_signature(secret, key, now, body)
+        headers["X-Perennial-Signature"] = signature(secret, now, body)
+    return headers
 
 
 def standard_signature(secret: str, key: str, at: Instant, body: bytes) -> str:
     """`v1,BASE64` of Standard Webhooks: HMAC-SHA256 over id, seconds and body with dots between. A secret that begins
     with `whsec_` is base64."""
-    return f"v1,{base64.b64encode(hmac.new(_key_of(secret), f'{key}.{at // 1000}.'.encode() + body, hashlib.sha256).digest()).decode()}"
-
-
-def _key_of(secret: str) -> bytes:
+    secret_bytes = secret.encode()
     if secret.startswith("whsec_"):
-        try:
-            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-        except binascii.Error:
-            return secret.encode()
-    return secret.encode()
+        with contextlib.suppress(binascii.Error):  # a secret that only looks like it
+            secret_bytes = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    digest = hmac.new(secret_bytes, f"{key}.{at // 1000}.".encode() + body, hashlib.sha256).digest()
+    return f"v1,{base64.b64encode(digest).decode()}"
