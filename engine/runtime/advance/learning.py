@@ -22,9 +22,10 @@ SWEEP = "learned"
 
 @dataclass(frozen=True, slots=True)
 class LearningNeeds:
-    """What the published journeys ask for. `intervals`: what is waited for -> templates; only that is looked up."""
+    """What the published journeys ask for; only that is looked up."""
 
     intervals: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What is waited for -> templates."""
     rates: bool = False
     hours: bool = False
 
@@ -55,19 +56,23 @@ def learn(store: Store, journeys: Journeys, now: Instant) -> Learned | None:
     wanted = wanted_by(journeys)
     if wanted == LearningNeeds():
         return None
-    definition = repr((sorted((until, sorted(names)) for until, names in wanted.intervals.items()), wanted.rates, wanted.hours))  # fmt: skip
+    intervals = sorted((until, sorted(names)) for until, names in wanted.intervals.items())
+    definition = repr((intervals, wanted.rates, wanted.hours))
     with store.read() as conn:
         last = watermarks.get(conn, SWEEP, "reactions")
-        if last is not None and last.hash == definition and _is_same_day(last.until, now, journeys):
+        shop = zone(journeys.timezone)
+        is_same_day = last is not None and local_date(last.until, shop) == local_date(now, shop)
+        if last is not None and last.hash == definition and is_same_day:
             return None
-        found = look(conn, wanted, now)
+        learnt = look(conn, wanted, now)
 
     def keep(conn: Connection) -> None:
-        learned.put(conn, found, now)
+        learned.put(conn, learnt, now)
+        # in the same transaction: without the note the whole base would be read again at the next look
         watermarks.put(conn, SWEEP, "reactions", now, definition)
 
     store.write(keep)
-    return found
+    return learnt
 
 
 def look(conn: Connection, wanted: LearningNeeds, now: Instant) -> Learned:
@@ -82,8 +87,3 @@ def look(conn: Connection, wanted: LearningNeeds, now: Instant) -> Learned:
         learned.hours(conn, now) if wanted.hours else (),
         now,
     )
-
-
-def _is_same_day(one: Instant, other: Instant, journeys: Journeys) -> bool:
-    shop = zone(journeys.timezone)
-    return local_date(one, shop) == local_date(other, shop)

@@ -46,7 +46,13 @@ def sweep_segments(
         is_first = last is None or last.hash != written
         if not is_first and not force and last is not None and now - last.until < NIGHT:
             continue
-        wrong[rule.name] = _repair(conn, rule, journeys, now, starts=not is_first)
+        changes = []
+        for bucket, customer, member in _wrong(conn, rule, journeys, now):
+            # told to the customer like anything else that happens, so that it is decided in their own order
+            kind, body = to_row(SegmentChanged(0, now, rule.name, member, not is_first))
+            changes.append((bucket, customer, kind, now, body))
+        inbox.append_rows(conn, changes)
+        wrong[rule.name] = len(changes)
         watermarks.put(conn, "segment", rule.name, now, written)
         if is_first and _depends_on_time(rule, journeys):
             expect_crossing(conn, rule.name, now)
@@ -59,15 +65,6 @@ def forget_old(conn: sa.Connection, now: Instant, kept: int = KEPT) -> None:
     traces.forget(conn, Instant(now - kept))
     inbox.forget_receipts(conn, Instant(now - kept))
     allowances.forget(conn, Instant(now - 2 * DAY))
-
-
-def _repair(conn: sa.Connection, rule: SegmentRule, journeys: Journeys, now: Instant, *, starts: bool) -> int:
-    found = []
-    for bucket, customer, member in _wrong(conn, rule, journeys, now):
-        kind, body = to_row(SegmentChanged(0, now, rule.name, member, starts))
-        found.append((bucket, customer, kind, now, body))
-    inbox.append_rows(conn, found)
-    return len(found)
 
 
 def _wrong(

@@ -32,9 +32,10 @@ def append_occurrences(conn: sa.Connection, journeys: Journeys, now: Instant) ->
     """
     reached, zones = 0, None
     for journey in journeys.by_name.values():
-        triggers = [each for each in journey.starts if isinstance(each, ClockTrigger | DateTrigger)]
+        triggers = [start for start in journey.starts if isinstance(start, ClockTrigger | DateTrigger)]
         if not triggers:
             continue
+        # noted in any case, in the transaction of the starts: a journey that is paused does not make up for its starts
         last = watermarks.get(conn, "clock", journey.name)
         watermarks.put(conn, "clock", journey.name, now)
         if last is None or last.until >= now or journey.state != "live":
@@ -73,14 +74,18 @@ def _reach(
         return reached
     for at, day in moments:
         kind, body = to_row(Occurrence(0, journey.name, at, day))
-        near = whole_base.in_zone(name) & whole_base.date_near(trigger.ref, _kept_days(trigger, day))
-        found = [
+        # the dates that may fire on this day, and some more: short months make the way back ambiguous
+        back = later_day(day, -trigger.offset.months, -trigger.offset.days)
+        dates = {later_day(back, 0, days) for days in range(-4, 5)}
+        near = whole_base.in_zone(name) & whole_base.date_near(trigger.ref, dates)
+        starts = [
             (bucket, customer, kind, now, body)
             for bucket, customer, values in whole_base.values_of(conn, near, who, trigger.ref.name)
-            if _fires(trigger, Facts(customer, name, values=values), at, day)
+            # the SQL only narrows: the one rule of the core says who it is
+            if next_occurrence(trigger, Facts(customer, name, values=values), Instant(at - 1)) == (at, day)
         ]
-        inbox.append_rows(conn, found)
-        reached += len(found)
+        inbox.append_rows(conn, starts)
+        reached += len(starts)
     return reached
 
 
@@ -90,10 +95,6 @@ def _moments(
     if isinstance(trigger, ClockTrigger):
         return list(_clock_moments(trigger, name, since, now))
     return list(_times_of_day(trigger, name, since, now))
-
-
-def _fires(trigger: DateTrigger, facts: Facts, at: Instant, day: dt.date) -> bool:
-    return next_occurrence(trigger, facts, Instant(at - 1)) == (at, day)
 
 
 def _clock_moments(
@@ -116,9 +117,3 @@ def _times_of_day(
         if since < at <= now:
             yield at, day
         day = later_day(day, 0, 1)
-
-
-def _kept_days(trigger: DateTrigger, fired_on: dt.date) -> set[dt.date]:
-    """The dates that may fire on a day, and some more: short months make the way back ambiguous."""
-    back = later_day(fired_on, -trigger.offset.months, -trigger.offset.days)
-    return {later_day(back, 0, days) for days in range(-4, 5)}

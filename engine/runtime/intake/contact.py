@@ -26,20 +26,19 @@ def contact(channel: str, text: str, country: str | None) -> str:
     text = unicodedata.normalize("NFKC", text).strip()
     form = kind_of(channel).form
     if form == "email":
-        return _email(text)
+        try:
+            # the server of the domain is not asked: intake has to be quick, and its answer would change by the hour
+            checked = validate_email(
+                text, check_deliverability=False, allow_smtputf8=True, test_environment=True
+            )
+        except EmailNotValidError as wrong:
+            raise ValueError(f"this is no e-mail address: {wrong}") from wrong
+        return checked.normalized
     if form == "phone":
         return _phone(_SCHEME.sub("", _UNSEEN.sub("", text)), country)
     if not 0 < len(text) <= _LONGEST or not text.isprintable():
         raise ValueError("an address is a text of 1 to 4096 printable characters")
     return text
-
-
-def _email(text: str) -> str:
-    try:
-        found = validate_email(text, check_deliverability=False, allow_smtputf8=True, test_environment=True)
-    except EmailNotValidError as wrong:
-        raise ValueError(f"this is no e-mail address: {wrong}") from wrong
-    return found.normalized
 
 
 def _phone(text: str, country: str | None) -> str:

@@ -23,7 +23,6 @@ from engine.problem import nearest
 from engine.runtime.intake.contact import channels_of, contact
 from engine.runtime.intake.items import (
     AliasItem,
-    ConsentGiven,
     CustomerItem,
     EventItem,
     Item,
@@ -83,6 +82,7 @@ class Intake:
     def take(self, conn: Connection, batch: _Batch, now: Instant) -> IntakeResult:
         """Writes what was prepared, in one transaction of the caller; durable when that is."""
         refused, joined = list(batch.refused), 0
+        # first: what else the request says of the former id belongs to the person whom it becomes here
         for item in batch.aliases:
             why = aliases.join(conn, item.previous, item.customer_id, self.catalogue.facts, now)
             if why:
@@ -91,17 +91,18 @@ class Intake:
                 joined += 1
         arrivals = self._known(conn, [arrival for _, arrival in batch.arrivals], now)
         answers = inbox.append(conn, arrivals, now)
-        for (place, _), arrival, answer in zip(batch.arrivals, arrivals, answers, strict=True):
+        for (item_number, _), arrival, answer in zip(batch.arrivals, arrivals, answers, strict=True):
             if answer == "taken":
-                said = batch.agreements.get(place, ())
-                consents.record(conn, [replace(each, customer=arrival.customer) for each in said])
-            elif answer == "conflict":
-                refused.append(
-                    RefusedItem(
-                        place, "id", "this id was received before with another content; the first one stays"
-                    )
+                # only now: the proof of a consent that was received before stands beside it already
+                agreements = batch.agreements.get(item_number, ())
+                consents.record(
+                    conn, [replace(agreement, customer=arrival.customer) for agreement in agreements]
                 )
-        taken = [one for one, answer in zip(arrivals, answers, strict=True) if answer == "taken"]
+            elif answer == "conflict":
+                why = "this id was received before with another content; the first one stays"
+                refused.append(RefusedItem(item_number, "id", why))
+        taken = [arrival for arrival, answer in zip(arrivals, answers, strict=True) if answer == "taken"]
+        # after the inbox, so that the closing is decided after what brought the address
         _close(conn, taken, now)
         products.write(conn, batch.products, now)
         new = answers.count("taken") + len(batch.products) + joined
@@ -112,7 +113,7 @@ class Intake:
         own = aliases.resolve(conn, {arrival.customer for arrival in arrivals})
         shown = {code for arrival in arrivals if (code := _code(arrival.what))}
         pools = codes.pools_of(conn, shown) if shown else {}
-        found = []
+        known = []
         for arrival in arrivals:
             customer = own.get(arrival.customer, arrival.customer)
             what, code = arrival.what, _code(arrival.what)
@@ -120,8 +121,8 @@ class Intake:
                 codes.mark_used(conn, customer, [code], now)
                 fields = {**what.fields, "code": pools[code], "code_value": code}
                 what = Event(0, what.id, what.name, what.occurred_at, what.received_at, fields, what.starts)
-            found.append(Arrival(customer, arrival.source, arrival.id, what))
-        return found
+            known.append(Arrival(customer, arrival.source, arrival.id, what))
+        return known
 
     def _event(self, item: EventItem, source: str, now: Instant, batch: _Batch) -> None:
         name = self._event_name(item)
@@ -139,7 +140,8 @@ class Intake:
         typed = self.typing.event(name, item.properties)
         if typed.problems:
             batch.refused.extend(
-                RefusedItem(item.item, f"properties.{each.field}", each.what) for each in typed.problems
+                RefusedItem(item.item, f"properties.{problem.field}", problem.what)
+                for problem in typed.problems
             )
             return
         fields = storable(typed.values)
@@ -166,7 +168,7 @@ class Intake:
         at = _moment(item.at, item.skew, now)
         typed = self.typing.attributes(item.attributes)
         values = storable(typed.values)
-        refused = [RefusedItem(item.item, each.field, each.what) for each in typed.problems]
+        refused = [RefusedItem(item.item, problem.field, problem.what) for problem in typed.problems]
         if not item.undeclared:
             refused += self._unknown(item)
         if at is None:
@@ -179,36 +181,44 @@ class Intake:
         refused += [
             RefusedItem(
                 item.item,
-                f"consent.{each.channel}",
+                f"consent.{consent.channel}",
                 f"there is no such channel; there are: {', '.join(self.config.channels)}",
             )
-            for each in item.consents
-            if each.channel not in self.config.channels and not item.undeclared
+            for consent in item.consents
+            if consent.channel not in self.config.channels and not item.undeclared
         ]
         for name, token in item.joins.items():
             _contact(name, token, None, item.item, refused)
         if refused or at is None:
             batch.refused.extend(refused)
             return
-        given = {(each.channel, each.purpose): each.state for each in item.consents}
+        given = {(consent.channel, consent.purpose): consent.state for consent in item.consents}
         joined = tuple((name, token) for name, token in item.joins.items())
         changed = ProfileChanged(0, at, values, addresses, given, {}, not item.history, joined)
         batch.arrivals.append((item.item, Arrival(item.customer_id, source, item.id, changed)))
         batch.agreements[item.item] = [
-            _agreement(item.customer_id, each, source, at) for each in item.consents
+            consents.Agreement(
+                item.customer_id,
+                consent.channel,
+                consent.purpose,
+                consent.state,
+                _moment(consent.when, 0, at) or at,
+                consent.where or source,
+                consent.text,
+            )
+            for consent in item.consents
         ]
 
     def _unknown(self, item: CustomerItem) -> list[RefusedItem]:
-        known = self.catalogue.attributes
-        found = []
+        unknown = []
         for name in item.attributes:
-            if name not in known and name not in self.catalogue.facts:
+            if name not in self.catalogue.attributes and name not in self.catalogue.facts:
                 near = nearest(name, self.catalogue.customer_names())
                 hint = f'did you mean "{near}"?' if near else "declare it in schemas/customer.yaml"
-                found.append(
+                unknown.append(
                     RefusedItem(item.item, name, f"there is no customer attribute of this name; {hint}")
                 )
-        return found
+        return unknown
 
     def _addresses(
         self, item: CustomerItem, values: dict[str, Value], refused: list[RefusedItem]
@@ -229,7 +239,9 @@ class Intake:
     def _product(self, item: ProductItem, batch: _Batch) -> None:
         typed = self.typing.product(item.fields)
         if typed.problems:
-            batch.refused.extend(RefusedItem(item.item, each.field, each.what) for each in typed.problems)
+            batch.refused.extend(
+                RefusedItem(item.item, problem.field, problem.what) for problem in typed.problems
+            )
         else:
             batch.products[item.product_id] = storable(typed.values)
 
@@ -268,8 +280,8 @@ def _contact(name: str, text: Any, country: str | None, item: int, refused: list
         if kind_of(name).form != "token":
             refused.append(RefusedItem(item, name, "this channel has one address, not a list"))
             return None
-        found = [_contact(name, one, country, item, refused) for one in text[-DEVICES:]]
-        return "\n".join(dict.fromkeys(one for one in found if one)) or None
+        tokens = [_contact(name, token, country, item, refused) for token in text[-DEVICES:]]
+        return "\n".join(dict.fromkeys(token for token in tokens if token)) or None
     try:
         return contact(name, str(text), country)
     except ValueError as wrong:
@@ -285,13 +297,6 @@ def _moment(text: str | None, skew: int, now: Instant) -> Instant | None:
     at = parse_instant(text)
     # before 1970 and after 9000 stands what a clock shows that was never set, or a number that is no moment
     return Instant(min(now, at + skew)) if at is not None and 0 <= at < _TOO_LATE else None
-
-
-def _agreement(customer: str, given: ConsentGiven, source: str, at: Instant) -> consents.Agreement:
-    when = _moment(given.when, 0, at) or at
-    return consents.Agreement(
-        customer, given.channel, given.purpose, given.state, when, given.where or source, given.text
-    )
 
 
 def _code(what: object) -> str | None:

@@ -32,13 +32,12 @@ CHUNK = 2000
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What a deployment did: its number, whether anything was new, and how many runs were moved, per journey. `project`:
-    what was published, the folder with the one-off sends that are under way."""
+    """What a deployment did."""
 
     number: int
-    changed: bool
-    project: Project
-    moved: Mapping[str, int] = field(default_factory=dict)
+    changed: bool  # anything was new
+    project: Project  # what was published: the folder with the one-off sends that are under way
+    moved: Mapping[str, int] = field(default_factory=dict)  # journey -> enrollments that were moved
 
 
 def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> Deployment:
@@ -59,6 +58,8 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
     inside = enrollments.journeys_with_people(conn)
     _refuse_gone(inside, project.journeys)
     old = published_journeys(conn)
+    # before the new files are recorded: in one transaction with them, so that nobody is ever decided by files that
+    # do not know the step on which they wait
     moved = _migrate(conn, old, project.journeys, inside, now) if old is not None else {}
     hashes = {name: journey.hash for name, journey in project.journeys.by_name.items()}
     number = deployments.record(
@@ -70,7 +71,11 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
         journeys=hashes,
         sources=project.sources,
     )
-    _prepare_starts(conn, project.journeys, now)
+    # clock and date starts of a journey count from its first publication on
+    for name in project.journeys.by_name:
+        if watermarks.get(conn, "clock", name) is None:
+            watermarks.put(conn, "clock", name, now)
+    # last, by the new definitions; who is a member from the beginning starts nothing
     sweep_segments(conn, project.journeys, now)
     return Deployment(number, True, project, moved)
 
@@ -134,46 +139,40 @@ def _move_people(conn: Connection, plan: Migration, before: Journey, new: Journe
         moments: list[tuple[Instant, str]] = []
         freed: dict[str, CustomerState] = {}
         for customer, state in batch.states.items():
-            changed = _move_runs(plan, before, state, now)
-            if changed:
-                decided.append((customer, state.enrollments, changed))
-                dues = [each.enrollment.due for each in changed if each.enrollment and each.enrollment.due]
-                moments.extend((Instant(max(moment.at, now)), customer) for moment in dues)
-                freed[customer] = _without_places(state, changed)
+            moves = _moves(plan, before, state, now)
+            if moves:
+                decided.append((customer, state.enrollments, moves))
+                dues = [move.enrollment.due for move in moves if move.enrollment and move.enrollment.due]
+                moments.extend((Instant(max(due.at, now)), customer) for due in dues)
+                freed[customer] = _without_slots(state, moves)
         batches.save_batch(conn, batch, freed, now)
         decisions.save(conn, bucket, decided, now, new.commit)
         due_queue.put(conn, bucket, moments)
-        moved += sum(len(each[2]) for each in decided)
+        moved += sum(len(moves) for _, _, moves in decided)
     return moved
 
 
-def _move_runs(plan: Migration, before: Journey, state: CustomerState, now: Instant) -> list[Decision]:
-    changed = []
+def _moves(plan: Migration, before: Journey, state: CustomerState, now: Instant) -> list[Decision]:
+    moves = []
     for enrollment in state.enrollments.values():
         if enrollment.journey == before.name:
             decision = plan.apply(enrollment, state.facts, now)
             if decision.enrollment is not enrollment:
-                changed.append(decision)
-    return changed
+                moves.append(decision)
+    return moves
 
 
-def _without_places(state: CustomerState, changed: Iterable[Decision]) -> CustomerState:
-    """Messages that were taken back give their places under caps free."""
-    keys = {effect.key for each in changed for effect in each.effects if isinstance(effect, Cancel)}
+def _without_slots(state: CustomerState, moves: Iterable[Decision]) -> CustomerState:
+    """Messages that were taken back give their slots under caps free."""
+    keys = {effect.key for move in moves for effect in move.effects if isinstance(effect, Cancel)}
     facts = state.facts.fork()
-    facts.cap_slots = [place for place in facts.cap_slots if place.key not in keys]
+    facts.cap_slots = [slot for slot in facts.cap_slots if slot.key not in keys]
     return dataclasses.replace(state, facts=facts)
 
 
 def _chunks(people: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
-    for bucket, group in groupby(list(people), key=lambda each: each[0]):
+    # as a list, since the statements of a chunk run while the next one would still be read
+    for bucket, group in groupby(list(people), key=lambda person: person[0]):
         everybody = [customer for _, customer in group]
         for start in range(0, len(everybody), CHUNK):
             yield bucket, everybody[start : start + CHUNK]
-
-
-def _prepare_starts(conn: Connection, new: Journeys, now: Instant) -> None:
-    """Clock and date starts of a journey count from its first publication on."""
-    for name in new.by_name:
-        if watermarks.get(conn, "clock", name) is None:
-            watermarks.put(conn, "clock", name, now)

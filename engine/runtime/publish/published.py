@@ -16,7 +16,6 @@ from engine.runtime.delivery.rendering import RenderContext
 from engine.runtime.delivery.send_limits import SendLimits
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
 from engine.runtime.intake.intake import Intake
-from engine.values import Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,8 @@ class Published:
 
     def owner_of(self, journey: str) -> str:
         """Who is told of a journey's troubles."""
-        found = self.publication.journeys.by_name.get(journey)
-        return found.owner if found is not None else ""
+        published = self.publication.journeys.by_name.get(journey)
+        return published.owner if published is not None else ""
 
 
 def links_of(config: Config, secret: str) -> Links:
@@ -48,11 +47,18 @@ def publish_in_memory(number: int, project: Project, folder: Path, secret: str) 
     """`folder`: of the project, for files that channels write. `secret`: of the store (`links_of`)."""
     config, catalogue = project.config, project.catalogue
     links = links_of(config, secret)
-    vocabulary = FieldTypes(config.shop, catalogue.attributes, catalogue.product, _moments(project))
+    # fields of any event whose type is a time, so that a template can tell a moment from a number
+    moments = {
+        name: type_
+        for fields in catalogue.events.values()
+        for name, type_ in fields.items()
+        if type_.kind == "time"
+    }
+    field_types = FieldTypes(config.shop, catalogue.attributes, catalogue.product, moments)
     initial = initial_values(project.journeys.facts, config.currency)
-    stock = RenderContext(
+    render_context = RenderContext(
         project.messages,
-        vocabulary,
+        field_types,
         links,
         styles(config),
         config.timezone,
@@ -66,13 +72,7 @@ def publish_in_memory(number: int, project: Project, folder: Path, secret: str) 
         project,
         Publication(number, project.journeys),
         Intake(catalogue, config),
-        stock,
+        render_context,
         links,
         folder,
     )
-
-
-def _moments(project: Project) -> dict[str, Type]:
-    """Fields of any event whose type is a time, so that a template can tell a moment from a number."""
-    every = project.catalogue.events.values()
-    return {name: kind for fields in every for name, kind in fields.items() if kind.kind == "time"}

@@ -36,11 +36,11 @@ class Publisher:
         try:
             return self._publish(project)
         except CallerError as refusal:
-            found = self._in_store()
-            if found is None:
+            last = self._in_store()
+            if last is None:
                 raise
-            log.error("folder_not_deployed", why=str(refusal), running=found.number)
-            return found, self.channels.opening(found.project.config)
+            log.error("folder_not_deployed", why=str(refusal), running=last.number)
+            return last, self.channels.opening(last.project.config)
 
     def reload(self) -> tuple[Published, Opening]:
         """Publishes the folder as it is now. Raises CallerError when it is broken; nothing has changed then."""
@@ -52,17 +52,18 @@ class Publisher:
         with self._store.read() as conn:
             if deployments.current_number(conn) == number:
                 return None
-        found = self._in_store()
-        if found is None:
+        current = self._in_store()
+        if current is None:
             return None
-        log.info("published_elsewhere", number=found.number, commit=found.project.commit)
+        log.info("published_elsewhere", number=current.number, commit=current.project.commit)
         try:
-            return found, self.channels.opening(found.project.config)
-        except CallerError as wrong:
-            log.error("channels_stay_as_they_were", why=str(wrong))
-            return found, None
+            return current, self.channels.opening(current.project.config)
+        except CallerError as refusal:
+            log.error("channels_stay_as_they_were", why=str(refusal))
+            return current, None
 
     def _publish(self, project: Project) -> tuple[Published, Opening]:
+        # before the deployment: a channel that cannot be opened refuses it while nothing has changed
         opening = None if project.has_errors else self.channels.opening(project.config)
         done = self._store.write(lambda conn: deploy(conn, project, self._clock.now(), "daemon"))
         assert opening is not None  # deploy refuses a project with errors
@@ -77,8 +78,8 @@ class Publisher:
 
     def _in_store(self) -> Published | None:
         with self._store.read() as conn:
-            found = published_project(conn)
-        return self._in_memory(*found) if found else None
+            last = published_project(conn)
+        return self._in_memory(*last) if last else None
 
     def _in_memory(self, number: int, project: Project) -> Published:
         return publish_in_memory(number, project, self._folder, self._secret)
