@@ -98,12 +98,14 @@ class Daemon:
         self._stopping.set()
 
     def reload(self) -> None:
-        """Publishes the folder as it is now; a broken one keeps the old version running and says so. It is done soon."""
+        """Publishes the folder as it is now; a broken one keeps the old version running and says so. It is
+        done soon."""
         self._is_reload_wanted = True
         self._publishing.wake()
 
     def wake(self) -> None:
-        """Something may have to be done: look now rather than at the next rest. From the loop's own thread."""
+        """Something may have to be done: look now rather than at the next rest. From the loop's own
+        thread."""
         self._advancing.wake()
 
     async def run_scheduled(self) -> None:
@@ -169,8 +171,13 @@ class Daemon:
         self._advancer = Advancer(self.store, self.clock)
         # what is published is replaced as a whole by the next deployment: every part asks for it anew
         self._scheduler = Scheduler(
-            self.store, self.clock, lambda: self.live.publication.journeys, self.wake, self._health, self._speed
-        )  # fmt: skip
+            self.store,
+            self.clock,
+            lambda: self.live.publication.journeys,
+            self.wake,
+            self._health,
+            self._speed,
+        )
         self._volume = VolumeMonitor(self.store, self.clock, lambda: self.live.render_context.guards)
         self._scheduler.add("place", BEAT, self._lock.heartbeat)
         self._scheduler.add("volume", LOOK, self._volume.look)
@@ -260,7 +267,8 @@ class Daemon:
         return 0.0 if progress.more else IDLE
 
     async def _publish(self) -> float:
-        """Reads the folder again when somebody asked for it, else takes what another process has published."""
+        """Reads the folder again when somebody asked for it, else takes what another process has
+        published."""
         if self._is_reload_wanted:
             # taken back before the files are read: a change while they are read asks for another reload
             self._is_reload_wanted = False
@@ -312,7 +320,8 @@ class Daemon:
         return None
 
     async def _end(self, server: HttpServer | None, tasks: set[asyncio.Task[None]]) -> None:
-        """Everybody is told to stop before anybody is waited for: the seconds for what is under way are shared."""
+        """Everybody is told to stop before anybody is waited for: the seconds for what is under way are
+        shared."""
         self._scheduler.stop()
         for part in (
             self._advancing,
@@ -335,8 +344,8 @@ class Daemon:
 
 @contextlib.contextmanager
 def _on_signals(handlers: Mapping[int, Callable[[], None]]) -> Iterator[None]:
-    """Calls these inside the running loop, until the end of the block. Outside of the main thread signals belong to
-    whoever started us, and nothing is set."""
+    """Calls these inside the running loop, until the end of the block. Outside of the main thread signals
+    belong to whoever started us, and nothing is set."""
     loop = asyncio.get_running_loop()
     try:
         for number, handler in handlers.items():

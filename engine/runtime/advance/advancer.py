@@ -1,4 +1,5 @@
-"""Moves customers on: what happened to them is applied, then what is due; a whole batch in one transaction."""
+"""Moves customers on: what happened to them is applied, then what is due; a whole batch in one
+transaction."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ SMALLEST, LARGEST = 200, 5000
 """Limits of a batch; between them it follows what the last one took."""
 
 SLOW, FAST = 0.2, 0.05
-"""Seconds of a batch: above, the next one is smaller; below, larger. Intake waits at most about so long for the writer."""
+"""Seconds of a batch: above, the next one is smaller; below, larger. Intake waits at most about so long for
+the writer."""
 
 NOT_YET = MINUTE
 """A customer who is due but whom no decision moves is looked at again so much later."""
@@ -79,7 +81,8 @@ class _Work:
 
 @dataclass(frozen=True, slots=True)
 class _Present:
-    """Journeys as they hold now, kept for the next batch: they change with what they were made of, and seldom."""
+    """Journeys as they hold now, kept for the next batch: they change with what they were made of, and
+    seldom."""
 
     published: Journeys
     paused: frozenset[str]  # by an operator
@@ -118,10 +121,11 @@ class Advancer:
 
     def _advance_bucket(self, publication: Publication, bucket: int) -> Progress:
         began = time.monotonic()
-        # The collector of cycles is off while one batch lasts (about `SLOW`). A batch makes a million small objects, all of
-        # which reference counting frees at its end; the collector would walk them again and again and find nothing. Off
-        # is off for the whole process, the event loop too. That is safe: memory in cycles is only freed a moment later,
-        # and `finally` puts the collector on again whatever the batch raises
+        # The collector of cycles is off while one batch lasts (about `SLOW`). A batch makes a million small
+        # objects, all of which reference counting frees at its end; the collector would walk them again and
+        # again and find nothing. Off is off for the whole process, the event loop too. That is safe: memory
+        # in cycles is only freed a moment later, and `finally` puts the collector on again whatever the batch
+        # raises
         gc.disable()
         try:
             progress = self._store.write(lambda conn: self._batch(conn, publication, bucket, self._limit))
@@ -141,7 +145,8 @@ class Advancer:
         return progress
 
     def _batch(self, conn: Connection, publication: Publication, bucket: int, limit: int) -> Progress:
-        # asked inside the transaction: a deployment that lands in between moves people, and old files would move them back
+        # asked inside the transaction: a deployment that lands in between moves people, and old files would
+        # move them back
         if deployments.current_number(conn) != publication.number:
             return Progress(stale=True)
         now = self._clock.now()
@@ -150,7 +155,8 @@ class Advancer:
         return _apply(conn, work, work.customers, journeys, now)
 
     def _one_by_one(self, conn: Connection, publication: Publication, bucket: int) -> Progress:
-        """The careful way: every customer in a savepoint of their own; who fails is set aside with the reason."""
+        """The careful way: every customer in a savepoint of their own; who fails is set aside with the
+        reason."""
         if deployments.current_number(conn) != publication.number:
             return Progress(stale=True)
         now = self._clock.now()
@@ -164,8 +170,8 @@ class Advancer:
             except Exception as failure:
                 if is_refusal(failure):
                     raise
-                # after the savepoint is rolled back, so that the row of the quarantine stays; what happened to the
-                # customer stays in the inbox, in its order
+                # after the savepoint is rolled back, so that the row of the quarantine stays; what happened
+                # to the customer stays in the inbox, in its order
                 why = f"{type(failure).__name__}: {failure}"
                 retry_at = quarantine.quarantine(conn, bucket, customer, why, now)
                 due.put(conn, bucket, [(retry_at, customer)])
@@ -173,7 +179,8 @@ class Advancer:
         return total
 
     def _at_present(self, conn: Connection, journeys: Journeys) -> Journeys:
-        """With what was learned last. An operator's pause of a journey is like `state: paused` in its file."""
+        """With what was learned last. An operator's pause of a journey is like `state: paused` in its
+        file."""
         paused, stamp = pauses.paused_journeys(conn), learned.stamp(conn)
         if not paused and not stamp:
             return journeys
@@ -196,8 +203,8 @@ class Advancer:
 
 
 def _claim(conn: Connection, bucket: int, now: Instant, limit: int) -> _Work:
-    """What happened first, then who is due. Somebody of whom more is waiting in the inbox than fits into this batch
-    may not be woken yet: everything received is applied before what is due (design/language 2.13)."""
+    """What happened first, then who is due. Somebody of whom more is waiting in the inbox than fits into this
+    batch may not be woken yet: everything received is applied before what is due (design/language 2.13)."""
     rows = inbox.claim(conn, bucket, now, limit)
     pending: dict[str, list[Pending]] = {}
     for row in rows:
@@ -207,7 +214,8 @@ def _claim(conn: Connection, bucket: int, now: Instant, limit: int) -> _Work:
     woken = due.take(conn, bucket, now, room)
     work = _Work(bucket, pending, woken, len(rows) == limit or len(woken) == room)
     if quarantine.next_try(conn) is not None:
-        # who is set aside is not woken before the next try; `take` has removed them from the queue, so they go back
+        # who is set aside is not woken before the next try; `take` has removed them from the queue, so they
+        # go back
         aside = quarantine.among(conn, bucket, {*pending, *woken})
         later = {customer: at for customer, at in aside.items() if at > now}
         due.put(conn, bucket, [(at, customer) for customer, at in later.items()])
@@ -235,8 +243,8 @@ def _apply(
         wakes = customer not in work.held_back
         decided[customer] = decide(batch.states[customer], happened[customer], journeys, now, wakes=wakes)
     applied = [(customer, what) for customer, happenings in happened.items() for what in happenings]
-    # one transaction, and the inbox is emptied in it: after a crash either all of this has happened or none of it, and
-    # what is still in the inbox is decided anew, with the same ids of messages (`derive`)
+    # one transaction, and the inbox is emptied in it: after a crash either all of this has happened or none
+    # of it, and what is still in the inbox is decided anew, with the same ids of messages (`derive`)
     events.append(conn, work.bucket, applied)
     customers.save_batch(conn, batch, {customer: done.state for customer, done in decided.items()}, now)
     decisions.save(
@@ -279,7 +287,8 @@ def _moments(
 
 
 def decide_clicks(store: Store, now: Instant) -> int:
-    """Tells the journeys of clicks whose seconds are over. How many; the writer is asked only if there are any."""
+    """Tells the journeys of clicks whose seconds are over. How many; the writer is asked only if there are
+    any."""
     with store.read() as conn:
         if not reactions.undecided(conn, now):
             return 0

@@ -48,10 +48,11 @@ def wanted_by(journeys: Journeys) -> LearningNeeds:
 
 
 def learn(store: Store, journeys: Journeys, now: Instant) -> Learned | None:
-    """Looks once per day of the shop's calendar, and anew when the journeys ask for something else. None: not now.
+    """Looks once per day of the shop's calendar, and anew when the journeys ask for something else. None: not
+    now.
 
-    Reading keeps nobody from writing. What was learned counts from the next decision on; what somebody already waits for
-    stays as it was.
+    Reading keeps nobody from writing. What was learned counts from the next decision on; what somebody
+    already waits for stays as it was.
     """
     wanted = wanted_by(journeys)
     if wanted == LearningNeeds():

@@ -33,11 +33,12 @@ CHUNK = 2000
 def sweep_segments(
     conn: sa.Connection, journeys: Journeys, now: Instant, *, force: bool = False
 ) -> dict[str, int]:
-    """Compares every segment with who is marked as its member, and appends what is wrong. segment -> how many.
+    """Compares every segment with who is marked as its member, and appends what is wrong. segment -> how
+    many.
 
-    Members that the first look at a segment, or at a changed definition, finds were there from the beginning: they
-    start nothing (design/language 2.4). After it everybody is looked at, so that the moments at which time
-    alone changes the membership are known.
+    Members that the first look at a segment, or at a changed definition, finds were there from the beginning:
+    they start nothing (design/language 2.4). After it everybody is looked at, so that the moments at which
+    time alone changes the membership are known.
     """
     wrong: dict[str, int] = {}
     for rule in journeys.segments.values():
@@ -61,7 +62,8 @@ def sweep_segments(
 
 
 def forget_old(conn: sa.Connection, now: Instant, kept: int = KEPT) -> None:
-    """Drops traces and receipts that are older than `kept` ms, and counts of sign-ups that no limit asks for any more."""
+    """Drops traces and receipts that are older than `kept` ms, and counts of sign-ups that no limit asks for
+    any more."""
     traces.forget(conn, Instant(now - kept))
     inbox.forget_receipts(conn, Instant(now - kept))
     allowances.forget(conn, Instant(now - 2 * DAY))

@@ -1,4 +1,5 @@
-"""The nightly score: every `rfm` fact is computed for everybody, and what changed becomes a happening of its customer."""
+"""The nightly score: every `rfm` fact is computed for everybody, and what changed becomes a happening of its
+customer."""
 
 from __future__ import annotations
 
@@ -30,11 +31,12 @@ Row = tuple[int, str, str, int, str]
 
 
 def score_rfm(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK) -> dict[str, int]:
-    """Scores everybody once per day of the shop's calendar, and anew when the table changed. fact -> how many changed.
+    """Scores everybody once per day of the shop's calendar, and anew when the table changed. fact -> how many
+    changed.
 
-    The groups that the first look finds, or the first one with a changed definition, were there from the beginning:
-    they start nothing, as with segments (design/language 2.4). Reading keeps nobody from writing. After a
-    crash between two chunks the look is made again: it finds the rest.
+    The groups that the first look finds, or the first one with a changed definition, were there from the
+    beginning: they start nothing, as with segments (design/language 2.4). Reading keeps nobody from writing.
+    After a crash between two chunks the look is made again: it finds the rest.
     """
     changed: dict[str, int] = {}
     for rule in journeys.facts:

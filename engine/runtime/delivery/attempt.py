@@ -22,7 +22,8 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A message that was rendered, and later what came of it. Never changed: a stage gives the next one a fuller copy."""
+    """A message that was rendered, and later what came of it. Never changed: a stage gives the next one a
+    fuller copy."""
 
     message: OutboxMessage  # the row as it was claimed: every statement about it is bound to its fence
     content: Message  # what the channel gets

@@ -17,7 +17,8 @@ Fingerprint = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Channels that a config.yaml asks for and that are not open like that yet; `gone`: open, but not asked for."""
+    """Channels that a config.yaml asks for and that are not open like that yet; `gone`: open, but not asked
+    for."""
 
     channels: Mapping[str, tuple[Channel, Rate | None]]
     gone: frozenset[str]
@@ -34,8 +35,8 @@ class ChannelSet:
         self._open: Mapping[str, Fingerprint] = {}
 
     def opening(self, config: Config) -> Opening:
-        """What has to change for this config.yaml; nothing has changed yet. Raises UsageError where a channel cannot be
-        opened. Passwords are read anew, so a changed one counts as a change."""
+        """What has to change for this config.yaml; nothing has changed yet. Raises UsageError where a channel
+        cannot be opened. Passwords are read anew, so a changed one counts as a change."""
         prints = {name: _fingerprint(channel, config) for name, channel in config.channels.items()}
         changed = {name: config.channels[name] for name in prints if self._open.get(name) != prints[name]}
         opened = open_channels(

@@ -1,5 +1,5 @@
-"""One channel at work. The life of a message is `ChannelWorker._send`, top to bottom; before it a whole batch is claimed
-and rendered at once.
+"""One channel at work. The life of a message is `ChannelWorker._send`, top to bottom; before it a whole batch
+is claimed and rendered at once.
 
 Nothing here decides whether a message may go: the hand-over statement of the store does, once, just before
 the irrevocable byte (design/reliability 2.1). A message that cannot be rendered is set aside and stops no
@@ -46,20 +46,22 @@ SENDER_FAULTS = 3
 """So many in a row, and the channel stands still until an operator resumes it: the queue is not burnt."""
 
 LOST_CONNECTIONS = 3
-"""So many in a row, and the provider counts as away: people are told, and tries get rarer, `LONGEST_REST` apart at most."""
+"""So many in a row, and the provider counts as away: people are told, and tries get rarer, `LONGEST_REST`
+apart at most."""
 
 LONGEST_REST = 30_000
 """Milliseconds."""
 
 
 def lease_of(config: ChannelConfig | None) -> int:
-    """For how long a message is claimed, in ms: what a channel asks and waits for (`timeout`) fits in, several times."""
+    """For how long a message is claimed, in ms: what a channel asks and waits for (`timeout`) fits in,
+    several times."""
     return LEASE + 4 * SECOND * ((config.timeout if config is not None else None) or 0)
 
 
 def most_at_once(concurrency: int, rate: Rate | None) -> int:
-    """How many messages of a channel are taken at once: enough to keep all connections busy, and no more than may go
-    within a minute, so that their leases do not run out while they wait."""
+    """How many messages of a channel are taken at once: enough to keep all connections busy, and no more than
+    may go within a minute, so that their leases do not run out while they wait."""
     most = 4 * concurrency
     return most if rate is None else max(1, min(most, int(rate.count / rate.seconds * 60)))
 
@@ -81,7 +83,8 @@ class ChannelWorker:
         self._away_until = 0.0  # on the clock of the event loop
 
     async def tick(self) -> float:
-        """One turn of the channel's loop: a batch if something is ready; how long to rest then, in seconds."""
+        """One turn of the channel's loop: a batch if something is ready; how long to rest then, in
+        seconds."""
         idle = self._context.timing.idle_seconds
         away = self._away_until - asyncio.get_running_loop().time()
         if away > 0:
@@ -119,7 +122,8 @@ class ChannelWorker:
         for task in late:
             task.cancel()
         if late:
-            # their rows stay claimed or handed over: the next start plans the former again, and the latter are unknown
+            # their rows stay claimed or handed over: the next start plans the former again, and the latter
+            # are unknown
             log.warning("ended_with_messages_under_way", channel=self.channel.name, messages=len(late))
             await asyncio.wait(late, timeout=1.0)
 
@@ -157,7 +161,8 @@ class ChannelWorker:
     # --- a batch: render it and store the bodies ----------------------------------------------------
 
     async def _prepare(self, claimed: Sequence[OutboxMessage]) -> list[Attempt]:
-        """What can be sent of it, its bodies durable. One message that cannot be rendered or stored stops no other."""
+        """What can be sent of it, its bodies durable. One message that cannot be rendered or stored stops no
+        other."""
         if not claimed:
             return []
         try:
@@ -179,8 +184,8 @@ class ChannelWorker:
         return rendering.render_batch(claimed, data, context)
 
     def _store_bodies(self, conn: Connection, rendered: Sequence[Attempt | Unrenderable]) -> list[Attempt]:
-        """Stores the bodies before anything is sent, so that every later try sends the same bytes; sets aside what cannot
-        be sent. What is left to send."""
+        """Stores the bodies before anything is sent, so that every later try sends the same bytes; sets aside
+        what cannot be sent. What is left to send."""
         deferred = self._domains.defer(
             conn, [attempt for attempt in rendered if isinstance(attempt, Attempt)]
         )
@@ -212,14 +217,17 @@ class ChannelWorker:
     # --- a message: pace, guard, hand over, deliver, classify, settle -------------------------------
 
     async def _send(self, attempt: Attempt) -> None:
-        """The life of one message from its rendering to its outcome. Whatever happens in between, the row says how far it
-        has come: `claimed` until the hand-over, which is safe to send again, and `handoff` from then on, which is not."""
+        """The life of one message from its rendering to its outcome. Whatever happens in between, the row
+        says how far it has come: `claimed` until the hand-over, which is safe to send again, and `handoff`
+        from then on, which is not."""
         context, message, address = self._context, attempt.message, attempt.content.address
-        # pace: first, since it may take long, and the guards and the hand-over have to see what holds after it
+        # pace: first, since it may take long, and the guards and the hand-over have to see what holds after
+        # it
         if not await self._wait_for_rate():
             await self._release([message])
             return
-        # the slot is kept until the outcome is settled: `per_domain` counts what is under way, in the store too
+        # the slot is kept until the outcome is settled: `per_domain` counts what is under way, in the store
+        # too
         async with self._domains.slot(address, message.send_key) as put_off_until:
             if put_off_until is not None:
                 why = f"{domain_of(address)} takes no more now"
@@ -232,14 +240,15 @@ class ChannelWorker:
             if guarded is None:
                 await context.store.awrite(lambda conn: stop(conn, [attempt], context, context.clock.now()))
                 return
-            # hand over and deliver: the channel asks at its last moment before the irrevocable byte. A crash before the
-            # commit of the hand-over leaves a message that was not sent; one after it, a message of which nobody knows
+            # hand over and deliver: the channel asks at its last moment before the irrevocable byte. A crash
+            # before the commit of the hand-over leaves a message that was not sent; one after it, a message
+            # of which nobody knows
             call = HandOverCall(partial(self._hand_over, guarded))
             delivery = await self._deliver(guarded.content, call)
             if call.answer not in (None, "handed"):
                 return  # the store has put it where it belongs
-            # classify and settle: the counters of the channel first, since settling may wait for the store for long and
-            # the messages beside this one have to know at once
+            # classify and settle: the counters of the channel first, since settling may wait for the store
+            # for long and the messages beside this one have to know at once
             notice = self._classify(address, delivery)
             faults.reach("before the commit")
             await self._settle([replace(guarded, delivery=delivery, notice=notice)])
@@ -275,7 +284,8 @@ class ChannelWorker:
             return Delivery("never left", detail=f"the store refused the hand-over: {refusal.orig}"[:300])
         except Exception as defect:  # a defect in one channel must not leave the message without an outcome
             log.exception("channel_failed", channel=self.channel.name, key=content.key)
-            # after the hand-over nobody knows how far the channel came; to say "never left" might send it twice
+            # after the hand-over nobody knows how far the channel came; to say "never left" might send it
+            # twice
             kind: OutcomeKind = "unknown" if call.answer == "handed" else "never left"
             return Delivery(kind, detail=f"a defect of ours: {type(defect).__name__}", fault="provider")
 
@@ -301,8 +311,8 @@ class ChannelWorker:
         return replace(notice, channel=f"{delivery.detail}: {delivery.raw}")
 
     async def _settle(self, attempts: Sequence[Attempt]) -> None:
-        """Writes down what became of them; while the store refuses, again and again: an answer is never thrown away. A crash
-        in here leaves them handed over, and the next start finds them unknown."""
+        """Writes down what became of them; while the store refuses, again and again: an answer is never
+        thrown away. A crash in here leaves them handed over, and the next start finds them unknown."""
         context = self._context
 
         def job(conn: Connection) -> None:

@@ -1,4 +1,5 @@
-"""Takes planned messages to their channels: one worker for each channel, and the policies on unknown messages."""
+"""Takes planned messages to their channels: one worker for each channel, and the policies on unknown
+messages."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ RECONCILING = 2.0
 
 
 class Deliverer:
-    """Runs the workers of all channels. `render_context` gives that of the current deployment, asked for every batch."""
+    """Runs the workers of all channels. `render_context` gives that of the current deployment, asked for
+    every batch."""
 
     def __init__(
         self,
@@ -62,7 +64,8 @@ class Deliverer:
             part.stop()
 
     async def run(self) -> None:
-        """Delivers until `stop`; then waits (`DeliveryTiming.drain_seconds` at most) for what is under way and closes the channels."""
+        """Delivers until `stop`; then waits (`DeliveryTiming.drain_seconds` at most) for what is under way
+        and closes the channels."""
         for name in self._workers:
             self._begin(name)
         self._start(SupervisedLoop("unknown messages", self._reconcile, self._health))
@@ -77,8 +80,8 @@ class Deliverer:
             await asyncio.gather(*(self._close(worker) for worker in self._workers.values()))
 
     def use(self, channels: Mapping[str, tuple[Channel, Rate | None]], gone: frozenset[str]) -> None:
-        """Puts channels in the place of those of the same name, and takes others away. What is under way ends on the
-        channel on which it began. Before `run`, or from the loop's own thread."""
+        """Puts channels in the place of those of the same name, and takes others away. What is under way ends
+        on the channel on which it began. Before `run`, or from the loop's own thread."""
         for name in {*channels, *gone} & self._workers.keys():
             retired = self._workers.pop(name)
             if name in self._parts:
@@ -90,12 +93,13 @@ class Deliverer:
                 self._begin(name)
 
     async def recover(self) -> tuple[int, int]:
-        """At the start of the only daemon: whatever a process before us had claimed is planned again, whatever it had
-        handed over is unknown. (planned again, unknown)."""
+        """At the start of the only daemon: whatever a process before us had claimed is planned again,
+        whatever it had handed over is unknown. (planned again, unknown)."""
         return await self._reconciler.recover()
 
     async def once(self) -> int:
-        """One round over all channels, to the end: for tests and for `run` in small steps. How many were claimed."""
+        """One round over all channels, to the end: for tests and for `run` in small steps. How many were
+        claimed."""
         taken = 0
         for worker in self._workers.values():
             taken += await worker.send_batch()
@@ -104,7 +108,8 @@ class Deliverer:
         return taken
 
     async def settle(self) -> int:
-        """Applies the policies on unknown messages to the end, look-ups too. How many messages moved at once."""
+        """Applies the policies on unknown messages to the end, look-ups too. How many messages moved at
+        once."""
         moved = await self._reconciler.tick()
         await self._reconciler.looked_up()
         return moved

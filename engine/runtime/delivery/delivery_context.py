@@ -36,5 +36,5 @@ class DeliveryContext:
     key: str  # the store's secret, for hashes of addresses and tokens of bounces
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set: nothing more is handed over
     forgotten_until: Instant = Instant(0)
-    """What was due until then may have been sent by a store that was restored since (engine.store.identity); such a
-    message is held."""
+    """What was due until then may have been sent by a store that was restored since (engine.store.identity);
+    such a message is held."""

@@ -1,6 +1,8 @@
-"""Pacing by the domain of the recipient: few at once, rarer when it says "not now", none when it refuses the sender.
+"""Pacing by the domain of the recipient: few at once, rarer when it says "not now", none when it refuses the
+sender.
 
-What is kept here is in memory and of one channel; a pause stands in the store and is asked in the hand-over as well.
+What is kept here is in memory and of one channel; a pause stands in the store and is asked in the hand-over
+as well.
 """
 
 from __future__ import annotations
@@ -60,8 +62,8 @@ class _Gate:
 
 
 class DomainPacing:
-    """The recipient domains of one channel; for channels without domains it lets everything pass. `speed`: engine
-    milliseconds per real one."""
+    """The recipient domains of one channel; for channels without domains it lets everything pass. `speed`:
+    engine milliseconds per real one."""
 
     def __init__(self, channel: Channel, clock: Clock, speed: float = 1.0) -> None:
         self._name = channel.name
@@ -76,7 +78,8 @@ class DomainPacing:
     # --- may it go? -----------------------------------------------------------------------------
 
     def defer(self, conn: Connection, attempts: Sequence[Attempt]) -> frozenset[int]:
-        """Puts back, before their bodies are stored, what a domain does not take now. The numbers of these messages."""
+        """Puts back, before their bodies are stored, what a domain does not take now. The numbers of these
+        messages."""
         if self._name != "email":
             return frozenset()
         paused, deferred = pauses.paused_domains(conn), set()
@@ -90,8 +93,9 @@ class DomainPacing:
 
     @asynccontextmanager
     async def slot(self, address: str, key: str) -> AsyncIterator[Instant | None]:
-        """Waits for a slot of the domain, and has it until the end of the block. None: there it is; else the moment to which
-        the message is put off, since there is none soon, or the domain has said "not now" meanwhile."""
+        """Waits for a slot of the domain, and has it until the end of the block. None: there it is; else the
+        moment to which the message is put off, since there is none soon, or the domain has said "not now"
+        meanwhile."""
         domain = self._domain(address)
         if not domain or not self._per_domain:
             yield None
@@ -199,5 +203,6 @@ class DomainPacing:
         return Instant(now + int(length * self._speed))
 
     def _spread(self, now: Instant, length: int, key: str) -> Instant:
-        """After this length, and up to a fifth later, so that crowds part; by the key, so that it comes out the same."""
+        """After this length, and up to a fifth later, so that crowds part; by the key, so that it comes out
+        the same."""
         return self._after(now, WAVES.spread_out(length, key))

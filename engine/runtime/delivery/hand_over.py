@@ -20,8 +20,9 @@ from engine.values import Instant
 
 @dataclass(slots=True)
 class HandOverCall:
-    """What a channel calls just before the irrevocable byte. It keeps the store's answer, which the channel only learns
-    as yes or no: after "later" and "returned" the row is where it belongs, and nobody may settle it."""
+    """What a channel calls just before the irrevocable byte. It keeps the store's answer, which the channel
+    only learns as yes or no: after "later" and "returned" the row is where it belongs, and nobody may settle
+    it."""
 
     ask: Callable[[], Awaitable[Handover]]
     answer: Handover | None = None  # None: the channel never asked, or the store could not answer
@@ -33,7 +34,8 @@ class HandOverCall:
 
 
 def guard(attempt: Attempt, context: DeliveryContext) -> Attempt | None:
-    """The attempt with those of its addresses that may get it; None when it may not leave at all (then `stop` it)."""
+    """The attempt with those of its addresses that may get it; None when it may not leave at all (then `stop`
+    it)."""
     if _is_forgotten(attempt, context):
         return None
     message = attempt.message
@@ -47,8 +49,8 @@ def guard(attempt: Attempt, context: DeliveryContext) -> Attempt | None:
 
 
 def stop(conn: Connection, attempts: Sequence[Attempt], context: DeliveryContext, now: Instant) -> None:
-    """Puts messages that no guard lets pass where they belong: held, if they may have left before a backup was restored,
-    else back to their journeys, since nobody at these addresses may get them."""
+    """Puts messages that no guard lets pass where they belong: held, if they may have left before a backup
+    was restored, else back to their journeys, since nobody at these addresses may get them."""
     for attempt in attempts:
         if _is_forgotten(attempt, context):
             queue.hold(conn, attempt.message, RESTORED, now)
@@ -59,8 +61,8 @@ def stop(conn: Connection, attempts: Sequence[Attempt], context: DeliveryContext
 def hand_over(
     conn: Connection, attempts: Sequence[Attempt], context: DeliveryContext, now: Instant
 ) -> list[Handover]:
-    """Asks the store about each of them, in the order given. What is "handed" may be sent once this transaction is durable,
-    and not before: a crash between the byte and the commit would send it again."""
+    """Asks the store about each of them, in the order given. What is "handed" may be sent once this
+    transaction is durable, and not before: a crash between the byte and the commit would send it again."""
     limits = context.render_context().guards
     return [
         queue.hand_over(
@@ -71,6 +73,6 @@ def hand_over(
 
 
 def _is_forgotten(attempt: Attempt, context: DeliveryContext) -> bool:
-    """May it have left in the time that a restored backup knows nothing of? A later try has its own memory: the row says
-    that it was handed over, so that the answer to that is known or asked for."""
+    """May it have left in the time that a restored backup knows nothing of? A later try has its own memory:
+    the row says that it was handed over, so that the answer to that is known or asked for."""
     return attempt.message.handed_at is None and attempt.message.due_at <= context.forgotten_until

@@ -1,4 +1,5 @@
-"""Finds out what became of messages that nobody answered for: policies, and look-ups at the provider beside the workers."""
+"""Finds out what became of messages that nobody answered for: policies, and look-ups at the provider beside
+the workers."""
 
 from __future__ import annotations
 
@@ -42,8 +43,8 @@ class Reconciler:
         self._looking: dict[str, asyncio.Task[None]] = {}
 
     async def recover(self) -> tuple[int, int]:
-        """At the start of the only daemon: whatever a process before us had claimed is planned again, whatever it had
-        handed over is unknown. (planned again, unknown)."""
+        """At the start of the only daemon: whatever a process before us had claimed is planned again,
+        whatever it had handed over is unknown. (planned again, unknown)."""
         now = self._context.clock.now()
 
         def job(conn: Connection) -> tuple[int, int]:
@@ -56,8 +57,8 @@ class Reconciler:
         return await self._context.store.awrite(job)
 
     async def tick(self) -> int:
-        """Ends leases that ran out, gives back what waits for a channel that is gone, applies the policies that are due,
-        and begins to look up what can be looked up. How many messages moved."""
+        """Ends leases that ran out, gives back what waits for a channel that is gone, applies the policies
+        that are due, and begins to look up what can be looked up. How many messages moved."""
         now, room = self._context.clock.now(), AT_ONCE - len(self._looking)
 
         def job(conn: Connection) -> tuple[int, list[OutboxMessage]]:
@@ -109,13 +110,14 @@ class Reconciler:
                 case "treat as sent":
                     moved += _count_as_sent(conn, message, now)
                 case "resend":
-                    # refused where a goal has ended the run meanwhile: nobody wants a copy that may be the second
+                    # refused where a goal has ended the run meanwhile: nobody wants a copy that may be the
+                    # second
                     again = outcomes.requeue(conn, message.send_key, message.customer, now, resend=True)
                     moved += again or _count_as_sent(conn, message, now, "its run has ended meanwhile")
                 case "look up" if self._lister(message.channel) is not None and message.body:
                     if room > len(wanted) and message.send_key not in self._looking:
-                        # noted before the provider is asked: a look-up that never comes back is only asked again
-                        # later, rarer and rarer, an hour apart at most
+                        # noted before the provider is asked: a look-up that never comes back is only asked
+                        # again later, rarer and rarer, an hour apart at most
                         elapsed = now - (message.handed_at or now)
                         wait = min(HOUR, max(MINUTE, elapsed // 4))
                         outcomes.schedule(conn, message, Instant(now + wait))

@@ -1,4 +1,5 @@
-"""Prepares claimed messages for sending: loads what their templates read, and writes them, a whole batch at once."""
+"""Prepares claimed messages for sending: loads what their templates read, and writes them, a whole batch at
+once."""
 
 from __future__ import annotations
 
@@ -58,8 +59,8 @@ class RenderData:
 def load_render_data(
     conn: Connection, claimed: Sequence[OutboxMessage], kinds: Mapping[str, ChannelKind] | None = None
 ) -> RenderData:
-    """One query for the customers of each bucket, one for the products, and on channels with sessions (`kinds`) one
-    for when these people wrote to us last."""
+    """One query for the customers of each bucket, one for the products, and on channels with sessions
+    (`kinds`) one for when these people wrote to us last."""
     buckets: dict[int, set[str]] = defaultdict(set)
     wanted: set[str] = set()
     for message in claimed:
@@ -92,7 +93,8 @@ def render_batch(
 
 
 def record_of(attempt: Attempt, key: str) -> tuple[str, str, str | None]:
-    """What is kept beside a body: its hash, where it goes, and the token by which a bounce of an e-mail finds it."""
+    """What is kept beside a body: its hash, where it goes, and the token by which a bounce of an e-mail finds
+    it."""
     token = token_of(key, attempt.message.send_key) if attempt.message.channel == "email" else None
     return body_hash(attempt.body or ""), attempt.content.address, token
 

@@ -1,4 +1,5 @@
-"""The guards of the first weeks: who may get messages at all (`deliver_only`), and how many a journey may send on a day."""
+"""The guards of the first weeks: who may get messages at all (`deliver_only`), and how many a journey may
+send on a day."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class AllowList:
     written: tuple[str, ...]
 
     def names(self, channel: str, address: str, customer: str = "") -> bool:
-        """Whether this address of this customer is on it; e-mail in any case, phone numbers in any spelling."""
+        """Whether this address of this customer is on it; e-mail in any case, phone numbers in any
+        spelling."""
         own = normalised(channel, address)
         for text in self.written:
             if text.startswith(OF_CUSTOMER):
@@ -88,15 +90,16 @@ class VolumeMonitor:
         self._store, self._clock, self._guards = store, clock, guards
 
     def begin(self) -> None:
-        """At the start and when config.yaml says something else: says who gets messages, and asks again about those that
-        a ceiling holds."""
+        """At the start and when config.yaml says something else: says who gets messages, and asks again about
+        those that a ceiling holds."""
         only = self._guards().only
         if only is not None:
             log.warning("deliver_only", entries=len(only.written), what="nobody else gets a message")
         self._store.writer.submit(lambda conn: ceilings.release(conn, self._clock.now()))
 
     async def look(self) -> None:
-        """Tells the owners of journeys that send far more than usual; ends one-off sends in which nobody is any more."""
+        """Tells the owners of journeys that send far more than usual; ends one-off sends in which nobody is
+        any more."""
         guards, now = self._guards(), self._clock.now()
         today = local_date(now, guards.timezone)
         loud = await self._store.awrite(

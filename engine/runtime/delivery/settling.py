@@ -1,4 +1,5 @@
-"""Writes down what attempts came to: the message, its journey, the address, and what stands still because of it."""
+"""Writes down what attempts came to: the message, its journey, the address, and what stands still because of
+it."""
 
 from __future__ import annotations
 
@@ -43,10 +44,11 @@ def settle(
     now: Instant,
     speed: float = 1.0,
 ) -> None:
-    """In one transaction of the writer. The answer of a worker that was too slow counts where it is still news."""
+    """In one transaction of the writer. The answer of a worker that was too slow counts where it is still
+    news."""
     for attempt in attempts:
-        # what stands still comes first: the pause is then durable no later than the answer that gave the reason, and
-        # after a crash between the two nobody would give it again
+        # what stands still comes first: the pause is then durable no later than the answer that gave the
+        # reason, and after a crash between the two nobody would give it again
         _apply_notice(conn, attempt.message.channel, attempt.notice, now)
         delivery = attempt.delivery
         assert delivery is not None

@@ -1,7 +1,8 @@
-"""Calls the webhooks that journeys asked for: at least once for a day, signed, with one key and the same bytes in every try.
+"""Calls the webhooks that journeys asked for: at least once for a day, signed, with one key and the same
+bytes in every try.
 
-Each webhook has its own places, so that a slow receiver holds back nobody else's calls. What a receiver answers
-beside its status is not kept (design/threats T10).
+Each webhook has its own places, so that a slow receiver holds back nobody else's calls. What a receiver
+answers beside its status is not kept (design/threats T10).
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ class _Result:
 
 
 class WebhookCaller:
-    """`configured` gives the webhooks of the current config.yaml; `egress` refuses addresses that are not public; `owner`
-    says who is told of a journey's calls."""
+    """`configured` gives the webhooks of the current config.yaml; `egress` refuses addresses that are not
+    public; `owner` says who is told of a journey's calls."""
 
     def __init__(
         self,
@@ -96,8 +97,8 @@ class WebhookCaller:
         return 0.0 if await self.once() else 1.0
 
     async def once(self) -> int:
-        """Begins every call that is due and has a place, and gives the ones under way a moment; one heartbeat. How many
-        began or ended."""
+        """Begins every call that is due and has a place, and gives the ones under way a moment; one
+        heartbeat. How many began or ended."""
         if self._allowed is not None and not self._tasks:  # so that no connection in use is closed
             allowed, self._allowed = self._allowed, None
             await self._egress.close()
@@ -221,15 +222,16 @@ def _is_paused(conn: Connection) -> bool:
 
 
 def signature(secret: str, at: Instant, body: bytes) -> str:
-    """`t=SECONDS,v1=HEX`: HMAC-SHA256 over the seconds, a dot and the body, so that the receiver can tell an old call."""
+    """`t=SECONDS,v1=HEX`: HMAC-SHA256 over the seconds, a dot and the body, so that the receiver can tell an
+    old call."""
     seconds = at // 1000
     digest = hmac.new(secret.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={seconds},v1={digest}"
 
 
 def body_of(call: PlannedCall) -> bytes:
-    """The JSON of a call: the same bytes in every try. Money is {"amount": "80", "currency": "EUR"}, so that no digit is
-    lost on the way."""
+    """The JSON of a call: the same bytes in every try. Money is {"amount": "80", "currency": "EUR"}, so that
+    no digit is lost on the way."""
     document = {
         "id": call.key,
         "webhook": call.webhook,
@@ -274,8 +276,8 @@ def headers_of(config: WebhookConfig, key: str, now: Instant, body: bytes) -> di
 
 
 def standard_signature(secret: str, key: str, at: Instant, body: bytes) -> str:
-    """`v1,BASE64` of Standard Webhooks: HMAC-SHA256 over id, seconds and body with dots between. A secret that begins
-    with `whsec_` is base64."""
+    """`v1,BASE64` of Standard Webhooks: HMAC-SHA256 over id, seconds and body with dots between. A secret
+    that begins with `whsec_` is base64."""
     secret_bytes = secret.encode()
     if secret.startswith("whsec_"):
         with contextlib.suppress(binascii.Error):  # a secret that only looks like it

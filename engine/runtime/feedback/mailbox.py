@@ -1,4 +1,5 @@
-"""Mail that comes back: from a mailbox by IMAP or piped in, read, and taken like any other report of a provider."""
+"""Mail that comes back: from a mailbox by IMAP or piped in, read, and taken like any other report of a
+provider."""
 
 from __future__ import annotations
 
@@ -6,13 +7,13 @@ import asyncio
 import contextlib
 import imaplib
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Connection
 
-from engine.channels.email.mail_reports import LARGEST, InboundMail, Kind, read_mail, reports_of
+from engine.channels.email.mail_reports import LARGEST, Kind, read_mail, reports_of
 from engine.clock import Clock
 from engine.config import MailboxConfig
 from engine.errors import WorldError
@@ -45,25 +46,22 @@ class MailCounts:
 
 
 def take_mail(conn: Connection, raw: bytes, now: Instant) -> MailCounts:
-    """Takes one mail in a transaction of the writer; taking it again changes nothing. What is about no message of ours
-    changes nothing either (design/reliability case 88)."""
-    letter = read_mail(raw)
-    found = records.by_refs(conn, letter.tokens[:20])
-    words = _kept(letter)
-    reports = [
-        (one.channel, report)
-        for one in found
-        for report in reports_of(letter, one.send_key, one.address or "", one.purpose, words)
-    ]
-    taken = [take_reports(conn, channel, [report], now) for channel, report in reports]
-    return MailCounts(
-        letter.kind, ReportCounts(sum(one.new for one in taken), sum(one.known for one in taken))
-    )
+    """Takes one mail in a transaction of the writer; taking it again changes nothing. What is about no
+    message of ours changes nothing either (design/reliability case 88)."""
+    mail = read_mail(raw)
+    # what is kept beside: what was understood, never the mail itself, which quotes people
+    words = f"{mail.kind}: " + "; ".join(failure.detail for failure in mail.failures[:5])
+    new = known = 0
+    for message in records.by_refs(conn, mail.tokens[:20]):
+        for report in reports_of(mail, message.send_key, message.address or "", message.purpose, words):
+            counts = take_reports(conn, message.channel, [report], now)
+            new, known = new + counts.new, known + counts.known
+    return MailCounts(mail.kind, ReportCounts(new, known))
 
 
 class Mailbox:
-    """`configured` gives the mailbox of the current config.yaml; None: there is none to look at. `arrived` is called when
-    something was taken."""
+    """`configured` gives the mailbox of the current config.yaml; None: there is none to look at. `arrived` is
+    called when something was taken."""
 
     def __init__(
         self,
@@ -78,7 +76,8 @@ class Mailbox:
         self._arrived = arrived
 
     async def tick(self) -> float:
-        """One look; how long to rest then, in seconds. Raises WorldError when the mailbox cannot be reached."""
+        """One look; how long to rest then, in seconds. Raises WorldError when the mailbox cannot be
+        reached."""
         config = self._configured()
         if config is None:
             return 60.0
@@ -88,10 +87,12 @@ class Mailbox:
         return 0.0 if count == AT_ONCE else config.every
 
     def look(self, config: MailboxConfig) -> int:
-        """Reads what is new; a mail is marked as seen only when what it says is stored. How many were read."""
+        """Reads what is new; a mail is marked as seen only when what it says is stored. How many were
+        read."""
         try:
             with _opened(config) as box:
-                numbers = _new(box)[:AT_ONCE]
+                status, answer = box.uid("SEARCH", "UNSEEN")
+                numbers = answer[0].split()[:AT_ONCE] if status == "OK" and answer and answer[0] else []
                 for number in numbers:
                     self._take(box, number, config)
                 return len(numbers)
@@ -105,8 +106,10 @@ class Mailbox:
         answer = box.uid("FETCH", number.decode(), f"(BODY.PEEK[]<0.{LARGEST}>)")
         raw = b"".join(part[1] for part in answer[1] if isinstance(part, tuple))
         now = self._clock.now()
-        read = self._store.write(lambda conn: take_mail(conn, raw, now))
-        log.info("mail_read", what=read.words)
+        # durable before the mail is marked: a crash in between reads it once more, and what it says is known
+        # then
+        counts = self._store.write(lambda conn: take_mail(conn, raw, now))
+        log.info("mail_read", what=counts.words)
         if config.done:
             copied, _ = box.uid("COPY", number.decode(), _quoted(config.done))
             if copied != "OK":
@@ -143,15 +146,5 @@ def _opened(config: MailboxConfig) -> Iterator[imaplib.IMAP4]:
             box.shutdown()
 
 
-def _new(box: imaplib.IMAP4) -> Sequence[bytes]:
-    found, answer = box.uid("SEARCH", "UNSEEN")
-    return answer[0].split() if found == "OK" and answer and answer[0] else ()
-
-
 def _quoted(name: str) -> str:
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _kept(mail: InboundMail) -> str:
-    """What is kept beside: what was understood, never the mail itself, which quotes people."""
-    return f"{mail.kind}: " + "; ".join(each.detail for each in mail.failures[:5])

@@ -1,4 +1,5 @@
-"""What providers say later, from wherever it came: callbacks, mailboxes, lists, an operator. Each thing counts once."""
+"""What providers say later, from wherever it came: callbacks, mailboxes, lists, an operator. Each thing
+counts once."""
 
 from __future__ import annotations
 
@@ -28,38 +29,38 @@ from engine.values import Instant
 
 @dataclass(frozen=True, slots=True)
 class ReportCounts:
-    """What became of some reports: `new` counted, `known` had been taken before, `lost` are about no message and no
-    customer that we know (kept beside all the same). `kinds`: how many of each kind were not known before."""
+    """What became of some reports."""
 
     new: int = 0
-    known: int = 0
-    lost: int = 0
-    kinds: Mapping[str, int] = field(default_factory=dict)
+    known: int = 0  # had been taken before
+    lost: int = 0  # about no message and no customer that we know; kept beside all the same
+    kinds: Mapping[str, int] = field(default_factory=dict)  # kind -> how many were not known before
 
 
 def take_reports(conn: Connection, channel: str, reports: Sequence[Report], now: Instant) -> ReportCounts:
     """Takes reports in a transaction of the writer: settles messages, tells journeys, closes addresses."""
-    found: Counter[str] = Counter()
+    became: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     for report in reports:
         what = _take(conn, channel, report, now)
-        found[what] += 1
+        became[what] += 1
         kinds[report.kind] += what != "known"
-    return ReportCounts(found["new"], found["known"], found["lost"], +kinds)
+    return ReportCounts(became["new"], became["known"], became["lost"], +kinds)
 
 
 def take_early_reports(conn: Connection, message: OutboxMessage, provider_id: str, now: Instant) -> None:
-    """The provider's own id of a message is known now: what it said before counts. Call it when an answer brought it."""
-    for one in kept.take_early(conn, message, provider_id) if provider_id else ():
-        kind, fault = cast("ReportKind", one.kind), cast("Any", one.fault)
+    """The provider's own id of a message is known now: what it said before counts. Call it when an answer
+    brought it."""
+    for early in kept.take_early(conn, message, provider_id) if provider_id else ():
+        kind, fault = cast("ReportKind", early.kind), cast("Any", early.fault)
         report = Report(
             kind,
-            one.event_id,
+            early.event_id,
             message.send_key,
             provider_id,
-            at=one.at,
-            detail=one.detail,
-            raw=one.raw,
+            at=early.at,
+            detail=early.detail,
+            raw=early.raw,
             fault=fault,
         )
         _apply(conn, report, _about(conn, message.channel, report, message), now)
@@ -67,19 +68,29 @@ def take_early_reports(conn: Connection, message: OutboxMessage, provider_id: st
 
 def _take(conn: Connection, channel: str, report: Report, now: Instant) -> str:
     if not report.event_id:
-        said = (report.kind, report.key, report.provider_id, report.address, report.at or "", report.raw)
-        report = replace(report, event_id="~" + derive(*said))
+        # a provider without ids of its own: the same words are the same event
+        words = (report.kind, report.key, report.provider_id, report.address, report.at or "", report.raw)
+        report = replace(report, event_id="~" + derive(*words))
     if kept.is_known(conn, channel, report.event_id):
         return "known"
     message = _message(conn, channel, report)
     about = _about(conn, channel, report, message)
     customer = message.customer if message is not None else next(iter(about.people), "")
     key, at = message.send_key if message is not None else "", _moment(report, now)
-    one = kept.StoredReport(
-        channel, report.event_id, report.provider_id, report.kind, report.fault, at, report.detail, report.raw,
-        customer, key,
-    )  # fmt: skip
-    if not kept.keep(conn, one, now):
+    stored = kept.StoredReport(
+        channel,
+        report.event_id,
+        report.provider_id,
+        report.kind,
+        report.fault,
+        at,
+        report.detail,
+        report.raw,
+        customer,
+        key,
+    )
+    # kept before it is applied and in the same transaction: whoever comes second finds it and changes nothing
+    if not kept.keep(conn, stored, now):
         return "known"
     _apply(conn, report, about, now)
     return "new" if message is not None or about.people else "lost"
@@ -98,10 +109,12 @@ def _about(conn: Connection, channel: str, report: Report, message: OutboxMessag
     if message is None:
         if not address:
             return ReportSubject(channel, "")
-        fits = lambda each: normalised(channel, each) == address  # noqa: E731
-        people = dict(kept.holders(conn, channel, _words(channel, address), fits))
-        return ReportSubject(channel, address, None, people)
-    sent_to = [normalised(channel, each) for each in (message.address or "").split("\n") if each]
+        # the part of an address that stands in the store as it was written: the domain of an e-mail address
+        # may be in other letters there
+        words = (address.rpartition("@")[0] + "@" if channel == "email" else address).casefold()
+        people = kept.holders(conn, channel, words, lambda held: normalised(channel, held) == address)
+        return ReportSubject(channel, address, None, dict(people))
+    sent_to = [normalised(channel, line) for line in (message.address or "").split("\n") if line]
     if address not in sent_to:  # a forwarded mail bounces elsewhere; of several devices nobody knows which
         address = sent_to[0] if len(sent_to) == 1 else ""
     return ReportSubject(channel, address, message, {message.customer: kept.reach_of(conn, message.customer)})
@@ -149,9 +162,14 @@ def _settle(conn: Connection, report: Report, about: ReportSubject, now: Instant
     message = about.message
     if message is not None and report.kind in ("accepted", "delivered"):
         outcomes.settle(
-            conn, message.send_key, message.customer, MessageState(report.kind), now, provider_id=report.provider_id,
+            conn,
+            message.send_key,
+            message.customer,
+            MessageState(report.kind),
+            now,
+            provider_id=report.provider_id,
             detail=report.detail,
-        )  # fmt: skip
+        )
 
 
 def _prove(conn: Connection, report: Report, about: ReportSubject, now: Instant) -> None:
@@ -160,27 +178,39 @@ def _prove(conn: Connection, report: Report, about: ReportSubject, now: Instant)
 
 
 def _refuse(conn: Connection, report: Report, about: ReportSubject, now: Instant) -> None:
-    """This message was not taken; nobody's address is closed. What the sender did wrong concerns every message."""
+    """This message was not taken; nobody's address is closed. What the sender did wrong concerns every
+    message."""
     message = about.message
     if message is not None:
         outcomes.settle(
-            conn, message.send_key, message.customer, MessageState.FAILED, now, provider_id=report.provider_id,
+            conn,
+            message.send_key,
+            message.customer,
+            MessageState.FAILED,
+            now,
+            provider_id=report.provider_id,
             detail=report.detail,
-        )  # fmt: skip
+        )
     if report.fault == "sender":
         why = f'messages by "{about.channel}" are refused: {report.detail}'[:300]
         alerts.raise_alerts(conn, [Alert("", "", why)], now)
 
 
 def _react(conn: Connection, report: Report, about: ReportSubject, at: Instant, now: Instant) -> None:
-    """A click, an opening, a reply. A reply names no message: it answers the last one that went to the address."""
+    """A click, an opening, a reply. A reply names no message: it answers the last one that went to the
+    address."""
     message, kind = about.message, report.kind
     assert kind in ("opened", "clicked", "replied")
     if kind == "replied" and about.address:
         sessions.note(conn, about.channel, about.address, at)
     if message is None:
-        found = (_answered(conn, about, customer) for customer in about.people)
-        message = next((each for each in found if each is not None), None)
+        answered = (
+            kept.last_to(
+                conn, customer, about.channel, lambda each: normalised(about.channel, each) == about.address
+            )
+            for customer in about.people
+        )
+        message = next((last for last in answered if last is not None), None)
     if message is None or message.handed_at is None:
         return
     who: Who = "unknown" if kind == "opened" and about.channel == "email" else "human"
@@ -190,17 +220,6 @@ def _react(conn: Connection, report: Report, about: ReportSubject, at: Instant, 
         return
     what = Reaction(0, at, message.send_key, message.enrollment, kind)
     inbox.append_one(conn, message.customer, what, now)
-
-
-def _answered(conn: Connection, about: ReportSubject, customer: str) -> OutboxMessage | None:
-    channel = about.channel
-    return kept.last_to(conn, customer, channel, lambda each: normalised(channel, each) == about.address)
-
-
-def _words(channel: str, address: str) -> str:
-    """The part of an address that stands in the store as it was written: the domain of an e-mail address may be in other
-    letters there."""
-    return (address.rpartition("@")[0] + "@" if channel == "email" else address).casefold()
 
 
 def _moment(report: Report, now: Instant) -> Instant:

@@ -20,14 +20,15 @@ _UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 def contact(channel: str, text: str, country: str | None) -> str:
     """The address in the form that is kept. Raises ValueError that says what is wrong with it.
 
-    E-mail by RFC 5321/6531 syntax; phone numbers in E.164, a national one needs the customer's `country`, since a guess
-    would write to a stranger; tokens of other channels stay as they are.
+    E-mail by RFC 5321/6531 syntax; phone numbers in E.164, a national one needs the customer's `country`,
+    since a guess would write to a stranger; tokens of other channels stay as they are.
     """
     text = unicodedata.normalize("NFKC", text).strip()
     form = kind_of(channel).form
     if form == "email":
         try:
-            # the server of the domain is not asked: intake has to be quick, and its answer would change by the hour
+            # the server of the domain is not asked: intake has to be quick, and its answer would change by
+            # the hour
             checked = validate_email(
                 text, check_deliverability=False, allow_smtputf8=True, test_environment=True
             )
@@ -49,7 +50,8 @@ def _phone(text: str, country: str | None) -> str:
         number = phonenumbers.parse(text, None if text.startswith("+") else region)
     except phonenumbers.NumberParseException as wrong:
         raise ValueError("this is no phone number") from wrong
-    # not `is_possible_number`: that lets pass what can be dialled within one town, without the code of the town
+    # not `is_possible_number`: that lets pass what can be dialled within one town, without the code of the
+    # town
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise ValueError("no phone number has so many digits in this country")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -1,4 +1,5 @@
-"""Everything from outside becomes rows of the inbox here: HTTP and import give items, the good ones are made durable."""
+"""Everything from outside becomes rows of the inbox here: HTTP and import give items, the good ones are made
+durable."""
 
 from __future__ import annotations
 
@@ -223,7 +224,8 @@ class Intake:
     def _addresses(
         self, item: CustomerItem, values: dict[str, Value], refused: list[RefusedItem]
     ) -> dict[str, str | None]:
-        """Addresses by channel; the attributes `email` and `phone` are addresses too, and the other way round."""
+        """Addresses by channel; the attributes `email` and `phone` are addresses too, and the other way
+        round."""
         country = values.get("country")
         region = country if isinstance(country, str) else None
         wanted: dict[str, str | None] = {}
@@ -247,8 +249,8 @@ class Intake:
 
 
 def _close(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> None:
-    """An address that is closed stays closed, whoever brings it in whatever letters: decisions see it like the hand-over
-    does (design/reliability case 89)."""
+    """An address that is closed stays closed, whoever brings it in whatever letters: decisions see it like
+    the hand-over does (design/reliability case 89)."""
     brought = [
         (arrival.customer, channel, normalised(channel, address))
         for arrival in arrivals
@@ -305,8 +307,8 @@ def _code(what: object) -> str | None:
 
 
 def storable(values: Mapping[str, object]) -> dict[str, Value]:
-    """Typed values as they are. Of those that no schema names: texts in NFC, floats as decimals of 15 digits, lists of
-    texts and of objects; whatever is nested deeper is kept as its JSON text, so nothing is lost."""
+    """Typed values as they are. Of those that no schema names: texts in NFC, floats as decimals of 15 digits,
+    lists of texts and of objects; whatever is nested deeper is kept as its JSON text, so nothing is lost."""
     return {name: _storable(value) for name, value in values.items()}
 
 

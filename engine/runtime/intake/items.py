@@ -9,7 +9,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class EventItem:
-    """Something a customer did. `at` is ISO 8601 or None (now); `id` makes it idempotent; `history` only updates facts."""
+    """Something a customer did. `at` is ISO 8601 or None (now); `id` makes it idempotent; `history` only
+    updates facts."""
 
     item: int
     customer_id: str
@@ -36,8 +37,8 @@ class ConsentGiven:
 
 @dataclass(frozen=True, slots=True)
 class CustomerItem:
-    """Attributes, addresses and consents of a customer; None takes a value away. An address may be a list (the tokens of
-    a person's devices); `joins`: one more for a channel whose customers have several."""
+    """Attributes, addresses and consents of a customer; None takes a value away. An address may be a list
+    (the tokens of a person's devices); `joins`: one more for a channel whose customers have several."""
 
     item: int
     customer_id: str

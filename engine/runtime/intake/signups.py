@@ -1,5 +1,6 @@
-"""Somebody asks to be on a list: once a day for each mailbox, so many an hour for each network and altogether, and then
-one event, whose journey asks the owner of the mailbox whether it was them (design/threats T15)."""
+"""Somebody asks to be on a list: once a day for each mailbox, so many an hour for each network and
+altogether, and then one event, whose journey asks the owner of the mailbox whether it was them
+(design/threats T15)."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ _DOTLESS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
 
 @dataclass(frozen=True, slots=True)
 class SignUpRequest:
-    """What somebody filled in, checked for its form. `address`: as it is kept; `language` "" where nobody knows."""
+    """What somebody filled in, checked for its form. `address`: as it is kept; `language` "" where nobody
+    knows."""
 
     listed: SignupList
     address: str
@@ -80,7 +82,8 @@ def find_customer(conn: Connection, address: str) -> str | None:
 def sign_up(
     conn: Connection, wish: SignUpRequest, known: str | None, rules: Signup, intake: Intake, now: Instant
 ) -> bool:
-    """Takes the wish, in a transaction of the writer. `known`: the customer who has the address. False: too many were."""
+    """Takes the wish, in a transaction of the writer. `known`: the customer who has the address. False: too
+    many were."""
     if not allowances.use(conn, _allowances(wish, rules), now):
         return False
     customer = known or f"signup-{address_hash(secret(conn), 'signup', mailbox_of(wish.address))[:26]}"

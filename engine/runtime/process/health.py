@@ -1,4 +1,5 @@
-"""What stands in the way of the daemon's parts: told by `/readyz`, counted for `/metrics`, written to the log."""
+"""What stands in the way of the daemon's parts: told by `/readyz`, counted for `/metrics`, written to the
+log."""
 
 from __future__ import annotations
 

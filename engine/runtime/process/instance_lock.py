@@ -19,8 +19,8 @@ log = structlog.get_logger("daemon")
 
 
 class InstanceLock:
-    """Of one daemon on one store. A dry run neither recognises nor has a heartbeat: it hands nothing over, so a copy may
-    have one."""
+    """Of one daemon on one store. A dry run neither recognises nor has a heartbeat: it hands nothing over, so
+    a copy may have one."""
 
     def __init__(self, store: Store, url: str, folder: Path, clock: Clock) -> None:
         self._store, self._clock = store, clock
@@ -29,8 +29,8 @@ class InstanceLock:
         self._dry = False
 
     def begin(self, *, dry: bool, adopt: bool) -> None:
-        """Before anything else is done with the store. Raises WorldError for a copy or a restored backup, unless it is to
-        be adopted."""
+        """Before anything else is done with the store. Raises WorldError for a copy or a restored backup,
+        unless it is to be adopted."""
         self._dry = dry
         owner = None if dry else self._owner
         if owner is not None:
@@ -69,7 +69,8 @@ class InstanceLock:
         return 0.0
 
     def end(self) -> None:
-        """In order: nothing is under way any more. What cannot be written down now only makes the next start careful."""
+        """In order: nothing is under way any more. What cannot be written down now only makes the next start
+        careful."""
         try:
             if self._dry:
                 self._store.write(lambda conn: dry_run.end(conn, self._clock.now()))

@@ -1,7 +1,7 @@
 """Starts the recurring jobs over the whole base: clock starts, scores, segments, reactions, housekeeping.
 
-APScheduler keeps the times and no jobs: none is about a customer, so none has to survive a restart (what is missed is
-found by the watermark that each of them keeps).
+APScheduler keeps the times and no jobs: none is about a customer, so none has to survive a restart (what is
+missed is found by the watermark that each of them keeps).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ TIDY = HOUR
 
 
 class Scheduler:
-    """`journeys` gives those that are published; `speed`: engine milliseconds per real one; `wake` is called when a job
-    may have left something to do."""
+    """`journeys` gives those that are published; `speed`: engine milliseconds per real one; `wake` is called
+    when a job may have left something to do."""
 
     def __init__(
         self,
@@ -75,7 +75,8 @@ class Scheduler:
             self._scheduler.shutdown(wait=False)
 
     async def catch_up(self) -> None:
-        """Clock and date starts that came while nothing ran: received, so that they are applied before what is due."""
+        """Clock and date starts that came while nothing ran: received, so that they are applied before what
+        is due."""
         await self._guarded("clock starts", self._clock_starts)()
 
     async def run_all(self) -> None:
@@ -122,7 +123,8 @@ class Scheduler:
         self._wake()
 
     async def _learn(self) -> None:
-        """In a thread of its own, as the scores: it reads for long. The next decisions use what was learned."""
+        """In a thread of its own, as the scores: it reads for long. The next decisions use what was
+        learned."""
         await asyncio.to_thread(learn, self._store, self._journeys(), self._clock.now())
 
     async def _tidy(self) -> None:

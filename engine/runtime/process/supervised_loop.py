@@ -17,8 +17,8 @@ Tick = Callable[[], Awaitable[float]]
 
 
 class SupervisedLoop:
-    """Calls `tick` again and again. One that raises is told to `health` and called again after a pause; it never ends the
-    loop."""
+    """Calls `tick` again and again. One that raises is told to `health` and called again after a pause; it
+    never ends the loop."""
 
     def __init__(self, name: str, tick: Tick, health: Health) -> None:
         self.name = name

@@ -58,8 +58,8 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
     inside = enrollments.journeys_with_people(conn)
     _refuse_gone(inside, project.journeys)
     old = published_journeys(conn)
-    # before the new files are recorded: in one transaction with them, so that nobody is ever decided by files that
-    # do not know the step on which they wait
+    # before the new files are recorded: in one transaction with them, so that nobody is ever decided by files
+    # that do not know the step on which they wait
     moved = _migrate(conn, old, project.journeys, inside, now) if old is not None else {}
     hashes = {name: journey.hash for name, journey in project.journeys.by_name.items()}
     number = deployments.record(
@@ -81,7 +81,8 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
 
 
 def published_project(conn: Connection) -> tuple[int, Project] | None:
-    """The project as it was published last, compiled from the files in the store; None before the first deployment."""
+    """The project as it was published last, compiled from the files in the store; None before the first
+    deployment."""
     last = deployments.current(conn)
     if last is None:
         return None

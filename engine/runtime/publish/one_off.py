@@ -1,7 +1,9 @@
-"""A one-off send: a journey with one message that everybody in a segment enters at once, and nobody after them.
+"""A one-off send: a journey with one message that everybody in a segment enters at once, and nobody after
+them.
 
-Its words are kept in the store, and every deployment takes it along as a file while people are inside, so that it goes
-through the one interpreter: holds, caps, consent, lateness, pauses and the plan of a deployment know it as any other.
+Its words are kept in the store, and every deployment takes it along as a file while people are inside, so
+that it goes through the one interpreter: holds, caps, consent, lateness, pauses and the plan of a deployment
+know it as any other.
 """
 
 from __future__ import annotations
@@ -114,12 +116,14 @@ def _plain(node: Node) -> Any:
 
 
 def merged(conn: Connection, project: Project) -> Project:
-    """The project with the one-off sends that are under way. Raises AuthorError when one of them does not fit it."""
+    """The project with the one-off sends that are under way. Raises AuthorError when one of them does not fit
+    it."""
     return with_one_offs(project, one_offs.list_active(conn), _known(conn))
 
 
 def with_one_offs(project: Project, active: Sequence[OneOff], known: frozenset[str]) -> Project:
-    """As `merged`, with those that are active; `known`: all there ever were, which the files of a publication may hold."""
+    """As `merged`, with those that are active; `known`: all there ever were, which the files of a publication
+    may hold."""
     added = {_file(one_off.name): one_off.source for one_off in active}
     own = {file: text for file, text in project.sources.items() if _name(file) not in known}
     if not added and len(own) == len(project.sources):
@@ -215,8 +219,8 @@ def plan_of(conn: Connection, project: Project, journey: Journey, segment: str, 
 def _count_member(
     plan: OneOffPlan, facts: Facts, step: SendStep, journeys: Journeys, limits: SendLimits, now: Instant
 ) -> None:
-    """Asks in the order in which the daemon would: consent and addresses, holdout, allow list, caps. Quiet hours only put
-    a message off, so they take nobody away."""
+    """Asks in the order in which the daemon would: consent and addresses, holdout, allow list, caps. Quiet
+    hours only put a message off, so they take nobody away."""
     policy = step.policy
     reachable = []
     for channel in step.channels:

@@ -37,8 +37,8 @@ class Published:
 
 
 def links_of(config: Config, secret: str) -> Links:
-    """`secret`: of the store; config.yaml may name another key, which then comes after it and after those that config.yaml
-    named before, so that older links stay good."""
+    """`secret`: of the store; config.yaml may name another key, which then comes after it and after those
+    that config.yaml named before, so that older links stay good."""
     named = [*reversed(config.old_link_keys), *([config.link_key] if config.link_key else [])]
     return Links([secret, *(key.reveal() for key in named)], config.http.public_url)
 

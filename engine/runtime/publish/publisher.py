@@ -1,4 +1,5 @@
-"""Keeps what is published in memory: the folder at the start and at a reload, and what other processes deploy."""
+"""Keeps what is published in memory: the folder at the start and at a reload, and what other processes
+deploy."""
 
 from __future__ import annotations
 
@@ -43,12 +44,14 @@ class Publisher:
             return last, self.channels.opening(last.project.config)
 
     def reload(self) -> tuple[Published, Opening]:
-        """Publishes the folder as it is now. Raises CallerError when it is broken; nothing has changed then."""
+        """Publishes the folder as it is now. Raises CallerError when it is broken; nothing has changed
+        then."""
         return self._publish(load(self._folder))
 
     def follow(self, number: int) -> tuple[Published, Opening | None] | None:
-        """What another process has published (`main.py deploy`) since deployment `number`; None: nothing. Deployed is
-        deployed, whether its channels can be opened here or not: without an opening the old ones stay."""
+        """What another process has published (`main.py deploy`) since deployment `number`; None: nothing.
+        Deployed is deployed, whether its channels can be opened here or not: without an opening the old ones
+        stay."""
         with self._store.read() as conn:
             if deployments.current_number(conn) == number:
                 return None

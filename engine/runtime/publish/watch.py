@@ -15,8 +15,8 @@ TOGETHER = 400
 
 
 async def watch(folder: Path, changed: Callable[[], None], stopping: asyncio.Event) -> None:
-    """Calls `changed` after every change until `stopping`. The project's folder may hold much more than the project
-    (an environment, the store), so only its own folders are watched in depth."""
+    """Calls `changed` after every change until `stopping`. The project's folder may hold much more than the
+    project (an environment, the store), so only its own folders are watched in depth."""
     while not stopping.is_set():
         known = _present(folder)
         again = asyncio.Event()
