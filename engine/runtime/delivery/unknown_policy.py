@@ -35,8 +35,8 @@ class UnknownPolicies:
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)
 
     def action(self, message: OutboxMessage) -> UnknownAction:
-        """What config.yaml says for the channel and the policy of the message, else what its way of sending can do, else
-        what is usual on such a channel (also for a channel that config.yaml no longer has)."""
+        """What config.yaml says for the channel and the policy of the message, else what its way of sending
+        can do, else what is usual on such a channel (also for a channel that config.yaml no longer has)."""
         channel = self.channels.get(message.channel)
         if channel is not None:
             chosen = channel.unknown.get(message.policy) or channel.unknown.get("") or channel.options.unknown
@@ -63,7 +63,8 @@ class UnknownPolicies:
         return Instant(now + wait)
 
     def verdict(self, message: OutboxMessage, now: Instant, same_key_until: Instant | None = None) -> Verdict:
-        """What to do with a message whose policy is due. `same_key_until`: as long as its provider knows the key."""
+        """What to do with a message whose policy is due. `same_key_until`: as long as its provider knows the
+        key."""
         match self.action(message):
             case "treat as sent":
                 return "treat as sent"
