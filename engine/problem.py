@@ -145,6 +145,7 @@ def _masked(span: Span, source: str) -> str:
 
 def _underlined(span: Span, source: str) -> list[str]:
     start = span.column - 1
+    # of a very long line only the part around the place is shown
     cut = max(0, start - _LONGEST_LINE // 2) if len(source) > _LONGEST_LINE else 0
     shown = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", source[cut : cut + _LONGEST_LINE])
     before, marked = shown[: start - cut], shown[start - cut : start - cut + span.length]

@@ -113,6 +113,7 @@ def _load(opened: Folder, commit: str) -> Project:
         )
         segments = names_of_files(opened, "journeys/segments/")
         opened.problems = causes_only(opened.problems, opened.sources, segments)
+    # after the causes are told from what follows: a file is only broken by a mistake of its own
     wrong = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
     sound = [journey for journey in compiled.values() if journey.file not in wrong]
     return Project(

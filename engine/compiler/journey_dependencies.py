@@ -85,6 +85,7 @@ def _needed(
     questions += [question for step in steps for question in step.questions()]
     for question in questions:
         yield dependencies_of(question.condition, rules).history
+    # a start may be taken in so late that its goal has happened already
     fresh = max((milliseconds(t.fresh) for t in starts if isinstance(t, EventTrigger)), default=DAY)
     if goal.where:
         yield dict.fromkeys(goal.events, fresh)

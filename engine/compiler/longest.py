@@ -36,6 +36,7 @@ def _end(starts: tuple[Trigger, ...], steps: tuple[Step, ...]) -> Reached:
     at: dict[int, Reached] = {0: Reached()}
     end = Reached() if not steps else Reached(known=True)
     for step in steps:
+        # the row runs forward only, so everything that leads here has been looked at
         here = at.get(step.index)
         if here is None:
             continue

@@ -19,6 +19,7 @@ def publish(
     commit: str = "",
 ) -> Journeys:
     """The published journeys with what every event concerns. `facts` are computed for everybody."""
+    # sorted, so that the same files give the same publication whatever the order on the disk
     by_name = {journey.name: journey for journey in sorted(journeys, key=lambda journey: journey.name)}
     histories = [journey.dependencies.history for journey in by_name.values()]
     histories += [rule.dependencies.history for rule in segments.values()]

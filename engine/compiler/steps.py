@@ -140,6 +140,7 @@ class Steps:
             and self.conditions.known_event(step.until, self.place, ("clicked", "opened"))
         ):
             until = self.place.world.catalogue.event_name(until)
+        # the word of this message goes before that of its policy
         if_capped = policy.if_capped
         if step.if_capped:
             if_capped = "skip" if step.if_capped.value == "skip" else "wait"

@@ -37,6 +37,7 @@ def parse_steps(context: ReadContext, node: Node, at: Span, place: str) -> tuple
     dead = False
     for item in _without_extra_dashes(context, node.items):
         for step in _step(context, item):
+            # told once: what follows a step that never runs never runs either
             if steps and not dead and steps[-1].always_exits():
                 dead = True
                 _never_runs(context, step, steps[-1])
@@ -103,6 +104,7 @@ def _no_verb(context: ReadContext, node: Mapping) -> None:
     jump = word.casefold() in _JUMPS
     meant = OTHER_VERBS.get(word.casefold()) or nearest(word, VERBS)
     value = shown(entry.value.text) if isinstance(entry.value, Scalar) else ""
+    # in this order: a jump is a wrong idea, a known key without its verb a slip, anything else a wrong word
     if jump:
         what, why, fix = f'there is no "{word}": steps run from top to bottom', _WHY_NO_JUMP, _FIX_NO_JUMP
     elif word in known:

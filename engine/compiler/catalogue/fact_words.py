@@ -51,6 +51,7 @@ _WHY = (
 def read_fact(name: str, text: Text, catalogue: Catalogue, groups: GroupTable) -> FactRule | Problem:
     """One fact; `catalogue` holds the events, `groups` what `rfm` makes of its scores."""
     words, last = text.value, None
+    # the window first: what is in front of it reads the same with and without one
     window = _WINDOW.fullmatch(words)
     if window:
         length = parse_length(part(text, window.start(2), len(window[2])))

@@ -45,6 +45,7 @@ class Conditions:
         return self._kept(read_form(name, form, ref, scope))
 
     def _kept(self, condition: core.Condition | Problem) -> core.Condition:
+        # a condition that never holds stands in for it, so that the rest of the file is still checked
         if isinstance(condition, Problem):
             self.problems.append(condition)
             return NEVER
@@ -69,6 +70,7 @@ class Conditions:
                     self.known_channel(channel, scope)
                 return _negated(core.Can(tuple(c.value for c in channels), scope.consent), negated)
             case syntax.Reacted(how, template, negated, span):
+                # a segment and a start have no run whose messages could be meant
                 if not scope.run:
                     return self._kept(not_here(Text(how, span), quoted(how), scope))
                 self.known_template(template, scope)
@@ -94,6 +96,7 @@ class Conditions:
         if line.since_start and not scope.run:
             return self._kept(not_here(Text("since start", line.span), '"since start"', scope))
         name = catalogue.event_name(line.event.value)
+        # inside `where` of a `did` the fields of an event around it have no meaning
         where = (
             self.all_of(line.where, replace(scope, event_fields=None).inside((name,))) if line.where else None
         )

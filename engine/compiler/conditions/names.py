@@ -111,6 +111,7 @@ def resolve(name: Text, scope: NameScope) -> Ref | Problem:
                 return _product(name, rest, scope)
             case _:
                 return _code(name, rest, scope)
+    # inside `where` a bare name is a field of the event alone: an attribute of the same name is not meant
     if scope.event_fields is not None:
         kind = path_type(scope.event_fields, name.value)
         if kind is not None:
@@ -129,6 +130,7 @@ def _trigger(name: Text, rest: str, scope: NameScope) -> Ref | Problem:
     kind = path_type(trigger.fields, rest)
     if kind is not None:
         return Ref("trigger", rest, kind)
+    # the start itself has a wrong name, which is told where it stands: nothing follows from it here
     if trigger.unknown:
         return UNSAID
     if rest in trigger.partial:

@@ -117,6 +117,7 @@ def check_syntax(file: str, text: str, first_line: int = 1, *, is_field: bool = 
 def expand(pieces: Sequence[Piece], parts: Mapping[str, str], *, trim: bool = False) -> list[Piece]:
     """The pieces with their layout around them and their includes inside. Raises TemplateProblem."""
     expanded = _with_includes(_with_layout(list(pieces), parts, trim, 0), parts, trim, 0)
+    # includes of includes multiply: the limit counts what comes out, not what each file has
     if sum(len(piece.text) for piece in expanded) > LARGEST_SOURCE:
         raise wrong(
             expanded[0].file, 1, "T06", "the template with everything it includes is larger than 500 KB"
@@ -168,6 +169,7 @@ def _with_layout(pieces: list[Piece], parts: Mapping[str, str], trim: bool, dept
     parent = next((piece for piece in pieces if piece.word == "extends"), None)
     if parent is None:
         return pieces
+    # from the outermost layout inwards, so that a block of this file wins over one of its layout
     layout = _with_layout(_part(parent, parts, trim, depth), parts, trim, depth + 1)
     blocks = _blocks(pieces)
     for piece in _outside(pieces):
@@ -187,6 +189,7 @@ def _outside(pieces: Sequence[Piece]) -> list[Piece]:
     """The pieces that stand in no block."""
     found, depth = [], 0
     for piece in pieces:
+        # the tags of an outermost block stand outside themselves, what is between them does not
         depth -= piece.word == "endblock"
         if depth == 0:
             found.append(piece)

@@ -13,7 +13,7 @@ from jinja2.environment import Template
 from engine.compiler.templates import mail
 from engine.compiler.templates.jinja import Sandbox, environment
 from engine.compiler.templates.layout import Piece, TemplateProblem, broken, check_syntax, expand, pieces_of
-from engine.compiler.templates.markup import plain, protect, restore, words_to_tags
+from engine.compiler.templates.markup import LINK, plain, protect, restore, words_to_tags
 from engine.compiler.templates.meter import LARGEST_OUTPUT, RenderLimitExceeded, fresh_budget
 from engine.compiler.templates.template_file import TemplateFile
 from engine.problem import Problem
@@ -202,12 +202,14 @@ def _compiled(
 
 
 def _html(template: TemplateFile, parts: Mapping[str, str], language: str, tags: list[Piece]) -> str:
+    # before layouts and includes come in: afterwards Jinja would name a line that no file has
     check_syntax(template.file, template.body, template.body_line)
     pieces = expand(pieces_of(template.file, template.body, template.body_line), parts)
     own_pieces = pieces_of(template.file, template.body)
     # the elements of the file itself, with its own lines, unless it leaves opening or closing to a part
     if template.ext == "mjml" and not any(piece.word in ("extends", "include") for piece in own_pieces):
         mail.check_mjml(template.file, template.body, template.body_line)
+    # MJML and the inliner of styles must not see the tags of Jinja: words stand for them until the HTML is done
     source = protect(pieces, tags)
     html = mail.mjml_to_html(template.file, source, language) if template.ext == "mjml" else source
     return mail.inlined(template.file, html)
@@ -236,8 +238,9 @@ def _field(template: TemplateFile, name: str, source: str, env: Sandbox) -> Mess
     check_syntax(template.file, source, line, is_field=True)
     pieces = pieces_of(template.file, source, line)
     rows: list[Piece] = []
+    # the whole link is a value: the mark has it treated as an address, not as a part of one
     if name in _LINK_FIELDS and pieces and pieces[0].kind == "print":
-        pieces.insert(0, Piece("text", "\x02", template.file, line))
+        pieces.insert(0, Piece("text", LINK, template.file, line))
     return _part(name, plain(pieces, rows), env, rows, template)
 
 

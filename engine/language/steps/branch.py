@@ -65,6 +65,7 @@ def _lift_sides(context: ReadContext, entries: tuple[Entry, ...]) -> tuple[Entry
         deep = [
             each for each in condition.entries if each.key.text in _SIDES and isinstance(each.value, Sequence)
         ]
+        # YAML takes a side in the column of the conditions for one of them: read it where it was meant
         if deep:
             side = deep[0].key
             context.report(

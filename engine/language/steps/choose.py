@@ -115,6 +115,7 @@ def split_label(label: Text) -> list[Text]:
             if piece.strip():
                 words.append(part(label, begin, len(piece.strip())))
             start = index + 1
+    # one word: the label itself, with its own place in quotes or brackets
     return words if words and len(words[0].value) < len(label.value) else [label]
 
 

@@ -85,6 +85,7 @@ def parse_send(reader: MapReader) -> Send | None:
             "write  next_after: 4 hours" + ("  or  next_after: auto" if likely else ""),
         )
     for key in ("next_after", "until"):
+        # without a `via` that could be read nobody knows whether it is a cascade
         if key in reader and not is_cascade and (via or "via" not in reader):
             reader.apart(
                 key, "there is no next channel to wait for", "write  via: [push, email]  or remove the line"

@@ -76,6 +76,7 @@ def parse_split(reader: MapReader) -> Split | None:
     paths = tuple(path for path in read if path is not None)
     _check_names(context, paths)
     total = sum(path.share for path in paths)
+    # a path that could not be read has its own message; the sum without it would only follow from that
     if entries and len(paths) == len(entries) and total != 100:
         context.report(
             reader.at_key("split"),

@@ -109,6 +109,7 @@ CONSTRUCT = step_keys(
 def parse_wait(reader: MapReader) -> Wait | None:
     """A `wait` step; it needs an id, and with `for` at least one of `then` and `else`."""
     value = reader.text("wait")
+    # people rest here: the id is asked for even where the rest of the step is wrong
     if "id" not in reader:
         _no_id(reader)
     step_id, was = reader.name("id"), reader.name("was")
@@ -180,6 +181,7 @@ def _at(reader: MapReader) -> tuple[Clock | None, Text | None]:
 def _end(reader: MapReader, value: Text) -> tuple[Length | None, Until | None]:
     if value.value == "until" or value.value.startswith("until "):
         return None, reader.context.keep(parse_until(value, tail(value, 5)))
+    # a length is tried first: it is by far the most common, and its message the most helpful one
     length = parse_length(value)
     if not isinstance(length, Problem):
         return length, None

@@ -101,6 +101,7 @@ class _Builder:
         elif isinstance(event, yaml.CollectionEndEvent):
             self._close()
         elif isinstance(event, yaml.AliasEvent):
+            # an empty word takes its place, so that the map around it keeps its form
             self._broken(alias_problem(self._span(event), event.anchor or ""))
             self._put(Scalar("", self._span(event), True))
         elif isinstance(event, yaml.DocumentStartEvent):
@@ -123,6 +124,7 @@ class _Builder:
         if key.text in top.seen:
             above = [o.key.text for o in self._stack[:-1] if o.key is not None]
             self._note(twice_problem(key, top.seen[key.text], above))
+            # the first one counts, and reading goes on: one message for the key, none for its value
             top.skipped = True
         else:
             top.seen[key.text] = key.span.line
