@@ -16,7 +16,7 @@ from engine.http.context import Context, Live
 from engine.http.link_pages import ConsentPages, unknown_link
 from engine.http.problems import Refusal
 from engine.http.visitor import Visitor, choices, find_visitor, is_own_page, origin_of, words_of
-from engine.runtime.feedback.consent_changes import ConsentProof, agree, is_meant, withdraw
+from engine.runtime.feedback.consent import ConsentProof, agree, is_meant, withdraw
 from engine.runtime.intake.items import EventItem
 
 

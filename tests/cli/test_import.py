@@ -201,7 +201,11 @@ def test_case_64_a_suppressed_address_stays_suppressed(small_shop: Shop) -> None
     try:
         now = small_shop.clock.now()
         address = normalised("email", "anna@example.com")
-        store.write(lambda conn: suppressions.suppress(conn, "email", address, "all", now, "complained"))
+        store.write(
+            lambda conn: suppressions.suppress(
+                conn, "email", address, "all", now, suppressions.SuppressionReason.COMPLAINED
+            )
+        )
     finally:
         store.close()
     small_shop.write("people.csv", "customer_id,email,consent.email\nc1,ＡNNA@Example.COM,given\n")

@@ -195,7 +195,13 @@ def test_an_address_that_bounced_for_somebody_else_is_shown_as_closed(busy: Shop
     try:
         store.write(
             lambda conn: suppressions.suppress(
-                conn, "email", "anna@example.com", "all", busy.clock.now(), "bounced: 5.1.1"
+                conn,
+                "email",
+                "anna@example.com",
+                "all",
+                busy.clock.now(),
+                suppressions.SuppressionReason.BOUNCED,
+                "5.1.1",
             )
         )
     finally:

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from engine.runtime.feedback.consent_changes import ConsentProof, withdraw
+from engine.runtime.feedback.consent import ConsentProof, withdraw
 from tests.cli.conftest import Shop, report
 from tests.conftest import Golden
 
@@ -38,7 +38,7 @@ def agreed(small_shop: Shop) -> Shop:
     store = small_shop.store()
     try:
         for customer in ("anna", "bob"):
-            store.write(partial(withdraw, customer=customer, pairs=[("email", "marketing")], said=said))
+            store.write(partial(withdraw, customer=customer, pairs=[("email", "marketing")], proof=said))
     finally:
         store.close()
     small_shop.play()

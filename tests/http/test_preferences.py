@@ -22,6 +22,7 @@ from engine.http.wording import known_words, words_for
 from engine.runtime.feedback.reports import take_reports
 from engine.runtime.intake.items import ConsentGiven, CustomerItem
 from engine.store.customers import suppressions
+from engine.store.customers.suppressions import SuppressionReason
 from engine.store.messages import queue
 from engine.store.meta import secret
 from engine.values import DAY, MINUTE
@@ -304,15 +305,20 @@ def test_case_89_who_left_by_a_mail_is_closed_like_by_a_click_and_comes_back_the
     assert shop.message("anna").state == "accepted"
 
 
-@pytest.mark.parametrize(("why", "purpose"), [("bounced: 5.1.1", "all"), ("complained: ARF", "any purpose")])
-def test_a_dead_address_and_a_complaint_are_not_lifted_here(shop: WebShop, why: str, purpose: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "detail", "purpose"),
+    [(SuppressionReason.BOUNCED, "5.1.1", "all"), (SuppressionReason.COMPLAINED, "ARF", "any purpose")],
+)
+def test_a_dead_address_and_a_complaint_are_not_lifted_here(
+    shop: WebShop, reason: SuppressionReason, detail: str, purpose: str
+) -> None:
     shop.browser.post(shop.links.preferences("anna"), data={"all": "off"})
     shop.shop.run()
     now, address = shop.clock.now(), normalised("email", "anna@example.com")
-    shop.store.write(lambda conn: suppressions.suppress(conn, "email", address, purpose, now, why))
+    shop.store.write(lambda conn: suppressions.suppress(conn, "email", address, purpose, now, reason, detail))
     answer = shop.browser.post(shop.links.preferences("anna"), data={"marketing/email": "on", "save": "1"})
     assert "We cannot write to a•••@example.com" in answer.text
-    assert shop.closed("email", "anna@example.com") == {purpose: why}
+    assert shop.closed("email", "anna@example.com") == {purpose: f"{reason}: {detail}"}
 
 
 # --- confirming ---------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from engine.runtime.delivery.reconciler import apply_found
 from engine.runtime.feedback.reports import take_reports
 from engine.store import meta, sql
 from engine.store.customers import suppressions
+from engine.store.customers.suppressions import SuppressionReason
 from engine.store.inbox import inbox
 from engine.store.journeys import pauses
 from engine.store.messages import manual_resolution, outcomes, queue, records
@@ -259,7 +260,9 @@ def test_a_suppressed_address_goes_back_to_its_owner(store: Any) -> None:
     def prepare(conn: Connection) -> OutboxMessage:
         bucket = meta.bucket_of(conn, "c")
         records.plan(conn, bucket, [("c", send)], START)
-        suppressions.suppress(conn, "email", "c@example.com", "marketing", START, "unsubscribed")
+        suppressions.suppress(
+            conn, "email", "c@example.com", "marketing", START, SuppressionReason.UNSUBSCRIBED
+        )
         (taken,) = queue.claim(conn, "email", "me", START, MINUTE, 10)
         return taken
 

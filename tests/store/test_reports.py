@@ -9,6 +9,7 @@ from engine.core.facts.customer import Reach
 from engine.core.journeys import Journeys
 from engine.store import meta, sql
 from engine.store.customers import batches, suppressions
+from engine.store.customers.suppressions import SuppressionReason
 from engine.store.database import Store
 from engine.store.messages import manual_resolution, outcomes, queue, records, reports
 from engine.store.messages.records import OutboxMessage
@@ -103,9 +104,11 @@ def test_days_of_a_full_mailbox_are_counted_each_once_and_forgotten(store: Store
 
 def test_start_lifts_what_a_stop_closed_and_nothing_else(store: Store) -> None:
     def job(conn: Connection) -> list[bool]:
-        suppressions.suppress(conn, "sms", "+1", "all", NOW, "unsubscribed: STOP")
-        suppressions.suppress(conn, "sms", "+2", "all", NOW, "bounced: gone")
-        return [suppressions.lift(conn, "sms", number, "unsubscribed") for number in ("+1", "+2")]
+        suppressions.suppress(conn, "sms", "+1", "all", NOW, SuppressionReason.UNSUBSCRIBED, "STOP")
+        suppressions.suppress(conn, "sms", "+2", "all", NOW, SuppressionReason.BOUNCED, "gone")
+        return [
+            suppressions.lift(conn, "sms", number, SuppressionReason.UNSUBSCRIBED) for number in ("+1", "+2")
+        ]
 
     assert store.write(job) == [True, False]
     with store.read() as conn:

@@ -62,10 +62,10 @@ from engine.http.metrics import Metrics
 from engine.ids import derive, unit
 from engine.language.parse import parse_journey, parse_segment
 from engine.runtime.advance import learning, scoring
-from engine.runtime.feedback import suppression_rules
 from engine.runtime.publish import one_off
 from engine.store import identity, migrations
 from engine.store.customers import customer_codec, enrollments
+from engine.store.customers.suppressions import SuppressionReason
 from engine.store.database import open_store
 from engine.store.identity import OwnerRecord, StoreOwner
 from engine.store.inbox import inbox_codec
@@ -215,7 +215,7 @@ def _words() -> Iterator[str]:
     yield f"refused  {refused}  skipped  {skipped}"
     reasons = (
         customer.ANY_PURPOSE, ending.CARRIED, JOINED, ReturnReason.UNWANTED, daily_limits.WHY, ReturnReason.DRY_RUN, identity.RESTORED,
-        suppression_rules.STOPPED, ReturnReason.NOT_LISTED, one_off.PREFIX, scoring.SWEEP, learning.SWEEP,
+        SuppressionReason.UNSUBSCRIBED, ReturnReason.NOT_LISTED, one_off.PREFIX, scoring.SWEEP, learning.SWEEP,
     )  # fmt: skip
     yield from (f"reason  {reason}" for reason in reasons)
 

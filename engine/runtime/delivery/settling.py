@@ -15,9 +15,9 @@ from engine.channels.base import Delivery, Report
 from engine.core.effects import Alert
 from engine.runtime.delivery.attempt import Attempt, Notice
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
-from engine.runtime.feedback import suppression_rules
+from engine.runtime.feedback import consent
+from engine.runtime.feedback.consent import ReportSubject
 from engine.runtime.feedback.reports import take_early_reports, take_reports
-from engine.runtime.feedback.suppression_rules import ReportSubject
 from engine.store import alerts
 from engine.store.journeys import pauses
 from engine.store.messages import outcomes, queue, reports
@@ -71,7 +71,7 @@ def _settle_message(
     message, detail = attempt.message, delivery.raw or delivery.detail
     key, customer, fence = message.send_key, message.customer, message.fence
     if delivery.dead:
-        suppression_rules.forget(conn, customer, message.channel, delivery.dead, now)
+        consent.forget(conn, customer, message.channel, delivery.dead, now)
     match delivery.kind:
         case "accepted":
             # without the fence: what a provider has taken is true whoever holds the claim by now
@@ -86,15 +86,15 @@ def _settle_message(
             )
             take_early_reports(conn, message, delivery.provider_id, now)
         case "bounced" if len(attempt.content.addresses) > 1:
-            suppression_rules.forget(conn, customer, message.channel, attempt.content.addresses, now)
+            consent.forget(conn, customer, message.channel, attempt.content.addresses, now)
             outcomes.settle(conn, key, customer, MessageState.BOUNCED, now, detail=detail, fence=fence)
         case "bounced":
-            suppression_rules.bounce(conn, _subject(conn, attempt), now, detail)
+            consent.bounce(conn, _subject(conn, attempt), now, detail)
         case "refused":
             # with the fence: another worker may have it under way again, and its answer is the newer one
             outcomes.settle(conn, key, customer, MessageState.FAILED, now, detail=detail, fence=fence)
             if delivery.closed == "unsubscribed":
-                suppression_rules.unsubscribe(conn, _subject(conn, attempt), "all", now, detail)
+                consent.unsubscribe(conn, _subject(conn, attempt), "all", now, detail)
         case "refused for now" | "never left":
             queue.defer(conn, message, _next_attempt_at(message, delivery, now, speed), detail)
         case "unknown":

@@ -15,8 +15,8 @@ from engine.channels.base import Report, ReportKind
 from engine.core.effects import Alert
 from engine.core.happening import Reaction
 from engine.ids import derive
-from engine.runtime.feedback import suppression_rules
-from engine.runtime.feedback.suppression_rules import ReportSubject
+from engine.runtime.feedback import consent
+from engine.runtime.feedback.consent import ReportSubject
 from engine.store import alerts
 from engine.store.inbox import inbox
 from engine.store.messages import outcomes, reactions, records, sessions
@@ -132,11 +132,11 @@ def _apply(conn: Connection, report: Report, about: ReportSubject, now: Instant)
         case "bounced" if report.fault in ("sender", "template"):
             _refuse(conn, report, about, now)
         case "bounced":
-            suppression_rules.bounce(conn, about, now, detail, report.provider_id)
+            consent.bounce(conn, about, now, detail, report.provider_id)
         case "bounced for now":
-            why = suppression_rules.bounce_for_now(conn, about, at, report.enough)
+            why = consent.bounce_for_now(conn, about, at, report.enough)
             if why:
-                suppression_rules.bounce(conn, about, now, f"{why}: {detail}", report.provider_id)
+                consent.bounce(conn, about, now, f"{why}: {detail}", report.provider_id)
         case "complained":
             _prove(conn, report, about, now)
             if about.message is not None:
@@ -148,11 +148,11 @@ def _apply(conn: Connection, report: Report, about: ReportSubject, now: Instant)
                     now,
                     detail=detail,
                 )
-            suppression_rules.complain(conn, about, now, detail)
+            consent.complain(conn, about, now, detail)
         case "unsubscribed":
-            suppression_rules.unsubscribe(conn, about, report.purpose, now, detail)
+            consent.unsubscribe(conn, about, report.purpose, now, detail)
         case "subscribed":
-            suppression_rules.subscribe(conn, about, now, detail)
+            consent.subscribe(conn, about, now, detail)
         case "opened" | "clicked" | "replied":
             _prove(conn, report, about, now)
             _react(conn, report, about, at, now)

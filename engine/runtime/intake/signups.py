@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from engine.channel_kinds import normalised
 from engine.config import Signup, SignupList
-from engine.runtime.feedback.consent_changes import ConsentProof, note_asked
+from engine.runtime.feedback.consent import ConsentProof, note_asked
 from engine.runtime.intake.contact import contact
 from engine.runtime.intake.intake import Intake
 from engine.runtime.intake.items import CustomerItem, EventItem, Item

@@ -142,7 +142,8 @@ class Suppressed(SQLModel, table=True):
     channel: str = Field(primary_key=True)
     purpose: str = Field(primary_key=True)
     at: int = Field(sa_type=INSTANT)
-    why: str
+    why: str  # the reason and the words of who said so
+    reason: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class WebhookCall(SQLModel, table=True):
