@@ -1,4 +1,5 @@
-"""Two ids of one person: what an anonymous visitor did becomes the history of the customer they turn out to be."""
+"""Two ids of one person: what an anonymous visitor did becomes the history of the customer they turn out to
+be."""
 
 from __future__ import annotations
 
@@ -30,11 +31,12 @@ def resolve(conn: Connection, customers: Iterable[str]) -> dict[str, str]:
 
 
 def join(conn: Connection, previous: str, customer: str, computed: Collection[str], now: Instant) -> str:
-    """Makes `previous` another name of `customer` and moves what it did. The reason when it cannot be, else "".
+    """Makes `previous` another name of `customer` and moves what it did. The reason when it cannot be, else
+    "".
 
-    A customer who is not known yet simply takes over the other id; else what `previous` did is received again as
-    history, so facts (their names are `computed`) and segments learn of it and nothing starts. Where both are inside a
-    journey one run goes on (`engine.core.enrollment`).
+    A customer who is not known yet simply takes over the other id; else what `previous` did is received again
+    as history, so facts (their names are `computed`) and segments learn of it and nothing starts. Where both
+    are inside a journey one run goes on (`engine.core.enrollment`).
     """
     customer = resolve(conn, [customer]).get(customer, customer)
     known = resolve(conn, [previous]).get(previous)
@@ -94,7 +96,8 @@ def _receive_events(conn: Connection, old: int, previous: str, customer: str, no
 
 
 def _unite_marks(conn: Connection, bucket: int, customer: str, ours: _Row, theirs: _Row) -> None:
-    """Last starts, fired dates, places and habits of both: who was welcomed under the other id is not welcomed again."""
+    """Last starts, fired dates, places and habits of both: who was welcomed under the other id is not
+    welcomed again."""
     starts, occurred, crossings, places, habits = load_customer_state(ours[2])
     their_starts, their_occurred, _, their_places, their_habits = load_customer_state(theirs[2])
     for key, start in their_starts.items():

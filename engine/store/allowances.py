@@ -1,4 +1,5 @@
-"""How often something may be asked for in a stretch of time: counted durably, by keyed hash, and forgotten when it is over."""
+"""How often something may be asked for in a stretch of time: counted durably, by keyed hash, and forgotten
+when it is over."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from engine.store.sql import change, rows
 from engine.values import Instant
 
 _SLOTS = 12
-"""A stretch is counted in so many slots; a use counts for the whole of its slot, so never for too short a time."""
+"""A stretch is counted in so many slots; a use counts for the whole of its slot, so never for too short a
+time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ def is_left(conn: Connection, wanted: Sequence[Allowance], now: Instant) -> bool
 
 
 def use(conn: Connection, wanted: Sequence[Allowance], now: Instant) -> bool:
-    """Takes one use from all of them, or from none when one is used up. For the one writer: nobody comes between."""
+    """Takes one use from all of them, or from none when one is used up. For the one writer: nobody comes
+    between."""
     if not is_left(conn, wanted, now):
         return False
     for one in wanted:

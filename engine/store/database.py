@@ -53,7 +53,8 @@ class Store:
             yield conn
 
     def write(self, job: Callable[[Connection], T]) -> T:
-        """Runs `job` in a transaction of the one writer and waits until it is durable. Raises what `job` raises."""
+        """Runs `job` in a transaction of the one writer and waits until it is durable. Raises what `job`
+        raises."""
         return self.writer.submit(job).result()
 
     async def awrite(self, job: Callable[[Connection], T]) -> T:
@@ -69,8 +70,9 @@ class Store:
 
 
 def open_store(url: str, folder: Path, *, exclusive: bool = False) -> Store:
-    """Opens the database of `store:` in config.yaml (a relative SQLite path starts in `folder`) and brings its tables
-    up to date. Raises `UsageError` for a wrong address, `WorldError` for a second daemon, a broken file or disk."""
+    """Opens the database of `store:` in config.yaml (a relative SQLite path starts in `folder`) and brings
+    its tables up to date. Raises `UsageError` for a wrong address, `WorldError` for a second daemon, a broken
+    file or disk."""
     path = sqlite_path(url, folder)
     lock = None
     if path is not None:
@@ -127,7 +129,8 @@ def create_store_engine(url: str) -> Engine:
 
 
 def is_refusal(wrong: BaseException) -> bool:
-    """The database as a whole refuses (locked, full, damaged, gone); anything else is about the rows in hand."""
+    """The database as a whole refuses (locked, full, damaged, gone); anything else is about the rows in
+    hand."""
     return isinstance(wrong, OperationalError | InternalError) or type(wrong) is DatabaseError
 
 
@@ -153,7 +156,8 @@ def _begin(conn: Connection) -> None:
 
 
 def _claim(path: Path, exclusive: bool) -> IO[bytes] | None:
-    """Makes the folder; with `exclusive` takes the lock beside the file, which the system frees when we die."""
+    """Makes the folder; with `exclusive` takes the lock beside the file, which the system frees when we
+    die."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not exclusive:

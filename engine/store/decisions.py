@@ -45,7 +45,8 @@ def save(
     now: Instant,
     commit: str,
 ) -> None:
-    """Writes the decisions about customers of one bucket: (customer, their runs before, what was decided, in order)."""
+    """Writes the decisions about customers of one bucket: (customer, their runs before, what was decided, in
+    order)."""
     found = _Rows()
     for customer, before, decisions in decided:
         if not decisions:
@@ -94,7 +95,8 @@ def _sort(found: _Rows, bucket: int, customer: str, effect: Effect, now: Instant
 
 
 def _note_consent(found: _Rows, customer: str, effect: Change, now: Instant) -> None:
-    """`set: {consent.email: given}` goes into the ledger too; the attribute itself stands in the facts already."""
+    """`set: {consent.email: given}` goes into the ledger too; the attribute itself stands in the facts
+    already."""
     head, _, channel = effect.name.partition(".")
     if head == "consent" and channel:
         state: Any = effect.value

@@ -1,17 +1,17 @@
 """Which database file this is: a copy or a restored backup is recognised before it sends anything
 (design/reliability 2.6).
 
-An SQLite file does not know where it lies, and a copy of it believes that it is the original. So the daemon keeps its
-place in the database and, beside it, in a small file `<store>.owner`:
+An SQLite file does not know where it lies, and a copy of it believes that it is the original. So the daemon
+keeps its place in the database and, beside it, in a small file `<store>.owner`:
 
     token   drawn anew at every adoption: this file belongs to that database
     place   the hash of the resolved path; the inode and the device of the database file
     beat    grows at the start, every minute and at the stop, first in the database, then in the file
 
-The same inode at the same path, or on the same device, is the same file: containers, other machine names and moved folders
-change nothing. Another file with the same content is a copy. A database whose beat lies behind that of the file has lost
-what came after it: a backup was put back, or its -wal file was deleted. What cannot be seen: a copy of a whole disk below
-the file system, and a backup younger than the last beat.
+The same inode at the same path, or on the same device, is the same file: containers, other machine names and
+moved folders change nothing. Another file with the same content is a copy. A database whose beat lies behind
+that of the file has lost what came after it: a backup was put back, or its -wal file was deleted. What cannot
+be seen: a copy of a whole disk below the file system, and a backup younger than the last beat.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class OwnerRecord:
 
 
 class StoreOwner:
-    """The one daemon that works on an SQLite file. `recognise` comes before anything is done with the database."""
+    """The one daemon that works on an SQLite file. `recognise` comes before anything is done with the
+    database."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -72,8 +73,8 @@ class StoreOwner:
             )
 
     def adopt(self, conn: Connection, now: Instant) -> int:
-        """Takes the database as the only one from now on. What was due until the last moment in which another daemon may
-        have worked is held. How many messages were held; 0 when there was nothing to take over."""
+        """Takes the database as the only one from now on. What was due until the last moment in which another
+        daemon may have worked is held. How many messages were held; 0 when there was nothing to take over."""
         if self._strange(conn) is None:
             return 0
         until = self._last_known(conn, now)
@@ -85,7 +86,8 @@ class StoreOwner:
         return held
 
     def heartbeat(self, conn: Connection, now: Instant, *, stopped: bool = False) -> OwnerRecord:
-        """The next beat, in the transaction of `conn`; when that is durable, `note` writes it beside the database."""
+        """The next beat, in the transaction of `conn`; when that is durable, `note` writes it beside the
+        database."""
         before = _kept(conn)
         token, beat = (before.token, before.beat) if before else (new_secret(), 0)
         place = self._here(token, beat + 1, now, stopped=stopped)
@@ -148,7 +150,8 @@ class StoreOwner:
 
 
 def forgotten_until(conn: Connection) -> Instant:
-    """What was due until then may have been sent by a daemon that this store does not remember; 0: nothing."""
+    """What was due until then may have been sent by a daemon that this store does not remember; 0:
+    nothing."""
     return Instant(int(meta.get(conn, _FORGOTTEN) or 0))
 
 

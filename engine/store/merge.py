@@ -1,4 +1,5 @@
-"""The rows of two customers who are one person: whose runs go on, and everything that carries the other id."""
+"""The rows of two customers who are one person: whose runs go on, and everything that carries the other
+id."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ _RENAMED = ("enrollment", "outbox", "trace", "consent", "reaction", "webhook_cal
 
 
 def move(conn: Connection, old: int, previous: str, new: int, customer: str, now: Instant) -> None:
-    """Moves everything of `previous` but facts and history to `customer`. A message that was claimed is planned again,
-    so that nobody hands it over under an id that is no more."""
+    """Moves everything of `previous` but facts and history to `customer`. A message that was claimed is
+    planned again, so that nobody hands it over under an id that is no more."""
     theirs = enrollments.of_customer(conn, old, previous)
     if theirs:
         ours = enrollments.of_customer(conn, new, customer)

@@ -1,4 +1,5 @@
-"""What a database knows about itself: its instance id, its buckets, the key that links and hashes are made with."""
+"""What a database knows about itself: its instance id, its buckets, the key that links and hashes are made
+with."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def instance(conn: Connection) -> str:
 
 
 def secret(conn: Connection) -> str:
-    """The key that links are signed and addresses are hashed with, unless config.yaml names another one for links."""
+    """The key that links are signed and addresses are hashed with, unless config.yaml names another one for
+    links."""
     return get(conn, "secret") or ""
 
 

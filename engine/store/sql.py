@@ -43,7 +43,8 @@ def change_many(conn: Connection, sql: str, parameters: Sequence[tuple[Any, ...]
 def insert_many(
     conn: Connection, table: str, records: Sequence[Mapping[str, Any]], on_conflict: str = ""
 ) -> None:
-    """Inserts rows: column -> value, the same columns in the same order in each. `on_conflict`: the clause of that name."""
+    """Inserts rows: column -> value, the same columns in the same order in each. `on_conflict`: the clause of
+    that name."""
     if records:
         statement = _insert(table, tuple(records[0]), on_conflict)
         change_many(conn, statement, [tuple(record.values()) for record in records])

@@ -1,4 +1,5 @@
-"""The one writer of a store: a thread that takes jobs in order and commits those that wait together at once."""
+"""The one writer of a store: a thread that takes jobs in order and commits those that wait together at
+once."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ _Job = tuple[Callable[[Connection], Any], "Future[Any]"]
 class Writer:
     """Runs jobs one after the other, each in a savepoint; jobs that were waiting share one transaction.
 
-    A future is settled after the commit, never before: who waits for it knows that the work is durable. A job that
-    raises is rolled back alone. When the commit itself fails, all of the group fail.
+    A future is settled after the commit, never before: who waits for it knows that the work is durable. A job
+    that raises is rolled back alone. When the commit itself fails, all of the group fail.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -94,7 +95,8 @@ class Writer:
 def _attempt(
     conn: Connection, job: Callable[[Connection], T], *, alone: bool
 ) -> tuple[T | None, BaseException | None]:
-    """Runs a job in a savepoint. Alone in its transaction it needs none: what it raises rolls everything back."""
+    """Runs a job in a savepoint. Alone in its transaction it needs none: what it raises rolls everything
+    back."""
     if alone:
         return job(conn), None
     try:

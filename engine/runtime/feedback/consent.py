@@ -1,9 +1,9 @@
-"""Who may be written to: what people say themselves (they leave, agree, confirm), and what closes their address (a
-bounce, a full mailbox that stays full, a complaint, a STOP).
+"""Who may be written to: what people say themselves (they leave, agree, confirm), and what closes their
+address (a bounce, a full mailbox that stays full, a complaint, a STOP).
 
-Whatever closes an address closes it by its hash, which the hand-over looks at from this transaction on, so that no import
-opens it again. The customers who have it are told (`ProfileChanged`, decided on in their turn), and the ledger keeps the
-proof. Nothing here asks whose fault a bounce was: that was asked before.
+Whatever closes an address closes it by its hash, which the hand-over looks at from this transaction on, so
+that no import opens it again. The customers who have it are told (`ProfileChanged`, decided on in their
+turn), and the ledger keeps the proof. Nothing here asks whose fault a bounce was: that was asked before.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ SOFT_DAYS, SOFT_SPAN = 5, 14
 
 @dataclass(frozen=True, slots=True)
 class ReportSubject:
-    """Whom something is about. `address`: as its channel normalises it, "" where nobody knows. `message`: the message, if
-    it is about one. `people`: the customers who have the address now, with their reach."""
+    """Whom something is about. `address`: as its channel normalises it, "" where nobody knows. `message`: the
+    message, if it is about one. `people`: the customers who have the address now, with their reach."""
 
     channel: str
     address: str
@@ -61,8 +61,8 @@ def withdraw(
 ) -> None:
     """No more of these (channel, purpose): no message that is handed over after this transaction is of them.
 
-    The address is closed as well, the present one and the one that the message `key` went to. Saying it again changes
-    nothing and adds no line.
+    The address is closed as well, the present one and the one that the message `key` went to. Saying it again
+    changes nothing and adds no line.
     """
     customer = aliases.resolve(conn, [customer]).get(customer, customer)
     reach, is_known = reports.reach_of(conn, customer), _is_customer(conn, customer)
@@ -82,8 +82,8 @@ def withdraw(
 def agree(
     conn: Connection, customer: str, pairs: Iterable[tuple[str, str]], proof: ConsentProof
 ) -> list[str]:
-    """These (channel, purpose) again, by their own word: consent is given, and what they had closed is open. The channels
-    that stay closed all the same: a complaint, a dead address, an operator's word."""
+    """These (channel, purpose) again, by their own word: consent is given, and what they had closed is open.
+    The channels that stay closed all the same: a complaint, a dead address, an operator's word."""
     customer = aliases.resolve(conn, [customer]).get(customer, customer)
     reach = reports.reach_of(conn, customer)
     still = []
@@ -95,8 +95,8 @@ def agree(
 
 
 def reopen(conn: Connection, customer: str, channel: str, purpose: str, now: Instant) -> bool:
-    """Takes back what closed the addresses of a customer for a purpose because they had left. False: something else
-    closes one of them."""
+    """Takes back what closed the addresses of a customer for a purpose because they had left. False:
+    something else closes one of them."""
     reach = reports.reach_of(conn, customer)
     closed: dict[str, set[SuppressionReason]] = {}
     for address in _addresses(conn, reach, channel, ""):
@@ -112,7 +112,8 @@ def reopen(conn: Connection, customer: str, channel: str, purpose: str, now: Ins
 
 
 def is_meant(conn: Connection, customer: str, channel: str, key: str) -> bool:
-    """Whether the message `key` went to an address that the customer still has: only its owner can have confirmed it."""
+    """Whether the message `key` went to an address that the customer still has: only its owner can have
+    confirmed it."""
     message = records.find(conn, key) if key else None
     known = _addresses(conn, reports.reach_of(conn, customer), channel, "")
     sent = (message.address or "").split("\n") if message is not None else []
@@ -130,7 +131,8 @@ def note_asked(conn: Connection, customer: str, channel: str, purpose: str, proo
 def bounce(
     conn: Connection, about: ReportSubject, now: Instant, detail: str = "", provider_id: str = ""
 ) -> None:
-    """The address is dead. One of several (the tokens of a person's devices) goes alone, and the others are still used."""
+    """The address is dead. One of several (the tokens of a person's devices) goes alone, and the others are
+    still used."""
     message = about.message
     if message is not None and len(_lines(message.address)) > 1:
         forget(conn, message.customer, about.channel, [about.address], now)
@@ -155,8 +157,8 @@ def bounce(
 
 
 def bounce_for_now(conn: Connection, about: ReportSubject, at: Instant, enough: int = 0) -> str:
-    """The address could take nothing today. Why it counts as dead from now on, "" when it does not: after 5 days over two
-    weeks, or after `enough` days."""
+    """The address could take nothing today. Why it counts as dead from now on, "" when it does not: after 5
+    days over two weeks, or after `enough` days."""
     if not about.address:
         return ""
     days = reports.note_soft_bounce(conn, about.channel, about.address, at)
@@ -172,8 +174,9 @@ def forget(conn: Connection, customer: str, channel: str, addresses: Iterable[st
 
 
 def complain(conn: Connection, about: ReportSubject, now: Instant, detail: str = "") -> None:
-    """Somebody called it spam: everything that needs a consent is over for this person, on every channel, at once; and
-    the address is closed for it, whoever has it. What they ordered and what protects their account still comes."""
+    """Somebody called it spam: everything that needs a consent is over for this person, on every channel, at
+    once; and the address is closed for it, whoever has it. What they ordered and what protects their account
+    still comes."""
     for channel in _same_address(about):
         if about.address:
             suppressions.suppress(
@@ -189,8 +192,9 @@ def complain(conn: Connection, about: ReportSubject, now: Instant, detail: str =
 
 
 def unsubscribe(conn: Connection, about: ReportSubject, purpose: str, now: Instant, detail: str = "") -> None:
-    """They want no more: the consents are withdrawn. A STOP on a phone closes the number for everything, as carriers do;
-    an e-mail address, and one that nobody has, is closed for what needs a consent, so that no import opens it again."""
+    """They want no more: the consents are withdrawn. A STOP on a phone closes the number for everything, as
+    carriers do; an e-mail address, and one that nobody has, is closed for what needs a consent, so that no
+    import opens it again."""
     channel, is_stop = about.channel, purpose == "all" and kind_of(about.channel).by_phone
     if about.address and (is_stop or channel == "email" or not about.people):
         closed = "all" if is_stop else ANY_PURPOSE if purpose == "all" else purpose
@@ -205,7 +209,8 @@ def unsubscribe(conn: Connection, about: ReportSubject, purpose: str, now: Insta
 
 
 def subscribe(conn: Connection, about: ReportSubject, now: Instant, detail: str = "") -> None:
-    """START after a STOP: it lifts what the STOP closed and gives back what it took; a bounce or a complaint stays."""
+    """START after a STOP: it lifts what the STOP closed and gives back what it took; a bounce or a complaint
+    stays."""
     channel = about.channel
     is_open = bool(about.address) and suppressions.lift(
         conn, channel, about.address, SuppressionReason.UNSUBSCRIBED
@@ -302,7 +307,8 @@ def _purposes(reach: Mapping[str, Reach], channel: str, message: OutboxMessage |
 
 
 def _same_address(about: ReportSubject) -> list[str]:
-    """Channels that go to the same address: by phone all of them, and where one of the customers has it again."""
+    """Channels that go to the same address: by phone all of them, and where one of the customers has it
+    again."""
     found = dict.fromkeys((about.channel, *(BY_PHONE if kind_of(about.channel).by_phone else ())))
     for reach in about.people.values():
         found |= dict.fromkeys(channel for channel in reach if about.address in _held(reach, channel))

@@ -1,6 +1,8 @@
-"""Conditions as SQL over the tables: the same answers as the closures of `engine.core.conditions.closure`, for whole customer bases.
+"""Conditions as SQL over the tables: the same answers as the closures of `engine.core.conditions.closure`,
+for whole customer bases.
 
-Positive forms never are NULL and never fail; `not` above them is a plain NOT. Both databases get one expression.
+Positive forms never are NULL and never fail; `not` above them is a plain NOT. Both databases get one
+expression.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ Key = str | int
 
 
 class ExactNumber(TypeDecorator[Decimal]):
-    """A number to compare with: exact on PostgreSQL; on SQLite an integer, else the nearest double, as its JSON is."""
+    """A number to compare with: exact on PostgreSQL; on SQLite an integer, else the nearest double, as its
+    JSON is."""
 
     impl = sa.Numeric
     cache_ok = True
@@ -102,7 +103,8 @@ class json_items(_Look):  # noqa: N801
 
 
 def items_of(document: sa.ColumnElement[Any], *keys: Key) -> TableValuedAlias:
-    """The items of a list as a table with one column `value`, itself a document (or a text, for a list of texts)."""
+    """The items of a list as a table with one column `value`, itself a document (or a text, for a list of
+    texts)."""
     return json_items(document, *keys).table_valued("value")
 
 

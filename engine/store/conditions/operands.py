@@ -27,7 +27,8 @@ class NotInSqlError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The tables that a condition looks at: `customer` and `event` of `engine.store.schema.tables`, or aliases of them."""
+    """The tables that a condition looks at: `customer` and `event` of `engine.store.schema.tables`, or
+    aliases of them."""
 
     customer: sa.FromClause
     event: sa.FromClause
@@ -41,8 +42,8 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The JSON document whose names a question uses: the customer's attributes, or the fields of an event. `folded`:
-    the case-folded twins of its texts, where there are some."""
+    """The JSON document whose names a question uses: the customer's attributes, or the fields of an event.
+    `folded`: the case-folded twins of its texts, where there are some."""
 
     columns: Columns
     document: Document
@@ -82,8 +83,8 @@ def by_bounds(place: Place, on: Callable[[tuple[Instant, Instant]], Truth]) -> T
 
 
 def _by_zone(place: Place, day_of: Callable[[str], Day], on: Callable[[Day], Truth]) -> Truth:
-    """One branch for each of the few days that it is now in the zones of the customers. A zone that was not named
-    counts as those of the largest group; none named at all: UTC."""
+    """One branch for each of the few days that it is now in the zones of the customers. A zone that was not
+    named counts as those of the largest group; none named at all: UTC."""
     groups: defaultdict[Day, list[str]] = defaultdict(list)
     for name in place.zones or ("UTC",):
         groups[day_of(name)].append(name)

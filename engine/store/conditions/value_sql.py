@@ -55,7 +55,8 @@ def about_value(form: ValueForm, place: Place, source: str) -> Truth:
 
 
 def _about_items(form: ValueForm, place: Place) -> Truth:
-    """A path over the items of an event: true if one of them fits; a field that has the whole path as its name wins."""
+    """A path over the items of an event: true if one of them fits; a field that has the whole path as its
+    name wins."""
     head, _, rest = form.ref.name.partition(".")
     item = items_of(place.document, _stored(head)).alias()
     inside = place.within(item.c.value)

@@ -1,4 +1,5 @@
-"""What a message needs to know of the customers it is for: attributes, zone, addresses. One query for a batch."""
+"""What a message needs to know of the customers it is for: attributes, zone, addresses. One query for a
+batch."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ from engine.values import Value
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """One customer as a template sees them. `addresses`: channel -> where they are reached now. `consents`: (channel,
-    purpose) -> what they said."""
+    """One customer as a template sees them. `addresses`: channel -> where they are reached now. `consents`:
+    (channel, purpose) -> what they said."""
 
     customer: str
     zone: str

@@ -76,7 +76,8 @@ def load_batch(
 def save_batch(
     conn: Connection, batch: CustomerBatch, after: Mapping[str, CustomerState], now: Instant
 ) -> None:
-    """Writes the rows of customers as they are after their decisions; a customer who is the same costs nothing."""
+    """Writes the rows of customers as they are after their decisions; a customer who is the same costs
+    nothing."""
     inserted: list[tuple[Any, ...]] = []
     updated: list[tuple[Any, ...]] = []
     for customer, state in after.items():
@@ -144,8 +145,8 @@ def _state(row: Any, initial: Mapping[str, Any], journeys: Journeys) -> Customer
 
 
 def _documents(before: CustomerState, after: CustomerState, known: StoredCustomer, now: Instant) -> list[str]:
-    """The documents now; what is equal is not written anew. Decisions copy what they write, so that most of it is the
-    very same object."""
+    """The documents now; what is equal is not written anew. Decisions copy what they write, so that most of
+    it is the very same object."""
     attributes, twins, memory, seen, segments, reach, marks = known.documents
     old, new, is_new = before.facts, after.facts, known.created_at is None
     if is_new or (new.values is not old.values and new.values != old.values):

@@ -15,7 +15,8 @@ from engine.values import DAY, Instant, Money, Value
 _reach = msgspec.json.Decoder(dict[str, Reach])
 
 KEPT_DATES = 60 * DAY
-"""A fired date is remembered so long: a customer who moves to another zone meets the same date again within two days."""
+"""A fired date is remembered so long: a customer who moves to another zone meets the same date again within
+two days."""
 
 
 def dump_event_counters(seen: Mapping[str, EventCounter]) -> str:

@@ -63,7 +63,8 @@ def load(
 
 
 def of_customer(conn: Connection, bucket: int, customer: str) -> list[Event]:
-    """Everything that happened to a customer, in order of moment and receipt; `$...` names are no events of the shop."""
+    """Everything that happened to a customer, in order of moment and receipt; `$...` names are no events of
+    the shop."""
     sql = f"SELECT {_COLUMNS} FROM event e WHERE e.bucket = ? AND e.customer = ? ORDER BY e.occurred_at, e.number"  # noqa: S608
     return [_event(row, plain=True) for row in rows(conn, sql, (bucket, customer))]
 

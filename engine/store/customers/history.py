@@ -14,7 +14,8 @@ from engine.values import Instant
 
 @dataclass(frozen=True, slots=True)
 class MessageRecord:
-    """One message and what became of it. `why`: of a state in which it was not sent; `detail`: the channel's own words."""
+    """One message and what became of it. `why`: of a state in which it was not sent; `detail`: the channel's
+    own words."""
 
     send_key: str
     enrollment: str
@@ -38,7 +39,8 @@ class MessageRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReactionRecord:
-    """A click, an opening or a reply as it came in; `who`: human, machine (a mail scanner) or unknown; only what people do counts."""
+    """A click, an opening or a reply as it came in; `who`: human, machine (a mail scanner) or unknown; only
+    what people do counts."""
 
     template: str
     channel: str

@@ -1,4 +1,5 @@
-"""What everybody's reactions say, asked of the database in one query for each kind of question, and kept as documents."""
+"""What everybody's reactions say, asked of the database in one query for each kind of question, and kept as
+documents."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ WINDOW = 7 * DAY
 """A reaction that comes later than this after the hand-over has other reasons."""
 
 SETTLED = 3 * DAY
-"""Messages younger than this are left out of the intervals: their slow reactions are still to come, and an interval is
-never longer."""
+"""Messages younger than this are left out of the intervals: their slow reactions are still to come, and an
+interval is never longer."""
 
 _HALF_HOUR = 30 * MINUTE
 """No zone lies apart from UTC by another fraction of an hour, but for a few quarters."""
@@ -64,8 +65,9 @@ _ARRIVED = ("accepted", "delivered", "complained", "treated_as_sent")
 def intervals(
     conn: sa.Connection, until: str, templates: Collection[str], now: Instant
 ) -> Iterator[tuple[tuple[str, str, str], Interval]]:
-    """How long it took until 90 % of the reactions that came had come, for every channel of these templates. `until`:
-    `clicked`, `opened` (by people; scanners and mail proxies do not count) or the name of an event."""
+    """How long it took until 90 % of the reactions that came had come, for every channel of these templates.
+    `until`: `clicked`, `opened` (by people; scanners and mail proxies do not count) or the name of an
+    event."""
     known = {
         "templates": sorted(templates), "since": now - LOOKED_AT, "until": now - SETTLED, "window": WINDOW,
     }  # fmt: skip
@@ -78,7 +80,8 @@ def intervals(
 
 
 def rates(conn: sa.Connection, now: Instant) -> dict[tuple[str, str], Rate]:
-    """(template, channel) -> how many arrived, and to how many of them somebody reacted by a click or a reply."""
+    """(template, channel) -> how many arrived, and to how many of them somebody reacted by a click or a
+    reply."""
     found = conn.execute(_RATES, {"since": now - LOOKED_AT, "states": _ARRIVED})
     return {(template, channel): Rate(sent, reacted) for template, channel, sent, reacted in found}
 

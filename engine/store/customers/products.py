@@ -18,7 +18,8 @@ Products = Mapping[str, Mapping[str, Value]]
 
 
 def write(conn: Connection, products: Products, now: Instant) -> int:
-    """Writes products as they are now, and tells the customers whose open runs look at one that changed. How many did."""
+    """Writes products as they are now, and tells the customers whose open runs look at one that changed. How
+    many did."""
     known = find(conn, products)
     changed = {id_: fields for id_, fields in products.items() if known.get(id_) != fields}
     change_many(

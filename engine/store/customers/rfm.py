@@ -19,8 +19,8 @@ _EVER = -(2**53)
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """One customer. `group`: the value that is stored now. `times` 0: no such event. `quiet`: all of it was imported
-    history, which starts nothing."""
+    """One customer. `group`: the value that is stored now. `times` 0: no such event. `quiet`: all of it was
+    imported history, which starts nothing."""
 
     bucket: int
     customer: str
@@ -34,7 +34,8 @@ class Spent:
 def spending(
     conn: sa.Connection, rule: FactRule, currency: str, now: Instant, page: int = PAGE
 ) -> Iterator[Spent]:
-    """Everybody who has such events (of the last `rule.last` ms, if it is windowed), or has a group from before.
+    """Everybody who has such events (of the last `rule.last` ms, if it is windowed), or has a group from
+    before.
 
     Amounts are exact, those in another currency are left out. One query per page of customers.
     """

@@ -1,4 +1,5 @@
-"""Addresses that get nothing more, kept as keyed hashes: they beat every journey and outlive their owner's data."""
+"""Addresses that get nothing more, kept as keyed hashes: they beat every journey and outlive their owner's
+data."""
 
 from __future__ import annotations
 
@@ -50,8 +51,8 @@ def suppress(
     reason: SuppressionReason,
     detail: str | None = None,
 ) -> bool:
-    """Closes an address for a purpose, or for `all`. It is never shortened by saying it again. False: it stood already.
-    `detail`: in the words of who said so."""
+    """Closes an address for a purpose, or for `all`. It is never shortened by saying it again. False: it
+    stood already. `detail`: in the words of who said so."""
     why = reason.value if detail is None else f"{reason}: {detail}"
     changed = change(
         conn,
@@ -100,7 +101,8 @@ def reasons(conn: Connection, channel: str, address: str) -> dict[str, Suppressi
 
 
 def closing(conn: Connection, addresses: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """For each (channel, normalised address) that is closed, for what: a purpose, `any purpose` or `all`. One query."""
+    """For each (channel, normalised address) that is closed, for what: a purpose, `any purpose` or `all`. One
+    query."""
     key = secret(conn)
     hashed = {
         (address_hash(key, channel, address), channel): (channel, address) for channel, address in addresses

@@ -1,4 +1,5 @@
-"""The whole customer base by SQL: who fits a condition, who has a date near a day, rows for all of them at once."""
+"""The whole customer base by SQL: who fits a condition, who has a date near a day, rows for all of them at
+once."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ CUSTOMER = COLUMNS.customer
 
 
 def in_sql(question: Question, journeys: Journeys, now: Instant, zones: Iterable[str]) -> Truth | None:
-    """A question as SQL over customers; None where only its closure can be asked (windowed facts are counted then)."""
+    """A question as SQL over customers; None where only its closure can be asked (windowed facts are counted
+    then)."""
     windowed = {rule.name for rule in journeys.facts if rule.last is not None}
     if not windowed.isdisjoint(dependencies_of(question.condition, journeys.index.rules).attributes):
         return None

@@ -15,7 +15,8 @@ from engine.values import Instant
 
 
 def take(conn: Connection, bucket: int, now: Instant, limit: int) -> set[str]:
-    """Takes the customers out whose moment has come, the longest waiting first. Who takes them puts back who stays due."""
+    """Takes the customers out whose moment has come, the longest waiting first. Who takes them puts back who
+    stays due."""
     sql = (
         "SELECT due_at, customer FROM due WHERE bucket = ? AND due_at <= ? ORDER BY due_at, customer LIMIT ?"
     )
@@ -47,7 +48,8 @@ def put_inside(conn: Connection, journey: str, now: Instant) -> int:
 
 
 def put_everybody(conn: Connection, now: Instant) -> int:
-    """Every customer is looked at once: a new segment has to know when time alone will change who belongs to it."""
+    """Every customer is looked at once: a new segment has to know when time alone will change who belongs to
+    it."""
     return change(
         conn,
         "INSERT INTO due (bucket, due_at, customer) SELECT bucket, CAST(? AS BIGINT), id FROM customer WHERE true"

@@ -17,15 +17,17 @@ from engine.store.sql import change, change_many, ids, rows
 from engine.values import SECOND, Instant
 
 Taken = Literal["taken", "duplicate", "conflict"]
-"""`duplicate`: received before, nothing changed. `conflict`: the same source and id came with another body; the first wins."""
+"""`duplicate`: received before, nothing changed. `conflict`: the same source and id came with another body;
+the first wins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Something that happened to a customer, on its way into the inbox (its `number` is not known yet and is ignored).
+    """Something that happened to a customer, on its way into the inbox (its `number` is not known yet and is
+    ignored).
 
-    `source` names who says so (an API key, a channel, `engine`). Without an `id` the same content in the same second
-    counts as the same.
+    `source` names who says so (an API key, a channel, `engine`). Without an `id` the same content in the same
+    second counts as the same.
     """
 
     customer: str
@@ -44,7 +46,8 @@ class Pending:
     body: str
 
     def read(self) -> Happening:
-        """What happened. Raises what a damaged row raises; one customer's rows are no reason to stop the others."""
+        """What happened. Raises what a damaged row raises; one customer's rows are no reason to stop the
+        others."""
         return from_row(self.number, self.kind, self.body)
 
 
@@ -70,7 +73,8 @@ def append(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> list[
 
 
 def append_rows(conn: Connection, inbox: Sequence[tuple[int, str, str, int, str]]) -> None:
-    """Appends rows (bucket, customer, kind, received_at, body) that need no receipt: their makers make each once."""
+    """Appends rows (bucket, customer, kind, received_at, body) that need no receipt: their makers make each
+    once."""
     change_many(
         conn, "INSERT INTO inbox (bucket, customer, kind, received_at, body) VALUES (?, ?, ?, ?, ?)", inbox
     )
@@ -131,7 +135,8 @@ def _prepare(conn: Connection, arrival: Arrival) -> tuple[int, str, str, str, st
 
 
 def _content(what: Happening, kind: str, body: str) -> str:
-    """The body without what the act of receiving adds to it: a repeated event was received at another moment."""
+    """The body without what the act of receiving adds to it: a repeated event was received at another
+    moment."""
     if isinstance(what, Event):
         twin = Event(0, "", what.name, Instant(0), Instant(0), what.fields, what.starts)
         return to_row(twin)[1]

@@ -1,4 +1,5 @@
-"""Customers who are set aside because what happened to them cannot be applied: their order is kept, the others go on."""
+"""Customers who are set aside because what happened to them cannot be applied: their order is kept, the
+others go on."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class Quarantined:
 
 
 def quarantine(conn: Connection, bucket: int, customer: str, why: str, now: Instant) -> Instant:
-    """Sets a customer aside until the returned moment: a minute first, then twice as long each time, six hours at most."""
+    """Sets a customer aside until the returned moment: a minute first, then twice as long each time, six
+    hours at most."""
     known = rows(conn, "SELECT tries FROM stuck WHERE bucket = ? AND customer = ?", (bucket, customer))
     tries = known[0][0] + 1 if known else 1
     retry_at = Instant(now + RETRIES.wait(tries))

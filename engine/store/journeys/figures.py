@@ -34,8 +34,8 @@ class JourneyTally:
 
 @dataclass(frozen=True, slots=True)
 class ChannelTally:
-    """Messages of one journey on one channel that were handed over; `clicked` counts messages, not clicks; `parts`: what is
-    paid for, several for a long text message."""
+    """Messages of one journey on one channel that were handed over; `clicked` counts messages, not clicks;
+    `parts`: what is paid for, several for a long text message."""
 
     journey: str
     channel: str
@@ -71,7 +71,8 @@ def channels(conn: Connection) -> list[ChannelTally]:
 
 
 def waiting(conn: Connection) -> dict[str, int]:
-    """How much is not done yet: `inbox` rows not applied, messages `planned`, `unknown` ones, customers `stuck`."""
+    """How much is not done yet: `inbox` rows not applied, messages `planned`, `unknown` ones, customers
+    `stuck`."""
     found = rows(
         conn,
         "SELECT (SELECT count(*) FROM inbox),"  # noqa: S608
@@ -83,8 +84,8 @@ def waiting(conn: Connection) -> dict[str, int]:
 
 
 def is_settled(conn: Connection, now: Instant) -> bool:
-    """Nothing is left to do at this moment: all that was received is applied, every click is decided, nobody is due, no
-    message is on its way.
+    """Nothing is left to do at this moment: all that was received is applied, every click is decided, nobody
+    is due, no message is on its way.
 
     Customers who are set aside, and paused channels, do not count.
     """

@@ -10,8 +10,8 @@ from engine.store.sql import change, change_many, rows
 
 
 def rename_journey(conn: Connection, old: str, new: str) -> None:
-    """Runs that ended, last starts, fired dates and standing pauses follow the name; open runs are moved by the
-    migration, which knows their steps."""
+    """Runs that ended, last starts, fired dates and standing pauses follow the name; open runs are moved by
+    the migration, which knows their steps."""
     change(conn, "UPDATE enrollment SET journey = ? WHERE journey = ? AND ended_at IS NOT NULL", (new, old))
     change(conn, "UPDATE pause SET name = ? WHERE scope = 'journey' AND name = ?", (new, old))
     change(conn, "UPDATE sweep SET name = ? WHERE kind = 'clock' AND name = ?", (new, old))

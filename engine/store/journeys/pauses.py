@@ -1,4 +1,5 @@
-"""What stands still by order of an operator: everything, a channel, a journey, the domain of recipients. It survives a restart."""
+"""What stands still by order of an operator: everything, a channel, a journey, the domain of recipients. It
+survives a restart."""
 
 from __future__ import annotations
 

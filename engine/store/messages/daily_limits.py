@@ -1,4 +1,5 @@
-"""How many messages each journey has handed over on each day: what ceilings are asked of, and what sudden volume shows."""
+"""How many messages each journey has handed over on each day: what ceilings are asked of, and what sudden
+volume shows."""
 
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ USUAL_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What one journey may hand over on `day` (ISO, the project's calendar), which ends at `midnight`. `most` None: as
-    much as it likes; it is counted all the same. `owner` is told."""
+    """What one journey may hand over on `day` (ISO, the project's calendar), which ends at `midnight`. `most`
+    None: as much as it likes; it is counted all the same. `owner` is told."""
 
     day: str
     midnight: Instant
@@ -70,8 +71,8 @@ def of_day(conn: Connection, day: str) -> dict[str, int]:
 
 
 def postpone(conn: Connection, journey: str, quota: Quota, now: Instant) -> None:
-    """What this journey has ready waits for the next day (or until it is too late, whichever comes first), and the owner
-    hears of it once a day."""
+    """What this journey has ready waits for the next day (or until it is too late, whichever comes first),
+    and the owner hears of it once a day."""
     change(
         conn,
         "UPDATE outbox SET why = ?, ready_at = CASE WHEN valid_until < ? THEN valid_until ELSE ? END"
@@ -92,8 +93,8 @@ def release(conn: Connection, now: Instant) -> int:
 def tell_of_sudden_volume(
     conn: Connection, today: dt.date, times: float, owners: Mapping[str, str], now: Instant
 ) -> list[str]:
-    """Alerts about journeys that have sent far more today than on an average day of the week before, once a day and
-    journey. The journeys."""
+    """Alerts about journeys that have sent far more today than on an average day of the week before, once a
+    day and journey. The journeys."""
     begin = (today - dt.timedelta(days=USUAL_DAYS)).isoformat()
     found = rows(
         conn,

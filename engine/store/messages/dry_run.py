@@ -1,5 +1,5 @@
-"""A dry run decides and hands nothing over: its messages and calls end where they were planned, so that none is left to
-flood anybody when the daemon runs for real."""
+"""A dry run decides and hands nothing over: its messages and calls end where they were planned, so that none
+is left to flood anybody when the daemon runs for real."""
 
 from __future__ import annotations
 

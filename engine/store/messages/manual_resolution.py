@@ -1,4 +1,5 @@
-"""A person settles messages of which nobody knows whether they left: once, and never what is settled already."""
+"""A person settles messages of which nobody knows whether they left: once, and never what is settled
+already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What became of messages after their hand-over: reports in any order, lost answers, unknowns and their settling."""
+"""What became of messages after their hand-over: reports in any order, lost answers, unknowns and their
+settling."""
 
 from __future__ import annotations
 
@@ -52,12 +53,14 @@ def settle(
     fence: int | None = None,
     told: Told | None = None,
 ) -> bool:
-    """Writes what became of a message and tells the journey (`outcome` in the inbox). False: nothing new was said.
+    """Writes what became of a message and tells the journey (`outcome` in the inbox). False: nothing new was
+    said.
 
-    Outcomes only go forward (`accepted` after `delivered` changes nothing), so reports may come in any order and any
-    number of times. A late "accepted" also settles an `unknown`. For `unknown`, `settle_at` is when its policy is due.
-    `fence`: the answer to this very claim; anything but a success counts only if nobody has claimed it since. `told`: what
-    the journey hears, where that is not the same (a bounce of an address that the customer has left).
+    Outcomes only go forward (`accepted` after `delivered` changes nothing), so reports may come in any order
+    and any number of times. A late "accepted" also settles an `unknown`. For `unknown`, `settle_at` is when
+    its policy is due. `fence`: the answer to this very claim; anything but a success counts only if nobody
+    has claimed it since. `told`: what the journey hears, where that is not the same (a bounce of an address
+    that the customer has left).
     """
     bucket, detail = bucket_of(conn, customer), detail[:500]
     selected = Selection.by_key(bucket, send_key)
@@ -87,9 +90,10 @@ def settle(
 
 
 def requeue(conn: Connection, send_key: str, customer: str, now: Instant, *, resend: bool) -> bool:
-    """An unknown message is to be sent again. `resend` counts it as the one more copy that a policy allows; without it
-    the provider has said that it never came. The journey is not told: for it the message is still on its way. False: it
-    is settled, or its run has ended by a goal or an exit meanwhile, and nobody wants it any more."""
+    """An unknown message is to be sent again. `resend` counts it as the one more copy that a policy allows;
+    without it the provider has said that it never came. The journey is not told: for it the message is still
+    on its way. False: it is settled, or its run has ended by a goal or an exit meanwhile, and nobody wants it
+    any more."""
     wanted = Selection.by_key(bucket_of(conn, customer), send_key).also(
         "NOT EXISTS (SELECT 1 FROM enrollment e WHERE e.bucket = o.bucket AND e.customer = o.customer"  # noqa: S608
         f" AND e.id = o.enrollment AND {NOT_WANTED})"
@@ -99,9 +103,9 @@ def requeue(conn: Connection, send_key: str, customer: str, now: Instant, *, res
 
 
 def expire_leases(conn: Connection, now: Instant, settle_at: Instant | None = None) -> tuple[int, int]:
-    """Deliverers that died: what they had claimed is planned again; what they had handed over is `unknown`, and only
-    that (never sent again by itself). `settle_at`: when the policy on unknowns is due; None: to be said (`schedule`).
-    (planned again, unknown)."""
+    """Deliverers that died: what they had claimed is planned again; what they had handed over is `unknown`,
+    and only that (never sent again by itself). `settle_at`: when the policy on unknowns is due; None: to be
+    said (`schedule`). (planned again, unknown)."""
     # both states of the partial index are named, else every message there ever was would be looked at
     ended = Selection(f"{among(LEASED, 'o.')} AND o.lease_until <= ?", (now,))
     # The claim is given back as an attempt that was none; its fence stays, so that a worker that was only slow can still
@@ -172,7 +176,8 @@ class Open:
 
 
 def list_open(conn: Connection, customer: str | None = None) -> list[Open]:
-    """Every unknown and held message (of a customer), the oldest first. Nothing is left out: these are listed."""
+    """Every unknown and held message (of a customer), the oldest first. Nothing is left out: these are
+    listed."""
     sql = f"SELECT {COLUMNS}, settle_at, detail FROM outbox WHERE {among(UNSETTLED)}"  # noqa: S608
     parameters: tuple[Any, ...] = ()
     if customer is not None:

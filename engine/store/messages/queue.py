@@ -50,10 +50,12 @@ _CLAIMED = f"number = ? AND fence = ? AND state = '{MessageState.CLAIMED}'"
 def claim(
     conn: Connection, channel: str, owner: str, now: Instant, lease: int, limit: int
 ) -> list[OutboxMessage]:
-    """Takes up to `limit` messages of a channel that are ready, for `lease` ms; the fence of each grows by one.
+    """Takes up to `limit` messages of a channel that are ready, for `lease` ms; the fence of each grows by
+    one.
 
-    Nothing is taken while everything, the channel or the journey is paused, and nothing of a customer of whom something
-    is not applied yet: it would come back from the hand-over, again and again while the customer is set aside.
+    Nothing is taken while everything, the channel or the journey is paused, and nothing of a customer of whom
+    something is not applied yet: it would come back from the hand-over, again and again while the customer is
+    set aside.
     """
     ready = (
         f"SELECT o.number FROM outbox o WHERE {among(WAITING, 'o.')} AND o.channel = ? AND o.ready_at <= ?"  # noqa: S608
@@ -70,8 +72,8 @@ def claim(
 def note_body(
     conn: Connection, message: OutboxMessage, body: str, body_hash: str, address: str, ref: str | None = None
 ) -> bool:
-    """Keeps what was rendered, so that another attempt sends the same bytes. `ref`: the token by which a bounce finds it.
-    False: the claim was lost."""
+    """Keeps what was rendered, so that another attempt sends the same bytes. `ref`: the token by which a
+    bounce finds it. False: the claim was lost."""
     changed = change(
         conn,
         f"UPDATE outbox SET body = ?, body_hash = ?, address = ?, ref = ? WHERE {_CLAIMED}",  # noqa: S608
@@ -103,13 +105,14 @@ _MAY_LEAVE = (
 def hand_over(
     conn: Connection, message: OutboxMessage, address_hash: str, now: Instant, quota: Quota | None = None
 ) -> Handover:
-    """The last moment at which a message can be stopped (design/reliability 2.1): one fenced statement, and `handed`
-    in the inbox beside it.
+    """The last moment at which a message can be stopped (design/reliability 2.1): one fenced statement, and
+    `handed` in the inbox beside it.
 
-    "handed": it may be sent once this transaction is durable. "later": the claim is gone, or something of this
-    customer is not applied yet, or a pause stands, or the ceiling of `quota` is reached; the message waits again.
-    "returned": too late, the address is suppressed, the consent was withdrawn, or a provider said "not now" and the goal
-    came before the next try; the owner asks all rules again. `address_hash`: `engine.store.meta.address_hash`.
+    "handed": it may be sent once this transaction is durable. "later": the claim is gone, or something of
+    this customer is not applied yet, or a pause stands, or the ceiling of `quota` is reached; the message
+    waits again. "returned": too late, the address is suppressed, the consent was withdrawn, or a provider
+    said "not now" and the goal came before the next try; the owner asks all rules again. `address_hash`:
+    `engine.store.meta.address_hash`.
     """
     # First what ends it for good: a claim that is released below comes back, this must not.
     if (
@@ -155,8 +158,9 @@ def hand_over(
 def release(
     conn: Connection, message: OutboxMessage, ready_at: Instant, why: str = "", address: str | None = None
 ) -> bool:
-    """Puts a claimed message back before its hand-over, ready again at `ready_at`; it was no attempt. `address`: kept
-    when it is not known yet, so that it is not claimed again while its domain is paused. False: the claim was lost."""
+    """Puts a claimed message back before its hand-over, ready again at `ready_at`; it was no attempt.
+    `address`: kept when it is not known yet, so that it is not claimed again while its domain is paused.
+    False: the claim was lost."""
     return bool(
         transition(
             conn, Mover.WORKER, MessageState.PLANNED, Selection.by_claim([message]), ready_at,
@@ -166,9 +170,9 @@ def release(
 
 
 def defer(conn: Connection, message: OutboxMessage, ready_at: Instant, detail: str = "") -> bool:
-    """The provider said "not now" (before or after the hand-over; explicitly, so that nothing was sent): again at
-    `ready_at`. The moment of the first hand-over stays: for the journey the message has left. The answer of a slow worker
-    may come when its lease has ended: then the message was unknown meanwhile."""
+    """The provider said "not now" (before or after the hand-over; explicitly, so that nothing was sent):
+    again at `ready_at`. The moment of the first hand-over stays: for the journey the message has left. The
+    answer of a slow worker may come when its lease has ended: then the message was unknown meanwhile."""
     selected = Selection.by_claim([message])
     sets = "ready_at = ?, detail = ?"
     return bool(
@@ -181,8 +185,8 @@ def defer(conn: Connection, message: OutboxMessage, ready_at: Instant, detail: s
 def stop(conn: Connection, message: OutboxMessage, reason: ReturnReason, now: Instant) -> bool:
     """Ends a claimed message without (another) hand-over. False: the claim was lost.
 
-    Before the first hand-over its journey asks all rules again (`returned` in the inbox). After it, a further try is too
-    late: a copy that may be there counts as sent, one that the provider did not take has failed.
+    Before the first hand-over its journey asks all rules again (`returned` in the inbox). After it, a further
+    try is too late: a copy that may be there counts as sent, one that the provider did not take has failed.
     """
     state, told = _ending(message, reason, reason.value, now)
     selected = Selection.by_claim([message])
@@ -207,7 +211,8 @@ def _ending(
 
 
 def hold(conn: Connection, message: OutboxMessage, why: str, now: Instant) -> None:
-    """It may have left in a time that nobody remembers (a restored backup): held for a person, as an unknown one is."""
+    """It may have left in a time that nobody remembers (a restored backup): held for a person, as an unknown
+    one is."""
     selected = Selection.by_claim([message])
     if transition(conn, Mover.WORKER, MessageState.HELD, selected, now, "why = ?, detail = ?", (why, why)):
         told = MessageOutcome(0, now, message.send_key, message.enrollment, "unknown", why, message.channel)
@@ -215,7 +220,8 @@ def hold(conn: Connection, message: OutboxMessage, why: str, now: Instant) -> No
 
 
 def waiting_channels(conn: Connection) -> list[str]:
-    """Every channel that messages wait for; one step in the index for each, however many messages there are."""
+    """Every channel that messages wait for; one step in the index for each, however many messages there
+    are."""
     channels: list[str] = []
     sql = f"SELECT min(channel) FROM outbox WHERE {among(WAITING)} AND channel > ?"  # noqa: S608
     while (channel := rows(conn, sql, (channels[-1] if channels else "",))[0][0]) is not None:
@@ -224,7 +230,8 @@ def waiting_channels(conn: Connection) -> list[str]:
 
 
 def return_channel_to_journeys(conn: Connection, channel: str, now: Instant, limit: int = 500) -> int:
-    """Gives back what waits for a channel that is no longer there: its journeys pass the channel over. How many."""
+    """Gives back what waits for a channel that is no longer there: its journeys pass the channel over. How
+    many."""
     waiting = rows(
         conn,
         f"SELECT {COLUMNS} FROM outbox WHERE {among(WAITING)} AND channel = ?"  # noqa: S608
@@ -250,7 +257,8 @@ def make_ready(conn: Connection, domain: str) -> int:
 
 
 def _is_unwanted(conn: Connection, message: OutboxMessage) -> bool:
-    """Since the first try, at which it left as far as its run knows, the goal came or something else ended the run."""
+    """Since the first try, at which it left as far as its run knows, the goal came or something else ended
+    the run."""
     sql = (
         "SELECT 1 FROM outbox o JOIN enrollment e ON e.bucket = o.bucket AND e.customer = o.customer AND e.id = o.enrollment"  # noqa: S608
         f" WHERE o.number = ? AND {NOT_WANTED}"

@@ -1,7 +1,8 @@
 """Clicks, openings and replies, as they came in: what counts for decisions is the happening in the inbox.
 
-A click waits some seconds as `unknown`: with a second link of the same message inside that time both were a scanner's,
-else it was a person's, and its journey hears of it. It waits in the store, so that a restart changes nothing.
+A click waits some seconds as `unknown`: with a second link of the same message inside that time both were a
+scanner's, else it was a person's, and its journey hears of it. It waits in the store, so that a restart
+changes nothing.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def take_click(conn: Connection, message: OutboxMessage, target: str, who: Who, 
 
 
 def take_open(conn: Connection, message: OutboxMessage, who: Who, now: Instant) -> bool:
-    """An opening; the picture is loaded again and again, so it is kept once an hour. True: the journey hears of it."""
+    """An opening; the picture is loaded again and again, so it is kept once an hour. True: the journey hears
+    of it."""
     known = rows(
         conn,
         "SELECT 1 FROM reaction WHERE bucket = ? AND send_key = ? AND kind = 'opened' AND who = ? AND at > ? LIMIT 1",
@@ -78,7 +80,8 @@ def undecided(conn: Connection, now: Instant) -> bool:
 
 
 def decide_clicks(conn: Connection, now: Instant) -> int:
-    """Clicks that stayed alone were a person's: their journeys hear of them, with the moment of the click. How many."""
+    """Clicks that stayed alone were a person's: their journeys hear of them, with the moment of the click.
+    How many."""
     found = rows(
         conn,
         f"UPDATE reaction SET who = 'human' WHERE {_UNDECIDED} AND at <= ? RETURNING number, bucket, send_key, at",  # noqa: S608

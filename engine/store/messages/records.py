@@ -28,7 +28,8 @@ Names = Mapping[str, "Value | Mapping[str, Value]"]
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """A message that this deliverer may work on until its lease ends. `body`: what an earlier attempt rendered."""
+    """A message that this deliverer may work on until its lease ends. `body`: what an earlier attempt
+    rendered."""
 
     number: int
     bucket: int
@@ -69,7 +70,8 @@ def read(row: Sequence[Any]) -> OutboxMessage:
 
 
 def cancel(conn: Connection, bucket: int, whys: Mapping[str, str], now: Instant) -> None:
-    """Takes back what was not handed over: send key -> why. What may have left already stays on the record as that."""
+    """Takes back what was not handed over: send key -> why. What may have left already stays on the record as
+    that."""
     keys_by_why: dict[str, list[str]] = {}
     for key, why in whys.items():
         keys_by_why.setdefault(why, []).append(key)
@@ -85,8 +87,8 @@ def cancel(conn: Connection, bucket: int, whys: Mapping[str, str], now: Instant)
 
 
 def plan(conn: Connection, bucket: int, sends: Sequence[tuple[str, Send]], now: Instant) -> None:
-    """Plans messages: (customer, send). A key that is known already is planned again only where its message came back
-    before any hand-over; so a decision that is taken twice sends once."""
+    """Plans messages: (customer, send). A key that is known already is planned again only where its message
+    came back before any hand-over; so a decision that is taken twice sends once."""
     insert_many(
         conn,
         "outbox",

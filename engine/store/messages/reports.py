@@ -25,7 +25,8 @@ SOFT_MEMORY = 60
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """One thing that a provider said, as it is kept. `send_key` "": it was about no message that we knew then."""
+    """One thing that a provider said, as it is kept. `send_key` "": it was about no message that we knew
+    then."""
 
     channel: str
     event_id: str
@@ -57,7 +58,8 @@ def keep(conn: Connection, one: StoredReport, now: Instant) -> bool:
 
 
 def take_early(conn: Connection, message: OutboxMessage, provider_id: str) -> list[StoredReport]:
-    """What was said of a message before we knew what its provider calls it; from now on it belongs to the message."""
+    """What was said of a message before we knew what its provider calls it; from now on it belongs to the
+    message."""
     found = rows(
         conn,
         "UPDATE report SET bucket = ?, customer = ?, send_key = ?"
@@ -106,11 +108,11 @@ def reach_of(conn: Connection, customer: str) -> Mapping[str, Reach]:
 def holders(
     conn: Connection, channel: str, words: str, fits: Callable[[str], bool]
 ) -> list[tuple[str, Mapping[str, Reach]]]:
-    """Customers who have an address on a channel now, with their reach. `words`: a part of it in lower case, as it was
-    written; `fits` says of a whole address whether it is the one.
+    """Customers who have an address on a channel now, with their reach. `words`: a part of it in lower case,
+    as it was written; `fits` says of a whole address whether it is the one.
 
-    Reads every customer's reach, since addresses have no index: some 0.3 s for a million customers. So it is asked only
-    where a report names no message. At most `MOST_HOLDERS` rows are looked at closely.
+    Reads every customer's reach, since addresses have no index: some 0.3 s for a million customers. So it is
+    asked only where a report names no message. At most `MOST_HOLDERS` rows are looked at closely.
     """
     text = "CAST(reach AS TEXT)"
     sql = f"SELECT id, {text} FROM customer WHERE {_holds(conn, text)} ORDER BY bucket, id LIMIT ?"  # noqa: S608
@@ -124,7 +126,8 @@ def holders(
 
 
 def note_soft_bounce(conn: Connection, channel: str, address: str, at: Instant) -> list[int]:
-    """An address could take nothing for now. The days (UTC, since 1970) on which that was so, oldest first."""
+    """An address could take nothing for now. The days (UTC, since 1970) on which that was so, oldest
+    first."""
     hashed, today = hash_of(conn, channel, address), at // DAY
     change(conn, "DELETE FROM soft_bounce WHERE address_hash = ? AND channel = ? AND day < ?",
            (hashed, channel, today - SOFT_MEMORY))  # fmt: skip

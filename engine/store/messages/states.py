@@ -15,13 +15,13 @@
     |  '--------- the provider says that it never came ---------'                the answer says in the end
     '------------ the decision plans a key anew that is suppressed, cancelled or expired
 
-Who may move it. `TRANSITIONS` says for each `Mover` which states it leads to, and from which; the database refuses
-nothing of that, so every statement is made from the table here. A worker moves only what it has claimed itself: the
-`fence` grows by one with every claim, and a statement with an old fence changes nothing.
+Who may move it. `TRANSITIONS` says for each `Mover` which states it leads to, and from which; the database
+refuses nothing of that, so every statement is made from the table here. A worker moves only what it has
+claimed itself: the `fence` grows by one with every claim, and a statement with an old fence changes nothing.
 
-What is durable. A move and what the journey hears of it (a row of the inbox) are one transaction: both are there or
-none. `claimed -> handoff` is committed *before* the irrevocable byte leaves; every other move may be committed after
-what it tells of, since doing it again says the same.
+What is durable. A move and what the journey hears of it (a row of the inbox) are one transaction: both are
+there or none. `claimed -> handoff` is committed *before* the irrevocable byte leaves; every other move may be
+committed after what it tells of, since doing it again says the same.
 
 What a crash leaves, and who goes on (design/reliability 2.1):
 
@@ -82,7 +82,8 @@ class Mover(Enum):
 _S = MessageState
 
 WAITING = (_S.PLANNED, _S.DEFERRED)
-"""May be claimed. The order in the groups here is that of the partial indexes, which are found by their words."""
+"""May be claimed. The order in the groups here is that of the partial indexes, which are found by their
+words."""
 
 LEASED = (_S.CLAIMED, _S.HANDOFF)
 """In the hands of a worker, until `lease_until`."""
@@ -141,7 +142,8 @@ TRANSITIONS: Mapping[Mover, Mapping[MessageState, _States]] = {
     Mover.CHANNEL_GONE: {_S.EXPIRED: WAITING, _S.FAILED: WAITING, _S.TREATED_AS_SENT: WAITING},
     Mover.RESTORE: {_S.HELD: (*WAITING, *LEASED, _S.UNKNOWN)},
 }  # fmt: skip
-"""Where each mover leads a message, and from where. Anything else changes nothing: it is a repetition, or too late."""
+"""Where each mover leads a message, and from where. Anything else changes nothing: it is a repetition, or too
+late."""
 
 
 def among(states: Iterable[MessageState], table: str = "") -> str:
@@ -154,14 +156,15 @@ NOT_PAUSED = (
     " OR (p.scope = 'channel' AND p.name = o.channel) OR (p.scope = 'journey' AND p.name = o.journey)"
     " OR (p.scope = 'domain' AND o.channel = 'email' AND lower(o.address) LIKE '%@' || p.name))"
 )
-"""The clause that no order of an operator keeps back a message `o`: asked by the claim, by the hand-over and by whoever
-wants to know whether all is done."""
+"""The clause that no order of an operator keeps back a message `o`: asked by the claim, by the hand-over and
+by whoever wants to know whether all is done."""
 
 NOT_WANTED = (
     "(e.outcome IN ('exit_if', 'stopped', 'restart', 'joined')"
     " OR (e.outcome IS NOT NULL AND e.goal_at >= o.handed_at))"
 )
-"""Of an enrollment `e` and a message `o` that has left as far as it knows: nobody wants another try of it any more."""
+"""Of an enrollment `e` and a message `o` that has left as far as it knows: nobody wants another try of it any
+more."""
 
 
 class Claim(Protocol):
@@ -217,12 +220,13 @@ def transition(
     settle_at: Instant | None = None,
     returning: str = "number",
 ) -> list[Any]:
-    """Moves those of `messages` that stand where `by` may take them from, in one statement. What it returns of each that
-    was moved: none of them when another was faster.
+    """Moves those of `messages` that stand where `by` may take them from, in one statement. What it returns
+    of each that was moved: none of them when another was faster.
 
-    What the new state brings along is written here: without a lease there is no owner, what is settled forgets its body,
-    what may have left has a moment at which it did. `sets`, `values`: what else changes. `settle_at`: when the policy is
-    due, of an unknown one. Raises KeyError for a move that is not in the table.
+    What the new state brings along is written here: without a lease there is no owner, what is settled
+    forgets its body, what may have left has a moment at which it did. `sets`, `values`: what else changes.
+    `settle_at`: when the policy is due, of an unknown one. Raises KeyError for a move that is not in the
+    table.
     """
     statement, stamps = _statement(by, to, messages.clause, sets, returning)
     own = {"handed_at": now, "settled_at": now, "settle_at": settle_at}

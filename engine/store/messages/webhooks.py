@@ -52,8 +52,8 @@ def due(conn: Connection, now: Instant) -> dict[str, int]:
 
 
 def take(conn: Connection, webhook: str, now: Instant, lease: int, limit: int) -> list[PlannedCall]:
-    """Calls of one webhook that are to be made now, the oldest first. Nobody else gets them for `lease` ms: when a process
-    dies over a call, it is made again after that, with the same key."""
+    """Calls of one webhook that are to be made now, the oldest first. Nobody else gets them for `lease` ms:
+    when a process dies over a call, it is made again after that, with the same key."""
     found = rows(
         conn,
         "UPDATE webhook_call SET ready_at = ? WHERE state = 'planned' AND ready_at <= ? AND number IN"  # noqa: S608
@@ -105,7 +105,8 @@ def journey_of(conn: Connection, call: PlannedCall) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """A webhook that has not taken calls: how many wait for another try, since when the oldest, and the last answer."""
+    """A webhook that has not taken calls: how many wait for another try, since when the oldest, and the last
+    answer."""
 
     webhook: str
     waiting: int

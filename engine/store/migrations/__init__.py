@@ -19,7 +19,8 @@ assert tables.Meta.metadata is SQLModel.metadata
 
 
 def upgrade(engine: Engine) -> None:
-    """Runs what is missing, in one transaction. Raises `UsageError` for a database of a later version of the engine."""
+    """Runs what is missing, in one transaction. Raises `UsageError` for a database of a later version of the
+    engine."""
     config = script_config()
     script = ScriptDirectory.from_config(config)
     with engine.connect() as conn:
@@ -46,7 +47,8 @@ def script_config() -> Config:
 
 
 def differences(conn: Connection) -> list[object]:
-    """What the tables lack, or have too much, against `engine.store.schema.tables`: empty when the migrations are complete."""
+    """What the tables lack, or have too much, against `engine.store.schema.tables`: empty when the migrations
+    are complete."""
     context = MigrationContext.configure(conn, opts={"include_object": _is_ours})
     return list(compare_metadata(context, SQLModel.metadata))
 

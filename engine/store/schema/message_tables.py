@@ -1,4 +1,5 @@
-"""The tables of what leaves and what comes back: messages, reports, reactions, consent, suppression, calls."""
+"""The tables of what leaves and what comes back: messages, reports, reactions, consent, suppression,
+calls."""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ OUTBOX_STATES = (
     "planned", "claimed", "deferred", "handoff", "accepted", "delivered", "bounced", "complained", "unknown",
     "held", "treated_as_sent", "suppressed", "cancelled", "expired", "failed",
 )  # fmt: skip
-"""What the database takes; what they mean and who moves a message is `engine.store.messages.states`, whose words a test
-holds equal to these."""
+"""What the database takes; what they mean and who moves a message is `engine.store.messages.states`, whose
+words a test holds equal to these."""
 
 
 def one_of(column: str, choices: tuple[str, ...], name: str) -> CheckConstraint:
@@ -30,8 +31,8 @@ def one_of(column: str, choices: tuple[str, ...], name: str) -> CheckConstraint:
 
 class Outbox(SQLModel, table=True):
     """One message, from the decision to what became of it. `fence` grows with every claim; `body` is what was
-    rendered, kept until the outcome is settled, then only its hash. `parts`: how many the provider charges for. `ref`: the
-    token in Message-ID and return path by which a bounce finds the message."""
+    rendered, kept until the outcome is settled, then only its hash. `parts`: how many the provider charges
+    for. `ref`: the token in Message-ID and return path by which a bounce finds the message."""
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -89,8 +90,8 @@ class Outbox(SQLModel, table=True):
 
 
 class Reacted(SQLModel, table=True):
-    """A click, an opening or a reply to a message; those of a `machine` are kept for the record, and of `unknown` ones (a
-    mail proxy that opens everything) nobody can tell: only what people do counts."""
+    """A click, an opening or a reply to a message; those of a `machine` are kept for the record, and of
+    `unknown` ones (a mail proxy that opens everything) nobody can tell: only what people do counts."""
 
     __tablename__ = "reaction"
     __table_args__ = (
@@ -173,8 +174,8 @@ class WebhookCall(SQLModel, table=True):
 
 
 class Reported(SQLModel, table=True):
-    """What a provider said of a message or an address, in its own words (`raw`) and in ours (`kind`). Taken once. One
-    without a `send_key` may be about a message whose `provider_id` is not written down yet."""
+    """What a provider said of a message or an address, in its own words (`raw`) and in ours (`kind`). Taken
+    once. One without a `send_key` may be about a message whose `provider_id` is not written down yet."""
 
     __tablename__ = "report"
     __table_args__ = (
@@ -200,7 +201,8 @@ class Reported(SQLModel, table=True):
 
 
 class Volume(SQLModel, table=True):
-    """How many messages of a journey were handed over on a day (the project's calendar, ISO): what ceilings look at."""
+    """How many messages of a journey were handed over on a day (the project's calendar, ISO): what ceilings
+    look at."""
 
     __tablename__ = "volume"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -245,7 +247,8 @@ class Allowance(SQLModel, table=True):
 
 
 class Learned(SQLModel, table=True):
-    """What was learned from all reactions, as one document: how long they take, what they cost, at what hour they come."""
+    """What was learned from all reactions, as one document: how long they take, what they cost, at what hour
+    they come."""
 
     __tablename__ = "learned"
 
@@ -255,7 +258,8 @@ class Learned(SQLModel, table=True):
 
 
 class OneOff(SQLModel, table=True):
-    """A single message to a segment that an operator sent from the command line: the journey it is, word by word."""
+    """A single message to a segment that an operator sent from the command line: the journey it is, word by
+    word."""
 
     __tablename__ = "one_off"
 

@@ -31,9 +31,9 @@ class Customer(SQLModel, table=True):
     """One customer with everything small that a decision reads, so that a batch reads it with one seek each.
 
     `attributes`: attributes and all-time facts. `folded`: those of its texts that case folding changes.
-    `seen`: {event: [times, first_at, last_at, last_number]}. `segments`: {segment: member since}. `reach`: {channel: {address,
-    consents: {purpose: state}, suppressed, bounced}}. `memory`: what facts need to go on. `marks`: last starts, fired
-    dates, crossings, places. `applied`: number of the last applied inbox row.
+    `seen`: {event: [times, first_at, last_at, last_number]}. `segments`: {segment: member since}. `reach`:
+    {channel: {address, consents: {purpose: state}, suppressed, bounced}}. `memory`: what facts need to go on.
+    `marks`: last starts, fired dates, crossings, places. `applied`: number of the last applied inbox row.
     """
 
     __tablename__ = "customer"
@@ -65,7 +65,8 @@ class Alias(SQLModel, table=True):
 
 
 class Inbox(SQLModel, table=True):
-    """What happened to a customer and is not applied yet, in the order of receipt. Applying deletes the row."""
+    """What happened to a customer and is not applied yet, in the order of receipt. Applying deletes the
+    row."""
 
     __tablename__ = "inbox"
     __table_args__ = (Index("inbox_customer", "bucket", "customer"), {"sqlite_autoincrement": True})
@@ -79,7 +80,8 @@ class Inbox(SQLModel, table=True):
 
 
 class Receipt(SQLModel, table=True):
-    """That something was received: (source, id) is taken once. `digest` tells the same body from another one."""
+    """That something was received: (source, id) is taken once. `digest` tells the same body from another
+    one."""
 
     __tablename__ = "receipt"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -196,7 +198,8 @@ class Product(SQLModel, table=True):
 
 
 class Deployment(SQLModel, table=True):
-    """What was published, when, by whom: the files themselves, so that people in flight can be matched to the next one."""
+    """What was published, when, by whom: the files themselves, so that people in flight can be matched to the
+    next one."""
 
     __tablename__ = "deployment"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -271,8 +274,8 @@ class Alerted(SQLModel, table=True):
 
 
 class Sweep(SQLModel, table=True):
-    """How far a recurring look at the whole base has come: clock and date starts per journey, and segments (whose
-    `hash` tells a changed definition)."""
+    """How far a recurring look at the whole base has come: clock and date starts per journey, and segments
+    (whose `hash` tells a changed definition)."""
 
     __tablename__ = "sweep"
 
