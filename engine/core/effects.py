@@ -1,4 +1,5 @@
-"""What a decision asks of the world, and what it says about itself. Effects become rows in the transaction of the decision."""
+"""What a decision asks of the world, and what it says about itself. Effects become rows in the transaction of the
+decision."""
 
 from __future__ import annotations
 
@@ -12,11 +13,9 @@ from engine.values import Instant, Value
 
 
 class Send(Struct, frozen=True):
-    """Plan a message. `key` = derive(enrollment, step id, channel) is unique in the outbox: deciding twice sends once.
-    `valid_until`: after it the message is returned instead of handed over. `names`: what the template may read beside
-    customer and shop: trigger, product_id, code (value, expires), with-values."""
+    """Plan a message."""
 
-    key: str
+    key: str  # derive(enrollment, step id, channel): unique in the outbox, so deciding twice sends once
     enrollment: str
     journey: str
     step: str
@@ -25,8 +24,9 @@ class Send(Struct, frozen=True):
     policy: str
     purpose: str | None
     due_at: Instant
-    valid_until: Instant
-    counts: bool
+    valid_until: Instant  # after it the message is returned instead of handed over
+    counts: bool  # under caps
+    # What the template may read beside customer and shop: trigger, product_id, code (value, expires), with-values.
     names: Mapping[str, Value | Mapping[str, Value]] = field(default_factory=dict)
 
 
@@ -38,18 +38,17 @@ class Cancel(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """Write an attribute of the customer; `once` is unique, so a step changes a customer exactly once. A consent is
-    written by `set: {consent.email: given}`: then `name` is `consent.email`."""
+    """Write an attribute of the customer."""
 
-    name: str
+    name: str  # of a consent, which `set: {consent.email: given}` writes, `consent.email`
     how: Literal["set", "add", "remove"]
     value: Value
-    once: str
+    once: str  # unique, so that a step changes a customer exactly once
     note: str = ""
 
 
 class TakeCode(Struct, frozen=True):
-    """Take a code from a file pool for this run; generated and shared codes need no effect but are recorded too."""
+    """Take a code from a file pool; generated and shared codes need no effect but are recorded too."""
 
     enrollment: str
     pool: str
@@ -58,7 +57,7 @@ class TakeCode(Struct, frozen=True):
 
 
 class GiveBack(Struct, frozen=True):
-    """The run ended before a message with this code was handed over."""
+    """The enrollment ended before a message with this code was handed over."""
 
     enrollment: str
     pool: str
@@ -129,10 +128,12 @@ TraceKind = Literal[
 
 
 class Trace(Struct, frozen=True):
-    """One line of the history of a customer. Words are made when it is shown; `read` holds the values that were looked
-    at. For `send` and `skip`, `subject` is the template and `detail` the channel or the reason; for set/add/remove the
-    subject is the attribute and `detail` the value; for exit the subject is the reason; for code the pool; for
-    learned what was found and `detail` why."""
+    """One line of the history of a customer. Words are made when it is shown.
+
+    For `send` and `skip`, `subject` is the template and `detail` the channel or the reason; for set/add/remove
+    the subject is the attribute and `detail` the value; for exit the subject is the reason; for code the pool;
+    for learned what was found and `detail` why.
+    """
 
     at: Instant
     kind: TraceKind
@@ -142,12 +143,12 @@ class Trace(Struct, frozen=True):
     line: int = 0
     subject: str = ""
     detail: str = ""
-    read: tuple[tuple[str, str], ...] = ()
+    read: tuple[tuple[str, str], ...] = ()  # name and value, in words, of what was looked at
 
 
 class Decision(Struct, frozen=True):
-    """What was decided for one run at one moment. `enrollment` is None for an ignored start."""
+    """What was decided for one enrollment at one moment."""
 
-    enrollment: Enrollment | None
+    enrollment: Enrollment | None  # as it is from now on; None for an ignored start
     effects: tuple[Effect, ...]
     trace: tuple[Trace, ...]

@@ -17,37 +17,40 @@ from engine.values import Instant, Value
 
 
 class Event(Struct, frozen=True):
-    """Something the customer did. `fields` are typed by schemas/events.yaml. `starts` is False for imported history,
-    which updates facts and membership but starts and awaits nothing. A direct price_drop, back_in_stock or low_stock
-    event is a start that reached this customer."""
+    """Something the customer did. A direct price_drop, back_in_stock or low_stock event is a start that reached
+    this customer."""
 
     number: int
     id: str
     name: str
     occurred_at: Instant
     received_at: Instant
-    fields: Mapping[str, Value] = field(default_factory=dict)
-    starts: bool = True
+    fields: Mapping[str, Value] = field(default_factory=dict)  # typed by schemas/events.yaml
+    starts: bool = (
+        True  # False for imported history: it updates facts and membership, starts and awaits nothing
+    )
 
 
 class ProfileChanged(Struct, frozen=True):
-    """Attributes, addresses, consent or suppressions were written; None takes a value away. A consent is the pair
-    (channel, purpose) -> `none | asked | given | withdrawn`; a suppression is channel -> purpose or `all` (None lifts).
-    `joined` and `left`: (channel, address), one of several (the tokens of a person's devices) comes or goes."""
+    """Attributes, addresses, consent or suppressions were written; None takes a value away."""
 
     number: int
     at: Instant
     values: Mapping[str, Value] = field(default_factory=dict)
-    addresses: Mapping[str, str | None] = field(default_factory=dict)
+    addresses: Mapping[str, str | None] = field(default_factory=dict)  # by channel
+    # (channel, purpose) -> none | asked | given | withdrawn
     consents: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    suppressed: Mapping[str, str | None] = field(default_factory=dict)
+    suppressed: Mapping[str, str | None] = field(
+        default_factory=dict
+    )  # channel -> purpose or `all`; None lifts
     starts: bool = True
+    # (channel, address): one of several addresses, such as the tokens of a person's devices, comes or goes
     joined: tuple[tuple[str, str], ...] = ()
     left: tuple[tuple[str, str], ...] = ()
 
 
 class ProductChanged(Struct, frozen=True):
-    """The catalogue changed for a product that a run of this customer looks at."""
+    """The catalogue changed for a product that an enrollment of this customer looks at."""
 
     number: int
     at: Instant
@@ -56,23 +59,22 @@ class ProductChanged(Struct, frozen=True):
 
 
 class SegmentChanged(Struct, frozen=True):
-    """The customer became a member of a segment or left it; `at` is the crossing. `starts` is False for members found
-    by a first evaluation, a changed definition or an import."""
+    """The customer became a member of a segment or left it."""
 
     number: int
-    at: Instant
+    at: Instant  # the crossing
     segment: str
     member: bool
-    starts: bool = True
+    starts: bool = True  # False for members found by a first evaluation, a changed definition or an import
 
 
 class Occurrence(Struct, frozen=True):
-    """A clock or date start reached this customer: `day` is the local date that it belongs to, `at` the moment."""
+    """A clock or date start reached this customer."""
 
     number: int
     journey: str
     at: Instant
-    day: dt.date
+    day: dt.date  # the local date that it belongs to
 
 
 class MessageSent(Struct, frozen=True):
@@ -95,8 +97,8 @@ class MessageReturned(Struct, frozen=True):
 
 
 class MessageOutcome(Struct, frozen=True):
-    """What became of a message after hand-over. `unknown` keeps a cascade where it is until another outcome settles it;
-    `not_sent` says that an unknown turned out never to have been accepted."""
+    """What became of a message after hand-over. `unknown` keeps a cascade where it is until another outcome
+    settles it; `not_sent` says that an unknown turned out never to have been accepted."""
 
     number: int
     at: Instant
@@ -106,7 +108,7 @@ class MessageOutcome(Struct, frozen=True):
         "accepted", "delivered", "bounced", "complained", "refused", "unknown", "settled", "not_sent"
     ]
     detail: str = ""
-    channel: str = ""  # lets a bounce close the channel when the run is no longer kept
+    channel: str = ""  # lets a bounce close the channel when the enrollment is no longer kept
 
 
 class Reaction(Struct, frozen=True):

@@ -27,27 +27,26 @@ def no_zone(country: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Journeys:
-    """Everything that is published, as one value. `channels`: names in the order of price. `global_holdout` counts for
-    marketing policies only. `by_phone`: the channels whose address is a phone number; `zones_of_phone` names the zones in
-    which somebody with a number may live (none: the number does not tell). `learned`: what the last night knew."""
+    """Everything that is published, as one value."""
 
     by_name: Mapping[str, Journey]
-    facts: tuple[FactRule, ...] = ()
+    facts: tuple[FactRule, ...] = ()  # computed for everybody
     attributes: Mapping[str, Type] = field(default_factory=dict)
     segments: Mapping[str, SegmentRule] = field(default_factory=dict)
     policies: Mapping[str, Policy] = field(default_factory=dict)
-    channels: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()  # in the order of price
     timezone: str = "UTC"
     currency: str = "EUR"
-    global_holdout: int = 0
+    global_holdout: int = 0  # percent; counts for marketing policies only
     commit: str = ""
     needs: Mapping[str, int | None] = field(default_factory=dict)  # event -> history to load (ms; None: all)
     paths: Mapping[str, str] = field(default_factory=dict)  # split -> the path that everybody takes (stories)
     prices: Mapping[str, Decimal] = field(default_factory=dict)  # per message, in `currency`
-    by_phone: frozenset[str] = frozenset()
+    by_phone: frozenset[str] = frozenset()  # channels whose address is a phone number
+    # The zones in which somebody with a number may live; none: the number does not tell.
     zones_of_phone: Callable[[str], tuple[str, ...]] = nowhere
     zone_of_country: Callable[[str], str | None] = no_zone  # its only zone, by ISO 3166 code
-    learned: Learned = field(default_factory=Learned)
+    learned: Learned = field(default_factory=Learned)  # what the last night knew
     explain: bool = True  # False: traces carry no values read and no lines about questions (replay)
     index: SubscriptionIndex = field(init=False, repr=False, compare=False)
 

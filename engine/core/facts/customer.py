@@ -22,18 +22,17 @@ Consent = Literal["none", "asked", "given", "withdrawn"]
 
 
 class EventCounter(Struct, frozen=True):
-    """One event name of one customer, over all time. `last_number`: the number of the event of `last_at`; `since start`
-    needs it where two events share a moment."""
+    """One event name of one customer, over all time."""
 
     times: int
     first_at: Instant
     last_at: Instant
-    last_number: int = 0
+    last_number: int = 0  # of the event of `last_at`: tells two events of one moment apart (`since start`)
 
 
 class Reach(Struct, frozen=True):
-    """One channel of one customer. `suppressed`: None, a purpose, `any purpose` (everything that needs a consent), or
-    `all`. `bounced`: closed by a hard bounce."""
+    """One channel of one customer. `suppressed`: None, a purpose, `any purpose` (everything that needs a consent),
+    or `all`. `bounced`: closed by a hard bounce."""
 
     # The names in JSON stand by themselves, for they are stored: a field may be renamed, they may not.
     address: str | None = msgspec.field(default=None, name="address")
@@ -43,13 +42,12 @@ class Reach(Struct, frozen=True):
 
 
 class CapSlot(Struct, frozen=True):
-    """A message that counts under caps (or a planned one that reserved its place). `counts_total` is False for the
-    later parts of a cascade, which count for their channel only."""
+    """A message that counts under caps, or a planned one that has reserved its slot."""
 
-    key: str
+    key: str  # of the message in the outbox
     at: Instant
     channel: str
-    counts_total: bool = True
+    counts_total: bool = True  # False for later parts of a cascade, which count for their channel only
 
 
 FactKind: TypeAlias = Literal[
@@ -59,39 +57,40 @@ FactKind: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class FactRule:
-    """A computed fact of schemas/customer.yaml. `field` is a path inside the event, `items.category` goes over items.
-    `last` makes it windowed: counted when asked, from history. `groups`: what `rfm` makes of the scores."""
+    """A computed fact of schemas/customer.yaml."""
 
     name: str
     how: FactKind
     event: str
-    field: str | None
+    field: str | None  # a path inside the event; `items.category` goes over all items
     type: Type
-    last: int | None = None  # ms
-    groups: GroupTable | None = None
+    last: int | None = None  # ms; makes it windowed: counted from history when it is asked for
+    groups: GroupTable | None = None  # what `rfm` makes of the scores
 
 
 @dataclass(slots=True)
 class Facts:
-    """One customer at one moment. `values` holds attributes and all-time facts; `memory` what all-time facts need to
-    go on at constant cost (e.g. average: sum and count; most frequent: counts). `history` holds only the events in
-    `Journeys.needs`, oldest first, as far back as they ask. `assumed_reach`: every channel reaches this customer
-    (stories, replay without --strict), unless `reach` says what closes it: a bounce, a suppression, a consent that is
-    not `given`, or the address "" (known to be missing). `habits`: what they did with the messages they got."""
+    """One customer at one moment."""
 
     customer: str
     timezone: str = "UTC"  # the zone that is used, and why:
     timezone_why: str = "project"  # customer | country | project
-    values: dict[str, Value] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)  # attributes and computed facts over all time
+    # What computed facts need to go on at constant cost: for an average sum and count, for the most frequent counts.
     fact_state: dict[str, object] = field(default_factory=dict)
     event_counters: dict[str, EventCounter] = field(default_factory=dict)
+    # Only the events in `Journeys.needs`, oldest first, as far back as they ask.
     history: dict[str, list[Event]] = field(default_factory=dict)
     segments: frozenset[str] = frozenset()
-    reach: dict[str, Reach] = field(default_factory=dict)
+    reach: dict[str, Reach] = field(default_factory=dict)  # by channel
+    # Stories, and replay without --strict: every channel reaches this customer, unless `reach` says what closes
+    # it: a bounce, a suppression, a consent that is not `given`, or the address "" (known to be missing).
     assumed_reach: bool = False
     cap_slots: list[CapSlot] = field(default_factory=list)
-    products: dict[str, Mapping[str, Value]] = field(default_factory=dict)
-    engagement: EngagementStats = NO_ENGAGEMENT
+    products: dict[str, Mapping[str, Value]] = field(
+        default_factory=dict
+    )  # that enrollments are about, by id
+    engagement: EngagementStats = NO_ENGAGEMENT  # what they did with the messages they got
 
     @property
     def zone(self) -> ZoneInfo:
@@ -144,13 +143,14 @@ class LastStart(Struct, frozen=True):
 
 @dataclass(slots=True)
 class CustomerState:
-    """The unit of concurrency: the facts of a customer, the open and watched runs (by id), the last start per
-    (journey, key), and the local dates on which clock and date starts already fired, per journey."""
+    """The unit of concurrency: everything that is decided about one customer is decided from this, one after the
+    other."""
 
     facts: Facts
-    enrollments: dict[str, Enrollment] = field(default_factory=dict)
-    last_starts: dict[tuple[str, str], LastStart] = field(default_factory=dict)
-    occurred: set[tuple[str, str]] = field(default_factory=set)  # (journey, ISO local date)
+    enrollments: dict[str, Enrollment] = field(default_factory=dict)  # open and watched ones, by id
+    last_starts: dict[tuple[str, str], LastStart] = field(default_factory=dict)  # by (journey, key)
+    # (journey, ISO local date) on which clock and date starts already fired
+    occurred: set[tuple[str, str]] = field(default_factory=set)
     crossings: dict[str, Instant] = field(
         default_factory=dict
     )  # segment -> when time alone may change membership

@@ -1,7 +1,7 @@
 """Folds what happened into the facts of a customer, each at constant cost.
 
 The functions change the `Facts` they are given: fork them first. Computed facts keep what they need
-to go on in `Facts.memory`; one that a story has set by hand has no memory and goes on from its value.
+to go on in `Facts.fact_state`; one that a story has set by hand has no state and goes on from its value.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from engine.values import Instant, Money, Value
 DEVICES = 10
 """So many addresses of one channel are kept; the newest count."""
 
-Place: TypeAlias = tuple[Instant, int]
+EventOrder: TypeAlias = tuple[Instant, int]
 """Where an event stands in time: moment, then order of receipt."""
 
 
@@ -39,16 +39,22 @@ def initial_values(rules: Iterable[FactRule], currency: str) -> dict[str, Value]
 def apply_event(
     facts: Facts, event: Event, rules: Iterable[FactRule], needs: Mapping[str, int | None] | None = None
 ) -> None:
-    """Counts an event: seen, all-time facts, history. Late events find their place by (occurred_at, number).
-
-    `needs` (`Journeys.needs`): history keeps only the events in it; None keeps all.
-    """
-    _see(facts, event)
+    """Counts an event: its counter, all-time facts, history. `needs` (`Journeys.needs`): history keeps only the
+    events in it; None keeps all."""
+    # The counter first: `average days between` is made from it.
+    counter, at, number = facts.event_counters.get(event.name), event.occurred_at, event.number
+    if counter is None:
+        facts.event_counters[event.name] = EventCounter(1, at, at, number)
+    else:
+        last_at, last_number = max((counter.last_at, counter.last_number), (at, number))
+        first_at = min(counter.first_at, at)
+        facts.event_counters[event.name] = EventCounter(counter.times + 1, first_at, last_at, last_number)
     for rule in rules:
         if rule.event == event.name and rule.last is None:
             _count(facts, event, rule)
     if needs is None or event.name in needs:
         kept = facts.history.setdefault(event.name, [])
+        # Events arrive late: history is in the order in which things happened, not in that of receipt.
         bisect.insort(kept, event, key=lambda known: (known.occurred_at, known.number))
 
 
@@ -79,9 +85,13 @@ def apply_change(
             continue
         consents = {**reach.consents, purpose: cast("Consent", answer)}
         facts.reach[channel] = replace(reach, consents=consents)
-    for channel, purpose_or_all in change.suppressed.items():
+    for channel, closed_for in change.suppressed.items():
         reach = facts.reach.get(channel, Reach())
-        facts.reach[channel] = replace(reach, suppressed=_wider(reach.suppressed, purpose_or_all))
+        suppressed = closed_for
+        if closed_for is not None and reach.suppressed not in (None, closed_for):
+            # Two suppressions of different purposes close everything that needs a consent.
+            suppressed = "all" if "all" in (reach.suppressed, closed_for) else ANY_PURPOSE
+        facts.reach[channel] = replace(reach, suppressed=suppressed)
     if resolve_zone is not None and ("timezone" in change.values or "country" in change.values):
         facts.timezone, facts.timezone_why = resolve_zone(facts.values)
 
@@ -121,74 +131,62 @@ def history_from(event: str, needs: Mapping[str, int | None], now: Instant) -> I
     return Instant(0 if back is None else max(now - back, 0))
 
 
-def _see(facts: Facts, event: Event) -> None:
-    known = facts.event_counters.get(event.name)
-    at, number = event.occurred_at, event.number
-    if known is None:
-        facts.event_counters[event.name] = EventCounter(1, at, at, number)
-        return
-    last = max((known.last_at, known.last_number), (at, number))
-    facts.event_counters[event.name] = EventCounter(known.times + 1, min(known.first_at, at), *last)
-
-
 def _count(facts: Facts, event: Event, rule: FactRule) -> None:
     """One computed fact with one more event."""
-    name, found = rule.name, field_values(event.fields, rule.field) if rule.field else ()
+    name, values = rule.name, field_values(event.fields, rule.field) if rule.field else ()
     match rule.how:
         case "count":
             times = facts.values.get(name)
             facts.values[name] = (times if isinstance(times, int) else 0) + 1
         case "sum":
             known = facts.values.get(name)
-            facts.values[name] = add_up(known if known is not None else zero(rule, facts), found)[0]
+            facts.values[name] = add_up(known if known is not None else zero(rule, facts), values)[0]
         case "average":
-            known_sum = facts.fact_state.get(name)
+            known_sum, by_hand = facts.fact_state.get(name), facts.values.get(name)
+            # One that was set by hand goes on as if it came from one event.
             total, count = (
-                cast("tuple[Value, int]", known_sum) if known_sum else _given(facts.values.get(name))
+                cast("tuple[Value, int]", known_sum) if known_sum else (by_hand, int(by_hand is not None))
             )
-            total, fitted = add_up(total, found)
+            total, fitted = add_up(total, values)
             facts.fact_state[name] = (total, count + fitted)
             facts.values[name] = mean(total, count + fitted)
         case "last" | "first":
-            _remember_end(facts, event, rule, found)
+            _remember_end(facts, event, rule, values)
         case "most frequent":
-            _remember_favourite(facts, rule, found)
+            _remember_favourite(facts, rule, values)
         case "average days between":
             seen = facts.event_counters[event.name]
             facts.values[name] = days_between(seen.times, seen.first_at, seen.last_at)
         case "rfm":
             pass  # nightly, over all customers
+    # A fact that is not set is no value of None: `is set` asks whether the name is there.
     if facts.values.get(name, 0) is None:
         del facts.values[name]
 
 
-def _given(value: Value) -> tuple[Value, int]:
-    """An average that was set by hand goes on as if it came from one event."""
-    return (value, 1) if value is not None else (None, 0)
-
-
-def _remember_end(facts: Facts, event: Event, rule: FactRule, found: tuple[Value, ...]) -> None:
+def _remember_end(facts: Facts, event: Event, rule: FactRule, values: tuple[Value, ...]) -> None:
     """`first` or `last`: the moment of the event, or a field of it where the event has that field."""
-    value: Value = event.occurred_at if rule.field is None else found[0] if found else None
+    value: Value = event.occurred_at if rule.field is None else values[0] if values else None
     if value is None:
         return
-    place = (event.occurred_at, event.number)
-    known = cast("Place | None", facts.fact_state.get(rule.name))
+    order = (event.occurred_at, event.number)
+    known = cast("EventOrder | None", facts.fact_state.get(rule.name))
     set_by_hand = facts.values.get(rule.name)
     if known is None and rule.field is None and isinstance(set_by_hand, int):
         known = (Instant(set_by_hand), 0)
+    # Nobody knows when a value that was set by hand came: it is the first, and any event is later.
     if known is None and set_by_hand is not None and rule.how == "first":
         return
-    if known is None or (place > known if rule.how == "last" else place < known):
-        facts.fact_state[rule.name] = place
+    if known is None or (order > known if rule.how == "last" else order < known):
+        facts.fact_state[rule.name] = order
         facts.values[rule.name] = value
 
 
-def _remember_favourite(facts: Facts, rule: FactRule, found: tuple[Value, ...]) -> None:
+def _remember_favourite(facts: Facts, rule: FactRule, values: tuple[Value, ...]) -> None:
     """`most frequent`: of several with the same number, the one that reached it first in the order of receipt."""
     counts = dict(cast("Mapping[str, int]", facts.fact_state.get(rule.name, {})))
     favourite = facts.values.get(rule.name)
-    for value in found:
+    for value in values:
         if not isinstance(value, str):
             continue
         counts[value] = counts.get(value, 0) + 1
@@ -208,14 +206,8 @@ def _without(facts: Facts, channel: str, address: str) -> list[str]:
 def _write_address(facts: Facts, channel: str, address: str | None) -> None:
     reach = facts.reach.get(channel, Reach())
     if address and address != reach.address:
-        # what closed the old address does not close the new one; the hand-over asks the list of suppressed addresses anyway
+        # What closed the old address does not close the new one; the hand-over asks the list of suppressed
+        # addresses anyway.
         facts.reach[channel] = replace(reach, address=address, bounced=False, suppressed=None)
     elif not address:
         facts.reach[channel] = replace(reach, address="")
-
-
-def _wider(known: str | None, added: str | None) -> str | None:
-    """Two suppressions of different purposes close everything that needs a consent; None lifts them."""
-    if added is None or known is None or known == added:
-        return added
-    return "all" if "all" in (known, added) else ANY_PURPOSE
