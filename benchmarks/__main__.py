@@ -52,7 +52,8 @@ def table(figures: list[Figure]) -> Table:
     for each in figures:
         ours, theirs = f"{each.ours:,.4g} {each.unit}", f"{each.theirs:,.4g} {each.unit}"
         found.add_row(
-            each.benchmark, each.what, each.against, ours, theirs, f"{each.ratio:.2f}", each.aim, str(each.runs), each.note
+            each.benchmark, each.what, each.against, ours, theirs, f"{each.ratio:.2f}", each.aim,
+            str(each.runs), each.note
         )  # fmt: skip
     return found
 

@@ -1,4 +1,5 @@
-"""Durable transitions per second of the real advancer, beside a bare sqlite3 loop that does the same reads and writes.
+"""Durable transitions per second of the real advancer, beside a bare sqlite3 loop that does the same reads
+and writes.
 
 The bare loop replays, on a copy of the same file and with the same durability, the very statements with
 the very parameters that the advancer has just run, and decodes and encodes the same JSON. What we need
@@ -169,7 +170,8 @@ class Sleepers:
 
 def _profile(number: int) -> ProfileChanged:
     values: dict[str, Any] = {
-        "email": f"customer{number}@example.com", "first_name": "Ann", "last_name": "Example", "language": "de",
+        "email": f"customer{number}@example.com", "first_name": "Ann", "last_name": "Example",
+        "language": "de",
         "country": "DE", "timezone": "Europe/Berlin", "tier": ("bronze", "silver", "gold")[number % 3],
     }  # fmt: skip
     return ProfileChanged(0, START, values, {"push": f"token-{number}"})
@@ -193,7 +195,8 @@ def _record(store: Store, recorded: Recorded) -> Any:
 
 
 def _replay(bare: sqlite3.Connection, recorded: Recorded) -> float:
-    """Seconds that the statements take by themselves, with the JSON decoded that they read and encoded that they write."""
+    """Seconds that the statements take by themselves, with the JSON decoded that they read and encoded that
+    they write."""
     prepared = [
         (statement, [_parsed(row) for row in parameters] if many else parameters, many)
         for statement, parameters, many in recorded

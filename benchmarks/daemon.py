@@ -32,7 +32,10 @@ def run(short: bool) -> list[Figure]:
     """100,000 customers asleep (10,000 with `short`); 10,000 events come in over HTTP."""
     customers = 10_000 if short else 100_000
     full, empty = _peak(customers), _peak(0)
-    note = f"after {EVENTS:,} events over HTTP; with the pages of the file that the system maps, {full[0]:,.0f} MB at the most"
+    note = (
+        f"after {EVENTS:,} events over HTTP; with the pages of the file that the system maps, "
+        f"{full[0]:,.0f} MB at the most"
+    )
     what = f"memory of its own, {customers:,} asleep"
     return [figure("daemon", what, "nobody known", "MB", [full[1]], [empty[1]], "at most 2", note)]
 

@@ -10,8 +10,8 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. `ours` and `theirs` are rates (per second) or seconds, as `unit` says; `ratio` is the
-    median of the ratios of neighbouring runs; `aim` says what it should be."""
+    """One line of the table. `ours` and `theirs` are rates (per second) or seconds, as `unit` says; `ratio`
+    is the median of the ratios of neighbouring runs; `aim` says what it should be."""
 
     benchmark: str
     what: str

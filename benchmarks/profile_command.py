@@ -1,4 +1,5 @@
-"""`./run profile COMMAND ...`: runs a command of main.py under cProfile and tells at the end where its time went."""
+"""`./run profile COMMAND ...`: runs a command of main.py under cProfile and tells at the end where its time
+went."""
 
 from __future__ import annotations
 

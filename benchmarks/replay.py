@@ -1,4 +1,5 @@
-"""`replay` of a month of a shop through the sample journeys, against decoding the same file with `json.loads`."""
+"""`replay` of a month of a shop through the sample journeys, against decoding the same file with
+`json.loads`."""
 
 from __future__ import annotations
 

@@ -203,7 +203,8 @@ def _root(folder: Path) -> Path:
     if not (root / "config.yaml").exists() and not (root / "journeys").is_dir():
         raise AuthorError(
             f'there is no project in "{folder}": neither config.yaml nor journeys/ is there',
-            "Go to the folder of a project, name it with  --project DIR, or make one with  main.py new project DIR",
+            "Go to the folder of a project, name it with  --project DIR, or "
+            "make one with  main.py new project DIR",
         )
     return root
 

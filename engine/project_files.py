@@ -108,7 +108,8 @@ class Folder:
             column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
             self.problems.append(
                 Problem(
-                    Span(name, line, column), "E78", "this file is not written in UTF-8", "letters beyond a-z would come out wrong",
+                    Span(name, line, column), "E78", "this file is not written in UTF-8",
+                    "letters beyond a-z would come out wrong",
                     "save it as UTF-8 in your editor",
                 )
             )  # fmt: skip
@@ -138,7 +139,8 @@ def _git(root: Path, *words: str) -> str | None:
     try:
         done = subprocess.run(
             ["git", "-c", "core.fsmonitor=false", "-C", str(root), *words],
-            capture_output=True, text=True, timeout=_LONGEST_GIT, check=False, env=environment, errors="replace",
+            capture_output=True, text=True, timeout=_LONGEST_GIT, check=False, env=environment,
+            errors="replace",
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None

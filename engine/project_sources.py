@@ -40,7 +40,8 @@ def read_shop(opened: Folder) -> Config:
         if not any(problem.span.file == "config.yaml" for problem in opened.problems):
             opened.problems.append(
                 Problem(
-                    Span("config.yaml", 1, 1), "E83", "config.yaml is missing", "it says what the shop is called and how its messages are sent",
+                    Span("config.yaml", 1, 1), "E83", "config.yaml is missing",
+                    "it says what the shop is called and how its messages are sent",
                     "make one with  main.py new project DIR  and copy it",
                 )
             )  # fmt: skip
@@ -126,7 +127,8 @@ def names_of_files(opened: Folder, under: str) -> frozenset[str]:
 
 def _twice(kind: str, span: Span, other: str) -> Problem:
     return Problem(
-        span, "E72", f"there is another {kind} of this name in {other}", "the name is part of the identity of every run",
+        span, "E72", f"there is another {kind} of this name in {other}",
+        "the name is part of the identity of every run",
         "rename one of the two, the file and the name in it",
     )  # fmt: skip
 

@@ -29,9 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the folder of this run, outside of every home folder: the PostgreSQL server drops root's rights and must
-    reach its data. The processes of the run inherit its name, and a cache of compiled modules: a process that may not
-    keep them takes three times as long to start, and the tests start hundreds."""
+    """Makes the folder of this run, outside of every home folder: the PostgreSQL server drops root's rights
+    and must reach its data. The processes of the run inherit its name, and a cache of compiled modules: a
+    process that may not keep them takes three times as long to start, and the tests start hundreds."""
     if RUN_FOLDER not in os.environ:
         folder = Path(tempfile.mkdtemp(prefix="perennial-tests-"))
         folder.chmod(0o755)

@@ -1,4 +1,5 @@
-"""Mails that come back, as servers write them: delivery reports, complaints, answers. Addresses and tokens are filled in."""
+"""Mails that come back, as servers write them: delivery reports, complaints, answers. Addresses and tokens
+are filled in."""
 
 from __future__ import annotations
 
@@ -15,9 +16,11 @@ def delivery_report(
     action: str = "failed",
     report_type: bool = True,
 ) -> bytes:
-    """RFC 3464. `failed`: (address, status, what the other server said). `quoted`: the Message-ID of the original."""
+    """RFC 3464. `failed`: (address, status, what the other server said). `quoted`: the Message-ID of the
+    original."""
     groups = "\n".join(
-        f"Final-Recipient: rfc822; {address}\nAction: {action}\nStatus: {status}\nDiagnostic-Code: smtp; {said}\n"
+        f"Final-Recipient: rfc822; {address}\nAction: {action}\nStatus: {status}\n"
+        f"Diagnostic-Code: smtp; {said}\n"
         for address, status, said in failed
     )
     kind = "; report-type=delivery-status" if report_type else ""
@@ -88,5 +91,6 @@ Hi
 def plain(to: str, more: str = "", body: str = "Thank you") -> bytes:
     """A mail that somebody wrote, or a machine: `more` headers, each with a line end."""
     return crlf(
-        f"From: Anna <anna@example.com>\nTo: {to}\nSubject: Re: Hello\nDate: Sun, 22 Nov 2026 10:00:00 +0000\n{more}\n{body}\n"
+        f"From: Anna <anna@example.com>\nTo: {to}\nSubject: Re: Hello\n"
+        f"Date: Sun, 22 Nov 2026 10:00:00 +0000\n{more}\n{body}\n"
     )

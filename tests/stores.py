@@ -1,4 +1,5 @@
-"""New stores for tests: the tables are made once by the migrations, and every further store begins as a copy of them."""
+"""New stores for tests: the tables are made once by the migrations, and every further store begins as a copy
+of them."""
 
 from __future__ import annotations
 

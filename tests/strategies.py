@@ -34,7 +34,8 @@ from engine.core.journey import JourneyDependencies, Question, SegmentRule
 from engine.values import DAY, HOUR, Birthday, Duration, Instant, Money, Type, Value
 
 NOW = Instant(1_772_442_000_123)
-"""2 March 2026, 09:00:00.123 UTC: in New Zealand the 2nd, on Samoa's side of the date line too, in Honolulu the 1st."""
+"""2 March 2026, 09:00:00.123 UTC: in New Zealand the 2nd, on Samoa's side of the date line too, in Honolulu
+the 1st."""
 
 ZONES = ("Europe/Berlin", "Pacific/Kiritimati", "Pacific/Honolulu", "America/New_York", "Asia/Kolkata", "UTC")
 

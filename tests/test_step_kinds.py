@@ -1,4 +1,5 @@
-"""A kind of step is a file of the language, a line of the compiler and a file of the core: what is missing for a new one."""
+"""A kind of step is a file of the language, a line of the compiler and a file of the core: what is missing
+for a new one."""
 
 from __future__ import annotations
 

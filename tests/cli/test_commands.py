@@ -99,7 +99,8 @@ def test_what_is_not_needed_is_not_imported(small_shop: Shop, words: list[str]) 
     )
     done = subprocess.run(
         [sys.executable, "-c", program, "--project", str(small_shop.folder), *words],
-        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=small_shop.folder,
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=small_shop.folder,
     )  # fmt: skip
     assert "LOADED []" in done.stdout
 

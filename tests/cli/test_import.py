@@ -91,7 +91,10 @@ def test_events_come_as_history_unless_they_are_live(small_shop: Shop, golden: G
     rows = [
         '{"event": "subscribed", "customer_id": "c1", "at": "2026-11-20T09:00:00Z", "id": "e1"}',
         '{"event": "order_placd", "customer_id": "c1", "at": "2026-11-20T09:00:00Z"}',
-        '{"event": "Order Completed", "customer_id": "c1", "at": "2026-11-19T09:00:00Z", "properties": {"total": 20}}',
+        (
+            '{"event": "Order Completed", "customer_id": "c1", "at": "2026-11-19T09:00:00Z", "properties": '
+            '{"total": 20}}'
+        ),
         '{"event": "subscribed", "customer_id": "c2"}', "nonsense", '["a"]',
         '{"event": "subscribed", "customer_id": "c2", "at": "yesterday"}',
         '{"event": "journey_started", "customer_id": "c2", "at": "2026-11-19T09:00:00Z"}',
@@ -114,7 +117,10 @@ def test_events_come_as_history_unless_they_are_live(small_shop: Shop, golden: G
 
 
 def test_the_same_row_of_two_files_counts_once_per_source(small_shop: Shop) -> None:
-    row = '{"event": "order_placed", "customer_id": "c1", "at": "2026-11-19T09:00:00Z", "properties": {"total": 20}}\n'
+    row = (
+        '{"event": "order_placed", "customer_id": "c1", "at": "2026-11-19T09:00:00Z", "properties": '
+        '{"total": 20}}\n'
+    )
     for name, more in (("a.jsonl", ""), ("b.jsonl", row.replace("20}", "30}"))):
         answer = small_shop.run(
             "import", str(small_shop.write(name, row + more)), "--source", "till", "--format", "json"

@@ -35,7 +35,10 @@ tests:
 """
 ANNA = """{"customer_id": "anna", "email": "anna@example.com", "phone": "+359881234567", "country": "BG",
  "consent": {"email": "given", "sms": "given"}}""".replace("\n", "")
-CART = """{"event": "cart_updated", "customer_id": "anna", "at": "2026-11-20T10:00:00Z", "properties": {"total": 80}}"""
+CART = (
+    '{"event": "cart_updated", "customer_id": "anna", "at": "2026-11-20T10:00:00Z", '
+    '"properties": {"total": 80}}'
+)
 
 
 def known(shop: Shop) -> None:

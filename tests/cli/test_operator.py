@@ -21,7 +21,10 @@ from engine.values import HOUR, Instant
 from tests.cli.conftest import Shop, report
 from tests.conftest import Golden
 
-ANNA = '{"customer_id": "anna", "email": "anna@example.com", "first_name": "Anna", "country": "BG", "consent": {"email": "given"}}'
+ANNA = (
+    '{"customer_id": "anna", "email": "anna@example.com", "first_name": "Anna", "country": "BG", "consent": '
+    '{"email": "given"}}'
+)
 BOB = '{"customer_id": "bob", "email": "bob@example.com", "timezone": "Europe/Berlin"}'
 
 
@@ -35,8 +38,8 @@ def _event(customer: str, event: str, at: str, properties: str = "{}") -> str:
 
 @pytest.fixture
 def busy(shop: Shop, busy_data: Path) -> Shop:
-    """Anna, who can be reached, and Bob, who gave no consent, have both left a cart; Anna has ordered before. It is
-    played once, and every further test begins with a copy."""
+    """Anna, who can be reached, and Bob, who gave no consent, have both left a cart; Anna has ordered before.
+    It is played once, and every further test begins with a copy."""
     if not busy_data.exists():
         _play_carts(shop)
         shutil.copytree(shop.folder / "data", busy_data)

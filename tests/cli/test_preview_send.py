@@ -1,4 +1,5 @@
-"""`preview --send`: the real message through the real channel to oneself, marked, counted nowhere, its links change nothing."""
+"""`preview --send`: the real message through the real channel to oneself, marked, counted nowhere, its links
+change nothing."""
 
 from __future__ import annotations
 

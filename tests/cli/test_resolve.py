@@ -1,4 +1,5 @@
-"""`resolve`: a person settles what nobody knows of; `status`, `show` and `why` say what there is to settle."""
+"""`resolve`: a person settles what nobody knows of; `status`, `show` and `why` say what there is to
+settle."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ def lost(busy: Shop) -> Shop:
     try:
         store.write(
             lambda conn: conn.exec_driver_sql(
-                "UPDATE outbox SET send_key = ?, state = 'handoff', handed_at = ?, lease_until = 1, body = '{}', owner = 'x'",
+                "UPDATE outbox SET send_key = ?, state = 'handoff', handed_at = ?, lease_until = 1, body "
+                "= '{}', owner = 'x'",
                 (KEY, now),
             )
         )

@@ -1,4 +1,5 @@
-"""`send`: a plan first, then one message to everybody in a segment, through everything that a journey's message goes through."""
+"""`send`: a plan first, then one message to everybody in a segment, through everything that a journey's
+message goes through."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ who:
   first_name: is set
 """
 PEOPLE: list[dict[str, object]] = [
-    {"customer_id": "anna", "email": "anna@example.com", "first_name": "Anna", "language": "bg", "consent": {"email": "given"}},
+    {"customer_id": "anna", "email": "anna@example.com", "first_name": "Anna", "language": "bg",
+     "consent": {"email": "given"}},
     {"customer_id": "bob", "email": "bob@example.com", "first_name": "Bob"},
     {"customer_id": "carl", "first_name": "Carl", "consent": {"email": "given"}},
     {"customer_id": "dora", "email": "dora@example.com", "first_name": "Dora", "consent": {"email": "given"}},
@@ -34,7 +36,8 @@ TODAY = "one_off_welcome_hello_20261120"
 
 @pytest.fixture
 def shop(small_shop: Shop) -> Shop:
-    """A small shop with a segment of four, two of whom can be written to; it is noon, nobody has quiet hours."""
+    """A small shop with a segment of four, two of whom can be written to; it is noon, nobody has quiet
+    hours."""
     small_shop.write("journeys/segments/everybody.yaml", SEGMENT)
     small_shop.write("people.jsonl", "\n".join(map(json.dumps, PEOPLE)) + "\n")
     assert small_shop.run("deploy").code == 0

@@ -28,7 +28,8 @@ BOB = {"customer_id": "bob", "email": "bob@example.com", "consent": {"email": "g
 
 @pytest.fixture
 def agreed(small_shop: Shop) -> Shop:
-    """Anna agreed in March, by the proof of the import; Bob's import has none. Both left an hour later by the link."""
+    """Anna agreed in March, by the proof of the import; Bob's import has none. Both left an hour later by the
+    link."""
     small_shop.write("people.jsonl", f"{json.dumps(ANNA)}\n{json.dumps(BOB)}\n")
     assert small_shop.run("deploy").code == 0
     assert small_shop.run("import", str(small_shop.folder / "people.jsonl")).code == 0

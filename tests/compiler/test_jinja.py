@@ -19,17 +19,26 @@ def written(source: str, /, language_: str = "en", escape_: bool = True, **names
 
 
 ESCAPES = [
-    "{{ ''.__class__.__mro__[1].__subclasses__() }}", "{{ ().__class__.__base__ }}", "{{ customer['__class__'] }}",
-    "{{ customer.__class__.__init__.__globals__ }}", "{{ self.__init__.__globals__ }}", "{{ self._TemplateReference__context }}",
-    "{{ lipsum.__globals__ }}", "{{ cycler.__init__.__globals__.os }}", "{{ joiner() }}", "{{ namespace(a=1) }}", "{{ dict(a=1) }}",
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}", "{{ ().__class__.__base__ }}",
+    "{{ customer['__class__'] }}",
+    "{{ customer.__class__.__init__.__globals__ }}", "{{ self.__init__.__globals__ }}",
+    "{{ self._TemplateReference__context }}",
+    "{{ lipsum.__globals__ }}", "{{ cycler.__init__.__globals__.os }}", "{{ joiner() }}",
+    "{{ namespace(a=1) }}", "{{ dict(a=1) }}",
     "{{ config }}", "{{ env }}", "{{ environment }}", "{{ request }}", "{{ ''|attr('__class__') }}",
-    "{{ '%s'|format(1) }}", "{{ '{0.__class__}'.format('') }}", "{{ 'a'.format_map({}) }}", "{{ ''.join.__self__ }}",
-    "{{ [].append(1) }}", "{{ customer.update({}) }}", "{{ customer.clear() }}", "{{ customer.pop('first_name') }}",
-    "{{ range.__class__ }}", "{{ loop }}", "{{ ['a']|map(attribute='__class__')|list }}", "{% include '/etc/passwd' %}",
-    "{% import 'os' as os %}{{ os }}", "{% extends 'x' %}", "{{ customer.first_name|safe }}", "{{ '<b>'|safe }}",
-    "{% autoescape false %}{{ customer.first_name }}{% endautoescape %}", "{% call x() %}{% endcall %}", "{% filter upper %}x{% endfilter %}",
+    "{{ '%s'|format(1) }}", "{{ '{0.__class__}'.format('') }}", "{{ 'a'.format_map({}) }}",
+    "{{ ''.join.__self__ }}",
+    "{{ [].append(1) }}", "{{ customer.update({}) }}", "{{ customer.clear() }}",
+    "{{ customer.pop('first_name') }}",
+    "{{ range.__class__ }}", "{{ loop }}", "{{ ['a']|map(attribute='__class__')|list }}",
+    "{% include '/etc/passwd' %}",
+    "{% import 'os' as os %}{{ os }}", "{% extends 'x' %}", "{{ customer.first_name|safe }}",
+    "{{ '<b>'|safe }}",
+    "{% autoescape false %}{{ customer.first_name }}{% endautoescape %}", "{% call x() %}{% endcall %}",
+    "{% filter upper %}x{% endfilter %}",
     "{{ customer|tojson }}", "{{ ''|xmlattr }}", "{{ 'http://x'|urlize }}", "{{ customer|pprint }}",
-    "{{ Money }}", "{{ trigger.total.__class__ }}", "{{ trigger.total.amount.__class__ }}", "{{ trigger.total.amount.as_tuple() }}",
+    "{{ Money }}", "{{ trigger.total.__class__ }}", "{{ trigger.total.amount.__class__ }}",
+    "{{ trigger.total.amount.as_tuple() }}",
     "{{ ''.encode() }}", "{{ 'x'.translate({}) }}", "{{ (1).__class__ }}", "{{ (1).to_bytes(10**9, 'big') }}",
 ]  # fmt: skip
 
@@ -45,10 +54,16 @@ def test_nothing_outside_of_plain_data_is_within_reach(source: str) -> None:
 
 
 BOMBS = [
-    "{% for a in range(1000) %}{% for b in range(1000) %}{% for c in range(1000) %}x{% endfor %}{% endfor %}{% endfor %}",
-    "{{ 'A' * 10**9 }}", "{{ 'A' * 1000000000 }}", "{{ [1] * 1000000000 }}", "{{ 9**9**9 }}", "{{ '%1000000000d' % 1 }}",
-    "{{ range(1000000000)|list }}", "{{ 'a'.center(1000000000) }}", "{{ 'a'|center(1000000000) }}", "{{ 'a'|indent(1000000000) }}",
-    "{{ 'a'.ljust(1000000000) }}", "{{ 'a'.zfill(1000000000) }}", "{{ '\t'.expandtabs(1000000000) }}", "{{ 'a'|wordwrap(1) }}",
+    (
+        "{% for a in range(1000) %}{% for b in range(1000) %}{% for c in range(1000) %}x{% endfor %}"
+        "{% endfor %}{% endfor %}"
+    ),
+    "{{ 'A' * 10**9 }}", "{{ 'A' * 1000000000 }}", "{{ [1] * 1000000000 }}", "{{ 9**9**9 }}",
+    "{{ '%1000000000d' % 1 }}",
+    "{{ range(1000000000)|list }}", "{{ 'a'.center(1000000000) }}", "{{ 'a'|center(1000000000) }}",
+    "{{ 'a'|indent(1000000000) }}",
+    "{{ 'a'.ljust(1000000000) }}", "{{ 'a'.zfill(1000000000) }}", "{{ '\t'.expandtabs(1000000000) }}",
+    "{{ 'a'|wordwrap(1) }}",
     "{% set x = 'aaaaaaaaaa' %}" + "{% set x = x ~ x %}" * 40 + "{{ x }}",
     "{% set x = 'aaaaaaaaaa' %}" + "{% set x = x + x %}" * 40 + "{{ x }}",
     "{% set x = [1] %}" + "{% set x = x + x %}" * 40 + "{{ x|length }}",
@@ -101,8 +116,10 @@ def test_a_missing_value_is_never_printed() -> None:
         == "b"
     )
     for source in (
-        "Hi {{ customer.first_name }}!", "{{ customer.frist_name }}", "{{ customer.first_name | upper }}", "{{ nobody }}",
-        "{{ customer.first_name ~ '!' }}", "{{ customer.points | money }}", "{{ customer.born | date }}", "{{ customer.tags | join }}",
+        "Hi {{ customer.first_name }}!", "{{ customer.frist_name }}", "{{ customer.first_name | upper }}",
+        "{{ nobody }}",
+        "{{ customer.first_name ~ '!' }}", "{{ customer.points | money }}", "{{ customer.born | date }}",
+        "{{ customer.tags | join }}",
         "{{ none }}", "{{ [none] | join }}",
     ):  # fmt: skip
         with pytest.raises(TemplateError) as caught:
@@ -118,7 +135,8 @@ def test_fields_may_be_called_like_methods() -> None:
     )
     assert (
         written(
-            "{% for i in trigger.items %}{{ i.keys }}{{ i['values'] }}{{ loop.last }}{% endfor %}{{ trigger.get }}",
+            "{% for i in trigger.items %}{{ i.keys }}{{ i['values'] }}{{ loop.last }}{% endfor %}"
+            "{{ trigger.get }}",
             trigger=trigger,
         )
         == "abtrue1"
@@ -156,10 +174,14 @@ def test_filters_speak_the_language_of_the_message(language: str, source: str, t
 @pytest.mark.parametrize(
     ("value", "target"),
     [
-        ("https://shop.example/a?b=1", "https://shop.example/a?b=1"), ("mailto:a@b.example", "mailto:a@b.example"),
-        ("javascript:alert(1)", "#"), ("JaVaScRiPt:alert(1)", "#"), ("java\nscript:alert(1)", "#"), (" javascript:x", "#"),
-        ("data:text/html,x", "#"), ("//evil.example", "#"), ("/relative", "#"), ("https://user:pw@evil.example", "#"),
-        ("https:\\\\evil.example", "#"), ('https://x.example/"onclick=', "#"), ("vbscript:x", "#"), ("", "#"), ("https://", "#"),
+        ("https://shop.example/a?b=1", "https://shop.example/a?b=1"),
+        ("mailto:a@b.example", "mailto:a@b.example"),
+        ("javascript:alert(1)", "#"), ("JaVaScRiPt:alert(1)", "#"), ("java\nscript:alert(1)", "#"),
+        (" javascript:x", "#"),
+        ("data:text/html,x", "#"), ("//evil.example", "#"), ("/relative", "#"),
+        ("https://user:pw@evil.example", "#"),
+        ("https:\\\\evil.example", "#"), ('https://x.example/"onclick=', "#"), ("vbscript:x", "#"), ("", "#"),
+        ("https://", "#"),
     ],
 )  # fmt: skip
 def test_a_link_that_is_a_value_leads_to_the_web_or_nowhere(value: str, target: str) -> None:

@@ -15,13 +15,18 @@ from engine.compiler.templates.template_file import read_template
 from engine.problem import Problem
 
 BASE = """<mjml><mj-head>
-<mj-style>.price { color: {{ trigger.colour }} } @media (max-width: 400px) { .price { font-size: 20px } }</mj-style>
+<mj-style>.price { color: {{ trigger.colour }} } @media (max-width: 400px) { \
+.price { font-size: 20px } }</mj-style>
 </mj-head><mj-body>
 {% include "_blocks/head.mjml" %}
 {% block body %}nothing{% endblock %}
-<mj-section><mj-column><mj-text>{% block foot %}{{ shop.name }} <a href="{{ links.unsubscribe }}">Unsubscribe</a>{% endblock %}</mj-text></mj-column></mj-section>
+<mj-section><mj-column><mj-text>{% block foot %}{{ shop.name }} \
+<a href="{{ links.unsubscribe }}">Unsubscribe</a>{% endblock %}</mj-text></mj-column></mj-section>
 </mj-body></mjml>"""
-HEAD = '<mj-section><mj-column><mj-image src="https://shop.example/logo.png" alt="Bean" /></mj-column></mj-section>'
+HEAD = (
+    '<mj-section><mj-column><mj-image src="https://shop.example/logo.png" alt="Bean" '
+    "/></mj-column></mj-section>"
+)
 CART = """---
 subject: Hi {{ customer.first_name or "there" }}
 preheader: For {{ customer.first_name or "you & me" }}
@@ -109,7 +114,8 @@ def test_loops_over_rows_stay_inside_their_table(cart: CompiledTemplate) -> None
 
 def test_the_text_part_says_the_same_with_its_links(cart: CompiledTemplate) -> None:
     assert cart.text.render(names()).strip().split("\n") == [
-        "Thank you", "", "Hello Anna", "", "A 1", "B 2", "", "Go: https://shop.example/cart?name=Anna&x=1", "",
+        "Thank you", "", "Hello Anna", "", "A 1", "B 2", "", "Go: https://shop.example/cart?name=Anna&x=1",
+        "",
         "there: https://shop.example/tea", "", "Bye. Bean There Unsubscribe: https://news.example/u/x",
     ]  # fmt: skip
 
@@ -174,7 +180,10 @@ def test_an_error_knows_its_line(cart: CompiledTemplate) -> None:
 
 
 def mail(inside: str) -> str:
-    return f"---\nsubject: x\n---\n<mjml><mj-body><mj-section><mj-column>\n<mj-text>\n{inside}\n</mj-text></mj-column></mj-section></mj-body></mjml>"
+    return (
+        f"---\nsubject: x\n---\n<mjml><mj-body><mj-section><mj-column>\n<mj-text>\n{inside}\n"
+        f"</mj-text></mj-column></mj-section></mj-body></mjml>"
+    )
 
 
 @pytest.mark.parametrize(
@@ -221,7 +230,8 @@ def test_a_block_that_includes_itself_is_told() -> None:
 
 def test_text_channels_keep_their_lines() -> None:
     made = compiled(
-        "Hi {{ customer.first_name }}!\n{% if customer.vip %}\nThank you.\n{% endif %}\nhttps://shop.example/{{ customer.first_name }}\n",
+        "Hi {{ customer.first_name }}!\n{% if customer.vip %}\nThank you.\n{% endif %}\n"
+        "https://shop.example/{{ customer.first_name }}\n",
         "cart.sms.txt",
     )
     assert isinstance(made, CompiledTemplate)

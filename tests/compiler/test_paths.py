@@ -62,7 +62,10 @@ def test_a_code_is_needed_on_every_path(steps: str, expected: list[str]) -> None
         ("  - if: {tier: gold}\n    then: [{wait: 1 day, id: w, at: 22:00}]\n  - send: a\n", ["W02"]),
         ("  - wait: 1 day\n    id: w\n    at: 22:00\n  - if: {tier: gold}\n    then: [{send: a}]\n", ["W02"]),
         (
-            "  - wait: 2 days\n    id: w\n    at: 22:00\n    for: cart_emptied\n    then: [{send: a}]\n    else: [{exit: x}]\n",
+            (
+                "  - wait: 2 days\n    id: w\n    at: 22:00\n    for: cart_emptied\n    then: [{send: a}]\n"
+                "    else: [{exit: x}]\n"
+            ),
             [],
         ),
     ],
@@ -75,14 +78,23 @@ def test_quiet_hours_of_the_message_behind_a_wait(steps: str, expected: list[str
     ("steps", "expected"),
     [
         ("  - send: a\n  - if: {clicked: a}\n    then: [{exit: x}]\n", ["W03"]),
-        ("  - send: a\n  - set: {tier: gold}\n  - if: {any: [{opened: a}, {tier: gold}]}\n    then: [{exit: x}]\n", ["W03"]),
+        ((
+            "  - send: a\n  - set: {tier: gold}\n  - if: {any: [{opened: a}, {tier: gold}]}\n"
+            "    then: [{exit: x}]\n"
+        ), ["W03"]),
         ("  - send: a\n  - wait: 1 day\n    id: w\n  - if: {clicked: a}\n    then: [{exit: x}]\n", []),
         (
-            "  - send: a\n  - {send: both, via: [push, email], next_after: 1 hour}\n  - if: {clicked: a}\n    then: [{exit: x}]\n",
+            (
+                "  - send: a\n  - {send: both, via: [push, email], next_after: 1 hour}\n"
+                "  - if: {clicked: a}\n    then: [{exit: x}]\n"
+            ),
             [],
         ),
         ("  - if: {clicked: a}\n    then: [{exit: x}]\n  - send: a\n", ["E70"]),
-        ("  - if: {tier: gold}\n    then: [{send: a}, {wait: 1 day, id: w}]\n  - if: {clicked: a}\n    then: [{exit: x}]\n", []),
+        ((
+            "  - if: {tier: gold}\n    then: [{send: a}, {wait: 1 day, id: w}]\n  - if: {clicked: a}\n"
+            "    then: [{exit: x}]\n"
+        ), []),
     ],
 )  # fmt: skip
 def test_reactions_are_asked_after_the_message_had_time(steps: str, expected: list[str]) -> None:
@@ -114,15 +126,24 @@ def test_what_a_restart_gives_again(steps: str, expected: list[str]) -> None:
         ("  - set: {consent.email: given}\n", ["E76"]),
         ("  - set: {consent.email: withdrawn}\n", []),
         (
-            "  - wait: 7 days\n    id: w\n    for: optin_confirmed\n    then: [{set: {consent.email: given}}]\n",
+            (
+                "  - wait: 7 days\n    id: w\n    for: optin_confirmed\n"
+                "    then: [{set: {consent.email: given}}]\n"
+            ),
             [],
         ),
         (
-            "  - wait: 7 days\n    id: w\n    for: optin_confirmed\n    else: [{exit: x}]\n  - set: {consent.email: given}\n",
+            (
+                "  - wait: 7 days\n    id: w\n    for: optin_confirmed\n    else: [{exit: x}]\n"
+                "  - set: {consent.email: given}\n"
+            ),
             [],
         ),
         (
-            "  - wait: 7 days\n    id: w\n    for: optin_confirmed\n    else: [{send: a}]\n  - set: {consent.email: given}\n",
+            (
+                "  - wait: 7 days\n    id: w\n    for: optin_confirmed\n    else: [{send: a}]\n"
+                "  - set: {consent.email: given}\n"
+            ),
             ["E76"],
         ),
         (

@@ -1,4 +1,5 @@
-"""What wakes the customers of a journey, how much history it needs, how long it takes, and its fingerprint."""
+"""What wakes the customers of a journey, how much history it needs, how long it takes, and its
+fingerprint."""
 
 from __future__ import annotations
 
@@ -69,7 +70,10 @@ def test_an_awaited_event_with_where_is_looked_up_since_the_cascade_before_it() 
         ("  - send: both\n    via: [push, email]\n    next_after: 6 hours\n", Duration(elapsed=6 * HOUR)),
         ("  - wait: until points_expire_on\n    id: w\n    at: 10:00\n", None),
         (
-            "  - code: CART10\n    valid: 7 days\n  - wait: until 2 days before code.expires\n    id: v\n    at: 10:00\n",
+            (
+                "  - code: CART10\n    valid: 7 days\n  - wait: until 2 days before code.expires\n    id: v\n"
+                "    at: 10:00\n"
+            ),
             Duration(days=5),
         ),
         (
@@ -97,7 +101,8 @@ def test_formatting_comments_stories_and_owner_do_not_change_the_fingerprint() -
 
 @pytest.mark.parametrize(
     ("was", "becomes"),
-    [("1 week", "8 days"), ("id: w", "id: v"), ("send: a", "send: b"), ("never", "always"), ("order_placed", "cart_emptied")],
+    [("1 week", "8 days"), ("id: w", "id: v"), ("send: a", "send: b"),
+     ("never", "always"), ("order_placed", "cart_emptied")],
 )  # fmt: skip
 def test_every_change_of_behaviour_changes_it(was: str, becomes: str) -> None:
     steps = "  - wait: 1 week\n    id: w\n  - send: a\n"

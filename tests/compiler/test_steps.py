@@ -165,7 +165,8 @@ def test_what_set_add_and_remove_write() -> None:
     ).steps
     changes = [step for step in steps if isinstance(step, ChangeStep)]
     assert dict(changes[0].values) == {
-        "tier": "gold", "first_seen": "now", "points_expire_on": "today", "lifecycle": "unset", "consent.email": "withdrawn",
+        "tier": "gold", "first_seen": "now", "points_expire_on": "today", "lifecycle": "unset",
+        "consent.email": "withdrawn",
     }  # fmt: skip
     assert (dict(changes[1].values), changes[1].note) == ({"points": -50, "tags": "vip"}, "why")
     assert changes[2].types == (Type("list of text"),)

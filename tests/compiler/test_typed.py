@@ -19,7 +19,8 @@ from engine.values import Birthday, Money, Type
 
 ITEMS = Type("list of", items=(("sku", TEXT), ("price", MONEY), ("quantity", NUMBER)))
 FIELDS = {
-    "text": TEXT, "number": NUMBER, "total": MONEY, "flag": YES_NO, "tier": Type("one of", ("gold", "silver")),
+    "text": TEXT, "number": NUMBER, "total": MONEY, "flag": YES_NO,
+    "tier": Type("one of", ("gold", "silver")),
     "day": Type("date"), "at": TIME, "born": Type("birthday"), "tags": TEXTS, "items": ITEMS,
 }  # fmt: skip
 CATALOGUE = Catalogue(
@@ -35,15 +36,19 @@ def test_every_type_is_read() -> None:
     found = TYPING.event(
         "Purchase",
         {
-            "text": "Zoe\u0308", "number": 1.5, "total": 19.99, "flag": True, "tier": "gold", "day": "2026-11-27",
+            "text": "Zoe\u0308", "number": 1.5, "total": 19.99, "flag": True, "tier": "gold",
+            "day": "2026-11-27",
             "at": "2026-11-27T10:00:00+02:00", "born": "1992-02-29", "tags": ["a", "b"],
-            "items": [{"sku": 7, "price": "3.50", "quantity": 2, "color": "red"}], "currency": "usd", "extra": {"kept": [1]},
+            "items": [{"sku": 7, "price": "3.50", "quantity": 2, "color": "red"}], "currency": "usd",
+            "extra": {"kept": [1]},
         },
     )  # fmt: skip
     assert found.problems == ()
     assert found.values == {
-        "text": "Zo\u00eb", "number": Decimal("1.5"), "total": Money(Decimal("19.99"), "USD"), "flag": True, "tier": "gold",
-        "day": dt.date(2026, 11, 27), "at": 1_795_766_400_000, "born": Birthday(2, 29, 1992), "tags": ("a", "b"),
+        "text": "Zo\u00eb", "number": Decimal("1.5"), "total": Money(Decimal("19.99"), "USD"), "flag": True,
+        "tier": "gold",
+        "day": dt.date(2026, 11, 27), "at": 1_795_766_400_000, "born": Birthday(2, 29, 1992),
+        "tags": ("a", "b"),
         "items": [{"sku": "7", "price": Money(Decimal("3.50"), "USD"), "quantity": 2, "color": "red"}],
         "currency": "usd", "extra": {"kept": [1]},
     }  # fmt: skip
@@ -113,11 +118,18 @@ def test_a_birthday_without_a_year(born: str) -> None:
 
 
 JSON = st.one_of(
-    st.none(), st.booleans(), st.integers(-(10**16), 10**16), st.floats(allow_nan=False, allow_infinity=False, width=16),
-    st.sampled_from(["", "gold", "golden", "yes", "YES", "12", "-1.5", "1.5 EUR", "1,5", "2026-11-27", "2026-11-27T10:00:00Z",
-                     "2026-11-27 10:00", "1990-03-12", "--03-12", "27.11.2026", "x", "EUR"]),
+    st.none(), st.booleans(), st.integers(-(10**16), 10**16),
+    st.floats(allow_nan=False, allow_infinity=False, width=16),
+    st.sampled_from(["", "gold", "golden", "yes", "YES", "12", "-1.5", "1.5 EUR", "1,5", "2026-11-27",
+                     "2026-11-27T10:00:00Z", "2026-11-27 10:00", "1990-03-12", "--03-12", "27.11.2026", "x",
+                     "EUR"]),
     st.lists(st.one_of(st.text(max_size=3), st.integers(0, 9), st.booleans()), max_size=3),
-    st.lists(st.fixed_dictionaries({}, optional={"sku": st.text(max_size=2), "price": st.one_of(st.integers(0, 99), st.text(max_size=2))}), max_size=2),
+    st.lists(
+        st.fixed_dictionaries({}, optional={
+            "sku": st.text(max_size=2), "price": st.one_of(st.integers(0, 99), st.text(max_size=2)),
+        }),
+        max_size=2,
+    ),
 )  # fmt: skip
 
 EVENT = jsonschema.Draft202012Validator(event_schema(CATALOGUE, "order_placed") or {})

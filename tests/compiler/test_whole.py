@@ -107,7 +107,8 @@ def test_an_attribute_that_may_be_missing_needs_something_in_its_place(shop: Pat
     write(
         shop, "welcome_our_story.email.html",
         '---\nsubject: x\n---\n<p>{{ customer.tier }} {{ customer.orders_count }} {{ customer.email }}\n'
-        f'{{% if customer.phone %}}{{{{ customer.phone }}}}{{% endif %}} {{{{ customer.country or "" }}}}</p>\n{FOOTER}',
+        f'{{% if customer.phone %}}{{{{ customer.phone }}}}{{% endif %}} '
+        f'{{{{ customer.country or "" }}}}</p>\n{FOOTER}',
     )  # fmt: skip
     problem = only(shop)
     assert (problem.code, problem.level, problem.span.line, problem.span.column) == ("T21", "warning", 4, 7)

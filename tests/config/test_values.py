@@ -41,7 +41,10 @@ def test_channels_have_prices_rates_and_options(config: Config) -> None:
 
 
 def test_a_push_may_be_kept_for_a_day_and_for_four_weeks_at_most() -> None:
-    text = "channels:\n  push: {{via: webpush, subject: 'mailto:a@shop.example', private_key: env:KEY, ttl: {}}}\n"
+    text = (
+        "channels:\n  push: {{via: webpush, subject: 'mailto:a@shop.example', private_key: env:KEY, ttl: "
+        "{}}}\n"
+    )
     found, problems = read_config(text.format(86_400))
     assert (problems, found.channels["push"].options_as(WebPushOptions).ttl) == ([], 86_400)
     for wrong in (28 * 86_400 + 1, 0, 10**30, "a day"):

@@ -181,8 +181,8 @@ def new_customer(journeys: Journeys, **values: Value) -> CustomerState:
 
 @dataclass(slots=True)
 class Life:
-    """One customer over time. Messages are handed over at once unless `hands` is false; codes of files come at once
-    unless `codes` is false. `lines`: what a story would list, as `day time text`."""
+    """One customer over time. Messages are handed over at once unless `hands` is false; codes of files come
+    at once unless `codes` is false. `lines`: what a story would list, as `day time text`."""
 
     journeys: Journeys
     state: CustomerState
@@ -273,7 +273,8 @@ class Life:
     # --- time ---
 
     def until(self, at: str) -> Instant:
-        """Everything that becomes due before a moment happens; what is due at it waits for what happens at it."""
+        """Everything that becomes due before a moment happens; what is due at it waits for what happens at
+        it."""
         end = moment(at)
         for _ in range(10_000):
             due = next_due(self.state, self.journeys)

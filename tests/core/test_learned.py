@@ -136,7 +136,10 @@ def test_a_dear_channel_that_people_answer_is_cheaper_than_one_that_they_do_not(
     assert first[0] == "via: cheapest likely: push first"
     assert second == (
         "via: cheapest likely: sms first",
-        "sms: 0.06 EUR / 40.0 % = 0.15 EUR per reaction, then email: 0.001 EUR / 0.01 % = 9.999 EUR per reaction",
+        (
+            "sms: 0.06 EUR / 40.0 % = 0.15 EUR per reaction, then email: 0.001 EUR / 0.01 % = 9.999 EUR per "
+            "reaction"
+        ),
     )
 
 

@@ -276,7 +276,10 @@ def test_an_unknown_message_is_left_alone() -> None:
 
 
 def test_a_wait_that_looks_for_something_else_looks_from_now_on() -> None:
-    steps = "- send: hello\n- wait: 5 days\n  id: pause\n  for: order_delivered\n  then:\n    - send: thanks\n- send: bye\n"
+    steps = (
+        "- send: hello\n- wait: 5 days\n  id: pause\n  for: order_delivered\n  then:\n    - send: thanks\n"
+        "- send: bye\n"
+    )
     one = inside(steps)
     one.event("0 12:00", "site_visited")
     plan = publish(one, "1 12:00", steps.replace("for: order_delivered", "for: site_visited"))

@@ -54,7 +54,9 @@ def test_cuts_rise_and_stay_inside_what_was_spent(values: list[Decimal]) -> None
 @given(
     st.dictionaries(
         st.text(max_size=3),
-        st.builds(Spending, st.integers(TODAY - 900, TODAY), st.integers(1, 40), st.decimals(0, 900, places=2)),
+        st.builds(
+            Spending, st.integers(TODAY - 900, TODAY), st.integers(1, 40), st.decimals(0, 900, places=2)
+        ),
         max_size=40,
     ),
     st.integers(0, 400),

@@ -88,7 +88,10 @@ def test_a_code_ends_with_the_local_day() -> None:
 
 
 def test_the_same_code_when_asked_again_and_no_second_line() -> None:
-    steps = "- code: PAPER\n  valid: 7 days\n- wait: 1 day\n  id: a\n- code: PAPER\n  valid: 9 days\n- wait: 1 day\n  id: b"
+    steps = (
+        "- code: PAPER\n  valid: 7 days\n- wait: 1 day\n  id: a\n- code: PAPER\n  valid: 9 days\n"
+        "- wait: 1 day\n  id: b"
+    )
     one = life(project(written(steps)))
     one.event("0 10:00", "subscribed")
     first = one.run.code

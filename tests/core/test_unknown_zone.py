@@ -58,7 +58,8 @@ def test_what_is_no_international_number_tells_nothing(number: str) -> None:
 ZONES = st.lists(
     st.sampled_from((
         "America/New_York", "America/Los_Angeles", "Pacific/Honolulu", "America/St_Johns", "America/Phoenix",
-        "Europe/Moscow", "Asia/Kamchatka", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Auckland",
+        "Europe/Moscow", "Asia/Kamchatka", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe",
+        "Pacific/Auckland",
         "America/Havana", "Africa/Casablanca",
     )),
     min_size=1, max_size=6, unique=True,

@@ -1,4 +1,5 @@
-"""A daemon whose clock jumps when a file says so: `python -m tests.crash.daemon_that_jumps FOLDER`; FOLDER/ahead holds milliseconds.
+"""A daemon whose clock jumps when a file says so: `python -m tests.crash.daemon_that_jumps FOLDER`;
+FOLDER/ahead holds milliseconds.
 
 To a stopped process a jump of ten minutes looks like ten minutes of standing still.
 """

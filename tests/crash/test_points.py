@@ -1,4 +1,5 @@
-"""Five real daemons, each struck at another of the named points; what must be true of the messages in their hands."""
+"""Five real daemons, each struck at another of the named points; what must be true of the messages in their
+hands."""
 
 from __future__ import annotations
 
@@ -69,8 +70,8 @@ def test_after_the_last_byte_it_is_unknown_and_has_arrived_once(struck: CrashTes
 
 
 def assert_settled(struck: CrashTestResult, died: Death, arrived: int) -> None:
-    """At least one of the messages handed over had got so far (others of the same moment may be before or after it).
-    Marketing counts as sent and is not sent again; service mail is sent once more."""
+    """At least one of the messages handed over had got so far (others of the same moment may be before or
+    after it). Marketing counts as sent and is not sent again; service mail is sent once more."""
     found = [struck.messages[key] for key in died.handed]
     for one in found:
         times = struck.copies.get(one.key, 0)

@@ -1,7 +1,7 @@
 """The n-th fault: every n-th statement, commit and socket operation of a run of 30 messages fails once.
 
-`PERENNIAL_SWEEP_STEP=1 ./run pytest -m soak tests/crash/test_sweep.py` goes through all of them, `main.py crashtest
---sweep` too.
+`PERENNIAL_SWEEP_STEP=1 ./run pytest -m soak tests/crash/test_sweep.py` goes through all of them,
+`main.py crashtest --sweep` too.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ store: sqlite:///data/shop.db
 http: {{listen: 127.0.0.1:{http}, public_url: http://127.0.0.1:{http}}}
 channels:
   push: {{via: outbox, price: 0 EUR}}
-  email: {{via: smtp, host: 127.0.0.1, port: {smtp}, tls: none, from: hello@shop.example, connections: 4, rate: 60 a second}}
+  email: {{via: smtp, host: 127.0.0.1, port: {smtp}, tls: none, from: hello@shop.example, \
+connections: 4, rate: 60 a second}}
 policies:
   marketing: {{quiet: none, caps: none}}
   service: {{consent: none}}

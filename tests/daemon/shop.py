@@ -1,4 +1,5 @@
-"""A shop with a daemon that may be started, killed and started again; its mail goes to a sink that outlives it."""
+"""A shop with a daemon that may be started, killed and started again; its mail goes to a sink that outlives
+it."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ from tests.daemon.files import write_project
 ROOT = Path(__file__).resolve().parents[2]
 
 PLAIN = False
-"""`verify` of clients that speak no TLS: a client that reads the certificates of this machine takes longer to make than
-all of its requests together."""
+"""`verify` of clients that speak no TLS: a client that reads the certificates of this machine takes longer to
+make than all of its requests together."""
 
 
 @dataclass
@@ -84,8 +85,8 @@ class Shop:
         return (self.folder / "daemon.log").read_text(encoding="utf-8", errors="replace")
 
     def command(self, *words: str, code: int = 0) -> str:
-        """Runs `main.py` beside the daemon; what it answers (and complains about). The daemon is another process, so
-        that the command need not be one: that would take two seconds of a processor each time."""
+        """Runs `main.py` beside the daemon; what it answers (and complains about). The daemon is another
+        process, so that the command need not be one: that would take two seconds of a processor each time."""
         answers, asides = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(answers), redirect_stderr(asides):
             patch.setattr(sys, "argv", ["main.py", "--project", str(self.folder), *words])
@@ -123,7 +124,8 @@ class Shop:
         return httpx2.Client(base_url=self.url, auth=(self.keys[0], ""), timeout=60, verify=PLAIN)
 
     def names(self, stem: str, count: int) -> list[str]:
-        """Customers whom no other test of this daemon has met, whatever the order; `stem` is for the reader."""
+        """Customers whom no other test of this daemon has met, whatever the order; `stem` is for the
+        reader."""
         self.batches += 1
         return [f"{stem}-{self.batches}-{number}" for number in range(count)]
 
@@ -131,7 +133,9 @@ class Shop:
         """Customers with addresses, who agreed to everything."""
         agreed = (ConsentGiven("email", "given"), ConsentGiven("push", "given"))
         self.receive(
-            CustomerItem(n, id_, f"{id_}-known", {"email": f"{id_}@example.com"}, {"push": f"token-{id_}"}, agreed)
+            CustomerItem(
+                n, id_, f"{id_}-known", {"email": f"{id_}@example.com"}, {"push": f"token-{id_}"}, agreed
+            )
             for n, id_ in enumerate(customers)
         )  # fmt: skip
 
@@ -180,8 +184,8 @@ class Shop:
 
 
 def answers_ready(port: int) -> bool:
-    """Whether a daemon on this port says that it is ready. It is asked often while one starts; an httpx client each time
-    would take more of the processor than the daemon."""
+    """Whether a daemon on this port says that it is ready. It is asked often while one starts; an httpx
+    client each time would take more of the processor than the daemon."""
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/readyz")

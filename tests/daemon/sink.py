@@ -1,7 +1,8 @@
-"""An SMTP server in a process of its own, so that it outlives the daemons that are killed: it writes down every mail it accepts.
+"""An SMTP server in a process of its own, so that it outlives the daemons that are killed: it writes down
+every mail it accepts.
 
-`python -m tests.daemon.sink FOLDER SECONDS` puts its port into FOLDER/port and a line for each mail (recipient, subject)
-into FOLDER/accepted, before it answers, SECONDS later.
+`python -m tests.daemon.sink FOLDER SECONDS` puts its port into FOLDER/port and a line for each mail
+(recipient, subject) into FOLDER/accepted, before it answers, SECONDS later.
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ def sent(shop: Shop, customer: str) -> None:
 
 
 def copy_of(shop: Shop, folder: Path) -> Shop:
-    """The whole folder somewhere else, as a backup tool or `cp -r` makes it; its mail goes to the same sink."""
+    """The whole folder somewhere else, as a backup tool or `cp -r` makes it; its mail goes to the same
+    sink."""
     shutil.copytree(shop.folder, folder)
     port = write_project(folder, int((shop.folder / "port").read_text()))
     return Shop(folder, port)

@@ -76,8 +76,10 @@ def test_a_dry_run_that_was_killed_leaves_nothing_either(tmp_path: Path) -> None
             at = shop.now()
             store.write(
                 lambda conn: conn.exec_driver_sql(
-                    "INSERT INTO webhook_call (bucket, customer, call_key, enrollment, webhook, body, state, planned_at,"
-                    " ready_at, attempts, detail) VALUES (0, 'ann', 'k', 'e', 'crm', '{}', 'planned', ?, ?, 0, '')",
+                    "INSERT INTO webhook_call (bucket, customer, call_key, enrollment, webhook, body, state, "
+                    "planned_at,"
+                    " ready_at, attempts, detail) VALUES (0, 'ann', 'k', 'e', 'crm', '{}', 'planned', ?, ?, "
+                    "0, '')",
                     (at, at),
                 )
             )

@@ -192,5 +192,8 @@ def test_case_86_who_unsubscribed_is_not_written_to_after_the_answer(tmp_path: P
 
 
 def waits(shop: Shop, name: str) -> bool:
-    sql = "SELECT 1 FROM outbox WHERE customer GLOB ? AND state IN ('planned', 'claimed', 'deferred', 'handoff')"
+    sql = (
+        "SELECT 1 FROM outbox WHERE customer GLOB ? AND state IN "
+        "('planned', 'claimed', 'deferred', 'handoff')"
+    )
     return bool(shop.ask(sql, f"{name}[0-9]*"))

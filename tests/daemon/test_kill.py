@@ -86,7 +86,10 @@ def has_sent_more(shop: Shop, before: int) -> bool:
 
 
 def waiting(shop: Shop) -> int:
-    sql = "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM outbox WHERE state IN ('planned', 'claimed', 'deferred', 'handoff'))"
+    sql = (
+        "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM outbox WHERE state IN ('planned', "
+        "'claimed', 'deferred', 'handoff'))"
+    )
     return int(shop.ask(sql)[0][0])
 
 
@@ -101,11 +104,13 @@ def check(shop: Shop, customers: list[str], listed: set[str], most_unknown: int)
         assert times <= 1 if customer in unknown else times == 1, (customer, states[customer], times)
     assert set(states.values()) <= {"accepted", "unknown"}
     applied = shop.ask(
-        "SELECT name, count(*), count(DISTINCT customer) FROM event WHERE name IN ('visited', 'signed_up') GROUP BY 1"
+        "SELECT name, count(*), count(DISTINCT customer) FROM event WHERE name IN ('visited', 'signed_up') "
+        "GROUP BY 1"
     )
     assert sorted(applied) == [(name, len(customers), len(customers)) for name in ("signed_up", "visited")]
     sums = shop.ask(
-        "SELECT DISTINCT json_extract(attributes, '$.visits'), json_extract(attributes, '$.seconds') FROM customer"
+        "SELECT DISTINCT json_extract(attributes, '$.visits'), json_extract(attributes, '$.seconds') FROM "
+        "customer"
     )
     assert sums == [(1, 7)], "every event counts once"
     runs = shop.ask("SELECT count(*), count(DISTINCT customer) FROM enrollment WHERE journey = 'news'")

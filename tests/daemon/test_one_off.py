@@ -1,4 +1,5 @@
-"""A one-off send beside a running daemon: taken within seconds, stopped by a pause, part of every later deployment."""
+"""A one-off send beside a running daemon: taken within seconds, stopped by a pause, part of every later
+deployment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What counts while the daemon runs: SIGHUP, `deploy` beside it, `--watch`, files that are broken or cut off."""
+"""What counts while the daemon runs: SIGHUP, `deploy` beside it, `--watch`, files that are broken or cut
+off."""
 
 from __future__ import annotations
 

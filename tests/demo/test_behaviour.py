@@ -97,7 +97,10 @@ def test_what_a_reader_sees_in_a_mail() -> None:
 
 
 def test_the_decoy_for_machines_is_not_seen_and_a_confirmation_comes_first() -> None:
-    decoy = b'<a href="http://127.0.0.1:8080/c/decoy" rel="nofollow" tabindex="-1" aria-hidden="true" style="display:none"></a>'
+    decoy = (
+        b'<a href="http://127.0.0.1:8080/c/decoy" rel="nofollow" tabindex="-1" aria-hidden="true" '
+        b'style="display:none"></a>'
+    )
     button = b'<a href="http://127.0.0.1:8080/y/yes">Yes</a>'
     head, _, body = MAIL.partition(b'<a href="http://127.0.0.1:8080/c/top">')
     assert read_received(parse_mail("x@example.org", MAIL.replace(b"<img", decoy + b"<img"), "k1")).links == (
@@ -110,7 +113,10 @@ def test_the_decoy_for_machines_is_not_seen_and_a_confirmation_comes_first() -> 
 
 
 def test_what_a_reader_sees_in_a_text() -> None:
-    body = "Bean There: 20% off with BACK-AB12-CD34. http://127.0.0.1:8080/c/go Stop: http://127.0.0.1:8080/c/stop"
+    body = (
+        "Bean There: 20% off with BACK-AB12-CD34. http://127.0.0.1:8080/c/go "
+        "Stop: http://127.0.0.1:8080/c/stop"
+    )
     received = read_received(Message("k", "sms", "+447700900001", "winback_offer", "en", "marketing", body))
     assert received.links == ("http://127.0.0.1:8080/c/go",)
     assert received.code == "BACK-AB12-CD34"

@@ -24,10 +24,12 @@ SEGMENT = jsonschema.Draft7Validator(segment_schema(Names()))
 BEYOND_A_SCHEMA = {
     "E04_path_twice",  # names of keys against each other
     "E16_other_file",  # the name of the file
-    "E17_their_hour_with_hours", "E17_their_hour_twice", "E30_until_their_hour", "E17_cheapest_likely_in_a_list",
+    "E17_their_hour_with_hours", "E17_their_hour_twice", "E30_until_their_hour",
+    "E17_cheapest_likely_in_a_list",
     "E17_at_with_hours", "E17_two_times", "E17_do_sends", "E17_reaction_in_list",  # what fits to what
     "E08_date_of_wait",
-    "E21_in_list", "E21_misspelt", "E21_is_not", "E30_ago", "E30_date_hours",  # forms inside a text, by the kind of attribute
+    # forms inside a text, by the kind of attribute
+    "E21_in_list", "E21_misspelt", "E21_is_not", "E30_ago", "E30_date_hours",
     "E30_nothing",  # numbers inside a text
     "E45_shares", "E45_too_much",  # sums
     "E46_else_first",  # order

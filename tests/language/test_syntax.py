@@ -67,8 +67,10 @@ def kinds(found: Form) -> str:
 @pytest.mark.parametrize(
     ("words", "kind"),
     [
-        ("gold", Equals), ("at least 2", Compare), ("between 2 and 5", Between), ("is set", IsSet), ("today", Today),
-        ("more than 90 days ago", RelativeAge), ("contains x", TextMatch), ("starts with x", TextMatch), ("[a, b]", Equals),
+        ("gold", Equals), ("at least 2", Compare), ("between 2 and 5", Between), ("is set", IsSet),
+        ("today", Today),
+        ("more than 90 days ago", RelativeAge), ("contains x", TextMatch), ("starts with x", TextMatch),
+        ("[a, b]", Equals),
     ],
 )  # fmt: skip
 def test_forms_and_their_opposites(words: str, kind: type[Form]) -> None:
@@ -92,8 +94,10 @@ def test_the_parts_of_a_form_have_their_own_places() -> None:
 
 def test_a_condition_with_every_special_key() -> None:
     text = (
-        f"{HEAD}exit_if:\n  tier: gold\n  segment: [vip, staff]\n  can: not sms\n  clicked: hello\n  goal: not reached\n"
-        "  did:\n    order_placed: not in last 30 days\n    cart_updated: {times: at least 2, last: 7 days, where: {total: at least 5 EUR}}\n"
+        f"{HEAD}exit_if:\n  tier: gold\n  segment: [vip, staff]\n  can: not sms\n  clicked: hello\n"
+        f"  goal: not reached\n"
+        "  did:\n    order_placed: not in last 30 days\n"
+        "    cart_updated: {times: at least 2, last: 7 days, where: {total: at least 5 EUR}}\n"
         f"  any:\n    - tier: gold\n    - points: at least 5\n{STEPS}"
     )
     condition = journey(text).exit_if
@@ -119,8 +123,10 @@ def test_a_condition_with_every_special_key() -> None:
 @pytest.mark.parametrize(
     ("phrase", "low", "high", "since"),
     [
-        ("ever", 1, None, False), ("never", 0, 0, False), ("since start", 1, None, True), ("at least 2 times", 2, None, False),
-        ("at most 1 times in last 30 days", 0, 1, False), ("exactly 1 times", 1, 1, False), ("3 times", 3, 3, False),
+        ("ever", 1, None, False), ("never", 0, 0, False), ("since start", 1, None, True),
+        ("at least 2 times", 2, None, False),
+        ("at most 1 times in last 30 days", 0, 1, False), ("exactly 1 times", 1, 1, False),
+        ("3 times", 3, 3, False),
     ],
 )  # fmt: skip
 def test_phrases_of_did(phrase: str, low: int, high: int | None, since: bool) -> None:
@@ -177,7 +183,10 @@ def test_steps_of_a_shipped_journey() -> None:
 
 
 def test_a_label_of_choose_may_be_any_form() -> None:
-    steps = "steps:\n  - choose: points\n    into:\n      at least 1000: [{exit: a}]\n      not [1, 2], 7: [{exit: b}]\n"
+    steps = (
+        "steps:\n  - choose: points\n    into:\n      at least 1000: [{exit: a}]\n"
+        "      not [1, 2], 7: [{exit: b}]\n"
+    )
     choose = journey(HEAD + steps).steps[0]
     assert isinstance(choose, Choose)
     assert [[kinds(f) for f in path.forms] for path in choose.paths] == [
@@ -194,10 +203,14 @@ def test_a_missing_branch_is_not_an_empty_one() -> None:
 
 def test_a_story() -> None:
     tests = (
-        "tests:\n  - test: all there is\n    from: 2026-03-02\n    given:\n      tier: gold\n      tags: [vip, lead]\n      timezone: Europe/Moscow\n"
-        "      did: {order_placed: [3 days ago, {at: 5 days ago, total: 40 EUR}]}\n      paths: {offer: gift}\n      holdout: true\n"
-        "    when:\n      - day 0 18:30: cart_updated\n        total: 80 EUR\n        items:\n          - {sku: a, quantity: 2}\n        happened: day 0 17:00\n"
-        "      - day 1 9:00: clicked hello\n      - day 2 10:00: set\n        product.in_stock: false\n    expect: nothing\n"
+        "tests:\n  - test: all there is\n    from: 2026-03-02\n    given:\n      tier: gold\n"
+        "      tags: [vip, lead]\n      timezone: Europe/Moscow\n"
+        "      did: {order_placed: [3 days ago, {at: 5 days ago, total: 40 EUR}]}\n"
+        "      paths: {offer: gift}\n      holdout: true\n"
+        "    when:\n      - day 0 18:30: cart_updated\n        total: 80 EUR\n        items:\n"
+        "          - {sku: a, quantity: 2}\n        happened: day 0 17:00\n"
+        "      - day 1 9:00: clicked hello\n      - day 2 10:00: set\n        product.in_stock: false\n"
+        "    expect: nothing\n"
     )
     (story,) = journey(HEAD + STEPS + tests).tests or ()
     assert (story.start_day, story.expect) == (dt.date(2026, 3, 2), ())
@@ -254,7 +267,10 @@ def test_no_words_crash_a_condition(words: str, around: str) -> None:
     ["a" * 50_000 + "!", "not " * 20_000, "1 day " * 10_000 + "!", "1 before " * 9_000, "between " * 9_000],
 )
 def test_long_words_are_answered(field: str) -> None:
-    text = f"{HEAD}who: {{tier: '{field}', points: is set}}\nsteps:\n  - wait: '{field}'\n    id: x\n  - wait: 'until {field}'\n    id: y\n"
+    text = (
+        f"{HEAD}who: {{tier: '{field}', points: is set}}\nsteps:\n  - wait: '{field}'\n    id: x\n"
+        f"  - wait: 'until {field}'\n    id: y\n"
+    )
     found, problems = parse_journey(text, "journeys/sample.yaml")
     assert found is not None
     assert problems

@@ -1,4 +1,5 @@
-"""Lengths, times, dates, weekdays, moments and shares: what they mean, and what is offered instead of a wrong one."""
+"""Lengths, times, dates, weekdays, moments and shares: what they mean, and what is offered instead of a wrong
+one."""
 
 from __future__ import annotations
 
@@ -49,8 +50,10 @@ def test_lengths(words: str, duration: Duration) -> None:
     ("words", "fix"),
     [
         ("3d", "3 days"), ("3", "3 minutes  or  3 hours  or  3 days"), ("3m", "3 minutes  or  3 months"),
-        ("PT3H", "3 hours"), ("P1DT2H", "1 day 2 hours"), ("72:00", "72 hours"), ("1:30", "1 hour 30 minutes"),
-        ("1.5 hours", "1 hour 30 minutes"), ("2d 3h", "2 days 3 hours"), ("an hour", "1 hour"), ("one day", "1 day"),
+        ("PT3H", "3 hours"), ("P1DT2H", "1 day 2 hours"), ("72:00", "72 hours"),
+        ("1:30", "1 hour 30 minutes"),
+        ("1.5 hours", "1 hour 30 minutes"), ("2d 3h", "2 days 3 hours"), ("an hour", "1 hour"),
+        ("one day", "1 day"),
         ("3 dasy", "3 days"), ("3days", "3 days"), ("3 Days", "3 days"), ("soon", "3 days"), ("", "3 days"),
         ("90 seconds", "3 days"), ("0 days", "1 minute  or more"), ("999999 years", "1 minute  or more"),
     ],
@@ -72,8 +75,10 @@ def test_times(words: str, time: dt.time) -> None:
 @pytest.mark.parametrize(
     ("words", "fix"),
     [
-        ("10am", "10:00"), ("12am", "00:00"), ("12pm", "12:00"), ("10:30 pm", "22:30"), ("10h", "10:00"), ("10h30", "10:30"),
-        ("10", "10:00"), ("10.30", "10:30"), ("1030", "10:30"), ("24:00", "00:00"), ("noon", "12:00"), ("10:00:00", "10:00"),
+        ("10am", "10:00"), ("12am", "00:00"), ("12pm", "12:00"), ("10:30 pm", "22:30"), ("10h", "10:00"),
+        ("10h30", "10:30"),
+        ("10", "10:00"), ("10.30", "10:30"), ("1030", "10:30"), ("24:00", "00:00"), ("noon", "12:00"),
+        ("10:00:00", "10:00"),
         ("10:00 UTC", "10:00"), ("25:00", "10:00"), ("10:60", "10:00"), ("morning", "10:00"),
     ],
 )  # fmt: skip
@@ -91,9 +96,11 @@ def test_dates() -> None:
 @pytest.mark.parametrize(
     ("words", "fix"),
     [
-        ("27.11.2026", "write  2026-11-27"), ("11/27/26", "write  2026-11-27"), ("11/12/26", "write  2026-11-12  or  2026-12-11"),
+        ("27.11.2026", "write  2026-11-27"), ("11/27/26", "write  2026-11-27"),
+        ("11/12/26", "write  2026-11-12  or  2026-12-11"),
         ("2026-1-5", "write  2026-01-05"), ("2026/11/27", "write  2026-11-27"), ("soon", "write  2026-11-27"),
-        ("2026-02-30", "write a day that exists, for example  2026-11-27"), ("0001-01-01", "write a day that exists, for example  2026-11-27"),
+        ("2026-02-30", "write a day that exists, for example  2026-11-27"),
+        ("0001-01-01", "write a day that exists, for example  2026-11-27"),
     ],
 )  # fmt: skip
 def test_wrong_dates_show_the_right_one(words: str, fix: str) -> None:

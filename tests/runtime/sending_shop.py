@@ -1,4 +1,5 @@
-"""A shop whose messages really leave: the deliverer of the daemon, channels that are real, and what comes back."""
+"""A shop whose messages really leave: the deliverer of the daemon, channels that are real, and what comes
+back."""
 
 from __future__ import annotations
 
@@ -49,7 +50,11 @@ steps:
     via: [push, email, sms]
     next_after: 1 hour
 """
-MAIL = '---\nsubject: Your cart\n---\n<mjml><mj-body><mj-section><mj-column><mj-text>Your cart waits {{ shop.address }} <a href="{{ links.unsubscribe }}">Unsubscribe</a></mj-text></mj-column></mj-section></mj-body></mjml>\n'
+MAIL = (
+    "---\nsubject: Your cart\n---\n<mjml><mj-body><mj-section><mj-column><mj-text>Your cart waits "
+    '{{ shop.address }} <a href="{{ links.unsubscribe '
+    '}}">Unsubscribe</a></mj-text></mj-column></mj-section></mj-body></mjml>\n'
+)
 SENDING_FILES: Mapping[str, str] = {
     **{name: text for name, text in FILES.items() if not name.startswith(("journeys/", "templates/"))},
     "config.yaml": CONFIG,
@@ -78,7 +83,8 @@ class SendingShop:
     def start(self) -> Deliverer:
         """A new deliverer, as after a start of the daemon."""
         self.deliverer = Deliverer(
-            self.store, self.channels, lambda: self.live.render_context, self.clock, "test", timing=DeliveryTiming(idle_seconds=0.01)
+            self.store, self.channels, lambda: self.live.render_context, self.clock, "test",
+            timing=DeliveryTiming(idle_seconds=0.01)
         )  # fmt: skip
         return self.deliverer
 

@@ -44,7 +44,8 @@ HELLO = """---
 subject: Hello {{ customer.first_name or "there" }}
 ---
 <mjml><mj-body><mj-section><mj-column><mj-text>Hi {{ customer.first_name or "there" }},
-{{ 10 / customer.points }} <a href="{{ links.unsubscribe }}">Unsubscribe</a></mj-text></mj-column></mj-section></mj-body></mjml>
+{{ 10 / customer.points }} <a href="{{ links.unsubscribe }}">Unsubscribe</a>\
+</mj-text></mj-column></mj-section></mj-body></mjml>
 """
 FILES = {
     "hello.email.mjml": HELLO,
@@ -98,7 +99,8 @@ class House:
         now = self.clock.now()
         sends = [
             (f"c{n}", Send(
-                f"{channel}-{template}-{n}", f"run{n}", "welcome", template, template, channel, "marketing", purpose,
+                f"{channel}-{template}-{n}", f"run{n}", "welcome", template, template, channel, "marketing",
+                purpose,
                 now, Instant(now + 30 * DAY), True, {},
             ))
             for n in range(count)

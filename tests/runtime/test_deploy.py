@@ -1,4 +1,5 @@
-"""Publishing with people inside: they are matched to the new file, nobody is forgotten, and it is one moment."""
+"""Publishing with people inside: they are matched to the new file, nobody is forgotten, and it is one
+moment."""
 
 from __future__ import annotations
 

@@ -289,7 +289,8 @@ async def test_case_35_no_starttls_no_mail_no_loss_and_an_alert(house: House) ->
 
 @pytest.mark.parametrize(
     "settings",
-    [{"mails_per_connection": 7}, {"mails_per_connection": 7, "goodbye": "421 4.7.0 enough", "goodbye_at": "DATA"}],
+    [{"mails_per_connection": 7},
+     {"mails_per_connection": 7, "goodbye": "421 4.7.0 enough", "goodbye_at": "DATA"}],
     ids=str,
 )  # fmt: skip
 async def test_case_36_a_provider_that_hangs_up_every_few_mails_gets_each_once(

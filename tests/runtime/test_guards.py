@@ -56,7 +56,10 @@ async def test_a_ceiling_holds_to_the_message_and_its_owner_is_told_once(house: 
     assert NOW < midnight < NOW + DAY
     assert set(planned(house)) == {(daily_limits.WHY, midnight)}, "they ask again at midnight in Berlin"
     assert told(house) == [
-        ("welcome", "anna", "the ceiling of 7 messages was reached on 2026-06-21; the others wait for midnight or a higher ceiling")
+        ("welcome", "anna", (
+            "the ceiling of 7 messages was reached on 2026-06-21; the others wait for midnight or a higher "
+            "ceiling"
+        ))
     ]  # fmt: skip
     house.clock.advance_to(midnight)
     for _ in range(6):

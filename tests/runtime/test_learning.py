@@ -1,4 +1,5 @@
-"""What is learned from reactions at night: intervals, shares, hours; and that decisions use it from then on."""
+"""What is learned from reactions at night: intervals, shares, hours; and that decisions use it from then
+on."""
 
 from __future__ import annotations
 

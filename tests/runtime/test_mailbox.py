@@ -1,4 +1,5 @@
-"""Mail that comes back closes addresses and ends journeys: from an IMAP mailbox, once, and never on a stranger's word."""
+"""Mail that comes back closes addresses and ends journeys: from an IMAP mailbox, once, and never on a
+stranger's word."""
 
 from __future__ import annotations
 
@@ -170,7 +171,8 @@ async def test_a_lost_connection_loses_no_mail(
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"), [({"user": "else"}, "AUTHENTICATIONFAILED"), ({"folder": "Missing"}, "no folder Missing"),
+    ("changed", "said"),
+    [({"user": "else"}, "AUTHENTICATIONFAILED"), ({"folder": "Missing"}, "no folder Missing"),
                           ({"done": "Nowhere"}, "correct  done"), ({"port": 1}, "cannot be read")]
 )  # fmt: skip
 async def test_a_mailbox_that_cannot_be_read_says_why(

@@ -1,4 +1,5 @@
-"""Clock and date starts reach customers at their own local time, once, and not when they were missed by a day."""
+"""Clock and date starts reach customers at their own local time, once, and not when they were missed by a
+day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The nightly score: everybody's group of recency, frequency and money, once a day, and what follows from it."""
+"""The nightly score: everybody's group of recency, frequency and money, once a day, and what follows from
+it."""
 
 from __future__ import annotations
 

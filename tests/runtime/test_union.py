@@ -88,6 +88,9 @@ def test_nobody_is_left_under_the_old_id(shop: Shop) -> None:
     shop.run()
     with shop.store.read() as conn:
         for table in ("customer", "enrollment", "outbox", "event", "inbox", "trace", "due"):
-            found = conn.exec_driver_sql(f"SELECT count(*) FROM {table} WHERE customer_or_id = 'visitor'".replace(
+            found = conn.exec_driver_sql((
+                f"SELECT count(*) FROM {table} WHERE customer_or_id "
+                f"= 'visitor'"
+            ).replace(
                 "customer_or_id", "id" if table == "customer" else "customer")).scalar()  # fmt: skip
             assert found == 0, table

@@ -1,4 +1,5 @@
-"""Messages of which nobody knows whether they left: policies, look-ups beside the lanes, cascades that wait."""
+"""Messages of which nobody knows whether they left: policies, look-ups beside the lanes, cascades that
+wait."""
 
 from __future__ import annotations
 
@@ -76,7 +77,8 @@ async def shop(tmp_path: Path) -> AsyncIterator[Open]:
 
 
 class Flaky:
-    """A channel whose connection ends after the last byte, as often as `losses` says. It counts what reached it."""
+    """A channel whose connection ends after the last byte, as often as `losses` says. It counts what reached
+    it."""
 
     concurrency = 4
 
@@ -126,7 +128,8 @@ OPTIONS: Mapping[str, Options] = {
 def message(channel: str, policy: str = "marketing", resent: int = 0, handed: int = 0) -> OutboxMessage:
     purpose = "marketing" if policy == "marketing" else None
     return OutboxMessage(
-        1, 0, "c", "k", "r", "j", "s", "t", channel, policy, purpose, Instant(0), Instant(DAY), 1, resent, {}, "body",
+        1, 0, "c", "k", "r", "j", "s", "t", channel, policy, purpose, Instant(0), Instant(DAY), 1, resent, {},
+        "body",
         "a", 1, MessageState.UNKNOWN, Instant(handed), None,
     )  # fmt: skip
 
@@ -389,7 +392,8 @@ def test_the_lease_is_longer_than_the_longest_wait_of_a_channel() -> None:
 
 
 class Held(Flaky):
-    """A worker that is stopped (SIGSTOP) at a point: before its hand-over, or when it waits for the answer."""
+    """A worker that is stopped (SIGSTOP) at a point: before its hand-over, or when it waits for the
+    answer."""
 
     def __init__(self, name: str, where: str) -> None:
         super().__init__(name, losses=0)

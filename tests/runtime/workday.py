@@ -1,6 +1,7 @@
 """A day of a small shop that can be broken off anywhere and taken up again: as a daemon would do it.
 
-Run as a program (`python -m tests.runtime.workday FOLDER`) it works until everything is done, so that a test can kill it.
+Run as a program (`python -m tests.runtime.workday FOLDER`) it works until everything is done, so that a test
+can kill it.
 """
 
 from __future__ import annotations

@@ -184,7 +184,8 @@ def test_the_first_start_says_where_how_much_and_how_long_in_one_line(house: Pat
     with_a_slow_pip(house)
     done = call(house, "check", PATH=without_uv())
     assert re.fullmatch(
-        rf"Preparing the environment in {house}/.venv: \d+ packages, once, about a minute:( \d0%)* done in \d+ s\.\n",
+        rf"Preparing the environment in {house}/.venv: \d+ packages, once, about a minute:( \d0%)* done in "
+        rf"\d+ s\.\n",
         done.stderr,
     )
 
@@ -229,7 +230,8 @@ def test_as_root_on_debian_it_installs_what_is_missing(house: Path, tmp_path: Pa
     python = f'#!/bin/sh\\nexec "{sys.executable}" "$@"\\n'
     scripts = {
         "id": "echo 0",
-        "apt-get": f"""echo "apt-get $*"; printf '{python}' >"{path}/python3"; PATH={os.environ["PATH"]} chmod +x "{path}/python3\"""",
+        "apt-get": f"""echo "apt-get $*"; printf '{python}' >"{path}/python3"; \
+PATH={os.environ["PATH"]} chmod +x "{path}/python3\"""",
         "uv": f"""PATH={os.environ["PATH"]}; mkdir -p .venv/bin; cp "{path}/python3" .venv/bin/python""",
     }
     for name, script in scripts.items():

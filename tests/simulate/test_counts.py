@@ -1,4 +1,5 @@
-"""Replay against counts that were made without it: the real shops in ../shared/data (definitions in their README)."""
+"""Replay against counts that were made without it: the real shops in ../shared/data (definitions in their
+README)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,10 @@ COUNTING = Path(__file__).parent / "counting"
 pytestmark = [
     pytest.mark.data,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(not DATA.is_dir(), reason="the recorded shops are not there: no ../shared/data beside the repository"),
+    pytest.mark.skipif(not DATA.is_dir(), reason=(
+        "the recorded shops are not there: no ../shared/data beside the "
+        "repository"
+    )),
 ]  # fmt: skip
 
 
@@ -72,7 +76,8 @@ def test_a_cart_idle_for_an_hour_in_a_month_of_a_shop(counting: Project, tmp_pat
 
 
 def idle_carts(file: Path, length: timedelta) -> int:
-    """Adds after which the same customer makes no further add and no order within `length`, where it fits before the end."""
+    """Adds after which the same customer makes no further add and no order within `length`, where it fits
+    before the end."""
     last_add: dict[str, datetime] = {}
     count, now = 0, datetime.fromtimestamp(0, UTC)
     with gzip.open(file, "rt") as lines:

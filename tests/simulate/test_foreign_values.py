@@ -11,12 +11,15 @@ from engine.simulate.replay.foreign_values import coercer
 from engine.values import Type
 
 KINDS = (
-    Type("text"), Type("number"), Type("money"), Type("true/false"), Type("date"), Type("time"), Type("birthday"),
+    Type("text"), Type("number"), Type("money"), Type("true/false"), Type("date"), Type("time"),
+    Type("birthday"),
     Type("list of text"), Type("one of", ("a", "b")),
 )  # fmt: skip
 VALUES: tuple[object, ...] = (
-    "a", "e\u0301", "12", "12.50 EUR", "yes", "2026-03-29", "2026-03-29T10:00:00", "2026-03-29T10:00:00+02:00", "2026-03-29 noon",
-    "03-12", "--02-29", "1990-02-30", 0, 7, 1_772_442_000, 1_772_442_000_123, 59.970000000000006, Decimal("19.90"), True, ["a", "b"], [1, {}], {},
+    "a", "e\u0301", "12", "12.50 EUR", "yes", "2026-03-29", "2026-03-29T10:00:00",
+    "2026-03-29T10:00:00+02:00", "2026-03-29 noon",
+    "03-12", "--02-29", "1990-02-30", 0, 7, 1_772_442_000, 1_772_442_000_123, 59.970000000000006,
+    Decimal("19.90"), True, ["a", "b"], [1, {}], {},
 )  # fmt: skip
 
 

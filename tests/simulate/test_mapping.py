@@ -88,7 +88,8 @@ def test_where(words: str, value: object, fits: bool) -> None:
 
 def test_products() -> None:
     mapping = mapped(
-        "products:\n  price_changed:\n    id: sku\n    fields: {price: new_price}\n    was: {price: old_price}\n"
+        "products:\n  price_changed:\n    id: sku\n    fields: {price: new_price}\n"
+        "    was: {price: old_price}\n"
     )
     (rule,) = mapping.products["price_changed"]
     assert rule.id({"sku": "p7"}) == "p7"

@@ -1,4 +1,5 @@
-"""Replay scores at midnight what journeys ask about, and agrees with a score of everybody from the beginning."""
+"""Replay scores at midnight what journeys ask about, and agrees with a score of everybody from the
+beginning."""
 
 from __future__ import annotations
 

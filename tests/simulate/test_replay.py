@@ -24,7 +24,10 @@ Rows = list[dict[str, Any]]
 Play = Callable[..., tuple[ReplayResult, Rows, Rows, Rows]]
 Event = tuple[str, str, str] | tuple[str, str, str, dict[str, Any]]
 
-HEAD = "journey: sample\nstart:\n  event: {start}\nagain: {again}\ngoal:\n  event: order_placed\npolicy: service\n\nsteps:\n"
+HEAD = (
+    "journey: sample\nstart:\n  event: {start}\nagain: {again}\ngoal:\n  event: order_placed\n"
+    "policy: service\n\nsteps:\n"
+)
 
 
 def sample(steps: str, start: str = "subscribed", again: str = "always") -> str:
@@ -185,7 +188,10 @@ def test_per_keeps_runs_apart(play: Play) -> None:
 
 
 def test_a_wait_for_an_event_hears_it_only_inside_the_run(play: Play) -> None:
-    steps = "- wait: 2 hours\n  id: visit\n  for: site_visited\n  then:\n    - exit: came\n  else:\n    - exit: stayed_away"
+    steps = (
+        "- wait: 2 hours\n  id: visit\n  for: site_visited\n  then:\n    - exit: came\n  else:\n"
+        "    - exit: stayed_away"
+    )
     events: list[Event] = [
         ("site_visited", "c1", "09:00:00"),
         ("subscribed", "c1", "10:00:00"),

@@ -79,7 +79,10 @@ ONE = "- send: welcome_hello"
 def test_wrong_names_are_problems_of_the_story(
     tell: Tell, given: str, when: str, code: str, what: str
 ) -> None:
-    story = f"- test: wrong\n  {given or 'given: {points: 1}'}\n  when:\n    - day 0 10:00: {when}\n  expect: nothing"
+    story = (
+        f"- test: wrong\n  {given or 'given: {points: 1}'}\n  when:\n    - day 0 10:00: {when}\n"
+        f"  expect: nothing"
+    )
     report = tell(journey(ONE, story))
     (problem,) = report.results[0].problems
     assert problem.code == code
@@ -104,7 +107,10 @@ def test_a_split_needs_its_path_and_takes_it(tell: Tell) -> None:
     1% long:
       - exit: long
 """
-    story = "- test: {name}\n  {given}\n  when:\n    - day 0 10:00: subscribed\n  expect:\n    - day 0 10:00: exit long"
+    story = (
+        "- test: {name}\n  {given}\n  when:\n    - day 0 10:00: subscribed\n  expect:\n"
+        "    - day 0 10:00: exit long"
+    )
     forced = tell(journey(steps, story.format(name="forced", given="given: {paths: {greeting: long}}")))
     assert forced.failed == 0
     free = tell(journey(steps, story.format(name="free", given="given: {points: 1}")))
@@ -292,7 +298,10 @@ def test_segments_change_by_lines_alone(tell: Tell) -> None:
 def test_after_a_mistake_in_its_lines_a_story_shows_no_difference_that_only_follows_from_it(
     tell: Tell,
 ) -> None:
-    story = "- test: a\n  when:\n    - day 0 10:00: subscribd\n  expect:\n    - day 0 10:00: send welcome_hello via email"
+    story = (
+        "- test: a\n  when:\n    - day 0 10:00: subscribd\n  expect:\n"
+        "    - day 0 10:00: send welcome_hello via email"
+    )
     (result,) = tell(journey(ONE, story)).results
     assert [problem.code for problem in result.problems] == ["E10"]
     assert result.rows == ()

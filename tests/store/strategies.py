@@ -86,9 +86,12 @@ RUN = st.builds(
     occurrence=st.none() | DATE, holdout=st.booleans(), seq=st.integers(0, 99), state=REST,
     due=st.none() | st.builds(Due, INSTANT, st.none() | st.datetimes(), st.none() | st.just("Europe/Berlin")),
     window_at=INSTANT, window_number=st.integers(0, 10**9), paths=st.dictionaries(NAME, TEXT, max_size=2),
-    codes=st.lists(CODE, max_size=2, unique_by=lambda code: code.pool).map(lambda all_: {code.pool: code for code in all_}),
+    codes=st.lists(CODE, max_size=2, unique_by=lambda code: code.pool).map(
+        lambda codes: {code.pool: code for code in codes}
+    ),
     sent=st.dictionaries(NAME, st.lists(PART, max_size=2).map(tuple), max_size=2),
-    skipped=st.dictionaries(NAME, st.sampled_from(SkipReason), max_size=2), done=st.sets(TEXT, max_size=3), goal_at=st.none() | INSTANT,
+    skipped=st.dictionaries(NAME, st.sampled_from(SkipReason), max_size=2), done=st.sets(TEXT, max_size=3),
+    goal_at=st.none() | INSTANT,
     outcome=st.none(), ended_at=st.none(), watch_until=st.none() | INSTANT, commit=TEXT,
 )  # fmt: skip
 

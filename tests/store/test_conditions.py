@@ -167,7 +167,8 @@ def _compare(
 
 
 def _as_loaded(facts: Facts) -> Facts:
-    """What a decision gets to see: a whole number comes back from the store as an integer, whatever it was written as."""
+    """What a decision gets to see: a whole number comes back from the store as an integer, whatever it was
+    written as."""
     loaded = facts.fork()
     loaded.values = serialization.load_values(serialization.dump_values(facts.values))
     loaded.history = {

@@ -31,7 +31,8 @@ JOURNEYS = Journeys({}, timezone="UTC", needs={"order_placed": 30 * DAY})
 def state() -> CustomerState:
     facts = Facts(
         "ann", "Europe/Sofia", "customer",
-        {"tier": "gold", "name": "Ärger", "spent": Money(Decimal("12.50"), "EUR"), "born": Birthday(2, 29), "tags": ("a",)},
+        {"tier": "gold", "name": "Ärger", "spent": Money(Decimal("12.50"), "EUR"), "born": Birthday(2, 29),
+         "tags": ("a",)},
         {"average": (Money(Decimal("12.50"), "EUR"), 3), "place": (NOW, 5), "favourite": {"tea": 3}},
         {"order_placed": EventCounter(3, Instant(5), NOW, 7)}, {}, frozenset({"vip"}),
         {"email": Reach("a@example.com", {"marketing": "given"}), "sms": Reach("", {}, "all", True)}, False,
@@ -97,7 +98,8 @@ def test_every_effect_becomes_a_row_once(store: Store) -> None:
                 {"with": "x", "trigger": {"total": Money(Decimal("9.90"), "EUR")}})  # fmt: skip
     effects = (
         send, Cancel("gone", "goal"), TakeCode("r1", "WELCOME10", "W-1", NOW), GiveBack("r1", "OLD", "O-1"),
-        Call("call", "r1", "crm", {"reason": "lapsed"}), Emit("emit", "goal_reached", NOW, {"journey": "welcome"}),
+        Call("call", "r1", "crm", {"reason": "lapsed"}),
+        Emit("emit", "goal_reached", NOW, {"journey": "welcome"}),
         Alert("welcome", "anna", "the pool is empty"),
     )  # fmt: skip
     store.write(lambda conn: save(conn, state(), *effects))

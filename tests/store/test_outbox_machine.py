@@ -1,5 +1,5 @@
-"""The outbox under everything that may happen, in any order: claims, lost leases, outcomes, reports, look-ups, an
-operator, cancels, pauses.
+"""The outbox under everything that may happen, in any order: claims, lost leases, outcomes, reports,
+look-ups, an operator, cancels, pauses.
 
 The model is a provider that counts what reaches it. Nothing is sent that was not handed over, nothing is
 handed over twice unless somebody decided to send it again, and every message is accounted for.

@@ -49,7 +49,8 @@ def fill(store: Store, orders: dict[str, list[tuple[int, dict[str, Value]]]], **
 
 
 _CUSTOMER = (
-    "INSERT INTO customer (bucket, id, zone, zone_why, applied, attributes, folded, memory, seen, segments, reach,"
+    "INSERT INTO customer (bucket, id, zone, zone_why, applied, attributes, folded, memory, seen, segments, "
+    "reach,"
     " marks, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 

@@ -16,8 +16,10 @@ RUN = (
     f"INSERT INTO enrollment ({enrollments.COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 MESSAGE = (
-    "INSERT INTO outbox (bucket, customer, send_key, enrollment, journey, step, template, channel, policy, state, why,"
-    " fence, planned_at, due_at, valid_until, ready_at, attempts, counts, resent, names, detail, handed_at, lease_until)"
+    "INSERT INTO outbox (bucket, customer, send_key, enrollment, journey, step, template, channel, policy, "
+    "state, why,"
+    " fence, planned_at, due_at, valid_until, ready_at, attempts, counts, resent, names, detail, handed_at, "
+    "lease_until)"
     " VALUES (0, 'c', ?, 'r', 'j', 's', 't', 'email', 'p', ?, '', 0, 0, 0, 0, 0, 0, ?, 0, '', '', ?, ?)"
 )
 
@@ -42,7 +44,12 @@ def test_the_migrations_make_the_tables_of_the_models(store: Store) -> None:
 
 
 def test_every_table_that_grows_with_customers_has_the_bucket_first_in_its_key() -> None:
-    free = {"meta", "alias", "inbox", "suppression", "conversation", "soft_bounce", "allowance", "volume", "learned", "one_off", "product", "deployment", "pause", "api_key", "alert", "sweep", "consent", "outbox", "reaction", "trace", "webhook_call", "report"}  # fmt: skip
+    free = {
+        "meta", "alias", "inbox", "suppression", "conversation", "soft_bounce", "allowance",
+        "volume", "learned", "one_off", "product", "deployment",
+        "pause", "api_key", "alert", "sweep", "consent",
+        "outbox", "reaction", "trace", "webhook_call", "report",
+    }  # fmt: skip
     for table in SQLModel.metadata.sorted_tables:
         if table.name not in free:
             assert next(iter(table.primary_key.columns)).name == "bucket", table.name

@@ -1,7 +1,8 @@
 """Makes the store of `tests/stored/`: `python tests/stored/make_store.py CHECKOUT`.
 
-CHECKOUT is a checkout of commit facc07a with its `.venv`; its code writes every byte of the store and says every line
-of the golden files. Nothing of this repository is imported here, for it may not be what wrote the store.
+CHECKOUT is a checkout of commit facc07a with its `.venv`; its code writes every byte of the store and says
+every line of the golden files. Nothing of this repository is imported here, for it may not be what wrote the
+store.
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ class Mailboxes:
         return "250 OK"
 
     def links(self, customer: str, kind: str) -> list[str]:
-        """The links of one kind (c: click, u: unsubscribe, o: open, y: confirm) in the mails to a customer."""
+        """The links of one kind (c: click, u: unsubscribe, o: open, y: confirm) in the mails to a
+        customer."""
         pattern = re.compile(rf"http://127\.0\.0\.1:{HTTP}/{kind}/[A-Za-z0-9_.=-]+")
         mails = [text for address, text in self.taken if address == f"{customer}@example.com"]
         return [link.replace("=3D", "=") for text in mails for link in pattern.findall(text)]
@@ -108,7 +110,8 @@ class Mailboxes:
 
 
 class Provider(BaseHTTPRequestHandler):
-    """The provider of SMS, which gives no answer to numbers that end in 99, and a call centre that is out of order."""
+    """The provider of SMS, which gives no answer to numbers that end in 99, and a call centre that is out of
+    order."""
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -173,7 +176,8 @@ class Shop:
             json.dumps(words),
         ]
         done = subprocess.run(
-            program, cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            program, cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, check=False
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         answers: list[str] = json.loads(done.stdout.splitlines()[-1])
@@ -204,7 +208,8 @@ class Shop:
 
     def start(self, moment: str, fault: str = "") -> subprocess.Popen[bytes]:
         program = [
-            str(self.checkout / ".venv/bin/python"), "-m", "tests.daemon.elsewhen", str(self.folder), str(milliseconds(moment)),
+            str(self.checkout / ".venv/bin/python"), "-m", "tests.daemon.elsewhen", str(self.folder),
+            str(milliseconds(moment)),
         ]  # fmt: skip
         with (self.folder / "daemon.log").open("ab") as log:
             self.daemon = subprocess.Popen(
@@ -321,8 +326,10 @@ PHONES = {
 DEVICES = ("carl", "cora", "curt", "cleo", "lena", "larry", "wanda", "paul", "pia", "petra")
 READERS = tuple(f"reader{number:02}" for number in range(60))
 PEOPLE = (
-    "anna", "bert", "carl", "cora", "curt", "cleo", "dora", "emil", "fred", "gina", "goran", "hard", "ida", "lapo", "larry",
-    "lena", "ling", "lost", "lost2", "maya", "nora", "olga", "otto", "paul", "petra", "pia", "rita", "soft", "stan", "stuck",
+    "anna", "bert", "carl", "cora", "curt", "cleo", "dora", "emil", "fred", "gina", "goran", "hard", "ida",
+    "lapo", "larry",
+    "lena", "ling", "lost", "lost2", "maya", "nora", "olga", "otto", "paul", "petra", "pia", "rita", "soft",
+    "stan", "stuck",
     "ulla", "vera", "viola", "wanda", "willy", "xenia", "yves", "zoe",
 )  # fmt: skip
 """Those whose `show` is golden; `newcomer` and the readers are in the store as well."""
@@ -350,7 +357,8 @@ ASKED = (
 
 def customer(name: str) -> dict[str, Any]:
     known: dict[str, Any] = {
-        "customer_id": name, "email": f"{name}@example.com", "first_name": name.title(), "consent": {"email": "given"},
+        "customer_id": name, "email": f"{name}@example.com", "first_name": name.title(),
+        "consent": {"email": "given"},
     }  # fmt: skip
     if name in ZONES:
         known["timezone"] = ZONES[name]
@@ -390,7 +398,8 @@ def happened(name: str, event: str, at: str) -> dict[str, Any]:
 def days(shop: Shop, mailboxes: Mailboxes) -> None:
     """Two days of the shop; what each person is there for stands in README.md."""
     morning = "2026-03-02T08:00:00+00:00"  # a Monday, 9:00 in Berlin
-    # On the first morning a step of the journey has another name: who waits there is moved by the second deployment.
+    # On the first morning a step of the journey has another name: who waits there is moved by the second
+    # deployment.
     welcome = shop.folder / "journeys" / "welcome.yaml"
     final = welcome.read_text()
     welcome.write_text(final.replace("    id: for_click\n    was: until_click\n", "    id: until_click\n"))
@@ -407,8 +416,10 @@ def days(shop: Shop, mailboxes: Mailboxes) -> None:
         ["import", shop.file("customers.jsonl", [customer(name) for name in names])],
         ["import", shop.file("orders.jsonl", history)],
         ["import", shop.file("products.jsonl", [
-            {"product_id": "beans", "name": "Beans", "price": 20, "currency": "EUR", "in_stock": True, "stock": 4},
-            {"product_id": "mill", "name": "Mill", "price": 90, "currency": "EUR", "in_stock": True, "stock": 12},
+            {"product_id": "beans", "name": "Beans", "price": 20, "currency": "EUR", "in_stock": True,
+             "stock": 4},
+            {"product_id": "mill", "name": "Mill", "price": 90, "currency": "EUR", "in_stock": True,
+             "stock": 12},
         ])],
     )  # fmt: skip
     shop.key = shop.command(morning, "keys", "new", "shop", "--scope", "write").strip()
@@ -490,7 +501,8 @@ def days(shop: Shop, mailboxes: Mailboxes) -> None:
         assert shop.call("POST", "/signup/newsletter", fields, form=True) == 200
         # Cheaper by a fifth, for those who looked at it.
         shop.events(*[
-            (name, "price_drop", "2026-03-02T17:35:00Z", {"product_id": "mill", "old_price": 90, "new_price": 72, "currency": "EUR"})
+            (name, "price_drop", "2026-03-02T17:35:00Z",
+             {"product_id": "mill", "old_price": 90, "new_price": 72, "currency": "EUR"})
             for name in ("wanda", "emil", "fred")
         ])  # fmt: skip
         assert (

@@ -1,4 +1,5 @@
-"""A store that commit facc07a wrote opens, says the same, and goes on where it stopped (README.md: who is in it)."""
+"""A store that commit facc07a wrote opens, says the same, and goes on where it stopped (README.md: who is in
+it)."""
 
 from __future__ import annotations
 
@@ -84,7 +85,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
             http = int(free.getsockname()[1])
         shop = unpack(tmp_path, http, int((tmp_path / "port").read_text()))
         with shop.store() as store:
-            # A file that comes out of an archive is a copy to the daemon, which would hold all that is due. That it
+            # A file that comes out of an archive is a copy to the daemon, which would hold all that is due.
+            # That it
             # was moved here, and that the other daemon is gone for good, only this test can know.
             store.write(lambda conn: conn.exec_driver_sql("DELETE FROM meta WHERE name = 'place'"))
         yield shop
@@ -108,7 +110,10 @@ def work(shop: Shop, at: str, *done: str) -> None:
     assert "Traceback" not in shop.log()
 
 
-SENT = "SELECT 1 FROM outbox WHERE customer = '{}' AND template = '{}' AND channel = 'email' AND state = 'accepted'"
+SENT = (
+    "SELECT 1 FROM outbox WHERE customer = '{}' AND template = '{}' AND channel = 'email' AND state "
+    "= 'accepted'"
+)
 
 
 @pytest.mark.timeout(300)
@@ -119,7 +124,10 @@ def test_it_goes_on_where_it_stopped(shop: Shop) -> None:
         who
         for (who,) in shop.ask("SELECT customer FROM outbox WHERE template = 'hello' AND state = 'accepted'")
     }
-    assert dict(shop.ask("SELECT state, count(*) FROM outbox WHERE state IN ('claimed', 'handoff') GROUP BY 1")) == {
+    assert dict(shop.ask(
+        "SELECT state, count(*) FROM outbox WHERE state IN ('claimed', 'handoff') GROUP BY "
+        "1"
+    )) == {
         "claimed": 3, "handoff": 4,
     }  # fmt: skip
 
@@ -129,11 +137,15 @@ def test_it_goes_on_where_it_stopped(shop: Shop) -> None:
         "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM inbox) AND NOT EXISTS (SELECT 1 FROM stuck)"
         " AND NOT EXISTS (SELECT 1 FROM outbox WHERE state IN ('claimed', 'handoff'))",
     )  # fmt: skip
-    # Claimed messages had not left and leave now, once. Those that were handed over may have left: they were unknown
+    # Claimed messages had not left and leave now, once. Those that were handed over may have left: they were
+    # unknown
     # until the new daemon, and service mail is sent once more, the same to the letter.
     hello = shop.states("hello")
     assert {hello[name] for name in ("zoe", "vera", "rita", "newcomer", "stuck")} == {"accepted"}
-    resent = "SELECT customer FROM outbox WHERE template = 'hello' AND resent = 1 AND state = 'accepted' ORDER BY 1"
+    resent = (
+        "SELECT customer FROM outbox WHERE template = 'hello' AND resent = 1 AND state = 'accepted' ORDER "
+        "BY 1"
+    )
     assert {who for (who,) in shop.ask(resent)} >= {"lost2", "maya", "otto", "yves"}
     mails = shop.mails()
     assert [mails[f"{name} hello"] for name in ("zoe", "vera", "rita", "newcomer", "stuck")] == [1] * 5

@@ -1,7 +1,8 @@
 """Every tag and every name that is stored or seen from outside stands in `tags.golden`, as text.
 
-Classes, attributes and modules may be renamed; what a store holds, what a link says and what a dashboard reads may not.
-A line of the golden file changes only together with a migration, and a line that a new release adds is added there.
+Classes, attributes and modules may be renamed; what a store holds, what a link says and what a dashboard
+reads may not. A line of the golden file changes only together with a migration, and a line that a new release
+adds is added there.
 """
 
 from __future__ import annotations
@@ -89,10 +90,15 @@ STATES: tuple[EnrollmentState | None, ...] = (
     Relocating(None, "was"),
 )
 HAPPENINGS: tuple[Happening, ...] = (
-    Event(1, "e1", "order_placed", Instant(5), Instant(6), {"total": Money(Decimal("1.50"), "EUR")}, starts=False),
+    Event(
+        1, "e1", "order_placed", Instant(5), Instant(6), {"total": Money(Decimal("1.50"), "EUR")},
+        starts=False,
+    ),
     ProfileChanged(
-        2, Instant(7), {"born": Birthday(2, 29), "on": dt.date(2026, 1, 2), "$x": None}, {"email": "ada@example.com"},
-        {("email", "marketing"): "given"}, {"sms": "all", "push": None}, True, (("push", "a"),), (("push", "b"),),
+        2, Instant(7), {"born": Birthday(2, 29), "on": dt.date(2026, 1, 2), "$x": None},
+        {"email": "ada@example.com"},
+        {("email", "marketing"): "given"}, {"sms": "all", "push": None}, True, (("push", "a"),),
+        (("push", "b"),),
     ),
     ProfileChanged(2, Instant(7), {"tags": ("a", "b"), "items": [{"sku": "x"}], "none": []}),
     ProductChanged(3, Instant(8), "p", {"stock": 4}),
@@ -105,12 +111,15 @@ HAPPENINGS: tuple[Happening, ...] = (
     CodeTaken(10, Instant(15), "run", "POOL", None),
 )  # fmt: skip
 MESSAGE = Message(
-    "key", "email", "ada@example.com", "hello", "en", "marketing", "text", "<p>", "subject", "shop@example.com",
+    "key", "email", "ada@example.com", "hello", "en", "marketing", "text", "<p>", "subject",
+    "shop@example.com",
     "reply@example.com", "pre", {"X-A": "b"}, {"url": "u"}, Instant(17), Instant(18),
 )  # fmt: skip
 REF = conditions.Ref("customer", "total", Type("list of", ("a",), (("x", Type("text")),)))
 CONDITIONS: tuple[conditions.Condition, ...] = (
-    conditions.IsOneOf(REF, ("x", 1, Decimal("1.5"), True, Money(Decimal(2), "EUR"), dt.date(2026, 1, 2), Birthday(1, 2))),
+    conditions.IsOneOf(
+        REF, ("x", 1, Decimal("1.5"), True, Money(Decimal(2), "EUR"), dt.date(2026, 1, 2), Birthday(1, 2))
+    ),
     conditions.IsOneOf(REF, ("only",)),
     conditions.IsSet(REF),
     conditions.Compare(REF, "at least", REF),
@@ -161,9 +170,11 @@ def _run(rest: EnrollmentState | None) -> Enrollment:
     part = SentMessage("hello", "email", "key", Instant(1), 2, Instant(3), Instant(4), bounced=True)
     code = TakenCode("POOL", "X1", Instant(5), dt.date(2026, 1, 2), used=True)
     return Enrollment(
-        "run", "welcome", "per", Instant(20), 21, Instant(22), Instant(23), {"total": Decimal("1.50")}, "product",
+        "run", "welcome", "per", Instant(20), 21, Instant(22), Instant(23), {"total": Decimal("1.50")},
+        "product",
         dt.date(2026, 1, 3), True, 24, rest, Due(Instant(25), dt.datetime(2026, 1, 4, 5, 6), "Europe/Berlin"),  # noqa: DTZ001
-        Instant(26), 27, {"split": "a"}, {"POOL": code}, {"s": (part,)}, {"t": SkipReason.CAPPED}, {"b", "a"}, Instant(28),
+        Instant(26), 27, {"split": "a"}, {"POOL": code}, {"s": (part,)}, {"t": SkipReason.CAPPED}, {"b", "a"},
+        Instant(28),
         "finish", Instant(29), Instant(30), "commit",
     )  # fmt: skip
 
@@ -176,17 +187,26 @@ def _customer() -> Iterator[str]:
     stored = customer_codec.dump_reach(reach)
     assert customer_codec.load_reach(stored) == reach
     yield f"reach  {stored}"
-    yield f"seen  {customer_codec.dump_event_counters({'a': customer.EventCounter(1, Instant(2), Instant(3), 4)})}"
+    yield (
+        f"seen  "
+        f"{customer_codec.dump_event_counters({'a': customer.EventCounter(1, Instant(2), Instant(3), 4)})}"
+    )
     marks = customer_codec.dump_customer_state(
         {("j", "per"): customer.LastStart(Instant(1), "run")}, {("j", "2026-01-02")}, {"vip": Instant(3)},
-        [customer.CapSlot("key", Instant(4), "email", counts_total=False)], "2026-01-01", EngagementStats({"email": (5, 6)}, (7,)),
+        [customer.CapSlot("key", Instant(4), "email", counts_total=False)], "2026-01-01",
+        EngagementStats({"email": (5, 6)}, (7,)),
     )  # fmt: skip
     yield f"marks  {marks}"
-    yield f"memory  {customer_codec.dump_fact_state({'a': (1, Money(Decimal('2.50'), 'EUR')), 'b': {'x': 1}})}"
+    yield (
+        f"memory  {customer_codec.dump_fact_state({'a': (1, Money(Decimal('2.50'), 'EUR')), 'b': {'x': 1}})}"
+    )
 
 
 def _derived() -> Iterator[str]:
-    for parts in (("emit", "run", 3, 1, "goal_reached"), ("run", "ada", "cart", "k", 7, 1000), ("run", "s", "email"), ("body", "{}")):  # fmt: skip
+    for parts in (
+        ("emit", "run", 3, 1, "goal_reached"), ("run", "ada", "cart", "k", 7, 1000), ("run", "s", "email"),
+        ("body", "{}"),
+    ):  # fmt: skip
         yield f"derive  {parts}  {derive(*parts)}"
     for drawn in (
         ("holdout", "cart", "ada"),
@@ -197,7 +217,9 @@ def _derived() -> Iterator[str]:
     links = Links(["secret"], "https://shop.example.com")
     yield f"link  {links.unsubscribe(UnsubscribeLink('ada', 'email', 'marketing', 'key'))}"
     yield f"link  {links.confirm(ConfirmationLink('ada', 'email', 'marketing', 'key', 'list'))}"
-    yield f"link  {links.preferences('ada')}  {links.click('key', 'https://example.com')}  {links.open('key')}"
+    yield (
+        f"link  {links.preferences('ada')}  {links.click('key', 'https://example.com')}  {links.open('key')}"
+    )
     yield f"link  {links.seen('list', 1)}"
     yield f"token  {token_of('secret', 'key')}  {address_hash('secret', 'email', 'ada@example.com')}"
 
@@ -214,8 +236,10 @@ def _words() -> Iterator[str]:
     )
     yield f"refused  {refused}  skipped  {skipped}"
     reasons = (
-        customer.ANY_PURPOSE, ending.CARRIED, JOINED, ReturnReason.UNWANTED, daily_limits.WHY, ReturnReason.DRY_RUN, identity.RESTORED,
-        SuppressionReason.UNSUBSCRIBED, ReturnReason.NOT_LISTED, one_off.PREFIX, scoring.SWEEP, learning.SWEEP,
+        customer.ANY_PURPOSE, ending.CARRIED, JOINED, ReturnReason.UNWANTED, daily_limits.WHY,
+        ReturnReason.DRY_RUN, identity.RESTORED,
+        SuppressionReason.UNSUBSCRIBED, ReturnReason.NOT_LISTED, one_off.PREFIX, scoring.SWEEP,
+        learning.SWEEP,
     )  # fmt: skip
     yield from (f"reason  {reason}" for reason in reasons)
 
@@ -232,7 +256,10 @@ def _store(folder: Path) -> Iterator[str]:
     owner.note(OwnerRecord("token", "path", 1, 2, 3, 4, stopped=True))
     yield f"owner  {owner.file.read_text().strip()}"
     with sqlite3.connect(path) as database:
-        yield f"meta  {database.execute('SELECT name, value FROM meta WHERE name LIKE ?', ('import:%',)).fetchone()}"
+        yield (
+            f"meta  "
+            f"{database.execute('SELECT name, value FROM meta WHERE name LIKE ?', ('import:%',)).fetchone()}"
+        )
         yield f"revision  {database.execute('SELECT version_num FROM alembic_version').fetchone()[0]}"
         tables = database.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"

@@ -44,8 +44,8 @@ _RATE_SHAPE = {
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """One way of sending: its record, its keys, and how the one is read from the map and the values that are right
-    as they stand. `own`: the keys that `read` takes out of the map by itself."""
+    """One way of sending: its record, its keys, and how the one is read from the map and the values that are
+    right as they stand. `own`: the keys that `read` takes out of the map by itself."""
 
     options: type[Options]
     keys: tuple[Key, ...]

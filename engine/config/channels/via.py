@@ -22,6 +22,6 @@ class ViaOptions:
 
     @property
     def unknown(self) -> UnknownAction | None:
-        """What is done with a message of which nobody knows whether it left, where config.yaml is silent; None: what
-        the channel is decides (`engine.channel_kinds`)."""
+        """What is done with a message of which nobody knows whether it left, where config.yaml is silent;
+        None: what the channel is decides (`engine.channel_kinds`)."""
         return None
