@@ -11,11 +11,13 @@ import asyncio
 import ipaddress
 import logging
 import socket
+import ssl
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
@@ -204,11 +206,19 @@ class Egress:
         request for another that happens to have the same address."""
         if origin not in self._clients:
             self._clients[origin] = httpx2.AsyncClient(
+                verify=_trusted(),
                 trust_env=False,
                 timeout=httpx2.Timeout(None, connect=_CONNECTING),
                 headers={"User-Agent": "Perennial"},
             )
         return self._clients[origin]
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates that are trusted, read once (65 ms). It may be shared: it holds no state of a connection, and the
+    name that a certificate must have is given with each of them."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 class _Progress:

@@ -1,6 +1,6 @@
-"""From config.yaml to channels that send: the one place that knows which `via` is which file.
+"""From config.yaml to channels that send: the one place that knows which `via` is which module.
 
-A file of a channel has `open_channel(setup) -> Channel`, and where its provider calls back also
+The module of a channel has `open_channel(setup) -> Channel`, and where its provider calls back also
 `open_reader(setup) -> CallbackReader`. It is imported when the channel is asked for, so that a shop without SMS
 never loads the SDK for it.
 """
@@ -16,38 +16,41 @@ from urllib.parse import urlsplit
 from engine.channel_kinds import ChannelKind, kind_of
 from engine.channels.base import CallbackReader, Channel, ChannelSetup, sender_of
 from engine.channels.mime import HeaderError, mailbox
-from engine.channels.outbox.channel import OutboxChannel
 from engine.channels.render import SenderProfile
 from engine.clock import Clock
 from engine.config import ChannelConfig, Config
-from engine.config.channels.outbox import OutboxOptions
 from engine.config.channels.twilio import TwilioOptions
 from engine.errors import UsageError
 
-_FILES: Mapping[str, str] = {
+MODULES: Mapping[str, str] = {
     "smtp": "engine.channels.email.channel",
+    "outbox": "engine.channels.outbox.channel",
     "twilio": "engine.channels.twilio.channel",
     "http": "engine.channels.http_provider.channel",
     "webpush": "engine.channels.webpush.channel",
     "apprise": "engine.channels.apprise.channel",
 }
+"""One line for each way of sending; what it takes is a line of `engine.config.channels.VIAS`."""
 
 
 def open_channels(config: Config, folder: Path, secret: str, clock: Clock) -> dict[str, Channel]:
     """Every channel of config.yaml, ready to send. `folder` is the project's. Raises UsageError with the cure."""
-    return {
-        name: _open(ChannelSetup(one, config, folder, secret, clock)) for name, one in config.channels.items()
-    }
+    channels: dict[str, Channel] = {}
+    for name, channel in config.channels.items():
+        if name == "email":  # whatever it goes by, its addresses stand in the headers
+            _check_addresses(channel, config)
+        setup = ChannelSetup(channel, config, folder, secret, clock)
+        channels[name] = _module(channel).open_channel(setup)
+    return channels
 
 
 def open_readers(config: Config, folder: Path, secret: str, clock: Clock) -> dict[str, CallbackReader]:
     """Who reads the callbacks of each channel whose provider calls back. Raises UsageError with the cure."""
-    found = {}
-    for name, one in config.channels.items():
-        module = _module(one)
-        if module is not None and hasattr(module, "open_reader"):
-            found[name] = module.open_reader(ChannelSetup(one, config, folder, secret, clock))
-    return found
+    return {
+        name: _module(channel).open_reader(ChannelSetup(channel, config, folder, secret, clock))
+        for name, channel in config.channels.items()
+        if channel.options.calls_back
+    }
 
 
 def kinds(config: Config) -> Mapping[str, ChannelKind]:
@@ -64,44 +67,25 @@ def styles(config: Config) -> Mapping[str, SenderProfile]:
     tracking = config.tracking
     return {
         name: SenderProfile(
-            sender_of(one, config),
-            one.reply_to,
+            sender_of(channel, config),
+            channel.reply_to,
             clicks=tracking.clicks and kind_of(name).clicks,
             opens=tracking.opens != "never" and kind_of(name).opens,
             asks=tracking.opens == "with consent",
             decoy=tracking.decoy,
             home=(urlsplit(config.shop.url).hostname or "").removeprefix("www."),
         )
-        for name, one in config.channels.items()
+        for name, channel in config.channels.items()
     }
 
 
-def outbox_folder(channel: ChannelConfig, folder: Path) -> Path:
-    """Where an `outbox` channel writes: data/outbox in the project unless it says otherwise."""
-    options = channel.options if isinstance(channel.options, OutboxOptions) else OutboxOptions()
-    return folder / options.folder
-
-
-def _open(setup: ChannelSetup) -> Channel:
-    channel = setup.channel
-    if channel.name == "email":
-        _check_addresses(channel, setup.config)
-    module = _module(channel)
-    if module is None:
-        folder = outbox_folder(channel, setup.folder)
-        return OutboxChannel(folder, setup.secret, setup.clock, name=channel.name)
-    opened: Channel = module.open_channel(setup)
-    return opened
-
-
-def _module(channel: ChannelConfig) -> ModuleType | None:
-    """The file of a channel; None for `outbox`. Raises UsageError where an extra is not installed."""
-    if channel.via == "outbox":
-        return None
+def _module(channel: ChannelConfig) -> ModuleType:
+    """Raises UsageError where an extra is not installed."""
     try:
-        return import_module(_FILES[channel.via])
+        return import_module(MODULES[channel.via])
     except ModuleNotFoundError as missing:
         extra = channel.options.extra
+        # a module of our own that is missing is a mistake of ours, and no extra mends it
         if not extra or (missing.name or "").startswith("engine."):
             raise
         raise UsageError(

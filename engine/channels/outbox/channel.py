@@ -15,9 +15,10 @@ from pathlib import Path
 
 import orjson
 
-from engine.channels.base import Delivery, HandOver, Message
+from engine.channels.base import Channel, ChannelSetup, Delivery, HandOver, Message
 from engine.channels.mime import HeaderError, mail_bytes
 from engine.clock import Clock
+from engine.config.channels.outbox import OutboxOptions
 from engine.values import Instant, iso, to_datetime
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -30,6 +31,12 @@ class KeptMessage:
     file: Path
     at: str
     message: Message
+
+
+def open_channel(setup: ChannelSetup) -> Channel:
+    """Ready to write; its folder appears with the first message."""
+    folder = setup.folder / setup.channel.options_as(OutboxOptions).folder
+    return OutboxChannel(folder, setup.secret, setup.clock, name=setup.name)
 
 
 class OutboxChannel:
@@ -69,12 +76,11 @@ class OutboxChannel:
         day = to_datetime(now).date().isoformat()
         folder = self._folder / message.channel / day
         folder.mkdir(parents=True, exist_ok=True)
-        name = (
-            message.key
-            if _KEY.match(message.key)
-            else "".join(c if c.isalnum() else "_" for c in message.key)[:64]
-        )
+        name = message.key
+        if not _KEY.match(name):
+            name = "".join(letter if letter.isalnum() else "_" for letter in name)[:64]
         fields = message.to_document() | {"at": iso(now)}
+        # the JSON comes last: what is listed has both of its files
         _replace(folder / f"{name}{'.eml' if message.channel == 'email' else '.txt'}", raw)
         _replace(
             folder / f"{name}.json", orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
@@ -97,14 +103,14 @@ def kept_messages(folder: Path, most: int = 500) -> Iterator[KeptMessage]:
     for channel in _folders(folder):
         for day in _folders(channel):
             days.setdefault(day.name, []).append(day)
-    left = most
+    room = most
     for _, folders in sorted(days.items(), reverse=True):
         files = [(file.stat().st_mtime_ns, file) for day in folders for file in day.glob("*.json")]
-        newest = sorted(files, reverse=True)[:left]
-        found = [kept for _, file in newest if (kept := kept_message(file)) is not None]
-        yield from sorted(found, key=lambda kept: kept.at, reverse=True)
-        left -= len(newest)
-        if left <= 0:
+        newest = sorted(files, reverse=True)[:room]
+        messages = [kept for _, file in newest if (kept := kept_message(file)) is not None]
+        yield from sorted(messages, key=lambda kept: kept.at, reverse=True)
+        room -= len(newest)
+        if room <= 0:
             return
 
 
@@ -127,4 +133,4 @@ def kept_message(file: Path) -> KeptMessage | None:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return [one for one in folder.iterdir() if one.is_dir()] if folder.is_dir() else []
+    return [child for child in folder.iterdir() if child.is_dir()] if folder.is_dir() else []

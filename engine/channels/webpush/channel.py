@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +20,7 @@ from py_vapid import Vapid02, VapidException
 from pywebpush import WebPusher, WebPushException
 
 from engine import faults
-from engine.channels.base import Channel, ChannelSetup, Delivery, HandOver, Message
+from engine.channels.base import Channel, ChannelSetup, Delivery, HandOver, Message, merge_deliveries
 from engine.channels.egress import Answer, Egress, EgressError, LostError, retry_after_seconds
 from engine.clock import Clock
 from engine.config.channels.webpush import WebPushOptions
@@ -34,7 +34,6 @@ TOKEN_SECONDS = 12 * 3_600
 """A VAPID token may live for 24 hours at most (RFC 8292 2)."""
 
 _GONE = (404, 410)
-_ORDER = ("unknown", "refused for now", "never left", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,30 +95,31 @@ class WebPushChannel:
             detail = f"the message has {len(payload)} bytes, a push has at most {LARGEST}"
             return Delivery("refused", detail=detail, fault="template")
         sealed = [(address, _sealed(address, payload)) for address in message.addresses]
-        if not any(one for _, one in sealed):
+        if not any(push for _, push in sealed):
             return Delivery("bounced", detail="no browser of this customer can be reached", fault="address")
         if not await hand_over():
             return Delivery("never left", detail="the hand-over was not given")
         faults.reach("before the last byte")
-        work = [self._push(one, message) for _, one in sealed if one is not None]
-        answers = iter(await asyncio.gather(*work))
+        answers = iter(await asyncio.gather(*(self._push(*push, message) for _, push in sealed if push)))
         faults.reach("after the last byte")
         gone = Delivery("bounced", detail="this is no subscription", fault="address")
-        return _together([(address, next(answers) if one else gone) for address, one in sealed])
+        deliveries = {address: next(answers) if push else gone for address, push in sealed}
+        merged = merge_deliveries(deliveries, message.addresses)
+        # where all are gone the bounce closes the channel, and there is no single one to forget
+        return replace(merged, dead=()) if merged.kind == "bounced" else merged
 
     async def close(self) -> None:
         """Closes idle connections."""
         await self._egress.close()
 
-    async def _push(self, one: tuple[str, bytes], message: Message) -> Delivery:
-        endpoint, body = one
+    async def _push(self, endpoint: str, body: bytes, message: Message) -> Delivery:
         now = self._clock.now()
-        left = self._ttl if message.valid_until is None else (message.valid_until - now) // 1_000
+        lifetime = self._ttl if message.valid_until is None else (message.valid_until - now) // 1_000
         headers = {
             "Authorization": self._identity.header(endpoint, now // 1_000),
             "Content-Encoding": "aes128gcm",
             "Content-Type": "application/octet-stream",
-            "TTL": str(max(0, min(self._ttl, left))),
+            "TTL": str(max(0, min(self._ttl, lifetime))),
             "Topic": derive("push", message.key)[:32],
             "Urgency": "normal",
         }
@@ -211,18 +211,6 @@ def _sealed(address: str, payload: bytes) -> tuple[str, bytes] | None:
         return subscription["endpoint"], bytes(WebPusher(subscription).encode(payload)["body"])
     except (WebPushException, ValueError, TypeError, IndexError):
         return None
-
-
-def _together(answers: Sequence[tuple[str, Delivery]]) -> Delivery:
-    """What became of the message: one browser is enough, and those that are gone are named."""
-    dead = tuple(address for address, one in answers if one.kind == "bounced")
-    taken = next((one for _, one in answers if one.kind == "accepted"), None)
-    if taken is not None:
-        return Delivery("accepted", detail=taken.detail, raw=taken.raw, dead=dead)
-    if len(dead) == len(answers):
-        return answers[0][1]
-    worst = min((one for _, one in answers if one.kind != "bounced"), key=lambda one: _ORDER.index(one.kind))
-    return Delivery(worst.kind, "", worst.detail, worst.retry_after, worst.fault, worst.raw, dead)
 
 
 def _raw(mistake: BaseException) -> str:
