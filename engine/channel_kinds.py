@@ -1,7 +1,7 @@
 """What the name of a channel says about it: the one table that config, compiler, runtime and channels read.
 
-How a channel sends (`via:`) is another question, which `engine.config.channels` answers: the same `sms` goes through
-Twilio or through any provider with an HTTP interface. A new name is one line of `KINDS`.
+How a channel sends (`via:`) is another question, which `engine.config.channels` answers: the same `sms` goes
+through Twilio or through any provider with an HTTP interface. A new name is one line of `KINDS`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 AddressForm: TypeAlias = Literal["email", "phone", "token"]
-"""email: RFC 5321. phone: E.164; all channels of this form go to one number. token: whatever the provider gives."""
+"""email: RFC 5321. phone: E.164; all channels of this form go to one number. token: whatever the provider
+gives."""
 
 UnknownAction: TypeAlias = Literal["hold", "treat as sent", "resend once", "resend", "look up", "same key"]
-"""What is done with a message of which nobody knows whether it left (design/reliability 2.4). hold: an operator decides.
-treat as sent: after a quarter of an hour. resend once; resend: at most 5 times, where a copy replaces the one before
-it. look up: ask the provider's own list. same key: again while the provider knows the send key and answers a copy with
-its first answer; nobody writes it, a described provider with `idempotency:` has it."""
+"""What is done with a message of which nobody knows whether it left (design/reliability 2.4). hold: an
+operator decides. treat as sent: after a quarter of an hour. resend once; resend: at most 5 times, where a
+copy replaces the one before it. look up: ask the provider's own list. same key: again while the provider
+knows the send key and answers a copy with its first answer; nobody writes it, a described provider with
+`idempotency:` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class ChannelKind:
 
     @property
     def by_phone(self) -> bool:
-        """Its address is a phone number: it rings where its owner is, and STOP counts as carriers understand it."""
+        """Its address is a phone number: it rings where its owner is, and STOP counts as carriers understand
+        it."""
         return self.form == "phone"
 
 
@@ -86,14 +89,16 @@ _NOT_A_NUMBER = re.compile(r"[^0-9+]")
 
 
 def kind_of(channel: str) -> ChannelKind:
-    """What is known of a channel of this name; of an unknown one, as little as possible is taken for granted."""
+    """What is known of a channel of this name; of an unknown one, as little as possible is taken for
+    granted."""
     return KINDS.get(channel) or _NAMED_BY_THEIR_ADDRESS.get(channel) or ChannelKind()
 
 
 def normalised(channel: str, address: str) -> str:
     """One form for each address, so that a suppression holds however it is written.
 
-    E-mail: NFKC and case folded, the domain in ASCII. Phones: digits with a leading plus. Tokens: as they are.
+    E-mail: NFKC and case folded, the domain in ASCII. Phones: digits with a leading plus. Tokens: as they
+    are.
     """
     match kind_of(channel).form:
         case "email":

@@ -19,24 +19,25 @@ from engine.values import Instant
 
 
 def _storable(text: str) -> str:
-    """Without NUL and without halves of characters: a server may answer any bytes, and no store takes those."""
+    """Without NUL and without halves of characters: a server may answer any bytes, and no store takes
+    those."""
     if text.isascii() and "\x00" not in text:
         return text
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
 OutcomeKind = Literal["accepted", "refused", "refused for now", "never left", "unknown", "bounced"]
-"""accepted: the provider took it. refused: permanently, this message or address (`bounced`: the address is dead).
-refused for now: 4xx, 429; try again at `retry_at`. never left: failed before the point of no return, safe to retry.
-unknown: the connection died after it."""
+"""accepted: the provider took it. refused: permanently, this message or address (`bounced`: the address is
+dead). refused for now: 4xx, 429; try again at `retry_at`. never left: failed before the point of no return,
+safe to retry. unknown: the connection died after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A rendered message. `key` is the send key; `headers` are extra e-mail headers, checked against injection.
-    `fields` are the other front-matter fields of the template (title, url, image, content_sid, ...). `address`: one
-    address, or several on lines of their own (the tokens of a person's devices). `replied_at`: when this address last
-    wrote to us on this channel (the session window of WhatsApp)."""
+    """A rendered message. `key` is the send key; `headers` are extra e-mail headers, checked against
+    injection. `fields` are the other front-matter fields of the template (title, url, image, content_sid,
+    ...). `address`: one address, or several on lines of their own (the tokens of a person's devices).
+    `replied_at`: when this address last wrote to us on this channel (the session window of WhatsApp)."""
 
     key: str
     channel: str
@@ -61,7 +62,8 @@ class Message:
         return tuple(filter(None, self.address.split("\n")))
 
     def to_document(self) -> dict[str, Any]:
-        """What the outbox and the folder of messages keep. Its names and their order stay: the text is hashed."""
+        """What the outbox and the folder of messages keep. Its names and their order stay: the text is
+        hashed."""
         return {
             "key": self.key, "channel": self.channel, "address": self.address, "template": self.template,
             "language": self.language, "purpose": self.purpose, "body": self.body, "html": self.html,
@@ -84,12 +86,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What the channel says after one attempt. `fault`: whose it is; a sender's fault pauses the channel and suppresses
-    nobody. `raw`: the provider's own words, cut to 500 characters, kept beside. `dead`: those of several addresses
-    that are gone for good while others took the message. `closed`: the refusal says that the person opted out at the
-    provider (Twilio 21610); the address gets nothing more on this channel. `soft`: a bounce that closes the address only
-    when it goes on: a full mailbox for many days, a `disabled` one the second time. `domain`: the recipient's domain that
-    the answer is about; empty: one message, or the server as a whole."""
+    """What the channel says after one attempt. `fault`: whose it is; a sender's fault pauses the channel and
+    suppresses nobody. `raw`: the provider's own words, cut to 500 characters, kept beside. `dead`: those of
+    several addresses that are gone for good while others took the message. `closed`: the refusal says that
+    the person opted out at the provider (Twilio 21610); the address gets nothing more on this channel.
+    `soft`: a bounce that closes the address only when it goes on: a full mailbox for many days, a `disabled`
+    one the second time. `domain`: the recipient's domain that the answer is about; empty: one message, or the
+    server as a whole."""
 
     kind: OutcomeKind
     provider_id: str = ""
@@ -111,18 +114,20 @@ ReportKind = Literal[
     "accepted", "delivered", "bounced", "bounced for now", "complained", "refused", "opened", "clicked", "replied",
     "unsubscribed", "subscribed",
 ]  # fmt: skip
-"""What a provider says later, in the one vocabulary. bounced: the address is dead; `bounced for now`: it was full or
-away, and counts only when it goes on. refused: this message was not taken. subscribed: START after a STOP."""
+"""What a provider says later, in the one vocabulary. bounced: the address is dead; `bounced for now`: it was
+full or away, and counts only when it goes on. refused: this message was not taken. subscribed: START after a
+STOP."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """One thing that a provider says about a message or an address after the answer to our call.
 
-    It is about the message with our `key`, else with the `provider_id`, else about the `address` alone. `event_id`
-    makes it count once however often it comes; `raw` is the provider's own event, kept beside (at most 4,000
-    characters). A sender's `fault` suppresses nobody. `purpose`: what an `unsubscribed` is about; "all" for everything.
-    `enough`: on so many days it may be `bounced for now` until the address is closed (2 for 5.2.1); 0: the usual rule.
+    It is about the message with our `key`, else with the `provider_id`, else about the `address` alone.
+    `event_id` makes it count once however often it comes; `raw` is the provider's own event, kept beside (at
+    most 4,000 characters). A sender's `fault` suppresses nobody. `purpose`: what an `unsubscribed` is about;
+    "all" for everything. `enough`: on so many days it may be `bounced for now` until the address is closed (2
+    for 5.2.1); 0: the usual rule.
     """
 
     kind: ReportKind
@@ -144,8 +149,8 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """One request of a provider at `/callbacks/<channel>`. `url`: below the configured public URL, with the query, never
-    taken from the Host header. `headers`: names in lower case."""
+    """One request of a provider at `/callbacks/<channel>`. `url`: below the configured public URL, with the
+    query, never taken from the Host header. `headers`: names in lower case."""
 
     method: str
     url: str
@@ -154,7 +159,8 @@ class Callback:
 
 
 class CallbackRefusedError(Exception):
-    """Nobody can tell that the provider sent it (no signature, a wrong one, no secret configured): 403, nothing is kept."""
+    """Nobody can tell that the provider sent it (no signature, a wrong one, no secret configured): 403,
+    nothing is kept."""
 
 
 class CallbackUnreadableError(Exception):
@@ -173,8 +179,8 @@ class CallbackReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """What a provider's own list says about a message of which we do not know whether it left. `cannot say`: the list
-    cannot be had, or does not reach back far enough."""
+    """What a provider's own list says about a message of which we do not know whether it left. `cannot say`:
+    the list cannot be had, or does not reach back far enough."""
 
     kind: Literal["sent", "not sent", "cannot say"]
     provider_id: str = ""
@@ -190,12 +196,13 @@ class Lister(Protocol):
 
 
 HandOver = Callable[[], Awaitable[bool]]
-"""Commits the hand-over just before the irrevocable byte; False: do not send (paused, cancelled, expired, stale claim)."""
+"""Commits the hand-over just before the irrevocable byte; False: do not send (paused, cancelled, expired,
+stale claim)."""
 
 
 class Channel(Protocol):
-    """`deliver` calls `hand_over` exactly once, just before the point of no return, and sends only if it says True.
-    When it says False the answer is `never left`."""
+    """`deliver` calls `hand_over` exactly once, just before the point of no return, and sends only if it says
+    True. When it says False the answer is `never left`."""
 
     name: str
     concurrency: int
@@ -211,8 +218,8 @@ _FIRST_KNOWN: tuple[OutcomeKind, ...] = ("accepted", "unknown", "refused for now
 
 
 def merge_deliveries(found: Mapping[str, Delivery], addresses: Sequence[str]) -> Delivery:
-    """Accepted when one took it; unknown when nobody did and one may have; bounced only when all are gone. `found`: the
-    outcome of each address that was tried; `dead` of the result: those that are gone."""
+    """Accepted when one took it; unknown when nobody did and one may have; bounced only when all are gone.
+    `found`: the outcome of each address that was tried; `dead` of the result: those that are gone."""
     dead = tuple(address for address in addresses if address in found and found[address].kind == "bounced")
     if len(dead) == len(addresses):
         return replace(found[dead[0]], dead=dead)
@@ -257,7 +264,8 @@ class ChannelSetup:
 
     @property
     def callback_url(self) -> str:
-        """Where the provider of this channel calls back: below the configured public URL, never taken from a request."""
+        """Where the provider of this channel calls back: below the configured public URL, never taken from a
+        request."""
         return f"{self.config.http.public_url}/callbacks/{self.name}"
 
     @property

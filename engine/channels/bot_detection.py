@@ -27,19 +27,21 @@ _PROXIES = re.compile(
     r"googleimageproxy|ggpht\.com|yahoomailproxy|yahoo mail proxy|outlook-ios-proxy", re.IGNORECASE
 )
 _APPLE = "Mozilla/5.0"
-"""Apple's mail privacy proxy names itself so, exactly, and loads every picture whether somebody reads or not."""
+"""Apple's mail privacy proxy names itself so, exactly, and loads every picture whether somebody reads or
+not."""
 
 
 def judge_click(headers: Mapping[str, str], since_accepted: int | None) -> ReaderKind:
-    """A click as it comes in: `machine`, or `unknown` until the next seconds were quiet. `since_accepted`: ms since the
-    provider took the message; None: it was not handed over yet, so nobody can have it."""
+    """A click as it comes in: `machine`, or `unknown` until the next seconds were quiet. `since_accepted`: ms
+    since the provider took the message; None: it was not handed over yet, so nobody can have it."""
     if _is_prefetched(headers) or _is_machine(headers):
         return "machine"
     return "machine" if since_accepted is None or since_accepted < TOO_FAST else "unknown"
 
 
 def judge_open(headers: Mapping[str, str], since_accepted: int | None) -> ReaderKind:
-    """A picture that was loaded: by a mail program (`human`), by a scanner, or by a proxy that loads everything."""
+    """A picture that was loaded: by a mail program (`human`), by a scanner, or by a proxy that loads
+    everything."""
     agent = headers.get("user-agent", "").strip()
     if agent == _APPLE or _PROXIES.search(agent):
         return "unknown"

@@ -82,7 +82,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `body`: its first 64 KB; `is_whole`: that was all of it. `headers`: names in lower case."""
+    """What came back. `body`: its first 64 KB; `is_whole`: that was all of it. `headers`: names in lower
+    case."""
 
     status: int
     retry_after: str = ""
@@ -106,8 +107,8 @@ class Egress:
         return await self.exchange(Request("POST", url, body, headers))
 
     async def exchange(self, request: Request, gate: Gate | None = None) -> Answer:
-        """One request and its answer; no redirect is followed. Raises EgressError or NotSentError when it did not leave,
-        LostError when it may have."""
+        """One request and its answer; no redirect is followed. Raises EgressError or NotSentError when it did
+        not leave, LostError when it may have."""
         parts = urlsplit(request.url)
         host, port = _place(parts)
         progress = _Progress(gate, bool(request.body))
@@ -121,7 +122,8 @@ class Egress:
             raise NotSentError(f"no connection within {request.seconds:g} seconds") from late
 
     async def checked(self, host: str, port: int) -> str:
-        """The address to connect to. Raises EgressError when one of the addresses of this name is not public."""
+        """The address to connect to. Raises EgressError when one of the addresses of this name is not
+        public."""
         return (await self._checked(host, port))[0]
 
     def is_allowed(self, host: str, address: str, port: int) -> bool:
@@ -202,8 +204,8 @@ class Egress:
         return Answer(response.status_code, headers.get("retry-after", ""), content, is_whole, headers)
 
     def _client(self, origin: str) -> httpx2.AsyncClient:
-        """One for each place: a connection that was opened (and proved by its certificate) for one name carries no
-        request for another that happens to have the same address."""
+        """One for each place: a connection that was opened (and proved by its certificate) for one name
+        carries no request for another that happens to have the same address."""
         if origin not in self._clients:
             self._clients[origin] = httpx2.AsyncClient(
                 verify=_trusted(),
@@ -216,8 +218,8 @@ class Egress:
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    """The certificates that are trusted, read once (65 ms). It may be shared: it holds no state of a connection, and the
-    name that a certificate must have is given with each of them."""
+    """The certificates that are trusted, read once (65 ms). It may be shared: it holds no state of a
+    connection, and the name that a certificate must have is given with each of them."""
     return httpx2.create_ssl_context(trust_env=False)
 
 
@@ -252,7 +254,8 @@ class _Progress:
 
 
 def _unpacked(body: bytes) -> tuple[bytes, bool]:
-    """An answer that was packed although nobody asked for it, as far as an answer is read; and whether that is all."""
+    """An answer that was packed although nobody asked for it, as far as an answer is read; and whether that
+    is all."""
     unpack = zlib.decompressobj(32 + zlib.MAX_WBITS)
     try:
         plain = unpack.decompress(body, LARGEST_ANSWER + 1)
@@ -315,13 +318,14 @@ def _inner(one: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 LONGEST_WAIT = 3_600.0
-"""Seconds. A provider that asks for more is asked again after this: a header of 10^9 must not bury a message, and a
-message that is too old by then goes back to its journey anyway."""
+"""Seconds. A provider that asks for more is asked again after this: a header of 10^9 must not bury a message,
+and a message that is too old by then goes back to its journey anyway."""
 
 
 def retry_after_seconds(header: str | None, now: Instant) -> float | None:
     """Seconds to wait by RFC 9110 10.2.3: a number of seconds or an HTTP date (GMT), never below 0 nor above
-    LONGEST_WAIT. None: there is no header or it says nothing (`soon`, `-1`); the caller backs off as usual."""
+    LONGEST_WAIT. None: there is no header or it says nothing (`soon`, `-1`); the caller backs off as
+    usual."""
     text = (header or "").strip()
     if not text or len(text) > 64:
         return None

@@ -1,8 +1,9 @@
-"""The links in messages: unsubscribe, preferences, confirmation, clicks and opens, each signed for its own purpose.
+"""The links in messages: unsubscribe, preferences, confirmation, clicks and opens, each signed for its own
+purpose.
 
-A token holds ids, never an address. Tokens do not expire: an unsubscribe link works for as long as the
-key is known, and a new key is added in front of the old ones. A token that is changed by one bit, or
-used for another purpose, is no token at all (design/threats T7, T8).
+A token holds ids, never an address. Tokens do not expire: an unsubscribe link works for as long as the key is
+known, and a new key is added in front of the old ones. A token that is changed by one bit, or used for
+another purpose, is no token at all (design/threats T7, T8).
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class UnsubscribeLink:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationLink:
-    """What a confirmation link says: who agrees to which purpose on which channel, in which message it stood, and on which
-    list of the sign-up forms ("" for none) they asked to be."""
+    """What a confirmation link says: who agrees to which purpose on which channel, in which message it stood,
+    and on which list of the sign-up forms ("" for none) they asked to be."""
 
     customer: str
     channel: str
@@ -49,7 +50,8 @@ class ConfirmationLink:
 
 @dataclass(frozen=True, slots=True)
 class ClickLink:
-    """What a click link says: the message it stood in, and where it leads (empty: the decoy, which no person sees)."""
+    """What a click link says: the message it stood in, and where it leads (empty: the decoy, which no person
+    sees)."""
 
     key: str
     url: str
@@ -57,8 +59,8 @@ class ClickLink:
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Where links of a message may lead on our word. `home`: the shop's host, with everything below it; `named`: those that
-    the template writes out."""
+    """Where links of a message may lead on our word. `home`: the shop's host, with everything below it;
+    `named`: those that the template writes out."""
 
     home: str = ""
     named: frozenset[str] = frozenset()
@@ -72,7 +74,8 @@ class Hosts:
 
 
 class Links:
-    """Makes and reads the links. `secrets`: the newest last; `public_url` is where customers reach the daemon."""
+    """Makes and reads the links. `secrets`: the newest last; `public_url` is where customers reach the
+    daemon."""
 
     def __init__(self, secrets: Sequence[str], public_url: str) -> None:
         self.public_url = public_url.rstrip("/")
@@ -153,8 +156,8 @@ class Links:
         return found if isinstance(found, str) else None
 
     def with_clicks(self, markup: str, text: str, key: str, hosts: Hosts) -> tuple[str, str]:
-        """HTML and text with the shop's links led through `/c/`; our own links stay as they are, and so does what came in
-        with a customer's data."""
+        """HTML and text with the shop's links led through `/c/`; our own links stay as they are, and so does
+        what came in with a customer's data."""
         return (
             _HREF.sub(
                 lambda m: m[1] + html.escape(self.followed(key, html.unescape(m[2]), hosts)) + m[3], markup
@@ -167,8 +170,9 @@ class Links:
         return f'<a href="{self.click(key, "")}" rel="nofollow" tabindex="-1" aria-hidden="true" style="{_DECOY_STYLE}"></a>'
 
     def followed(self, key: str, url: str, hosts: Hosts) -> str:
-        """One link led through `/c/`, unless it is our own, no web page, or leads to a place that neither the shop nor the
-        author of the template named: who writes an address into the field for their name gets no link of ours to it."""
+        """One link led through `/c/`, unless it is our own, no web page, or leads to a place that neither the
+        shop nor the author of the template named: who writes an address into the field for their name gets no
+        link of ours to it."""
         if url == self.public_url or url.startswith(f"{self.public_url}/") or not is_web_address(url):
             return url
         return self.click(key, url) if hosts.holds(url) else url

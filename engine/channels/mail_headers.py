@@ -1,4 +1,5 @@
-"""Headers of an e-mail, each made safe: one mailbox, a text in encoded words, lines that are folded between words.
+"""Headers of an e-mail, each made safe: one mailbox, a text in encoded words, lines that are folded between
+words.
 
 Addresses by RFC 5321, names and texts by RFC 2047, other scripts in an address by RFC 6531.
 """
@@ -41,8 +42,8 @@ class AddressError(HeaderError):
 def mailbox(text: str, *, international: bool = False) -> Address:
     """One mailbox, `Name <local@domain>` or `local@domain`; an international domain is written in ASCII.
 
-    Raises AddressError for anything else: lists, comments, groups, IP literals, a local part that is not ASCII unless
-    `international` (RFC 6531).
+    Raises AddressError for anything else: lists, comments, groups, IP literals, a local part that is not
+    ASCII unless `international` (RFC 6531).
     """
     if _CONTROL.search(text):
         raise AddressError("an address holds a line break or another control character")
@@ -77,8 +78,8 @@ def ascii_domain(domain: str) -> str:
 
 
 def domain_of(address: str) -> str:
-    """The domain of an address, the key under which its server is paced and paused: ASCII, lower case; "" for what is
-    no address."""
+    """The domain of an address, the key under which its server is paced and paused: ASCII, lower case; "" for
+    what is no address."""
     try:
         return ascii_domain(address.rpartition("@")[2].strip().rstrip(">")).lower() if "@" in address else ""
     except AddressError:
@@ -101,8 +102,8 @@ def encoded_mailbox(one: Address) -> str:
 def encoded(text: str, *, phrase: bool = False) -> str:
     """A header text in ASCII: plain words as they are, else encoded words (75 characters are allowed).
 
-    Control characters become blanks. A text that looks like an encoded word is encoded, so that no reader decodes it
-    into something else. `phrase`: a name before an address.
+    Control characters become blanks. A text that looks like an encoded word is encoded, so that no reader
+    decodes it into something else. `phrase`: a name before an address.
     """
     text = cleaned(text)
     is_plain = text.isascii() and "=?" not in text and max(map(len, text.split(" ")), default=0) < 60
@@ -115,7 +116,8 @@ def encoded(text: str, *, phrase: bool = False) -> str:
 
 
 def _chunks(text: str) -> list[bytes]:
-    """At most 36 bytes each, so that an encoded word has at most 60 characters; no character is cut in two."""
+    """At most 36 bytes each, so that an encoded word has at most 60 characters; no character is cut in
+    two."""
     chunks = [b""]
     for character in text:
         data = character.encode("utf-8")
@@ -153,7 +155,8 @@ def cleaned(text: str) -> str:
 
 
 def _is_foreign(letter: str) -> bool:
-    """Letters, marks and digits of any script; no blanks, no signs that change the direction, no private ones."""
+    """Letters, marks and digits of any script; no blanks, no signs that change the direction, no private
+    ones."""
     return not letter.isascii() and unicodedata.category(letter)[0] in "LMN"
 
 

@@ -48,13 +48,14 @@ OURS = frozenset({
     "date", "from", "to", "cc", "bcc", "sender", "reply-to", "message-id", "subject", "mime-version", "return-path", "received",
     "list-unsubscribe", "list-unsubscribe-post", "dkim-signature",
 })  # fmt: skip
-"""Headers that only the engine writes, in lower case; so are all that begin with `content-`, `resent-` and `arc-`."""
+"""Headers that only the engine writes, in lower case; so are all that begin with `content-`, `resent-` and
+`arc-`."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailHeaders:
-    """What config.yaml adds to every mail: headers of the shop's own, and the mailbox that takes `List-Unsubscribe` by
-    mail ("" for none)."""
+    """What config.yaml adds to every mail: headers of the shop's own, and the mailbox that takes
+    `List-Unsubscribe` by mail ("" for none)."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     unsubscribe: str = ""
@@ -64,8 +65,8 @@ PLAIN = MailHeaders()
 
 
 def token_of(secret: str, key: str) -> str:
-    """The token of a message in its Message-ID, its return path and its unsubscribe mailbox: the same for every attempt,
-    and nobody can guess it. By it a bounce or a complaint finds the message (`outbox.ref`)."""
+    """The token of a message in its Message-ID, its return path and its unsubscribe mailbox: the same for
+    every attempt, and nobody can guess it. By it a bounce or a complaint finds the message (`outbox.ref`)."""
     digest = hmac.new(secret.encode(), key.encode(), hashlib.sha256).digest()
     return base64.b32encode(digest).decode("ascii")[:26].lower()
 
@@ -89,8 +90,9 @@ def mail_bytes(
     *,
     international: bool = False,
 ) -> bytes:
-    """The whole mail with CRLF, only ASCII, so that every server takes it as it is. `international`: an address that is
-    not ASCII stands in `To` in UTF-8 (RFC 6532), for servers with SMTPUTF8 only. Raises HeaderError."""
+    """The whole mail with CRLF, only ASCII, so that every server takes it as it is. `international`: an
+    address that is not ASCII stands in `To` in UTF-8 (RFC 6532), for servers with SMTPUTF8 only. Raises
+    HeaderError."""
     sender = mailbox(message.sender)
     token = token_of(secret, message.key)
     boundary = "=_" + hashlib.sha256(f"{secret}{message.key}".encode()).hexdigest()[:24]
@@ -125,7 +127,8 @@ def mail_bytes(
 
 
 def _with_mailbox(headers: Mapping[str, str], letterhead: MailHeaders, token: str) -> Mapping[str, str]:
-    """`List-Unsubscribe` with a second way out beside the link: a mail to a mailbox that knows the message."""
+    """`List-Unsubscribe` with a second way out beside the link: a mail to a mailbox that knows the
+    message."""
     link = headers.get("List-Unsubscribe")
     if not link or not letterhead.unsubscribe:
         return headers
@@ -133,7 +136,8 @@ def _with_mailbox(headers: Mapping[str, str], letterhead: MailHeaders, token: st
 
 
 def _body(kind: str, text: str) -> list[str]:
-    """A part: as it is where it is plain ASCII in short lines, quoted-printable where most of it is ASCII, else base64."""
+    """A part: as it is where it is plain ASCII in short lines, quoted-printable where most of it is ASCII,
+    else base64."""
     head = f'Content-Type: text/{kind}; charset="utf-8"'
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     unified = "\r\n".join(lines)
@@ -167,8 +171,8 @@ _HOSTILE = (
 
 
 def self_test() -> None:
-    """Writes mails with hostile texts and reads them with the standard library. Raises WorldError when the headers
-    that arrive are not the ones that were meant; then nothing may be sent from this installation."""
+    """Writes mails with hostile texts and reads them with the standard library. Raises WorldError when the
+    headers that arrive are not the ones that were meant; then nothing may be sent from this installation."""
     headers = {
         "List-Unsubscribe": f"<https://news.example/u/{'a' * 200}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",

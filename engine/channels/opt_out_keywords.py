@@ -1,8 +1,8 @@
 """What people write to be left alone: exact words in many languages, and sentences that mean it.
 
-Twilio's own words are STOP, STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPTOUT (English, long codes only); AWS adds
-ARRET, REMOVE, TD, OPT-OUT (design/reliability 3.5). The FCC asks for "any reasonable means", so a sentence is
-read too.
+Twilio's own words are STOP, STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPTOUT (English, long codes
+only); AWS adds ARRET, REMOVE, TD, OPT-OUT (design/reliability 3.5). The FCC asks for "any reasonable means",
+so a sentence is read too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ _START = """
 start unstop subscribe optin старт започни почни почати начать подписаться підписатися abonnieren anmelden
 commencer reprendre comenzar empezar inizia baslat incepe rozpocznij começar
 """
-"""Nobody is subscribed again by a bare «yes», which Twilio would take for START: it may answer something else."""
+"""Nobody is subscribed again by a bare «yes», which Twilio would take for START: it may answer something
+else."""
 
 _HELP = "help info aide hilfe ayuda aiuto ajuda pomoc помощ помощь допомога ajutor yardim hulp hjalp"
 
@@ -71,8 +72,8 @@ _POLITE = "all now please pls plz thanks thank thx you sir все всё всі 
 
 _SIGNS = ("🛑", "⛔")
 _LOOKALIKES = str.maketrans("асеорхуіјѕтмкнв", "aceopxyijstmkhb")
-"""Letters of the Cyrillic alphabet that are drawn like others: one in «STОP» comes from a keyboard left in the other
-layout, and one in «CTOП» from a telephone that saves on letters."""
+"""Letters of the Cyrillic alphabet that are drawn like others: one in «STОP» comes from a keyboard left in
+the other layout, and one in «CTOП» from a telephone that saves on letters."""
 
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
 _LONGEST = 1_600
@@ -96,7 +97,8 @@ def _plain(text: str) -> str:
 
 
 def _squeezed(plain: str) -> str:
-    """Letters and digits alone: `Stop.`, `S T O P`, `STOP ALL`, `opt-out` and «стоп!» are words of the list."""
+    """Letters and digits alone: `Stop.`, `S T O P`, `STOP ALL`, `opt-out` and «стоп!» are words of the
+    list."""
     return "".join(character for character in plain if unicodedata.category(character)[0] in "LMN")
 
 
@@ -121,9 +123,9 @@ _POLITE_WORDS = _words(_POLITE) | {""}
 
 
 def opt_out_meaning(text: str) -> Reading:
-    """What an inbound message asks for. Exact words after trimming, case folding and without punctuation; the same word
-    with «all», «please» or twice is that word too. `review`: a sentence that asks to be left alone, taken for a stop
-    with a note that it was a sentence. Everything else, `stopwatch` too, says nothing."""
+    """What an inbound message asks for. Exact words after trimming, case folding and without punctuation; the
+    same word with «all», «please» or twice is that word too. `review`: a sentence that asks to be left alone,
+    taken for a stop with a note that it was a sentence. Everything else, `stopwatch` too, says nothing."""
     plain = " ".join(_plain(text[:_LONGEST]).split())
     squeezed = _squeezed(plain)
     if not squeezed:

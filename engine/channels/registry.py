@@ -1,8 +1,8 @@
 """From config.yaml to channels that send: the one place that knows which `via` is which module.
 
 The module of a channel has `open_channel(setup) -> Channel`, and where its provider calls back also
-`open_reader(setup) -> CallbackReader`. It is imported when the channel is asked for, so that a shop without SMS
-never loads the SDK for it.
+`open_reader(setup) -> CallbackReader`. It is imported when the channel is asked for, so that a shop without
+SMS never loads the SDK for it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ MODULES: Mapping[str, str] = {
 
 
 def open_channels(config: Config, folder: Path, secret: str, clock: Clock) -> dict[str, Channel]:
-    """Every channel of config.yaml, ready to send. `folder` is the project's. Raises UsageError with the cure."""
+    """Every channel of config.yaml, ready to send. `folder` is the project's. Raises UsageError with the
+    cure."""
     channels: dict[str, Channel] = {}
     for name, channel in config.channels.items():
         if name == "email":  # whatever it goes by, its addresses stand in the headers
@@ -62,8 +63,8 @@ def kinds(config: Config) -> Mapping[str, ChannelKind]:
 
 
 def styles(config: Config) -> Mapping[str, SenderProfile]:
-    """Who sends on each channel, and what is tracked (`tracking:` of config.yaml): clicks in e-mail and taps on a push,
-    opens in e-mail. The links of a text message stay as short as they are."""
+    """Who sends on each channel, and what is tracked (`tracking:` of config.yaml): clicks in e-mail and taps
+    on a push, opens in e-mail. The links of a text message stay as short as they are."""
     tracking = config.tracking
     return {
         name: SenderProfile(

@@ -1,4 +1,5 @@
-"""From a compiled template and one customer to a message: Jinja only, strict, with the author's line in every error."""
+"""From a compiled template and one customer to a message: Jinja only, strict, with the author's line in every
+error."""
 
 from __future__ import annotations
 
@@ -44,8 +45,8 @@ class RenderError(AuthorError):
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """To whom, how and why one message goes. `purpose` None: an answer to what the customer just did, which nobody can
-    unsubscribe from. `opens`: what the customer said to being seen opening their mail."""
+    """To whom, how and why one message goes. `purpose` None: an answer to what the customer just did, which
+    nobody can unsubscribe from. `opens`: what the customer said to being seen opening their mail."""
 
     key: str
     channel: str
@@ -58,9 +59,9 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class SenderProfile:
-    """What is the same for all messages of a channel: who sends, where answers go, and what is tracked. `asks`: opens are
-    tracked for those only who agreed to it, else for all who did not object. `home`: the shop's host, to which links are
-    followed as they are to hosts that the template names."""
+    """What is the same for all messages of a channel: who sends, where answers go, and what is tracked.
+    `asks`: opens are tracked for those only who agreed to it, else for all who did not object. `home`: the
+    shop's host, to which links are followed as they are to hosts that the template names."""
 
     sender: str = ""
     reply_to: str = ""
@@ -128,8 +129,9 @@ def render(
 
 
 def may_notice_opens(consent: str, sender: SenderProfile) -> bool:
-    """Whether an opening may be noticed at all; asked when a message is written and again when its picture is loaded, so
-    that a withdrawal also stops the pictures of mail that was sent before (design/reliability 3.4)."""
+    """Whether an opening may be noticed at all; asked when a message is written and again when its picture is
+    loaded, so that a withdrawal also stops the pictures of mail that was sent before (design/reliability
+    3.4)."""
     return sender.opens and (consent == "given" if sender.asks else consent != "withdrawn")
 
 
@@ -148,7 +150,8 @@ def _written(template: CompiledTemplate, part: MessageField, names: Mapping[str,
 
 
 def _confirming(addressed: Recipient, values: RenderValues) -> ConfirmationLink:
-    """What somebody who asked to be on a list is to say yes to: the purpose in the event, else `marketing`."""
+    """What somebody who asked to be on a list is to say yes to: the purpose in the event, else
+    `marketing`."""
     purpose, listed = (_of_trigger(values, name) for name in ("purpose", "list"))
     return ConfirmationLink(
         addressed.customer,

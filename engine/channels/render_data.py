@@ -17,8 +17,8 @@ _GROUPS = ("trigger", "code", "with")
 
 @dataclass(frozen=True, slots=True)
 class RenderValues:
-    """Everything of one message that comes from the store. `customer`: attributes and facts; `names`: as in `Send`;
-    `product`: the present state of the catalogue for the run's product; `zone`: the customer's."""
+    """Everything of one message that comes from the store. `customer`: attributes and facts; `names`: as in
+    `Send`; `product`: the present state of the catalogue for the run's product; `zone`: the customer's."""
 
     customer: Mapping[str, Value]
     names: Mapping[str, Value | Mapping[str, Value]] = field(default_factory=dict)
@@ -37,7 +37,8 @@ class FieldTypes:
 
 
 def names_of(values: RenderValues, field_types: FieldTypes, links: Mapping[str, str]) -> dict[str, object]:
-    """`customer`, `trigger`, `product`, `code`, `shop`, `links` and the values of `with`, ready for a template."""
+    """`customer`, `trigger`, `product`, `code`, `shop`, `links` and the values of `with`, ready for a
+    template."""
     zone = values.zone
     given = values.names
     names: dict[str, object] = {
@@ -72,7 +73,8 @@ def _named(owner: str, values: Mapping[str, Value], types: Mapping[str, Type], z
 
 
 def _plain(name: str, value: Value, kind: Type | None, zone: dt.tzinfo) -> object:
-    """Moments in the customer's zone, lists of maps by name, and a text of blanks is nothing: never `Hi !`."""
+    """Moments in the customer's zone, lists of maps by name, and a text of blanks is nothing: never `Hi
+    !`."""
     if isinstance(value, str):
         return value if value.strip() else None
     if isinstance(value, bool) or value is None:

@@ -1,8 +1,9 @@
 """The long tail of services, by their addresses of the Apprise library (`via: apprise`, extra `apprise`).
 
-Apprise says whether all went well and no more: no id, no report, no difference between "gone" and "try later". So
-a failure is `unknown`, since nobody can tell whether something had left. It connects by itself, without the guard
-of our own HTTP client: its addresses are the operator's own, only the customer's part is data.
+Apprise says whether all went well and no more: no id, no report, no difference between "gone" and "try
+later". So a failure is `unknown`, since nobody can tell whether something had left. It connects by itself,
+without the guard of our own HTTP client: its addresses are the operator's own, only the customer's part is
+data.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _GRACE = 5.0
 
 
 class AppriseChannel:
-    """`urls`: one message goes to all of them; for a person with several addresses, to all of them for each address."""
+    """`urls`: one message goes to all of them; for a person with several addresses, to all of them for each
+    address."""
 
     def __init__(self, setup: ChannelSetup, options: AppriseOptions) -> None:
         self.name = setup.name

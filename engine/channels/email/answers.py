@@ -29,8 +29,9 @@ _FULL = re.compile(r"\bfull\b|quota|exceeded storage|insufficient (?:disk|storag
 
 
 def refusal(code: int, words: str, stage: Stage, domain: str = "") -> Delivery:
-    """The outcome of an answer that is not yes, by its enhanced code where there is one. `domain`: the recipient's; what
-    is said before the recipient was named is about us or the server, not about that domain."""
+    """The outcome of an answer that is not yes, by its enhanced code where there is one. `domain`: the
+    recipient's; what is said before the recipient was named is about us or the server, not about that
+    domain."""
     found = _ENHANCED.match(words)
     area = (int(found[2]), int(found[3])) if found else None
     plain = _ADDRESS.sub("", words)  # an address may hold any of the words

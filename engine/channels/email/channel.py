@@ -29,10 +29,12 @@ __all__ = ["COMMAND_SECONDS", "PER_DOMAIN", "Server", "EmailChannel"]
 
 PER_DOMAIN = 5
 LAST_LOOK = 0.002
-"""Seconds between the body and its final dot: a server that hung up on the body is noticed, and the mail has not left."""
+"""Seconds between the body and its final dot: a server that hung up on the body is noticed, and the mail has
+not left."""
 
 TURNS = 8
-"""Of the loop at least, besides: when it is busy, one turn may take longer than the look, and the news waits behind it."""
+"""Of the loop at least, besides: when it is busy, one turn may take longer than the look, and the news waits
+behind it."""
 
 _DOTS = re.compile(rb"(?m)^\.")
 _LOST = "the connection was lost before the message left"
@@ -50,8 +52,8 @@ class _Envelope:
 
 
 class EmailChannel:
-    """The e-mail channel. `secret` makes Message-IDs; `concurrency` is the number of connections, `per_domain` how many
-    of them may work for one recipient domain."""
+    """The e-mail channel. `secret` makes Message-IDs; `concurrency` is the number of connections,
+    `per_domain` how many of them may work for one recipient domain."""
 
     def __init__(
         self,
@@ -170,7 +172,8 @@ class EmailChannel:
         return refusal(answer.code, answer.message, stage, envelope.domain)
 
     async def _body(self, client: aiosmtplib.SMTP, envelope: _Envelope) -> Delivery:
-        """Up to the final dot nothing has left; from there on only an answer tells what became of the message."""
+        """Up to the final dot nothing has left; from there on only an answer tells what became of the
+        message."""
         protocol, seconds = client.protocol, self._server.dot_seconds
         body = _DOTS.sub(b"..", envelope.data)
         try:
@@ -217,8 +220,9 @@ class EmailChannel:
 
 
 async def _asked(client: aiosmtplib.SMTP, *words: bytes) -> aiosmtplib.SMTPResponse:
-    """One command and its answer. Raises SMTPServerDisconnected when more came than the answer: what the server says next
-    would be taken for the answer to something else, and one person's mail might go to another."""
+    """One command and its answer. Raises SMTPServerDisconnected when more came than the answer: what the
+    server says next would be taken for the answer to something else, and one person's mail might go to
+    another."""
     answer = await client.execute_command(*words)
     if getattr(client.protocol, "_buffer", b""):
         _cut(client)
@@ -227,7 +231,8 @@ async def _asked(client: aiosmtplib.SMTP, *words: bytes) -> aiosmtplib.SMTPRespo
 
 
 async def _written_out(client: aiosmtplib.SMTP) -> None:
-    """Waits until everything is on its way and the server has not hung up on it. Raises SMTPServerDisconnected."""
+    """Waits until everything is on its way and the server has not hung up on it. Raises
+    SMTPServerDisconnected."""
     await asyncio.sleep(LAST_LOOK)
     for _ in range(TURNS):
         await asyncio.sleep(0)

@@ -31,8 +31,9 @@ class Signer:
     key: bytes = field(repr=False)
 
     def signed(self, mail: bytes) -> bytes:
-        """The mail with its signature before the other headers. Every header of ours is covered, both of one-click
-        unsubscribe among them (RFC 8058). Some milliseconds of arithmetic: not for the event loop."""
+        """The mail with its signature before the other headers. Every header of ours is covered, both of
+        one-click unsubscribe among them (RFC 8058). Some milliseconds of arithmetic: not for the event
+        loop."""
         import dkim
 
         head = mail.partition(b"\r\n\r\n")[0]
@@ -77,8 +78,8 @@ class Signer:
 
 
 def open_signer(channel: str, domain: str, selector: str, key: str) -> Signer | None:
-    """The signer of a channel; None when nothing of it is configured. Raises UsageError with the cure for half a
-    configuration, a missing extra, and a key that signs nothing."""
+    """The signer of a channel; None when nothing of it is configured. Raises UsageError with the cure for
+    half a configuration, a missing extra, and a key that signs nothing."""
     if not (domain or selector or key):
         return None
     missing = [

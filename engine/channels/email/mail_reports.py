@@ -1,8 +1,8 @@
 """Mail that comes back: delivery reports, complaints, wishes to unsubscribe, answers - read, not believed.
 
-Which message it is about is said only by our own token: in the mailbox that it was sent to (the return path), or in a
-Message-ID that it quotes. An address in a text proves nothing (design/reliability 3.3). Delivery reports by
-RFC 3464, complaints by RFC 5965; the odd formats of older servers by flufl.bounce.
+Which message it is about is said only by our own token: in the mailbox that it was sent to (the return path),
+or in a Message-ID that it quotes. An address in a text proves nothing (design/reliability 3.3). Delivery
+reports by RFC 3464, complaints by RFC 5965; the odd formats of older servers by flufl.bounce.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _NO_FAILURE = ("delayed", "delivered", "relayed", "expanded")
 """RFC 3464 2.3.3; `failed` has other words with some servers."""
 
 _NO_COMPLAINT = frozenset({"not-spam", "auth-failure", "dmarc", "virus"})
-"""Feedback that is no wish of a person to be left alone: taken out of the spam folder (RFC 6430), a signature that broke
-on the way (RFC 6591), an attachment that a scanner did not like."""
+"""Feedback that is no wish of a person to be left alone: taken out of the spam folder (RFC 6430), a signature
+that broke on the way (RFC 6591), an attachment that a scanner did not like."""
 
 _SENT_TO = ("delivered-to", "x-original-to", "envelope-to", "to", "x-envelope-to", "resent-to")
 
@@ -51,7 +51,8 @@ Kind = Literal["bounce", "complaint", "unsubscribe", "reply", "automatic", "othe
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a report says of one address. `enough`: on so many days until the address is closed; 0: the usual rule."""
+    """What a report says of one address. `enough`: on so many days until the address is closed; 0: the usual
+    rule."""
 
     address: str
     kind: ReportKind
@@ -62,8 +63,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class InboundMail:
-    """One mail that came in. `tokens`: of our messages, the one of the mailbox first. `failures`: for a bounce.
-    `alone`: the report is about one address only, so it is ours whatever it is called there."""
+    """One mail that came in. `tokens`: of our messages, the one of the mailbox first. `failures`: for a
+    bounce. `alone`: the report is about one address only, so it is ours whatever it is called there."""
 
     kind: Kind
     id: str
@@ -105,8 +106,8 @@ def read_mail(raw: bytes) -> InboundMail:
 
 
 def reports_of(mail: InboundMail, key: str, address: str, purpose: str | None, raw: str = "") -> list[Report]:
-    """What a letter says of one message of ours, that was sent to `address` for a purpose. Of several failed addresses
-    only that one counts; the only one of a report counts under any name (mail is forwarded)."""
+    """What a letter says of one message of ours, that was sent to `address` for a purpose. Of several failed
+    addresses only that one counts; the only one of a report counts under any name (mail is forwarded)."""
     base = f"mail {mail.id} {key[:12]}"
     match mail.kind:
         case "complaint":
@@ -294,7 +295,8 @@ _BETWEEN = re.compile(rb"(?:\r?\n[ \t]*){2,}")
 
 
 def status_fields(part: Mail) -> Iterator[Mail]:
-    """The groups of fields of a delivery report, one for each recipient; in UTF-8, too (RFC 3464, RFC 6533)."""
+    """The groups of fields of a delivery report, one for each recipient; in UTF-8, too (RFC 3464, RFC
+    6533)."""
     kind, payload = part.get_content_type(), part.get_payload()
     if kind == _STATUS and isinstance(payload, list) and not _packing(part):
         yield from (group for group in payload if isinstance(group, Mail))

@@ -1,7 +1,7 @@
 """Connections to one mail server: opened, kept, checked, renewed; and why there is none.
 
-aiosmtplib holds its connect lock until `close`, and a client that lost its connection has hung on reconnecting
-(its issues 38 and 243): a client here is connected once and thrown away afterwards.
+aiosmtplib holds its connect lock until `close`, and a client that lost its connection has hung on
+reconnecting (its issues 38 and 243): a client here is connected once and thrown away afterwards.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ DOT_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where mail is handed in. `tls`: `tls` from the first byte, `starttls` or nothing, `offered` if the server can
-    (certificate not checked, as between mail servers), `none`. `certificates`: a file of those to trust beside nobody
-    else; "" for those of this machine."""
+    """Where mail is handed in. `tls`: `tls` from the first byte, `starttls` or nothing, `offered` if the
+    server can (certificate not checked, as between mail servers), `none`. `certificates`: a file of those to
+    trust beside nobody else; "" for those of this machine."""
 
     host: str
     port: int
@@ -42,7 +42,8 @@ class Server:
     mails_per_connection: int = MAILS_PER_CONNECTION
 
     def context(self) -> ssl.SSLContext:
-        """How the server proves who it is. Raises OSError (ssl.SSLError is one) for certificates that cannot be read."""
+        """How the server proves who it is. Raises OSError (ssl.SSLError is one) for certificates that cannot
+        be read."""
         context = ssl.create_default_context(cafile=self.certificates or None)
         if self.tls == "offered":
             context.check_hostname = False

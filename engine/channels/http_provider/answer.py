@@ -123,7 +123,8 @@ LONGEST = 500
 
 
 def load_json(body: bytes) -> object:
-    """The JSON of a body, with or without the mark that some programs write first. Raises ValueError when it is none."""
+    """The JSON of a body, with or without the mark that some programs write first. Raises ValueError when it
+    is none."""
     return orjson.loads(body.removeprefix(codecs.BOM_UTF8))
 
 

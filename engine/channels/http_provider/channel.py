@@ -1,4 +1,5 @@
-"""Any provider with an HTTP interface, described in config.yaml alone: one message is one request (`via: http`).
+"""Any provider with an HTTP interface, described in config.yaml alone: one message is one request (`via:
+http`).
 
 The hand-over is committed when the connection stands and before the first byte. What fails before is `never
 left`; a connection that dies afterwards is `unknown`.
@@ -35,8 +36,8 @@ LONGEST_ROUND = 120
 
 
 class HttpProviderChannel:
-    """The channel. `idempotency_window_ms`: so long the provider knows a send key and answers a copy with the first
-    answer; 0: it does not."""
+    """The channel. `idempotency_window_ms`: so long the provider knows a send key and answers a copy with the
+    first answer; 0: it does not."""
 
     def __init__(
         self,

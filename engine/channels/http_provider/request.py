@@ -1,4 +1,5 @@
-"""Writes the request for one address of a message: address, headers and body, with the data in them as data."""
+"""Writes the request for one address of a message: address, headers and body, with the data in them as
+data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What Twilio calls back: the fate of a message, and what people write to us. Nothing is believed without a signature."""
+"""What Twilio calls back: the fate of a message, and what people write to us. Nothing is believed without a
+signature."""
 
 from __future__ import annotations
 
@@ -32,8 +33,8 @@ class TwilioCallbackReader:
         self._channel = channel
 
     def read(self, call: Callback, now: Instant) -> Sequence[Report]:
-        """What it says. The URL of the call is the configured one; with or without the port of its scheme, since Twilio
-        signs either."""
+        """What it says. The URL of the call is the configured one; with or without the port of its scheme,
+        since Twilio signs either."""
         fields = self._fields(call)
         query = dict(parse_qsl(urlsplit(call.url).query, keep_blank_values=True))
         sid = fields.get("MessageSid") or fields.get("SmsSid") or fields.get("SmsMessageSid", "")
@@ -124,8 +125,9 @@ def _status(
 
 
 def _inbound(fields: Mapping[str, str], sid: str, raw: str, now: Instant) -> Sequence[Report]:
-    """What somebody writes: always a reply, which opens the session of WhatsApp, and a STOP or START where it is one. A
-    sentence that asks to be left alone counts as a STOP: too many of them harm less than one overlooked."""
+    """What somebody writes: always a reply, which opens the session of WhatsApp, and a STOP or START where it
+    is one. A sentence that asks to be left alone counts as a STOP: too many of them harm less than one
+    overlooked."""
     address = _plain(fields.get("From", ""))
     if not address:
         raise CallbackUnreadableError("it does not say from whom it is (From)")

@@ -1,7 +1,7 @@
 """SMS and WhatsApp by Twilio: one request for each message, never a second one by itself.
 
-Twilio has no idempotency on sending (twilio.com/docs/errors/20500), so whatever is lost after the first byte is
-`unknown`; it is settled by the status callback, which carries the send key, or by Twilio's own list
+Twilio has no idempotency on sending (twilio.com/docs/errors/20500), so whatever is lost after the first byte
+is `unknown`; it is settled by the status callback, which carries the send key, or by Twilio's own list
 (design/reliability 2.4).
 """
 
@@ -62,7 +62,8 @@ def open_reader(setup: ChannelSetup) -> CallbackReader:
 
 
 class TwilioChannel:
-    """A channel of one sender at Twilio. `credentials`: account SID and token. `base_url`: "" for Twilio itself."""
+    """A channel of one sender at Twilio. `credentials`: account SID and token. `base_url`: "" for Twilio
+    itself."""
 
     def __init__(
         self,
@@ -97,8 +98,8 @@ class TwilioChannel:
         return _outcome(exchange, self._clock.now())
 
     async def look_up(self, message: Message, handed_at: Instant) -> LookupResult:
-        """Looks for the message in Twilio's list: first among those sent since a minute before the hand-over, then among
-        all to this number, since one that still waits in Twilio's queue has no DateSent."""
+        """Looks for the message in Twilio's list: first among those sent since a minute before the hand-over,
+        then among all to this number, since one that still waits in Twilio's queue has no DateSent."""
         to, since = address_of(message.address, self._sender.kind), Instant(handed_at - MINUTE)
         moment = datetime.fromtimestamp(since / 1000, UTC)
         unlike = ""
@@ -192,7 +193,8 @@ def kind_of(name: str) -> Kind:
 
 
 def _is_nowhere(url: str) -> bool:
-    """A public URL that only this machine knows: Twilio refuses messages that name such a callback (21609)."""
+    """A public URL that only this machine knows: Twilio refuses messages that name such a callback
+    (21609)."""
     host = urlsplit(url).hostname or ""
     if host == "localhost":
         return True
@@ -203,8 +205,8 @@ def _is_nowhere(url: str) -> bool:
 
 
 def _same(listed: str, body: str) -> bool:
-    """The same text: letters and digits alone, since Twilio's smart encoding changes quotes and dashes, and a trial
-    account writes a sentence in front."""
+    """The same text: letters and digits alone, since Twilio's smart encoding changes quotes and dashes, and a
+    trial account writes a sentence in front."""
     theirs, mine = _letters(listed), _letters(body)
     return theirs == mine if len(mine) < 20 else theirs.endswith(mine)
 

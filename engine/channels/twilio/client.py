@@ -1,8 +1,9 @@
-"""Twilio's SDK, and nothing else imports it: one request at a time that knows whether it left, and signatures.
+"""Twilio's SDK, and nothing else imports it: one request at a time that knows whether it left, and
+signatures.
 
-What the SDK's asynchronous client does not do is done here: it has no time-out of its own (twilio-python issue 925), it
-reads answers of any size, it drops the headers of refusals (and with them Retry-After), and nothing tells a request that
-could not be made from one whose answer was lost.
+What the SDK's asynchronous client does not do is done here: it has no time-out of its own (twilio-python
+issue 925), it reads answers of any size, it drops the headers of refusals (and with them Retry-After), and
+nothing tells a request that could not be made from one whose answer was lost.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class NotListedError(Exception):
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and what is known of it. `left`: it was handed over and its first byte may have been written.
-    `status` 0: there was no answer. `error`: Twilio's own code, 0 where it named none."""
+    """One request and what is known of it. `left`: it was handed over and its first byte may have been
+    written. `status` 0: there was no answer. `error`: Twilio's own code, 0 where it named none."""
 
     hand_over: HandOver | None = None
     left: bool = False
@@ -74,7 +75,8 @@ _exchange: ContextVar[Exchange] = ContextVar("exchange")
 
 
 class _Gate(aiohttp.TCPConnector):
-    """Asks once more whether the message may go, when the connection stands and nothing has been written yet."""
+    """Asks once more whether the message may go, when the connection stands and nothing has been written
+    yet."""
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109 - aiohttp's signature
         """A connection that may be written to. Raises NotHandedOverError."""
@@ -167,7 +169,8 @@ class Account:
         return exchange
 
     async def listed(self, to: str, since: datetime | None) -> Sequence[Listed]:
-        """Every message to a number, from Twilio's list; with `since` those sent from then on. Raises NotListedError."""
+        """Every message to a number, from Twilio's list; with `since` those sent from then on. Raises
+        NotListedError."""
         exchange = Exchange(seconds=self._seconds)
         found: list[Listed] = []
 
@@ -201,7 +204,8 @@ class _Form(dict[str, list[str]]):
 
 
 def is_signed(token: str, url: str, params: Mapping[str, list[str]] | str, signature: str) -> bool:
-    """Twilio signed this request: `params` of a form, or the text of another body, whose hash stands in the URL."""
+    """Twilio signed this request: `params` of a form, or the text of another body, whose hash stands in the
+    URL."""
     if not token or not signature:
         return False
     known = params if isinstance(params, str) else _Form(params)

@@ -1,7 +1,7 @@
 """Twilio's answers in our vocabulary: one table of its error codes, then the rules for statuses.
 
-The codes are those of twilio.com/docs/api/errors (read October 2026). Twilio warns that codes are added and split
-(changelog of 10 July 2024), so a code that is not here is judged by its HTTP status alone.
+The codes are those of twilio.com/docs/api/errors (read October 2026). Twilio warns that codes are added and
+split (changelog of 10 July 2024), so a code that is not here is judged by its HTTP status alone.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Fault = Literal["", "address", "sender", "template", "provider"]
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a code says. `kind`: as an answer to our call. `later`: in a callback, after it had been accepted. `opted_out`:
-    the person does not want it, so that the address is closed."""
+    """What a code says. `kind`: as an answer to our call. `later`: in a callback, after it had been accepted.
+    `opted_out`: the person does not want it, so that the address is closed."""
 
     words: str
     kind: OutcomeKind
@@ -143,9 +143,9 @@ MEANINGS: Mapping[int, Meaning] = {
     63042: _text("the content template is switched off"),
     63049: _wrong("Meta does not deliver this marketing message to them (never in the US)"),
 }  # fmt: skip
-"""63016: twilio.com/docs/api/errors/63016; 63024 has curable causes too (an old app, terms not accepted), so it closes
-nothing; 63049: a limit of Meta per recipient, not to be tried again at once; 20500: a POST may have been done, so no
-table can say, the status does."""
+"""63016: twilio.com/docs/api/errors/63016; 63024 has curable causes too (an old app, terms not accepted), so
+it closes nothing; 63049: a limit of Meta per recipient, not to be tried again at once; 20500: a POST may have
+been done, so no table can say, the status does."""
 
 
 def delivery(status: int, code: int, words: str, headers: Mapping[str, str], now: Instant) -> Delivery:

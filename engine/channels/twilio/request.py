@@ -1,4 +1,5 @@
-"""What is asked of Twilio for one message: to whom, from whom, free text or a content template, and until when."""
+"""What is asked of Twilio for one message: to whom, from whom, free text or a content template, and until
+when."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from engine.values import HOUR, SECOND, Instant
 Kind = Literal["sms", "whatsapp"]
 
 LONGEST_VALIDITY = 36_000
-"""Seconds that Twilio keeps a message at most, and by default (twilio.com/docs/api/errors/90007: 1 to 36,000)."""
+"""Seconds that Twilio keeps a message at most, and by default (twilio.com/docs/api/errors/90007: 1 to
+36,000)."""
 
 _WRITTEN = re.compile(r"\s*\+[0-9\s().\-/]+\Z")
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}\Z")
@@ -27,8 +29,9 @@ _VARIABLE = "variables."
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends. `number` and `service` as Twilio knows them, one of them may be empty; `callback`: where Twilio reports
-    to (empty: nowhere); `session`: how long free text may follow a message of theirs on WhatsApp, in ms."""
+    """Who sends. `number` and `service` as Twilio knows them, one of them may be empty; `callback`: where
+    Twilio reports to (empty: nowhere); `session`: how long free text may follow a message of theirs on
+    WhatsApp, in ms."""
 
     kind: Kind
     number: str
@@ -46,8 +49,8 @@ class _RefusedError(Exception):
 
 
 def request(message: Message, sender: Sender, now: Instant) -> Mapping[str, object] | Delivery:
-    """The parameters of POST Messages.json, or why Twilio is not asked at all: a number that is none, free text on
-    WhatsApp outside the session, too late."""
+    """The parameters of POST Messages.json, or why Twilio is not asked at all: a number that is none, free
+    text on WhatsApp outside the session, too late."""
     to = address_of(message.address, sender.kind)
     if not to:
         return Delivery(
@@ -72,8 +75,8 @@ def request(message: Message, sender: Sender, now: Instant) -> Mapping[str, obje
 
 
 def address_of(address: str, kind: Kind) -> str:
-    """The number as Twilio writes it; "" when it is none, or several, or one with an extension or a (0): its digits
-    would be those of somebody else."""
+    """The number as Twilio writes it; "" when it is none, or several, or one with an extension or a (0): its
+    digits would be those of somebody else."""
     plain = unicodedata.normalize("NFKC", address)
     number = normalised("sms", plain)
     if not _WRITTEN.match(plain) or "\n" in address or "(0)" in plain or not _NUMBER.match(number):
@@ -114,8 +117,8 @@ def _session_end(message: Message, sender: Sender) -> Instant | None:
 
 
 def _variables(fields: Mapping[str, str]) -> str:
-    """ContentVariables: from fields `variables.1`, `variables.2`, each rendered for itself, so that no value can end
-    another one; or from one JSON text `variables`."""
+    """ContentVariables: from fields `variables.1`, `variables.2`, each rendered for itself, so that no value
+    can end another one; or from one JSON text `variables`."""
     values = {
         name.removeprefix(_VARIABLE): value for name, value in fields.items() if name.startswith(_VARIABLE)
     }

@@ -1,8 +1,10 @@
-"""Web Push: encrypted for the browser (RFC 8291), signed as ours (VAPID, RFC 8292), one copy replacing another.
+"""Web Push: encrypted for the browser (RFC 8291), signed as ours (VAPID, RFC 8292), one copy replacing
+another.
 
-An address is the JSON of a browser's PushSubscription. Endpoints come from browsers, so they are hostile: they are
-called through the SSRF-safe client only. `Topic` (RFC 8030 5.4) and the notification's tag are made from the send key,
-so that sending the same message again replaces the first copy: a push of which nobody knows is simply sent again.
+An address is the JSON of a browser's PushSubscription. Endpoints come from browsers, so they are hostile:
+they are called through the SSRF-safe client only. `Topic` (RFC 8030 5.4) and the notification's tag are made
+from the send key, so that sending the same message again replaces the first copy: a push of which nobody
+knows is simply sent again.
 """
 
 from __future__ import annotations
@@ -89,7 +91,8 @@ class WebPushChannel:
         self._ttl = ttl
 
     async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
-        """One attempt: accepted when one browser's push service took it; bounced when none of them exists any more."""
+        """One attempt: accepted when one browser's push service took it; bounced when none of them exists any
+        more."""
         payload = payload_of(message)
         if len(payload) > LARGEST:
             detail = f"the message has {len(payload)} bytes, a push has at most {LARGEST}"
