@@ -67,18 +67,18 @@ class Message:
         return {
             "key": self.key, "channel": self.channel, "address": self.address, "template": self.template,
             "language": self.language, "purpose": self.purpose, "body": self.body, "html": self.html,
-            "subject": self.subject, "sender": self.sender, "reply_to": self.reply_to, "preheader": self.preheader,
-            "headers": dict(self.headers), "fields": dict(self.fields), "valid_until": self.valid_until,
-            "replied_at": self.replied_at,
+            "subject": self.subject, "sender": self.sender, "reply_to": self.reply_to,
+            "preheader": self.preheader, "headers": dict(self.headers), "fields": dict(self.fields),
+            "valid_until": self.valid_until, "replied_at": self.replied_at,
         }  # fmt: skip
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Message:
         """What `to_document` gave. Raises KeyError for what every message has and this one lacks."""
         return cls(
-            document["key"], document["channel"], document["address"], document["template"], document["language"],
-            document["purpose"], document["body"], document.get("html", ""), document.get("subject", ""),
-            document.get("sender", ""), document.get("reply_to", ""), document.get("preheader", ""),
+            document["key"], document["channel"], document["address"], document["template"],
+            document["language"], document["purpose"], document["body"], document.get("html", ""),
+            document.get("subject", ""), document.get("sender", ""), document.get("reply_to", ""), document.get("preheader", ""),
             document.get("headers", {}), document.get("fields", {}), document.get("valid_until"),
             document.get("replied_at"),
         )  # fmt: skip
@@ -106,13 +106,14 @@ class Delivery:
     domain: str = ""
 
     def __post_init__(self) -> None:
+        # here, so that no channel can forget it: what a stranger says ends in the store
         for name in ("provider_id", "detail", "raw"):
             object.__setattr__(self, name, _storable(getattr(self, name)))
 
 
 ReportKind = Literal[
-    "accepted", "delivered", "bounced", "bounced for now", "complained", "refused", "opened", "clicked", "replied",
-    "unsubscribed", "subscribed",
+    "accepted", "delivered", "bounced", "bounced for now", "complained", "refused", "opened", "clicked",
+    "replied", "unsubscribed", "subscribed",
 ]  # fmt: skip
 """What a provider says later, in the one vocabulary. bounced: the address is dead; `bounced for now`: it was
 full or away, and counts only when it goes on. refused: this message was not taken. subscribed: START after a
@@ -217,16 +218,19 @@ class Channel(Protocol):
 _FIRST_KNOWN: tuple[OutcomeKind, ...] = ("accepted", "unknown", "refused for now", "never left", "refused")
 
 
-def merge_deliveries(found: Mapping[str, Delivery], addresses: Sequence[str]) -> Delivery:
+def merge_deliveries(deliveries: Mapping[str, Delivery], addresses: Sequence[str]) -> Delivery:
     """Accepted when one took it; unknown when nobody did and one may have; bounced only when all are gone.
-    `found`: the outcome of each address that was tried; `dead` of the result: those that are gone."""
-    dead = tuple(address for address in addresses if address in found and found[address].kind == "bounced")
+    `deliveries`: the outcome of each address that was tried; `dead` of the result: those that are gone."""
+    dead = tuple(
+        address for address in addresses if address in deliveries and deliveries[address].kind == "bounced"
+    )
     if len(dead) == len(addresses):
-        return replace(found[dead[0]], dead=dead)
+        return replace(deliveries[dead[0]], dead=dead)
+    # unknown before what may be tried again: a copy could be a second message to the same person
     for kind in _FIRST_KNOWN:
-        one = next((delivery for delivery in found.values() if delivery.kind == kind), None)
-        if one is not None:
-            return replace(one, dead=dead)
+        delivery = next((delivery for delivery in deliveries.values() if delivery.kind == kind), None)
+        if delivery is not None:
+            return replace(delivery, dead=dead)
     return Delivery("refused for now", detail="there was no time for the other addresses", dead=dead)
 
 
@@ -238,12 +242,13 @@ class Redactor:
     """Secrets that must not come back in what a provider says."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        self._secrets = sorted({one for one in secrets if len(one) >= 4}, key=len, reverse=True)
+        # the longest first: one secret may be a part of another, whose rest would stay
+        self._secrets = sorted({secret for secret in secrets if len(secret) >= 4}, key=len, reverse=True)
 
     def cut(self, words: str, longest: int = LONGEST_WORDS) -> str:
         """On one line, without the secrets, short."""
-        for one in self._secrets:
-            words = words.replace(one, "***")
+        for secret in self._secrets:
+            words = words.replace(secret, "***")
         return _CONTROL.sub(" ", words).strip()[:longest]
 
 

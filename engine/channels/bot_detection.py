@@ -56,5 +56,5 @@ def _is_machine(headers: Mapping[str, str]) -> bool:
 
 
 def _is_prefetched(headers: Mapping[str, str]) -> bool:
-    said = " ".join(headers.get(name, "") for name in ("purpose", "sec-purpose", "x-purpose", "x-moz"))
-    return "prefetch" in said.casefold() or "preview" in said.casefold()
+    purposes = " ".join(headers.get(name, "") for name in ("purpose", "sec-purpose", "x-purpose", "x-moz"))
+    return "prefetch" in purposes.casefold() or "preview" in purposes.casefold()

@@ -96,9 +96,10 @@ class Egress:
     """Makes requests that leave the house. `allow`: `host:port`, `address:port`, an address or a network."""
 
     def __init__(self, allow: Sequence[str] = ()) -> None:
-        self._places = frozenset(_named(one) for one in allow if _is_place(one))
+        pairs = (place.rpartition(":") for place in allow if _is_place(place))
+        self._places = frozenset((host.strip("[]").casefold(), int(port)) for host, _, port in pairs)
         self._networks: tuple[_Network, ...] = tuple(
-            ipaddress.ip_network(one, strict=False) for one in allow if not _is_place(one)
+            ipaddress.ip_network(network, strict=False) for network in allow if not _is_place(network)
         )
         self._clients: dict[str, httpx2.AsyncClient] = {}
 
@@ -128,12 +129,12 @@ class Egress:
 
     def is_allowed(self, host: str, address: str, port: int) -> bool:
         """True for public addresses on the ports of the web, and for what config.yaml names."""
-        one = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
         if (host.casefold(), port) in self._places or (address, port) in self._places:
             return True
-        if any(one in network for network in self._networks):
+        if any(parsed in network for network in self._networks):
             return True
-        return port in _PORTS and is_public(one)
+        return port in _PORTS and is_public(parsed)
 
     async def close(self) -> None:
         """Closes idle connections."""
@@ -143,21 +144,24 @@ class Egress:
 
     async def _checked(self, host: str, port: int) -> list[str]:
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as mistake:
             raise NotSentError(f"the name {host} cannot be resolved") from mistake
-        addresses = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
+        addresses = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in entries))
         if not addresses:
             raise NotSentError(f"the name {host} has no address")
+        # also those that are not tried: a name with one private address is no name of the internet
         for address in addresses:
             if not self.is_allowed(host, address, port):
                 raise EgressError(
-                    f"{host} leads to an address that is not public; config.yaml may name it:  egress: {{allow: [{host}:{port}]}}"
+                    f"{host} leads to an address that is not public; "
+                    f"config.yaml may name it:  egress: {{allow: [{host}:{port}]}}"
                 )
         return addresses[:_MOST_ADDRESSES]
 
     async def _first(
-        self, request: Request, parts: SplitResult, host: str, port: int, addresses: Sequence[str], progress: _Progress
+        self, request: Request, parts: SplitResult, host: str, port: int, addresses: Sequence[str],
+        progress: _Progress,
     ) -> Answer:  # fmt: skip
         """The answer of the first address that takes a connection."""
         for last, address in enumerate(addresses, 1 - len(addresses)):
@@ -176,6 +180,7 @@ class Egress:
     async def _one(
         self, request: Request, parts: SplitResult, host: str, port: int, address: str, progress: _Progress
     ) -> Answer:  # fmt: skip
+        # the checked address is called, never the name again: it may have changed its mind since
         literal = f"[{address}]" if ":" in address else address
         target = parts._replace(netloc=f"{literal}:{port}", fragment="").geturl()
         client = self._client(f"{parts.scheme}://{host}:{port}")
@@ -183,6 +188,7 @@ class Egress:
             request.method,
             target,
             content=request.body,
+            # Host comes last: a header of config.yaml cannot send the request to another tenant
             headers={"Accept-Encoding": "identity", **request.headers, "Host": parts.netloc},
             extensions={"sni_hostname": host, "trace": progress},
         )
@@ -236,6 +242,7 @@ class _Progress:
         """One event of httpcore's trace."""
         match event.partition(".")[2]:
             case "send_request_headers.started":
+                # once for all addresses of the host: a message is handed over once, however often it is tried
                 gate, self._gate = self._gate, None
                 if gate is not None and not await gate():
                     raise WithheldError("the hand-over was not given")
@@ -274,11 +281,6 @@ def _place(parts: SplitResult) -> tuple[str, int]:
         raise EgressError(f"{parts.scheme}://{host} has no port that exists") from wrong
 
 
-def _named(place: str) -> tuple[str, int]:
-    host, _, port = place.rpartition(":")
-    return host.strip("[]").casefold(), int(port)
-
-
 def _is_place(text: str) -> bool:
     host, colon, port = text.rpartition(":")
     return bool(colon and host and port.isdigit() and (":" not in host or host.startswith("[")))
@@ -292,29 +294,30 @@ _UNICAST = ipaddress.ip_network("2000::/3")
 """All that was ever given out of IPv6; what lies outside leads to this machine, this house or nowhere."""
 
 _NEVER = tuple(
-    ipaddress.ip_network(one)
-    for one in ("192.0.0.0/24", "192.88.99.0/24", "240.0.0.0/4", "2001::/23", "3fff::/20")
+    ipaddress.ip_network(network)
+    for network in ("192.0.0.0/24", "192.88.99.0/24", "240.0.0.0/4", "2001::/23", "3fff::/20")
 )
 
 
-def is_public(one: Address) -> bool:
+def is_public(address: Address) -> bool:
     """An address of the public internet, seen through the ways of writing an IPv4 address as an IPv6 one."""
-    if isinstance(one, ipaddress.IPv6Address):
-        inner = _inner(one)
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = _inner(address)
         if inner is not None:
             return is_public(inner)
-        if one not in _UNICAST:
+        if address not in _UNICAST:
             return False
-    return one.is_global and not one.is_multicast and not any(one in network for network in _NEVER)
+    is_reserved = address.is_multicast or any(address in network for network in _NEVER)
+    return address.is_global and not is_reserved
 
 
-def _inner(one: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     """The IPv4 address that is meant: mapped, by NAT64, by 6to4."""
-    if one in _NAT64:
-        return ipaddress.IPv4Address(int(one) & 0xFFFFFFFF)
-    if one in _SIX_TO_FOUR:
-        return ipaddress.IPv4Address((int(one) >> 80) & 0xFFFFFFFF)
-    return one.ipv4_mapped
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if address in _SIX_TO_FOUR:
+        return ipaddress.IPv4Address((int(address) >> 80) & 0xFFFFFFFF)
+    return address.ipv4_mapped
 
 
 LONGEST_WAIT = 3_600.0

@@ -97,9 +97,14 @@ class Links:
 
     def confirm(self, confirming: ConfirmationLink) -> str:
         """`/y/...`: a button there says yes, a GET only asks (scanners follow links)."""
-        one = confirming
-        said = [one.customer, one.channel, one.purpose, one.key, one.listed]
-        return f"{self.public_url}/y/{_text(self._confirm.dumps(said))}"
+        fields = [
+            confirming.customer,
+            confirming.channel,
+            confirming.purpose,
+            confirming.key,
+            confirming.listed,
+        ]
+        return f"{self.public_url}/y/{_text(self._confirm.dumps(fields))}"
 
     def click(self, key: str, url: str) -> str:
         """`/c/...`: leads to `url`, which is part of what is signed."""
@@ -139,8 +144,8 @@ class Links:
 
     def read_preferences(self, token: str) -> str | None:
         """The customer of `/p/...`; None for a forged token."""
-        found = _read(self._preferences, token)
-        return found if isinstance(found, str) else None
+        customer = _read(self._preferences, token)
+        return customer if isinstance(customer, str) else None
 
     def read_click(self, token: str) -> ClickLink | None:
         """Where `/c/...` leads; None for a forged token or a target that is no web page."""
@@ -152,8 +157,8 @@ class Links:
 
     def read_open(self, token: str) -> str | None:
         """The send key of `/o/...`; None for a forged token."""
-        found = _read(self._open, token)
-        return found if isinstance(found, str) else None
+        key = _read(self._open, token)
+        return key if isinstance(key, str) else None
 
     def with_clicks(self, markup: str, text: str, key: str, hosts: Hosts) -> tuple[str, str]:
         """HTML and text with the shop's links led through `/c/`; our own links stay as they are, and so does
@@ -167,7 +172,8 @@ class Links:
 
     def decoy(self, key: str) -> str:
         """A link for the end of an e-mail that neither eyes nor screen readers meet; a machine follows it."""
-        return f'<a href="{self.click(key, "")}" rel="nofollow" tabindex="-1" aria-hidden="true" style="{_DECOY_STYLE}"></a>'
+        unseen = f'rel="nofollow" tabindex="-1" aria-hidden="true" style="{_DECOY_STYLE}"'
+        return f'<a href="{self.click(key, "")}" {unseen}></a>'
 
     def followed(self, key: str, url: str, hosts: Hosts) -> str:
         """One link led through `/c/`, unless it is our own, no web page, or leads to a place that neither the

@@ -71,10 +71,10 @@ def ascii_domain(domain: str) -> str:
     if domain.isascii():
         return domain
     try:
-        found = validate_email(f"x@{domain}", check_deliverability=False, test_environment=True)
+        checked = validate_email(f"x@{domain}", check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise AddressError(f"{_shown(domain)} is no valid domain") from None
-    return found.ascii_domain
+    return checked.ascii_domain
 
 
 def domain_of(address: str) -> str:
@@ -92,11 +92,11 @@ def tagged(spec: str, tag: str) -> str:
     return f"{local}+{tag}@{domain}"
 
 
-def encoded_mailbox(one: Address) -> str:
+def encoded_mailbox(address: Address) -> str:
     """As it stands in a header; the address itself is never encoded."""
-    if not one.display_name:
-        return one.addr_spec
-    return f"{encoded(one.display_name, phrase=True)} <{one.addr_spec}>"
+    if not address.display_name:
+        return address.addr_spec
+    return f"{encoded(address.display_name, phrase=True)} <{address.addr_spec}>"
 
 
 def encoded(text: str, *, phrase: bool = False) -> str:

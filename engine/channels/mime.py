@@ -45,8 +45,8 @@ __all__ = [
 ]
 
 OURS = frozenset({
-    "date", "from", "to", "cc", "bcc", "sender", "reply-to", "message-id", "subject", "mime-version", "return-path", "received",
-    "list-unsubscribe", "list-unsubscribe-post", "dkim-signature",
+    "date", "from", "to", "cc", "bcc", "sender", "reply-to", "message-id", "subject", "mime-version",
+    "return-path", "received", "list-unsubscribe", "list-unsubscribe-post", "dkim-signature",
 })  # fmt: skip
 """Headers that only the engine writes, in lower case; so are all that begin with `content-`, `resent-` and
 `arc-`."""
@@ -153,20 +153,20 @@ def _body(kind: str, text: str) -> list[str]:
             "",
             body.replace("\r\n", "\n").replace("\n", "\r\n"),
         ]
-    whole = base64.b64encode(data).decode("ascii")
+    packed = base64.b64encode(data).decode("ascii")
     return [
         head,
         "Content-Transfer-Encoding: base64",
         "",
-        "\r\n".join(whole[at : at + 76] for at in range(0, len(whole), 76)),
+        "\r\n".join(packed[at : at + 76] for at in range(0, len(packed), 76)),
     ]
 
 
 # --- the proof ----------------------------------------------------------------------------------
 
 _HOSTILE = (
-    "Hi\r\nBcc: evil@x.example", "a\nTo: evil@x.example", "=?utf-8?q?=0D=0ABcc:_evil@x.example?=", "Привіт, Оксано! " * 9,
-    "x\u2028Bcc: y", "\x00\x85", '"quoted" <b@c.example>, d@e.example', "a" * 300, "",
+    "Hi\r\nBcc: evil@x.example", "a\nTo: evil@x.example", "=?utf-8?q?=0D=0ABcc:_evil@x.example?=",
+    "Привіт, Оксано! " * 9, "x\u2028Bcc: y", "\x00\x85", '"quoted" <b@c.example>, d@e.example', "a" * 300, "",
 )  # fmt: skip
 
 
@@ -179,8 +179,9 @@ def self_test() -> None:
     }
     for text in _HOSTILE:
         message = Message(
-            "self-test", "email", "anna@example.com", "t", "en", "marketing", f"{text}\n.\nbody", f"<p>{text}</p>", text or "x",
-            "Bean & Thére <hello@shop.example>", "", "", headers,
+            "self-test", "email", "anna@example.com", "t", "en", "marketing",
+            f"{text}\n.\nbody", f"<p>{text}</p>", text or "x", "Bean & Thére <hello@shop.example>", "", "",
+            headers,
         )  # fmt: skip
         data = mail_bytes(message, "secret", Instant(0))
         wrong = _faults(data, message, headers)

@@ -14,8 +14,8 @@ from typing import Literal
 Reading = Literal["stop", "start", "help", "review", ""]
 
 _STOP = """
-stop stopall unsubscribe cancel end quit revoke optout stopit stopsms stoptexting unsub remove removeme td arret
-arreter arretez desabonner desabonnement desinscrire desinscription fin
+stop stopall unsubscribe cancel end quit revoke optout stopit stopsms stoptexting unsub remove removeme td
+arret arreter arretez desabonner desabonnement desinscrire desinscription fin
 stopp halt ende abmelden abbestellen aufhoeren aufhoren kuendigen austragen
 parar pare para basta baja alto cancelar detener darbaja darmedebaja
 ferma fermati disiscriviti cancella cancellami annulla
@@ -46,17 +46,21 @@ _HELP = "help info aide hilfe ayuda aiuto ajuda pomoc помощ помощь д
 _SENTENCES = re.compile(
     r"""
     \b(?:please|pls|plz|kindly|just)\s+(?:\w+\s+)?stop\b
-    | \bstop\s+(?:it|this|now|please|pls|plz|all|sending|send|texting|text|messaging|messages|message|msgs?|sms|contacting|spam\w*|bothering|writing|the\s+(?:texts|messages|sms|spam)|these|those|your)\b
+    | \bstop\s+(?:it|this|now|please|pls|plz|all|sending|send|texting|text|messaging|messages|message
+        |msgs?|sms|contacting|spam\w*|bothering|writing|the\s+(?:texts|messages|sms|spam)|these|those|your)\b
     | \b(?:unsubscribe|opt)\s+(?:me|out)\b | \bunsubscribe\b
     | \b(?:remove|delete|take)\s+(?:me|my\s+(?:number|phone))\b
-    | \b(?:don'?t|do\s+not|never|no\s+more|quit)\s+(?:text|texts|texting|message|messages|messaging|write|writing|contact|contacting|send|sending|sms)\b
+    | \b(?:don'?t|do\s+not|never|no\s+more|quit)
+        \s+(?:text|texts|texting|message|messages|messaging|write|writing|contact|contacting|send|sending|sms)\b
     | \bleave\s+me\s+alone\b | \bwrong\s+number\b
-    | \b(?:keine?|nicht)\s+(?:weiteren?\s+)?(?:sms|nachrichten|werbung|mehr)\b | \bmelde?n?\s+sie\s+mich\s+ab\b
+    | \b(?:keine?|nicht)\s+(?:weiteren?\s+)?(?:sms|nachrichten|werbung|mehr)\b
+    | \bmelde?n?\s+sie\s+mich\s+ab\b
     | \b(?:arretez|cessez)\s+(?:de|d'|vos|les|svp)\b | \bdesabonne[rz]?\b | \bne\s+m'?(?:envoye|ecrive)\w*
     | \b(?:no\s+(?:me\s+)?(?:envi|mand|escrib)\w+|dejen?\s+de\s+(?:envi|mand|escrib)\w+|denme\s+de\s+baja)
     | \b(?:basta|smett\w+)\s+(?:con|di|messaggi|sms)\b | \bnon\s+(?:inviat|mandat|scrivet)\w+
     | \bnao\s+(?:envi|mand|quero)\w* | \b(?:prosze\s+)?nie\s+(?:wysyl|pisz)\w*
-    | \bне\s+(?:пишіть|надсилайте|присилайте|пишите|присылайте|отправляйте|шлите|пиши|ми\s+пишете|пращайте|изпращайте|ми\s+пращайте)
+    | \bне\s+(?:пишіть|надсилайте|присилайте|пишите|присылайте|отправляйте
+        |шлите|пиши|ми\s+пишете|пращайте|изпращайте|ми\s+пращайте)
     | \b(?:отпишете|отпишите|відпишіть|спрете|перестаньте|прекратите|припиніть)\b
     | \bnu\s+(?:mai\s+|imi\s+)*(?:trimite|scrie)\w* | \b(?:mesaj|sms)\s+(?:gondermeyin|atmayin|istemiyorum)\b
     """,
@@ -67,7 +71,10 @@ _SENTENCES = re.compile(
 _NOT_MEANT = re.compile(r"\b(?:don'?t|do\s+not|can'?t|cannot|never|won'?t|didn'?t)\s+(?:\w+\s+)?stop\b(?!\w)")
 """«I can't stop wearing them», «don't stop»."""
 
-_POLITE = "all now please pls plz thanks thank thx you sir все всё всі дякую спасибо благодаря будь ласка пожалуйста моля bitte danke merci gracias grazie obrigado dziekuje por favor"
+_POLITE = """
+all now please pls plz thanks thank thx you sir все всё всі дякую спасибо благодаря будь ласка пожалуйста моля
+bitte danke merci gracias grazie obrigado dziekuje por favor
+"""
 """What people put around the word; it stays that word."""
 
 _SIGNS = ("🛑", "⛔")
@@ -84,16 +91,17 @@ _DRAWN = re.compile("[\u034f\ufe00-\ufe0f\u20d0-\u20f0\U000e0000-\U000e01ef]")
 def _plain(text: str) -> str:
     """Case folded and without accents, but Cyrillic й and ї stay what they are; other scripts as they are."""
     text = _DRAWN.sub("", text)
-    folded = unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES).replace("ß", "ss").replace("ı", "i")  # fmt: skip
-    made = []
+    folded = unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES)
+    folded = folded.replace("ß", "ss").replace("ı", "i")
+    letters = []
     for character in unicodedata.normalize("NFC", folded):
         if unicodedata.combining(character):  # İ folds to an i with a dot of its own
             continue
         base = unicodedata.normalize("NFD", character)
-        made.append(
+        letters.append(
             base[0] if base[0].isascii() or unicodedata.name(base[0], "").startswith("GREEK") else character
         )
-    return "".join(made).replace("ł", "l").replace("ø", "o")
+    return "".join(letters).replace("ł", "l").replace("ø", "o")
 
 
 def _squeezed(plain: str) -> str:
@@ -131,8 +139,8 @@ def opt_out_meaning(text: str) -> Reading:
     if not squeezed:
         return "review" if any(sign in text for sign in _SIGNS) else ""
     several = {_squeezed(word) for word in plain.split()} - _POLITE_WORDS
-    one = next(iter(several)) if len(several) == 1 else squeezed
-    for candidate in (squeezed, one):
+    word = next(iter(several)) if len(several) == 1 else squeezed
+    for candidate in (squeezed, word):
         if candidate in _STOP_WORDS:
             return "stop"
         if candidate in _START_WORDS:

@@ -91,7 +91,10 @@ def render(
         "confirm": links.confirm(_confirming(addressed, values)),
     }
     names = names_of(values, field_types, own)
-    fields = {name: _line(_written(template, part, names)) for name, part in template.fields.items()}
+    # a field is one line: whatever a customer's data holds, it cannot begin another
+    fields = {
+        name: " ".join(_written(template, part, names).split()) for name, part in template.fields.items()
+    }
     html = _written(template, template.html, names) if template.html is not None else ""
     text = _written(template, template.text, names)
     headers: Mapping[str, str] = {}
@@ -152,7 +155,11 @@ def _written(template: CompiledTemplate, part: MessageField, names: Mapping[str,
 def _confirming(addressed: Recipient, values: RenderValues) -> ConfirmationLink:
     """What somebody who asked to be on a list is to say yes to: the purpose in the event, else
     `marketing`."""
-    purpose, listed = (_of_trigger(values, name) for name in ("purpose", "list"))
+    trigger = values.names.get("trigger")
+    event = trigger if isinstance(trigger, Mapping) else {}
+    purpose, listed = (
+        text if isinstance(text := event.get(name), str) else "" for name in ("purpose", "list")
+    )
     return ConfirmationLink(
         addressed.customer,
         addressed.channel,
@@ -160,17 +167,6 @@ def _confirming(addressed: Recipient, values: RenderValues) -> ConfirmationLink:
         addressed.key,
         listed,
     )
-
-
-def _of_trigger(values: RenderValues, name: str) -> str:
-    trigger = values.names.get("trigger")
-    found = trigger.get(name) if isinstance(trigger, Mapping) else None
-    return found if isinstance(found, str) else ""
-
-
-def _line(text: str) -> str:
-    """A field is one line: whatever a customer's data holds, it can't begin another."""
-    return " ".join(text.split())
 
 
 def _tracked(
@@ -182,10 +178,9 @@ def _tracked(
         hidden += links.decoy(addressed.key) if sender.decoy else ""
     if may_notice_opens(addressed.opens, sender):
         hidden += f'<img src="{links.open(addressed.key)}" width="1" height="1" alt="" style="display:block">'
-    return (_at_the_end(html, hidden) if html and hidden else html), text
-
-
-def _at_the_end(html: str, hidden: str) -> str:
-    found = list(_BODY_END.finditer(html))
-    at = found[-1].start() if found else len(html)
-    return html[:at] + hidden + html[at:]
+    if html and hidden:
+        # the last </body>: one before it may stand in a text that a customer wrote
+        ends = list(_BODY_END.finditer(html))
+        at = ends[-1].start() if ends else len(html)
+        html = html[:at] + hidden + html[at:]
+    return html, text

@@ -76,6 +76,7 @@ class AppriseChannel:
         working = asyncio.get_running_loop().run_in_executor(self._threads, notify)
         try:
             async with asyncio.timeout(self._seconds + _GRACE):
+                # shielded: a thread cannot be cancelled, and what it still sends must not look undone
                 result = await asyncio.shield(working)
         except TimeoutError:
             return Delivery("unknown", detail=f"no answer within {self._seconds} seconds", fault="provider")
@@ -84,17 +85,18 @@ class AppriseChannel:
 
     def _written(self, message: Message, address: str, secrets: dict[str, str]) -> list[str]:
         """Raises WrittenWrongError, UsageError."""
-        left = (message.valid_until - self._clock.now()) // SECOND if message.valid_until else None
+        seconds = (message.valid_until - self._clock.now()) // SECOND if message.valid_until else None
         names = {
             "message": {
-                "key": message.key, "address": address, "text": message.body, "title": message.fields.get("title", message.subject),
-                "url": message.fields.get("url", ""), "image": message.fields.get("image", ""), "fields": dict(message.fields),
+                "key": message.key, "address": address, "text": message.body,
+                "title": message.fields.get("title", message.subject), "url": message.fields.get("url", ""),
+                "image": message.fields.get("image", ""), "fields": dict(message.fields),
                 "template": message.template,
             },
             "channel": {"from": self._sender, "name": message.channel},
             "secret": secrets,
             "customer_language": message.language,
-            "valid_for": left,
+            "valid_for": seconds,
             "valid_until": iso(message.valid_until) if message.valid_until else None,
             "callback_url": "",
         }  # fmt: skip
@@ -111,10 +113,10 @@ def open_channel(setup: ChannelSetup) -> Channel:
 
 def _delivery(result: apprise.AppriseResult, hidden: Redactor) -> Delivery:
     status = result.status
-    said = " ".join(
-        str(entry.message) for one in result for attempt in one.attempts for entry in attempt.logs
+    words = " ".join(
+        str(entry.message) for service in result for attempt in service.attempts for entry in attempt.logs
     )
-    raw = hidden.cut(f"{status.name} {said}")
+    raw = hidden.cut(f"{status.name} {words}")
     match status:
         case apprise.AppriseResultStatus.SUCCESS:
             return Delivery("accepted", raw=raw)

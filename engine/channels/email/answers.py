@@ -32,12 +32,12 @@ def refusal(code: int, words: str, stage: Stage, domain: str = "") -> Delivery:
     """The outcome of an answer that is not yes, by its enhanced code where there is one. `domain`: the
     recipient's; what is said before the recipient was named is about us or the server, not about that
     domain."""
-    found = _ENHANCED.match(words)
-    area = (int(found[2]), int(found[3])) if found else None
+    enhanced = _ENHANCED.match(words)
+    area = (int(enhanced[2]), int(enhanced[3])) if enhanced else None
     plain = _ADDRESS.sub("", words)  # an address may hold any of the words
-    told = _not_now(area, plain) if code < 500 else _no(code, area, plain, stage)
-    about = domain if stage != "sender" and told.fault in ("sender", "provider") else ""
-    return replace(told, raw=f"{code} {words}"[:500], domain=about)
+    delivery = _not_now(area, plain) if code < 500 else _no(code, area, plain, stage)
+    about = domain if stage != "sender" and delivery.fault in ("sender", "provider") else ""
+    return replace(delivery, raw=f"{code} {words}"[:500], domain=about)
 
 
 def _not_now(area: tuple[int, int] | None, words: str) -> Delivery:
@@ -47,10 +47,8 @@ def _not_now(area: tuple[int, int] | None, words: str) -> Delivery:
 
 
 def _no(code: int, area: tuple[int, int] | None, words: str, stage: Stage) -> Delivery:
-    if code == 503 and area in (
-        None,
-        (5, 1),
-    ):  # a command out of order: it says nothing about address or content
+    # a command out of order: it says nothing about address or content
+    if code == 503 and area in (None, (5, 1)):
         return Delivery(
             "refused for now", detail="the server lost the thread of the conversation", fault="provider"
         )

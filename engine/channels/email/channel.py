@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiosmtplib
@@ -87,14 +87,12 @@ class EmailChannel:
         except HeaderError as wrong:
             return Delivery("refused", detail=str(wrong), fault="template")
         if self._signer is not None:
-            data = await asyncio.to_thread(self._signer.signed, envelope.data)
-            envelope = _Envelope(
-                envelope.sender, envelope.recipient, envelope.domain, data, envelope.international
-            )
+            # in a thread: RSA takes milliseconds that the other conversations would wait
+            envelope = replace(envelope, data=await asyncio.to_thread(self._signer.signed, envelope.data))
         async with self._places:
-            found = await self._attempt(envelope, hand_over, fresh=False)
-            # a connection that was kept had died meanwhile: nothing was asked and nothing has left, so once more
-            return found or await self._attempt(envelope, hand_over, fresh=True) or _never_left()
+            delivery = await self._attempt(envelope, hand_over, fresh=False)
+            # a kept connection had died meanwhile: nothing was asked and nothing has left, so once more
+            return delivery or await self._attempt(envelope, hand_over, fresh=True) or _never_left()
 
     async def close(self) -> None:
         """Says goodbye on idle connections."""
@@ -137,6 +135,7 @@ class EmailChannel:
         except (aiosmtplib.SMTPException, OSError) as mistake:
             client.close()
             return None if connection.is_reused else _never_left(mistake)
+        # after RCPT and before DATA: a refused recipient costs no hand-over, and nothing leaves without one
         if not await hand_over():
             await self._reset(client)
             return Delivery("never left", detail="the hand-over was not given")
@@ -159,8 +158,10 @@ class EmailChannel:
         options = [b"SIZE=%d" % len(envelope.data)] if client.supports_extension("size") else []
         if envelope.international:
             if not client.supports_extension("smtputf8"):
-                why = "the part of the address before the @ is not ASCII, and the mail server offers no SMTPUTF8"
-                return Delivery("refused", detail=why, fault="address")
+                why = "the part of the address before the @ is not ASCII"
+                return Delivery(
+                    "refused", detail=f"{why}, and the mail server offers no SMTPUTF8", fault="address"
+                )
             options += [b"BODY=8BITMIME", b"SMTPUTF8"]
         stage: Stage = "sender"
         answer = await _asked(client, b"MAIL", b"FROM:<%s>" % envelope.sender, *options)
@@ -179,6 +180,7 @@ class EmailChannel:
         try:
             if protocol is None:
                 return _never_left()
+            # all but the final dot: until it is written the server must throw the mail away
             protocol.write(body if body.endswith(b"\r\n") else body + b"\r\n")
             async with asyncio.timeout(seconds):
                 await _written_out(client)
@@ -199,13 +201,15 @@ class EmailChannel:
             client.close()
             detail = "the connection was lost after the message left and before the answer"
             return Delivery("unknown", detail=detail, fault="provider", raw=raw(mistake))
+        words = f"{answer.code} {answer.message}"[:500]
         if 200 <= answer.code < 300:
-            said = f"{answer.code} {answer.message}"[:500]
-            return Delivery("accepted", provider_id=_queue_id(answer.message), raw=said)
+            queued = re.search(r"queued as ([A-Za-z0-9._-]{4,64})", answer.message)  # as most servers say
+            return Delivery("accepted", provider_id=queued[1] if queued else "", raw=words)
         if not 400 <= answer.code < 600:  # neither yes nor no, and the mail is with the server
             client.close()
-            said = f"{answer.code} {answer.message}"[:500]
-            return Delivery("unknown", detail="the server's answer made no sense", fault="provider", raw=said)
+            return Delivery(
+                "unknown", detail="the server's answer made no sense", fault="provider", raw=words
+            )
         if answer.code == 421:
             client.close()
         return refusal(answer.code, answer.message, "dot", envelope.domain)
@@ -255,12 +259,6 @@ def _cut(client: aiosmtplib.SMTP) -> None:
 
 def _never_left(mistake: BaseException | None = None) -> Delivery:
     return Delivery("never left", detail=_LOST, fault="provider", raw=raw(mistake) if mistake else "")
-
-
-def _queue_id(words: str) -> str:
-    """Most servers say `queued as ID`."""
-    found = re.search(r"queued as ([A-Za-z0-9._-]{4,64})", words)
-    return found[1] if found else ""
 
 
 _TOKEN = 27

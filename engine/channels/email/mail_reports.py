@@ -31,7 +31,8 @@ LARGEST = 1_048_576
 _TOKEN = re.compile(r"[a-z2-7]{26}")
 _QUOTED_ID = re.compile(rb"(?im)^(?:Original-)?Message-ID:\s*<([a-z2-7]{26})@")
 _QUOTED_TAG = re.compile(
-    rb"(?im)^(?:Return-Path|Original-Mail-From|List-Unsubscribe):(?:[^\r\n]|\r?\n[ \t]){0,4000}?[<:][^\s<>:@+]+\+([a-z2-7]{26})@"
+    rb"(?im)^(?:Return-Path|Original-Mail-From|List-Unsubscribe):"
+    rb"(?:[^\r\n]|\r?\n[ \t]){0,4000}?[<:][^\s<>:@+]+\+([a-z2-7]{26})@"
 )
 """Our token in the original's other headers: some who report complaints black out the Message-ID."""
 _TAGGED = re.compile(r"^([^@+\s]+)\+([a-z2-7]{26})@", re.IGNORECASE)
@@ -45,6 +46,10 @@ _NO_COMPLAINT = frozenset({"not-spam", "auth-failure", "dmarc", "virus"})
 that broke on the way (RFC 6591), an attachment that a scanner did not like."""
 
 _SENT_TO = ("delivered-to", "x-original-to", "envelope-to", "to", "x-envelope-to", "resent-to")
+
+_STATUS = "message/delivery-status"
+_STATUS_IN_UTF8 = "message/global-delivery-status"
+_BETWEEN = re.compile(rb"(?:\r?\n[ \t]*){2,}")
 
 Kind = Literal["bounce", "complaint", "unsubscribe", "reply", "automatic", "other"]
 
@@ -91,15 +96,18 @@ def read_mail(raw: bytes) -> InboundMail:
     if failures:
         alone = len({normalised("email", address) for address, _, _ in groups}) < 2
         return InboundMail("bounce", id_, tokens, failures, at, about, alone)
+    # before replies: a server quotes our Message-ID, too, and nobody wrote
     if _is_from_a_server(mail) or _report_type(mail):
         return InboundMail("other", id_, tokens, at=at, about=about)
     if _is_automatic(mail):
         return InboundMail("automatic", id_, tokens, at=at, about=about)
+    # before mail of machines: a program that unsubscribes somebody at a button says that it is one
     if any(name.startswith("unsub") for name in tags.values()):
         return InboundMail("unsubscribe", id_, tokens, at=at, about=about)
     if _is_of_a_machine(mail):
         return InboundMail("automatic", id_, tokens, at=at, about=about)
-    answered = tuple(_tokens_of(f"{mail.get('In-Reply-To', '')} {mail.get('References', '')}"))
+    references = f"{mail.get('In-Reply-To', '')} {mail.get('References', '')}".lower()
+    answered = tuple(local for local in re.findall(r"<([^@<>\s]+)@", references) if _TOKEN.fullmatch(local))
     if answered or tokens:
         return InboundMail("reply", id_, answered or tokens, at=at, about=about)
     return InboundMail("other", id_, at=at, about=about)
@@ -111,17 +119,8 @@ def reports_of(mail: InboundMail, key: str, address: str, purpose: str | None, r
     base = f"mail {mail.id} {key[:12]}"
     match mail.kind:
         case "complaint":
-            return [
-                Report(
-                    "complained",
-                    base,
-                    key,
-                    address=address,
-                    at=mail.at,
-                    detail="a feedback report",
-                    raw=raw,
-                )
-            ]
+            return [Report("complained", base, key, address=address, at=mail.at, detail="a feedback report",
+                           raw=raw)]  # fmt: skip
         case "unsubscribe":
             wish = purpose or "all"
             return [Report("unsubscribed", base, key, address=address, purpose=wish, at=mail.at,
@@ -130,9 +129,9 @@ def reports_of(mail: InboundMail, key: str, address: str, purpose: str | None, r
             return [Report("replied", base, key, address=address, at=mail.at, raw=raw)]
         case "bounce":
             return [
-                Report(one.kind, base, key, address=address, at=mail.at, detail=one.detail, raw=raw, fault=one.fault,
-                       enough=one.enough)
-                for one in _of_address(mail, address)
+                Report(failure.kind, base, key, address=address, at=mail.at, detail=failure.detail, raw=raw,
+                       fault=failure.fault, enough=failure.enough)
+                for failure in _of_address(mail, address)
             ]  # fmt: skip
         case _:
             return []
@@ -142,7 +141,7 @@ def _of_address(mail: InboundMail, address: str) -> list[Failure]:
     if len(mail.failures) == 1 and mail.alone:
         return [mail.failures[0]]
     ours = normalised("email", address)
-    return [one for one in mail.failures if normalised("email", one.address) == ours][:1]
+    return [failure for failure in mail.failures if normalised("email", failure.address) == ours][:1]
 
 
 # --- which message ------------------------------------------------------------------------------------
@@ -151,23 +150,17 @@ def _of_address(mail: InboundMail, address: str) -> list[Failure]:
 def _tags(mail: Mail) -> Iterator[tuple[str, str]]:
     """(token, mailbox) of `mailbox+TOKEN@...` in the addresses that the mail was sent to."""
     for header in _SENT_TO:
-        for _, address in getaddresses([str(each) for each in mail.get_all(header, [])]):
-            found = _TAGGED.match(address)
-            if found:
-                yield found[2].lower(), found[1].lower()
+        for _, address in getaddresses([str(value) for value in mail.get_all(header, [])]):
+            tagged = _TAGGED.match(address)
+            if tagged:
+                yield tagged[2].lower(), tagged[1].lower()
 
 
 def _quoted(mail: Mail, raw: bytes) -> Iterator[str]:
     """Tokens in what is quoted of the original, also where that is packed in base64 or quoted-printable."""
     for text in (raw, *unpacked(mail)):
         for pattern in (_QUOTED_ID, _QUOTED_TAG):
-            yield from (found.decode() for found in pattern.findall(text.lower()))
-
-
-def _tokens_of(text: str) -> Iterator[str]:
-    for local in re.findall(r"<([^@<>\s]+)@", text):
-        if _TOKEN.fullmatch(local.lower()):
-            yield local.lower()
+            yield from (token.decode() for token in pattern.findall(text.lower()))
 
 
 def _moment(mail: Mail) -> Instant | None:
@@ -190,8 +183,8 @@ def _feedback(mail: Mail) -> str:
     """The Feedback-Type of RFC 5965, in lower case; "" where it does not say."""
     for part in mail.walk():
         if part.get_content_type() == "message/feedback-report":
-            said = email.message_from_bytes(content(part).lstrip())
-            return str(said.get("Feedback-Type", "")).strip().lower()
+            fields = email.message_from_bytes(content(part).lstrip())
+            return str(fields.get("Feedback-Type", "")).strip().lower()
     return ""
 
 
@@ -216,7 +209,7 @@ def _failures(mail: Mail, groups: Sequence[tuple[str, str, Mail]]) -> Iterator[F
         failed = [
             _failure_of(address, group) for address, action, group in groups if action not in _NO_FAILURE
         ]
-        yield from {normalised("email", one.address): one for one in failed}.values()
+        yield from {normalised("email", failure.address): failure for failure in failed}.values()
     elif not _is_automatic(mail) or _is_from_a_server(mail):
         yield from _odd(mail)
 
@@ -232,15 +225,13 @@ def _groups(mail: Mail) -> Iterator[tuple[str, str, Mail]]:
     """RFC 3464: a group of fields for each recipient. (address, action, fields)"""
     for part in mail.walk():
         for group in status_fields(part):
-            address = _recipient(group)
+            # the original one: it is ours, the final one may be where a mailbox is forwarded to
+            recipient = _field(group, "Original-Recipient") or _field(group, "Final-Recipient")
+            address = recipient.partition(";")[2] if ";" in recipient else recipient
+            address = address.strip().strip("<>")
             if address:
-                said = _field(group, "Action").lower().split()  # some say `failed (in words)`, some nothing
-                yield address, said[0] if said else "failed", group
-
-
-def _recipient(group: Mail) -> str:
-    text = _field(group, "Original-Recipient") or _field(group, "Final-Recipient")
-    return text.partition(";")[2].strip().strip("<>") if ";" in text else text.strip().strip("<>")
+                action = _field(group, "Action").lower().split()  # some say `failed (in words)`, some nothing
+                yield address, action[0] if action else "failed", group
 
 
 def _field(group: Mail, name: str) -> str:
@@ -258,19 +249,21 @@ def _failure_of(address: str, group: Mail) -> Failure:
         enhanced = nearer
     code = _CODE.search(words)
     number = int(code[1]) if code else 400 if enhanced and enhanced[1].startswith("4") else 550
-    said = refusal(
+    answer = refusal(
         number,
         f"{enhanced[1] if enhanced and not enhanced[1].endswith('.0.0') else ''} {words}".strip(),
         "recipient",
     )
-    detail = f"{enhanced[1] if enhanced else number}: {said.detail}"
-    if said.kind == "bounced":
+    detail = f"{enhanced[1] if enhanced else number}: {answer.detail}"
+    if answer.kind == "bounced":
         return Failure(address, "bounced", detail, "address")
-    if said.fault == "sender":
+    if answer.fault == "sender":
         return Failure(address, "refused", detail, "sender")
-    if said.fault == "template":
+    if answer.fault == "template":
         return Failure(address, "refused", detail, "template")
-    return Failure(address, "bounced for now", detail, "address", enough=2 if said.soft == "disabled" else 0)
+    return Failure(
+        address, "bounced for now", detail, "address", enough=2 if answer.soft == "disabled" else 0
+    )
 
 
 def _odd(mail: Mail) -> Iterator[Failure]:
@@ -286,12 +279,10 @@ def _odd(mail: Mail) -> Iterator[Failure]:
 
 
 def _texts(addresses: Iterable[bytes | str]) -> list[str]:
-    return sorted(each.decode("utf-8", "replace") if isinstance(each, bytes) else each for each in addresses)
+    return sorted(text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in addresses)
 
 
-_STATUS = "message/delivery-status"
-_STATUS_IN_UTF8 = "message/global-delivery-status"
-_BETWEEN = re.compile(rb"(?:\r?\n[ \t]*){2,}")
+# --- parts that came packed, which the standard library leaves to us ------------------------------------
 
 
 def status_fields(part: Mail) -> Iterator[Mail]:
@@ -318,7 +309,7 @@ def content(part: Mail) -> bytes:
     if not isinstance(payload, list):
         return _bytes(part)
     # the parser took it for a mail, packed or not
-    data = b"\n\n".join(_as_written(one) for one in payload if isinstance(one, Mail))
+    data = b"\n\n".join(_as_written(inner) for inner in payload if isinstance(inner, Mail))
     packing = _packing(part)
     try:
         if packing == "base64":
@@ -340,5 +331,5 @@ def _as_written(inner: Mail) -> bytes:
 
 def _bytes(part: Mail) -> bytes:
     """Its own text; nothing for a part that has parts."""
-    found = part.get_payload(decode=True)
-    return found if isinstance(found, bytes) else b""
+    data = part.get_payload(decode=True)
+    return data if isinstance(data, bytes) else b""

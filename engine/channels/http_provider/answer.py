@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from engine.channels.base import Delivery, Redactor
+from engine.channels.base import LONGEST_WORDS, Delivery, Redactor
 from engine.channels.egress import Answer, retry_after_seconds
 from engine.config.channels.http_provider_answer import AnswerWords
 from engine.values import Instant
@@ -22,16 +22,18 @@ _NOT_NOW = frozenset({408, 425, 429})
 def delivery_of(answer: Answer, words: AnswerWords, now: Instant, hidden: Redactor) -> Delivery:
     """The outcome. `now`: for a Retry-After that is a date."""
     document, is_json = _document(answer)
-    status, said = answer.status, text_at(document, words.outcome)
+    status, outcome = answer.status, text_at(document, words.outcome)
     raw = hidden.cut(f"{status} {answer.body[:8_192].decode('utf-8', 'replace')}")
     detail = hidden.cut(text_at(document, words.detail), 300)
-    wait = _wait(answer, words, document, now)
+    told = text_at(document, words.retry_after) if words.retry_after else ""
+    wait = retry_after_seconds(told or answer.headers.get(words.retry_header) or answer.retry_after, now)
+    # The provider's own word comes first, the status of a refusal next: some say 200 and mean no.
     is_fine = status in words.ok if words.ok else 200 <= status < 300
-    word = words.outcomes.get(said.casefold()) if said and answer.is_whole else None
+    word = words.outcomes.get(outcome.casefold()) if outcome and answer.is_whole else None
     if word is None and not is_fine:
         word = words.statuses.get(status)
     if word is None and is_fine:
-        word, why = _of_success(answer, words, document, is_json, said)
+        word, why = _of_success(answer, words, document, is_json, outcome)
         detail = detail or hidden.cut(why)
     if word is not None:
         return _delivery(word, hidden.cut(text_at(document, words.id), 200), detail, wait, raw)
@@ -48,13 +50,13 @@ def _document(answer: Answer) -> tuple[object, bool]:
 
 
 def _of_success(
-    answer: Answer, words: AnswerWords, document: object, is_json: bool, said: str
+    answer: Answer, words: AnswerWords, document: object, is_json: bool, outcome: str
 ) -> tuple[str, str]:
     """What a status of success is worth without a word of the provider that we know."""
     if not answer.is_whole:
         return "unknown", "the answer is too long to be read"
-    if said:
-        return "unknown", f'the answer says "{said[:80]}", which is not in outcomes'
+    if outcome:
+        return "unknown", f'the answer says "{outcome[:80]}", which is not in outcomes'
     if words.id:
         is_id = text_at(document, words.id) and not isinstance(find_path(document, words.id), bool)
         return ("accepted", "") if is_id else ("unknown", "the answer has no id of the message")
@@ -114,12 +116,7 @@ def _delivery(word: str, provider_id: str, detail: str, wait: float | None, raw:
             return Delivery("unknown", provider_id, detail, wait, "provider", raw)
 
 
-def _wait(answer: Answer, words: AnswerWords, document: object, now: Instant) -> float | None:
-    told = text_at(document, words.retry_after) if words.retry_after else ""
-    return retry_after_seconds(told or answer.headers.get(words.retry_header) or answer.retry_after, now)
-
-
-LONGEST = 500
+# --- where something stands in the JSON of a provider: `messages.0.status.name`, `details.*.errorCode` ----
 
 
 def load_json(body: bytes) -> object:
@@ -133,23 +130,23 @@ def find_path(document: object, path: str) -> object:
     return _below(document, path.split(".")) if path else document
 
 
-def text_at(document: object, path: str, longest: int = LONGEST) -> str:
+def text_at(document: object, path: str, longest: int = LONGEST_WORDS) -> str:
     """What stands there as one short text; "" for nothing, a list or a map."""
-    found = find_path(document, path) if path else None
-    match found:
+    value = find_path(document, path) if path else None
+    match value:
         case bool():
-            return "true" if found else "false"
+            return "true" if value else "false"
         case str() | int() | float():
-            return str(found)[:longest]
+            return str(value)[:longest]
         case _:
             return ""
 
 
 def _below(document: object, steps: list[str]) -> object:
-    for place, step in enumerate(steps):
+    for index, step in enumerate(steps):
         if step == "*" and isinstance(document, list):
-            found = (_below(one, steps[place + 1 :]) for one in document)
-            return next((one for one in found if one is not None), None)
+            below = (_below(item, steps[index + 1 :]) for item in document)
+            return next((value for value in below if value is not None), None)
         if isinstance(document, Mapping):
             document = document.get(step)
         elif isinstance(document, list) and step.isascii() and step.isdigit() and int(step) < len(document):

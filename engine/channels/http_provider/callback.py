@@ -58,8 +58,8 @@ class HttpCallbackReader(CallbackReader):
         ]
 
     def _reports(self, event: Mapping[str, object], words: CallbackWords, now: Instant) -> list[Report]:
-        said = text_at(event, words.kind) if words.kind else ""
-        kind = words.kinds.get(said.casefold())
+        named = text_at(event, words.kind) if words.kind else ""
+        kind = words.kinds.get(named.casefold())
         detail = text_at(event, words.detail) if words.detail else ""
         if words.reply and kind in (None, "replied"):
             reply = text_at(event, words.reply, LONGEST_REPLY)
@@ -73,27 +73,28 @@ class HttpCallbackReader(CallbackReader):
         if not (key or provider_id or address):
             raise CallbackUnreadableError("the event names neither a message nor an address")
         own = text_at(event, words.event)
-        event_id = own or derive(self._channel, provider_id or key, address, said or kind, at)
+        event_id = own or derive(self._channel, provider_id or key, address, named or kind, at)
         report = Report(
             cast("ReportKind", kind), event_id, key, provider_id, address,
-            at=_moment(at, now), detail=detail, raw=orjson.dumps(event)[:LONGEST_RAW].decode("utf-8", "ignore"),
+            at=_moment(at, now), detail=detail,
+            raw=orjson.dumps(event)[:LONGEST_RAW].decode("utf-8", "ignore"),
         )  # fmt: skip
+        # the reply stays beside the wish: it opens a session, and journeys wait for it
         return [report, *_wish(report)] if kind == "replied" else [report]
 
-    def _address(self, found: str) -> str:
+    def _address(self, written: str) -> str:
         """Providers write phone numbers without their plus."""
-        return (
-            f"+{found}" if found.isascii() and found.isdigit() and kind_of(self._channel).by_phone else found
-        )
+        is_number = written.isascii() and written.isdigit() and kind_of(self._channel).by_phone
+        return f"+{written}" if is_number else written
 
 
 def _wish(reply: Report) -> Iterator[Report]:
     """STOP and START in any language; a sentence that asks to be left alone counts as a STOP."""
-    said = opt_out_meaning(reply.detail)
-    if said in ("stop", "review"):
-        why = "they wrote STOP" if said == "stop" else f"they wrote: {reply.detail[:200]}"
+    meaning = opt_out_meaning(reply.detail)
+    if meaning in ("stop", "review"):
+        why = "they wrote STOP" if meaning == "stop" else f"they wrote: {reply.detail[:200]}"
         yield replace(reply, kind="unsubscribed", event_id=f"{reply.event_id}:stop", detail=why)
-    elif said == "start":
+    elif meaning == "start":
         yield replace(reply, kind="subscribed", event_id=f"{reply.event_id}:start", detail="they wrote START")
 
 
@@ -125,8 +126,9 @@ def _check_caller(caller: CallerSecret, call: Callback) -> None:
 
 def _sent(caller: CallerSecret, call: Callback) -> str:
     if caller.query:
-        found = [value for name, value in parse_qsl(urlsplit(call.url).query) if name == caller.query]
-        sent = found[0] if len(found) == 1 else ""
+        values = [value for name, value in parse_qsl(urlsplit(call.url).query) if name == caller.query]
+        # twice is none: which of them the provider wrote, and which somebody else, nobody knows
+        sent = values[0] if len(values) == 1 else ""
     else:
         sent = call.headers.get(caller.header, "")
     if not sent:
@@ -153,10 +155,10 @@ def _moment(written: str, now: Instant) -> Instant | None:
     """ISO 8601, seconds or milliseconds since 1970; never in the future."""
     try:
         number = float(written)
-        found = int(number * 1000) if number < 100_000_000_000 else int(number)
+        at = int(number * 1000) if number < 100_000_000_000 else int(number)
     except (ValueError, OverflowError):
         moment = parse_instant(written)
         if moment is None:
             return None
-        found = moment
-    return Instant(min(found, now)) if found >= _OLDEST else None
+        at = moment
+    return Instant(min(at, now)) if at >= _OLDEST else None

@@ -78,27 +78,30 @@ class HttpProviderChannel:
             writer = RequestWriter(
                 self._options, self._own, secrets, message, self._clock.now(), self._seconds
             )
+            # all of them before the first leaves: a text that cannot be written stops the message as a whole
             requests = {address: writer.request(address) for address in message.addresses}
         except UsageError as wrong:
             return Delivery("never left", detail=str(wrong), fault="sender")
         except WrittenWrongError as wrong:
             return Delivery("refused", detail=f"the request cannot be written: {wrong}", fault="template")
         gate, hidden = _once(hand_over), Redactor(writer.secrets)
-        found: dict[str, Delivery] = {}
+        deliveries: dict[str, Delivery] = {}
         began = self._clock.now()
         for address, request in requests.items():
-            found[address] = one = await self._one(request, gate, hidden)
-            if one.kind == "never left" or one.fault == "sender":
+            deliveries[address] = delivery = await self._exchange(request, gate, hidden)
+            if delivery.kind == "never left" or delivery.fault == "sender":
                 break  # it would be the same with the others
             if self._clock.now() - began > LONGEST_ROUND * SECOND:
                 break
-        return merge_deliveries(found, message.addresses)
+        return merge_deliveries(deliveries, message.addresses)
 
     async def close(self) -> None:
         """Closes idle connections."""
         await self._egress.close()
 
-    async def _one(self, request: Request, gate: Callable[[], Awaitable[bool]], hidden: Redactor) -> Delivery:
+    async def _exchange(
+        self, request: Request, gate: Callable[[], Awaitable[bool]], hidden: Redactor
+    ) -> Delivery:
         try:
             answer = await self._egress.exchange(request, gate)
         except WithheldError as held:
@@ -135,11 +138,12 @@ def open_reader(setup: ChannelSetup) -> CallbackReader:
 
 def _once(hand_over: HandOver) -> HandOver:
     """Asks for the hand-over with the first byte of the first request, and only then."""
-    verdict: list[bool] = []
+    verdict: bool | None = None
 
     async def gate() -> bool:
-        if not verdict:
-            verdict.append(await hand_over())
-        return verdict[0]
+        nonlocal verdict
+        if verdict is None:
+            verdict = await hand_over()
+        return verdict
 
     return gate

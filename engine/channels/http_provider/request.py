@@ -33,7 +33,7 @@ class RequestWriter:
         now: Instant,
         seconds: float = SECONDS,
     ) -> None:
-        self.secrets = [*secrets.values(), *(quote(one, safe="") for one in secrets.values())]
+        self.secrets = [*secrets.values(), *(quote(secret, safe="") for secret in secrets.values())]
         self._options = options
         self._seconds = seconds
         self._message = message
@@ -63,6 +63,7 @@ class RequestWriter:
         headers = {name: self._header(value, names) for name, value in options.headers.items()}
         if options.key_header:
             several = len(self._message.addresses) > 1
+            # to the provider each address is a message of its own: one key would swallow all but the first
             headers[options.key_header] = derive(self._message.key, address) if several else self._message.key
         return Request(options.method, options.url.render(names), self._body(names), headers, self._seconds)
 
@@ -79,7 +80,10 @@ class RequestWriter:
         if isinstance(body, RequestText):
             text = body.render(names)
             if body.is_json:
-                _check_json(text)
+                try:
+                    orjson.loads(text)
+                except ValueError as wrong:
+                    raise WrittenWrongError(f"the body is no JSON: {wrong}"[:200]) from wrong
             return text.encode("utf-8", "replace")
         try:
             return orjson.dumps(self._value(body, names))
@@ -95,14 +99,7 @@ class RequestWriter:
                 self.secrets.append(secret)
                 return secret
             case tuple():
-                return [self._value(one, names) for one in body]
+                return [self._value(item, names) for item in body]
             case Mapping():
-                written = {name: self._value(one, names) for name, one in body.items()}
+                written = {name: self._value(value, names) for name, value in body.items()}
                 return {name: value for name, value in written.items() if value is not None}
-
-
-def _check_json(text: str) -> None:
-    try:
-        orjson.loads(text)
-    except ValueError as wrong:
-        raise WrittenWrongError(f"the body is no JSON: {wrong}"[:200]) from wrong

@@ -76,10 +76,10 @@ def _json(call: Callback, text: str) -> dict[str, list[str]]:
     """Another body than a form: the URL must hold its hash, which the signature covers. Raises ValueError."""
     if "bodySHA256" not in parse_qs(urlsplit(call.url).query):
         raise ValueError("the URL holds no bodySHA256")
-    found = orjson.loads(text)
-    if not isinstance(found, dict):
+    document = orjson.loads(text)
+    if not isinstance(document, dict):
         raise ValueError("it is no object")  # noqa: TRY004 - one kind of refusal
-    return {name: [value] for name, value in found.items() if isinstance(value, str)}
+    return {name: [value] for name, value in document.items() if isinstance(value, str)}
 
 
 def _status(
@@ -117,10 +117,10 @@ def _status(
                 report("refused", detail, meaning.fault),
                 report(meaning.later, detail, meaning.fault, "soft"),
             ]
-        made = [report(meaning.later, detail, meaning.fault)]
+        reports = [report(meaning.later, detail, meaning.fault)]
         if meaning.opted_out:
-            made.append(report("unsubscribed", detail, event=f"{status}:opted out"))
-        return made
+            reports.append(report("unsubscribed", detail, event=f"{status}:opted out"))
+        return reports
     raise CallbackUnreadableError(f'"{status[:40]}" is not a status that we know')
 
 
@@ -132,15 +132,16 @@ def _inbound(fields: Mapping[str, str], sid: str, raw: str, now: Instant) -> Seq
     if not address:
         raise CallbackUnreadableError("it does not say from whom it is (From)")
     body = fields.get("Body", "")
-    said = _ADVANCED.get(fields.get("OptOutType", "").upper()) or opt_out_meaning(body)
+    meaning = _ADVANCED.get(fields.get("OptOutType", "").upper()) or opt_out_meaning(body)
     answered = fields.get("OriginalRepliedMessageSid", "")[:64]
     reports = [
-        Report("replied", f"{sid}:replied", provider_id=answered, address=address, at=now, detail=body[:200], raw=raw)
+        Report("replied", f"{sid}:replied", provider_id=answered, address=address, at=now, detail=body[:200],
+               raw=raw)
     ]  # fmt: skip
-    if said in ("stop", "review"):
-        why = "they wrote STOP" if said == "stop" else f"they wrote: {body[:200]}"
+    if meaning in ("stop", "review"):
+        why = "they wrote STOP" if meaning == "stop" else f"they wrote: {body[:200]}"
         reports.append(Report("unsubscribed", f"{sid}:stop", address=address, at=now, detail=why, raw=raw))
-    elif said == "start":
+    elif meaning == "start":
         reports.append(
             Report("subscribed", f"{sid}:start", address=address, at=now, detail="they wrote START", raw=raw)
         )

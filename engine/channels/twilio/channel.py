@@ -26,7 +26,7 @@ from engine.channels.base import (
 from engine.channels.twilio.callbacks import TwilioCallbackReader
 from engine.channels.twilio.client import Account, Exchange, Listed, NotHandedOverError, NotListedError
 from engine.channels.twilio.errors import MEANINGS, delivery
-from engine.channels.twilio.request import Kind, Sender, address_of, request
+from engine.channels.twilio.request import Sender, address_of, request
 from engine.clock import Clock
 from engine.config.channels.twilio import TwilioOptions
 from engine.errors import UsageError
@@ -108,10 +108,10 @@ class TwilioChannel:
                 listed = await self._open().listed(to, after)
             except NotListedError as wrong:
                 return LookupResult("cannot say", detail=str(wrong))
-            ours = [one for one in listed if self._may_be(one, since)]
-            for one in ours:
-                if message.body and _same(one.body, message.body):
-                    return LookupResult("sent", one.sid, "it stands in Twilio's list")
+            ours = [row for row in listed if self._may_be(row, since)]
+            for row in ours:
+                if message.body and _same(row.body, message.body):
+                    return LookupResult("sent", row.sid, "it stands in Twilio's list")
             unlike = unlike or (ours[0].sid if ours else "")
         if unlike and message.fields.get("content_sid"):  # the text of a content template is Twilio's
             return LookupResult(
@@ -131,12 +131,12 @@ class TwilioChannel:
             self._account = Account(*self._credentials, self._base_url, self._seconds, self.concurrency)
         return self._account
 
-    def _may_be(self, one: Listed, since: Instant) -> bool:
+    def _may_be(self, row: Listed, since: Instant) -> bool:
         number = self._sender.number
         return (
-            one.direction.startswith("outbound")
-            and (one.created is None or one.created >= since)
-            and (not number or not one.sender or one.sender == number)
+            row.direction.startswith("outbound")
+            and (row.created is None or row.created >= since)
+            and (not number or not row.sender or row.sender == number)
         )
 
 
@@ -157,7 +157,8 @@ def _outcome(exchange: Exchange, now: Instant) -> Delivery:
     if not _SID.match(exchange.sid):
         words = exchange.words or "it names no message"
         return Delivery(
-            "unknown", detail="Twilio's answer cannot be read", fault="provider", raw=f"{exchange.status} {words}"[:500]
+            "unknown", detail="Twilio's answer cannot be read", fault="provider",
+            raw=f"{exchange.status} {words}"[:500],
         )  # fmt: skip
     return Delivery("accepted", exchange.sid, raw=f"{exchange.status} {exchange.state}".strip())
 
@@ -184,12 +185,11 @@ def _sender(setup: ChannelSetup, options: TwilioOptions) -> Sender:
                 f'"{number}" cannot send on WhatsApp', 'Write the number with its country:  from: "+359..."'
             )
         number = plain
+    # without a callback Twilio's list still tells; with one that it cannot reach it refuses every message
     callback = "" if _is_nowhere(setup.callback_url) and not options.url else setup.callback_url
-    return Sender(kind_of(kind), number, service, callback, options.session * HOUR)
-
-
-def kind_of(name: str) -> Kind:
-    return "whatsapp" if name == "whatsapp" else "sms"
+    return Sender(
+        "whatsapp" if kind == "whatsapp" else "sms", number, service, callback, options.session * HOUR
+    )
 
 
 def _is_nowhere(url: str) -> bool:
@@ -213,4 +213,4 @@ def _same(listed: str, body: str) -> bool:
 
 def _letters(text: str) -> str:
     folded = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(one for one in folded if one.isalnum()) or "".join(text.split())
+    return "".join(letter for letter in folded if letter.isalnum()) or "".join(text.split())

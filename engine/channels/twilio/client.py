@@ -90,6 +90,7 @@ class _Gate(aiohttp.TCPConnector):
         except BaseException:
             connection.release()
             raise
+        # from here on a failure is unknown: aiohttp writes as soon as it has the connection
         exchange.left = True
         if exchange.clock is not None:
             exchange.clock.reschedule(asyncio.get_running_loop().time() + exchange.seconds)
@@ -127,7 +128,8 @@ class _Http(AsyncTwilioHttpClient):  # type: ignore[misc]  # the SDK has no type
             sent["Authorization"] = aiohttp.encode_basic_auth(*auth)
         exchange = _exchange.get()
         answer = await self.session.request(
-            method.upper(), url, params=_texts(params), data=_texts(data), headers=sent, allow_redirects=allow_redirects
+            method.upper(), url, params=_texts(params), data=_texts(data), headers=sent,
+            allow_redirects=allow_redirects,
         )  # fmt: skip
         try:
             if exchange.hand_over is not None:
@@ -160,10 +162,10 @@ class Account:
         exchange = Exchange(hand_over, seconds=self._seconds)
 
         async def call() -> None:
-            made = await self._client.messages.create_async(**fields)
-            exchange.sid, exchange.state = _text(made.sid), _text(made.status)
-            exchange.error = _number(made.error_code)
-            exchange.words = _text(made.error_message)
+            created = await self._client.messages.create_async(**fields)
+            exchange.sid, exchange.state = _text(created.sid), _text(created.status)
+            exchange.error = _number(created.error_code)
+            exchange.words = _text(created.error_message)
 
         await _watched(exchange, call)
         return exchange
@@ -172,24 +174,24 @@ class Account:
         """Every message to a number, from Twilio's list; with `since` those sent from then on. Raises
         NotListedError."""
         exchange = Exchange(seconds=self._seconds)
-        found: list[Listed] = []
+        rows: list[Listed] = []
 
         async def call() -> None:
             after = {} if since is None else {"date_sent_after": since}
             limits = {"limit": MOST_LISTED + 1, "page_size": PAGE}
-            for one in await self._client.messages.list_async(to=to, **after, **limits):
-                made = one.date_created if isinstance(one.date_created, datetime) else None
-                created = None if made is None else Instant(int(made.astimezone(UTC).timestamp() * 1000))
-                found.append(
-                    Listed(_text(one.sid), _text(one.direction), _text(one.body), _text(one.from_), created)
+            for row in await self._client.messages.list_async(to=to, **after, **limits):
+                day = row.date_created if isinstance(row.date_created, datetime) else None
+                created = None if day is None else Instant(int(day.astimezone(UTC).timestamp() * 1000))
+                rows.append(
+                    Listed(_text(row.sid), _text(row.direction), _text(row.body), _text(row.from_), created)
                 )
 
         await _watched(exchange, call)
         if not 200 <= exchange.status < 300 or exchange.words:
             raise NotListedError(exchange.words or f"HTTP {exchange.status}")
-        if len(found) > MOST_LISTED:
+        if len(rows) > MOST_LISTED:
             raise NotListedError(f"there are more than {MOST_LISTED} messages to this number")
-        return found
+        return rows
 
     async def close(self) -> None:
         """Closes the connections."""

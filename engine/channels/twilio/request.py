@@ -57,14 +57,15 @@ def request(message: Message, sender: Sender, now: Instant) -> Mapping[str, obje
             "refused", detail="this is not a phone number with its country (+359...)", fault="address"
         )
     try:
-        what = _sms(message) if sender.kind == "sms" else _whatsapp(message, sender, now)
+        content = _sms(message) if sender.kind == "sms" else _whatsapp(message, sender, now)
     except _RefusedError as refused:
         return refused.answer
-    ends = [message.valid_until, _session_end(message, sender) if "body" in what else None]
-    left = min((end - now for end in ends if end is not None), default=LONGEST_VALIDITY * SECOND) // SECOND
-    if left < 1:
+    ends = [message.valid_until, _session_end(message, sender) if "body" in content else None]
+    longest = LONGEST_VALIDITY * SECOND
+    seconds = min((end - now for end in ends if end is not None), default=longest) // SECOND
+    if seconds < 1:
         return Delivery("never left", detail="it would be too late before Twilio could send it")
-    fields: dict[str, object] = {"to": to, **what, "validity_period": min(left, LONGEST_VALIDITY)}
+    fields: dict[str, object] = {"to": to, **content, "validity_period": min(seconds, LONGEST_VALIDITY)}
     if sender.service:
         fields["messaging_service_sid"] = sender.service
     if sender.number:
@@ -100,14 +101,11 @@ def _whatsapp(message: Message, sender: Sender, now: Instant) -> Mapping[str, ob
         variables = _variables(message.fields)
         return {"content_sid": content} | ({"content_variables": variables} if variables else {})
     hours = sender.session // HOUR
-    raise _RefusedError(
-        Delivery(
-            "refused",
-            detail=f'"{message.template}" is free text, which WhatsApp takes only within {hours} hours after a message of'
-            " theirs; otherwise it needs a content_sid",
-            fault="template",
-        )
+    why = (
+        f'"{message.template}" is free text, which WhatsApp takes only within {hours} hours after a message of'
+        " theirs; otherwise it needs a content_sid"
     )
+    raise _RefusedError(Delivery("refused", detail=why, fault="template"))
 
 
 def _session_end(message: Message, sender: Sender) -> Instant | None:
@@ -125,18 +123,13 @@ def _variables(fields: Mapping[str, str]) -> str:
     written = fields.get("variables", "").strip()
     if written:
         try:
-            found = orjson.loads(written)
+            document = orjson.loads(written)
         except orjson.JSONDecodeError:
-            found = None
-        if not isinstance(found, dict) or not all(
-            isinstance(one, str | int | float) for one in found.values()
+            document = None
+        if not isinstance(document, dict) or not all(
+            isinstance(value, str | int | float) for value in document.values()
         ):
-            raise _RefusedError(
-                Delivery(
-                    "refused",
-                    detail='its variables are no JSON object of texts: write them below each other, as  1: "..."',
-                    fault="template",
-                )
-            )
-        values = {name: str(one) for name, one in found.items()} | values
+            why = 'its variables are no JSON object of texts: write them below each other, as  1: "..."'
+            raise _RefusedError(Delivery("refused", detail=why, fault="template"))
+        values = {name: str(value) for name, value in document.items()} | values
     return orjson.dumps(values).decode() if values else ""

@@ -100,6 +100,7 @@ class WebPushChannel:
         sealed = [(address, _sealed(address, payload)) for address in message.addresses]
         if not any(push for _, push in sealed):
             return Delivery("bounced", detail="no browser of this customer can be reached", fault="address")
+        # one hand-over for all browsers: they are one message to one person
         if not await hand_over():
             return Delivery("never left", detail="the hand-over was not given")
         faults.reach("before the last byte")
@@ -194,15 +195,15 @@ def is_subscription(text: str) -> bool:
 
 def _parsed(text: str) -> Mapping[str, Any] | None:
     try:
-        found = json.loads(text)
+        subscription = json.loads(text)
     except ValueError:
         return None
-    if not isinstance(found, dict) or not isinstance(found.get("keys"), dict):
+    if not isinstance(subscription, dict) or not isinstance(subscription.get("keys"), dict):
         return None
-    endpoint, keys = found.get("endpoint"), found["keys"]
+    endpoint, keys = subscription.get("endpoint"), subscription["keys"]
     if not isinstance(endpoint, str) or not endpoint.startswith(("https://", "http://")):
         return None
-    return found if all(isinstance(keys.get(name), str) for name in ("p256dh", "auth")) else None
+    return subscription if all(isinstance(keys.get(name), str) for name in ("p256dh", "auth")) else None
 
 
 def _sealed(address: str, payload: bytes) -> tuple[str, bytes] | None:
