@@ -78,9 +78,9 @@ class Message:
         return cls(
             document["key"], document["channel"], document["address"], document["template"],
             document["language"], document["purpose"], document["body"], document.get("html", ""),
-            document.get("subject", ""), document.get("sender", ""), document.get("reply_to", ""), document.get("preheader", ""),
-            document.get("headers", {}), document.get("fields", {}), document.get("valid_until"),
-            document.get("replied_at"),
+            document.get("subject", ""), document.get("sender", ""), document.get("reply_to", ""),
+            document.get("preheader", ""), document.get("headers", {}), document.get("fields", {}),
+            document.get("valid_until"), document.get("replied_at"),
         )  # fmt: skip
 
 

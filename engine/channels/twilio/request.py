@@ -102,8 +102,8 @@ def _whatsapp(message: Message, sender: Sender, now: Instant) -> Mapping[str, ob
         return {"content_sid": content} | ({"content_variables": variables} if variables else {})
     hours = sender.session // HOUR
     why = (
-        f'"{message.template}" is free text, which WhatsApp takes only within {hours} hours after a message of'
-        " theirs; otherwise it needs a content_sid"
+        f'"{message.template}" is free text, which WhatsApp takes only within {hours} hours after a message'
+        " of theirs; otherwise it needs a content_sid"
     )
     raise _RefusedError(Delivery("refused", detail=why, fault="template"))
 
