@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from engine.language.conditions.condition import parse_condition
 from engine.language.grammar import GOAL
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, is_empty
-from engine.language.phrases.condition import parse_condition
 from engine.language.steps.register import KINDS
 from engine.language.syntax import AllOf, Goal, Step
 from engine.language.wording import as_list, shown

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from engine.language.conditions.condition import parse_condition
 from engine.language.goal import parse_goal
 from engine.language.grammar import JOURNEY, SEGMENT, Construct
 from engine.language.map_reader import JOURNEY_RULES, MapReader, ReadContext
 from engine.language.nodes import Mapping
-from engine.language.phrases.condition import parse_condition
 from engine.language.start import parse_again, parse_starts
 from engine.language.step_list import parse_steps
 from engine.language.stories.story import parse_tests

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
+from engine.language.conditions.condition import parse_condition
 from engine.language.grammar import STARTS, Construct
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty, tail
-from engine.language.phrases.condition import parse_condition
 from engine.language.quantities import parse_length
 from engine.language.syntax import (
     Again,

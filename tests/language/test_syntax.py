@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.language.conditions.forms import parse_form
 from engine.language.parse import parse_journey, parse_segment
-from engine.language.phrases.forms import parse_form
 from engine.language.steps.branch import If
 from engine.language.steps.choose import Choose
 from engine.language.steps.send import Send

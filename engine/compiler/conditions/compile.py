@@ -14,7 +14,7 @@ from engine.core.conditions import condition as core
 from engine.core.conditions.closure import compile_condition
 from engine.core.journey import Question
 from engine.language import syntax
-from engine.language.phrases.condition_words import condition_text
+from engine.language.conditions.condition_words import condition_text
 from engine.language.syntax import AllOf, Text
 from engine.language.wording import quoted, unknown
 from engine.problem import Problem, did_you_mean, nearest

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from engine.language.conditions.condition import GROUPS
 from engine.language.grammar import GOAL, JOURNEY, LONG_DID, SEGMENT, STARTS, TEST, Construct, Key
-from engine.language.phrases.condition import GROUPS
 from engine.language.schema import values as value
 from engine.language.schema.values import SCALAR, Schema, names, one_or_list, ref, words
 from engine.language.steps.register import KINDS, STORY_FORMS

@@ -1,1 +1,1 @@
-"""The eleven verbs: one file for each kind of step, with its table of keys and its parser."""
+"""The verbs: one file for each kind of step, with its class, its keys, its parser and every word about it."""

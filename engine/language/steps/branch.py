@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from engine.language.conditions.condition import parse_condition
+from engine.language.conditions.condition_words import condition_text
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Sequence
-from engine.language.phrases.condition import parse_condition
-from engine.language.phrases.condition_words import condition_text
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import AllOf, Step
 from engine.language.wording import quoted

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from engine.language.conditions.condition import form_of
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, part
-from engine.language.phrases.condition import form_of
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Form, Hashed, Step, Text
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from engine.language.conditions.condition import parse_condition
+from engine.language.conditions.condition_words import condition_text
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
 from engine.language.nodes import Sequence, tail
-from engine.language.phrases.condition import parse_condition
-from engine.language.phrases.condition_words import condition_text
 from engine.language.quantities import (
     WEEKDAYS,
     is_their_hour,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from engine.language.conditions.forms import sign_problem
 from engine.language.grammar import LONG_DID
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, is_empty, part, tail
-from engine.language.phrases.forms import sign_problem
 from engine.language.quantities import parse_length
 from engine.language.syntax import AllOf, Did, Length, Text
 from engine.language.wording import quoted, shown

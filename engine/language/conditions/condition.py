@@ -6,10 +6,10 @@ from __future__ import annotations
 import re
 from typing import Literal, cast
 
+from engine.language.conditions.event_count_condition import parse_did
+from engine.language.conditions.forms import looks_like_form, parse_form, parse_list, sign_problem
 from engine.language.map_reader import ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty, tail
-from engine.language.phrases.event_count_condition import parse_did
-from engine.language.phrases.forms import looks_like_form, parse_form, parse_list, sign_problem
 from engine.language.syntax import (
     AllOf,
     Can,

@@ -1,1 +1,0 @@
-"""Small phrases of the language: lengths, moments, conditions, forms, weekdays."""
