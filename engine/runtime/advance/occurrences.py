@@ -63,7 +63,10 @@ def _reach(
     now: Instant,
 ) -> int:
     reached = 0
-    moments = _moments(trigger, name, since, now)
+    if isinstance(trigger, ClockTrigger):
+        moments = list(_clock_moments(trigger, name, since, now))
+    else:
+        moments = list(_times_of_day(trigger, name, since, now))
     if not moments:  # the usual case: the question is not even put together
         return 0
     asked = whole_base.in_sql(journey.who, journeys, now, zones) if journey.who is not None else None
@@ -88,14 +91,6 @@ def _reach(
         inbox.append_rows(conn, starts)
         reached += len(starts)
     return reached
-
-
-def _moments(
-    trigger: ClockTrigger | DateTrigger, name: str, since: Instant, now: Instant
-) -> list[tuple[Instant, dt.date]]:
-    if isinstance(trigger, ClockTrigger):
-        return list(_clock_moments(trigger, name, since, now))
-    return list(_times_of_day(trigger, name, since, now))
 
 
 def _clock_moments(

@@ -73,7 +73,11 @@ def _take(conn: Connection, channel: str, report: Report, now: Instant) -> str:
         report = replace(report, event_id="~" + derive(*words))
     if kept.is_known(conn, channel, report.event_id):
         return "known"
-    message = _message(conn, channel, report)
+    message = records.find(conn, report.key) if report.key else None
+    if message is None and report.provider_id:
+        message = kept.by_provider_id(conn, channel, report.provider_id)
+    if message is not None and message.channel != channel:
+        message = None  # whoever may speak for one channel says nothing about another
     about = _about(conn, channel, report, message)
     customer = message.customer if message is not None else next(iter(about.people), "")
     key, at = message.send_key if message is not None else "", _moment(report, now)
@@ -94,14 +98,6 @@ def _take(conn: Connection, channel: str, report: Report, now: Instant) -> str:
         return "known"
     _apply(conn, report, about, now)
     return "new" if message is not None or about.people else "lost"
-
-
-def _message(conn: Connection, channel: str, report: Report) -> OutboxMessage | None:
-    """The message by its key, else by the provider's id: only one of this very channel."""
-    message = records.find(conn, report.key) if report.key else None
-    if message is None and report.provider_id:
-        message = kept.by_provider_id(conn, channel, report.provider_id)
-    return message if message is not None and message.channel == channel else None
 
 
 def _about(conn: Connection, channel: str, report: Report, message: OutboxMessage | None) -> ReportSubject:

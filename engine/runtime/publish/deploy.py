@@ -140,7 +140,13 @@ def _move_people(conn: Connection, plan: Migration, before: Journey, new: Journe
         moments: list[tuple[Instant, str]] = []
         freed: dict[str, CustomerState] = {}
         for customer, state in batch.states.items():
-            moves = _moves(plan, before, state, now)
+            moves = [
+                decision
+                for enrollment in state.enrollments.values()
+                if enrollment.journey == before.name
+                # what the plan leaves alone comes back as it is
+                and (decision := plan.apply(enrollment, state.facts, now)).enrollment is not enrollment
+            ]
             if moves:
                 decided.append((customer, state.enrollments, moves))
                 dues = [move.enrollment.due for move in moves if move.enrollment and move.enrollment.due]
@@ -151,16 +157,6 @@ def _move_people(conn: Connection, plan: Migration, before: Journey, new: Journe
         due_queue.put(conn, bucket, moments)
         moved += sum(len(moves) for _, _, moves in decided)
     return moved
-
-
-def _moves(plan: Migration, before: Journey, state: CustomerState, now: Instant) -> list[Decision]:
-    moves = []
-    for enrollment in state.enrollments.values():
-        if enrollment.journey == before.name:
-            decision = plan.apply(enrollment, state.facts, now)
-            if decision.enrollment is not enrollment:
-                moves.append(decision)
-    return moves
 
 
 def _without_slots(state: CustomerState, moves: Iterable[Decision]) -> CustomerState:

@@ -124,7 +124,7 @@ def merged(conn: Connection, project: Project) -> Project:
 def with_one_offs(project: Project, active: Sequence[OneOff], known: frozenset[str]) -> Project:
     """As `merged`, with those that are active; `known`: all there ever were, which the files of a publication
     may hold."""
-    added = {_file(one_off.name): one_off.source for one_off in active}
+    added = {f"journeys/{one_off.name}.yaml": one_off.source for one_off in active}
     own = {file: text for file, text in project.sources.items() if _name(file) not in known}
     if not added and len(own) == len(project.sources):
         return project
@@ -161,10 +161,6 @@ def start(
 
 def _known(conn: Connection) -> frozenset[str]:
     return frozenset(one_off.name for one_off in one_offs.named(conn, PREFIX))
-
-
-def _file(name: str) -> str:
-    return f"journeys/{name}.yaml"
 
 
 def _name(file: str) -> str:
