@@ -34,20 +34,22 @@ def change(conn: Connection, sql: str, parameters: tuple[Any, ...] = ()) -> int:
     return conn.exec_driver_sql(_in_dialect(sql, conn.dialect.name), parameters).rowcount
 
 
-def change_many(conn: Connection, sql: str, parameters: Sequence[tuple[Any, ...]]) -> None:
-    """Runs a statement for many rows in one call; for none it does nothing."""
-    if parameters:
-        conn.exec_driver_sql(_in_dialect(sql, conn.dialect.name), list(parameters))
+def change_many(conn: Connection, sql: str, parameters: Sequence[tuple[Any, ...]]) -> int:
+    """Runs a statement for many rows in one call; for none it does nothing. How many rows it changed."""
+    if not parameters:
+        return 0
+    return conn.exec_driver_sql(_in_dialect(sql, conn.dialect.name), list(parameters)).rowcount
 
 
 def insert_many(
     conn: Connection, table: str, records: Sequence[Mapping[str, Any]], on_conflict: str = ""
-) -> None:
-    """Inserts rows: column -> value, the same columns in the same order in each. `on_conflict`: the clause of
-    that name."""
-    if records:
-        statement = _insert(table, tuple(records[0]), on_conflict)
-        change_many(conn, statement, [tuple(record.values()) for record in records])
+) -> int:
+    """Inserts rows: column -> value, the same columns in the same order in each; how many. `on_conflict`: the
+    clause of that name."""
+    if not records:
+        return 0
+    statement = _insert(table, tuple(records[0]), on_conflict)
+    return change_many(conn, statement, [tuple(record.values()) for record in records])
 
 
 def columns_of(record: type[Any]) -> str:

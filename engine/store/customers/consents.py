@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection
 
 from engine.store.customers.customer_codec import load_reach
 from engine.store.meta import bucket_of
-from engine.store.sql import change_many, rows
+from engine.store.sql import columns_of, insert_many, rows
 from engine.values import Instant
 
 
@@ -28,32 +28,16 @@ class Agreement:
 
 def record(conn: Connection, agreements: Iterable[Agreement]) -> None:
     """Adds lines. What counts for decisions is the `ProfileChanged` in the inbox; this is the proof."""
-    change_many(
+    insert_many(
         conn,
-        "INSERT INTO consent (bucket, customer, channel, purpose, state, at, source, wording)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                bucket_of(conn, a.customer),
-                a.customer,
-                a.channel,
-                a.purpose,
-                a.state,
-                a.at,
-                a.source,
-                a.wording,
-            )
-            for a in agreements
-        ],
+        "consent",
+        [{"bucket": bucket_of(conn, agreement.customer), **asdict(agreement)} for agreement in agreements],
     )
 
 
 def of_customer(conn: Connection, customer: str) -> list[Agreement]:
     """Every line of a customer, oldest first."""
-    sql = (
-        "SELECT customer, channel, purpose, state, at, source, wording FROM consent WHERE bucket = ? AND customer = ?"
-        " ORDER BY number"
-    )
+    sql = f"SELECT {columns_of(Agreement)} FROM consent WHERE bucket = ? AND customer = ? ORDER BY number"  # noqa: S608
     return [Agreement(*row) for row in rows(conn, sql, (bucket_of(conn, customer), customer))]
 
 

@@ -20,7 +20,7 @@ from engine.store.messages.states import (
 )
 from engine.store.meta import bucket_of
 from engine.store.serialization import dump, load, pack, unpack
-from engine.store.sql import ids, insert_many, rows
+from engine.store.sql import columns_of, ids, insert_many, rows
 from engine.values import Instant, Value
 
 Names = Mapping[str, "Value | Mapping[str, Value]"]
@@ -56,7 +56,7 @@ class OutboxMessage:
 
 
 _NAMES = tuple(field.name for field in fields(OutboxMessage))
-COLUMNS = ", ".join(_NAMES)
+COLUMNS = columns_of(OutboxMessage)
 """What a statement selects or returns that `read` reads."""
 
 

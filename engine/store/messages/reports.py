@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection
 
@@ -13,7 +13,7 @@ from engine.store.customers.suppressions import hash_of
 from engine.store.messages.records import COLUMNS, OutboxMessage, read
 from engine.store.meta import bucket_of
 from engine.store.serialization import dump
-from engine.store.sql import change, rows
+from engine.store.sql import change, insert_many, rows
 from engine.values import DAY, Instant
 
 MOST_HOLDERS = 200
@@ -45,16 +45,23 @@ def is_known(conn: Connection, channel: str, event_id: str) -> bool:
     return bool(rows(conn, "SELECT 1 FROM report WHERE channel = ? AND event_id = ?", (channel, event_id)))
 
 
-def keep(conn: Connection, one: StoredReport, now: Instant) -> bool:
+def keep(conn: Connection, report: StoredReport, now: Instant) -> bool:
     """Keeps it. False: somebody else was faster with the same event."""
-    changed = change(
+    kept = insert_many(
         conn,
-        "INSERT INTO report (bucket, customer, send_key, channel, event_id, provider_id, kind, fault, at, received_at,"
-        " detail, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (channel, event_id) DO NOTHING",
-        (bucket_of(conn, one.customer), one.customer, one.send_key, one.channel, one.event_id, one.provider_id,
-         one.kind, one.fault, one.at, now, one.detail[:500], one.raw[:4000]),
-    )  # fmt: skip
-    return changed == 1
+        "report",
+        [
+            {
+                **asdict(report),
+                "bucket": bucket_of(conn, report.customer),
+                "received_at": now,
+                "detail": report.detail[:500],
+                "raw": report.raw[:4000],
+            }
+        ],
+        "ON CONFLICT (channel, event_id) DO NOTHING",
+    )
+    return kept == 1
 
 
 def take_early(conn: Connection, message: OutboxMessage, provider_id: str) -> list[StoredReport]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from engine.core.effects import Call
 from engine.store.serialization import load_values
-from engine.store.sql import change, change_many, rows
+from engine.store.sql import change, insert_many, rows
 from engine.values import Instant, Value
 
 
@@ -30,11 +30,26 @@ class PlannedCall:
 
 def plan(conn: Connection, bucket: int, calls: Sequence[tuple[str, Call, str]], now: Instant) -> None:
     """Plans calls: (customer, call, body). The same key is planned once."""
-    change_many(
+    insert_many(
         conn,
-        "INSERT INTO webhook_call (bucket, customer, call_key, enrollment, webhook, body, state, planned_at, ready_at,"
-        " attempts, detail) VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?, 0, '') ON CONFLICT (bucket, call_key) DO NOTHING",
-        [(bucket, customer, c.key, c.enrollment, c.webhook, body, now, now) for customer, c, body in calls],
+        "webhook_call",
+        [
+            {
+                "bucket": bucket,
+                "customer": customer,
+                "call_key": call.key,
+                "enrollment": call.enrollment,
+                "webhook": call.webhook,
+                "body": body,
+                "state": "planned",
+                "planned_at": now,
+                "ready_at": now,
+                "attempts": 0,
+                "detail": "",
+            }
+            for customer, call, body in calls
+        ],
+        "ON CONFLICT (bucket, call_key) DO NOTHING",
     )
 
 
