@@ -61,8 +61,9 @@ def unit(*parts: str) -> float:
     SHA-256 over the parts, each with its length before it, so that ("ab", "c") and ("a", "bc") differ.
     """
     texts = [part.encode("utf-8", "surrogatepass") for part in parts]
-    whole = b"".join([len(text).to_bytes(8, "big") + text for text in texts])
-    number = int.from_bytes(hashlib.sha256(whole).digest()[:8], "big") >> (64 - _BITS)
+    message = b"".join([len(text).to_bytes(8, "big") + text for text in texts])
+    number = int.from_bytes(hashlib.sha256(message).digest()[:8], "big") >> (64 - _BITS)
+    # 52 bits and a half, for a float holds 53: neither 0 nor 1, whose logarithms `choose_path` could not use.
     return (number + 0.5) / float(1 << _BITS)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from engine.core.cascade import send, try_next_channel, try_send
+from engine.core.cascade import send, try_send
 from engine.core.ending import end, finish
 from engine.core.enrollment import (
     AwaitingCode,
@@ -29,9 +29,10 @@ EXECUTES: Mapping[type[Step], Execute] = {SendStep: send, **STEPS}
 
 
 def advance(transition: Transition, index: int, *, asked: bool = False) -> None:
-    """Goes on at step `index` (`END`: after the last). Goal and `exit_if` are asked before every step and after the
-    last one; `asked`: they just were. Steps form a tree, so a run never passes one twice in one go."""
+    """Goes on at step `index` (`END`: after the last). Goal and `exit_if` are asked before every step and after
+    the last one (2.9); `asked`: they just were."""
     steps = transition.journey.steps
+    # Steps form a tree, so a run never passes one twice in one go: more rounds than steps are a defect of ours.
     for _ in range(len(steps) + 1):
         if not asked and leave_if_over(transition):
             return
@@ -54,6 +55,7 @@ def move_on(transition: Transition, index: int) -> None:
     if transition.journey.state != "paused":
         advance(transition, index)
         return
+    # The place is kept as an id: while the journey is paused another version may be published.
     was = transition.enrollment.state.step or "" if transition.enrollment.state is not None else ""
     steps = transition.journey.steps
     transition.enrollment.state = Relocating(steps[index].id if 0 <= index < len(steps) else None, was)
@@ -63,6 +65,7 @@ def move_on(transition: Transition, index: int) -> None:
 def wake(transition: Transition) -> None:
     """What a run rests for is due. Goal and `exit_if` first (rule 1)."""
     enrollment, state = transition.enrollment, transition.enrollment.state
+    # What the holdout rests for is the end of the time in which its goal counts.
     if enrollment.holdout:
         transition.add_trace("note", subject="holdout", detail="its time is over")
         end(transition, "holdout")
@@ -72,6 +75,7 @@ def wake(transition: Transition) -> None:
     match state:
         case Relocating(step=place):
             step = transition.subscription.steps_by_id.get(place) if place is not None else None
+            # The clock is the moment at which the removed step would have ended (2.15), not the one of the wake.
             enrollment.clock = max(
                 enrollment.clock, enrollment.due.at if enrollment.due is not None else transition.now
             )
@@ -98,26 +102,27 @@ def _resume(
     """The end of a rest at its step; None if the run goes on resting."""
     match state, step:
         case Waiting(), WaitStep():
+            # An event up to and including the due moment beats the timer, in whatever order they came (2.13).
             following = end_if_there(transition, step)
             return following if following is not None else end_by_time(transition, step)
         case Deferred(), SendStep():
+            # A reaction to an earlier part ends the step also during a hold (2.10).
             reacted = reaction_there(transition, step)
             if reacted is not None:
                 return end_by_reaction(transition, step, reacted)
             return try_send(transition, step, state.first_due, state.tried, state.since)
         case AwaitingReaction(), SendStep():
+            # Looked for once more: a reaction in the very minute in which the next channel is due ends it (2.20).
             reacted = reaction_there(transition, step)
             if reacted is not None:
                 return end_by_reaction(transition, step, reacted)
+            # Late counts from the moment that was due (rule 4): a downtime never opens the dearer channel.
             due = transition.enrollment.due
-            return try_next_channel(transition, step, state, due.at if due is not None else transition.now)
-        case AwaitingCode(), CodeStep():
+            first_due = due.at if due is not None else transition.now
+            return try_send(transition, step, first_due, state.tried)
+        case (AwaitingCode(), CodeStep()) | (AwaitingSend(), SendStep()):
+            # Only the answer of the pool, or the hand-over or return of the message, moves the run.
             transition.enrollment.due = None
-            return None
-        case AwaitingSend(), SendStep():
-            transition.enrollment.due = (
-                None  # the message is on its way: only its hand-over or its return moves the run
-            )
             return None
         case _:
             return _lost(transition, state.step)

@@ -43,18 +43,20 @@ def try_send(
     channels = _in_order(
         transition, step, tuple(channel for channel in step.channels if channel not in tried)
     )
+    # Rule 3: reachable and allowed.
     reachable = _reachable(transition, step, channels)
     if not reachable:
         return _skip(transition, step, SkipReason.UNREACHABLE)
-    zone = transition.context.facts.zone
-    policy = step.policy
-    if transition.now > plus(first_due, policy.too_late, zone):
+    # Rule 4, after the holds are left out: whoever was held back by us is not late.
+    if transition.now > plus(first_due, step.policy.too_late, transition.context.facts.zone):
         return _skip(transition, step, SkipReason.TOO_LATE)
+    # Rule 5 before rule 6: at 23:00 a full cap would drop a message that may go at 09:00.
     channel: str | None = reachable[0]
     if (end := _quiet_end(transition, step, reachable[0])) is None:
         channel = _first_uncapped(transition, step, reachable)
         if channel is None:
             return _defer_or_skip(transition, step, reachable, first_due, tried, since)
+        # The caps passed over a channel; another one may be reached by a phone in other zones.
         if channel != reachable[0]:
             end = _quiet_end(transition, step, channel)
     assert channel is not None
@@ -63,20 +65,14 @@ def try_send(
             transition, step, Deferred(step.id, channel, HoldReason.QUIET_HOURS, first_due, tried, since), end
         )
         return None
-    passed = tuple(earlier for earlier in channels[: channels.index(channel)])
+    # Rule 7. The channels that were passed over are not gone back to later in this cascade.
+    passed = channels[: channels.index(channel)]
     _plan(transition, step, channel, first_due, (*tried, *passed))
     return (
         hand_over(transition, transition.now, transition.context.number)
         if transition.context.sends_at_once
         else None
     )
-
-
-def try_next_channel(
-    transition: Transition, step: SendStep, state: AwaitingReaction, first_due: Instant
-) -> int | None:
-    """The reaction did not come, or the message bounced: the next channel, if there is one."""
-    return try_send(transition, step, first_due, state.tried)
 
 
 def hand_over(transition: Transition, at: Instant, number: int, *, unknown: bool = False) -> int | None:
@@ -86,13 +82,16 @@ def hand_over(transition: Transition, at: Instant, number: int, *, unknown: bool
     """
     enrollment, state = transition.enrollment, transition.enrollment.state
     assert isinstance(state, AwaitingSend)
+    # The step may be gone from the file since the message was planned: what left is kept all the same.
     step = transition.subscription.steps_by_id.get(state.step)
     template = step.template if isinstance(step, SendStep) else state.step
     messages = enrollment.sent.get(state.step)
+    # The window of the next `for` opens at the hand-over, of a cascade at that of its first part (2.10).
     if messages is None:
         enrollment.window_at, enrollment.window_number, messages = at, number, ()
     enrollment.sent[state.step] = (*messages, SentMessage(template, state.channel, state.key, at, number))
     enrollment.clock, enrollment.state, enrollment.due = at, None, None
+    # The place was taken at the moment of the plan; it counts in the day in which the message left.
     transition.context.consume_slot(state.key, at)
     facts = transition.context.facts
     facts.engagement = facts.engagement.with_sent(state.channel)
@@ -116,6 +115,7 @@ def _awaits_reaction(transition: Transition, step: SendStep, state: AwaitingReac
     ):
         return False
     transition.enrollment.state = state
+    # Without a due moment: a cascade waits for an unknown part to be settled (2.10).
     if not state.unknown:
         transition.enrollment.due = listen_until(transition, step, state)
     return True
@@ -161,14 +161,10 @@ def _first_uncapped(transition: Transition, step: SendStep, channels: tuple[str,
     if not caps:
         return channels[0]
     counts_total = step.id not in transition.enrollment.sent
-    return next(
-        (
-            each
-            for each in channels
-            if has_free_slot(caps, facts.cap_slots, transition.now, facts.zone, each, counts_total)
-        ),
-        None,
-    )
+    for channel in channels:
+        if has_free_slot(caps, facts.cap_slots, transition.now, facts.zone, channel, counts_total):
+            return channel
+    return None
 
 
 def _defer_or_skip(
@@ -180,26 +176,27 @@ def _defer_or_skip(
     since: Instant | None,
 ) -> int | None:
     """No place is free: the message waits for one, at most as long as the policy says in all, or is skipped."""
+    # A later part of a cascade never waits: where the cap of its channel is full it is passed over (2.10).
     if step.if_capped == "skip" or step.id in transition.enrollment.sent:
         return _skip(transition, step, SkipReason.CAPPED)
     facts, policy = transition.context.facts, step.policy
+    # All holds together may not be longer than `wait_up_to`, so the first one is remembered.
     began = since if since is not None else transition.now
     last = plus(began, policy.wait_up_to, facts.zone)
-    free = [
-        (at, channels.index(each), each)
-        for each in channels
-        if (
-            at := next_free_slot(
-                policy.caps, facts.cap_slots, transition.now, facts.zone, each, policy.wait_up_to
-            )
+    opens: dict[str, Instant] = {}
+    for channel in channels:
+        at = next_free_slot(
+            policy.caps, facts.cap_slots, transition.now, facts.zone, channel, policy.wait_up_to
         )
-        is not None
-    ]
-    if not free or min(free)[0] > last:
+        if at is not None:
+            opens[channel] = at
+    # Of places that open at the same moment the one of the channel that stands first.
+    soonest = min(opens, key=lambda channel: opens[channel], default=None)
+    if soonest is None or opens[soonest] > last:
         return _skip(transition, step, SkipReason.CAPPED)
-    at, _, channel = min(free)
-    at = Instant(max(at, transition.now + 1))
-    _defer(transition, step, Deferred(step.id, channel, HoldReason.CAPPED, first_due, tried, began), at)
+    # Never now: the caps were asked for now, and the run would come back at once and for ever.
+    until = Instant(max(opens[soonest], transition.now + 1))
+    _defer(transition, step, Deferred(step.id, soonest, HoldReason.CAPPED, first_due, tried, began), until)
     return None
 
 
@@ -213,10 +210,10 @@ def _defer(transition: Transition, step: SendStep, held: Deferred, until: Instan
 
 
 def _skip(transition: Transition, step: SendStep, reason: SkipReason) -> int:
-    """The step ends without another message. If none was handed over, the message is skipped and the clock moves; after
-    a cascade the clock stays at the last hand-over."""
+    """The step ends without another message; the run goes on."""
     enrollment = transition.enrollment
     enrollment.state = enrollment.due = None
+    # After a part of a cascade nothing is skipped, and the clock stays at the last hand-over (2.10).
     if step.id in enrollment.sent:
         if reason is SkipReason.TOO_LATE:
             transition.add_trace("note", step, step.template, reason.value)
@@ -230,9 +227,20 @@ def _skip(transition: Transition, step: SendStep, reason: SkipReason) -> int:
 def _plan(
     transition: Transition, step: SendStep, channel: str, first_due: Instant, tried: tuple[str, ...]
 ) -> None:
-    enrollment, policy = transition.enrollment, step.policy
+    """Rule 7: the planned message, its place under caps, and how long it may leave."""
+    enrollment, policy, zone = transition.enrollment, step.policy, transition.context.facts.zone
+    # No visit and no attempt number: deciding the same message twice plans it once (2.14).
     key = derive(enrollment.id, step.id, channel)
+    # Messages of a policy without caps neither ask for places nor use them (rule 6).
     counts = bool(policy.caps)
+    # After the first of these moments the message comes back to rule 1 instead of leaving. One more millisecond:
+    # at the very moment that is too late it may still go (rule 4).
+    until = Instant(plus(first_due, policy.too_late, zone) + 1)
+    if policy.quiet is not None:
+        zones = plausible_zones(transition.context.facts, channel, transition.context.journeys)
+        until = min(until, quiet_start_in_all_zones(policy.quiet, transition.now, zones))
+    if any(cap.per == "day" for cap in policy.caps):
+        until = min(until, midnight_after(transition.now, zone))
     transition.effects.append(
         Send(
             key,
@@ -244,7 +252,7 @@ def _plan(
             policy.name,
             policy.consent,
             first_due,
-            _valid_until(transition, step, channel, first_due),
+            until,
             counts,
             _names(transition, step),
         )
@@ -254,20 +262,6 @@ def _plan(
     enrollment.state, enrollment.due = AwaitingSend(step.id, channel, key, first_due, tried), None
     if transition.context.journeys.explain:
         transition.add_trace("plan", step, step.template, channel)
-
-
-def _valid_until(transition: Transition, step: SendStep, channel: str, first_due: Instant) -> Instant:
-    """Rule 7: the next quiet hours, the next midnight if a cap counts days, and `too_late`; whichever comes first."""
-    zone, policy = transition.context.facts.zone, step.policy
-    until = Instant(
-        plus(first_due, policy.too_late, zone) + 1
-    )  # at that very moment it may still go (rule 4)
-    if policy.quiet is not None:
-        zones = plausible_zones(transition.context.facts, channel, transition.context.journeys)
-        until = min(until, quiet_start_in_all_zones(policy.quiet, transition.now, zones))
-    if any((cap.per == "day") for cap in policy.caps):
-        until = min(until, midnight_after(transition.now, zone))
-    return until
 
 
 def _names(transition: Transition, step: SendStep) -> dict[str, Value | Mapping[str, Value]]:

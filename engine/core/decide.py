@@ -71,34 +71,42 @@ def decide(
 ) -> Decided:
     """Applies what happened, in order of number, and then wakes what is due at `now`, oldest first.
 
-    Pure, total and deterministic: `customer` is not changed, nothing raises, the same arguments give the same answer.
-    `now` is the moment of every decision; what happened keeps its own moments. `wakes=False` only applies the
-    happenings: for those who have more of the same moment to come. `hands=True` hands every message over in the moment
-    it is planned, for worlds in which that takes no time. `folded=True`: the facts of `customer` hold the event already.
+    Pure, total and deterministic: `customer` is not changed, nothing raises, the same arguments give the same
+    answer. `now` is the moment of every decision; what happened keeps its own moments. `wakes=False` only
+    applies the happenings: for callers who have more of the same moment to come. `sends_at_once=True` hands
+    every message over in the moment it is planned, for stories and replay, where that takes no time.
+    `folded=True`: the facts of `customer` count the event already.
     """
     context = DecisionContext.of(customer, journeys, now, sends_at_once=sends_at_once)
     context.folded = folded
+    # Before anything happens to them: what arrives for a stopped journey finds nobody inside.
     if context.index.stopped:
         _stop(context)
+    # Equal moments are decided by the order of receipt (2.13), in which two batches may have arrived mixed.
     if len(happenings) > 1:
-        happenings = sorted(happenings, key=_number)
+        happenings = sorted(happenings, key=lambda happening: happening.number)
     for happening in happenings:
+        # A happening from an older batch must not take the number back: numbers order what waits look for.
         context.number = max(context.number, happening.number)
         context.decisions_left = MAX_DECISIONS
         _take(context, happening)
+        # A start runs its first steps, and what they wrote has its consequences, before the next event (2.20).
         apply_changes(context)
+    # Last: after a downtime all that was received counts before anything that was due (2.13).
     if wakes:
         _wake_all(context)
     return Decided(context.state(), tuple(context.decisions))
 
 
 def next_due(state: CustomerState, journeys: Journeys | None = None) -> Instant | None:
-    """When the customer must be looked at next though nothing happens: the first due run or segment crossing. None:
-    never. With `journeys`, runs of paused journeys are left out: nobody moves there. A run that ended and is only
-    watched needs no look: the event that it is watched for brings its own."""
+    """When the customer must be looked at next though nothing happens: the first due run or segment crossing.
+
+    None: never. With `journeys`, runs of paused journeys are left out: nobody moves there.
+    """
     earliest, paused = NEVER, journeys.index.paused if journeys is not None else NOBODY
     for enrollment in state.enrollments.values():
         due = enrollment.due
+        # One that ended and is only watched needs no look: the event that it is watched for brings its own.
         if (
             due is not None
             and due.at < earliest
@@ -134,14 +142,14 @@ def _take(context: DecisionContext, happening: Happening) -> None:
         case CodeTaken():
             handle_code(context, happening)
         case Wake():
-            pass
+            pass  # the time alone: `_wake_all` looks at what is due
         case _:
             assert_never(happening)
 
 
 def _wake_all(context: DecisionContext) -> None:
-    """Segments that time crosses, then the runs that are due: the oldest moment first; those of one moment by
-    priority, the longest waiting, id. All messages that become due together are so decided together."""
+    """Segments that time crosses, then the runs that are due, the oldest moment first."""
+    # Segments first: leaving one may make an `exit_if` true, and that beats the end of a wait (2.9).
     crossed = [(at, segment) for segment, at in context.crossings.items() if at <= context.now]
     for at, segment in sorted(crossed):
         context.decisions_left = MAX_DECISIONS
@@ -149,17 +157,23 @@ def _wake_all(context: DecisionContext) -> None:
         if change is not None:
             handle_segment_change(context, change)
             apply_changes(context)
+    now, index = context.now, context.index
     for _ in range(MAX_DECISIONS):
-        now = context.now
+        # Found anew each time: a run that moves may end others, start others, or be due again at once. Nobody
+        # moves in a paused journey, nor in one that is no longer published.
         due = [
             run
             for run in context.enrollments.values()
-            if run.outcome is None and run.due is not None and run.due.at <= now and _may_move(context, run)
+            if run.outcome is None
+            and run.due is not None
+            and run.due.at <= now
+            and run.journey in index.subscriptions
+            and run.journey not in index.paused
         ]
         if not due:
             return
         context.decisions_left = MAX_DECISIONS
-        enrollment = due[0] if len(due) == 1 else min(due, key=lambda run: _order(context, run))
+        enrollment = due[0] if len(due) == 1 else min(due, key=lambda run: _due_order(context, run))
         subscription = context.subscription(enrollment)
         assert subscription is not None
         transition = Transition.begin(context, subscription, enrollment)
@@ -168,20 +182,16 @@ def _wake_all(context: DecisionContext) -> None:
         apply_changes(context)
 
 
-def _may_move(context: DecisionContext, enrollment: Enrollment) -> bool:
-    subscription = context.subscription(enrollment)
-    return subscription is not None and subscription.journey.state != "paused"
-
-
-def _order(context: DecisionContext, enrollment: Enrollment) -> tuple[Instant, int, Instant, str]:
-    subscription = context.subscription(enrollment)
-    assert subscription is not None
+def _due_order(context: DecisionContext, enrollment: Enrollment) -> tuple[Instant, int, Instant, str]:
+    """The oldest moment first. Messages that become due together are decided together, by priority: the first
+    of them gets the last free place under a cap (2.13 rule 6)."""
     assert enrollment.due is not None
-    return enrollment.due.at, subscription.rank[0], enrollment.clock, enrollment.id
+    return enrollment.due.at, *context.precedence(enrollment)
 
 
 def _stop(context: DecisionContext) -> None:
     """A stopped journey lets everybody go at once."""
+    # A copy of the values, here and below: whoever is let go leaves the dictionary.
     for enrollment in list(context.enrollments.values()):
         if enrollment.outcome is None and enrollment.journey in context.index.stopped:
             subscription = context.subscription(enrollment)
@@ -190,7 +200,3 @@ def _stop(context: DecisionContext) -> None:
             transition.add_trace("stopped")
             end(transition, "stopped")
             transition.complete()
-
-
-def _number(happening: Happening) -> int:
-    return happening.number

@@ -14,17 +14,18 @@ from engine.core.enrollment import Enrollment
 from engine.core.facts.customer import CapSlot, CustomerState, Facts, LastStart
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
-from engine.core.subscriptions import JourneySubscription, SubscriptionIndex
+from engine.core.subscriptions import RANKS, JourneySubscription, SubscriptionIndex
 from engine.values import DAY, Instant
 
 FactContainer = Literal["values", "fact_state", "event_counters", "history", "reach", "cap_slots", "products"]
 """The containers of `Facts` that decisions write into."""
 
 MAX_DECISIONS = 500
-"""Decisions that one happening may lead to. Journeys that start each other without end are stopped here: a customer who
-takes this many is caught between journeys that undo each other."""
+"""Decisions that one happening may lead to. A customer who takes this many is caught between journeys that start
+or undo each other without end: it is stopped here."""
 
 CAP_SLOT_RETENTION = 32 * DAY
+"""Longer than the longest window of a cap: 30 calendar days, of which one may have 25 hours."""
 
 
 @dataclass(slots=True)
@@ -56,6 +57,8 @@ class DecisionContext:
         cls, state: CustomerState, journeys: Journeys, now: Instant, *, sends_at_once: bool = False
     ) -> DecisionContext:
         """A context that leaves `state` as it is."""
+        # The dictionaries are copied at once, since nearly every decision writes into them; the containers of
+        # the facts and the enrollments only when they are written (`writable`, `fork_enrollment`).
         return cls(
             journeys,
             journeys.index,
@@ -99,6 +102,12 @@ class DecisionContext:
         """The journey of a run; None if it is no longer published."""
         return self.index.subscriptions.get(enrollment.journey)
 
+    def precedence(self, enrollment: Enrollment) -> tuple[int, Instant, str]:
+        """The order of runs that one moment concerns: by priority, then the longest waiting, then id."""
+        subscription = self.subscription(enrollment)
+        rank = subscription.rank[0] if subscription is not None else len(RANKS)
+        return rank, enrollment.clock, enrollment.id
+
     def open_enrollment(self, journey: str, key: str) -> Enrollment | None:
         """The run that is active for one value of `per`."""
         for enrollment in self.enrollments.values():
@@ -107,7 +116,7 @@ class DecisionContext:
         return None
 
     def fork_enrollment(self, enrollment: Enrollment) -> Enrollment:
-        """The run, forked unless this turn has done so already."""
+        """The run, forked unless it no longer is the caller's."""
         if enrollment.id in self.forked:
             return enrollment
         self.forked.add(enrollment.id)
@@ -122,8 +131,8 @@ class DecisionContext:
             self.enrollments[enrollment.id] = enrollment
         else:
             self.enrollments.pop(enrollment.id, None)
-        # A run may be decided again in this turn, so the decision holds it as it is now.
         self.decisions.append(Decision(enrollment, tuple(effects), tuple(trace)))
+        # The decision holds the run as it is now; whoever decides it again at this moment forks it first.
         self.forked.discard(enrollment.id)
         self.decisions_left -= 1
 
@@ -142,9 +151,10 @@ class DecisionContext:
 
     def consume_slot(self, key: str, at: Instant) -> None:
         """A place is used at the hand-over: from then on it counts at that moment."""
-        for number, slot in enumerate(self.facts.cap_slots):
+        for place, slot in enumerate(self.facts.cap_slots):
+            # The row that was planned *is* the reserved place (2.13 rule 6): it is moved, not added once more.
             if slot.key == key and slot.at != at:
-                self.writable("cap_slots").cap_slots[number] = replace(slot, at=at)
+                self.writable("cap_slots").cap_slots[place] = replace(slot, at=at)
 
     def alert(self, enrollment: Enrollment, why: str) -> Alert:
         """A word to the owner of the journey of a run."""

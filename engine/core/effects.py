@@ -141,7 +141,10 @@ class Trace(Struct, frozen=True):
     enrollment: str
     step: str = ""
     line: int = 0
+    # send, skip: the template; set, add, remove: the attribute; exit: the reason; code: the pool; learned: what
+    # was found.
     subject: str = ""
+    # send: the channel; skip: the reason; set, add, remove: the value; code: the code; learned: why.
     detail: str = ""
     read: tuple[tuple[str, str], ...] = ()  # name and value, in words, of what was looked at
 

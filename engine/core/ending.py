@@ -16,18 +16,21 @@ def end(transition: Transition, outcome: str) -> None:
     """Ends a run. Its goal is watched until `within` after the first start unless it was reached or restarted: the
     effect is measured for everybody who started, whatever ended the run (design/language 2.20)."""
     enrollment = transition.enrollment
+    # While the state still says which message is planned.
     cancel_planned(transition, outcome)
-    # codes of files that no handed-over message can have carried
-    for code in transition.enrollment.codes.values():
-        if f"{CARRIED}{code.pool}" not in transition.enrollment.done and _is_counted(transition, code.pool):
-            transition.effects.append(GiveBack(transition.enrollment.id, code.pool, code.value))
-    enrollment.outcome, enrollment.ended_at, enrollment.state, enrollment.due, enrollment.watch_until = (
-        outcome,
-        transition.now,
-        None,
-        None,
-        None,
-    )
+    for code in enrollment.codes.values():
+        # Nobody has a code that no handed-over message can have carried. Only the codes of a file can run out;
+        # a pool that is no longer in the journey is taken for one.
+        kinds = [
+            step.pool.kind
+            for step in transition.journey.steps
+            if isinstance(step, CodeStep) and step.pool.name == code.pool
+        ]
+        if f"{CARRIED}{code.pool}" not in enrollment.done and (not kinds or "file" in kinds):
+            transition.effects.append(GiveBack(enrollment.id, code.pool, code.value))
+    enrollment.outcome, enrollment.ended_at = outcome, transition.now
+    enrollment.state = enrollment.due = enrollment.watch_until = None
+    # A restarted run is measured on by the new one, which keeps the moment of the first start.
     if enrollment.goal_at is None and outcome not in ("goal", "restart"):
         until = watch_end(transition)
         enrollment.watch_until = until if until > transition.now else None
@@ -54,13 +57,3 @@ def cancel_planned(transition: Transition, why: str) -> None:
     if isinstance(state, AwaitingSend):
         transition.effects.append(Cancel(state.key, why))
         transition.context.release_slot(state.key)
-
-
-def _is_counted(transition: Transition, pool: str) -> bool:
-    """Only the codes of a file can run out; a pool that is no longer in the journey is taken for one."""
-    kinds = [
-        step.pool.kind
-        for step in transition.journey.steps
-        if isinstance(step, CodeStep) and step.pool.name == pool
-    ]
-    return not kinds or "file" in kinds

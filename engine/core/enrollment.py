@@ -13,33 +13,31 @@ from engine.values import Instant, Value
 
 
 class Due(Struct, frozen=True):
-    """When it wakes. A moment that means local time keeps it: `local` in `zone`; `at` is computed again when the
-    customer's zone or the zone data changes."""
+    """When it wakes. A moment that means local time keeps it: `local` in `zone`."""
 
-    at: Instant
+    at: Instant  # computed again from `local` when the customer's zone or the zone data changes
     local: dt.datetime | None = None  # naive on purpose: the wall clock that is meant
     zone: str | None = None
 
 
 class Waiting(Struct, frozen=True):
-    """Rests in a `wait`. `opened_at`/`opened_number`: the moment from which awaited events count (exclusive)."""
+    """Rests in a `wait`."""
 
     step: str
+    # Awaited events count from here on (exclusive), in (moment, order of receipt).
     opened_at: Instant
     opened_number: int
 
 
 class Deferred(Struct, frozen=True):
-    """Rests in a `send` that quiet hours or a cap hold back. `tried`: channels that this cascade is through with.
-    `first_due`: the moment it was due, moved by the length of every hold, since holds do not count as late.
-    `since`: when it began to wait for a free place under a cap."""
+    """Rests in a `send` that quiet hours or a cap hold back."""
 
     step: str
     channel: str
     why: HoldReason
-    first_due: Instant
-    tried: tuple[str, ...] = ()
-    since: Instant | None = None
+    first_due: Instant  # moved by the length of every hold, since holds do not count as late (2.13 rule 4)
+    tried: tuple[str, ...] = ()  # channels that this cascade is through with
+    since: Instant | None = None  # when it began to wait for a free place under a cap
 
 
 class AwaitingSend(Struct, frozen=True):
@@ -50,7 +48,7 @@ class AwaitingSend(Struct, frozen=True):
     key: str
     first_due: Instant
     tried: tuple[str, ...] = ()
-    unknown: bool = False
+    unknown: bool = False  # nobody can say whether it left: it may not be taken back and planned anew
 
 
 class AwaitingReaction(Struct, frozen=True):
@@ -60,7 +58,7 @@ class AwaitingReaction(Struct, frozen=True):
     channel: str
     handed_at: Instant
     tried: tuple[str, ...] = ()
-    unknown: bool = False
+    unknown: bool = False  # the next channel waits until this is settled
 
 
 class AwaitingCode(Struct, frozen=True):
@@ -70,12 +68,10 @@ class AwaitingCode(Struct, frozen=True):
 
 
 class Relocating(Struct, frozen=True):
-    """On the way: the step where it rested was removed from the file (design/language 2.15). When due, the
-    run goes on *at* `step` (not after it); None: nothing is left, it finishes. `was`: the step where it
-    rested."""
+    """On the way: the step where it rested was removed from the file (design/language 2.15)."""
 
-    step: str | None
-    was: str
+    step: str | None  # when due, the run goes on *at* it, not after it; None: nothing is left, it finishes
+    was: str  # the step where it rested
 
 
 EnrollmentState = Waiting | Deferred | AwaitingSend | AwaitingReaction | AwaitingCode | Relocating
@@ -88,10 +84,14 @@ class SentMessage(Struct, frozen=True):
     channel: str
     key: str
     handed_at: Instant
-    number: int
+    number: int  # of the hand-over in the order of receipt
     clicked_at: Instant | None = None
     opened_at: Instant | None = None
     bounced: bool = False
+
+    def reacted_at(self, how: str) -> Instant | None:
+        """When it was clicked or opened; a click counts as an open."""
+        return self.clicked_at if how == "clicked" or self.opened_at is None else self.opened_at
 
 
 class TakenCode(Struct, frozen=True):
@@ -108,8 +108,7 @@ class TakenCode(Struct, frozen=True):
 class Enrollment:
     """One run. `decide` changes only its own copies (`fork`); everybody else treats it as frozen.
 
-    open: `outcome` is None. watched: ended with `finish` (or as holdout) but `watch_until` has not passed.
-    `seq` grows by one with every decision; a wake whose moment no longer matches does nothing.
+    open: `outcome` is None. watched: it ended, but `watch_until` has not passed.
     """
 
     id: str
@@ -117,13 +116,13 @@ class Enrollment:
     key: str  # the value of `per`, else ""
     started_at: Instant
     started_number: int
-    first_started_at: Instant
-    clock: Instant
+    first_started_at: Instant  # of the first run, where this one restarted it: the goal counts from there
+    clock: Instant  # the moment that waits count from (2.12)
     trigger: Mapping[str, Value] = field(default_factory=dict)
     product_id: str | None = None
     occurrence: dt.date | None = None  # of a clock or date start
     holdout: bool = False
-    seq: int = 0
+    seq: int = 0  # grows by one with every decision: a wake for an older one does nothing
     state: EnrollmentState | None = None
     due: Due | None = None
     window_at: Instant = Instant(0)  # from here the next `for` looks for events (exclusive) ...
@@ -137,7 +136,7 @@ class Enrollment:
     outcome: str | None = None
     ended_at: Instant | None = None
     watch_until: Instant | None = None
-    commit: str = ""
+    commit: str = ""  # of the files at the last decision
 
     @property
     def is_open(self) -> bool:
@@ -149,8 +148,20 @@ class Enrollment:
         """The latest code of the run."""
         return next(reversed(self.codes.values()), None)
 
+    def united(self, other: Enrollment) -> Enrollment:
+        """This run going on for both: it takes over what the other has sent and done."""
+        united = self.fork()
+        # Its own entries win: its waits and questions look for them.
+        united.sent = {**other.sent, **self.sent}
+        united.done = {*self.done, *other.done}
+        united.codes = {**other.codes, **self.codes}
+        united.first_started_at = min(self.first_started_at, other.first_started_at)
+        united.seq += 1
+        return united
+
     def fork(self) -> Enrollment:
         """A copy that may be changed without touching this one."""
+        # Written out by name: nearly every decision makes one, and the containers must be copied, too.
         return Enrollment(
             id=self.id,
             journey=self.journey,
@@ -194,36 +205,32 @@ def merge_enrollments(
     what the other has sent and done, so that it is not sent or done again. `under_way`: keys of messages that may be
     leaving at this moment; they count as sent.
     """
-    kept: dict[tuple[str, str], Enrollment] = {}
+    going_on: dict[tuple[str, str], Enrollment] = {}
     ended: list[Enrollment] = []
     cancelled: list[str] = []
-    for enrollment in sorted(enrollments, key=lambda each: _rank(each, under_way)):
-        first = (
-            kept.setdefault((enrollment.journey, enrollment.key), enrollment)
-            if enrollment.is_open
-            else enrollment
-        )
-        if first is enrollment:
-            if not enrollment.is_open:
-                ended.append(enrollment)
+    # In the order of their claim: the first open run of a journey and key is the one that goes on.
+    for enrollment in sorted(enrollments, key=lambda enrollment: _rank(enrollment, under_way)):
+        if not enrollment.is_open:
+            ended.append(enrollment)
             continue
-        kept[enrollment.journey, enrollment.key] = _richer(first, enrollment)
-        given_up = enrollment.fork()
+        first = going_on.setdefault((enrollment.journey, enrollment.key), enrollment)
+        if first is enrollment:
+            continue
+        going_on[enrollment.journey, enrollment.key] = first.united(enrollment)
+        # A message that may be leaving at this moment cannot be taken back.
         if isinstance(enrollment.state, AwaitingSend) and enrollment.state.key not in under_way:
             cancelled.append(enrollment.state.key)
-        given_up.outcome, given_up.ended_at, given_up.state, given_up.due, given_up.watch_until = (
-            JOINED,
-            now,
-            None,
-            None,
-            None,
-        )
+        given_up = enrollment.fork()
+        given_up.outcome, given_up.ended_at = JOINED, now
+        # Not watched: its goal is that of the run that goes on.
+        given_up.state = given_up.due = given_up.watch_until = None
         given_up.seq += 1
         ended.append(given_up)
-    return [*kept.values(), *ended], cancelled
+    return [*going_on.values(), *ended], cancelled
 
 
 def _rank(enrollment: Enrollment, under_way: Collection[str]) -> tuple[int, Instant, int, str]:
+    """More messages first, then the older run; the id decides what is equal, so that it always comes out the same."""
     leaving = isinstance(enrollment.state, AwaitingSend) and enrollment.state.key in under_way
     return (
         -(sum(map(len, enrollment.sent.values())) + leaving),
@@ -231,13 +238,3 @@ def _rank(enrollment: Enrollment, under_way: Collection[str]) -> tuple[int, Inst
         enrollment.started_number,
         enrollment.id,
     )
-
-
-def _richer(enrollment: Enrollment, other: Enrollment) -> Enrollment:
-    richer = enrollment.fork()
-    richer.sent = {**other.sent, **enrollment.sent}
-    richer.done = {*enrollment.done, *other.done}
-    richer.codes = {**other.codes, **enrollment.codes}
-    richer.first_started_at = min(enrollment.first_started_at, other.first_started_at)
-    richer.seq += 1
-    return richer

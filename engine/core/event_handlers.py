@@ -14,20 +14,19 @@ from engine.core.journey import SegmentRule, WaitStep
 from engine.core.reactions import follow_event
 from engine.core.segments import ask_segments, set_member
 from engine.core.steps.exit import leave_for
-from engine.core.subscriptions import RANKS
 from engine.core.timing.due import MissingDate, in_zone, wait_due
 from engine.core.transition import Transition
 from engine.core.trigger import start_by_event, start_by_segment
-from engine.values import Instant
 
 ZONE_NAMES = frozenset(("timezone", "country"))
 
 
 def handle_event(context: DecisionContext, event: Event) -> None:
-    """An event: facts and segments first; then goal and exit of every run, and for each journey in the order of
-    priority its starts (a restart beats a wait) and the waits that it ends."""
+    """An event: facts, then what may end runs, segments and dates, and at last starts and waits."""
     index, name = context.index, event.name
     changed_facts = index.facts_by_event.get(name, ())
+    # Facts first: goal, `exit_if` and `who` below are asked with this event counted (2.20). A caller who read
+    # the facts after the event was stored has them counted already; once more would be one too many.
     if not context.folded:
         facts = (
             context.writable("event_counters", "values", "fact_state")
@@ -39,25 +38,30 @@ def handle_event(context: DecisionContext, event: Event) -> None:
         apply_event(facts, event, changed_facts, context.journeys.needs)
     if context.enrollments:
         _mark_codes(context, event)
+        # Goal and exit before everything else that this event makes true: they are the first of the list of 2.9.
         leavers = index.exit_events.get(name)
         if leavers is not None:
             for enrollment in _in_order(
                 context, [run for run in context.enrollments.values() if run.journey in leavers]
             ):
                 leave_if_due(context, enrollment, event)
+    # After the goal: an order that also takes the customer out of the segment is a success, not an exit.
     segments = index.segment_dependencies.of_event.get(name)
     if segments is not None:
         for change in ask_segments(context, segments, starts=event.starts):
             handle_segment_change(context, change)
     if changed_facts and context.enrollments:
         _recount_dates(context, frozenset(rule.name for rule in changed_facts))
+    # Imported history starts nothing and ends no wait; facts and membership know it from here on.
     if not event.starts:
         return
+    # The subscribers are in the order of priority; in each journey the restart beats the awaited event (2.9).
     for subscriber in index.subscribers.get(name, ()):
         if subscriber.triggers:
             start_by_event(context, subscriber, event)
         if name in subscriber.subscription.awaited:
             for enrollment in list(context.enrollments.values()):
+                # A run of the holdout rests nowhere: it is only measured.
                 if (
                     enrollment.outcome is None
                     and enrollment.journey == subscriber.subscription.journey.name
@@ -70,6 +74,7 @@ def handle_profile_change(context: DecisionContext, changed: ProfileChanged) -> 
     """Attributes, addresses, consents or suppressions were written."""
     apply_change(context.writable("values", "reach"), changed, context.journeys.resolve_zone)
     context.changed_attributes.update(changed.values)
+    # `joined` and `left` are not among them: one of several devices comes or goes, and the channel stays.
     if changed.addresses or changed.consents or changed.suppressed:
         context.reach_changed = True
     apply_changes(context, starts=changed.starts)
@@ -77,8 +82,9 @@ def handle_profile_change(context: DecisionContext, changed: ProfileChanged) -> 
 
 def handle_product_change(context: DecisionContext, product: ProductChanged) -> None:
     """The catalogue changed for a product: runs about it whose goal or exit names `product.` are asked."""
-    known = context.facts.products.get(product.product_id, {})
-    context.writable("products").products[product.product_id] = {**known, **product.fields}
+    products = context.writable("products").products
+    # Only the fields that changed are announced: the others keep what they had.
+    products[product.product_id] = {**products.get(product.product_id, {}), **product.fields}
     for enrollment in _in_order(
         context, [run for run in context.enrollments.values() if run.product_id == product.product_id]
     ):
@@ -96,6 +102,7 @@ def handle_segment_change(context: DecisionContext, change: SegmentChanged) -> N
             subscription = context.subscription(enrollment)
             if subscription is not None and change.segment in subscription.exit_dependencies.segments:
                 leave_if_due(context, enrollment)
+    # Exits before starts: a run that this change ends does not stand in the way of a new one.
     if change.member and change.starts:
         start_by_segment(context, change, was_member=was_member)
 
@@ -106,8 +113,11 @@ def apply_changes(context: DecisionContext, *, starts: bool = True) -> None:
         return
     while (context.changed_attributes or context.reach_changed) and context.decisions_left > 0:
         names, reach = frozenset(context.changed_attributes), context.reach_changed
+        # Emptied before the consequences: a `do` of a goal below may write again, and that is the next round.
         context.changed_attributes, context.reach_changed = set(), False
+        # `set: {consent.email: given}` writes no attribute but the reach of a channel.
         reach = reach or any(name.startswith("consent.") for name in names)
+        # Due moments before questions: a wait whose date is gone ends as `missing`, whatever is true else.
         if not names.isdisjoint(ZONE_NAMES):
             _move_zone(context)
         _recount_dates(context, names)
@@ -126,8 +136,10 @@ def apply_changes(context: DecisionContext, *, starts: bool = True) -> None:
         if reach:
             rules |= {rule.name: rule for rule in context.index.segment_dependencies.of_reach}
         if rules:
+            # Sorted: the names come from a set, and the order of decisions must be the same on every machine.
             for change in ask_segments(context, (rules[name] for name in sorted(rules)), starts=starts):
                 handle_segment_change(context, change)
+    # What is still there when the decisions have run out is dropped, or it would end the next happening, too.
     context.changed_attributes, context.reach_changed = set(), False
 
 
@@ -135,31 +147,20 @@ def _end_wait(context: DecisionContext, enrollment: Enrollment, event: Event) ->
     subscription = context.subscription(enrollment)
     if subscription is None or enrollment.state is None:
         return
-    # A copy in hand is only kept if the event really ends something.
-    probe = Transition(context, subscription, subscription.journey, enrollment.fork())
-    following = follow_event(probe, event)
+    # Not `Transition.begin`: the fork only takes the place of the run if the event really ends something.
+    transition = Transition(context, subscription, subscription.journey, enrollment.fork())
+    following = follow_event(transition, event)
     if following is None:
         return
     context.forked.add(enrollment.id)
-    context.enrollments[enrollment.id] = probe.enrollment
-    move_on(probe, following)
-    probe.complete()
+    context.enrollments[enrollment.id] = transition.enrollment
+    move_on(transition, following)
+    transition.complete()
 
 
 def _in_order(context: DecisionContext, enrollments: list[Enrollment]) -> list[Enrollment]:
-    """Runs that one event concerns: by priority, then the longest waiting, then id."""
-    if len(enrollments) < 2:
-        return enrollments
-
-    def order(enrollment: Enrollment) -> tuple[int, Instant, str]:
-        subscription = context.subscription(enrollment)
-        return (
-            subscription.rank[0] if subscription is not None else len(RANKS),
-            enrollment.clock,
-            enrollment.id,
-        )
-
-    return sorted(enrollments, key=order)
+    """Runs that one event concerns, in the order in which they are asked."""
+    return sorted(enrollments, key=context.precedence) if len(enrollments) > 1 else enrollments
 
 
 def _mark_codes(context: DecisionContext, event: Event) -> None:
@@ -191,6 +192,7 @@ def _move_zone(context: DecisionContext) -> None:
         ):
             continue
         transition = Transition.begin(context, subscription, enrollment)
+        # No wake here: what is past now is due, and the wakes follow when all that happened has been applied.
         transition.enrollment.due = in_zone(enrollment.due, zone)
         transition.add_trace("note", subject="timezone", detail=zone.key)
         transition.complete()
@@ -209,6 +211,7 @@ def _recount_dates(context: DecisionContext, names: frozenset[str]) -> None:
         step = subscription.steps_by_id.get(enrollment.state.step)
         if not isinstance(step, WaitStep) or step.until is None or step.until.ref is None:
             continue
+        # `trigger.x` is frozen, and `code.expires` was settled when the code was taken (2.20).
         if step.until.ref.source != "customer" or step.until.ref.name not in names:
             continue
         transition = Transition.begin(context, subscription, enrollment)

@@ -15,8 +15,10 @@ from engine.values import Instant
 def leave_if_over(transition: Transition) -> bool:
     """Asks goal and `exit_if` as conditions, before a step and before a message. True if the run ended."""
     goal, exit_if = transition.journey.goal, transition.journey.exit_if
+    # The goal first: what makes both true is a success, not an exit (2.9).
     if goal.when is not None and transition.enrollment.goal_at is None and goal.when.test(transition.scope()):
         reach_goal(transition, transition.now)
+        # With `then: stay` it goes on, and `exit_if` may still end it.
         if not transition.enrollment.is_open:
             return True
     if exit_if is not None and exit_if.test(transition.scope()):
@@ -46,24 +48,24 @@ def known_goal(transition: Transition) -> Instant | None:
             enrollment.started_number,
         ):
             continue
+        # The history has the first one, the counter only the last: the goal is the first (oldest first).
         for event in facts.history.get(name, ()):
             if fits_goal(transition.context, transition.journey, enrollment, event):
                 return event.occurred_at
+        # Where no fields are asked its rows need not be loaded.
         if goal.where is None:
-            return seen.last_at  # its rows need not be loaded where no fields are asked
+            return seen.last_at
     return None
 
 
 def leave_if_due(context: DecisionContext, enrollment: Enrollment, event: Event | None = None) -> None:
-    """Something changed that goal or `exit_if` of a run may look at: they are asked at once, whatever the run does.
-
-    A run that has ended is only watched: its goal is noted, nothing else happens.
-    """
+    """Something changed that goal or `exit_if` of a run may look at: they are asked at once, whatever it does."""
     subscription = context.subscription(enrollment)
     if subscription is None:
         return
     journey = subscription.journey
     goal, exit_if = journey.goal, journey.exit_if
+    # Asked of the run as it is: it is forked (`Transition.begin`) only where something comes of it.
     scope = context.scope(enrollment)
     reached_at = None
     if enrollment.goal_at is None:
@@ -71,6 +73,7 @@ def leave_if_due(context: DecisionContext, enrollment: Enrollment, event: Event 
             reached_at = event.occurred_at
         elif goal.when is not None and goal.when.test(scope):
             reached_at = context.now
+    # A run that has ended is only watched: nothing but its goal is noted.
     if enrollment.outcome is not None:
         if reached_at is not None:
             _note_watched(Transition.begin(context, subscription, enrollment), reached_at)
@@ -79,6 +82,7 @@ def leave_if_due(context: DecisionContext, enrollment: Enrollment, event: Event 
     if reached_at is None and not leaves:
         return
     transition = Transition.begin(context, subscription, enrollment)
+    # The goal beats `exit_if` (2.9); both count where the goal does not end the run (`then: stay`).
     if reached_at is not None:
         reach_goal(transition, reached_at)
     if leaves and transition.enrollment.is_open:
@@ -91,10 +95,12 @@ def leave_if_due(context: DecisionContext, enrollment: Enrollment, event: Event 
 def reach_goal(transition: Transition, at: Instant) -> None:
     """The goal of an open run: it ends or is marked. After `within` it is late: it ends the run but is not counted."""
     enrollment, goal = transition.enrollment, transition.journey.goal
+    # Before `do`: its steps may make `when` true once more, and the goal is reached once.
     enrollment.goal_at = at
     transition.add_trace(
         "goal (late)" if at > watch_end(transition) else "goal", detail=_standing(enrollment, at)
     )
+    # The holdout is measured only; nothing may be done to it that the others get from the journey.
     if not enrollment.holdout:
         transition.emit("goal_reached", at=at)
         for step in goal.do:  # instant steps: they lead nowhere
@@ -111,6 +117,7 @@ def _note_watched(transition: Transition, at: Instant) -> None:
         transition.complete()
         return
     enrollment.goal_at, enrollment.watch_until = at, None
+    # After any other outcome the goal is counted, but it is no success of the journey: `do` does not run (2.20).
     if enrollment.outcome == "finish":
         transition.add_trace("goal", detail=_standing(enrollment, at))
         transition.emit("goal_reached", at=at)

@@ -104,6 +104,8 @@ class MessageOutcome(Struct, frozen=True):
     at: Instant
     key: str
     enrollment: str
+    # `unknown` keeps a cascade where it is until another outcome settles it; `not_sent` says that an unknown turned
+    # out never to have been accepted.
     kind: Literal[
         "accepted", "delivered", "bounced", "complained", "refused", "unknown", "settled", "not_sent"
     ]

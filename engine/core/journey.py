@@ -37,12 +37,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class EventTrigger:
-    """`fresh`: older events do not start."""
+    """`event:`."""
 
     event: str
     where: Question | None
     per: str | None
-    fresh: Duration
+    fresh: Duration  # older events do not start
     line: int
 
 
@@ -55,21 +55,21 @@ class SegmentTrigger:
 
 @dataclass(frozen=True, slots=True)
 class DateTrigger:
-    """`offset` is added to the date of the attribute (negative days for `before`)."""
+    """`date:`, a local time on the day of an attribute or some days from it."""
 
     ref: Ref
-    offset: Duration
+    offset: Duration  # added to the date of the attribute; negative for `before`
     at: dt.time
     line: int
 
 
 @dataclass(frozen=True, slots=True)
 class ClockTrigger:
-    """`day` 0 is the last day of the month; `weekdays` empty means every day (0 = Monday)."""
+    """`every:`, a local time on certain days."""
 
     every: Literal["day", "week", "month"]
-    day: int | None
-    weekdays: tuple[int, ...]
+    day: int | None  # of the month; 0 is its last
+    weekdays: tuple[int, ...]  # 0 = Monday; empty: every day
     at: dt.time
     line: int
 
@@ -98,14 +98,14 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """`events` with `where`, or `when`. `do` are instant steps."""
+    """`goal:`, either events or a condition."""
 
     events: tuple[str, ...]
-    where: Question | None
+    where: Question | None  # on the fields of the event
     when: Question | None
-    within: Duration
+    within: Duration  # after the first start
     then: Literal["exit", "stay"]
-    do: tuple[Step, ...]
+    do: tuple[Step, ...]  # instant steps: nobody rests there
     line: int
 
 
@@ -144,19 +144,18 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class SendStep(Step):
-    """`channels` in the order of the cascade; with `likely` each customer has an order of their own. `until`: clicked,
-    opened or an event name. `learns`: the interval is learned, and `next_after` counts until enough is known."""
+    """`send`: a message, on one channel or on several in turn."""
 
     template: str
-    channels: tuple[str, ...]
+    channels: tuple[str, ...]  # in the order of the cascade
     is_cascade: bool
     next_after: Duration | None
-    until: str
+    until: str  # `clicked`, `opened` or the name of an event
     policy: Policy
     if_capped: Literal["skip", "wait"]
-    values: tuple[tuple[str, Constant | Ref], ...]
-    learns: bool = False
-    likely: bool = False
+    values: tuple[tuple[str, Constant | Ref], ...]  # of `with`
+    learns: bool = False  # the interval is learned, and `next_after` counts until enough is known
+    likely: bool = False  # each customer has an order of channels of their own
 
     def awaited_events(self) -> tuple[str, ...]:
         """The event that ends a cascade; clicks and opens reach it by the message itself."""
@@ -172,8 +171,8 @@ class SendStep(Step):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The moment of `wait: until`. One of time / weekday+time / date(+time) / ref(+offset), or nothing: the next time that
-    the step itself names."""
+    """The moment of `wait: until`: time, weekday and time, date (and time), or ref (and offset). Nothing of them: the
+    next time that the step itself names."""
 
     time: dt.time | None = None
     weekday: int | None = None
@@ -195,18 +194,18 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True)
 class WaitStep(Step):
-    """`then`/`otherwise` are indexes (`next` where a side was not written). `their_hour`: `at` is the hour at which the
-    customer reacts, found when the wait begins."""
+    """`wait`: for a length or until a moment, or for something that ends it sooner."""
 
     length: Duration | None
     until: Moment | None
     at: dt.time | None
     weekdays: tuple[int, ...]
     awaited: Awaited | None
+    # Indexes, as `next`, which they are where a side was not written.
     then: int
     otherwise: int
-    waiting: Literal["keep", "recompute"]
-    their_hour: bool = False
+    waiting: Literal["keep", "recompute"]  # what a changed length means for those who wait already (2.15)
+    their_hour: bool = False  # `at` is the hour at which the customer reacts, found when the wait begins
 
     def targets(self) -> tuple[int, ...]:
         """Both sides."""
@@ -224,13 +223,13 @@ class WaitStep(Step):
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A promo code pool of config.yaml. `generated`: `pattern` with ? for a character; `shared`: one `code`."""
+    """A promo code pool of config.yaml."""
 
     name: str
     kind: Literal["generated", "shared", "file"]
-    pattern: str = ""
-    code: str = ""
-    path: str = ""
+    pattern: str = ""  # generated: ? stands for a character
+    code: str = ""  # shared: the one that everybody gets
+    path: str = ""  # file: a code in each line
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,20 +243,19 @@ class CodeStep(Step):
 
 @dataclass(frozen=True, slots=True)
 class JourneyDependencies:
-    """What goal, exit, waits and starts look at: nothing else wakes a customer of this journey. `events` also holds
-    events of `did` and `until`; `history`: event -> how far back (ms; None: for ever) its rows must be loaded."""
+    """What goal, exit, waits and starts look at: nothing else wakes a customer of this journey."""
 
-    events: frozenset[str]
+    events: frozenset[str]  # also those of `did` and `until`
     attributes: frozenset[str]
     segments: frozenset[str]
     product: bool
     reach: bool
-    history: Mapping[str, int | None]
+    history: Mapping[str, int | None]  # event -> how far back its rows must be loaded (ms; None: for ever)
 
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """One journey, ready to run. `hash` is of its behaviour: formatting and comments do not change it."""
+    """One journey, ready to run."""
 
     name: str
     was: str | None
@@ -275,7 +273,7 @@ class Journey:
     holdout: int
     steps: tuple[Step, ...]
     dependencies: JourneyDependencies
-    hash: str
+    hash: str  # of its behaviour: formatting and comments do not change it
     by_id: Mapping[str, Step] = field(default_factory=dict)
     longest: Duration | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.core.advance import advance, move_on
-from engine.core.cascade import hand_over, try_next_channel, try_send
+from engine.core.cascade import hand_over, try_send
 from engine.core.decision_context import DecisionContext
 from engine.core.effects import Trace
 from engine.core.enrollment import (
@@ -58,6 +58,7 @@ def handle_returned(context: DecisionContext, returned: MessageReturned) -> None
         return
     state = transition.enrollment.state
     assert isinstance(state, AwaitingSend)
+    # Before the rules are asked again: a message must not be capped by its own place.
     context.release_slot(returned.key)
     transition.add_trace(
         "note",
@@ -73,18 +74,21 @@ def handle_outcome(context: DecisionContext, outcome: MessageOutcome) -> None:
     """A bounce closes the channel for good, whatever became of the run, and moves a listening cascade on at once."""
     enrollment = context.enrollments.get(outcome.enrollment)
     sent = sent_message_of(enrollment, outcome.key) if enrollment is not None else None
+    # First, and without a run if need be: a bounce closes the channel for every other journey, too.
     if outcome.kind == "bounced":
         channel = outcome.channel or (sent[1].channel if sent is not None else "")
         _close_channel(context, channel, outcome)
     subscription = context.subscription(enrollment) if enrollment is not None else None
     if enrollment is None or subscription is None:
         return
+    # The provider's answer may arrive before anybody noted the hand-over: an unknown counts as one (2.14).
     if sent is None:
         if outcome.kind == "unknown" and _awaits_send_of(enrollment, outcome.key):
             transition = Transition.begin(context, subscription, enrollment)
             _go_on(transition, outcome.at, outcome.number, unknown=True)
             transition.complete()
         elif outcome.kind in ("refused", "bounced") and _awaits_send_of(enrollment, outcome.key):
+            # Nothing was handed over, so this is a return: the channel is passed over.
             handle_returned(
                 context,
                 MessageReturned(
@@ -93,13 +97,18 @@ def handle_outcome(context: DecisionContext, outcome: MessageOutcome) -> None:
             )
         return
     step_id, message = sent
-    if outcome.kind in ("settled", "accepted", "delivered") and not _is_unknown(enrollment, message):
+    state = enrollment.state
+    # Good news about a message that nobody doubted changes nothing, so the run need not be forked.
+    if outcome.kind in ("settled", "accepted", "delivered") and not (
+        isinstance(state, AwaitingReaction) and state.unknown and state.channel == message.channel
+    ):
         return
     transition = Transition.begin(context, subscription, enrollment)
     if outcome.kind in ("bounced", "not_sent", "refused"):
         if not message.bounced:  # it never arrived, so nobody could react to it
             context.facts.engagement = context.facts.engagement.with_sent(message.channel, -1)
         replace_message(transition.enrollment, step_id, message, replace(message, bounced=True))
+    # A complaint ends the cascade before the outcome is settled below, so that no next channel is tried.
     if outcome.kind == "complained":
         transition.add_trace(
             "reaction",
@@ -128,6 +137,7 @@ def handle_reaction(context: DecisionContext, reaction: Reaction) -> None:
     if enrollment is None or subscription is None or sent_message_of(enrollment, reaction.key) is None:
         return
     transition = Transition.begin(context, subscription, enrollment)
+    # Noted before the questions: goal and `exit_if` may ask for this very click.
     note_reaction(transition, reaction)
     if transition.enrollment.is_open and not leave_if_over(transition):
         following = follow_reaction(transition, reaction)
@@ -143,6 +153,7 @@ def handle_code(context: DecisionContext, taken: CodeTaken) -> None:
     if enrollment is None or subscription is None or not isinstance(enrollment.state, AwaitingCode):
         return
     step = subscription.steps_by_id.get(enrollment.state.step)
+    # An answer to a step that was removed or given another pool meanwhile: the run asks anew where it is.
     if not isinstance(step, CodeStep) or step.pool.name != taken.pool:
         return
     transition = Transition.begin(context, subscription, enrollment)
@@ -164,21 +175,13 @@ def _awaits_send_of(enrollment: Enrollment, key: str) -> bool:
     return isinstance(enrollment.state, AwaitingSend) and enrollment.state.key == key
 
 
-def _is_unknown(enrollment: Enrollment, message: SentMessage) -> bool:
-    return (
-        isinstance(enrollment.state, AwaitingReaction)
-        and enrollment.state.unknown
-        and enrollment.state.channel == message.channel
-    )
-
-
-def _transition_of(context: DecisionContext, enrollment: str, key: str) -> Transition | None:
-    """The run in hand if this is the message it is waiting to hand over."""
-    known = context.enrollments.get(enrollment)
-    interest = context.subscription(known) if known is not None else None
-    if known is None or interest is None or not _awaits_send_of(known, key):
+def _transition_of(context: DecisionContext, enrollment_id: str, key: str) -> Transition | None:
+    """A decision about the run, if this is the message that it is waiting to hand over."""
+    enrollment = context.enrollments.get(enrollment_id)
+    subscription = context.subscription(enrollment) if enrollment is not None else None
+    if enrollment is None or subscription is None or not _awaits_send_of(enrollment, key):
         return None
-    return Transition.begin(context, interest, known)
+    return Transition.begin(context, subscription, enrollment)
 
 
 def _go_on(transition: Transition, at: Instant, number: int, *, unknown: bool) -> None:
@@ -189,6 +192,7 @@ def _go_on(transition: Transition, at: Instant, number: int, *, unknown: bool) -
 
 def _ask_again(transition: Transition, state: AwaitingSend, reason: ReturnReason) -> None:
     step = transition.subscription.steps_by_id.get(state.step)
+    # Always from rule 1 on (2.13).
     if leave_if_over(transition):
         return
     if not isinstance(step, SendStep):
@@ -201,6 +205,7 @@ def _ask_again(transition: Transition, state: AwaitingSend, reason: ReturnReason
         transition.add_trace("skip", step, step.template, SKIPPED[reason].value)
         move_on(transition, step.next)
         return
+    # A channel that refused is passed over; one that was merely too late may be tried again.
     tried = (*state.tried, state.channel) if reason in REFUSED else state.tried
     following = try_send(transition, step, state.first_due, tried)
     if following is not None:
@@ -238,20 +243,15 @@ def _settle(transition: Transition, outcome: MessageOutcome, message: SentMessag
                 enrollment.due = listen_until(transition, step, enrollment.state)
         case "bounced" | "not_sent" | "refused":
             if transition.journey.state == "paused":
-                enrollment.due = Due(
-                    transition.now
-                )  # nobody moves: the next channel is asked for at the resume
+                # Nobody moves: the next channel is asked for at the resume.
+                enrollment.due = Due(transition.now)
             elif not leave_if_over(transition):
-                # since when the next channel is due. After an unknown message, since the moment at which it would
-                # have been tried: a week later nobody wants it any more
-                following = try_next_channel(
-                    transition,
-                    step,
-                    state,
-                    min(transition.now, listen_until(transition, step, state).at)
-                    if state.unknown
-                    else transition.now,
-                )
+                # The next channel is due since now; after an unknown message, since the moment at which it would
+                # have been tried: when that is settled a week later, nobody wants it any more (rule 4).
+                first_due = transition.now
+                if state.unknown:
+                    first_due = min(first_due, listen_until(transition, step, state).at)
+                following = try_send(transition, step, first_due, state.tried)
                 if following is not None:
                     advance(transition, following)
         case _:

@@ -30,35 +30,32 @@ from engine.core.transition import Transition
 from engine.ids import unit
 from engine.values import DAY, Instant
 
-Kept = TypeVar("Kept")
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What becomes of the people at one step.
+    """What becomes of the people at one step (design/language 2.15)."""
 
-    `stays`: at `to`, the same step (perhaps renamed, moved or changed). `gone`: the step was removed; they go on at
-    `to`, the first later step that still exists; None: they finish. `recomputed`: they wait for the new length.
-    `listens_anew`: what the wait looks for has changed, it counts from now on. `asks_again`: a message that is planned
-    but not handed over is planned anew.
-    """
-
+    # `stays`: they are at `to`, the same step, perhaps renamed, moved or changed. `gone`: the step was removed;
+    # they go on at `to`, the first later step that still exists; None: they finish.
     kind: Literal["stays", "gone"]
     to: str | None
-    recomputed: bool = False
-    listens_anew: bool = False
-    asks_again: bool = False
+    recomputed: bool = False  # they wait for the new length
+    listens_anew: bool = False  # what the wait looks for has changed: it counts from now on
+    asks_again: bool = False  # a message that is planned but not handed over is planned anew
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One journey, from the version that is published to the next. `moves`: by the id of the old step. `spread`: who
-    would be due at once by a recomputed wait is spread over a day; a caller who counted only a few may put it off."""
+    """One journey, from the version that is published to the next."""
 
     new: Journey
-    moves: Mapping[str, Move]
-    renamed: Mapping[str, str]
-    journeys: Journeys
+    moves: Mapping[str, Move]  # by the id of the old step
+    renamed: Mapping[str, str]  # former id of a step -> id
+    journeys: Journeys  # the new version alone: what decisions about its runs look into
+    # Who would be due at once by a recomputed wait is spread over a day, for the sake of the channels; a caller
+    # who counted only a few may put it off.
     spread: bool = True
 
     @property
@@ -74,20 +71,20 @@ class Migration:
     def apply(self, enrollment: Enrollment, facts: Facts, now: Instant) -> Decision:
         """Moves one run. A run that nothing happens to is given back as it is, without effects and trace."""
         context = DecisionContext.of(CustomerState(facts, {enrollment.id: enrollment}), self.journeys, now)
-        twin = enrollment.fork()
-        run = Transition(context, context.index.subscriptions[self.new.name], self.new, twin)
-        if enrollment.journey != self.new.name:
-            twin.journey = self.new.name
-        self._rename(twin)
-        if twin.is_open and self.new.state == "stopped":
-            run.add_trace("stopped")
-            end(run, "stopped")
-        elif twin.is_open and twin.state is not None:
-            self._move(run, twin.state)
-        if twin == enrollment and not run.effects:
+        migrated = enrollment.fork()
+        transition = Transition(context, context.index.subscriptions[self.new.name], self.new, migrated)
+        migrated.journey = self.new.name
+        # A watched run, too: its `do` and its goal belong to the journey by whatever name it has now.
+        self._rename(migrated)
+        if migrated.is_open and self.new.state == "stopped":
+            transition.add_trace("stopped")
+            end(transition, "stopped")
+        elif migrated.is_open and migrated.state is not None:
+            self._move(transition, migrated.state)
+        if migrated == enrollment and not transition.effects:
             return Decision(enrollment, (), ())
-        twin.seq += 1
-        return Decision(twin, tuple(run.effects), tuple(run.trace))
+        migrated.seq += 1
+        return Decision(migrated, tuple(transition.effects), tuple(transition.trace))
 
     def _rename(self, enrollment: Enrollment) -> None:
         """What is kept under the ids of steps follows them."""
@@ -100,12 +97,14 @@ class Migration:
                 enrollment.done.add(new)
 
     def _move(self, transition: Transition, state: EnrollmentState) -> None:
+        # On the way out: what the file says about the steps no longer matters.
         if isinstance(state, Relocating) and state.step is None:
             return
         place = state.step
         assert place is not None
         move = self.moves.get(place)
-        if move is None:  # a step of a version before the last one: known by id, or gone
+        # A step of a version before the last one, whose file is not at hand: known by its id, or gone.
+        if move is None:
             to = self.renamed.get(place, place)
             move = Move("stays", to) if to in {step.id for step in self.new.steps} else Move("gone", None)
         if move.kind == "gone":
@@ -116,8 +115,10 @@ class Migration:
             transition.enrollment.state = state = replace(state, step=move.to)
         if isinstance(state, Waiting):
             self._wait_on(transition, state, move)
+        # An unknown message may have left: taken back and planned anew, it could arrive twice.
         elif isinstance(state, AwaitingSend) and move.asks_again and not state.unknown:
             cancel_planned(transition, "changed")
+            # Held until now: the wake asks all rules again and plans the message as it is now.
             transition.enrollment.state = Deferred(
                 state.step, state.channel, HoldReason.CHANGED, state.first_due, state.tried
             )
@@ -127,6 +128,7 @@ class Migration:
         """The step is gone. Who waited goes on when the wait would have ended, everybody else now."""
         enrollment = transition.enrollment
         was = state.was if isinstance(state, Relocating) else state.step
+        # A message of which nobody knows whether it left cannot be taken back.
         if not (isinstance(state, AwaitingSend) and state.unknown):
             cancel_planned(transition, "removed")
         keeps_moment = (
@@ -139,19 +141,20 @@ class Migration:
 
     def _wait_on(self, transition: Transition, state: Waiting, move: Move) -> None:
         enrollment = transition.enrollment
+        # What came before the change was no answer to what is awaited now (2.15: "from now on").
         if move.listens_anew:
             enrollment.state = Waiting(state.step, transition.now, 0)
+        # A changed length keeps the moment that people were promised, unless the step says otherwise.
         if not move.recomputed:
             return
         step = next(step for step in self.new.steps if step.id == state.step)
         assert isinstance(step, WaitStep)
         due = wait_due(transition, step)
         if isinstance(due, MissingDate):
-            enrollment.state, enrollment.due = (
-                Relocating(state.step, state.step),
-                Due(transition.now),
-            )  # the step itself says what is missing
+            # Back to its own step, which says what is missing and ends the run.
+            enrollment.state, enrollment.due = Relocating(state.step, state.step), Due(transition.now)
             return
+        # By hash: the same run gets the same moment however often the migration is started anew.
         if due.at <= transition.now:
             offset = int(unit("spread", enrollment.id, state.step) * DAY) if self.spread else 0
             due = Due(Instant(transition.now + offset))
@@ -159,16 +162,16 @@ class Migration:
         transition.add_trace("moved", step, state.step, "new length")
 
 
-def _rename_key(kept: dict[str, Kept], old: str, new: str) -> None:
-    if old in kept and new not in kept:
-        kept[new] = kept.pop(old)
+def _rename_key(by_step: dict[str, Entry], old: str, new: str) -> None:
+    if old in by_step and new not in by_step:
+        by_step[new] = by_step.pop(old)
 
 
 def migration(old: Journey, new: Journey) -> Migration:
     """What becomes of everybody inside `old` when `new` is published in its place."""
-    renamed = {step.was: step.id for step in new.steps if step.was is not None and step.was != step.id}
     ids = {step.id: step for step in new.steps}
-    renamed = {was: to for was, to in renamed.items() if was not in ids}
+    # A former id that another step has taken names that step, and nobody was renamed.
+    renamed = {step.was: step.id for step in new.steps if step.was is not None and step.was not in ids}
     moves = {step.id: _move_of(step, old, ids, renamed) for step in old.steps}
     return Migration(new, moves, renamed, Journeys({new.name: new}))
 
@@ -177,7 +180,7 @@ def _move_of(step: Step, old: Journey, ids: Mapping[str, Step], renamed: Mapping
     same = _same_step(step, ids, renamed)
     if same is None:
         later = (_same_step(old.steps[index], ids, renamed) for index in step.later)
-        return Move("gone", next((each.id for each in later if each is not None), None))
+        return Move("gone", next((step.id for step in later if step is not None), None))
     if isinstance(step, WaitStep) and isinstance(same, WaitStep):
         return Move(
             "stays",
@@ -192,8 +195,8 @@ def _move_of(step: Step, old: Journey, ids: Mapping[str, Step], renamed: Mapping
 
 def _same_step(step: Step, ids: Mapping[str, Step], renamed: Mapping[str, str]) -> Step | None:
     """The step of the new file with this id or this former id; an id that another verb has taken is another step."""
-    found = ids.get(step.id) or ids.get(renamed.get(step.id, ""))
-    return found if found is not None and type(found) is type(step) else None
+    same = ids.get(step.id) or ids.get(renamed.get(step.id, ""))
+    return same if same is not None and type(same) is type(step) else None
 
 
 def _message(step: SendStep) -> tuple[object, ...]:

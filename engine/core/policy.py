@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.values import Duration
+from engine.values import HOUR, Duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +41,5 @@ class Policy:
     quiet: Quiet | None = None
     caps: tuple[Cap, ...] = ()
     if_capped: Literal["skip", "wait"] = "skip"
-    wait_up_to: Duration = Duration(days=3)
-    too_late: Duration = Duration(elapsed=24 * 3_600_000)
+    wait_up_to: Duration = Duration(days=3)  # for a free place under a cap, in all
+    too_late: Duration = Duration(elapsed=24 * HOUR)

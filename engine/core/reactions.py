@@ -8,7 +8,7 @@ from engine.core.ending import cancel_planned
 from engine.core.enrollment import AwaitingReaction, AwaitingSend, Deferred, Enrollment, SentMessage, Waiting
 from engine.core.happening import Event, Reaction
 from engine.core.journey import SendStep, WaitStep
-from engine.core.steps.wait import end_by, fits, reacted_at
+from engine.core.steps.wait import end_by, fits
 from engine.core.transition import Transition
 from engine.values import Instant, wall_clock
 
@@ -33,7 +33,16 @@ def note_reaction(transition: Transition, reaction: Reaction) -> None:
     if sent is None:
         return
     step, message = sent
-    _count_engagement(transition, reaction, message)
+    # A click or a reply counts once for its channel, and the first reaction to a message for its hour of their day.
+    # Before the moments below are written: they tell whether this is the first.
+    is_first = message.clicked_at is None and message.opened_at is None
+    for_channel = (
+        message.clicked_at is None if reaction.kind == "clicked" else reaction.kind == "replied" and is_first
+    )
+    if is_first or for_channel:
+        facts = transition.context.facts
+        hour = wall_clock(reaction.at, facts.zone).hour if is_first else None
+        facts.engagement = facts.engagement.with_reaction(message.channel if for_channel else None, hour)
     if reaction.kind == "clicked":
         updated = replace(message, clicked_at=max(reaction.at, message.clicked_at or reaction.at))
         transition.emit("message_clicked", step, message.template, message.channel, reaction.at)
@@ -46,20 +55,6 @@ def note_reaction(transition: Transition, reaction: Reaction) -> None:
         message.template,
         f"{reaction.kind} {message.channel}",
     )
-
-
-def _count_engagement(transition: Transition, reaction: Reaction, message: SentMessage) -> None:
-    """What this customer does with messages: a click or a reply counts once for its channel, and the first reaction to a
-    message for the hour of their day."""
-    is_first = message.clicked_at is None and message.opened_at is None
-    counts_for_channel = (
-        message.clicked_at is None if reaction.kind == "clicked" else reaction.kind == "replied" and is_first
-    )
-    if not (is_first or counts_for_channel):
-        return
-    facts = transition.context.facts
-    hour = wall_clock(reaction.at, facts.zone).hour if is_first else None
-    facts.engagement = facts.engagement.with_reaction(message.channel if counts_for_channel else None, hour)
 
 
 def follow_reaction(transition: Transition, reaction: Reaction) -> int | None:
@@ -75,6 +70,7 @@ def follow_reaction(transition: Transition, reaction: Reaction) -> int | None:
         if awaited is None or awaited.reaction is None or (due is not None and reaction.at > due.at):
             return None
         sent = sent_message_of(transition.enrollment, reaction.key)
+        # A click counts as an open (2.20), and so does a reply.
         fitting = awaited.reaction == "opened" or reaction.kind == "clicked"
         if (
             sent is None
@@ -110,11 +106,7 @@ def follow_event(transition: Transition, event: Event) -> int | None:
             step.is_cascade
             and first
             and step.until == event.name
-            and (event.occurred_at, event.number)
-            > (
-                first[0].handed_at,
-                first[0].number,
-            )
+            and (event.occurred_at, event.number) > (first[0].handed_at, first[0].number)
         ):
             return end_by_reaction(transition, step, event.occurred_at)
     return None
@@ -125,9 +117,10 @@ def reaction_there(transition: Transition, step: SendStep) -> Instant | None:
     messages = transition.enrollment.sent.get(step.id)
     if not step.is_cascade or not messages:
         return None
+    # Clicks and opens belong to a message and are kept with it; an event has only its counter to be found by.
     if step.until in ("clicked", "opened"):
         return min(
-            (at for message in messages if (at := reacted_at(message, step.until)) is not None), default=None
+            (at for message in messages if (at := message.reacted_at(step.until)) is not None), default=None
         )
     first = (messages[0].handed_at, messages[0].number)
     seen = transition.context.facts.event_counters.get(step.until)
@@ -139,5 +132,6 @@ def end_by_reaction(transition: Transition, step: SendStep, at: Instant) -> int:
     enrollment = transition.enrollment
     cancel_planned(transition, "reaction")
     enrollment.state = enrollment.due = None
+    # Never back: a reaction that is told late must not put the clock before the last hand-over.
     enrollment.clock = max(enrollment.clock, at)
     return step.next

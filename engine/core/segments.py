@@ -33,6 +33,7 @@ def next_crossing(rule: SegmentRule, facts: Facts, now: Instant, rules: Rules = 
     Exact to the millisecond: between the moments that are tried no form changes its answer.
     """
     condition, member = rule.question.condition, is_member(rule, facts, now)
+    # Only edges are tried: most of them change nothing, since `not`, `any` and other forms outweigh them.
     later = [edge for edge in edges(condition, facts, now, rules) if edge > now]
     horizon = max(later, default=now) + _REPEATS
     while later and (moment := min(later)) <= horizon:
@@ -63,27 +64,24 @@ def _edges(
             for inner in inners:
                 yield from _edges(inner, facts, now, rules, events)
         case Did():
-            yield from _edges_of_did(condition, facts)
+            if condition.last is not None:
+                # The counter, too: the rows are not loaded where it answers.
+                seen = facts.event_counters.get(condition.event)
+                if seen is not None:
+                    yield from _after(seen.last_at, condition.last)
+                for event in facts.history.get(condition.event, ()):
+                    yield from _after(event.occurred_at, condition.last)
             if condition.where is not None:
                 yield from _edges(condition.where, facts, now, rules, facts.history.get(condition.event, ()))
         case RelativeAge() | Today():
-            for event in events:
-                yield from _edges_of_value(condition, Scope(facts, None, now, event), rules)
+            for event_or_none in events:
+                yield from _edges_of_value(condition, Scope(facts, None, now, event_or_none), rules)
         case _:
             pass
 
 
-def _edges_of_did(form: Did, facts: Facts) -> Iterator[Instant]:
-    if form.last is None:
-        return
-    seen = facts.event_counters.get(form.event)
-    if seen is not None:
-        yield from _after(seen.last_at, form.last)
-    for event in facts.history.get(form.event, ()):
-        yield from _after(event.occurred_at, form.last)
-
-
 def _edges_of_value(form: RelativeAge | Today, scope: Scope, rules: Rules) -> Iterator[Instant]:
+    # More edges than are needed cost a question each; one too few is a membership that changes a night too late.
     value, kind = read(form.ref, scope, rules), form.ref.type.kind
     length = form.length if isinstance(form, RelativeAge) else Duration()
     if kind == "time" and type(value) is int and abs(value) < _OUT_OF_TIME:
@@ -129,6 +127,7 @@ def ask_segments(
 ) -> tuple[SegmentChanged, ...]:
     """The memberships that changed. A customer's next crossing is found anew."""
     changes = []
+    # All are asked before any change is applied: segments do not read one another.
     for rule in rules:
         member = is_member(rule, context.facts, context.now)
         if member != (rule.name in context.facts.segments):
@@ -140,6 +139,7 @@ def ask_segments(
 def cross(context: DecisionContext, segment: str, at: Instant) -> SegmentChanged | None:
     """The moment at which time alone may have changed a membership has come."""
     context.crossings.pop(segment, None)
+    # A segment that was taken out of the files since the crossing was found.
     rule = context.journeys.segments.get(segment)
     if rule is None:
         return None
@@ -147,6 +147,7 @@ def cross(context: DecisionContext, segment: str, at: Instant) -> SegmentChanged
     _look_ahead(context, rule)
     if member == (segment in context.facts.segments):
         return None
+    # At the crossing, however late it is noticed: the start counts from there (2.4).
     return SegmentChanged(context.number, at, segment, member)
 
 

@@ -1,4 +1,4 @@
-"""A run in hand: the enrollment being moved, with what its decision asks of the world and says about itself."""
+"""One decision about one run: the enrollment, what the decision asks of the world, and what it says about itself."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from engine.values import Instant, Value
 
 @dataclass(slots=True)
 class Transition:
-    """One decision about one run. `it` belongs to the turn; `close` keeps what came out."""
+    """One decision about one run, from `begin` to `complete`."""
 
     context: DecisionContext
     subscription: JourneySubscription
+    # Of a migration this is the new version, which the subscription does not know yet.
     journey: Journey
-    enrollment: Enrollment
+    enrollment: Enrollment  # a fork: it may be changed
     effects: list[Effect] = field(default_factory=list)
     trace: list[Trace] = field(default_factory=list)
 
@@ -33,11 +34,12 @@ class Transition:
     def begin(
         cls, context: DecisionContext, subscription: JourneySubscription, enrollment: Enrollment
     ) -> Transition:
-        """Takes a run in hand; it is forked if it still is the caller's."""
+        """Begins a decision about a run, which is forked if it still is the caller's."""
         return cls(context, subscription, subscription.journey, context.fork_enrollment(enrollment))
 
     def complete(self) -> None:
-        """The decision is complete."""
+        """Records the decision."""
+        # The version of the files that it was taken by, for the trace; nobody decides by an older one.
         self.enrollment.commit = self.context.journeys.commit
         self.context.record(self.enrollment, self.effects, self.trace)
 
@@ -81,6 +83,7 @@ class Transition:
     ) -> None:
         """A question, its answer, and the values that it looked at. With `Journeys.explain` off these are left out."""
         values: tuple[tuple[str, str], ...] = ()
+        # A replay of years asks millions of questions whose answers nobody reads one by one.
         if self.context.journeys.explain:
             values = values_asked(question.condition, self.scope(event), self.context.index.rules)
         elif kind == "asked":
@@ -104,6 +107,7 @@ class Transition:
         self, name: str, step: str = "", template: str = "", channel: str = "", at: Instant | None = None
     ) -> None:
         """An event of the engine's own, if anything in the project looks at it."""
+        # Each one is a row and a decision of its own: most projects look at none of them.
         if name not in self.context.index.observed_events:
             return
         fields: dict[str, Value] = {"journey": self.journey.name}
@@ -112,10 +116,9 @@ class Transition:
         if template:
             fields |= {"template": template, "channel": channel}
         moment = at if at is not None else self.context.now
-        number = len(self.effects)
-        self.effects.append(
-            Emit(derive("emit", self.enrollment.id, self.enrollment.seq, number, name), name, moment, fields)
-        )
+        # The place in the decision makes the id: the same decision taken twice emits the same event once.
+        key = derive("emit", self.enrollment.id, self.enrollment.seq, len(self.effects), name)
+        self.effects.append(Emit(key, name, moment, fields))
 
 
 def values_of_with(

@@ -17,7 +17,7 @@ from engine.core.enrollment import Due, Enrollment
 from engine.core.facts.customer import LastStart
 from engine.core.goal import known_goal, reach_goal
 from engine.core.happening import Event, Occurrence, SegmentChanged
-from engine.core.journey import Again, ClockTrigger, DateTrigger, EventTrigger, Journey, ProductTrigger
+from engine.core.journey import ClockTrigger, DateTrigger, EventTrigger, Journey
 from engine.core.subscriptions import EventSubscriber, JourneySubscription
 from engine.core.timing.occurrence import occurrence_day
 from engine.core.transition import Transition
@@ -31,14 +31,32 @@ NO_FIELDS: Mapping[str, Value] = {}
 
 
 class Start(Struct, frozen=True):
-    """What brings a customer in: the value of `per`, the moment it happened, its number, the fields it leaves."""
+    """What brings a customer in."""
 
-    key: str
-    at: Instant
+    key: str  # the value of `per`, else ""
+    at: Instant  # when it happened: the clock of the run begins here, however late it is told (2.12)
     number: int
-    fields: Mapping[str, Value] = field(default_factory=dict)
+    fields: Mapping[str, Value] = field(default_factory=dict)  # `trigger.x` for the rest of the run
     occurrence: dt.date | None = None
     line: int = 0
+
+    def enrollment(self, journey: Journey) -> Enrollment:
+        """The run that would begin, for the questions that are asked before it does; it has no id yet."""
+        product = self.fields.get("product_id")
+        return Enrollment(
+            id="",
+            journey=journey.name,
+            key=self.key,
+            started_at=self.at,
+            started_number=self.number,
+            first_started_at=self.at,
+            clock=self.at,
+            trigger=self.fields,
+            product_id=str(product) if product is not None else None,
+            occurrence=self.occurrence,
+            window_at=self.at,
+            window_number=self.number,
+        )
 
 
 def start_by_event(context: DecisionContext, subscriber: EventSubscriber, event: Event) -> None:
@@ -48,6 +66,7 @@ def start_by_event(context: DecisionContext, subscriber: EventSubscriber, event:
         where = trigger.where if isinstance(trigger, EventTrigger) else None
         if where is not None and not where.test(Scope(context.facts, None, context.now, event)):
             continue
+        # From here on this trigger has the event, even if it comes to nothing: one event is one start.
         key = ""
         if trigger.per is not None:
             value = event.fields.get(trigger.per)
@@ -57,7 +76,12 @@ def start_by_event(context: DecisionContext, subscriber: EventSubscriber, event:
                 )
                 return
             key = str(value)
-        if _is_stale(context, trigger, event):
+        late_after = (
+            plus(event.occurred_at, trigger.fresh, context.facts.zone)
+            if isinstance(trigger, EventTrigger)
+            else event.occurred_at + MISSED
+        )
+        if context.now > late_after:
             _trace_ignored(context, subscription.journey, trigger.line, f"{event.name} is too old")
             return
         start(
@@ -87,6 +111,8 @@ def start_by_clock(context: DecisionContext, occurrence: Occurrence) -> None:
     subscription = context.index.subscriptions.get(occurrence.journey)
     if subscription is None:
         return
+    # By the local date: a move to another zone or an hour that comes twice never starts twice (2.4). Noted
+    # before the questions, for a start that is missed or refused is not made up later on that day.
     once = (subscription.journey.name, occurrence.day.isoformat())
     if once in context.occurred:
         return
@@ -96,10 +122,16 @@ def start_by_clock(context: DecisionContext, occurrence: Occurrence) -> None:
             context, subscription.journey, 0, f"the start of {occurrence.day.isoformat()} was missed"
         )
         return
-    timed = [each for each in subscription.journey.starts if isinstance(each, ClockTrigger | DateTrigger)]
-    about = ((each.line, occurrence_day(each, context.facts, occurrence.day)) for each in timed)
-    line, day = next(((line, day) for line, day in about if day is not None), (0, occurrence.day))
-    start(context, subscription, Start("", occurrence.at, occurrence.number, NO_FIELDS, day, line))
+    # The occurrence does not name its trigger: it is the first one that has an occurrence on this day. None has
+    # when the attribute was changed since; the start counts all the same.
+    line, about = 0, occurrence.day
+    for trigger in subscription.journey.starts:
+        if isinstance(trigger, ClockTrigger | DateTrigger):
+            day = occurrence_day(trigger, context.facts, occurrence.day)
+            if day is not None:
+                line, about = trigger.line, day
+                break
+    start(context, subscription, Start("", occurrence.at, occurrence.number, NO_FIELDS, about, line))
 
 
 def start(context: DecisionContext, subscription: JourneySubscription, by: Start) -> None:
@@ -109,11 +141,12 @@ def start(context: DecisionContext, subscription: JourneySubscription, by: Start
         if journey.state != "draft":
             _trace_ignored(context, journey, by.line, f"the journey is {journey.state}")
         return
-    enrollment = _enrollment(journey, by)
+    enrollment = by.enrollment(journey)
+    # Before re-entry: a start that is refused changes nothing, not even under `restart` (2.5).
     if _refused(context, journey, enrollment, by):
         return
     active = context.open_enrollment(journey.name, by.key)
-    why = _active(active, journey.again, by) if active is not None else _ended(context, journey, by)
+    why = _no_entry(context, journey, active, by)
     if why is not None:
         _trace_ignored(context, journey, by.line, why, active.id if active is not None else "")
         return
@@ -125,6 +158,7 @@ def start(context: DecisionContext, subscription: JourneySubscription, by: Start
             "too much happened at this moment: journeys start each other without end",
         )
         return
+    # The old run ends before the new one begins: there are never two for one value of `per` (2.5).
     if active is not None:
         enrollment.first_started_at = active.first_started_at
         old = Transition.begin(context, subscription, active)
@@ -134,25 +168,8 @@ def start(context: DecisionContext, subscription: JourneySubscription, by: Start
     _begin(context, subscription, enrollment, by)
 
 
-def _enrollment(journey: Journey, by: Start) -> Enrollment:
-    product = by.fields.get("product_id")
-    return Enrollment(
-        id="",
-        journey=journey.name,
-        key=by.key,
-        started_at=by.at,
-        started_number=by.number,
-        first_started_at=by.at,
-        clock=by.at,
-        trigger=by.fields,
-        product_id=str(product) if product is not None else None,
-        occurrence=by.occurrence,
-        window_at=by.at,
-        window_number=by.number,
-    )
-
-
 def _refused(context: DecisionContext, journey: Journey, enrollment: Enrollment, by: Start) -> bool:
+    """Whether `who`, a goal or an `exit_if` keeps the customer out; why is noted."""
     scope = Scope(context.facts, enrollment, context.now)
     who, when, exit_if = journey.who, journey.goal.when, journey.exit_if
     if who is not None and not who.test(scope):
@@ -167,25 +184,24 @@ def _refused(context: DecisionContext, journey: Journey, enrollment: Enrollment,
     return True
 
 
-def _active(active: Enrollment, again: Again, by: Start) -> str | None:
-    """Why a start while a run is active is ignored; None: it restarts the run."""
-    if again.how != "restart":
-        return "a run is active"
-    if active.sent and not active.holdout:
-        return "a message of the active run has been handed over"
-    if by.at < active.started_at:
-        return "it happened before the active run started"
-    return None
-
-
-def _ended(context: DecisionContext, journey: Journey, by: Start) -> str | None:
-    """Why a start without an active run is ignored."""
-    last = context.last_starts.get((journey.name, by.key))
+def _no_entry(context: DecisionContext, journey: Journey, active: Enrollment | None, by: Start) -> str | None:
+    """Why re-entry does not let the customer in (2.5); None: it does, and restarts the run that is active."""
     again = journey.again
+    if active is not None:
+        if again.how != "restart":
+            return "a run is active"
+        if active.sent and not active.holdout:
+            return "a message of the active run has been handed over"
+        # A start that arrives late would begin the run before the one that it ends.
+        if by.at < active.started_at:
+            return "it happened before the active run started"
+        return None
+    last = context.last_starts.get((journey.name, by.key))
     if last is None or again.how == "always":
         return None
     if again.how == "never":
         return "never again"
+    # Counted from the previous *start*, however long that run lasted.
     if again.after is not None and by.at < plus(last.at, again.after, context.facts.zone):
         return "too soon after the previous start"
     return None
@@ -195,6 +211,7 @@ def _begin(
     context: DecisionContext, subscription: JourneySubscription, enrollment: Enrollment, by: Start
 ) -> None:
     journey, customer = subscription.journey, context.facts.customer
+    # From what started it: the same start taken twice begins the same run, whose messages have the same keys.
     enrollment.id = derive("run", customer, journey.name, by.key, by.number, by.at)
     context.last_starts[journey.name, by.key] = LastStart(by.at, enrollment.id)
     context.forked.add(enrollment.id)
@@ -212,18 +229,13 @@ def _begin(
         enrollment.due = Due(watch_end(transition))
     else:
         transition.emit("journey_started")
+    # An order that arrived before the cart that led to it: the run ends before its first message (2.13).
     goal_event = known_goal(transition)
     if goal_event is not None:
         reach_goal(transition, goal_event)
     if enrollment.is_open and not enrollment.holdout:
         advance(transition, 0, asked=True)
     transition.complete()
-
-
-def _is_stale(context: DecisionContext, trigger: EventTrigger | ProductTrigger, event: Event) -> bool:
-    if isinstance(trigger, EventTrigger):
-        return context.now > plus(event.occurred_at, trigger.fresh, context.facts.zone)
-    return context.now - event.occurred_at > MISSED
 
 
 def _trace_ignored(

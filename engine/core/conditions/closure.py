@@ -36,7 +36,6 @@ from engine.core.conditions.condition import (
 from engine.core.conditions.dependencies import dependencies_of, refs
 from engine.core.conditions.scope import NO_RULES, Reader, Rules, Scope, read, reader
 from engine.core.conditions.trace_values import values_asked
-from engine.core.enrollment import SentMessage
 from engine.core.facts.computed import field_values
 from engine.core.facts.customer import can_reach
 from engine.core.happening import Event
@@ -55,10 +54,17 @@ def compile_condition(condition: Condition, rules: Rules = NO_RULES) -> Test:
             test = compile_condition(inner, rules)
             return lambda scope: not test(scope)
         case AllOf(inners):
-            return _all([compile_condition(each, rules) for each in inners])
+            tests = tuple(compile_condition(inner, rules) for inner in inners)
+            # Nearly all have one line or two; a generator for each question would cost more than the question.
+            if len(tests) == 1:
+                return tests[0]
+            if len(tests) == 2:
+                first, second = tests
+                return lambda scope: first(scope) and second(scope)
+            return lambda scope: all(test(scope) for test in tests)
         case AnyOf(inners):
-            tests = tuple(compile_condition(each, rules) for each in inners)
-            return lambda scope: any(each(scope) for each in tests)
+            tests = tuple(compile_condition(inner, rules) for inner in inners)
+            return lambda scope: any(test(scope) for test in tests)
         case Did():
             return _did(condition, rules)
         case InSegment(names):
@@ -67,7 +73,14 @@ def compile_condition(condition: Condition, rules: Rules = NO_RULES) -> Test:
         case Can(channels, purpose):
             return lambda scope: any(can_reach(scope.facts, channel, purpose) for channel in channels)
         case Reacted(how, template):
-            return _reacted(template, opened=how == "opened")
+            return lambda scope: (
+                scope.run is not None
+                and any(
+                    message.template == template and message.reacted_at(how) is not None
+                    for messages in scope.run.sent.values()
+                    for message in messages
+                )
+            )
         case GoalReached():
             return lambda scope: scope.run is not None and scope.run.goal_at is not None
         case _:
@@ -90,28 +103,24 @@ FITS: Mapping[str, Callable[[Value], bool]] = {
 
 
 def _about_value(ref: Ref, asked: Asked, rules: Rules) -> Test:
-    fits = FITS[ref.type.kind]
-    if "." in ref.name and ref.source in ("event", "trigger"):
-        return _about_items(ref, asked)
+    fits, path = FITS[ref.type.kind], ref.name
+    # A path over the items of an event: true if one of them fits.
+    if "." in path and ref.source in ("event", "trigger"):
+        of_event = ref.source == "event"
+
+        def test_items(scope: Scope) -> bool:
+            owner = scope.event if of_event else scope.run
+            if owner is None:
+                return False
+            fields = owner.fields if isinstance(owner, Event) else owner.trigger
+            return any(fits(value) and asked(value, scope) for value in field_values(fields, path))
+
+        return test_items
     get = reader(ref, rules)
 
     def test(scope: Scope) -> bool:
         value = get(scope)
         return value is not None and fits(value) and asked(value, scope)
-
-    return test
-
-
-def _about_items(ref: Ref, asked: Asked) -> Test:
-    """A path over the items of an event: true if one of them fits."""
-    fits, path, of_event = FITS[ref.type.kind], ref.name, ref.source == "event"
-
-    def test(scope: Scope) -> bool:
-        owner = scope.event if of_event else scope.run
-        if owner is None:
-            return False
-        fields = owner.fields if isinstance(owner, Event) else owner.trigger
-        return any(fits(value) and asked(value, scope) for value in field_values(fields, path))
 
     return test
 
@@ -133,6 +142,7 @@ def _asked(
         case RelativeAge():
             return ago(form)
         case BeforeAfter(ref, how, moment):
+            # A day and a moment have no order; the check refuses it, and here it is false as all that does not fit.
             if (type(moment) is dt.date) != (ref.type.kind == "date"):
                 return lambda _value, _scope: False
             if how == "before":
@@ -151,9 +161,10 @@ def _asked(
 
 
 def _is_one_of(ref: Ref, operands: tuple[Operand, ...], rules: Rules) -> Asked:
+    # Equals one of them, or for a list holds one of them: so an operand is a text there.
     fits = FITS["text" if ref.type.kind == "list of text" else ref.type.kind]
-    fixed = frozenset(each for each in operands if not isinstance(each, Ref) and fits(each))
-    readers = tuple(reader(each, rules) for each in operands if isinstance(each, Ref))
+    fixed = frozenset(operand for operand in operands if not isinstance(operand, Ref) and fits(operand))
+    readers = tuple(reader(operand, rules) for operand in operands if isinstance(operand, Ref))
     if not readers and ref.type.kind == "list of text":
         return lambda value, _scope: not fixed.isdisjoint(cast("tuple[str, ...]", value))
     if not readers:
@@ -166,7 +177,7 @@ def _is_one_of(ref: Ref, operands: tuple[Operand, ...], rules: Rules) -> Asked:
         for get in readers:
             other = get(scope)
             others = other if isinstance(other, tuple) else (other,)
-            if any(each is not None and fits(each) and each in held for each in others):
+            if any(operand is not None and fits(operand) and operand in held for operand in others):
                 return True
         return False
 
@@ -201,6 +212,7 @@ def _compares(how: str, operand: Reader) -> Asked:
 
     def asked(value: Value, scope: Scope) -> bool:
         other = operand(scope)
+        # Amounts of two currencies are never compared: false (2.6).
         if isinstance(other, Money):
             return (
                 isinstance(value, Money)
@@ -212,24 +224,16 @@ def _compares(how: str, operand: Reader) -> Asked:
     return asked
 
 
-def _all(tests: list[Test]) -> Test:
-    if len(tests) == 1:
-        return tests[0]
-    if len(tests) == 2:
-        first, second = tests
-        return lambda scope: first(scope) and second(scope)
-    every = tuple(tests)
-    return lambda scope: all(each(scope) for each in every)
-
-
 def _did(form: Did, rules: Rules) -> Test:
     event, low = form.event, form.low
     high = form.high if form.high is not None else float("inf")
+    # The counter (times, first, last) answers most forms at constant cost; the rows are for what is left (2.7).
     if form.where is None and not form.since_start:
         if form.last is None:
             return lambda scope: (
                 low <= (seen.times if (seen := scope.facts.event_counters.get(event)) else 0) <= high
             )
+        # `in last 30 days` and `not in last 30 days`: the last one is inside, or none is. Strict at the edge (2.20).
         if (low, high) in ((1, float("inf")), (0, 0)):
             back, wanted = form.last.backwards(), low == 1
 
@@ -258,6 +262,7 @@ def _counter(form: Did, rules: Rules) -> Callable[[Scope], int]:
     def counted(scope: Scope) -> int:
         edge = plus(scope.now, back, UTC) if back is not None else None
         start = None
+        # In (moment, order of receipt): the starting event itself is not since the start (2.20).
         if form.since_start:
             if scope.run is None:
                 return 0
@@ -275,20 +280,6 @@ def _counter(form: Did, rules: Rules) -> Callable[[Scope], int]:
     return counted
 
 
-def _reacted(template: str, *, opened: bool) -> Test:
-    def reacted(message: SentMessage) -> bool:
-        return message.template == template and (
-            message.clicked_at is not None or (opened and message.opened_at is not None)
-        )
-
-    def test(scope: Scope) -> bool:
-        return scope.run is not None and any(
-            reacted(message) for messages in scope.run.sent.values() for message in messages
-        )
-
-    return test
-
-
 Asked: TypeAlias = Callable[[Value, Scope], bool]
 """What is asked of a value that is set and has the right type."""
 
@@ -296,6 +287,7 @@ Asked: TypeAlias = Callable[[Value, Scope], bool]
 def ago(form: RelativeAge) -> Asked:
     """`more than N ago`, `less than N ago`: strict at the edge, and the future is never ago."""
     length, back, more = form.length, form.length.backwards(), form.how == "more than"
+    # A date means days of the customer's local date, a time N x 24 hours (months by the UTC calendar): as in SQL.
     if form.ref.type.kind == "date":
 
         def asked_of_date(value: Value, scope: Scope) -> bool:
@@ -319,6 +311,7 @@ def _birthday_today(value: Value, scope: Scope) -> bool:
 
 def _time_today(value: Value, scope: Scope) -> bool:
     at, zone = cast("Instant", value), scope.facts.zone
+    # Asked first, since a value of any size may stand here and most of them have no local date.
     return abs(at - scope.now) <= 2 * DAY and local_date(at, zone) == local_date(scope.now, zone)
 
 

@@ -26,18 +26,17 @@ from engine.values import DAY
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What a condition looks at. `events`: names whose arrival may change the answer, also through a computed fact.
-    `history`: event -> how far back its rows must be loaded (ms; None: for ever); events that the counters answer
-    are not in it. `run`: it asks about a run (trigger, code, clicked, opened, goal, since start), so it has no meaning
-    in a segment. `attributes` holds computed facts too."""
+    """What a condition looks at."""
 
-    events: frozenset[str] = frozenset()
+    events: frozenset[str] = frozenset()  # whose arrival may change the answer, also through a computed fact
+    # Event -> how far back its rows must be loaded (ms; None: for ever); not those that the counters answer.
     history: Mapping[str, int | None] = field(default_factory=dict)
-    attributes: frozenset[str] = frozenset()
+    attributes: frozenset[str] = frozenset()  # with the computed facts
     segments: frozenset[str] = frozenset()
     templates: frozenset[str] = frozenset()
     product: bool = False
     reach: bool = False
+    # It asks about a run (trigger, code, clicked, opened, goal, since start), so it has no meaning in a segment.
     run: bool = False
 
     def __or__(self, other: Dependencies) -> Dependencies:
@@ -102,6 +101,7 @@ def forms(condition: Condition) -> Iterator[Condition]:
             for inner in inners:
                 yield from forms(inner)
         case Did(where=where) if where is not None:
+            # The order counts: it is the order of the values in the trace.
             yield condition
             yield from forms(where)
         case _:
@@ -114,14 +114,14 @@ def _refs_of(form: Condition) -> Iterator[Ref]:
             return
         case IsOneOf(ref, values):
             yield ref
-            yield from (each for each in values if isinstance(each, Ref))
+            yield from (operand for operand in values if isinstance(operand, Ref))
         case Compare(ref, _, value):
             yield ref
             if isinstance(value, Ref):
                 yield value
         case Between(ref, low, high):
             yield ref
-            yield from (each for each in (low, high) if isinstance(each, Ref))
+            yield from (operand for operand in (low, high) if isinstance(operand, Ref))
         case _:
             yield form.ref
 
@@ -132,6 +132,7 @@ def _mentions_of(ref: Ref, rules: Rules) -> Dependencies:
             rule = rules.get(ref.name)
             if rule is None:
                 return Dependencies(attributes=frozenset((ref.name,)))
+            # A fact with a window is counted from the rows when it is asked; the others are folded as events come.
             history = {rule.event: rule.last} if rule.last is not None else {}
             return Dependencies(frozenset((rule.event,)), history, frozenset((ref.name,)))
         case "product":
@@ -146,12 +147,10 @@ def _history_of(did: Did) -> dict[str, int | None]:
     """How far back the rows of its event must be loaded; nothing where the counters answer."""
     simple = (did.low, did.high) in ((1, None), (0, 0))
     if did.last is not None:
-        # an upper bound in milliseconds: a month counts as 31 days
-        return (
-            {}
-            if did.where is None and simple and not did.since_start
-            else {did.event: ((did.last.months * 31 + did.last.days) * DAY + did.last.elapsed)}
-        )
+        if did.where is None and simple and not did.since_start:
+            return {}
+        # An upper bound in milliseconds: a month counts as 31 days.
+        return {did.event: (did.last.months * 31 + did.last.days) * DAY + did.last.elapsed}
     if did.where is None and (not did.since_start or (did.low, did.high) == (1, None)):
         return {}
     return {did.event: None}

@@ -16,13 +16,34 @@ from engine.values import Instant, Value
 
 @dataclass(slots=True)
 class Scope:
-    """What a question may look at: a customer, one of their runs (None: before a start, segments), the moment, and
-    the event whose fields bare names mean inside `where`."""
+    """What a question may look at."""
 
     facts: Facts
-    run: Enrollment | None
+    run: Enrollment | None  # None: before a start, and for segments
     now: Instant
-    event: Event | None = None
+    event: Event | None = None  # whose fields bare names mean, inside `where`
+
+    def product_field(self, name: str) -> Value:
+        """A field of the catalogue as it is now, for the product that the run is about."""
+        if self.run is None or self.run.product_id is None:
+            return None
+        product = self.facts.products.get(self.run.product_id)
+        return product.get(name) if product is not None else None
+
+    def code_field(self, name: str) -> Value:
+        """`value`, `expires` or `used` of the latest code of the run."""
+        code = self.run.code if self.run is not None else None
+        if code is None:
+            return None
+        match name:
+            case "value":
+                return code.value
+            case "expires":
+                return code.expires
+            case "used":
+                return code.used
+            case _:
+                return None
 
 
 Reader: TypeAlias = Callable[[Scope], Value]
@@ -34,6 +55,7 @@ NO_RULES: Rules = {}
 def reader(ref: Ref, rules: Rules = NO_RULES) -> Reader:
     """How a name is read; None where there is nothing."""
     name = ref.name
+    # What can be known before anybody is asked is decided here, once: the closures are asked at every event.
     match ref.source:
         case "customer":
             rule = rules.get(name)
@@ -43,9 +65,9 @@ def reader(ref: Ref, rules: Rules = NO_RULES) -> Reader:
         case "trigger":
             return lambda scope: scope.run.trigger.get(name) if scope.run is not None else None
         case "product":
-            return lambda scope: _product(scope).get(name)
+            return lambda scope: scope.product_field(name)
         case "code":
-            return lambda scope: _code(scope, name)
+            return lambda scope: scope.code_field(name)
         case "event":
             return lambda scope: scope.event.fields.get(name) if scope.event is not None else None
 
@@ -53,27 +75,3 @@ def reader(ref: Ref, rules: Rules = NO_RULES) -> Reader:
 def read(ref: Ref, scope: Scope, rules: Rules = NO_RULES) -> Value:
     """The value of a name now; None where there is nothing."""
     return reader(ref, rules)(scope)
-
-
-_NOTHING: Mapping[str, Value] = {}
-
-
-def _product(scope: Scope) -> Mapping[str, Value]:
-    if scope.run is None or scope.run.product_id is None:
-        return _NOTHING
-    return scope.facts.products.get(scope.run.product_id, _NOTHING)
-
-
-def _code(scope: Scope, name: str) -> Value:
-    code = scope.run.code if scope.run is not None else None
-    if code is None:
-        return None
-    match name:
-        case "value":
-            return code.value
-        case "expires":
-            return code.expires
-        case "used":
-            return code.used
-        case _:
-            return None

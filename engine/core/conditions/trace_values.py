@@ -8,7 +8,6 @@ from decimal import Decimal
 from engine.core.conditions.condition import Can, Condition, Did, GoalReached, InSegment, Reacted, Ref
 from engine.core.conditions.dependencies import forms, refs
 from engine.core.conditions.scope import NO_RULES, Reader, Rules, Scope, reader
-from engine.core.enrollment import SentMessage
 from engine.core.facts.customer import why_closed
 from engine.values import Birthday, Instant, Type, Value, iso
 
@@ -18,35 +17,38 @@ def values_asked(condition: Condition, scope: Scope, rules: Rules = NO_RULES) ->
     goes over are not in it."""
     names, questions = _looked_at(condition, rules)
     answers: dict[str, str] = {}
+    # Fields of an event mean something only where there is one: those in the `where` of a `did` do not.
     for name, ref, get in names:
         if ref.source != "event" or scope.event is not None:
             answers[name] = words(get(scope), ref.type)
     for form in questions:
-        answers.update(_said(form, scope))
+        answers.update(_answer(form, scope))
     return tuple(answers.items())
 
 
-_Looked = tuple[tuple[tuple[str, Ref, Reader], ...], tuple[Condition, ...]]
-_KNOWN: dict[int, tuple[Condition, Rules, _Looked]] = {}
+_LookedAt = tuple[tuple[tuple[str, Ref, Reader], ...], tuple[Condition, ...]]
+_CACHE: dict[int, tuple[Condition, Rules, _LookedAt]] = {}
 """By identity: a condition never changes, and comparing two of them costs more than what is kept."""
 
-_MOST = 10_000
+_CACHE_SIZE = 10_000
+"""Conditions of many publications, one after the other; those of one are far fewer."""
 
 
-def _looked_at(condition: Condition, rules: Rules) -> _Looked:
+def _looked_at(condition: Condition, rules: Rules) -> _LookedAt:
     """The names in a condition, and the forms that ask about something else than a name: the same for everybody."""
-    known = _KNOWN.get(id(condition))
-    if known is not None and known[0] is condition and known[1] is rules:
-        return known[2]
+    entry = _CACHE.get(id(condition))
+    # The id of a condition that is gone may have been given to another one.
+    if entry is not None and entry[0] is condition and entry[1] is rules:
+        return entry[2]
     questions = (Did, InSegment, Can, Reacted, GoalReached)
-    looked = (
+    looked_at = (
         tuple((str(ref), ref, reader(ref, rules)) for ref in refs(condition)),
         tuple(form for form in forms(condition) if isinstance(form, questions)),
     )
-    if len(_KNOWN) >= _MOST:
-        _KNOWN.clear()
-    _KNOWN[id(condition)] = (condition, rules, looked)
-    return looked
+    if len(_CACHE) >= _CACHE_SIZE:
+        _CACHE.clear()
+    _CACHE[id(condition)] = (condition, rules, looked_at)
+    return looked_at
 
 
 def words(value: Value, kind: Type) -> str:
@@ -76,13 +78,14 @@ def words(value: Value, kind: Type) -> str:
 
 
 def _moment(at: int) -> str:
+    # An attribute may hold any number of milliseconds; a trace must not fail over the year 300,000.
     try:
         return iso(Instant(at))
     except OverflowError:
         return str(at)
 
 
-def _said(form: Condition, scope: Scope) -> dict[str, str]:
+def _answer(form: Condition, scope: Scope) -> dict[str, str]:
     facts, enrollment = scope.facts, scope.run
     match form:
         case Did(event=event):
@@ -102,15 +105,14 @@ def _said(form: Condition, scope: Scope) -> dict[str, str]:
                 else []
             )
             sent = [message for message in messages if message.template == template]
-            at = max((_reacted_at(part, how) for part in sent), default=0)
+            # The latest; a click counts as an open.
+            moments = [message.clicked_at for message in sent]
+            if how == "opened":
+                moments += [message.opened_at for message in sent]
+            at = max((moment for moment in moments if moment is not None), default=0)
             return {f"{how} {template}": _moment(at) if at else ("no" if sent else "not sent")}
         case GoalReached():
             reached = enrollment is not None and enrollment.goal_at is not None
             return {"goal": "reached" if reached else "not reached"}
         case _:
             return {}
-
-
-def _reacted_at(message: SentMessage, how: str) -> int:
-    clicked, opened = message.clicked_at or 0, message.opened_at or 0
-    return clicked if how == "clicked" else max(clicked, opened)

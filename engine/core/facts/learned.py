@@ -211,9 +211,9 @@ def explanation(
         price, likely = prices.get(channel, Decimal(0)), likelihood(learned, engagement, template, channel)
         share = f"{likely * 100:.1f} %" if likely >= 0.001 else f"{likely * 100:.2g} %"
         if price:
-            each = f"{float(price) / likely:.4f}".rstrip("0").rstrip(".")
+            per_reaction = f"{float(price) / likely:.4f}".rstrip("0").rstrip(".")
             phrases.append(
-                f"{channel}: {price.normalize():f} {currency} / {share} = {each} {currency} per reaction"
+                f"{channel}: {price.normalize():f} {currency} / {share} = {per_reaction} {currency} per reaction"
             )
         else:
             phrases.append(f"{channel}: free, {share} react")

@@ -10,9 +10,10 @@ from engine.core.transition import Transition
 
 @dataclass(frozen=True, slots=True)
 class IfStep(Step):
-    """Indexes of the first step of each side, `next` where one was not written."""
+    """`if`: one of two sides."""
 
     question: Question
+    # Indexes of the first step of each side, `next` where one was not written.
     then: int
     otherwise: int
 
@@ -27,9 +28,9 @@ class IfStep(Step):
 
 @dataclass(frozen=True, slots=True)
 class ChooseStep(Step):
-    """Tried from the top; a None question is `else`."""
+    """`choose`: the first path that fits, tried from the top."""
 
-    paths: tuple[tuple[Question | None, str, int], ...]  # question, label, first step
+    paths: tuple[tuple[Question | None, str, int], ...]  # question (None: `else`), label, first step
 
     def targets(self) -> tuple[int, ...]:
         """The paths, and on below where none fits."""
@@ -49,6 +50,7 @@ def decide_if(transition: Transition, step: IfStep) -> int:
 
 def choose(transition: Transition, step: ChooseStep) -> int:
     """The first step of the first path that fits; without a fit the run goes on below."""
+    # One moment for all paths: nothing happens between one question and the next.
     scope = transition.scope()
     for question, label, target in step.paths:
         if question is None or question.test(scope):

@@ -17,9 +17,10 @@ from engine.values import Type, Value, local_date
 
 @dataclass(frozen=True, slots=True)
 class ChangeStep(Step):
-    """`values`: attribute and a constant, a reference, or `now`, `today`, `unset`."""
+    """`set`, `add` or `remove`, of one attribute or several."""
 
     how: Literal["set", "add", "remove"]
+    # Attribute, and a constant, a reference, or one of three words that are made a value when the step is done.
     values: tuple[tuple[str, Constant | Ref | Literal["now", "today", "unset"]], ...]
     types: tuple[Type, ...]
     note: str
@@ -30,6 +31,7 @@ CONSENT = "consent."
 
 def change(transition: Transition, step: ChangeStep) -> int:
     """Writes the attributes of a step; a step that was passed before in this run changes nothing."""
+    # After a migration a run may pass a step that has moved a second time; points are given once (2.14).
     if step.id in transition.enrollment.done:
         return step.next
     transition.enrollment.done.add(step.id)
@@ -39,6 +41,7 @@ def change(transition: Transition, step: ChangeStep) -> int:
             Change(name, step.how, value, f"{transition.enrollment.id}:{step.id}:{name}", step.note)
         )
         transition.add_trace(step.how, step, name, words(value, kind) if value is not None else "unset")
+        # Written into these facts at once, beside the effect: the next step and its questions look at it.
         facts = transition.context.writable("values", "reach")
         if name.startswith(CONSENT):
             purpose = transition.journey.policy.consent or "marketing"
@@ -55,6 +58,7 @@ def change(transition: Transition, step: ChangeStep) -> int:
 def _value(transition: Transition, written: Constant | Ref, kind: Type) -> Value:
     if isinstance(written, Ref):
         return transition.read(written)
+    # The words mean a moment only where the attribute can hold one: a text may be set to "now".
     if kind.kind in ("date", "time", "birthday") or written == "unset":
         match written:
             case "now":

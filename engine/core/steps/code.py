@@ -20,10 +20,11 @@ def take_code(transition: Transition, step: CodeStep) -> int | None:
     """Takes a code, or rests until the file pool has given one."""
     pool = step.pool
     if pool.name in transition.enrollment.codes:
-        # `code.x` is the run's latest code: the one that was asked for last
+        # Moved to the end, for `code.x` is the run's latest code: the one that was asked for last.
         transition.enrollment.codes[pool.name] = transition.enrollment.codes.pop(pool.name)
         return step.next
     expires, _ = expiry(transition, step)
+    # Only the database knows which codes of a file are left: it answers with `CodeTaken`.
     if pool.kind == "file":
         transition.effects.append(TakeCode(transition.enrollment.id, pool.name, None, expires))
         transition.enrollment.state, transition.enrollment.due = AwaitingCode(step.id), None
@@ -50,6 +51,7 @@ def expiry(transition: Transition, step: CodeStep) -> tuple[Instant, dt.date]:
 
 def generated(pool: Pool, enrollment: str) -> str:
     """The code of a run: every ? of the pattern becomes a letter that follows from the run and the pool alone."""
+    # Not by chance: deciding once more gives the customer the code that the message shows already.
     digest = hashlib.sha256(f"code\0{pool.name}\0{enrollment}".encode("utf-8", "surrogatepass")).digest()
     number = int.from_bytes(digest, "big")
     written = []

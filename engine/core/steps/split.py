@@ -11,10 +11,10 @@ from engine.ids import choose_path
 
 @dataclass(frozen=True, slots=True)
 class SplitStep(Step):
-    """`paths`: name, share in percent, first step. `salt`: the name the hash is drawn from (its `was`, if renamed)."""
+    """`split`: each customer takes one of the paths."""
 
-    paths: tuple[tuple[str, int, int], ...]
-    salt: str
+    paths: tuple[tuple[str, int, int], ...]  # name, share in percent, first step
+    salt: str  # the name that the hash is drawn from: its former one, if it was renamed
 
     def targets(self) -> tuple[int, ...]:
         """The paths."""
@@ -27,6 +27,7 @@ def split(transition: Transition, step: SplitStep) -> int:
     path = transition.enrollment.paths.get(step.id)
     if path is None and step.was is not None:
         path = transition.enrollment.paths.get(step.was)
+    # A story may say which path everybody takes; a path that was removed from the file is drawn anew.
     if path not in firsts:
         path = transition.context.journeys.paths.get(step.id)
     if path not in firsts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.core.enrollment import Enrollment, SentMessage, Waiting
+from engine.core.enrollment import Enrollment, Waiting
 from engine.core.happening import Event
 from engine.core.journey import Awaited, WaitStep
 from engine.core.steps.exit import leave_for
@@ -12,15 +12,13 @@ from engine.values import Instant, iso
 
 
 def fits(transition: Transition, awaited: Awaited, waiting: Waiting, event: Event) -> bool:
-    """Whether an event ends the wait: inside its window, not after its end, with fitting fields.
-
-    The window opens after the moment that it is counted from: the event that made that moment is not inside. An event
-    at exactly the due moment beats the timer.
-    """
+    """Whether an event ends the wait: inside its window, not after its end, with fitting fields."""
     due = transition.enrollment.due
     return (
         event.name in awaited.events
+        # The event that made the moment at which the window opens is not inside (2.10) ...
         and (event.occurred_at, event.number) > (waiting.opened_at, waiting.opened_number)
+        # ... and one at exactly the due moment beats the timer (2.9).
         and (due is None or event.occurred_at <= due.at)
         and (awaited.where is None or awaited.where.test(transition.scope(event)))
     )
@@ -43,12 +41,12 @@ def already_there(
 def _first_of(
     transition: Transition, awaited: Awaited, waiting: Waiting, name: str
 ) -> tuple[Instant, int] | None:
-    """The first event of a name inside the window. Where no fields are asked its rows need not be loaded: then the last
-    one that was seen answers."""
+    """The moment and number of the first event of a name inside the window."""
     facts = transition.context.facts
     for event in facts.history.get(name, ()):
         if fits(transition, awaited, waiting, event):
             return event.occurred_at, event.number
+    # Where no fields are asked its rows need not be loaded: then the last one that was seen answers.
     counter, due = facts.event_counters.get(name), transition.enrollment.due
     if awaited.where is not None or counter is None:
         return None
@@ -57,41 +55,35 @@ def _first_of(
     return last if inside else None
 
 
-def reacted_at(message: SentMessage, how: str) -> Instant | None:
-    """When a message was clicked or opened; a click counts as an open."""
-    if how == "clicked" or message.opened_at is None:
-        return message.clicked_at
-    return message.opened_at
-
-
 def _reactions(enrollment: Enrollment, awaited: Awaited, waiting: Waiting) -> list[tuple[Instant, int, str]]:
     candidates = []
     for messages in enrollment.sent.values():
         for message in messages:
-            at = (
-                reacted_at(message, awaited.reaction or "clicked")
-                if message.template == awaited.template
-                else None
-            )
+            if message.template != awaited.template:
+                continue
+            at = message.reacted_at(awaited.reaction or "clicked")
             if at is None or (enrollment.due is not None and at > enrollment.due.at):
                 continue
+            # A click in the millisecond of the hand-over that opened the window came after it: it is inside.
             if at > waiting.opened_at or at == waiting.opened_at == message.handed_at:
                 candidates.append((at, waiting.opened_number, f"{awaited.reaction} {awaited.template}"))
     return candidates
 
 
 def wait(transition: Transition, step: WaitStep) -> int | None:
-    """Rests until the due moment. What was awaited and is already there ends it at once, and so does a moment that lies
-    before the clock; a date that is not set ends the run (a wrong message is worse than none)."""
+    """Rests until the due moment."""
     due = wait_due(transition, step)
+    # A wrong message is worse than none (2.10).
     if isinstance(due, MissingDate):
         leave_for(transition, step, f"missing {due.name}")
         return None
     enrollment = transition.enrollment
     enrollment.due, enrollment.state = due, Waiting(step.id, enrollment.window_at, enrollment.window_number)
+    # What was awaited and is already there ends it at once: a click between message and wait is not lost.
     following = end_if_there(transition, step)
     if following is not None:
         return following
+    # Against the clock and not against now: whoever is late goes on through all that is overdue, in order.
     if due.at <= enrollment.clock:
         return end_by_time(transition, step)
     if transition.context.journeys.explain:
@@ -127,6 +119,7 @@ def end_by_time(transition: Transition, step: WaitStep) -> int:
 def _over(transition: Transition, at: Instant, number: int, following: int) -> int:
     enrollment = transition.enrollment
     enrollment.clock = max(enrollment.clock, at)
+    # The window of the next `for` opens at the end of this wait; what ended it is not inside (2.10).
     enrollment.window_at, enrollment.window_number = enrollment.clock, number
     enrollment.state = enrollment.due = None
     return following

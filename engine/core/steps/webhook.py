@@ -19,6 +19,7 @@ class WebhookStep(Step):
 
 def call(transition: Transition, step: WebhookStep) -> int:
     """Asks for the call, once per run and step; its key lets the receiver drop a second delivery."""
+    # Once, also where a migration leads past the step a second time (2.14).
     if step.id not in transition.enrollment.done:
         transition.enrollment.done.add(step.id)
         key = derive(transition.enrollment.id, step.id, "webhook")

@@ -62,18 +62,26 @@ def in_zone(due: Due, tz: ZoneInfo) -> Due:
 
 def wait_due(transition: Transition, step: WaitStep) -> Due | MissingDate:
     """When a wait that begins now ends."""
-    tz = transition.context.facts.zone
-    found = (
-        _until(transition, step, step.until, tz) if step.until is not None else _length(transition, step, tz)
-    )
-    if isinstance(found, MissingDate) or not step.weekdays:
-        return found
-    local = found.local or wall_clock(found.at, tz)
+    clock, tz = transition.enrollment.clock, transition.context.facts.zone
+    due: Due | MissingDate
+    if step.until is not None:
+        due = _until(transition, step, step.until, tz)
+    else:
+        length, at = step.length or Duration(), _at(transition, step)
+        # Only whole days may be moved to another time of the day: `2 hours` at 10:00 would mean nothing.
+        if at is None or not length.is_calendar:
+            due = due_after(clock, length, tz)
+        else:
+            due = due_at_local(later_day(local_date(clock, tz), length.months, length.days), at, tz)
+    if isinstance(due, MissingDate) or not step.weekdays:
+        return due
+    # On from the day that was found, never back: a wait is not shorter than it says.
+    local = due.local or wall_clock(due.at, tz)
     for days in range(7):
         day = later_day(local.date(), 0, days)
         if day.weekday() in step.weekdays:
-            return due_at_local(day, local.time(), tz) if days else found
-    return found
+            return due_at_local(day, local.time(), tz) if days else due
+    return due
 
 
 def hour_of(transition: Transition) -> Hour:
@@ -89,15 +97,6 @@ def _at(transition: Transition, step: WaitStep) -> dt.time | None:
     return hour_of(transition).time if step.their_hour else step.at
 
 
-def _length(transition: Transition, step: WaitStep, tz: ZoneInfo) -> Due:
-    length = step.length or Duration()
-    at = _at(transition, step)
-    if at is None or not length.is_calendar:
-        return due_after(transition.enrollment.clock, length, tz)
-    day = later_day(local_date(transition.enrollment.clock, tz), length.months, length.days)
-    return due_at_local(day, at, tz)
-
-
 def _until(transition: Transition, step: WaitStep, moment: Moment, tz: ZoneInfo) -> Due | MissingDate:
     clock = transition.enrollment.clock
     if moment.ref is not None:
@@ -105,21 +104,25 @@ def _until(transition: Transition, step: WaitStep, moment: Moment, tz: ZoneInfo)
     time = moment.time or _at(transition, step)
     if moment.date is not None:
         return due_at_local(moment.date, time or dt.time.min, tz)
+    # The next such time, counted from the clock; without a time, the one that the clock shows (2.20).
     local = to_datetime(clock, tz)
     time = time or local.time()
     day = local.date()
     if moment.weekday is not None:
         day = later_day(day, 0, (moment.weekday - day.weekday()) % 7)
-    step_days = 7 if moment.weekday is not None else 1
     due = due_at_local(day, time, tz)
-    return due if due.at >= clock else due_at_local(later_day(day, 0, step_days), time, tz)
+    # Now is included (2.10); whoever is too late today is due on the next day, or in the next week.
+    return (
+        due
+        if due.at >= clock
+        else due_at_local(later_day(day, 0, 1 if moment.weekday is None else 7), time, tz)
+    )
 
 
 def _until_date(
     transition: Transition, ref: Ref, moment: Moment, time: dt.time | None, tz: ZoneInfo
 ) -> Due | MissingDate:
-    """A date attribute, a field of the trigger, or the end of the code, with an offset. An elapsed part of the offset
-    is counted at the end."""
+    """A date attribute, a field of the trigger, or the end of the code, with an offset."""
     offset = moment.offset or Duration()
     code = transition.enrollment.code
     if ref.source == "code" and ref.name == "expires" and code is not None:
@@ -131,6 +134,7 @@ def _until_date(
         elif type(value) is dt.date:
             day, own = value, dt.time.min
         elif ref.type.kind == "time" and type(value) is int:
+            # Any number of milliseconds may be written into an attribute; the year 300,000 is no date.
             try:
                 local = to_datetime(Instant(value), tz)
             except OverflowError:
@@ -138,6 +142,7 @@ def _until_date(
             day, own = local.date(), local.time()
         else:
             return MissingDate(moment.name or str(ref))
+    # First the calendar part, then the elapsed part (2.20), which hours of a clock change make longer or shorter.
     due = due_at_local(later_day(day, offset.months, offset.days), time or own, tz)
     if not offset.elapsed:
         return due
@@ -147,16 +152,21 @@ def _until_date(
 
 def birthday_of_run(transition: Transition, ref: Ref, birthday: Birthday, tz: ZoneInfo) -> dt.date:
     """The occurrence that started the run, else the first on or after the day of the start; never one a year later."""
-    started = local_date(transition.enrollment.started_at, tz)
-    kept = transition.enrollment.occurrence
-    if kept is not None and ref.source == "customer" and kept == birthday.in_year(kept.year):
-        return kept
-    return birthday.on_or_after(started)
+    occurrence = transition.enrollment.occurrence
+    # Another start of the journey, or a birthday that was corrected since: then it is not the one that started it.
+    if (
+        occurrence is not None
+        and ref.source == "customer"
+        and occurrence == birthday.in_year(occurrence.year)
+    ):
+        return occurrence
+    return birthday.on_or_after(local_date(transition.enrollment.started_at, tz))
 
 
 def listen_until(transition: Transition, step: SendStep, state: AwaitingReaction) -> Due:
-    """When the next channel is due, counted from the hand-over. A learned interval is what is known now: it stays."""
+    """When the next channel is due, counted from the hand-over."""
     length = step.next_after or Duration()
+    # What is known at the hand-over: a later night does not move somebody who is listening already.
     if step.learns:
         length, why = learned_interval(step, state.channel, transition.context.journeys.learned)
         if transition.context.journeys.explain:
@@ -168,10 +178,10 @@ def learned_interval(step: SendStep, channel: str, learned: Learned) -> tuple[Du
     """How long `next_after: auto` listens after this channel, and why, in words."""
     what = {"opened": "opens", "clicked": "clicks"}.get(step.until, step.until)
     where = f"{what} to {step.template} via {channel}"
-    found = learned.interval(step.template, channel, step.until)
-    if found is None:
+    interval = learned.interval(step.template, channel, step.until)
+    if interval is None:
         return step.next_after or Duration(), f"fewer than {LEAST} {where} are known yet"
-    return found.length, f"90 % of {found.seen} {where}"
+    return interval.length, f"90 % of {interval.seen} {where}"
 
 
 def in_words(length: Duration) -> str:

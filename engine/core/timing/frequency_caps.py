@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
@@ -19,19 +19,18 @@ _DAYS_BACK = {"week": 7, "month": 30}
 def has_free_slot(
     caps: Iterable[Cap], slots: Iterable[CapSlot], at: Instant, tz: ZoneInfo, channel: str, first_part: bool
 ) -> bool:
-    """Whether another message may leave at `at` under all caps.
-
-    Caps without a channel are asked for the first part of a cascade only, and count a cascade once;
-    the cap of a channel counts every part on it.
-    """
+    """Whether another message may leave at `at` under all caps."""
     slots = tuple(slots)
     for cap in caps:
+        # Most customers got fewer messages than any cap allows: nothing need be counted.
         if len(slots) < cap.count:
             continue
+        # A cascade is one message for caps by day and week, asked for with its first part (2.10).
         if cap.channel is None and not first_part:
             continue
         if cap.channel is not None and cap.channel != channel:
             continue
+        # The cap of a channel counts every part on it, the others a cascade once.
         starts = window_start(cap, at, tz)
         counted = sum(
             1
@@ -50,6 +49,7 @@ def window_start(cap: Cap, at: Instant, tz: ZoneInfo) -> Instant:
         case "day":
             return at_local(local_date(at, tz), dt.time.min, tz)
         case "week" | "month":
+            # One millisecond later: the moment itself lies outside (2.20).
             return Instant(plus(at, Duration(days=-_DAYS_BACK[cap.per]), tz) + 1)
         case _:
             assert_never(cap.per)
@@ -67,22 +67,18 @@ def next_free_slot(
     """The first moment from `at` on with a free place, if no other message leaves; None: not within `limit`."""
     caps, slots = tuple(caps), tuple(slots)
     last = plus(at, limit, tz)
-    for moment in sorted({moment for moment in _openings(caps, slots, at, tz) if at <= moment <= last}):
-        if has_free_slot(caps, slots, moment, tz, channel, first_part):
-            return moment
-    return None
-
-
-def _openings(caps: Iterable[Cap], slots: Iterable[CapSlot], at: Instant, tz: ZoneInfo) -> Iterator[Instant]:
-    """Every moment at which a window may let go of a place."""
-    yield at
+    # Every moment at which a window may let go of a place: between them nothing gets better.
+    moments = {at}
     for cap in caps:
         for slot in slots:
             if cap.per == "day":
-                yield midnight_after(max(slot.at, at), tz)
-                yield midnight_after(slot.at, tz)
+                moments |= {midnight_after(max(slot.at, at), tz), midnight_after(slot.at, tz)}
                 continue
             leaves = plus(slot.at, Duration(days=_DAYS_BACK[cap.per]), tz)
-            yield leaves
-            yield Instant(leaves - HOUR)  # one in the first moment after an hour that the clock skipped
-            yield Instant(leaves + HOUR)  # a place in an hour that the clock showed twice
+            # An hour before: a place in the first moment after an hour that the clock skipped. An hour after: one
+            # in an hour that the clock showed twice.
+            moments |= {leaves, Instant(leaves - HOUR), Instant(leaves + HOUR)}
+    for moment in sorted(moments):
+        if at <= moment <= last and has_free_slot(caps, slots, moment, tz, channel, first_part):
+            return moment
+    return None

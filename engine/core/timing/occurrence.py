@@ -26,13 +26,12 @@ def next_occurrence(
     zone = facts.zone
     if isinstance(trigger, ClockTrigger):
         return _next_clock(trigger, after, zone)
-    fires = (
-        (at_local(day, trigger.at, zone), day)
-        for day in (
-            _fired_on(kept, trigger.offset) for kept in _kept_days(trigger, facts, local_date(after, zone))
-        )
-    )
-    return next(((at, day) for at, day in fires if at > after), None)
+    for kept_on in _kept_days(trigger, facts, local_date(after, zone)):
+        day = _fired_on(kept_on, trigger.offset)
+        at = at_local(day, trigger.at, zone)
+        if at > after:
+            return at, day
+    return None
 
 
 def occurrence_day(trigger: DateTrigger | ClockTrigger, facts: Facts, day: dt.date) -> dt.date | None:
@@ -44,7 +43,7 @@ def occurrence_day(trigger: DateTrigger | ClockTrigger, facts: Facts, day: dt.da
     if isinstance(trigger, ClockTrigger):
         return day if _fits(trigger, day) else None
     kept_days = _kept_days(trigger, facts, day)
-    return next((kept for kept in kept_days if _fired_on(kept, trigger.offset) == day), None)
+    return next((kept_on for kept_on in kept_days if _fired_on(kept_on, trigger.offset) == day), None)
 
 
 def attribute_date(value: Value, kind: str, zone: ZoneInfo) -> dt.date | None:
@@ -63,8 +62,10 @@ def _kept_days(trigger: DateTrigger, facts: Facts, around: dt.date) -> Iterator[
     """The dates of the attribute, oldest first: one, or for a birthday those of the years near `around`."""
     value = facts.values.get(trigger.ref.name)
     if isinstance(value, Birthday) and trigger.ref.type.kind == "birthday":
+        # An offset may lead into another year: the day that is kept then lies as many years away.
         reach = 2 + (abs(trigger.offset.months) * 31 + abs(trigger.offset.days)) // 365
         for year in range(max(around.year - reach, 1), min(around.year + reach, 9999) + 1):
+            # Nobody has a birthday before they were born.
             if value.year is None or year >= value.year:
                 yield value.in_year(year)
         return
@@ -73,13 +74,15 @@ def _kept_days(trigger: DateTrigger, facts: Facts, around: dt.date) -> Iterator[
         yield single
 
 
-def _fired_on(kept: dt.date, offset: Duration) -> dt.date:
-    return later_day(kept, offset.months, offset.days)
+def _fired_on(kept_on: dt.date, offset: Duration) -> dt.date:
+    return later_day(kept_on, offset.months, offset.days)
 
 
 def _next_clock(trigger: ClockTrigger, after: Instant, zone: ZoneInfo) -> tuple[Instant, dt.date] | None:
+    # From yesterday on: where the clock is put back over midnight, yesterday's time may come once more.
     day = local_date(after, zone) - dt.timedelta(days=1)
     for _ in range(_FAR):
+        # Noon or midnight of the day must lie in it: a zone may have left the whole day out.
         if (
             _fits(trigger, day)
             and (at := at_local(day, trigger.at, zone)) > after
@@ -98,5 +101,6 @@ def _fits(trigger: ClockTrigger, day: dt.date) -> bool:
         return False
     if trigger.every != "month":
         return True
+    # 0 stands for the last day, whichever it is.
     last = calendar.monthrange(day.year, day.month)[1]
     return day.day == (trigger.day or last)

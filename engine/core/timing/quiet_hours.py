@@ -4,7 +4,7 @@ must not be quiet in any of them (design/language 2.13 rule 5, 2.20)."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from engine.core.facts.customer import Facts
@@ -26,11 +26,13 @@ from engine.values import (
 
 def quiet_end(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant | None:
     """When the quiet hours end in which `at` lies; None: it is not quiet. The start is quiet, the end is not."""
+    # On a day without a clock change, as nearly all are, local time is plain arithmetic.
     offset = calm_offset(at // DAY, tz)
     if offset is not None:
         now, start, stop = (at + offset) % DAY, _milliseconds(quiet.start), _milliseconds(quiet.end)
         inside = start <= now < stop if start < stop else start != stop and (now >= start or now < stop)
         return Instant(at + (stop - now) % DAY) if inside else None
+    # Quiet hours that an hour shown twice brings back may begin where the first ones end.
     end = at
     while (spell := _spell_around(quiet, end, tz)) is not None:
         end = spell[1]
@@ -49,29 +51,43 @@ def quiet_start(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant:
 
 
 def plausible_zones(facts: Facts, channel: str, journeys: Journeys) -> tuple[ZoneInfo, ...]:
-    """The zones whose quiet hours count for a message: the customer's own where it is known. On a channel that is reached
-    by phone (it rings at night) else all those of the number, with the one of the customer's country."""
+    """The zones whose quiet hours count for a message: the customer's own where it is known, else those of the phone
+    number that it goes to."""
+    # A phone rings at night; a mail to somebody whose zone is only guessed wakes nobody.
     if facts.timezone_why == "customer" or channel not in journeys.by_phone:
         return (facts.zone,)
     reach = facts.reach.get(channel)
     names = journeys.zones_of_phone(reach.address) if reach is not None and reach.address else ()
     if not names:
         return (facts.zone,)
+    # The number says where it was bought, the country where they live: it must be quiet in neither.
     if facts.timezone_why == "country" and facts.timezone not in names:
         names = (*names, facts.timezone)
     return tuple(zone(name) for name in names)
 
 
 def quiet_end_in_all_zones(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo]) -> Instant | None:
-    """When it is quiet in none of the zones any more; None: it is so now. Where that does not happen within 24 hours (the
-    zones lie too far apart), the first moment at which it is quiet in as few of them as ever."""
+    """When it is quiet in none of the zones any more; None: it is so now. Where that does not happen within 24 hours
+    (the zones lie too far apart), the first moment at which it is quiet in as few of them as ever."""
     if len(zones) == 1:
         return quiet_end(quiet, at, zones[0])
     clocks = _different(at, zones)
     if all(quiet_end(quiet, at, clock) is None for clock in clocks):
         return None
-    moments = [at, *sorted(_ends_within_a_day(quiet, at, clocks))]
-    quietest = min(moments, key=lambda moment: (_quiet_in(quiet, moment, clocks), moment))
+    # Every end of quiet hours in the next 24 hours: it can get less quiet only there.
+    moments = {at}
+    for tz in clocks:
+        end = quiet_end(quiet, at, tz)
+        if end is None:
+            end = quiet_end(quiet, quiet_start(quiet, at, tz), tz)
+        if end is not None and end - at <= DAY:
+            moments.add(end)
+
+    def quiet_in(moment: Instant) -> int:
+        return sum(count for tz, count in clocks.items() if quiet_end(quiet, moment, tz) is not None)
+
+    # The first of the moments at which it is quiet in as few zones as ever.
+    quietest = min(sorted(moments), key=quiet_in)
     return quietest if quietest > at else None
 
 
@@ -83,31 +99,16 @@ def quiet_start_in_all_zones(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo
 
 
 def _different(at: Instant, zones: Sequence[ZoneInfo]) -> dict[ZoneInfo, int]:
-    """One of those whose clocks show the same for more than a day, and how many it stands for; whose clock changes
-    meanwhile is kept."""
+    """One zone of those whose clocks show the same for more than a day, and how many it stands for: a phone number of
+    a large country has dozens of zones, with a handful of clocks."""
     clocks: dict[object, tuple[ZoneInfo, int]] = {}
     for tz in zones:
         today, tomorrow = calm_offset(at // DAY, tz), calm_offset(at // DAY + 1, tz)
+        # One whose clock changes meanwhile stands for itself alone.
         key = today if today is not None and today == tomorrow else tz.key
         shown_by, count = clocks.get(key, (tz, 0))
         clocks[key] = (shown_by, count + 1)
     return dict(clocks.values())
-
-
-def _ends_within_a_day(quiet: Quiet, at: Instant, zones: Iterable[ZoneInfo]) -> set[Instant]:
-    """Every end of quiet hours in the next 24 hours: it can get less quiet only there."""
-    ends: set[Instant] = set()
-    for tz in zones:
-        end = quiet_end(quiet, at, tz)
-        if end is None:
-            end = quiet_end(quiet, quiet_start(quiet, at, tz), tz)
-        if end is not None and end - at <= DAY:
-            ends.add(end)
-    return ends
-
-
-def _quiet_in(quiet: Quiet, at: Instant, clocks: Mapping[ZoneInfo, int]) -> int:
-    return sum(count for tz, count in clocks.items() if quiet_end(quiet, at, tz) is not None)
 
 
 def _milliseconds(time: dt.time) -> int:
@@ -125,14 +126,15 @@ def _spell_around(quiet: Quiet, at: Instant, tz: ZoneInfo) -> tuple[Instant, Ins
 
 
 def _spells(quiet: Quiet, day: dt.date, tz: ZoneInfo) -> Iterator[tuple[Instant, Instant]]:
-    """The quiet hours that begin on a local date. An end that the clock shows twice ends them the first time; they
-    then come back with the hour that is shown again, so that it is never quiet by the clock on the wall and loud for us."""
+    """The quiet hours that begin on a local date."""
     if quiet.start == quiet.end:
         return
     last_day = day if quiet.start < quiet.end else day + dt.timedelta(days=1)
     start, end = at_local(day, quiet.start, tz), at_local(last_day, quiet.end, tz)
     if start < end:
         yield start, end
+    # An end that the clock shows twice ends them the first time. They come back with the hour that is shown again,
+    # so that it is never quiet by the clock on the wall and loud for us.
     again = second_at_local(last_day, quiet.end, tz)
     if again is not None:
         change, second_end = again
