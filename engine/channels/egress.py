@@ -114,6 +114,7 @@ class Egress:
         host, port = _place(parts)
         progress = _Progress(gate, bool(request.body))
         try:
+            # one time for all of it: a name that resolves slowly takes from the time of the answer
             async with asyncio.timeout(request.seconds):
                 addresses = await self._checked(host, port)
                 return await self._first(request, parts, host, port, addresses, progress)
@@ -198,7 +199,7 @@ class Egress:
             is_whole = True
             async for chunk in response.aiter_raw():
                 body += chunk
-                if len(body) > LARGEST_ANSWER:
+                if len(body) > LARGEST_ANSWER:  # an answer without end must not fill the memory
                     is_whole = False
                     break
         finally:

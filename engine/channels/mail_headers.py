@@ -54,7 +54,11 @@ def mailbox(text: str, *, international: bool = False) -> Address:
     domain = ascii_domain(domain)
     if international and not local.isascii():
         local = unicodedata.normalize("NFC", local)
-        plain = "".join("x" if _is_foreign(letter) else letter for letter in local)
+        # letters, marks and digits of any script; no blanks, no signs that change the direction
+        plain = "".join(
+            "x" if not letter.isascii() and unicodedata.category(letter)[0] in "LMN" else letter
+            for letter in local
+        )
     else:
         plain = local
     if not plain.isascii():
@@ -152,12 +156,6 @@ def written(name: str, value: str) -> str:
 def cleaned(text: str) -> str:
     """A header text in one line: control characters and runs of blanks are one blank."""
     return " ".join(_CONTROL.sub(" ", text).split())
-
-
-def _is_foreign(letter: str) -> bool:
-    """Letters, marks and digits of any script; no blanks, no signs that change the direction, no private
-    ones."""
-    return not letter.isascii() and unicodedata.category(letter)[0] in "LMN"
 
 
 def _shown(text: str) -> str:

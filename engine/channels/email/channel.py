@@ -150,7 +150,7 @@ class EmailChannel:
                 return _never_left(aiosmtplib.SMTPResponseException(answer.code, answer.message))
             await self._reset(client)
             return refusal(answer.code, answer.message, "data", envelope.domain)
-        connection.mails += 1
+        connection.mails += 1  # from DATA on: servers count bodies, not addresses they refused
         return await self._body(client, envelope)
 
     async def _address(self, client: aiosmtplib.SMTP, envelope: _Envelope) -> Delivery | None:
@@ -190,6 +190,7 @@ class EmailChannel:
             _cut(client)
             return _never_left(mistake)
         try:
+            # from here on the server may deliver it, whatever happens to the connection
             faults.reach("after the last byte")
             answer = await protocol.read_response(timeout=seconds)
         except aiosmtplib.SMTPResponseException as answered:

@@ -97,17 +97,13 @@ def open_signer(channel: str, domain: str, selector: str, key: str) -> Signer | 
             f'the channel "{channel}" cannot sign for "{selector}" at "{domain}"',
             "Write  dkim_domain: shop.example, dkim_selector: p1  (letters, digits and - only)",
         )
-    signer = Signer(domain.lower(), selector, _pem(channel, key))
+    # with real line ends: an environment variable often holds `\\n` in two characters
+    pem = "\n".join(line.strip() for line in key.replace("\\n", "\n").split("\n") if line.strip())
+    if not _PEM.match(pem):
+        raise _bad_key(channel, "it is no private key in PEM form")
+    signer = Signer(domain.lower(), selector, pem.encode("ascii"))
     _try(channel, signer)
     return signer
-
-
-def _pem(channel: str, key: str) -> bytes:
-    """The key with real line ends: an environment variable often holds `\\n` in two characters."""
-    text = "\n".join(line.strip() for line in key.replace("\\n", "\n").split("\n") if line.strip())
-    if not _PEM.match(text):
-        raise _bad_key(channel, "it is no private key in PEM form")
-    return text.encode("ascii")
 
 
 def _try(channel: str, signer: Signer) -> None:

@@ -128,20 +128,18 @@ def reports_of(mail: InboundMail, key: str, address: str, purpose: str | None, r
         case "reply":
             return [Report("replied", base, key, address=address, at=mail.at, raw=raw)]
         case "bounce":
+            failures = mail.failures
+            if len(failures) > 1 or not mail.alone:
+                ours = normalised("email", address)
+                same = (each for each in mail.failures if normalised("email", each.address) == ours)
+                failures = tuple(same)[:1]
             return [
                 Report(failure.kind, base, key, address=address, at=mail.at, detail=failure.detail, raw=raw,
                        fault=failure.fault, enough=failure.enough)
-                for failure in _of_address(mail, address)
+                for failure in failures
             ]  # fmt: skip
         case _:
             return []
-
-
-def _of_address(mail: InboundMail, address: str) -> list[Failure]:
-    if len(mail.failures) == 1 and mail.alone:
-        return [mail.failures[0]]
-    ours = normalised("email", address)
-    return [failure for failure in mail.failures if normalised("email", failure.address) == ours][:1]
 
 
 # --- which message ------------------------------------------------------------------------------------
@@ -309,7 +307,15 @@ def content(part: Mail) -> bytes:
     if not isinstance(payload, list):
         return _bytes(part)
     # the parser took it for a mail, packed or not
-    data = b"\n\n".join(_as_written(inner) for inner in payload if isinstance(inner, Mail))
+    mails: list[bytes] = []
+    for inner in payload:
+        if isinstance(inner, Mail):
+            # headers as they came: the parser took the packed lines for headers, and none may be lost
+            lines = [
+                f"{name}: {value}".encode("utf-8", "surrogateescape") for name, value in inner.raw_items()
+            ]
+            mails.append(b"\n".join([*lines, b"", _bytes(inner)]).strip(b"\n"))
+    data = b"\n\n".join(mails)
     packing = _packing(part)
     try:
         if packing == "base64":
@@ -322,11 +328,6 @@ def content(part: Mail) -> bytes:
 def _packing(part: Mail) -> str:
     packing = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
     return packing if packing in ("base64", "quoted-printable") else ""
-
-
-def _as_written(inner: Mail) -> bytes:
-    lines = [f"{name}: {value}".encode("utf-8", "surrogateescape") for name, value in inner.raw_items()]
-    return b"\n".join([*lines, b"", _bytes(inner)]).strip(b"\n")
 
 
 def _bytes(part: Mail) -> bytes:

@@ -73,6 +73,7 @@ class ConnectionPool:
         """An idle connection that seems to live, or a new one; a Delivery when there is none to be had."""
         now = asyncio.get_running_loop().time()
         while self._idle and not fresh:
+            # the one that was used last: the others grow old, so that few stay open on a quiet day
             connection = self._idle.pop()
             if connection.client.is_connected and now - connection.used_at < IDLE_SECONDS:
                 connection.is_reused = True
@@ -86,7 +87,7 @@ class ConnectionPool:
             is_ready = failure is None
         except (aiosmtplib.SMTPException, OSError, ValueError) as mistake:
             failure = _why(mistake)
-        finally:
+        finally:  # also where the task is cancelled: a half-open connection has nobody else who closes it
             if not is_ready:
                 client.close()
         return failure or Connection(client)
@@ -125,6 +126,7 @@ class ConnectionPool:
         await client.connect()
         carrier = client.get_transport_info("socket")
         if carrier is not None and carrier.family in (socket.AF_INET, socket.AF_INET6):
+            # the final dot is a small packet behind a big one, and would wait for the server's late ACK
             carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await _greet(client)
         if server.tls in ("starttls", "offered"):
@@ -133,9 +135,11 @@ class ConnectionPool:
                     await client.starttls()
                 except aiosmtplib.SMTPResponseException as refused:
                     return _unsafe(f"the server refused STARTTLS: {refused.code} {refused.message}"[:300])
+                # what the server said before may have been said by somebody between (RFC 3207 4.2)
                 await _greet(client)
             elif server.tls == "starttls":
                 return _unsafe("the server offers no STARTTLS, and nothing is sent in clear text")
+        # last, so that the password never leaves before the connection is protected
         if server.user:
             await client.login(server.user, server.password)
         return None

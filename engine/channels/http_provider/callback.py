@@ -47,6 +47,7 @@ class HttpCallbackReader(CallbackReader):
         words = self._words
         if words is None:
             raise CallbackRefusedError(f'the channel "{self._channel}" has no callback in config.yaml')
+        # the proof comes first: nothing that a stranger sent is parsed
         _check_caller(words.caller, call)
         events = find_path(_document(call), words.events)
         listed = events if isinstance(events, list) else [events]

@@ -67,6 +67,7 @@ class TwilioCallbackReader:
                 signed, fields = text, _json(call, text)
         except ValueError as wrong:
             raise CallbackRefusedError("its body is not what Twilio sends") from wrong
+        # parsed before the proof, since the signature covers the parsed fields; none is used until it holds
         if not is_signed(self._token, call.url, signed, signature):
             raise CallbackRefusedError("the signature is not that of this request")
         return {name: values[0] for name, values in fields.items()}

@@ -56,10 +56,13 @@ def request(message: Message, sender: Sender, now: Instant) -> Mapping[str, obje
         return Delivery(
             "refused", detail="this is not a phone number with its country (+359...)", fault="address"
         )
+    if sender.kind == "sms" and not message.body:
+        return Delivery("refused", detail="it is empty", fault="template")
     try:
-        content = _sms(message) if sender.kind == "sms" else _whatsapp(message, sender, now)
+        content = {"body": message.body} if sender.kind == "sms" else _whatsapp(message, sender, now)
     except _RefusedError as refused:
         return refused.answer
+    # Twilio keeps what it cannot deliver at once: not longer than the message counts or free text may come
     ends = [message.valid_until, _session_end(message, sender) if "body" in content else None]
     longest = LONGEST_VALIDITY * SECOND
     seconds = min((end - now for end in ends if end is not None), default=longest) // SECOND
@@ -83,12 +86,6 @@ def address_of(address: str, kind: Kind) -> str:
     if not _WRITTEN.match(plain) or "\n" in address or "(0)" in plain or not _NUMBER.match(number):
         return ""
     return f"whatsapp:{number}" if kind == "whatsapp" else number
-
-
-def _sms(message: Message) -> Mapping[str, object]:
-    if not message.body:
-        raise _RefusedError(Delivery("refused", detail="it is empty", fault="template"))
-    return {"body": message.body}
 
 
 def _whatsapp(message: Message, sender: Sender, now: Instant) -> Mapping[str, object]:

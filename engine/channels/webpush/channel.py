@@ -129,7 +129,7 @@ class WebPushChannel:
         }
         try:
             return self._read(await self._egress.post(endpoint, body, headers))
-        except EgressError as wrong:
+        except EgressError as wrong:  # no push service lives at a private address: somebody made it up
             return Delivery("bounced", detail=str(wrong), fault="address")
         except LostError as wrong:
             return Delivery(
