@@ -95,10 +95,12 @@ def load_published(sources: Mapping[str, str], commit: str = "") -> Project:
 
 
 def _load(opened: Folder, commit: str) -> Project:
+    # Names before their users: journeys speak of channels, attributes, segments and templates.
     world = read_world(opened)
     messages, problems = _messages(_Written(world.templates, world.config.currency))
     opened.problems.extend(problems)
     files = read_journeys(opened)
+    # Also a journey that cannot be read has its name: who refers to it is not wrong, too.
     world = replace(world, journeys=frozenset(files) | names_of_files(opened, "journeys/"))
     rules: dict[str, SegmentRule] = {}
     compiled: dict[str, Journey] = {}
@@ -114,6 +116,7 @@ def _load(opened: Folder, commit: str) -> Project:
         segments = names_of_files(opened, "journeys/segments/")
         opened.problems = causes_only(opened.problems, opened.sources, segments)
     # after the causes are told from what follows: a file is only broken by a mistake of its own
+    # After the whole: what two files say against each other makes a journey unfit to run as well.
     wrong = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
     sound = [journey for journey in compiled.values() if journey.file not in wrong]
     return Project(
@@ -151,9 +154,9 @@ def load_world(folder: Path) -> ProjectContext:
     opened = Folder(root)
     world = read_world(opened)
     errors = [
-        each
-        for each in opened.problems
-        if each.is_error and each.span.file.startswith(("config.yaml", "schemas/"))
+        problem
+        for problem in opened.problems
+        if problem.is_error and problem.span.file.startswith(("config.yaml", "schemas/"))
     ]
     if errors:
         place = errors[0].span
@@ -181,11 +184,11 @@ def _load_journeys(opened: Folder, commit: str) -> Journeys:
     files = read_journeys(opened)
     world = replace(world, journeys=frozenset(files))
     rules = _segments(opened, world)
-    made = (compile_journey(file, world).journey for file in files.values())
-    told = [*opened.problems, *(problem for problems in opened.forms.values() for problem in problems)]
-    broken = {problem.span.file for problem in told if problem.is_error}
+    journeys = (compile_journey(file, world).journey for file in files.values())
+    reported = [*opened.problems, *(problem for problems in opened.forms.values() for problem in problems)]
+    broken = {problem.span.file for problem in reported if problem.is_error}
     return publish(
-        [each for each in made if each is not None and each.file not in broken],
+        [journey for journey in journeys if journey is not None and journey.file not in broken],
         rules,
         world,
         commit,

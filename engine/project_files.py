@@ -43,6 +43,7 @@ class Folder:
         start = self.root / under
         names: list[str] = []
         for folder, inner, files in os.walk(start):
+            # In place: `os.walk` goes on with what is left here, so that .git and .venv are never read.
             inner[:] = [name for name in inner if not name.startswith(".")]
             wanted = (name for name in files if not name.startswith(".") and name.endswith(endings))
             names.extend((Path(folder) / name).relative_to(self.root).as_posix() for name in wanted)
@@ -62,6 +63,8 @@ class Folder:
             return self.published[name].encode("utf-8")
         path = self.root / name
         try:
+            # Resolved before it is opened: a link may lead out of the project, where files are none of the
+            # shop's.
             real = path.resolve(strict=True)
             if not real.is_relative_to(self.root.resolve()):
                 return self._refuse(
@@ -72,6 +75,7 @@ class Folder:
                 )
             if not real.is_file():
                 return None
+            # Before it is read: a dump that lies here by mistake may have gigabytes.
             if real.stat().st_size > LARGEST:
                 return self._refuse(
                     name,
@@ -92,6 +96,7 @@ class Folder:
         except (OSError, RuntimeError, ValueError) as wrong:
             reason = getattr(wrong, "strerror", None) or "it cannot be opened"
             return self._refuse(name, "this file cannot be read", str(reason), "make it readable")
+        # Problems show lines of the file also where some byte of it is no UTF-8.
         self.sources[name] = data.decode("utf-8", "replace")
         return data
 
@@ -101,6 +106,7 @@ class Folder:
         if data is None:
             return None
         try:
+            # Editors of Windows begin a file with a byte order mark.
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as wrong:
             before = data[: wrong.start]
@@ -126,22 +132,25 @@ def commit_of(root: Path) -> str:
     head = _git(root, "rev-parse", "HEAD")
     if not head:
         return ""
+    # This folder alone: what else the repository holds does not change the project.
     changed = _git(root, "status", "--porcelain", "--", ".")
     return f"{head}+dirty" if changed is None or changed else head
 
 
 def _git(root: Path, *words: str) -> str | None:
+    # Nothing else of the environment: GIT_DIR and its like would answer for another repository.
     environment = {
         "PATH": os.environ.get("PATH", ""),
         "HOME": os.environ.get("HOME", ""),
         "GIT_OPTIONAL_LOCKS": "0",
     }
     try:
-        done = subprocess.run(
+        # A configured fsmonitor is a program that the repository names: reading must not start it.
+        git = subprocess.run(
             ["git", "-c", "core.fsmonitor=false", "-C", str(root), *words],
             capture_output=True, text=True, timeout=_LONGEST_GIT, check=False, env=environment,
             errors="replace",
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return git.stdout.strip() if git.returncode == 0 else None

@@ -48,6 +48,7 @@ def read_shop(opened: Folder) -> Config:
         return default_config()
     node, problems = read(data, "config.yaml")
     if node is None:
+        # Whoever checks later leaves out what follows from this alone.
         opened.unreadable.add("config.yaml")
         opened.problems.extend(problems)
         return default_config()
@@ -59,10 +60,11 @@ def read_shop(opened: Folder) -> Config:
 def _schema(opened: Folder, name: str) -> Node | None:
     file = f"schemas/{name}.yaml"
     data = opened.read(file)
+    # An empty schema is a schema without fields.
     if data is None or not data.strip():
         return None
     node, problems = read(data, file)
-    if node is None and any(each.code != "E09" for each in problems):
+    if node is None and any(problem.code != "E09" for problem in problems):
         opened.unreadable.add(file)
     opened.problems.extend(problems)
     return node
@@ -103,6 +105,7 @@ def read_journeys(opened: Folder) -> dict[str, JourneyFile]:
     """Every journey that can be read, by name; mistakes of form stand in `opened.forms`."""
     files: dict[str, JourneyFile] = {}
     for file in opened.names("journeys", YAML):
+        # They are below journeys/ as folders go, and no journeys.
         if file.startswith("journeys/segments/"):
             continue
         data = opened.read(file)
@@ -141,6 +144,7 @@ def _templates(opened: Folder, config: Config) -> Templates:
         if text is None:
             continue
         inside = file.removeprefix("templates/")
+        # Layouts and blocks are compiled with the templates that include them.
         if inside.startswith("_"):
             parts[inside] = text
             continue
@@ -163,6 +167,7 @@ def _template(file: str, text: str, config: Config) -> tuple[TemplateFile | None
     wrong = Problem(Span(file, 1, 1), "T01", named, why, f"rename it to  {_renamed(file, near or 'email')}")
     if near is None:
         return None, [wrong]
+    # As if it had the right name: else every journey that sends it would be wrong, too.
     meant, _ = read_template(_renamed(file, near), text)
     return (None if meant is None else replace(meant, file=file)), [wrong]
 

@@ -31,6 +31,7 @@ class Secret:
         kind, _, name = self.reference.partition(":")
         if kind == "env":
             secret = os.environ.get(name)
+            # An empty variable counts as missing: a signature with an empty key is worth nothing.
             if secret:
                 return secret
             raise UsageError(f'the secret {self.reference} is not set: set the environment variable "{name}"')
@@ -85,6 +86,7 @@ class ChannelConfig:
 
     def options_as(self, kind: type[Kind]) -> Kind:
         """The options, by whoever knows how the channel sends."""
+        # A channel reads its own options alone: another kind here is a defect, not a mistake in config.yaml.
         assert isinstance(self.options, kind), f"{self.name} goes via {self.via}"
         return self.options
 
@@ -106,6 +108,7 @@ def secrets_in(value: object) -> Iterator[Secret]:
         case Mapping():
             for member in value.values():
                 yield from secrets_in(member)
+        # Lists of the file are tuples in the records: a record is never changed in place.
         case tuple():
             for item in value:
                 yield from secrets_in(item)
@@ -142,6 +145,7 @@ class MailboxConfig:
 class HttpConfig:
     """Where the daemon listens, and how the world reaches it."""
 
+    # This machine alone, until somebody says otherwise: /metrics needs no key.
     host: str = "127.0.0.1"
     port: int = 8080
     public_url: str = "http://127.0.0.1:8080"
@@ -154,6 +158,7 @@ class Tracking:
     is a machine."""
 
     clicks: bool = True
+    # Not by itself: in the EU a pixel needs consent (ePrivacy directive, article 5(3)).
     opens: Literal["never", "with consent", "always"] = "never"
     decoy: bool = True
 
@@ -179,6 +184,7 @@ class Signup:
     confirmed: str = "optin_confirmed"
     origins: tuple[str, ...] = ()
     lists: Mapping[str, SignupList] = field(default_factory=dict)
+    # Enough for an office behind one address, too few to flood a mailbox of somebody else.
     per_network: int = 20
     in_all: int = 1000
 
@@ -195,6 +201,7 @@ class Ceilings:
 
     def of_journey(self, journey: str) -> int | None:
         """The ceiling of one journey."""
+        # A ceiling of its own takes the place of the one for all, also where it is higher.
         return self.of.get(journey, self.each)
 
 
@@ -219,9 +226,8 @@ class Config:
     webhooks: Mapping[str, WebhookConfig]
     link_key: Secret | None = None
     mailbox: MailboxConfig | None = None
-    old_link_keys: tuple[
-        Secret, ...
-    ] = ()  # those that signed before, the newest first: their links stay good
+    old_link_keys: tuple[Secret, ...] = ()
+    """Those that signed before, the newest first: their links stay good."""
     tracking: Tracking = field(default_factory=Tracking)
     signup: Signup = field(default_factory=Signup)
     ceilings: Ceilings = field(default_factory=Ceilings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal, cast
 
-from engine.config import Config, HttpConfig, Secret, Shop, WebhookConfig
+from engine.config import Config, HttpConfig, Shop, WebhookConfig
 from engine.config.channels import CHANNEL_SHAPE, read_channel
 from engine.config.guards import CEILINGS_SHAPE, NAMES_SOMEBODY, read_ceilings, read_deliver_only
 from engine.config.http import EGRESS, HTTP, TRACKING, read_egress, read_http, read_tracking, web_address
@@ -137,8 +137,12 @@ def _read_parts(parts: MapReader) -> Config:
     channels, policies = (
         tuple(entry.key.text for entry in parts.entries(key)) for key in ("channels", "policies")
     )
+    # Before the channels: their prices must be in it.
     currency = _read_currency(parts, usual.currency)
-    keys = _read_link_keys(parts)
+    # One key, or a list of them: the first signs, the others were used before.
+    node = parts.node("link_key")
+    nodes = node.items if isinstance(node, Sequence) else () if node is None else (node,)
+    keys = [key for node in nodes if (key := secret_of(context, "link_key", node)) is not None]
     opened = (read_channel(context, entry, currency, policies) for entry in parts.entries("channels"))
     pools = (_read_pool(context, entry) for entry in parts.entries("codes"))
     webhooks = (_read_webhook(context, entry) for entry in parts.entries("webhooks"))
@@ -146,10 +150,12 @@ def _read_parts(parts: MapReader) -> Config:
         shop=_read_shop(parts.block("shop"), usual.shop),
         timezone=_read_timezone(parts, usual.timezone),
         currency=currency,
+        # The order counts: the first language is the one of a customer whose language nobody knows.
         languages=tuple(word.value for word in parts.texts("languages", blank=True)) or usual.languages,
         store=_read_store(parts, usual.store),
         http=read_http(parts.block("http")),
         egress=read_egress(parts.block("egress")),
+        # Nobody is held out by default: it costs sales, so a shop has to choose it.
         holdout=parts.share("holdout") or 0,
         channels={channel.name: channel for channel in opened if channel is not None},
         policies={
@@ -167,19 +173,11 @@ def _read_parts(parts: MapReader) -> Config:
     )
 
 
-def _read_link_keys(parts: MapReader) -> list[Secret]:
-    """One key, or a list of them: the first signs, the others were used before."""
-    node = parts.node("link_key")
-    if node is None:
-        return []
-    nodes = node.items if isinstance(node, Sequence) else (node,)
-    return [key for node in nodes if (key := secret_of(parts.context, "link_key", node)) is not None]
-
-
 def _read_shop(reader: MapReader | None, usual: Shop) -> Shop:
     if reader is None:
         return usual
     values = values_of(reader)
+    # Templates write  {{ shop.url }}/cart: a slash at the end would be there twice.
     return replace(usual, **{**values, "url": values.get("url", usual.url).rstrip("/")})
 
 
@@ -188,6 +186,7 @@ def _read_timezone(parts: MapReader, usual: str) -> str:
     if place is None:
         return usual
     try:
+        # The tz database decides, not a list of ours: zones come and go with the system.
         zone(place.value)
     except KeyError:
         parts.context.wrong(
@@ -204,6 +203,7 @@ def _read_currency(parts: MapReader, usual: str) -> str:
     currency = text.value
     if len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper():
         return currency
+    # People write what stands on their price tags.
     signs = {"€": "EUR", "$": "USD", "£": "GBP"}
     meant = signs.get(currency, currency.upper() if len(currency) == 3 else "EUR")
     parts.context.report(
@@ -221,6 +221,7 @@ def _read_store(parts: MapReader, usual: str) -> str:
     store = parts.text("store")
     if store is None:
         return usual
+    # Only a login before the "@" can hold a password; a port behind it has a ":" too.
     login, at, _ = store.value.removeprefix("postgresql").partition("://")[2].partition("@")
     if at and ":" in login:
         refuse_literal(
@@ -239,6 +240,7 @@ def _read_pool(context: ReadContext, entry: Entry) -> Pool | None:
     if reader is None or kind is None:
         return None
     needed = POOL_KINDS[kind.value]
+    # A key of another kind would be read by nobody, and its author would believe it is.
     for key in POOL_KINDS.values():
         if key != needed and key in reader:
             what = f"a {kind.value} pool has no {quoted(key)}"
@@ -257,4 +259,5 @@ def _read_pool(context: ReadContext, entry: Entry) -> Pool | None:
 def _read_webhook(context: ReadContext, entry: Entry) -> WebhookConfig | None:
     name = entry.key.text
     reader = context.block(entry.value, WEBHOOK, entry.key, f"the webhook {name}")
+    # Without a url it stays known: journeys that call it are not wrong, too.
     return WebhookConfig(name, **{"url": "", **values_of(reader)}) if reader else None

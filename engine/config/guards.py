@@ -40,8 +40,10 @@ def read_ceilings(parts: MapReader) -> Ceilings:
     for entry in parts.entries("ceilings"):
         journey, must = entry.key.text, _TIMES if entry.key.text == SUDDEN else _A_DAY
         text = parts.context.text(entry.value, journey, must.fix.removeprefix("write  "))
+        # One wrong line leaves the other ceilings standing.
         if text is None or not parts.context.fits(text, must):
             continue
+        # The pattern has made sure of the number before the space.
         number = text.value.partition(" ")[0]
         if journey == SUDDEN:
             sudden = float(number)
@@ -57,7 +59,9 @@ def read_deliver_only(parts: MapReader) -> tuple[str, ...] | None:
     writes to nobody."""
     if "deliver_only" not in parts:
         return None
+    # An empty list is not the same as none: it lets nobody have a message.
     named = tuple(word.value.strip() for word in parts.texts("deliver_only", blank=True))
+    # A warning and no error: in the first weeks it is meant to be there.
     parts.context.problems.append(
         Problem(
             parts.at_key("deliver_only"),

@@ -49,6 +49,7 @@ TRACKING = Construct(
 )  # fmt: skip
 
 _PLACE = re.compile(r"(?:[^:\s\[\]/]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
+# YAML 1.1 reads a bare yes as true, 1.2 as a text: both are taken for what was meant.
 _YES_AND_NO = {"true": "yes", "on": "yes", "false": "no", "off": "no"}
 
 
@@ -58,6 +59,7 @@ def read_http(reader: MapReader | None) -> HttpConfig:
     host, port = usual.host, usual.port
     listen, public = (reader.text("listen"), reader.text("public_url")) if reader else (None, None)
     if reader and listen is not None:
+        # From the right: an IPv6 address has colons of its own.
         name, _, number = listen.value.rpartition(":")
         if name and number.isascii() and number.isdigit() and int(number) < 65_536:
             host, port = name.strip("[]"), int(number)
@@ -65,32 +67,32 @@ def read_http(reader: MapReader | None) -> HttpConfig:
             reader.context.wrong(
                 listen, "is not a place to listen at", "it is an address and a port", "write  127.0.0.1:8080"
             )
+    # Without an address for the world the links lead to this machine, which is right while one tries it out.
     url = public.value.rstrip("/") if public else f"http://{host}:{port}"
     return HttpConfig(host, port, url)
 
 
 def read_egress(reader: MapReader | None) -> tuple[str, ...]:
     """`host:port`, an address or a network, each as it is written."""
+    if reader is None:
+        return ()
     allowed: list[str] = []
-    for place in reader.texts("allow", blank=True) if reader else ():
-        if _PLACE.fullmatch(place.value) or _is_network(place.value):
-            allowed.append(place.value)
-        elif reader:
-            reader.context.wrong(
-                place,
-                "is no place that can be allowed",
-                "it is a host with its port, an address or a network",
-                "write  crm.internal:8443  or  10.1.0.0/16",
-            )
+    for place in reader.texts("allow", blank=True):
+        # A host needs its port: without one, whoever may be called at 443 could be called at 22 as well.
+        if not _PLACE.fullmatch(place.value):
+            try:
+                # Not strict: people write an address of the network with its length behind it.
+                ipaddress.ip_network(place.value, strict=False)
+            except ValueError:
+                reader.context.wrong(
+                    place,
+                    "is no place that can be allowed",
+                    "it is a host with its port, an address or a network",
+                    "write  crm.internal:8443  or  10.1.0.0/16",
+                )
+                continue
+        allowed.append(place.value)
     return tuple(allowed)
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return True
 
 
 def read_tracking(reader: MapReader | None) -> Tracking:

@@ -38,7 +38,9 @@ def read_mailbox(reader: MapReader | None) -> MailboxConfig | None:
     if "every" in values:
         number, _, unit = values["every"].partition(" ")
         values["every"] = float(int(number) * _SECONDS[unit.rstrip("s")])
+    # Half a login would fail at every look; what is missing has been told already.
     if not all(key in values for key in ("imap", "user", "password")):
         return None
+    # TLS from the first byte has a port of its own (RFC 8314, 3.2); STARTTLS and none share the old one.
     usual_port = 993 if values.get("tls", "tls") == "tls" else 143
     return MailboxConfig(values.pop("imap"), **{"port": usual_port, **values})

@@ -49,11 +49,16 @@ def read_policy(context: ReadContext, entry: Entry, channels: tuple[str, ...]) -
     consent = reader.text("consent")
     if_capped, wait_up_to = _read_if_capped(reader, usual)
     length = reader.length("too_late")
+    caps = reader.node("caps")
+    # One cap may stand without the brackets of a list; `none` is what a shop writes to be explicit about it.
+    is_none = isinstance(caps, Scalar) and caps.text == "none"
+    items = () if caps is None or is_none else caps.items if isinstance(caps, Sequence) else (caps,)
     return Policy(
         name,
+        # `none` is written out to send without consent; a key that is left out never means that.
         consent=usual.consent if consent is None else None if consent.value == "none" else consent.value,
         quiet=_read_quiet(reader),
-        caps=_read_caps(reader, channels),
+        caps=tuple(cap for item in items for cap in _caps_of(reader.context, item, channels)),
         if_capped=if_capped,
         wait_up_to=wait_up_to,
         too_late=length.duration if length else usual.too_late,
@@ -66,30 +71,25 @@ def _read_quiet(reader: MapReader) -> Quiet | None:
         return None
     hours = _QUIET.fullmatch(quiet.value)
     if hours is None:
+        # The times are looked for in what was written, so that the cure repeats them and not an example.
         meant = re.findall(r"\b(?:[01]?\d|2[0-3]):[0-5]\d\b", quiet.value, re.ASCII)
         example = f"{meant[0]}-{meant[1]}" if len(meant) == 2 else "21:00-09:00"
         why, fix = "they go from one time of the day to another", f"write  quiet: {example}  or  quiet: none"
         reader.context.wrong(quiet, "are no quiet hours", why, fix)
         return None
     times: list[dt.time] = []
+    # Each half by its own place in the file: the problem points at the half that is wrong.
     for group in (1, 2):
         clock = reader.context.keep(parse_clock(part(quiet, hours.start(group), len(hours[group]))))
         if clock is None:
             return None
         times.append(clock.time)
+    # Could be nothing or the whole day; neither is worth a guess with customers asleep.
     if times[0] == times[1]:
         why, fix = "the quiet hours end when they begin", "write  quiet: 21:00-09:00  or  quiet: none"
         reader.context.wrong(quiet, "is no time at all", why, fix)
         return None
     return Quiet(times[0], times[1])
-
-
-def _read_caps(reader: MapReader, channels: tuple[str, ...]) -> tuple[Cap, ...]:
-    node = reader.node("caps")
-    if node is None or (isinstance(node, Scalar) and node.text == "none"):
-        return ()
-    items = node.items if isinstance(node, Sequence) else (node,)
-    return tuple(cap for item in items for cap in _caps_of(reader.context, item, channels))
 
 
 def _caps_of(context: ReadContext, node: Node, channels: tuple[str, ...]) -> list[Cap]:
@@ -100,6 +100,7 @@ def _caps_of(context: ReadContext, node: Node, channels: tuple[str, ...]) -> lis
     caps: list[Cap] = []
     for entry in node.entries:
         channel = entry.key.text
+        # A cap for a channel that is misspelt would cap nothing, without a word.
         if channel not in channels:
             context.report(
                 entry.key.span,
@@ -121,6 +122,7 @@ def _cap(context: ReadContext, node: Node, channel: str | None) -> Cap | None:
     text = context.text(node, "caps", "1 a day")
     if text is None or not context.fits(text, _CAP):
         return None
+    # The pattern has made sure of three words.
     count, _, unit = text.value.split(" ")
     return Cap(int(count), cast('Literal["day", "week", "month"]', unit), channel)
 
@@ -139,6 +141,7 @@ def _read_if_capped(reader: MapReader, usual: Policy) -> tuple[Literal["skip", "
         )
         return usual.if_capped, usual.wait_up_to
     if wait[1] is None:
+        # `wait` alone: as long as anybody may.
         return "wait", LONGEST_WAIT
     length = reader.context.keep(parse_length(part(words, wait.start(1), len(wait[1]))))
     if length and length.duration.roughly() > LONGEST_WAIT.roughly():

@@ -9,7 +9,6 @@ from collections.abc import Collection
 from typing import Any
 
 from engine.config import Secret
-from engine.language.grammar import Key
 from engine.language.map_reader import FileRules, MapReader, ReadContext
 from engine.language.nodes import Entry, Node, Scalar
 from engine.language.wording import quoted
@@ -32,33 +31,33 @@ def config_context(problems: list[Problem]) -> ReadContext:
 def values_of(reader: MapReader, but: Collection[str] = ()) -> dict[str, Any]:
     """What is written and right, by key, as the plain value of its kind; `but`: not these. What is left out
     is not in it: the record has a default."""
-    keys = (key for key in reader.construct.keys if key.name in reader and key.name not in but)
-    values = {key.name: _value(reader, key) for key in keys}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _value(reader: MapReader, key: Key) -> object:
-    match key.kind:
-        case "text":
-            text = reader.text(key.name)
-            return text.value if text else None
-        case "choice":
-            word = reader.choice(key.name)
-            return word.value if word else None
-        case "count":
-            return reader.count(key.name)
-        case "secret":
-            return read_secret(reader, key.name)
-        case "texts":
-            return tuple(text.value for text in reader.texts(key.name, blank=True))
-        case "map":
-            return {pair.name.value: pair.value.value for pair in reader.pairs(key.name)}
-        case _:
-            return None
+    values: dict[str, Any] = {}
+    for key in reader.construct.keys:
+        if key.name not in reader or key.name in but:
+            continue
+        value: object = None
+        match key.kind:
+            case "text" | "choice":
+                text = reader.text(key.name) if key.kind == "text" else reader.choice(key.name)
+                value = text.value if text else None
+            case "count":
+                value = reader.count(key.name)
+            case "secret":
+                value = read_secret(reader, key.name)
+            case "texts":
+                value = tuple(text.value for text in reader.texts(key.name, blank=True))
+            case "map":
+                value = {pair.name.value: pair.value.value for pair in reader.pairs(key.name)}
+            case _:
+                pass  # blocks and lists of records have a reader of their own
+        if value is not None:
+            values[key.name] = value
+    return values
 
 
 def is_secret(key: str) -> bool:
     """Does this key hold a secret, also under a name that we do not know?"""
+    # Rather one key too many: a false alarm costs a line, a secret in the repository costs all customers.
     name = key.casefold()
     return any(word in name for word in _WORDS) or (name.endswith("_key") and name != "public_key")
 
@@ -77,6 +76,7 @@ def read_secret(reader: MapReader, key: str) -> Secret | None:
 
 def secret_of(context: ReadContext, key: str, node: Node) -> Secret | None:
     """`env:NAME` or `file:/path`; anything else is refused without being shown."""
+    # Taken before anything else is judged: a reference is right wherever a secret is asked for.
     if isinstance(node, Scalar) and is_reference(node.text):
         return Secret(node.text)
     refuse_literal(context, node.span, key)
@@ -85,6 +85,7 @@ def secret_of(context: ReadContext, key: str, node: Node) -> Secret | None:
 
 def refuse_literal(context: ReadContext, span: Span, key: str, fix: str = "") -> None:
     """E85; the secret itself is not repeated."""
+    # The cure names a variable that a shell takes, so that it can be copied.
     variable = "".join(c if c.isalnum() else "_" for c in key).upper()
     context.problems.append(
         Problem(
@@ -95,6 +96,7 @@ def refuse_literal(context: ReadContext, span: Span, key: str, fix: str = "") ->
             fix
             or f"write  {key}: env:{variable}  and set {variable} where the engine runs, "
             f"or  {key}: file:/run/secrets/{key}; then change the secret",
+            # The line of the file is shown masked: logs of CI are read by many.
             hidden=True,
         )
     )

@@ -60,6 +60,7 @@ def read_signup(reader: MapReader | None, channels: tuple[str, ...]) -> Signup:
     origins: list[str] = []
     for origin in reader.texts("origins", blank=True):
         site = _origin_of(origin.value)
+        # Browsers send scheme, host and port in small letters, which are compared as texts (RFC 6454, 4).
         if site is not None and site == origin.value.rstrip("/").casefold():
             origins.append(site)
             continue
@@ -83,6 +84,7 @@ def _read_list(
     context: ReadContext, entry: Entry, origins: Collection[str], channels: tuple[str, ...]
 ) -> SignupList | None:
     name = entry.key.text
+    # Before the map is read: every other message about the list would repeat a name that cannot be.
     if not _NAME.fullmatch(name):
         context.wrong(
             entry.key,
@@ -95,6 +97,7 @@ def _read_list(
     if reader is None:
         return None
     channel, purpose, event, text, onward = (reader.text(key.name) for key in LIST.keys)
+    # The link of a confirmation proves an address; by text message each sign-up would cost the shop money.
     if channel is not None and channel.value != "email":
         known = channel.value in channels
         context.refuse(
@@ -106,6 +109,7 @@ def _read_list(
             "write  channel: email",
         )
         return None
+    # Else the form would lead anybody anywhere under the name of the shop (an open redirect).
     if onward is not None and _origin_of(onward.value) not in origins:
         context.wrong(
             onward,
@@ -114,6 +118,7 @@ def _read_list(
             f"add {_origin_of(onward.value) or 'its origin'} to  origins",
         )
         onward = None
+    # Without the sentence there is no proof of what was agreed to (GDPR, article 7(1)).
     if event is None or text is None:
         return None
     purposes = purpose.value if purpose else "marketing"
@@ -123,6 +128,7 @@ def _read_list(
 def _origin_of(url: str) -> str | None:
     try:
         parts = urlsplit(url)
+        # With "@" the host is behind it, not where people read it: https://shop.example@evil.example.
         named = parts.hostname and parts.scheme in ("http", "https") and "@" not in parts.netloc
     except ValueError:
         return None

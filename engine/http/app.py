@@ -28,6 +28,7 @@ def create_app(context: Context) -> FastAPI:
     """The application of one daemon."""
     app = FastAPI(title="Perennial", version="1", description=_ABOUT, redoc_url=None, redirect_slashes=False)
     app.add_exception_handler(Refusal, answer)
+    # Only these need an API key; the others have a signed link, a signature or nothing to tell.
     app.include_router(intake_routes(context, Keys(context)))
     for routes in (health_routes, click_routes, consent_routes, signup_routes, callback_routes, push_routes):
         app.include_router(routes(context))
@@ -40,8 +41,10 @@ def create_app(context: Context) -> FastAPI:
         """Safe headers on everything, and a count per route; never per customer."""
         response = await go_on(request)
         for name, value in _HEADERS.items():
+            # What a page sets for itself stays: those for customers name their own policy.
             response.headers.setdefault(name, value)
         route = request.scope.get("route")
+        # The pattern of the route and not the address: each token of a link would be a series of its own.
         path = getattr(route, "path", "unknown")
         context.metrics.requests.labels(path, str(response.status_code)).inc()
         return response
@@ -53,6 +56,7 @@ async def only_here(request: Request) -> None:
     """Pages that show what was sent to whom are for this machine: not for a proxy, not for another host."""
     caller = request.client.host if request.client else ""
     if (
+        # A proxy on this machine has this address as well: the headers that it adds give it away.
         caller not in ("127.0.0.1", "::1")
         or "x-forwarded-for" in request.headers
         or "forwarded" in request.headers

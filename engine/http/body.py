@@ -31,6 +31,7 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     """The body. Raises Refusal 413 (too large), 408 (too slow), 400 or 415 (packed in a way we don't
     take)."""
     announced = request.headers.get("content-length", "")
+    # Only a courtesy to honest senders: `_collect` counts what really comes.
     if announced.isdigit() and int(announced) > limit:
         raise _too_large(limit)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
@@ -39,6 +40,7 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
             415, f'the content encoding "{encoding[:40]}" is not taken', "send it plain or with gzip"
         )
     try:
+        # Over the whole body: a limit on each chunk lets a byte now and then hold the connection for ever.
         async with asyncio.timeout(READ_SECONDS):
             return await _collect(request, limit, packed=encoding == "gzip")
     except TimeoutError as wrong:
@@ -91,12 +93,14 @@ async def _collect(request: Request, limit: int, *, packed: bool) -> bytes:
     collected = bytearray()
     async for chunk in request.stream():
         try:
+            # Bounded while it is unpacked: 5 KB of gzip can be 5 MB of zeros.
             plain = unpack.decompress(chunk, limit + 1) if unpack else chunk
         except zlib.error as wrong:
             raise Refusal(400, "the body says it is gzip, but it is not") from wrong
         collected += plain
         if len(collected) > limit or (unpack and unpack.unconsumed_tail):
             raise _too_large(limit)
+    # A cut body may be whole JSON by chance: its check sum was never seen.
     if unpack and not unpack.eof:
         raise Refusal(400, "the gzipped body ends too early")
     return bytes(collected)

@@ -84,7 +84,9 @@ class Readers:
         missing."""
         if channel not in live.config.channels:
             raise _not_found()
+        # One at a time: a burst of calls after a start must not open the channel many times over.
         async with self._making:
+            # A reload may have brought another secret: every reader is made anew.
             if self._config is not live.config:
                 self._config, self._made = live.config, {}
             if channel not in self._made:
@@ -101,6 +103,7 @@ class Readers:
     def _open(self, live: Live, channel: str) -> CallbackReader | None:
         with self.context.store.read() as conn:
             secret = meta.secret(conn)
+        # The other channels may lack a secret, which is no reason to refuse this one's provider.
         alone = replace(live.config, channels={channel: live.config.channels[channel]})
         return open_readers(alone, live.folder, secret, self.context.clock).get(channel)
 

@@ -35,6 +35,7 @@ def click_routes(context: Context) -> APIRouter:
         link = live.links.read_click(token)
         if link is None:
             return unknown_link(live, request)
+        # A HEAD is a program that looks whether the link is alive.
         if request.method == "GET":
             await _note_click(context, request, link.key, link.url)
         return RedirectResponse(link.url or live.config.shop.url, 302, _NO_STORE)
@@ -45,6 +46,7 @@ def click_routes(context: Context) -> APIRouter:
         key = live.links.read_open(token)
         if key is None:
             return unknown_link(live, request)
+        # Asked before the store is: a shop that notices no openings writes nothing for them.
         if request.method == "GET" and live.config.tracking.opens != "never":
             await _note_open(context, request, key)
         return Response(_PIXEL, media_type="image/gif", headers=_NO_STORE)
@@ -58,6 +60,7 @@ async def _note_click(context: Context, request: Request, key: str, url: str) ->
     def job(conn: Connection) -> None:
         message = records.find(conn, key)
         if message is not None:
+            # The decoy has no page behind it: no person can have seen it.
             who = "machine" if not url else judge_click(headers, _since(message, now))
             reactions.take_click(conn, message, url, who, now)
 

@@ -113,6 +113,7 @@ def _pages(live: Live, request: Request, visitor: Visitor) -> ConsentPages:
 def _check_site(live: Live, request: Request) -> None:
     """The token is what counts; besides, a browser that says that another site sends the form is not
     believed."""
+    # Mail programs and old browsers say nothing at all; one that hides where it is says "null".
     silent = "sec-fetch-site" not in request.headers and origin_of(request) in ("", "null")
     if not silent and not is_own_page(live, request):
         raise Refusal(403, "this form is sent from its own page only")
@@ -137,6 +138,7 @@ async def _choose(context: Context, pages: ConsentPages, form: Mapping[str, str]
         ]
     if not agreed and not withdrawn:
         return []
+    # One moment for all that was chosen with one press of the button.
     now = context.clock.now()
 
     def job(conn: Connection) -> list[str]:
@@ -165,6 +167,7 @@ async def _confirm(context: Context, pages: ConsentPages, confirming: Confirmati
     nothing."""
     live, now, customer = context.live(), context.clock.now(), pages.visitor.customer
     channel, purpose = confirming.channel, confirming.purpose
+    # Not a second proof with a later date: the first one is the one that counts.
     if pages.visitor.agreed(channel, purpose):
         return pages.confirmed([])
     fields = {"source": "confirmation page", "channel": channel, "purpose": purpose}

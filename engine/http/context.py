@@ -51,11 +51,13 @@ class Context:
     async def write(self, job: Callable[[Connection], T]) -> T:
         """Runs a job of the writer and waits until it is durable. Raises Refusal 503 when that cannot be
         now."""
+        # Before the job is queued: each holds its whole body in memory.
         if self.waiting >= MOST_WAITING:
             raise Refusal(503, "too many requests wait to be stored", "try again in a moment", retry_after=2)
         self.waiting += 1
         try:
             return await self.store.awrite(job)
+        # The writer takes no more jobs once a stop has begun.
         except RuntimeError as wrong:
             raise Refusal(503, "the daemon is stopping", "try again in a moment", retry_after=5) from wrong
         except DatabaseError as wrong:
@@ -73,4 +75,5 @@ class Context:
             with self.store.read() as conn:
                 return question(conn)
 
+        # SQLite reads block; the event loop has other requests to answer.
         return await asyncio.to_thread(read)

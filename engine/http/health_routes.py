@@ -50,6 +50,7 @@ def _measure(context: Context, conn: Connection) -> None:
     figures.stuck.set(waiting["stuck"])
     figures.due.set(due_queue.overdue(conn, context.clock.now()))
     figures.paused.set(len(pauses.list_active(conn)))
+    # A state that no message is in any more would keep its last number.
     figures.outbox.clear()
     for (channel, state), number in records.counts(conn).items():
         figures.outbox.labels(channel, state).set(number)

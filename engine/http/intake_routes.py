@@ -41,6 +41,7 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
         """Attributes, addresses and consents of a customer; null takes a value away."""
         _check_id(customer_id)
         value = decode(await read_body(request))
+        # Cut as ids are: a copy is cut in the same way and stays a copy.
         repeat = request.headers.get("idempotency-key", "")[:_LONGEST_ID] or None
         return await _take(context, [unstorable(value, 0) or customer_item(customer_id, value, repeat)], key)
 
@@ -85,6 +86,7 @@ def _segment_batch(context: Context, may_write: Any, *, history: bool) -> Callab
         if not isinstance(calls, list):
             raise Refusal(400, 'a batch is {"batch": [...]}')
         _count(calls)
+        # One moment for all: the calls of a batch keep their distances.
         now, sent = context.clock.now(), value.get("sentAt")
         sent = sent if isinstance(sent, str) else None
         results = [
@@ -107,6 +109,7 @@ async def _values(request: Request) -> list[Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     if kind in ("application/x-ndjson", "application/jsonl"):
         lines = decode_lines(body)
+        # Counted before they are looked at one by one.
         _count(lines)
         return [RefusedItem(place, "", why) if why else value for place, (value, why) in enumerate(lines)]
     value = decode(body)
@@ -150,11 +153,14 @@ async def _take(context: Context, results: Sequence[Item | list[Item] | RefusedI
     prepared = intake.prepare(items, key.name, now)
     # Durable before the 2xx: a caller that reads it forgets the items.
     taken = await context.write(lambda conn: intake.take(conn, prepared, now)) if items else IntakeResult()
+    # After the commit: the advancer would find nothing before it.
     context.arrived()
+    # What the form and what the store refused, in the order of the request.
     refused = sorted([*refused, *taken.refused], key=lambda item: item.item)
     counts = {"taken": taken.taken, "duplicate": taken.duplicates, "refused": len(refused)}
     for result_name, number in counts.items():
         context.metrics.items.labels(key.name, result_name).inc(number)
+    # A copy counts as taken: the caller must not send it a third time.
     if refused and not taken.taken and not taken.duplicates:
         raise Refusal(400, "nothing could be taken", "every item has a mistake; see refused", refused)
     body = {

@@ -40,6 +40,7 @@ class Keys:
             text = _presented(request)
             key = await self._find(text) if text else None
             if key is None:
+                # Only a wrong key counts: who has a right one may call as often as they like.
                 self._brake.hit(_GUESSES, caller)
                 raise Refusal(
                     401, "this API key is not known", "make one with  main.py keys new NAME --scope write"
@@ -59,6 +60,7 @@ class Keys:
         if known is not None and until > time.monotonic():
             return known
         key = await self._context.look(lambda conn: check_key(conn, text))
+        # Bounded without order: a shop has a handful of keys, and a lost entry costs one query.
         if len(self._known) > 1_000:
             self._known.clear()
         if key:
@@ -78,4 +80,5 @@ def _presented(request: Request) -> str | None:
         name, _, password = base64.b64decode(rest.strip(), validate=True).decode("utf-8").partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return None
+    # SDKs of the Segment format send the write key as the user name, other programs as the password.
     return name or password or None

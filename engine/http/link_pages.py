@@ -23,6 +23,7 @@ from engine.http.wording import Words
 def unknown_link(live: Live, request: Request) -> Response:
     """404 and a page that says so; the same for a forged link, one that was cut off, and one of another
     purpose."""
+    # A stranger who tries tokens learns nothing about the shop.
     shop = replace(live.config.shop, address="")
     return customer_page("notice.html", words_of(live, request), shop, status=404, notice="unknown")
 
@@ -107,6 +108,7 @@ class ConsentPages:
             for listed in self.config.signup.lists.values()
             if (listed.channel, listed.purpose) == wanted
         ]
+        # The list by name first: two lists may ask for the same purpose in other words.
         asked = next(
             (listed for listed in lists if listed.name == confirming.listed), lists[0] if lists else None
         )

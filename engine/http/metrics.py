@@ -12,6 +12,7 @@ class Metrics:
     """The figures of one daemon, in a registry of their own."""
 
     def __init__(self) -> None:
+        # Not the global one: two daemons in one process (of the tests) would count together.
         self.registry = CollectorRegistry()
         registry = self.registry
         self.items = Counter(

@@ -16,6 +16,7 @@ def event_item(value: Any, item: int) -> EventItem | RefusedItem:
     if not isinstance(value, dict):
         return RefusedItem(item, "", "each event is an object")
     for name in value:
+        # Refused and not ignored: `propertys` would lose its data without a word.
         if name not in _EVENT_KEYS:
             return RefusedItem(
                 item, str(name)[:60], f"not a part of an event; the parts are: {', '.join(_EVENT_KEYS)}"
@@ -51,12 +52,17 @@ def customer_item(customer_id: str, value: Any, key: str | None) -> CustomerItem
     too."""
     if not isinstance(value, dict):
         return RefusedItem(0, "", "a customer is an object of attributes")
+    # A copy: what is taken out below may not be missing for whoever gave it.
     attributes = dict(value)
     addresses = attributes.pop("addresses", None) or {}
     consents = consents_of(attributes.pop("consent", None), 0)
     if isinstance(consents, RefusedItem):
         return consents
-    if not isinstance(addresses, dict) or not all(_is_address(to) for to in addresses.values()):
+    if not isinstance(addresses, dict) or not all(
+        isinstance(address, str | None)
+        or (isinstance(address, list) and all(isinstance(token, str) for token in address))
+        for address in addresses.values()
+    ):
         return RefusedItem(
             0,
             "addresses",
@@ -64,12 +70,6 @@ def customer_item(customer_id: str, value: Any, key: str | None) -> CustomerItem
             "null takes it away",
         )
     return CustomerItem(0, customer_id, key, attributes, addresses, consents)
-
-
-def _is_address(to: object) -> bool:
-    return isinstance(to, str | None) or (
-        isinstance(to, list) and all(isinstance(address, str) for address in to)
-    )
 
 
 def product_item(value: Any, item: int, product_id: str | None = None) -> ProductItem | RefusedItem:
@@ -80,6 +80,7 @@ def product_item(value: Any, item: int, product_id: str | None = None) -> Produc
     named = fields.pop("product_id", product_id)
     if not isinstance(named, str) or not 0 < len(named) <= 200:
         return RefusedItem(item, "product_id", '"product_id" is needed: a text of 1 to 200 characters')
+    # Two ids in one request: to guess which one is meant would overwrite the other product.
     if product_id is not None and named != product_id:
         return RefusedItem(item, "product_id", f'the path says "{product_id}", the body says "{named[:60]}"')
     return ProductItem(item, named, fields)

@@ -36,6 +36,7 @@ def outbox_router(folder: Path) -> APIRouter:
 
     @router.get("/outbox/{channel}/{day}/{key}", response_class=HTMLResponse)
     async def message(channel: str, day: str, key: str) -> HTMLResponse:
+        # The parts of the address are a stranger's: `find_kept` takes no path out of the folder.
         kept = await run_in_threadpool(find_kept, folder, channel, day, key)
         if kept is None:
             page = own_page("outbox_message.html", "Not found", "outbox", sheet=None)

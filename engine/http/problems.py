@@ -43,6 +43,7 @@ def problem(refusal: Refusal) -> JSONResponse:
             {"item": refused.item, "field": refused.field, "why": refused.why} for refused in refusal.refused
         ]
     headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
+    # RFC 9110, 11.6.1: a 401 says how to log in.
     if refusal.status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="perennial", charset="UTF-8"'
     return JSONResponse(body, refusal.status, headers, "application/problem+json")

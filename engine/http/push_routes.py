@@ -59,6 +59,7 @@ def push_routes(context: Context) -> APIRouter:
 
         live = context.live()
         setup = ChannelSetup(_channel(context), live.config, live.folder, "", context.clock)
+        # Public by its nature: a browser needs it before anybody has proven anything.
         key = public_key(identity_of(setup))
         return JSONResponse({"key": key}, headers={"Access-Control-Allow-Origin": "*"})
 
@@ -83,6 +84,7 @@ async def _change(
     headers = _allowed(context, request)
     if not brake.hit(_CALLS, request.client.host if request.client else ""):
         raise Refusal(429, "too many subscriptions at once", "wait a minute", retry_after=60)
+    # After the brake: a body is the costly part.
     asked = decode(await read_body(request, _LARGEST))
     if unstorable(asked, 0) or not isinstance(asked, dict):
         raise Refusal(400, 'a subscription is {"customer_id", "proof", "subscription"}')
@@ -105,6 +107,7 @@ async def _write(
     )
 
     def job(conn: Connection) -> None:
+        # The change and its proof in one transaction: a consent that nobody can prove is none.
         inbox.append(conn, [Arrival(customer, "push", None, change)], now)
         if joins:
             agreed = consents.Agreement(
@@ -150,6 +153,7 @@ def _proven(channel: ChannelConfig, asked: Mapping[str, Any]) -> str:
     if not isinstance(customer, str) or not 0 < len(customer) <= 200 or not isinstance(proof, str):
         raise Refusal(400, "customer_id and proof are needed")
     right = hmac.new(secret.encode(), customer.encode(), hashlib.sha256).hexdigest()
+    # In constant time; what is not ASCII cannot be compared and is never right.
     if not hmac.compare_digest(right, proof.strip().lower().encode("ascii", "replace").decode()):
         raise Refusal(
             403, "the proof does not fit the customer", "it is HMAC-SHA256(identity_key, customer_id) in hex"

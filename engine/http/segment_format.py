@@ -40,27 +40,23 @@ def translate(
     for name in ("properties", "traits", "context"):
         if not isinstance(call.get(name) or {}, dict):
             return RefusedItem(item, name, "this must be an object")
-    skew = _skew(call, sent_at, received)
+    # What to add to the time of the call, in ms. Within a minute the sender's clock is right and the network
+    # was slow; ten years off is no clock, but a field that somebody filled with something else.
+    sent = moment(call.get("sentAt") or sent_at)
+    off = 0 if sent is None else received - sent
+    skew = off if 60_000 < abs(off) < 3_650 * DAY else 0
     return _MAKERS[kind](call, who, item, skew, history)
 
 
 def _customer(call: Mapping[str, Any]) -> str | None:
     for name in ("userId", "anonymousId"):
         value = call.get(name)
+        # Shops send the number of the row in their database.
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         if isinstance(value, str) and 0 < len(value.strip()) <= 200:
             return value.strip()
     return None
-
-
-def _skew(call: Mapping[str, Any], sent_at: str | None, received: Instant) -> int:
-    """What to add to the time of the call, in ms; 0 when the sender's clock is right within a minute."""
-    sent = moment(call.get("sentAt") or sent_at)
-    if sent is None:
-        return 0
-    off = received - sent
-    return off if abs(off) > 60_000 and abs(off) < 3_650 * DAY else 0
 
 
 def moment(text: Any) -> Instant | None:
@@ -69,6 +65,7 @@ def moment(text: Any) -> Instant | None:
 
 
 def _when(call: Mapping[str, Any]) -> str | None:
+    # The sender's own time first: `timestamp` is corrected already where an SDK's server sent it on.
     text = call.get("originalTimestamp") or call.get("timestamp")
     return text if isinstance(text, str) else None
 
@@ -82,16 +79,30 @@ def _track(call: dict[str, Any], who: str, item: int, skew: int, history: bool) 
     name = call.get("event")
     if not isinstance(name, str) or not name.strip():
         return RefusedItem(item, "event", "a track call needs the name of the event")
-    return [
-        _event(call, who, item, name, call.get("properties") or {}, skew, history),
-        *_device(call, who, item, skew, history),
-    ]
+    items: list[Item] = [_event(call, who, item, name, call.get("properties") or {}, skew, history)]
+    # SDKs of apps send their push token along with every track call.
+    token, key = _token(call), _message_id(call)
+    if token:
+        items.append(
+            CustomerItem(
+                item,
+                who,
+                # A key of its own: the event of the same call has the other one, and would make this a copy.
+                f"{key}:device" if key else None,
+                at=_when(call),
+                skew=skew,
+                history=history,
+                joins={"push": token},
+            )
+        )
+    return items
 
 
 def _page(call: dict[str, Any], who: str, item: int, skew: int, history: bool) -> list[Item] | RefusedItem:
     fields = dict(call.get("properties") or {})
     for name in ("name", "category"):
         if isinstance(call.get(name), str):
+            # What the properties say themselves is nearer to the shop.
             fields.setdefault(name, call[name])
     return [_event(call, who, item, f"{call.get('type') or 'page'}_viewed", fields, skew, history)]
 
@@ -122,6 +133,7 @@ def _identify(
     }
     context = call.get("context") or {}
     if isinstance(context.get("timezone"), str):
+        # A trait is what the shop knows; the context is only where the device is just now.
         attributes.setdefault("timezone", context["timezone"])
     if isinstance(context.get("locale"), str):
         attributes.setdefault("language", context["locale"][:2].lower())
@@ -149,24 +161,6 @@ def _token(call: Mapping[str, Any]) -> str | None:
     device = (call.get("context") or {}).get("device")
     token = device.get("token") if isinstance(device, dict) else None
     return token if isinstance(token, str) and 0 < len(token) <= 4096 else None
-
-
-def _device(call: Mapping[str, Any], who: str, item: int, skew: int, history: bool) -> list[Item]:
-    """The push token that an SDK sends along with a track call."""
-    token, key = _token(call), _message_id(call)
-    if not token:
-        return []
-    return [
-        CustomerItem(
-            item,
-            who,
-            f"{key}:device" if key else None,
-            at=_when(call),
-            skew=skew,
-            history=history,
-            joins={"push": token},
-        )
-    ]
 
 
 def _alias(
@@ -204,6 +198,7 @@ def consents_of(given: Any, item: int) -> tuple[ConsentGiven, ...] | RefusedItem
         return RefusedItem(item, "consent", 'write it per channel, for example {"email": "given"}')
     consents = []
     for channel, state in given.items():
+        # The short form is a proof without words: state alone.
         proof = state if isinstance(state, dict) else {"state": state}
         if proof.get("state") not in ("none", "asked", "given", "withdrawn"):
             return RefusedItem(

@@ -15,6 +15,7 @@ from engine.errors import CallerError
 GRACE = 5
 """Seconds that requests under way have at a stop."""
 
+# Bytes: a link token fits in many times; the rest is for cookies of other programs on the host.
 LARGEST_HEAD = 32_768
 MOST_CONNECTIONS = 1_000
 
@@ -28,12 +29,24 @@ class HttpServer:
 
     def __init__(self, host: str, port: int) -> None:
         self.url = f"http://{host}:{port}"
-        self._socket = _listen(host, port)
         self._server: _Server | None = None
+        try:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            self._socket = socket.create_server((host, port), family=family, backlog=2048)
+        except OSError as wrong:
+            # `create_server` adds the address to the words of the system, so they are asked for anew; the
+            # number of a name that cannot be looked up is none of the system's.
+            is_named = not isinstance(wrong, socket.gaierror) and wrong.errno is not None
+            why = os.strerror(wrong.errno or 0) if is_named else str(wrong.strerror or wrong)
+            raise CallerError(
+                f"nothing can listen on {host}:{port}: {why}",
+                "stop the process that does, or change http.listen in config.yaml",
+            ) from wrong
 
     async def run(self, app: FastAPI) -> None:
         """Answers until `stop`."""
         config = uvicorn.Config(
+            # No access log: the addresses hold the tokens of customers.
             app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, server_header=False,
             limit_concurrency=MOST_CONNECTIONS, h11_max_incomplete_event_size=LARGEST_HEAD,
         )  # fmt: skip
@@ -48,21 +61,6 @@ class HttpServer:
     def close(self) -> None:
         """Frees the port, also when it never ran."""
         self._socket.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as wrong:
-        # `create_server` adds the address to the words of the system, so they are asked for anew; the number
-        # of a name that cannot be looked up is none of the system's.
-        is_named = not isinstance(wrong, socket.gaierror) and wrong.errno is not None
-        why = os.strerror(wrong.errno or 0) if is_named else str(wrong.strerror or wrong)
-        raise CallerError(
-            f"nothing can listen on {host}:{port}: {why}",
-            "stop the process that does, or change http.listen in config.yaml",
-        ) from wrong
 
 
 class _Server(uvicorn.Server):

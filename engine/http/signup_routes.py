@@ -52,6 +52,7 @@ def signup_routes(context: Context) -> APIRouter:
         seen = live.links.seen(name, context.clock.now())
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse({"seen": seen, "text": listed.text}, headers=_cors(live, request))
+        # The Content-Security-Policy bounds where a form leads, its redirect included.
         goes_to = ["/".join(listed.next.split("/")[:3])] if listed.next else []
         return customer_page(
             "signup.html", words_of(live, request), live.config.shop, form_goes_to=goes_to,
@@ -101,6 +102,7 @@ def _list(live: Live, name: str, request: Request) -> SignupList:
 def _cors(live: Live, request: Request) -> dict[str, str]:
     origin = origin_of(request)
     if origin not in live.config.signup.origins:
+        # Also where nothing is allowed: else a cache would give this answer to a site that is.
         return {"Vary": "Origin"}
     return {
         "Access-Control-Allow-Origin": origin,
@@ -126,6 +128,7 @@ def _read_request(
     address."""
     seen = live.links.read_seen(fields.get("seen", ""), listed.name)
     address = address_of(fields.get("email", ""))
+    # All of them in silence: a machine that is told why tries the next thing.
     if fields.get(TRAP) or address is None or seen is None or not SOONEST <= now - seen <= LATEST:
         return None
     wanted = fields.get("language", "").casefold()
@@ -145,6 +148,7 @@ async def _take(context: Context, sign_up_request: SignUpRequest) -> None:
             return False, None
         return True, find_customer(conn, sign_up_request.address)
 
+    # Read before the writer is asked: a flood is turned away without it.
     is_open, customer = await context.look(known)
     if not is_open:
         return

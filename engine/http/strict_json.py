@@ -68,6 +68,7 @@ def decode_lines(body: bytes) -> list[tuple[Any, str]]:
     """JSON Lines: each line's value, or why it is none."""
     values: list[tuple[Any, str]] = []
     for line in body.splitlines():
+        # Files end with an empty line.
         if not line.strip():
             continue
         try:
@@ -80,16 +81,25 @@ def decode_lines(body: bytes) -> list[tuple[Any, str]]:
 def unstorable(value: Any, item: int) -> RefusedItem | None:
     """The first thing in one item that cannot be stored, or None. Without recursion."""
     nodes = 0
+    # A stack of our own: the depth of a stranger's value may not be the depth of our calls.
     stack: list[tuple[str, int, Any]] = [("", 0, value)]
     while stack:
         path, depth, node = stack.pop()
         nodes += 1
+        # Counted before a value is looked at, so that a wide item ends early.
         if nodes > MAX_NODES:
             why = f"one item may hold at most {MAX_NODES} values"
         elif depth > MAX_DEPTH:
             why = f"nested deeper than {MAX_DEPTH} levels"
+        elif isinstance(node, str):
+            why = _text_fault(node, MAX_TEXT)
+        elif isinstance(node, float) and not math.isfinite(node):
+            why = "NaN and Infinity are no numbers; leave the field out when there is none"
+        # Both databases keep integers in 64 bits.
+        elif isinstance(node, int) and not isinstance(node, bool) and abs(node) >= 2**63:
+            why = "this number is too large; send it as text"
         else:
-            why = _why_not(node)
+            why = ""
         if why:
             return RefusedItem(item, path, why)
         if isinstance(node, dict):
@@ -103,19 +113,10 @@ def unstorable(value: Any, item: int) -> RefusedItem | None:
     return None
 
 
-def _why_not(node: Any) -> str:
-    if isinstance(node, str):
-        return _text_fault(node, MAX_TEXT)
-    if isinstance(node, float) and not math.isfinite(node):
-        return "NaN and Infinity are no numbers; leave the field out when there is none"
-    if isinstance(node, int) and not isinstance(node, bool) and abs(node) >= 2**63:
-        return "this number is too large; send it as text"
-    return ""
-
-
 def _text_fault(text: str, longest: int) -> str:
     if len(text) > longest:
         return f"a text may be at most {longest} characters long, this one has {len(text)}"
+    # PostgreSQL stores no NUL in a text.
     if "\x00" in text:
         return "a text may not hold the NUL character"
     if not text.isascii():

@@ -39,6 +39,7 @@ class Visitor:
     def agreed(self, channel: str, purpose: str) -> bool:
         """Whether messages of this purpose may come on this channel now."""
         known = self.reach.get(channel, Reach())
+        # To notice an opening sends nothing, so a closed address does not forbid it.
         is_open = purpose == OPENS or known.suppressed not in (*_SHUT, purpose)
         return known.consents.get(purpose) == "given" and is_open
 
@@ -53,6 +54,7 @@ class Visitor:
 
 def find_visitor(conn: Connection, customer: str, key: str = "") -> Visitor:
     """The customer of a link. `key`: the message that it stood in."""
+    # The link may be older than the moment at which two customers became one.
     own = aliases.resolve(conn, [customer]).get(customer, customer)
     addressee = addressees.find(conn, bucket_of(conn, own), [own]).get(own)
     if addressee is None and own == TESTER and records.find(conn, key) is None:
@@ -101,6 +103,7 @@ def choices(config: Config, visitor: Visitor) -> list[tuple[str, str]]:
 def mask(address: str) -> str:
     """`a•••@example.com`, `+359•••67`; nothing of a token."""
     local, at, domain = address.rpartition("@")
+    # More than one line is no address but a token or a subscription.
     if at and "\n" not in address:
         return f"{local[:1]}•••@{domain}"
     return f"{address[:4]}•••{address[-2:]}" if _PHONE.fullmatch(address) else ""

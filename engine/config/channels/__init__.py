@@ -115,6 +115,7 @@ def read_channel(
             f"write  {name}: {{via: outbox, price: 0 EUR}}",
         )
         return None
+    # First `via`: it decides which other keys there are.
     chosen = context.choice(node.get("via") or node, "via", tuple(VIAS))
     if chosen is None:
         return None
@@ -131,6 +132,7 @@ def read_channel(
         price_in,
         _read_rate(reader),
         read_unknown(reader, via.options, _LISTERS, policies),
+        # 0 EUR and no price are two things: a step that chooses by price is warned of the second.
         priced="price" in reader,
         sender=shared.get("from", ""),
         reply_to=shared.get("reply_to", ""),
@@ -144,6 +146,7 @@ def _read_price(reader: MapReader, currency: str) -> tuple[Decimal, str]:
         return Decimal(0), currency
     price = _PRICE.fullmatch(text.value)
     if price:
+        # Told, and kept: the rest of the file can be checked with it.
         if price[2] != currency:
             reader.context.wrong(
                 text,
@@ -154,6 +157,7 @@ def _read_price(reader: MapReader, currency: str) -> tuple[Decimal, str]:
             )
         return Decimal(price[1]), price[2]
     amount = re.search(r"\d[\d.,]*", text.value)
+    # Half of the world writes a comma there.
     meant = amount[0].replace(",", ".") if amount else "0"
     reader.context.wrong(
         text,
@@ -172,6 +176,7 @@ def _read_rate(reader: MapReader) -> Rate | None:
     rate = _RATE.fullmatch(text.value)
     if rate and int(rate[1]) > 0:
         return Rate(int(rate[1]), _SECONDS[rate[2]])
+    # The cure keeps what was right of the rate.
     number = re.match(r"\d+", text.value)
     unit = re.search(r"[a-z]+$", text.value.casefold())
     meant = nearest(unit[0] if unit else "second", _SECONDS) or "second"

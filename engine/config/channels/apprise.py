@@ -56,6 +56,7 @@ def read_apprise(reader: MapReader, values: dict[str, Any]) -> AppriseOptions:
     given = {name for name in ("token", "secret", "password") if name in reader}
     urls: list[RequestText | Secret] = []
     for url in reader.texts("urls"):
+        # A whole address may be a secret (it has the token in it): then it is no Jinja.
         if is_reference(url.value):
             urls.append(Secret(url.value))
         elif read_request_text(reader.context, url, given):

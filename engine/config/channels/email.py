@@ -27,7 +27,9 @@ class EmailOptions(ViaOptions):
     password: Secret | None = None
     hello: str = ""
     connections: int = 10
+    # Providers end long connections by themselves, often in the middle of a mail.
     mails_per_connection: int = 100
+    # Mailbox providers put off who comes with many connections at once.
     per_domain: int = 5
     return_path: str = ""
     unsubscribe: str = ""
@@ -65,6 +67,7 @@ def read_email(reader: MapReader, values: dict[str, Any]) -> EmailOptions:
     """The options as they are written."""
     headers = reader.node("headers")
     for entry in headers.entries if isinstance(headers, Mapping) else ():
+        # Some providers take their key in a header of the mail: it would go to every customer.
         if is_secret(entry.key.text):
             refuse_literal(reader.context, entry.value.span, entry.key.text)
     return EmailOptions(**values)

@@ -118,6 +118,7 @@ def read_http_provider(reader: MapReader, values: dict[str, Any]) -> HttpProvide
     secrets: dict[str, Secret] = {name: values[name] for name in _SECRETS if name in values}
     if callback is not None:
         secrets["callback"] = callback.caller.secret
+    # Before the texts: with a key they may not be different in the next try.
     key_header, key_hours = _read_idempotency(reader)
     # A secret that is written wrongly has its own message: for the texts it is given.
     texts = _RequestReader(reader, {name for name in (*_SECRETS, "callback") if name in reader})
@@ -181,6 +182,8 @@ class _RequestReader:
         headers: dict[str, RequestText | Secret] = {}
         for entry in self._reader.entries("headers"):
             name = entry.key.text
+            # Those of ours frame the request: two different lengths are how requests are smuggled (RFC 9112,
+            # 11.2).
             if not re.fullmatch(_HEADER.pattern, name) or name.casefold() in _OURS:
                 self._context.wrong(entry.key, "is no header that can be set", "", "remove it")
                 continue
@@ -227,6 +230,7 @@ class _RequestReader:
             case nodes.Sequence():
                 items = (self._structure(key, item) for item in node.items)
                 return tuple(item for item in items if item is not None)
+            # Before the other scalars: a literal below `password` may not become a text of the body.
             case nodes.Scalar() if is_secret(key) and not _TEMPLATE_ALONE.fullmatch(node.text):
                 return secret_of(self._context, key, node)
             case nodes.Scalar():
@@ -240,5 +244,6 @@ def _encoding(kind: str, body: nodes.Node) -> Encoding:
     for word, encoding in _ENCODINGS.items():
         if word in kind.casefold():
             return encoding
+    # No Content-Type: JSON begins with a bracket, a form does not; `{{` and `{%` are Jinja.
     start = body.text.lstrip()
     return "json" if start.startswith(("{", "[")) and not start.startswith(("{{", "{%")) else "form"

@@ -65,6 +65,8 @@ def read_answer(reader: MapReader) -> AnswerWords:
     for entry in reader.entries("statuses") if statuses else ():
         if not (entry.key.text.isdigit() and 300 <= int(entry.key.text) < 600):
             context.wrong(entry.key, "is no status of a failure", "300 to 599", "write  410: bounced")
+    # Asked once, before the sentences below: what is missing follows from what is wrong, and is not told
+    # again.
     is_right = reader.is_right
     for key, other in (("outcome", "outcomes"), ("outcomes", "outcome")):
         if is_right and key in reader and other not in reader:
@@ -83,11 +85,13 @@ def read_answer(reader: MapReader) -> AnswerWords:
             "an error page can come with status 200",
             "add  id: path.of.the.id  or  outcome: ...  or  ok: [202]",
         )
+    # Names of headers are compared in small letters (RFC 9110, 5.1).
     if wait.startswith("header "):
         values["retry_header"] = wait.removeprefix("header ").casefold()
     elif wait:
         values["retry_after"] = wait
     values["ok"] = frozenset(int(status) for status in values.get("ok", ()))
+    # A status that is no number has been told above.
     statuses_by_number = {int(status): word for status, word in statuses.items() if status.isdigit()}
     return AnswerWords(**values, outcomes=outcomes, statuses=statuses_by_number)
 
@@ -109,6 +113,7 @@ def read_words(reader: MapReader, key: str, ours: tuple[str, ...]) -> dict[str, 
     for entry in node.entries:
         word = entry.value.text if isinstance(entry.value, nodes.Scalar) else ""
         if word in ours:
+            # Providers change the case of their words from one page of theirs to the next.
             words[entry.key.text.casefold()] = word
         else:
             context.refuse(

@@ -98,9 +98,11 @@ def read_callback(reader: MapReader) -> CallbackWords | None:
     if is_right and "kind" in reader and "kinds" not in reader:
         why, fix = "a path, and what its values mean", "write  kinds: {DELIVERED: delivered}"
         _incomplete(reader, "kind", '"kind" needs  kinds', why, fix)
+    # An answer of a customer needs no kind: that there is a text says it.
     if is_right and "kind" not in reader and "reply" not in reader:
         fix = "add  kind: path  and  kinds: {DELIVERED: delivered}, or  reply: path"
         _incomplete(reader, "", '"callback" does not say what happened', "", fix)
+    # Any of the three finds the message or the customer.
     if is_right and not any(key in reader for key in ("id", "key", "address")):
         fix = "add  id: path,  key: path  or  address: path"
         _incomplete(reader, "", '"callback" does not say of which message it is', "", fix)
@@ -123,6 +125,7 @@ def _read_caller(reader: MapReader, is_right: bool) -> CallerSecret | None:
     secret = token or password
     if secret is None:
         return None
+    # The names of headers come in small letters from the server.
     values["header"] = values.get("header", "").casefold()
     return CallerSecret(secret, **values)
 

@@ -80,6 +80,7 @@ class RequestText:
             text = _template(self.source, self.encoding).render(names)
         except (TemplateError, TypeError, ValueError, ArithmeticError) as wrong:
             raise WrittenWrongError(str(wrong)[:200]) from wrong
+        # After the values are in: a line break in a name would begin a header of the customer's own.
         if self.encoding == "header" and not (text.isascii() and text.isprintable()):
             raise WrittenWrongError("a header holds printable ASCII only")
         return text
@@ -101,6 +102,7 @@ class RequestValue:
             value = _expression(alone[1])(**names)
             if isinstance(value, Undefined):
                 str(value)  # raises, as it does in a text
+            # Tried here, where it can be told of one message, and not when the request is put together.
             json.dumps(value, allow_nan=False)
         except (TemplateError, TypeError, ValueError, ArithmeticError) as wrong:
             raise WrittenWrongError(str(wrong)[:200]) from wrong
@@ -129,12 +131,17 @@ def _mistake(source: str, secrets: Collection[str]) -> tuple[str, str]:
     """What is wrong with a text, and the cure; ("", "") for nothing."""
     environment = _ENVIRONMENTS["plain"]
     try:
+        # Compiled and not only parsed: filters that do not exist are found by the compiler alone.
         environment.from_string(source)
         tree = environment.parse(source)
     except TemplateError as wrong:
         return f"it cannot be read: {wrong.message}", "write  {{ message.text }}"
+    # Set by the text itself: `{% set x = ... %}`, `{% for x in ... %}`, and the `loop` of the latter.
+    own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
+    if own:
+        own.add("loop")
     for read in tree.find_all(nodes.Name):
-        if read.ctx == "load" and read.name not in NAMES and not _is_own(tree, read.name):
+        if read.ctx == "load" and read.name not in NAMES and read.name not in own:
             known = ", ".join(NAMES)
             return f'there is no "{read.name}" here', did_you_mean(read.name, NAMES, f"it may read: {known}")
     for part in tree.find_all(nodes.Getattr):
@@ -146,6 +153,7 @@ def _mistake(source: str, secrets: Collection[str]) -> tuple[str, str]:
                 f'"{owner}" has no "{part.attr}"',
                 did_you_mean(part.attr, known_parts, f"it has: {', '.join(known_parts)}"),
             )
+        # Else the request would go out without its key, and the provider would refuse every message.
         if owner == "secret" and part.attr not in secrets:
             where = "in callback: secret" if part.attr == "callback" else "in this channel"
             return f'"secret.{part.attr}" is not given', f"add  {part.attr}: env:NAME  {where}"
@@ -159,13 +167,7 @@ def reads(source: str, name: str) -> bool:
         tree = _ENVIRONMENTS["plain"].parse(source)
     except TemplateError:
         return False
-    return any(found.name == name for found in tree.find_all(nodes.Name))
-
-
-def _is_own(tree: nodes.Template, name: str) -> bool:
-    """Set by the text itself: `{% set x = ... %}`, `{% for x in ... %}`, and `loop`."""
-    own = {found.name for found in tree.find_all(nodes.Name) if found.ctx == "store"}
-    return name in own or (name == "loop" and bool(own))
+    return any(read.name == name for read in tree.find_all(nodes.Name))
 
 
 def _json(value: object) -> str:
@@ -173,12 +175,13 @@ def _json(value: object) -> str:
     sent."""
     if isinstance(value, Markup):  # of `tojson`
         return str(value)
-    return _NOT_A_LETTER.sub(lambda found: f"\\u{ord(found[0]):04x}", _plain(value))
+    return _NOT_A_LETTER.sub(lambda match: f"\\u{ord(match[0]):04x}", _plain(value))
 
 
 def _plain(value: object) -> str:
     if value is None:
         return ""
+    # As JSON writes it: Python's True is no word that a provider knows.
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
@@ -198,11 +201,16 @@ def _environment(encoding: Encoding) -> ImmutableSandboxedEnvironment:
     def finalize(value: object) -> object:
         return value if isinstance(value, Undefined) else way(value)
 
-    made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, finalize=finalize, autoescape=False)
-    made.globals.clear()
-    made.filters = {name: FILTERS[name] for name in _FILTERS}
-    made.filters["base64"] = lambda value: base64.b64encode(_plain(value).encode()).decode()
-    return made
+    # No autoescape: `finalize` writes each value in the form of its place, which is not always HTML.
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, finalize=finalize, autoescape=False
+    )
+    # `range` and `lipsum` could fill the memory, and nobody needs `cycler` in a request.
+    environment.globals.clear()
+    environment.filters = {name: FILTERS[name] for name in _FILTERS}
+    # Providers with basic auth want `user:password` in this form (RFC 7617).
+    environment.filters["base64"] = lambda value: base64.b64encode(_plain(value).encode()).decode()
+    return environment
 
 
 _ENVIRONMENTS: Mapping[Encoding, ImmutableSandboxedEnvironment] = {

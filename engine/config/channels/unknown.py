@@ -38,6 +38,7 @@ def read_unknown(
     actions: dict[str, UnknownAction] = {}
     for entry in node.entries:
         policy, action = entry.key, _action(context, entry.value, options, listers)
+        # Without `policies:` in the file there is no list to compare with.
         if policies and policy.text not in policies:
             context.refuse(
                 policy.span,
@@ -62,6 +63,7 @@ def _action(
         )
         return None
     action = context.choice(node, "unknown", ACTIONS)
+    # To look up needs a list at the provider: else the message would be held for ever.
     if action is not None and action.value == "look up" and not options.can_be_asked:
         context.refuse(
             node.span,

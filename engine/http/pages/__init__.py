@@ -60,6 +60,7 @@ def customer_page(
     html = _ENVIRONMENT.get_template(template).render(values, words=words, text=text, shop=shop, style=style)
     forms = " ".join(("'self'", *form_goes_to))
     policy = (
+        # By its hash: an inline style of anything that got in is not applied.
         f"default-src 'none'; style-src 'sha256-{digest}'; form-action {forms}; "
         "base-uri 'none'; frame-ancestors 'none'"
     )

@@ -59,11 +59,13 @@ def words_for(folder: Path, wanted: Iterable[str]) -> Words:
 def accepted(header: str) -> list[str]:
     """The languages of an `Accept-Language` header, the best first."""
     tags = []
+    # Bounded before it is parsed: the header is anybody's.
     for part in header[:500].split(",")[:20]:
         tag, _, parameter = part.strip().partition(";")
         quality = parameter.strip().removeprefix("q=")
         weight = float(quality) if re.fullmatch(r"[01](\.\d{0,3})?", quality, re.ASCII) else 1.0
         tags.append((weight, tag.strip()))
+    # Stable: equal weights keep the order of the browser (RFC 9110, 12.5.4).
     tags.sort(key=lambda weighted: -weighted[0])
     return [tag for weight, tag in tags if tag and weight]
 
