@@ -19,7 +19,10 @@ def setup(
 ) -> ChannelSetup:
     """`channel`: the lines below the name of the channel."""
     lines = "".join(f"    {line}\n" for line in channel.strip("\n").splitlines())
-    text = f"egress: {{allow: [{allow}]}}\nhttp: {{public_url: https://news.shop.example}}\nchannels:\n  {name}:\n{lines}"
+    text = (
+        f"egress: {{allow: [{allow}]}}\nhttp: {{public_url: https://news.shop.example}}\nchannels:\n"
+        f"  {name}:\n{lines}"
+    )
     config, problems = read_config(text)
     assert problems == []
     return ChannelSetup(config.channels[name], config, Path(), "secret", clock or ManualClock(NOW))
@@ -35,7 +38,8 @@ def gateway(channel: str, allow: str = "127.0.0.0/8", name: str = "sms") -> Http
 def message(address: str = "+359888123456", **more: object) -> Message:
     """One of an hour."""
     fields: dict[str, object] = {
-        "key": "k-1", "channel": "sms", "template": "hello", "language": "en", "purpose": "marketing", "body": "Hi Anna",
+        "key": "k-1", "channel": "sms", "template": "hello", "language": "en", "purpose": "marketing",
+        "body": "Hi Anna",
         "valid_until": Instant(NOW + HOUR),
     } | more  # fmt: skip
     return Message(address=address, **fields)  # type: ignore[arg-type]

@@ -67,7 +67,10 @@ def says(text: bytes) -> Play:
 
 def answers(body: bytes, status: str = "200 OK", kind: str = "application/json", more: str = "") -> Play:
     """A whole answer."""
-    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}Connection: close\r\n\r\n"
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+        f"{more}Connection: close\r\n\r\n"
+    )
     return says(head.encode() + body)
 
 

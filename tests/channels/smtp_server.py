@@ -14,11 +14,13 @@ OK = "250 2.0.0 ok"
 
 @dataclass
 class SmtpServer:
-    """Answers by order. `close_at`: where the connection is cut (`greeting`, `data`, `body`, `half` of it, `dot`, `rset`; `never`: no answer and no
-    end), for the mails in `close_for` (None: all, counted from 1 in the order of DATA). `mails_per_connection`: then it hangs up, in silence or with
-    the words of `goodbye` at the next command (`goodbye_at`). `rcpt` and `dots`: answers by address or by domain. `tls`: implicit; `starttls`: its
-    context, or the words that refuse it. `dot_seconds`: so long a body takes; `most`: of how many at
-    once, by domain. `byte_seconds`: so long each byte of an answer takes for the domains in `slow_for`."""
+    """Answers by order. `close_at`: where the connection is cut (`greeting`, `data`, `body`, `half` of it,
+    `dot`, `rset`; `never`: no answer and no end), for the mails in `close_for` (None: all, counted from 1 in
+    the order of DATA). `mails_per_connection`: then it hangs up, in silence or with the words of `goodbye` at
+    the next command (`goodbye_at`). `rcpt` and `dots`: answers by address or by domain. `tls`: implicit;
+    `starttls`: its context, or the words that refuse it. `dot_seconds`: so long a body takes; `most`: of how
+    many at once, by domain. `byte_seconds`: so long each byte of an answer takes for the domains in
+    `slow_for`."""
 
     greeting: str = "220 sink ready"
     mail: str = OK

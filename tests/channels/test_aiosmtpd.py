@@ -63,7 +63,8 @@ async def test_mails_arrive_and_refusals_are_told_apart(box: tuple[Box, int]) ->
     def mail(address: str) -> Message:
         return Message(
             key=address, channel="email", address=address, template="t", language="uk", purpose="marketing",
-            body="Привіт\n.\nкрапка", html="<p>Привіт</p>" * 200, subject="Привіт, Оксано!", sender="Зерно <hello@shop.example>",
+            body="Привіт\n.\nкрапка", html="<p>Привіт</p>" * 200, subject="Привіт, Оксано!",
+            sender="Зерно <hello@shop.example>",
         )  # fmt: skip
 
     kinds = [
@@ -90,7 +91,8 @@ async def test_case_34_a_foreign_local_part_and_a_server_of_somebody_else(knows:
     )
     channel = EmailChannel(Server("127.0.0.1", server.sockets[0].getsockname()[1]), "secret", SystemClock())
     message = Message(
-        key="k", channel="email", address="оксана@пошта.example", template="t", language="uk", purpose=None, body="Привіт",
+        key="k", channel="email", address="оксана@пошта.example", template="t", language="uk", purpose=None,
+        body="Привіт",
         subject="Привіт", sender="hello@shop.example",
     )  # fmt: skip
     delivery = await channel.deliver(message, yes)

@@ -43,10 +43,13 @@ def signer(key: rsa.RSAPrivateKey) -> Signer:
 
 def mail(**fields: object) -> Message:
     return Message(**({
-        "key": "k1", "channel": "email", "address": "anna@example.com", "template": "t", "language": "uk", "purpose": "marketing",
-        "body": "Привіт\n.\n  \n\n", "html": "<p>Зерно\n.</p>" * 90, "subject": "Привіт " * 30, "sender": "Зерно <hello@shop.example>",
+        "key": "k1", "channel": "email", "address": "anna@example.com", "template": "t", "language": "uk",
+        "purpose": "marketing",
+        "body": "Привіт\n.\n  \n\n", "html": "<p>Зерно\n.</p>" * 90, "subject": "Привіт " * 30,
+        "sender": "Зерно <hello@shop.example>",
         "reply_to": "ask@shop.example",
-        "headers": {"List-Unsubscribe": f"<https://news.example/u/{'a' * 300}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
+        "headers": {"List-Unsubscribe": f"<https://news.example/u/{'a' * 300}>",
+                    "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
     } | fields))  # type: ignore[arg-type]  # fmt: skip
 
 
@@ -70,7 +73,8 @@ def test_case_81_a_signature_covers_both_headers_of_one_click_and_all_others(sig
     assert said is not None
     covered = [name.strip() for name in said[1].decode().split(":")]
     assert {
-        "from", "to", "subject", "date", "message-id", "mime-version", "content-type", "reply-to", "feedback-id",
+        "from", "to", "subject", "date", "message-id", "mime-version", "content-type", "reply-to",
+        "feedback-id",
         "list-unsubscribe", "list-unsubscribe-post",
     } == set(covered)  # fmt: skip
     assert max(map(len, data.split(b"\r\n"))) <= 998

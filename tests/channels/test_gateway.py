@@ -45,7 +45,8 @@ def untrusted(tmp_path: Path) -> ssl.SSLContext:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     signed = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-        .not_valid_before(dt.datetime(2020, 1, 1, tzinfo=dt.UTC)).not_valid_after(dt.datetime(2100, 1, 1, tzinfo=dt.UTC))
+        .not_valid_before(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+        .not_valid_after(dt.datetime(2100, 1, 1, tzinfo=dt.UTC))
         .sign(key, hashes.SHA256())
     )  # fmt: skip
     form, none = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -217,7 +218,8 @@ async def test_another_4xx_is_the_end_of_this_message(status: str) -> None:
 async def test_words_of_the_provider_decide_before_the_status() -> None:
     config = PLAIN.replace(
         "answer: {{id: id, retry_after: wait}}",
-        "answer: {{outcome: errors.*.code, outcomes: {{OK: accepted, gone: bounced, blocked: unsubscribed, key: our fault,"
+        "answer: {{outcome: errors.*.code, outcomes: {{OK: accepted, gone: bounced, blocked: unsubscribed, "
+        "key: our fault,"
         " slow: refused for now, no: refused}}, statuses: {{410: bounced}}, detail: why}}",
     )
 
@@ -303,14 +305,16 @@ async def test_a_secret_comes_back_in_no_answer(
     monkeypatch.setenv("GATE_KEY", "can/ary-4712")
     httpserver.expect_request("/send/can/ary-4711").respond_with_handler(
         lambda request: Response(
-            f"no: {request.headers['Authorization']} {request.url} {request.headers['X-Api-Key']} {request.data!r}",
+            f"no: {request.headers['Authorization']} {request.url} {request.headers['X-Api-Key']} "
+            f"{request.data!r}",
             400,
         )
     )
     config = PLAIN.replace("/send", "/send/{{{{ secret.token }}}}").replace(
         "to:", 'token: "{{{{ secret.token }}}}", to:'
     ) + (
-        'token: env:GATE_TOKEN\nheaders: {{Authorization: "Bearer {{{{ secret.token }}}}", X-Api-Key: env:GATE_KEY}}\n'
+        'token: env:GATE_TOKEN\nheaders: {{Authorization: "Bearer {{{{ secret.token }}}}", X-Api-Key: '
+        "env:GATE_KEY}}\n"
     )
     found = await deliver(gateway(config.format(place=f"127.0.0.1:{httpserver.port}")), message())
     assert found.kind == "refused"

@@ -1,4 +1,5 @@
-"""Whatever stands in a customer's data, it stays data: no JSON text, form field, header or address is broken by it."""
+"""Whatever stands in a customer's data, it stays data: no JSON text, form field, header or address is broken
+by it."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from engine.values import HOUR, Instant
 from tests.channels.gateway_desk import NOW, Hand, deliver, gateway, message, setup
 
 NASTY = st.text(max_size=60) | st.sampled_from(
-    ['", "to": "+1', "\\", "\\u0022", "{{ secret.token }}", "{% for x in [1] %}", "&to=+1", "a=b&c", "\r\nX: 1", "../..", "?#%00",
+    ['", "to": "+1', "\\", "\\u0022", "{{ secret.token }}", "{% for x in [1] %}", "&to=+1", "a=b&c",
+     "\r\nX: 1", "../..", "?#%00",
      "\ud800", "\u2028", '"}]', "null", "</a>"]
 )  # fmt: skip
 
@@ -35,13 +37,15 @@ def written(channel: str, text: str, address: str = "+1") -> Request:
 MAP = """
 via: http
 url: "https://api.example/send/{{ message.text }}?to={{ message.text }}&from=us"
-body: {to: "{{ message.address }}", deep: [{text: "{{ message.text }}"}, "Hi {{ message.text }}!"], all: "{{ message.fields }}"}
+body: {to: "{{ message.address }}", \
+deep: [{text: "{{ message.text }}"}, "Hi {{ message.text }}!"], all: "{{ message.fields }}"}
 answer: {id: id}
 """
 TEXT = """
 via: http
 url: https://api.example/send
-body: '{"to": "{{ message.address }}", "text": "{{ message.text }}", "raw": {{ message.text|tojson }}, "n": {{ valid_for }}}'
+body: '{"to": "{{ message.address }}", "text": "{{ message.text }}", "raw": {{ message.text|tojson }}, \
+"n": {{ valid_for }}}'
 answer: {id: id}
 """
 FORM = """
@@ -131,7 +135,8 @@ def test_xml_stays_what_it_is() -> None:
 def test_kinds_are_kept_and_what_is_none_is_left_out() -> None:
     channel = MAP.replace(
         "{to:",
-        '{ttl: "{{ valid_for }}", yes: "{{ true }}", half: "{{ 0.5 }}", image: "{{ message.image or none }}", digits: "12", to:',
+        '{ttl: "{{ valid_for }}", yes: "{{ true }}", half: "{{ 0.5 }}", image: '
+        '"{{ message.image or none }}", digits: "12", to:',
     )
     found = orjson.loads(written(channel, "x").body)
     assert (found["ttl"], found["yes"], found["half"], found["digits"]) == (HOUR // 1000, True, 0.5, "12")

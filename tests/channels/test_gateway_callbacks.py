@@ -27,7 +27,8 @@ callback:
   address: to
   at: at
   kind: kind
-  kinds: {{DELIVERED: delivered, Gone: bounced, full: bounced for now, spam: complained, read: opened, message: replied}}
+  kinds: {{DELIVERED: delivered, Gone: bounced, full: bounced for now, \
+spam: complained, read: opened, message: replied}}
   reply: text
   detail: why
 """
@@ -147,8 +148,10 @@ def test_what_config_does_not_name_is_passed_over() -> None:
 @pytest.mark.parametrize(
     ("written", "at"),
     [
-        ("2026-06-21T00:00:00Z", NOW), ("2026-06-21T00:00:00.000+0000", NOW), ("2026-06-20T23:59:59", NOW - 1000),
-        ("1782000000", NOW), (1782000000000, NOW), ("2030-01-01T00:00:00Z", NOW), ("soon", None), ("nan", None), ("1e999", None),
+        ("2026-06-21T00:00:00Z", NOW), ("2026-06-21T00:00:00.000+0000", NOW),
+        ("2026-06-20T23:59:59", NOW - 1000),
+        ("1782000000", NOW), (1782000000000, NOW), ("2030-01-01T00:00:00Z", NOW), ("soon", None),
+        ("nan", None), ("1e999", None),
         (12, None),
     ],
 )  # fmt: skip
@@ -160,7 +163,8 @@ def test_moments_are_read_as_they_come_and_never_in_the_future(written: object, 
 def test_the_same_event_has_the_same_id_and_another_has_another() -> None:
     events = [
         {"id": "m-1", "kind": "delivered", "at": 1}, {"id": "m-1", "kind": "delivered", "at": 1, "tries": 2},
-        {"id": "m-2", "kind": "delivered", "at": 1}, {"id": "m-1", "kind": "read", "at": 1}, {"id": "m-1", "kind": "delivered", "at": 2},
+        {"id": "m-2", "kind": "delivered", "at": 1}, {"id": "m-1", "kind": "read", "at": 1},
+        {"id": "m-1", "kind": "delivered", "at": 2},
     ]  # fmt: skip
     ids = [report.event_id for report in read(orjson.dumps({"events": events}), x_token="s3cret")]
     assert ids[0] == ids[1]

@@ -1,4 +1,5 @@
-"""The examples of docs/channels/examples, each sent to a server that answers as the provider's documents say."""
+"""The examples of docs/channels/examples, each sent to a server that answers as the provider's documents
+say."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.anyio
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "channels" / "examples"
 SECRETS = {
-    "INFOBIP_API_KEY": "infobip-key", "INFOBIP_CALLBACK_KEY": "call key&1", "TELEGRAM_BOT_TOKEN": "110201543:AAHdqTcvCH1",
+    "INFOBIP_API_KEY": "infobip-key", "INFOBIP_CALLBACK_KEY": "call key&1",
+    "TELEGRAM_BOT_TOKEN": "110201543:AAHdqTcvCH1",
     "TELEGRAM_CALLBACK_TOKEN": "tg-callback",
 }  # fmt: skip
 
@@ -112,12 +114,15 @@ async def test_infobip_takes_a_message_and_reports_it(httpserver: HTTPServer, tm
     }
     report = {
         "results": [
-            {"bulkId": "b-1", "messageId": "k-1", "to": "359888123456", "sentAt": "2026-06-21T00:00:01.000+0000",
-             "doneAt": "2026-06-21T00:00:05.000+0000", "smsCount": 1, "callbackData": "k-1",
-             "status": {"groupId": 3, "groupName": "DELIVERED", "id": 5, "name": "DELIVERED_TO_HANDSET", "description": "Message delivered to handset"},
+            {"bulkId": "b-1", "messageId": "k-1", "to": "359888123456",
+             "sentAt": "2026-06-21T00:00:01.000+0000", "doneAt": "2026-06-21T00:00:05.000+0000",
+             "smsCount": 1, "callbackData": "k-1",
+             "status": {"groupId": 3, "groupName": "DELIVERED", "id": 5, "name": "DELIVERED_TO_HANDSET",
+                        "description": "Message delivered to handset"},
              "error": {"groupId": 0, "groupName": "Ok", "id": 0, "name": "NO_ERROR", "permanent": False}},
             {"messageId": "m-2", "to": "359888000000", "doneAt": "2026-06-21T00:00:06.000+0000",
-             "status": {"groupId": 2, "groupName": "UNDELIVERABLE", "name": "UNDELIVERABLE_NOT_DELIVERED", "description": "Not delivered"}},
+             "status": {"groupId": 2, "groupName": "UNDELIVERABLE", "name": "UNDELIVERABLE_NOT_DELIVERED",
+                        "description": "Not delivered"}},
         ]
     }  # fmt: skip
     query = "?key=call%20key%261"
@@ -229,7 +234,8 @@ async def test_telegram_refuses(
 
 async def test_telegram_asks_to_wait(httpserver: HTTPServer, tmp_path: Path) -> None:
     httpserver.expect_request(re.compile("/bot.*")).respond_with_json(
-        {"ok": False, "error_code": 429, "description": "Too Many Requests: retry after 35", "parameters": {"retry_after": 35}},
+        {"ok": False, "error_code": 429, "description": "Too Many Requests: retry after 35",
+         "parameters": {"retry_after": 35}},
         status=429,
     )  # fmt: skip
     found = await sent(opened("telegram", httpserver, tmp_path), message("42"))

@@ -87,7 +87,10 @@ def test_no_address_stands_in_a_link() -> None:
 
 def test_clicks_are_followed_in_html_and_text_but_not_our_own_links() -> None:
     own = LINKS.unsubscribe(LEAVING)
-    html = f'<a style="x" href="https://shop.example/a?b=1&amp;c=2">x</a> <a href="{own}">y</a> <a href="mailto:a@b.example">z</a>'
+    html = (
+        f'<a style="x" href="https://shop.example/a?b=1&amp;c=2">x</a> <a href="{own}">y</a> '
+        f'<a href="mailto:a@b.example">z</a>'
+    )
     made, text = LINKS.with_clicks(
         html, f"See https://shop.example/a. Stop: {own}\n", "key-1", Hosts("shop.example")
     )

@@ -1,4 +1,5 @@
-"""What mail that comes back says, and of which message; nothing that anybody could have written is believed."""
+"""What mail that comes back says, and of which message; nothing that anybody could have written is
+believed."""
 
 from __future__ import annotations
 
@@ -139,7 +140,8 @@ def test_any_bytes_are_understood_as_something(raw: bytes) -> None:
 @pytest.mark.data
 @pytest.mark.skipif(not BOUNCES.exists(), reason="needs the recorded bounces in ../shared/data")
 def test_recorded_bounces_name_who_could_not_be_reached() -> None:
-    """Against published answers. A report of a delay is no failure for us, and a full mailbox not for good."""
+    """Against published answers. A report of a delay is no failure for us, and a full mailbox not for
+    good."""
     wrong = []
     for line in (BOUNCES / "expected.jsonl").read_text(encoding="utf-8").splitlines():
         expected = json.loads(line)

@@ -15,7 +15,10 @@ from engine.config.channels import VIAS
 from engine.config.file import read_config
 from engine.errors import UsageError
 
-MAIL = 'channels: {{email: {{via: smtp, host: mail.example, from: "Shop <hello@shop.example>", reply_to: "{}"}}}}\n'
+MAIL = (
+    'channels: {{email: {{via: smtp, host: mail.example, from: "Shop <hello@shop.example>", reply_to: '
+    '"{}"}}}}\n'
+)
 
 
 def config(reply_to: str) -> Config:

@@ -1,4 +1,5 @@
-"""From template and customer to a message: language, fallbacks, headers, and the author's line in every error."""
+"""From template and customer to a message: language, fallbacks, headers, and the author's line in every
+error."""
 
 from __future__ import annotations
 
@@ -85,7 +86,10 @@ def test_a_mail_has_both_unsubscribe_headers_and_an_answer_has_none() -> None:
 
 def test_moments_are_in_the_customers_zone_and_blank_texts_are_missing() -> None:
     found = messages(
-        hello__sms__txt='{{ customer.first_name or "there" }} {{ customer.last_order_at | time }} {{ code.expires | date }} {{ code.expires | time("HH:mm") }} {{ percent }}'
+        hello__sms__txt=(
+            '{{ customer.first_name or "there" }} {{ customer.last_order_at | time }} '
+            '{{ code.expires | date }} {{ code.expires | time("HH:mm") }} {{ percent }}'
+        )
     )
     template = found.pick("hello", "sms", "en")
     assert template is not None
@@ -187,7 +191,9 @@ def test_an_open_pixel_is_there_only_when_asked_for() -> None:
 
 def test_moments_and_money_inside_the_trigger() -> None:
     template = messages(
-        hello__sms__txt="{{ trigger.total }} {{ trigger.at | date }} {% for i in trigger.items %}{{ i.sku }} {% endfor %}"
+        hello__sms__txt=(
+            "{{ trigger.total }} {{ trigger.at | date }} {% for i in trigger.items %}{{ i.sku }} {% endfor %}"
+        )
     ).pick("hello", "sms", "en")
     assert template is not None
     trigger: Mapping[str, Value] = {
@@ -200,7 +206,10 @@ def test_moments_and_money_inside_the_trigger() -> None:
 
 
 def test_case_99_an_address_in_a_name_gets_no_link_of_ours() -> None:
-    page = '<p>Hi {{ customer.first_name }}</p><p><a href="https://partner.example/a">A</a> <a href="https://shop.example/b">B</a> <a href="{{ customer.first_name }}">C</a></p>'
+    page = (
+        '<p>Hi {{ customer.first_name }}</p><p><a href="https://partner.example/a">A</a> '
+        '<a href="https://shop.example/b">B</a> <a href="{{ customer.first_name }}">C</a></p>'
+    )
     mail = "---\nsubject: Hi\n---\n" + MJML.format(page)
     template = messages(hello__email__mjml=mail).pick("hello", "email", "en")
     assert template is not None

@@ -39,7 +39,10 @@ def channel(
     opened: list[EmailChannel], server: SmtpServer, concurrency: int = 2, **settings: object
 ) -> EmailChannel:
     made = EmailChannel(
-        Server(**{"host": "127.0.0.1", "port": server.port, "command_seconds": 2, "dot_seconds": 2} | settings),  # type: ignore[arg-type]
+        Server(
+            **{"host": "127.0.0.1", "port": server.port, "command_seconds": 2, "dot_seconds": 2}  # type: ignore[arg-type]
+            | settings
+        ),
         "secret", ManualClock(NOW), concurrency=concurrency,
     )  # fmt: skip
     opened.append(made)

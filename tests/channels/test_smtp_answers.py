@@ -45,9 +45,12 @@ def test_what_may_pass_is_a_soft_bounce_that_closes_nothing_at_once(code: int, w
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (550, "5.7.1 not you"), (550, "5.7.26 unauthenticated"), (550, "5.7.25 no PTR"), (550, "5.7.28 rate"), (550, "5.7.29 TLS"),
-        (550, "5.7.515 access denied"), (554, "5.7.0 x"), (550, "our policy forbids it"), (554, "your IP is blocked, see https://x.example"),
-        (550, "poor reputation of the sender"), (550, "5.1.1 blocked by our blocklist"), (553, "5.1.8 sender's domain does not exist"),
+        (550, "5.7.1 not you"), (550, "5.7.26 unauthenticated"), (550, "5.7.25 no PTR"), (550, "5.7.28 rate"),
+        (550, "5.7.29 TLS"),
+        (550, "5.7.515 access denied"), (554, "5.7.0 x"), (550, "our policy forbids it"),
+        (554, "your IP is blocked, see https://x.example"),
+        (550, "poor reputation of the sender"), (550, "5.1.1 blocked by our blocklist"),
+        (553, "5.1.8 sender's domain does not exist"),
         (554, "message looks like spam"),
     ],
 )  # fmt: skip
@@ -61,7 +64,8 @@ def test_a_refusal_of_the_sender_never_suppresses_anybody(code: int, words: str,
 @pytest.mark.parametrize(
     ("code", "words", "stage"),
     [
-        (552, "5.3.4 message too big", "sender"), (552, "5.3.4 too big by policy", "dot"), (552, "too big", "dot"), (552, "5.2.3 too long", "dot"),
+        (552, "5.3.4 message too big", "sender"), (552, "5.3.4 too big by policy", "dot"),
+        (552, "too big", "dot"), (552, "5.2.3 too long", "dot"),
         (554, "5.6.0 bad content", "dot"), (554, "no", "dot"), (550, "5.6.1 media not supported", "dot"),
     ],
 )  # fmt: skip
@@ -73,7 +77,8 @@ def test_case_33_a_message_too_big_or_of_bad_content_is_the_template_s_fault(
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [(421, "4.3.2 busy"), (450, "4.2.0 greylisted"), (451, "later"), (452, "4.3.1 no room"), (450, "4.7.28 rate"), (421, "4.7.0 slow down")],
+    [(421, "4.3.2 busy"), (450, "4.2.0 greylisted"), (451, "later"), (452, "4.3.1 no room"),
+     (450, "4.7.28 rate"), (421, "4.7.0 slow down")],
 )  # fmt: skip
 @pytest.mark.parametrize("stage", ["sender", "recipient", "data", "dot"])
 def test_case_30_not_now_is_the_provider_s_and_says_for_which_domain(

@@ -30,7 +30,8 @@ async def deliver(server: SmtpServer, address: str, **fields: str) -> Delivery:
         Server("127.0.0.1", server.port, command_seconds=2), "secret", ManualClock(Instant(0))
     )
     message = Message(**({
-        "key": "k1", "channel": "email", "address": address, "template": "t", "language": "uk", "purpose": "marketing", "body": CYRILLIC,
+        "key": "k1", "channel": "email", "address": address, "template": "t", "language": "uk",
+        "purpose": "marketing", "body": CYRILLIC,
         "html": "<p>Зерно</p>" * 300, "subject": "Привіт " * 30, "sender": "Зерно <hello@shop.example>",
     } | fields))  # type: ignore[arg-type]  # fmt: skip
 
@@ -98,14 +99,17 @@ async def test_case_34_a_foreign_local_part_goes_with_smtputf8() -> None:
 
 @pytest.mark.parametrize(
     ("written", "domain"),
-    [("a@faß.example", "xn--fa-hia.example"), ("a@BÜCHER.example", "xn--bcher-kva.example"), ("a@例え.example", "xn--r8jz45g.example")],
+    [("a@faß.example", "xn--fa-hia.example"), ("a@BÜCHER.example", "xn--bcher-kva.example"),
+     ("a@例え.example", "xn--r8jz45g.example")],
 )  # fmt: skip
 def test_case_34_domains_by_the_rules_of_today(written: str, domain: str) -> None:
     assert mailbox(written).domain == domain
 
 
 @pytest.mark.parametrize(
-    "written", ["о к@b.example", "о\u2028к@b.example", "о\u202eк@b.example", "о..к@b.example", "о,к@b.example", "о\x00@b.example", "о" * 33 + "@b.example"]
+    "written",
+    ["о к@b.example", "о\u2028к@b.example", "о\u202eк@b.example", "о..к@b.example", "о,к@b.example",
+     "о\x00@b.example", "о" * 33 + "@b.example"]
 )  # fmt: skip
 def test_case_97_a_foreign_local_part_smuggles_nothing(written: str) -> None:
     with pytest.raises(HeaderError):

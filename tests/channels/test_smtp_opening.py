@@ -30,7 +30,10 @@ def anyio_backend() -> str:
 
 
 def config(options: str) -> Config:
-    text = f'channels:\n  email: {{via: smtp, host: 127.0.0.1, from: "Shop <hello@shop.example>", price: 0 EUR, {options}}}\n'
+    text = (
+        f'channels:\n  email: {{via: smtp, host: 127.0.0.1, from: "Shop <hello@shop.example>", price: 0 EUR, '
+        f"{options}}}\n"
+    )
     found, problems = read_config(text)
     assert problems == [], problems
     return found
@@ -49,9 +52,11 @@ async def sent(options: str, **fields: object) -> tuple[SmtpServer, email.messag
     async with SmtpServer() as server:
         channel = opened(f"port: {server.port}, {options}")
         message = Message(**({
-            "key": "k1", "channel": "email", "address": "anna@example.com", "template": "t", "language": "en", "purpose": "marketing",
+            "key": "k1", "channel": "email", "address": "anna@example.com", "template": "t", "language": "en",
+            "purpose": "marketing",
             "body": "Hi", "subject": "Hi", "sender": "Shop <hello@shop.example>",
-            "headers": {"List-Unsubscribe": "<https://news.example/u/x>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
+            "headers": {"List-Unsubscribe": "<https://news.example/u/x>",
+                        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
         } | fields))  # type: ignore[arg-type]  # fmt: skip
 
         async def yes() -> bool:

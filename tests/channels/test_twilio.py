@@ -1,4 +1,5 @@
-"""Twilio over real sockets with the real SDK: what it answers decides the outcome, and no message is asked for twice."""
+"""Twilio over real sockets with the real SDK: what it answers decides the outcome, and no message is asked
+for twice."""
 
 from __future__ import annotations
 
@@ -57,7 +58,10 @@ async def opened() -> AsyncIterator[list[TwilioChannel]]:
 def channel(
     opened: list[TwilioChannel], entry: str, url: str, clock: ManualClock | None = None
 ) -> TwilioChannel:
-    text = f"http: {{public_url: 'https://news.shop.example'}}\nchannels:\n  {entry}, url: '{url}', timeout: 2}}\n"
+    text = (
+        f"http: {{public_url: 'https://news.shop.example'}}\nchannels:\n"
+        f"  {entry}, url: '{url}', timeout: 2}}\n"
+    )
     config, problems = read_config(text)
     assert problems == []
     (made,) = open_channels(config, Path(), "secret", clock or ManualClock(NOW)).values()
@@ -91,7 +95,8 @@ async def test_an_sms_is_asked_for_once_with_everything(
     assert calls == [True]
     assert server.posts == [
         {
-            "To": "+359888123456", "From": "+359888000001", "Body": "Hello & welcome 🎉", "ValidityPeriod": "36000",
+            "To": "+359888123456", "From": "+359888000001", "Body": "Hello & welcome 🎉",
+            "ValidityPeriod": "36000",
             "StatusCallback": "https://news.shop.example/callbacks/sms?key=k1",
         }
     ]  # fmt: skip
@@ -109,7 +114,10 @@ async def test_what_is_not_handed_over_is_not_sent_and_the_connection_is_used_ag
 async def test_a_messaging_service_sends_and_a_number_of_its_pool_may_be_named(
     server: TwilioServer, opened: list[TwilioChannel]
 ) -> None:
-    entry = "text: {via: twilio, kind: sms, account: env:TW_ACCOUNT, token: env:TW_TOKEN, messaging_service: MG00000000000000000000000000000001"
+    entry = (
+        "text: {via: twilio, kind: sms, account: env:TW_ACCOUNT, token: env:TW_TOKEN, messaging_service: "
+        "MG00000000000000000000000000000001"
+    )
     await channel(opened, entry, server.url).deliver(text(), handing(True, []))
     assert server.posts[0]["MessagingServiceSid"] == "MG00000000000000000000000000000001"
     assert "From" not in server.posts[0]
@@ -311,8 +319,10 @@ async def test_twilios_codes_in_our_words(
 @pytest.mark.parametrize(
     "address",
     [
-        "", "0888123456", "+0888123456", "+35988812345678901", "+359888123456\n+359888999999", "call me", "anna@example.com",
-        "+359 888 123 456 ext 7", "+44 (0)20 7946 0000", "+359888123456,+359888999999", "whatsapp:+359888123456",
+        "", "0888123456", "+0888123456", "+35988812345678901", "+359888123456\n+359888999999", "call me",
+        "anna@example.com",
+        "+359 888 123 456 ext 7", "+44 (0)20 7946 0000", "+359888123456,+359888999999",
+        "whatsapp:+359888123456",
     ],
 )  # fmt: skip
 async def test_what_is_not_one_number_reaches_no_server(
@@ -420,8 +430,10 @@ async def test_case_38_a_content_template_whose_text_nobody_knows_is_never_calle
         ('sms: {via: twilio, account: env:TW_ACCOUNT, from: "+1"}', 'has no "token"'),
         ("sms: {via: twilio, account: env:TW_ACCOUNT, token: env:TW_TOKEN}", "has no sender"),
         ('news: {via: twilio, account: env:TW_ACCOUNT, token: env:TW_TOKEN, from: "+1"}', "what it is"),
-        ("whatsapp: {via: twilio, account: env:TW_ACCOUNT, token: env:TW_TOKEN, from: Shop}", "cannot send on"),
-        ("sms: {via: twilio, account: env:TW_ACCOUNT, token: env:TW_TOKEN, messaging_service: SM1}", "no messaging"),
+        ("whatsapp: {via: twilio, account: env:TW_ACCOUNT, token: env:TW_TOKEN, from: Shop}",
+         "cannot send on"),
+        ("sms: {via: twilio, account: env:TW_ACCOUNT, token: env:TW_TOKEN, messaging_service: SM1}",
+         "no messaging"),
     ],
 )  # fmt: skip
 async def test_what_is_missing_is_said_before_anything_is_sent(entry: str, why: str) -> None:

@@ -65,7 +65,8 @@ def inbound(body: str, sender: str = "+359888123456", **more: str) -> Callback:
 def test_case_100_the_example_that_twilio_publishes_is_genuine() -> None:
     """twilio.com/docs/usage/security, "Validate using the SDKs"."""
     fields = {
-        "CallSid": ["CA1234567890ABCDE"], "Caller": ["+14158675309"], "Digits": ["1234"], "From": ["+14158675309"],
+        "CallSid": ["CA1234567890ABCDE"], "Caller": ["+14158675309"], "Digits": ["1234"],
+        "From": ["+14158675309"],
         "To": ["+18005551212"],
     }  # fmt: skip
     url, signed = "https://mycompany.com/myapp.php?foo=1&bar=2", "RSOYDt4T1cUTdK1PDd93/VVr8B8="

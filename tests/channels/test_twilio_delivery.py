@@ -90,7 +90,8 @@ def people(house: House, count: int) -> None:
             state.facts.values |= {"first_name": f"Anna{n}"}
             number = f"+359 888 {n:06}"
             state.facts.reach = {
-                "sms": Reach(number, {"marketing": "given"}), "whatsapp": Reach(number, {"marketing": "given"})
+                "sms": Reach(number, {"marketing": "given"}),
+                "whatsapp": Reach(number, {"marketing": "given"})
             }  # fmt: skip
             after[name] = state
         batches.save_batch(conn, batch, after, NOW)

@@ -1,9 +1,11 @@
-"""The requests of our channel fit Twilio's own OpenAPI description. Needs that file and Prism, else it is skipped.
+"""The requests of our channel fit Twilio's own OpenAPI description. Needs that file and Prism, else it is
+skipped.
 
     TWILIO_OAI=/path/to/twilio_api_v2010.yaml PRISM=/path/to/prism pytest tests/channels/test_twilio_prism.py
 
-The description is github.com/twilio/twilio-oai, spec/yaml/twilio_api_v2010.yaml (MIT); Prism is npm @stoplight/prism-cli,
-found as `PRISM`, as `prism`, or by `npx --no-install prism`. Prism checks what is asked and makes up an answer.
+The description is github.com/twilio/twilio-oai, spec/yaml/twilio_api_v2010.yaml (MIT); Prism is npm
+@stoplight/prism-cli, found as `PRISM`, as `prism`, or by `npx --no-install prism`. Prism checks what is asked
+and makes up an answer.
 """
 
 from __future__ import annotations

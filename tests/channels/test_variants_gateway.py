@@ -1,4 +1,5 @@
-"""Answers and calls of providers in forms that are less common: packed, endless, nested, too many, half a character."""
+"""Answers and calls of providers in forms that are less common: packed, endless, nested, too many, half a
+character."""
 
 from __future__ import annotations
 
@@ -69,13 +70,16 @@ PACKED = "Content-Encoding: gzip\r\n"
 @pytest.mark.parametrize(
     "play",
     [
-        _chunks, _headers, _continues, answers(BOMB, more=PACKED), answers(b"no gzip", more=PACKED), answers(b"[" * 60_000),
-        answers(b'{"id": "m1", "id": ""}'), answers(b'{"id": null}'), answers(b'{"id": false}'), answers(b'{"id": ["m1"]}'),
+        _chunks, _headers, _continues, answers(BOMB, more=PACKED), answers(b"no gzip", more=PACKED),
+        answers(b"[" * 60_000),
+        answers(b'{"id": "m1", "id": ""}'), answers(b'{"id": null}'), answers(b'{"id": false}'),
+        answers(b'{"id": ["m1"]}'),
         answers(b'{"id": "\\ud800"}'), answers(b'{"id": NaN}'), answers(b'{"id": %s}' % (b"9" * 5_000)),
         answers('{"id": "m1"}'.encode("utf-16")), says(b'{"id": "m1"}'), says(b"220 hello\r\n"),
         says(b'HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"id": "m1"}'),
         says(b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\nContent-Length: 5\r\n\r\n{"id": "m1"}'),
-        says(b"HTTP/1.1 204 No Content\r\n\r\n"), answers(b"", "500 Oh"), answers(b"", "502 Oh"), answers(b"", "520 Oh"), answers(b"", "999 Oh"),
+        says(b"HTTP/1.1 204 No Content\r\n\r\n"), answers(b"", "500 Oh"), answers(b"", "502 Oh"),
+        answers(b"", "520 Oh"), answers(b"", "999 Oh"),
     ],
 )  # fmt: skip
 async def test_case_41_what_proves_nothing_is_unknown_and_never_sent(play: Play) -> None:
@@ -129,7 +133,8 @@ async def test_case_37_other_ways_to_say_later(header: str, wait: float | None) 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        ("401 No", "refused for now"), ("403 No", "refused for now"), ("307 There", "refused for now"), ("409 No", "refused"),
+        ("401 No", "refused for now"), ("403 No", "refused for now"), ("307 There", "refused for now"),
+        ("409 No", "refused"),
         ("413 No", "refused"), ("422 No", "refused"), ("408 No", "refused for now"), ("503 No", "unknown"),
     ],
 )  # fmt: skip
@@ -164,7 +169,9 @@ async def test_a_form_is_a_form_in_whatever_case() -> None:
     flat = CHANNEL.replace("  events: events\n", "")
     reader = open_reader(setup(flat.format(secret=TOKEN)))
     for kind in ("application/x-www-form-urlencoded", "Application/X-WWW-Form-UrlEncoded; charset=UTF-8"):
-        call = Callback("POST", "https://news.shop.example/callbacks/sms", {"x-token": "s3cret", "content-type": kind}, b"id=m-1&kind=delivered&kind=gone")  # fmt: skip
+        headers = {"x-token": "s3cret", "content-type": kind}
+        body = b"id=m-1&kind=delivered&kind=gone"
+        call = Callback("POST", "https://news.shop.example/callbacks/sms", headers, body)
         [report] = reader.read(call, NOW)
         assert (report.kind, report.provider_id) == ("bounced", "m-1")
 
@@ -224,7 +231,10 @@ async def test_case_96_a_name_adds_nothing_to_a_request(name: str, kind: str) ->
         "application/x-www-form-urlencoded": "to=x&text={{ message.text }}",
         "text/xml": '<m to="x" text="{{ message.text }}">{{ message.text }}</m>',
     }
-    config = f"via: http\nurl: http://{{place}}/send\nheaders: {{Content-Type: {kind}}}\nbody: '{bodies[kind]}'\ntimeout: 30\nanswer: {{id: id}}\n"
+    config = (
+        f"via: http\nurl: http://{{place}}/send\nheaders: {{Content-Type: {kind}}}\nbody: '{bodies[kind]}'\n"
+        f"timeout: 30\nanswer: {{id: id}}\n"
+    )
     async with odd_server(answers(b'{"id": "m1"}')) as odd:
         sending = config.replace("{place}", odd.place)
         assert (await deliver(gateway(sending), message(body=name))).kind == "accepted"

@@ -1,4 +1,5 @@
-"""Mail that comes back in forms that are less common: reports in UTF-8, packed, about others, without a Message-ID."""
+"""Mail that comes back in forms that are less common: reports in UTF-8, packed, about others, without a
+Message-ID."""
 
 from __future__ import annotations
 
@@ -38,7 +39,10 @@ Content-Transfer-Encoding: {packing}
 
 
 def group(address: str, kind: str = "rfc822", action: str = "failed") -> str:
-    return f"Final-Recipient: {kind}; {address}\nAction: {action}\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 нет такого\n"
+    return (
+        f"Final-Recipient: {kind}; {address}\nAction: {action}\nStatus: 5.1.1\n"
+        f"Diagnostic-Code: smtp; 550 5.1.1 нет такого\n"
+    )
 
 
 def kinds(raw: bytes, address: str = ANNA) -> list[str]:

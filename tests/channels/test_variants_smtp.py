@@ -1,4 +1,5 @@
-"""Servers that answer what nobody asked, or in no words that SMTP knows: no mail is lost, doubled or goes to somebody else."""
+"""Servers that answer what nobody asked, or in no words that SMTP knows: no mail is lost, doubled or goes to
+somebody else."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ def anyio_backend() -> str:
 
 @dataclass
 class Parrot:
-    """Says these bytes after each command, whatever they are. `bye`: hangs up after the dot was answered. `during`: says
-    this after the first line of a body."""
+    """Says these bytes after each command, whatever they are. `bye`: hangs up after the dot was answered.
+    `during`: says this after the first line of a body."""
 
     greeting: bytes = b"220 x\r\n"
     mail: bytes = b"250 ok\r\n"
@@ -147,13 +148,15 @@ async def test_case_28_answers_that_nobody_asked_for_are_taken_for_no_outcome(
 @pytest.mark.parametrize(
     ("settings", "kind"),
     [
-        ({"greeting": b"220-a\r\n220-b\r\n220 c\r\n", "mail": b"250-a\r\n250 b\r\n", "rcpt": b"250-a\r\n250 b\r\n",
+        ({"greeting": b"220-a\r\n220-b\r\n220 c\r\n", "mail": b"250-a\r\n250 b\r\n",
+         "rcpt": b"250-a\r\n250 b\r\n",
           "data": b"354-a\r\n354 b\r\n", "dot": b"250-2.0.0 a\r\n250 2.0.0 b\r\n"}, "accepted"),
         ({"dot": b"250 ok\n"}, "accepted"),
         ({"dot": b"250\r\n"}, "accepted"),
         ({"dot": "250 принято".encode("cp1251") + b"\x00\xff\r\n"}, "accepted"),
         ({"dot": "451 позже".encode("cp1251") + b"\r\n"}, "refused for now"),
-        ({"dot": b"250-ok\r\n550 5.1.1 no such user\r\n"}, "refused"),  # two codes in one answer: the last one counts
+        # two codes in one answer: the last one counts
+        ({"dot": b"250-ok\r\n550 5.1.1 no such user\r\n"}, "refused"),
         ({"during": b"421 4.3.2 shutting down\r\n"}, "accepted"),
     ],
 )  # fmt: skip

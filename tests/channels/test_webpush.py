@@ -36,7 +36,8 @@ def private_key(monkeypatch: pytest.MonkeyPatch) -> str:
 
 def setup(port: int, more: str = "") -> ChannelSetup:
     config, problems = read_config(
-        f"egress: {{allow: [127.0.0.1:{port}]}}\nchannels: {{push: {{via: webpush, subject: mailto:push@shop.example,"
+        f"egress: {{allow: [127.0.0.1:{port}]}}\nchannels: {{push: {{via: webpush, subject: "
+        f"mailto:push@shop.example,"
         f" private_key: env:VAPID_PRIVATE_KEY{more}}}}}\n"
     )
     assert problems == []
@@ -45,8 +46,10 @@ def setup(port: int, more: str = "") -> ChannelSetup:
 
 def message(*browsers: Browser, body: str = "Готово ☕", valid_for: int = 60_000) -> Message:
     return Message(
-        key="send-key-1", channel="push", address="\n".join(one.address for one in browsers), template="hello",
-        language="en", purpose="marketing", body=body, fields={"title": "Bean There", "url": "https://shop.example/x"},
+        key="send-key-1", channel="push", address="\n".join(one.address for one in browsers),
+        template="hello",
+        language="en", purpose="marketing", body=body,
+        fields={"title": "Bean There", "url": "https://shop.example/x"},
         valid_until=Instant(NOW + valid_for),
     )  # fmt: skip
 

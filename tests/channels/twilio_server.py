@@ -1,4 +1,5 @@
-"""A small Twilio: the REST API for messages as the real SDK speaks it, misbehaving on order, and signed callbacks."""
+"""A small Twilio: the REST API for messages as the real SDK speaks it, misbehaving on order, and signed
+callbacks."""
 
 from __future__ import annotations
 
@@ -21,8 +22,9 @@ ACCOUNT, TOKEN = "AC" + "0" * 32, "the token of a test"
 
 @dataclass
 class Answer:
-    """How a POST is answered. `accept`: the message is taken (and listed) all the same. `body` None: Twilio's own
-    JSON. `slow`: bytes come one by one with this pause, for ever. `cut`: the connection ends without an answer."""
+    """How a POST is answered. `accept`: the message is taken (and listed) all the same. `body` None: Twilio's
+    own JSON. `slow`: bytes come one by one with this pause, for ever. `cut`: the connection ends without an
+    answer."""
 
     status: int = 201
     code: int = 0
@@ -51,7 +53,8 @@ class Kept:
             "to": self.asked["To"], "from": self.asked.get("From"), "direction": "outbound-api",
             "date_created": format_datetime(self.created), "date_sent": sent, "date_updated": None,
             "account_sid": ACCOUNT, "api_version": "2010-04-01", "error_code": None, "error_message": None,
-            "messaging_service_sid": self.asked.get("MessagingServiceSid"), "num_segments": "1", "num_media": "0",
+            "messaging_service_sid": self.asked.get("MessagingServiceSid"), "num_segments": "1",
+            "num_media": "0",
             "price": None, "price_unit": "USD", "uri": "", "subresource_uris": {},
         }  # fmt: skip
 
@@ -161,7 +164,10 @@ class TwilioServer:
         there = found[page * size : (page + 1) * size]
         again = urlencode(asked | {"Page": str(page + 1)})
         next_page = f"{target.path}?{again}" if len(found) > (page + 1) * size else None
-        listed = {"messages": [one.payload() for one in there], "next_page_uri": next_page, "page": page, "page_size": size}  # fmt: skip
+        listed = {
+            "messages": [one.payload() for one in there], "next_page_uri": next_page, "page": page,
+            "page_size": size,
+        }  # fmt: skip
         return Answer(200, body=json.dumps(listed))
 
 
@@ -183,8 +189,8 @@ async def _say(writer: asyncio.StreamWriter, answer: Answer) -> bool:
 
 
 def signature(url: str, fields: list[tuple[str, str]], token: str = TOKEN) -> str:
-    """X-Twilio-Signature by Twilio's description: the URL, then every name with its value, sorted, no name twice with
-    the same value."""
+    """X-Twilio-Signature by Twilio's description: the URL, then every name with its value, sorted, no name
+    twice with the same value."""
     text = url + "".join(name + value for name, value in sorted(set(fields)))
     return base64.b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode()
 
