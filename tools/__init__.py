@@ -1,1 +1,2 @@
-"""Programs beside the engine that try it: the make-believe shop and the crash test. The engine does not know them."""
+"""Programs beside the engine that try it: the make-believe shop and the crash test. The engine does not know
+them."""

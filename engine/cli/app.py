@@ -96,7 +96,8 @@ def load_commands() -> None:
 
 
 def main(clock: Clock | None = None) -> None:
-    """Run the command line and leave with the exit code of docs/commands.md. Without a clock: that of the machine."""
+    """Run the command line and leave with the exit code of docs/commands.md. Without a clock: that of the
+    machine."""
     load_commands()
     try:
         app(obj=Session(clock or SystemClock()))

@@ -104,8 +104,8 @@ def failures(report: Report) -> list[Problem]:
             f'the story "{result.story.name.value}" fails',
             fix="run `main.py test` to see where",
         )
-        for each in report.journeys
-        for result in each.results
+        for journey in report.journeys
+        for result in journey.results
         if not result.passed
     ]
 

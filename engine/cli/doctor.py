@@ -22,7 +22,8 @@ def doctor(
     context: typer.Context,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
-    """Look at versions, mail headers, secrets, store, disk, clock, mail servers and DNS; say what to do. Sends nothing."""
+    """Look at versions, mail headers, secrets, store, disk, clock, mail servers and DNS; say what to do.
+    Sends nothing."""
     from rich.markup import escape
 
     session = Session.of(context)

@@ -92,8 +92,8 @@ def _format(folder: Path, paths: list[Path], *, write: bool) -> _Done:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    found = (root / "journeys").rglob("*")
-    yield from sorted(path for path in found if path.suffix in (".yaml", ".yml") and path.is_file())
+    paths = (root / "journeys").rglob("*")
+    yield from sorted(path for path in paths if path.suffix in (".yaml", ".yml") and path.is_file())
 
 
 def _summary(done: _Done, *, check: bool) -> str:

@@ -56,8 +56,8 @@ def import_file(
     ] = False,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
-    """Take customers, events or products from a file. As history, unless --live: facts and segments learn of it, no
-    journey starts. Interrupted, the same command goes on where it stopped."""
+    """Take customers, events or products from a file. As history, unless --live: facts and segments learn of
+    it, no journey starts. Interrupted, the same command goes on where it stopped."""
     from engine.cli.importing.opening import look_through
     from engine.cli.importing.rows import open_table
     from engine.project import load_world
@@ -191,8 +191,8 @@ class _FileImport:
         self.store.write(lambda conn: save_progress(conn, self.source.hash, done))
 
     def _take_batch(self, chunk: list[Row]) -> None:
-        """One transaction: what was prepared, and how far the file is done. Were they two, rows would be lost or taken
-        twice where the machine stops between them."""
+        """One transaction: what was prepared, and how far the file is done. Were they two, rows would be lost
+        or taken twice where the machine stops between them."""
         from engine.cli.importing.items import Wrong, item_of
         from engine.cli.importing.progress import save_progress
 

@@ -64,18 +64,18 @@ def every(
 
     session = Session.of(context)
     with project_store(session.folder) as store, store.read() as conn:
-        found = every_key(conn)
+        every_one = every_key(conn)
     if form is Format.json:
         say_json([
             {"name": key.name, "scope": key.scope, "created_at": iso(key.created_at),
              "revoked_at": iso(key.revoked_at) if key.revoked_at else None}
-            for key in found
+            for key in every_one
         ])  # fmt: skip
         return
-    for key in found:
+    for key in every_one:
         ended = f"revoked {iso(key.revoked_at)}" if key.revoked_at else ""
         say(f"{key.name:<20} {key.scope:<6} {iso(key.created_at)}  {ended}".rstrip())
-    if not found:
+    if not every_one:
         say("there are no keys yet; make one with  main.py keys new shop --scope write")
 
 

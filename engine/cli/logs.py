@@ -18,8 +18,8 @@ _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"']+|\+\d[\d ()-]{6,}
 
 
 class _Patient(io.TextIOBase):
-    """Standard error that may lie on a full disk, or behind a pipe that is gone: a line that cannot be written is lost, and
-    nobody who wrote it fails because of it."""
+    """Standard error that may lie on a full disk, or behind a pipe that is gone: a line that cannot be
+    written is lost, and nobody who wrote it fails because of it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -1,4 +1,5 @@
-"""`pause` and `resume`: everything, a channel, a journey or the domain of recipients, effective within a second, surviving a restart."""
+"""`pause` and `resume`: everything, a channel, a journey or the domain of recipients, effective within a
+second, surviving a restart."""
 
 from __future__ import annotations
 
@@ -29,20 +30,21 @@ def pause(
     why: Annotated[str, typer.Option("--why", help="shown by status")] = "",
     form: Form = Format.text,
 ) -> None:
-    """Hand nothing over any more: of everything, of a channel, of a journey, of mail to a domain. Goals still end runs."""
+    """Hand nothing over any more: of everything, of a channel, of a journey, of mail to a domain. Goals still
+    end runs."""
     from engine.cli.stores import project_store
     from engine.store.journeys import pauses
 
     session = Session.of(context)
     scope, name = _named(session.folder, what, name)
-    said = f"domain {name}" if scope == "domain" else what
+    words = f"domain {name}" if scope == "domain" else what
     with project_store(session.folder) as store:
         now = session.clock.now()
         store.write(lambda conn: pauses.pause(conn, scope, name, now, getpass.getuser(), why))
     if form is Format.json:
-        say_json({"paused": said, "scope": scope})
+        say_json({"paused": words, "scope": scope})
     else:
-        say_plain(f"paused: {said}. Lift it with  main.py resume {said}")
+        say_plain(f"paused: {words}. Lift it with  main.py resume {words}")
 
 
 @app.command(rich_help_panel=RUN)
@@ -54,16 +56,16 @@ def resume(context: typer.Context, what: What = "all", name: Name = "", form: Fo
 
     session = Session.of(context)
     scope, name = _named(session.folder, what, name)
-    said = f"domain {name}" if scope == "domain" else what
+    words = f"domain {name}" if scope == "domain" else what
     with project_store(session.folder) as store:
         now = session.clock.now()
         lifted = store.write(lambda conn: pauses.resume(conn, scope, name))
         if scope == "journey":
             store.write(lambda conn: due_queue.put_inside(conn, name, now))
     if form is Format.json:
-        say_json({"resumed": said, "scope": scope, "was_paused": lifted})
+        say_json({"resumed": words, "scope": scope, "was_paused": lifted})
     else:
-        say_plain(f"resumed: {said}" if lifted else f"{said} was not paused")
+        say_plain(f"resumed: {words}" if lifted else f"{words} was not paused")
 
 
 def _named(folder: Path, what: str, name: str) -> tuple[Scope, str]:

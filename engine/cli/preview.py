@@ -38,8 +38,8 @@ def preview(
     via: Annotated[str | None, typer.Option("--via", help="with --send: the channel")] = None,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
-    """Show a message as it will look: desktop and phone width, plain text, headers. Nothing is sent, unless --send says
-    where to."""
+    """Show a message as it will look: desktop and phone width, plain text, headers. Nothing is sent, unless
+    --send says where to."""
     from engine.cli.samples.message import SampleWriter
     from engine.http.preview import preview as page_of
     from engine.project import load
@@ -109,14 +109,15 @@ def _send(
         say_json({"template": name, "channel": letter.channel, "address": address, "language": letter.language,
                   "outcome": delivery.kind, "detail": delivery.detail, "provider_id": delivery.provider_id})  # fmt: skip
     else:
-        told = ": ".join(filter(None, (delivery.kind, delivery.raw or delivery.detail)))
-        say_plain(f"{name} ({letter.language}) to {address} via {letter.channel}: {told}")
+        outcome = ": ".join(filter(None, (delivery.kind, delivery.raw or delivery.detail)))
+        say_plain(f"{name} ({letter.language}) to {address} via {letter.channel}: {outcome}")
     if delivery.kind != "accepted":
         raise typer.Exit(PROBLEMS)
 
 
 def _named(text: str, project: Project) -> str:
-    """The template that a name or a file means. Raises UsageError with the nearest; problems of it are shown."""
+    """The template that a name or a file means. Raises UsageError with the nearest; problems of it are
+    shown."""
     from engine.problem import render_problems
 
     name = Path(text).name.partition(".")[0]
@@ -126,7 +127,9 @@ def _named(text: str, project: Project) -> str:
         near = did_you_mean(name, every, f"there are: {', '.join(every)}")
         raise UsageError(f'there is no template "{name}":', near)
     wrong = [
-        each for each in project.problems if each.is_error and each.span.file in {one.file for one in files}
+        problem
+        for problem in project.problems
+        if problem.is_error and problem.span.file in {one.file for one in files}
     ]
     if wrong:
         asides.print(render_problems(wrong, project.sources), markup=False, soft_wrap=True)
@@ -147,8 +150,8 @@ def _known(customer: str, template: str, project: Project) -> SampleCustomer:
     try:
         with store.read() as conn:
             own = aliases.resolve(conn, [customer]).get(customer, customer)
-            found = addressees.find(conn, bucket_of(conn, own), [own]).get(own)
-            if found is None:
+            addressee = addressees.find(conn, bucket_of(conn, own), [own]).get(own)
+            if addressee is None:
                 raise UsageError(
                     f'nothing is known of a customer "{customer}":', "leave --customer away for a made-up one"
                 )
@@ -160,9 +163,9 @@ def _known(customer: str, template: str, project: Project) -> SampleCustomer:
             )
     finally:
         store.close()
-    language = found.values.get("language")
+    language = addressee.values.get("language")
     return SampleCustomer(
-        found.values, names, product, found.zone, language if isinstance(language, str) else ""
+        addressee.values, names, product, addressee.zone, language if isinstance(language, str) else ""
     )
 
 

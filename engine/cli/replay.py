@@ -1,4 +1,5 @@
-"""`replay`: a recorded event stream through the project's journeys, on a virtual clock and without a network."""
+"""`replay`: a recorded event stream through the project's journeys, on a virtual clock and without a
+network."""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ def run_replay(
 ) -> None:
     """Say what today's journeys would have sent to the people of a recorded event stream.
 
-    Recorded purchases and visits stay as they were: this is what would have been sent, not what people would have done.
+    Recorded purchases and visits stay as they were: this is what would have been sent, not what people would
+    have done.
     """
     from engine.simulate.replay.replay import ReplayOptions, replay
     from engine.simulate.replay.replay_report import report
@@ -118,13 +120,13 @@ def _mapping(path: Path, project: Project) -> StreamMapping:
         text = path.read_bytes()
     except OSError as wrong:
         raise UsageError(f"the mapping {path} cannot be read: {wrong.strerror}") from wrong
-    found, problems = read_mapping(text, str(path), names_of(project.catalogue, project.world.channels))
+    mapping, problems = read_mapping(text, str(path), names_of(project.catalogue, project.world.channels))
     if problems:
         shown = render_problems(problems, {str(path): text.decode("utf-8", "replace")})
         asides.print(shown, markup=False, soft_wrap=True)
-    if found is None:
+    if mapping is None:
         raise AuthorError(f"the mapping {path} has mistakes", "Put them right; docs/replay.md has examples")
-    return found
+    return mapping
 
 
 def _bar() -> Progress:

@@ -31,7 +31,8 @@ def resolve(
     before: Annotated[str, typer.Option("--before", help="only those handed over before (ISO 8601)")] = "",
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
-    """Settle messages that are unknown or held. Works while the daemon runs; what is settled stays as it is."""
+    """Settle messages that are unknown or held. Works while the daemon runs; what is settled stays as it
+    is."""
     from engine.cli.stores import project_store
     from engine.project import load_config
     from engine.store.messages import manual_resolution
@@ -70,25 +71,28 @@ def _tell(done: list[Resolved], way: Way, form: Format) -> None:
     if form is Format.json:
         say_json([
             {
-                "key": each.key, "customer": each.customer or None, "template": each.template or None,
-                "channel": each.channel or None, "settled": each.settled, "why": each.why or None,
+                "key": message.key, "customer": message.customer or None, "template": message.template or None,
+                "channel": message.channel or None, "settled": message.settled, "why": message.why or None,
             }
-            for each in done
+            for message in done
         ])  # fmt: skip
         return
-    settled = [each for each in done if each.settled]
-    refused = [each for each in done if not each.settled]
+    settled = [message for message in done if message.settled]
+    refused = [message for message in done if not message.settled]
     what = {"sent": "counted as sent", "resend": "to be sent once more", "failed": "counted as failed"}[way]
     say_plain(f"{counted(len(settled), 'message')} {what}")
     if settled:
         say_rows(
-            [[each.key, each.customer, f"{each.template} via {each.channel}"] for each in settled[:_MOST]]
+            [
+                [message.key, message.customer, f"{message.template} via {message.channel}"]
+                for message in settled[:_MOST]
+            ]
         )
     if len(settled) > _MOST:
         say_plain(f"  and {len(settled) - _MOST:,} more; --format json shows all")
     if refused:
         say_plain(f"{counted(len(refused), 'message')} not touched")
-        say_rows([[each.key, each.why] for each in refused])
+        say_rows([[message.key, message.why] for message in refused])
 
 
 def _way(*, sent: bool, resend: bool, failed: bool) -> Way:

@@ -18,7 +18,8 @@ def schema(
     ] = False,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
-    """Write schemas/*.schema.json with the names of this project, so that editors know them. Commit these files."""
+    """Write schemas/*.schema.json with the names of this project, so that editors know them. Commit these
+    files."""
     from engine.compiler.schema import schema_files
     from engine.project import load_world
 

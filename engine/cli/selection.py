@@ -9,8 +9,8 @@ from engine.errors import UsageError
 
 
 def chosen(paths: Sequence[Path], folder: Path) -> Callable[[str], bool]:
-    """Says of a file (its path in the project) whether it was named; without paths all are. A path may be given from
-    where the caller stands or from the project. Raises UsageError for one that does not exist."""
+    """Says of a file (its path in the project) whether it was named; without paths all are. A path may be
+    given from where the caller stands or from the project. Raises UsageError for one that does not exist."""
     if not paths:
         return lambda _file: True
     roots = [_inside(path, folder) for path in paths]

@@ -51,9 +51,11 @@ def send(
     yes: Annotated[bool, typer.Option("--yes", help="send without asking")] = False,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
-    """Send a message to everybody who is in a segment now. It says what it would do and asks before it does it.
+    """Send a message to everybody who is in a segment now. It says what it would do and asks before it does
+    it.
 
-    The message goes through everything that a journey's does: consent, quiet hours, caps, lateness, pauses, ceilings.
+    The message goes through everything that a journey's does: consent, quiet hours, caps, lateness, pauses,
+    ceilings.
     """
     session = Session.of(context)
     if stop:
@@ -66,22 +68,22 @@ def send(
     with project_store(session.folder) as store:
         now = session.clock.now()
         with store.read() as conn:
-            project, wish, name, found = _look(
+            project, request, name, plan = _look(
                 conn, template, to, via, next_after, policy, goal, at, now, again
             )
         if form is Format.json:
-            say_json(_data(name, wish, found))
+            say_json(_data(name, request, plan))
         else:
-            _print(name, wish, found, project)
-        if not found.members:
+            _print(name, request, plan, project)
+        if not plan.members:
             remark(f"nobody is in {to}: nothing was sent")
             return
-        if not (yes or _agreed(found)):
+        if not (yes or _agreed(plan)):
             remark("nothing was sent")
             return
-        number = store.write(lambda conn: _begin(conn, wish, name, found, session.clock.now()))
+        number = store.write(lambda conn: _begin(conn, request, name, plan, session.clock.now()))
     say = remark if form is Format.json else say_plain
-    say(f"{name} begins: {counted(len(found.members), 'customer')} (deployment {number}). "
+    say(f"{name} begins: {counted(len(plan.members), 'customer')} (deployment {number}). "
         f"main.py status shows it, main.py pause {name} stops it")  # fmt: skip
 
 
@@ -109,27 +111,27 @@ def _look(
         raise UsageError("nothing was deployed yet:", "publish the project first with  main.py deploy")
     project = published[1]
     _check_names(project, template, segment, policy)
-    wish = one_off.OneOffRequest(
+    request = one_off.OneOffRequest(
         template, segment, policy, goal or _usual_goal(project), tuple(filter(None, (each.strip() for each in via.split(",")))),
         _length(next_after), _moment(at),
     )  # fmt: skip
     head = one_off.head(template, local_date(now, zone(project.config.timezone)))
     known = one_offs.named(conn, head)
-    if not again and any(one_off.request_of(one) == wish for one in known):
+    if not again and any(one_off.request_of(one) == request for one in known):
         raise UsageError(
             f"the same was sent today already ({known[-1].name}):", "add  --again  if that is what you want"
         )
     name = head if not known else f"{head}_{len(known) + 1}"
-    standing = [*one_offs.list_active(conn), OneOff(name, now, "", one_off.journey_of(wish, name))]
+    sends = [*one_offs.list_active(conn), OneOff(name, now, "", one_off.journey_of(request, name))]
     names = frozenset([*(one.name for one in one_offs.named(conn, one_off.PREFIX)), name])
-    whole = one_off.with_one_offs(project, standing, names)
-    found = one_off.plan_of(
-        conn, whole, whole.journeys.by_name[name], segment, _leaves_at(wish, now, project)
+    extended = one_off.with_one_offs(project, sends, names)
+    plan = one_off.plan_of(
+        conn, extended, extended.journeys.by_name[name], segment, _leaves_at(request, now, project)
     )
-    return whole, wish, name, found
+    return extended, request, name, plan
 
 
-def _begin(conn: Connection, wish: OneOffRequest, name: str, found: OneOffPlan, now: Instant) -> int:
+def _begin(conn: Connection, request: OneOffRequest, name: str, plan: OneOffPlan, now: Instant) -> int:
     """All in one transaction: the journey is published, and its people are on the way into it."""
     from engine.runtime.publish import one_off
     from engine.runtime.publish.deploy import deploy, published_project
@@ -140,9 +142,9 @@ def _begin(conn: Connection, wish: OneOffRequest, name: str, found: OneOffPlan, 
     published = published_project(conn)
     assert published is not None
     project = published[1]
-    one_offs.add(conn, OneOff(name, now, _whom(), one_off.journey_of(wish, name)))
+    one_offs.add(conn, OneOff(name, now, _whom(), one_off.journey_of(request, name)))
     done = deploy(conn, project, now, _whom())
-    one_off.start(conn, name, found.members, local_date(now, zone(project.config.timezone)), now)
+    one_off.start(conn, name, plan.members, local_date(now, zone(project.config.timezone)), now)
     return done.number
 
 
@@ -191,81 +193,81 @@ def _usual_goal(project: Project) -> str:
 
 def _length(text: str) -> str:
     """`4h` as the language writes it."""
-    found = _SHORT.fullmatch(text.strip())
-    return f"{found[1]} {_UNITS[found[2]]}" if found else text.strip()
+    match = _SHORT.fullmatch(text.strip())
+    return f"{match[1]} {_UNITS[match[2]]}" if match else text.strip()
 
 
 def _moment(text: str) -> str:
     if not text:
         return ""
-    found = _MOMENT.fullmatch(text.strip())
+    match = _MOMENT.fullmatch(text.strip())
     try:
-        moment = dt.datetime.fromisoformat(text.strip()) if found else None
+        moment = dt.datetime.fromisoformat(text.strip()) if match else None
     except ValueError:
         moment = None
-    if found is None or moment is None:
+    if match is None or moment is None:
         raise UsageError(f'"{text}" is no moment:', 'write  --at "2026-11-27 10:00"')
     return f"{moment:%Y-%m-%d %H:%M}"
 
 
-def _leaves_at(wish: OneOffRequest, now: Instant, project: Project) -> Instant:
+def _leaves_at(request: OneOffRequest, now: Instant, project: Project) -> Instant:
     """When it would leave, by the shop's own clock."""
     from engine.values import Instant, at_local, zone
 
-    if not wish.at:
+    if not request.at:
         return now
-    moment = dt.datetime.fromisoformat(wish.at)
+    moment = dt.datetime.fromisoformat(request.at)
     return Instant(max(now, at_local(moment.date(), moment.time(), zone(project.config.timezone))))
 
 
-def _agreed(found: OneOffPlan) -> bool:
+def _agreed(plan: OneOffPlan) -> bool:
     """The question; nobody to ask means no."""
     if not sys.stdin.isatty():
         remark("nobody can be asked here; --yes sends it")
         return False
-    return bool(typer.confirm(f"Send it to {found.messages:,}?", default=False, err=True))
+    return bool(typer.confirm(f"Send it to {plan.messages:,}?", default=False, err=True))
 
 
-def _print(name: str, wish: OneOffRequest, found: OneOffPlan, project: Project) -> None:
+def _print(name: str, request: OneOffRequest, plan: OneOffPlan, project: Project) -> None:
     currency = project.config.currency
-    say_plain(f"{name}: {wish.template} to {wish.segment}{f' at {wish.at}, local time' if wish.at else ''}")
+    say_plain(
+        f"{name}: {request.template} to {request.segment}{f' at {request.at}, local time' if request.at else ''}"
+    )
     say_plain("")
-    lines = [["in the segment", f"{len(found.members):,}", ""]]
-    for channel, counts in found.reach.items():
+    lines = [["in the segment", f"{len(plan.members):,}", ""]]
+    for channel, counts in plan.reach.items():
         shut = ", ".join(f"{number:,} {why}" for why, number in sorted(counts.items()) if why != "reachable")
         lines.append([f"reachable by {channel}", f"{counts['reachable']:,}", shut])
-    lines += [["reached by no channel", f"{found.nobody:,}", ""]]
+    lines += [["reached by no channel", f"{plan.nobody:,}", ""]]
     for what, number, aside in (
-        ("in the holdout", found.holdout, "get nothing, are measured"),
-        ("not on deliver_only", found.not_listed, "get nothing"),
-        ("no place under a cap", found.capped, "wait or are skipped, as the policy says"),
-        ("in quiet hours then", found.quiet, "are held until these end"),
+        ("in the holdout", plan.holdout, "get nothing, are measured"),
+        ("not on deliver_only", plan.not_listed, "get nothing"),
+        ("no place under a cap", plan.capped, "wait or are skipped, as the policy says"),
+        ("in quiet hours then", plan.quiet, "are held until these end"),
     ):
         if number:
             lines.append([what, f"{number:,}", aside])
-    lines += [[f"first message by {channel}", f"{number:,}", ""] for channel, number in found.first.items()]
-    if found.languages:
-        spoken = ", ".join(f"{name} {number:,}" for name, number in found.languages.most_common())
+    lines += [[f"first message by {channel}", f"{number:,}", ""] for channel, number in plan.first.items()]
+    if plan.languages:
+        spoken = ", ".join(f"{name} {number:,}" for name, number in plan.languages.most_common())
         lines.append(["languages", "", spoken])
-    most = (
-        f", at most {found.most.normalize():f} {currency} if nobody reacts" if found.most > found.cost else ""
-    )
-    lines.append(["cost", "", f"{found.cost.normalize():f} {currency}{most}"])
-    if found.ceiling is not None:
-        above = max(0, found.messages - found.ceiling)
+    most = f", at most {plan.most.normalize():f} {currency} if nobody reacts" if plan.most > plan.cost else ""
+    lines.append(["cost", "", f"{plan.cost.normalize():f} {currency}{most}"])
+    if plan.ceiling is not None:
+        above = max(0, plan.messages - plan.ceiling)
         lines.append(
-            ["ceiling", f"{found.ceiling:,}", f"{above:,} wait for the next day or are too late then" if above else "is not reached"]
+            ["ceiling", f"{plan.ceiling:,}", f"{above:,} wait for the next day or are too late then" if above else "is not reached"]
         )  # fmt: skip
     say_rows(lines)
 
 
-def _data(name: str, wish: OneOffRequest, found: OneOffPlan) -> dict[str, Any]:
+def _data(name: str, request: OneOffRequest, plan: OneOffPlan) -> dict[str, Any]:
     return {
-        "name": name, "template": wish.template, "segment": wish.segment, "at": wish.at or None, "members": len(found.members),
-        "reach": {channel: dict(counts) for channel, counts in found.reach.items()}, "first": dict(found.first),
-        "unreachable": found.nobody, "holdout": found.holdout, "not_listed": found.not_listed, "capped": found.capped,
-        "quiet": found.quiet, "languages": dict(found.languages), "cost": f"{found.cost:f}", "most": f"{found.most:f}",
-        "ceiling": found.ceiling,
+        "name": name, "template": request.template, "segment": request.segment, "at": request.at or None, "members": len(plan.members),
+        "reach": {channel: dict(counts) for channel, counts in plan.reach.items()}, "first": dict(plan.first),
+        "unreachable": plan.nobody, "holdout": plan.holdout, "not_listed": plan.not_listed, "capped": plan.capped,
+        "quiet": plan.quiet, "languages": dict(plan.languages), "cost": f"{plan.cost:f}", "most": f"{plan.most:f}",
+        "ceiling": plan.ceiling,
     }  # fmt: skip
 
 

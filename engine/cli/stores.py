@@ -45,8 +45,8 @@ def daemon_runs(config: Config, folder: Path) -> bool:
 
 
 def learned_there(config: Config, folder: Path) -> Learned | None:
-    """What the store of a project has learned from reactions, read without touching its tables. None: there is no store
-    yet, or it cannot be asked: a check of files must not depend on it."""
+    """What the store of a project has learned from reactions, read without touching its tables. None: there
+    is no store yet, or it cannot be asked: a check of files must not depend on it."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from engine.errors import CallerError
@@ -84,8 +84,8 @@ def project_store(folder: Path) -> Iterator[Store]:
 
 
 def known_person(conn: Connection, customer: str, session: Session) -> Person:
-    """A customer by id or other name, seen with the journeys that are published, else with those of the folder. Raises
-    UsageError when nothing is known of them."""
+    """A customer by id or other name, seen with the journeys that are published, else with those of the
+    folder. Raises UsageError when nothing is known of them."""
     from engine.cli.reports.person import find
     from engine.errors import UsageError
     from engine.project import load_journeys
@@ -93,14 +93,14 @@ def known_person(conn: Connection, customer: str, session: Session) -> Person:
     from engine.store.customers.history import waiting_in_inbox
 
     journeys = published_journeys(conn) or load_journeys(session.folder)
-    found = find(conn, customer, journeys, session.clock.now())
-    if found is None and waiting_in_inbox(conn, customer):
+    person = find(conn, customer, journeys, session.clock.now())
+    if person is None and waiting_in_inbox(conn, customer):
         raise UsageError(
             f'what was received of "{customer}" is not applied yet:', "start the daemon with  main.py run"
         )
-    if found is None:
+    if person is None:
         raise UsageError(
             f'nothing is known of a customer "{customer}":',
             "customers come in over HTTP or by  main.py import",
         )
-    return found
+    return person

@@ -34,25 +34,25 @@ def take_mail(
     from engine.runtime.feedback.mailbox import take_mail as take
 
     raws = [(str(file), _bytes(file)) for file in files or ()] or [("-", sys.stdin.buffer.read())]
-    found = []
+    reports = []
     try:
         with project_store(session.folder) as store:
             for name, raw in raws:
                 now = session.clock.now()
-                found.append((name, store.write(lambda conn, raw=raw, now=now: take(conn, raw, now))))  # type: ignore[misc]
+                reports.append((name, store.write(lambda conn, raw=raw, now=now: take(conn, raw, now))))  # type: ignore[misc]
     except (WorldError, DatabaseError) as wrong:
         say(f"nothing can be stored now, please keep it: {type(wrong).__name__}")
         raise typer.Exit(TEMPORARY) from wrong
     if form is Format.json:
         say_json(
             [
-                {"file": name, "kind": one.kind, "new": one.taken.new, "known": one.taken.known}
-                for name, one in found
+                {"file": name, "kind": report.kind, "new": report.taken.new, "known": report.taken.known}
+                for name, report in reports
             ]
         )
         return
-    for name, one in found:
-        say(f"{name}: {one.words}" if name != "-" else one.words)
+    for name, report in reports:
+        say(f"{name}: {report.words}" if name != "-" else report.words)
 
 
 def _bytes(file: Path) -> bytes:

@@ -55,7 +55,7 @@ def chosen(project: Project, paths: list[str]) -> list[JourneyFile]:
     """The journeys that the paths name: a name, a file, or a folder with journeys in it."""
     if not paths:
         return [file for _, file in sorted(project.files.items())]
-    found: dict[str, JourneyFile] = {}
+    files: dict[str, JourneyFile] = {}
     for path in paths:
         names = [
             name for name, file in sorted(project.files.items()) if _names(project, file.span.file, path)
@@ -65,8 +65,8 @@ def chosen(project: Project, paths: list[str]) -> list[JourneyFile]:
                 Path(path).stem, project.files, f"there are: {', '.join(sorted(project.files))}"
             )
             raise UsageError(f'there is no journey "{path}" in {project.folder}', near)
-        found |= {name: project.files[name] for name in names}
-    return list(found.values())
+        files |= {name: project.files[name] for name in names}
+    return list(files.values())
 
 
 def unreadable(project: Project) -> set[str]:

@@ -19,7 +19,8 @@ def why(
     template: Annotated[str, typer.Argument(help="the message, such as cart_reminder")],
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
-    """Say why a customer got a message, or did not: never entered, holdout, capped, too late, paused, handed over."""
+    """Say why a customer got a message, or did not: never entered, holdout, capped, too late, paused, handed
+    over."""
     from engine.cli.reports import unsettled
     from engine.cli.reports.reason import explain, senders
     from engine.cli.stores import known_person, project_store

@@ -1,4 +1,5 @@
-"""The world that `decide` acts upon, without a world: every message is handed over at once, every code is there.
+"""The world that `decide` acts upon, without a world: every message is handed over at once, every code is
+there.
 
 Stories and replay drive customers with it. One happening after the other: what a decision asks for comes
 back as happenings of the same moment, until nothing new comes (hand-over takes no time).
@@ -22,8 +23,8 @@ Record = Callable[[CustomerState, Decision, Instant], None]
 
 @dataclass(slots=True)
 class Decider:
-    """Numbers happenings in the order of receipt and settles what decisions ask for. `starts`: whether events that the
-    engine emits itself may start runs."""
+    """Numbers happenings in the order of receipt and settles what decisions ask for. `starts`: whether events
+    that the engine emits itself may start runs."""
 
     journeys: Journeys
     record: Record
@@ -48,9 +49,9 @@ class Decider:
         folded: bool = False,
         journeys: Journeys | None = None,
     ) -> CustomerState:
-        """The state after a happening and everything that follows from it at the same moment; what is due waits, since
-        more may happen at this moment. `folded`: the facts of `state` hold the event already. `journeys`: those that
-        hear of it, where they are not the same as always."""
+        """The state after a happening and everything that follows from it at the same moment; what is due
+        waits, since more may happen at this moment. `folded`: the facts of `state` hold the event already.
+        `journeys`: those that hear of it, where they are not the same as always."""
         journeys = journeys or self.journeys
         decided = decide(state, (happening,), journeys, now, wakes=False, sends_at_once=True, folded=folded)
         return self._follow(decided, journeys, now)

@@ -1,4 +1,5 @@
-"""What the store of an instance says, read beside its daemon or after its death, without changing anything."""
+"""What the store of an instance says, read beside its daemon or after its death, without changing
+anything."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ class StoredMessage:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What is still to be done. `deferred`: messages that go again later; `unknown`: those on whose fate a policy has not
-    decided yet."""
+    """What is still to be done. `deferred`: messages that go again later; `unknown`: those on whose fate a
+    policy has not decided yet."""
 
     inbox: int
     messages: int
@@ -44,7 +45,8 @@ class Waiting:
 
     @property
     def is_settled(self) -> bool:
-        """Nothing is left to do at this moment. Who waits for a deferred message is inside a journey as long."""
+        """Nothing is left to do at this moment. Who waits for a deferred message is inside a journey as
+        long."""
         return not (self.inbox or self.messages or (self.runs and not self.deferred))
 
     @property
@@ -61,16 +63,17 @@ def _open(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def caught(folder: Path) -> tuple[set[str], set[str], int]:
-    """After a kill: the send keys that the dead process had (claimed, handed over), and how much waits beside them."""
+    """After a kill: the send keys that the dead process had (claimed, handed over), and how much waits beside
+    them."""
     with _open(folder) as conn:
-        found = conn.execute(
+        rows = conn.execute(
             "SELECT state, send_key FROM outbox WHERE state IN ('claimed', 'handoff')"
         ).fetchall()
         backlog = conn.execute(
             "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM outbox WHERE state IN ('planned', 'claimed'))"
         ).fetchone()[0]
-    claimed = {key for state, key in found if state == "claimed"}
-    return claimed, {key for _, key in found} - claimed, int(backlog)
+    claimed = {key for state, key in rows if state == "claimed"}
+    return claimed, {key for _, key in rows} - claimed, int(backlog)
 
 
 def waiting(folder: Path, now: Instant) -> Waiting:
@@ -92,7 +95,7 @@ def messages(folder: Path) -> list[StoredMessage]:
     """Every message."""
     with _open(folder) as conn:
         secret = conn.execute("SELECT value FROM meta WHERE name = 'secret'").fetchone()[0]
-        found = conn.execute(
+        rows = conn.execute(
             "SELECT send_key, customer, template, channel, state, resent FROM outbox"
         ).fetchall()
     return [
@@ -105,7 +108,7 @@ def messages(folder: Path) -> list[StoredMessage]:
             resent,
             message_id(secret, key, DOMAIN) if channel == EMAIL else key,
         )
-        for key, who, template, channel, state, resent in found
+        for key, who, template, channel, state, resent in rows
     ]
 
 
@@ -122,10 +125,10 @@ def unknown(folder: Path) -> set[tuple[str, str]]:
 def event_ids(folder: Path) -> dict[str, int]:
     """How often each event of a customer was applied, by the names that the crash test gave them."""
     with _open(folder) as conn:
-        found = conn.execute(
+        rows = conn.execute(
             "SELECT customer, name, count(*) FROM event WHERE name NOT LIKE '$%' GROUP BY 1, 2"
         ).fetchall()
-    return {f"{customer}-{name}": count for customer, name, count in found}
+    return {f"{customer}-{name}": count for customer, name, count in rows}
 
 
 def integrity(folder: Path) -> str:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _LISTS = ("lost", "duplicated", "unexpected", "unlisted", "broken")
-"""What must be empty: `unlisted` holds messages that nobody knows of and that `status` did not show, `broken` whatever else a
-daemon must not do."""
+"""What must be empty: `unlisted` holds messages that nobody knows of and that `status` did not show, `broken`
+whatever else a daemon must not do."""
 
 
 @app.command("crashtest", rich_help_panel=TRY)
@@ -42,11 +42,12 @@ def crashtest(
     keep: Annotated[Path | None, typer.Option(help="Keep stores and logs in this empty folder.", show_default="nothing is kept")] = None,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:  # fmt: skip
-    """Kill real daemons with kill -9 at random moments and account for every message: lost, duplicated, recovered,
-    unexpected, unknown.
+    """Kill real daemons with kill -9 at random moments and account for every message: lost, duplicated,
+    recovered, unexpected, unknown.
 
-    It works on a small shop of its own in a temporary folder, with mail and HTTP servers that count what arrives; nothing
-    leaves this machine. Exit code 1 when something was lost, doubled or unexpected, or an unknown message was not listed.
+    It works on a small shop of its own in a temporary folder, with mail and HTTP servers that count what
+    arrives; nothing leaves this machine. Exit code 1 when something was lost, doubled or unexpected, or an
+    unknown message was not listed.
     """
     folder = _folder(keep)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left behind

@@ -1,4 +1,5 @@
-"""One instance of the shop: a store, a daemon that lives and dies, and a source of events that never gives up."""
+"""One instance of the shop: a store, a daemon that lives and dies, and a source of events that never gives
+up."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ class Ports:
 
 @contextmanager
 def reserved_port() -> Iterator[int]:
-    """A port that the system gives to nobody else, also while no daemon listens there: a restart must never find it taken."""
+    """A port that the system gives to nobody else, also while no daemon listens there: a restart must never
+    find it taken."""
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind(("127.0.0.1", 0))
@@ -54,7 +56,8 @@ def reserved_port() -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """What a dead process had in its hands, as send keys. `point`: where it was struck; empty: at any moment."""
+    """What a dead process had in its hands, as send keys. `point`: where it was struck; empty: at any
+    moment."""
 
     point: str
     claimed: frozenset[str]
@@ -63,7 +66,8 @@ class Death:
 
 @dataclass(slots=True)
 class Instance:
-    """`fed`: customers of whom every event was answered with 2xx. `backlog`: how much waited when the last one died. `troubles`: what a daemon must not do, such as ending by itself."""
+    """`fed`: customers of whom every event was answered with 2xx. `backlog`: how much waited when the last
+    one died. `troubles`: what a daemon must not do, such as ending by itself."""
 
     folder: Path
     port: int
@@ -128,8 +132,8 @@ class Instance:
 
     def _note_death(self, code: int, point: str) -> None:
         if code != -9:
-            said = self.log(self._read).decode("utf-8", "replace").strip().splitlines()
-            self.troubles.append(f"a daemon ended by itself with {code}: {said[-1] if said else ''}"[:500])
+            log = self.log(self._read).decode("utf-8", "replace").strip().splitlines()
+            self.troubles.append(f"a daemon ended by itself with {code}: {log[-1] if log else ''}"[:500])
             if len(self.troubles) >= MOST_TROUBLES:
                 raise WorldError("; ".join(self.troubles), permanent=True)
         claimed, handed, self.backlog = audit.caught(self.folder)
@@ -168,8 +172,8 @@ class Instance:
     # --- what comes in --------------------------------------------------------------------------
 
     async def feed(self, may_feed: Callable[[int], bool]) -> None:
-        """Tells the daemon of every customer and what they do; each request until it is answered with 2xx. `may_feed` says
-        whether it is time for the customer of this number; `news` wakes it to ask again."""
+        """Tells the daemon of every customer and what they do; each request until it is answered with 2xx.
+        `may_feed` says whether it is time for the customer of this number; `news` wakes it to ask again."""
         limits = httpx2.Limits(max_keepalive_connections=1)
         async with httpx2.AsyncClient(
             base_url=f"http://127.0.0.1:{self.port}", auth=(self.key, ""), timeout=20, limits=limits
@@ -216,5 +220,5 @@ class Instance:
         if code:
             self.troubles.append(f"status ended with {code}: {self.log()[-300:].decode()}")
             return
-        said = json.loads((self.folder / file).read_bytes())
-        self.listed |= {(each["customer"], each["template"]) for each in said["unknown"]}
+        status = json.loads((self.folder / file).read_bytes())
+        self.listed |= {(each["customer"], each["template"]) for each in status["unknown"]}

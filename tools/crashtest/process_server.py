@@ -1,9 +1,9 @@
 """Starts daemons quickly: a process that has loaded the program, and whose children run `main.py`.
 
-Loading takes longer than everything that a daemon then does until it is ready, and holds no state worth a kill. Each child is
-a process of its own, with its own command line, log and environment, and dies by a real SIGKILL. `--cold` starts
-`python main.py run` anew each time instead. Lines of JSON come in (`start`, `signal`) and go out (`ended`); when stdin ends,
-all children are killed.
+Loading takes longer than everything that a daemon then does until it is ready, and holds no state worth a
+kill. Each child is a process of its own, with its own command line, log and environment, and dies by a real
+SIGKILL. `--cold` starts `python main.py run` anew each time instead. Lines of JSON come in (`start`,
+`signal`) and go out (`ended`); when stdin ends, all children are killed.
 """
 
 from __future__ import annotations

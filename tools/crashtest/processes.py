@@ -19,15 +19,16 @@ LOADING_SECONDS = 120.0
 
 
 def environment() -> dict[str, str]:
-    """Of every process that the crash test starts: it keeps compiled modules, and finds the engine from anywhere."""
-    found = {name: value for name, value in os.environ.items() if name != "PERENNIAL_PROJECT"}
-    if found.pop(
+    """Of every process that the crash test starts: it keeps compiled modules, and finds the engine from
+    anywhere."""
+    variables = {name: value for name, value in os.environ.items() if name != "PERENNIAL_PROJECT"}
+    if variables.pop(
         "PYTHONDONTWRITEBYTECODE", ""
     ):  # a process that keeps its compiled modules starts three times as fast
-        found.setdefault("PYTHONPYCACHEPREFIX", str(Path(sys.prefix) / "pycache"))
+        variables.setdefault("PYTHONPYCACHEPREFIX", str(Path(sys.prefix) / "pycache"))
     root = str(Path(__file__).resolve().parents[2])
-    found["PYTHONPATH"] = os.pathsep.join(filter(None, (root, found.get("PYTHONPATH", ""))))
-    return found
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, (root, variables.get("PYTHONPATH", ""))))
+    return variables
 
 
 class Process:
@@ -71,8 +72,8 @@ class Processes:
     def start(
         self, folder: Path, words: tuple[str, ...], out: str, fault: str = "", ahead: int = 0
     ) -> Process:
-        """`main.py WORDS` on a project; its answers go to the end of the file `out`, everything else to daemon.log. `fault`:
-        as in `engine.faults`; `ahead`: ms that the clock of a daemon is ahead."""
+        """`main.py WORDS` on a project; its answers go to the end of the file `out`, everything else to
+        daemon.log. `fault`: as in `engine.faults`; `ahead`: ms that the clock of a daemon is ahead."""
         process = Process(next(self._count), self)
         self._living[process.number] = process
         files = {"log": str(folder / "daemon.log"), "out": str(folder / out)}
@@ -89,8 +90,8 @@ class Processes:
         """Takes what the process server tells until it ends."""
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
-            told = json.loads(line)
-            self._living.pop(told["number"]).ended.set_result(told["ended"])
+            event = json.loads(line)
+            self._living.pop(event["number"]).ended.set_result(event["ended"])
         for process in self._living.values():
             process.ended.set_exception(
                 WorldError("the process that starts the daemons has ended", permanent=False)
@@ -99,7 +100,8 @@ class Processes:
 
 @contextlib.asynccontextmanager
 async def start_process_server(*, is_cold: bool) -> AsyncIterator[Processes]:
-    """A process server that is ready. Whatever runs is killed at the end, also when this process ends in any other way."""
+    """A process server that is ready. Whatever runs is killed at the end, also when this process ends in any
+    other way."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tools.crashtest.process_server", *(["--cold"] if is_cold else []),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment(), start_new_session=True,
@@ -111,9 +113,9 @@ async def start_process_server(*, is_cold: bool) -> AsyncIterator[Processes]:
         async with asyncio.timeout(LOADING_SECONDS):
             if not await process.stdout.readline():
                 raise WorldError("the process that starts the daemons did not start", permanent=True)
-        found = Processes(process)
-        listening = asyncio.create_task(found.listen())
-        yield found
+        processes = Processes(process)
+        listening = asyncio.create_task(processes.listen())
+        yield processes
     finally:
         process.stdin.close()
         if listening is not None:

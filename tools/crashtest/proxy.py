@@ -1,4 +1,5 @@
-"""A wire between the channels and the sinks that breaks at the n-th operation: a connection, or a piece of data either way."""
+"""A wire between the channels and the sinks that breaks at the n-th operation: a connection, or a piece of
+data either way."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ class Count:
 
 
 class Wire:
-    """Forwards to a port; the connection of the operation that `count` cuts is cut off, and what it carried does not arrive
-    any more. Later connections are whole again."""
+    """Forwards to a port; the connection of the operation that `count` cuts is cut off, and what it carried
+    does not arrive any more. Later connections are whole again."""
 
     def __init__(self, port: int, count: Count) -> None:
         self._port = port

@@ -1,4 +1,5 @@
-"""The crash test as a whole: instances side by side, their daemons killed again and again, then calm, then the verdict."""
+"""The crash test as a whole: instances side by side, their daemons killed again and again, then calm, then
+the verdict."""
 
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ from tools.crashtest.sinks import sink
 from tools.crashtest.verdict import Arrival, Evidence, Verdict, judge
 
 AT_WORK = 1.2
-"""A daemon that is ready lives so many seconds at most; longer on a machine that is busy with other things, and when much
-waits, so that the kills spread over all messages."""
+"""A daemon that is ready lives so many seconds at most; longer on a machine that is busy with other things,
+and when much waits, so that the kills spread over all messages."""
 
 USUAL_START = 0.8
 """A daemon that needs more seconds than this to be ready runs on a slow or busy machine."""
@@ -49,8 +50,9 @@ AHEAD = 3
 
 @dataclass(frozen=True, slots=True)
 class CrashTestOptions:
-    """How hard. `at`: the points at which the daemons are to end themselves (`engine.faults`); empty: some kills strike at all
-    five, most at any moment. `gateway`: with the HTTP channel beside the mail. `is_cold`: each daemon starts from nothing, as `main.py run` does from a shell."""
+    """How hard. `at`: the points at which the daemons are to end themselves (`engine.faults`); empty: some
+    kills strike at all five, most at any moment. `gateway`: with the HTTP channel beside the mail. `is_cold`:
+    each daemon starts from nothing, as `main.py run` does from a shell."""
 
     messages: int = 20_000
     kills: int = 500
@@ -63,8 +65,8 @@ class CrashTestOptions:
 
 @dataclass(slots=True)
 class Progress:
-    """What was done. `points`: how often each was struck; `early`: kills while a daemon started; `unready`: daemons that had
-    not begun to work when their time came."""
+    """What was done. `points`: how often each was struck; `early`: kills while a daemon started; `unready`:
+    daemons that had not begun to work when their time came."""
 
     kills: int = 0
     starts: int = 0
@@ -149,8 +151,8 @@ async def _play(folder: Path, wishes: CrashTestOptions, watch: Watch, clock: Clo
     return CrashTestResult(wishes, tally, verdict, channels, deaths, messages, copies)
 
 
-def _share(whole: int, number: int, parts: int) -> int:
-    return whole * (number + 1) // parts - whole * number // parts
+def _share(total: int, number: int, parts: int) -> int:
+    return total * (number + 1) // parts - total * number // parts
 
 
 def _instance(
@@ -206,8 +208,8 @@ async def _life(instance: Instance, points: Sequence[str], tally: Progress, whol
 def _points(
     dice: random.Random, kills: int, number: int, parts: int, wishes: CrashTestOptions
 ) -> Iterator[str]:
-    """For each kill of instance `number` of `parts` the point at which it is to strike, empty for any moment. All five get their
-    turn where there are kills enough."""
+    """For each kill of instance `number` of `parts` the point at which it is to strike, empty for any moment.
+    All five get their turn where there are kills enough."""
     wanted = wishes.at or POINTS
     each = -(-len(POINTS) // parts)
     share = kills if wishes.at else max(min(kills, each), round(kills * ON_PURPOSE))
@@ -274,10 +276,10 @@ def _owned(instances: Sequence[Instance], arrived: Sequence[Arrival]) -> dict[st
         for person in instance.people
         for address in (person.email, person.phone)
     }
-    found: dict[str | None, list[Arrival]] = defaultdict(list)
-    for one in arrived:
-        found[whose.get(one.to[0] if one.to else "")].append(one)
-    return found
+    owned: dict[str | None, list[Arrival]] = defaultdict(list)
+    for arrival in arrived:
+        owned[whose.get(arrival.to[0] if arrival.to else "")].append(arrival)
+    return owned
 
 
 def _evidence(instance: Instance, arrived: Sequence[Arrival]) -> Evidence:

@@ -1,4 +1,5 @@
-"""After the last kill: waits until everything is done, with a clock that is ahead where something goes again later."""
+"""After the last kill: waits until everything is done, with a clock that is ahead where something goes again
+later."""
 
 from __future__ import annotations
 
@@ -15,12 +16,13 @@ SETTLED_SECONDS = 3.5
 """Seconds without any change while messages are unknown: the daemon looks at them every two."""
 
 MOST_HOURS = 4
-"""So far ahead is the clock of the last daemon at most: beyond the patience of every default policy, and of retries."""
+"""So far ahead is the clock of the last daemon at most: beyond the patience of every default policy, and of
+retries."""
 
 
 async def settle(instance: Instance) -> None:
-    """Until nothing is left to do; then with a clock that is ahead, hour by hour, until everything that goes again has gone
-    and the policies on unknown messages have spoken."""
+    """Until nothing is left to do; then with a clock that is ahead, hour by hour, until everything that goes
+    again has gone and the policies on unknown messages have spoken."""
     ahead = 0
     while True:
         await _wait_until_settled(instance, ahead)
@@ -39,10 +41,12 @@ async def _wait_until_settled(instance: Instance, ahead: int) -> None:
     moved, before = loop.time(), None
     assert instance.process is not None
     while not instance.process.is_over:
-        left = audit.waiting(instance.folder, Instant(instance.clock.now() + ahead))
-        if left != before:
-            moved, before = loop.time(), left
-        patience = UNSETTLED_SECONDS if not left.is_settled else SETTLED_SECONDS if left.unknown else 1.0
+        waiting = audit.waiting(instance.folder, Instant(instance.clock.now() + ahead))
+        if waiting != before:
+            moved, before = loop.time(), waiting
+        patience = (
+            UNSETTLED_SECONDS if not waiting.is_settled else SETTLED_SECONDS if waiting.unknown else 1.0
+        )
         if loop.time() - moved > patience:
             return
         await asyncio.sleep(0.2)

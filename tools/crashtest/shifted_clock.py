@@ -1,4 +1,5 @@
-"""A daemon whose clock is ahead: the end of a crash test does not wait for hours until policies on unknowns are due.
+"""A daemon whose clock is ahead: the end of a crash test does not wait for hours until policies on unknowns
+are due.
 
 `python -m tools.crashtest.shifted_clock MILLISECONDS --project FOLDER run`.
 """

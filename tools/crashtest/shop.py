@@ -1,6 +1,7 @@
 """The shop of the crash test: a small project, its customers, and which messages each of them has to get.
 
-The expectation is reckoned here from the events alone, without the engine: a journey that decides wrongly is found out.
+The expectation is reckoned here from the events alone, without the engine: a journey that decides wrongly is
+found out.
 """
 
 from __future__ import annotations
@@ -120,8 +121,8 @@ GATEWAY_FILES: Mapping[str, str] = {"journeys/visit.yaml": VISIT, "templates/not
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A customer. `consented`: to marketing. `buys`: within the minute after filling the cart. `mark`: stands in every
-    message to them and to nobody else."""
+    """A customer. `consented`: to marketing. `buys`: within the minute after filling the cart. `mark`: stands
+    in every message to them and to nobody else."""
 
     id: str
     number: int
@@ -145,8 +146,8 @@ class Person:
         mails = ["receipt"] if self.buys else []
         if self.consented:
             mails += ["hello"] if self.buys else ["hello", "gold" if self.is_gold else "silver"]
-        found = [(template, EMAIL, self.email) for template in mails]
-        return [*found, ("note", GATEWAY, self.phone)] if gateway else found
+        wanted = [(template, EMAIL, self.email) for template in mails]
+        return [*wanted, ("note", GATEWAY, self.phone)] if gateway else wanted
 
     def known(self) -> dict[str, Any]:
         """The call that makes them known, in the Segment format."""
@@ -165,7 +166,8 @@ class Person:
         }
 
     def events(self, now: Instant, dice: random.Random, *, gateway: bool) -> list[dict[str, Any]]:
-        """What they do. The cart was filled almost a minute before `now`, so that its timer rings within three seconds."""
+        """What they do. The cart was filled almost a minute before `now`, so that its timer rings within
+        three seconds."""
         filled = now - MINUTE + dice.randrange(3000)
         actions = [("signed_up", now), ("cart_updated", filled)]
         if self.buys:

@@ -1,7 +1,8 @@
 """The sinks, processes of their own that are never killed: they write down every message before they answer.
 
-`python -m tools.crashtest.sinks smtp|http FOLDER SEED` says its port on stdout, appends a line of JSON for each message to
-FOLDER/smtp.log or FOLDER/http.log, answers a random moment later, and ends when its stdin does.
+`python -m tools.crashtest.sinks smtp|http FOLDER SEED` says its port on stdout, appends a line of JSON for
+each message to FOLDER/smtp.log or FOLDER/http.log, answers a random moment later, and ends when its stdin
+does.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 SLOWEST = 0.03
-"""Seconds until the answer, at most: a process that is killed within them does not hear that its message arrived."""
+"""Seconds until the answer, at most: a process that is killed within them does not hear that its message
+arrived."""
 
 BUSY = 0.005
 """The share of mails that are told to come back later."""
@@ -30,7 +32,8 @@ _HEADER = re.compile(rb"(?im)^(subject|message-id): *([^\r\n]*)")
 
 
 class Sink:
-    """Counts. A line is with the operating system before the answer leaves, so no death of a sender takes it back."""
+    """Counts. A line is with the operating system before the answer leaves, so no death of a sender takes it
+    back."""
 
     def __init__(self, file: Path, seed: str, slowest: float = SLOWEST, busy: float = BUSY) -> None:
         self.counted: list[dict[str, Any]] = []
@@ -90,11 +93,11 @@ class SmtpSink(Sink):
         if self.is_busy():
             return b"451 4.3.0 come back in a moment"
         head, _, body = data.partition(b"\r\n\r\n")
-        said = {name.lower(): value.decode("ascii", "replace") for name, value in _HEADER.findall(head)}
+        headers = {name.lower(): value.decode("ascii", "replace") for name, value in _HEADER.findall(head)}
         line = {
             "to": recipients,
-            "title": said.get(b"subject", ""),
-            "id": said.get(b"message-id", ""),
+            "title": headers.get(b"subject", ""),
+            "id": headers.get(b"message-id", ""),
             "body": hashlib.sha256(body).hexdigest(),
         }
         await self.count(line)
@@ -102,8 +105,8 @@ class SmtpSink(Sink):
 
 
 class HttpSink(Sink):
-    """Enough of HTTP for one sender: a message counts when its request has come in whole. A repetition with the same
-    idempotency key is written down as `again`, and answered like the first."""
+    """Enough of HTTP for one sender: a message counts when its request has come in whole. A repetition with
+    the same idempotency key is written down as `again`, and answered like the first."""
 
     def __init__(self, file: Path, seed: str, slowest: float = SLOWEST, busy: float = BUSY) -> None:
         super().__init__(file, seed, slowest, busy)
@@ -133,12 +136,12 @@ class HttpSink(Sink):
 
     async def _message(self, key: str, body: bytes) -> None:
         try:
-            said = json.loads(body)
+            message = json.loads(body)
         except ValueError:
-            said = {}
+            message = {}
         line = {
-            "to": [str(said.get("to", ""))],
-            "title": str(said.get("text", "")),
+            "to": [str(message.get("to", ""))],
+            "title": str(message.get("text", "")),
             "id": key,
             "body": hashlib.sha256(body).hexdigest(),
             "again": key in self._seen,

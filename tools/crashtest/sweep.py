@@ -1,7 +1,9 @@
-"""The n-th-fault sweep: a run of thirty messages, again and again, in which the n-th statement, commit or socket operation fails.
+"""The n-th-fault sweep: a run of thirty messages, again and again, in which the n-th statement, commit or
+socket operation fails.
 
-Store, intake, decisions and channels are the daemon's own, driven step by step on a clock that stands still in between. What a
-fault brings down is closed and opened again, as a restarted daemon would; then everything has to come out as without it.
+Store, intake, decisions and channels are the daemon's own, driven step by step on a clock that stands still
+in between. What a fault brings down is closed and opened again, as a restarted daemon would; then everything
+has to come out as without it.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ WORDS = ("disk I/O error", "database is locked")
 
 @dataclass(slots=True)
 class SweepResult:
-    """`struck`: how many of each kind were made to fail; `wrong`: a line for each run that did not come out right."""
+    """`struck`: how many of each kind were made to fail; `wrong`: a line for each run that did not come out
+    right."""
 
     struck: dict[str, int] = field(default_factory=dict)
     verdict: Verdict = field(default_factory=Verdict)
@@ -68,7 +71,8 @@ class Breaker:
         self._words = WORDS[number % len(WORDS)]
 
     def attach(self, store: Store) -> None:
-        """To the connections of this store. The machine goes on, so nothing has to reach the disk at every commit."""
+        """To the connections of this store. The machine goes on, so nothing has to reach the disk at every
+        commit."""
         store.engine.dispose()
         event.listen(store.engine, "connect", _hurry)
         event.listen(store.engine, "commit" if self.kind == "commit" else "before_cursor_execute", self._hit)
@@ -151,7 +155,8 @@ class Process:
 def sweep(
     folder: Path, step: int, watch: Callable[[str, int, int], None], *, gateway: bool = True
 ) -> SweepResult:
-    """Every `step`-th fault of each kind, in an empty folder. `watch` gets what fails, its number, and how many there are."""
+    """Every `step`-th fault of each kind, in an empty folder. `watch` gets what fails, its number, and how
+    many there are."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
         return asyncio.run(_sweep(folder, step, watch, gateway=gateway))
@@ -165,11 +170,11 @@ async def _sweep(
     swept = SweepResult()
     async with contextlib.AsyncExitStack() as stack:
         setup = await _set(folder, stack, gateway=gateway)
-        whole = {kind: await _count(folder, setup, kind) for kind in KINDS}
+        counts = {kind: await _count(folder, setup, kind) for kind in KINDS}
         for kind in KINDS:
             swept.struck[kind] = 0
-            for number in range(1, whole[kind] + 1, step):
-                watch(f"failing one {kind}", number, whole[kind])
+            for number in range(1, counts[kind] + 1, step):
+                watch(f"failing one {kind}", number, counts[kind])
                 here = folder / "run"
                 is_struck, verdict = await _run(here, setup, kind, number)
                 swept.struck[kind] += is_struck
@@ -271,20 +276,20 @@ def _feed(process: Process, setup: SweepSetup, now: Instant) -> None:
     """Everything that happens, in two requests of a source."""
     dice = random.Random("feed")
     known = [
-        one
+        item
         for person in setup.people
-        for one in _good(translate(person.known(), None, 0, START, None, False))
+        for item in _good(translate(person.known(), None, 0, START, None, False))
     ]
     events = [
-        one
+        item
         for person in setup.people
         for body in person.events(START, dice, gateway=setup.gateway)
-        for one in _good(event_item(body, 0))
+        for item in _good(event_item(body, 0))
     ]
     process.take(known, now)
     process.take(events, now)
 
 
-def _good(made: Item | Sequence[Item] | RefusedItem) -> list[Item]:
-    assert not isinstance(made, RefusedItem), made
-    return [*made] if isinstance(made, list) else [cast("Item", made)]
+def _good(translated: Item | Sequence[Item] | RefusedItem) -> list[Item]:
+    assert not isinstance(translated, RefusedItem), translated
+    return [*translated] if isinstance(translated, list) else [cast("Item", translated)]

@@ -1,4 +1,5 @@
-"""The verdict: what had to arrive, what arrived and what the store says, laid side by side, in the words of Jepsen."""
+"""The verdict: what had to arrive, what arrived and what the store says, laid side by side, in the words of
+Jepsen."""
 
 from __future__ import annotations
 
@@ -38,8 +39,9 @@ class Arrival:
 
 @dataclass(slots=True)
 class Evidence:
-    """Of one instance. `wanted`: which messages the events ask for that were answered with 2xx, and of whom; `caught`: send
-    keys that a dead process had; `listed`: what `status` showed as unknown, as (customer, template)."""
+    """Of one instance. `wanted`: which messages the events ask for that were answered with 2xx, and of whom;
+    `caught`: send keys that a dead process had; `listed`: what `status` showed as unknown, as (customer,
+    template)."""
 
     wanted: Mapping[Wanted, Wanted]
     accepted_events: Collection[str]
@@ -53,7 +55,8 @@ class Evidence:
 
 @dataclass(slots=True)
 class Verdict:
-    """Each list holds a line for each case. `allowed_copies`: second copies that the policy `resend once` asks for."""
+    """Each list holds a line for each case. `allowed_copies`: second copies that the policy `resend once`
+    asks for."""
 
     planned: int = 0
     arrived: int = 0
@@ -79,35 +82,35 @@ class Verdict:
     def add(self, other: Verdict) -> None:
         """Several instances together."""
         for name in self.__slots__:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            setattr(self, name, mine + theirs)
+            own, theirs = getattr(self, name), getattr(other, name)
+            setattr(self, name, own + theirs)
 
 
 def judge(evidence: Evidence) -> Verdict:
     """One instance."""
-    found = Verdict(planned=len(evidence.wanted), events=len(evidence.accepted_events))
+    verdict = Verdict(planned=len(evidence.wanted), events=len(evidence.accepted_events))
     if evidence.integrity != "ok":
-        found.broken.append(f"the store is damaged: {evidence.integrity}")
+        verdict.broken.append(f"the store is damaged: {evidence.integrity}")
     for event in evidence.accepted_events:
         times = evidence.stored_events.get(event, 0)
         if times == 0:
-            found.lost.append(f"event {event}: answered with 200, not in the store")
+            verdict.lost.append(f"event {event}: answered with 200, not in the store")
         elif times > 1:
-            found.duplicated.append(f"event {event}: {times} times in the store")
+            verdict.duplicated.append(f"event {event}: {times} times in the store")
     booked = {(one.customer, one.template): one for one in evidence.booked}
     by_id = {one.id: one for one in evidence.booked}
     copies: dict[Wanted, list[Arrival]] = defaultdict(list)
     for arrival in evidence.arrived:
-        _judge_arrival(arrival, evidence.wanted, by_id, copies, found)
+        _judge_arrival(arrival, evidence.wanted, by_id, copies, verdict)
     for wanted, who in evidence.wanted.items():
-        _judge_message(who, copies.get(wanted, []), booked.get(who), evidence, found)
+        _judge_message(who, copies.get(wanted, []), booked.get(who), evidence, verdict)
     decided = set(evidence.wanted.values())
-    found.unexpected += [
+    verdict.unexpected += [
         f"{customer} {template}: decided, but no event asks for it"
         for customer, template in booked.keys() - decided
         if booked[customer, template].state not in ("cancelled", "expired", "suppressed")
     ]
-    return found
+    return verdict
 
 
 def _judge_arrival(
@@ -115,50 +118,54 @@ def _judge_arrival(
     wanted: Mapping[Wanted, Wanted],
     by_id: Mapping[str, StoredMessage],
     copies: dict[Wanted, list[Arrival]],
-    found: Verdict,
+    verdict: Verdict,
 ) -> None:
-    found.arrived += not arrival.again
+    verdict.arrived += not arrival.again
     shown = f'"{arrival.title}" to {", ".join(arrival.to)}'
     named = (arrival.to[0], arrival.title) if len(arrival.to) == 1 else None
     if named is None or named not in wanted:
-        found.unexpected.append(f"{shown}: no event asks for it")
+        verdict.unexpected.append(f"{shown}: no event asks for it")
         return
-    one = by_id.get(arrival.id)
-    if one is None or (one.customer, one.template) != wanted[named]:
-        found.unexpected.append(f"{shown}: its id {arrival.id} is not that of this message")
+    message = by_id.get(arrival.id)
+    if message is None or (message.customer, message.template) != wanted[named]:
+        verdict.unexpected.append(f"{shown}: its id {arrival.id} is not that of this message")
     copies[named].append(arrival)
 
 
 def _judge_message(
-    who: Wanted, copies: Sequence[Arrival], one: StoredMessage | None, evidence: Evidence, found: Verdict
+    who: Wanted,
+    copies: Sequence[Arrival],
+    message: StoredMessage | None,
+    evidence: Evidence,
+    verdict: Verdict,
 ) -> None:
     shown = " ".join(who)
     times = sum(not each.again for each in copies)
-    if one is None:
-        found.lost.append(f"{shown}: its event was answered with 200, nothing was decided")
+    if message is None:
+        verdict.lost.append(f"{shown}: its event was answered with 200, nothing was decided")
         return
     if len({each.body for each in copies}) > 1:
-        found.unexpected.append(f"{shown}: its copies are not the same")
-    _judge_copies(shown, times, one, found)
-    if one.state in UNKNOWN:
-        found.unknown += 1
-        found.unknown_delivered += times > 0
+        verdict.unexpected.append(f"{shown}: its copies are not the same")
+    _judge_copies(shown, times, message, verdict)
+    if message.state in UNKNOWN:
+        verdict.unknown += 1
+        verdict.unknown_delivered += times > 0
         if who not in evidence.listed:
-            found.unlisted.append(f"{shown}: {one.state}, and status did not list it")
-    elif one.state in WAITING:
-        found.waiting += 1
-    elif one.state == "failed":
-        found.failed += 1
+            verdict.unlisted.append(f"{shown}: {message.state}, and status did not list it")
+    elif message.state in WAITING:
+        verdict.waiting += 1
+    elif message.state == "failed":
+        verdict.failed += 1
     elif times == 0:
-        found.lost.append(f"{shown}: {one.state}, and it never arrived")
-    if one.key in evidence.caught and (times == 1 or one.state in UNKNOWN):
-        found.recovered += 1
+        verdict.lost.append(f"{shown}: {message.state}, and it never arrived")
+    if message.key in evidence.caught and (times == 1 or message.state in UNKNOWN):
+        verdict.recovered += 1
 
 
-def _judge_copies(shown: str, times: int, one: StoredMessage, found: Verdict) -> None:
+def _judge_copies(shown: str, times: int, message: StoredMessage, verdict: Verdict) -> None:
     if times <= 1:
         return
-    if times == 2 and one.resent == 1:
-        found.allowed_copies += 1
+    if times == 2 and message.resent == 1:
+        verdict.allowed_copies += 1
     else:
-        found.duplicated.append(f"{shown}: arrived {times} times, {one.resent} of them by a policy")
+        verdict.duplicated.append(f"{shown}: arrived {times} times, {message.resent} of them by a policy")

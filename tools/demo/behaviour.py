@@ -67,7 +67,8 @@ class ShopCustomers:
             yield from act(Instant(at))
 
     def receive(self, received: ReceivedMessage, now: Instant) -> ShopCustomer | None:
-        """A message came: perhaps it is opened, clicked, or the last one. Whose it was; None: nobody knows the address."""
+        """A message came: perhaps it is opened, clicked, or the last one. Whose it was; None: nobody knows
+        the address."""
         person = self._by_address.get(received.address.lower())
         if person is None:
             return None
@@ -268,8 +269,8 @@ class ShopCustomers:
     def _report(self, row: Row) -> _Act:
         fields = row["properties"]
         assert isinstance(fields, dict)
-        told = SendEvent(str(row["customer_id"]), str(row["id"]), str(row["event"]), str(row["at"]), fields)
-        return lambda _: iter((told,))
+        event = SendEvent(str(row["customer_id"]), str(row["id"]), str(row["event"]), str(row["at"]), fields)
+        return lambda _: iter((event,))
 
     def _dice(self, *about: object) -> random.Random:
         return random.Random("/".join(str(one) for one in (self.shop.seed, *about)))

@@ -1,4 +1,5 @@
-"""`demo`: a make-believe shop with thousands of customers, a real daemon and real messages, on a fast clock."""
+"""`demo`: a make-believe shop with thousands of customers, a real daemon and real messages, on a fast
+clock."""
 
 from __future__ import annotations
 
@@ -35,10 +36,11 @@ def demo(
     ] = None,
     stay: Annotated[bool, typer.Option(help="Keep the pages open at the end, until Ctrl-C.")] = False,
 ) -> None:
-    """Play a shop: a year of history, then days in which time runs fast and real messages go out to this machine.
+    """Play a shop: a year of history, then days in which time runs fast and real messages go out to this
+    machine.
 
-    A copy of the project runs in the real daemon; mail goes over SMTP to a server of the demo, webhooks to another one,
-    and the customers answer over HTTP. Nothing leaves this machine.
+    A copy of the project runs in the real daemon; mail goes over SMTP to a server of the demo, webhooks to
+    another one, and the customers answer over HTTP. Nothing leaves this machine.
     """
     from tools.demo.display import final_table
     from tools.demo.runner import DemoOptions, play, prepare

@@ -111,10 +111,11 @@ _AREAS = (
 
 @dataclass(slots=True)
 class ShopCustomer:
-    """One customer, with what the shop knows (the upper half) and what only the person knows (from `rhythm` on).
+    """One customer, with what the shop knows (the upper half) and what only the person knows (from `rhythm`
+    on).
 
-    `addresses` and `consents` by channel. `rhythm`: days between orders. `taste`: share of categories in what is
-    bought. `attention`: how likely a message of a channel is answered by a click. `dead`: the e-mail
+    `addresses` and `consents` by channel. `rhythm`: days between orders. `taste`: share of categories in what
+    is bought. `attention`: how likely a message of a channel is answered by a click. `dead`: the e-mail
     address bounces.
     """
 
@@ -162,7 +163,8 @@ class ShopCustomer:
 
 
 def make_customer(number: int, dice: random.Random, joined: Instant) -> ShopCustomer:
-    """The `number`-th customer. Every address is unique and belongs to nobody: example domains, fictional phones."""
+    """The `number`-th customer. Every address is unique and belongs to nobody: example domains, fictional
+    phones."""
     _, country, home, language = dice.choices(_HOMES, [weight for weight, *_ in _HOMES])[0]
     first = dice.choice(_FIRST[language])
     last = (dice.choice(_SYLLABLES) + dice.choice(_SYLLABLES + _ENDINGS) + dice.choice(_ENDINGS)).capitalize()

@@ -32,7 +32,9 @@ class Figures:
     def sent(self, journey: str, channel: str = "") -> int:
         """Messages of a journey that were handed over."""
         return sum(
-            one.sent for one in self.channels if one.journey == journey and channel in ("", one.channel)
+            channel_tally.sent
+            for channel_tally in self.channels
+            if channel_tally.journey == journey and channel in ("", channel_tally.channel)
         )
 
     def clicked(self, journey: str) -> int:
@@ -43,9 +45,9 @@ class Figures:
         """What its messages cost."""
         return sum(
             (
-                self.prices.get(one.channel, Decimal(0)) * one.parts
-                for one in self.channels
-                if one.journey == journey
+                self.prices.get(tally.channel, Decimal(0)) * tally.parts
+                for tally in self.channels
+                if tally.journey == journey
             ),
             Decimal(0),
         )
@@ -66,10 +68,10 @@ class Screen:
         table.add_column("journey", min_width=18)
         for name in ("entered", "inside", "messages", "clicked", "goals", "cost"):
             table.add_column(name, justify="right", min_width=8)
-        for one in figures.journeys:
+        for journey in figures.journeys:
             table.add_row(
-                one.journey, f"{one.started:,}", f"{one.open:,}", f"{figures.sent(one.journey):,}",
-                f"{figures.clicked(one.journey):,}", f"{one.goals:,}", f"{figures.cost(one.journey):,.2f}",
+                journey.journey, f"{journey.started:,}", f"{journey.open:,}", f"{figures.sent(journey.journey):,}",
+                f"{figures.clicked(journey.journey):,}", f"{journey.goals:,}", f"{figures.cost(journey.journey):,.2f}",
             )  # fmt: skip
         return Group(self._head(now, figures, counts), table, self._news())
 
@@ -108,7 +110,8 @@ class Screen:
 
 
 def final_table(figures: Figures) -> Table:
-    """Per journey and channel: messages, reactions, goals against the holdout (`held`, and its own `goal`), cost."""
+    """Per journey and channel: messages, reactions, goals against the holdout (`held`, and its own `goal`),
+    cost."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("journey", no_wrap=True)
     for name in (
@@ -123,16 +126,16 @@ def final_table(figures: Figures) -> Table:
         figures.currency,
     ):
         table.add_column(name, justify="left" if name == "via" else "right", no_wrap=True)
-    for one in figures.journeys:
-        rows = [row for row in figures.channels if row.journey == one.journey]
+    for journey in figures.journeys:
+        rows = [row for row in figures.channels if row.journey == journey.journey]
         head = [
-            one.journey,
-            f"{one.started:,}",
-            _rate(one.goals, one.started),
-            f"{one.holdout:,}",
-            _rate(one.holdout_goals, one.holdout),
+            journey.journey,
+            f"{journey.started:,}",
+            _rate(journey.goals, journey.started),
+            f"{journey.holdout:,}",
+            _rate(journey.holdout_goals, journey.holdout),
         ]
-        for row in rows or [ChannelTally(one.journey, "-", 0, 0, 0)]:
+        for row in rows or [ChannelTally(journey.journey, "-", 0, 0, 0)]:
             cost = figures.prices.get(row.channel, Decimal(0)) * row.parts
             table.add_row(
                 *head,
@@ -145,17 +148,18 @@ def final_table(figures: Figures) -> Table:
             head = [""] * 5
     table.add_row()
     started, goals, held = (
-        sum(getattr(one, name) for one in figures.journeys) for name in ("started", "goals", "holdout")
+        sum(getattr(journey, name) for journey in figures.journeys)
+        for name in ("started", "goals", "holdout")
     )
     sent, clicked = sum(row.sent for row in figures.channels), sum(row.clicked for row in figures.channels)
-    cost = sum((figures.cost(one.journey) for one in figures.journeys), Decimal(0))
+    cost = sum((figures.cost(journey.journey) for journey in figures.journeys), Decimal(0))
     table.add_row(
         "together", f"{started:,}", _rate(goals, started), f"{held:,}",
-        _rate(sum(one.holdout_goals for one in figures.journeys), held), "", f"{sent:,}",
+        _rate(sum(journey.holdout_goals for journey in figures.journeys), held), "", f"{sent:,}",
         f"{sum(row.bounced for row in figures.channels):,}", _rate(clicked, sent), f"{cost:,.2f}", style="bold",
     )  # fmt: skip
     return table
 
 
-def _rate(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.0f}%" if whole else "-"
+def _rate(part: int, total: int) -> str:
+    return f"{100 * part / total:.0f}%" if total else "-"

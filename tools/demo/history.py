@@ -41,7 +41,8 @@ def year_of(
 
 
 def next_order(customer: ShopCustomer, dice: random.Random, after: Instant) -> Instant:
-    """When the next order would come by itself: the own rhythm, the season, an hour of the evening or the noon."""
+    """When the next order would come by itself: the own rhythm, the season, an hour of the evening or the
+    noon."""
     month = customer.today(after).month
     days = customer.rhythm * dice.lognormvariate(0, 0.3) / _SEASON[month - 1]
     day = customer.today(after) + dt.timedelta(days=max(1, round(days)))

@@ -1,4 +1,5 @@
-"""The way between people and engine: what people do goes in over the real HTTP endpoints, messages come out of the sinks."""
+"""The way between people and engine: what people do goes in over the real HTTP endpoints, messages come out
+of the sinks."""
 
 from __future__ import annotations
 
@@ -39,30 +40,31 @@ class Caller:
         await self._people.aclose()
 
     async def do(self, actions: Iterable[Action], now: Instant) -> None:
-        """Everything that people did up to `now`. Raises WorldError when the daemon does not answer as it should."""
-        told: list[SendEvent] = []
+        """Everything that people did up to `now`. Raises WorldError when the daemon does not answer as it
+        should."""
+        events: list[SendEvent] = []
         private: list[FollowLink | OpenMail | Unsubscribe] = []
         for action in actions:
             match action:
                 case SendEvent():
-                    told.append(action)
+                    events.append(action)
                 case PutCustomer():
                     await self._put(f"/customers/{action.customer}", action.traits)
                 case PutProduct():
                     await self._put(f"/products/{action.product}", action.fields)
                 case _:
                     private.append(action)
-        for start in range(0, len(told), BATCH):
-            await self._batch(told[start : start + BATCH])
+        for start in range(0, len(events), BATCH):
+            await self._batch(events[start : start + BATCH])
         await asyncio.gather(*(self._react(action, now) for action in private))
 
-    async def _batch(self, told: list[SendEvent]) -> None:
+    async def _batch(self, events: list[SendEvent]) -> None:
         calls = [
             {
                 "type": "track", "userId": tell.customer, "event": tell.event, "properties": tell.properties,
                 "messageId": tell.id, "timestamp": tell.at,
             }
-            for tell in told
+            for tell in events
         ]  # fmt: skip
         answer = await self._shop.post("/v1/batch", json={"batch": calls})
         if answer.status_code != 200:
@@ -98,8 +100,8 @@ class Caller:
 
 
 class Mailbox:
-    """Every message that arrived: mail from the SMTP sink, the rest from the outbox folder. Mail is put there too, so
-    that the daemon's page `/outbox` shows all channels."""
+    """Every message that arrived: mail from the SMTP sink, the rest from the outbox folder. Mail is put there
+    too, so that the daemon's page `/outbox` shows all channels."""
 
     def __init__(self, sink: MailSink, folder: Path) -> None:
         self._sink = sink

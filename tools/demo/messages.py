@@ -21,9 +21,9 @@ _CODE = re.compile(r"\b[A-Z][A-Z0-9]{2,7}-[A-Z0-9]{4}-[A-Z0-9]{4}\b")
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """`links`: those that are followed for their content, the best first. `pixel`: what a mail program loads when the
-    mail is opened. `leave`: where the one-click unsubscribe of the headers goes. `confirm`: where a button says yes to a
-    list. `about`: a few words for the screen."""
+    """`links`: those that are followed for their content, the best first. `pixel`: what a mail program loads
+    when the mail is opened. `leave`: where the one-click unsubscribe of the headers goes. `confirm`: where a
+    button says yes to a list. `about`: a few words for the screen."""
 
     address: str
     channel: str
@@ -63,12 +63,12 @@ def read_received(message: Message) -> ReceivedMessage:
         return _mail(message)
     target = message.fields.get("url", "")
     links = [target] if target else _ADDRESS.findall(message.body)[:1]  # the second one of a text says stop
-    found = _CODE.search(message.body)
+    match = _CODE.search(message.body)
     return ReceivedMessage(
         message.address,
         message.channel,
         tuple(links),
-        found[0] if found else "",
+        match[0] if match else "",
         about=message.fields.get("title", message.template),
     )
 
@@ -78,12 +78,12 @@ def _mail(message: Message) -> ReceivedMessage:
     useful = [link for link in seen if "/c/" in link]
     confirm = next((link for link in seen if "/y/" in link), "")
     pixel = _PIXEL.search(message.html)
-    found = _CODE.search(message.html)
+    match = _CODE.search(message.html)
     return ReceivedMessage(
         message.address,
         "email",
         (confirm,) if confirm else tuple(useful[1:] or useful),  # the first is the name of the shop on top
-        found[0] if found else "",
+        match[0] if match else "",
         html.unescape(pixel[1]) if pixel else "",
         _one_click(message),
         message.subject,
@@ -105,5 +105,5 @@ def _text(part: email.message.Message | None) -> str:
 def _one_click(message: Message) -> str:
     if "One-Click" not in message.headers.get("List-Unsubscribe-Post", ""):
         return ""
-    found = re.search(r"<(https?://[^>]+)>", message.headers.get("List-Unsubscribe", ""))
-    return found[1] if found else ""
+    match = re.search(r"<(https?://[^>]+)>", message.headers.get("List-Unsubscribe", ""))
+    return match[1] if match else ""

@@ -53,10 +53,10 @@ class Product:
 def make_products(seed: int) -> dict[str, Product]:
     """The catalogue by product id; prices and stock come from the seed."""
     dice = random.Random(f"{seed}/goods")
-    made: list[Product] = []
+    products: list[Product] = []
     for name in _COFFEES:
         brew = dice.choice(("filter", "espresso", "espresso", "filter", "capsules"))
-        made.append(
+        products.append(
             Product(
                 "",
                 name,
@@ -67,7 +67,7 @@ def make_products(seed: int) -> dict[str, Product]:
                 dice.randint(12, 30),
             )
         )
-    made.extend(
+    products.extend(
         Product(
             "",
             name,
@@ -79,15 +79,15 @@ def make_products(seed: int) -> dict[str, Product]:
         )
         for name in _TEAS
     )
-    made.extend(
+    products.extend(
         Product(
             "", name, "machines", dice.choice(("filter", "espresso")), float(price), dice.randint(2, 30), 0
         )
         for name, price in _MACHINES
     )
-    for number, product in enumerate(made, 1):
+    for number, product in enumerate(products, 1):
         product.id = f"p{number:02d}"
-    return {product.id: product for product in made}
+    return {product.id: product for product in products}
 
 
 def choose_product(products: dict[str, Product], taste: str, brew: str, dice: random.Random) -> Product:

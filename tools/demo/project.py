@@ -91,8 +91,8 @@ def copy_project(source: Path, folder: Path) -> tuple[Project, dict[str, int]]:
 
 
 def fill(project: Project, shop: Shop, watch: Callable[[int, int], None]) -> str:
-    """Publishes the project, takes the shop's year as history, and makes an API key. `watch` gets how much is done of
-    how much."""
+    """Publishes the project, takes the shop's year as history, and makes an API key. `watch` gets how much is
+    done of how much."""
     store = open_store(project.config.store, project.folder, exclusive=True)
     try:
         number = store.write(lambda conn: deploy(conn, project, shop.start, "demo")).number
@@ -134,38 +134,38 @@ def _take(store: Store, project: Project, shop: Shop, watch: Callable[[int, int]
 
 def _item(row: Row) -> Item:
     """A row of the year as our own HTTP format reads it, marked as history."""
-    made: object
+    item: object
     if "event" in row:
-        made = event_item({**row, "history": True}, 0)
+        item = event_item({**row, "history": True}, 0)
     else:
-        made = customer_item(
+        item = customer_item(
             str(row["customer_id"]),
             {name: value for name, value in row.items() if name != "customer_id"},
             None,
         )
-    assert isinstance(made, EventItem | CustomerItem), made
-    return dataclasses.replace(made, history=True)
+    assert isinstance(item, EventItem | CustomerItem), item
+    return dataclasses.replace(item, history=True)
 
 
 def _product(name: str, fields: Row) -> Item:
-    made = product_item(fields, 0, name)
-    assert not isinstance(made, RefusedItem), made
-    return made
+    product = product_item(fields, 0, name)
+    assert not isinstance(product, RefusedItem), product
+    return product
 
 
 def _set_ports(config: Path) -> dict[str, int]:
     text = config.read_text(encoding="utf-8")
     ports: dict[str, int] = {}
     for name, pattern in _PORTS.items():
-        found = re.search(pattern, text)
-        if found is None:
+        match = re.search(pattern, text)
+        if match is None:
             continue
-        ports[name] = port = _free(int(found[2]), set(ports.values()))
-        if port != int(found[2]):
+        ports[name] = port = _free(int(match[2]), set(ports.values()))
+        if port != int(match[2]):
             text = (
                 re.sub(pattern, rf"\g<1>{port}", text)
                 if name != "http"
-                else text.replace(f"127.0.0.1:{found[2]}", f"127.0.0.1:{port}")
+                else text.replace(f"127.0.0.1:{match[2]}", f"127.0.0.1:{port}")
             )
     config.write_text(text, encoding="utf-8")
     return ports

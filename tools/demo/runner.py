@@ -1,4 +1,5 @@
-"""The demo put together: shop, sinks, people and a real daemon, on a clock that runs as fast as the daemon keeps up."""
+"""The demo put together: shop, sinks, people and a real daemon, on a clock that runs as fast as the daemon
+keeps up."""
 
 from __future__ import annotations
 
@@ -29,14 +30,15 @@ from tools.demo.shop import Shop, make_shop
 from tools.demo.sinks import Gateway, MailSink
 
 START = Instant(1_774_821_600_000)
-"""The beginning of Monday 30 March 2026 in Berlin: the clocks went forward the day before, and the third day is the
-first of a month."""
+"""The beginning of Monday 30 March 2026 in Berlin: the clocks went forward the day before, and the third day
+is the first of a month."""
 
 STEP = 15 * MINUTE
 """The clock jumps so far, then everything that is due at that moment is done."""
 
 BEAT = 30 * MINUTE
-"""Clock starts and segments are looked at so often; a journey's `at:` is nearly always a full or a half hour."""
+"""Clock starts and segments are looked at so often; a journey's `at:` is nearly always a full or a half
+hour."""
 
 PATIENCE = 15.0
 """Seconds of real time to wait for one step; a channel that somebody paused must not stop the demo."""
@@ -55,8 +57,8 @@ class DemoOptions:
 
 @dataclass(slots=True)
 class Demo:
-    """A demo that is ready to play. `received`: how many messages each customer got. `refused`: events that the daemon did not
-    take; there should be none."""
+    """A demo that is ready to play. `received`: how many messages each customer got. `refused`: events that
+    the daemon did not take; there should be none."""
 
     project_copy: DemoProject
     shop: Shop
@@ -120,7 +122,8 @@ def prepare(wishes: DemoOptions, watch: Callable[[int, int], None]) -> Demo:
 async def play(demo: Demo, show: Callable[[Demo], None], stay: bool = False) -> Figures:
     """Plays until the end, or until the daemon is told to stop (SIGINT, SIGTERM); gives the last figures.
 
-    `show` is called after every step. `stay`: the daemon goes on answering when the time is over, until it is stopped.
+    `show` is called after every step. `stay`: the daemon goes on answering when the time is over, until it is
+    stopped.
     """
     with _log_in(demo.project_copy.folder / "data" / "daemon.log"):
         return await _played(demo, show, stay)

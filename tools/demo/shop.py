@@ -28,7 +28,8 @@ class Shop:
     watchers: dict[str, set[str]] = field(default_factory=dict)  # product -> who looked at it lately
 
     def history(self) -> Iterator[Row]:
-        """Every event of the year, person by person, oldest first. Fills `orders`, `coming` and `watchers`."""
+        """Every event of the year, person by person, oldest first. Fills `orders`, `coming` and
+        `watchers`."""
         start = iso(self.start)
         for person in self.people.values():
             dice = random.Random(f"{self.seed}/year/{person.id}")

@@ -98,11 +98,11 @@ class Gateway:
             self._seen.add(key)
             self.calls += 1
             try:
-                said: Any = json.loads(body)
+                call: Any = json.loads(body)
             except ValueError:
-                said = body.decode("utf-8", "replace")
+                call = body.decode("utf-8", "replace")
             with self._file.open("a", encoding="utf-8") as out:
-                out.write(json.dumps({"path": path, "key": key, "body": said}, ensure_ascii=False) + "\n")
+                out.write(json.dumps({"path": path, "key": key, "body": call}, ensure_ascii=False) + "\n")
 
 
 def _server(host: str, port: int, gateway: Gateway) -> http.server.ThreadingHTTPServer:

@@ -61,14 +61,14 @@ def key_record(signer: Signer, resolver: tuple[str, int] | None) -> Finding:
     try:
         if resolver is None:
             raise OSError
-        found = texts(name, resolver)
+        published = texts(name, resolver)
     except OSError:
         return Finding("skip", what, "no resolver answers here")
-    if not found:
+    if not published:
         return Finding(
             "FAIL", what, f"there is no key at {name}: receivers take the mail for forged", publish
         )
-    if not any(signer.matches(text) for text in found):
+    if not any(signer.matches(text) for text in published):
         return Finding("FAIL", what, f"the key at {name} is not the other half of dkim_key", publish)
     return Finding("ok", what, f"{name} holds the key that signs")
 
@@ -114,11 +114,11 @@ def _texts(answer: bytes, question: int) -> Iterator[str]:
         data, at = answer[at + 10 : at + 10 + size], at + 10 + size
         if kind != _TXT:
             continue
-        said, place = b"", 0
+        text, place = b"", 0
         while place < len(data):
-            said += data[place + 1 : place + 1 + data[place]]
+            text += data[place + 1 : place + 1 + data[place]]
             place += 1 + data[place]
-        yield said.decode("utf-8", "replace")
+        yield text.decode("utf-8", "replace")
 
 
 def _after_name(answer: bytes, at: int) -> int:

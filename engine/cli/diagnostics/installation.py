@@ -1,4 +1,5 @@
-"""The program's own ground: Python, SQLite, libraries with known faults, zone data, clock, disk, mail headers."""
+"""The program's own ground: Python, SQLite, libraries with known faults, zone data, clock, disk, mail
+headers."""
 
 from __future__ import annotations
 

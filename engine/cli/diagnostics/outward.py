@@ -61,7 +61,8 @@ def mail_servers(config: Config, folder: Path) -> Iterator[Finding]:
 
 
 def records(config: Config, folder: Path) -> Iterator[Finding]:
-    """SPF and DMARC of the domains that e-mail is sent from, and the public half of the key that we sign with."""
+    """SPF and DMARC of the domains that e-mail is sent from, and the public half of the key that we sign
+    with."""
     from engine.channels.base import sender_of
     from engine.channels.mail_headers import HeaderError, mailbox
 
@@ -116,9 +117,9 @@ def _answers(what: str, server: Server) -> Iterator[Finding]:
     where = f"{server.host}:{server.port}"
     try:
         with _connected(server) as way:
-            code, said = way.ehlo(server.name)
+            code, greeting = way.ehlo(server.name)
             if code >= 400:
-                says = f"{where} refuses us: {code} {_text(said)}"
+                says = f"{where} refuses us: {code} {_text(greeting)}"
                 yield Finding("FAIL", what, says, "ask whoever runs this server")
                 return
             offered = way.has_extn("starttls")
@@ -163,8 +164,8 @@ def _answers(what: str, server: Server) -> Iterator[Finding]:
 
 def _certificate(what: str, sock: object) -> Iterator[Finding]:
     """How long the server's certificate is good for; without one that was checked, nothing."""
-    found = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
-    ends = found.get("notAfter") if found else None
+    certificate = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
+    ends = certificate.get("notAfter") if certificate else None
     if not isinstance(ends, str):
         return
     days = int(ssl.cert_time_to_seconds(ends) * 1000 - SystemClock().now()) // DAY
@@ -179,5 +180,5 @@ def _connected(server: Server) -> smtplib.SMTP:
     return smtplib.SMTP(server.host, server.port, timeout=_SECONDS)
 
 
-def _text(said: bytes) -> str:
-    return said.decode("utf-8", "replace")[:200]
+def _text(answer: bytes) -> str:
+    return answer.decode("utf-8", "replace")[:200]

@@ -73,11 +73,11 @@ def _waiting(conn: Connection) -> Iterator[Finding]:
         )
     if not standing:
         yield Finding("ok", "pauses", "none")
-    for each in standing:
-        name = "everything" if each.scope == "all" else f"the {each.scope} {each.name}"
+    for pause in standing:
+        name = "everything" if pause.scope == "all" else f"the {pause.scope} {pause.name}"
         yield Finding(
             "warn",
             "pauses",
-            f"{name} is paused{f': {each.why}' if each.why else ''}",
-            f"main.py resume {each.name or 'all'}",
+            f"{name} is paused{f': {pause.why}' if pause.why else ''}",
+            f"main.py resume {pause.name or 'all'}",
         )

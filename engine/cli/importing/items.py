@@ -132,7 +132,8 @@ def _customer(cells: Mapping[str, Any], place: int, rules: RowRules) -> Customer
 
 
 def _agree(consent: dict[str, Any], rest: str, value: Any) -> None:
-    """`consent.email: given`, beside it `consent.email.when`, `.where`, `.text`, `.purpose`; or one object."""
+    """`consent.email: given`, beside it `consent.email.when`, `.where`, `.text`, `.purpose`; or one
+    object."""
     if not rest:
         consent.update(value if isinstance(value, dict) else {"": value})
         return

@@ -38,7 +38,8 @@ class Source:
 
 
 def look_through(path: Path, encoding: str | None) -> Source:
-    """Reads the whole file once. Raises UsageError where it is missing, or with the line that cannot be decoded."""
+    """Reads the whole file once. Raises UsageError where it is missing, or with the line that cannot be
+    decoded."""
     try:
         with _open(path) as file:
             start = file.read(4096)
@@ -85,13 +86,13 @@ def _encoding(start: bytes, asked: str | None) -> str:
             )
         return "utf-8"
     try:
-        found = codecs.lookup(asked)
-        "".encode(found.name)
+        codec = codecs.lookup(asked)
+        "".encode(codec.name)
     except LookupError as wrong:
         raise UsageError(
             f'"{asked}" is no encoding:', "usual ones are utf-8, cp1251, cp1252, utf-16-le"
         ) from wrong
-    return found.name
+    return codec.name
 
 
 def _lines(path: Path, encoding: str) -> int:

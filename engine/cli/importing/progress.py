@@ -26,10 +26,10 @@ class Progress:
 
 def load_progress(conn: Connection, file_hash: str) -> Progress | None:
     """None: this file was never imported."""
-    found = meta.get(conn, _name(file_hash))
-    if not found:
+    stored = meta.get(conn, _name(file_hash))
+    if not stored:
         return None
-    document = load(found)
+    document = load(stored)
     return Progress(
         document["started_at"], document["line"], document["taken"], document["duplicates"], document["refused"],
         document["done"], document["round"],

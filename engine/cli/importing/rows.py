@@ -1,5 +1,5 @@
-"""Rows of a file: CSV with its header, or JSON Lines; each with its line, or with why it is none. And the file of
-those that were refused: line, reason, and the row as it came, safe to open in a spreadsheet."""
+"""Rows of a file: CSV with its header, or JSON Lines; each with its line, or with why it is none. And the
+file of those that were refused: line, reason, and the row as it came, safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. `line`: of the file, where it ends; `cells` by column, empty ones of CSV left out; `why`: it is no row."""
+    """One row. `line`: of the file, where it ends; `cells` by column, empty ones of CSV left out; `why`: it
+    is no row."""
 
     line: int
     cells: Mapping[str, Any] = field(default_factory=dict)
@@ -100,12 +101,12 @@ def _csv_rows(reader: Any, columns: list[str], before: int) -> Iterator[Row]:
             yield Row(line, why=f"{len(cells)} cells where the header has {len(columns)}", raw=cells)
             continue
         # What `safe_cell` wrote before the rows of our own file of refused rows comes off again
-        found = {
+        by_column = {
             name: cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell
             for name, cell in zip(columns, cells, strict=True)
             if cell.strip()
         }
-        yield Row(line, found, raw=cells)
+        yield Row(line, by_column, raw=cells)
 
 
 def _json_rows(file: IO[str]) -> Iterator[Row]:

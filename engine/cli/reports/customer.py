@@ -1,5 +1,5 @@
-"""What `show` tells of a customer: attributes, facts with their age, zone, reach, segments, where their runs rest, and
-the history."""
+"""What `show` tells of a customer: attributes, facts with their age, zone, reach, segments, where their runs
+rest, and the history."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What guards the first weeks at this moment: a dry run, the list of who gets messages, ceilings that are near, one-off
-sends."""
+"""What guards the first weeks at this moment: a dry run, the list of who gets messages, ceilings that are
+near, one-off sends."""
 
 from __future__ import annotations
 

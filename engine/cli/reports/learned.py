@@ -13,7 +13,8 @@ from engine.core.timing.due import in_words, learned_interval
 
 @dataclass(frozen=True, slots=True)
 class LearnedValue:
-    """One line about one step. `found`: what would happen for somebody of whom nothing is known; `why`: the reason."""
+    """One line about one step. `found`: what would happen for somebody of whom nothing is known; `why`: the
+    reason."""
 
     file: str
     line: int
@@ -24,10 +25,10 @@ class LearnedValue:
 def findings(chosen: Iterable[Journey], journeys: Journeys) -> list[LearnedValue]:
     """One line for every step of these journeys that learns; `journeys` holds what was learned."""
     return [
-        LearnedValue(journey.file, step.line, found, why)
+        LearnedValue(journey.file, step.line, decision, why)
         for journey in chosen
         for step in journey.steps
-        for found, why in (
+        for decision, why in (
             _of_message(step, journeys)
             if isinstance(step, SendStep)
             else _of_wait(step, journey, journeys)

@@ -126,8 +126,8 @@ def shown(values: dict[str, Value]) -> str:
 
 
 def _read(line: Trace) -> str:
-    found = ", ".join(f"{name} {value}" for name, value in line.read)
-    return f" ({found})" if found else ""
+    values = ", ".join(f"{name} {value}" for name, value in line.read)
+    return f" ({values})" if values else ""
 
 
 def _moment(text: str, zone: dt.tzinfo) -> str:

@@ -127,7 +127,8 @@ class Moment:
 
 
 def moments(conn: Connection, person: Person) -> list[Moment]:
-    """Everything that happened to a customer and was decided, oldest first. Of one moment: causes before effects."""
+    """Everything that happened to a customer and was decided, oldest first. Of one moment: causes before
+    effects."""
     ledger = agreed.ledger(conn, person.id)
     proven = {(line.at, f"{line.channel}.{line.purpose}", line.state) for line in ledger}
     # The sort is stable, so entries of one moment stay in the order of these sources
@@ -149,7 +150,8 @@ def _agreed(line: Agreement) -> Moment:
 
 
 def _happened(conn: Connection, person: Person, proven: set[tuple[Instant, str, str]]) -> Iterator[Moment]:
-    """`proven`: the consents (moment, channel and purpose, state) that the ledger tells already, with their proof."""
+    """`proven`: the consents (moment, channel and purpose, state) that the ledger tells already, with their
+    proof."""
     for event in events.of_customer(conn, bucket_of(conn, person.id), person.id):
         at = event.occurred_at
         if event.name.startswith("$"):
@@ -241,7 +243,8 @@ def became(message: history.MessageRecord) -> str:
 
 
 def again(conn: Connection, message: history.MessageRecord) -> str:
-    """That somebody ordered a further copy of a message of which nobody knew whether it left; the row does not say who."""
+    """That somebody ordered a further copy of a message of which nobody knew whether it left; the row does
+    not say who."""
     known = records.find(conn, message.send_key) if message.handed_at is not None else None
     if known is None or not known.resent:
         return ""

@@ -54,7 +54,8 @@ def find(conn: Connection, customer: str, journeys: Journeys, now: Instant) -> P
 
 
 def _shut(conn: Connection, state: CustomerState) -> dict[str, str]:
-    """What the list of closed addresses says of theirs, also where another customer had the address before."""
+    """What the list of closed addresses says of theirs, also where another customer had the address
+    before."""
     closed = {}
     for channel, known in state.facts.reach.items():
         for address in filter(None, (known.address or "").split("\n")):

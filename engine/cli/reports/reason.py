@@ -82,10 +82,11 @@ def senders(person: Person, template: str) -> list[tuple[Journey, tuple[SendStep
 
 
 def explain(conn: Connection, person: Person, template: str, unknown: Sequence[UnknownMessage]) -> WhyAnswer:
-    """The reasons of every journey that sends the template. `unknown`: of which nobody knows whether they left."""
+    """The reasons of every journey that sends the template. `unknown`: of which nobody knows whether they
+    left."""
     evidence = _Evidence.of(conn, person, template)
     sentences: list[str] = []
-    told: set[str] = set()  # keys of messages that a step has spoken of
+    reported: set[str] = set()  # keys of messages that a step has spoken of
     waits = channels_told = False
     for journey, steps in senders(person, template):
         runs = [run for run in evidence.runs if run.journey == journey.name]
@@ -96,7 +97,7 @@ def explain(conn: Connection, person: Person, template: str, unknown: Sequence[U
             sentences.append(f"Entered {journey.name} {evidence.on(run.started_at)}{whose}.")
             for step in steps:
                 sentences += evidence.of_step(journey, run, step)
-                told |= {message.send_key for message in evidence.messages_of(run, step)}
+                reported |= {message.send_key for message in evidence.messages_of(run, step)}
                 standing = _standing(run, step)
                 waits = waits or standing == "open"
                 channels_told = channels_told or (
@@ -104,7 +105,7 @@ def explain(conn: Connection, person: Person, template: str, unknown: Sequence[U
                 )
         sentences += evidence.ignored_later(journey, runs)
     for message in evidence.sent:
-        if message.send_key not in told:
+        if message.send_key not in reported:
             sentences += evidence.message(message)
         waits = waits or message.state in NOT_YET
     verdict = _verdict({message.state for message in evidence.sent}, waits=waits)

@@ -1,4 +1,5 @@
-"""Messages of which nobody knows whether they left: since when, what happens to them, and what a person can do."""
+"""Messages of which nobody knows whether they left: since when, what happens to them, and what a person can
+do."""
 
 from __future__ import annotations
 

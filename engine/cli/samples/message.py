@@ -60,17 +60,19 @@ class SampleWriter:
     def letter(
         self, template: str, known: SampleCustomer | None, language: str | None, addressed: Recipient
     ) -> Message | None:
-        """The message as it leaves, for an address of the author's own; None: it is not written in this language. Raises
-        RenderError."""
+        """The message as it leaves, for an address of the author's own; None: it is not written in this
+        language. Raises RenderError."""
         chosen = (
-            each for each in self._chosen(template, known, language) if each.channel == addressed.channel
+            candidate
+            for candidate in self._chosen(template, known, language)
+            if candidate.channel == addressed.channel
         )
-        found = next(chosen, None)
-        if found is None:
+        written = next(chosen, None)
+        if written is None:
             return None
         addressed = replace(addressed, purpose=self._purpose(template))
-        made, style = self._material(found, known), self._styles.get(found.channel, SenderProfile())
-        return render(found, addressed, made, self._vocabulary, self._links, style)
+        values, style = self._material(written, known), self._styles.get(written.channel, SenderProfile())
+        return render(written, addressed, values, self._vocabulary, self._links, style)
 
     def languages(self, template: str) -> list[str]:
         """The languages it is written in, in the order of config.yaml."""
@@ -94,12 +96,12 @@ class SampleWriter:
 
     def _sheet(self, template: CompiledTemplate, known: SampleCustomer | None) -> Sheet:
         title = f"{template.channel}, {template.language}"
-        made = self._material(template, known)
+        values = self._material(template, known)
         policy = self._purpose(template.name)
         addressed = Recipient("preview", template.channel, _address(template.channel), "made-up", policy)
         style = replace(self._styles.get(template.channel, SenderProfile()), clicks=False)
         try:
-            message = render(template, addressed, made, self._vocabulary, self._links, style)
+            message = render(template, addressed, values, self._vocabulary, self._links, style)
         except RenderError as wrong:
             empty = Message(
                 "preview", template.channel, "", template.name, template.language, policy, body=""
@@ -144,13 +146,13 @@ class SampleWriter:
                     yield journey, step
 
     def _trigger(self, journey: Journey) -> Mapping[str, Type]:
-        found: dict[str, Type] = {}
+        fields: dict[str, Type] = {}
         for start in journey.starts:
             if isinstance(start, EventTrigger):
-                found |= self._project.catalogue.event_fields(start.event) or {}
+                fields |= self._project.catalogue.event_fields(start.event) or {}
             elif isinstance(start, ProductTrigger):
-                found |= PRODUCT_STARTS[start.kind]
-        return found
+                fields |= PRODUCT_STARTS[start.kind]
+        return fields
 
     def _purpose(self, template: str) -> str | None:
         return next((step.policy.consent for _, step in self._senders(template)), "marketing")

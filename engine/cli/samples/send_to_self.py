@@ -1,4 +1,5 @@
-"""A test of one message: the real thing through the real channel, marked, counted nowhere, with links that change nothing."""
+"""A test of one message: the real thing through the real channel, marked, counted nowhere, with links that
+change nothing."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ def write_test_message(
     secret: str,
     now: Instant,
 ) -> Message:
-    """The message that leaves. Raises UsageError for an address, channel or language that does not fit, and for an address
-    that `deliver_only` keeps from getting anything; RenderError where it cannot be written."""
+    """The message that leaves. Raises UsageError for an address, channel or language that does not fit, and
+    for an address that `deliver_only` keeps from getting anything; RenderError where it cannot be written."""
     channel = _channel(project, template, address, via)
     try:
         own = contact(channel, address, None)
@@ -68,7 +69,8 @@ def marked(letter: Message) -> Message:
 
 
 async def deliver(project: Project, letter: Message, secret: str, clock: Clock) -> Delivery:
-    """Hands it to its channel. No row of the outbox is made, so nothing counts it and nobody sends it again."""
+    """Hands it to its channel. No row of the outbox is made, so nothing counts it and nobody sends it
+    again."""
     config = project.config
     alone = replace(config, channels={letter.channel: config.channels[letter.channel]})
     channel = open_channels(alone, project.folder, secret, clock)[letter.channel]

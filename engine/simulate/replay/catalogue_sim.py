@@ -141,14 +141,14 @@ class SimulatedCatalogue:
             self._announce(change, now)
 
     def _values(self, fields: tuple[tuple[str, Getter], ...], properties: Properties) -> dict[str, Value]:
-        found: dict[str, Value] = {}
+        values: dict[str, Value] = {}
         currency = properties.get("currency") or self.currency
         for name, get in fields:
             kind, raw = self.catalogue.product.get(name), get(properties)
             value = coercer(kind)(raw, currency) if kind is not None and raw is not None else None
             if value is not None:
-                found[name] = value
-        return found
+                values[name] = value
+        return values
 
     def _announce(self, drop: ProductChange, now: Instant) -> None:
         people = self._touches.get(drop.product, {})
@@ -188,10 +188,10 @@ class SimulatedCatalogue:
 
 
 def _products_of(fields: Mapping[str, Value]) -> list[str]:
-    found = fields.get("product_id")
-    if isinstance(found, str):
-        return [found]
-    if isinstance(found, tuple):
-        return list(found)
+    product = fields.get("product_id")
+    if isinstance(product, str):
+        return [product]
+    if isinstance(product, tuple):
+        return list(product)
     items = fields.get("items")
     return [str(one["product_id"]) for one in items if "product_id" in one] if isinstance(items, list) else []

@@ -1,4 +1,5 @@
-"""Everybody in a replay: the state of each customer in memory, and the moments at which one must be looked at."""
+"""Everybody in a replay: the state of each customer in memory, and the moments at which one must be looked
+at."""
 
 from __future__ import annotations
 
@@ -71,8 +72,8 @@ class Customers:
 
     def state(self, customer: str, now: Instant) -> CustomerState:
         """The state of a customer, made at the first contact."""
-        found = self.states.get(customer)
-        return found if found is not None else self._welcome(customer, now)
+        state = self.states.get(customer)
+        return state if state is not None else self._welcome(customer, now)
 
     def event(self, customer: str, event: Event, now: Instant) -> None:
         """An event; `decide` is asked where anything may follow from it."""
@@ -105,7 +106,8 @@ class Customers:
         heapq.heappush(self._heap, (moment, self._count, action))
 
     def run_before(self, moment: Instant) -> None:
-        """Everything that is due before `moment`, oldest first: events come before wakes of the same moment."""
+        """Everything that is due before `moment`, oldest first: events come before wakes of the same
+        moment."""
         heap = self._heap
         while heap and heap[0][0] < moment:
             at, _, action = heapq.heappop(heap)
@@ -124,7 +126,8 @@ class Customers:
         return state
 
     def _look_at_segments(self, customer: str, state: CustomerState, now: Instant) -> None:
-        """Members from the beginning do not start anything; those who never change by time alone are the same for all."""
+        """Members from the beginning do not start anything; those who never change by time alone are the same
+        for all."""
         blank = self._blank
         if blank is None:
             rules = self.journeys.segments.values()

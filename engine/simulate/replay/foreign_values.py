@@ -1,4 +1,5 @@
-"""Values of recorded events, from JSON to the types of the schemas; what does not fit is left out and counted.
+"""Values of recorded events, from JSON to the types of the schemas; what does not fit is left out and
+counted.
 
 They are read as the daemon reads them, so that a replay decides what the daemon would have decided.
 """

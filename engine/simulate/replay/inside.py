@@ -15,28 +15,29 @@ from engine.core.journeys import Journeys
 Kind = TypeVar("Kind")
 
 
-def inside(whole: object, kind: type[Kind]) -> Iterator[Kind]:
+def inside(compiled: object, kind: type[Kind]) -> Iterator[Kind]:
     """Every value of a kind that stands anywhere inside a compiled value."""
-    stack: list[object] = [whole]
+    stack: list[object] = [compiled]
     while stack:
-        one = stack.pop()
-        if isinstance(one, kind):
-            yield one
-        if isinstance(one, msgspec.Struct):
-            stack.extend(getattr(one, name) for name in one.__struct_fields__)
-        elif dataclasses.is_dataclass(one) and not isinstance(one, type):
-            stack.extend(getattr(one, part.name) for part in dataclasses.fields(one))
-        elif isinstance(one, tuple | list | frozenset):
-            stack.extend(one)
-        elif isinstance(one, Mapping):
-            stack.extend(one.values())
+        value = stack.pop()
+        if isinstance(value, kind):
+            yield value
+        if isinstance(value, msgspec.Struct):
+            stack.extend(getattr(value, name) for name in value.__struct_fields__)
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            stack.extend(getattr(value, part.name) for part in dataclasses.fields(value))
+        elif isinstance(value, tuple | list | frozenset):
+            stack.extend(value)
+        elif isinstance(value, Mapping):
+            stack.extend(value.values())
 
 
 def needed_fields(journeys: Journeys, always: frozenset[str]) -> frozenset[str]:
-    """The fields of events that anything reads, by the first part of their path: conditions, facts, `per`, `trigger.`."""
+    """The fields of events that anything reads, by the first part of their path: conditions, facts, `per`,
+    `trigger.`."""
     names = set(always)
-    whole = (tuple(journeys.by_name.values()), tuple(journeys.segments.values()))
-    for ref in inside(whole, Ref):
+    compiled = (tuple(journeys.by_name.values()), tuple(journeys.segments.values()))
+    for ref in inside(compiled, Ref):
         if ref.source in ("event", "trigger"):
             names.add(ref.name.partition(".")[0])
     names.update(rule.field.partition(".")[0] for rule in journeys.facts if rule.field is not None)
@@ -49,9 +50,9 @@ def needed_fields(journeys: Journeys, always: frozenset[str]) -> frozenset[str]:
 
 def only_needed(journeys: Journeys) -> Journeys:
     """The same journeys without the segments and computed facts that none of them asks for."""
-    whole = tuple(journeys.by_name.values())
-    names = {start.segment for start in inside(whole, SegmentTrigger)}
-    open_names = names | {name for form in inside(whole, InSegment) for name in form.names}
+    compiled = tuple(journeys.by_name.values())
+    names = {start.segment for start in inside(compiled, SegmentTrigger)}
+    open_names = names | {name for form in inside(compiled, InSegment) for name in form.names}
     needed: set[str] = set()
     while open_names:
         name = open_names.pop()
@@ -66,12 +67,12 @@ def only_needed(journeys: Journeys) -> Journeys:
 
 
 def remembered(journeys: Journeys) -> frozenset[str]:
-    """Events whose past anything may ask about, or that start, end or move somebody. Any other event only matters to
-    somebody who waits for it at that moment."""
-    whole = (tuple(journeys.by_name.values()), tuple(journeys.segments.values()))
+    """Events whose past anything may ask about, or that start, end or move somebody. Any other event only
+    matters to somebody who waits for it at that moment."""
+    compiled = (tuple(journeys.by_name.values()), tuple(journeys.segments.values()))
     index = journeys.index
     starting = {name for name, them in index.subscribers.items() if any(each.triggers for each in them)}
-    asked = {form.event for form in inside(whole, Did)}
+    asked = {form.event for form in inside(compiled, Did)}
     return frozenset(
         asked
         | starting

@@ -38,10 +38,10 @@ def getter(words: str) -> Getter | None:
     if words.startswith("always "):
         constant = words.removeprefix("always ").strip()
         return lambda _: constant
-    if found := _SUM.fullmatch(words):
-        return _sum(found[1], found[2])
-    if found := _OF_LIST.fullmatch(words):
-        return _of_list(found[1], found[2])
+    if match := _SUM.fullmatch(words):
+        return _sum(match[1], match[2])
+    if match := _OF_LIST.fullmatch(words):
+        return _of_list(match[1], match[2])
     return _path(words) if _PATH.fullmatch(words) else None
 
 
@@ -125,8 +125,8 @@ def _test(words: str) -> Callable[[object], bool]:
     if words.startswith("not "):
         inner = _test(words.removeprefix("not ").strip())
         return lambda value: not inner(value)
-    if found := _LIMIT.fullmatch(words):
-        return _limit(found[1], Decimal(found[2]))
+    if match := _LIMIT.fullmatch(words):
+        return _limit(match[1], Decimal(match[2]))
     limit = Decimal(words) if _NUMBER.fullmatch(words) else None
     return lambda value: _equals(value, words, limit)
 

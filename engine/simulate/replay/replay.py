@@ -28,8 +28,8 @@ WORTH_SHARING = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
-    """`strict`: nobody is taken to be reachable. `out`: the folder for every start, message and end. `jobs`: how many
-    processes share the customers; None: as many as there are processors, if the stream is long."""
+    """`strict`: nobody is taken to be reachable. `out`: the folder for every start, message and end. `jobs`:
+    how many processes share the customers; None: as many as there are processors, if the stream is long."""
 
     strict: bool = False
     out: Path | None = None
@@ -44,30 +44,31 @@ def replay(
     mapping: StreamMapping | None = None,
     options: ReplayOptions = ReplayOptions(),
 ) -> ReplayResult:
-    """Runs the streams, merged by time, through the journeys. It ends with the moment of the last event; wakes that are
-    due then are included. Raises UsageError when a file cannot be read.
+    """Runs the streams, merged by time, through the journeys. It ends with the moment of the last event;
+    wakes that are due then are included. Raises UsageError when a file cannot be read.
 
-    The result does not depend on the number of processes: no decision about one customer looks at another, and what is
-    made over all customers (the catalogue, the groups of `rfm`) every process makes for itself.
+    The result does not depend on the number of processes: no decision about one customer looks at another,
+    and what is made over all customers (the catalogue, the groups of `rfm`) every process makes for itself.
     """
-    told = mapping or StreamMapping()
-    asked = only_needed(replace(journeys, explain=False))
+    rules = mapping or StreamMapping()
+    needed = only_needed(replace(journeys, explain=False))
     shares = _shares(streams, options.jobs)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
 
     def play(share: int, progress: Callable[[int], None] | None) -> ReplayResult:
-        runner = ReplayRunner(asked, project, told, strict=options.strict, share=share, shares=shares)
+        runner = ReplayRunner(needed, project, rules, strict=options.strict, share=share, shares=shares)
         was_on = gc.isenabled()
         gc.disable()  # states live to the end and hold no circles: collecting finds nothing and costs a third
         try:
             if options.out is not None:
                 runner.figures.write_to(row_files(options.out, share))
-            # all lines in order of time; of one moment, those of the first file come first. The first file, which
+            # all lines in order of time; of one moment, those of the first file come first. The first file,
+            # which
             # is the long one, tells how far we are
-            lines = read_stream(streams[0], told.form, progress)
+            lines = read_stream(streams[0], rules.form, progress)
             for path in streams[1:]:
-                lines = _two(lines, read_stream(path, told.form))
+                lines = _two(lines, read_stream(path, rules.form))
             return runner.play(lines)
         finally:
             runner.figures.close()

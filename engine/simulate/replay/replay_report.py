@@ -1,4 +1,5 @@
-"""The answer of `replay`: per journey starts, messages, outcomes and cost, and every day; for people and for programs."""
+"""The answer of `replay`: per journey starts, messages, outcomes and cost, and every day; for people and for
+programs."""
 
 from __future__ import annotations
 

@@ -30,9 +30,9 @@ ADDRESSES: Mapping[str, str] = {"email": "email", "phone": "sms"}
 
 
 class ReplayRunner:
-    """One replay from the first line to the last, for the customers whose share it is: no decision about one customer
-    looks at another. `share` of `shares`: the first also answers for what belongs to nobody. What is made over all
-    customers (a rank, the catalogue) hears the lines of the other shares too."""
+    """One replay from the first line to the last, for the customers whose share it is: no decision about one
+    customer looks at another. `share` of `shares`: the first also answers for what belongs to nobody. What is
+    made over all customers (a rank, the catalogue) hears the lines of the other shares too."""
 
     def __init__(
         self,

@@ -1,5 +1,5 @@
-"""What a replay comes to: starts, messages, ends and cost per journey and day, every row for `--out`; and how the
-shares of several processes become one."""
+"""What a replay comes to: starts, messages, ends and cost per journey and day, every row for `--out`; and how
+the shares of several processes become one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class Figures:
     _rows: tuple[IO[bytes], IO[bytes], IO[bytes]] | None = None
 
     def write_to(self, files: Sequence[Path]) -> None:
-        """From now on every start, message and end is also a line in these three files, behind its moment and customer."""
+        """From now on every start, message and end is also a line in these three files, behind its moment and
+        customer."""
         starts, messages, ends = (file.open("wb") for file in files)
         self._rows = (starts, messages, ends)
 
@@ -60,31 +61,31 @@ class Figures:
     def date(self, at: Instant) -> dt.date:
         """The local day of the shop."""
         quarter = at // QUARTER
-        found = self._dates.get(quarter)
-        if found is None:
-            found = self._dates[quarter] = to_datetime(at, self.zone).date()
-        return found
+        date = self._dates.get(quarter)
+        if date is None:
+            date = self._dates[quarter] = to_datetime(at, self.zone).date()
+        return date
 
     def day(self, journey: str, at: Instant) -> Day:
         """The figures of a journey on the day of a moment."""
         days = self.days[journey]
         date = self.date(at)
-        found = days.get(date)
-        if found is None:
-            found = days[date] = Day()
-        return found
+        day = days.get(date)
+        if day is None:
+            day = days[date] = Day()
+        return day
 
     def absorb(self, other: Figures) -> None:
         """Adds the figures of another share."""
         self.open |= other.open
         for journey, days in other.days.items():
             for date, day in days.items():
-                mine = self.days[journey].setdefault(date, Day())
-                mine.starts += day.starts
-                mine.messages += day.messages
-                mine.outcomes += day.outcomes
-                mine.goals += day.goals
-                mine.skips += day.skips
+                total = self.days[journey].setdefault(date, Day())
+                total.starts += day.starts
+                total.messages += day.messages
+                total.outcomes += day.outcomes
+                total.goals += day.goals
+                total.skips += day.skips
 
     def add(self, customer: str, decision: Decision, now: Instant) -> None:
         """Counts what one decision did."""
@@ -117,8 +118,8 @@ class Figures:
 def _write(file: IO[bytes], at: Instant, journey: str, customer: str, **more: str) -> None:
     """A row behind what it is sorted by: its moment and its customer."""
     row = {"journey": journey, "customer": customer, "at": iso(at), **more}
-    told = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
-    file.write(b"%d\t%b\t%b" % (at, orjson.dumps(customer), told))
+    line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+    file.write(b"%d\t%b\t%b" % (at, orjson.dumps(customer), line))
 
 
 def row_files(folder: Path, share: int) -> list[Path]:
@@ -151,8 +152,8 @@ def cost(messages: Counter[tuple[str, str, str]], price: Mapping[str, Decimal]) 
 
 @dataclass(slots=True)
 class ReplayResult:
-    """What became of the stream. `events` of ours, by name; `unknown` foreign names; `late`: lines earlier than one
-    before them, taken as events that arrived late; `doubles`: equal within a second, dropped."""
+    """What became of the stream. `events` of ours, by name; `unknown` foreign names; `late`: lines earlier
+    than one before them, taken as events that arrived late; `doubles`: equal within a second, dropped."""
 
     figures: Figures
     prices: Mapping[str, Decimal]
@@ -172,7 +173,8 @@ class ReplayResult:
 
 
 def united(parts: Sequence[ReplayResult]) -> ReplayResult:
-    """The result of all shares. Each has seen every line, so their number and span are those of any of them."""
+    """The result of all shares. Each has seen every line, so their number and span are those of any of
+    them."""
     first, *others = parts
     for part in others:
         first.figures.absorb(part.figures)

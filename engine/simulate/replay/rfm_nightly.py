@@ -1,7 +1,8 @@
-"""The nights of a replay: the groups of `rfm` facts that a journey asks for, scored at midnight in the shop's zone.
+"""The nights of a replay: the groups of `rfm` facts that a journey asks for, scored at midnight in the shop's
+zone.
 
-All scores are relative, so time alone changes none of them. A night after new events scores those who had some, and
-those whose value lies between a cut of the last night and the same cut of this one.
+All scores are relative, so time alone changes none of them. A night after new events scores those who had
+some, and those whose value lies between a cut of the last night and the same cut of this one.
 """
 
 from __future__ import annotations
@@ -31,17 +32,17 @@ _NO_DAY = 0
 
 
 class NightlyScores:
-    """What was spent, and the next midnight. `events`: names that `hear` has to be told of; none, if no journey asks
-    for a group. It hears of everybody; `mine` says whose group is written here."""
+    """What was spent, and the next midnight. `events`: names that `hear` has to be told of; none, if no
+    journey asks for a group. It hears of everybody; `mine` says whose group is written here."""
 
     def __init__(
         self,
         journeys: Journeys,
         customers: Customers,
         decider: Decider,
-        mine: Callable[[str], bool] = lambda _: True,
+        is_mine: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        self._mine = mine
+        self._mine = is_mine
         self._customers = customers
         self._decider = decider
         self._zone = zone(journeys.timezone)
@@ -120,8 +121,8 @@ class ScoreBoard:
         self._asked = set()
         table = self.rule.groups or DEFAULT
         for customer in sorted(asked):
-            one = self._spent.get(customer)
-            group = table.group_of(self.cuts.scores(one, _NO_DAY)) if one and self.cuts else None
+            spending = self._spent.get(customer)
+            group = table.group_of(self.cuts.scores(spending, _NO_DAY)) if spending and self.cuts else None
             if group != self._groups.get(customer):
                 if group is None:
                     del self._groups[customer]
@@ -159,8 +160,8 @@ def _cuts(ranked: Ranked) -> tuple[Decimal, ...]:
     return cuts_of_ordered(len(ranked), lambda place: ranked[place][0])
 
 
-def _measures(one: Spending) -> tuple[Decimal, Decimal, Decimal]:
-    return Decimal(_NO_DAY - one.last_day), Decimal(one.times), one.amount
+def _measures(spending: Spending) -> tuple[Decimal, Decimal, Decimal]:
+    return Decimal(_NO_DAY - spending.last_day), Decimal(spending.times), spending.amount
 
 
 def _amount(event: Event, rule: FactRule, currency: str) -> Decimal:

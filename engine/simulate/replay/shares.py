@@ -20,7 +20,8 @@ def can_share() -> bool:
 
 
 def play_shares(plays: Sequence[Play], progress: Progress | None) -> list[ReplayResult]:
-    """The results in the order of the shares. What a share raises is raised here, and the others are stopped."""
+    """The results in the order of the shares. What a share raises is raised here, and the others are
+    stopped."""
     context = multiprocessing.get_context("fork")
     open_ends: dict[Any, int] = {}
     workers = []

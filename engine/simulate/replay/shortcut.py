@@ -1,6 +1,7 @@
 """Which events only move facts: nobody starts, ends or waits by them, so there is nothing to decide.
 
-No second interpreter: where there is any doubt `decide` is asked. It keeps a replay of millions of page views fast.
+No second interpreter: where there is any doubt `decide` is asked. It keeps a replay of millions of page views
+fast.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ LONG_HISTORY = 64
 
 @dataclass(frozen=True, slots=True)
 class PossibleStart:
-    """A start of a live journey. `where` and `who` that `decide` need not be asked about; None: it must be."""
+    """A start of a live journey. `where` and `who` that `decide` need not be asked about; None: it must
+    be."""
 
     journey: str
     where: Question | None
@@ -34,8 +36,8 @@ class PossibleStart:
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """Per event name: the starts that it may fit, the journeys whose runs may care, the facts it moves, and the
-    segments that read it."""
+    """Per event name: the starts that it may fit, the journeys whose runs may care, the facts it moves, and
+    the segments that read it."""
 
     journeys: Journeys
     starts: Mapping[str, tuple[PossibleStart, ...]]
@@ -55,9 +57,9 @@ class Shortcut:
             moved = frozenset(rule.name for rule in index.facts_by_event.get(name, ()))
             waiting = {each.subscription.journey.name for each in listeners}
             dated = {
-                one.journey.name
-                for one in index.subscriptions.values()
-                if not moved.isdisjoint(one.date_attributes)
+                subscription.journey.name
+                for subscription in index.subscriptions.values()
+                if not moved.isdisjoint(subscription.date_attributes)
             }
             caring[name] = frozenset(waiting | dated) | index.exit_events.get(name, frozenset())
         return cls(journeys, starts, caring, index.facts_by_event, index.segment_dependencies.of_event)
@@ -92,7 +94,8 @@ class Shortcut:
         return False
 
     def cross(self, state: CustomerState, event: Event, now: Instant) -> list[SegmentChanged]:
-        """The memberships that the event changes: about those `decide` must be asked. Next crossings are found anew."""
+        """The memberships that the event changes: about those `decide` must be asked. Next crossings are
+        found anew."""
         facts = state.facts
         changes: list[SegmentChanged] = []
         for rule in self.segments.get(event.name, ()):

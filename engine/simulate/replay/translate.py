@@ -1,4 +1,5 @@
-"""Records become events of ours: names, filters, fields and customer attributes, prepared once for every foreign name.
+"""Records become events of ours: names, filters, fields and customer attributes, prepared once for every
+foreign name.
 
 Only fields that somebody reads are decoded: conditions, facts, `per`, `trigger.` and the product of a run.
 """
@@ -35,7 +36,8 @@ class Target:
 
 @dataclass(slots=True)
 class Translator:
-    """`unknown`: foreign names that are nobody's, and `misfits`: fields whose value did not fit, with their numbers."""
+    """`unknown`: foreign names that are nobody's, and `misfits`: fields whose value did not fit, with their
+    numbers."""
 
     catalogue: Catalogue
     mapping: StreamMapping
@@ -48,17 +50,17 @@ class Translator:
 
     def targets(self, name: str) -> tuple[Target, ...]:
         """What becomes of a foreign event; nothing for an unknown one, which is counted."""
-        found = self.prepared(name)
-        if not found and name not in self.mapping.products:
+        targets = self.prepared(name)
+        if not targets and name not in self.mapping.products:
             self.unknown[name] += 1
-        return found
+        return targets
 
     def prepared(self, name: str) -> tuple[Target, ...]:
         """As `targets`, without counting."""
-        found = self._targets.get(name)
-        if found is None:
-            found = self._targets[name] = self._prepare(name)
-        return found
+        targets = self._targets.get(name)
+        if targets is None:
+            targets = self._targets[name] = self._prepare(name)
+        return targets
 
     def read(self, target: Target, record: Record) -> tuple[dict[str, Value], dict[str, Value]] | None:
         """The fields of the event and the attributes of the customer; None when a filter leaves it out."""
@@ -124,9 +126,9 @@ class Translator:
 
 
 def _field(name: str) -> Getter:
-    found = getter(name)
-    assert found is not None
-    return found
+    read = getter(name)
+    assert read is not None
+    return read
 
 
 def shared_codes(pools: Mapping[str, Pool]) -> dict[str, str]:

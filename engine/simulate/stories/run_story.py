@@ -35,7 +35,8 @@ from engine.simulate.stories.story_values import Words
 from engine.values import DAY, Instant, Value, to_datetime
 
 _OF_MOMENTS = frozenset({"E58", "E59"})
-"""Mistakes that are best seen beside what happened; after all others a story does not say what its author meant."""
+"""Mistakes that are best seen beside what happened; after all others a story does not say what its author
+meant."""
 
 AFTERWARDS = 90 * DAY
 """How long a story is watched after its last line."""
@@ -128,7 +129,7 @@ class _Teller:
 
     def _lines(self) -> list[StoryLine]:
         """In order of time, as written within one moment; equal lines of one minute are one."""
-        found: list[StoryLine] = []
+        lines: list[StoryLine] = []
         seen: set[object] = set()
         for line in sorted(self.story.when, key=lambda line: self.stage.at(line.at)):
             key = (
@@ -141,8 +142,8 @@ class _Teller:
             )
             if key not in seen:
                 seen.add(key)
-                found.append(line)
-        return found
+                lines.append(line)
+        return lines
 
     def _end(self, last: Instant | None) -> Instant:
         """90 days after the last line; without lines, after the first start of the clock."""
@@ -156,19 +157,19 @@ class _Teller:
         return {place: each for place, each in starts if isinstance(each, DateTrigger | ClockTrigger)}
 
     def _first(self, trigger: DateTrigger | ClockTrigger) -> Instant | None:
-        found = next_occurrence(trigger, self.state.facts, Instant(self.stage.begin - 1))
-        return found[0] if found else None
+        occurrence = next_occurrence(trigger, self.state.facts, Instant(self.stage.begin - 1))
+        return occurrence[0] if occurrence else None
 
     def _occurrences(self, last: Instant | None, end: Instant) -> list[tuple[int, Instant, dt.date]]:
         """Clock and date starts that are still to come: each first one, later ones up to the last line."""
-        found: list[tuple[int, Instant, dt.date]] = []
+        occurrences: list[tuple[int, Instant, dt.date]] = []
         for place, trigger in self._timed().items():
             if (coming := next_occurrence(trigger, self.state.facts, self.through)) is None:
                 continue
             limit = end if place not in self.fired else last
             if limit is not None and coming[0] <= limit:
-                found.append((place, *coming))
-        return found
+                occurrences.append((place, *coming))
+        return occurrences
 
     def _fire(self, now: Instant, last: Instant | None, end: Instant) -> None:
         for place, at, day in self._occurrences(last, end):

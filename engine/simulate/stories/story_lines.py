@@ -1,5 +1,5 @@
-"""Lines of a story: what it expects, what happened (from the trace of a decision to `send X via C`, `add 50 points`,
-`goal`), and how the two are compared (design/language 2.16)."""
+"""Lines of a story: what it expects, what happened (from the trace of a decision to `send X via C`, `add 50
+points`, `goal`), and how the two are compared (design/language 2.16)."""
 
 from __future__ import annotations
 
@@ -75,27 +75,28 @@ def compare(expected: Iterable[Line], happened: Iterable[Line]) -> tuple[Row, ..
     """All rows in order of time. The story passes if every mark is `=`.
 
     Messages, skips and ends must be complete. Of side effects, each line text that the story lists must match
-    in all its moments; others are free. `skip X` without a reason matches any. Lines of one moment have no order.
+    in all its moments; others are free. `skip X` without a reason matches any. Lines of one moment have no
+    order.
     """
     wanted = [_plain(line) for line in expected]
     listed = {line.text for line in wanted if line.is_side_effect}
-    found = [line for line in map(_plain, happened) if not line.is_side_effect or line.text in listed]
-    left = Counter(found)
+    seen = [line for line in map(_plain, happened) if not line.is_side_effect or line.text in listed]
+    unmatched = Counter(seen)
     rows: list[Row] = []
     open_lines: list[Line] = []
     for line in wanted:
-        if left[line] > 0:
-            left[line] -= 1
+        if unmatched[line] > 0:
+            unmatched[line] -= 1
             rows.append(Row("=", line, line.text, line.text))
         else:
             open_lines.append(line)
     for line in open_lines:
         # `skip X` without a reason fits every `skip X (reason)` of its moment
-        fit = next(
+        match = next(
             (
                 other
-                for other in left
-                if left[other] > 0
+                for other in unmatched
+                if unmatched[other] > 0
                 and (line.day, line.minute) == (other.day, other.minute)
                 and line.text.startswith("skip ")
                 and "(" not in line.text
@@ -103,13 +104,13 @@ def compare(expected: Iterable[Line], happened: Iterable[Line]) -> tuple[Row, ..
             ),
             None,
         )
-        if fit is None:
+        if match is None:
             rows.append(Row("-", line, line.text, ""))
         else:
-            left[fit] -= 1
-            rows.append(Row("=", line, line.text, fit.text))
-    rows += [Row("+", line, "", line.text) for line in left.elements()]
-    order = {line: place for place, line in reversed(list(enumerate([*wanted, *found])))}
+            unmatched[match] -= 1
+            rows.append(Row("=", line, line.text, match.text))
+    rows += [Row("+", line, "", line.text) for line in unmatched.elements()]
+    order = {line: place for place, line in reversed(list(enumerate([*wanted, *seen])))}
     return tuple(sorted(rows, key=lambda row: _place(row, order)))
 
 

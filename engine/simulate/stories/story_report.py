@@ -57,7 +57,7 @@ class Report:
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with the stories themselves."""
         return tuple(
-            problem for each in self.journeys for result in each.results for problem in result.problems
+            problem for journey in self.journeys for result in journey.results for problem in result.problems
         )
 
 
@@ -80,12 +80,12 @@ def _run(file: JourneyFile, journeys: Journeys, project: ProjectContext) -> Jour
 def render_text(report: Report, sources: Mapping[str, str]) -> str:
     """For people; the last line is `N passed, M failed`."""
     blocks: list[str] = []
-    for each in report.journeys:
-        if each.broken:
-            tests = "1 test" if each.stories == 1 else f"{each.stories} tests"
-            blocks.append(f"{each.file}\nFAIL  the journey has mistakes, so its {tests} could not run")
-        elif each.results:
-            blocks.append("\n".join([each.file, *(_story(result, sources) for result in each.results)]))
+    for journey in report.journeys:
+        if journey.broken:
+            tests = "1 test" if journey.stories == 1 else f"{journey.stories} tests"
+            blocks.append(f"{journey.file}\nFAIL  the journey has mistakes, so its {tests} could not run")
+        elif journey.results:
+            blocks.append("\n".join([journey.file, *(_story(result, sources) for result in journey.results)]))
     blocks += _unreached(report)
     blocks.append(f"{report.passed} passed, {report.failed} failed")
     return "\n\n".join(blocks)
@@ -94,9 +94,11 @@ def render_text(report: Report, sources: Mapping[str, str]) -> str:
 def render_failures(report: Report, sources: Mapping[str, str]) -> str:
     """Only what failed, for `check`; empty when all is well."""
     return "\n\n".join(
-        "\n".join([each.file, *(_story(result, sources) for result in each.results if not result.passed)])
-        for each in report.journeys
-        if any(not result.passed for result in each.results)
+        "\n".join(
+            [journey.file, *(_story(result, sources) for result in journey.results if not result.passed)]
+        )
+        for journey in report.journeys
+        if any(not result.passed for result in journey.results)
     )
 
 
@@ -137,17 +139,17 @@ def to_data(report: Report) -> dict[str, Any]:
         "failed": report.failed,
         "journeys": [
             {
-                "journey": each.journey,
-                "file": each.file,
-                "broken": each.broken,
-                "tests": [_result(result) for result in each.results],
-                "steps": each.coverage.steps if each.coverage else 0,
+                "journey": journey.journey,
+                "file": journey.file,
+                "broken": journey.broken,
+                "tests": [_result(result) for result in journey.results],
+                "steps": journey.coverage.steps if journey.coverage else 0,
                 "unreached": [
                     {"file": place.file, "line": place.line, "id": place.id, "step": place.text}
-                    for place in (each.coverage.unreached if each.coverage else ())
+                    for place in (journey.coverage.unreached if journey.coverage else ())
                 ],
             }
-            for each in report.journeys
+            for journey in report.journeys
         ],
     }
 

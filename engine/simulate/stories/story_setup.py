@@ -31,8 +31,8 @@ CUSTOMER = "the customer of the story"
 
 @dataclass(frozen=True, slots=True)
 class StorySetup:
-    """Everything a story starts from. `zone` is the customer's on day 0: all labels stay in it. `products`: the ids
-    that the story speaks of."""
+    """Everything a story starts from. `zone` is the customer's on day 0: all labels stay in it. `products`:
+    the ids that the story speaks of."""
 
     journey: Journey
     journeys: Journeys
@@ -96,7 +96,8 @@ def first_moment(stage: StorySetup, story: Story) -> Instant:
 
 
 def _alone(journey: Journey, journeys: Journeys, paths: dict[str, str]) -> Journeys:
-    """Only the journey under test runs; segments change by the lines of the story alone, and nothing was learned."""
+    """Only the journey under test runs; segments change by the lines of the story alone, and nothing was
+    learned."""
     return replace(
         journeys,
         by_name={journey.name: journey},
@@ -172,13 +173,13 @@ def _paths(story: Story, journey: Journey, words: Words) -> dict[str, str]:
 
 
 def _product_ids(story: Story) -> tuple[str, ...]:
-    found = [
+    ids = [
         field.value.value
         for line in story.when
         for field in line.fields
         if field.name.value == "product_id" and isinstance(field.value, Text)
     ]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(ids))
 
 
 def _product(story: Story, words: Words) -> dict[str, Value]:

@@ -45,7 +45,7 @@ class Words:
 
     def fields(self, fields: Iterable[Field], known: Mapping[str, Type], what: str) -> dict[str, Value]:
         """The fields of an event or product."""
-        found: dict[str, Value] = {}
+        values: dict[str, Value] = {}
         for field in fields:
             kind = known.get(field.name.value)
             if kind is None and field.name.value == CURRENCY:
@@ -53,8 +53,8 @@ class Words:
             if kind is None:
                 self.unknown("E11", field.name, f"field of {what}", known)
                 continue
-            found[field.name.value] = self.field(field, kind, what)
-        return found
+            values[field.name.value] = self.field(field, kind, what)
+        return values
 
     def field(self, field: Field, kind: Type, what: str) -> Value:
         """One field: a word, a list of words, or a list of maps."""
@@ -91,11 +91,11 @@ class Words:
             return None
         if kind.kind == "money" and (amount := _AMOUNT.fullmatch(text.value)):
             return Money(Decimal(amount[1]), amount[2])
-        found = read_value(text, kind, self.local)
-        if isinstance(found, Problem):
-            self.problems.append(found)
+        value = read_value(text, kind, self.local)
+        if isinstance(value, Problem):
+            self.problems.append(value)
             return None
-        return found
+        return value
 
     def unknown(
         self, code: str, name: Text, kind: str, choices: Iterable[str], why: str = FROM_SCHEMAS
