@@ -110,6 +110,7 @@ def main(clock: Clock | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
+        # The interpreter flushes stdout at its end: into nothing, or it would complain about the same pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FINE)
     except Exception as bug:  # noqa: BLE001  the last line: a bug of ours is reported as one, with exit code 3
@@ -123,6 +124,7 @@ def main(clock: Clock | None = None) -> None:
 
 def _refusal_of_the_store(wrong: Exception) -> str:
     """One line where the database as a whole refused (locked, full, damaged), which is no mistake of ours."""
+    # Whatever was not loaded has not failed, and --help shall not load it
     if "sqlalchemy" not in sys.modules:
         return ""
     from sqlalchemy.exc import DatabaseError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated
 
 import typer
@@ -17,7 +16,7 @@ def deploy(
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """Publish the folder to the store: the people inside are matched to the new files, then these count."""
-    from engine.cli.stores import open_project_store
+    from engine.cli.stores import open_project_store, whom
     from engine.project import load
     from engine.runtime.publish.deploy import deploy as publish
 
@@ -26,7 +25,7 @@ def deploy(
     store = open_project_store(project)
     try:
         now = session.clock.now()
-        done = store.write(lambda conn: publish(conn, project, now, _whom()))
+        done = store.write(lambda conn: publish(conn, project, now, whom()))
     finally:
         store.close()
     if form is Format.json:
@@ -46,10 +45,3 @@ def deploy(
         )
         for journey, people in done.moved.items():
             say(f"  {journey}: {people:,} people inside were matched to the new file")
-
-
-def _whom() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

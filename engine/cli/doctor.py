@@ -52,6 +52,7 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield from installation.installation()
     try:
         config = load_config(session.folder)
+    # All that follows depends on the file
     except CallerError as wrong:
         yield Finding("FAIL", "config.yaml", wrong.what, wrong.cure)
         return

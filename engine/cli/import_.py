@@ -205,6 +205,7 @@ class _FileImport:
                 why[number] = f"{item.field}: {item.why}" if item.field else item.why
             else:
                 items.append(item)
+        # Outside the transaction: it is most of the work, and nobody waits for the writer meanwhile
         prepared = self.intake.prepare(items, self.options.source_name, now)
 
         def job(conn: Connection) -> tuple[IntakeResult, Progress]:
@@ -217,12 +218,14 @@ class _FileImport:
             save_progress(conn, self.source.hash, after)
             return taken, after
 
+        # Ctrl-C may come while the writer is at work: the batch is whole or not at all, so wait for its end
         future, stopped = self.store.writer.submit(job), False
         try:
             taken, self.progress = future.result()
         except KeyboardInterrupt:  # what is handed in is finished, and its refused rows are listed
             (taken, self.progress), stopped = future.result(), True
         for fault in taken.refused:
+            # One row may be wrong in several columns; the file of refused rows has a line for each row
             why[fault.item] = "; ".join(filter(None, (why.get(fault.item), f"{fault.field}: {fault.why}")))
         for number, text in sorted(why.items()):
             self.refused.add(chunk[number], text)

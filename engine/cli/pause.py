@@ -3,7 +3,6 @@ second, surviving a restart."""
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +31,7 @@ def pause(
 ) -> None:
     """Hand nothing over any more: of everything, of a channel, of a journey, of mail to a domain. Goals still
     end runs."""
-    from engine.cli.stores import project_store
+    from engine.cli.stores import project_store, whom
     from engine.store.journeys import pauses
 
     session = Session.of(context)
@@ -40,7 +39,7 @@ def pause(
     words = f"domain {name}" if scope == "domain" else what
     with project_store(session.folder) as store:
         now = session.clock.now()
-        store.write(lambda conn: pauses.pause(conn, scope, name, now, getpass.getuser(), why))
+        store.write(lambda conn: pauses.pause(conn, scope, name, now, whom(), why))
     if form is Format.json:
         say_json({"paused": words, "scope": scope})
     else:
@@ -60,6 +59,7 @@ def resume(context: typer.Context, what: What = "all", name: Name = "", form: Fo
     with project_store(session.folder) as store:
         now = session.clock.now()
         lifted = store.write(lambda conn: pauses.resume(conn, scope, name))
+        # Who became due meanwhile is looked at now, not at the next occasion
         if scope == "journey":
             store.write(lambda conn: due_queue.put_inside(conn, name, now))
     if form is Format.json:

@@ -39,14 +39,13 @@ def schema(
     else:
         for file in changed:
             say_plain(f"{'not as it should be:' if check else 'wrote'} {file}")
-        say_plain(_summary(len(files), len(changed), check=check))
+        if not changed:
+            say_plain(f"{len(files)} schemas, all up to date")
+        elif check:
+            say_plain(
+                f"{len(files)} schemas, {len(changed)} not as they should be: run  main.py schema  and commit them"
+            )
+        else:
+            say_plain(f"{len(files)} schemas, {len(changed)} written")
     if check and changed:
         raise typer.Exit(PROBLEMS)
-
-
-def _summary(files: int, changed: int, *, check: bool) -> str:
-    if not changed:
-        return f"{files} schemas, all up to date"
-    if check:
-        return f"{files} schemas, {changed} not as they should be: run  main.py schema  and commit them"
-    return f"{files} schemas, {changed} written"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -81,6 +80,7 @@ def send(
         if not (yes or _agreed(plan)):
             remark("nothing was sent")
             return
+        # The question may stand for long: the plan is what was shown, the moment is now
         number = store.write(lambda conn: _begin(conn, request, name, plan, session.clock.now()))
     say = remark if form is Format.json else say_plain
     say(f"{name} begins: {counted(len(plan.members), 'customer')} (deployment {number}). "
@@ -133,6 +133,7 @@ def _look(
 
 def _begin(conn: Connection, request: OneOffRequest, name: str, plan: OneOffPlan, now: Instant) -> int:
     """All in one transaction: the journey is published, and its people are on the way into it."""
+    from engine.cli.stores import whom
     from engine.runtime.publish import one_off
     from engine.runtime.publish.deploy import deploy, published_project
     from engine.store.journeys import one_offs
@@ -142,14 +143,15 @@ def _begin(conn: Connection, request: OneOffRequest, name: str, plan: OneOffPlan
     published = published_project(conn)
     assert published is not None
     project = published[1]
-    one_offs.add(conn, OneOff(name, now, _whom(), one_off.journey_of(request, name)))
-    done = deploy(conn, project, now, _whom())
+    # First the send, then the deployment that publishes it with all others, then the people who enter it
+    one_offs.add(conn, OneOff(name, now, whom(), one_off.journey_of(request, name)))
+    done = deploy(conn, project, now, whom())
     one_off.start(conn, name, plan.members, local_date(now, zone(project.config.timezone)), now)
     return done.number
 
 
 def _stop(session: Session, name: str) -> None:
-    from engine.cli.stores import project_store
+    from engine.cli.stores import project_store, whom
     from engine.runtime.publish import one_off
     from engine.runtime.publish.deploy import deploy, published_project
     from engine.store.journeys import one_offs
@@ -164,7 +166,7 @@ def _stop(session: Session, name: str) -> None:
             )
         request = one_off.request_of(standing[name])
         one_offs.change_source(conn, name, one_off.journey_of(request, name, stopped=True))
-        deploy(conn, published[1], session.clock.now(), _whom())
+        deploy(conn, published[1], session.clock.now(), whom())
 
     with project_store(session.folder) as store:
         store.write(job)
@@ -269,10 +271,3 @@ def _data(name: str, request: OneOffRequest, plan: OneOffPlan) -> dict[str, Any]
         "quiet": plan.quiet, "languages": dict(plan.languages), "cost": f"{plan.cost:f}", "most": f"{plan.most:f}",
         "ceiling": plan.ceiling,
     }  # fmt: skip
-
-
-def _whom() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

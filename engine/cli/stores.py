@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -26,6 +27,14 @@ def open_project_store(project: Project) -> Store:
     return open_store(project.config.store, project.folder)
 
 
+def whom() -> str:
+    """Who runs this command, for what the store keeps of it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
 def daemon_runs(config: Config, folder: Path) -> bool:
     """Whether a daemon works on this store now. Of a store that is no file nobody can tell here: False."""
     import fcntl
@@ -36,6 +45,7 @@ def daemon_runs(config: Config, folder: Path) -> bool:
     lock = path.with_name(path.name + ".lock") if path is not None else None
     if lock is None or not lock.exists():
         return False
+    # The daemon holds it exclusively; shared and without waiting, this asks and disturbs nobody
     with lock.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -92,6 +102,7 @@ def known_person(conn: Connection, customer: str, session: Session) -> Person:
     from engine.runtime.publish.deploy import published_journeys
     from engine.store.customers.history import waiting_in_inbox
 
+    # What people are in is what is published; the folder may be ahead of it
     journeys = published_journeys(conn) or load_journeys(session.folder)
     person = find(conn, customer, journeys, session.clock.now())
     if person is None and waiting_in_inbox(conn, customer):

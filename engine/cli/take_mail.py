@@ -33,13 +33,23 @@ def take_mail(
     from engine.cli.stores import project_store
     from engine.runtime.feedback.mailbox import take_mail as take
 
-    raws = [(str(file), _bytes(file)) for file in files or ()] or [("-", sys.stdin.buffer.read())]
+    raws = []
+    for file in files or ():
+        try:
+            raws.append((str(file), file.read_bytes()))
+        except OSError as wrong:
+            raise UsageError(
+                f"{file} cannot be read: {wrong.strerror}", "name a file with one mail"
+            ) from wrong
+    if not files:
+        raws = [("-", sys.stdin.buffer.read())]
     reports = []
     try:
         with project_store(session.folder) as store:
             for name, raw in raws:
                 now = session.clock.now()
                 reports.append((name, store.write(lambda conn, raw=raw, now=now: take(conn, raw, now))))  # type: ignore[misc]
+    # A bounce is told once: with this code the mail server keeps it and comes again
     except (WorldError, DatabaseError) as wrong:
         say(f"nothing can be stored now, please keep it: {type(wrong).__name__}")
         raise typer.Exit(TEMPORARY) from wrong
@@ -53,10 +63,3 @@ def take_mail(
         return
     for name, report in reports:
         say(f"{name}: {report.words}" if name != "-" else report.words)
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as wrong:
-        raise UsageError(f"{file} cannot be read: {wrong.strerror}", "name a file with one mail") from wrong

@@ -61,6 +61,7 @@ class Decider:
         if not decided.decisions:
             return state
         coming = self._settle(state, decided.decisions, now)
+        # In the order of receipt, as the daemon takes them from its inbox
         while coming:
             decided = decide(state, (coming.pop(0),), journeys, now, wakes=False, sends_at_once=True)
             state = decided.state

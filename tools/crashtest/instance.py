@@ -98,6 +98,7 @@ class Instance:
 
     def start(self, fault: str = "", ahead: int = 0) -> Process:
         """A daemon begins to start."""
+        # The log is that of all daemons: what the one before said must not count as ready
         self._read = self._log_size()
         self.starts += 1
         self.process = self.processes.start(self.folder, RUN, "daemon.log", fault, ahead)
@@ -131,6 +132,7 @@ class Instance:
         return code is not None
 
     def _note_death(self, code: int, point: str) -> None:
+        # -9 is ours; anything else is a mistake of the daemon
         if code != -9:
             log = self.log(self._read).decode("utf-8", "replace").strip().splitlines()
             self.troubles.append(f"a daemon ended by itself with {code}: {log[-1] if log else ''}"[:500])
@@ -198,6 +200,7 @@ class Instance:
         while True:
             try:
                 answer = await client.post(path, json=body)
+            # Killed while it read or answered: nobody knows, so the same is told again, as a shop would
             except httpx2.TransportError:
                 await asyncio.sleep(PAUSE)
                 continue

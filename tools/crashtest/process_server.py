@@ -91,6 +91,7 @@ def _run_order(order: dict[str, Any]) -> NoReturn:
     """The child from here on: `main.py`, as a shell would start it."""
     code = 70
     try:
+        # What the parent had set for itself would write into the parent's pipe
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -110,6 +111,7 @@ def _run_order(order: dict[str, Any]) -> NoReturn:
     except BaseException:  # noqa: BLE001 - the log is all that is left of a child
         traceback.print_exc()
     finally:
+        # Not `sys.exit`: the child would run on in the code of its parent
         sys.stdout.flush()
         os._exit(code)
 

@@ -101,6 +101,7 @@ async def run(
         return await _play(folder, wishes, watch, clock)
     except* PerennialError as several:
         first: BaseException = several
+        # A task group wraps what happened in one of its tasks; the caller wants that alone
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
         wrong = first
@@ -186,6 +187,7 @@ async def _life(instance: Instance, points: Sequence[str], tally: Progress, whol
     feeding = asyncio.create_task(instance.feed(may_feed))
     try:
         for point in points:
+            # A source that gave up would let all other kills strike an idle daemon
             if feeding.done():
                 feeding.result()
             await _death(instance, point, tally, partial(_is_fed, instance, done, kills))
@@ -244,6 +246,7 @@ async def _death(instance: Instance, point: str, tally: Progress, is_fed: Callab
         tally.early += 1
         await asyncio.sleep(moment * AT_WORK)
     elif await instance.ready():
+        # On a busy machine the same work takes longer, and the kills shall still spread over all of it
         slowness = max(1.0, (loop.time() - began) / USUAL_START)
         await _until(is_fed, UNREACHED)
         backlog = min(MOST_BACKLOG, instance.backlog / FULL)

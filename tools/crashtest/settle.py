@@ -26,6 +26,7 @@ async def settle(instance: Instance) -> None:
     ahead = 0
     while True:
         await _wait_until_settled(instance, ahead)
+        # Before the clock is put on: the policies would settle them and leave nothing to list
         await instance.list_unknown()
         await instance.stop()
         ahead += HOUR

@@ -144,9 +144,13 @@ def _judge_message(
     if message is None:
         verdict.lost.append(f"{shown}: its event was answered with 200, nothing was decided")
         return
+    # A copy must be the same to the letter, or the provider cannot tell that it is one
     if len({each.body for each in copies}) > 1:
         verdict.unexpected.append(f"{shown}: its copies are not the same")
-    _judge_copies(shown, times, message, verdict)
+    if times == 2 and message.resent == 1:
+        verdict.allowed_copies += 1
+    elif times > 1:
+        verdict.duplicated.append(f"{shown}: arrived {times} times, {message.resent} of them by a policy")
     if message.state in UNKNOWN:
         verdict.unknown += 1
         verdict.unknown_delivered += times > 0
@@ -160,12 +164,3 @@ def _judge_message(
         verdict.lost.append(f"{shown}: {message.state}, and it never arrived")
     if message.key in evidence.caught and (times == 1 or message.state in UNKNOWN):
         verdict.recovered += 1
-
-
-def _judge_copies(shown: str, times: int, message: StoredMessage, verdict: Verdict) -> None:
-    if times <= 1:
-        return
-    if times == 2 and message.resent == 1:
-        verdict.allowed_copies += 1
-    else:
-        verdict.duplicated.append(f"{shown}: arrived {times} times, {message.resent} of them by a policy")

@@ -162,6 +162,7 @@ async def _step(demo: Demo, caller: Caller, mailbox: Mailbox, running: asyncio.T
         raise WorldError(f"the daemon does not answer: {wrong}", permanent=False) from wrong
     if (now - demo.shop.start) % BEAT == 0:
         await demo.daemon.run_scheduled()
+    # The clock stands still while the daemon works: no step ends before all that is due in it is done
     demo.daemon.wake()
     await _settled(demo, now, running)
     for action in actions:
@@ -207,6 +208,7 @@ def _tell(demo: Demo, action: Action, now: Instant) -> None:
 @contextlib.asynccontextmanager
 async def _open(demo: Demo) -> AsyncIterator[asyncio.Task[None]]:
     """Sinks and daemon, started and stopped in order."""
+    # Before the daemon, which may send at once, and stopped after it
     demo.sink.start()
     demo.gateway.start()
     running = asyncio.create_task(demo.daemon.run())

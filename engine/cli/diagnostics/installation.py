@@ -54,6 +54,7 @@ def installation() -> Iterator[Finding]:
 def clock(now: Clock, timezone: str, newest: Instant | None) -> Iterator[Finding]:
     """The year, the pace against the machine's steady clock, and whether the store knows a later moment."""
     at = now.now()
+    # A clock that counts from the same moment on, by the steady clock of the machine
     steady = FastClock(at, 1.0)
     threading.Event().wait(_LOOKS_AT_CLOCK)
     drift = abs(now.now() - steady.now())
@@ -87,6 +88,7 @@ def clock(now: Clock, timezone: str, newest: Instant | None) -> Iterator[Finding
 
 def disk(folder: Path) -> Finding:
     """Room for the store."""
+    # The store is made at the first start: then the nearest folder that is there has its disk
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free

@@ -123,6 +123,7 @@ def _answers(what: str, server: Server) -> Iterator[Finding]:
                 yield Finding("FAIL", what, says, "ask whoever runs this server")
                 return
             offered = way.has_extn("starttls")
+            # Falling back to plain text would be what somebody in the middle wants
             if server.tls == "starttls" and not offered:
                 yield Finding(
                     "FAIL", what, f"{where} offers no STARTTLS", "correct the port, or write  tls: tls"
@@ -130,7 +131,7 @@ def _answers(what: str, server: Server) -> Iterator[Finding]:
                 return
             if offered and server.tls in ("starttls", "offered"):
                 way.starttls(context=server.context())
-                way.ehlo(server.name)
+                way.ehlo(server.name)  # what it offered before encryption does not count
             if server.user and server.password:
                 way.login(server.user, server.password)
             safe = isinstance(way.sock, ssl.SSLSocket)

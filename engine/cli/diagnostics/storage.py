@@ -30,6 +30,7 @@ class StoreFindings:
 def store(config: Config, folder: Path) -> StoreFindings:
     """A store that does not exist yet is not made."""
     try:
+        # Opening it would make it, and doctor changes nothing
         path = sqlite_path(config.store, folder)
         if path is not None and not path.exists():
             return StoreFindings((Finding("ok", "store", f"{path} will be made at the first start"),))

@@ -94,6 +94,7 @@ def _event(cells: Mapping[str, Any], place: int, rules: RowRules) -> EventItem |
         if name not in named and name not in (PROPERTIES, "history")
     }
     properties = {**flat, **(inner or {})}
+    # A row without an id of its own gets one of its content: the same row of the same file counts once
     key = own or derive("row", who, event, at or "", json.dumps(properties, sort_keys=True, default=str))
     return EventItem(place, who, event, at, key, properties, history=rules.history)
 
@@ -121,6 +122,7 @@ def _customer(cells: Mapping[str, Any], place: int, rules: RowRules) -> Customer
     consents = consents_of(consent, place)
     if not isinstance(consents, tuple):
         return Wrong(consents.field, consents.why)
+    # Customers change back and forth, so the same row of a later import counts again: `salt` is of this one
     key = derive("row", rules.salt, who, json.dumps(dict(cells), sort_keys=True, default=str))
     moment = _text(cells, (at,)) if at else None
     given = tuple(

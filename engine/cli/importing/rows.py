@@ -56,6 +56,7 @@ def _is_number(text: str) -> bool:
 
 
 def _csv_table(file: IO[str], delimiter: str | None) -> Table:
+    # For the whole process: the module knows no other way
     csv.field_size_limit(_LONGEST_CELL)
     first = file.readline()
     before = 1
@@ -93,6 +94,7 @@ def _csv_rows(reader: Any, columns: list[str], before: int) -> Iterator[Row]:
             )
             continue
         line = before + reader.line_num
+        # Spreadsheets write separators behind the last column
         while len(cells) > len(columns) and not cells[-1]:
             cells.pop()
         if not any(cells):

@@ -37,6 +37,20 @@ class FactValue:
     value: str
     as_of: str
 
+    @classmethod
+    def of(cls, rule: FactRule, person: Person) -> FactValue:
+        """As it stands now."""
+        facts = person.state.facts
+        if rule.how == "rfm":
+            at = person.scored.get(rule.name)
+            as_of = f"scored {distance(at, person.now)}" if at is not None else "not scored yet"
+            return cls(words(facts.values.get(rule.name), rule.type), as_of)
+        if rule.last is not None:
+            return cls(words(windowed_value(rule, facts, person.now), rule.type), "counted now")
+        seen = facts.event_counters.get(rule.event)
+        as_of = f"as of {rule.event} {distance(seen.last_at, person.now)}" if seen else f"no {rule.event} yet"
+        return cls(words(facts.values.get(rule.name), rule.type), as_of)
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelReach:
@@ -47,6 +61,14 @@ class ChannelReach:
     suppressed: str | None  # for which purpose, by what is known of the customer
     bounced: bool
     closed: str | None  # by the list of closed addresses, in words
+
+    @classmethod
+    def of(cls, channel: str, person: Person) -> ChannelReach:
+        """As it stands now."""
+        known, shut = person.state.facts.reach.get(channel), person.shut.get(channel)
+        if known is None:
+            return cls(None, {}, None, bounced=False, closed=shut)
+        return cls(known.address, dict(known.consents), known.suppressed, known.bounced, shut)
 
     def in_words(self) -> str:
         """`anna@shop.example  marketing: given, closed by a bounce`."""
@@ -75,6 +97,21 @@ class OpenRun:
     rests: str
     due_at: str | None  # ISO 8601 in UTC
     due: str | None  # as people read it
+
+    @classmethod
+    def of(cls, run: Enrollment, person: Person) -> OpenRun:
+        """As it stands now."""
+        due = run.due.at if run.due is not None else None
+        return cls(
+            journey=run.journey,
+            key=run.key,
+            started_at=iso(run.started_at),
+            holdout=run.holdout,
+            step=run.state.step if run.state is not None else None,
+            rests=resting(run, person),
+            due_at=iso(due) if due is not None else None,
+            due=both(due, person.zone) if due is not None else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +164,10 @@ def report(
             for name, value in facts.values.items()
             if name not in rules
         },
-        facts={name: _fact(rule, person) for name, rule in rules.items()},
-        reach={channel: _reach(channel, person) for channel in (*journeys.channels, *others)},
+        facts={name: FactValue.of(rule, person) for name, rule in rules.items()},
+        reach={channel: ChannelReach.of(channel, person) for channel in (*journeys.channels, *others)},
         segments={name: iso(at) for name, at in person.segments.items()},
-        runs=tuple(_run(run, person) for run in person.state.enrollments.values() if run.is_open),
+        runs=tuple(OpenRun.of(run, person) for run in person.state.enrollments.values() if run.is_open),
         consents=tuple(
             Consent(iso(line.at), line.channel, line.purpose, line.state, line.source, line.wording)
             for line in ledger(conn, person.id)
@@ -138,40 +175,6 @@ def report(
         unknown=tuple(unknown),
         not_applied=history.waiting_in_inbox(conn, person.id),
         history=tuple(moment.entry for moment in past),
-    )
-
-
-def _fact(rule: FactRule, person: Person) -> FactValue:
-    facts = person.state.facts
-    if rule.how == "rfm":
-        at = person.scored.get(rule.name)
-        as_of = f"scored {distance(at, person.now)}" if at is not None else "not scored yet"
-        return FactValue(words(facts.values.get(rule.name), rule.type), as_of)
-    if rule.last is not None:
-        return FactValue(words(windowed_value(rule, facts, person.now), rule.type), "counted now")
-    seen = facts.event_counters.get(rule.event)
-    as_of = f"as of {rule.event} {distance(seen.last_at, person.now)}" if seen else f"no {rule.event} yet"
-    return FactValue(words(facts.values.get(rule.name), rule.type), as_of)
-
-
-def _reach(channel: str, person: Person) -> ChannelReach:
-    known, shut = person.state.facts.reach.get(channel), person.shut.get(channel)
-    if known is None:
-        return ChannelReach(None, {}, None, bounced=False, closed=shut)
-    return ChannelReach(known.address, dict(known.consents), known.suppressed, known.bounced, shut)
-
-
-def _run(run: Enrollment, person: Person) -> OpenRun:
-    due = run.due.at if run.due is not None else None
-    return OpenRun(
-        journey=run.journey,
-        key=run.key,
-        started_at=iso(run.started_at),
-        holdout=run.holdout,
-        step=run.state.step if run.state is not None else None,
-        rests=resting(run, person),
-        due_at=iso(due) if due is not None else None,
-        due=both(due, person.zone) if due is not None else None,
     )
 
 

@@ -42,6 +42,7 @@ class Person:
 
 def find(conn: Connection, customer: str, journeys: Journeys, now: Instant) -> Person | None:
     """A customer by id or other name; None: nothing is known."""
+    # The anonymous id of a browser leads to the customer it turned out to be
     own = aliases.resolve(conn, [customer]).get(customer, customer)
     known = history.known_since(conn, own)
     if known is None:

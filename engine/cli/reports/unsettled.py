@@ -36,11 +36,38 @@ class UnknownMessage:
     what: str  # the policy does with it
     why: str
 
+    @classmethod
+    def read(cls, opened: Open, policies: UnknownPolicies, now: Instant) -> UnknownMessage:
+        """What a row comes to under these policies."""
+        message = opened.message
+        action, since = policies.action(message), message.handed_at or now
+        what = in_words(action, message)
+        # A held message waits for a person: the moment that its row may still name is no longer acted upon
+        due = opened.settle_at if message.state == "unknown" else None
+        if due is not None:
+            what = f"{what}, {'due now' if due <= now else f'{distance(due, now)} ({utc(due)})'}"
+        return cls(
+            key=message.send_key,
+            customer=message.customer,
+            template=message.template,
+            channel=message.channel,
+            journey=message.journey,
+            state=message.state,
+            handed_at=iso(since),
+            age=length(now - since),
+            age_ms=now - since,
+            copies=message.resent,
+            policy=action,
+            due=iso(due) if due is not None else None,
+            what=what,
+            why=opened.detail,
+        )
+
 
 def look(conn: Connection, config: Config, now: Instant, customer: str | None = None) -> list[UnknownMessage]:
     """All of them, or those of a customer."""
     policies = UnknownPolicies(config.channels)
-    return [_read(opened, policies, now) for opened in outcomes.list_open(conn, customer)]
+    return [UnknownMessage.read(opened, policies, now) for opened in outcomes.list_open(conn, customer)]
 
 
 def by_channel(messages: Sequence[UnknownMessage]) -> list[list[str]]:
@@ -79,29 +106,3 @@ def sentences(message: UnknownMessage) -> list[str]:
         f"Policy: {message.policy}. {verb} {message.what}.",
         f"Settle it with  main.py resolve {key} --sent  or  main.py resolve {key} --resend",
     ]
-
-
-def _read(opened: Open, policies: UnknownPolicies, now: Instant) -> UnknownMessage:
-    message = opened.message
-    action, since = policies.action(message), message.handed_at or now
-    what = in_words(action, message)
-    # A held message waits for a person: the moment that its row may still name is no longer acted upon
-    due = opened.settle_at if message.state == "unknown" else None
-    if due is not None:
-        what = f"{what}, {'due now' if due <= now else f'{distance(due, now)} ({utc(due)})'}"
-    return UnknownMessage(
-        key=message.send_key,
-        customer=message.customer,
-        template=message.template,
-        channel=message.channel,
-        journey=message.journey,
-        state=message.state,
-        handed_at=iso(since),
-        age=length(now - since),
-        age_ms=now - since,
-        copies=message.resent,
-        policy=action,
-        due=iso(due) if due is not None else None,
-        what=what,
-        why=opened.detail,
-    )

@@ -72,6 +72,7 @@ async def deliver(project: Project, letter: Message, secret: str, clock: Clock) 
     """Hands it to its channel. No row of the outbox is made, so nothing counts it and nobody sends it
     again."""
     config = project.config
+    # The other channels stay closed: their servers and secrets do not matter for this one
     alone = replace(config, channels={letter.channel: config.channels[letter.channel]})
     channel = open_channels(alone, project.folder, secret, clock)[letter.channel]
 

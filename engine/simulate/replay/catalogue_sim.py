@@ -115,6 +115,7 @@ class SimulatedCatalogue:
             return
         product = str(product)
         before = self.products.setdefault(product, {})
+        # A stream may say what the price was: that outweighs what is known here, which may be nothing
         before |= self._values(rule.was, properties)
         after = {**before, **self._values(rule.fields, properties)}
         self.products[product] = after
@@ -170,6 +171,7 @@ class SimulatedCatalogue:
         key = (name, customer)
         drops = self._collected.setdefault(key, [])
         drops.append(drop)
+        # The first drop opens the window; the others only join it
         if len(drops) == 1:
             end = plus(now, trigger.collect, UTC)
             self.customers.at(end, lambda then: self._start(name, customer, self._collected.pop(key), then))

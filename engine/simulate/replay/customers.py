@@ -82,6 +82,7 @@ class Customers:
         if state.enrollments and short.cares(state, event):
             self._keep(customer, self.decider.apply(state, event, now))
             return
+        # From here on the facts hold the event, so `decide` must not count it again
         short.fold(state, event, now)
         if short.may_start(state, event, now):
             self._keep(customer, self.decider.apply(state, event, now, folded=True))
@@ -164,6 +165,7 @@ class Customers:
             self.at(due, lambda now: self._wake(customer, due, now))
 
     def _wake(self, customer: str, due: Instant, now: Instant) -> None:
+        # Moments in the heap are never taken out; one that was put off since is passed by
         if self._wakes.get(customer) != due:
             return
         del self._wakes[customer]

@@ -82,6 +82,7 @@ class ReplayRunner:
                 if result.first_at is None:
                     result.first_at = at
             if shares > 1 and self._share_of(line.customer) != share:
+                # The catalogue and the ranks are over everybody, so every share hears of these
                 if line.name in products:
                     self._catch_up(now)
                     self._restock(line, now)
@@ -94,6 +95,7 @@ class ReplayRunner:
             if now > customers.now:
                 self._catch_up(now)
             self._take(line, now)
+        # What is due at the moment of the last line belongs to the replay
         customers.run_before(Instant(now + 1))
         result.lines, result.customers = count, len(customers.states)
         result.last_at = now if result.first_at is not None else None
@@ -155,6 +157,7 @@ class ReplayRunner:
         assert customer is not None
         if not target.customer and not target.where and self._is_nothing(name, customer):
             self.result.events[name] += 1
+            # Most lines of a stream end here, before their properties are decoded
             if customers.needs_everybody:
                 customers.state(customer, now)
             return
@@ -163,6 +166,7 @@ class ReplayRunner:
             return
         fields, attributes = read
         self.result.events[name] += 1
+        # Before the event: what a customer is counts for what they do
         if attributes:
             self._learn(customer, attributes, now)
         event = Event(self.decider.next_number(), "", name, min(record.at, now), now, fields)

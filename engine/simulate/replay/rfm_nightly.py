@@ -67,6 +67,7 @@ class NightlyScores:
             self._customers.at(midnight, lambda now: self._score(midnight, now))
 
     def _score(self, midnight: Instant, now: Instant) -> None:
+        # An earlier night took its place
         if midnight != self._next:
             return
         self._next = None

@@ -33,6 +33,7 @@ def play_shares(plays: Sequence[Play], progress: Progress | None) -> list[Replay
                 target=_work, args=(play, there, number == 0 and progress is not None), daemon=True
             )
             worker.start()
+            # This end too, else the death of the worker would never be the end of the pipe
             there.close()
             workers.append(worker)
             open_ends[here] = number

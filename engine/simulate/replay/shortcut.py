@@ -33,6 +33,22 @@ class PossibleStart:
     who: Question | None
     never_again: bool
 
+    @classmethod
+    def of(cls, subscriber: EventSubscriber) -> Iterator[PossibleStart]:
+        """Those of one journey for one event."""
+        journey = subscriber.subscription.journey
+        if journey.state == "draft":
+            return
+        who = journey.who
+        if who is not None:
+            looks = dependencies_of(who.condition)
+            # Outside of a decision there is no run and no product to ask about
+            who = None if looks.run or looks.product else who
+        for trigger in subscriber.triggers:
+            where = trigger.where if isinstance(trigger, EventTrigger) else None
+            never = journey.again.how == "never" and trigger.per is None
+            yield cls(journey.name, where, who, never)
+
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
@@ -53,7 +69,7 @@ class Shortcut:
         caring: dict[str, frozenset[str]] = {}
         for name in index.observed_events:
             listeners = index.subscribers.get(name, ())
-            starts[name] = tuple(start for each in listeners for start in _starts(each))
+            starts[name] = tuple(start for each in listeners for start in PossibleStart.of(each))
             moved = frozenset(rule.name for rule in index.facts_by_event.get(name, ()))
             waiting = {each.subscription.journey.name for each in listeners}
             dated = {
@@ -66,6 +82,7 @@ class Shortcut:
 
     def cares(self, state: CustomerState, event: Event) -> bool:
         """Whether a run of the customer may care for the event."""
+        # Any run may have given the code out
         if "code" in event.fields:
             return True
         caring = self.caring[event.name]
@@ -76,6 +93,7 @@ class Shortcut:
         name, facts = event.name, state.facts
         apply_event(facts, event, self.moves.get(name, ()), self.journeys.needs)
         kept = facts.history.get(name)
+        # Pruning costs a pass over the history: now and then is enough
         if kept is not None and len(kept) > LONG_HISTORY and len(kept) % LONG_HISTORY == 0:
             prune_history(facts, self.journeys.needs, now)
         state.applied = event.number
@@ -108,17 +126,3 @@ class Shortcut:
             else:
                 state.crossings[rule.name] = at
         return changes
-
-
-def _starts(subscriber: EventSubscriber) -> Iterator[PossibleStart]:
-    journey = subscriber.subscription.journey
-    if journey.state == "draft":
-        return
-    who = journey.who
-    if who is not None:
-        looks = dependencies_of(who.condition)
-        who = None if looks.run or looks.product else who
-    for trigger in subscriber.triggers:
-        where = trigger.where if isinstance(trigger, EventTrigger) else None
-        never = journey.again.how == "never" and trigger.per is None
-        yield PossibleStart(journey.name, where, who, never)

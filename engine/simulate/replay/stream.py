@@ -93,6 +93,7 @@ def read_stream(
         with path.open("rb") as file, _text(file) as lines:
             for raw in lines:
                 number += 1
+                # Asking where the file stands costs more than reading a line
                 if progress is not None and not number & 1023:
                     progress(file.tell())
                 try:
@@ -103,8 +104,12 @@ def read_stream(
                     if not raw.isspace():
                         yield BadLine(name, number, str(wrong))
                     continue
-                if seconds is None or len(raw) > LONGEST_LINE:
-                    yield BadLine(name, number, _why(line, raw))
+                if len(raw) > LONGEST_LINE:
+                    yield BadLine(name, number, f"longer than {LONGEST_LINE >> 20} MB")
+                    continue
+                if seconds is None:
+                    why = f'"{moment.isoformat()}" has no time zone: write it in UTC, with a Z'
+                    yield BadLine(name, number, why)
                     continue
                 customer = line.customer_id
                 if customer is not None and type(customer) is not str:
@@ -130,9 +135,3 @@ def _text(file: io.BufferedReader) -> io.BufferedReader:
     if not packed:
         return file
     return io.BufferedReader(gzip.GzipFile(fileobj=file), 1 << 20)
-
-
-def _why(line: Any, raw: bytes) -> str:
-    if len(raw) > LONGEST_LINE:
-        return f"longer than {LONGEST_LINE >> 20} MB"
-    return f'"{line.at.isoformat()}" has no time zone: write it in UTC, with a Z'

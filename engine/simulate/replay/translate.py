@@ -71,6 +71,7 @@ class Translator:
         currency = target.currency(properties) or self.currency
         fields = self._take(target.name, target.fields, properties, currency)
         code = fields.get(CODE)
+        # Conditions ask for the pool; of a code that everybody gets nothing else would lead there
         if isinstance(code, str) and code in self.shared_codes:
             fields[CODE] = self.shared_codes[code]
         if not target.customer:

@@ -109,10 +109,12 @@ class _Teller:
             now = self._next(lines, last, end)
             if now is None:
                 return
+            # After the last line nothing new begins, so that the story comes to an end
             self.decider.starts = last is None or now <= last
             while lines and self.stage.at(lines[0].at) <= now:
                 self._take(lines.pop(0), now)
             self._fire(now, last, end)
+            # Lines of a minute come before what is due in it, as events come before wakes in the daemon
             due = next_due(self.state)
             if due is not None and due <= now:
                 self.state = self.decider.wake(self.state, now)

@@ -61,9 +61,15 @@ def build_setup(
     words.local = Local(project.config.currency, zone(zone_name))
     values = initial_values(project.catalogue.facts.values(), project.config.currency)
     facts = Facts(CUSTOMER, zone_name, why, values, assumed_reach=True)
-    facts.segments = frozenset(_segments(story, journeys, words))
+    facts.segments = frozenset(name.value for name in given.segments if check_segment(name, journeys, words))
     facts.reach = _reach(story, journeys, project, words)
-    products = _product_ids(story)
+    ids = [
+        field.value.value
+        for line in story.when
+        for field in line.fields
+        if field.name.value == "product_id" and isinstance(field.value, Text)
+    ]
+    products = tuple(dict.fromkeys(ids))
     fields = _product(story, words)
     facts.products = dict.fromkeys(products, fields)
     stage = StorySetup(
@@ -74,6 +80,7 @@ def build_setup(
         story.start_day or DAY_0,
         products,
     )
+    # Facts that the story names outweigh those that its events of before would give
     _events_before(stage, story, words, project)
     for pair in given.values:
         value = words.attribute(pair)
@@ -120,12 +127,6 @@ def _zone(story: Story, words: Words, project: ProjectContext) -> tuple[str, str
     return project.config.timezone, "project"
 
 
-def _segments(story: Story, journeys: Journeys, words: Words) -> Iterable[str]:
-    for name in story.given.segments:
-        if check_segment(name, journeys, words):
-            yield name.value
-
-
 def check_segment(name: Text, journeys: Journeys, words: Words) -> bool:
     """Whether there is such a segment; a problem if not."""
     if name.value in journeys.segments:
@@ -170,16 +171,6 @@ def _paths(story: Story, journey: Journey, words: Words) -> dict[str, str]:
             continue
         forced[split.id] = pair.value.value
     return forced
-
-
-def _product_ids(story: Story) -> tuple[str, ...]:
-    ids = [
-        field.value.value
-        for line in story.when
-        for field in line.fields
-        if field.name.value == "product_id" and isinstance(field.value, Text)
-    ]
-    return tuple(dict.fromkeys(ids))
 
 
 def _product(story: Story, words: Words) -> dict[str, Value]:
