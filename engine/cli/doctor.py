@@ -1,4 +1,4 @@
-"""`doctor`: what would keep this installation from working, with the cure of finding."""
+"""`doctor`: what would keep this installation from working, with the cure of each."""
 
 from __future__ import annotations
 
