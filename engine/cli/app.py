@@ -21,7 +21,8 @@ FINE, PROBLEMS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
 app = typer.Typer(
     name="main.py",
-    help="Perennial: retention marketing as code. Journeys are YAML files in git; a daemon runs them per customer.",
+    help="Perennial: retention marketing as code. "
+    "Journeys are YAML files in git; a daemon runs them per customer.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,

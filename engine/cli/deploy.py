@@ -41,7 +41,8 @@ def deploy(
         say(f"nothing new: deployment {done.number} holds the same files")
     else:
         say(
-            f"deployment {done.number} ({project.commit or 'no commit'}): {counted(len(project.journeys.by_name), 'journey')}"
+            f"deployment {done.number} ({project.commit or 'no commit'}): "
+            f"{counted(len(project.journeys.by_name), 'journey')}"
         )
         for journey, people in done.moved.items():
             say(f"  {journey}: {people:,} people inside were matched to the new file")

@@ -237,14 +237,16 @@ def _tell(ended: _Ended, form: Format) -> None:
     state = ended.progress
     if form is Format.json:
         say_json({
-            "kind": ended.kind, "taken": state.taken, "duplicates": state.duplicates, "refused": state.refused, "done": state.done,
+            "kind": ended.kind, "taken": state.taken, "duplicates": state.duplicates,
+            "refused": state.refused, "done": state.done,
             "line": state.line, "refused_file": str(ended.refused_path) if state.refused else None,
             "imported_before": ended.nothing_to_do, "daemon": ended.daemon,
         })  # fmt: skip
         return
     if ended.nothing_to_do:
         say_plain(
-            f"this file was imported before: {state.taken:,} {ended.kind} taken, {state.refused:,} refused; --again takes it once more"
+            f"this file was imported before: {state.taken:,} {ended.kind} taken, {state.refused:,} "
+            "refused; --again takes it once more"
         )
         return
     numbers = [("taken", state.taken), ("received before", state.duplicates), ("refused", state.refused)]
@@ -253,7 +255,8 @@ def _tell(ended: _Ended, form: Format) -> None:
     if state.refused:
         rows[2][2] = f"see {ended.refused_path}"
     say_plain(
-        f"{ended.kind}{' as history' if not ended.live and ended.kind != 'products' else ''}, up to line {state.line:,}"
+        f"{ended.kind}{' as history' if not ended.live and ended.kind != 'products' else ''}, up to "
+        f"line {state.line:,}"
     )
     say_rows(rows)
     if ended.interrupted:

@@ -49,7 +49,8 @@ def vapid() -> None:
     private = new_private_key()
     say(f"private_key (set VAPID_PRIVATE_KEY to it):  {private}")
     say(
-        f"public key (browsers get it by themselves): {public_key(Identity(Vapid02.from_string(private), ''))}"
+        "public key (browsers get it by themselves): "
+        f"{public_key(Identity(Vapid02.from_string(private), ''))}"
     )
 
 

@@ -104,6 +104,7 @@ def progress(transient: bool = True) -> Progress:
     )
 
     return Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TimeRemainingColumn(),
         console=asides, transient=transient, disable=not asides.is_terminal,
     )  # fmt: skip

@@ -106,8 +106,10 @@ def _send(
     letter = write_test_message(project, name, address, via, known, language, secret, clock.now())
     delivery = asyncio.run(deliver(project, letter, secret, clock))
     if form is Format.json:
-        say_json({"template": name, "channel": letter.channel, "address": address, "language": letter.language,
-                  "outcome": delivery.kind, "detail": delivery.detail, "provider_id": delivery.provider_id})  # fmt: skip
+        say_json({
+            "template": name, "channel": letter.channel, "address": address, "language": letter.language,
+            "outcome": delivery.kind, "detail": delivery.detail, "provider_id": delivery.provider_id,
+        })  # fmt: skip
     else:
         outcome = ": ".join(filter(None, (delivery.kind, delivery.raw or delivery.detail)))
         say_plain(f"{name} ({letter.language}) to {address} via {letter.channel}: {outcome}")

@@ -143,7 +143,8 @@ def _show(answer: ReplayReport, result: ReplayResult, *, days: bool) -> None:
         say("There was no event in the stream.")
     else:
         say(
-            f"{answer.lines:,} lines, {sum(answer.events.values()):,} events of ours, {answer.customers:,} customers, "
+            f"{answer.lines:,} lines, {sum(answer.events.values()):,} events of ours, "
+            f"{answer.customers:,} customers, "
             f"{answer.first_at} to {answer.last_at}"
         )
     # Rich would fold the tables to 80 columns where nobody looks at a terminal

@@ -71,7 +71,8 @@ def _tell(done: list[Resolved], way: Way, form: Format) -> None:
     if form is Format.json:
         say_json([
             {
-                "key": message.key, "customer": message.customer or None, "template": message.template or None,
+                "key": message.key, "customer": message.customer or None,
+                "template": message.template or None,
                 "channel": message.channel or None, "settled": message.settled, "why": message.why or None,
             }
             for message in done

@@ -43,7 +43,8 @@ def schema(
             say_plain(f"{len(files)} schemas, all up to date")
         elif check:
             say_plain(
-                f"{len(files)} schemas, {len(changed)} not as they should be: run  main.py schema  and commit them"
+                f"{len(files)} schemas, {len(changed)} not as they should be: run  main.py schema  and "
+                "commit them"
             )
         else:
             say_plain(f"{len(files)} schemas, {len(changed)} written")

@@ -112,7 +112,8 @@ def _look(
     project = published[1]
     _check_names(project, template, segment, policy)
     request = one_off.OneOffRequest(
-        template, segment, policy, goal or _usual_goal(project), tuple(filter(None, (each.strip() for each in via.split(",")))),
+        template, segment, policy, goal or _usual_goal(project),
+        tuple(filter(None, (each.strip() for each in via.split(",")))),
         _length(next_after), _moment(at),
     )  # fmt: skip
     head = one_off.head(template, local_date(now, zone(project.config.timezone)))
@@ -233,7 +234,8 @@ def _agreed(plan: OneOffPlan) -> bool:
 def _print(name: str, request: OneOffRequest, plan: OneOffPlan, project: Project) -> None:
     currency = project.config.currency
     say_plain(
-        f"{name}: {request.template} to {request.segment}{f' at {request.at}, local time' if request.at else ''}"
+        f"{name}: {request.template} to "
+        f"{request.segment}{f' at {request.at}, local time' if request.at else ''}"
     )
     say_plain("")
     lines = [["in the segment", f"{len(plan.members):,}", ""]]
@@ -257,17 +259,19 @@ def _print(name: str, request: OneOffRequest, plan: OneOffPlan, project: Project
     lines.append(["cost", "", f"{plan.cost.normalize():f} {currency}{most}"])
     if plan.ceiling is not None:
         above = max(0, plan.messages - plan.ceiling)
-        lines.append(
-            ["ceiling", f"{plan.ceiling:,}", f"{above:,} wait for the next day or are too late then" if above else "is not reached"]
-        )  # fmt: skip
+        words = f"{above:,} wait for the next day or are too late then" if above else "is not reached"
+        lines.append(["ceiling", f"{plan.ceiling:,}", words])
     say_rows(lines)
 
 
 def _data(name: str, request: OneOffRequest, plan: OneOffPlan) -> dict[str, Any]:
     return {
-        "name": name, "template": request.template, "segment": request.segment, "at": request.at or None, "members": len(plan.members),
+        "name": name, "template": request.template, "segment": request.segment, "at": request.at or None,
+        "members": len(plan.members),
         "reach": {channel: dict(counts) for channel, counts in plan.reach.items()}, "first": dict(plan.first),
-        "unreachable": plan.nobody, "holdout": plan.holdout, "not_listed": plan.not_listed, "capped": plan.capped,
-        "quiet": plan.quiet, "languages": dict(plan.languages), "cost": f"{plan.cost:f}", "most": f"{plan.most:f}",
+        "unreachable": plan.nobody, "holdout": plan.holdout, "not_listed": plan.not_listed,
+        "capped": plan.capped,
+        "quiet": plan.quiet, "languages": dict(plan.languages), "cost": f"{plan.cost:f}",
+        "most": f"{plan.most:f}",
         "ceiling": plan.ceiling,
     }  # fmt: skip

@@ -70,7 +70,8 @@ def caught(folder: Path) -> tuple[set[str], set[str], int]:
             "SELECT state, send_key FROM outbox WHERE state IN ('claimed', 'handoff')"
         ).fetchall()
         backlog = conn.execute(
-            "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM outbox WHERE state IN ('planned', 'claimed'))"
+            "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM outbox WHERE state IN "
+            "('planned', 'claimed'))"
         ).fetchone()[0]
     claimed = {key for state, key in rows if state == "claimed"}
     return claimed, {key for _, key in rows} - claimed, int(backlog)

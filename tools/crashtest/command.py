@@ -28,20 +28,39 @@ whatever else a daemon must not do."""
 
 @app.command("crashtest", rich_help_panel=TRY)
 def crashtest(
-    messages: Annotated[int, typer.Option(help="How many messages journeys decide.", min=10, max=1_000_000)] = 2000,
+    messages: Annotated[
+        int, typer.Option(help="How many messages journeys decide.", min=10, max=1_000_000)
+    ] = 2000,
     kills: Annotated[int, typer.Option(help="How many daemons die by kill -9.", min=0, max=100_000)] = 50,
     seed: Annotated[int, typer.Option(help="Another seed kills at other moments.")] = 1,
-    parallel: Annotated[int, typer.Option(help="So many daemons at once, each on a store of its own.", min=1, max=8)] = 4,
+    parallel: Annotated[
+        int, typer.Option(help="So many daemons at once, each on a store of its own.", min=1, max=8)
+    ] = 4,
     at: Annotated[
         list[str] | None,
-        typer.Option(help="Strike only at this named point; may be given several times.", show_default="any moment and all five points"),
+        typer.Option(
+            help="Strike only at this named point; may be given several times.",
+            show_default="any moment and all five points",
+        ),
     ] = None,
-    cold: Annotated[bool, typer.Option("--cold", help="Start every daemon from nothing, which takes seconds each.")] = False,
-    sweep: Annotated[bool, typer.Option("--sweep", help="Instead: a run of 30 messages in which the n-th statement, commit or socket operation fails, for every n.")] = False,
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Start every daemon from nothing, which takes seconds each.")
+    ] = False,
+    sweep: Annotated[
+        bool,
+        typer.Option(
+            "--sweep",
+            help="Instead: a run of 30 messages in which the n-th statement, commit or socket operation "
+            "fails, for every n.",
+        ),
+    ] = False,
     step: Annotated[int, typer.Option(help="With --sweep: only every so manieth n.", min=1)] = 1,
-    keep: Annotated[Path | None, typer.Option(help="Keep stores and logs in this empty folder.", show_default="nothing is kept")] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Keep stores and logs in this empty folder.", show_default="nothing is kept"),
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
-) -> None:  # fmt: skip
+) -> None:
     """Kill real daemons with kill -9 at random moments and account for every message: lost, duplicated,
     recovered, unexpected, unknown.
 
@@ -75,7 +94,8 @@ def _folder(keep: Path | None) -> Path:
 
 
 def _kill(
-    folder: Path, messages: int, kills: int, seed: int, parallel: int, at: list[str] | None, cold: bool, form: Format
+    folder: Path, messages: int, kills: int, seed: int, parallel: int, at: list[str] | None, cold: bool,
+    form: Format
 ) -> bool:  # fmt: skip
     from engine.faults import POINTS
     from tools.crashtest.runner import CrashTestOptions, run
@@ -108,7 +128,8 @@ def _as_data(result: CrashTestResult) -> dict[str, Any]:
     wishes, tally, verdict = result.wishes, result.tally, result.verdict
     return {
         "seed": wishes.seed, "kills": tally.kills, "starts": tally.starts, "seconds": round(tally.seconds, 1),
-        "kills_per_second": round(_per_second(result), 2), "points": dict(tally.points), "channels": result.channels,
+        "kills_per_second": round(_per_second(result), 2), "points": dict(tally.points),
+        "channels": result.channels,
         "events": verdict.events, **_figures(verdict), "good": verdict.is_good,
         "cases": {name: getattr(verdict, name)[:100] for name in _LISTS if getattr(verdict, name)},
     }  # fmt: skip
@@ -116,8 +137,10 @@ def _as_data(result: CrashTestResult) -> dict[str, Any]:
 
 def _figures(verdict: Verdict) -> dict[str, Any]:
     return {
-        "planned": verdict.planned, "arrived": verdict.arrived, **{name: len(getattr(verdict, name)) for name in _LISTS},
-        "recovered": verdict.recovered, "unknown": {"listed": verdict.unknown, "delivered": verdict.unknown_delivered},
+        "planned": verdict.planned, "arrived": verdict.arrived,
+        **{name: len(getattr(verdict, name)) for name in _LISTS},
+        "recovered": verdict.recovered,
+        "unknown": {"listed": verdict.unknown, "delivered": verdict.unknown_delivered},
         "allowed_copies": verdict.allowed_copies, "waiting": verdict.waiting, "failed": verdict.failed,
     }  # fmt: skip
 
@@ -131,10 +154,18 @@ def _five_words(verdict: Verdict) -> list[list[str]]:
     return [
         ["lost", f"{len(verdict.lost):,}", "neither arrived nor listed"],
         ["duplicated", f"{len(verdict.duplicated):,}", f"arrived more often than its policy allows{copies}"],
-        ["recovered", f"{verdict.recovered:,}", "in the hands of a daemon that died, and settled rightly afterwards"],
-        ["unexpected", f"{len(verdict.unexpected):,}", "no journey asks for it, or not with this content or recipient"],
+        [
+            "recovered",
+            f"{verdict.recovered:,}",
+            "in the hands of a daemon that died, and settled rightly afterwards",
+        ],
+        [
+            "unexpected",
+            f"{len(verdict.unexpected):,}",
+            "no journey asks for it, or not with this content or recipient",
+        ],
         ["unknown", f"{verdict.unknown:,} / {verdict.unknown_delivered:,}", "listed / really delivered"],
-    ]  # fmt: skip
+    ]
 
 
 def _per_second(result: CrashTestResult) -> float:
@@ -179,7 +210,8 @@ def _sweep(folder: Path, step: int, form: Format) -> bool:
     else:
         struck = ", ".join(counted(times, kind) for kind, times in swept.struck.items())
         say(
-            f"{struck} failed, each in a run of 30 messages of its own; {verdict.planned:,} messages altogether\n"
+            f"{struck} failed, each in a run of 30 messages of its own; {verdict.planned:,} messages "
+            "altogether\n"
         )
         say_rows([row for row in _five_words(verdict) if row[0] != "recovered"])
         for line in swept.wrong[:_SHOWN]:

@@ -104,7 +104,8 @@ async def start_process_server(*, is_cold: bool) -> AsyncIterator[Processes]:
     other way."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tools.crashtest.process_server", *(["--cold"] if is_cold else []),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment(), start_new_session=True,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment(),
+        start_new_session=True,
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None

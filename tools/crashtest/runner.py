@@ -295,6 +295,7 @@ def _evidence(instance: Instance, arrived: Sequence[Arrival]) -> Evidence:
     names = ["signed_up", "cart_updated", *(["visited"] if instance.has_gateway else [])]
     events = [f"{one.id}-{name}" for one in fed for name in [*names, *(["order_placed"] if one.buys else [])]]
     return Evidence(
-        wanted, events, audit.event_ids(instance.folder), audit.messages(instance.folder), arrived, instance.caught,
+        wanted, events, audit.event_ids(instance.folder), audit.messages(instance.folder), arrived,
+        instance.caught,
         instance.listed, audit.integrity(instance.folder),
     )  # fmt: skip

@@ -174,7 +174,8 @@ async def sink(kind: str, folder: Path, seed: str, environment: dict[str, str]) 
     """A running sink; its port. It ends with the block, and also when this process ends in any other way."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tools.crashtest.sinks", kind, str(folder), seed,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment, start_new_session=True,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment,
+        start_new_session=True,
     )  # fmt: skip
     try:
         assert process.stdout is not None

@@ -141,7 +141,8 @@ class ShopCustomers:
             items.append(choose_product(self.shop.products, "machines", customer.brew, dice).item())
         self.carts[customer.id] = items
         fields: Row = {
-            "cart_id": f"cart-{customer.id}", "items": items, "product_id": [item["product_id"] for item in items],
+            "cart_id": f"cart-{customer.id}", "items": items,
+            "product_id": [item["product_id"] for item in items],
             "total": total_of(items), "currency": "EUR",
         }  # fmt: skip
         yield self._tell(customer, "cart_updated", at, fields)

@@ -56,7 +56,8 @@ def demo(
             lambda done, total: bar.update(task, completed=done, total=total),
         )
     asides.print(
-        f"{len(ready.shop.people):,} customers, their year is in {folder}; the daemon answers at {ready.project_copy.url}"
+        f"{len(ready.shop.people):,} customers, their year is in {folder}; the daemon answers at "
+        f"{ready.project_copy.url}"
     )
     asides.print("Ctrl-C ends it\n" if days is None or stay else "", end="")
     figures = _played(ready, stay, play)
@@ -95,9 +96,12 @@ def _where_to_look(ready: Demo, folder: Path, seconds: float) -> None:
     customer = most_written_to(ready)
     counts = ready.customers.counts
     say(
-        f"\n{ready.sink.kept:,} mails over SMTP ({ready.sink.refused} addresses refused, {ready.sink.delayed} told to come back"
-        f" later), {counts.get('orders', 0):,} orders, {counts.get('orders with a code', 0):,} of them with a code,"
-        f" {counts.get('unsubscribed', 0)} unsubscribed, {ready.gateway.calls} webhook calls. It took {seconds:.0f} seconds."
+        f"\n{ready.sink.kept:,} mails over SMTP ({ready.sink.refused} addresses refused, "
+        f"{ready.sink.delayed} told to come back"
+        f" later), {counts.get('orders', 0):,} orders, {counts.get('orders with a code', 0):,} of them "
+        "with a code,"
+        f" {counts.get('unsubscribed', 0)} unsubscribed, {ready.gateway.calls} webhook calls. It took "
+        f"{seconds:.0f} seconds."
     )
     if ready.refused:
         say(f"[bold red]{ready.refused} events were refused[/]; see {folder}/data/daemon.log")

@@ -59,7 +59,8 @@ _FIRST = {
 }
 _PLAIN = {
     "Jürgen": "juergen", "Käthe": "kaethe", "Sören": "soeren", "Ана": "ana", "Борис": "boris", "Вера": "vera",
-    "Георги": "georgi", "Елена": "elena", "Иван": "ivan", "Калина": "kalina", "Лилия": "lilia", "Мария": "maria",
+    "Георги": "georgi", "Елена": "elena", "Иван": "ivan", "Калина": "kalina", "Лилия": "lilia",
+    "Мария": "maria",
     "Никола": "nikola", "Петър": "petar", "Рада": "rada", "Стоян": "stoyan",
 }  # fmt: skip
 _SYLLABLES = (
@@ -83,7 +84,8 @@ _ENDINGS = ("ard", "er", "ev", "ini", "land", "mann", "ova", "sen", "ski", "ton"
 _HOMES = (  # weight, country, zone, language
     (28, "DE", "Europe/Berlin", "de"), (18, "BG", "Europe/Sofia", "bg"), (12, "GB", "Europe/London", "en"),
     (6, "AT", "Europe/Vienna", "de"), (5, "PT", "Europe/Lisbon", "en"), (5, "GR", "Europe/Athens", "en"),
-    (7, "US", "America/New_York", "en"), (4, "US", "America/Los_Angeles", "en"), (4, "IN", "Asia/Kolkata", "en"),
+    (7, "US", "America/New_York", "en"), (4, "US", "America/Los_Angeles", "en"),
+    (4, "IN", "Asia/Kolkata", "en"),
     (4, "JP", "Asia/Tokyo", "en"), (3, "BR", "America/Sao_Paulo", "en"), (3, "AU", "Australia/Sydney", "en"),
     (1, "NZ", "Pacific/Auckland", "en"),
 )  # fmt: skip

@@ -70,8 +70,10 @@ class Screen:
             table.add_column(name, justify="right", min_width=8)
         for journey in figures.journeys:
             table.add_row(
-                journey.journey, f"{journey.started:,}", f"{journey.open:,}", f"{figures.sent(journey.journey):,}",
-                f"{figures.clicked(journey.journey):,}", f"{journey.goals:,}", f"{figures.cost(journey.journey):,.2f}",
+                journey.journey, f"{journey.started:,}", f"{journey.open:,}",
+                f"{figures.sent(journey.journey):,}",
+                f"{figures.clicked(journey.journey):,}", f"{journey.goals:,}",
+                f"{figures.cost(journey.journey):,.2f}",
             )  # fmt: skip
         return Group(self._head(now, figures, counts), table, self._news())
 
@@ -156,7 +158,8 @@ def final_table(figures: Figures) -> Table:
     table.add_row(
         "together", f"{started:,}", _rate(goals, started), f"{held:,}",
         _rate(sum(journey.holdout_goals for journey in figures.journeys), held), "", f"{sent:,}",
-        f"{sum(row.bounced for row in figures.channels):,}", _rate(clicked, sent), f"{cost:,.2f}", style="bold",
+        f"{sum(row.bounced for row in figures.channels):,}", _rate(clicked, sent), f"{cost:,.2f}",
+        style="bold",
     )  # fmt: skip
     return table
 

@@ -67,7 +67,8 @@ def order_of(
     }
     items = [product.item(dice.choice((1, 1, 1, 2))) for product in picked.values()]
     fields: Row = {
-        "order_id": order_id, "product_id": list(picked), "items": items, "currency": "EUR", "total": total_of(items),
+        "order_id": order_id, "product_id": list(picked), "items": items, "currency": "EUR",
+        "total": total_of(items),
     }  # fmt: skip
     lasts = max((product.days for product in picked.values()), default=0)
     if lasts and dice.random() < 0.7:

@@ -6,19 +6,25 @@ import random
 from dataclasses import dataclass
 
 _COFFEES = (
-    "Morning House", "Via Roma", "Slow Sunday", "Night Train", "First Frost", "Harbour", "Old Bridge", "Red Roof",
-    "Little Bear", "Green Door", "North Wind", "Paper Boat", "Blue Hour", "Stone Oven", "Tin Roof", "Long Way Home",
-    "Half Past Six", "Market Day", "Open Window", "Wild Plum", "Copper Kettle", "Quiet Street", "Two Rivers", "Low Tide",
-    "Garden Wall", "High Valley", "Second Cup", "Good Neighbour", "Warm Rain", "Last Tram", "Decaf Moon", "Decaf Cloud",
+    "Morning House", "Via Roma", "Slow Sunday", "Night Train", "First Frost", "Harbour", "Old Bridge",
+    "Red Roof",
+    "Little Bear", "Green Door", "North Wind", "Paper Boat", "Blue Hour", "Stone Oven", "Tin Roof",
+    "Long Way Home",
+    "Half Past Six", "Market Day", "Open Window", "Wild Plum", "Copper Kettle", "Quiet Street", "Two Rivers",
+    "Low Tide",
+    "Garden Wall", "High Valley", "Second Cup", "Good Neighbour", "Warm Rain", "Last Tram", "Decaf Moon",
+    "Decaf Cloud",
     "Sampler of Five", "Coffee of the Month", "Winter Spice", "Summer Ice",
 )  # fmt: skip
 _TEAS = (
-    "Mountain Green", "Earl of Nothing", "Linden Flower", "Rose Hip", "Black Forest", "White Morning", "Mint and More",
+    "Mountain Green", "Earl of Nothing", "Linden Flower", "Rose Hip", "Black Forest", "White Morning",
+    "Mint and More",
     "Ginger Root", "Rooibos Sun", "Jasmine Row", "Smoky Pine", "Sleepy Camomile",
 )  # fmt: skip
 _MACHINES = (
     ("Filter machine One", 89), ("Filter machine Two", 149), ("Espresso lever", 420), ("Espresso small", 210),
-    ("Capsule press", 75), ("Hand grinder", 59), ("Electric grinder", 129), ("Milk frother", 35), ("Gooseneck kettle", 64),
+    ("Capsule press", 75), ("Hand grinder", 59), ("Electric grinder", 129), ("Milk frother", 35),
+    ("Gooseneck kettle", 64),
     ("Pour-over set", 42), ("French press", 29), ("Scale with timer", 38),
 )  # fmt: skip
 
@@ -38,14 +44,16 @@ class Product:
     def fields(self) -> dict[str, object]:
         """What the catalogue of the engine holds about it."""
         return {
-            "name": self.name, "price": self.price, "category": self.category, "brew": self.brew, "stock": self.stock,
+            "name": self.name, "price": self.price, "category": self.category, "brew": self.brew,
+            "stock": self.stock,
             "in_stock": self.stock > 0, "url": f"https://shop.example/product/{self.id}",
         }  # fmt: skip
 
     def item(self, quantity: int = 1) -> dict[str, object]:
         """A line of a cart or an order."""
         return {
-            "product_id": self.id, "sku": f"SKU-{self.id.upper()}", "name": self.name, "category": self.category,
+            "product_id": self.id, "sku": f"SKU-{self.id.upper()}", "name": self.name,
+            "category": self.category,
             "quantity": quantity, "price": self.price,
         }  # fmt: skip
 

@@ -72,7 +72,8 @@ class Shop:
         ends = customer.today(self.start).replace(day=28) + dt.timedelta(days=33)
         return {
             "points": points, "tier": tier, "points_expiring": points // dice.choice((2, 3, 5)),
-            "points_expire_on": ends.isoformat(), "customer_since": customer.today(customer.joined).isoformat(),
+            "points_expire_on": ends.isoformat(),
+            "customer_since": customer.today(customer.joined).isoformat(),
         }  # fmt: skip
 
 

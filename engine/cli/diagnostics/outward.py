@@ -138,7 +138,8 @@ def _answers(what: str, server: Server) -> Iterator[Finding]:
             yield Finding(
                 "ok",
                 what,
-                f"{where} answers, {'encrypted' if safe else 'not encrypted'}{', and knows us' if server.user else ''}",
+                f"{where} answers, {'encrypted' if safe else 'not encrypted'}"
+                f"{', and knows us' if server.user else ''}",
             )
             yield from _certificate(what, way.sock)
     except ssl.SSLError as wrong:

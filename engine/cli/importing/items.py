@@ -51,7 +51,8 @@ def guess(columns: Collection[str], event: str | None) -> Kind:
         return "customers"
     raise UsageError(
         f"nobody can tell what this file holds: its columns are {', '.join(list(columns)[:12]) or 'none'}",
-        "customers need customer_id, events need customer_id, event and at, products need product_id; or name the event"
+        "customers need customer_id, events need customer_id, event and at, products need product_id; "
+        "or name the event"
         " of all rows with  --event NAME",
     )
 

@@ -44,7 +44,8 @@ def look_through(path: Path, encoding: str | None) -> Source:
         with _open(path) as file:
             start = file.read(4096)
         chosen = _encoding(start, encoding)
-        # Of the bytes as they lie there, packed or not: what --again and going on ask is whether it is this file
+        # Of the bytes as they lie there, packed or not: what --again and going on ask is whether it is this
+        # file
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         ending = next((suffix for suffix in reversed(path.suffixes) if suffix.lower() != ".gz"), "").lower()
@@ -109,7 +110,8 @@ def _lines(path: Path, encoding: str) -> int:
                 line = lines + wrong.object[: wrong.start].count(b"\n") + 1
                 raise UsageError(
                     f"line {line:,} of {path} is not written in {encoding}",
-                    "Say how it was saved, for example  --encoding cp1251  (Cyrillic) or  --encoding cp1252  (Western Europe)",
+                    "Say how it was saved, for example  --encoding cp1251  (Cyrillic) or  --encoding "
+                    "cp1252  (Western Europe)",
                 ) from wrong
             lines += text.count("\n")
             last = text[-1:] or last

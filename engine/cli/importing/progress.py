@@ -31,7 +31,8 @@ def load_progress(conn: Connection, file_hash: str) -> Progress | None:
         return None
     document = load(stored)
     return Progress(
-        document["started_at"], document["line"], document["taken"], document["duplicates"], document["refused"],
+        document["started_at"], document["line"], document["taken"], document["duplicates"],
+        document["refused"],
         document["done"], document["round"],
     )  # fmt: skip
 

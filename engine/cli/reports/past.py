@@ -21,8 +21,10 @@ from engine.values import Instant, Value, iso
 
 _STATES = {
     "planned": "waits to be handed over", "claimed": "is being prepared", "deferred": "is tried again",
-    "handoff": "is being handed over", "accepted": "was accepted", "delivered": "was delivered", "bounced": "bounced",
-    "complained": "was called spam", "unknown": "may have left or not", "held": "is held, it may have left or not",
+    "handoff": "is being handed over", "accepted": "was accepted", "delivered": "was delivered",
+    "bounced": "bounced",
+    "complained": "was called spam", "unknown": "may have left or not",
+    "held": "is held, it may have left or not",
     "treated_as_sent": "counts as sent", "suppressed": "was stopped", "cancelled": "was taken back",
     "expired": "was not sent", "failed": "was refused",
 }  # fmt: skip

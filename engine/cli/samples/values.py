@@ -16,8 +16,10 @@ PEOPLE: Mapping[str, Mapping[str, str]] = {
 }
 _ANYBODY = {"first_name": "Emma", "last_name": "Miller", "country": "GB", "timezone": "Europe/London"}
 _BY_NAME = {
-    "name": "Ethiopia Yirgacheffe 250 g", "category": "coffee", "order_id": "10042", "cart_id": "c-77", "product_id": "p-100",
-    "sku": "YIRG-250", "code": "HELLO-7K3M-9QXA", "pool": "HELLO10", "token": "t0k3n", "reason": "changed my mind",
+    "name": "Ethiopia Yirgacheffe 250 g", "category": "coffee", "order_id": "10042", "cart_id": "c-77",
+    "product_id": "p-100",
+    "sku": "YIRG-250", "code": "HELLO-7K3M-9QXA", "pool": "HELLO10", "token": "t0k3n",
+    "reason": "changed my mind",
     "currency": "EUR",
 }  # fmt: skip
 _LINKS = ("url", "link", "image", "photo", "picture")

@@ -140,14 +140,18 @@ def notes(result: ReplayResult) -> Iterator[str]:
             yield f"  ... and {result.bad - len(result.bad_lines):,} more"
     if result.late:
         yield (
-            f"{result.late:,} lines are earlier than a line before them (the first is line {result.first_late}): "
+            f"{result.late:,} lines are earlier than a line before them (the first is line "
+            f"{result.first_late}): "
             "they were taken as events that arrived late. Sort the file by time if that is not meant."
         )
     if result.doubles:
         yield f"{result.doubles:,} lines repeat another one of the same second and were dropped."
     if result.unknown:
         names = ", ".join(f"{name} ({times:,})" for name, times in result.unknown.most_common(8))
-        yield f"events that the project does not know: {names}. A mapping file can make them ours: --mapping FILE"
+        yield (
+            f"events that the project does not know: {names}. A mapping file can make them ours: --mapping "
+            "FILE"
+        )
     if result.misfits:
         names = ", ".join(f"{name} ({times:,})" for name, times in result.misfits.most_common(8))
         yield f"fields whose value does not have the type of the schema, left out: {names}"
