@@ -1,4 +1,5 @@
-"""When something that failed is tried again: longer after every failure in a row, so that what is down is left alone."""
+"""When something that failed is tried again: longer after every failure in a row, so that what is down is
+left alone."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ class Backoff:
     factor: int = 2
     """The next wait is so many times as long as the last one."""
     spread: int = 0
-    """Up to one part in so many comes on top (5: up to a fifth), so that what failed together does not come back
-    together; 0: none."""
+    """Up to one part in so many comes on top (5: up to a fifth), so that what failed together does not come
+    back together; 0: none."""
 
     def wait(self, failures: int, key: str = "") -> int:
         """Milliseconds until the next try after so many failures in a row (at least one)."""
@@ -25,7 +26,8 @@ class Backoff:
         return self.spread_out(length, key)
 
     def spread_out(self, length: int, key: str) -> int:
-        """This length with the part on top that belongs to `key`: the same one whoever counts, and after a restart."""
+        """This length with the part on top that belongs to `key`: the same one whoever counts, and after a
+        restart."""
         if not self.spread:
             return length
         share = crc32(key.encode("utf-8", "surrogatepass")) % 1000

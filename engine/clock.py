@@ -39,7 +39,8 @@ class ManualClock:
         return self._now
 
     def advance(self, milliseconds: int) -> Instant:
-        """Goes on by a length of time and returns the new moment. Raises `ValueError` for a negative length."""
+        """Goes on by a length of time and returns the new moment. Raises `ValueError` for a negative
+        length."""
         return self.advance_to(Instant(self._now + milliseconds))
 
     def advance_to(self, moment: Instant) -> Instant:

@@ -18,7 +18,8 @@ class PerennialError(Exception):
 
 
 class CallerError(PerennialError):
-    """`what` is wrong, in one sentence; `cure` is what to do about it, where `what` does not end in it already."""
+    """`what` is wrong, in one sentence; `cure` is what to do about it, where `what` does not end in it
+    already."""
 
     def __init__(self, what: str, cure: str = "") -> None:
         super().__init__(what, cure)

@@ -1,7 +1,7 @@
 """The five named points at which a crash test can end the process; without its variable they do nothing.
 
-`PERENNIAL_FAULT="after claim:3"` kills this process (SIGKILL, nothing is tidied up) when it comes by the point for the
-third time. The points stand around what cannot be taken back (design/reliability 2.1).
+`PERENNIAL_FAULT="after claim:3"` kills this process (SIGKILL, nothing is tidied up) when it comes by the
+point for the third time. The points stand around what cannot be taken back (design/reliability 2.1).
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ _left = 0
 
 
 def arm(text: str) -> None:
-    """This process is to end at `POINT` or `POINT:TIMES`; an empty text disarms it. Read from the environment at the start.
+    """This process is to end at `POINT` or `POINT:TIMES`; an empty text disarms it. Read from the environment
+    at the start.
 
-    Raises ValueError for a point that there is not: a crash test that strikes nowhere must not look like one that passed.
+    Raises ValueError for a point that there is not: a crash test that strikes nowhere must not look like one
+    that passed.
     """
     global _wanted, _left
     point, _, times = text.partition(":")
@@ -35,7 +37,8 @@ def arm(text: str) -> None:
 
 
 def reach(point: Point) -> None:
-    """The process is at this point. `before the commit`: the answer of the provider is known and not yet stored."""
+    """The process is at this point. `before the commit`: the answer of the provider is known and not yet
+    stored."""
     global _left  # noqa: PLW0603
     if point != _wanted:
         return

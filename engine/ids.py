@@ -23,7 +23,8 @@ _SHIFTS = range(5 * LENGTH - 10, -1, -10)
 def new_id() -> str:
     """A new id: 48 bits of the time in milliseconds, then 80 random bits. Later ones sort after earlier ones.
 
-    Within one millisecond the order is open. The time in it is the machine's, whatever clock the engine runs on.
+    Within one millisecond the order is open. The time in it is the machine's, whatever clock the engine runs
+    on.
     """
     milliseconds = time.time_ns() // 1_000_000
     return _text(milliseconds.to_bytes(6, "big") + secrets.token_bytes(10))
@@ -35,10 +36,11 @@ def new_secret() -> str:
 
 
 def derive(*parts: str | int) -> str:
-    """The key of what `parts` say: the same parts in the same order always give the same key, on every machine.
+    """The key of what `parts` say: the same parts in the same order always give the same key, on every
+    machine.
 
-    128 bits of SHA-256 in hexadecimal over the parts, each with its length before it, so that ("ab", "c") and ("a", "bc")
-    differ. A number counts as its digits.
+    128 bits of SHA-256 in hexadecimal over the parts, each with its length before it, so that ("ab", "c") and
+    ("a", "bc") differ. A number counts as its digits.
     """
     texts = map(str, parts)
     whole = "".join([f"{len(text)}:{text}" for text in texts])
@@ -68,7 +70,8 @@ def unit(*parts: str) -> float:
 
 
 def in_holdout(customer: str, journey: str, percent: int) -> bool:
-    """Whether a customer belongs to the holdout of a journey; a larger share keeps everybody who was in a smaller."""
+    """Whether a customer belongs to the holdout of a journey; a larger share keeps everybody who was in a
+    smaller."""
     return unit("holdout", journey, customer) * 100 < percent
 
 

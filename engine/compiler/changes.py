@@ -100,7 +100,11 @@ def _value(pair: Pair, kind: Type, how: str, scope: NameScope) -> Written | Prob
             "now is a moment, today is a date", f"give {pair.name.value} the type time or date in schemas/customer.yaml",
         )  # fmt: skip
     found_value = read_constant(text, kind, scope.world.local)
-    if how == "add" and isinstance(found_value, int | Decimal | Money) and _nothing(found_value):
+    if (
+        how == "add"
+        and isinstance(found_value, int | Decimal | Money)
+        and (not (found_value.amount if isinstance(found_value, Money) else found_value))
+    ):
         return Problem(
             text.span,
             "E22",
@@ -109,10 +113,6 @@ def _value(pair: Pair, kind: Type, how: str, scope: NameScope) -> Written | Prob
             "write an amount, or remove the step",
         )
     return found_value
-
-
-def _nothing(value: int | Decimal | Money) -> bool:
-    return not (value.amount if isinstance(value, Money) else value)
 
 
 def _same(one: Type, other: Type) -> bool:

@@ -62,7 +62,12 @@ def read_constant(text: Text, kind: Type, local: Local, around: Span | None = No
         case "time":
             return read_moment(text, local)
         case "birthday":
-            return _birthday(text)
+            # `1990-03-12`, or `--03-12` where the year is not known
+            if text.value.startswith("--") and (match := _BIRTHDAY.fullmatch(text.value)):
+                leap = parse_date(Text(f"2000-{match[2]}-{match[3]}", text.span))
+                return leap if isinstance(leap, Problem) else Birthday(leap.month, leap.day)
+            day = parse_date(text)
+            return day if isinstance(day, Problem) else Birthday(day.month, day.day, day.year)
 
 
 def read_value(text: Text, kind: Type, local: Local) -> Value | Problem:
@@ -143,12 +148,3 @@ def _choice(text: Text, kind: Type) -> str | Problem:
         f"it can be: {', '.join(kind.choices)}",
         did_you_mean(text.value, kind.choices, f"use one of: {', '.join(kind.choices)}"),
     )
-
-
-def _birthday(text: Text) -> Birthday | Problem:
-    """`1990-03-12`, or `--03-12` where the year is not known."""
-    if text.value.startswith("--") and (match := _BIRTHDAY.fullmatch(text.value)):
-        leap = parse_date(Text(f"2000-{match[2]}-{match[3]}", text.span))
-        return leap if isinstance(leap, Problem) else Birthday(leap.month, leap.day)
-    day = parse_date(text)
-    return day if isinstance(day, Problem) else Birthday(day.month, day.day, day.year)

@@ -15,7 +15,6 @@ from engine.core.journey import (
     Trigger,
 )
 from engine.language import syntax
-from engine.language.syntax import Text
 from engine.language.wording import unknown
 from engine.problem import Problem
 from engine.values import HOUR, Duration
@@ -48,31 +47,20 @@ def compile_start(start: syntax.Start, conditions: Conditions, scope: NameScope)
             conditions.known_segment(segment, scope)
             return SegmentTrigger(segment.value, members, line)
         case syntax.DateStart(date, before, after, at):
-            return _date(date, before, after, at, conditions, scope)
+            ref = date_ref(date, NameScope(scope.world, "clock", scope.consent))
+            if isinstance(ref, Problem):
+                conditions.problems.append(ref)
+                return None
+            offset = Duration()
+            if before:
+                offset = negative(before.duration)
+            elif after:
+                offset = after.duration
+            return DateTrigger(ref, offset, at.time, date.span.line)
         case syntax.ClockStart(every, day, weekdays, at):
             return ClockTrigger(every, day, weekdays, at.time, line)
         case syntax.ProductStart():
             return _product(start, conditions)
-
-
-def _date(
-    date: Text,
-    before: syntax.Length | None,
-    after: syntax.Length | None,
-    at: syntax.Clock,
-    conditions: Conditions,
-    scope: NameScope,
-) -> DateTrigger | None:
-    ref = date_ref(date, NameScope(scope.world, "clock", scope.consent))
-    if isinstance(ref, Problem):
-        conditions.problems.append(ref)
-        return None
-    offset = Duration()
-    if before:
-        offset = negative(before.duration)
-    elif after:
-        offset = after.duration
-    return DateTrigger(ref, offset, at.time, date.span.line)
 
 
 def _product(start: syntax.ProductStart, conditions: Conditions) -> ProductTrigger | None:

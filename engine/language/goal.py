@@ -7,7 +7,7 @@ from engine.language.grammar import GOAL
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, is_empty
 from engine.language.steps.register import KINDS
-from engine.language.syntax import AllOf, Goal, Step
+from engine.language.syntax import AllOf, Goal
 from engine.language.wording import as_list, shown
 from engine.problem import Span
 
@@ -35,7 +35,20 @@ def parse_goal(context: ReadContext, node: Node, at: Span) -> Goal | None:
     events = reader.texts("event")
     where, when = (_condition(reader, key) for key in ("where", "when"))
     within, then = reader.length("within"), reader.choice("then", _THEN)
-    do = _instant(context, reader.steps("do") or ())
+    steps = reader.steps("do") or ()
+    instant = []
+    for step in steps:
+        if KINDS[step.verb].is_instant:
+            instant.append(step)
+            continue
+        context.report(
+            step.span,
+            "E17",
+            "this step does not belong here",
+            f"reaching the goal can only do what takes no time: {as_list(_INSTANT)}",
+            "start a second journey from the event  goal_reached",
+        )
+    do = tuple(instant)
     _check(reader)
     return Goal(events, where, when, within, "stay" if then and then.value == "stay" else "exit", do, at)
 
@@ -66,19 +79,3 @@ def _check(reader: MapReader) -> None:
         reader.apart(
             "where", "it asks for fields of an event, and there is no event", "add  event: order_placed"
         )
-
-
-def _instant(context: ReadContext, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    instant = []
-    for step in steps:
-        if KINDS[step.verb].is_instant:
-            instant.append(step)
-            continue
-        context.report(
-            step.span,
-            "E17",
-            "this step does not belong here",
-            f"reaching the goal can only do what takes no time: {as_list(_INSTANT)}",
-            "start a second journey from the event  goal_reached",
-        )
-    return tuple(instant)

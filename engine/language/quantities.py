@@ -47,7 +47,13 @@ _OTHER_DATE = re.compile(r"(\d{1,4})[./-](\d{1,2})[./-](\d{1,4})")
 def parse_length(text: Text) -> Length | Problem:
     """`3 days`, `1 day 12 hours`: calendar units and elapsed ones apart (design/language 2.8)."""
     if not _LENGTH.fullmatch(text.value):
-        return _no_length(text, _length_meant(text.value))
+        return Problem(
+            text.span,
+            "E30",
+            f"{quoted(text.value)} is not a length of time",
+            _WHY_LENGTH,
+            f"write  {_length_meant(text.value) or '3 days'}",
+        )
     months = days = elapsed = 0
     for number, unit in _PART.findall(text.value):
         count = int(number)
@@ -121,16 +127,6 @@ def counted(number: int, unit: str) -> str:
     """`1 day`, `3 days`."""
     unit = unit.removesuffix("s")
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
-
-
-def _no_length(text: Text, meant: str) -> Problem:
-    return Problem(
-        text.span,
-        "E30",
-        f"{quoted(text.value)} is not a length of time",
-        _WHY_LENGTH,
-        f"write  {meant or '3 days'}",
-    )
 
 
 def _length_meant(written: str) -> str:

@@ -31,7 +31,18 @@ def parse_steps(context: ReadContext, node: Node, at: Span, place: str) -> tuple
         )
         return ()
     if not isinstance(node, Sequence):
-        _no_list(context, node, place)
+        fix = "put a dash in front of each step, for example  - send: welcome_hello"
+        if isinstance(node, Scalar):
+            first = node.text.split(" ")[0]
+            known = KINDS.get(OTHER_VERBS.get(first, first))
+            fix = f"write under it  - {known.example if known else _ANY_EXAMPLE}"
+        context.report(
+            node.span,
+            "E07",
+            f"{quoted(place)} needs a list of steps",
+            "each step stands behind a dash of its own",
+            fix,
+        )
         return ()
     steps: list[Step] = []
     dead = False
@@ -137,21 +148,6 @@ def _no_step(context: ReadContext, node: Node) -> None:
         fix = f"write  - {example}"
     context.report(
         node.span, "E18", what, f"a step is a verb with a value; the verbs are: {as_list(VERBS)}", fix
-    )
-
-
-def _no_list(context: ReadContext, node: Node, place: str) -> None:
-    fix = "put a dash in front of each step, for example  - send: welcome_hello"
-    if isinstance(node, Scalar):
-        first = node.text.split(" ")[0]
-        known = KINDS.get(OTHER_VERBS.get(first, first))
-        fix = f"write under it  - {known.example if known else _ANY_EXAMPLE}"
-    context.report(
-        node.span,
-        "E07",
-        f"{quoted(place)} needs a list of steps",
-        "each step stands behind a dash of its own",
-        fix,
     )
 
 

@@ -122,7 +122,7 @@ def _receive_missing(
     addresses = {
         name: found.address
         for name, found in reach.items()
-        if found.address and not _address(known_reach, name)
+        if found.address and not (known_reach[name].address if name in known_reach else None)
     }
     consents = {
         (name, purpose): state
@@ -134,10 +134,6 @@ def _receive_missing(
         append_one(
             conn, customer, ProfileChanged(0, now, missing, addresses, consents, {}, starts=False), now
         )
-
-
-def _address(reach: dict[str, Reach], channel: str) -> str | None:
-    return reach[channel].address if channel in reach else None
 
 
 _FORGET = (

@@ -80,7 +80,16 @@ def _sort(found: _Rows, bucket: int, customer: str, effect: Effect, now: Instant
             found.sends.pop(effect.key, None)
             found.cancels[effect.key] = effect.why
         case Change():
-            _note_consent(found, customer, effect, now)
+            # `set: {consent.email: given}` goes into the ledger too; the attribute itself stands in the facts
+            # already
+            head, _, channel = effect.name.partition(".")
+            if head == "consent" and channel:
+                state: Any = effect.value
+                found.consents.append(
+                    consents.Agreement(
+                        customer, channel, "marketing", str(state), now, f"journey step {effect.once}", ""
+                    )
+                )
         case TakeCode():
             found.codes.append((customer, effect))
         case GiveBack():
@@ -92,19 +101,6 @@ def _sort(found: _Rows, bucket: int, customer: str, effect: Effect, now: Instant
             found.inbox.append((bucket, customer, kind, now, body))
         case Alert():
             found.alerts.append(effect)
-
-
-def _note_consent(found: _Rows, customer: str, effect: Change, now: Instant) -> None:
-    """`set: {consent.email: given}` goes into the ledger too; the attribute itself stands in the facts
-    already."""
-    head, _, channel = effect.name.partition(".")
-    if head == "consent" and channel:
-        state: Any = effect.value
-        found.consents.append(
-            consents.Agreement(
-                customer, channel, "marketing", str(state), now, f"journey step {effect.once}", ""
-            )
-        )
 
 
 def _only_moved(before: Enrollment | None, enrollment: Enrollment) -> bool:

@@ -44,7 +44,13 @@ def pack(values: Mapping[str, Value]) -> dict[str, Any]:
 def unpack(stored: dict[str, Any]) -> dict[str, Value]:
     """What `pack` was given. Takes `stored` over: it is changed."""
     if MARKS in stored:
-        return _unpack_marked(stored)
+        marks = stored.pop(MARKS)
+        values = unpack(stored)
+        for name, mark in marks.items():
+            values[name] = _unmark(values[name], mark)
+        if any(name[:1] == MARKS for name in values):
+            return {name.removeprefix(MARKS): value for name, value in values.items()}
+        return values
     for name, value in stored.items():
         kind = type(value)
         if kind is dict:
@@ -93,16 +99,6 @@ def _pack_marked(values: Mapping[str, Value]) -> dict[str, Any]:
     return stored
 
 
-def _unpack_marked(stored: dict[str, Any]) -> dict[str, Value]:
-    marks = stored.pop(MARKS)
-    values = unpack(stored)
-    for name, mark in marks.items():
-        values[name] = _unmark(values[name], mark)
-    if any(name[:1] == MARKS for name in values):
-        return {name.removeprefix(MARKS): value for name, value in values.items()}
-    return values
-
-
 def _unpack_list(found: list[Any]) -> Value:
     if found and type(found[0]) is dict:
         return [cast("dict[str, object]", unpack(item)) for item in found]
@@ -114,7 +110,9 @@ def _unmark(value: Value, mark: str) -> Value:
         case "date":
             return dt.date.fromisoformat(cast("str", value))
         case "birthday":
-            return _birthday(cast("str", value))
+            text = cast("str", value)
+            *year, month, day = text.split("-")
+            return Birthday(int(month), int(day), int(year[0]) if year else None)
         case _:
             return []
 
@@ -122,11 +120,6 @@ def _unmark(value: Value, mark: str) -> Value:
 def _birthday_text(day: Birthday) -> str:
     text = f"{day.month:02}-{day.day:02}"
     return text if day.year is None else f"{day.year:04}-{text}"
-
-
-def _birthday(text: str) -> Birthday:
-    *year, month, day = text.split("-")
-    return Birthday(int(month), int(day), int(year[0]) if year else None)
 
 
 def _decimal(number: int | Decimal) -> Decimal:

@@ -62,7 +62,13 @@ def read_fact(name: str, text: Text, catalogue: Catalogue, groups: GroupTable) -
     start = len(form.words) + 1 if form is not None else 0
     named = _NAME.fullmatch(words[start:])
     if form is None or named is None:
-        return _not_a_fact(text)
+        return Problem(
+            text.span,
+            "E82",
+            f"{quoted(text.value)} does not say how to compute it",
+            _WHY,
+            "write for example  count of order_placed  or  sum of order_placed.total",
+        )
     event = part(text, start, len(named[1]))
     fields = catalogue.event_fields(event.value)
     if fields is None:
@@ -110,13 +116,3 @@ def _field_type(
             f"name a field inside it:  {path}.{kind.items[0][0] if kind.items else 'name'}",
         )  # fmt: skip
     return kind
-
-
-def _not_a_fact(text: Text) -> Problem:
-    return Problem(
-        text.span,
-        "E82",
-        f"{quoted(text.value)} does not say how to compute it",
-        _WHY,
-        "write for example  count of order_placed  or  sum of order_placed.total",
-    )

@@ -114,7 +114,20 @@ def _read_table(context: ReadContext, node: Mapping) -> GroupTable:
         groups.append((group, entry.key.span))
     table = GroupTable(tuple(group for group, _ in groups), otherwise)
     if len(context.problems) == before:
-        _refuse_empty_groups(context, table, groups)
+        # a group that stands behind one that holds all its scores would never have anybody
+        every_score = range(1, BEST + 1)
+        holders = [
+            next((group for group in table.groups if group.holds(scores)), None)
+            for scores in product(every_score, every_score, every_score)
+        ]
+        for group, span in groups:
+            if not any(holder is group for holder in holders):
+                context.refuse(
+                    span,
+                    f"nobody can ever be {quoted(group.name)}",
+                    "the first group that fits counts, and those above hold all its scores",
+                    "move it further up, or change its scores",
+                )
     return table
 
 
@@ -144,23 +157,6 @@ def _read_else(context: ReadContext, node: Node) -> str | None:
         "write  else: ordinary",
     )
     return None
-
-
-def _refuse_empty_groups(context: ReadContext, table: GroupTable, groups: list[tuple[Group, Span]]) -> None:
-    """A group that stands behind one that holds all its scores would never have anybody."""
-    every_score = range(1, BEST + 1)
-    holders = [
-        next((group for group in table.groups if group.holds(scores)), None)
-        for scores in product(every_score, every_score, every_score)
-    ]
-    for group, span in groups:
-        if not any(holder is group for holder in holders):
-            context.refuse(
-                span,
-                f"nobody can ever be {quoted(group.name)}",
-                "the first group that fits counts, and those above hold all its scores",
-                "move it further up, or change its scores",
-            )
 
 
 def _meant(words: str) -> str:

@@ -88,16 +88,18 @@ def trigger_fields(file: JourneyFile, project: ProjectContext) -> TriggerFields:
                 partial[path] = either(lacking, "and") if lacking else none_because
             else:
                 fields[path] = kind
-    return TriggerFields(fields, partial, none_because, "product_id" in fields, _is_wrong(file, project))
-
-
-def _is_wrong(file: JourneyFile, project: ProjectContext) -> bool:
     names = [
         start.event if isinstance(start, EventStart) else start.kind
         for start in file.starts
         if isinstance(start, EventStart | ProductStart)
     ]
-    return not file.starts or any(project.catalogue.event_fields(name.value) is None for name in names)
+    return TriggerFields(
+        fields,
+        partial,
+        none_because,
+        "product_id" in fields,
+        (not file.starts or any(project.catalogue.event_fields(name.value) is None for name in names)),
+    )
 
 
 def resolve(name: Text, scope: NameScope) -> Ref | Problem:
@@ -116,7 +118,19 @@ def resolve(name: Text, scope: NameScope) -> Ref | Problem:
         kind = path_type(scope.event_fields, name.value)
         if kind is not None:
             return Ref("event", name.value, kind)
-        return _unknown_field(name, scope)
+        known = list(paths(scope.event_fields or {}))
+        near = did_you_mean(name.value, known)
+        otherwise = (
+            f"the fields are: {', '.join(known)}"
+            if known
+            else f"add  {name.value}: text  to its fields in schemas/events.yaml"
+        )
+        if not near and scope.world.catalogue.customer_type(name.value) is not None:
+            otherwise = f"{name.value} belongs to the customer: ask for it outside of  where:"
+        return Problem(
+            name.span, "E11", f"{scope.event} has no field called {quoted(name.value)}", "fields of events come from schemas/",
+            near or otherwise, topic="name", subject=name.value,
+        )  # fmt: skip
     kind = scope.world.catalogue.customer_type(name.value)
     if kind is not None:
         return Ref("customer", name.value, kind)
@@ -198,22 +212,6 @@ def _not_here(name: Text, what: str, scope: NameScope) -> Problem:
             "name a field of the event itself",
         )  # fmt: skip
     return not_here(name, quoted(name.value), scope)
-
-
-def _unknown_field(name: Text, scope: NameScope) -> Problem:
-    known = list(paths(scope.event_fields or {}))
-    near = did_you_mean(name.value, known)
-    otherwise = (
-        f"the fields are: {', '.join(known)}"
-        if known
-        else f"add  {name.value}: text  to its fields in schemas/events.yaml"
-    )
-    if not near and scope.world.catalogue.customer_type(name.value) is not None:
-        otherwise = f"{name.value} belongs to the customer: ask for it outside of  where:"
-    return Problem(
-        name.span, "E11", f"{scope.event} has no field called {quoted(name.value)}", "fields of events come from schemas/",
-        near or otherwise, topic="name", subject=name.value,
-    )  # fmt: skip
 
 
 def unknown_attribute(name: Text, scope: NameScope) -> Problem:

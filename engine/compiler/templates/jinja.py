@@ -121,7 +121,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self.binop_table[operator](left, right)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """A name inside plain data; methods of mappings are out of reach, so a field may be called `items`."""
+        """A name inside plain data; methods of mappings are out of reach, so a field may be called
+        `items`."""
         if isinstance(obj, Mapping):
             return self._inside(obj, attribute)
         return super().getattr(obj, attribute)
@@ -171,7 +172,8 @@ def environment(language: str, currency: str, escape: bool) -> Sandbox:
 
     `currency`: of numbers given to `money`.
     """
-    # not optimized: folding constants costs more at every start than it saves in templates that have hardly any
+    # not optimized: folding constants costs more at every start than it saves in templates that have hardly
+    # any
     sandbox = Sandbox(
         undefined=StrictUndefined,
         autoescape=escape,

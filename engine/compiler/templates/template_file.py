@@ -139,7 +139,18 @@ class _FrontMatter:
         if match["indent"] and self.parent:
             key = f"{self.parent}.{key}"
         elif key not in kind_of(self.channel).fields:
-            self.problems.append(_unknown_field(self.file, number, self.channel, key))
+            known = kind_of(self.channel).fields
+            self.problems.append(
+                _problem(
+                    self.file,
+                    number,
+                    "T03",
+                    f'"{key}" is not a field of a template for {self.channel}',
+                    f"the fields are: {', '.join(known)}",
+                    did_you_mean(key, known, "remove the line"),
+                    len(key),
+                )
+            )
             return
         if key in self.fields:
             what = f'"{key}" is written twice here (first in line {self.lines[key]})'
@@ -154,19 +165,6 @@ class _FrontMatter:
 
     def _refuse(self, number: int, what: str, why: str, fix: str, length: int) -> None:
         self.problems.append(_problem(self.file, number, "T03", what, why, fix, length))
-
-
-def _unknown_field(file: str, line: int, channel: str, key: str) -> Problem:
-    known = kind_of(channel).fields
-    return _problem(
-        file,
-        line,
-        "T03",
-        f'"{key}" is not a field of a template for {channel}',
-        f"the fields are: {', '.join(known)}",
-        did_you_mean(key, known, "remove the line"),
-        len(key),
-    )
 
 
 def _unquoted(value: str) -> str:

@@ -63,9 +63,15 @@ def _definitions(known: Names) -> Schema:
         construct.name: {**construct_schema(construct), **_RULES.get(construct.name, {})}
         for construct in STARTS
     }
+    groups = {group: {"type": "array", "minItems": 1, "items": ref("where")} for group in GROUPS}
     return {
         "condition": _condition(known),
-        "where": _fields(),
+        "where": {
+            "type": "object",
+            "minProperties": 1,
+            "properties": groups,
+            "additionalProperties": value.FORM,
+        },
         "did": _did(known),
         "steps": {"type": "array", "minItems": 1, "items": ref("step")},
         "step": _by_key({verb: ref(f"step_{verb}") for verb in KINDS}, "a step is one verb"),
@@ -214,11 +220,6 @@ def _condition(known: Names) -> Schema:
 def _opposite(name: Schema) -> Schema:
     """A name, or `not` and a name."""
     return {"if": {"type": "string", "pattern": "^not "}, "then": {"type": "string"}, "else": name}
-
-
-def _fields() -> Schema:
-    groups = {group: {"type": "array", "minItems": 1, "items": ref("where")} for group in GROUPS}
-    return {"type": "object", "minProperties": 1, "properties": groups, "additionalProperties": value.FORM}
 
 
 def _did(known: Names) -> Schema:

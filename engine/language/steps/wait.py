@@ -111,7 +111,14 @@ def parse_wait(reader: MapReader) -> Wait | None:
     value = reader.text("wait")
     # people rest here: the id is asked for even where the rest of the step is wrong
     if "id" not in reader:
-        _no_id(reader)
+        proposed = reader.context.wait_ids.get(reader.at_key("wait"), "a_name")
+        reader.context.report(
+            reader.at_key("wait"),
+            "E41",
+            "this wait has no id",
+            "customers rest here; without a name nobody can tell where they belong after you edit the file",
+            f"add  id: {proposed}   (`main.py fmt` adds it for you)",
+        )
     step_id, was = reader.name("id"), reader.name("was")
     awaited = _awaited(reader)
     at, their_hour = _at(reader)
@@ -243,17 +250,6 @@ def _check_branches(reader: MapReader) -> None:
             "going on in silence is the most common surprise with such waits",
             "add  else:  with steps (for example  - exit: no_reaction), or  then:  with steps",
         )
-
-
-def _no_id(reader: MapReader) -> None:
-    proposed = reader.context.wait_ids.get(reader.at_key("wait"), "a_name")
-    reader.context.report(
-        reader.at_key("wait"),
-        "E41",
-        "this wait has no id",
-        "customers rest here; without a name nobody can tell where they belong after you edit the file",
-        f"add  id: {proposed}   (`main.py fmt` adds it for you)",
-    )
 
 
 KINDS = (

@@ -266,7 +266,8 @@ def above(lines: list[str], row: int, file: str) -> Line | None:
 
 
 def slip_in(line: Line, *, in_list: bool = False) -> Problem | None:
-    """What is wrong in this line, if it is one of these slips. `in_list`: a step without a dash is one too."""
+    """What is wrong in this line, if it is one of these slips. `in_list`: a step without a dash is one
+    too."""
     match = _DASH_OF_TEXT.match(line.words)
     if match:
         return _problem(

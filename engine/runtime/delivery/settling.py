@@ -52,7 +52,13 @@ def settle(
         _apply_notice(conn, attempt.message.channel, attempt.notice, now)
         delivery = attempt.delivery
         assert delivery is not None
-        if _is_given_up(attempt.message, delivery, now):
+        if (
+            attempt.message.channel == "email"
+            and delivery.kind == "refused for now"
+            and delivery.fault in ("provider", "address")
+            and now - attempt.message.due_at >= GIVE_UP_AFTER
+            and attempt.message.attempts >= GIVE_UP_TRIES
+        ):
             delivery = replace(delivery, kind="refused", soft=delivery.soft or "other")
         if delivery.soft:
             # counted before the message is settled, since its report may close the address
@@ -121,17 +127,6 @@ def _next_attempt_at(message: OutboxMessage, delivery: Delivery, now: Instant, s
         asked = min(int(delivery.retry_after * SECOND * speed), RETRIES.longest)
         return Instant(now + RETRIES.spread_out(asked, key))
     return Instant(now + RETRIES.wait(message.attempts, key))
-
-
-def _is_given_up(message: OutboxMessage, delivery: Delivery, now: Instant) -> bool:
-    """Has an e-mail been refused for now so long that it counts as a soft bounce?"""
-    return (
-        message.channel == "email"
-        and delivery.kind == "refused for now"
-        and delivery.fault in ("provider", "address")
-        and now - message.due_at >= GIVE_UP_AFTER
-        and message.attempts >= GIVE_UP_TRIES
-    )
 
 
 def _soft_bounce(message: OutboxMessage, delivery: Delivery, now: Instant) -> Report:

@@ -65,7 +65,15 @@ def withdraw(
     changes nothing and adds no line.
     """
     customer = aliases.resolve(conn, [customer]).get(customer, customer)
-    reach, is_known = reports.reach_of(conn, customer), _is_customer(conn, customer)
+    sql = "SELECT 1 FROM {table} WHERE bucket = ? AND {column} = ? LIMIT 1"
+    found = (bucket_of(conn, customer), customer)
+    reach, is_known = (
+        reports.reach_of(conn, customer),
+        any(
+            rows(conn, sql.replace("{table}", table).replace("{column}", column), found)
+            for table, column in (("customer", "id"), ("inbox", "customer"))
+        ),
+    )
     for channel, purpose in pairs:
         addresses = _addresses(conn, reach, channel, key)
         closed = [
@@ -259,15 +267,6 @@ def _addresses(conn: Connection, reach: Mapping[str, Reach], channel: str, key: 
     message = records.find(conn, key) if key else None
     sent = (message.address or "").split("\n") if message is not None and message.channel == channel else []
     return list(dict.fromkeys(normalised(channel, each) for each in (*known, *sent) if each))
-
-
-def _is_customer(conn: Connection, customer: str) -> bool:
-    sql = "SELECT 1 FROM {table} WHERE bucket = ? AND {column} = ? LIMIT 1"
-    found = (bucket_of(conn, customer), customer)
-    return any(
-        rows(conn, sql.replace("{table}", table).replace("{column}", column), found)
-        for table, column in (("customer", "id"), ("inbox", "customer"))
-    )
 
 
 def _is_said(conn: Connection, customer: str, channel: str, purpose: str, state: str) -> bool:

@@ -151,20 +151,16 @@ def _move_people(conn: Connection, plan: Migration, before: Journey, new: Journe
                 decided.append((customer, state.enrollments, moves))
                 dues = [move.enrollment.due for move in moves if move.enrollment and move.enrollment.due]
                 moments.extend((Instant(max(due.at, now)), customer) for due in dues)
-                freed[customer] = _without_slots(state, moves)
+                # messages that were taken back give their slots under caps free
+                keys = {effect.key for move in moves for effect in move.effects if isinstance(effect, Cancel)}
+                facts = state.facts.fork()
+                facts.cap_slots = [slot for slot in facts.cap_slots if slot.key not in keys]
+                freed[customer] = dataclasses.replace(state, facts=facts)
         batches.save_batch(conn, batch, freed, now)
         decisions.save(conn, bucket, decided, now, new.commit)
         due_queue.put(conn, bucket, moments)
         moved += sum(len(moves) for _, _, moves in decided)
     return moved
-
-
-def _without_slots(state: CustomerState, moves: Iterable[Decision]) -> CustomerState:
-    """Messages that were taken back give their slots under caps free."""
-    keys = {effect.key for move in moves for effect in move.effects if isinstance(effect, Cancel)}
-    facts = state.facts.fork()
-    facts.cap_slots = [slot for slot in facts.cap_slots if slot.key not in keys]
-    return dataclasses.replace(state, facts=facts)
 
 
 def _chunks(people: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:

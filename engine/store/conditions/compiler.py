@@ -83,10 +83,6 @@ def _did(form: Did, place: Place) -> Truth:
         edge = number(minus(place.now, form.last, UTC))
         lately = sa.case((known, json_number(seen, form.event, 2) > edge), else_=sa.false())
         return lately if form.low else sa.not_(lately)
-    return _within(_counted(form, place), form)
-
-
-def _counted(form: Did, place: Place) -> sa.ColumnElement[Any]:
     customer, event = place.columns.customer, place.columns.event.alias()
     fitting = [
         event.c.bucket == customer.c.bucket,
@@ -98,7 +94,7 @@ def _counted(form: Did, place: Place) -> sa.ColumnElement[Any]:
     if form.where is not None:
         fitting.append(_truth(form.where, place.within(event.c.fields), "event"))
     count = sa.select(sa.func.count()).select_from(event).where(*fitting)
-    return count.correlate(customer).scalar_subquery()
+    return _within(count.correlate(customer).scalar_subquery(), form)
 
 
 def _within(count: sa.ColumnElement[Any], form: Did) -> Truth:

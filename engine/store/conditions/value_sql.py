@@ -50,20 +50,16 @@ def about_value(form: ValueForm, place: Place, source: str) -> Truth:
     elif ref.source != source:
         raise NotInSqlError(f"{ref} is about one run")
     if ref.source == "event" and "." in ref.name:
-        return _about_items(form, place)
+        # a path over the items of an event: true if one of them fits; a field that has the whole path as its
+        # name wins
+        head, _, rest = form.ref.name.partition(".")
+        item = items_of(place.document, _stored(head)).alias()
+        inside = place.within(item.c.value)
+        fits = sa.case((item_kind(item.c.value).in_(OBJECTS), _leaf(form, inside, rest)), else_=sa.false())
+        one_fits = sa.exists(sa.select(1).select_from(item).where(fits))
+        direct = json_kind(place.document, _stored(form.ref.name)).is_not(None)
+        return sa.case((direct, _leaf(form, place, form.ref.name)), else_=one_fits)
     return _leaf(form, place, ref.name)
-
-
-def _about_items(form: ValueForm, place: Place) -> Truth:
-    """A path over the items of an event: true if one of them fits; a field that has the whole path as its
-    name wins."""
-    head, _, rest = form.ref.name.partition(".")
-    item = items_of(place.document, _stored(head)).alias()
-    inside = place.within(item.c.value)
-    fits = sa.case((item_kind(item.c.value).in_(OBJECTS), _leaf(form, inside, rest)), else_=sa.false())
-    one_fits = sa.exists(sa.select(1).select_from(item).where(fits))
-    direct = json_kind(place.document, _stored(form.ref.name)).is_not(None)
-    return sa.case((direct, _leaf(form, place, form.ref.name)), else_=one_fits)
 
 
 def _leaf(form: ValueForm, place: Place, name: str) -> Truth:
@@ -102,7 +98,16 @@ def _asked(form: ValueForm, place: Place, name: str) -> Truth | None:
         case Today():
             return _today(place, name, kind)
         case TextMatch(_, how, text):
-            return _matches(place, name, how, text)
+            if place.folded is None:
+                raise NotInSqlError(
+                    "contains, starts with and ends with have no form in SQL for the fields of an event"
+                )
+            found = sa.func.coalesce(json_text(place.folded, name), json_text(place.document, name))
+            if how == "contains":
+                return sa.func.replace(found, text, "") != found if text else sa.true()
+            if how == "starts with":
+                return sa.func.substr(found, 1, len(text)) == text
+            return sa.func.substr(found, sa.func.length(found) - len(text) + 1) == text
 
 
 def _stored(name: str) -> str:
@@ -188,19 +193,6 @@ def _compares(document: Document, name: str, kind: str, how: str, value: Constan
     if kind == "number" and isinstance(value, (int, Decimal)) and not isinstance(value, bool):
         return compare(json_number(document, name), number(value))
     return None
-
-
-def _matches(place: Place, name: str, how: str, text: str) -> Truth:
-    if place.folded is None:
-        raise NotInSqlError(
-            "contains, starts with and ends with have no form in SQL for the fields of an event"
-        )
-    found = sa.func.coalesce(json_text(place.folded, name), json_text(place.document, name))
-    if how == "contains":
-        return sa.func.replace(found, text, "") != found if text else sa.true()
-    if how == "starts with":
-        return sa.func.substr(found, 1, len(text)) == text
-    return sa.func.substr(found, sa.func.length(found) - len(text) + 1) == text
 
 
 def _ago(form: RelativeAge, place: Place, name: str) -> Truth | None:

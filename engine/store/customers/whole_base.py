@@ -53,7 +53,9 @@ def date_near(ref: Ref, days: Iterable[dt.date]) -> Truth:
     text = json_text(attribute, ref.name)
     if ref.type.kind == "birthday":
         kept = {day.isoformat()[-5:] for day in wanted}
-        return sa.func.substr(text, sa.func.length(text) - 4, 5).in_(sorted(kept | _leap(kept)))
+        return sa.func.substr(text, sa.func.length(text) - 4, 5).in_(
+            sorted(kept | ({"02-29"} if kept & {"02-28", "03-01"} else set()))
+        )
     return text.in_([day.isoformat() for day in wanted])
 
 
@@ -74,7 +76,3 @@ def values_of(
     fitting = sa.select(CUSTOMER.c.bucket, CUSTOMER.c.id, document).where(where, who)
     for bucket, customer, attributes in conn.execute(fitting):
         yield bucket, customer, {name: load_values(attributes).get(name)}
-
-
-def _leap(kept: set[str]) -> set[str]:
-    return {"02-29"} if kept & {"02-28", "03-01"} else set()

@@ -33,7 +33,21 @@ def append(
     """Appends the lines of decisions: (customer, decisions); one row per customer."""
     found = []
     for customer, decisions in decided:
-        lines = [_row(line) for decision in decisions for line in decision.trace]
+        lines = [
+            (
+                line.at,
+                line.kind,
+                line.journey,
+                line.enrollment,
+                line.step,
+                line.line,
+                line.subject,
+                line.detail,
+                line.read,
+            )
+            for decision in decisions
+            for line in decision.trace
+        ]
         if lines:
             found.append((bucket, customer, now, commit, dump(lines)))
     change_many(
@@ -51,20 +65,6 @@ def of_customer(conn: Connection, customer: str) -> list[TraceRecord]:
 def forget(conn: Connection, before: Instant) -> int:
     """Drops what is older than a moment."""
     return change(conn, "DELETE FROM trace WHERE at < ?", (before,))
-
-
-def _row(line: Trace) -> tuple[object, ...]:
-    return (
-        line.at,
-        line.kind,
-        line.journey,
-        line.enrollment,
-        line.step,
-        line.line,
-        line.subject,
-        line.detail,
-        line.read,
-    )
 
 
 def _line(row: list[Any]) -> Trace:
