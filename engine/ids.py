@@ -43,8 +43,9 @@ def derive(*parts: str | int) -> str:
     ("a", "bc") differ. A number counts as its digits.
     """
     texts = map(str, parts)
-    whole = "".join([f"{len(text)}:{text}" for text in texts])
-    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    message = "".join([f"{len(text)}:{text}" for text in texts])
+    # `surrogatepass`: JSON may hold half a pair, and a key must come of any text.
+    return hashlib.sha256(message.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _text(data: bytes) -> str:

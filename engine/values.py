@@ -2,7 +2,7 @@
 
 An `Instant` is whole milliseconds since 1970-01-01T00:00:00 UTC. There is no naive time in the
 engine, both databases compare instants as plain integers, and so does Python. Local time exists
-only together with a zone (`Local`).
+only together with a zone.
 """
 
 from __future__ import annotations
@@ -140,6 +140,7 @@ def iso(at: Instant) -> str:
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
     """The zone with an IANA name such as `Europe/Berlin`. Raises `KeyError` for any other text."""
+    # `CET` and the like are names of offsets that nobody lives by, and `right/` counts leap seconds.
     if ("/" not in name and name != "UTC") or name.startswith(("posix/", "right/")):
         raise KeyError(name)
     try:
@@ -158,6 +159,7 @@ def calm_offset(utc_day: int, tz: ZoneInfo) -> int | None:
     """
     if not _FIRST_CALM < utc_day < _LAST_CALM:
         return None
+    # From the day before to the day after, every six hours.
     offsets = {
         to_datetime(Instant((utc_day - 1) * DAY + hours * HOUR), tz).utcoffset() for hours in range(0, 73, 6)
     }
@@ -178,16 +180,14 @@ def at_local(day: dt.date, time: dt.time, tz: ZoneInfo) -> Instant:
     if offset is not None:
         seconds = (time.hour * 60 + time.minute) * 60 + time.second
         return Instant(days * DAY + seconds * SECOND + time.microsecond // 1000 - offset)
-    return _at_local_asked(day, time, tz)
-
-
-def _at_local_asked(day: dt.date, time: dt.time, tz: ZoneInfo) -> Instant:
-    """As `at_local`, asking the zone."""
     local = dt.datetime.combine(day, time, tz)  # fold=0: the first of two
+    # A time that was skipped does not come back as it was: no clock ever showed it.
     back = local.astimezone(_UTC).astimezone(tz)
     if back.replace(tzinfo=None) == local.replace(tzinfo=None):
         return instant(local)
-    return _end_of_gap(local)
+    # Read by the offset after the change it lies before it, and the other way round: the gap is between them.
+    low, high = sorted((instant(local.replace(fold=1)), instant(local)))
+    return _offset_change(low, high, tz)
 
 
 def second_at_local(day: dt.date, time: dt.time, tz: ZoneInfo) -> tuple[Instant, Instant] | None:
@@ -202,17 +202,9 @@ def second_at_local(day: dt.date, time: dt.time, tz: ZoneInfo) -> tuple[Instant,
     return _offset_change(instant(first), instant(second), tz), instant(second)
 
 
-def _end_of_gap(local: dt.datetime) -> Instant:
-    """The first instant after the gap in which `local` would lie: where the offset changes."""
-    before = local.replace(fold=1).astimezone(_UTC)  # the later offset: an instant before the change
-    after = local.replace(fold=0).astimezone(_UTC)
-    low, high = sorted((instant(before), instant(after)))
-    assert local.tzinfo is not None
-    return _offset_change(low, high, local.tzinfo)
-
-
 def _offset_change(low: Instant, high: Instant, tz: dt.tzinfo) -> Instant:
     """The first instant in (low, high] at which the clock of a zone is not put as it was at `low`."""
+    # By halves: a zone can be asked for its offset at a moment, but not for its changes.
     offset = to_datetime(low, tz).utcoffset()
     while high - low > 1:
         middle = Instant((low + high) // 2)
@@ -267,6 +259,7 @@ def plus(at: Instant, length: Duration, tz: ZoneInfo) -> Instant:
         return Instant(at + length.days * DAY + length.elapsed)
     local = to_datetime(at, tz)
     day = later_day(local.date(), length.months, length.days)
+    # The same day after all, at the edge of the calendar: the second of an hour shown twice stays the second.
     if day == local.date():
         return Instant(at + length.elapsed)
     return Instant(at_local(day, local.time(), tz) + length.elapsed)
@@ -288,6 +281,7 @@ def midnight_after(at: Instant, tz: ZoneInfo) -> Instant:
     offset = calm_offset(at // DAY, tz)
     if offset is not None:
         return Instant(at + DAY - (at + offset) % DAY)
+    # More than one day where a zone left a whole day out.
     day = local_date(at, tz) + dt.timedelta(days=1)
     while (midnight := at_local(day, dt.time.min, tz)) <= at:
         day += dt.timedelta(days=1)

@@ -35,8 +35,8 @@ def try_send(
     tried: tuple[str, ...] = (),
     since: Instant | None = None,
 ) -> int | None:
-    """Rules 3 to 7, for the channels that were not tried. Returns where the run goes on when the step is over without
-    another message, None when it rests. Rule 1 was asked by the caller.
+    """Rules 3 to 7, for the channels that were not tried. Returns where the run goes on when the step is over
+    without another message, None when it rests. Rule 1 was asked by the caller.
 
     `first_due`: the moment it was due, with the holds left out; `since`: when it began to wait for a place.
     """
@@ -76,7 +76,8 @@ def try_send(
 
 
 def hand_over(transition: Transition, at: Instant, number: int, *, unknown: bool = False) -> int | None:
-    """The planned message left: the clock of the run is this moment. Returns where the run goes on, None if it rests.
+    """The planned message left: the clock of the run is this moment. Returns where the run goes on, None if
+    it rests.
 
     An `unknown` counts as handed over; it keeps a cascade where it is until it is settled.
     """
@@ -108,7 +109,8 @@ def hand_over(transition: Transition, at: Instant, number: int, *, unknown: bool
 
 
 def _awaits_reaction(transition: Transition, step: SendStep, state: AwaitingReaction) -> bool:
-    """After a hand-over: rests for the reaction, unless no later channel can be reached now; then the step is over."""
+    """After a hand-over: rests for the reaction, unless no later channel can be reached now; then the step
+    is over."""
     facts, consent = transition.context.facts, step.policy.consent
     if not any(
         channel not in state.tried and can_reach(facts, channel, consent) for channel in step.channels
@@ -175,7 +177,8 @@ def _defer_or_skip(
     tried: tuple[str, ...],
     since: Instant | None,
 ) -> int | None:
-    """No place is free: the message waits for one, at most as long as the policy says in all, or is skipped."""
+    """No place is free: the message waits for one, at most as long as the policy says in all, or is
+    skipped."""
     # A later part of a cascade never waits: where the cap of its channel is full it is passed over (2.10).
     if step.if_capped == "skip" or step.id in transition.enrollment.sent:
         return _skip(transition, step, SkipReason.CAPPED)
@@ -233,8 +236,8 @@ def _plan(
     key = derive(enrollment.id, step.id, channel)
     # Messages of a policy without caps neither ask for places nor use them (rule 6).
     counts = bool(policy.caps)
-    # After the first of these moments the message comes back to rule 1 instead of leaving. One more millisecond:
-    # at the very moment that is too late it may still go (rule 4).
+    # After the first of these moments the message comes back to rule 1 instead of leaving. One more
+    # millisecond: at the very moment that is too late it may still go (rule 4).
     until = Instant(plus(first_due, policy.too_late, zone) + 1)
     if policy.quiet is not None:
         zones = plausible_zones(transition.context.facts, channel, transition.context.journeys)

@@ -21,17 +21,18 @@ FactContainer = Literal["values", "fact_state", "event_counters", "history", "re
 """The containers of `Facts` that decisions write into."""
 
 MAX_DECISIONS = 500
-"""Decisions that one happening may lead to. A customer who takes this many is caught between journeys that start
-or undo each other without end: it is stopped here."""
+"""Decisions that one happening may lead to. A customer who takes this many is caught between journeys that
+start or undo each other without end: it is stopped here."""
 
 CAP_SLOT_RETENTION = 32 * DAY
+"""Longer than the longest window of a cap: 30 calendar days, of which one may have 25 hours."""
 """Longer than the longest window of a cap: 30 calendar days, of which one may have 25 hours."""
 
 
 @dataclass(slots=True)
 class DecisionContext:
-    """The state of one customer while `decide` works. Nothing of the caller's is changed: a container of `facts` is
-    copied by `writable` before it is written, an enrollment by `fork_enrollment`."""
+    """The state of one customer while `decide` works. Nothing of the caller's is changed: a container of
+    `facts` is copied by `writable` before it is written, an enrollment by `fork_enrollment`."""
 
     journeys: Journeys
     index: SubscriptionIndex
@@ -152,7 +153,8 @@ class DecisionContext:
     def consume_slot(self, key: str, at: Instant) -> None:
         """A place is used at the hand-over: from then on it counts at that moment."""
         for place, slot in enumerate(self.facts.cap_slots):
-            # The row that was planned *is* the reserved place (2.13 rule 6): it is moved, not added once more.
+            # The row that was planned *is* the reserved place (2.13 rule 6): it is moved, not added once
+            # more.
             if slot.key == key and slot.at != at:
                 self.writable("cap_slots").cap_slots[place] = replace(slot, at=at)
 

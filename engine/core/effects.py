@@ -1,5 +1,5 @@
-"""What a decision asks of the world, and what it says about itself. Effects become rows in the transaction of the
-decision."""
+"""What a decision asks of the world, and what it says about itself. Effects become rows in the transaction
+of the decision."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Send(Struct, frozen=True):
     due_at: Instant
     valid_until: Instant  # after it the message is returned instead of handed over
     counts: bool  # under caps
-    # What the template may read beside customer and shop: trigger, product_id, code (value, expires), with-values.
+    # What the template may read beside customer and shop: trigger, product_id, code (value, expires),
+    # with-values.
     names: Mapping[str, Value | Mapping[str, Value]] = field(default_factory=dict)
 
 
@@ -74,7 +75,8 @@ class Call(Struct, frozen=True):
 
 
 class Emit(Struct, frozen=True):
-    """An event of the engine's own (journey_started, goal_reached, ...), appended to this customer's inbox."""
+    """An event of the engine's own (journey_started, goal_reached, ...), appended to this customer's
+    inbox."""
 
     id: str
     name: str
@@ -130,9 +132,9 @@ TraceKind = Literal[
 class Trace(Struct, frozen=True):
     """One line of the history of a customer. Words are made when it is shown.
 
-    For `send` and `skip`, `subject` is the template and `detail` the channel or the reason; for set/add/remove
-    the subject is the attribute and `detail` the value; for exit the subject is the reason; for code the pool;
-    for learned what was found and `detail` why.
+    For `send` and `skip`, `subject` is the template and `detail` the channel or the reason; for
+    set/add/remove the subject is the attribute and `detail` the value; for exit the subject is the reason;
+    for code the pool; for learned what was found and `detail` why.
     """
 
     at: Instant
@@ -141,8 +143,8 @@ class Trace(Struct, frozen=True):
     enrollment: str
     step: str = ""
     line: int = 0
-    # send, skip: the template; set, add, remove: the attribute; exit: the reason; code: the pool; learned: what
-    # was found.
+    # send, skip: the template; set, add, remove: the attribute; exit: the reason; code: the pool; learned:
+    # what was found.
     subject: str = ""
     # send: the channel; skip: the reason; set, add, remove: the value; code: the code; learned: why.
     detail: str = ""

@@ -13,14 +13,15 @@ CARRIED = "carried:"
 
 
 def end(transition: Transition, outcome: str) -> None:
-    """Ends a run. Its goal is watched until `within` after the first start unless it was reached or restarted: the
-    effect is measured for everybody who started, whatever ended the run (design/language 2.20)."""
+    """Ends a run. Its goal is watched until `within` after the first start unless it was reached or
+    restarted: the effect is measured for everybody who started, whatever ended the run (design/language
+    2.20)."""
     enrollment = transition.enrollment
     # While the state still says which message is planned.
     cancel_planned(transition, outcome)
     for code in enrollment.codes.values():
-        # Nobody has a code that no handed-over message can have carried. Only the codes of a file can run out;
-        # a pool that is no longer in the journey is taken for one.
+        # Nobody has a code that no handed-over message can have carried. Only the codes of a file can run
+        # out; a pool that is no longer in the journey is taken for one.
         kinds = [
             step.pool.kind
             for step in transition.journey.steps

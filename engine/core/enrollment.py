@@ -201,9 +201,9 @@ def merge_enrollments(
 ) -> tuple[list[Enrollment], list[str]]:
     """The runs of both, as they are from now on, and the send keys of planned messages that are taken back.
 
-    Of open runs with the same journey and key the one goes on that has sent more, else the older one; it takes over
-    what the other has sent and done, so that it is not sent or done again. `under_way`: keys of messages that may be
-    leaving at this moment; they count as sent.
+    Of open runs with the same journey and key the one goes on that has sent more, else the older one; it
+    takes over what the other has sent and done, so that it is not sent or done again. `under_way`: keys of
+    messages that may be leaving at this moment; they count as sent.
     """
     going_on: dict[tuple[str, str], Enrollment] = {}
     ended: list[Enrollment] = []
@@ -230,7 +230,8 @@ def merge_enrollments(
 
 
 def _rank(enrollment: Enrollment, under_way: Collection[str]) -> tuple[int, Instant, int, str]:
-    """More messages first, then the older run; the id decides what is equal, so that it always comes out the same."""
+    """More messages first, then the older run; the id decides what is equal, so that it always comes out
+    the same."""
     leaving = isinstance(enrollment.state, AwaitingSend) and enrollment.state.key in under_way
     return (
         -(sum(map(len, enrollment.sent.values())) + leaving),

@@ -1,4 +1,5 @@
-"""What follows at once when something about the customer changes: segments, goal and exit, starts, waits, zones."""
+"""What follows at once when something about the customer changes: segments, goal and exit, starts, waits,
+zones."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def handle_event(context: DecisionContext, event: Event) -> None:
         apply_event(facts, event, changed_facts, context.journeys.needs)
     if context.enrollments:
         _mark_codes(context, event)
-        # Goal and exit before everything else that this event makes true: they are the first of the list of 2.9.
+        # Goal and exit before everything else that this event makes true: they are the first of the list of
+        # 2.9.
         leavers = index.exit_events.get(name)
         if leavers is not None:
             for enrollment in _in_order(
@@ -180,7 +182,8 @@ def _mark_codes(context: DecisionContext, event: Event) -> None:
 
 
 def _move_zone(context: DecisionContext) -> None:
-    """Every due moment that means local time is found again in the customer's zone; what is then past is due now."""
+    """Every due moment that means local time is found again in the customer's zone; what is then past is
+    due now."""
     zone = context.facts.zone
     for enrollment in list(context.enrollments.values()):
         subscription = context.subscription(enrollment)
@@ -199,7 +202,8 @@ def _move_zone(context: DecisionContext) -> None:
 
 
 def _recount_dates(context: DecisionContext, names: frozenset[str]) -> None:
-    """A date that somebody waits for has changed: the wait is computed again; if the date is gone, the run ends."""
+    """A date that somebody waits for has changed: the wait is computed again; if the date is gone, the run
+    ends."""
     for enrollment in list(context.enrollments.values()):
         subscription = context.subscription(enrollment)
         if (

@@ -29,7 +29,8 @@ def leave_if_over(transition: Transition) -> bool:
 
 
 def fits_goal(context: DecisionContext, journey: Journey, enrollment: Enrollment, event: Event) -> bool:
-    """Whether an event is the goal of a run: later than its start in (moment, order of receipt), with fitting fields."""
+    """Whether an event is the goal of a run: later than its start in (moment, order of receipt), with
+    fitting fields."""
     goal = journey.goal
     return (
         event.name in goal.events
@@ -59,7 +60,8 @@ def known_goal(transition: Transition) -> Instant | None:
 
 
 def leave_if_due(context: DecisionContext, enrollment: Enrollment, event: Event | None = None) -> None:
-    """Something changed that goal or `exit_if` of a run may look at: they are asked at once, whatever it does."""
+    """Something changed that goal or `exit_if` of a run may look at: they are asked at once, whatever it
+    does."""
     subscription = context.subscription(enrollment)
     if subscription is None:
         return
@@ -93,7 +95,8 @@ def leave_if_due(context: DecisionContext, enrollment: Enrollment, event: Event 
 
 
 def reach_goal(transition: Transition, at: Instant) -> None:
-    """The goal of an open run: it ends or is marked. After `within` it is late: it ends the run but is not counted."""
+    """The goal of an open run: it ends or is marked. After `within` it is late: it ends the run but is not
+    counted."""
     enrollment, goal = transition.enrollment, transition.journey.goal
     # Before `do`: its steps may make `when` true once more, and the goal is reached once.
     enrollment.goal_at = at
@@ -117,7 +120,8 @@ def _note_watched(transition: Transition, at: Instant) -> None:
         transition.complete()
         return
     enrollment.goal_at, enrollment.watch_until = at, None
-    # After any other outcome the goal is counted, but it is no success of the journey: `do` does not run (2.20).
+    # After any other outcome the goal is counted, but it is no success of the journey: `do` does not run
+    # (2.20).
     if enrollment.outcome == "finish":
         transition.add_trace("goal", detail=_standing(enrollment, at))
         transition.emit("goal_reached", at=at)
@@ -129,7 +133,8 @@ def _note_watched(transition: Transition, at: Instant) -> None:
 
 
 def _standing(enrollment: Enrollment, at: Instant) -> str:
-    """Whether a message had been handed over when the goal was reached: without one the journey had no part in it."""
+    """Whether a message had been handed over when the goal was reached: without one the journey had no
+    part in it."""
     first = min(
         (message.handed_at for messages in enrollment.sent.values() for message in messages), default=None
     )

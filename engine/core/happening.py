@@ -17,8 +17,8 @@ from engine.values import Instant, Value
 
 
 class Event(Struct, frozen=True):
-    """Something the customer did. A direct price_drop, back_in_stock or low_stock event is a start that reached
-    this customer."""
+    """Something the customer did. A direct price_drop, back_in_stock or low_stock event is a start that
+    reached this customer."""
 
     number: int
     id: str
@@ -104,8 +104,8 @@ class MessageOutcome(Struct, frozen=True):
     at: Instant
     key: str
     enrollment: str
-    # `unknown` keeps a cascade where it is until another outcome settles it; `not_sent` says that an unknown turned
-    # out never to have been accepted.
+    # `unknown` keeps a cascade where it is until another outcome settles it; `not_sent` says that an unknown
+    # turned out never to have been accepted.
     kind: Literal[
         "accepted", "delivered", "bounced", "complained", "refused", "unknown", "settled", "not_sent"
     ]

@@ -114,8 +114,8 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What all steps have. The classes of most kinds stand beside what they do, in `steps/`; here are those that
-    other parts of the core look into."""
+    """What all steps have. The classes of most kinds stand beside what they do, in `steps/`; here are
+    those that other parts of the core look into."""
 
     index: int
     id: str  # the author's, or the hidden one (`if x: 1#1`); unique in the journey
@@ -171,8 +171,8 @@ class SendStep(Step):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The moment of `wait: until`: time, weekday and time, date (and time), or ref (and offset). Nothing of them: the
-    next time that the step itself names."""
+    """The moment of `wait: until`: time, weekday and time, date (and time), or ref (and offset). Nothing
+    of them: the next time that the step itself names."""
 
     time: dt.time | None = None
     weekday: int | None = None

@@ -52,7 +52,8 @@ def handle_sent(context: DecisionContext, handed: MessageSent) -> None:
 
 
 def handle_returned(context: DecisionContext, returned: MessageReturned) -> None:
-    """The message did not leave: its place is free, and all rules are asked again; a refusal passes the channel over."""
+    """The message did not leave: its place is free, and all rules are asked again; a refusal passes the
+    channel over."""
     transition = _transition_of(context, returned.enrollment, returned.key)
     if transition is None:
         return
@@ -71,7 +72,8 @@ def handle_returned(context: DecisionContext, returned: MessageReturned) -> None
 
 
 def handle_outcome(context: DecisionContext, outcome: MessageOutcome) -> None:
-    """A bounce closes the channel for good, whatever became of the run, and moves a listening cascade on at once."""
+    """A bounce closes the channel for good, whatever became of the run, and moves a listening cascade on
+    at once."""
     enrollment = context.enrollments.get(outcome.enrollment)
     sent = sent_message_of(enrollment, outcome.key) if enrollment is not None else None
     # First, and without a run if need be: a bounce closes the channel for every other journey, too.
@@ -246,8 +248,8 @@ def _settle(transition: Transition, outcome: MessageOutcome, message: SentMessag
                 # Nobody moves: the next channel is asked for at the resume.
                 enrollment.due = Due(transition.now)
             elif not leave_if_over(transition):
-                # The next channel is due since now; after an unknown message, since the moment at which it would
-                # have been tried: when that is settled a week later, nobody wants it any more (rule 4).
+                # The next channel is due since now; after an unknown message, since the moment at which it
+                # would have been tried: when that is settled a week later, nobody wants it any more (rule 4).
                 first_due = transition.now
                 if state.unknown:
                     first_due = min(first_due, listen_until(transition, step, state).at)

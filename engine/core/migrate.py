@@ -37,8 +37,8 @@ Entry = TypeVar("Entry")
 class Move:
     """What becomes of the people at one step (design/language 2.15)."""
 
-    # `stays`: they are at `to`, the same step, perhaps renamed, moved or changed. `gone`: the step was removed;
-    # they go on at `to`, the first later step that still exists; None: they finish.
+    # `stays`: they are at `to`, the same step, perhaps renamed, moved or changed. `gone`: the step was
+    # removed; they go on at `to`, the first later step that still exists; None: they finish.
     kind: Literal["stays", "gone"]
     to: str | None
     recomputed: bool = False  # they wait for the new length
@@ -54,8 +54,8 @@ class Migration:
     moves: Mapping[str, Move]  # by the id of the old step
     renamed: Mapping[str, str]  # former id of a step -> id
     journeys: Journeys  # the new version alone: what decisions about its runs look into
-    # Who would be due at once by a recomputed wait is spread over a day, for the sake of the channels; a caller
-    # who counted only a few may put it off.
+    # Who would be due at once by a recomputed wait is spread over a day, for the sake of the channels; a
+    # caller who counted only a few may put it off.
     spread: bool = True
 
     @property
@@ -194,7 +194,8 @@ def _move_of(step: Step, old: Journey, ids: Mapping[str, Step], renamed: Mapping
 
 
 def _same_step(step: Step, ids: Mapping[str, Step], renamed: Mapping[str, str]) -> Step | None:
-    """The step of the new file with this id or this former id; an id that another verb has taken is another step."""
+    """The step of the new file with this id or this former id; an id that another verb has taken is
+    another step."""
     same = ids.get(step.id) or ids.get(renamed.get(step.id, ""))
     return same if same is not None and type(same) is type(step) else None
 

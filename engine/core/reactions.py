@@ -28,13 +28,14 @@ def replace_message(enrollment: Enrollment, step: str, old: SentMessage, new: Se
 
 
 def note_reaction(transition: Transition, reaction: Reaction) -> None:
-    """Keeps the moment of a reaction: the latest one of each kind. A reply has been read, so it counts as an open."""
+    """Keeps the moment of a reaction: the latest one of each kind. A reply has been read, so it counts as
+    an open."""
     sent = sent_message_of(transition.enrollment, reaction.key)
     if sent is None:
         return
     step, message = sent
-    # A click or a reply counts once for its channel, and the first reaction to a message for its hour of their day.
-    # Before the moments below are written: they tell whether this is the first.
+    # A click or a reply counts once for its channel, and the first reaction to a message for its hour of
+    # their day. Before the moments below are written: they tell whether this is the first.
     is_first = message.clicked_at is None and message.opened_at is None
     for_channel = (
         message.clicked_at is None if reaction.kind == "clicked" else reaction.kind == "replied" and is_first

@@ -1,5 +1,5 @@
-"""Why a message did not go out, as types. The texts are stored (inbox, enrollment, outbox) and stand in traces: another
-wording there is another value, and needs a migration."""
+"""Why a message did not go out, as types. The texts are stored (inbox, enrollment, outbox) and stand in
+traces: another wording there is another value, and needs a migration."""
 
 from __future__ import annotations
 

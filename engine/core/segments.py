@@ -16,7 +16,8 @@ from engine.core.journey import SegmentRule
 from engine.values import DAY, UTC, Birthday, Duration, Instant, at_local, later_day, local_date, to_datetime
 
 _REPEATS = 9 * 366 * DAY
-"""From some day on birthdays are all that comes back, and whatever they change, they have changed within a leap cycle."""
+"""From some day on birthdays are all that comes back, and whatever they change, they have changed within a
+leap cycle."""
 
 _OUT_OF_TIME = 200_000 * DAY
 """Values further from 1970 than this are no moments of a shop."""
@@ -44,7 +45,8 @@ def next_crossing(rule: SegmentRule, facts: Facts, now: Instant, rules: Rules = 
 
 
 def edges(condition: Condition, facts: Facts, now: Instant, rules: Rules = NO_RULES) -> Iterator[Instant]:
-    """The moments, past and to come, between which time changes no answer of a condition (birthdays: the next two)."""
+    """The moments, past and to come, between which time changes no answer of a condition (birthdays: the
+    next two)."""
     yield from _edges(condition, facts, now, rules, (None,))
     for ref in refs(condition):
         rule = rules.get(ref.name) if ref.source == "customer" else None
@@ -81,7 +83,8 @@ def _edges(
 
 
 def _edges_of_value(form: RelativeAge | Today, scope: Scope, rules: Rules) -> Iterator[Instant]:
-    # More edges than are needed cost a question each; one too few is a membership that changes a night too late.
+    # More edges than are needed cost a question each; one too few is a membership that changes a night too
+    # late.
     value, kind = read(form.ref, scope, rules), form.ref.type.kind
     length = form.length if isinstance(form, RelativeAge) else Duration()
     if kind == "time" and type(value) is int and abs(value) < _OUT_OF_TIME:
@@ -100,7 +103,8 @@ def _edges_of_value(form: RelativeAge | Today, scope: Scope, rules: Rules) -> It
 
 
 def _midnights(day: dt.date, length: Duration, facts: Facts) -> Iterator[Instant]:
-    """The local midnights at which a date may become `length` old: with months several, since short months repeat."""
+    """The local midnights at which a date may become `length` old: with months several, since short months
+    repeat."""
     whole_days = length.days + length.elapsed // DAY
     later = later_day(day, length.months, whole_days)
     for extra in range(-3, 6) if length.months else (0, 1):

@@ -1,4 +1,5 @@
-"""One decision about one run: the enrollment, what the decision asks of the world, and what it says about itself."""
+"""One decision about one run: the enrollment, what the decision asks of the world, and what it says about
+itself."""
 
 from __future__ import annotations
 
@@ -81,7 +82,8 @@ class Transition:
         step: Step | None = None,
         event: Event | None = None,
     ) -> None:
-        """A question, its answer, and the values that it looked at. With `Journeys.explain` off these are left out."""
+        """A question, its answer, and the values that it looked at. With `Journeys.explain` off these are
+        left out."""
         values: tuple[tuple[str, str], ...] = ()
         # A replay of years asks millions of questions whose answers nobody reads one by one.
         if self.context.journeys.explain:

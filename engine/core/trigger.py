@@ -93,7 +93,8 @@ def start_by_event(context: DecisionContext, subscriber: EventSubscriber, event:
 
 
 def start_by_segment(context: DecisionContext, change: SegmentChanged, *, was_member: bool) -> None:
-    """Becoming a member starts; `members: all` also takes those who are members already, when they are announced."""
+    """Becoming a member starts; `members: all` also takes those who are members already, when they are
+    announced."""
     for subscription, trigger in context.index.segment_starts.get(change.segment, ()):
         if was_member and trigger.members == "new":
             continue
@@ -106,8 +107,8 @@ def start_by_segment(context: DecisionContext, change: SegmentChanged, *, was_me
 
 
 def start_by_clock(context: DecisionContext, occurrence: Occurrence) -> None:
-    """A clock or date start, once for every local date. The run keeps the date that it is about: of a start seven days
-    before a birthday, the birthday."""
+    """A clock or date start, once for every local date. The run keeps the date that it is about: of a
+    start seven days before a birthday, the birthday."""
     subscription = context.index.subscriptions.get(occurrence.journey)
     if subscription is None:
         return
@@ -122,8 +123,8 @@ def start_by_clock(context: DecisionContext, occurrence: Occurrence) -> None:
             context, subscription.journey, 0, f"the start of {occurrence.day.isoformat()} was missed"
         )
         return
-    # The occurrence does not name its trigger: it is the first one that has an occurrence on this day. None has
-    # when the attribute was changed since; the start counts all the same.
+    # The occurrence does not name its trigger: it is the first one that has an occurrence on this day. None
+    # has when the attribute was changed since; the start counts all the same.
     line, about = 0, occurrence.day
     for trigger in subscription.journey.starts:
         if isinstance(trigger, ClockTrigger | DateTrigger):
@@ -135,7 +136,8 @@ def start_by_clock(context: DecisionContext, occurrence: Occurrence) -> None:
 
 
 def start(context: DecisionContext, subscription: JourneySubscription, by: Start) -> None:
-    """Begins a run, or notes why not. `who`, goal and `exit_if` are asked first: refused, a start changes nothing."""
+    """Begins a run, or notes why not. `who`, goal and `exit_if` are asked first: refused, a start changes
+    nothing."""
     journey = subscription.journey
     if journey.state != "live":
         if journey.state != "draft":

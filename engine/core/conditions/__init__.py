@@ -1,1 +1,2 @@
-"""Questions about one customer: the typed tree, its closures, what it looks at, and the words for the trace."""
+"""Questions about one customer: the typed tree, its closures, what it looks at, and the words for the
+trace."""

@@ -16,7 +16,8 @@ from engine.values import Birthday, Duration, Instant, Money, Type
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A name: of the customer (attribute or fact), `trigger.x`, `product.x`, `code.x`, or a field of the event in `where`."""
+    """A name: of the customer (attribute or fact), `trigger.x`, `product.x`, `code.x`, or a field of the
+    event in `where`."""
 
     source: Literal["customer", "trigger", "product", "code", "event"]
     name: str
@@ -75,9 +76,9 @@ class RelativeAge:
 
 @dataclass(frozen=True, slots=True)
 class BeforeAfter:
-    """`before` or `after` a moment. For a `date` attribute `moment` is a date. For a `time` a written local moment
-    has been turned into an instant by the project's zone; a date alone means its first moment (`before`) and its
-    last (`after`)."""
+    """`before` or `after` a moment. For a `date` attribute `moment` is a date. For a `time` a written
+    local moment has been turned into an instant by the project's zone; a date alone means its first moment
+    (`before`) and its last (`after`)."""
 
     ref: Ref
     how: Literal["before", "after"]
@@ -102,8 +103,8 @@ class TextMatch:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """The number of events in [low, high] (None: no limit), in the last `last`, since the start of the run, where
-    their fields fit. N days mean N x 24 hours, strict at the edge."""
+    """The number of events in [low, high] (None: no limit), in the last `last`, since the start of the
+    run, where their fields fit. N days mean N x 24 hours, strict at the edge."""
 
     event: str
     low: int
@@ -122,8 +123,8 @@ class InSegment:
 
 @dataclass(frozen=True, slots=True)
 class Can:
-    """One of the channels reaches the customer: address, no suppression, and the consent that `consent` asks for
-    (a purpose such as `marketing`; None: no consent needed)."""
+    """One of the channels reaches the customer: address, no suppression, and the consent that `consent`
+    asks for (a purpose such as `marketing`; None: no consent needed)."""
 
     channels: tuple[str, ...]
     consent: str | None

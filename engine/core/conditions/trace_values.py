@@ -13,8 +13,8 @@ from engine.values import Birthday, Instant, Type, Value, iso
 
 
 def values_asked(condition: Condition, scope: Scope, rules: Rules = NO_RULES) -> tuple[tuple[str, str], ...]:
-    """Name and value, in words, of everything that the condition looks at now. Fields of the events that a `did`
-    goes over are not in it."""
+    """Name and value, in words, of everything that the condition looks at now. Fields of the events that a
+    `did` goes over are not in it."""
     names, questions = _looked_at(condition, rules)
     answers: dict[str, str] = {}
     # Fields of an event mean something only where there is one: those in the `where` of a `did` do not.
@@ -35,7 +35,8 @@ _CACHE_SIZE = 10_000
 
 
 def _looked_at(condition: Condition, rules: Rules) -> _LookedAt:
-    """The names in a condition, and the forms that ask about something else than a name: the same for everybody."""
+    """The names in a condition, and the forms that ask about something else than a name: the same for
+    everybody."""
     entry = _CACHE.get(id(condition))
     # The id of a condition that is gone may have been given to another one.
     if entry is not None and entry[0] is condition and entry[1] is rules:

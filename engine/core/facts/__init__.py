@@ -1,1 +1,2 @@
-"""What is known of one customer: the state, how events fold into it, segments, reach, scores, what was learned."""
+"""What is known of one customer: the state, how events fold into it, segments, reach, scores, what was
+learned."""

@@ -1,5 +1,5 @@
-"""Computed facts: the fields of events that they go over, sums and means, and facts with a window, which are counted
-from history when they are asked for (`count of product_viewed in last 7 days`)."""
+"""Computed facts: the fields of events that they go over, sums and means, and facts with a window, which
+are counted from history when they are asked for (`count of product_viewed in last 7 days`)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from engine.values import DAY, Instant, Money, Value
 
 def field_values(fields: Mapping[str, Value], path: str) -> tuple[Value, ...]:
     """Every value that a path leads to, in the order of the items; a missing one gives nothing."""
+    # A plain name first: a shop may have a field whose name has a dot in it.
     if path in fields:
-        found = fields[path]
-        return () if found is None else (found,)
+        value = fields[path]
+        return () if value is None else (value,)
     head, dot, rest = path.partition(".")
     items = fields.get(head) if dot else None
     if not isinstance(items, list):
         return ()
-    inner = (cast("Value", item.get(rest)) for item in items)
-    return tuple(value for value in inner if value is not None)
+    of_items = (cast("Value", item.get(rest)) for item in items)
+    return tuple(value for value in of_items if value is not None)
 
 
 def add_up(total: Value, addends: tuple[Value, ...]) -> tuple[Value, int]:
@@ -73,7 +74,8 @@ def is_number(value: object) -> bool:
 
 
 def windowed_value(rule: FactRule, facts: Facts, now: Instant) -> Value:
-    """The value of a windowed fact now; the edge is strict (an event exactly as old as the window is outside)."""
+    """The value of a windowed fact now; the edge is strict (an event exactly as old as the window is
+    outside)."""
     assert rule.last is not None
     edge = now - rule.last
     events = [event for event in facts.history.get(rule.event, ()) if event.occurred_at > edge]
@@ -85,8 +87,15 @@ def windowed_value(rule: FactRule, facts: Facts, now: Instant) -> Value:
         case "average":
             return mean(*add_up(None, _values(events, rule)))
         case "last" | "first":
-            return _one_of(events, rule)
+            ordered = events if rule.how == "first" else events[::-1]
+            if rule.field is None:
+                return ordered[0].occurred_at if ordered else None
+            # The first of them that has the field.
+            return next(
+                (values[0] for event in ordered if (values := field_values(event.fields, rule.field))), None
+            )
         case "most frequent":
+            # A list of items is no key of a dictionary: it is counted by its text.
             counts = Counter(
                 (value if isinstance(value, (str, int, Decimal, bool, Money, tuple)) else str(value))
                 for value in _values(events, rule)
@@ -102,9 +111,9 @@ def windowed_value(rule: FactRule, facts: Facts, now: Instant) -> Value:
 
 def zero(rule: FactRule, facts: Facts) -> Value:
     """The sum of nothing, in the currency that the fact has had so far."""
-    known = facts.values.get(rule.name)
-    if isinstance(known, Money):
-        return Money(Decimal(0), known.currency)
+    value = facts.values.get(rule.name)
+    if isinstance(value, Money):
+        return Money(Decimal(0), value.currency)
     return None if rule.type.kind == "money" else 0
 
 
@@ -117,13 +126,3 @@ def days_between(times: int, first_at: Instant, last_at: Instant) -> Value:
 
 def _values(events: list[Event], rule: FactRule) -> tuple[Value, ...]:
     return tuple(value for event in events for value in field_values(event.fields, rule.field or ""))
-
-
-def _one_of(events: list[Event], rule: FactRule) -> Value:
-    ordered = events if rule.how == "first" else reversed(events)
-    for event in ordered:
-        if rule.field is None:
-            return event.occurred_at
-        if values := field_values(event.fields, rule.field):
-            return values[0]
-    return None

@@ -31,8 +31,8 @@ class EventCounter(Struct, frozen=True):
 
 
 class Reach(Struct, frozen=True):
-    """One channel of one customer. `suppressed`: None, a purpose, `any purpose` (everything that needs a consent),
-    or `all`. `bounced`: closed by a hard bounce."""
+    """One channel of one customer. `suppressed`: None, a purpose, `any purpose` (everything that needs a
+    consent), or `all`. `bounced`: closed by a hard bounce."""
 
     # The names in JSON stand by themselves, for they are stored: a field may be renamed, they may not.
     address: str | None = msgspec.field(default=None, name="address")
@@ -76,15 +76,17 @@ class Facts:
     timezone: str = "UTC"  # the zone that is used, and why:
     timezone_why: str = "project"  # customer | country | project
     values: dict[str, Value] = field(default_factory=dict)  # attributes and computed facts over all time
-    # What computed facts need to go on at constant cost: for an average sum and count, for the most frequent counts.
+    # What computed facts need to go on at constant cost: for an average sum and count, for the most frequent
+    # counts.
     fact_state: dict[str, object] = field(default_factory=dict)
     event_counters: dict[str, EventCounter] = field(default_factory=dict)
     # Only the events in `Journeys.needs`, oldest first, as far back as they ask.
     history: dict[str, list[Event]] = field(default_factory=dict)
     segments: frozenset[str] = frozenset()
     reach: dict[str, Reach] = field(default_factory=dict)  # by channel
-    # Stories, and replay without --strict: every channel reaches this customer, unless `reach` says what closes
-    # it: a bounce, a suppression, a consent that is not `given`, or the address "" (known to be missing).
+    # Stories, and replay without --strict: every channel reaches this customer, unless `reach` says what
+    # closes it: a bounce, a suppression, a consent that is not `given`, or the address "" (known to be
+    # missing).
     assumed_reach: bool = False
     cap_slots: list[CapSlot] = field(default_factory=list)
     products: dict[str, Mapping[str, Value]] = field(
@@ -143,8 +145,8 @@ class LastStart(Struct, frozen=True):
 
 @dataclass(slots=True)
 class CustomerState:
-    """The unit of concurrency: everything that is decided about one customer is decided from this, one after the
-    other."""
+    """The unit of concurrency: everything that is decided about one customer is decided from this, one
+    after the other."""
 
     facts: Facts
     enrollments: dict[str, Enrollment] = field(default_factory=dict)  # open and watched ones, by id
@@ -161,19 +163,19 @@ Closed = Literal["no address", "bounced", "suppressed", "no consent"]
 
 
 def why_closed(facts: Facts, channel: str, purpose: str | None) -> Closed | None:
-    """Why a channel may not be used for a purpose (None: no consent is needed); None when it may.
-
-    With `assumed_reach` an address and a consent that nothing is known of are taken as given; the
-    address "" says that it is known to be missing.
-    """
+    """Why a channel may not be used for a purpose (None: no consent is needed); None when it may."""
     reach = facts.reach.get(channel)
+    # An address and a consent that nothing is known of are then taken as given; the address "" is known to be
+    # missing.
     assumed = facts.assumed_reach
     if reach is None:
         return None if assumed else "no address"
     if not reach.address and not (assumed and reach.address is None):
         return "no address"
+    # The first reason in this order is told: the one that is hardest to put right.
     if reach.bounced:
         return "bounced"
+    # Without a purpose only `all` closes: an order confirmation goes to somebody who wants no marketing.
     if reach.suppressed is not None and (
         reach.suppressed in ("all", purpose) or (reach.suppressed == ANY_PURPOSE and purpose is not None)
     ):
@@ -197,6 +199,7 @@ def resolve_zone(
     """The customer's `timezone` if it is a real one, else the zone of a `country` that has only one, else the
     project's. `zone_of_country` is asked with an ISO 3166 code in capitals, or whatever else was written
     there."""
+    # What the customer says counts most; a country with several zones says nothing about the clock.
     timezone, country = values.get("timezone"), values.get("country")
     if isinstance(timezone, str) and is_zone(timezone):
         return timezone, "customer"

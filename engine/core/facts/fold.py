@@ -39,8 +39,8 @@ def initial_values(rules: Iterable[FactRule], currency: str) -> dict[str, Value]
 def apply_event(
     facts: Facts, event: Event, rules: Iterable[FactRule], needs: Mapping[str, int | None] | None = None
 ) -> None:
-    """Counts an event: its counter, all-time facts, history. `needs` (`Journeys.needs`): history keeps only the
-    events in it; None keeps all."""
+    """Counts an event: its counter, all-time facts, history. `needs` (`Journeys.needs`): history keeps
+    only the events in it; None keeps all."""
     # The counter first: `average days between` is made from it.
     counter, at, number = facts.event_counters.get(event.name), event.occurred_at, event.number
     if counter is None:
@@ -53,9 +53,9 @@ def apply_event(
         if rule.event == event.name and rule.last is None:
             _count(facts, event, rule)
     if needs is None or event.name in needs:
-        kept = facts.history.setdefault(event.name, [])
+        history = facts.history.setdefault(event.name, [])
         # Events arrive late: history is in the order in which things happened, not in that of receipt.
-        bisect.insort(kept, event, key=lambda known: (known.occurred_at, known.number))
+        bisect.insort(history, event, key=lambda event: (event.occurred_at, event.number))
 
 
 def apply_change(
@@ -81,6 +81,7 @@ def apply_change(
             _write_address(facts, channel, "\n".join(_without(facts, channel, address)))
     for (channel, purpose), answer in change.consents.items():
         reach = facts.reach.get(channel, Reach())
+        # Somebody who signs up once more is asked once more, and has not said no.
         if answer == "asked" and reach.consents.get(purpose) == "given":
             continue
         consents = {**reach.consents, purpose: cast("Consent", answer)}
@@ -92,22 +93,25 @@ def apply_change(
             # Two suppressions of different purposes close everything that needs a consent.
             suppressed = "all" if "all" in (reach.suppressed, closed_for) else ANY_PURPOSE
         facts.reach[channel] = replace(reach, suppressed=suppressed)
+    # Last, for it is found from the values written above.
     if resolve_zone is not None and ("timezone" in change.values or "country" in change.values):
         facts.timezone, facts.timezone_why = resolve_zone(facts.values)
 
 
 def changed_value(old: Value, how: str, value: Value) -> Value:
-    """What `set`, `add` or `remove` makes of an attribute. A number that is missing starts at 0, a list empty; what
-    does not fit (another currency, another type) leaves the old value."""
+    """What `set`, `add` or `remove` makes of an attribute. A number that is missing starts at 0, a list
+    empty; what does not fit (another currency, another type) leaves the old value."""
     if how == "set":
         return value
     listed = value if isinstance(value, tuple) else (value,)
-    if isinstance(old, tuple) or (old is None and all(isinstance(each, str) for each in listed)):
-        texts = [each for each in listed if isinstance(each, str)]
-        kept = old or ()
+    # An attribute that is not set does not tell its type: texts make it a list, everything else a number.
+    if isinstance(old, tuple) or (old is None and all(isinstance(item, str) for item in listed)):
+        texts = [item for item in listed if isinstance(item, str)]
+        present = old or ()
         if how == "remove":
-            return tuple(each for each in kept if each not in texts)
-        return (*kept, *dict.fromkeys(each for each in texts if each not in kept))
+            return tuple(item for item in present if item not in texts)
+        # No item twice, in the order in which they were added.
+        return (*present, *dict.fromkeys(text for text in texts if text not in present))
     if how == "add":
         return add_up(old, (value,))[0]
     return old
@@ -139,8 +143,8 @@ def _count(facts: Facts, event: Event, rule: FactRule) -> None:
             times = facts.values.get(name)
             facts.values[name] = (times if isinstance(times, int) else 0) + 1
         case "sum":
-            known = facts.values.get(name)
-            facts.values[name] = add_up(known if known is not None else zero(rule, facts), values)[0]
+            total = facts.values.get(name)
+            facts.values[name] = add_up(total if total is not None else zero(rule, facts), values)[0]
         case "average":
             known_sum, by_hand = facts.fact_state.get(name), facts.values.get(name)
             # One that was set by hand goes on as if it came from one event.
@@ -155,8 +159,8 @@ def _count(facts: Facts, event: Event, rule: FactRule) -> None:
         case "most frequent":
             _remember_favourite(facts, rule, values)
         case "average days between":
-            seen = facts.event_counters[event.name]
-            facts.values[name] = days_between(seen.times, seen.first_at, seen.last_at)
+            counter = facts.event_counters[event.name]
+            facts.values[name] = days_between(counter.times, counter.first_at, counter.last_at)
         case "rfm":
             pass  # nightly, over all customers
     # A fact that is not set is no value of None: `is set` asks whether the name is there.
@@ -170,20 +174,22 @@ def _remember_end(facts: Facts, event: Event, rule: FactRule, values: tuple[Valu
     if value is None:
         return
     order = (event.occurred_at, event.number)
-    known = cast("EventOrder | None", facts.fact_state.get(rule.name))
+    remembered = cast("EventOrder | None", facts.fact_state.get(rule.name))
     set_by_hand = facts.values.get(rule.name)
-    if known is None and rule.field is None and isinstance(set_by_hand, int):
-        known = (Instant(set_by_hand), 0)
+    if remembered is None and rule.field is None and isinstance(set_by_hand, int):
+        remembered = (Instant(set_by_hand), 0)
     # Nobody knows when a value that was set by hand came: it is the first, and any event is later.
-    if known is None and set_by_hand is not None and rule.how == "first":
+    if remembered is None and set_by_hand is not None and rule.how == "first":
         return
-    if known is None or (order > known if rule.how == "last" else order < known):
+    if remembered is None or (order > remembered if rule.how == "last" else order < remembered):
         facts.fact_state[rule.name] = order
         facts.values[rule.name] = value
 
 
 def _remember_favourite(facts: Facts, rule: FactRule, values: tuple[Value, ...]) -> None:
-    """`most frequent`: of several with the same number, the one that reached it first in the order of receipt."""
+    """`most frequent`: of several with the same number, the one that reached it first in the order of
+    receipt."""
+    # A copy: the counts belong to the state before this event, too.
     counts = dict(cast("Mapping[str, int]", facts.fact_state.get(rule.name, {})))
     favourite = facts.values.get(rule.name)
     for value in values:
@@ -199,8 +205,8 @@ def _remember_favourite(facts: Facts, rule: FactRule, values: tuple[Value, ...])
 
 def _without(facts: Facts, channel: str, address: str) -> list[str]:
     """The addresses of a channel but one, in the order in which they came."""
-    known = (facts.reach.get(channel, Reach()).address or "").split("\n")
-    return [each for each in known if each and each != address]
+    addresses = (facts.reach.get(channel, Reach()).address or "").split("\n")
+    return [other for other in addresses if other and other != address]
 
 
 def _write_address(facts: Facts, channel: str, address: str | None) -> None:

@@ -1,5 +1,5 @@
-"""What was learned from reactions: of everybody, once a night; of one customer, with every message and reaction;
-and what follows from it, the hour of a customer and the order of channels."""
+"""What was learned from reactions: of everybody, once a night; of one customer, with every message and
+reaction; and what follows from it, the hour of a customer and the order of channels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Interval(Struct, frozen=True, array_like=True):
 
     @property
     def length(self) -> Duration:
-        """Inside the bounds: a cascade neither hurries nor waits for ever because of what a few people did."""
+        """Inside the bounds: a cascade neither hurries nor waits for ever because of what a few people
+        did."""
         return Duration(elapsed=min(max(self.minutes * MINUTE, SHORTEST), LONGEST))
 
 
@@ -60,14 +61,14 @@ class Learned:
         """Adds up the templates of every channel."""
         by_channel: dict[str, Rate] = {}
         for (_, channel), rate in self.rates.items():
-            known = by_channel.get(channel, Rate())
-            by_channel[channel] = Rate(known.sent + rate.sent, known.reacted + rate.reacted)
+            total = by_channel.get(channel, Rate())
+            by_channel[channel] = Rate(total.sent + rate.sent, total.reacted + rate.reacted)
         object.__setattr__(self, "by_channel", by_channel)
 
     def interval(self, template: str, channel: str, until: str) -> Interval | None:
         """The interval, if enough reactions were seen."""
-        known = self.intervals.get((template, channel, until))
-        return known if known is not None and known.seen >= LEAST else None
+        interval = self.intervals.get((template, channel, until))
+        return interval if interval is not None and interval.seen >= LEAST else None
 
 
 class EngagementStats(Struct, frozen=True):
@@ -83,7 +84,8 @@ class EngagementStats(Struct, frozen=True):
         return EngagementStats({**self.channels, channel: (max(sent + more, 0), reacted)}, self.hours)
 
     def with_reaction(self, channel: str | None, hour: int | None) -> EngagementStats:
-        """A reaction; `channel` None: it does not count for one (an opening); `hour` None: it has been counted."""
+        """A reaction; `channel` None: it does not count for one (an opening); `hour` None: it has been
+        counted."""
         channels, hours = self.channels, self.hours
         if channel is not None:
             sent, reacted = channels.get(channel, (0, 0))
@@ -98,8 +100,8 @@ class EngagementStats(Struct, frozen=True):
         """Those of two customers who turned out to be one."""
         channels = dict(self.channels)
         for channel, (sent, reacted) in other.channels.items():
-            known = channels.get(channel, (0, 0))
-            channels[channel] = (known[0] + sent, known[1] + reacted)
+            own_sent, own_reacted = channels.get(channel, (0, 0))
+            channels[channel] = (own_sent + sent, own_reacted + reacted)
         if not self.hours or not other.hours:
             return EngagementStats(channels, self.hours or other.hours)
         return EngagementStats(channels, tuple(map(add, self.hours, other.hours)))
@@ -124,8 +126,8 @@ class Hour:
 
 
 def their_hour(engagement: EngagementStats, learned: Learned, quiet: Quiet | None) -> Hour:
-    """The fullest hour of the customer's own reactions, else of everybody's, else 10:00. One that is quiet gives
-    way to the nearest that is not, of two as near the later."""
+    """The fullest hour of the customer's own reactions, else of everybody's, else 10:00. One that is quiet
+    gives way to the nearest that is not, of two as near the later."""
     if sum(engagement.hours) >= LEAST_OWN:
         wanted = _fullest(engagement.hours)
         why = _around(engagement.hours, wanted, "reactions")
@@ -147,8 +149,8 @@ def their_hour(engagement: EngagementStats, learned: Learned, quiet: Quiet | Non
 
 
 def _fullest(hours: Sequence[int]) -> int:
-    """Each hour counts with its neighbours (1, 2, 1), so that a habit around the full hour is not cut in two; of
-    equal ones the earliest."""
+    """Each hour counts with its neighbours (1, 2, 1), so that a habit around the full hour is not cut in
+    two; of equal ones the earliest."""
 
     def weight(hour: int) -> int:
         return hours[hour - 1] + 2 * hours[hour] + hours[(hour + 1) % HOURS]
@@ -172,8 +174,9 @@ channel the first guess."""
 
 
 def likelihood(learned: Learned, engagement: EngagementStats, template: str, channel: str) -> float:
-    """The probability, 0 to 1, that this customer reacts: their own rate, drawn towards everybody's for this
-    template on this channel, which is drawn towards that of the channel, which is drawn towards a first guess."""
+    """The probability, 0 to 1, that this customer reacts: their own rate, drawn towards everybody's for
+    this template on this channel, which is drawn towards that of the channel, which is drawn towards a
+    first guess."""
     on_channel = _drawn(learned.by_channel.get(channel, Rate()), FIRST_GUESS, WEIGHT_OF_GUESS)
     of_template = _drawn(learned.rates.get((template, channel), Rate()), on_channel, WEIGHT_OF_CHANNEL)
     sent, reacted = engagement.channels.get(channel, (0, 0))
@@ -205,16 +208,16 @@ def explanation(
     engagement: EngagementStats,
     currency: str,
 ) -> str:
-    """The reason of an order in words: `email: 0.0004 EUR / 3.1 % = 0.0129 EUR per reaction, then sms: ...`."""
+    """The reason of an order in words: `email: 0.0004 EUR / 3.1 % = 0.0129 EUR per reaction, then sms:
+    ...`."""
     phrases = []
     for channel in channels:
         price, likely = prices.get(channel, Decimal(0)), likelihood(learned, engagement, template, channel)
         share = f"{likely * 100:.1f} %" if likely >= 0.001 else f"{likely * 100:.2g} %"
         if price:
             per_reaction = f"{float(price) / likely:.4f}".rstrip("0").rstrip(".")
-            phrases.append(
-                f"{channel}: {price.normalize():f} {currency} / {share} = {per_reaction} {currency} per reaction"
-            )
+            quotient = f"{price.normalize():f} {currency} / {share} = {per_reaction} {currency}"
+            phrases.append(f"{channel}: {quotient} per reaction")
         else:
             phrases.append(f"{channel}: free, {share} react")
     return ", then ".join(phrases)

@@ -1,8 +1,9 @@
-"""Recency, frequency, money: the scores 1 to 5 of each customer among all of them, and the group they stand for.
+"""Recency, frequency, money: the scores 1 to 5 of each customer among all of them, and the group they stand
+for.
 
-Each of the three is cut at its quintiles (quantile of type 7 at 20, 40, 60 and 80 %) plus 1; a score is one more than
-the number of cuts that a value has reached, for recency the other way round, so that 5 is always the best. This is
-what the published vignette of the R package `rfm` computes.
+Each of the three is cut at its quintiles (quantile of type 7 at 20, 40, 60 and 80 %) plus 1; a score is one
+more than the number of cuts that a value has reached, for recency the other way round, so that 5 is always
+the best. This is what the published vignette of the R package `rfm` computes.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class GroupTable:
-    """The groups of a shop: the first that holds the scores counts, else `otherwise` (None: the fact is not set)."""
+    """The groups of a shop: the first that holds the scores counts, else `otherwise` (None: the fact is
+    not set)."""
 
     groups: tuple[Group, ...]
     otherwise: str | None = None
@@ -72,8 +74,8 @@ DEFAULT = GroupTable(
 
 
 class Spending(NamedTuple):
-    """What the scores of one customer are made from: the ordinal of the shop's calendar day of the last event, how many
-    events, and their sum in the shop's currency."""
+    """What the scores of one customer are made from: the ordinal of the shop's calendar day of the last
+    event, how many events, and their sum in the shop's currency."""
 
     last_day: int
     times: int
@@ -87,44 +89,49 @@ class Cuts(NamedTuple):
     frequency: tuple[Decimal, ...]
     money: tuple[Decimal, ...]
 
-    def scores(self, one: Spending, today: int) -> Scores:
+    def scores(self, spending: Spending, today: int) -> Scores:
         """The three scores of a customer on a day."""
         return (
-            BEST - bisect_right(self.recency, today - one.last_day),
-            1 + bisect_right(self.frequency, one.times),
-            1 + bisect_right(self.money, one.amount),
+            BEST - bisect_right(self.recency, today - spending.last_day),
+            1 + bisect_right(self.frequency, spending.times),
+            1 + bisect_right(self.money, spending.amount),
         )
 
 
 def cuts_of(everybody: Sequence[Spending], today: int) -> Cuts:
     """The cuts among customers who have at least one event each; there must be one customer."""
     return Cuts(
-        cuts([Decimal(today - one.last_day) for one in everybody]),
-        cuts([Decimal(one.times) for one in everybody]),
-        cuts([one.amount for one in everybody]),
+        cuts([Decimal(today - spending.last_day) for spending in everybody]),
+        cuts([Decimal(spending.times) for spending in everybody]),
+        cuts([spending.amount for spending in everybody]),
     )
 
 
 def cuts(values: Sequence[Decimal]) -> tuple[Decimal, ...]:
-    """The quintiles of some values (quantile of type 7), each plus 1; a value that reaches a cut lies above it."""
+    """The quintiles of some values (quantile of type 7), each plus 1; a value that reaches a cut lies
+    above it."""
     ordered = sorted(values)
     return cuts_of_ordered(len(ordered), ordered.__getitem__)
 
 
 def cuts_of_ordered(size: int, at: Callable[[int], Decimal]) -> tuple[Decimal, ...]:
     """The same of values that are in order already: `at` gives the one at a place, from 0."""
-    found = []
+    quintiles = []
     for fifth in range(1, BEST):
+        # Type 7 lies between two values, in whole numbers up to here, so that no float moves a customer.
         place, rest = divmod((size - 1) * fifth, BEST)
         low = at(place)
         high = at(place + 1) if rest else low
-        found.append(low + (high - low) * rest / BEST + 1)
-    return tuple(found)
+        quintiles.append(low + (high - low) * rest / BEST + 1)
+    return tuple(quintiles)
 
 
 def groups_of(everybody: Mapping[str, Spending], table: GroupTable, today: int) -> dict[str, str | None]:
     """The group of each customer on a day (the ordinal of a date in the shop's zone)."""
     if not everybody:
         return {}
-    found = cuts_of(list(everybody.values()), today)
-    return {customer: table.group_of(found.scores(one, today)) for customer, one in everybody.items()}
+    among_all = cuts_of(list(everybody.values()), today)
+    return {
+        customer: table.group_of(among_all.scores(spending, today))
+        for customer, spending in everybody.items()
+    }

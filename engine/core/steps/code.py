@@ -50,7 +50,8 @@ def expiry(transition: Transition, step: CodeStep) -> tuple[Instant, dt.date]:
 
 
 def generated(pool: Pool, enrollment: str) -> str:
-    """The code of a run: every ? of the pattern becomes a letter that follows from the run and the pool alone."""
+    """The code of a run: every ? of the pattern becomes a letter that follows from the run and the pool
+    alone."""
     # Not by chance: deciding once more gives the customer the code that the message shows already.
     digest = hashlib.sha256(f"code\0{pool.name}\0{enrollment}".encode("utf-8", "surrogatepass")).digest()
     number = int.from_bytes(digest, "big")

@@ -1,4 +1,5 @@
-"""`wait`: an enrollment rests until a moment, or until what it waits for comes (design/language 2.10, 2.13)."""
+"""`wait`: an enrollment rests until a moment, or until what it waits for comes (design/language 2.10,
+2.13)."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ def fits(transition: Transition, awaited: Awaited, waiting: Waiting, event: Even
 def already_there(
     transition: Transition, awaited: Awaited, waiting: Waiting
 ) -> tuple[Instant, int, str] | None:
-    """What came inside the window before anybody looked: moment, number and name of the first; None: nothing did."""
+    """What came inside the window before anybody looked: moment, number and name of the first; None:
+    nothing did."""
     candidates: list[tuple[Instant, int, str]] = []
     for name in awaited.events:
         at = _first_of(transition, awaited, waiting, name)

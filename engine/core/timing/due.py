@@ -1,5 +1,5 @@
-"""When a rest ends: a wait by length, time of day, weekday or date, counted from the clock of the enrollment, and the
-listening of a cascade (design/language 2.8-2.12)."""
+"""When a rest ends: a wait by length, time of day, weekday or date, counted from the clock of the
+enrollment, and the listening of a cascade (design/language 2.8-2.12)."""
 
 from __future__ import annotations
 
@@ -142,7 +142,8 @@ def _until_date(
             day, own = local.date(), local.time()
         else:
             return MissingDate(moment.name or str(ref))
-    # First the calendar part, then the elapsed part (2.20), which hours of a clock change make longer or shorter.
+    # First the calendar part, then the elapsed part (2.20), which hours of a clock change make longer or
+    # shorter.
     due = due_at_local(later_day(day, offset.months, offset.days), time or own, tz)
     if not offset.elapsed:
         return due
@@ -151,9 +152,11 @@ def _until_date(
 
 
 def birthday_of_run(transition: Transition, ref: Ref, birthday: Birthday, tz: ZoneInfo) -> dt.date:
-    """The occurrence that started the run, else the first on or after the day of the start; never one a year later."""
+    """The occurrence that started the run, else the first on or after the day of the start; never one a
+    year later."""
     occurrence = transition.enrollment.occurrence
-    # Another start of the journey, or a birthday that was corrected since: then it is not the one that started it.
+    # Another start of the journey, or a birthday that was corrected since: then it is not the one that
+    # started it.
     if (
         occurrence is not None
         and ref.source == "customer"

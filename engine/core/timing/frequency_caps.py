@@ -43,8 +43,8 @@ def has_free_slot(
 
 
 def window_start(cap: Cap, at: Instant, tz: ZoneInfo) -> Instant:
-    """The first moment that counts: the last local midnight for a day; for a week or month the moment after the same
-    time of the clock 7 or 30 calendar days ago."""
+    """The first moment that counts: the last local midnight for a day; for a week or month the moment
+    after the same time of the clock 7 or 30 calendar days ago."""
     match cap.per:
         case "day":
             return at_local(local_date(at, tz), dt.time.min, tz)
@@ -64,7 +64,8 @@ def next_free_slot(
     limit: Duration,
     first_part: bool = True,
 ) -> Instant | None:
-    """The first moment from `at` on with a free place, if no other message leaves; None: not within `limit`."""
+    """The first moment from `at` on with a free place, if no other message leaves; None: not within
+    `limit`."""
     caps, slots = tuple(caps), tuple(slots)
     last = plus(at, limit, tz)
     # Every moment at which a window may let go of a place: between them nothing gets better.
@@ -75,8 +76,8 @@ def next_free_slot(
                 moments |= {midnight_after(max(slot.at, at), tz), midnight_after(slot.at, tz)}
                 continue
             leaves = plus(slot.at, Duration(days=_DAYS_BACK[cap.per]), tz)
-            # An hour before: a place in the first moment after an hour that the clock skipped. An hour after: one
-            # in an hour that the clock showed twice.
+            # An hour before: a place in the first moment after an hour that the clock skipped. An hour after:
+            # one in an hour that the clock showed twice.
             moments |= {leaves, Instant(leaves - HOUR), Instant(leaves + HOUR)}
     for moment in sorted(moments):
         if at <= moment <= last and has_free_slot(caps, slots, moment, tz, channel, first_part):

@@ -35,10 +35,12 @@ def next_occurrence(
 
 
 def occurrence_day(trigger: DateTrigger | ClockTrigger, facts: Facts, day: dt.date) -> dt.date | None:
-    """What the occurrence on a local date is about: for a date start the date of the attribute itself (the birthday,
-    for `before: 7 days` a week later), for a clock start the date; None if the trigger has no occurrence that day.
+    """What the occurrence on a local date is about: for a date start the date of the attribute itself (the
+    birthday, for `before: 7 days` a week later), for a clock start the date; None if the trigger has no
+    occurrence that day.
 
-    This is what `Enrollment.occurrence` holds, so that `wait: until birthday` finds the one that started the run.
+    This is what `Enrollment.occurrence` holds, so that `wait: until birthday` finds the one that started the
+    run.
     """
     if isinstance(trigger, ClockTrigger):
         return day if _fits(trigger, day) else None

@@ -1,5 +1,5 @@
-"""Quiet hours by the customer's clock, and where nobody knows in which of several time zones a customer lives: then it
-must not be quiet in any of them (design/language 2.13 rule 5, 2.20)."""
+"""Quiet hours by the customer's clock, and where nobody knows in which of several time zones a customer
+lives: then it must not be quiet in any of them (design/language 2.13 rule 5, 2.20)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from engine.values import (
 
 
 def quiet_end(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant | None:
-    """When the quiet hours end in which `at` lies; None: it is not quiet. The start is quiet, the end is not."""
+    """When the quiet hours end in which `at` lies; None: it is not quiet. The start is quiet, the end is
+    not."""
     # On a day without a clock change, as nearly all are, local time is plain arithmetic.
     offset = calm_offset(at // DAY, tz)
     if offset is not None:
@@ -51,8 +52,8 @@ def quiet_start(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant:
 
 
 def plausible_zones(facts: Facts, channel: str, journeys: Journeys) -> tuple[ZoneInfo, ...]:
-    """The zones whose quiet hours count for a message: the customer's own where it is known, else those of the phone
-    number that it goes to."""
+    """The zones whose quiet hours count for a message: the customer's own where it is known, else those of
+    the phone number that it goes to."""
     # A phone rings at night; a mail to somebody whose zone is only guessed wakes nobody.
     if facts.timezone_why == "customer" or channel not in journeys.by_phone:
         return (facts.zone,)
@@ -67,8 +68,9 @@ def plausible_zones(facts: Facts, channel: str, journeys: Journeys) -> tuple[Zon
 
 
 def quiet_end_in_all_zones(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo]) -> Instant | None:
-    """When it is quiet in none of the zones any more; None: it is so now. Where that does not happen within 24 hours
-    (the zones lie too far apart), the first moment at which it is quiet in as few of them as ever."""
+    """When it is quiet in none of the zones any more; None: it is so now. Where that does not happen
+    within 24 hours (the zones lie too far apart), the first moment at which it is quiet in as few of them
+    as ever."""
     if len(zones) == 1:
         return quiet_end(quiet, at, zones[0])
     clocks = _different(at, zones)
@@ -99,8 +101,8 @@ def quiet_start_in_all_zones(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo
 
 
 def _different(at: Instant, zones: Sequence[ZoneInfo]) -> dict[ZoneInfo, int]:
-    """One zone of those whose clocks show the same for more than a day, and how many it stands for: a phone number of
-    a large country has dozens of zones, with a handful of clocks."""
+    """One zone of those whose clocks show the same for more than a day, and how many it stands for: a
+    phone number of a large country has dozens of zones, with a handful of clocks."""
     clocks: dict[object, tuple[ZoneInfo, int]] = {}
     for tz in zones:
         today, tomorrow = calm_offset(at // DAY, tz), calm_offset(at // DAY + 1, tz)
@@ -133,8 +135,8 @@ def _spells(quiet: Quiet, day: dt.date, tz: ZoneInfo) -> Iterator[tuple[Instant,
     start, end = at_local(day, quiet.start, tz), at_local(last_day, quiet.end, tz)
     if start < end:
         yield start, end
-    # An end that the clock shows twice ends them the first time. They come back with the hour that is shown again,
-    # so that it is never quiet by the clock on the wall and loud for us.
+    # An end that the clock shows twice ends them the first time. They come back with the hour that is shown
+    # again, so that it is never quiet by the clock on the wall and loud for us.
     again = second_at_local(last_day, quiet.end, tz)
     if again is not None:
         change, second_end = again
