@@ -17,7 +17,7 @@ from engine.problem import Problem, render_github, render_problems, to_json
 if TYPE_CHECKING:
     from engine.cli.reports.learned import LearnedValue
     from engine.project import Project
-    from engine.simulate.stories.story_report import Report
+    from engine.simulate.stories.story_report import StoriesReport
 
 
 @app.command(rich_help_panel=WRITE)
@@ -68,7 +68,7 @@ def _print(
     form: CheckFormat,
     problems: Sequence[Problem],
     sources: Any,
-    report: Report,
+    report: StoriesReport,
     journeys: int,
     learned: Sequence[LearnedValue],
 ) -> None:
@@ -95,7 +95,7 @@ def _print(
     say_plain(summary(problems, report, journeys))
 
 
-def failures(report: Report) -> list[Problem]:
+def failures(report: StoriesReport) -> list[Problem]:
     """Failed stories as problems at the place of the story, for annotations."""
     return [
         Problem(
@@ -110,7 +110,7 @@ def failures(report: Report) -> list[Problem]:
     ]
 
 
-def summary(problems: Sequence[Problem], report: Report, journeys: int) -> str:
+def summary(problems: Sequence[Problem], report: StoriesReport, journeys: int) -> str:
     """The last line: how many journeys, errors, warnings and stories."""
     errors = sum(problem.is_error for problem in problems)
     parts = [_count(journeys, "journey"), _count(errors, "error"), _count(len(problems) - errors, "warning")]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from engine.cli.importing.items import Kind, RowRules
     from engine.cli.importing.opening import Source
-    from engine.cli.importing.progress import Progress
-    from engine.cli.importing.rows import RefusedRows, Row, Table
+    from engine.cli.importing.progress import ImportProgress
+    from engine.cli.importing.rows import RefusedRows, SourceRow, Table
     from engine.clock import Clock
     from engine.compiler.project_context import ProjectContext
     from engine.runtime.intake.intake import Intake, IntakeResult
@@ -105,7 +105,7 @@ class _Options:
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    progress: Progress
+    progress: ImportProgress
     kind: str
     refused_path: Path
     daemon: bool
@@ -119,7 +119,7 @@ def _import_table(
 ) -> _Ended:
     """Takes every row that was not taken before."""
     from engine.cli.importing.items import RowRules, guess
-    from engine.cli.importing.progress import Progress, load_progress
+    from engine.cli.importing.progress import ImportProgress, load_progress
     from engine.cli.importing.rows import RefusedRows
     from engine.cli.stores import daemon_runs
     from engine.runtime.intake.intake import Intake
@@ -134,9 +134,9 @@ def _import_table(
         with store.read() as conn:
             known = load_progress(conn, source.hash)
         if known is None:
-            begun = Progress(session.clock.now())
+            begun = ImportProgress(session.clock.now())
         elif known.done and options.again:
-            begun = Progress(session.clock.now(), round=known.round + 1)
+            begun = ImportProgress(session.clock.now(), round=known.round + 1)
         else:
             begun = known
         ended = _Ended(
@@ -174,9 +174,9 @@ class _FileImport:
     intake: Intake
     clock: Clock
     refused: RefusedRows
-    progress: Progress
+    progress: ImportProgress
 
-    def take(self, rows: Iterator[Row]) -> None:
+    def take(self, rows: Iterator[SourceRow]) -> None:
         """Takes these rows, and notes that the file is done."""
         from engine.cli.importing.progress import save_progress
 
@@ -190,25 +190,25 @@ class _FileImport:
         self.progress = done = replace(self.progress, done=True)
         self.store.write(lambda conn: save_progress(conn, self.source.hash, done))
 
-    def _take_batch(self, chunk: list[Row]) -> None:
+    def _take_batch(self, chunk: list[SourceRow]) -> None:
         """One transaction: what was prepared, and how far the file is done. Were they two, rows would be lost
         or taken twice where the machine stops between them."""
-        from engine.cli.importing.items import Wrong, item_of
+        from engine.cli.importing.items import ItemError, item_of
         from engine.cli.importing.progress import save_progress
 
         now, before = self.clock.now(), self.progress
         why: dict[int, str] = {}
         items = []
         for number, row in enumerate(chunk):
-            item = Wrong("", row.why) if row.why else item_of(row.cells, number, self.rules)
-            if isinstance(item, Wrong):
+            item = ItemError("", row.why) if row.why else item_of(row.cells, number, self.rules)
+            if isinstance(item, ItemError):
                 why[number] = f"{item.field}: {item.why}" if item.field else item.why
             else:
                 items.append(item)
         # Outside the transaction: it is most of the work, and nobody waits for the writer meanwhile
         prepared = self.intake.prepare(items, self.options.source_name, now)
 
-        def job(conn: Connection) -> tuple[IntakeResult, Progress]:
+        def job(conn: Connection) -> tuple[IntakeResult, ImportProgress]:
             taken = self.intake.take(conn, prepared, now)
             count = len({fault.item for fault in taken.refused} | set(why))
             after = replace(

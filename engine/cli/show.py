@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from engine.cli.reports.customer import CustomerReport
-    from engine.cli.reports.past import Moment
+    from engine.cli.reports.past import PastMoment
 
 
 @app.command(rich_help_panel=LOOK)
@@ -82,7 +82,7 @@ def _head(customer: CustomerReport) -> None:
             say_rows(lines)
 
 
-def _history(moments: list[Moment], zone: dt.tzinfo) -> list[list[str]]:
+def _history(moments: list[PastMoment], zone: dt.tzinfo) -> list[list[str]]:
     from engine.cli.reports.past import DecisionLine
     from engine.cli.reports.times import local
 

@@ -14,7 +14,7 @@ from engine.compiler.project_context import ProjectContext
 from engine.config.file import CONFIG
 from engine.core.facts.customer import FactRule
 from engine.core.policy import Policy
-from engine.language.schema.files import Names, file_schema, journey_schema, segment_schema
+from engine.language.schema.files import SchemaNames, file_schema, journey_schema, segment_schema
 from engine.values import Type
 
 
@@ -38,7 +38,7 @@ def schema_files(project: ProjectContext) -> dict[str, str]:
     }
 
 
-def names_of(project: ProjectContext) -> Names:
+def names_of(project: ProjectContext) -> SchemaNames:
     """The names of a project, each with a sentence that the editor shows."""
     catalogue, config = project.catalogue, project.config
     attributes = {
@@ -50,7 +50,7 @@ def names_of(project: ProjectContext) -> Names:
     events |= {other: f"another name of {name}" for other, name in catalogue.also.items()}
     events |= {name: f"the engine says so; {_about_fields(fields)}" for name, fields in OWN_EVENTS.items()}
     events |= {name: _about_fields(fields) for name, fields in PRODUCT_STARTS.items()}
-    return Names(
+    return SchemaNames(
         attributes=attributes,
         events=events,
         segments={name: file.about.value if file.about else "" for name, file in project.segments.items()},

@@ -53,7 +53,7 @@ class Shop:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class RateLimit:
     """At most `count` per `seconds`."""
 
     count: int
@@ -70,7 +70,7 @@ class ChannelConfig:
     price: Decimal = Decimal(0)
     """Per message; of a text message per part."""
     currency: str = "EUR"
-    rate: Rate | None = None
+    rate: RateLimit | None = None
     unknown: Mapping[str, UnknownAction] = field(default_factory=dict)
     """Policy ("": all others) -> what is done with a message of which nobody knows whether it left."""
     priced: bool = True

@@ -20,7 +20,7 @@ from engine.http.segment_format import translate
 from engine.http.strict_json import MAX_ITEMS, decode, decode_lines, unstorable
 from engine.runtime.intake.intake import IntakeResult
 from engine.runtime.intake.items import Item, RefusedItem
-from engine.store.keys import Key
+from engine.store.keys import ApiKey
 from engine.values import Instant
 
 _LONGEST_ID = 200
@@ -32,12 +32,12 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
     may_write = Depends(keys.needs("write"))
 
     @router.post("/events", openapi_extra=EVENTS, tags=["native"])
-    async def events(request: Request, key: Key = may_write) -> Response:
+    async def events(request: Request, key: ApiKey = may_write) -> Response:
         """One event, a list of events, or JSON Lines."""
         return await _take(context, _each(await _values(request), event_item), key)
 
     @router.put("/customers/{customer_id}", openapi_extra=CUSTOMER, tags=["native"])
-    async def customer(customer_id: str, request: Request, key: Key = may_write) -> Response:
+    async def customer(customer_id: str, request: Request, key: ApiKey = may_write) -> Response:
         """Attributes, addresses and consents of a customer; null takes a value away."""
         _check_id(customer_id)
         value = decode(await read_body(request))
@@ -46,14 +46,14 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
         return await _take(context, [unstorable(value, 0) or customer_item(customer_id, value, repeat)], key)
 
     @router.put("/products/{product_id}", openapi_extra=PRODUCT, tags=["native"])
-    async def product(product_id: str, request: Request, key: Key = may_write) -> Response:
+    async def product(product_id: str, request: Request, key: ApiKey = may_write) -> Response:
         """The present state of a product."""
         _check_id(product_id)
         value = decode(await read_body(request))
         return await _take(context, [unstorable(value, 0) or product_item(value, 0, product_id)], key)
 
     @router.post("/products", openapi_extra=PRODUCTS, tags=["native"])
-    async def products(request: Request, key: Key = may_write) -> Response:
+    async def products(request: Request, key: ApiKey = may_write) -> Response:
         """Many products at once."""
         return await _take(context, _each(await _values(request), product_item), key)
 
@@ -137,7 +137,9 @@ def _each(values: Sequence[Any], make: Callable[[Any, int], Item | RefusedItem])
     ]
 
 
-async def _take(context: Context, results: Sequence[Item | list[Item] | RefusedItem], key: Key) -> Response:
+async def _take(
+    context: Context, results: Sequence[Item | list[Item] | RefusedItem], key: ApiKey
+) -> Response:
     """Stores what can be, and says what cannot. A Segment call may be several items, or none."""
     items: list[Item] = []
     refused: list[RefusedItem] = []

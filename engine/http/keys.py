@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from engine.http.context import Context
 from engine.http.problems import Refusal
-from engine.store.keys import Key, KeyScope, check_key
+from engine.store.keys import ApiKey, KeyScope, check_key
 
 _GUESSES = RateLimitItemPerMinute(30)
 _REMEMBERED = 2.0  # seconds: a revoked key ends so much later at the most
@@ -26,13 +26,13 @@ class Keys:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._known: dict[str, tuple[float, Key]] = {}
+        self._known: dict[str, tuple[float, ApiKey]] = {}
         self._brake = MovingWindowRateLimiter(MemoryStorage())
 
     def needs(self, scope: KeyScope) -> Callable[[Request], object]:
         """A dependency that lets only keys of this scope (or `admin`) pass, and gives the key."""
 
-        async def check(request: Request) -> Key:
+        async def check(request: Request) -> ApiKey:
             caller = request.client.host if request.client else ""
             # Before the key is looked up: who guesses learns nothing more, and costs no query.
             if not self._brake.test(_GUESSES, caller):
@@ -55,7 +55,7 @@ class Keys:
 
         return check
 
-    async def _find(self, text: str) -> Key | None:
+    async def _find(self, text: str) -> ApiKey | None:
         until, known = self._known.get(text, (0.0, None))
         if known is not None and until > time.monotonic():
             return known

@@ -17,7 +17,7 @@ from engine.config import Config, SignupList
 from engine.http.context import Live
 from engine.http.pages import customer_page
 from engine.http.visitor import Visitor, words_of
-from engine.http.wording import Words
+from engine.http.wording import PageWords
 
 
 def unknown_link(live: Live, request: Request) -> Response:
@@ -28,7 +28,7 @@ def unknown_link(live: Live, request: Request) -> Response:
     return customer_page("notice.html", words_of(live, request), shop, status=404, notice="unknown")
 
 
-def text_of_list(words: Words, listed: SignupList) -> str:
+def text_of_list(words: PageWords, listed: SignupList) -> str:
     """What somebody agrees to who wants to be on a list: `list_NAME` of the language, else the text of
     config.yaml."""
     return words.text(f"list_{listed.name}") or listed.text
@@ -38,7 +38,7 @@ def text_of_list(words: Words, listed: SignupList) -> str:
 class ConsentPages:
     """The pages of leaving, choosing and confirming for one visitor, in their language."""
 
-    words: Words
+    words: PageWords
     config: Config
     visitor: Visitor
 

@@ -16,7 +16,7 @@ from engine.channels.render import OPENS
 from engine.config import Config
 from engine.core.facts.customer import Reach
 from engine.http.context import Live
-from engine.http.wording import Words, accepted, words_for
+from engine.http.wording import PageWords, accepted, words_for
 from engine.store import aliases
 from engine.store.customers import addressees
 from engine.store.messages import records
@@ -81,7 +81,7 @@ def is_own_page(live: Live, request: Request) -> bool:
     return origin_of(request) == f"{parts.scheme}://{parts.netloc}".casefold()
 
 
-def words_of(live: Live, request: Request, language: str = "") -> Words:
+def words_of(live: Live, request: Request, language: str = "") -> PageWords:
     """The customer's language, else what their browser asks for, else the shop's first."""
     wanted = [language, *accepted(request.headers.get("accept-language", "")), *live.config.languages]
     return words_for(live.folder, filter(None, wanted))

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from engine.language.grammar import JOURNEY, SEGMENT
-from engine.language.layout import Branch, Layout, Leaf, Row, Tree, read_layout
+from engine.language.layout import Branch, Layout, LayoutRow, Leaf, Tree, read_layout
 from engine.language.nodes import Mapping, Node, Scalar
 from engine.language.steps.register import KINDS
 from engine.language.wait_ids import missing_wait_ids
@@ -64,7 +64,7 @@ def _add_ids(root: Branch, nodes: Mapping) -> None:
                 continue
             name = places[row.key.line, row.key.column]
             key, value = Leaf("id", ["id"], "", -1, 0), Leaf(name, [name], "", -1, 0)
-            branch.rows.insert(index + 1, Row(key, value, -1, 0))
+            branch.rows.insert(index + 1, LayoutRow(key, value, -1, 0))
             break
 
 
@@ -175,7 +175,7 @@ def _block(branch: Branch, indent: int) -> list[str]:
     return lines
 
 
-def _above(row: Row, space: str) -> list[str]:
+def _above(row: LayoutRow, space: str) -> list[str]:
     return [f"{space}{line}" if line else "" for line in row.before]
 
 

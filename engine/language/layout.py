@@ -31,7 +31,7 @@ class Leaf:
 
 
 @dataclass(slots=True)
-class Row:
+class LayoutRow:
     """An entry of a map (with a key) or an item of a list, with the comments around it."""
 
     key: Leaf | None
@@ -50,13 +50,13 @@ class Branch:
     flow: bool
     line: int
     last_line: int = 0
-    rows: list[Row] = field(default_factory=list)
+    rows: list[LayoutRow] = field(default_factory=list)
 
     @property
     def one_line(self) -> bool:
         return self.flow and self.line == self.last_line
 
-    def row(self, key: str) -> Row | None:
+    def row(self, key: str) -> LayoutRow | None:
         """The entry with that key."""
         return next((row for row in self.rows if row.key is not None and row.key.value == key), None)
 
@@ -150,12 +150,12 @@ class _Builder:
         top = self._stack[-1]
         key = self._keys[-1]
         if key is not None:
-            top.rows.append(Row(key, tree, key.line, key.column))
+            top.rows.append(LayoutRow(key, tree, key.line, key.column))
             self._keys[-1] = None
         else:
             dash = self.lines[line][:column].rstrip()
             top.rows.append(
-                Row(None, tree, line, len(dash) - 1 if dash.endswith("-") else max(0, column - 2))
+                LayoutRow(None, tree, line, len(dash) - 1 if dash.endswith("-") else max(0, column - 2))
             )
 
     def attach_remarks(self) -> list[str]:
@@ -188,11 +188,11 @@ def _indented(waiting: list[tuple[int, str]], column: int) -> list[str]:
     return [" " * max(0, at - column) + text if text else "" for at, text in waiting]
 
 
-def _rows(tree: Tree) -> list[Row]:
+def _rows(tree: Tree) -> list[LayoutRow]:
     """All rows that stand on lines of their own, from top to bottom."""
     if isinstance(tree, Leaf) or tree.one_line:
         return []
-    rows: list[Row] = []
+    rows: list[LayoutRow] = []
     for row in tree.rows:
         rows += [row, *_rows(row.value)]
     return rows

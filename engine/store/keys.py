@@ -16,7 +16,7 @@ KeyScope = Literal["write", "read", "admin"]
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ApiKey:
     """An API key without its secret."""
 
     name: str
@@ -36,14 +36,14 @@ def new_key(conn: Connection, name: str, scope: KeyScope, now: Instant) -> str |
     return text if changed == 1 else None
 
 
-def check_key(conn: Connection, text: str) -> Key | None:
+def check_key(conn: Connection, text: str) -> ApiKey | None:
     """The key that a text is; None for an unknown or revoked one."""
     found = rows(
         conn,
         "SELECT name, scope, created_at, revoked_at FROM api_key WHERE hash = ? AND revoked_at IS NULL",
         (_hash(text),),
     )
-    return Key(*found[0]) if found else None
+    return ApiKey(*found[0]) if found else None
 
 
 def revoke(conn: Connection, name: str, now: Instant) -> bool:
@@ -54,10 +54,10 @@ def revoke(conn: Connection, name: str, now: Instant) -> bool:
     )
 
 
-def every_key(conn: Connection) -> list[Key]:
+def every_key(conn: Connection) -> list[ApiKey]:
     """All keys, oldest first."""
     return [
-        Key(*row)
+        ApiKey(*row)
         for row in rows(
             conn, "SELECT name, scope, created_at, revoked_at FROM api_key ORDER BY created_at, name"
         )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlmodel import col
 
 from engine.ids import new_id, new_secret
-from engine.store.schema.tables import Meta
+from engine.store.schema.tables import MetaRow
 
 BUCKETS = {"sqlite": 1}
 """One writer holds all customers of an SQLite file; elsewhere customers fall into 256 buckets."""
@@ -22,14 +22,14 @@ BUCKETS_ELSEWHERE = 256
 
 def get(conn: Connection, name: str) -> str | None:
     """A fact about this database."""
-    return conn.execute(select(col(Meta.value)).where(col(Meta.name) == name)).scalar_one_or_none()
+    return conn.execute(select(col(MetaRow.value)).where(col(MetaRow.name) == name)).scalar_one_or_none()
 
 
 def put(conn: Connection, name: str, value: str) -> None:
     """Writes a fact about this database."""
-    changed = conn.execute(update(Meta).where(col(Meta.name) == name).values(value=value)).rowcount
+    changed = conn.execute(update(MetaRow).where(col(MetaRow.name) == name).values(value=value)).rowcount
     if not changed:
-        conn.execute(insert(Meta).values(name=name, value=value))
+        conn.execute(insert(MetaRow).values(name=name, value=value))
 
 
 def settle(conn: Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from engine.core.facts.learned import Interval, Learned, Rate
+from engine.core.facts.learned import Interval, Learned, ReactionRate
 from engine.store.customers import learned
 from tests.cli.conftest import Shop, report
 from tests.conftest import Golden
@@ -47,7 +47,10 @@ def known(shop: Shop) -> None:
     try:
         found = Learned(
             {("cart_reminder", "sms", "clicked"): Interval(380, 412)},
-            {("cart_reminder", "email"): Rate(90_000, 9), ("cart_reminder", "sms"): Rate(2_000, 900)},
+            {
+                ("cart_reminder", "email"): ReactionRate(90_000, 9),
+                ("cart_reminder", "sms"): ReactionRate(2_000, 900),
+            },
             (0,) * 13 + (700,) + (0,) * 10,
         )
         store.write(lambda conn: learned.put(conn, found, shop.clock.now()))

@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from engine.config import Config, Rate, Secret
+from engine.config import Config, RateLimit, Secret
 from engine.config.channels import VIAS, Options
 from engine.config.channels.email import EmailOptions
 from engine.config.channels.twilio import TwilioOptions
@@ -32,10 +32,10 @@ def config() -> Config:
 def test_channels_have_prices_rates_and_options(config: Config) -> None:
     email, sms = config.channels["email"], config.channels["sms"]
     assert (email.via, email.price, email.currency) == ("smtp", Decimal("0.0004"), "EUR")
-    assert email.rate == Rate(50, 1)
+    assert email.rate == RateLimit(50, 1)
     assert email.options == EmailOptions("localhost", port=25)
     assert email.sender == "Bean There <hello@shop.example>"
-    assert sms.rate == Rate(1000, 3600)
+    assert sms.rate == RateLimit(1000, 3600)
     assert sms.options_as(TwilioOptions).token == Secret("env:TWILIO_AUTH_TOKEN")
     assert config.channels["push"].rate is None
 

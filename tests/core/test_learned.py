@@ -17,7 +17,7 @@ from engine.core.facts.learned import (
     EngagementStats,
     Interval,
     Learned,
-    Rate,
+    ReactionRate,
     channel_order,
     likelihood,
     their_hour,
@@ -127,7 +127,7 @@ def test_the_free_channel_first_then_by_price_of_a_reaction() -> None:
 
 
 def test_a_dear_channel_that_people_answer_is_cheaper_than_one_that_they_do_not() -> None:
-    rates = {("news", "email"): Rate(100_000, 10), ("news", "sms"): Rate(10_000, 4_000)}
+    rates = {("news", "email"): ReactionRate(100_000, 10), ("news", "sms"): ReactionRate(10_000, 4_000)}
     one = life(knowing(project(written(LIKELY, policy="free")), rates=rates))
     one.event("0 10:00", "subscribed")
     one.pass_time("1 00:00")
@@ -144,7 +144,7 @@ def test_a_dear_channel_that_people_answer_is_cheaper_than_one_that_they_do_not(
 
 
 def test_what_this_customer_did_outweighs_what_the_others_do() -> None:
-    rates = {("news", "email"): Rate(10_000, 200), ("news", "sms"): Rate(10_000, 200)}
+    rates = {("news", "email"): ReactionRate(10_000, 200), ("news", "sms"): ReactionRate(10_000, 200)}
     known = Learned(rates=rates)
     names = ("email", "sms")
     assert channel_order(names, "news", PRICES, known, NO_ENGAGEMENT) == ("email", "sms")
@@ -177,9 +177,9 @@ COUNT = st.integers(0, 10**6)
 
 
 @st.composite
-def rate(draw: st.DrawFn) -> Rate:
+def rate(draw: st.DrawFn) -> ReactionRate:
     sent = draw(COUNT)
-    return Rate(sent, draw(st.integers(0, sent)))
+    return ReactionRate(sent, draw(st.integers(0, sent)))
 
 
 @given(
@@ -187,7 +187,7 @@ def rate(draw: st.DrawFn) -> Rate:
     st.dictionaries(st.sampled_from(("push", "email", "sms")), rate()),
 )
 def test_an_order_is_complete_and_its_shares_are_shares(
-    rates: dict[tuple[str, str], Rate], own: dict[str, Rate]
+    rates: dict[tuple[str, str], ReactionRate], own: dict[str, ReactionRate]
 ) -> None:
     learned = Learned(rates=rates)
     habits = EngagementStats({channel: (each.sent, each.reacted) for channel, each in own.items()})
@@ -201,7 +201,7 @@ def test_an_order_is_complete_and_its_shares_are_shares(
 
 
 @given(rate(), st.integers(0, 50))
-def test_one_more_reaction_makes_a_channel_likelier(known: Rate, reacted: int) -> None:
+def test_one_more_reaction_makes_a_channel_likelier(known: ReactionRate, reacted: int) -> None:
     learned = Learned(rates={("a", "sms"): known})
     less, more = (EngagementStats({"sms": (60, count)}) for count in (reacted, reacted + 1))
     assert likelihood(learned, less, "a", "sms") < likelihood(learned, more, "a", "sms")

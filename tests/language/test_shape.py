@@ -11,15 +11,15 @@ import pytest
 import yaml
 
 from engine.language.nodes import Mapping, Node, Scalar
-from engine.language.schema.files import Names, journey_schema, segment_schema
+from engine.language.schema.files import SchemaNames, journey_schema, segment_schema
 from engine.language.yaml.source import read
 
 ROOT = Path(__file__).parent.parent.parent
 JOURNEYS = sorted(ROOT.glob("journeys/*.yaml"))
 SEGMENTS = sorted(ROOT.glob("journeys/segments/*.yaml"))
 CASES = sorted((ROOT / "tests/cases/err/language").glob("*.yaml"))
-JOURNEY = jsonschema.Draft7Validator(journey_schema(Names()))
-SEGMENT = jsonschema.Draft7Validator(segment_schema(Names()))
+JOURNEY = jsonschema.Draft7Validator(journey_schema(SchemaNames()))
+SEGMENT = jsonschema.Draft7Validator(segment_schema(SchemaNames()))
 
 BEYOND_A_SCHEMA = {
     "E04_path_twice",  # names of keys against each other
@@ -59,7 +59,7 @@ def test_mistakes_do_not_fit(case: Path) -> None:
 
 
 def test_names_of_the_project_are_offered_with_what_they_are() -> None:
-    known = Names(
+    known = SchemaNames(
         attributes={"orders_count": "number of orders"},
         events={"order_placed": "a paid order", "subscribed": "newsletter"},
         templates={"welcome_hello": "e-mail"},
@@ -78,8 +78,8 @@ def test_names_of_the_project_are_offered_with_what_they_are() -> None:
 
 
 def test_the_schema_itself_is_draft_7() -> None:
-    jsonschema.Draft7Validator.check_schema(journey_schema(Names()))
-    jsonschema.Draft7Validator.check_schema(segment_schema(Names()))
+    jsonschema.Draft7Validator.check_schema(journey_schema(SchemaNames()))
+    jsonschema.Draft7Validator.check_schema(segment_schema(SchemaNames()))
 
 
 def errors(validator: jsonschema.Draft7Validator, content: object) -> list[str]:

@@ -13,7 +13,7 @@ from engine import project
 from engine.clock import ManualClock
 from engine.core.happening import Event, Happening, ProfileChanged
 from engine.project import Project
-from engine.runtime.advance.advancer import Advancer, Progress, Publication
+from engine.runtime.advance.advancer import AdvanceProgress, Advancer, Publication
 from engine.runtime.publish.deploy import Deployment, deploy
 from engine.store.customers import enrollments
 from engine.store.database import Store
@@ -143,11 +143,11 @@ class Shop:
         arrival = inbox.Arrival(customer, "test", id_, what)
         self.store.write(lambda conn: inbox.append(conn, [arrival], self.clock.now()))
 
-    def run(self) -> Progress:
+    def run(self) -> AdvanceProgress:
         """Everything that is to be done now."""
         return self.advancer.run(self.publication)
 
-    def later(self, milliseconds: int) -> Progress:
+    def later(self, milliseconds: int) -> AdvanceProgress:
         """Time passes, and what is due is done and sent."""
         self.clock.advance(milliseconds)
         self.run()

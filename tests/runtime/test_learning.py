@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.enrollment import AwaitingReaction, Enrollment, Waiting
-from engine.core.facts.learned import Interval, Learned, Rate
+from engine.core.facts.learned import Interval, Learned, ReactionRate
 from engine.core.happening import Event, ProfileChanged
 from engine.runtime.advance.learning import learn
 from engine.store.customers import enrollments, learned
@@ -216,7 +216,7 @@ def test_shares_of_reactions_are_counted_by_template_and_channel(shop: Shop) -> 
         click(shop, message, 2 * HOUR)
     click(shop, sent[20], HOUR, who="machine")
     assert learn(shop.store, shop.publication.journeys, shop.clock.now()) is not None
-    assert known(shop).rates == {("offer", "push"): Rate(40, 10)}
+    assert known(shop).rates == {("offer", "push"): ReactionRate(40, 10)}
 
 
 def test_hours_are_those_where_the_customer_lives(shop: Shop) -> None:

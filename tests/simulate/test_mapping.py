@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.project import Project
-from engine.simulate.replay.mapping import Names, StreamMapping, names_of, read_mapping
+from engine.simulate.replay.mapping import FieldNames, StreamMapping, names_of, read_mapping
 from engine.simulate.replay.mapping_words import check, getter
 
-NAMES = Names(
+NAMES = FieldNames(
     events={"site_visited": ["page"], "cart_updated": ["total", "items", "product_id"], "subscribed": []},
     attributes=["country", "email"],
     product=["price", "in_stock"],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from engine.simulate.stories.story_lines import Line, compare, passed
+from engine.simulate.stories.story_lines import TraceLine, compare, passed
 from engine.simulate.stories.story_report import render_rows
 
 
-def at(day: int, time: str, text: str) -> Line:
+def at(day: int, time: str, text: str) -> TraceLine:
     hour, minute = time.split(":")
-    return Line(day, int(hour) * 60 + int(minute), text)
+    return TraceLine(day, int(hour) * 60 + int(minute), text)
 
 
 def test_messages_skips_and_ends_must_be_complete() -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from engine.core.effects import Send
 from engine.core.facts.customer import CustomerState, Facts
-from engine.core.facts.learned import Interval, Learned, Rate
+from engine.core.facts.learned import Interval, Learned, ReactionRate
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
 from engine.store.customers import batches, events, learned
@@ -83,7 +83,10 @@ def test_intervals_by_event(store: Store) -> None:
 def test_rates_count_what_arrived(store: Store) -> None:
     store.write(fill)
     with store.read() as conn:
-        assert learned.rates(conn, LATER) == {("hello", "email"): Rate(11, 10), ("hello", "sms"): Rate(1, 0)}
+        assert learned.rates(conn, LATER) == {
+            ("hello", "email"): ReactionRate(11, 10),
+            ("hello", "sms"): ReactionRate(1, 0),
+        }
 
 
 def test_hours_follow_the_zone_of_each_customer(store: Store) -> None:
@@ -103,8 +106,10 @@ def test_hours_follow_the_zone_of_each_customer(store: Store) -> None:
 
 
 def test_what_was_learned_comes_back(store: Store) -> None:
-    first = Learned({("a", "sms", "opened"): Interval(7, 60)}, {("a", "sms"): Rate(9, 1)}, (1,) * 24, NOW)
-    second = Learned({}, {("b", "push"): Rate(2, 2)}, (), LATER)
+    first = Learned(
+        {("a", "sms", "opened"): Interval(7, 60)}, {("a", "sms"): ReactionRate(9, 1)}, (1,) * 24, NOW
+    )
+    second = Learned({}, {("b", "push"): ReactionRate(2, 2)}, (), LATER)
     with store.read() as conn:
         assert learned.known(conn) == Learned()
         assert learned.stamp(conn) == 0

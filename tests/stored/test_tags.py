@@ -22,7 +22,7 @@ import orjson
 from engine.channels.base import Delivery, Message, OutcomeKind, ReportKind
 from engine.channels.links import ConfirmationLink, Links, UnsubscribeLink
 from engine.channels.mime import token_of
-from engine.cli.importing.progress import Progress, load_progress, save_progress
+from engine.cli.importing.progress import ImportProgress, load_progress, save_progress
 from engine.compiler.fingerprint import fingerprint
 from engine.core import effects, ending, message_outcomes
 from engine.core.conditions import condition as conditions
@@ -246,7 +246,7 @@ def _words() -> Iterator[str]:
 
 def _store(folder: Path) -> Iterator[str]:
     path = folder / "store.db"
-    progress = Progress(Instant(1), 2, 3, 4, 5, done=True, round=6)
+    progress = ImportProgress(Instant(1), 2, 3, 4, 5, done=True, round=6)
     with contextlib.closing(open_store(f"sqlite:///{path}", folder)) as store:
         store.write(lambda conn: save_progress(conn, "abc", progress))
         with store.read() as conn:

@@ -23,7 +23,7 @@ PROPERTIES, ADDRESSES, CONSENT = "properties", "addresses", "consent"
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class ItemError:
     """A row that says nothing we could take: which column, and why."""
 
     field: str
@@ -57,11 +57,11 @@ def guess(columns: Collection[str], event: str | None) -> Kind:
     )
 
 
-def item_of(cells: Mapping[str, Any], place: int, rules: RowRules) -> Item | Wrong:
+def item_of(cells: Mapping[str, Any], place: int, rules: RowRules) -> Item | ItemError:
     """The item of one row; `place` is its number in the batch."""
     refused = unstorable(dict(cells), place)
     if refused is not None:
-        return Wrong(refused.field, refused.why)
+        return ItemError(refused.field, refused.why)
     match rules.kind:
         case "events":
             return _event(cells, place, rules)
@@ -70,25 +70,25 @@ def item_of(cells: Mapping[str, Any], place: int, rules: RowRules) -> Item | Wro
         case "products":
             who = _text(cells, ("product_id",))
             if not who or len(who) > 200:
-                return Wrong("product_id", '"product_id" is needed: a text of 1 to 200 characters')
+                return ItemError("product_id", '"product_id" is needed: a text of 1 to 200 characters')
             return ProductItem(
                 place, who, {name: _parsed(value) for name, value in cells.items() if name != "product_id"}
             )
 
 
-def _event(cells: Mapping[str, Any], place: int, rules: RowRules) -> EventItem | Wrong:
+def _event(cells: Mapping[str, Any], place: int, rules: RowRules) -> EventItem | ItemError:
     named = {name for names in (CUSTOMER, EVENT, MOMENT, ROW) if (name := _first(cells, names))}
     who, event = _text(cells, CUSTOMER), _text(cells, EVENT) or rules.event
     at, own = _text(cells, MOMENT), _text(cells, ROW)
     if not who or len(who) > 200:
-        return Wrong("customer_id", '"customer_id" is needed: a text of 1 to 200 characters')
+        return ItemError("customer_id", '"customer_id" is needed: a text of 1 to 200 characters')
     if not event or len(event) > 100:
-        return Wrong("event", '"event" is needed: the name of what happened')
+        return ItemError("event", '"event" is needed: the name of what happened')
     if not at and rules.history:
-        return Wrong("at", '"at" is needed: when it happened, such as 2026-11-27T10:00:00Z')
+        return ItemError("at", '"at" is needed: when it happened, such as 2026-11-27T10:00:00Z')
     inner = cells.get(PROPERTIES)
     if inner is not None and not isinstance(inner, dict):
-        return Wrong(PROPERTIES, "this must be an object")
+        return ItemError(PROPERTIES, "this must be an object")
     flat = {
         name.removeprefix("properties."): _parsed(value)
         for name, value in cells.items()
@@ -100,11 +100,11 @@ def _event(cells: Mapping[str, Any], place: int, rules: RowRules) -> EventItem |
     return EventItem(place, who, event, at, key, properties, history=rules.history)
 
 
-def _customer(cells: Mapping[str, Any], place: int, rules: RowRules) -> CustomerItem | Wrong:
+def _customer(cells: Mapping[str, Any], place: int, rules: RowRules) -> CustomerItem | ItemError:
     whose = _first(cells, CUSTOMER) or "id"
     who, at = _text(cells, (whose,)), _first(cells, ("at", "timestamp"))
     if not who or len(who) > 200:
-        return Wrong("customer_id", '"customer_id" is needed: a text of 1 to 200 characters')
+        return ItemError("customer_id", '"customer_id" is needed: a text of 1 to 200 characters')
     attributes: dict[str, Any] = {}
     addresses: dict[str, Any] = {}
     consent: dict[str, Any] = {}
@@ -119,10 +119,10 @@ def _customer(cells: Mapping[str, Any], place: int, rules: RowRules) -> Customer
         else:
             attributes[name] = value if isinstance(value, (dict, list)) else _parsed(value)
     if not all(name and isinstance(to, str | None) for name, to in addresses.items()):
-        return Wrong(ADDRESSES, "write one column per channel, for example  addresses.push")
+        return ItemError(ADDRESSES, "write one column per channel, for example  addresses.push")
     consents = consents_of(consent, place)
     if not isinstance(consents, tuple):
-        return Wrong(consents.field, consents.why)
+        return ItemError(consents.field, consents.why)
     # Customers change back and forth, so the same row of a later import counts again: `salt` is of this one
     key = derive("row", rules.salt, who, json.dumps(dict(cells), sort_keys=True, default=str))
     moment = _text(cells, (at,)) if at else None

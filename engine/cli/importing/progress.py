@@ -12,7 +12,7 @@ from engine.values import Instant
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ImportProgress:
     """`line`: the last one that is done; `round`: how often the file was imported before (`--again`)."""
 
     started_at: Instant
@@ -24,20 +24,20 @@ class Progress:
     round: int = 0
 
 
-def load_progress(conn: Connection, file_hash: str) -> Progress | None:
+def load_progress(conn: Connection, file_hash: str) -> ImportProgress | None:
     """None: this file was never imported."""
     stored = meta.get(conn, _name(file_hash))
     if not stored:
         return None
     document = load(stored)
-    return Progress(
+    return ImportProgress(
         document["started_at"], document["line"], document["taken"], document["duplicates"],
         document["refused"],
         document["done"], document["round"],
     )  # fmt: skip
 
 
-def save_progress(conn: Connection, file_hash: str, progress: Progress) -> None:
+def save_progress(conn: Connection, file_hash: str, progress: ImportProgress) -> None:
     """Writes it down."""
     document = {
         "started_at": progress.started_at, "line": progress.line, "taken": progress.taken,

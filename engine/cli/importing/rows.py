@@ -19,7 +19,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SourceRow:
     """One row. `line`: of the file, where it ends; `cells` by column, empty ones of CSV left out; `why`: it
     is no row."""
 
@@ -34,7 +34,7 @@ class Table:
     """The rows of a file, and the columns of its header (CSV only)."""
 
     columns: list[str]
-    rows: Iterator[Row]
+    rows: Iterator[SourceRow]
 
 
 def open_table(source: Source, file: IO[str], delimiter: str | None) -> Table:
@@ -81,14 +81,14 @@ def _csv_table(file: IO[str], delimiter: str | None) -> Table:
     return Table(columns, _csv_rows(csv.reader(file, delimiter=delimiter), columns, before))
 
 
-def _csv_rows(reader: Any, columns: list[str], before: int) -> Iterator[Row]:
+def _csv_rows(reader: Any, columns: list[str], before: int) -> Iterator[SourceRow]:
     while True:
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error:
-            yield Row(
+            yield SourceRow(
                 before + reader.line_num,
                 why=f"a cell is longer than {_LONGEST_CELL:,} characters: is a quote not closed?",
             )
@@ -100,7 +100,7 @@ def _csv_rows(reader: Any, columns: list[str], before: int) -> Iterator[Row]:
         if not any(cells):
             continue
         if len(cells) != len(columns):
-            yield Row(line, why=f"{len(cells)} cells where the header has {len(columns)}", raw=cells)
+            yield SourceRow(line, why=f"{len(cells)} cells where the header has {len(columns)}", raw=cells)
             continue
         # What `safe_cell` wrote before the rows of our own file of refused rows comes off again
         by_column = {
@@ -108,10 +108,10 @@ def _csv_rows(reader: Any, columns: list[str], before: int) -> Iterator[Row]:
             for name, cell in zip(columns, cells, strict=True)
             if cell.strip()
         }
-        yield Row(line, by_column, raw=cells)
+        yield SourceRow(line, by_column, raw=cells)
 
 
-def _json_rows(file: IO[str]) -> Iterator[Row]:
+def _json_rows(file: IO[str]) -> Iterator[SourceRow]:
     from engine.http.problems import Refusal
     from engine.http.strict_json import decode
 
@@ -121,10 +121,10 @@ def _json_rows(file: IO[str]) -> Iterator[Row]:
         try:
             value = decode(text.encode("utf-8", "surrogatepass"))
         except Refusal as refusal:
-            yield Row(number, why=f"this line is not JSON: {refusal.detail}", raw=[text.rstrip("\r\n")])
+            yield SourceRow(number, why=f"this line is not JSON: {refusal.detail}", raw=[text.rstrip("\r\n")])
             continue
         why = "" if isinstance(value, dict) else "each line is one object"
-        yield Row(number, value if not why else {}, why, [text.rstrip("\r\n")])
+        yield SourceRow(number, value if not why else {}, why, [text.rstrip("\r\n")])
 
 
 class RefusedRows:
@@ -137,7 +137,7 @@ class RefusedRows:
         self._file: IO[str] | None = None
         self._writer: Any = None
 
-    def add(self, row: Row, why: str) -> None:
+    def add(self, row: SourceRow, why: str) -> None:
         """One more."""
         file = self._file or self._open()
         self.count += 1

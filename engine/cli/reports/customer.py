@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from engine.cli.reports.agreed import ledger
 from engine.cli.reports.lines import closed, reason
-from engine.cli.reports.past import Entry, Moment
+from engine.cli.reports.past import Entry, PastMoment
 from engine.cli.reports.person import Person
 from engine.cli.reports.times import both, distance
 from engine.cli.reports.unsettled import UnknownMessage
@@ -147,7 +147,7 @@ class CustomerReport:
 
 
 def report(
-    conn: Connection, person: Person, unknown: list[UnknownMessage], past: list[Moment]
+    conn: Connection, person: Person, unknown: list[UnknownMessage], past: list[PastMoment]
 ) -> CustomerReport:
     """The report with these entries of the history."""
     facts, journeys = person.state.facts, person.journeys

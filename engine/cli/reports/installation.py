@@ -22,7 +22,7 @@ MOST_ALERTS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
+class DeploymentSummary:
     """What is published."""
 
     number: int
@@ -56,7 +56,7 @@ class FailingWebhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class PauseSummary:
     """A pause that holds."""
 
     scope: str
@@ -86,7 +86,7 @@ class Inside:
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class AlertSummary:
     """What the owner of a journey was told."""
 
     at: str
@@ -100,15 +100,15 @@ class StatusReport:
     """Everything that `status` says. Moments as ISO 8601 in UTC."""
 
     now: str
-    deployment: Deployment | None
+    deployment: DeploymentSummary | None
     customers: int
     queues: Queues
     webhooks: Mapping[str, int]  # calls by their state
     failing_webhooks: tuple[FailingWebhook, ...]
-    pauses: tuple[Pause, ...]
+    pauses: tuple[PauseSummary, ...]
     stuck: tuple[StuckCustomer, ...]
     inside: Mapping[str, Inside]
-    alerts: tuple[Alert, ...]
+    alerts: tuple[AlertSummary, ...]
     guards: Guards
     unknown: tuple[UnknownMessage, ...]
     daemon: bool
@@ -119,7 +119,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
     deployed, first = deployments.current(conn), due_queue.first(conn)
     return StatusReport(
         now=iso(now),
-        deployment=Deployment(
+        deployment=DeploymentSummary(
             deployed.number, iso(deployed.at), deployed.whom, deployed.commit, len(deployed.journeys)
         )
         if deployed
@@ -136,7 +136,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
             for hook in webhooks.failing(conn)
         ),
         pauses=tuple(
-            Pause(pause.scope, pause.name, iso(pause.at), pause.whom, pause.why)
+            PauseSummary(pause.scope, pause.name, iso(pause.at), pause.whom, pause.why)
             for pause in pauses.list_active(conn)
         ),
         stuck=tuple(
@@ -148,7 +148,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
             for journey, people in enrollments.journeys_with_people(conn).items()
         },
         alerts=tuple(
-            Alert(iso(alert.at), alert.journey, alert.owner, alert.why)
+            AlertSummary(iso(alert.at), alert.journey, alert.owner, alert.why)
             for alert in alerts.latest(conn, MOST_ALERTS)
         ),
         guards=guards.look(conn, config, now),

@@ -42,7 +42,7 @@ _BY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeEntry:
     """What was learned of the customer from outside, or a segment that they entered or left."""
 
     at: str  # ISO 8601 in UTC, as in every entry
@@ -102,7 +102,7 @@ class DecisionLine:
 
 
 @dataclass(frozen=True, slots=True)
-class SentMessage:
+class SentEntry:
     """A row of the outbox, at the latest moment that is known of it."""
 
     at: str
@@ -116,11 +116,11 @@ class SentMessage:
     detail: str
 
 
-Entry = Change | ConsentChange | SeenEvent | SeenReaction | DecisionLine | SentMessage
+Entry = ChangeEntry | ConsentChange | SeenEvent | SeenReaction | DecisionLine | SentEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class PastMoment:
     """An entry, with what only its text for people needs."""
 
     at: Instant
@@ -128,7 +128,7 @@ class Moment:
     names_step: bool = False  # the text of a decision says its step already
 
 
-def moments(conn: Connection, person: Person) -> list[Moment]:
+def moments(conn: Connection, person: Person) -> list[PastMoment]:
     """Everything that happened to a customer and was decided, oldest first. Of one moment: causes before
     effects."""
     ledger = agreed.ledger(conn, person.id)
@@ -143,15 +143,17 @@ def moments(conn: Connection, person: Person) -> list[Moment]:
     )  # fmt: skip
 
 
-def _agreed(line: Agreement) -> Moment:
+def _agreed(line: Agreement) -> PastMoment:
     entry = ConsentChange(
         iso(line.at), "consent", agreed.sentence(line),
         line.channel, line.purpose, line.state, line.source, line.wording,
     )  # fmt: skip
-    return Moment(line.at, entry)
+    return PastMoment(line.at, entry)
 
 
-def _happened(conn: Connection, person: Person, proven: set[tuple[Instant, str, str]]) -> Iterator[Moment]:
+def _happened(
+    conn: Connection, person: Person, proven: set[tuple[Instant, str, str]]
+) -> Iterator[PastMoment]:
     """`proven`: the consents (moment, channel and purpose, state) that the ledger tells already, with their
     proof."""
     for event in events.of_customer(conn, bucket_of(conn, person.id), person.id):
@@ -160,12 +162,12 @@ def _happened(conn: Connection, person: Person, proven: set[tuple[Instant, str, 
             known = {(what, state) for moment, what, state in proven if moment == at}
             text = _changed(event.name, load(str(event.fields["document"])), known)
             if text:
-                yield Moment(at, Change(iso(at), "change", text))
+                yield PastMoment(at, ChangeEntry(iso(at), "change", text))
             continue
         fields = shown(dict(event.fields))
         history_only = "" if event.starts else " (history: starts nothing)"
         text = f"{event.name}{f'  {fields}' if fields else ''}{history_only}"
-        yield Moment(at, SeenEvent(iso(at), "event", text, event.name, event.id))
+        yield PastMoment(at, SeenEvent(iso(at), "event", text, event.name, event.id))
 
 
 def _changed(name: str, document: dict[str, Any], known: set[tuple[str, str]]) -> str:
@@ -192,15 +194,15 @@ def _changed(name: str, document: dict[str, Any], known: set[tuple[str, str]]) -
     return ", ".join(changes) or ("" if consents else "nothing new")
 
 
-def _reacted(conn: Connection, person: Person) -> Iterator[Moment]:
+def _reacted(conn: Connection, person: Person) -> Iterator[PastMoment]:
     for reaction in history.reactions(conn, person.id):
         machine = _BY.get(reaction.who, "")
         target = f" -> {reaction.target}" if reaction.target else ""
         text = f"{reaction.kind} {reaction.template} ({reaction.channel}){target}{machine}"
-        yield Moment(reaction.at, SeenReaction(iso(reaction.at), "reaction", text))
+        yield PastMoment(reaction.at, SeenReaction(iso(reaction.at), "reaction", text))
 
 
-def _decided(conn: Connection, person: Person) -> Iterator[Moment]:
+def _decided(conn: Connection, person: Person) -> Iterator[PastMoment]:
     for noted in traces.of_customer(conn, person.id):
         line = noted.line
         # A journey that is gone since then was in the file of its name
@@ -219,18 +221,18 @@ def _decided(conn: Connection, person: Person) -> Iterator[Moment]:
             asked=line.subject if line.kind in ("asked", "exit_if") else "",
             read=dict(line.read),
         )
-        yield Moment(line.at, entry, names_step=line.subject == line.step)
+        yield PastMoment(line.at, entry, names_step=line.subject == line.step)
 
 
-def _sent(conn: Connection, person: Person) -> Iterator[Moment]:
+def _sent(conn: Connection, person: Person) -> Iterator[PastMoment]:
     for message in history.messages(conn, person.id):
         at = message.settled_at or message.handed_at or message.planned_at
         text = f"{message.template} via {message.channel} {became(message)}{again(conn, message)}"
-        entry = SentMessage(
+        entry = SentEntry(
             iso(at), "message", text, message.journey, message.step, message.template, message.channel,
             message.state, message.detail,
         )  # fmt: skip
-        yield Moment(at, entry)
+        yield PastMoment(at, entry)
 
 
 def became(message: history.MessageRecord) -> str:

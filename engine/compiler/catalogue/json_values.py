@@ -35,11 +35,11 @@ _CURRENCY = re.compile(CURRENCY)
 _SECONDS_UNTIL = 100_000_000_000  # a number below this is seconds since 1970, from it on milliseconds
 
 
-class Wrong(Exception):  # noqa: N818  # tells the caller what to say, never leaves typed.py
+class InvalidValue(Exception):  # noqa: N818  # tells the caller what to say, never leaves typed.py
     """A value does not fit; the text says what would."""
 
 
-class TooManyDigits(Wrong):
+class TooManyDigits(InvalidValue):
     """A number, but not one that can be kept."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ def text(raw: object) -> str:
     if type(raw) is str:
         return raw if raw.isascii() else unicodedata.normalize("NFC", raw)
     if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal):
-        raise Wrong("is a text")
+        raise InvalidValue("is a text")
     return str(raw)
 
 
@@ -63,13 +63,13 @@ def number(raw: object) -> int | Decimal:
         raise TooManyDigits
     if type(raw) is float:
         if not math.isfinite(raw):
-            raise Wrong("is a number")
+            raise InvalidValue("is a number")
         return _number(Decimal(f"{raw:.{DIGITS}g}"))
     if isinstance(raw, Decimal) and raw.is_finite():
         return _number(raw)
     if type(raw) is str and _NUMBER.fullmatch(raw):
         return _number(Decimal(raw))
-    raise Wrong("is a number")
+    raise InvalidValue("is a number")
 
 
 def _number(decimal: Decimal) -> int | Decimal:
@@ -83,7 +83,7 @@ def money(raw: object, currency: str) -> Money:
     """An amount: a number in `currency`, or text such as `19.99 EUR`."""
     if type(raw) is str:
         if not _AMOUNT.fullmatch(raw):
-            raise Wrong(
+            raise InvalidValue(
                 f'is an amount of money: a number such as 19.99 with the field currency, or the text "19.99 {currency}"'
             )
         amount, _, own = raw.partition(" ")
@@ -92,8 +92,8 @@ def money(raw: object, currency: str) -> Money:
         found = number(raw)
     except TooManyDigits:
         raise
-    except Wrong:
-        raise Wrong(
+    except InvalidValue:
+        raise InvalidValue(
             f'is an amount of money: a number such as 19.99, or the text "19.99 {currency}"'
         ) from None
     return Money(Decimal(found), currency)
@@ -103,7 +103,7 @@ def currency_of(raw: object) -> str:
     """The three letters of a currency."""
     if type(raw) is str and _CURRENCY.fullmatch(raw.upper()):
         return raw.upper()
-    raise Wrong("is a currency of three letters, such as EUR")
+    raise InvalidValue("is a currency of three letters, such as EUR")
 
 
 def yes_no(raw: object) -> bool:
@@ -115,7 +115,7 @@ def yes_no(raw: object) -> bool:
             return True
         if raw in FALSE:
             return False
-    raise Wrong("is true or false")
+    raise InvalidValue("is true or false")
 
 
 def date(raw: object) -> dt.date:
@@ -125,7 +125,7 @@ def date(raw: object) -> dt.date:
             return dt.date.fromisoformat(raw[:10])
         except ValueError:
             pass
-    raise Wrong("is a date such as 2026-11-27")
+    raise InvalidValue("is a date such as 2026-11-27")
 
 
 def time(raw: object) -> int:
@@ -133,7 +133,7 @@ def time(raw: object) -> int:
     if type(raw) is str and _MOMENT.fullmatch(raw):
         moment = parse_instant(raw.replace(",", "."))
         if moment is None:
-            raise Wrong("is a moment that exists, such as 2026-11-27T10:00:00Z")
+            raise InvalidValue("is a moment that exists, such as 2026-11-27T10:00:00Z")
         return moment
     if (
         isinstance(raw, int | float)
@@ -142,7 +142,7 @@ def time(raw: object) -> int:
         and 0 <= raw < 10**13
     ):
         return int(raw) if raw >= _SECONDS_UNTIL else int(raw * 1000)
-    raise Wrong("is a moment such as 2026-11-27T10:00:00Z")
+    raise InvalidValue("is a moment such as 2026-11-27T10:00:00Z")
 
 
 def birthday(raw: object) -> Birthday:
@@ -153,9 +153,9 @@ def birthday(raw: object) -> Birthday:
         try:
             dt.date(int(year) if year else 2000, month, day)
         except ValueError as wrong:
-            raise Wrong("is a birthday that exists, such as 1990-03-12") from wrong
+            raise InvalidValue("is a birthday that exists, such as 1990-03-12") from wrong
         return Birthday(month, day, int(year) if year else None)
-    raise Wrong("is a birthday such as 1990-03-12, or --03-12 without a year")
+    raise InvalidValue("is a birthday such as 1990-03-12, or --03-12 without a year")
 
 
 def texts(raw: object) -> tuple[str, ...]:
@@ -163,11 +163,11 @@ def texts(raw: object) -> tuple[str, ...]:
     if isinstance(raw, list | tuple):
         try:
             return tuple(text(each) for each in raw)
-        except Wrong:
-            raise Wrong("is a list of texts") from None
+        except InvalidValue:
+            raise InvalidValue("is a list of texts") from None
     if isinstance(raw, str):
         return (text(raw),)
-    raise Wrong("is a list of texts")
+    raise InvalidValue("is a list of texts")
 
 
 def _choice(kind: Type) -> Callable[[object], Value]:
@@ -177,7 +177,7 @@ def _choice(kind: Type) -> Callable[[object], Value]:
     def convert(raw: object) -> str:
         if type(raw) is str and raw in choices:
             return raw
-        raise Wrong(f"is one of: {listed}")
+        raise InvalidValue(f"is one of: {listed}")
 
     return convert
 

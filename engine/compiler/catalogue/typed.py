@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from engine.compiler.catalogue.catalogue import CURRENCY, Catalogue
-from engine.compiler.catalogue.json_values import CONVERTERS, Wrong, currency_of, money
+from engine.compiler.catalogue.json_values import CONVERTERS, InvalidValue, currency_of, money
 from engine.values import Type, Value
 
 Converter: TypeAlias = Callable[[object], Value]
@@ -72,7 +72,7 @@ class Fields:
                 continue
             try:
                 values[name] = convert(raw)
-            except Wrong as wrong:
+            except InvalidValue as wrong:
                 del values[name]
                 problems.append(FieldProblem(f"{path}{name}", str(wrong)))
         if self._uses_currency:
@@ -90,7 +90,7 @@ class Fields:
         if given.get(CURRENCY) is not None:
             try:
                 currency = currency_of(given[CURRENCY])
-            except Wrong as wrong:
+            except InvalidValue as wrong:
                 problems.append(FieldProblem(f"{path}{CURRENCY}", str(wrong)))
         for name in self._money:
             raw = given.get(name)
@@ -98,7 +98,7 @@ class Fields:
                 continue
             try:
                 values[name] = money(raw, currency)
-            except Wrong as wrong:
+            except InvalidValue as wrong:
                 del values[name]
                 problems.append(FieldProblem(f"{path}{name}", str(wrong)))
         for name, inner in self._nested:

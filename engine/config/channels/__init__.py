@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from engine.config import ChannelConfig, Rate
+from engine.config import ChannelConfig, RateLimit
 from engine.config.channels import apprise, email, http_provider, outbox, twilio, webpush
 from engine.config.channels.apprise import AppriseOptions
 from engine.config.channels.email import EmailOptions
@@ -169,13 +169,13 @@ def _read_price(reader: MapReader, currency: str) -> tuple[Decimal, str]:
     return Decimal(0), currency
 
 
-def _read_rate(reader: MapReader) -> Rate | None:
+def _read_rate(reader: MapReader) -> RateLimit | None:
     text = reader.text("rate")
     if text is None:
         return None
     rate = _RATE.fullmatch(text.value)
     if rate and int(rate[1]) > 0:
-        return Rate(int(rate[1]), _SECONDS[rate[2]])
+        return RateLimit(int(rate[1]), _SECONDS[rate[2]])
     # The cure keeps what was right of the rate.
     number = re.match(r"\d+", text.value)
     unit = re.search(r"[a-z]+$", text.value.casefold())

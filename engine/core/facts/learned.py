@@ -39,7 +39,7 @@ class Interval(Struct, frozen=True, array_like=True):
         return Duration(elapsed=min(max(self.minutes * MINUTE, SHORTEST), LONGEST))
 
 
-class Rate(Struct, frozen=True, array_like=True):
+class ReactionRate(Struct, frozen=True, array_like=True):
     """How many people react."""
 
     sent: int = 0  # messages that were handed over and not returned
@@ -52,17 +52,17 @@ class Learned:
 
     # by (template, channel, what was waited for: `clicked`, `opened` or an event)
     intervals: Mapping[tuple[str, str, str], Interval] = field(default_factory=dict)
-    rates: Mapping[tuple[str, str], Rate] = field(default_factory=dict)  # by (template, channel)
+    rates: Mapping[tuple[str, str], ReactionRate] = field(default_factory=dict)  # by (template, channel)
     hours: tuple[int, ...] = ()  # reactions by hour of the customers' local day: 24 numbers or none
     at: Instant = Instant(0)  # when it was learned
-    by_channel: Mapping[str, Rate] = field(init=False, repr=False, compare=False)
+    by_channel: Mapping[str, ReactionRate] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Adds up the templates of every channel."""
-        by_channel: dict[str, Rate] = {}
+        by_channel: dict[str, ReactionRate] = {}
         for (_, channel), rate in self.rates.items():
-            total = by_channel.get(channel, Rate())
-            by_channel[channel] = Rate(total.sent + rate.sent, total.reacted + rate.reacted)
+            total = by_channel.get(channel, ReactionRate())
+            by_channel[channel] = ReactionRate(total.sent + rate.sent, total.reacted + rate.reacted)
         object.__setattr__(self, "by_channel", by_channel)
 
     def interval(self, template: str, channel: str, until: str) -> Interval | None:
@@ -177,10 +177,12 @@ def likelihood(learned: Learned, engagement: EngagementStats, template: str, cha
     """The probability, 0 to 1, that this customer reacts: their own rate, drawn towards everybody's for
     this template on this channel, which is drawn towards that of the channel, which is drawn towards a
     first guess."""
-    on_channel = _drawn(learned.by_channel.get(channel, Rate()), FIRST_GUESS, WEIGHT_OF_GUESS)
-    of_template = _drawn(learned.rates.get((template, channel), Rate()), on_channel, WEIGHT_OF_CHANNEL)
+    on_channel = _drawn(learned.by_channel.get(channel, ReactionRate()), FIRST_GUESS, WEIGHT_OF_GUESS)
+    of_template = _drawn(
+        learned.rates.get((template, channel), ReactionRate()), on_channel, WEIGHT_OF_CHANNEL
+    )
     sent, reacted = engagement.channels.get(channel, (0, 0))
-    return _drawn(Rate(sent, reacted), of_template, WEIGHT_OF_ALL)
+    return _drawn(ReactionRate(sent, reacted), of_template, WEIGHT_OF_ALL)
 
 
 def channel_order(
@@ -223,7 +225,7 @@ def explanation(
     return ", then ".join(phrases)
 
 
-def _drawn(own: Rate, towards: float, weight: int) -> float:
+def _drawn(own: ReactionRate, towards: float, weight: int) -> float:
     """Shrinkage: the fewer messages of its own, the closer a rate stays to the one that is known better."""
     # At most 1: a reply and then a click on the same message are two reactions.
     return min((own.reacted + weight * towards) / (own.sent + weight), 1.0)

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from engine.config import Shop
-from engine.http.wording import Words
+from engine.http.wording import PageWords
 
 _FOLDER = Path(__file__).parent
 _ENVIRONMENT = Environment(
@@ -46,7 +46,7 @@ WITH_IMAGES = OWN_POLICY.replace("img-src data:", "img-src data: https:")
 
 def customer_page(
     template: str,
-    words: Words,
+    words: PageWords,
     shop: Shop,
     *,
     status: int = 200,

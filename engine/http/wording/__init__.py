@@ -22,7 +22,7 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class PageWords:
     """One language."""
 
     language: str
@@ -44,16 +44,16 @@ class Words:
         return self.texts.get(f"channel_{name}") or name.replace("_", " ").capitalize()
 
 
-def words_for(folder: Path, wanted: Iterable[str]) -> Words:
+def words_for(folder: Path, wanted: Iterable[str]) -> PageWords:
     """The first of the wanted languages (`uk`, `uk-UA`) that there are words for, else English."""
     own = _own(folder)
     for tag in wanted:
         language = tag.strip().casefold().partition("-")[0].partition("_")[0]
         if language in own or (_LANGUAGE.fullmatch(language) and language in _built_in()):
-            return Words(
+            return PageWords(
                 language, {**_built_in()["en"], **_built_in().get(language, {}), **own.get(language, {})}
             )
-    return Words("en", {**_built_in()["en"], **own.get("en", {})})
+    return PageWords("en", {**_built_in()["en"], **own.get("en", {})})
 
 
 def accepted(header: str) -> list[str]:

@@ -22,7 +22,7 @@ _DRAFT = "http://json-schema.org/draft-07/schema#"
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class SchemaNames:
     """The project's own names, each with a sentence that the editor shows."""
 
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Names:
     webhooks: Mapping[str, str] = field(default_factory=dict)
 
 
-def journey_schema(known: Names) -> Schema:
+def journey_schema(known: SchemaNames) -> Schema:
     """The schema of a file in journeys/."""
     return {
         "$schema": _DRAFT,
@@ -45,7 +45,7 @@ def journey_schema(known: Names) -> Schema:
     }
 
 
-def segment_schema(known: Names) -> Schema:
+def segment_schema(known: SchemaNames) -> Schema:
     """The schema of a file in journeys/segments/."""
     return {
         "$schema": _DRAFT,
@@ -55,7 +55,7 @@ def segment_schema(known: Names) -> Schema:
     }
 
 
-def _definitions(known: Names) -> Schema:
+def _definitions(known: SchemaNames) -> Schema:
     steps = {
         f"step_{verb}": {**construct_schema(kind.construct), **kind.rules} for verb, kind in KINDS.items()
     }
@@ -91,7 +91,7 @@ def _definitions(known: Names) -> Schema:
     }
 
 
-def _names(known: Names) -> Schema:
+def _names(known: SchemaNames) -> Schema:
     reactions = {"clicked": "somebody tapped or clicked", "opened": "somebody opened it"}
     attribute = {
         "anyOf": [
@@ -197,7 +197,7 @@ def _by_key(kinds: dict[str, Schema], message: str) -> Schema:
     }
 
 
-def _condition(known: Names) -> Schema:
+def _condition(known: SchemaNames) -> Schema:
     groups = {group: {"type": "array", "minItems": 1, "items": ref("condition")} for group in GROUPS}
     special: Schema = {
         "segment": one_or_list(_opposite(ref("segment"))),
@@ -222,7 +222,7 @@ def _opposite(name: Schema) -> Schema:
     return {"if": {"type": "string", "pattern": "^not "}, "then": {"type": "string"}, "else": name}
 
 
-def _did(known: Names) -> Schema:
+def _did(known: SchemaNames) -> Schema:
     long = {**construct_schema(LONG_DID), "not": {"required": ["last", "since"]}}
     phrase = {
         "if": {"type": "object"},

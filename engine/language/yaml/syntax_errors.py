@@ -242,7 +242,7 @@ _NO_COLON = re.compile(r"([A-Za-z_]\w*)(?: +([^:]*[^:\s]))?$")
 _ITEM = re.compile(rf"({'|'.join(VERBS)}|test|day \d+ \d+:\d+):(?: |$)")
 
 
-class Line(NamedTuple):
+class SourceLine(NamedTuple):
     """A line of a file; `number` counts from 1, `start` are the spaces in front."""
 
     file: str
@@ -251,21 +251,21 @@ class Line(NamedTuple):
     words: str
 
 
-def line_of(lines: list[str], row: int, file: str) -> Line:
+def line_of(lines: list[str], row: int, file: str) -> SourceLine:
     """The line `row` (from 0) without its comment."""
     text = lines[row]
     words = text.strip()
     words = "" if words.startswith("#") else words.split(" #")[0].rstrip()
-    return Line(file, row + 1, len(text) - len(text.lstrip(" ")), words)
+    return SourceLine(file, row + 1, len(text) - len(text.lstrip(" ")), words)
 
 
-def above(lines: list[str], row: int, file: str) -> Line | None:
+def above(lines: list[str], row: int, file: str) -> SourceLine | None:
     """The nearest line with words above the line `row`."""
     upper = (line_of(lines, each, file) for each in range(row - 1, -1, -1))
     return next((line for line in upper if line.words), None)
 
 
-def slip_in(line: Line, *, in_list: bool = False) -> Problem | None:
+def slip_in(line: SourceLine, *, in_list: bool = False) -> Problem | None:
     """What is wrong in this line, if it is one of these slips. `in_list`: a step without a dash is one
     too."""
     match = _DASH_OF_TEXT.match(line.words)
@@ -302,5 +302,5 @@ def slip_in(line: Line, *, in_list: bool = False) -> Problem | None:
     return None
 
 
-def _problem(line: Line, length: int, what: str, why: str, fix: str) -> Problem:
+def _problem(line: SourceLine, length: int, what: str, why: str, fix: str) -> Problem:
     return Problem(Span(line.file, line.number, line.start + 1, max(1, length)), "E03", what, why, fix)

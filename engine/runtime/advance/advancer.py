@@ -46,7 +46,7 @@ class Publication:
 
 
 @dataclass(slots=True)
-class Progress:
+class AdvanceProgress:
     """What a batch has done."""
 
     applied: int = 0  # happenings
@@ -56,7 +56,7 @@ class Progress:
     more: bool = False  # something is left to do now
     stale: bool = False  # another deployment is the current one, so nothing was done
 
-    def add(self, other: Progress) -> None:
+    def add(self, other: AdvanceProgress) -> None:
         """Adds up batches."""
         self.applied += other.applied
         self.woken += other.woken
@@ -99,18 +99,18 @@ class Advancer:
         self._limit = 1000
         self._present: _Present | None = None
 
-    def advance(self, publication: Publication) -> Progress:
+    def advance(self, publication: Publication) -> AdvanceProgress:
         """One batch of every bucket. Raises only what the database raises; nothing is lost then."""
-        total = Progress()
+        total = AdvanceProgress()
         with self._store.read() as conn:
             every_bucket = range(buckets(conn))
         for bucket in every_bucket:
             total.add(self._advance_bucket(publication, bucket))
         return total
 
-    def run(self, publication: Publication, most: int = 1_000_000) -> Progress:
+    def run(self, publication: Publication, most: int = 1_000_000) -> AdvanceProgress:
         """Batches until nothing is left to do now (or `most` batches), for tests, imports and the demo."""
-        total = Progress()
+        total = AdvanceProgress()
         for _ in range(most):
             progress = self.advance(publication)
             total.add(progress)
@@ -119,7 +119,7 @@ class Advancer:
                 break
         return total
 
-    def _advance_bucket(self, publication: Publication, bucket: int) -> Progress:
+    def _advance_bucket(self, publication: Publication, bucket: int) -> AdvanceProgress:
         began = time.monotonic()
         # The collector of cycles is off while one batch lasts (about `SLOW`). A batch makes a million small
         # objects, all of which reference counting frees at its end; the collector would walk them again and
@@ -144,25 +144,25 @@ class Advancer:
             self._limit = min(LARGEST, self._limit * 2)
         return progress
 
-    def _batch(self, conn: Connection, publication: Publication, bucket: int, limit: int) -> Progress:
+    def _batch(self, conn: Connection, publication: Publication, bucket: int, limit: int) -> AdvanceProgress:
         # asked inside the transaction: a deployment that lands in between moves people, and old files would
         # move them back
         if deployments.current_number(conn) != publication.number:
-            return Progress(stale=True)
+            return AdvanceProgress(stale=True)
         now = self._clock.now()
         work = _claim(conn, bucket, now, limit)
         journeys = self._at_present(conn, publication.journeys)
         return _apply(conn, work, work.customers, journeys, now)
 
-    def _one_by_one(self, conn: Connection, publication: Publication, bucket: int) -> Progress:
+    def _one_by_one(self, conn: Connection, publication: Publication, bucket: int) -> AdvanceProgress:
         """The careful way: every customer in a savepoint of their own; who fails is set aside with the
         reason."""
         if deployments.current_number(conn) != publication.number:
-            return Progress(stale=True)
+            return AdvanceProgress(stale=True)
         now = self._clock.now()
         work = _claim(conn, bucket, now, SMALLEST)
         journeys = self._at_present(conn, publication.journeys)
-        total = Progress(more=work.more)
+        total = AdvanceProgress(more=work.more)
         for customer in work.customers:
             try:
                 with conn.begin_nested():
@@ -232,10 +232,10 @@ def _claim(conn: Connection, bucket: int, now: Instant, limit: int) -> _Work:
 
 def _apply(
     conn: Connection, work: _Work, chosen: Sequence[str], journeys: Journeys, now: Instant
-) -> Progress:
+) -> AdvanceProgress:
     """Loads, decides and writes these customers of a batch."""
     if not chosen:
-        return Progress(more=work.more)
+        return AdvanceProgress(more=work.more)
     batch = customers.load_batch(conn, work.bucket, chosen, journeys, now)
     happened = {customer: [row.read() for row in work.pending.get(customer, ())] for customer in chosen}
     decided: dict[str, Decided] = {}
@@ -264,7 +264,7 @@ def _apply(
     # an effect may have put something into the inbox of somebody: then there is more to do
     emitted = any(decision.effects for done in decided.values() for decision in done.decisions)
     woken = sum(customer in work.due for customer in chosen)
-    return Progress(len(applied), woken, taken, more=work.more or emitted)
+    return AdvanceProgress(len(applied), woken, taken, more=work.more or emitted)
 
 
 def _moments(

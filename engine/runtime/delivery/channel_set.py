@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.channels.base import Channel, sender_of
 from engine.channels.registry import open_channels
 from engine.clock import Clock
-from engine.config import ChannelConfig, Config, Rate, secrets_in
+from engine.config import ChannelConfig, Config, RateLimit, secrets_in
 
 Fingerprint = tuple[object, ...]
 
@@ -20,7 +20,7 @@ class Opening:
     """Channels that a config.yaml asks for and that are not open like that yet; `gone`: open, but not asked
     for."""
 
-    channels: Mapping[str, tuple[Channel, Rate | None]]
+    channels: Mapping[str, tuple[Channel, RateLimit | None]]
     gone: frozenset[str]
     prints: Mapping[str, Fingerprint] = field(repr=False)
 

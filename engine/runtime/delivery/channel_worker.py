@@ -22,7 +22,7 @@ from engine import faults
 from engine.backoff import Backoff
 from engine.channels.base import Channel, Delivery, Message, OutcomeKind
 from engine.channels.mail_headers import domain_of
-from engine.config import ChannelConfig, Rate
+from engine.config import ChannelConfig, RateLimit
 from engine.core.effects import Alert
 from engine.runtime.delivery import rendering, settling
 from engine.runtime.delivery.attempt import Attempt, Notice, Unrenderable
@@ -59,7 +59,7 @@ def lease_of(config: ChannelConfig | None) -> int:
     return LEASE + 4 * SECOND * ((config.timeout if config is not None else None) or 0)
 
 
-def most_at_once(concurrency: int, rate: Rate | None) -> int:
+def most_at_once(concurrency: int, rate: RateLimit | None) -> int:
     """How many messages of a channel are taken at once: enough to keep all connections busy, and no more than
     may go within a minute, so that their leases do not run out while they wait."""
     most = 4 * concurrency
@@ -69,7 +69,7 @@ def most_at_once(concurrency: int, rate: Rate | None) -> int:
 class ChannelWorker:
     """Claims, renders and sends the messages of one channel."""
 
-    def __init__(self, channel: Channel, rate: Rate | None, context: DeliveryContext) -> None:
+    def __init__(self, channel: Channel, rate: RateLimit | None, context: DeliveryContext) -> None:
         self.channel = channel
         self.tasks: set[asyncio.Task[None]] = set()  # messages that are under way
         self.on_room: Callable[[], None] = lambda: None  # called when there is room for more of them

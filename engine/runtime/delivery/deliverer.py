@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from engine.channels.base import Channel
 from engine.clock import Clock
-from engine.config import Rate
+from engine.config import RateLimit
 from engine.runtime.delivery.channel_worker import ChannelWorker
 from engine.runtime.delivery.delivery_context import USUAL, DeliveryContext, DeliveryTiming
 from engine.runtime.delivery.reconciler import Reconciler
@@ -33,7 +33,7 @@ class Deliverer:
         render_context: Callable[[], RenderContext],
         clock: Clock,
         owner: str,
-        rates: Mapping[str, Rate | None] | None = None,
+        rates: Mapping[str, RateLimit | None] | None = None,
         timing: DeliveryTiming = USUAL,
         health: Health | None = None,
     ) -> None:
@@ -79,7 +79,7 @@ class Deliverer:
             await self._reconciler.close()
             await asyncio.gather(*(self._close(worker) for worker in self._workers.values()))
 
-    def use(self, channels: Mapping[str, tuple[Channel, Rate | None]], gone: frozenset[str]) -> None:
+    def use(self, channels: Mapping[str, tuple[Channel, RateLimit | None]], gone: frozenset[str]) -> None:
         """Puts channels in the place of those of the same name, and takes others away. What is under way ends
         on the channel on which it began. Before `run`, or from the loop's own thread."""
         for name in {*channels, *gone} & self._workers.keys():

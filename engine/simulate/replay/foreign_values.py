@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.compiler.catalogue.json_values import CONVERTERS, Wrong, money
+from engine.compiler.catalogue.json_values import CONVERTERS, InvalidValue, money
 from engine.values import Type, Value
 
 Coercer = Callable[[Any, str], Value]
@@ -37,7 +37,7 @@ def _plain(kind: Type) -> Coercer:
     def plain(value: Any, _: str) -> Value:
         try:
             return convert(value)
-        except Wrong:
+        except InvalidValue:
             return None
 
     return plain
@@ -53,7 +53,7 @@ def _short(read: Coercer) -> Coercer:
 def _money(value: Any, currency: str) -> Value:
     try:
         return money(value, currency)
-    except Wrong:
+    except InvalidValue:
         return None
 
 

@@ -83,7 +83,7 @@ _RULES = FileRules(
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class FieldNames:
     """What the project knows: its events with their fields (under every name they go by), attributes, product
     fields."""
 
@@ -92,11 +92,11 @@ class Names:
     product: Iterable[str] = ()
 
 
-def names_of(catalogue: Catalogue, channels: Iterable[str] = ()) -> Names:
+def names_of(catalogue: Catalogue, channels: Iterable[str] = ()) -> FieldNames:
     """The names of a project; a customer's addresses and consents are told by channel."""
     reach = [f"{kind}.{channel}" for kind in ("addresses", "consent") for channel in channels]
     events = {name: tuple(catalogue.event_fields(name) or ()) for name in catalogue.event_names()}
-    return Names(events, (*catalogue.attributes, *reach), tuple(catalogue.product))
+    return FieldNames(events, (*catalogue.attributes, *reach), tuple(catalogue.product))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,9 @@ class StreamMapping:
     others: Literal["keep", "drop"] = "keep"
 
 
-def read_mapping(text: str | bytes, file: str, names: Names) -> tuple[StreamMapping | None, list[Problem]]:
+def read_mapping(
+    text: str | bytes, file: str, names: FieldNames
+) -> tuple[StreamMapping | None, list[Problem]]:
     """The mapping in `text`, or None with every problem in it."""
     root, problems = read(text, file)
     if root is None:
@@ -147,7 +149,7 @@ def read_mapping(text: str | bytes, file: str, names: Names) -> tuple[StreamMapp
 class _StreamReader:
     """Reads the rules of one file against the names that the project knows."""
 
-    def __init__(self, context: ReadContext, names: Names) -> None:
+    def __init__(self, context: ReadContext, names: FieldNames) -> None:
         self._context = context
         self._names = names
 

@@ -29,9 +29,9 @@ from engine.language.syntax import Field, Story, StoryLine, Text
 from engine.language.wording import quoted
 from engine.problem import Problem, did_you_mean, in_order
 from engine.simulate.decider import Decider
-from engine.simulate.stories.story_lines import Line, Row, compare, passed, words_for
+from engine.simulate.stories.story_lines import ComparedRow, TraceLine, compare, passed, words_for
 from engine.simulate.stories.story_setup import StorySetup, build_setup, check_segment, problem_of_path
-from engine.simulate.stories.story_values import Words
+from engine.simulate.stories.story_values import StoryValues
 from engine.values import DAY, Instant, Value, to_datetime
 
 _OF_MOMENTS = frozenset({"E58", "E59"})
@@ -50,7 +50,7 @@ class StoryResult:
     """What became of one story. `reached`: ids of the steps that it walked through."""
 
     story: Story
-    rows: tuple[Row, ...]
+    rows: tuple[ComparedRow, ...]
     problems: tuple[Problem, ...]
     reached: frozenset[str]
 
@@ -74,18 +74,18 @@ def run_story(journey: Journey, journeys: Journeys, story: Story, project: Proje
     return StoryResult(story, rows, tuple(in_order(words.problems)), frozenset(teller.reached))
 
 
-def _label(stage: StorySetup, at: Instant, text: str) -> Line:
+def _label(stage: StorySetup, at: Instant, text: str) -> TraceLine:
     local = to_datetime(at, stage.zone)
-    return Line((local.date() - stage.day_0).days, local.hour * 60 + local.minute, text)
+    return TraceLine((local.date() - stage.day_0).days, local.hour * 60 + local.minute, text)
 
 
 @dataclass(slots=True)
 class _Teller:
     stage: StorySetup
-    words: Words
+    words: StoryValues
     story: Story
     journeys: Journeys  # of the whole project
-    happened: list[Line] = field(default_factory=list)
+    happened: list[TraceLine] = field(default_factory=list)
     reached: set[str] = field(default_factory=set)
     sent: dict[str, tuple[str, str]] = field(default_factory=dict)  # template -> key, enrollment
     templates: dict[str, str] = field(default_factory=dict)  # key -> template

@@ -19,7 +19,7 @@ _SIDE_EFFECTS = frozenset(form.verb for form in STORY_FORMS.values() if form.gro
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Line:
+class TraceLine:
     """`text` at a moment of the story; `day` and `minute` (of that day) count in the zone of day 0."""
 
     day: int
@@ -62,16 +62,16 @@ Mark = Literal["=", "-", "+"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ComparedRow:
     """A row of a story diff: as expected (`=`), did not happen (`-`), happened unexpectedly (`+`)."""
 
     mark: Mark
-    at: Line
+    at: TraceLine
     expected: str
     happened: str
 
 
-def compare(expected: Iterable[Line], happened: Iterable[Line]) -> tuple[Row, ...]:
+def compare(expected: Iterable[TraceLine], happened: Iterable[TraceLine]) -> tuple[ComparedRow, ...]:
     """All rows in order of time. The story passes if every mark is `=`.
 
     Messages, skips and ends must be complete. Of side effects, each line text that the story lists must match
@@ -82,12 +82,12 @@ def compare(expected: Iterable[Line], happened: Iterable[Line]) -> tuple[Row, ..
     listed = {line.text for line in wanted if line.is_side_effect}
     seen = [line for line in map(_plain, happened) if not line.is_side_effect or line.text in listed]
     unmatched = Counter(seen)
-    rows: list[Row] = []
-    open_lines: list[Line] = []
+    rows: list[ComparedRow] = []
+    open_lines: list[TraceLine] = []
     for line in wanted:
         if unmatched[line] > 0:
             unmatched[line] -= 1
-            rows.append(Row("=", line, line.text, line.text))
+            rows.append(ComparedRow("=", line, line.text, line.text))
         else:
             open_lines.append(line)
     for line in open_lines:
@@ -105,24 +105,24 @@ def compare(expected: Iterable[Line], happened: Iterable[Line]) -> tuple[Row, ..
             None,
         )
         if match is None:
-            rows.append(Row("-", line, line.text, ""))
+            rows.append(ComparedRow("-", line, line.text, ""))
         else:
             unmatched[match] -= 1
-            rows.append(Row("=", line, line.text, match.text))
-    rows += [Row("+", line, "", line.text) for line in unmatched.elements()]
+            rows.append(ComparedRow("=", line, line.text, match.text))
+    rows += [ComparedRow("+", line, "", line.text) for line in unmatched.elements()]
     order = {line: place for place, line in reversed(list(enumerate([*wanted, *seen])))}
     return tuple(sorted(rows, key=lambda row: _place(row, order)))
 
 
-def passed(rows: Sequence[Row]) -> bool:
+def passed(rows: Sequence[ComparedRow]) -> bool:
     """Everything came as expected."""
     return all(row.mark == "=" for row in rows)
 
 
-def _plain(line: Line) -> Line:
-    return Line(line.day, line.minute, re.sub(r"\s+", " ", line.text.strip()))
+def _plain(line: TraceLine) -> TraceLine:
+    return TraceLine(line.day, line.minute, re.sub(r"\s+", " ", line.text.strip()))
 
 
-def _place(row: Row, order: dict[Line, int]) -> tuple[int, int, bool, int, int]:
+def _place(row: ComparedRow, order: dict[TraceLine, int]) -> tuple[int, int, bool, int, int]:
     marks: dict[Mark, int] = {"-": 0, "=": 0, "+": 1}
     return row.at.day, row.at.minute, row.at.is_side_effect, marks[row.mark], order[row.at]

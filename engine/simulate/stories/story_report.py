@@ -12,7 +12,7 @@ from engine.language.syntax import JourneyFile
 from engine.problem import Problem, render_problems, to_json
 from engine.simulate.stories.coverage import Coverage, coverage
 from engine.simulate.stories.run_story import StoryResult, run_story
-from engine.simulate.stories.story_lines import Row
+from engine.simulate.stories.story_lines import ComparedRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class JourneyReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class StoriesReport:
     """Everything that `test` says."""
 
     journeys: tuple[JourneyReport, ...]
@@ -61,9 +61,9 @@ class Report:
         )
 
 
-def run_stories(files: Iterable[JourneyFile], journeys: Journeys, project: ProjectContext) -> Report:
+def run_stories(files: Iterable[JourneyFile], journeys: Journeys, project: ProjectContext) -> StoriesReport:
     """Every story of these files; a journey that could not be compiled fails all of its stories."""
-    return Report(tuple(_run(file, journeys, project) for file in files))
+    return StoriesReport(tuple(_run(file, journeys, project) for file in files))
 
 
 def _run(file: JourneyFile, journeys: Journeys, project: ProjectContext) -> JourneyReport:
@@ -77,7 +77,7 @@ def _run(file: JourneyFile, journeys: Journeys, project: ProjectContext) -> Jour
     return JourneyReport(place, name, results, coverage(journey, reached), stories=len(stories))
 
 
-def render_text(report: Report, sources: Mapping[str, str]) -> str:
+def render_text(report: StoriesReport, sources: Mapping[str, str]) -> str:
     """For people; the last line is `N passed, M failed`."""
     blocks: list[str] = []
     for journey in report.journeys:
@@ -91,7 +91,7 @@ def render_text(report: Report, sources: Mapping[str, str]) -> str:
     return "\n\n".join(blocks)
 
 
-def render_failures(report: Report, sources: Mapping[str, str]) -> str:
+def render_failures(report: StoriesReport, sources: Mapping[str, str]) -> str:
     """Only what failed, for `check`; empty when all is well."""
     return "\n\n".join(
         "\n".join(
@@ -112,7 +112,7 @@ def _story(result: StoryResult, sources: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def render_rows(name: str, rows: Sequence[Row]) -> str:
+def render_rows(name: str, rows: Sequence[ComparedRow]) -> str:
     """The story in three columns: when, expected, happened; `-` did not happen, `+` was not expected."""
     when = max([len("when"), *(len(row.at.label) for row in rows)]) + 3
     wide = max([len("expected"), *(len(row.expected) for row in rows)]) + 4
@@ -123,7 +123,7 @@ def render_rows(name: str, rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _unreached(report: Report) -> list[str]:
+def _unreached(report: StoriesReport) -> list[str]:
     places = [place for each in report.journeys if each.coverage for place in each.coverage.unreached]
     if not places:
         return []
@@ -132,7 +132,7 @@ def _unreached(report: Report) -> list[str]:
     return ["\n".join(["steps that no test reaches:", *lines])]
 
 
-def to_data(report: Report) -> dict[str, Any]:
+def to_data(report: StoriesReport) -> dict[str, Any]:
     """For programs."""
     return {
         "passed": report.passed,

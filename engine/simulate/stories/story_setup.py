@@ -22,7 +22,7 @@ from engine.core.steps.split import SplitStep
 from engine.language.syntax import Moment, Story, Text
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
-from engine.simulate.stories.story_values import Words
+from engine.simulate.stories.story_values import StoryValues
 from engine.values import Instant, Value, at_local, minus, zone
 
 DAY_0 = dt.date(2026, 3, 2)
@@ -53,10 +53,10 @@ class StorySetup:
 
 def build_setup(
     journey: Journey, journeys: Journeys, story: Story, project: ProjectContext
-) -> tuple[StorySetup, Words]:
+) -> tuple[StorySetup, StoryValues]:
     """The stage of a story, and the reader of its words with the problems found so far."""
     given = story.given
-    words = Words(project.catalogue, project.local)
+    words = StoryValues(project.catalogue, project.local)
     zone_name, why = _zone(story, words, project)
     words.local = Local(project.config.currency, zone(zone_name))
     values = initial_values(project.catalogue.facts.values(), project.config.currency)
@@ -115,7 +115,7 @@ def _alone(journey: Journey, journeys: Journeys, paths: dict[str, str]) -> Journ
     )
 
 
-def _zone(story: Story, words: Words, project: ProjectContext) -> tuple[str, str]:
+def _zone(story: Story, words: StoryValues, project: ProjectContext) -> tuple[str, str]:
     given = story.given.timezone
     if given is None:
         return project.config.timezone, "project"
@@ -127,7 +127,7 @@ def _zone(story: Story, words: Words, project: ProjectContext) -> tuple[str, str
     return project.config.timezone, "project"
 
 
-def check_segment(name: Text, journeys: Journeys, words: Words) -> bool:
+def check_segment(name: Text, journeys: Journeys, words: StoryValues) -> bool:
     """Whether there is such a segment; a problem if not."""
     if name.value in journeys.segments:
         return True
@@ -135,7 +135,7 @@ def check_segment(name: Text, journeys: Journeys, words: Words) -> bool:
     return False
 
 
-def _reach(story: Story, journeys: Journeys, project: ProjectContext, words: Words) -> dict[str, Reach]:
+def _reach(story: Story, journeys: Journeys, project: ProjectContext, words: StoryValues) -> dict[str, Reach]:
     """Every channel reaches the customer, but for those that `given` closes."""
     reach: dict[str, Reach] = {}
     purposes = {policy.consent for policy in journeys.policies.values() if policy.consent is not None}
@@ -148,14 +148,14 @@ def _reach(story: Story, journeys: Journeys, project: ProjectContext, words: Wor
     return reach
 
 
-def _is_channel(name: Text, project: ProjectContext, words: Words) -> bool:
+def _is_channel(name: Text, project: ProjectContext, words: StoryValues) -> bool:
     if name.value in project.channels:
         return True
     words.unknown("E61", name, "channel", project.channels, "channels stand in config.yaml")
     return False
 
 
-def _paths(story: Story, journey: Journey, words: Words) -> dict[str, str]:
+def _paths(story: Story, journey: Journey, words: StoryValues) -> dict[str, str]:
     splits = {step.id: step for step in journey.steps if isinstance(step, SplitStep)}
     forced: dict[str, str] = {}
     for pair in story.given.paths:
@@ -173,7 +173,7 @@ def _paths(story: Story, journey: Journey, words: Words) -> dict[str, str]:
     return forced
 
 
-def _product(story: Story, words: Words) -> dict[str, Value]:
+def _product(story: Story, words: StoryValues) -> dict[str, Value]:
     fields: dict[str, Value] = {}
     for pair in story.given.product:
         kind = words.catalogue.product.get(pair.name.value)
@@ -184,7 +184,7 @@ def _product(story: Story, words: Words) -> dict[str, Value]:
     return fields
 
 
-def _events_before(stage: StorySetup, story: Story, words: Words, project: ProjectContext) -> None:
+def _events_before(stage: StorySetup, story: Story, words: StoryValues, project: ProjectContext) -> None:
     """`did` makes events, oldest first; they move facts and memory, and start nothing."""
     first = first_moment(stage, story)
     events: list[tuple[Instant, str, dict[str, Value]]] = []

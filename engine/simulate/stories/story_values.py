@@ -19,7 +19,7 @@ UNSET = "unset"
 FROM_SCHEMAS = "names come from schemas/"
 
 
-class Words:
+class StoryValues:
     """Reads the values of one story and keeps what was wrong with them."""
 
     def __init__(self, catalogue: Catalogue, local: Local) -> None:

@@ -37,7 +37,7 @@ class Columns:
     def of(cls) -> Columns:
         """The tables themselves."""
         tables = SQLModel.metadata.tables
-        return cls(tables[rows.Customer.__tablename__], tables[rows.Happened.__tablename__])
+        return cls(tables[rows.CustomerRow.__tablename__], tables[rows.EventRow.__tablename__])
 
 
 @dataclass(frozen=True, slots=True)

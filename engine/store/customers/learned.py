@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 import sqlalchemy as sa
 
-from engine.core.facts.learned import HOURS, Interval, Learned, Rate
+from engine.core.facts.learned import HOURS, Interval, Learned, ReactionRate
 from engine.store.serialization import dump, load
 from engine.store.sql import change, rows
 from engine.values import DAY, MINUTE, Instant, wall_clock, zone
@@ -79,11 +79,11 @@ def intervals(
         yield (template, channel, until), Interval(max(1, -(-int(took) // MINUTE)), int(seen))
 
 
-def rates(conn: sa.Connection, now: Instant) -> dict[tuple[str, str], Rate]:
+def rates(conn: sa.Connection, now: Instant) -> dict[tuple[str, str], ReactionRate]:
     """(template, channel) -> how many arrived, and to how many of them somebody reacted by a click or a
     reply."""
     found = conn.execute(_RATES, {"since": now - LOOKED_AT, "states": _ARRIVED})
-    return {(template, channel): Rate(sent, reacted) for template, channel, sent, reacted in found}
+    return {(template, channel): ReactionRate(sent, reacted) for template, channel, sent, reacted in found}
 
 
 def hours(conn: sa.Connection, now: Instant) -> tuple[int, ...]:
@@ -125,7 +125,10 @@ def known(conn: sa.Connection) -> Learned:
             (template, channel, until): Interval(minutes, seen)
             for template, channel, until, minutes, seen in found["intervals"][1]
         },
-        {(template, channel): Rate(sent, reacted) for template, channel, sent, reacted in found["rates"][1]},
+        {
+            (template, channel): ReactionRate(sent, reacted)
+            for template, channel, sent, reacted in found["rates"][1]
+        },
         tuple(found["hours"][1]),
         Instant(max(at for at, _ in found.values())),
     )

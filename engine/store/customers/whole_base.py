@@ -14,7 +14,7 @@ from engine.core.journey import Question
 from engine.core.journeys import Journeys
 from engine.store.conditions.compiler import Columns, NotInSqlError, sql_condition
 from engine.store.conditions.json_sql import json_kind, json_number, json_text
-from engine.store.schema.tables import Inbox
+from engine.store.schema.tables import InboxRow
 from engine.store.serialization import load_values
 from engine.values import DAY, Instant, Value, instant
 
@@ -65,7 +65,7 @@ def append_for_all(conn: sa.Connection, where: Truth, who: Truth, kind: str, bod
         CUSTOMER.c.bucket, CUSTOMER.c.id, sa.literal(kind), sa.literal(now), sa.literal(body)
     ).where(where, who)
     columns = ["bucket", "customer", "kind", "received_at", "body"]
-    return int(conn.execute(sa.insert(Inbox).from_select(columns, fitting)).rowcount)
+    return int(conn.execute(sa.insert(InboxRow).from_select(columns, fitting)).rowcount)
 
 
 def values_of(

@@ -15,7 +15,7 @@ from sqlmodel import SQLModel
 from engine.errors import UsageError
 from engine.store.schema import tables
 
-assert tables.Meta.metadata is SQLModel.metadata
+assert tables.MetaRow.metadata is SQLModel.metadata
 
 
 def upgrade(engine: Engine) -> None:

@@ -7,7 +7,7 @@ from sqlmodel import SQLModel
 
 from engine.store.schema import tables
 
-assert tables.Meta.metadata is SQLModel.metadata
+assert tables.MetaRow.metadata is SQLModel.metadata
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)

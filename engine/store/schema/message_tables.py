@@ -29,7 +29,7 @@ def one_of(column: str, choices: tuple[str, ...], name: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(choice) for choice in choices)})", name=name)
 
 
-class Outbox(SQLModel, table=True):
+class OutboxRow(SQLModel, table=True):
     """One message, from the decision to what became of it. `fence` grows with every claim; `body` is what was
     rendered, kept until the outcome is settled, then only its hash. `parts`: how many the provider charges
     for. `ref`: the token in Message-ID and return path by which a bounce finds the message."""
@@ -89,7 +89,7 @@ class Outbox(SQLModel, table=True):
     detail: str = ""
 
 
-class Reacted(SQLModel, table=True):
+class ReactionRow(SQLModel, table=True):
     """A click, an opening or a reply to a message; those of a `machine` are kept for the record, and of
     `unknown` ones (a mail proxy that opens everything) nobody can tell: only what people do counts."""
 
@@ -112,7 +112,7 @@ class Reacted(SQLModel, table=True):
     who: str
 
 
-class Agreed(SQLModel, table=True):
+class ConsentRow(SQLModel, table=True):
     """The ledger of consent: who agreed to what, when, where, in which words. Only grows."""
 
     __tablename__ = "consent"
@@ -133,7 +133,7 @@ class Agreed(SQLModel, table=True):
     wording: str
 
 
-class Suppressed(SQLModel, table=True):
+class SuppressionRow(SQLModel, table=True):
     """An address that gets nothing more, by keyed hash, so that it survives the erasure of its owner."""
 
     __tablename__ = "suppression"
@@ -147,7 +147,7 @@ class Suppressed(SQLModel, table=True):
     reason: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
-class WebhookCall(SQLModel, table=True):
+class WebhookCallRow(SQLModel, table=True):
     """A call that a journey asked for: made at least once, with `call_key` as idempotency key."""
 
     __tablename__ = "webhook_call"
@@ -173,7 +173,7 @@ class WebhookCall(SQLModel, table=True):
     detail: str = ""
 
 
-class Reported(SQLModel, table=True):
+class ReportRow(SQLModel, table=True):
     """What a provider said of a message or an address, in its own words (`raw`) and in ours (`kind`). Taken
     once. One without a `send_key` may be about a message whose `provider_id` is not written down yet."""
 
@@ -200,7 +200,7 @@ class Reported(SQLModel, table=True):
     raw: str
 
 
-class Volume(SQLModel, table=True):
+class VolumeRow(SQLModel, table=True):
     """How many messages of a journey were handed over on a day (the project's calendar, ISO): what ceilings
     look at."""
 
@@ -212,7 +212,7 @@ class Volume(SQLModel, table=True):
     handed: int
 
 
-class Conversation(SQLModel, table=True):
+class ConversationRow(SQLModel, table=True):
     """When an address last wrote to us on a channel, by keyed hash: the session window of messengers."""
 
     __tablename__ = "conversation"
@@ -223,7 +223,7 @@ class Conversation(SQLModel, table=True):
     last_at: int = Field(sa_type=INSTANT)
 
 
-class SoftBounce(SQLModel, table=True):
+class SoftBounceRow(SQLModel, table=True):
     """A day (UTC, days since 1970) on which an address could not take mail for now: many of them close it."""
 
     __tablename__ = "soft_bounce"
@@ -234,7 +234,7 @@ class SoftBounce(SQLModel, table=True):
     day: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
 
 
-class Allowance(SQLModel, table=True):
+class AllowanceRow(SQLModel, table=True):
     """How often something was asked for in a stretch of time: sign-ups by address, by network, altogether."""
 
     __tablename__ = "allowance"
@@ -246,7 +246,7 @@ class Allowance(SQLModel, table=True):
     used: int
 
 
-class Learned(SQLModel, table=True):
+class LearnedRow(SQLModel, table=True):
     """What was learned from all reactions, as one document: how long they take, what they cost, at what hour
     they come."""
 
@@ -257,7 +257,7 @@ class Learned(SQLModel, table=True):
     value: str
 
 
-class OneOff(SQLModel, table=True):
+class OneOffRow(SQLModel, table=True):
     """A single message to a segment that an operator sent from the command line: the journey it is, word by
     word."""
 

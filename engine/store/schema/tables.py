@@ -18,7 +18,7 @@ from engine.store.schema.types import DOCUMENT, INSTANT, NUMBER
 OPEN = text("ended_at IS NULL")
 
 
-class Meta(SQLModel, table=True):
+class MetaRow(SQLModel, table=True):
     """Facts about this database: its instance id, the number of buckets, the key of links and hashes."""
 
     __tablename__ = "meta"
@@ -27,7 +27,7 @@ class Meta(SQLModel, table=True):
     value: str
 
 
-class Customer(SQLModel, table=True):
+class CustomerRow(SQLModel, table=True):
     """One customer with everything small that a decision reads, so that a batch reads it with one seek each.
 
     `attributes`: attributes and all-time facts. `folded`: those of its texts that case folding changes.
@@ -54,7 +54,7 @@ class Customer(SQLModel, table=True):
     created_at: int = Field(sa_type=INSTANT)
 
 
-class Alias(SQLModel, table=True):
+class AliasRow(SQLModel, table=True):
     """Another id of a customer, for example the anonymous id of a browser."""
 
     __tablename__ = "alias"
@@ -64,7 +64,7 @@ class Alias(SQLModel, table=True):
     at: int = Field(sa_type=INSTANT)
 
 
-class Inbox(SQLModel, table=True):
+class InboxRow(SQLModel, table=True):
     """What happened to a customer and is not applied yet, in the order of receipt. Applying deletes the
     row."""
 
@@ -79,7 +79,7 @@ class Inbox(SQLModel, table=True):
     body: str
 
 
-class Receipt(SQLModel, table=True):
+class ReceiptRow(SQLModel, table=True):
     """That something was received: (source, id) is taken once. `digest` tells the same body from another
     one."""
 
@@ -93,7 +93,7 @@ class Receipt(SQLModel, table=True):
     at: int = Field(sa_type=INSTANT)
 
 
-class Stuck(SQLModel, table=True):
+class QuarantineRow(SQLModel, table=True):
     """A customer who is set aside because applying failed; nothing of theirs moves until `retry_at`."""
 
     __tablename__ = "stuck"
@@ -106,7 +106,7 @@ class Stuck(SQLModel, table=True):
     why: str
 
 
-class Happened(SQLModel, table=True):
+class EventRow(SQLModel, table=True):
     """The history of a customer: events, and under names with a leading `$` other things that happened."""
 
     __tablename__ = "event"
@@ -156,7 +156,7 @@ class EnrollmentRow(SQLModel, table=True):
     state: str
 
 
-class Due(SQLModel, table=True):
+class DueRow(SQLModel, table=True):
     """When a customer has to be looked at: a queue that is filled anywhere and emptied at its left edge.
 
     A row says "not later than"; waking somebody for whom nothing is due does nothing.
@@ -170,7 +170,7 @@ class Due(SQLModel, table=True):
     customer: str = Field(primary_key=True)
 
 
-class PromoCode(SQLModel, table=True):
+class CodeRow(SQLModel, table=True):
     """A promo code that was given to an enrollment; of shared codes one row per enrollment."""
 
     __tablename__ = "code"
@@ -187,7 +187,7 @@ class PromoCode(SQLModel, table=True):
     given_back_at: int | None = Field(default=None, sa_type=INSTANT)
 
 
-class Product(SQLModel, table=True):
+class ProductRow(SQLModel, table=True):
     """The present state of the catalogue."""
 
     __tablename__ = "product"
@@ -197,7 +197,7 @@ class Product(SQLModel, table=True):
     changed_at: int = Field(sa_type=INSTANT)
 
 
-class Deployment(SQLModel, table=True):
+class DeploymentRow(SQLModel, table=True):
     """What was published, when, by whom: the files themselves, so that people in flight can be matched to the
     next one."""
 
@@ -213,7 +213,7 @@ class Deployment(SQLModel, table=True):
     files: dict[str, Any] = Field(sa_type=DOCUMENT)
 
 
-class Pause(SQLModel, table=True):
+class PauseRow(SQLModel, table=True):
     """Nothing is handed over while it stands: everything, one channel, one journey, or mail to one domain."""
 
     __tablename__ = "pause"
@@ -229,7 +229,7 @@ class Pause(SQLModel, table=True):
     why: str
 
 
-class ApiKey(SQLModel, table=True):
+class ApiKeyRow(SQLModel, table=True):
     """A key for the HTTP endpoints; only its hash is kept."""
 
     __tablename__ = "api_key"
@@ -242,7 +242,7 @@ class ApiKey(SQLModel, table=True):
     revoked_at: int | None = Field(default=None, sa_type=INSTANT)
 
 
-class Traced(SQLModel, table=True):
+class TraceRow(SQLModel, table=True):
     """The history of decisions, append-only: one row per customer and batch, its lines as JSON."""
 
     __tablename__ = "trace"
@@ -256,7 +256,7 @@ class Traced(SQLModel, table=True):
     lines: str
 
 
-class Alerted(SQLModel, table=True):
+class AlertRow(SQLModel, table=True):
     """Something an owner has to know. The same alert of the same day is written once."""
 
     __tablename__ = "alert"
@@ -273,7 +273,7 @@ class Alerted(SQLModel, table=True):
     why: str
 
 
-class Sweep(SQLModel, table=True):
+class WatermarkRow(SQLModel, table=True):
     """How far a recurring look at the whole base has come: clock and date starts per journey, and segments
     (whose `hash` tells a changed definition)."""
 
