@@ -110,7 +110,8 @@ def split_lines(text: str) -> list[str]:
 def render_github(problem: Problem) -> str:
     """A workflow command that GitHub shows beside the line of a pull request."""
     span = problem.span
-    where = f"file={_property(span.file)},line={span.line},col={span.column},endColumn={span.column + span.length}"
+    where = f"file={_property(span.file)},line={span.line},col={span.column}"
+    where += f",endColumn={span.column + span.length}"
     body = "\n".join(
         part for part in (problem.what, problem.why, problem.fix and f"fix: {problem.fix}") if part
     )

@@ -1,4 +1,4 @@
-"""docs/glossary.md names every class of core, store, runtime and channels, and nothing that does not exist."""
+"""docs/glossary.md names every class of core, store, runtime and channels, and nothing that is not there."""
 
 from __future__ import annotations
 

@@ -57,7 +57,8 @@ def _attribute(name: Text, how: str, scope: NameScope) -> Type | Problem:
     if name.value in catalogue.facts:
         rule = catalogue.facts[name.value]
         return Problem(
-            name.span, "E69", f"{quoted(name.value)} is computed and cannot be changed", f"it is the {rule.how} of {rule.event}",
+            name.span, "E69", f"{quoted(name.value)} is computed and cannot be changed",
+            f"it is the {rule.how} of {rule.event}",
             "choose an attribute, or add one to schemas/customer.yaml",
         )  # fmt: skip
     kind = catalogue.attributes.get(name.value)
@@ -77,7 +78,13 @@ def _fitting(name: Text, kind: Type, how: str) -> Type | Problem:
     )
     if how == "add":
         instead = f"write  set: {{{name.value}: ...}}"
-    return Problem(name.span, "E66", f'"{how}" does not fit: {quoted(name.value)} is {describe(kind)}', f"{how} is for {allowed}", instead)  # fmt: skip
+    return Problem(
+        name.span,
+        "E66",
+        f'"{how}" does not fit: {quoted(name.value)} is {describe(kind)}',
+        f"{how} is for {allowed}",
+        instead,
+    )
 
 
 def _value(pair: Pair, kind: Type, how: str, scope: NameScope) -> Written | Problem:
@@ -87,7 +94,9 @@ def _value(pair: Pair, kind: Type, how: str, scope: NameScope) -> Written | Prob
         if isinstance(ref, Problem) or _same(ref.type, kind):
             return ref
         return Problem(
-            text.span, "E66", f"{quoted(text.value)} is {describe(ref.type)}, but {quoted(pair.name.value)} is {describe(kind)}",
+            text.span, "E66",
+            f"{quoted(text.value)} is {describe(ref.type)}, but {quoted(pair.name.value)} is "
+            f"{describe(kind)}",
             "a value of another type would count as not set", "take a field of the same type",
         )  # fmt: skip
     if how == "set" and text.value == "unset":
@@ -96,8 +105,10 @@ def _value(pair: Pair, kind: Type, how: str, scope: NameScope) -> Written | Prob
         if kind.kind in _FITS[text.value]:
             return "now" if text.value == "now" else "today"
         return Problem(
-            text.span, "E66", f"{quoted(text.value)} does not fit: {quoted(pair.name.value)} is {describe(kind)}",
-            "now is a moment, today is a date", f"give {pair.name.value} the type time or date in schemas/customer.yaml",
+            text.span, "E66",
+            f"{quoted(text.value)} does not fit: {quoted(pair.name.value)} is {describe(kind)}",
+            "now is a moment, today is a date",
+            f"give {pair.name.value} the type time or date in schemas/customer.yaml",
         )  # fmt: skip
     found_value = read_constant(text, kind, scope.world.local)
     if (

@@ -59,7 +59,8 @@ def _only_channel(template: Text, written: tuple[str, ...], project: ProjectCont
         ordered = [channel for channel in project.channels if channel in written] or list(written)
         return [
             Problem(
-                template.span, "E65", f"{quoted(template.value)} is written for {either(written, 'and')}: say which one",
+                template.span, "E65",
+                f"{quoted(template.value)} is written for {either(written, 'and')}: say which one",
                 "nobody can guess the channel, or their order",
                 f"add  via: {ordered[0]}  or  via: [{', '.join(ordered)}]  with  next_after: 4 hours",
                 topic="channel", subject=template.value,

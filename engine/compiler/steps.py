@@ -158,8 +158,10 @@ class Steps:
         then = slot.flat.first[0] if step.then is not None else slot.flat.next
         otherwise = slot.flat.first[1] if step.otherwise is not None else slot.flat.next
         return run.WaitStep(
-            *slot.base, step.length.duration if step.length else None, until, step.at.time if step.at else None,
-            step.weekdays, self._awaited(step.awaited), then, otherwise, step.waiting, step.their_hour is not None,
+            *slot.base, step.length.duration if step.length else None, until,
+            step.at.time if step.at else None,
+            step.weekdays, self._awaited(step.awaited), then, otherwise, step.waiting,
+            step.their_hour is not None,
         )  # fmt: skip
 
     def _awaited(self, awaited: Awaited | None) -> run.Awaited | None:
@@ -203,7 +205,8 @@ class Steps:
         for form in path.forms:
             if not isinstance(form, syntax.Equals):
                 self._refuse(
-                    Problem(form.span, "E66", "the paths of  choose: segment  are names of segments", "a customer is in a segment or not", "write the name of a segment")
+                    Problem(form.span, "E66", "the paths of  choose: segment  are names of segments",
+                    "a customer is in a segment or not", "write the name of a segment")
                 )  # fmt: skip
         for name in names:
             self.conditions.known_segment(name, self.place)

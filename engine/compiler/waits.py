@@ -37,7 +37,8 @@ def compile_moment(step: Wait, conditions: Conditions, scope: NameScope) -> Mome
     elif has_no_time and until.offset and until.offset.duration.elapsed:
         conditions.problems.append(
             Problem(
-                until.offset.text.span, "E30", f"{quoted(until.name.value)} is a day: hours cannot be taken from it",
+                until.offset.text.span, "E30",
+                f"{quoted(until.name.value)} is a day: hours cannot be taken from it",
                 "the time of the day stands behind  at:", "write the length in days",
             )
         )  # fmt: skip
@@ -55,8 +56,10 @@ def date_ref(name: Text, scope: NameScope) -> Ref | Problem:
     known = [each for each in catalogue.customer_names() if _is_date(each, scope)]
     near = nearest(name.value, known)
     return Problem(
-        name.span, "E66", f"{quoted(name.value)} is not a date", "a wait or start needs the name of a date, a moment or a birthday",
-        f'did you mean "{near}"?' if near else f"the dates of a customer are: {', '.join(known) or 'none yet'}",
+        name.span, "E66", f"{quoted(name.value)} is not a date",
+        "a wait or start needs the name of a date, a moment or a birthday",
+        f'did you mean "{near}"?' if near
+        else f"the dates of a customer are: {', '.join(known) or 'none yet'}",
     )  # fmt: skip
 
 

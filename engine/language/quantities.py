@@ -23,7 +23,8 @@ _LONGEST = Duration(months=1200)
 
 _LETTERS = {
     "m": ("minutes", "months"), "min": ("minutes",), "mins": ("minutes",), "h": ("hours",), "hr": ("hours",),
-    "hrs": ("hours",), "d": ("days",), "w": ("weeks",), "wk": ("weeks",), "mo": ("months",), "mon": ("months",),
+    "hrs": ("hours",), "d": ("days",), "w": ("weeks",), "wk": ("weeks",), "mo": ("months",),
+    "mon": ("months",),
     "y": ("years",), "yr": ("years",), "yrs": ("years",),
 }  # fmt: skip
 _NUMBERS = {
@@ -215,7 +216,8 @@ def _day(year: int, month: int, day: int) -> dt.date | None:
 THEIR_HOUR = "their hour"
 
 _OTHER_WORDS = frozenset((
-    "their_hour", "their-hour", "their time", "their_time", "best hour", "best time", "best_time", "besttime", "optimal time",
+    "their_hour", "their-hour", "their time", "their_time", "best hour", "best time", "best_time",
+    "besttime", "optimal time",
     "optimal", "send time", "usual hour", "usual time", "his hour", "her hour", "your hour", "auto", "smart",
 ))  # fmt: skip
 
@@ -290,8 +292,10 @@ def parse_until(text: Text, here: Text) -> Until | Problem:
         here.span,
         "E30",
         f"{quoted(words)} is not a moment",
-        "a wait ends at a time, a weekday with a time, a date, or before or after an attribute that is a date",
-        "write  until 10:00  or  until Tuesday 10:00  or  until 2026-11-27 08:00  or  until 3 days before code.expires",
+        "a wait ends at a time, a weekday with a time, a date, or before or after an attribute that is a "
+        "date",
+        "write  until 10:00  or  until Tuesday 10:00  or  until 2026-11-27 08:00  or  until 3 days before "
+        "code.expires",
     )
 
 

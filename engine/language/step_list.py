@@ -14,7 +14,10 @@ from engine.language.wording import as_list, quoted, shown
 from engine.problem import Span, nearest
 
 _WHY_NO_JUMP = "a journey is a tree, so every customer leaves it for sure and the picture stays readable"
-_FIX_NO_JUMP = "to do something again use  again:  at the top, or start a second journey from the event  journey_finished"
+_FIX_NO_JUMP = (
+    "to do something again use  again:  at the top, or start a second journey from the event  "
+    "journey_finished"
+)
 _JUMPS = ("goto", "go_to", "jump", "next", "loop", "repeat", "while", "call", "restart")
 _ANY_EXAMPLE = KINDS["send"].example
 

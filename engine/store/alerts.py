@@ -26,7 +26,8 @@ def raise_alerts(conn: Connection, alerts: Sequence[Alert], now: Instant) -> Non
     """Raises alerts."""
     change_many(
         conn,
-        "INSERT INTO alert (at, day, journey, owner, why) VALUES (?, ?, ?, ?, ?) ON CONFLICT (journey, why, day) DO NOTHING",
+        "INSERT INTO alert (at, day, journey, owner, why) VALUES (?, ?, ?, ?, ?) ON CONFLICT (journey, "
+        "why, day) DO NOTHING",
         [(now, now // DAY, alert.journey, alert.owner, alert.why) for alert in alerts],
     )
 

@@ -81,7 +81,10 @@ _Row = tuple[dict[str, Value], dict[str, Reach], str]
 
 
 def _row(conn: Connection, bucket: int, customer: str) -> _Row | None:
-    sql = "SELECT CAST(attributes AS TEXT), CAST(reach AS TEXT), CAST(marks AS TEXT) FROM customer WHERE bucket = ? AND id = ?"
+    sql = (
+        "SELECT CAST(attributes AS TEXT), CAST(reach AS TEXT), CAST(marks AS TEXT) FROM customer "
+        "WHERE bucket = ? AND id = ?"
+    )
     found = rows(conn, sql, (bucket, customer))
     return (load_attributes(found[0][0]), load_reach(found[0][1]), found[0][2]) if found else None
 

@@ -139,7 +139,8 @@ def sqlite_advice() -> str | None:
     if sqlite3.sqlite_version_info >= SAFE_SQLITE:
         return None
     return (
-        f"SQLite {sqlite3.sqlite_version} may lose a write when two connections reset the write-ahead log at once; "
+        f"SQLite {sqlite3.sqlite_version} may lose a write when two connections reset the write-ahead log "
+        f"at once; "
         "this engine has one writer, which avoids it. SQLite 3.51.3 or later mends it"
     )
 
@@ -170,7 +171,8 @@ def _claim(path: Path, exclusive: bool) -> IO[bytes] | None:
     except OSError as wrong:
         lock.close()
         raise WorldError(
-            f"another daemon works on {path}: stop it first, or give this project a store of its own in config.yaml",
+            f"another daemon works on {path}: stop it first, or give this project a store of its own in "
+            f"config.yaml",
             permanent=True,
         ) from wrong
     return lock
@@ -185,7 +187,8 @@ def _check_file(engine: Engine, path: Path) -> None:
         wal = path.with_name(path.name + "-wal")
         if size and size < pages * page and not (wal.exists() and wal.stat().st_size):
             raise WorldError(
-                f"{path} is cut off: {size} of {pages * page} bytes are left. Restore it from a backup; nothing was sent",
+                f"{path} is cut off: {size} of {pages * page} bytes are left. Restore it from a backup; "
+                f"nothing was sent",
                 permanent=True,
             )
         found = conn.execute(text("PRAGMA quick_check(1)")).scalar_one() if 0 < size < 64_000_000 else "ok"

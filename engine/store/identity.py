@@ -67,8 +67,10 @@ class StoreOwner:
         strange = self._strange(conn)
         if strange is not None:
             raise WorldError(
-                f"{strange}. Nothing was sent. Stop the other daemon for good if there is one, bring in what is missing, then"
-                " take this store over with  main.py run --adopt: what may have been sent already is held, and status lists it",
+                f"{strange}. Nothing was sent. Stop the other daemon for good if there is one, bring in "
+                f"what is missing, then"
+                " take this store over with  main.py run --adopt: what may have been sent already is held, "
+                "and status lists it",
                 permanent=True,
             )
 
@@ -114,13 +116,20 @@ class StoreOwner:
             assert beside is not None
             seen = iso(Instant(beside.at))
             return (
-                f"{name} is older than the last daemon here, which worked until {seen}: a backup was put back, or its -wal"
+                f"{name} is older than the last daemon here, which worked until {seen}: a backup was put "
+                f"back, or its -wal"
                 " file or the database itself was deleted"
             )
         if beside is None:
-            return f"{name} was used by a daemon, but {self.file.name} is missing beside it: it is a copy or a restored backup"
+            return (
+                f"{name} was used by a daemon, but {self.file.name} is missing beside it: it is a "
+                f"copy or a restored backup"
+            )
         if beside.token != own.token:
-            return f"{name} and {self.file.name} beside it belong to different databases: a copy or a backup was put here"
+            return (
+                f"{name} and {self.file.name} beside it belong to different databases: a copy or a "
+                f"backup was put here"
+            )
         return None if self._is_here(own) else f"{name} is a copy of a database that another daemon worked on"
 
     def _is_here(self, place: OwnerRecord) -> bool:

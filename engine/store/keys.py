@@ -30,7 +30,8 @@ def new_key(conn: Connection, name: str, scope: KeyScope, now: Instant) -> str |
     text = f"pk_{new_secret()}"
     changed = change(
         conn,
-        "INSERT INTO api_key (name, hash, scope, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING",
+        "INSERT INTO api_key (name, hash, scope, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO "
+        "NOTHING",
         (name, _hash(text), scope, now),
     )
     return text if changed == 1 else None

@@ -22,7 +22,7 @@ def move(conn: Connection, old: int, previous: str, new: int, customer: str, now
     theirs = enrollments.of_customer(conn, old, previous)
     if theirs:
         ours = enrollments.of_customer(conn, new, customer)
-        sql = f"SELECT send_key FROM outbox WHERE bucket = ? AND customer = ? AND {among((MessageState.HANDOFF, *UNSETTLED))}"  # noqa: S608
+        sql = f"SELECT send_key FROM outbox WHERE bucket = ? AND customer = ? AND {among((MessageState.HANDOFF, *UNSETTLED))}"  # noqa: E501, S608
         under_way = [*rows(conn, sql, (old, previous)), *rows(conn, sql, (new, customer))]
         united, cancelled = merge_enrollments([*ours, *theirs], {key for (key,) in under_way}, now)
         for bucket in {old, new}:

@@ -51,7 +51,7 @@ def test_case_4_stopped_for_2_leases_stale_claims_of_60_messages_are_not_sent(tm
         wait_until(lambda: set(shop.states("hello").values()) == {"accepted"}, 60, shop.log)
         rows = shop.ask("SELECT customer, fence, handed_at FROM outbox")
         sent = {customer: (fence, handed_at) for customer, fence, handed_at in rows if customer in claimed}
-        # A hand-over that the writer had begun when everything stopped still holds: its moment lies before the stop.
+        # A hand-over that the writer had begun when everything stopped still holds: it lies before the stop.
         stale = {customer: row for customer, row in sent.items() if row[0] == 1 and row[1] > stopped_at}
         assert stale == {}, "sent under a claim whose lease was over"
         assert 2 in {fence for fence, _ in sent.values()}, "claimed anew, not sent under the old claim"

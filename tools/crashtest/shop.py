@@ -114,7 +114,8 @@ FILES: Mapping[str, str] = {
     "journeys/news.yaml": NEWS,
     "journeys/cart.yaml": CART,
     "journeys/order.yaml": ORDER,
-    **{f"templates/{name}.email.html": MAIL.format(name=name) for name in ("hello", "gold", "silver", "receipt")},
+    **{f"templates/{name}.email.html": MAIL.format(name=name) for name in ("hello", "gold", "silver",
+    "receipt")},
 }  # fmt: skip
 GATEWAY_FILES: Mapping[str, str] = {"journeys/visit.yaml": VISIT, "templates/note.viber.txt": NOTE}
 

@@ -107,7 +107,8 @@ def _field_type(
         return unknown("E11", text, f"field of {event}", paths(fields), "fields of events come from schemas/")
     if form.wants == "amount" and kind.kind not in ("number", "money"):
         return Problem(
-            text.span, "E82", f"{quoted(path)} is {kind.kind}, not an amount", "sums and averages are of numbers and money",
+            text.span, "E82", f"{quoted(path)} is {kind.kind}, not an amount",
+            "sums and averages are of numbers and money",
             "name a field of type number or money",
         )  # fmt: skip
     if kind.kind == "list of":

@@ -19,7 +19,10 @@ number that has more before the point is refused."""
 NUMBER = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
 AMOUNT = r"-?[0-9]{1,13}(\.[0-9]{1,8})?( [A-Z]{3})?"
 DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+MOMENT = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T "
+    r"][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
 BIRTHDAY = r"([0-9]{4}-|--)?[0-9]{2}-[0-9]{2}"
 CURRENCY = r"[A-Z]{3}"
 TRUE = ("true", "True", "TRUE", "yes", "Yes", "YES")
@@ -84,7 +87,8 @@ def money(raw: object, currency: str) -> Money:
     if type(raw) is str:
         if not _AMOUNT.fullmatch(raw):
             raise InvalidValue(
-                f'is an amount of money: a number such as 19.99 with the field currency, or the text "19.99 {currency}"'
+                "is an amount of money: a number such as 19.99 with the field currency,"
+                f' or the text "19.99 {currency}"'
             )
         amount, _, own = raw.partition(" ")
         return Money(Decimal(amount), own or currency)

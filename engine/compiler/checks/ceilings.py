@@ -14,7 +14,8 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
     known = {file.name.value for file in checked.files}
     return [
         Problem(
-            _place(checked.sources.get("config.yaml", ""), name), "W12", f"there is no journey called {quoted(name)}",
+            _place(checked.sources.get("config.yaml", ""), name), "W12",
+            f"there is no journey called {quoted(name)}",
             "a ceiling guards the journey of this name", did_you_mean(name, known, "remove it"), "warning",
         )
         for name in checked.world.config.ceilings.of

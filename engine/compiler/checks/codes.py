@@ -22,7 +22,10 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
         if isinstance(step, Code):
             return True
         if not made and isinstance(step, Send) and step.template.value in checked.code_printers:
-            what = f"{quoted(step.template.value)} prints a promo code, but no code was made before it on this path"
+            what = (
+                f"{quoted(step.template.value)} prints a promo code, but no code was made before it "
+                f"on this path"
+            )
             problems.append(_no_code(step.template, what, "the customer would read an empty place", pool))
             return True  # one message for the cause, none for what follows from it
         if not made and isinstance(step, Wait) and step.until and step.until.name:

@@ -83,5 +83,6 @@ def _problem(pair: syntax.Pair) -> Problem:
     return Problem(
         pair.name.span, "E76", f"nothing before this step says that the customer agreed to {channel}",
         "consent may only be noted after the event of a confirmed opt-in; without proof it is worth nothing",
-        "put it behind  wait: 7 days  with  for: optin_confirmed  under  then:, or under  do:  of a goal with that event",
+        "put it behind  wait: 7 days  with  for: optin_confirmed  under  then:, or under  do:  of a goal "
+        "with that event",
     )  # fmt: skip

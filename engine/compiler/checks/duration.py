@@ -30,7 +30,8 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
 def _too_long(goal: syntax.Goal, longest: int, within: int) -> Problem:
     span = goal.within.text.span if goal.within else Span(goal.span.file, goal.span.line, goal.span.column, 4)
     return Problem(
-        span, "W06", f"the longest path takes {_words(longest)}, but the goal counts only for {_words(within)}",
+        span, "W06",
+        f"the longest path takes {_words(longest)}, but the goal counts only for {_words(within)}",
         "what customers do after the last messages would not be counted",
         f"write  within: {_words((longest // DAY + 1) * DAY)}  under  goal:", "warning",
     )  # fmt: skip
@@ -38,7 +39,8 @@ def _too_long(goal: syntax.Goal, longest: int, within: int) -> Problem:
 
 def _same_period(start: syntax.ClockStart) -> Problem:
     return Problem(
-        start.span, "W07", f"the longest path takes exactly as long as it is from one start to the next (every {start.every})",
+        start.span, "W07",
+        f"the longest path takes exactly as long as it is from one start to the next (every {start.every})",
         "the next start comes while the run has not ended, and is ignored",
         "make a wait shorter by some hours, or a path", "warning",
     )  # fmt: skip

@@ -32,7 +32,8 @@ def _twice(step: Step, name: Text, other: Text) -> Problem:
     else:
         fix = f"give one of them another name, for example  {again}"
     return Problem(
-        name.span, "E40", f"two steps are both called {quoted(name.value)} (the other is in line {other.span.line})",
+        name.span, "E40",
+        f"two steps are both called {quoted(name.value)} (the other is in line {other.span.line})",
         "the name tells which customers are waiting where, so it must be unique in the journey", fix,
     )  # fmt: skip
 
@@ -43,11 +44,13 @@ def _former(step: Step, names: dict[str, Text]) -> Problem | None:
         return None
     if own is not None and own.value == was.value:
         return Problem(
-            was.span, "W10", f"{quoted(was.value)} is the present name of this step", "was: holds a former one",
+            was.span, "W10", f"{quoted(was.value)} is the present name of this step",
+            "was: holds a former one",
             "remove this line", "warning",
         )  # fmt: skip
     line = names[was.value].span.line
     return Problem(
         was.span, "E40", f"{quoted(was.value)} still is the name of a step (line {line})",
-        "customers who rest there could not be told apart", f"remove this line, or rename the step in line {line}",
+        "customers who rest there could not be told apart",
+        f"remove this line, or rename the step in line {line}",
     )  # fmt: skip

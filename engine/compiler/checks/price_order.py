@@ -29,7 +29,8 @@ def _out_of_order(step: Send, checked: JourneyCheckInput) -> Problem | None:
             span = next(text.span for text in step.via if text.value == channel.name)
             return Problem(
                 span, "W05",
-                f"{channel.name} ({channel.price.normalize():f} {channel.currency}) is cheaper than {before.name} "
+                f"{channel.name} ({channel.price.normalize():f} {channel.currency}) is cheaper than "
+                f"{before.name} "
                 f"({before.price.normalize():f} {before.currency}) and comes after it",
                 "whoever reacts to the first channel does not cost the price of the next",
                 f"write  via: [{cheapest_first}]", "warning", topic="shop",

@@ -46,9 +46,12 @@ def _list(signup: SignupList, checked: ProjectCheckInput) -> Iterator[Problem]:
     }
     if wanted not in starts:
         yield Problem(
-            _place(checked, signup.event), "W21", f"no journey begins with {quoted(signup.event)}, so nobody on the list {quoted(signup.name)} is asked to confirm",
+            _place(checked, signup.event), "W21",
+            f"no journey begins with {quoted(signup.event)}, so nobody on the list {quoted(signup.name)} "
+            f"is asked to confirm",
             "a form only notes a wish: the consent comes with the confirmation",
-            f"write a journey that starts with  event: {signup.event}  and sends a letter with  {{{{ links.confirm }}}}", "warning",
+            f"write a journey that starts with  event: {signup.event}"
+            "  and sends a letter with  {{ links.confirm }}", "warning",
         )  # fmt: skip
 
 
@@ -59,7 +62,8 @@ def _unknown(
     if catalogue.event_fields(catalogue.event_name(event)) is None:
         yield Problem(
             _place(checked, event), "E87", f"there is no event called {quoted(event)}",
-            why, did_you_mean(event, catalogue.event_names(), f"declare it in schemas/events.yaml{otherwise}"),
+            why, did_you_mean(event, catalogue.event_names(),
+            f"declare it in schemas/events.yaml{otherwise}"),
         )  # fmt: skip
 
 

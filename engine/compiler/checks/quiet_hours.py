@@ -97,7 +97,8 @@ def _inside(time: dt.time, quiet: Quiet) -> bool:
 def _problem(time: dt.time, span: Span, words: str, policy: Policy, quiet: Quiet) -> Problem:
     return Problem(
         span, "W02",
-        f"{time:%H:%M} lies in the quiet hours ({quiet.start:%H:%M} to {quiet.end:%H:%M} of policy {quoted(policy.name)})",
+        f"{time:%H:%M} lies in the quiet hours ({quiet.start:%H:%M} to {quiet.end:%H:%M} of policy "
+        f"{quoted(policy.name)})",
         f"the next message would be held back until {quiet.end:%H:%M}",
         f"write  {words}{quiet.end:%H:%M}  or later, or choose another policy for the message",
         "warning", topic="shop",

@@ -64,5 +64,6 @@ def _problem(how: str, name: Text, later: bool, sent: frozenset[str]) -> Problem
     return Problem(
         name.span, "E70", f"{quoted(name.value)} {where}, so nobody can have {how} it",
         "only reactions to messages of this run are known",
-        did_you_mean(name.value, sent, "ask about a message that was sent before, or move the question behind it"),
+        did_you_mean(name.value, sent,
+        "ask about a message that was sent before, or move the question behind it"),
     )  # fmt: skip

@@ -32,7 +32,8 @@ def _problem(step: syntax.Step) -> Problem:
     word = "code" if isinstance(step, Code) else "add"
     what = "takes a code" if word == "code" else "adds"
     return Problem(
-        Span(step.span.file, step.span.line, step.span.column, len(word)), "W08", f"every restart {what} again here",
+        Span(step.span.file, step.span.line, step.span.column, len(word)), "W08",
+        f"every restart {what} again here",
         "until the first message a restart begins the run anew, and what was done stays done",
         "put this step directly behind the first message, or before the message that needs it", "warning",
     )  # fmt: skip

@@ -26,7 +26,8 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
         return []  # the stories are there but wrong, and that is said already
     return [
         Problem(
-            checked.file.span, "W01", "this journey has no tests", "nobody would notice when a later change breaks it",
+            checked.file.span, "W01", "this journey has no tests",
+            "nobody would notice when a later change breaks it",
             "add  tests:  with a story of a customer, for example\n"
             "         - test: gets the first message\n"
             "           when:\n"
@@ -47,9 +48,12 @@ def _unknown(line: Expected, checked: JourneyCheckInput) -> Iterator[Problem]:
         return
     world, name = checked.world, part(line.words, match.start(2), len(match[2]))
     kind, code, known, why = {
-        "code": ("code pool", "E63", list(world.config.codes), "pools of promo codes stand in config.yaml under  codes:"),
-        "webhook": ("webhook", "E64", list(world.config.webhooks), "webhooks stand in config.yaml under  webhooks:"),
-    }.get(match[1], ("template", "E31", list(world.templates.by_name), "templates are the files in templates/"))  # fmt: skip
+        "code": ("code pool", "E63", list(world.config.codes),
+                 "pools of promo codes stand in config.yaml under  codes:"),
+        "webhook": ("webhook", "E64", list(world.config.webhooks),
+        "webhooks stand in config.yaml under  webhooks:"),
+    }.get(match[1], ("template", "E31", list(world.templates.by_name),
+    "templates are the files in templates/"))  # fmt: skip
     if name.value not in known and not _is_used(name.value, checked):
         yield unknown(code, name, kind, known, why, topic="file" if kind == "template" else "name")
     if match[3] and match[3] not in world.config.channels and not _is_used(match[3], checked):

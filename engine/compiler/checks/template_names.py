@@ -122,7 +122,10 @@ def _bare(read: NameRead, name: str, uses: list[Use], checked: ProjectCheckInput
     for file, send in uses:
         given = [pair.name.value for pair in send.values]
         if name not in given:
-            what = f"nobody gives {quoted(name)} to this template: line {send.span.line} of {file.span.file} sends it without"
+            what = (
+                f"nobody gives {quoted(name)} to this template: line {send.span.line} of "
+                f"{file.span.file} sends it without"
+            )
             customer = checked.world.catalogue.customer_type(name)
             otherwise = (
                 f"write  {{{{ customer.{name} }}}}"

@@ -49,14 +49,16 @@ def _mail(template: CompiledTemplate, marketing: bool, checked: ProjectCheckInpu
     if "subject" not in template.fields and not _misspelt_subject(checked.sources.get(template.file, "")):
         problems.append(
             Problem(
-                Span(template.file, 1, 1), "T26", "this e-mail has no subject", "it would arrive with an empty line in the inbox",
+                Span(template.file, 1, 1), "T26", "this e-mail has no subject",
+                "it would arrive with an empty line in the inbox",
                 "begin the file with\n         ---\n         subject: Your text\n         ---", "warning",
             )
         )  # fmt: skip
     if marketing and not any(name.startswith("links.unsub") for name in names):
         problems.append(
             Problem(
-                Span(template.file, 1, 1), "T22", "this marketing e-mail has no link to unsubscribe", "the law asks for one in every advertising e-mail",
+                Span(template.file, 1, 1), "T22", "this marketing e-mail has no link to unsubscribe",
+                "the law asks for one in every advertising e-mail",
                 'add  <a href="{{ links.unsubscribe }}">unsubscribe</a>  or a block that holds it',
             )
         )  # fmt: skip
@@ -64,7 +66,8 @@ def _mail(template: CompiledTemplate, marketing: bool, checked: ProjectCheckInpu
     if marketing and "shop.address" not in names and not (address and address in body.source):
         problems.append(
             Problem(
-                Span(template.file, 1, 1), "T23", "this marketing e-mail has no postal address", "the law asks for the sender's address",
+                Span(template.file, 1, 1), "T23", "this marketing e-mail has no postal address",
+                "the law asks for the sender's address",
                 "add  {{ shop.address }}  or a block that holds it",
             )
         )  # fmt: skip
@@ -72,7 +75,8 @@ def _mail(template: CompiledTemplate, marketing: bool, checked: ProjectCheckInpu
     if template.html is not None and size > LARGEST_HTML:
         problems.append(
             Problem(
-                Span(template.file, 1, 1), "T25", f"the HTML of this message has {size / 1024:.0f} KB", "mail programs cut off what is longer than 102 KB",
+                Span(template.file, 1, 1), "T25", f"the HTML of this message has {size / 1024:.0f} KB",
+                "mail programs cut off what is longer than 102 KB",
                 "make it shorter, or move pictures and styles out of it", "warning",
             )
         )  # fmt: skip
@@ -98,10 +102,14 @@ def _sms(template: CompiledTemplate, checked: ProjectCheckInput) -> list[Problem
     )
     why = "a part of an SMS holds 160 characters; 153 when there are several"
     if odd:
-        why = f"{quoted(odd)} is not in the alphabet of SMS, so a part holds only 70 characters; 67 when there are several"
+        why = (
+            f"{quoted(odd)} is not in the alphabet of SMS, so a part holds only 70 characters; 67 "
+            f"when there are several"
+        )
     return [
         Problem(
-            Span(template.file, 1, 1), "T24", f"this text has about {len(text)} characters and is sent as {count} parts{price}", why,
+            Span(template.file, 1, 1), "T24",
+            f"this text has about {len(text)} characters and is sent as {count} parts{price}", why,
             "make it shorter" + (f", or write it without {quoted(odd)}" if odd else ""), "warning",
         )
     ]  # fmt: skip

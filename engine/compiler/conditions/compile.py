@@ -161,7 +161,8 @@ def channel_problem(name: Text, known: tuple[str, ...], currency: str) -> Proble
     near = nearest(name.value, known)
     if near is None and name.value in KINDS:
         return Problem(
-            name.span, "E61", f"the channel {quoted(name.value)} is not set up", "channels stand in config.yaml",
+            name.span, "E61", f"the channel {quoted(name.value)} is not set up",
+            "channels stand in config.yaml",
             f"add to channels: in config.yaml    {name.value}: {{via: outbox, price: 0 {currency}}}",
             topic="channel", subject=name.value,
         )  # fmt: skip

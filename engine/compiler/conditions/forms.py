@@ -23,16 +23,24 @@ FORMS_OF = {
     "number": f"{_ANY}, at least 2, at most 2, more than 2, less than 2, between 2 and 5",
     "money": f"{_ANY}, at least 2, at most 2, more than 2, less than 2, between 2 and 5",
     "true/false": "true, false, is set, is not set",
-    "date": "more than 90 days ago, less than 90 days ago, before 2026-11-27, after 2026-11-27, today, is set, is not set",
-    "time": "more than 90 days ago, less than 90 days ago, before 2026-11-27, after 2026-11-27, today, is set, is not set",
+    "date": (
+        "more than 90 days ago, less than 90 days ago, before 2026-11-27, after 2026-11-27, today, "
+        "is set, is not set"
+    ),
+    "time": (
+        "more than 90 days ago, less than 90 days ago, before 2026-11-27, after 2026-11-27, today, "
+        "is set, is not set"
+    ),
     "birthday": "today, is set, is not set",
     "list of text": "x (contains x), [a, b] (contains one of them), not x, is set, is not set",
     "list of": "is set, is not set",
 }
 """The forms that fit a type, as an author writes them."""
 
-_NAMES = {"one of": "one of several values", "list of": "a list", "list of text": "a list", "true/false": "true or false",
-          "date": "a date", "time": "a moment", "birthday": "a birthday", "number": "a number", "text": "a text",
+_NAMES = {"one of": "one of several values", "list of": "a list", "list of text": "a list",
+          "true/false": "true or false",
+          "date": "a date", "time": "a moment", "birthday": "a birthday", "number": "a number",
+          "text": "a text",
           "money": "an amount of money"}  # fmt: skip
 _AMOUNTS = ("number", "money")
 _DAYS = ("date", "time")
@@ -107,7 +115,8 @@ def _between(low: Text, high: Text, ref: Ref, scope: NameScope, span: Span) -> c
         return most
     if _is_above(least, most):
         return Problem(
-            span, "E22", f"{quoted(low.value)} is more than {quoted(high.value)}", "nothing lies between them",
+            span, "E22", f"{quoted(low.value)} is more than {quoted(high.value)}",
+            "nothing lies between them",
             f"write  between {high.value} and {low.value}",
         )  # fmt: skip
     return core.Between(ref, least, most)
@@ -127,7 +136,9 @@ def _operand(text: Text, ref: Ref, scope: NameScope, around: Span | None) -> Ope
     if isinstance(other, Problem) or _comparable(ref, other):
         return other
     return Problem(
-        text.span, "E66", f"{quoted(text.value)} is {_NAMES[other.type.kind]}, but {quoted(str(ref))} is {_NAMES[ref.type.kind]}",
+        text.span, "E66",
+        f"{quoted(text.value)} is {_NAMES[other.type.kind]}, but {quoted(str(ref))} is "
+        f"{_NAMES[ref.type.kind]}",
         "values of two types are never equal", "compare it with something of the same type",
     )  # fmt: skip
 

@@ -128,7 +128,8 @@ def resolve(name: Text, scope: NameScope) -> Ref | Problem:
         if not near and scope.world.catalogue.customer_type(name.value) is not None:
             otherwise = f"{name.value} belongs to the customer: ask for it outside of  where:"
         return Problem(
-            name.span, "E11", f"{scope.event} has no field called {quoted(name.value)}", "fields of events come from schemas/",
+            name.span, "E11", f"{scope.event} has no field called {quoted(name.value)}",
+            "fields of events come from schemas/",
             near or otherwise, topic="name", subject=name.value,
         )  # fmt: skip
     kind = scope.world.catalogue.customer_type(name.value)
@@ -150,13 +151,15 @@ def _trigger(name: Text, rest: str, scope: NameScope) -> Ref | Problem:
     if rest in trigger.partial:
         lacking = trigger.partial[rest]
         return Problem(
-            name.span, "E67", f"{quoted(name.value)} is not there for every start: {lacking} has no {quoted(rest)}",
+            name.span, "E67",
+            f"{quoted(name.value)} is not there for every start: {lacking} has no {quoted(rest)}",
             "a run that begins there would have nothing in this place",
             "make two journeys, or ask for something that every start has",
         )  # fmt: skip
     if trigger.none_because:
         return Problem(
-            name.span, "E67", f"{quoted(name.value)} has no meaning here: this journey starts from {trigger.none_because}",
+            name.span, "E67",
+            f"{quoted(name.value)} has no meaning here: this journey starts from {trigger.none_because}",
             "only an event or a product brings fields with it",
             "name an attribute of the customer instead",
         )  # fmt: skip
@@ -208,7 +211,8 @@ def not_here(span_of: Text, what: str, scope: NameScope) -> Problem:
 def _not_here(name: Text, what: str, scope: NameScope) -> Problem:
     if scope.run:
         return Problem(
-            name.span, "E67", f"{quoted(name.value)} has no meaning here", f"there is no {what} in this place",
+            name.span, "E67", f"{quoted(name.value)} has no meaning here",
+            f"there is no {what} in this place",
             "name a field of the event itself",
         )  # fmt: skip
     return not_here(name, quoted(name.value), scope)

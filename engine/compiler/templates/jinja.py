@@ -35,8 +35,10 @@ from engine.compiler.templates.meter import (
 from engine.values import Birthday, Money
 
 _KEPT_FILTERS = (  # noqa: SIM905 - a list of words reads best as words
-    "abs capitalize count d default dictsort e escape first float int items last length list lower map max min "
-    "reject rejectattr reverse round select selectattr sort string striptags sum title trim truncate unique upper "
+    "abs capitalize count d default dictsort e escape first float int items last length list lower map max "
+    "min "
+    "reject rejectattr reverse round select selectattr sort string striptags sum title trim truncate "
+    "unique upper "
     "urlencode wordcount"
 ).split()
 _STR_METHODS = frozenset(

@@ -43,7 +43,8 @@ def jinja_problem(
     if at_end or (unclosed and unclosed[1] < line - first_line and "expected" in message):
         opening, at, column = unclosed or ("{{", line - first_line, 0)
         return Problem(
-            Span(file, first_line + at, column + 1, len(opening)), "T05", f"this {quoted(opening)} is never closed",
+            Span(file, first_line + at, column + 1, len(opening)), "T05",
+            f"this {quoted(opening)} is never closed",
             f"everything behind it would be read as a part of it, up to the next {_CLOSING[opening]}",
             f"write  {_CLOSING[opening]}  behind the name",
         )  # fmt: skip
@@ -66,7 +67,13 @@ def _unknown(kind: str, name: str, span: Span, row: str, known: list[str]) -> Pr
     sign = r"\|" if kind == "filter" else r"\bis(?: not)?\b"
     place = _at(span, row, rf"{sign}\s*({re.escape(name)})")
     if kind == "test":
-        return Problem(place, "T05", f"nothing can be asked with  is {name}", _WHY, 'write  ==  for example  {% if customer.language == "en" %}')  # fmt: skip
+        return Problem(
+            place,
+            "T05",
+            f"nothing can be asked with  is {name}",
+            _WHY,
+            'write  ==  for example  {% if customer.language == "en" %}',
+        )
     why = f"the filters are: {', '.join(known)}" if known else "filters change how a value is shown"
     return Problem(
         place, "T05", f"there is no filter called {quoted(name)}", why, did_you_mean(name, known, "remove it")
@@ -78,7 +85,8 @@ def _open_block(block: str, message: str, span: Span, text: str, first_line: int
     end = f"end{block}"
     if wrong:
         return Problem(
-            _at(span, row, rf"\{{%-?\s*({re.escape(wrong[1])})"), "T05", f"{quoted(wrong[1])} does not fit here",
+            _at(span, row, rf"\{{%-?\s*({re.escape(wrong[1])})"), "T05",
+            f"{quoted(wrong[1])} does not fit here",
             f"the last instruction that is open is  {block}", f"write  {{% {end} %}}",
         )  # fmt: skip
     opened: list[re.Match[str]] = []
@@ -93,7 +101,8 @@ def _open_block(block: str, message: str, span: Span, text: str, first_line: int
             span.file, first_line + before.count("\n"), len(before) - before.rfind("\n"), len(opened[-1][0])
         )
     return Problem(
-        span, "T05", f"this  {block}  is never ended", "nobody knows up to where it holds", f"write  {{% {end} %}}  where it ends"
+        span, "T05", f"this  {block}  is never ended", "nobody knows up to where it holds",
+        f"write  {{% {end} %}}  where it ends"
     )  # fmt: skip
 
 
@@ -115,14 +124,26 @@ def _unexpected(message: str, span: Span, row: str) -> Problem:
         return Problem(span, "T05", message.rstrip("."), _WHY, _EXAMPLE)
     if word == "if" and "else if" in row:
         place = _at(span, row, r"\{%-?\s*(else if)")
-        return Problem(place, "T05", "there is no  else if", f"the instructions are: {', '.join(_TAGS)}", "write  {% elif ... %}")  # fmt: skip
+        return Problem(
+            place,
+            "T05",
+            "there is no  else if",
+            f"the instructions are: {', '.join(_TAGS)}",
+            "write  {% elif ... %}",
+        )
     place = _at(span, row, rf"(?:\{{\{{|\{{%).*?(?<![\w.])({re.escape(word)})(?!\w)")
     if place == span:
         place = _at(span, row, rf"({re.escape(word)})")
     if word == "=":
         return Problem(place, "T05", 'one "=" sets a value, two compare', _WHY, "write  ==")
     if word in "“”„‘’":
-        return Problem(place, "T05", f"{quoted(word)} is not a quote of the keyboard", "it often comes from a copied text", 'write  "')  # fmt: skip
+        return Problem(
+            place,
+            "T05",
+            f"{quoted(word)} is not a quote of the keyboard",
+            "it often comes from a copied text",
+            'write  "',
+        )
     if word in "\"'":
         return Problem(
             place, "T05", "this quote is never closed", _WHY, f"write  {word}  at the end of the text"

@@ -62,7 +62,8 @@ _TAG = re.compile(
 )
 _BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 _HIDDEN = (
-    '<div style="display:none;font-size:1px;color:#ffffff;line-height:1px;max-height:0px;max-width:0px;opacity:0;'
+    '<div style="display:none;font-size:1px;color:#ffffff;line-height:1px;'
+    "max-height:0px;max-width:0px;opacity:0;"
     'overflow:hidden;">'
 )
 _STATEMENT = re.compile(r"<!--(jnj\d+q)-->")

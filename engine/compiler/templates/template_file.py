@@ -47,7 +47,8 @@ def read_template(file: str, text: str) -> tuple[TemplateFile | None, list[Probl
                 "T01",
                 f'"{".".join(parts)}" is not the name of a template',
                 "the name says which message it is, for which channel, and in which language",
-                "write  NAME.CHANNEL.EXT  or  NAME.CHANNEL.LANGUAGE.EXT, for example  welcome_hello.email.uk.mjml",
+                "write  NAME.CHANNEL.EXT  or  NAME.CHANNEL.LANGUAGE.EXT, for example  "
+                "welcome_hello.email.uk.mjml",
             )
         ]
     name, channel, language, ext = parts[0], parts[1], parts[2] if len(parts) == 4 else "", parts[-1]

@@ -30,8 +30,10 @@ GROUPS = ("any", "all", "none")
 SPECIAL = ("segment", "did", "can", "clicked", "opened", "goal")
 
 _OPERATORS = {
-    "gte": "at least", "ge": "at least", "min": "at least", "lte": "at most", "le": "at most", "max": "at most",
-    "gt": "more than", "lt": "less than", "eq": "", "equals": "", "ne": "not", "neq": "not", "not": "not", "in": "",
+    "gte": "at least", "ge": "at least", "min": "at least", "lte": "at most", "le": "at most",
+    "max": "at most",
+    "gt": "more than", "lt": "less than", "eq": "", "equals": "", "ne": "not", "neq": "not", "not": "not",
+    "in": "",
     "contains": "contains", "between": "between",
 }  # fmt: skip
 
@@ -217,7 +219,8 @@ def _block(context: ReadContext, name: str, node: Node) -> None:
     context.report(
         node.span,
         "E20",
-        f"{quoted(name)} needs one short text here, not a {'list' if isinstance(node, Sequence) else 'block'}",
+        f"{quoted(name)} needs one short text here, not a "
+        f"{'list' if isinstance(node, Sequence) else 'block'}",
         "conditions are written as words, for example  at least 2",
         f"write  {name}: {meant}{written}",
     )

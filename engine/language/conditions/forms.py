@@ -30,8 +30,10 @@ _FORMS = (
 
 _SIGN = re.compile(r"(>=|=>|<=|=<|<>|!=|==|=|>|<|!|≥|≤|≠)\s*(.*)", re.DOTALL)
 _SIGN_WORDS = {
-    ">=": "at least ", "=>": "at least ", "≥": "at least ", "<=": "at most ", "=<": "at most ", "≤": "at most ",
-    ">": "more than ", "<": "less than ", "!=": "not ", "<>": "not ", "!": "not ", "≠": "not ", "==": "", "=": "",
+    ">=": "at least ", "=>": "at least ", "≥": "at least ", "<=": "at most ", "=<": "at most ",
+    "≤": "at most ",
+    ">": "more than ", "<": "less than ", "!=": "not ", "<>": "not ", "!": "not ", "≠": "not ", "==": "",
+    "=": "",
 }  # fmt: skip
 _COMPARE = re.compile(r"(at least|at most|more than|less than)(?:\s+|$)")
 _BETWEEN = re.compile(r"between\s+(\S.*?)\s+and\s+(\S.*)", re.DOTALL)

@@ -140,13 +140,15 @@ def named_schema(schema: Mapping[str, object]) -> Schema:
 def _key(key: Key) -> Schema:
     """The schema of what stands behind a key, by its kind."""
     simple: dict[str, Schema] = {
-        "text": {**SCALAR, "pattern": r"\S"}, "name": value.NAME, "length": value.LENGTH, "clock": value.CLOCK,
+        "text": {**SCALAR, "pattern": r"\S"}, "name": value.NAME, "length": value.LENGTH,
+        "clock": value.CLOCK,
         "date": value.DATE, "share": value.SHARE, "again": value.AGAIN, "wait": value.WAIT, "day": value.DAY,
         "weekdays": value.WEEKDAYS_VALUE, "long_did_count": value.COUNT, "given": GIVEN, "when": WHEN,
         "expect": EXPECT, "shares": _SHARES, "paths": _PATHS, "wait_clock": value.WAIT_CLOCK,
         "next_after": value.NEXT_AFTER, "via": _VIA,
         "count": {**SCALAR, "pattern": "^[0-9]+$"}, "secret": {"type": "string", "pattern": "^(env|file):"},
-        "texts": one_or_list(SCALAR), "map": {"type": "object", "minProperties": 1, "additionalProperties": SCALAR},
+        "texts": one_or_list(SCALAR), "map": {"type": "object", "minProperties": 1,
+        "additionalProperties": SCALAR},
     }  # fmt: skip
     if key.kind in simple:
         return {**simple[key.kind], **_pattern(key), **(key.shape or {})}
@@ -292,7 +294,8 @@ GIVEN: Schema = {
     "type": "object",
     "minProperties": 1,
     "properties": {
-        "timezone": value.pattern(r"UTC|[A-Za-z_]+(/[A-Za-z0-9_+-]+)+", "a time zone is written  Europe/Berlin"),
+        "timezone": value.pattern(r"UTC|[A-Za-z_]+(/[A-Za-z0-9_+-]+)+",
+        "a time zone is written  Europe/Berlin"),
         "segments": one_or_list(ref("segment")),
         "unreachable": one_or_list(ref("channel")),
         "no_consent": one_or_list(ref("channel")),
@@ -321,7 +324,8 @@ _GROUPS = ("message", "end", "side effect")
 _EXPECTED = value.pattern(
     "|".join(
         form.editor_pattern or form.pattern.replace("(?:", "(")
-        for form in sorted(FORMS.values(), key=lambda form: (_GROUPS.index(form.group), form.verb in STORY_FORMS))
+        for form in sorted(FORMS.values(), key=lambda form: (_GROUPS.index(form.group),
+        form.verb in STORY_FORMS))
     ),
     f"it can be: {as_list([form.example for form in FORMS.values() if form.in_short])}",
     "finish", "goal",

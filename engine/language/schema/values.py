@@ -125,12 +125,19 @@ FORM: Schema = {
     "then": {"type": "array", "minItems": 1, "items": SCALAR},
     "else": {
         **SCALAR,
-        "pattern": r"^(?!\s*[<>=!≥≤≠])(?!at (least|most)$)(?!(greater|bigger|fewer|smaller) than )(?!is (null|empty))(?!between \S+$)(?!not not ).*\S",
-        "patternErrorMessage": "conditions are written in words: x, [a, b], not x, is set, at least 2, at most 2, between 2 and 5, more than 90 days ago, contains x",
+        "pattern": (
+            r"^(?!\s*[<>=!≥≤≠])(?!at (least|most)$)(?!(greater|bigger|fewer|smaller) than )(?!is "
+            r"(null|empty))(?!between \S+$)(?!not not ).*\S"
+        ),
+        "patternErrorMessage": (
+            "conditions are written in words: x, [a, b], not x, is set, at least 2, at most 2, "
+            "between 2 and 5, more than 90 days ago, contains x"
+        ),
         "defaultSnippets": [
             {"label": form, "body": form}
             for form in (
-                "at least 2", "at most 2", "between 2 and 5", "not x", "is set", "is not set", "more than 90 days ago",
+                "at least 2", "at most 2", "between 2 and 5", "not x", "is set", "is not set",
+                "more than 90 days ago",
                 "less than 90 days ago", "today", "contains x",
             )
         ],

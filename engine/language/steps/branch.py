@@ -69,7 +69,8 @@ def _lift_sides(context: ReadContext, entries: tuple[Entry, ...]) -> tuple[Entry
         if deep:
             side = deep[0].key
             context.report(
-                side.span, "E17", f"{quoted(side.text)} stands one level too deep", "below  if:  stand only conditions",
+                side.span, "E17", f"{quoted(side.text)} stands one level too deep",
+                "below  if:  stand only conditions",
                 f"put  {side.text}:  in the column of  if:",
             )  # fmt: skip
         lines = tuple(each for each in condition.entries if each not in deep)

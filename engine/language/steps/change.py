@@ -85,7 +85,8 @@ KINDS = (
         is_instant=True,
         story=(
             StoryForm(
-                "add", "side effect", "add {detail} {subject}", r"add \S+ \S+|add \S+ [A-Z]{3} \S+|add \S.* to \S+", "add 50 points",
+                "add", "side effect", "add {detail} {subject}",
+                r"add \S+ \S+|add \S+ [A-Z]{3} \S+|add \S.* to \S+", "add 50 points",
                 meant=lambda _, __: "add 50 points  or  add vip to tags", history=_HISTORY,
                 says_of_list="add {detail} to {subject}", editor_pattern=r"add \S.*",
             ),
@@ -97,7 +98,8 @@ KINDS = (
         is_instant=True,
         story=(
             StoryForm(
-                "remove", "side effect", "remove {detail} {subject}", r"remove \S.* from \S+", "remove a from b",
+                "remove", "side effect", "remove {detail} {subject}", r"remove \S.* from \S+",
+                "remove a from b",
                 meant=lambda name, _: f"remove {name} from tags", history=_HISTORY,
                 says_of_list="remove {detail} from {subject}", in_short=False,
             ),

@@ -52,7 +52,8 @@ CONSTRUCT = step_keys(
     ),
     "Takes the first path that fits.",
     (("paths", "into"), ("cases", "into"), ("branches", "into"), ("when", "into"), ("options", "into"),
-     ("else", "else is the last path under  into:"), ("default", "write  else:  as the last path under  into:")),
+     ("else", "else is the last path under  into:"), ("default",
+     "write  else:  as the last path under  into:")),
 )  # fmt: skip
 _ELSE = {"default", "otherwise", "_", "*", "other", "others"}
 

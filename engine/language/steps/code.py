@@ -33,7 +33,8 @@ CONSTRUCT = step_keys(
             why="the date stands in the message"),
     ),
     "Takes a code from a pool.",
-    (("expires", "valid"), ("valid_for", "valid"), ("expires_in", "valid"), ("for", "valid"), ("pool", "code")),
+    (("expires", "valid"), ("valid_for", "valid"), ("expires_in", "valid"), ("for", "valid"), ("pool",
+    "code")),
 )  # fmt: skip
 
 

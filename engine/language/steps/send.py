@@ -52,9 +52,11 @@ CONSTRUCT = step_keys(
     "send",
     (
         Key("send", "template", "the template: a file in templates/", needed=True, example="welcome_hello"),
-        Key("via", "via", "one channel; a list: one after the other until there is a reaction; or  cheapest likely",
+        Key("via", "via",
+        "one channel; a list: one after the other until there is a reaction; or  cheapest likely",
             example="[push, email]"),
-        Key("next_after", "next_after", "how long to wait for a reaction before the next channel; auto: as it was learned",
+        Key("next_after", "next_after",
+        "how long to wait for a reaction before the next channel; auto: as it was learned",
             example="4 hours"),
         Key("until", "reaction", "the reaction: clicked (default), opened or an event", example="clicked"),
         Key("policy", "policy", "another policy for this one message", example="service"),
@@ -128,7 +130,8 @@ def parse_next_after(reader: MapReader) -> tuple[Length | None, Text | None]:
                 text.span,
                 "E30",
                 f"{quoted(text.value)} is not a length of time",
-                "it is a length, or  auto: learned from how fast people react; behind  else  stands what counts until then",
+                "it is a length, or  auto: learned from how fast people react; behind  else  stands what "
+                "counts until then",
                 f"write  {meant}" if lengths else f'did you mean "{meant}"?',
             )
         )
@@ -142,10 +145,14 @@ LIKELY = "cheapest likely"
 """The channels in the order of price per expected reaction of this customer."""
 
 _OTHER_LIKELY = frozenset((
-    "cheapest", "cheapest_likely", "cheapest-likely", "cheapest_first", "cheapest first", "likely", "likely cheapest",
+    "cheapest", "cheapest_likely", "cheapest-likely", "cheapest_first", "cheapest first", "likely",
+    "likely cheapest",
     "most likely", "likeliest", "best channel", "auto",
 ))  # fmt: skip
-_WHY_VIA = "it is one channel, a list in the order of the cascade, or the order that is likely to cost least for this customer"
+_WHY_VIA = (
+    "it is one channel, a list in the order of the cascade, or the order that is likely to cost "
+    "least for this customer"
+)
 
 
 def parse_via(reader: MapReader) -> tuple[tuple[Text, ...], Text | None]:

@@ -54,7 +54,8 @@ CONSTRUCT = step_keys(
         Key("split", "name", "name of the experiment", needed=True, example="offer_test"),
         Key("into", "shares", "shares with a name and their steps, 100% together", needed=True,
             why="without paths there is nothing to divide",
-            example="\n           50% with_gift:\n             - send: ...\n           50% without:\n             - send: ..."),
+            example="\n           50% with_gift:\n             - send: ...\n           50% without:\n      "
+            "       - send: ..."),
     ),
     "Divides customers by chance.",
     (("paths", "into"), ("variants", "into"), ("branches", "into"), ("cohorts", "into"), ("weights", "into"),

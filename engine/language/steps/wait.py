@@ -85,7 +85,8 @@ CONSTRUCT = step_keys(
     "wait",
     (
         Key("wait", "wait", "a length of time, or until a moment", needed=True, example="3 days"),
-        Key("at", "wait_clock", "time of day in the customer's own zone, or  their hour: at which this customer reacts",
+        Key("at", "wait_clock",
+        "time of day in the customer's own zone, or  their hour: at which this customer reacts",
             example="10:00"),
         Key("weekdays", "weekdays", "only on these days", example="[Tuesday, Thursday]"),
         Key("for", "awaited", "an event, several events, clicked x or opened x that ends it early",
@@ -207,7 +208,8 @@ def _end(reader: MapReader, value: Text) -> tuple[Length | None, Until | None]:
             "E30",
             length.what,
             length.why,
-            f"write  3 days  or, for a date of the customer,  until {shown(value.value)}  or, for an event, a length with  for: {shown(value.value)}",
+            f"write  3 days  or, for a date of the customer,  until {shown(value.value)}  or, for an "
+            f"event, a length with  for: {shown(value.value)}",
         )
     else:
         reader.context.problems.append(length)

@@ -28,7 +28,8 @@ class Webhook(Step):
 CONSTRUCT = step_keys(
     "webhook",
     (
-        Key("webhook", "webhook", "a name under webhooks: in config.yaml", needed=True, example="crm_call_task"),
+        Key("webhook", "webhook", "a name under webhooks: in config.yaml", needed=True,
+        example="crm_call_task"),
         Key("with", "map", "values that are sent along", example="{reason: lapsed}"),
     ),
     "Calls another system.",

@@ -38,7 +38,8 @@ HOLDOUT = _own("holdout", in_short=False)
 FORMS = {form.verb: form for form in _forms()}
 """Every line of `expect:` by its first word."""
 
-_OTHER = {"sends": "send", "sent": "send", "skipped": "skip", "end": "finish", "finished": "finish", "done": "finish",
+_OTHER = {"sends": "send", "sent": "send", "skipped": "skip", "end": "finish", "finished": "finish",
+          "done": "finish",
           "reached": "goal", "skips": "skip", "exits": "exit", "nothing": "nothing"}  # fmt: skip
 _PATTERN = re.compile("|".join(form.pattern for form in FORMS.values()))
 _WHY = f"it can be: {as_list([form.example for form in FORMS.values()])}"

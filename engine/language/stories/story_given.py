@@ -13,7 +13,8 @@ from engine.values import zone
 
 SPECIAL = ("timezone", "segments", "did", "unreachable", "no_consent", "product", "paths", "holdout")
 _ZONES = {"CET": "Europe/Berlin", "CEST": "Europe/Berlin", "MEZ": "Europe/Berlin", "EST": "America/New_York",
-          "PST": "America/Los_Angeles", "GMT": "Europe/London", "BST": "Europe/London", "MSK": "Europe/Moscow"}  # fmt: skip
+          "PST": "America/Los_Angeles", "GMT": "Europe/London", "BST": "Europe/London",
+          "MSK": "Europe/Moscow"}  # fmt: skip
 
 
 def parse_given(context: ReadContext, node: Node, at: Span) -> Given:
@@ -121,5 +122,6 @@ def _wrong(event: Text, span: Span, what: str) -> Problem:
         "E57",
         f"{what} does not say how long ago it was",
         "what happened before the story is counted back from its first line",
-        f"write  {shown(event.value)}: 3 days ago  or  {shown(event.value)}: {{at: 3 days ago, total: 40 EUR}}",
+        f"write  {shown(event.value)}: 3 days ago  or  {shown(event.value)}: {{at: 3 days ago, total: 40 "
+        f"EUR}}",
     )

@@ -19,7 +19,10 @@ _OTHER = {
     "bounces": "bounced", "enter": "enters", "entered": "enters", "leave": "leaves", "left": "leaves",
 }  # fmt: skip
 _Kind = Literal["event", "clicked", "opened", "bounced", "enters", "leaves", "set"]
-_WHY_LINE = "a line is a moment and an event, clicked x, opened x, bounced x, enters x, leaves x, or set; fields stand below it"
+_WHY_LINE = (
+    "a line is a moment and an event, clicked x, opened x, bounced x, enters x, leaves x, or set; "
+    "fields stand below it"
+)
 
 
 def parse_when(context: ReadContext, node: Node, at: Span) -> tuple[StoryLine, ...]:
@@ -45,7 +48,9 @@ def parse_moment(text: Text) -> Moment | Problem:
             "moments are written  day 0 18:30 , in the customer's own time; day 0 is the first day",
             f"write  {_moment_meant(text.value)}"
             if re.search(r"\d", text.value)
-            else f"write  day 0 10:00 , or remove the dash if  {shown(text.value)}  belongs to the line above",
+            else (
+                f"write  day 0 10:00 , or remove the dash if  {shown(text.value)}  belongs to the line above"
+            ),
         )
     clock = parse_clock(part(text, match.start(2), match.end(2) - match.start(2)))
     return clock if isinstance(clock, Problem) else Moment(int(match[1]), clock.time, text.span)

@@ -28,7 +28,8 @@ def clean(text: str | bytes, file: str) -> tuple[str, list[Problem]]:
                 "E09",
                 "this file is larger than 1 MB",
                 "a journey that people can review is a few hundred lines long",
-                "split it into several journeys; lists of customers or products belong into the data, not into the file",
+                "split it into several journeys; lists of customers or products belong into the data, not "
+                "into the file",
             )
         ]
     if isinstance(text, bytes):

@@ -17,7 +17,8 @@ _SIGN = re.compile(r"(>=|=>|>)\s*(.*)$")
 _WORDS = {">=": "at least", "=>": "at least", ">": "more than"}
 _KEY = re.compile(r"\s*(?:- +)*([^\s:#][^:#]*): +(?=\S)")
 _MAPS = (
-    "who", "where", "when", "exit_if", "if", "goal", "start", "given", "with", "set", "add", "remove", "did", "fields",
+    "who", "where", "when", "exit_if", "if", "goal", "start", "given", "with", "set", "add", "remove", "did",
+    "fields",
     "product", "paths",
 )  # fmt: skip
 _NOT_LIST = re.compile(r"([\w.]+): *(not|one of) (\[[^\]]*\]?)")
@@ -271,12 +272,14 @@ def slip_in(line: SourceLine, *, in_list: bool = False) -> Problem | None:
     match = _DASH_OF_TEXT.match(line.words)
     if match:
         return _problem(
-            line, 1, f"{quoted(match[1])} is not the dash of a list", "YAML knows only the short dash of the keyboard", f"write  - {shown(match[2])}",
+            line, 1, f"{quoted(match[1])} is not the dash of a list",
+            "YAML knows only the short dash of the keyboard", f"write  - {shown(match[2])}",
         )  # fmt: skip
     match = _TIGHT_DASH.match(line.words)
     if match:
         return _problem(
-            line, 1, "there is no space behind this dash", "a dash begins an item only with a space behind it", f"write  - {shown(match[1])}",
+            line, 1, "there is no space behind this dash",
+            "a dash begins an item only with a space behind it", f"write  - {shown(match[1])}",
         )  # fmt: skip
     match = _ITEM.match(line.words)
     if match and in_list:
@@ -290,14 +293,16 @@ def slip_in(line: SourceLine, *, in_list: bool = False) -> Problem | None:
     if match:
         return _problem(
             line, len(line.words), "there is no space behind the colon",
-            'a line is written as "name: text", with a space behind the colon', f"write  {dash}{shown(match[1])}: {shown(match[2])}",
+            'a line is written as "name: text", with a space behind the colon',
+            f"write  {dash}{shown(match[1])}: {shown(match[2])}",
         )  # fmt: skip
     match = _NO_COLON.fullmatch(line.words)
     if match:
         value = f" {shown(match[2])}" if match[2] else ""
         return _problem(
             line, len(line.words), 'this line has no ": " in it',
-            'a line is written as "name: text", with a space behind the colon', f"write  {dash}{match[1]}:{value}",
+            'a line is written as "name: text", with a space behind the colon',
+            f"write  {dash}{match[1]}:{value}",
         )  # fmt: skip
     return None
 

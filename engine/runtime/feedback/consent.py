@@ -157,7 +157,8 @@ def bounce(
         return
     has_it = about.address in _held(about.people.get(message.customer, {}), about.channel)
     moved = outcomes.settle(
-        conn, message.send_key, message.customer, MessageState.BOUNCED, now, provider_id=provider_id, detail=detail,
+        conn, message.send_key, message.customer, MessageState.BOUNCED, now, provider_id=provider_id,
+        detail=detail,
         told=None if has_it else "refused",
     )  # fmt: skip
     if has_it and not moved:

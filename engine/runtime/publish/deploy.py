@@ -106,9 +106,10 @@ def _refuse_gone(inside: Mapping[str, int], new: Journeys) -> None:
     for name, people in inside.items():
         if name not in new.by_name and name not in former:
             raise AuthorError(
-                f'journeys/{name}.yaml is deleted, but {people:,} people are in "{name}": their waits and goals would be'
-                " gone without a trace",
-                "first deploy it with  state: closing  (they finish) or  state: stopped  (they leave now), then delete it",
+                f'journeys/{name}.yaml is deleted, but {people:,} people are in "{name}":'
+                " their waits and goals would be gone without a trace",
+                "first deploy it with  state: closing  (they finish) or  state: stopped  (they leave now), "
+                "then delete it",
             )
 
 

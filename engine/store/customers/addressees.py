@@ -31,7 +31,8 @@ def find(conn: Connection, bucket: int, customers: Iterable[str]) -> dict[str, A
     """Customers of a bucket by id; unknown ones are left out."""
     found = rows(
         conn,
-        "SELECT c.id, c.zone, CAST(c.attributes AS TEXT), CAST(c.reach AS TEXT) FROM {ids} CROSS JOIN customer c"
+        "SELECT c.id, c.zone, CAST(c.attributes AS TEXT), CAST(c.reach AS TEXT) FROM {ids} CROSS JOIN "
+        "customer c"
         " WHERE c.bucket = ? AND c.id = j.value",
         (ids(customers), bucket),
     )

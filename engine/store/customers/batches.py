@@ -26,11 +26,13 @@ _SELECT = (
     + " FROM {ids} CROSS JOIN customer c WHERE c.bucket = ? AND c.id = j.value"
 )
 _INSERT = (
-    "INSERT INTO customer (bucket, id, zone, zone_why, applied, created_at, attributes, folded, memory, seen, segments,"
+    "INSERT INTO customer (bucket, id, zone, zone_why, applied, created_at, attributes, folded, memory, "
+    "seen, segments,"
     " reach, marks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE = (
-    "UPDATE customer SET zone = ?, zone_why = ?, applied = ?, attributes = ?, folded = ?, memory = ?, seen = ?,"
+    "UPDATE customer SET zone = ?, zone_why = ?, applied = ?, attributes = ?, folded = ?, memory = ?, seen "
+    "= ?,"
     " segments = ?, reach = ?, marks = ? WHERE bucket = ? AND id = ?"
 )
 
@@ -139,7 +141,8 @@ def _state(row: Any, initial: Mapping[str, Any], journeys: Journeys) -> Customer
     facts = Facts(
         customer, zone, zone_why, {**initial, **values} if initial else values,
         text.load_fact_state(memory) if memory != "{}" else {}, text.load_event_counters(seen), {},
-        frozenset(load(segments)) if segments != "{}" else frozenset(), text.load_reach(reach), False, places, {}, habits,
+        frozenset(load(segments)) if segments != "{}" else frozenset(), text.load_reach(reach), False,
+        places, {}, habits,
     )  # fmt: skip
     return CustomerState(facts, {}, last_starts, occurred, crossings, applied)
 

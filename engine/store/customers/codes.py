@@ -15,7 +15,8 @@ def take(conn: Connection, bucket: int, taken: Sequence[tuple[str, TakeCode]], n
     """Records codes of customers: (customer, code). The same code asked again by the same run is one row."""
     change_many(
         conn,
-        "INSERT INTO code (bucket, pool, value, enrollment, customer, taken_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO code (bucket, pool, value, enrollment, customer, taken_at, expires_at) VALUES (?, ?, "
+        "?, ?, ?, ?, ?)"
         " ON CONFLICT (bucket, pool, value, enrollment) DO UPDATE SET given_back_at = NULL",
         [
             (bucket, code.pool, code.value, code.enrollment, customer, now, code.expires)

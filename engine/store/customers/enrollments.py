@@ -27,16 +27,21 @@ from engine.store.sql import change_many, ids, rows
 from engine.values import Instant
 
 COLUMNS = (
-    "bucket, customer, id, journey, key, seq, step, started_at, due_at, watch_until, ended_at, outcome, goal_at, holdout,"
+    "bucket, customer, id, journey, key, seq, step, started_at, due_at, watch_until, ended_at, outcome, "
+    "goal_at, holdout,"
     " product, state"
 )
 _SAVE = (
     f"INSERT INTO enrollment ({COLUMNS}) VALUES ({', '.join('?' * 16)})"  # noqa: S608 - names of our own columns
-    " ON CONFLICT (bucket, customer, id) DO UPDATE SET seq = excluded.seq, step = excluded.step, due_at = excluded.due_at,"
+    " ON CONFLICT (bucket, customer, id) DO UPDATE SET seq = excluded.seq, step = excluded.step, due_at = "
+    "excluded.due_at,"
     " watch_until = excluded.watch_until, ended_at = excluded.ended_at, outcome = excluded.outcome,"
     " goal_at = excluded.goal_at, journey = excluded.journey, state = excluded.state"
 )
-_MOVE = "UPDATE enrollment SET seq = ?, step = ?, due_at = ?, state = ? WHERE bucket = ? AND customer = ? AND id = ?"
+_MOVE = (
+    "UPDATE enrollment SET seq = ?, step = ?, due_at = ?, state = ? WHERE bucket = ? AND customer = "
+    "? AND id = ?"
+)
 
 
 def load_live(
@@ -45,7 +50,8 @@ def load_live(
     """The open and the watched runs of customers, in one query."""
     found = rows(
         conn,
-        "SELECT e.customer, e.journey, e.state FROM {ids} CROSS JOIN enrollment e WHERE e.bucket = ? AND e.customer = j.value"
+        "SELECT e.customer, e.journey, e.state FROM {ids} CROSS JOIN enrollment e WHERE e.bucket = ? AND "
+        "e.customer = j.value"
         " AND (e.ended_at IS NULL OR e.watch_until >= ?)",
         (ids(customers), bucket, now),
     )
@@ -67,7 +73,8 @@ def save(conn: Connection, bucket: int, changed: Iterable[tuple[str, Enrollment,
             moved.append((run.seq, step, due_at, state, bucket, customer, run.id))
             continue
         whole.append((
-            bucket, customer, run.id, run.journey, run.key, run.seq, step, run.started_at, due_at, run.watch_until,
+            bucket, customer, run.id, run.journey, run.key, run.seq, step, run.started_at, due_at,
+            run.watch_until,
             run.ended_at, run.outcome, run.goal_at, run.holdout, run.product_id, state,
         ))  # fmt: skip
     whole.sort(key=lambda row: row[10] is None)  # who leaves makes room for who enters
@@ -84,7 +91,10 @@ def inside(conn: Connection, journey: str) -> int:
 
 def resting(conn: Connection, journey: str) -> dict[str, int]:
     """How many are inside a journey, by the step where they rest ("" for the holdout)."""
-    sql = "SELECT coalesce(step, ''), count(*) FROM enrollment WHERE journey = ? AND ended_at IS NULL GROUP BY 1 ORDER BY 1"
+    sql = (
+        "SELECT coalesce(step, ''), count(*) FROM enrollment WHERE journey = ? AND ended_at IS NULL "
+        "GROUP BY 1 ORDER BY 1"
+    )
     return dict(rows(conn, sql, (journey,)))
 
 
@@ -96,13 +106,19 @@ def journeys_with_people(conn: Connection) -> dict[str, int]:
 
 def customers_inside(conn: Connection, journey: str) -> Iterator[tuple[int, str]]:
     """(bucket, customer) of everybody inside a journey, in order."""
-    sql = "SELECT DISTINCT bucket, customer FROM enrollment WHERE journey = ? AND ended_at IS NULL ORDER BY bucket, customer"
+    sql = (
+        "SELECT DISTINCT bucket, customer FROM enrollment WHERE journey = ? AND ended_at IS NULL "
+        "ORDER BY bucket, customer"
+    )
     yield from rows(conn, sql, (journey,))
 
 
 def watching_product(conn: Connection, product: str) -> list[tuple[int, str]]:
     """(bucket, customer) of those whose open runs look at a product."""
-    sql = "SELECT DISTINCT bucket, customer FROM enrollment WHERE product = ? AND ended_at IS NULL ORDER BY bucket, customer"
+    sql = (
+        "SELECT DISTINCT bucket, customer FROM enrollment WHERE product = ? AND ended_at IS NULL "
+        "ORDER BY bucket, customer"
+    )
     return [(bucket, customer) for bucket, customer in rows(conn, sql, (product,))]
 
 
@@ -117,31 +133,39 @@ def encode(enrollment: Enrollment) -> str:
     """The whole of a run."""
     due, day = enrollment.due, enrollment.occurrence
     return dump((
-        enrollment.id, enrollment.journey, enrollment.key, enrollment.started_at, enrollment.started_number, enrollment.first_started_at, enrollment.clock,
-        pack(enrollment.trigger), enrollment.product_id, None if day is None else day.isoformat(), enrollment.holdout, enrollment.seq,
+        enrollment.id, enrollment.journey, enrollment.key, enrollment.started_at, enrollment.started_number,
+        enrollment.first_started_at, enrollment.clock,
+        pack(enrollment.trigger), enrollment.product_id, None if day is None else day.isoformat(),
+        enrollment.holdout, enrollment.seq,
         None if enrollment.state is None else _rest_row(enrollment.state),
         None if due is None else (due.at, None if due.local is None else due.local.isoformat(), due.zone),
         enrollment.window_at, enrollment.window_number, enrollment.paths,
         [(c.pool, c.value, c.expires, c.expires_on.isoformat(), c.used) for c in enrollment.codes.values()],
         {step: [_part_row(part) for part in parts] for step, parts in enrollment.sent.items()},
-        enrollment.skipped, sorted(enrollment.done), enrollment.goal_at, enrollment.outcome, enrollment.ended_at, enrollment.watch_until, enrollment.commit,
+        enrollment.skipped, sorted(enrollment.done), enrollment.goal_at, enrollment.outcome,
+        enrollment.ended_at, enrollment.watch_until, enrollment.commit,
     ))  # fmt: skip
 
 
 def decode(state: str, journey: str | None = None) -> Enrollment:
     """What `encode` was given; `journey`: the name that it has now."""
     (
-        id_, written, key, started_at, started_number, first_started_at, clock, trigger, product_id, day, holdout, seq,
-        rest, due, window_at, window_number, paths, codes, sent, skipped, done, goal_at, outcome, ended_at, watch_until,
+        id_, written, key, started_at, started_number, first_started_at, clock, trigger, product_id, day,
+        holdout, seq,
+        rest, due, window_at, window_number, paths, codes, sent, skipped, done, goal_at, outcome, ended_at,
+        watch_until,
         commit,
     ) = load(state)  # fmt: skip
     return Enrollment(
-        id_, journey or written, key, started_at, started_number, first_started_at, clock, unpack(trigger), product_id,
-        None if day is None else dt.date.fromisoformat(day), holdout, seq, None if rest is None else _rest(rest),
-        None if due is None else Due(due[0], None if due[1] is None else dt.datetime.fromisoformat(due[1]), due[2]),
+        id_, journey or written, key, started_at, started_number, first_started_at, clock,
+        unpack(trigger), product_id, None if day is None else dt.date.fromisoformat(day), holdout, seq,
+        None if rest is None else _rest(rest),
+        None if due is None else Due(due[0], None if due[1] is None else dt.datetime.fromisoformat(due[1]),
+        due[2]),
         window_at, window_number, paths, {row[0]: _code(*row) for row in codes},
         {step: tuple([SentMessage(*part) for part in parts]) for step, parts in sent.items()},
-        {step: SkipReason(reason) for step, reason in skipped.items()}, set(done), goal_at, outcome, ended_at, watch_until, commit,
+        {step: SkipReason(reason) for step, reason in skipped.items()}, set(done), goal_at, outcome,
+        ended_at, watch_until, commit,
     )  # fmt: skip
 
 
@@ -166,7 +190,8 @@ def _deferred(step: str, channel: str, why: str, *others: Any) -> Deferred:
 
 
 _RESTS: dict[str, Callable[..., EnrollmentState]] = {
-    "w": Waiting, "h": _deferred, "s": AwaitingSend, "l": AwaitingReaction, "c": AwaitingCode, "m": Relocating,
+    "w": Waiting, "h": _deferred, "s": AwaitingSend, "l": AwaitingReaction, "c": AwaitingCode,
+    "m": Relocating,
 }  # fmt: skip
 
 
@@ -177,7 +202,8 @@ def _rest(row: list[Any]) -> EnrollmentState:
 
 def _part_row(part: SentMessage) -> tuple[Any, ...]:
     return (
-        part.template, part.channel, part.key, part.handed_at, part.number, part.clicked_at, part.opened_at, part.bounced,
+        part.template, part.channel, part.key, part.handed_at, part.number, part.clicked_at, part.opened_at,
+        part.bounced,
     )  # fmt: skip
 
 

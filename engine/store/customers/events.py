@@ -55,8 +55,9 @@ def load(
     """Events of customers by name, each name from its moment on, oldest first: (customer, event)."""
     wanted = dump({name: at for name, at in start.items() if at is not None})
     sql = (
-        f"SELECT {_COLUMNS} FROM {{ids}} CROSS JOIN {{names}} CROSS JOIN event e WHERE e.bucket = ? AND e.customer = j.value"  # noqa: S608
-        " AND e.name = n.key AND e.occurred_at >= CAST(n.value AS BIGINT) ORDER BY e.customer, e.occurred_at, e.number"
+        f"SELECT {_COLUMNS} FROM {{ids}} CROSS JOIN {{names}} CROSS JOIN event e WHERE e.bucket = ? AND e.customer = j.value"  # noqa: E501, S608
+        " AND e.name = n.key AND e.occurred_at >= CAST(n.value AS BIGINT) ORDER BY e.customer, "
+        "e.occurred_at, e.number"
     )
     for row in rows(conn, sql, (ids(customers), wanted, bucket)):
         yield row[0], _event(row)
@@ -65,7 +66,7 @@ def load(
 def of_customer(conn: Connection, bucket: int, customer: str) -> list[Event]:
     """Everything that happened to a customer, in order of moment and receipt; `$...` names are no events of
     the shop."""
-    sql = f"SELECT {_COLUMNS} FROM event e WHERE e.bucket = ? AND e.customer = ? ORDER BY e.occurred_at, e.number"  # noqa: S608
+    sql = f"SELECT {_COLUMNS} FROM event e WHERE e.bucket = ? AND e.customer = ? ORDER BY e.occurred_at, e.number"  # noqa: E501, S608
     return [_event(row, plain=True) for row in rows(conn, sql, (bucket, customer))]
 
 

@@ -53,8 +53,10 @@ class ReactionRecord:
 def messages(conn: Connection, customer: str) -> list[MessageRecord]:
     """Every message of a customer, oldest first."""
     sql = (
-        "SELECT send_key, enrollment, journey, step, template, channel, purpose, state, why, planned_at, due_at, valid_until,"
-        " ready_at, handed_at, settled_at, settle_at, attempts, detail FROM outbox WHERE bucket = ? AND customer = ?"
+        "SELECT send_key, enrollment, journey, step, template, channel, purpose, state, why, planned_at, "
+        "due_at, valid_until,"
+        " ready_at, handed_at, settled_at, settle_at, attempts, detail FROM outbox WHERE bucket = ? AND "
+        "customer = ?"
         " ORDER BY number"
     )
     return [MessageRecord(*row) for row in rows(conn, sql, (bucket_of(conn, customer), customer))]

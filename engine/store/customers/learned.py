@@ -49,14 +49,17 @@ _BY_EVENT = sa.text(
     " GROUP BY o.bucket, o.send_key, o.template, o.channel, o.handed_at)" + _RANKED
 ).bindparams(sa.bindparam("templates", expanding=True), sa.bindparam("states", expanding=True))
 _RATES = sa.text(
-    "SELECT o.template, o.channel, count(*), count(r.send_key) FROM outbox o LEFT JOIN (SELECT DISTINCT bucket, send_key"
+    "SELECT o.template, o.channel, count(*), count(r.send_key) FROM outbox o LEFT JOIN (SELECT DISTINCT "
+    "bucket, send_key"
     " FROM reaction WHERE who = 'human' AND kind IN ('clicked', 'replied') AND at >= :since) r"
     " ON r.bucket = o.bucket AND r.send_key = o.send_key"
-    " WHERE o.handed_at >= :since AND o.state IN :states GROUP BY o.template, o.channel ORDER BY o.template, o.channel"
+    " WHERE o.handed_at >= :since AND o.state IN :states GROUP BY o.template, o.channel ORDER BY "
+    "o.template, o.channel"
 ).bindparams(sa.bindparam("states", expanding=True))
 _HOURS = sa.text(
     "SELECT c.zone, r.slot, count(*) FROM (SELECT bucket, customer, send_key, min(at) / "  # noqa: S608 - as above
-    f"{_HALF_HOUR} AS slot FROM reaction WHERE who = 'human' AND at >= :since GROUP BY bucket, customer, send_key) r"
+    f"{_HALF_HOUR} AS slot FROM reaction WHERE who = 'human' AND at >= :since GROUP BY bucket, customer, "
+    f"send_key) r"
     " JOIN customer c ON c.bucket = r.bucket AND c.id = r.customer GROUP BY c.zone, r.slot"
 )
 _ARRIVED = ("accepted", "delivered", "complained", "treated_as_sent")

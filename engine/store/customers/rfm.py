@@ -74,7 +74,8 @@ def _query(rule: FactRule, dialect: str) -> str:
         f" max(CASE WHEN e.starts THEN 1 ELSE 0 END), {add_up}({spent})"
         " FROM (SELECT bucket, id, attributes ->> :stored AS stored FROM customer"
         " WHERE (bucket, id) > (:bucket, :last) ORDER BY bucket, id LIMIT :size) c"
-        " LEFT JOIN event e ON e.bucket = c.bucket AND e.customer = c.id AND e.name = :event AND e.occurred_at > :since"
+        " LEFT JOIN event e ON e.bucket = c.bucket AND e.customer = c.id AND e.name = :event AND "
+        "e.occurred_at > :since"
         " GROUP BY c.bucket, c.id, c.stored ORDER BY c.bucket, c.id"
     )
 
@@ -90,21 +91,29 @@ def _keys(rule: FactRule, dialect: str) -> dict[str, str]:
 
 
 _SQLITE = (
-    "CASE json_type({document}, {key}) WHEN 'object' THEN CASE WHEN {document} -> {key} ->> '$.currency' = :currency"
+    "CASE json_type({document}, {key}) WHEN 'object' THEN CASE WHEN {document} -> {key} ->> '$.currency' = "
+    ":currency"
     " THEN {document} -> {key} -> '$.amount' END WHEN 'integer' THEN {document} -> {key}"
     " WHEN 'real' THEN {document} -> {key} END"
 )
 """The digits as they were written: a sum of doubles would not be exact."""
 
-_SQLITE_ITEMS = "json_each(CASE json_type(e.fields, :head) WHEN 'array' THEN e.fields -> :head END) i WHERE i.type = 'object'"
+_SQLITE_ITEMS = (
+    "json_each(CASE json_type(e.fields, :head) WHEN 'array' THEN e.fields -> :head END) i WHERE "
+    "i.type = 'object'"
+)
 
 _POSTGRES = (
-    "CASE jsonb_typeof({document} -> {key}) WHEN 'object' THEN CASE WHEN {document} -> {key} ->> 'currency' = :currency"
+    "CASE jsonb_typeof({document} -> {key}) WHEN 'object' THEN CASE WHEN {document} -> {key} ->> "
+    "'currency' = :currency"
     " THEN CAST({document} -> {key} ->> 'amount' AS numeric) END"
     " WHEN 'number' THEN CAST({document} ->> {key} AS numeric) END"
 )
 
-_POSTGRES_ITEMS = "jsonb_array_elements(CASE jsonb_typeof(e.fields -> :head) WHEN 'array' THEN e.fields -> :head END) AS i(value)"
+_POSTGRES_ITEMS = (
+    "jsonb_array_elements(CASE jsonb_typeof(e.fields -> :head) WHEN 'array' THEN e.fields -> :head "
+    "END) AS i(value)"
+)
 
 
 def _total(amounts: str | Decimal | None) -> Decimal:

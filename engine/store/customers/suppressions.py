@@ -108,7 +108,10 @@ def closing(conn: Connection, addresses: Collection[tuple[str, str]]) -> dict[tu
         (address_hash(key, channel, address), channel): (channel, address) for channel, address in addresses
     }
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    sql = "SELECT s.address_hash, s.channel, s.purpose FROM {ids} CROSS JOIN suppression s WHERE s.address_hash = j.value"
+    sql = (
+        "SELECT s.address_hash, s.channel, s.purpose FROM {ids} CROSS JOIN suppression s WHERE "
+        "s.address_hash = j.value"
+    )
     for hash_, channel, purpose in rows(conn, sql, (ids({hash_ for hash_, _ in hashed}),)):
         if (hash_, channel) in hashed:
             found[hashed[hash_, channel]].add(purpose)

@@ -41,7 +41,8 @@ def put_inside(conn: Connection, journey: str, now: Instant) -> int:
     """Everybody inside a journey is looked at now: it moves again, or leaves. How many."""
     return change(
         conn,
-        "INSERT INTO due (bucket, due_at, customer) SELECT DISTINCT bucket, CAST(? AS BIGINT), customer FROM enrollment"
+        "INSERT INTO due (bucket, due_at, customer) SELECT DISTINCT bucket, CAST(? AS BIGINT), customer "
+        "FROM enrollment"
         " WHERE journey = ? AND ended_at IS NULL ON CONFLICT DO NOTHING",
         (now, journey),
     )
@@ -52,7 +53,8 @@ def put_everybody(conn: Connection, now: Instant) -> int:
     it."""
     return change(
         conn,
-        "INSERT INTO due (bucket, due_at, customer) SELECT bucket, CAST(? AS BIGINT), id FROM customer WHERE true"
+        "INSERT INTO due (bucket, due_at, customer) SELECT bucket, CAST(? AS BIGINT), id FROM customer "
+        "WHERE true"
         " ON CONFLICT DO NOTHING",
         (now,),
     )

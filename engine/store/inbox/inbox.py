@@ -90,8 +90,10 @@ def claim(conn: Connection, bucket: int, now: Instant, limit: int) -> list[Pendi
     """The oldest rows that are not applied, in order; customers who are set aside are left out."""
     found = rows(
         conn,
-        "SELECT i.number, i.customer, i.kind, i.body FROM inbox i WHERE i.bucket = ? AND NOT EXISTS (SELECT 1 FROM stuck s"
-        " WHERE s.bucket = i.bucket AND s.customer = i.customer AND s.retry_at > ?) ORDER BY i.number LIMIT ?",
+        "SELECT i.number, i.customer, i.kind, i.body FROM inbox i WHERE i.bucket = ? AND NOT EXISTS "
+        "(SELECT 1 FROM stuck s"
+        " WHERE s.bucket = i.bucket AND s.customer = i.customer AND s.retry_at > ?) ORDER BY i.number "
+        "LIMIT ?",
         (bucket, now, limit),
     )
     return [Pending(*row) for row in found]
@@ -151,7 +153,10 @@ def _known(conn: Connection, keys: Sequence[tuple[int, str, str, str]]) -> dict[
     for bucket, source, id_, _ in keys:
         groups.setdefault((bucket, source), []).append(id_)
     for (bucket, source), wanted in groups.items():
-        sql = "SELECT r.id, r.digest FROM {ids} CROSS JOIN receipt r WHERE r.bucket = ? AND r.source = ? AND r.id = j.value"
+        sql = (
+            "SELECT r.id, r.digest FROM {ids} CROSS JOIN receipt r WHERE r.bucket = ? AND r.source = "
+            "? AND r.id = j.value"
+        )
         for id_, digest in rows(conn, sql, (ids(wanted), bucket, source)):
             known[source, id_] = digest
     return known

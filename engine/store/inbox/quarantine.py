@@ -35,7 +35,8 @@ def quarantine(conn: Connection, bucket: int, customer: str, why: str, now: Inst
     change(
         conn,
         "INSERT INTO stuck (bucket, customer, since, tries, retry_at, why) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (bucket, customer) DO UPDATE SET tries = excluded.tries, retry_at = excluded.retry_at, why = excluded.why",
+        " ON CONFLICT (bucket, customer) DO UPDATE SET tries = excluded.tries, retry_at = "
+        "excluded.retry_at, why = excluded.why",
         (bucket, customer, now, tries, retry_at, why[:500]),
     )
     return retry_at
@@ -43,7 +44,10 @@ def quarantine(conn: Connection, bucket: int, customer: str, why: str, now: Inst
 
 def among(conn: Connection, bucket: int, customers: Iterable[str]) -> dict[str, Instant]:
     """Those of these customers who are set aside, and until when."""
-    sql = "SELECT s.customer, s.retry_at FROM {ids} CROSS JOIN stuck s WHERE s.bucket = ? AND s.customer = j.value"
+    sql = (
+        "SELECT s.customer, s.retry_at FROM {ids} CROSS JOIN stuck s WHERE s.bucket = ? AND "
+        "s.customer = j.value"
+    )
     return {customer: Instant(at) for customer, at in rows(conn, sql, (ids(customers), bucket))}
 
 

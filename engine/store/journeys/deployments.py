@@ -37,7 +37,10 @@ def current(conn: Connection) -> DeploymentRecord | None:
 
 def latest(conn: Connection, limit: int) -> list[DeploymentRecord]:
     """The newest publications, the newest first."""
-    sql = 'SELECT number, at, whom, "commit", hash, CAST(journeys AS TEXT) FROM deployment ORDER BY number DESC LIMIT ?'
+    sql = (
+        'SELECT number, at, whom, "commit", hash, CAST(journeys AS TEXT) FROM deployment ORDER BY '
+        "number DESC LIMIT ?"
+    )
     return [
         DeploymentRecord(number, at, whom, commit, hash_, load(journeys))
         for number, at, whom, commit, hash_, journeys in rows(conn, sql, (limit,))

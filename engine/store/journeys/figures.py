@@ -49,7 +49,8 @@ def journeys(conn: Connection) -> list[JourneyTally]:
     """Every journey that anybody entered, by name."""
     found = rows(
         conn,
-        "SELECT journey, count(*) FILTER (WHERE NOT holdout), count(*) FILTER (WHERE ended_at IS NULL AND NOT holdout),"
+        "SELECT journey, count(*) FILTER (WHERE NOT holdout), count(*) FILTER (WHERE ended_at IS NULL AND "
+        "NOT holdout),"
         " count(*) FILTER (WHERE goal_at IS NOT NULL AND NOT holdout), count(*) FILTER (WHERE holdout),"
         " count(*) FILTER (WHERE goal_at IS NOT NULL AND holdout)"
         " FROM enrollment GROUP BY journey ORDER BY journey",
@@ -62,7 +63,8 @@ def channels(conn: Connection) -> list[ChannelTally]:
     found = rows(
         conn,
         "SELECT o.journey, o.channel, count(*), count(*) FILTER (WHERE o.state = 'bounced'),"  # noqa: S608
-        " count(*) FILTER (WHERE EXISTS (SELECT 1 FROM reaction r WHERE r.bucket = o.bucket AND r.send_key = o.send_key"
+        " count(*) FILTER (WHERE EXISTS (SELECT 1 FROM reaction r WHERE r.bucket = o.bucket AND r.send_key "
+        "= o.send_key"
         " AND r.kind = 'clicked' AND r.who = 'human')), sum(o.parts)"
         f" FROM outbox o WHERE {among((*HANDED_OVER, MessageState.BOUNCED), 'o.')}"
         " GROUP BY o.journey, o.channel ORDER BY o.journey, o.channel",
@@ -91,7 +93,7 @@ def is_settled(conn: Connection, now: Instant) -> bool:
     """
     found = rows(
         conn,
-        "SELECT EXISTS (SELECT 1 FROM inbox i WHERE NOT EXISTS (SELECT 1 FROM stuck s WHERE s.bucket = i.bucket"  # noqa: S608
+        "SELECT EXISTS (SELECT 1 FROM inbox i WHERE NOT EXISTS (SELECT 1 FROM stuck s WHERE s.bucket = i.bucket"  # noqa: E501, S608
         " AND s.customer = i.customer)) OR EXISTS (SELECT 1 FROM due WHERE due_at <= ?)"
         f" OR EXISTS (SELECT 1 FROM outbox o WHERE ({among(LEASED, 'o.')}"
         f" OR ({among(WAITING, 'o.')} AND o.ready_at <= ?)) AND {NOT_PAUSED})",

@@ -31,7 +31,8 @@ def pause(conn: Connection, scope: Scope, name: str, now: Instant, whom: str, wh
     """Stops hand-overs from the next one on; a pause that stands already keeps its first moment."""
     change(
         conn,
-        "INSERT INTO pause (scope, name, at, whom, why) VALUES (?, ?, ?, ?, ?) ON CONFLICT (scope, name) DO NOTHING",
+        "INSERT INTO pause (scope, name, at, whom, why) VALUES (?, ?, ?, ?, ?) ON CONFLICT (scope, name) "
+        "DO NOTHING",
         (scope, name, now, whom, why),
     )
 

@@ -76,10 +76,14 @@ def postpone(conn: Connection, journey: str, quota: Quota, now: Instant) -> None
     change(
         conn,
         "UPDATE outbox SET why = ?, ready_at = CASE WHEN valid_until < ? THEN valid_until ELSE ? END"
-        " WHERE state = 'planned' AND ready_at <= ? AND journey = ? AND handed_at IS NULL AND valid_until > ?",
+        " WHERE state = 'planned' AND ready_at <= ? AND journey = ? AND handed_at IS NULL AND valid_until "
+        "> ?",
         (WHY, quota.midnight, quota.midnight, now, journey, now),
     )
-    why = f"the ceiling of {quota.most:,} messages was reached on {quota.day}; the others wait for midnight or a higher ceiling"
+    why = (
+        f"the ceiling of {quota.most:,} messages was reached on {quota.day}; the others wait for "
+        f"midnight or a higher ceiling"
+    )
     _tell_once(conn, Alert(journey, quota.owner, why), why, now)
 
 
@@ -98,7 +102,8 @@ def tell_of_sudden_volume(
     begin = (today - dt.timedelta(days=USUAL_DAYS)).isoformat()
     found = rows(
         conn,
-        "SELECT t.journey, t.handed, (SELECT coalesce(sum(p.handed), 0) FROM volume p WHERE p.journey = t.journey"
+        "SELECT t.journey, t.handed, (SELECT coalesce(sum(p.handed), 0) FROM volume p WHERE p.journey = "
+        "t.journey"
         " AND p.day >= ? AND p.day < ?) FROM volume t WHERE t.day = ? AND t.handed >= ? ORDER BY t.journey",
         (begin, today.isoformat(), today.isoformat(), FEWEST),
     )

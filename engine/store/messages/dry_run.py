@@ -35,7 +35,8 @@ def skip(conn: Connection, now: Instant, most: int = MOST) -> int:
     if began is None:
         return 0
     planned = (
-        "SELECT number FROM outbox WHERE state IN ('planned', 'claimed') AND planned_at >= ? AND handed_at IS NULL"
+        "SELECT number FROM outbox WHERE state IN ('planned', 'claimed') AND planned_at >= ? AND handed_at "
+        "IS NULL"
         " ORDER BY number LIMIT ?"
     )
     ended = transition(

@@ -71,8 +71,10 @@ def settle(
         selected = selected.also("o.fence = ?", fence)
     moved = transition(
         conn, Mover.ANSWER, state, selected, now,
-        "provider_id = CASE WHEN ? = '' THEN provider_id ELSE ? END, detail = CASE WHEN ? = '' THEN detail ELSE ? END",
-        (provider_id, provider_id, detail, detail), settle_at=settle_at, returning="enrollment, channel, customer",
+        "provider_id = CASE WHEN ? = '' THEN provider_id ELSE ? END, detail = CASE WHEN ? = '' THEN detail "
+        "ELSE ? END",
+        (provider_id, provider_id, detail, detail), settle_at=settle_at,
+        returning="enrollment, channel, customer",
     )  # fmt: skip
     if not moved:
         if provider_id and state not in UNSETTLED:  # a report was faster than the answer to our own call
@@ -156,7 +158,7 @@ def due(conn: Connection, now: Instant, limit: int = 1000) -> list[OutboxMessage
 
 def unscheduled(conn: Connection, limit: int = 1000) -> list[OutboxMessage]:
     """Unknown messages of which nobody has said when their policy is due."""
-    sql = f"SELECT {COLUMNS} FROM outbox WHERE {among(UNSETTLED)} AND settle_at IS NULL AND state = 'unknown' LIMIT ?"  # noqa: S608
+    sql = f"SELECT {COLUMNS} FROM outbox WHERE {among(UNSETTLED)} AND settle_at IS NULL AND state = 'unknown' LIMIT ?"  # noqa: E501, S608
     return [read(row) for row in rows(conn, sql, (limit,))]
 
 

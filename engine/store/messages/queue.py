@@ -62,7 +62,8 @@ def claim(
         f" AND {NOT_PAUSED} AND {_NOTHING_UNAPPLIED} ORDER BY o.ready_at, o.number LIMIT ?"
     )
     claimed = transition(
-        conn, Mover.WORKER, MessageState.CLAIMED, Selection(f"o.number IN ({ready})", (channel, now, limit)), now,
+        conn, Mover.WORKER, MessageState.CLAIMED, Selection(f"o.number IN ({ready})", (channel, now, limit)),
+        now,
         "fence = fence + 1, owner = ?, lease_until = ?, attempts = attempts + 1", (owner, now + lease),
         returning=COLUMNS,
     )  # fmt: skip
@@ -167,7 +168,8 @@ def release(
     return bool(
         transition(
             conn, Mover.WORKER, MessageState.PLANNED, Selection.by_claim([message]), ready_at,
-            "ready_at = ?, why = ?, attempts = attempts - 1, address = coalesce(address, ?)", (ready_at, why, address),
+            "ready_at = ?, why = ?, attempts = attempts - 1, address = coalesce(address, ?)", (ready_at, why,
+            address),
         )
     )  # fmt: skip
 
@@ -263,7 +265,7 @@ def _is_unwanted(conn: Connection, message: OutboxMessage) -> bool:
     """Since the first try, at which it left as far as its run knows, the goal came or something else ended
     the run."""
     sql = (
-        "SELECT 1 FROM outbox o JOIN enrollment e ON e.bucket = o.bucket AND e.customer = o.customer AND e.id = o.enrollment"  # noqa: S608
+        "SELECT 1 FROM outbox o JOIN enrollment e ON e.bucket = o.bucket AND e.customer = o.customer AND e.id = o.enrollment"  # noqa: E501, S608
         f" WHERE o.number = ? AND {NOT_WANTED}"
     )
     return bool(rows(conn, sql, (message.number,)))

@@ -41,7 +41,8 @@ def record(
     """Keeps one; `target` is where a click led."""
     change(
         conn,
-        "INSERT INTO reaction (bucket, customer, send_key, kind, at, target, who) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO reaction (bucket, customer, send_key, kind, at, target, who) VALUES (?, ?, ?, ?, ?, "
+        "?, ?)",
         (bucket_of(conn, customer), customer, send_key, kind, at, target[:2000], who),
     )
 
@@ -62,7 +63,8 @@ def take_open(conn: Connection, message: OutboxMessage, who: Who, now: Instant) 
     of it."""
     known = rows(
         conn,
-        "SELECT 1 FROM reaction WHERE bucket = ? AND send_key = ? AND kind = 'opened' AND who = ? AND at > ? LIMIT 1",
+        "SELECT 1 FROM reaction WHERE bucket = ? AND send_key = ? AND kind = 'opened' AND who = ? AND at > "
+        "? LIMIT 1",
         (message.bucket, message.send_key, who, now - HOUR),
     )
     if known:
@@ -84,7 +86,7 @@ def decide_clicks(conn: Connection, now: Instant) -> int:
     How many."""
     found = rows(
         conn,
-        f"UPDATE reaction SET who = 'human' WHERE {_UNDECIDED} AND at <= ? RETURNING number, bucket, send_key, at",  # noqa: S608
+        f"UPDATE reaction SET who = 'human' WHERE {_UNDECIDED} AND at <= ? RETURNING number, bucket, send_key, at",  # noqa: E501, S608
         (now - TOGETHER,),
     )
     for _, bucket, send_key, at in sorted(found):

@@ -126,7 +126,8 @@ def plan(conn: Connection, bucket: int, sends: Sequence[tuple[str, Send]], now: 
 # The fence goes on counting: whoever still holds an old claim of this key must not move the message that is
 # new.
 _PLAN_AGAIN = (
-    "ON CONFLICT (bucket, send_key) DO UPDATE SET state = 'planned', body = NULL, body_hash = NULL, settled_at = NULL, "
+    "ON CONFLICT (bucket, send_key) DO UPDATE SET state = 'planned', body = NULL, body_hash = NULL, "
+    "settled_at = NULL, "
     + ", ".join(
         f"{column} = excluded.{column}"
         for column in (
@@ -134,7 +135,10 @@ _PLAN_AGAIN = (
             "ready_at", "counts", "names",
         )
     )
-    + f" WHERE {among(TRANSITIONS[Mover.JOURNEY][MessageState.PLANNED], 'outbox.')} AND outbox.handed_at IS NULL"
+    + (
+        f" WHERE {among(TRANSITIONS[Mover.JOURNEY][MessageState.PLANNED], 'outbox.')} AND "
+        f"outbox.handed_at IS NULL"
+    )
 )  # fmt: skip
 
 

@@ -75,7 +75,8 @@ def take_early(conn: Connection, message: OutboxMessage, provider_id: str) -> li
         (message.bucket, message.customer, message.send_key, message.channel, provider_id),
     )
     return [
-        StoredReport(message.channel, event_id, provider_id, kind, fault, at, detail, raw, message.customer, message.send_key)
+        StoredReport(message.channel, event_id, provider_id, kind, fault, at, detail, raw, message.customer,
+        message.send_key)
         for _, event_id, kind, fault, at, detail, raw in sorted(found)
     ]  # fmt: skip
 
@@ -140,7 +141,8 @@ def note_soft_bounce(conn: Connection, channel: str, address: str, at: Instant) 
            (hashed, channel, today - SOFT_MEMORY))  # fmt: skip
     change(
         conn,
-        "INSERT INTO soft_bounce (address_hash, channel, day) VALUES (?, ?, ?) ON CONFLICT (address_hash, channel, day) DO NOTHING",
+        "INSERT INTO soft_bounce (address_hash, channel, day) VALUES (?, ?, ?) ON CONFLICT (address_hash, "
+        "channel, day) DO NOTHING",
         (hashed, channel, today),
     )
     sql = "SELECT day FROM soft_bounce WHERE address_hash = ? AND channel = ? ORDER BY day"

@@ -29,7 +29,10 @@ def last_of(conn: Connection, channel: str, addresses: Iterable[str]) -> dict[st
     hashed = {address_hash(key, channel, address): address for address in addresses}
     if not hashed:
         return {}
-    sql = "SELECT c.address_hash, c.last_at FROM {ids} CROSS JOIN conversation c WHERE c.channel = ? AND c.address_hash = j.value"
+    sql = (
+        "SELECT c.address_hash, c.last_at FROM {ids} CROSS JOIN conversation c WHERE c.channel = ? "
+        "AND c.address_hash = j.value"
+    )
     return {hashed[found]: Instant(at) for found, at in rows(conn, sql, (ids(hashed), channel))}
 
 

@@ -29,7 +29,7 @@ What a crash leaves, and who goes on (design/reliability 2.1):
     claimed             nothing has left: planned again when its lease ends
     handoff             it may have left: `unknown` when its lease ends, and never planned again by that
     unknown, held       nothing changes: a policy, a late report or a person settles it
-    all others          settled: reports in any order only lead forward (accepted -> delivered), never back on its way
+    all others          settled: reports in any order only lead forward (accepted -> delivered), never back
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ _MOVES = (
 
 def due(conn: Connection, now: Instant) -> dict[str, int]:
     """How many calls of each webhook are to be made now."""
-    sql = f"SELECT webhook, count(*) FROM webhook_call c WHERE state = 'planned' AND ready_at <= ?{_MOVES} GROUP BY webhook"  # noqa: S608
+    sql = f"SELECT webhook, count(*) FROM webhook_call c WHERE state = 'planned' AND ready_at <= ?{_MOVES} GROUP BY webhook"  # noqa: E501, S608
     return dict(rows(conn, sql, (now,)))
 
 
@@ -72,7 +72,8 @@ def take(conn: Connection, webhook: str, now: Instant, lease: int, limit: int) -
     found = rows(
         conn,
         "UPDATE webhook_call SET ready_at = ? WHERE state = 'planned' AND ready_at <= ? AND number IN"  # noqa: S608
-        f" (SELECT number FROM webhook_call c WHERE state = 'planned' AND webhook = ? AND ready_at <= ?{_MOVES}"
+        f" (SELECT number FROM webhook_call c WHERE state = 'planned' AND webhook = ? AND ready_at <= "
+        f"?{_MOVES}"
         " ORDER BY ready_at, number LIMIT ?)"
         " RETURNING number, bucket, customer, call_key, enrollment, webhook, body, planned_at, attempts",
         (now + lease, now, webhook, now, limit),
@@ -94,7 +95,8 @@ def release(conn: Connection, call: PlannedCall, now: Instant) -> None:
 
 def note_done(conn: Connection, call: PlannedCall, detail: str = "") -> None:
     """The receiver has taken it."""
-    change(conn, "UPDATE webhook_call SET state = 'done', attempts = attempts + 1, detail = ? WHERE number = ?",
+    change(conn, "UPDATE webhook_call SET state = 'done', attempts = attempts + 1, detail = ?"
+           " WHERE number = ?",
            (detail[:500], call.number))  # fmt: skip
 
 
@@ -134,8 +136,10 @@ def failing(conn: Connection) -> list[Failing]:
     """Webhooks with calls that failed and are tried again, the oldest first."""
     found = rows(
         conn,
-        "SELECT w.webhook, count(*), min(w.planned_at), min(w.ready_at), (SELECT l.detail FROM webhook_call l WHERE"
-        " l.webhook = w.webhook AND l.state = 'planned' AND l.attempts > 0 ORDER BY l.ready_at DESC, l.number DESC LIMIT 1)"
+        "SELECT w.webhook, count(*), min(w.planned_at), min(w.ready_at), (SELECT l.detail FROM "
+        "webhook_call l WHERE"
+        " l.webhook = w.webhook AND l.state = 'planned' AND l.attempts > 0 ORDER BY l.ready_at DESC, "
+        "l.number DESC LIMIT 1)"
         " FROM webhook_call w WHERE w.state = 'planned' AND w.attempts > 0 GROUP BY w.webhook ORDER BY 3, 1",
     )
     return [Failing(*row) for row in found]

@@ -45,11 +45,13 @@ class OutboxRow(SQLModel, table=True):
         Index("outbox_unsettled", "settle_at", sqlite_where=UNSETTLED, postgresql_where=UNSETTLED),
         one_of("state", OUTBOX_STATES, "outbox_state"),
         CheckConstraint(
-            "handed_at IS NOT NULL OR state NOT IN ('handoff', 'accepted', 'delivered', 'complained', 'unknown',"
+            "handed_at IS NOT NULL OR state NOT IN ('handoff', 'accepted', 'delivered', 'complained', "
+            "'unknown',"
             " 'held', 'treated_as_sent')",
             name="sent_was_handed_over",
         ),
-        CheckConstraint("(state IN ('claimed', 'handoff')) = (lease_until IS NOT NULL)", name="leased_has_a_lease"),
+        CheckConstraint("(state IN ('claimed', 'handoff')) = (lease_until IS NOT NULL)",
+        name="leased_has_a_lease"),
         {"sqlite_autoincrement": True},
     )  # fmt: skip
 
@@ -154,7 +156,8 @@ class WebhookCallRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("bucket", "call_key", name="webhook_call_key"),
         Index("webhook_customer", "bucket", "customer"),
-        Index("webhook_ready", "ready_at", sqlite_where=text("state = 'planned'"), postgresql_where=text("state = 'planned'")),
+        Index("webhook_ready", "ready_at", sqlite_where=text("state = 'planned'"),
+        postgresql_where=text("state = 'planned'")),
         one_of("state", ("planned", "done", "failed"), "webhook_state"),
         {"sqlite_autoincrement": True},
     )  # fmt: skip

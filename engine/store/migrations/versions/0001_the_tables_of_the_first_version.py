@@ -280,11 +280,14 @@ def upgrade() -> None:
             "(state IN ('claimed', 'handoff')) = (lease_until IS NOT NULL)", name="leased_has_a_lease"
         ),
         sa.CheckConstraint(
-            "handed_at IS NOT NULL OR state NOT IN ('handoff', 'accepted', 'delivered', 'complained', 'unknown', 'held', 'treated_as_sent')",
+            "handed_at IS NOT NULL OR state NOT IN ('handoff', 'accepted', 'delivered', 'complained', "
+            "'unknown', 'held', 'treated_as_sent')",
             name="sent_was_handed_over",
         ),
         sa.CheckConstraint(
-            "state IN ('planned', 'claimed', 'deferred', 'handoff', 'accepted', 'delivered', 'bounced', 'complained', 'unknown', 'held', 'treated_as_sent', 'suppressed', 'cancelled', 'expired', 'failed')",
+            "state IN ('planned', 'claimed', 'deferred', 'handoff', 'accepted', 'delivered', 'bounced', "
+            "'complained', 'unknown', 'held', 'treated_as_sent', 'suppressed', 'cancelled', 'expired', "
+            "'failed')",
             name="outbox_state",
         ),
         sa.PrimaryKeyConstraint("number"),

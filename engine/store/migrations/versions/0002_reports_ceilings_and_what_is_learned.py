@@ -1,4 +1,5 @@
-"""Reports of providers, ceilings, conversations, soft bounces, what is learned; reactions of a machine, a person, or nobody knows"""
+"""Reports of providers, ceilings, conversations, soft bounces, what is learned; reactions of a machine,
+a person, or nobody knows."""
 
 from __future__ import annotations
 
@@ -129,7 +130,8 @@ def _partial_index(name: str, columns: list[str], where: str) -> None:
 
 
 def _reaction(kept: str, dropped: str, checks: Mapping[str, str]) -> None:
-    """`kept` stands for `dropped` from now on. SQLite makes the table anew, with every check that it should have."""
+    """`kept` stands for `dropped` from now on. SQLite makes the table anew, with every check that it
+    should have."""
     with op.batch_alter_table(
         "reaction", table_args=_checks(checks), table_kwargs={"sqlite_autoincrement": True}
     ) as batch:
