@@ -68,6 +68,23 @@ class SegmentDependencies:
     of_attribute: Mapping[str, tuple[SegmentRule, ...]]
     of_reach: tuple[SegmentRule, ...]
 
+    @classmethod
+    def of(cls, segments: Iterable[SegmentRule], rules: Rules) -> SegmentDependencies:
+        """What membership in these segments depends on. `rules`: the computed facts by name."""
+        of_event: dict[str, tuple[SegmentRule, ...]] = {}
+        of_attribute: dict[str, tuple[SegmentRule, ...]] = {}
+        of_reach: tuple[SegmentRule, ...] = ()
+        for segment in segments:
+            dependencies = dependencies_of(segment.question.condition, rules)
+            for event in dependencies.events:
+                of_event[event] = (*of_event.get(event, ()), segment)
+            # Any of them may ask for a date or a day, which another zone answers otherwise.
+            for name in dependencies.attributes | frozenset(("timezone", "country")):
+                of_attribute[name] = (*of_attribute.get(name, ()), segment)
+            if dependencies.reach:
+                of_reach = (*of_reach, segment)
+        return cls(of_event, of_attribute, of_reach)
+
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionIndex:
@@ -101,11 +118,16 @@ def index_of(
         key=lambda subscription: subscription.rank,
     )
     # A name that is in use beats the same word as a former name.
-    by_name = {each.journey.was: each for each in ranked if each.journey.was is not None}
-    by_name |= {each.journey.name: each for each in ranked}
+    by_name = {
+        subscription.journey.was: subscription
+        for subscription in ranked
+        if subscription.journey.was is not None
+    }
+    by_name |= {subscription.journey.name: subscription for subscription in ranked}
+    states = {name: subscription.journey.state for name, subscription in by_name.items()}
     subscribers = _subscribers(ranked)
     exit_events = _exit_events(ranked, facts_by_event)
-    segment_dependencies = _segment_dependencies(segments, rules)
+    segment_dependencies = SegmentDependencies.of(segments, rules)
     observed_events = {*subscribers, *exit_events, *facts_by_event, *segment_dependencies.of_event, *needs}
     for subscription in ranked:
         observed_events |= subscription.journey.dependencies.events
@@ -117,8 +139,8 @@ def index_of(
         segment_starts=_segment_starts(ranked),
         facts_by_event=facts_by_event,
         segment_dependencies=segment_dependencies,
-        stopped=frozenset(name for name, each in by_name.items() if each.journey.state == "stopped"),
-        paused=frozenset(name for name, each in by_name.items() if each.journey.state == "paused"),
+        stopped=frozenset(name for name, state in states.items() if state == "stopped"),
+        paused=frozenset(name for name, state in states.items() if state == "paused"),
         observed_events=frozenset(observed_events),
     )
 
@@ -167,19 +189,3 @@ def _segment_starts(
             if isinstance(trigger, SegmentTrigger):
                 starts[trigger.segment].append((subscription, trigger))
     return {segment: tuple(pairs) for segment, pairs in starts.items()}
-
-
-def _segment_dependencies(segments: Iterable[SegmentRule], rules: Rules) -> SegmentDependencies:
-    of_event: dict[str, tuple[SegmentRule, ...]] = {}
-    of_attribute: dict[str, tuple[SegmentRule, ...]] = {}
-    of_reach: tuple[SegmentRule, ...] = ()
-    for segment in segments:
-        read = dependencies_of(segment.question.condition, rules)
-        for event in read.events:
-            of_event[event] = (*of_event.get(event, ()), segment)
-        # Any of them may ask for a date or a day, which another zone answers otherwise.
-        for name in read.attributes | frozenset(("timezone", "country")):
-            of_attribute[name] = (*of_attribute.get(name, ()), segment)
-        if read.reach:
-            of_reach = (*of_reach, segment)
-    return SegmentDependencies(of_event, of_attribute, of_reach)
