@@ -83,7 +83,7 @@ class ChannelWorker:
         self._away_until = 0.0  # on the clock of the event loop
 
     async def tick(self) -> float:
-        """One turn of the channel's loop: a batch if something is ready; how long to rest then, in
+        """One tick of the channel's loop: a batch if something is ready; how long to rest then, in
         seconds."""
         idle = self._context.timing.idle_seconds
         away = self._away_until - asyncio.get_running_loop().time()

@@ -50,7 +50,7 @@ LEASE = MINUTE
 """So long a call is nobody else's; longer than a call can take."""
 
 BEAT = 1.0
-"""Seconds after which a heartbeat ends although calls are under way."""
+"""Seconds after which a tick ends although calls are under way."""
 
 
 def wait_after(key: str, attempts: int) -> int | None:
@@ -89,7 +89,7 @@ class WebhookCaller:
         self._tasks: dict[asyncio.Task[None], PlannedCall] = {}
 
     def allow(self, egress: Sequence[str]) -> None:
-        """`egress:` of another config.yaml: the calls of the next heartbeat obey it."""
+        """`egress:` of another config.yaml: the calls of the next tick obey it."""
         self._allowed = tuple(egress)
 
     async def tick(self) -> float:
@@ -98,7 +98,7 @@ class WebhookCaller:
 
     async def once(self) -> int:
         """Begins every call that is due and has a place, and gives the ones under way a moment; one
-        heartbeat. How many began or ended."""
+        tick. How many began or ended."""
         if self._allowed is not None and not self._tasks:  # so that no connection in use is closed
             allowed, self._allowed = self._allowed, None
             await self._egress.close()
