@@ -63,8 +63,8 @@ class Folder:
             return self.published[name].encode("utf-8")
         path = self.root / name
         try:
-            # Resolved before it is opened: a link may lead out of the project, where files are none of the
-            # shop's.
+            # Resolved before it is opened: a link may lead out of the project, where files are none
+            # of the shop's.
             real = path.resolve(strict=True)
             if not real.is_relative_to(self.root.resolve()):
                 return self._refuse(

@@ -92,6 +92,11 @@ def test_the_map_leads_somewhere(path: str, name: str) -> None:
     defined = {
         node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     }
+    defined |= {
+        node.target.id
+        for node in body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
     assert not name or name in defined
 
 

@@ -20,8 +20,8 @@ def channels_of(step: Send, conditions: Conditions, scope: NameScope) -> tuple[s
     template_known = conditions.known_template(step.template, scope)
     written = world.templates.channels(step.template.value)
     if step.likely is not None and not step.via:
-        # all channels of a template that the shop has, in the order of config.yaml, which decides between
-        # equals
+        # all channels of a template that the shop has, in the order of config.yaml, which
+        # decides between equals
         known = [channel for channel in written if channel in world.config.channels]
         if written and not known:
             conditions.problems.extend(_only_channel(step.template, written[:1], world))

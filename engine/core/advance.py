@@ -32,8 +32,8 @@ def advance(transition: Transition, index: int, *, asked: bool = False) -> None:
     """Goes on at step `index` (`END`: after the last). Goal and `exit_if` are asked before every step and
     after the last one (2.9); `asked`: they just were."""
     steps = transition.journey.steps
-    # Steps form a tree, so a run never passes one twice in one go: more rounds than steps are a defect of
-    # ours.
+    # Steps form a tree, so a run never passes one twice in one go: more rounds than steps are a
+    # defect of ours.
     for _ in range(len(steps) + 1):
         if not asked and leave_if_over(transition):
             return
@@ -77,8 +77,8 @@ def wake(transition: Transition) -> None:
     match state:
         case Relocating(step=place):
             step = transition.subscription.steps_by_id.get(place) if place is not None else None
-            # The clock is the moment at which the removed step would have ended (2.15), not the one of the
-            # wake.
+            # The clock is the moment at which the removed step would have ended (2.15), not the one
+            # of the wake.
             enrollment.clock = max(
                 enrollment.clock, enrollment.due.at if enrollment.due is not None else transition.now
             )
@@ -115,8 +115,8 @@ def _resume(
                 return end_by_reaction(transition, step, reacted)
             return try_send(transition, step, state.first_due, state.tried, state.since)
         case AwaitingReaction(), SendStep():
-            # Looked for once more: a reaction in the very minute in which the next channel is due ends it
-            # (2.20).
+            # Looked for once more: a reaction in the very minute in which the next channel is due
+            # ends it (2.20).
             reacted = reaction_there(transition, step)
             if reacted is not None:
                 return end_by_reaction(transition, step, reacted)

@@ -90,8 +90,8 @@ def decide(
         context.number = max(context.number, happening.number)
         context.decisions_left = MAX_DECISIONS
         _take(context, happening)
-        # A start runs its first steps, and what they wrote has its consequences, before the next event
-        # (2.20).
+        # A start runs its first steps, and what they wrote has its consequences, before the
+        # next event (2.20).
         apply_changes(context)
     # Last: after a downtime all that was received counts before anything that was due (2.13).
     if wakes:

@@ -153,8 +153,8 @@ class DecisionContext:
     def consume_slot(self, key: str, at: Instant) -> None:
         """A place is used at the hand-over: from then on it counts at that moment."""
         for place, slot in enumerate(self.facts.cap_slots):
-            # The row that was planned *is* the reserved place (2.13 rule 6): it is moved, not added once
-            # more.
+            # The row that was planned *is* the reserved place (2.13 rule 6): it is moved, not
+            # added once more.
             if slot.key == key and slot.at != at:
                 self.writable("cap_slots").cap_slots[place] = replace(slot, at=at)
 

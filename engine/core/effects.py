@@ -26,8 +26,8 @@ class Send(Struct, frozen=True):
     due_at: Instant
     valid_until: Instant  # after it the message is returned instead of handed over
     counts: bool  # under caps
-    # What the template may read beside customer and shop: trigger, product_id, code (value, expires),
-    # with-values.
+    # What the template may read beside customer and shop: trigger, product_id, code
+    # (value, expires), with-values.
     names: Mapping[str, Value | Mapping[str, Value]] = field(default_factory=dict)
 
 

@@ -39,8 +39,8 @@ def handle_event(context: DecisionContext, event: Event) -> None:
         apply_event(facts, event, changed_facts, context.journeys.needs)
     if context.enrollments:
         _mark_codes(context, event)
-        # Goal and exit before everything else that this event makes true: they are the first of the list of
-        # 2.9.
+        # Goal and exit before everything else that this event makes true: they are the first of the
+        # list of 2.9.
         leavers = index.exit_events.get(name)
         if leavers is not None:
             for enrollment in _in_order(

@@ -120,8 +120,8 @@ def _note_watched(transition: Transition, at: Instant) -> None:
         transition.complete()
         return
     enrollment.goal_at, enrollment.watch_until = at, None
-    # After any other outcome the goal is counted, but it is no success of the journey: `do` does not run
-    # (2.20).
+    # After any other outcome the goal is counted, but it is no success of the journey: `do` does
+    # not run (2.20).
     if enrollment.outcome == "finish":
         transition.add_trace("goal", detail=_standing(enrollment, at))
         transition.emit("goal_reached", at=at)

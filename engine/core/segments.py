@@ -83,8 +83,8 @@ def _edges(
 
 
 def _edges_of_value(form: RelativeAge | Today, scope: Scope, rules: Rules) -> Iterator[Instant]:
-    # More edges than are needed cost a question each; one too few is a membership that changes a night too
-    # late.
+    # More edges than are needed cost a question each; one too few is a membership that changes a
+    # night too late.
     value, kind = read(form.ref, scope, rules), form.ref.type.kind
     length = form.length if isinstance(form, RelativeAge) else Duration()
     if kind == "time" and type(value) is int and abs(value) < _OUT_OF_TIME:

@@ -25,7 +25,7 @@ class Metrics:
             "perennial_store_failures_total", "Writes that the store refused", registry=registry
         )
         self.defects = Counter(
-            "perennial_defects_total", "Turns that a defect of ours ended", ["part"], registry=registry
+            "perennial_defects_total", "Ticks that a defect of ours ended", ["part"], registry=registry
         )
         self.reports = Counter(
             "perennial_reports_total",

@@ -80,8 +80,8 @@ def _sort(found: _Rows, bucket: int, customer: str, effect: Effect, now: Instant
             found.sends.pop(effect.key, None)
             found.cancels[effect.key] = effect.why
         case Change():
-            # `set: {consent.email: given}` goes into the ledger too; the attribute itself stands in the facts
-            # already
+            # `set: {consent.email: given}` goes into the ledger too; the attribute itself stands in
+            # the facts already
             head, _, channel = effect.name.partition(".")
             if head == "consent" and channel:
                 state: Any = effect.value

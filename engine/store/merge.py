@@ -27,8 +27,8 @@ def move(conn: Connection, old: int, previous: str, new: int, customer: str, now
         united, cancelled = merge_enrollments([*ours, *theirs], {key for (key,) in under_way}, now)
         for bucket in {old, new}:
             records.cancel(conn, bucket, dict.fromkeys(cancelled, "joined"), now)
-        # The fence grows without a claim: the worker that holds one knows the message under the id that is no
-        # more.
+        # The fence grows without a claim: the worker that holds one knows the message under the id that
+        # is no more.
         selected = Selection("o.bucket = ? AND o.customer = ?", (old, previous))
         transition(conn, Mover.CLAIM_END, MessageState.PLANNED, selected, now, "fence = fence + 1")
         change(conn, "DELETE FROM enrollment WHERE bucket = ? AND customer = ?", (old, previous))

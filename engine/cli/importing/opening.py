@@ -44,8 +44,8 @@ def look_through(path: Path, encoding: str | None) -> Source:
         with _open(path) as file:
             start = file.read(4096)
         chosen = _encoding(start, encoding)
-        # Of the bytes as they lie there, packed or not: what --again and going on ask is whether it is this
-        # file
+        # Of the bytes as they lie there, packed or not: what --again and going on ask is whether it
+        # is this file
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         ending = next((suffix for suffix in reversed(path.suffixes) if suffix.lower() != ".gz"), "").lower()

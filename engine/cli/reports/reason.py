@@ -182,8 +182,8 @@ class _Evidence:
             yield from self.message(message)
         for text in self.words_of(run, step, "learned"):
             yield f"Learned: {text}."
-        # In the order in which a run meets them: who is in the holdout is never skipped, who is through never
-        # open
+        # In the order in which a run meets them: who is in the holdout is never skipped, who is
+        # through never open
         match _standing(run, step):
             case "holdout":
                 yield "They are in the holdout: nothing is sent to them, so that the effect can be measured."

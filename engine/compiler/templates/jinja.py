@@ -174,8 +174,8 @@ def environment(language: str, currency: str, escape: bool) -> Sandbox:
 
     `currency`: of numbers given to `money`.
     """
-    # not optimized: folding constants costs more at every start than it saves in templates that have hardly
-    # any
+    # not optimized: folding constants costs more at every start than it saves in templates that
+    # have hardly any
     sandbox = Sandbox(
         undefined=StrictUndefined,
         autoescape=escape,

@@ -209,8 +209,8 @@ def _html(template: TemplateFile, parts: Mapping[str, str], language: str, tags:
     # the elements of the file itself, with its own lines, unless it leaves opening or closing to a part
     if template.ext == "mjml" and not any(piece.word in ("extends", "include") for piece in own_pieces):
         mail.check_mjml(template.file, template.body, template.body_line)
-    # MJML and the inliner of styles must not see the tags of Jinja: words stand for them until the HTML is
-    # done
+    # MJML and the inliner of styles must not see the tags of Jinja: words stand for them until the
+    # HTML is done
     source = protect(pieces, tags)
     html = mail.mjml_to_html(template.file, source, language) if template.ext == "mjml" else source
     return mail.inlined(template.file, html)

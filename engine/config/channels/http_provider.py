@@ -182,8 +182,8 @@ class _RequestReader:
         headers: dict[str, RequestText | Secret] = {}
         for entry in self._reader.entries("headers"):
             name = entry.key.text
-            # Those of ours frame the request: two different lengths are how requests are smuggled (RFC 9112,
-            # 11.2).
+            # Those of ours frame the request: two different lengths are how requests are smuggled
+            # (RFC 9112, 11.2).
             if not re.fullmatch(_HEADER.pattern, name) or name.casefold() in _OURS:
                 self._context.wrong(entry.key, "is no header that can be set", "", "remove it")
                 continue

@@ -65,8 +65,8 @@ def read_answer(reader: MapReader) -> AnswerWords:
     for entry in reader.entries("statuses") if statuses else ():
         if not (entry.key.text.isdigit() and 300 <= int(entry.key.text) < 600):
             context.wrong(entry.key, "is no status of a failure", "300 to 599", "write  410: bounced")
-    # Asked once, before the sentences below: what is missing follows from what is wrong, and is not told
-    # again.
+    # Asked once, before the sentences below: what is missing follows from what is wrong, and is
+    # not told again.
     is_right = reader.is_right
     for key, other in (("outcome", "outcomes"), ("outcomes", "outcome")):
         if is_right and key in reader and other not in reader:

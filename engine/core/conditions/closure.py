@@ -56,8 +56,8 @@ def compile_condition(condition: Condition, rules: Rules = NO_RULES) -> Test:
             return lambda scope: not test(scope)
         case AllOf(inners):
             tests = tuple(compile_condition(inner, rules) for inner in inners)
-            # Nearly all have one line or two; a generator for each question would cost more than the
-            # question.
+            # Nearly all have one line or two; a generator for each question would cost more
+            # than the question.
             if len(tests) == 1:
                 return tests[0]
             if len(tests) == 2:
@@ -144,8 +144,8 @@ def _asked(
         case RelativeAge():
             return ago(form)
         case BeforeAfter(ref, how, moment):
-            # A day and a moment have no order; the check refuses it, and here it is false as all that does
-            # not fit.
+            # A day and a moment have no order; the check refuses it, and here it is false as all that
+            # does not fit.
             if (type(moment) is dt.date) != (ref.type.kind == "date"):
                 return lambda _value, _scope: False
             if how == "before":
@@ -230,15 +230,15 @@ def _compares(how: str, operand: Reader) -> Asked:
 def _did(form: Did, rules: Rules) -> Test:
     event, low = form.event, form.low
     high = form.high if form.high is not None else float("inf")
-    # The counter (times, first, last) answers most forms at constant cost; the rows are for what is left
-    # (2.7).
+    # The counter (times, first, last) answers most forms at constant cost; the rows are for what
+    # is left (2.7).
     if form.where is None and not form.since_start:
         if form.last is None:
             return lambda scope: (
                 low <= (seen.times if (seen := scope.facts.event_counters.get(event)) else 0) <= high
             )
-        # `in last 30 days` and `not in last 30 days`: the last one is inside, or none is. Strict at the edge
-        # (2.20).
+        # `in last 30 days` and `not in last 30 days`: the last one is inside, or none is. Strict at
+        # the edge (2.20).
         if (low, high) in ((1, float("inf")), (0, 0)):
             back, wanted = form.last.backwards(), low == 1
 
@@ -292,8 +292,8 @@ Asked: TypeAlias = Callable[[Value, Scope], bool]
 def ago(form: RelativeAge) -> Asked:
     """`more than N ago`, `less than N ago`: strict at the edge, and the future is never ago."""
     length, back, more = form.length, form.length.backwards(), form.how == "more than"
-    # A date means days of the customer's local date, a time N x 24 hours (months by the UTC calendar): as in
-    # SQL.
+    # A date means days of the customer's local date, a time N x 24 hours (months by the UTC calendar):
+    # as in SQL.
     if form.ref.type.kind == "date":
 
         def asked_of_date(value: Value, scope: Scope) -> bool:

@@ -36,8 +36,8 @@ class Dependencies:
     templates: frozenset[str] = frozenset()
     product: bool = False
     reach: bool = False
-    # It asks about a run (trigger, code, clicked, opened, goal, since start), so it has no meaning in a
-    # segment.
+    # It asks about a run (trigger, code, clicked, opened, goal, since start), so it has no meaning
+    # in a segment.
     run: bool = False
 
     def __or__(self, other: Dependencies) -> Dependencies:
@@ -134,8 +134,8 @@ def _mentions_of(ref: Ref, rules: Rules) -> Dependencies:
             rule = rules.get(ref.name)
             if rule is None:
                 return Dependencies(attributes=frozenset((ref.name,)))
-            # A fact with a window is counted from the rows when it is asked; the others are folded as events
-            # come.
+            # A fact with a window is counted from the rows when it is asked; the others are folded
+            # as events come.
             history = {rule.event: rule.last} if rule.last is not None else {}
             return Dependencies(frozenset((rule.event,)), history, frozenset((ref.name,)))
         case "product":

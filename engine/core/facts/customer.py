@@ -76,17 +76,17 @@ class Facts:
     timezone: str = "UTC"  # the zone that is used, and why:
     timezone_why: str = "project"  # customer | country | project
     values: dict[str, Value] = field(default_factory=dict)  # attributes and computed facts over all time
-    # What computed facts need to go on at constant cost: for an average sum and count, for the most frequent
-    # counts.
+    # What computed facts need to go on at constant cost: for an average sum and count, for the
+    # most frequent counts.
     fact_state: dict[str, object] = field(default_factory=dict)
     event_counters: dict[str, EventCounter] = field(default_factory=dict)
     # Only the events in `Journeys.needs`, oldest first, as far back as they ask.
     history: dict[str, list[Event]] = field(default_factory=dict)
     segments: frozenset[str] = frozenset()
     reach: dict[str, Reach] = field(default_factory=dict)  # by channel
-    # Stories, and replay without --strict: every channel reaches this customer, unless `reach` says what
-    # closes it: a bounce, a suppression, a consent that is not `given`, or the address "" (known to be
-    # missing).
+    # Stories, and replay without --strict: every channel reaches this customer, unless `reach` says
+    # what closes it: a bounce, a suppression, a consent that is not `given`, or the address "" (known
+    # to be missing).
     assumed_reach: bool = False
     cap_slots: list[CapSlot] = field(default_factory=list)
     products: dict[str, Mapping[str, Value]] = field(
@@ -165,8 +165,8 @@ Closed = Literal["no address", "bounced", "suppressed", "no consent"]
 def why_closed(facts: Facts, channel: str, purpose: str | None) -> Closed | None:
     """Why a channel may not be used for a purpose (None: no consent is needed); None when it may."""
     reach = facts.reach.get(channel)
-    # An address and a consent that nothing is known of are then taken as given; the address "" is known to be
-    # missing.
+    # An address and a consent that nothing is known of are then taken as given; the address "" is known
+    # to be missing.
     assumed = facts.assumed_reach
     if reach is None:
         return None if assumed else "no address"

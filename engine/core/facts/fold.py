@@ -212,8 +212,8 @@ def _without(facts: Facts, channel: str, address: str) -> list[str]:
 def _write_address(facts: Facts, channel: str, address: str | None) -> None:
     reach = facts.reach.get(channel, Reach())
     if address and address != reach.address:
-        # What closed the old address does not close the new one; the hand-over asks the list of suppressed
-        # addresses anyway.
+        # What closed the old address does not close the new one; the hand-over asks the list of
+        # suppressed addresses anyway.
         facts.reach[channel] = replace(reach, address=address, bounced=False, suppressed=None)
     elif not address:
         facts.reach[channel] = replace(reach, address="")

@@ -20,8 +20,8 @@ class ChangeStep(Step):
     """`set`, `add` or `remove`, of one attribute or several."""
 
     how: Literal["set", "add", "remove"]
-    # Attribute, and a constant, a reference, or one of three words that are made a value when the step is
-    # done.
+    # Attribute, and a constant, a reference, or one of three words that are made a value when the
+    # step is done.
     values: tuple[tuple[str, Constant | Ref | Literal["now", "today", "unset"]], ...]
     types: tuple[Type, ...]
     note: str

@@ -142,8 +142,8 @@ def _until_date(
             day, own = local.date(), local.time()
         else:
             return MissingDate(moment.name or str(ref))
-    # First the calendar part, then the elapsed part (2.20), which hours of a clock change make longer or
-    # shorter.
+    # First the calendar part, then the elapsed part (2.20), which hours of a clock change make
+    # longer or shorter.
     due = due_at_local(later_day(day, offset.months, offset.days), time or own, tz)
     if not offset.elapsed:
         return due
@@ -155,8 +155,8 @@ def birthday_of_run(transition: Transition, ref: Ref, birthday: Birthday, tz: Zo
     """The occurrence that started the run, else the first on or after the day of the start; never one a
     year later."""
     occurrence = transition.enrollment.occurrence
-    # Another start of the journey, or a birthday that was corrected since: then it is not the one that
-    # started it.
+    # Another start of the journey, or a birthday that was corrected since: then it is not the one
+    # that started it.
     if (
         occurrence is not None
         and ref.source == "customer"

@@ -121,11 +121,11 @@ class Advancer:
 
     def _advance_bucket(self, publication: Publication, bucket: int) -> AdvanceProgress:
         began = time.monotonic()
-        # The collector of cycles is off while one batch lasts (about `SLOW`). A batch makes a million small
-        # objects, all of which reference counting frees at its end; the collector would walk them again and
-        # again and find nothing. Off is off for the whole process, the event loop too. That is safe: memory
-        # in cycles is only freed a moment later, and `finally` puts the collector on again whatever the batch
-        # raises
+        # The collector of cycles is off while one batch lasts (about `SLOW`). A batch makes a million
+        # small objects, all of which reference counting frees at its end; the collector would walk them
+        # again and again and find nothing. Off is off for the whole process, the event loop too. That is
+        # safe: memory in cycles is only freed a moment later, and `finally` puts the collector on again
+        # whatever the batch raises
         gc.disable()
         try:
             progress = self._store.write(lambda conn: self._batch(conn, publication, bucket, self._limit))
@@ -214,8 +214,8 @@ def _claim(conn: Connection, bucket: int, now: Instant, limit: int) -> _Work:
     woken = due.take(conn, bucket, now, room)
     work = _Work(bucket, pending, woken, len(rows) == limit or len(woken) == room)
     if quarantine.next_try(conn) is not None:
-        # who is set aside is not woken before the next try; `take` has removed them from the queue, so they
-        # go back
+        # who is set aside is not woken before the next try; `take` has removed them from the queue, so
+        # they go back
         aside = quarantine.among(conn, bucket, {*pending, *woken})
         later = {customer: at for customer, at in aside.items() if at > now}
         due.put(conn, bucket, [(at, customer) for customer, at in later.items()])

@@ -35,8 +35,8 @@ def append_occurrences(conn: sa.Connection, journeys: Journeys, now: Instant) ->
         triggers = [start for start in journey.starts if isinstance(start, ClockTrigger | DateTrigger)]
         if not triggers:
             continue
-        # noted in any case, in the transaction of the starts: a journey that is paused does not make up for
-        # its starts
+        # noted in any case, in the transaction of the starts: a journey that is paused does not make up
+        # for its starts
         last = watermarks.get(conn, "clock", journey.name)
         watermarks.put(conn, "clock", journey.name, now)
         if last is None or last.until >= now or journey.state != "live":

@@ -122,8 +122,8 @@ class ChannelWorker:
         for task in late:
             task.cancel()
         if late:
-            # their rows stay claimed or handed over: the next start plans the former again, and the latter
-            # are unknown
+            # their rows stay claimed or handed over: the next start plans the former again, and the
+            # latter are unknown
             log.warning("ended_with_messages_under_way", channel=self.channel.name, messages=len(late))
             await asyncio.wait(late, timeout=1.0)
 
@@ -221,13 +221,13 @@ class ChannelWorker:
         says how far it has come: `claimed` until the hand-over, which is safe to send again, and `handoff`
         from then on, which is not."""
         context, message, address = self._context, attempt.message, attempt.content.address
-        # pace: first, since it may take long, and the guards and the hand-over have to see what holds after
-        # it
+        # pace: first, since it may take long, and the guards and the hand-over have to see what
+        # holds after it
         if not await self._wait_for_rate():
             await self._release([message])
             return
-        # the slot is kept until the outcome is settled: `per_domain` counts what is under way, in the store
-        # too
+        # the slot is kept until the outcome is settled: `per_domain` counts what is under way, in
+        # the store too
         async with self._domains.slot(address, message.send_key) as put_off_until:
             if put_off_until is not None:
                 why = f"{domain_of(address)} takes no more now"
@@ -284,8 +284,8 @@ class ChannelWorker:
             return Delivery("never left", detail=f"the store refused the hand-over: {refusal.orig}"[:300])
         except Exception as defect:  # a defect in one channel must not leave the message without an outcome
             log.exception("channel_failed", channel=self.channel.name, key=content.key)
-            # after the hand-over nobody knows how far the channel came; to say "never left" might send it
-            # twice
+            # after the hand-over nobody knows how far the channel came; to say "never left" might
+            # send it twice
             kind: OutcomeKind = "unknown" if call.answer == "handed" else "never left"
             return Delivery(kind, detail=f"a defect of ours: {type(defect).__name__}", fault="provider")
 

@@ -110,8 +110,8 @@ class Reconciler:
                 case "treat as sent":
                     moved += _count_as_sent(conn, message, now)
                 case "resend":
-                    # refused where a goal has ended the run meanwhile: nobody wants a copy that may be the
-                    # second
+                    # refused where a goal has ended the run meanwhile: nobody wants a copy that may
+                    # be the second
                     again = outcomes.requeue(conn, message.send_key, message.customer, now, resend=True)
                     moved += again or _count_as_sent(conn, message, now, "its run has ended meanwhile")
                 case "look up" if self._lister(message.channel) is not None and message.body:

@@ -2,8 +2,9 @@
 address (a bounce, a full mailbox that stays full, a complaint, a STOP).
 
 Whatever closes an address closes it by its hash, which the hand-over looks at from this transaction on, so
-that no import opens it again. The customers who have it are told (`ProfileChanged`, decided on in their
-turn), and the ledger keeps the proof. Nothing here asks whose fault a bounce was: that was asked before.
+that no import opens it again. The customers who have it are told (`ProfileChanged`, applied with the
+next batch), and the ledger keeps the proof. Nothing here asks whose fault a bounce was: that was asked
+before.
 """
 
 from __future__ import annotations

@@ -106,8 +106,8 @@ class Mailbox:
         answer = box.uid("FETCH", number.decode(), f"(BODY.PEEK[]<0.{LARGEST}>)")
         raw = b"".join(part[1] for part in answer[1] if isinstance(part, tuple))
         now = self._clock.now()
-        # durable before the mail is marked: a crash in between reads it once more, and what it says is known
-        # then
+        # durable before the mail is marked: a crash in between reads it once more, and what it says
+        # is known then
         counts = self._store.write(lambda conn: take_mail(conn, raw, now))
         log.info("mail_read", what=counts.words)
         if config.done:

@@ -27,8 +27,8 @@ def contact(channel: str, text: str, country: str | None) -> str:
     form = kind_of(channel).form
     if form == "email":
         try:
-            # the server of the domain is not asked: intake has to be quick, and its answer would change by
-            # the hour
+            # the server of the domain is not asked: intake has to be quick, and its answer would change
+            # by the hour
             checked = validate_email(
                 text, check_deliverability=False, allow_smtputf8=True, test_environment=True
             )
@@ -50,8 +50,8 @@ def _phone(text: str, country: str | None) -> str:
         number = phonenumbers.parse(text, None if text.startswith("+") else region)
     except phonenumbers.NumberParseException as wrong:
         raise ValueError("this is no phone number") from wrong
-    # not `is_possible_number`: that lets pass what can be dialled within one town, without the code of the
-    # town
+    # not `is_possible_number`: that lets pass what can be dialled within one town, without the code
+    # of the town
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise ValueError("no phone number has so many digits in this country")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -64,8 +64,7 @@ def replay(
             if options.out is not None:
                 runner.figures.write_to(row_files(options.out, share))
             # all lines in order of time; of one moment, those of the first file come first. The first file,
-            # which
-            # is the long one, tells how far we are
+            # which is the long one, tells how far we are
             lines = read_stream(streams[0], rules.form, progress)
             for path in streams[1:]:
                 lines = _two(lines, read_stream(path, rules.form))

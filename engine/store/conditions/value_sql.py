@@ -50,8 +50,8 @@ def about_value(form: ValueForm, place: Place, source: str) -> Truth:
     elif ref.source != source:
         raise NotInSqlError(f"{ref} is about one run")
     if ref.source == "event" and "." in ref.name:
-        # a path over the items of an event: true if one of them fits; a field that has the whole path as its
-        # name wins
+        # a path over the items of an event: true if one of them fits; a field that has the whole path as
+        # its name wins
         head, _, rest = form.ref.name.partition(".")
         item = items_of(place.document, _stored(head)).alias()
         inside = place.within(item.c.value)

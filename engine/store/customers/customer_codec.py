@@ -25,7 +25,7 @@ def dump_event_counters(seen: Mapping[str, EventCounter]) -> str:
 
 
 def load_event_counters(text: str) -> dict[str, EventCounter]:
-    """What `dump_seen` wrote."""
+    """What `dump_event_counters` wrote."""
     return {name: EventCounter(*row) for name, row in load(text).items()}
 
 
@@ -53,7 +53,7 @@ def dump_fact_state(memory: Mapping[str, object]) -> str:
 
 
 def load_fact_state(text: str) -> dict[str, object]:
-    """What `dump_memory` wrote: rows come back as tuples."""
+    """What `dump_fact_state` wrote: rows come back as tuples."""
     return {name: _remembered(value) for name, value in load(text).items()}
 
 
@@ -87,7 +87,7 @@ def load_customer_state(
 ) -> tuple[
     dict[tuple[str, str], LastStart], set[tuple[str, str]], dict[str, Instant], list[CapSlot], EngagementStats
 ]:
-    """What `dump_marks` wrote."""
+    """What `dump_customer_state` wrote."""
     starts, occurred, crossings, places, *habits = load(text)
     return (
         {(journey, key): LastStart(at, enrollment) for journey, key, at, enrollment in starts},

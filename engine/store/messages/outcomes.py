@@ -111,8 +111,7 @@ def expire_leases(conn: Connection, now: Instant, settle_at: Instant | None = No
     # both states of the partial index are named, else every message there ever was would be looked at
     ended = Selection(f"{among(LEASED, 'o.')} AND o.lease_until <= ?", (now,))
     # The claim is given back as an attempt that was none; its fence stays, so that a worker that was only
-    # slow can still
-    # hand it over, unless somebody has claimed it since.
+    # slow can still hand it over, unless somebody has claimed it since.
     freed = transition(
         conn,
         Mover.CLAIM_END,

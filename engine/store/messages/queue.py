@@ -129,8 +129,7 @@ def hand_over(
     ):
         return "returned"
     # All conditions stand in the statement that moves it: between asking and moving there is no moment in
-    # which a
-    # pause, a STOP or an event of the customer could come unseen.
+    # which a pause, a STOP or an event of the customer could come unseen.
     may_leave = Selection.by_claim([message]).also(
         _MAY_LEAVE, now, now, address_hash, *daily_limits.asked(quota)
     )
@@ -140,8 +139,8 @@ def hand_over(
                 daily_limits.count(conn, message.journey, quota)
             append_one(conn, message.customer, MessageSent(0, now, message.send_key, message.enrollment), now)
         return "handed"
-    # It did not move. Why is asked only now, since it nearly always moves; a lost claim shows in the fence of
-    # what follows.
+    # It did not move. Why is asked only now, since it nearly always moves; a lost claim shows in the fence
+    # of what follows.
     reason = _why_stopped(conn, message, address_hash, now)
     if reason is not None and stop(conn, message, reason, now):
         return "returned"
@@ -150,8 +149,8 @@ def hand_over(
         and message.handed_at is None
         and daily_limits.is_reached(conn, message.journey, quota)
     ):
-        # The ready ones of this journey are put off with it, else each of them would be claimed and released
-        # in turn.
+        # The ready ones of this journey are put off with it, else each of them would be claimed and
+        # released in turn.
         release(conn, message, Instant(min(quota.midnight, message.valid_until)), daily_limits.WHY)
         daily_limits.postpone(conn, message.journey, quota, now)
     else:

@@ -123,8 +123,8 @@ def plan(conn: Connection, bucket: int, sends: Sequence[tuple[str, Send]], now: 
     )
 
 
-# The fence goes on counting: whoever still holds an old claim of this key must not move the message that is
-# new.
+# The fence goes on counting: whoever still holds an old claim of this key must not move the message
+# that is new.
 _PLAN_AGAIN = (
     "ON CONFLICT (bucket, send_key) DO UPDATE SET state = 'planned', body = NULL, body_hash = NULL, "
     "settled_at = NULL, "
