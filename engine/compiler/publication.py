@@ -8,7 +8,7 @@ from engine.channel_kinds import kind_of
 from engine.compiler.likely_zones import zone_of_country, zones_of_phone
 from engine.compiler.project_context import ProjectContext
 from engine.core.conditions.dependencies import farthest
-from engine.core.journey import EventTrigger, Journey, ProductTrigger, SegmentRule
+from engine.core.journey import Journey, SegmentRule
 from engine.core.journeys import Journeys
 
 
@@ -41,9 +41,3 @@ def publish(
         zones_of_phone=zones_of_phone,
         zone_of_country=zone_of_country,
     )
-
-
-def _starting(journey: Journey) -> list[str]:
-    names = [start.event for start in journey.starts if isinstance(start, EventTrigger)]
-    names += [start.kind for start in journey.starts if isinstance(start, ProductTrigger)]
-    return list(dict.fromkeys(names))
