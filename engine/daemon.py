@@ -25,6 +25,7 @@ from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
 from engine.http.server import HttpServer
 from engine.ids import new_id
+from engine.invocation import command
 from engine.project import Project, load, load_config
 from engine.runtime.advance.advancer import Advancer, decide_clicks
 from engine.runtime.delivery.channel_set import Opening
@@ -257,7 +258,7 @@ class Daemon:
         self.metrics.batches.inc()
         self.metrics.decided.inc(progress.decided)
         if progress.set_aside:
-            log.error("customers_set_aside", customers=progress.set_aside, look="main.py status")
+            log.error("customers_set_aside", customers=progress.set_aside, look=command("status"))
         if progress.stale:
             # another process has deployed: nobody may decide by old files, so take the new ones now
             self._publishing.wake()

@@ -20,6 +20,7 @@ from engine.config import Config
 from engine.core.journey import Journey, SegmentRule
 from engine.core.journeys import Journeys
 from engine.errors import AuthorError
+from engine.invocation import command, without_project
 from engine.language.syntax import JourneyFile, SegmentFile, Story
 from engine.problem import Problem, in_order
 from engine.project_files import Folder, commit_of
@@ -142,7 +143,8 @@ def load_config(folder: Path) -> Config:
     errors = [problem for problem in opened.problems if problem.is_error]
     if errors:
         raise AuthorError(
-            f"config.yaml cannot be used: {errors[0].what}", "`main.py check` shows all that is wrong with it"
+            f"config.yaml cannot be used: {errors[0].what}",
+            f"`{command('check')}` shows all that is wrong with it",
         )
     return config
 
@@ -162,7 +164,7 @@ def load_world(folder: Path) -> ProjectContext:
         place = errors[0].span
         raise AuthorError(
             f"{place.file}:{place.line} has an error: {errors[0].what}",
-            "`main.py check` shows all that is wrong",
+            f"`{command('check')}` shows all that is wrong",
         )
     return world
 
@@ -207,7 +209,7 @@ def _root(folder: Path) -> Path:
         raise AuthorError(
             f'there is no project in "{folder}": neither config.yaml nor journeys/ is there',
             "Go to the folder of a project, name it with  --project DIR, or "
-            "make one with  main.py new project DIR",
+            f"make one with  {without_project('new project DIR')}",
         )
     return root
 

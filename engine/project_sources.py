@@ -11,6 +11,7 @@ from engine.compiler.templates.message_set import Templates
 from engine.compiler.templates.template_file import TemplateFile, read_template
 from engine.config import Config
 from engine.config.file import config_of, default_config
+from engine.invocation import without_project
 from engine.language.nodes import Mapping, Node, Scalar
 from engine.language.parse import parse_journey, parse_segment
 from engine.language.syntax import JourneyFile, SegmentFile
@@ -42,7 +43,7 @@ def read_shop(opened: Folder) -> Config:
                 Problem(
                     Span("config.yaml", 1, 1), "E83", "config.yaml is missing",
                     "it says what the shop is called and how its messages are sent",
-                    "make one with  main.py new project DIR  and copy it",
+                    f"make one with  {without_project('new project DIR')}  and copy it",
                 )
             )  # fmt: skip
         return default_config()

@@ -11,8 +11,8 @@ from engine.errors import AuthorError, CallerError, PerennialError, UsageError, 
 
 @pytest.mark.parametrize("kind", [AuthorError, UsageError])
 def test_the_message_of_a_callers_error_ends_in_the_cure(kind: type[CallerError]) -> None:
-    error = kind("there is no folder journeys", "Type `main.py new project .`")
-    assert str(error) == "there is no folder journeys. Type `main.py new project .`"
+    error = kind("there is no folder journeys", "Type `./run new project .`")
+    assert str(error) == "there is no folder journeys. Type `./run new project .`"
     assert isinstance(error, PerennialError)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import shlex
 import sys
 import traceback
 from dataclasses import dataclass, replace
@@ -16,11 +17,11 @@ import typer
 from engine.cli.output import LogLevel, complain
 from engine.clock import Clock, SystemClock
 from engine.errors import PerennialError, UsageError
+from engine.invocation import name_project, started_as
 
 FINE, PROBLEMS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
 app = typer.Typer(
-    name="main.py",
     help="Perennial: retention marketing as code. "
     "Journeys are YAML files in git; a daemon runs them per customer.",
     no_args_is_help=True,
@@ -78,6 +79,10 @@ def start(
     """Perennial: retention marketing as code."""
     if verbose:
         log = LogLevel.debug if verbose == 1 else LogLevel.sql
+    # From the environment it holds for the next command as well
+    source = context.get_parameter_source("project")
+    if source is not None and source.name == "COMMANDLINE":
+        name_project(str(project))
     # Contexts of commands take over what stands here, and they are made after this callback
     context.obj = replace(Session.of(context), folder=project, log=log or LogLevel.info)
     if log is not None:
@@ -100,8 +105,22 @@ def main(clock: Clock | None = None) -> None:
     """Run the command line and leave with the exit code of docs/commands.md. Without a clock: that of the
     machine."""
     load_commands()
+    program = _program()
+    with started_as(program):
+        _run(program, Session(clock or SystemClock()))
+
+
+def _program() -> str:
+    """How the program was started, as one types it again; the script `run` says how it was called."""
+    started = Path(sys.argv[0])
+    if script := os.environ.get("PERENNIAL_COMMAND"):
+        return shlex.quote(script)
+    return f"python {shlex.quote(str(started))}" if started.suffix == ".py" else started.name
+
+
+def _run(program: str, session: Session) -> None:
     try:
-        app(obj=Session(clock or SystemClock()))
+        app(obj=session, prog_name=program)
     except UsageError as wrong:
         complain(str(wrong))
         sys.exit(USAGE)

@@ -12,6 +12,7 @@ import typer
 from engine.cli.app import PROBLEMS, WRITE, Session, app
 from engine.cli.output import CheckFormat, say_json, say_plain
 from engine.cli.selection import chosen
+from engine.invocation import command
 from engine.problem import Problem, render_github, render_problems, to_json
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def failures(report: StoriesReport) -> list[Problem]:
             result.story.name.span,
             "E59",
             f'the story "{result.story.name.value}" fails',
-            fix="run `main.py test` to see where",
+            fix=f"run `{command('test')}` to see where",
         )
         for journey in report.journeys
         for result in journey.results

@@ -14,6 +14,7 @@ from engine.cli.app import PROBLEMS, WRITE, Session, app
 from engine.cli.output import Format, complain, say_json, say_plain
 from engine.cli.selection import chosen
 from engine.errors import UsageError
+from engine.invocation import command
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ def fmt(
             say_plain(f"{'would change' if check else 'wrote'} {file}")
         say_plain(_summary(done, check=check))
     for file in done.unreadable:
-        complain(f"{file} cannot be read and was left as it is; `main.py check` says why")
+        complain(f"{file} cannot be read and was left as it is; `{command('check')}` says why")
     if done.unreadable or (check and done.changed):
         raise typer.Exit(PROBLEMS)
 

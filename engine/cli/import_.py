@@ -13,6 +13,7 @@ import typer
 from engine.cli.app import INTERRUPTED, PROBLEMS, RUN, Session, app
 from engine.cli.output import Format, progress, remark, say_json, say_plain, say_rows
 from engine.errors import UsageError
+from engine.invocation import command
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -265,5 +266,5 @@ def _tell(ended: _Ended, form: Format) -> None:
         say_plain(
             "the daemon applies them now"
             if ended.daemon
-            else "facts and segments learn of them when the daemon starts: main.py run"
+            else f"facts and segments learn of them when the daemon starts: {command('run')}"
         )

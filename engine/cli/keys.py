@@ -9,6 +9,7 @@ import typer
 from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, say, say_json
 from engine.errors import UsageError
+from engine.invocation import command
 from engine.values import iso
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def every(
         ended = f"revoked {iso(key.revoked_at)}" if key.revoked_at else ""
         say(f"{key.name:<20} {key.scope:<6} {iso(key.created_at)}  {ended}".rstrip())
     if not every_one:
-        say("there are no keys yet; make one with  main.py keys new shop --scope write")
+        say(f"there are no keys yet; make one with  {command('keys new shop --scope write')}")
 
 
 @keys.command("revoke")
@@ -93,5 +94,5 @@ def revoke(
         now = session.clock.now()
         ended = store.write(lambda conn: end(conn, name, now))
     if not ended:
-        raise UsageError(f'there is no key called "{name}" that still works:', "see  main.py keys list")
+        raise UsageError(f'there is no key called "{name}" that still works:', f"see  {command('keys list')}")
     say(f"revoked: {name}")

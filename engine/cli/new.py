@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ import typer
 from engine.cli.app import WRITE, Session, app
 from engine.cli.output import say
 from engine.errors import UsageError
+from engine.invocation import command, without_project
 
 new = typer.Typer(
     help="Start a journey or a whole project from files that already pass `check`.", no_args_is_help=True
@@ -37,13 +39,13 @@ def journey(
     if not (folder / "config.yaml").is_file():
         raise UsageError(
             f'there is no config.yaml in "{folder}":',
-            "go to a project, or make one with  main.py new project DIR",
+            f"go to a project, or make one with  {without_project('new project DIR')}",
         )
     written = [
         _write(folder / "journeys" / f"{name}.yaml", _starter("journey.yaml").replace("NAME", name)),
         _write(folder / "templates" / f"{name}_hello.email.mjml", _starter("message.email.mjml")),
     ]
-    _tell(written, f"try it with  main.py test journeys/{name}.yaml")
+    _tell(written, f"try it with  {command(f'test journeys/{name}.yaml')}")
 
 
 @new.command("project")
@@ -62,7 +64,7 @@ def project(
         _write(folder / "templates" / "welcome_hello.email.mjml", _starter("message.email.mjml")),
         _write(folder / ".gitignore", "data/\n"),
     ]
-    _tell(written, f"try it with  main.py --project {folder} check")
+    _tell(written, f"try it with  {without_project(f'--project {shlex.quote(str(folder))} check')}")
 
 
 def _starter(name: str) -> str:

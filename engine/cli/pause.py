@@ -11,6 +11,7 @@ import typer
 from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, say_json, say_plain
 from engine.errors import UsageError
+from engine.invocation import command
 from engine.problem import did_you_mean
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def pause(
     if form is Format.json:
         say_json({"paused": words, "scope": scope})
     else:
-        say_plain(f"paused: {words}. Lift it with  main.py resume {words}")
+        say_plain(f"paused: {words}. Lift it with  {command(f'resume {words}')}")
 
 
 @app.command(rich_help_panel=RUN)

@@ -16,6 +16,7 @@ from rich.table import Table
 from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
 from engine.cli.output import Format, answers, asides, remark, say, say_json, say_plain
 from engine.errors import AuthorError, UsageError
+from engine.invocation import command
 from engine.problem import did_you_mean
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def _project(folder: Path) -> Project:
         wrong = [problem for problem in project.problems if problem.is_error]
         asides.print(render_problems(wrong, project.sources), markup=False, soft_wrap=True)
         raise AuthorError(
-            "journeys with mistakes cannot be replayed", "Put them right; `main.py check` shows the same"
+            "journeys with mistakes cannot be replayed",
+            f"Put them right; `{command('check')}` shows the same",
         )
     return project
 

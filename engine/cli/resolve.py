@@ -9,6 +9,7 @@ import typer
 from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, counted, say_json, say_plain, say_rows
 from engine.errors import UsageError
+from engine.invocation import command
 
 if TYPE_CHECKING:
     from engine.store.messages.manual_resolution import Resolved
@@ -43,7 +44,7 @@ def resolve(
     if bool(wanted) == bool(channel):
         raise UsageError(
             "nobody knows which messages are meant:",
-            "name the keys that  main.py status  shows, or  --channel sms --before 2026-11-22T10:00Z",
+            f"name the keys that  {command('status')}  shows, or  --channel sms --before 2026-11-22T10:00Z",
         )
     if before and not channel:
         raise UsageError("--before goes with --channel:", "name the channel, or leave --before out")

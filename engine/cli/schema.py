@@ -8,6 +8,7 @@ import typer
 
 from engine.cli.app import PROBLEMS, WRITE, Session, app
 from engine.cli.output import Format, say_json, say_plain
+from engine.invocation import command
 
 
 @app.command(rich_help_panel=WRITE)
@@ -43,7 +44,7 @@ def schema(
             say_plain(f"{len(files)} schemas, all up to date")
         elif check:
             say_plain(
-                f"{len(files)} schemas, {len(changed)} not as they should be: run  main.py schema  and "
+                f"{len(files)} schemas, {len(changed)} not as they should be: run  {command('schema')}  and "
                 "commit them"
             )
         else:

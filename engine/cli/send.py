@@ -12,6 +12,7 @@ import typer
 from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, counted, remark, say_json, say_plain, say_rows
 from engine.errors import UsageError
+from engine.invocation import command
 from engine.problem import did_you_mean
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ def send(
         _stop(session, stop)
         return
     if not template or not to:
-        raise UsageError("send needs a template and a segment:", "write  main.py send TEMPLATE --to SEGMENT")
+        raise UsageError(
+            "send needs a template and a segment:", f"write  {command('send TEMPLATE --to SEGMENT')}"
+        )
     from engine.cli.stores import project_store
 
     with project_store(session.folder) as store:
@@ -84,7 +87,7 @@ def send(
         number = store.write(lambda conn: _begin(conn, request, name, plan, session.clock.now()))
     say = remark if form is Format.json else say_plain
     say(f"{name} begins: {counted(len(plan.members), 'customer')} (deployment {number}). "
-        f"main.py status shows it, main.py pause {name} stops it")  # fmt: skip
+        f"{command('status')} shows it, {command(f'pause {name}')} stops it")  # fmt: skip
 
 
 def _look(
@@ -108,7 +111,7 @@ def _look(
 
     published = published_project(conn)
     if published is None:
-        raise UsageError("nothing was deployed yet:", "publish the project first with  main.py deploy")
+        raise UsageError("nothing was deployed yet:", f"publish the project first with  {command('deploy')}")
     project = published[1]
     _check_names(project, template, segment, policy)
     request = one_off.OneOffRequest(

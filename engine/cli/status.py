@@ -9,6 +9,7 @@ import typer
 
 from engine.cli.app import LOOK, Session, app
 from engine.cli.output import Format, counted, say_head, say_json, say_plain, say_rows
+from engine.invocation import command
 
 if TYPE_CHECKING:
     from engine.cli.reports.installation import Inside, StatusReport
@@ -54,7 +55,7 @@ def _print(answer: StatusReport) -> None:
     _part("Unknown messages", unsettled.by_channel(answer.unknown))
     _part("The oldest of them", unsettled.rows(answer.unknown))
     if answer.unknown:
-        say_plain("  settle them with  main.py resolve KEY --sent | --resend | --failed")
+        say_plain(f"  settle them with  {command('resolve KEY --sent | --resend | --failed')}")
     _part("Stuck customers", [
         [stuck.customer, f"since {stuck.since}, try {stuck.tries + 1} at {stuck.retry_at}", stuck.why]
         for stuck in answer.stuck
@@ -75,7 +76,7 @@ def _part(head: str, rows: list[list[str]], most: int | None = _SHOWN) -> None:
 
 
 def _top(answer: StatusReport) -> list[list[str]]:
-    deployed, words = answer.deployment, "nothing was deployed yet: main.py deploy, or main.py run"
+    deployed, words = answer.deployment, f"nothing was deployed yet: {command('deploy')}, or {command('run')}"
     if deployed:
         commit = deployed.commit or "no commit"
         # A commit of a folder with changes of its own has its mark behind the 40 signs of the hash

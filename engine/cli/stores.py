@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from engine.invocation import command
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -107,11 +109,12 @@ def known_person(conn: Connection, customer: str, session: Session) -> Person:
     person = find(conn, customer, journeys, session.clock.now())
     if person is None and waiting_in_inbox(conn, customer):
         raise UsageError(
-            f'what was received of "{customer}" is not applied yet:', "start the daemon with  main.py run"
+            f'what was received of "{customer}" is not applied yet:',
+            f"start the daemon with  {command('run')}",
         )
     if person is None:
         raise UsageError(
             f'nothing is known of a customer "{customer}":',
-            "customers come in over HTTP or by  main.py import",
+            f"customers come in over HTTP or by  {command('import')}",
         )
     return person

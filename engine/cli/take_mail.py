@@ -26,7 +26,7 @@ def take_mail(
     files: Files = None,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
-    """Take mail that came back: | main.py take-mail. Only what is about our own messages counts."""
+    """Take mail that came back: | ./run take-mail. Only what is about our own messages counts."""
     from sqlalchemy.exc import DatabaseError
 
     session = Session.of(context)

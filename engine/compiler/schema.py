@@ -1,4 +1,4 @@
-"""The JSON Schemas that editors use, made from the project's own names: what `main.py schema` writes."""
+"""The JSON Schemas that editors use, made from the project's own names: what the command `schema` writes."""
 
 from __future__ import annotations
 

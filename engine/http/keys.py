@@ -43,7 +43,7 @@ class Keys:
                 # Only a wrong key counts: who has a right one may call as often as they like.
                 self._brake.hit(_GUESSES, caller)
                 raise Refusal(
-                    401, "this API key is not known", "make one with  main.py keys new NAME --scope write"
+                    401, "this API key is not known", "make one with  ./run keys new NAME --scope write"
                 )
             if key.scope not in (scope, "admin"):
                 raise Refusal(

@@ -59,5 +59,5 @@ class Sheet:
 
 
 def preview(title: str, sheets: Sequence[Sheet]) -> str:
-    """The page of `main.py preview`: one message in every language that was asked for."""
+    """The page of `preview`: one message in every language that was asked for."""
     return own_page("preview.html", title, title, WITH_IMAGES, sheets=sheets)

@@ -28,6 +28,7 @@ from sqlalchemy import Connection
 from engine.core.happening import MessageOutcome
 from engine.errors import WorldError
 from engine.ids import new_secret
+from engine.invocation import command
 from engine.store import meta
 from engine.store.inbox.inbox import append_one
 from engine.store.messages.states import WAITING, MessageState, Mover, Selection, among, transition
@@ -67,10 +68,9 @@ class StoreOwner:
         strange = self._strange(conn)
         if strange is not None:
             raise WorldError(
-                f"{strange}. Nothing was sent. Stop the other daemon for good if there is one, bring in "
-                f"what is missing, then"
-                " take this store over with  main.py run --adopt: what may have been sent already is held, "
-                "and status lists it",
+                f"{strange}. Nothing was sent. Stop the other daemon for good if there is one, bring in what "
+                f"is missing, then take this store over with  {command('run --adopt')}: what may have been "
+                "sent already is held, and status lists it",
                 permanent=True,
             )
 

@@ -168,4 +168,4 @@ def test_a_key_that_is_none_is_refused_with_its_cure(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("VAPID_PRIVATE_KEY", "nonsense")
     with pytest.raises(UsageError, match="no VAPID key") as refused:
         open_channel(setup(1))
-    assert "main.py keys vapid" in refused.value.cure
+    assert "./run keys vapid" in refused.value.cure

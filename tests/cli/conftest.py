@@ -45,10 +45,11 @@ class Shop:
     clock: ManualClock
     _capsys: pytest.CaptureFixture[str]
     _monkeypatch: pytest.MonkeyPatch
+    program: str = "main.py"
 
     def run(self, *words: str, clock: Clock | None = None) -> Answer:
-        """`main.py --project SHOP words`, through the same door as the shell. Without a clock: the shop's."""
-        self._monkeypatch.setattr(sys, "argv", ["main.py", "--project", str(self.folder), *words])
+        """`./run --project SHOP words`, through the same door as the shell. Without a clock: the shop's."""
+        self._monkeypatch.setattr(sys, "argv", [self.program, "--project", str(self.folder), *words])
         self._capsys.readouterr()
         with pytest.raises(SystemExit) as left:
             main(clock or self.clock)
@@ -136,6 +137,7 @@ def small_shop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
 def _stand_in(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shop:
     clock = ManualClock(instant(dt.datetime.fromisoformat(START)))
     monkeypatch.chdir(folder.parent)
+    monkeypatch.setenv("PERENNIAL_COMMAND", "./run")
     for name in ("LOGNAME", "USER"):
         monkeypatch.setitem(os.environ, name, "ops")
     return Shop(folder, clock, capsys, monkeypatch)

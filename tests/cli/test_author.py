@@ -82,7 +82,7 @@ def test_schema_is_written_and_drift_is_found(small_shop: Shop, golden: Golden) 
 def test_the_schemas_of_the_repository_are_fresh(shop: Shop) -> None:
     shutil.copy(ROOT / "config.yaml", shop.folder / "config.yaml")
     answer = shop.run("schema", "--check", "--format", "json")
-    assert json.loads(answer.out)["changed"] == [], "run  main.py schema  and commit schemas/"
+    assert json.loads(answer.out)["changed"] == [], "run  ./run schema  and commit schemas/"
 
 
 def test_preview_shows_every_language(shop: Shop, golden: Golden, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ class Shop:
         return (self.folder / "daemon.log").read_text(encoding="utf-8", errors="replace")
 
     def command(self, *words: str, code: int = 0) -> str:
-        """Runs `main.py` beside the daemon; what it answers (and complains about). The daemon is another
+        """Runs a command beside the daemon; what it answers (and complains about). The daemon is another
         process, so that the command need not be one: that would take two seconds of a processor each time."""
         answers, asides = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(answers), redirect_stderr(asides):
@@ -104,7 +104,7 @@ class Shop:
         return done.stdout + done.stderr
 
     def status(self) -> dict[str, Any]:
-        """`main.py status`."""
+        """`./run status`."""
         found: dict[str, Any] = json.loads(self.command("status", "--format", "json"))
         return found
 
@@ -140,7 +140,7 @@ class Shop:
         )  # fmt: skip
 
     def happens(self, event: str, customers: Sequence[str], at: Instant | None = None) -> None:
-        """An event of each, written beside the daemon as `main.py import` would."""
+        """An event of each, written beside the daemon as `import` would."""
         self.receive(
             EventItem(n, id_, event, iso(at) if at else None, f"{id_}-{event}-{time.monotonic_ns()}")
             for n, id_ in enumerate(customers)

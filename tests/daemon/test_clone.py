@@ -54,7 +54,7 @@ def test_r11_a_copy_beside_a_running_daemon_refuses_to_send(shop: Shop, tmp_path
     copied.happens("signed_up", ["bob"])
     said = one_line(copied.refused())
     assert "is a copy of a database that another daemon worked on" in said
-    assert "main.py run --adopt" in said
+    assert "run --adopt" in said
     assert copied.states("hello") == {"ann": "accepted"}, "it decided nothing"
     assert "bob hello" not in shop.mails()
     sent(shop, "carl")  # the original goes on

@@ -16,6 +16,7 @@ from engine.clock import ManualClock
 from engine.config.channels.email import EmailOptions
 from engine.errors import UsageError
 from engine.http.native_format import customer_item, event_item, product_item
+from engine.invocation import command
 from engine.project import Project, load
 from engine.runtime.advance import maintenance
 from engine.runtime.advance.advancer import Advancer, Publication
@@ -72,7 +73,7 @@ def copy_project(source: Path, folder: Path) -> tuple[Project, dict[str, int]]:
     ports = _set_ports(folder / "config.yaml")
     project = load(folder)
     if project.has_errors:
-        raise UsageError(f"{source} has errors", "`main.py check` shows them")
+        raise UsageError(f"{source} has errors", f"`{command('check')}` shows them")
     # The demo makes thousands of messages: none of them may leave this machine
     for name, channel in project.config.channels.items():
         options = channel.options

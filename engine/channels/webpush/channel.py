@@ -28,6 +28,7 @@ from engine.clock import Clock
 from engine.config.channels.webpush import WebPushOptions
 from engine.errors import UsageError, WorldError
 from engine.ids import derive
+from engine.invocation import command
 
 LARGEST = 3_993
 """Bytes of a payload that fit into one record of 4096 (RFC 8291 4)."""
@@ -67,7 +68,7 @@ def open_channel(setup: ChannelSetup) -> Channel:
 
 def identity_of(setup: ChannelSetup) -> Identity:
     """The shop's VAPID identity. Raises UsageError with the cure."""
-    cure = "Make one with  main.py keys vapid  and write  private_key: env:VAPID_PRIVATE_KEY"
+    cure = f"Make one with  {command('keys vapid')}  and write  private_key: env:VAPID_PRIVATE_KEY"
     options = setup.channel.options_as(WebPushOptions)
     try:
         vapid = Vapid02.from_string(setup.channel.reveal("private_key", options.private_key))

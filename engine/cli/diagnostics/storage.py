@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from engine.cli.diagnostics.finding import Finding
 from engine.config import Config
 from engine.errors import PerennialError
+from engine.invocation import command
 from engine.store.database import open_store, sqlite_path
 from engine.store.inbox import quarantine
 from engine.store.journeys import deployments, pauses
@@ -62,12 +63,14 @@ def _tables(conn: Connection, config: Config) -> Finding:
 def _waiting(conn: Connection) -> Iterator[Finding]:
     unknown, aside, standing = outcomes.list_open(conn), quarantine.list_all(conn), pauses.list_active(conn)
     if deployments.current_number(conn) == 0:
-        yield Finding("warn", "deployment", "nothing was published yet", "main.py deploy, or main.py run")
+        yield Finding(
+            "warn", "deployment", "nothing was published yet", f"{command('deploy')}, or {command('run')}"
+        )
     else:
         yield Finding("ok", "deployment", f"number {deployments.current_number(conn)}")
     for what, count, cure in (
-        ("unknown messages", len(unknown), "main.py status lists them with what happens to them"),
-        ("stuck customers", len(aside), "main.py status says why"),
+        ("unknown messages", len(unknown), f"{command('status')} lists them with what happens to them"),
+        ("stuck customers", len(aside), f"{command('status')} says why"),
     ):
         yield Finding(
             "warn" if count else "ok", what, f"{count:,}" if count else "none", cure if count else ""
@@ -80,5 +83,5 @@ def _waiting(conn: Connection) -> Iterator[Finding]:
             "warn",
             "pauses",
             f"{name} is paused{f': {pause.why}' if pause.why else ''}",
-            f"main.py resume {pause.name or 'all'}",
+            command(f"resume {pause.name or 'all'}"),
         )

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from engine.channel_kinds import UnknownAction
 from engine.cli.reports.times import distance, length, utc
 from engine.config import Config
+from engine.invocation import command
 from engine.runtime.delivery.unknown_policy import UnknownPolicies, in_words
 from engine.store.messages import outcomes
 from engine.store.messages.outcomes import Open
@@ -104,5 +105,5 @@ def sentences(message: UnknownMessage) -> list[str]:
     return [
         f"Nobody knows whether {message.template} via {message.channel} left{why}.",
         f"Policy: {message.policy}. {verb} {message.what}.",
-        f"Settle it with  main.py resolve {key} --sent  or  main.py resolve {key} --resend",
+        f"Settle it with  {command(f'resolve {key} --sent')}  or  {command(f'resolve {key} --resend')}",
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from engine.invocation import command
 from engine.language.conditions.condition import parse_condition
 from engine.language.conditions.condition_words import condition_text
 from engine.language.grammar import Key
@@ -118,7 +119,7 @@ def parse_wait(reader: MapReader) -> Wait | None:
             "E41",
             "this wait has no id",
             "customers rest here; without a name nobody can tell where they belong after you edit the file",
-            f"add  id: {proposed}   (`main.py fmt` adds it for you)",
+            f"add  id: {proposed}   (`{command('fmt')}` adds it for you)",
         )
     step_id, was = reader.name("id"), reader.name("was")
     awaited = _awaited(reader)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from engine.invocation import command
 from engine.problem import Problem, Span
 
 LARGEST = 1_000_000  # bytes: design/threats T11
@@ -94,7 +95,7 @@ def _tabs(text: str, file: str) -> list[Problem]:
             "E01",
             f"this line is indented with a tab{more}",
             "YAML allows only spaces in front of a line",
-            "replace the tab by two spaces, or run `main.py fmt`",
+            f"replace the tab by two spaces, or run `{command('fmt')}`",
         )
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.invocation import command
 from engine.language.nodes import Scalar
 from engine.language.steps.register import VERBS
 from engine.language.wording import quoted
@@ -143,5 +144,5 @@ def empty_problem(file: str) -> Problem:
         "E09",
         "this file is empty",
         "a file in this folder is read as a part of the project",
-        "write it, for example with  main.py new , or delete the file",
+        f"write it, for example with  {command('new')} , or delete the file",
     )

@@ -15,6 +15,7 @@ from engine.clock import Clock
 from engine.config import Ceilings, Config
 from engine.config.guards import OF_CUSTOMER
 from engine.core.journeys import Journeys
+from engine.invocation import command
 from engine.store.database import Store
 from engine.store.journeys import one_offs
 from engine.store.messages import daily_limits as ceilings
@@ -110,4 +111,4 @@ class VolumeMonitor:
         for name in await self._store.awrite(lambda conn: one_offs.end_those_that_are_over(conn, now)):
             log.info("one_off_ended", name=name)
         for journey in loud:
-            log.warning("sudden_volume", journey=journey, look="main.py status")
+            log.warning("sudden_volume", journey=journey, look=command("status"))

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DatabaseError
 
 from engine.clock import Clock
 from engine.errors import WorldError
+from engine.invocation import command
 from engine.store.database import Store, sqlite_path
 from engine.store.identity import StoreOwner
 from engine.store.messages import dry_run
@@ -36,7 +37,7 @@ class InstanceLock:
         if owner is not None:
             if adopt:
                 held = self._store.write(lambda conn: owner.adopt(conn, self._clock.now()))
-                log.warning("adopted", held=held, look="main.py status")
+                log.warning("adopted", held=held, look=command("status"))
             else:
                 with self._store.read() as conn:
                     owner.recognise(conn)

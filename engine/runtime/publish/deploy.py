@@ -17,6 +17,7 @@ from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.core.migrate import Migration, migration
 from engine.errors import AuthorError
+from engine.invocation import command
 from engine.project import Project
 from engine.runtime.advance.maintenance import sweep_segments
 from engine.runtime.publish import one_off
@@ -49,7 +50,7 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
         errors = sum(problem.is_error for problem in project.problems)
         raise AuthorError(
             f"nothing was deployed: the project has {errors} error{'s' if errors != 1 else ''}",
-            "`main.py check` shows them",
+            f"`{command('check')}` shows them",
         )
     project = one_off.merged(conn, project)
     last = deployments.current(conn)

@@ -27,6 +27,7 @@ from engine.core.timing.frequency_caps import has_free_slot
 from engine.core.timing.quiet_hours import quiet_end
 from engine.errors import AuthorError
 from engine.ids import in_global_holdout
+from engine.invocation import command
 from engine.language.nodes import Mapping, Node, Scalar
 from engine.language.yaml.source import read
 from engine.project import Project
@@ -135,7 +136,7 @@ def with_one_offs(project: Project, active: Sequence[OneOff], known: frozenset[s
         name = _name(problem.span.file)
         raise AuthorError(
             f"the one-off send {name} does not fit: {problem.what}",
-            problem.fix or f"end it first with  main.py send --stop {name}",
+            problem.fix or f"end it first with  {command(f'send --stop {name}')}",
         )
     return replace(loaded, folder=project.folder, journeys=sealed(loaded.journeys, known))
 

@@ -49,7 +49,7 @@ class Publisher:
         return self._publish(load(self._folder))
 
     def follow(self, number: int) -> tuple[Published, Opening | None] | None:
-        """What another process has published (`main.py deploy`) since deployment `number`; None: nothing.
+        """What another process has published (`deploy`) since deployment `number`; None: nothing.
         Deployed is deployed, whether its channels can be opened here or not: without an opening the old ones
         stay."""
         with self._store.read() as conn:
