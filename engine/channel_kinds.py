@@ -94,6 +94,12 @@ def kind_of(channel: str) -> ChannelKind:
     return KINDS.get(channel) or _NAMED_BY_THEIR_ADDRESS.get(channel) or ChannelKind()
 
 
+def address_space(channel: str) -> str:
+    """What one and the same address is kept under: `phone` for all channels that ring the same number, else
+    the channel."""
+    return "phone" if kind_of(channel).by_phone else channel
+
+
 def normalised(channel: str, address: str) -> str:
     """One form for each address, so that a suppression holds however it is written.
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from engine.core.facts.customer import Reach
 from engine.core.happening import Event, ProfileChanged
 from engine.store import merge
-from engine.store.customers import events
+from engine.store.customers import address_index, events
 from engine.store.customers.customer_codec import (
     dump_customer_state,
     load_attributes,
@@ -50,7 +50,10 @@ def join(conn: Connection, previous: str, customer: str, computed: Collection[st
     change(conn, "INSERT INTO alias (alias, customer, at) VALUES (?, ?, ?)", (previous, customer, now))
     new = bucket_of(conn, customer)
     ours, theirs = _row(conn, new, customer), _row(conn, old, previous)
+    if theirs is not None:
+        address_index.write(conn, old, [(previous, _addresses(theirs), address_index.NONE)])
     if theirs is not None and ours is None:
+        address_index.write(conn, new, [(customer, address_index.NONE, _addresses(theirs))])
         change(
             conn,
             "UPDATE customer SET bucket = ?, id = ? WHERE bucket = ? AND id = ?",
@@ -87,6 +90,11 @@ def _row(conn: Connection, bucket: int, customer: str) -> _Row | None:
     )
     found = rows(conn, sql, (bucket, customer))
     return (load_attributes(found[0][0]), load_reach(found[0][1]), found[0][2]) if found else None
+
+
+def _addresses(row: _Row) -> address_index.Addresses:
+    values, reach, _ = row
+    return address_index.addresses_of(reach, values)
 
 
 def _receive_events(conn: Connection, old: int, previous: str, customer: str, now: Instant) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from engine.core.effects import Send
-from engine.core.facts.customer import Reach
-from engine.core.journeys import Journeys
 from engine.store import meta, sql
-from engine.store.customers import batches, suppressions
+from engine.store.customers import suppressions
 from engine.store.customers.suppressions import SuppressionReason
 from engine.store.database import Store
 from engine.store.messages import manual_resolution, outcomes, queue, records, reports
@@ -65,30 +63,6 @@ def test_a_message_is_found_by_its_provider_and_by_where_it_went(store: Store) -
         last = reports.last_to(conn, "anna", "sms", lambda each: each.endswith("4567"))
         assert last is not None
         assert reports.last_to(conn, "anna", "sms", lambda each: False) is None
-
-
-def test_who_has_an_address_is_found_among_several_lines_and_in_any_case(store: Store) -> None:
-    held = {
-        "anna": {"email": Reach("Anna@Example.com", {"marketing": "given"})},
-        "bob": {"push": Reach("token-1\ntoken-2")},
-        "eve": {"email": Reach('"anna@example.com"@evil.example')},
-    }
-
-    def job(conn: Connection) -> None:
-        for name, reach in held.items():
-            bucket = meta.bucket_of(conn, name)
-            batch = batches.load_batch(conn, bucket, [name], Journeys({}), NOW)
-            state = type(batch.states[name])(batch.states[name].facts.fork())
-            state.facts.reach = dict(reach)
-            batches.save_batch(conn, batch, {name: state}, NOW)
-
-    store.write(job)
-    with store.read() as conn:
-        found = reports.holders(conn, "email", "anna@", lambda each: each.casefold() == "anna@example.com")
-        assert [name for name, _ in found] == ["anna"]
-        assert found[0][1]["email"].consents == {"marketing": "given"}
-        assert [name for name, _ in reports.holders(conn, "push", "token-2", "token-2".__eq__)] == ["bob"]
-        assert reports.holders(conn, "sms", "token-2", "token-2".__eq__) == []
 
 
 def test_days_of_a_full_mailbox_are_counted_each_once_and_forgotten(store: Store) -> None:

@@ -22,6 +22,8 @@ import pytest
 from engine.cli.app import main
 from engine.clock import ManualClock
 from engine.store import migrations
+from engine.store.customers.address_index import addresses_of, customers_of
+from engine.store.customers.customer_codec import load_attributes, load_reach
 from engine.values import Instant, instant
 from tests.daemon.shop import ROOT, Shop, wait_until
 
@@ -76,6 +78,19 @@ def test_it_says_what_the_old_code_said(still: Shop, words: str, monkeypatch: py
 def test_its_tables_are_those_of_today(still: Shop) -> None:
     with still.store() as store, store.read() as conn:
         assert migrations.differences(conn) == []
+
+
+def test_whose_an_address_is_was_entered_for_everybody_who_was_known(still: Shop) -> None:
+    with still.store() as store, store.read() as conn:
+        known = conn.exec_driver_sql("SELECT id, attributes, reach FROM customer").all()
+        held = {
+            (customer, channel, address)
+            for customer, values, reach in known
+            for channel, address in addresses_of(load_reach(reach), load_attributes(values))
+        }
+        assert len(held) > 50
+        for customer, channel, address in held:
+            assert customer in customers_of(conn, [(channel, address)])[channel, address]
 
 
 @pytest.fixture

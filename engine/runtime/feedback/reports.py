@@ -18,6 +18,7 @@ from engine.ids import derive
 from engine.runtime.feedback import consent
 from engine.runtime.feedback.consent import ReportSubject
 from engine.store import alerts
+from engine.store.customers import address_index
 from engine.store.inbox import inbox
 from engine.store.messages import outcomes, reactions, records, sessions
 from engine.store.messages import reports as kept
@@ -105,11 +106,7 @@ def _about(conn: Connection, channel: str, report: Report, message: OutboxMessag
     if message is None:
         if not address:
             return ReportSubject(channel, "")
-        # the part of an address that stands in the store as it was written: the domain of an e-mail address
-        # may be in other letters there
-        words = (address.rpartition("@")[0] + "@" if channel == "email" else address).casefold()
-        people = kept.holders(conn, channel, words, lambda held: normalised(channel, held) == address)
-        return ReportSubject(channel, address, None, dict(people))
+        return ReportSubject(channel, address, None, dict(address_index.holders(conn, channel, address)))
     sent_to = [normalised(channel, line) for line in (message.address or "").split("\n") if line]
     if address not in sent_to:  # a forwarded mail bounces elsewhere; of several devices nobody knows which
         address = sent_to[0] if len(sent_to) == 1 else ""

@@ -17,7 +17,7 @@ from engine.runtime.intake.intake import Intake
 from engine.runtime.intake.items import CustomerItem, EventItem, Item
 from engine.store import allowances
 from engine.store.allowances import Allowance
-from engine.store.messages.reports import holders
+from engine.store.customers import address_index
 from engine.store.meta import address_hash, secret
 from engine.values import DAY, HOUR, Instant
 
@@ -73,10 +73,8 @@ def is_allowed(conn: Connection, wish: SignUpRequest, rules: Signup, now: Instan
 
 def find_customer(conn: Connection, address: str) -> str | None:
     """Who has this address already; the first by id where several have."""
-    wanted = normalised("email", address)
-    words = address.rpartition("@")[0].casefold() + "@"
-    found = holders(conn, "email", words, lambda each: normalised("email", each) == wanted)
-    return found[0][0] if found else None
+    people = address_index.holders(conn, "email", address)
+    return people[0][0] if people else None
 
 
 def sign_up(

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from engine.core.facts.customer import CustomerState, Facts
 from engine.core.facts.fold import history_from, initial_values
 from engine.core.journeys import Journeys
+from engine.store.customers import address_index, enrollments, events, products
 from engine.store.customers import customer_codec as text
-from engine.store.customers import enrollments, events, products
 from engine.store.serialization import dump, folded, load
 from engine.store.sql import change_many, ids, rows
 from engine.values import Instant, iso
@@ -82,10 +82,14 @@ def save_batch(
     nothing."""
     inserted: list[tuple[Any, ...]] = []
     updated: list[tuple[Any, ...]] = []
+    moved: list[tuple[str, address_index.Addresses, address_index.Addresses]] = []
     for customer, state in after.items():
         before, known = batch.states[customer], batch.stored[customer]
         documents = _documents(before, state, known, now)
         facts = state.facts
+        if facts.reach is not before.facts.reach or facts.values is not before.facts.values:
+            had = address_index.addresses_of(before.facts.reach, before.facts.values)
+            moved.append((customer, had, address_index.addresses_of(facts.reach, facts.values)))
         if known.created_at is None:
             head = (batch.bucket, customer, facts.timezone, facts.timezone_why, state.applied, now)
             inserted.append((*head, *documents))
@@ -99,6 +103,7 @@ def save_batch(
             ))  # fmt: skip
     change_many(conn, _INSERT, inserted)
     change_many(conn, _UPDATE, updated)
+    address_index.write(conn, batch.bucket, moved)
 
 
 def exists(conn: Connection, bucket: int, customer: str) -> bool:

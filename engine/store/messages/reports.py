@@ -12,12 +12,8 @@ from engine.store.customers.customer_codec import load_reach
 from engine.store.customers.suppressions import hash_of
 from engine.store.messages.records import COLUMNS, OutboxMessage, read
 from engine.store.meta import bucket_of
-from engine.store.serialization import dump
 from engine.store.sql import change, insert_many, rows
 from engine.values import DAY, Instant
-
-MOST_HOLDERS = 200
-"""Rows that are looked at for one address; more customers than that do not share one."""
 
 SOFT_MEMORY = 60
 """Days after which a day on which an address was full is forgotten."""
@@ -113,26 +109,6 @@ def reach_of(conn: Connection, customer: str) -> Mapping[str, Reach]:
     return load_reach(found[0][0]) if found else {}
 
 
-def holders(
-    conn: Connection, channel: str, words: str, fits: Callable[[str], bool]
-) -> list[tuple[str, Mapping[str, Reach]]]:
-    """Customers who have an address on a channel now, with their reach. `words`: a part of it in lower case,
-    as it was written; `fits` says of a whole address whether it is the one.
-
-    Reads every customer's reach, since addresses have no index: some 0.3 s for a million customers. So it is
-    asked only where a report names no message. At most `MOST_HOLDERS` rows are looked at closely.
-    """
-    text = "CAST(reach AS TEXT)"
-    sql = f"SELECT id, {text} FROM customer WHERE {_holds(conn, text)} ORDER BY bucket, id LIMIT ?"  # noqa: S608
-    found: list[tuple[str, Mapping[str, Reach]]] = []
-    for customer, document in rows(conn, sql, (dump(words)[1:-1], MOST_HOLDERS)):
-        reach = load_reach(document)
-        known = reach.get(channel)
-        if known is not None and any(fits(each) for each in (known.address or "").split("\n") if each):
-            found.append((customer, reach))
-    return found
-
-
 def note_soft_bounce(conn: Connection, channel: str, address: str, at: Instant) -> list[int]:
     """An address could take nothing for now. The days (UTC, since 1970) on which that was so, oldest
     first."""
@@ -153,9 +129,3 @@ def forget_soft_bounces(conn: Connection, channel: str, address: str) -> None:
     """The address takes mail again: it is counted anew from the next time on."""
     change(conn, "DELETE FROM soft_bounce WHERE address_hash = ? AND channel = ?",
            (hash_of(conn, channel, address), channel))  # fmt: skip
-
-
-def _holds(conn: Connection, text: str) -> str:
-    return (
-        f"instr(lower({text}), ?) > 0" if conn.dialect.name == "sqlite" else f"strpos(lower({text}), ?) > 0"
-    )

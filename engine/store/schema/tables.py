@@ -54,6 +54,18 @@ class CustomerRow(SQLModel, table=True):
     created_at: int = Field(sa_type=INSTANT)
 
 
+class AddressRow(SQLModel, table=True):
+    """Who has an address, by keyed hash; of one number a row for each channel that has it."""
+
+    __tablename__ = "address"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    address_hash: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    customer: str = Field(primary_key=True)
+
+
 class AliasRow(SQLModel, table=True):
     """Another id of a customer, for example the anonymous id of a browser."""
 
