@@ -346,6 +346,10 @@ class Step(Hashed, ABC):
         branches."""
         return ()
 
+    def side_labels(self) -> tuple[str, ...]:
+        """What leads into each of `sides`, in the same order, for the picture."""
+        return ()
+
     @property
     def resting_id(self) -> Text | None:
         """The name under which people rest here; None where there is none."""

@@ -120,3 +120,15 @@ def test_every_template_of_the_sample_can_be_previewed(shop: Shop, tmp_path: Pat
     for name in sorted(names):
         answer = shop.run("preview", name, "--no-browser", "--out", str(tmp_path / "page.html"))
         assert (answer.code, answer.err) == (0, ""), name
+
+
+def test_a_journey_is_drawn_in_the_terminal_as_mermaid_and_into_a_file(
+    small_shop: Shop, golden: Golden
+) -> None:
+    golden("golden/diagram.txt", report(small_shop.run("diagram", "welcome")))
+    golden("golden/diagram.mermaid.txt", report(small_shop.run("diagram", "welcome", "--format", "mermaid")))
+    golden("golden/diagram.json.txt", report(small_shop.run("diagram", "welcome", "--format", "json")))
+    file = small_shop.folder / "welcome.svg"
+    golden("golden/diagram_file.txt", report(small_shop.run("diagram", "welcome", "--out", str(file))))
+    assert file.read_text(encoding="utf-8").startswith("<svg ")
+    golden("golden/diagram_unknown.txt", report(small_shop.run("diagram", "welcom")))

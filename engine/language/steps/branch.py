@@ -33,6 +33,10 @@ class If(Step):
         """`then`, `else`."""
         return (self.then, self.otherwise or ())
 
+    def side_labels(self) -> tuple[str, ...]:
+        """`yes`, `no`."""
+        return ("yes", "no")
+
 
 _SIDES = ("then", "else")
 _NEST = "there is no elif: put  - if: ...  under  else:  or use  - choose: ..."

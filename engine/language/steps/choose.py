@@ -41,6 +41,11 @@ class Choose(Step):
         written = tuple(path.steps for path in self.paths)
         return written if any(not path.forms for path in self.paths) else (*written, ())
 
+    def side_labels(self) -> tuple[str, ...]:
+        """The labels as they are written; `none of these` where nobody wrote an `else`."""
+        written = tuple(path.label.value for path in self.paths)
+        return written if len(written) == len(self.sides()) else (*written, "none of these")
+
 
 CONSTRUCT = step_keys(
     "choose",

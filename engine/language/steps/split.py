@@ -42,6 +42,10 @@ class Split(Step):
         """The paths: together they are everybody."""
         return tuple(path.steps for path in self.paths)
 
+    def side_labels(self) -> tuple[str, ...]:
+        """`45% percent`."""
+        return tuple(f"{path.share}% {path.name.value}" for path in self.paths)
+
     @property
     def resting_id(self) -> Text:
         """The name of the split: the path that somebody took is stored under it."""

@@ -81,6 +81,10 @@ class Wait(Step):
             return ()
         return (self.then or (), self.otherwise or ())
 
+    def side_labels(self) -> tuple[str, ...]:
+        """`came`, `did not come`."""
+        return ("came", "did not come") if self.sides() else ()
+
 
 CONSTRUCT = step_keys(
     "wait",

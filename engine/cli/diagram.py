@@ -1,0 +1,87 @@
+"""`diagram`: a journey as a picture, from its file as it stands."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli.app import WRITE, Session, app
+from engine.cli.output import remark, say_plain
+from engine.cli.test import chosen
+from engine.errors import UsageError
+
+
+class PictureFormat(StrEnum):
+    """`--format` of pictures."""
+
+    text = "text"
+    mermaid = "mermaid"
+    svg = "svg"
+    json = "json"
+
+
+@app.command(rich_help_panel=WRITE)
+def diagram(
+    context: typer.Context,
+    journey: Annotated[str, typer.Argument(help="A journey, by name or file.")],
+    output: Annotated[
+        PictureFormat | None,
+        typer.Option("--format", help="How it is drawn; without it, as the ending of --out says, else text."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write it to this file: .svg, .mmd, .json or .txt.")
+    ] = None,
+) -> None:
+    """Draw a journey: as a tree for the terminal, as Mermaid for a pull request or a wiki, as SVG for a
+    page."""
+    from rich.console import Console
+
+    from engine.diagram.mermaid import mermaid
+    from engine.diagram.picture import picture
+    from engine.diagram.svg import svg
+    from engine.diagram.terminal import tree
+    from engine.project import load
+
+    project = load(Session.of(context).folder)
+    drawn = [picture(file) for file in chosen(project, [journey])]
+    if len(drawn) != 1:
+        names = ", ".join(each.name for each in drawn)
+        raise UsageError(
+            f'"{journey}" is {"more than one journey: " + names if drawn else "a file with mistakes"}:',
+            "name one of them" if drawn else f"see  main.py check {journey}",
+        )
+    endings = {".svg": PictureFormat.svg, ".mmd": PictureFormat.mermaid, ".json": PictureFormat.json}
+    form = output or (endings.get(out.suffix, PictureFormat.text) if out else PictureFormat.text)
+    match form:
+        case PictureFormat.mermaid:
+            text = mermaid(drawn[0])
+        case PictureFormat.svg:
+            text = svg(drawn[0])
+        case PictureFormat.json:
+            text = _json(drawn[0])
+        case PictureFormat.text:
+            # Not the console of other answers: it never wraps, and a tree has to know its width.
+            console = Console(highlight=False) if out is None else Console(width=120, color_system=None)
+            if out is None:
+                console.print(tree(drawn[0]))
+                return
+            with console.capture() as written:
+                console.print(tree(drawn[0]))
+            text = written.get()
+    if out is None:
+        say_plain(text.rstrip("\n"))
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as wrong:
+        raise UsageError(f"{out} cannot be written ({wrong.strerror}):", "name another file") from wrong
+    remark(f"wrote {out}")
+
+
+def _json(value: object) -> str:
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"

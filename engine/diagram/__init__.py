@@ -1,0 +1,1 @@
+"""The picture of a journey, drawn from its file: for the terminal, as Mermaid, as SVG."""
