@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from rich.console import Console
@@ -51,7 +51,7 @@ def test_mermaid_leads_into_every_box_but_the_start_and_out_of_every_box_that_do
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_no_two_boxes_of_the_svg_overlap_and_all_lie_inside(name: str) -> None:
     _, drawn = _drawn(name)
-    root = ElementTree.fromstring(svg(drawn))
+    root = ET.fromstring(svg(drawn))
     boxes = [
         tuple(float(rect.attrib[key]) for key in ("x", "y", "width", "height"))
         for rect in root.iter(f"{SVG}rect")
@@ -59,7 +59,10 @@ def test_no_two_boxes_of_the_svg_overlap_and_all_lie_inside(name: str) -> None:
     assert len(boxes) == len(list(every_box(drawn.boxes)))
     wide, high = float(root.attrib["width"]), float(root.attrib["height"])
     for number, (x, y, width, height) in enumerate(boxes):
-        assert x >= 0 and y >= 0 and x + width <= wide and y + height <= high
+        assert x >= 0
+        assert y >= 0
+        assert x + width <= wide
+        assert y + height <= high
         for left, top, across, down in boxes[number + 1 :]:
             assert x + width <= left or left + across <= x or y + height <= top or top + down <= y
 
@@ -79,8 +82,10 @@ def test_the_terminal_shows_every_step(name: str) -> None:
 def test_what_an_author_writes_cannot_break_out_of_a_picture() -> None:
     box = Box("message", 'a"]; n2["</svg><script> & `y` #quot;\nend', "<id>")
     hostile = Picture('a"<b>', "</svg><script>", (("goal", "x & `y` # <z>"),), (box,))
-    ElementTree.fromstring(svg(hostile))
+    ET.fromstring(svg(hostile))
     assert "<script>" not in svg(hostile)
     _, drawn = mermaid(hostile).splitlines()
-    assert drawn.startswith('  n1["') and drawn.endswith('"]')
-    assert drawn.count('"') == 2 and "<" not in drawn.replace("<br/>", "")
+    assert drawn.startswith('  n1["')
+    assert drawn.endswith('"]')
+    assert drawn.count('"') == 2
+    assert "<" not in drawn.replace("<br/>", "")
