@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.output import LogLevel, complain
+from engine.cli.output import LogLevel, complain, remark
 from engine.clock import Clock, SystemClock
 from engine.errors import PerennialError, UsageError
 from engine.invocation import name_project, started_as
@@ -159,4 +159,5 @@ def _refusal_of_the_store(wrong: Exception) -> str:
 def report(bug: BaseException) -> None:
     """Say that this is our mistake, and what to send us."""
     complain("This is a mistake in Perennial, not in your files. Please report it with the lines below.")
-    complain("".join(traceback.format_exception(bug)[-6:]))
+    for line in "".join(traceback.format_exception(bug)[-6:]).splitlines():
+        remark(line)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.app import PROBLEMS, WRITE, Session, app
-from engine.cli.output import CheckFormat, say_json, say_plain
+from engine.cli.output import CheckFormat, say_block, say_json, say_plain
 from engine.cli.selection import chosen
 from engine.invocation import command
 from engine.problem import Problem, render_github, render_problems, to_json
@@ -90,10 +90,10 @@ def _print(
         return
     for block in (render_problems(problems, sources), render_failures(report, sources)):
         if block:
-            say_plain(block + "\n")
+            say_block(block + "\n")
     for each in learned:
         say_plain(f"{each.file}:{each.line}: {each.found} ({each.why})")
-    say_plain(summary(problems, report, journeys))
+    say_block(summary(problems, report, journeys))
 
 
 def failures(report: StoriesReport) -> list[Problem]:

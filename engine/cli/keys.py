@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from engine.cli.app import RUN, Session, app
-from engine.cli.output import Format, say, say_json
+from engine.cli.output import Format, say, say_json, say_plain
 from engine.errors import UsageError
 from engine.invocation import command
 from engine.values import iso
@@ -76,7 +76,7 @@ def every(
         return
     for key in every_one:
         ended = f"revoked {iso(key.revoked_at)}" if key.revoked_at else ""
-        say(f"{key.name:<20} {key.scope:<6} {iso(key.created_at)}  {ended}".rstrip())
+        say_plain(f"{key.name:<20} {key.scope:<6} {iso(key.created_at)}  {ended}".rstrip())
     if not every_one:
         say(f"there are no keys yet; make one with  {command('keys new shop --scope write')}")
 
@@ -95,4 +95,4 @@ def revoke(
         ended = store.write(lambda conn: end(conn, name, now))
     if not ended:
         raise UsageError(f'there is no key called "{name}" that still works:', f"see  {command('keys list')}")
-    say(f"revoked: {name}")
+    say_plain(f"revoked: {name}")

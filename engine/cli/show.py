@@ -8,6 +8,7 @@ import typer
 
 from engine.cli.app import LOOK, Session, app
 from engine.cli.output import Format, say, say_head, say_json, say_plain, say_rows
+from engine.visible import visible
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -52,14 +53,15 @@ def show(
         say_plain(f"  {len(moments) - len(shown):,} earlier entries are left out")
     say_rows(_history(shown, person.zone) or [["nothing yet", ""]])
     if answer.not_applied:
-        say_plain(f"\n{answer.not_applied:,} more received, not applied yet: the daemon does that")
+        say_plain("")
+        say_plain(f"{answer.not_applied:,} more received, not applied yet: the daemon does that")
 
 
 def _head(customer: CustomerReport) -> None:
     from rich.markup import escape
 
     aliases = f"  also {', '.join(customer.aliases)}" if customer.aliases else ""
-    say(f"[bold]{escape(customer.customer + aliases)}[/]")
+    say(f"[bold]{escape(visible(customer.customer + aliases))}[/]")
     why = {
         "customer": "their own",
         "country": "of their country",

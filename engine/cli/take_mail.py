@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.app import RUN, Session, app
-from engine.cli.output import Format, say, say_json
+from engine.cli.output import Format, say, say_json, say_plain
 from engine.errors import UsageError, WorldError
 
 TEMPORARY = 75
@@ -62,4 +62,4 @@ def take_mail(
         )
         return
     for name, report in reports:
-        say(f"{name}: {report.words}" if name != "-" else report.words)
+        say_plain(f"{name}: {report.words}" if name != "-" else report.words)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
-from engine.cli.output import Format, asides, say_json, say_plain
+from engine.cli.output import Format, asides, say_block, say_json
 from engine.errors import UsageError
 from engine.problem import did_you_mean
 
@@ -47,7 +47,7 @@ def run_tests(
     else:
         if wrong:
             asides.print(render_problems(wrong, project.sources), markup=False, soft_wrap=True)
-        say_plain(render_text(report, project.sources))
+        say_block(render_text(report, project.sources))
     raise typer.Exit(PROBLEMS if report.failed or wrong else FINE)
 
 

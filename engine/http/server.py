@@ -47,7 +47,7 @@ class HttpServer:
         """Answers until `stop`."""
         config = uvicorn.Config(
             # No access log: the addresses hold the tokens of customers.
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, server_header=False,
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False,
             limit_concurrency=MOST_CONNECTIONS, h11_max_incomplete_event_size=LARGEST_HEAD,
         )  # fmt: skip
         self._server = _Server(config)

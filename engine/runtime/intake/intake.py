@@ -35,6 +35,7 @@ from engine.store.customers import codes, consents, products, suppressions
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox import Arrival
 from engine.values import Instant, Value, instant, parse_instant
+from engine.visible import acting
 
 _TOO_LATE = instant(dt.datetime(9001, 1, 1, tzinfo=dt.UTC))
 
@@ -69,6 +70,9 @@ class Intake:
         """Types and checks every item; touches nothing outside."""
         batch = _Batch()
         for item in items:
+            if (unfit := _unfit_id(item)) is not None:
+                batch.refused.append(unfit)
+                continue
             match item:
                 case EventItem():
                     self._event(item, source, now, batch)
@@ -299,6 +303,23 @@ def _moment(text: str | None, skew: int, now: Instant) -> Instant | None:
     at = parse_instant(text)
     # before 1970 and after 9000 stands what a clock shows that was never set, or a number that is no moment
     return Instant(min(now, at + skew)) if at is not None and 0 <= at < _TOO_LATE else None
+
+
+def _unfit_id(item: Item) -> RefusedItem | None:
+    """Ids are printed by operators, put into links and compared by eye: none acts on a terminal or hides
+    how it reads."""
+    match item:
+        case EventItem() | CustomerItem():
+            ids = {"customer_id": item.customer_id, "id": item.id}
+        case AliasItem():
+            ids = {"previousId": item.previous, "customer_id": item.customer_id, "id": item.id}
+        case ProductItem():
+            ids = {"product_id": item.product_id}
+    for name, text in ids.items():
+        if text and (sign := acting(text)):
+            why = f"an id may not hold a control character; this one holds {sign}"
+            return RefusedItem(item.item, name, why)
+    return None
 
 
 def _code(what: object) -> str | None:
