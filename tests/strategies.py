@@ -19,6 +19,7 @@ from engine.core.conditions.condition import (
     Condition,
     Did,
     InSegment,
+    InsideJourney,
     IsOneOf,
     IsSet,
     Not,
@@ -58,6 +59,7 @@ FIELDS = {"code": TEXT, "quantity": NUMBER, "total": MONEY, "gift": TRUTH, "ship
 ITEM_FIELDS = {"items.category": TEXT, "items.price": MONEY}
 EVENTS = ("order_placed", "product_viewed")
 SEGMENTS = ("vip", "staff")
+JOURNEYS = ("welcome", "win_back")
 CHANNELS = ("email", "sms")
 
 WORDS = st.sampled_from(
@@ -153,6 +155,7 @@ def customers(draw: st.DrawFn) -> Facts:
     for number, event in enumerate(draw(st.lists(events(), max_size=4))):
         apply_event(facts, Event(number, str(number), event.name, event.occurred_at, NOW, event.fields), ())
     facts.segments = draw(st.frozensets(st.sampled_from(SEGMENTS)))
+    facts.inside = draw(st.frozensets(st.sampled_from(JOURNEYS)))
     facts.reach = draw(st.dictionaries(st.sampled_from(CHANNELS), reaches()))
     return facts
 
@@ -219,6 +222,9 @@ LEAVES: st.SearchStrategy[Condition] = evenly(
     value_forms(ATTRIBUTES, "customer"),
     DIDS,
     st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=2).map(lambda names: InSegment(tuple(names))),
+    st.lists(st.sampled_from(JOURNEYS), min_size=1, max_size=2).map(
+        lambda names: InsideJourney(tuple(names))
+    ),
     st.builds(
         lambda channels, purpose: Can(tuple(channels), purpose),
         st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=2),

@@ -34,6 +34,7 @@ _WRITTEN_AS: Mapping[type, str] = {
     syntax.Test: "Test name form",
     syntax.Did: "Did event low high last since_start where negated -",
     syntax.InSegment: "InSegment names negated -",
+    syntax.InsideJourney: "InsideJourney journeys negated -",
     syntax.Can: "Can channels negated -",
     syntax.Reacted: "Reacted how template negated -",
     syntax.GoalIs: "GoalIs reached -",

@@ -54,6 +54,7 @@ def names_of(project: ProjectContext) -> SchemaNames:
         attributes=attributes,
         events=events,
         segments={name: file.about.value if file.about else "" for name, file in project.segments.items()},
+        journeys=dict.fromkeys(sorted(project.journeys), "a journey of this project"),
         templates={
             name: f"written for {', '.join(project.templates.channels(name))}"
             for name in sorted(project.templates.by_name)

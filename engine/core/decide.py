@@ -16,6 +16,7 @@ from engine.core.enrollment import Enrollment
 from engine.core.event_handlers import (
     apply_changes,
     handle_event,
+    handle_inside_change,
     handle_product_change,
     handle_profile_change,
     handle_segment_change,
@@ -25,6 +26,7 @@ from engine.core.happening import (
     CodeTaken,
     Event,
     Happening,
+    InsideChanged,
     MessageOutcome,
     MessageReturned,
     MessageSent,
@@ -134,6 +136,8 @@ def _take(context: DecisionContext, happening: Happening) -> None:
             handle_profile_change(context, happening)
         case SegmentChanged():
             handle_segment_change(context, happening)
+        case InsideChanged():
+            handle_inside_change(context, happening)
         case Occurrence():
             start_by_clock(context, happening)
         case ProductChanged():

@@ -46,6 +46,7 @@ class DecisionContext:
     sends_at_once: bool = False  # messages leave in the moment they are planned (stories, replay)
     decisions: list[Decision] = field(default_factory=list)
     changed_attributes: set[str] = field(default_factory=set)  # written, consequences not yet looked at
+    changed_journeys: set[str] = field(default_factory=set)  # entered or left, consequences not yet looked at
     reach_changed: bool = False
     forked: set[str] = field(default_factory=set)  # ids of enrollments that are no longer the caller's
     copied: set[FactContainer] = field(default_factory=set)  # containers that are no longer the caller's
@@ -115,6 +116,20 @@ class DecisionContext:
             if enrollment.outcome is None and enrollment.journey == journey and enrollment.key == key:
                 return enrollment
         return None
+
+    def note_inside(self, journey: str) -> None:
+        """A run of this journey began or ended: whether the customer is inside is found anew."""
+        # With `per` there may be another run of it.
+        inside = any(run.outcome is None and run.journey == journey for run in self.enrollments.values())
+        self.set_inside(journey, inside=inside)
+
+    def set_inside(self, journey: str, *, inside: bool) -> None:
+        """Writes down whether the customer is inside a journey, for the conditions that ask."""
+        if inside == (journey in self.facts.inside):
+            return
+        self.facts.inside = self.facts.inside | {journey} if inside else self.facts.inside - {journey}
+        if journey in self.index.asked_journeys:
+            self.changed_journeys.add(journey)
 
     def fork_enrollment(self, enrollment: Enrollment) -> Enrollment:
         """The run, forked unless it no longer is the caller's."""

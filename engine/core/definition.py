@@ -26,6 +26,7 @@ _WRITTEN_AS: Mapping[type, str] = {
     conditions.TextMatch: "Match ref how text",
     conditions.Did: "Did event low high last since_start where",
     conditions.InSegment: "InSegment names",
+    conditions.InsideJourney: "InsideJourney journeys",
     conditions.Can: "Can channels consent",
     conditions.Reacted: "Reacted how template",
     conditions.GoalReached: "GoalReached",

@@ -31,6 +31,7 @@ def end(transition: Transition, outcome: str) -> None:
             transition.effects.append(GiveBack(enrollment.id, code.pool, code.value))
     enrollment.outcome, enrollment.ended_at = outcome, transition.now
     enrollment.state = enrollment.due = enrollment.watch_until = None
+    transition.context.note_inside(enrollment.journey)
     # A restarted run is measured on by the new one, which keeps the moment of the first start.
     if enrollment.goal_at is None and outcome not in ("goal", "restart"):
         until = watch_end(transition)

@@ -10,7 +10,7 @@ from engine.core.decision_context import DecisionContext
 from engine.core.enrollment import Enrollment, Waiting
 from engine.core.facts.fold import apply_change, apply_event
 from engine.core.goal import leave_if_due
-from engine.core.happening import Event, ProductChanged, ProfileChanged, SegmentChanged
+from engine.core.happening import Event, InsideChanged, ProductChanged, ProfileChanged, SegmentChanged
 from engine.core.journey import SegmentRule, WaitStep
 from engine.core.reactions import follow_event
 from engine.core.segments import ask_segments, set_member
@@ -109,14 +109,22 @@ def handle_segment_change(context: DecisionContext, change: SegmentChanged) -> N
         start_by_segment(context, change, was_member=was_member)
 
 
+def handle_inside_change(context: DecisionContext, change: InsideChanged) -> None:
+    """A story says that a run of another journey began or ended."""
+    context.set_inside(change.journey, inside=change.inside)
+
+
 def apply_changes(context: DecisionContext, *, starts: bool = True) -> None:
     """Looks at the consequences of what was written, until nothing new is written."""
-    if not context.changed_attributes and not context.reach_changed:
+    if not context.changed_attributes and not context.changed_journeys and not context.reach_changed:
         return
-    while (context.changed_attributes or context.reach_changed) and context.decisions_left > 0:
+    while (
+        context.changed_attributes or context.changed_journeys or context.reach_changed
+    ) and context.decisions_left > 0:
         names, reach = frozenset(context.changed_attributes), context.reach_changed
+        journeys = frozenset(context.changed_journeys)
         # Emptied before the consequences: a `do` of a goal below may write again, and that is the next round.
-        context.changed_attributes, context.reach_changed = set(), False
+        context.changed_attributes, context.changed_journeys, context.reach_changed = set(), set(), False
         # `set: {consent.email: given}` writes no attribute but the reach of a channel.
         reach = reach or any(name.startswith("consent.") for name in names)
         # Due moments before questions: a wait whose date is gone ends as `missing`, whatever is true else.
@@ -128,12 +136,20 @@ def apply_changes(context: DecisionContext, *, starts: bool = True) -> None:
             if subscription is None:
                 continue
             leaving = subscription.exit_dependencies
-            if (reach and leaving.reach) or not names.isdisjoint(leaving.attributes):
+            if (
+                (reach and leaving.reach)
+                or not names.isdisjoint(leaving.attributes)
+                or not journeys.isdisjoint(leaving.journeys)
+            ):
                 leave_if_due(context, enrollment)
         rules: dict[str, SegmentRule] = {}
         for name in names:
             rules |= {
                 rule.name: rule for rule in context.index.segment_dependencies.of_attribute.get(name, ())
+            }
+        for journey in journeys:
+            rules |= {
+                rule.name: rule for rule in context.index.segment_dependencies.of_journey.get(journey, ())
             }
         if reach:
             rules |= {rule.name: rule for rule in context.index.segment_dependencies.of_reach}
@@ -142,7 +158,7 @@ def apply_changes(context: DecisionContext, *, starts: bool = True) -> None:
             for change in ask_segments(context, (rules[name] for name in sorted(rules)), starts=starts):
                 handle_segment_change(context, change)
     # What is still there when the decisions have run out is dropped, or it would end the next happening, too.
-    context.changed_attributes, context.reach_changed = set(), False
+    context.changed_attributes, context.changed_journeys, context.reach_changed = set(), set(), False
 
 
 def _end_wait(context: DecisionContext, enrollment: Enrollment, event: Event) -> None:

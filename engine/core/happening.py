@@ -68,6 +68,16 @@ class SegmentChanged(Struct, frozen=True):
     starts: bool = True  # False for members found by a first evaluation, a changed definition or an import
 
 
+class InsideChanged(Struct, frozen=True):
+    """A run of another journey began or ended. Only stories say so, in which that journey does not run:
+    elsewhere decisions find it themselves. Never stored."""
+
+    number: int
+    at: Instant
+    journey: str
+    inside: bool
+
+
 class Occurrence(Struct, frozen=True):
     """A clock or date start reached this customer."""
 
@@ -145,6 +155,7 @@ Happening = (
     | ProfileChanged
     | ProductChanged
     | SegmentChanged
+    | InsideChanged
     | Occurrence
     | MessageSent
     | MessageReturned

@@ -62,10 +62,12 @@ class EventSubscriber:
 
 @dataclass(frozen=True, slots=True)
 class SegmentDependencies:
-    """The segments to ask again when an event, an attribute or the reach of a customer changed."""
+    """The segments to ask again when an event, an attribute, the reach or the journeys of a customer
+    changed."""
 
     of_event: Mapping[str, tuple[SegmentRule, ...]]
     of_attribute: Mapping[str, tuple[SegmentRule, ...]]
+    of_journey: Mapping[str, tuple[SegmentRule, ...]]
     of_reach: tuple[SegmentRule, ...]
 
     @classmethod
@@ -73,6 +75,7 @@ class SegmentDependencies:
         """What membership in these segments depends on. `rules`: the computed facts by name."""
         of_event: dict[str, tuple[SegmentRule, ...]] = {}
         of_attribute: dict[str, tuple[SegmentRule, ...]] = {}
+        of_journey: dict[str, tuple[SegmentRule, ...]] = {}
         of_reach: tuple[SegmentRule, ...] = ()
         for segment in segments:
             dependencies = dependencies_of(segment.question.condition, rules)
@@ -81,9 +84,11 @@ class SegmentDependencies:
             # Any of them may ask for a date or a day, which another zone answers otherwise.
             for name in dependencies.attributes | frozenset(("timezone", "country")):
                 of_attribute[name] = (*of_attribute.get(name, ()), segment)
+            for journey in dependencies.journeys:
+                of_journey[journey] = (*of_journey.get(journey, ()), segment)
             if dependencies.reach:
                 of_reach = (*of_reach, segment)
-        return cls(of_event, of_attribute, of_reach)
+        return cls(of_event, of_attribute, of_journey, of_reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,7 @@ class SubscriptionIndex:
     segment_starts: Mapping[str, tuple[tuple[JourneySubscription, SegmentTrigger], ...]]  # by segment
     facts_by_event: Mapping[str, tuple[FactRule, ...]]  # the computed facts that an event changes
     segment_dependencies: SegmentDependencies
+    asked_journeys: frozenset[str]  # whose beginning or end an exit or a segment asks about (`inside:`)
     stopped: frozenset[str]
     paused: frozenset[str]
     observed_events: frozenset[str]  # events that anything in the project looks at
@@ -139,6 +145,9 @@ def index_of(
         segment_starts=_segment_starts(ranked),
         facts_by_event=facts_by_event,
         segment_dependencies=segment_dependencies,
+        asked_journeys=frozenset(segment_dependencies.of_journey).union(
+            *(subscription.exit_dependencies.journeys for subscription in ranked)
+        ),
         stopped=frozenset(name for name, state in states.items() if state == "stopped"),
         paused=frozenset(name for name, state in states.items() if state == "paused"),
         observed_events=frozenset(observed_events),

@@ -218,6 +218,7 @@ def _begin(
     context.last_starts[journey.name, by.key] = LastStart(by.at, enrollment.id)
     context.forked.add(enrollment.id)
     context.enrollments[enrollment.id] = enrollment
+    context.note_inside(journey.name)
     transition = Transition(context, subscription, journey, enrollment)
     transition.trace.append(Trace(context.now, "start", journey.name, enrollment.id, "", by.line))
     marketing = journey.policy.consent is not None

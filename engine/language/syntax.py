@@ -162,6 +162,15 @@ class InSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class InsideJourney:
+    """`inside: welcome`, `not welcome`, `[welcome, win_back]`: a run of that journey is open."""
+
+    journeys: tuple[Text, ...]
+    negated: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Can:
     """`can: sms`, `can: [sms, push]` (one of them), `can: not sms`."""
 
@@ -205,7 +214,7 @@ class AllOf:
     span: Span
 
 
-ConditionLine = Test | Did | InSegment | Can | Reacted | GoalIs | Group
+ConditionLine = Test | Did | InSegment | InsideJourney | Can | Reacted | GoalIs | Group
 
 
 # --- the head ---------------------------------------------------------------------------------
@@ -385,6 +394,7 @@ class Given:
     values: tuple[Pair | ListPair, ...] = ()
     timezone: Text | None = None
     segments: tuple[Text, ...] = ()
+    inside: tuple[Text, ...] = ()
     did: tuple[GivenDid, ...] = ()
     unreachable: tuple[Text, ...] = ()
     no_consent: tuple[Text, ...] = ()
@@ -421,7 +431,8 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class StoryLine:
     """A line of `when`. `kind` event: `word` is its name; clicked/opened/bounced: the template;
-    enters/leaves: the segment; set: `fields` are attributes or product.x. `happened`: a late event."""
+    enters/leaves: the segment, or another journey; set: `fields` are attributes or product.x. `happened`: a
+    late event."""
 
     at: Moment
     kind: Literal["event", "clicked", "opened", "bounced", "enters", "leaves", "set"]

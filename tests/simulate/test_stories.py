@@ -74,6 +74,9 @@ ONE = "- send: welcome_hello"
         ("given: {product: {colour: red}}", "subscribed", "E11", "colour"),
         ("given: {did: {order_place: 3 days ago}}", "subscribed", "E10", "order_place"),
         ("", "enters nowhere", "E60", "nowhere"),
+        ("given: {inside: [welcom]}", "subscribed", "E74", "welcom"),
+        ("given: {inside: [sample]}", "subscribed", "E58", "sample"),
+        ("", "enters sample", "E58", "sample"),
     ],
 )
 def test_wrong_names_are_problems_of_the_story(
@@ -293,6 +296,22 @@ def test_segments_change_by_lines_alone(tell: Tell) -> None:
   expect: nothing
 """
     assert run_one(tell, "- exit: seen", story, head) == [("day 5 10:00", "exit seen")]
+
+
+def test_other_journeys_begin_and_end_by_lines_alone(tell: Tell) -> None:
+    head = HEAD.replace("policy:", "exit_if:\n  inside: welcome\npolicy:")
+    story = """
+- test: gives way to the welcome, and begins after it
+  given: {inside: [welcome]}
+  when:
+    - day 0 10:00: subscribed
+    - day 1 10:00: leaves welcome
+    - day 2 10:00: subscribed
+    - day 3 10:00: enters welcome
+  expect: nothing
+"""
+    steps = "- wait: 5 days\n  id: rest"
+    assert run_one(tell, steps, story, head) == [("day 3 10:00", "exit_if")]
 
 
 def test_after_a_mistake_in_its_lines_a_story_shows_no_difference_that_only_follows_from_it(

@@ -39,7 +39,7 @@ from engine.store import serialization
 from engine.store.conditions.compiler import Columns, NotInSqlError, sql_condition
 from engine.store.customers.customer_codec import dump_event_counters, dump_reach
 from engine.values import DAY, HOUR, UTC, Birthday, Duration, Instant, Money, Value, iso, minus
-from tests.strategies import ATTRIBUTES, CONDITIONS, NOW, TEXT, ZONES, customers
+from tests.strategies import ATTRIBUTES, CONDITIONS, JOURNEYS, NOW, TEXT, ZONES, customers
 
 TABLES = SQLModel.metadata.tables
 FIRST_MARCH = Instant(NOW - DAY)
@@ -49,7 +49,7 @@ LEAP_DAY = Instant(NOW + 728 * DAY)
 LENGTHS_AGO = [Duration(days=1), Duration(days=30), Duration(months=1), Duration(days=1, elapsed=HOUR)]
 Search = Literal["contains", "starts with", "ends with"]
 How = Literal["at least", "at most", "more than", "less than"]
-CUSTOMER, EVENT = TABLES["customer"], TABLES["event"]
+CUSTOMER, EVENT, ENROLLMENT = TABLES["customer"], TABLES["event"], TABLES["enrollment"]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def engines(empty_postgres: str) -> Iterator[tuple[sa.Engine, ...]]:
     light = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
     postgres = sa.create_engine(empty_postgres)
     for engine in (light, postgres):
-        SQLModel.metadata.create_all(engine, [CUSTOMER, EVENT])
+        SQLModel.metadata.create_all(engine, [CUSTOMER, EVENT, ENROLLMENT])
     yield light, postgres
     for engine in (light, postgres):
         engine.dispose()
@@ -202,6 +202,14 @@ def _fill(connection: sa.Connection, base: Sequence[Facts]) -> None:
             "created_at": 0,
         }
         _insert(connection, CUSTOMER, plain, documents)
+        # An open run of each journey that the customer is inside; of the others one that has ended.
+        for journey in JOURNEYS:
+            is_open = journey in facts.inside
+            ended = {"ended_at": None, "outcome": None} if is_open else {"ended_at": 1, "outcome": "finish"}
+            plain = {"bucket": 0, "customer": customer, "id": journey, "journey": journey, "key": "",
+                     "seq": 1, "started_at": 0, "holdout": journey == "welcome", "state": "",
+                     **ended}  # fmt: skip
+            _insert(connection, ENROLLMENT, plain, {})
         for event in (event for events in facts.history.values() for event in events):
             plain = {
                 "bucket": 0,

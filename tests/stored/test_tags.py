@@ -130,6 +130,7 @@ CONDITIONS: tuple[conditions.Condition, ...] = (
     conditions.TextMatch(REF, "contains", "x"),
     conditions.Did("order_placed", 1, 2, Duration(days=3), True, conditions.AllOf(())),
     conditions.InSegment(("vip",)),
+    conditions.InsideJourney(("welcome",)),
     conditions.Can(("sms",), "marketing"),
     conditions.Reacted("clicked", "hello"),
     conditions.Not(conditions.AnyOf((conditions.GoalReached(),))),

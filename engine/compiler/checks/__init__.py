@@ -10,6 +10,7 @@ from engine.compiler.checks import (
     consent,
     duration,
     ids,
+    inside_itself,
     likely,
     price_order,
     public_pages,
@@ -23,7 +24,13 @@ from engine.compiler.checks import (
 )
 from engine.problem import Problem
 
-EACH_STEP: tuple[Check, ...] = (ids.check, price_order.check, likely.check, stories.check)
+EACH_STEP: tuple[Check, ...] = (
+    ids.check,
+    inside_itself.check,
+    price_order.check,
+    likely.check,
+    stories.check,
+)
 
 ALONG_PATHS: tuple[Check, ...] = (
     codes.check,

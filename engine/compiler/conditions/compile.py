@@ -65,6 +65,10 @@ class Conditions:
                 for name in names:
                     self.known_segment(name, scope)
                 return _negated(core.InSegment(tuple(name.value for name in names)), negated)
+            case syntax.InsideJourney(names, negated):
+                for name in names:
+                    self.known_journey(name, scope)
+                return _negated(core.InsideJourney(tuple(name.value for name in names)), negated)
             case syntax.Can(channels, negated):
                 for channel in channels:
                     self.known_channel(channel, scope)
@@ -111,9 +115,8 @@ class Conditions:
         for value in inner.values:
             if is_reference(value.value):
                 continue
-            if ref.name == "journey" and value.value not in scope.world.journeys:
-                why = "journeys are the files in journeys/"
-                self.problems.append(unknown("E74", value, "journey", scope.world.journeys, why))
+            if ref.name == "journey":
+                self.known_journey(value, scope)
             elif ref.name == "template":
                 self.known_template(value, scope)
             elif ref.name == "channel":
@@ -129,6 +132,14 @@ class Conditions:
         self.problems.append(
             unknown("E60", name, "segment", scope.world.segments, why, "make it in journeys/segments/")
         )
+        return False
+
+    def known_journey(self, name: Text, scope: NameScope) -> bool:
+        """E74 unless it is one."""
+        if name.value in scope.world.journeys:
+            return True
+        why = "journeys are the files in journeys/"
+        self.problems.append(unknown("E74", name, "journey", scope.world.journeys, why))
         return False
 
     def known_template(self, name: Text, scope: NameScope) -> bool:

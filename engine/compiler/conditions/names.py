@@ -204,7 +204,7 @@ def not_here(span_of: Text, what: str, scope: NameScope) -> Problem:
     return Problem(
         span_of.span, "E68", f"{what} has no meaning in {where}",
         "it is asked of all customers at once, and there is no run to ask about",
-        "ask about the customer: an attribute, a fact, did, segment or can",
+        "ask about the customer: an attribute, a fact, did, segment, inside or can",
     )  # fmt: skip
 
 
@@ -234,9 +234,11 @@ def unknown_attribute(name: Text, scope: NameScope) -> Problem:
         otherwise = f"write  did: {{{name.value}: ever}}"
     elif name.value in scope.world.segments:
         otherwise = f"write  segment: {name.value}"
+    elif name.value in scope.world.journeys:
+        otherwise = f"write  inside: {name.value}"
     else:
         otherwise = ""
-    special = ("segment", "did", "can", "clicked", "opened", "goal", "any", "all", "none")
+    special = ("segment", "inside", "did", "can", "clicked", "opened", "goal", "any", "all", "none")
     fix = otherwise or did_you_mean(name.value, [*known, *special], "add it to schemas/customer.yaml")
     return Problem(
         name.span,

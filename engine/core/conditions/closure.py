@@ -23,6 +23,7 @@ from engine.core.conditions.condition import (
     Did,
     GoalReached,
     InSegment,
+    InsideJourney,
     IsOneOf,
     IsSet,
     Not,
@@ -72,6 +73,9 @@ def compile_condition(condition: Condition, rules: Rules = NO_RULES) -> Test:
         case InSegment(names):
             wanted = frozenset(names)
             return lambda scope: not wanted.isdisjoint(scope.facts.segments)
+        case InsideJourney(journeys):
+            asked = frozenset(journeys)
+            return lambda scope: not asked.isdisjoint(scope.facts.inside)
         case Can(channels, purpose):
             return lambda scope: any(can_reach(scope.facts, channel, purpose) for channel in channels)
         case Reacted(how, template):

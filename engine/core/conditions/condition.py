@@ -122,6 +122,13 @@ class InSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class InsideJourney:
+    """A run of one of these journeys is open; one of the holdout counts."""
+
+    journeys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Can:
     """One of the channels reaches the customer: address, no suppression, and the consent that `consent`
     asks for (a purpose such as `marketing`; None: no consent needed)."""
@@ -175,6 +182,7 @@ Condition = (
     | TextMatch
     | Did
     | InSegment
+    | InsideJourney
     | Can
     | Reacted
     | GoalReached

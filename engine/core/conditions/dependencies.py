@@ -15,6 +15,7 @@ from engine.core.conditions.condition import (
     Did,
     GoalReached,
     InSegment,
+    InsideJourney,
     IsOneOf,
     Not,
     Reacted,
@@ -33,6 +34,7 @@ class Dependencies:
     history: Mapping[str, int | None] = field(default_factory=dict)
     attributes: frozenset[str] = frozenset()  # with the computed facts
     segments: frozenset[str] = frozenset()
+    journeys: frozenset[str] = frozenset()  # whose beginning or end for this customer may change the answer
     templates: frozenset[str] = frozenset()
     product: bool = False
     reach: bool = False
@@ -47,6 +49,7 @@ class Dependencies:
             farthest(self.history, other.history),
             self.attributes | other.attributes,
             self.segments | other.segments,
+            self.journeys | other.journeys,
             self.templates | other.templates,
             self.product or other.product,
             self.reach or other.reach,
@@ -71,6 +74,8 @@ def dependencies_of(condition: Condition, rules: Rules = NO_RULES) -> Dependenci
         match form:
             case InSegment(names):
                 dependencies |= Dependencies(segments=frozenset(names))
+            case InsideJourney(journeys):
+                dependencies |= Dependencies(journeys=frozenset(journeys))
             case Can():
                 dependencies |= Dependencies(reach=True)
             case Reacted(_, template):
@@ -112,7 +117,17 @@ def forms(condition: Condition) -> Iterator[Condition]:
 
 def _refs_of(form: Condition) -> Iterator[Ref]:
     match form:
-        case Not() | AllOf() | AnyOf() | Did() | InSegment() | Can() | Reacted() | GoalReached():
+        case (
+            Not()
+            | AllOf()
+            | AnyOf()
+            | Did()
+            | InSegment()
+            | InsideJourney()
+            | Can()
+            | Reacted()
+            | GoalReached()
+        ):
             return
         case IsOneOf(ref, values):
             yield ref

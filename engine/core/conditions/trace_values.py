@@ -5,7 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
-from engine.core.conditions.condition import Can, Condition, Did, GoalReached, InSegment, Reacted, Ref
+from engine.core.conditions.condition import (
+    Can,
+    Condition,
+    Did,
+    GoalReached,
+    InSegment,
+    InsideJourney,
+    Reacted,
+    Ref,
+)
 from engine.core.conditions.dependencies import forms, refs
 from engine.core.conditions.scope import NO_RULES, Reader, Rules, Scope, reader
 from engine.core.facts.customer import why_closed
@@ -41,7 +50,7 @@ def _looked_at(condition: Condition, rules: Rules) -> _LookedAt:
     # The id of a condition that is gone may have been given to another one.
     if entry is not None and entry[0] is condition and entry[1] is rules:
         return entry[2]
-    questions = (Did, InSegment, Can, Reacted, GoalReached)
+    questions = (Did, InSegment, InsideJourney, Can, Reacted, GoalReached)
     looked_at = (
         tuple((str(ref), ref, reader(ref, rules)) for ref in refs(condition)),
         tuple(form for form in forms(condition) if isinstance(form, questions)),
@@ -97,6 +106,8 @@ def _answer(form: Condition, scope: Scope) -> dict[str, str]:
             return {f"did {event}": f"{times}, last {_moment(seen.last_at)}"}
         case InSegment(names):
             return {f"segment {name}": "inside" if name in facts.segments else "outside" for name in names}
+        case InsideJourney(journeys):
+            return {f"inside {name}": "yes" if name in facts.inside else "no" for name in journeys}
         case Can(channels, purpose):
             return {f"can {channel}": why_closed(facts, channel, purpose) or "yes" for channel in channels}
         case Reacted(how, template):

@@ -93,6 +93,7 @@ class Facts:
         default_factory=dict
     )  # that enrollments are about, by id
     engagement: EngagementStats = NO_ENGAGEMENT  # what they did with the messages they got
+    inside: frozenset[str] = frozenset()  # journeys of which a run is open
 
     @property
     def zone(self) -> ZoneInfo:
@@ -110,6 +111,7 @@ class Facts:
             event_counters=self.event_counters,
             history=self.history,
             segments=self.segments,
+            inside=self.inside,
             reach=self.reach,
             assumed_reach=self.assumed_reach,
             cap_slots=self.cap_slots,
@@ -128,6 +130,7 @@ class Facts:
             event_counters=dict(self.event_counters),
             history={name: list(events) for name, events in self.history.items()},
             segments=self.segments,
+            inside=self.inside,
             reach=dict(self.reach),
             assumed_reach=self.assumed_reach,
             cap_slots=list(self.cap_slots),

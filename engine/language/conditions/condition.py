@@ -19,6 +19,7 @@ from engine.language.syntax import (
     GoalIs,
     Group,
     InSegment,
+    InsideJourney,
     Reacted,
     Test,
     Text,
@@ -27,7 +28,7 @@ from engine.language.wording import as_list, quoted, shown
 from engine.problem import Problem, Span
 
 GROUPS = ("any", "all", "none")
-SPECIAL = ("segment", "did", "can", "clicked", "opened", "goal")
+SPECIAL = ("segment", "inside", "did", "can", "clicked", "opened", "goal")
 
 _OPERATORS = {
     "gte": "at least", "ge": "at least", "min": "at least", "lte": "at most", "le": "at most",
@@ -150,10 +151,10 @@ def _group(context: ReadContext, entry: Entry, of_event: bool) -> Group | None:
     return Group(kind, tuple(c for c in conditions if c is not None), entry.key.span)
 
 
-def _names(context: ReadContext, entry: Entry) -> InSegment | Can | Reacted | None:
-    """`segment`, `can`, `clicked`, `opened`: a name, `not name`, a list of names."""
+def _names(context: ReadContext, entry: Entry) -> InSegment | InsideJourney | Can | Reacted | None:
+    """`segment`, `inside`, `can`, `clicked`, `opened`: a name, `not name`, a list of names."""
     key, node = entry.key.text, entry.value
-    example = {"segment": "vip", "can": "email"}.get(key, "welcome_hello")
+    example = {"segment": "vip", "inside": "welcome", "can": "email"}.get(key, "welcome_hello")
     if key in {"clicked", "opened"} and isinstance(node, Sequence) and not is_empty(node):
         context.report(
             node.span,
@@ -179,6 +180,8 @@ def _names(context: ReadContext, entry: Entry) -> InSegment | Can | Reacted | No
     match key:
         case "segment":
             return InSegment(names, negated, span)
+        case "inside":
+            return InsideJourney(names, negated, span)
         case "can":
             return Can(names, negated, span)
         case _:

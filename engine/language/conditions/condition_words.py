@@ -43,6 +43,8 @@ def _line(line: syntax.ConditionLine) -> str:
             return f"did {line.event.value}: {_phrase(line)}"
         case syntax.InSegment(names, negated):
             return f"segment: {_not(negated)}{_listed(tuple(n.value for n in names), len(names) > 1)}"
+        case syntax.InsideJourney(names, negated):
+            return f"inside: {_not(negated)}{_listed(tuple(n.value for n in names), len(names) > 1)}"
         case syntax.Can(channels, negated):
             return f"can: {_not(negated)}{_listed(tuple(c.value for c in channels), len(channels) > 1)}"
         case syntax.Reacted(how, template, negated):

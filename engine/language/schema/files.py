@@ -28,6 +28,7 @@ class SchemaNames:
     attributes: Mapping[str, str] = field(default_factory=dict)
     events: Mapping[str, str] = field(default_factory=dict)
     segments: Mapping[str, str] = field(default_factory=dict)
+    journeys: Mapping[str, str] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)
     channels: Mapping[str, str] = field(default_factory=dict)
     policies: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +104,7 @@ def _names(known: SchemaNames) -> Schema:
         "attribute": attribute if known.attributes else SCALAR,
         "event": names(known.events),
         "segment": names(known.segments),
+        "journey": names(known.journeys),
         "template": names(known.templates),
         "channel": names(known.channels),
         "policy": names(known.policies),
@@ -203,6 +205,7 @@ def _condition(known: SchemaNames) -> Schema:
     groups = {group: {"type": "array", "minItems": 1, "items": ref("condition")} for group in GROUPS}
     special: Schema = {
         "segment": one_or_list(_opposite(ref("segment"))),
+        "inside": one_or_list(_opposite(ref("journey"))),
         "can": one_or_list(_opposite(ref("channel"))),
         "clicked": _opposite(ref("template")),
         "opened": _opposite(ref("template")),
@@ -297,6 +300,7 @@ GIVEN: Schema = {
         "timezone": value.pattern(r"UTC|[A-Za-z_]+(/[A-Za-z0-9_+-]+)+",
         "a time zone is written  Europe/Berlin"),
         "segments": one_or_list(ref("segment")),
+        "inside": one_or_list(ref("journey")),
         "unreachable": one_or_list(ref("channel")),
         "no_consent": one_or_list(ref("channel")),
         "product": {"type": "object"},

@@ -11,7 +11,9 @@ from engine.language.wording import quoted, shown
 from engine.problem import Problem, Span
 from engine.values import zone
 
-SPECIAL = ("timezone", "segments", "did", "unreachable", "no_consent", "product", "paths", "holdout")
+SPECIAL = (
+    "timezone", "segments", "inside", "did", "unreachable", "no_consent", "product", "paths", "holdout",
+)  # fmt: skip
 _ZONES = {"CET": "Europe/Berlin", "CEST": "Europe/Berlin", "MEZ": "Europe/Berlin", "EST": "America/New_York",
           "PST": "America/Los_Angeles", "GMT": "Europe/London", "BST": "Europe/London",
           "MSK": "Europe/Moscow"}  # fmt: skip
@@ -34,6 +36,7 @@ def parse_given(context: ReadContext, node: Node, at: Span) -> Given:
         values=tuple(value for value in values if value is not None),
         timezone=_timezone(context, special.get("timezone")),
         segments=_texts(context, special.get("segments"), "[vip]"),
+        inside=_texts(context, special.get("inside"), "[welcome]"),
         did=_did(context, special.get("did")),
         unreachable=_texts(context, special.get("unreachable"), "[push]"),
         no_consent=_texts(context, special.get("no_consent"), "[sms]"),

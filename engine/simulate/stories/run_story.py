@@ -14,6 +14,7 @@ from engine.core.facts.customer import CustomerState
 from engine.core.happening import (
     Event,
     Happening,
+    InsideChanged,
     MessageOutcome,
     Occurrence,
     ProductChanged,
@@ -30,7 +31,13 @@ from engine.language.wording import quoted
 from engine.problem import Problem, did_you_mean, in_order
 from engine.simulate.decider import Decider
 from engine.simulate.stories.story_lines import ComparedRow, TraceLine, compare, passed, words_for
-from engine.simulate.stories.story_setup import StorySetup, build_setup, check_segment, problem_of_path
+from engine.simulate.stories.story_setup import (
+    StorySetup,
+    build_setup,
+    check_other_journey,
+    check_segment,
+    problem_of_path,
+)
 from engine.simulate.stories.story_values import StoryValues
 from engine.values import DAY, Instant, Value, to_datetime
 
@@ -65,7 +72,7 @@ def run_story(journey: Journey, journeys: Journeys, story: Story, project: Proje
     stage, words = build_setup(journey, journeys, story, project)
     if words.problems:
         return StoryResult(story, (), tuple(in_order(words.problems)), frozenset())
-    teller = _Teller(stage, words, story, journeys)
+    teller = _Teller(stage, words, story, journeys, project)
     teller.run()
     expected = [_label(stage, stage.at(line.at), line.words.value) for line in story.expect]
     if any(problem.code not in _OF_MOMENTS for problem in words.problems):
@@ -85,6 +92,7 @@ class _Teller:
     words: StoryValues
     story: Story
     journeys: Journeys  # of the whole project
+    project: ProjectContext
     happened: list[TraceLine] = field(default_factory=list)
     reached: set[str] = field(default_factory=set)
     sent: dict[str, tuple[str, str]] = field(default_factory=dict)  # template -> key, enrollment
@@ -193,11 +201,20 @@ class _Teller:
             case "clicked" | "opened" | "bounced":
                 self._reaction(line, number, now)
             case "enters" | "leaves":
-                if check_segment(line.word, self.journeys, self.words):
-                    member = line.kind == "enters"
-                    self._feed(SegmentChanged(number, now, line.word.value, member), now)
+                self._membership(line, number, now)
             case "set":
                 self._set(line, number, now)
+
+    def _membership(self, line: StoryLine, number: int, now: Instant) -> None:
+        name, enters = line.word.value, line.kind == "enters"
+        # A segment where both are called the same: it is what the words are for first of all.
+        if name not in self.journeys.segments and (
+            name in self.project.journeys or name == self.stage.journey.name
+        ):
+            if check_other_journey(line.word, self.stage.journey, self.project, self.words):
+                self._feed(InsideChanged(number, now, name, enters), now)
+        elif check_segment(line.word, self.journeys, self.words):
+            self._feed(SegmentChanged(number, now, name, enters), now)
 
     def _event(self, line: StoryLine, number: int, now: Instant) -> None:
         catalogue = self.words.catalogue

@@ -62,6 +62,9 @@ def build_setup(
     values = initial_values(project.catalogue.facts.values(), project.config.currency)
     facts = Facts(CUSTOMER, zone_name, why, values, assumed_reach=True)
     facts.segments = frozenset(name.value for name in given.segments if check_segment(name, journeys, words))
+    facts.inside = frozenset(
+        name.value for name in given.inside if check_other_journey(name, journey, project, words)
+    )
     facts.reach = _reach(story, journeys, project, words)
     ids = [
         field.value.value
@@ -132,6 +135,20 @@ def check_segment(name: Text, journeys: Journeys, words: StoryValues) -> bool:
     if name.value in journeys.segments:
         return True
     words.unknown("E60", name, "segment", journeys.segments, "segments are the files in journeys/segments/")
+    return False
+
+
+def check_other_journey(name: Text, journey: Journey, project: ProjectContext, words: StoryValues) -> bool:
+    """Whether there is such a journey beside the one under test; a problem if not."""
+    others = project.journeys - {journey.name}
+    if name.value in others:
+        return True
+    if name.value == journey.name:
+        what = f"this story is about {quoted(name.value)}, so its own lines say when somebody is inside"
+        why = "inside: in a story is for the other journeys, which do not run there"
+        words.problems.append(Problem(name.span, "E58", what, why, "remove the name"))
+    else:
+        words.unknown("E74", name, "journey", others, "journeys are the files in journeys/")
     return False
 
 

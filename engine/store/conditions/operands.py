@@ -27,17 +27,19 @@ class NotInSqlError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The tables that a condition looks at: `customer` and `event` of `engine.store.schema.tables`, or
-    aliases of them."""
+    """The tables that a condition looks at: `customer`, `event` and `enrollment` of
+    `engine.store.schema.tables`, or aliases of them."""
 
     customer: sa.FromClause
     event: sa.FromClause
+    enrollment: sa.FromClause
 
     @classmethod
     def of(cls) -> Columns:
         """The tables themselves."""
         tables = SQLModel.metadata.tables
-        return cls(tables[rows.CustomerRow.__tablename__], tables[rows.EventRow.__tablename__])
+        names = (rows.CustomerRow, rows.EventRow, rows.EnrollmentRow)
+        return cls(*(tables[row.__tablename__] for row in names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ def load_batch(
             states[customer], stored[customer] = CustomerState(facts), StoredCustomer()
     for customer, live in enrollments.load_live(conn, bucket, states, now).items():
         states[customer].enrollments = {run.id: run for run in live}
+        states[customer].facts.inside = frozenset(run.journey for run in live if run.outcome is None)
     _load_history(conn, bucket, states, journeys, now)
     _load_products(conn, states)
     return CustomerBatch(bucket, states, stored)

@@ -10,6 +10,7 @@ from engine.core.happening import (
     CodeTaken,
     Event,
     Happening,
+    InsideChanged,
     MessageOutcome,
     MessageReturned,
     MessageSent,
@@ -60,8 +61,8 @@ def to_row(what: Happening) -> tuple[str, str]:
             return "reaction", dump([what.at, what.key, what.enrollment, what.kind])
         case CodeTaken():
             return "code", dump([what.at, what.enrollment, what.pool, what.value])
-        case Wake():
-            raise TypeError("a wake is never stored")
+        case Wake() | InsideChanged():
+            raise TypeError(f"a {type(what).__name__} is never stored")
 
 
 def from_row(number: int, kind: str, body: str) -> Happening:
