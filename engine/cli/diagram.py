@@ -12,6 +12,7 @@ from engine.cli.app import WRITE, Session, app
 from engine.cli.output import remark, say_plain
 from engine.cli.test import chosen
 from engine.errors import UsageError
+from engine.invocation import command
 
 
 class PictureFormat(StrEnum):
@@ -51,7 +52,7 @@ def diagram(
         names = ", ".join(each.name for each in drawn)
         raise UsageError(
             f'"{journey}" is {"more than one journey: " + names if drawn else "a file with mistakes"}:',
-            "name one of them" if drawn else f"see  main.py check {journey}",
+            "name one of them" if drawn else f"see  {command(f'check {journey}')}",
         )
     endings = {".svg": PictureFormat.svg, ".mmd": PictureFormat.mermaid, ".json": PictureFormat.json}
     form = output or (endings.get(out.suffix, PictureFormat.text) if out else PictureFormat.text)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
-from engine.cli.output import Format, asides, say_block, say_json
+from engine.cli.output import Format, asides, complain, say_block, say_json
 from engine.errors import UsageError
 from engine.problem import did_you_mean
 
 if TYPE_CHECKING:
     from engine.language.syntax import JourneyFile
     from engine.project import Project
+    from engine.simulate.stories.story_report import StoriesReport
 
 
 @app.command("test", rich_help_panel=TRY)
@@ -23,6 +24,13 @@ def run_tests(
     paths: Annotated[
         list[str] | None, typer.Argument(help="Journeys, by name or file. Without one: all of them.")
     ] = None,
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept", help="Write what happened as  expect:  of the stories that fail. Asks first."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --accept: do not ask.")] = False,
     output: Annotated[Format, typer.Option("--format", help="How the answer is written.")] = Format.text,
 ) -> None:
     """Run the stories of the journeys on a virtual clock; nothing is sent.
@@ -48,7 +56,39 @@ def run_tests(
         if wrong:
             asides.print(render_problems(wrong, project.sources), markup=False, soft_wrap=True)
         say_block(render_text(report, project.sources))
+    if accept and report.failed:
+        _accept(project, report, ask=not yes)
+        return
     raise typer.Exit(PROBLEMS if report.failed or wrong else FINE)
+
+
+def _accept(project: Project, report: StoriesReport, *, ask: bool) -> None:
+    """Writes what happened over what was expected. What cannot be accepted is said, and ends with 1."""
+    from engine.language.yaml.source import read
+    from engine.simulate.stories.accept import accept
+
+    files: dict[str, str] = {}
+    for journey in report.journeys:
+        before = project.sources[journey.file]
+        after = accept(before, journey.file, journey.results)
+        # Whatever was in the way (an anchor, a list in brackets), a file is never left unreadable.
+        if after != before and not read(after, journey.file)[1]:
+            files[journey.file] = after
+    if files and ask and not typer.confirm(f"Write what happened into {', '.join(files)}?", err=True):
+        raise typer.Exit(PROBLEMS)
+    for file, text in files.items():
+        (project.folder / file).write_text(text, encoding="utf-8")
+        asides.print(f"wrote {file}", markup=False)
+    left = [
+        journey.file
+        for journey in report.journeys
+        if journey.failed
+        and (journey.file not in files or any(result.problems for result in journey.results))
+    ]
+    for file in left:
+        complain(f"{file}: not every story could be accepted; what stands above is to be mended by hand")
+    if left:
+        raise typer.Exit(PROBLEMS)
 
 
 def chosen(project: Project, paths: list[str]) -> list[JourneyFile]:

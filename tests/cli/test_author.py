@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
 
+import pytest
+
+from engine.channel_kinds import KINDS
 from tests.cli.conftest import ROOT, Shop, report
 from tests.conftest import Golden
 
@@ -132,3 +136,97 @@ def test_a_journey_is_drawn_in_the_terminal_as_mermaid_and_into_a_file(
     golden("golden/diagram_file.txt", report(small_shop.run("diagram", "welcome", "--out", str(file))))
     assert file.read_text(encoding="utf-8").startswith("<svg ")
     golden("golden/diagram_unknown.txt", report(small_shop.run("diagram", "welcom")))
+
+
+@pytest.mark.parametrize(
+    ("name", "about"),
+    [
+        ("birthday_gift", "birthday"),
+        ("cart_reminder", "abandoned_cart"),
+        ("thank_you_again", "after_order"),
+        ("winback", "win_back"),
+        ("spring_news", "welcome"),
+    ],
+)
+def test_a_new_journey_is_about_what_its_name_says_and_passes(
+    small_shop: Shop, name: str, about: str
+) -> None:
+    written = small_shop.run("new", "journey", name)
+    assert f"about: {about};" in written.out
+    assert small_shop.run("check").code == 0
+    assert "2 passed, 0 failed" in small_shop.run("test", name).out
+
+
+def test_the_kind_of_a_new_journey_may_be_said(small_shop: Shop) -> None:
+    small_shop.run("new", "journey", "spring", "--kind", "birthday")
+    assert "date: birthday" in (small_shop.folder / "journeys/spring.yaml").read_text(encoding="utf-8")
+    assert small_shop.run("new", "journey", "summer", "--kind", "weather").code == 2
+
+
+def test_a_new_template_passes_for_every_channel_and_language(small_shop: Shop, golden: Golden) -> None:
+    config = (small_shop.folder / "config.yaml").read_text(encoding="utf-8")
+    names = [name for name in KINDS if name != "email"]
+    more = "".join(f"  {name}: {{via: outbox, price: 0 EUR}}\n" for name in names)
+    small_shop.write(
+        "config.yaml",
+        config.replace("channels:\n", f"channels:\n{more}").replace("languages: [en]", "languages: [en, de]"),
+    )
+    written = small_shop.run(
+        "new", "template", "news", "--for", f"email, {','.join(names)}", "--language", "de"
+    )
+    golden("golden/new_template.txt", report(written))
+    checked = small_shop.run("check")
+    assert checked.code == 0, checked.out
+    golden("golden/new_template_twice.txt", report(small_shop.run("new", "template", "news")))
+    golden(
+        "golden/new_template_channel.txt", report(small_shop.run("new", "template", "a", "--for", "emial"))
+    )
+    golden(
+        "golden/new_template_language.txt", report(small_shop.run("new", "template", "a", "--language", "fr"))
+    )
+    golden("golden/templates.txt", report(small_shop.run("templates")))
+    golden("golden/templates_missing.txt", report(small_shop.run("templates", "--missing")))
+    golden("golden/templates.json.txt", report(small_shop.run("templates", "--missing", "--format", "json")))
+
+
+def test_what_happened_is_accepted_and_the_rest_of_the_file_stays_to_the_letter(
+    small_shop: Shop, golden: Golden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = small_shop.folder / "journeys/welcome.yaml"
+    before = _text(path).replace("wait: 2 days", "wait: 3 days")
+    kept = "send welcome_hello via email          # at once"
+    before = before.replace("send welcome_hello via email", kept, 1)
+    small_shop.write("journeys/welcome.yaml", before)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert small_shop.run("test", "--accept").code == 1
+    assert _text(path) == before
+    golden("golden/test_accept.txt", report(small_shop.run("test", "--accept", "--yes")))
+    assert _text(path) == before.replace("day 2 10:00", "day 3 10:00")
+    assert small_shop.run("test").code == 0
+
+
+def test_a_story_after_which_nothing_happens_any_more_expects_nothing_and_back(small_shop: Shop) -> None:
+    path = small_shop.folder / "journeys/welcome.yaml"
+    before = _text(path)
+    small_shop.write(
+        "journeys/welcome.yaml", before.replace("again: never", "who: {tier: gold}\nagain: never")
+    )
+    assert small_shop.run("test", "--accept", "--yes").code == 0
+    assert _text(path).count("expect: nothing") == 2
+    small_shop.write("journeys/welcome.yaml", _text(path).replace("who: {tier: gold}\n", ""))
+    assert small_shop.run("test", "--accept", "--yes").code == 0
+    assert _text(path) == before
+
+
+def test_a_story_that_cannot_run_is_not_accepted(small_shop: Shop) -> None:
+    path = small_shop.folder / "journeys/welcome.yaml"
+    before = _text(path).replace("day 1 15:00: order_placed", "day 1 15:00: clicked nothing")
+    small_shop.write("journeys/welcome.yaml", before)
+    refused = small_shop.run("test", "--accept", "--yes")
+    assert refused.code == 1
+    assert "to be mended by hand" in refused.err
+    assert _text(path) == before
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
