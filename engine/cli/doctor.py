@@ -62,6 +62,7 @@ def _findings(session: Session) -> Iterator[Finding]:
     folder = session.folder.resolve()
     examined = storage.store(config, folder)
     yield from examined.findings
+    yield storage.rights(config, folder)
     path = sqlite_path(config.store, folder)
     yield installation.disk(path.parent if path is not None else folder)
     yield from installation.clock(session.clock, config.timezone, examined.newest)

@@ -61,11 +61,11 @@ def every(
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """Every key, without its secret."""
-    from engine.cli.stores import project_store
+    from engine.cli.stores import look_into_store
     from engine.store.keys import every_key
 
     session = Session.of(context)
-    with project_store(session.folder) as store, store.read() as conn:
+    with look_into_store(session.folder) as conn:
         every_one = every_key(conn)
     if form is Format.json:
         say_json([

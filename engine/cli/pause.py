@@ -98,10 +98,10 @@ def _named(folder: Path, what: str, name: str) -> tuple[Scope, str]:
 
 def _one_offs(folder: Path) -> list[str]:
     """One-off sends that are under way: each is a journey of its own."""
-    from engine.cli.stores import project_store
+    from engine.cli.stores import look_into_store
     from engine.store.journeys import one_offs
 
-    with project_store(folder) as store, store.read() as conn:
+    with look_into_store(folder) as conn:
         return [one.name for one in one_offs.list_active(conn)]
 
 

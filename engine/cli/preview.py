@@ -142,29 +142,23 @@ def _named(text: str, project: Project) -> str:
 
 def _known(customer: str, template: str, project: Project) -> SampleCustomer:
     from engine.cli.samples.message import SampleCustomer
-    from engine.cli.stores import open_project_store
+    from engine.cli.stores import look_into_store
     from engine.store import aliases
     from engine.store.customers import addressees, products
     from engine.store.messages import records
     from engine.store.meta import bucket_of
 
-    store = open_project_store(project)
-    try:
-        with store.read() as conn:
-            own = aliases.resolve(conn, [customer]).get(customer, customer)
-            addressee = addressees.find(conn, bucket_of(conn, own), [own]).get(own)
-            if addressee is None:
-                raise UsageError(
-                    f'nothing is known of a customer "{customer}":', "leave --customer away for a made-up one"
-                )
-            sent = [one for one in records.of_customer(conn, own) if one.template == template]
-            names = sent[-1].names if sent else {}
-            product_id = names.get("product_id")
-            product = (
-                products.find(conn, [product_id]).get(product_id, {}) if isinstance(product_id, str) else {}
+    with look_into_store(project.folder) as conn:
+        own = aliases.resolve(conn, [customer]).get(customer, customer)
+        addressee = addressees.find(conn, bucket_of(conn, own), [own]).get(own)
+        if addressee is None:
+            raise UsageError(
+                f'nothing is known of a customer "{customer}":', "leave --customer away for a made-up one"
             )
-    finally:
-        store.close()
+        sent = [one for one in records.of_customer(conn, own) if one.template == template]
+        names = sent[-1].names if sent else {}
+        product_id = names.get("product_id")
+        product = products.find(conn, [product_id]).get(product_id, {}) if isinstance(product_id, str) else {}
     language = addressee.values.get("language")
     return SampleCustomer(
         addressee.values, names, product, addressee.zone, language if isinstance(language, str) else ""

@@ -29,11 +29,11 @@ def show(
     """One customer: attributes, facts, reach, where their runs rest, and the history with every decision."""
     from engine.cli.reports import past, unsettled
     from engine.cli.reports.customer import report
-    from engine.cli.stores import known_person, project_store
+    from engine.cli.stores import known_person, look_into_store
     from engine.project import load_config
 
     session = Session.of(context)
-    with project_store(session.folder) as store, store.read() as conn:
+    with look_into_store(session.folder) as conn:
         person = known_person(conn, customer, session)
         moments = past.moments(conn, person)
         unknown = unsettled.look(conn, load_config(session.folder), session.clock.now(), person.id)

@@ -24,12 +24,12 @@ def status(
 ) -> None:
     """Queues, pauses, unknown messages with what happens to them, stuck customers, people by step, alerts."""
     from engine.cli.reports.installation import look
-    from engine.cli.stores import daemon_runs, project_store
+    from engine.cli.stores import daemon_runs, look_into_store
     from engine.project import load_config
 
     session = Session.of(context)
     now, config = session.clock.now(), load_config(session.folder)
-    with project_store(session.folder) as store, store.read() as conn:
+    with look_into_store(session.folder) as conn:
         answer = look(conn, config, now, daemon=daemon_runs(config, session.folder))
     if form is Format.json:
         say_json(answer)

@@ -63,13 +63,13 @@ def learned_there(config: Config, folder: Path) -> Learned | None:
 
     from engine.errors import CallerError
     from engine.store.customers import learned
-    from engine.store.database import create_store_engine, sqlite_path
+    from engine.store.database import read_only_engine, sqlite_path
 
     try:
         path = sqlite_path(config.store, folder)
         if path is not None and not path.exists():
             return None
-        engine = create_store_engine(f"sqlite:///{path}" if path is not None else config.store)
+        engine = read_only_engine(config.store, folder)
     except (SQLAlchemyError, CallerError, ImportError):
         return None
     try:
@@ -93,6 +93,16 @@ def project_store(folder: Path) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def look_into_store(folder: Path) -> Iterator[Connection]:
+    """What the store of the project in this folder holds, for a command that changes nothing."""
+    from engine.project import load_config
+    from engine.store.database import read_only
+
+    with read_only(load_config(folder).store, folder.resolve()) as conn:
+        yield conn
 
 
 def known_person(conn: Connection, customer: str, session: Session) -> Person:

@@ -23,12 +23,12 @@ def why(
     over."""
     from engine.cli.reports import unsettled
     from engine.cli.reports.reason import explain, senders
-    from engine.cli.stores import known_person, project_store
+    from engine.cli.stores import known_person, look_into_store
     from engine.core.journey import SendStep
     from engine.project import load_config
 
     session = Session.of(context)
-    with project_store(session.folder) as store, store.read() as conn:
+    with look_into_store(session.folder) as conn:
         person = known_person(conn, customer, session)
         unknown = unsettled.look(conn, load_config(session.folder), session.clock.now(), person.id)
         answer = explain(conn, person, template, unknown)

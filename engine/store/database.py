@@ -9,27 +9,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, InternalError, OperationalError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import QueuePool, StaticPool
 
 from engine.errors import UsageError, WorldError
+from engine.private_files import private_folder, private_opener
 from engine.store import meta, migrations
 from engine.store.writer import Writer
 
 T = TypeVar("T")
 
+READING = ("busy_timeout=10000", "mmap_size=8589934592", "cache_size=-131072", "temp_store=MEMORY")
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
-    "busy_timeout=10000",
     "foreign_keys=ON",
-    "mmap_size=8589934592",
-    "cache_size=-131072",
     "wal_autocheckpoint=16000",
-    "temp_store=MEMORY",
+    *READING,
 )
 SAFE_SQLITE = (3, 51, 3)
 """From here on the WAL-reset fault of older versions is mended."""
@@ -101,6 +101,50 @@ def open_store(url: str, folder: Path, *, exclusive: bool = False) -> Store:
     return store
 
 
+@contextmanager
+def read_only(url: str, folder: Path) -> Iterator[Connection]:
+    """One moment of the database for a command that only looks: no table is made or brought up to date. A
+    database that is not there yet reads as an empty one. Raises `UsageError` for a wrong address and for the
+    tables of another version, `WorldError` for a broken file."""
+    path = sqlite_path(url, folder)
+    is_there = path is None or path.exists()
+    engine = read_only_engine(url, folder) if is_there else create_engine("sqlite://", poolclass=StaticPool)
+    try:
+        if is_there:
+            if path is not None:
+                _check_file(engine, path)
+            with engine.connect() as conn:
+                is_there = migrations.is_made(conn)
+                if is_there:
+                    migrations.check(conn)
+        if not is_there:
+            engine.dispose()
+            engine = create_engine("sqlite://", poolclass=StaticPool)
+            event.listen(engine, "begin", _begin)
+            migrations.upgrade(engine)
+        with engine.connect() as conn:
+            yield conn
+    except DatabaseError as wrong:
+        raise WorldError(_why(wrong, str(path or url)), permanent=True) from wrong
+    finally:
+        engine.dispose()
+
+
+def read_only_engine(url: str, folder: Path) -> Engine:
+    """An engine on a database that is there, whose connections cannot write. Raises `UsageError` for a wrong
+    address."""
+    path = sqlite_path(url, folder)
+    if path is None:
+        return create_engine(url, hide_parameters=True, execution_options={"postgresql_readonly": True})
+    engine = create_engine(
+        f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true", hide_parameters=True, poolclass=StaticPool,
+        connect_args={"check_same_thread": False},
+    )  # fmt: skip
+    event.listen(engine, "connect", _prepare_to_read)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
 def sqlite_path(url: str, folder: Path) -> Path | None:
     """The file of an SQLite address; None for another database."""
     try:
@@ -151,6 +195,12 @@ def _prepare(connection: sqlite3.Connection, _: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _prepare_to_read(connection: sqlite3.Connection, _: Any) -> None:
+    connection.isolation_level = None
+    for pragma in ("query_only=ON", *READING):
+        connection.execute(f"PRAGMA {pragma}")
+
+
 def _begin(conn: Connection) -> None:
     immediate = conn.get_execution_options().get("writes", False)
     conn.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
@@ -160,10 +210,12 @@ def _claim(path: Path, exclusive: bool) -> IO[bytes] | None:
     """Makes the folder; with `exclusive` takes the lock beside the file, which the system frees when we
     die."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
+        # SQLite gives its journals the rights of the file they belong to
+        open(path, "ab", opener=private_opener).close()
         if not exclusive:
             return None
-        lock = path.with_name(path.name + ".lock").open("ab")
+        lock = open(path.with_name(path.name + ".lock"), "ab", opener=private_opener)  # noqa: SIM115
     except OSError as wrong:
         raise WorldError(f"{path.parent} cannot be written: {wrong.strerror}", permanent=True) from wrong
     try:

@@ -29,6 +29,7 @@ from engine.core.happening import MessageOutcome
 from engine.errors import WorldError
 from engine.ids import new_secret
 from engine.invocation import command
+from engine.private_files import private_opener
 from engine.store import meta
 from engine.store.inbox.inbox import append_one
 from engine.store.messages.states import WAITING, MessageState, Mover, Selection, among, transition
@@ -99,7 +100,7 @@ class StoreOwner:
     def note(self, place: OwnerRecord) -> None:
         """Writes the file, as a whole. Raises OSError."""
         fresh = self.file.with_name(self.file.name + ".new")
-        with fresh.open("w", encoding="utf-8") as opened:
+        with open(fresh, "w", encoding="utf-8", opener=private_opener) as opened:
             opened.write(_text(place) + "\n")
             opened.flush()
             os.fsync(opened.fileno())

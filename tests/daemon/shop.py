@@ -90,6 +90,7 @@ class Shop:
         answers, asides = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(answers), redirect_stderr(asides):
             patch.setattr(sys, "argv", ["main.py", "--project", str(self.folder), *words])
+            patch.setenv("PERENNIAL_COMMAND", "./run")
             with pytest.raises(SystemExit) as left:
                 main()
         answer = answers.getvalue() + asides.getvalue()

@@ -19,6 +19,7 @@ from engine.channels.base import Channel, ChannelSetup, Delivery, HandOver, Mess
 from engine.channels.mime import HeaderError, mail_bytes
 from engine.clock import Clock
 from engine.config.channels.outbox import OutboxOptions
+from engine.private_files import private_folder, private_opener
 from engine.values import Instant, iso, to_datetime
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -75,7 +76,7 @@ class OutboxChannel:
     def _write(self, message: Message, raw: bytes, now: Instant) -> str:
         day = to_datetime(now).date().isoformat()
         folder = self._folder / message.channel / day
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         name = message.key
         if not _KEY.match(name):
             name = "".join(letter if letter.isalnum() else "_" for letter in name)[:64]
@@ -90,7 +91,8 @@ class OutboxChannel:
 
 def _replace(file: Path, data: bytes) -> None:
     new = file.with_name(f".{file.name}.new")
-    new.write_bytes(data)
+    with open(new, "wb", opener=private_opener) as opened:
+        opened.write(data)
     os.replace(new, file)  # noqa: PTH105 - atomic, and says so
 
 

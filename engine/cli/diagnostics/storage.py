@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,15 @@ from sqlalchemy import Connection
 
 from engine.cli.diagnostics.finding import Finding
 from engine.config import Config
+from engine.config.channels.outbox import OutboxOptions
 from engine.errors import PerennialError
 from engine.invocation import command
-from engine.store.database import open_store, sqlite_path
+from engine.private_files import is_open_to_others
+from engine.store.database import read_only, sqlite_path
 from engine.store.inbox import quarantine
 from engine.store.journeys import deployments, pauses
 from engine.store.messages import outcomes
-from engine.store.migrations import differences
+from engine.store.migrations import EarlierTablesError, differences
 from engine.values import Instant
 
 
@@ -35,17 +38,40 @@ def store(config: Config, folder: Path) -> StoreFindings:
         path = sqlite_path(config.store, folder)
         if path is not None and not path.exists():
             return StoreFindings((Finding("ok", "store", f"{path} will be made at the first start"),))
-        opened = open_store(config.store, folder)
+        with read_only(config.store, folder) as conn:
+            last = deployments.current(conn)
+            return StoreFindings((_tables(conn, config), *_waiting(conn)), last.at if last else None)
+    except EarlierTablesError as wrong:
+        return StoreFindings((Finding("warn", "store", wrong.what, wrong.cure),))
     except PerennialError as wrong:
         return StoreFindings(
             (Finding("FAIL", "store", str(wrong), "see docs/operating.md, Backup and upgrade"),)
         )
-    try:
-        with opened.read() as conn:
-            last = deployments.current(conn)
-            return StoreFindings((_tables(conn, config), *_waiting(conn)), last.at if last else None)
-    finally:
-        opened.close()
+
+
+def rights(config: Config, folder: Path) -> Finding:
+    """The store and the messages that became files are for the user who runs the engine alone."""
+    path = sqlite_path(config.store, folder)
+    beside = path.parent.glob(f"{path.name}*") if path is not None else ()
+    outboxes = {
+        folder / channel.options_as(OutboxOptions).folder
+        for channel in config.channels.values()
+        if channel.via == "outbox"
+    }
+    kept = [*beside, *(file for outbox in outboxes for file in (outbox, *outbox.rglob("*")))]
+    is_open = [file for file in kept if file.exists() and is_open_to_others(file)]
+    if not is_open:
+        return Finding("ok", "rights", "what is known of customers is for this user alone")
+    # The folder that holds them; the project's own holds files for others to read
+    places = {file.parent if file.parent != folder and file.is_file() else file for file in is_open}
+    topmost = [place for place in places if not places.intersection(place.parents)]
+    return Finding(
+        "warn",
+        "rights",
+        f"other users of this machine may read {is_open[0]}"
+        + (f" and {len(is_open) - 1:,} more" if len(is_open) > 1 else ""),
+        f"chmod -R go-rwx {shlex.join(map(str, sorted(topmost)))}",
+    )
 
 
 def _tables(conn: Connection, config: Config) -> Finding:

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from engine.cli.importing.opening import Source
 from engine.errors import UsageError
+from engine.private_files import private_opener
 
 DELIMITERS = (",", ";", "\t")
 _LONGEST_CELL = 100_000
@@ -155,7 +156,14 @@ class RefusedRows:
 
     def _open(self) -> IO[str]:
         try:
-            self._file = self.path.open(self._mode, encoding="utf-8", newline="", errors="backslashreplace")
+            self._file = open(  # noqa: SIM115 - Path.open has no opener; `close` closes it
+                self.path,
+                self._mode,
+                encoding="utf-8",
+                newline="",
+                errors="backslashreplace",
+                opener=private_opener,
+            )
         except OSError as wrong:
             raise UsageError(
                 f"{self.path} cannot be written: {wrong.strerror}", "Name another file with  --refused FILE"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.command import upgrade as run_scripts
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -13,9 +13,14 @@ from sqlalchemy import Connection, Engine
 from sqlmodel import SQLModel
 
 from engine.errors import UsageError
+from engine.invocation import command
 from engine.store.schema import tables
 
 assert tables.MetaRow.metadata is SQLModel.metadata
+
+
+class EarlierTablesError(UsageError):
+    """The tables are those of an earlier version: the next start of a daemon brings them up to date."""
 
 
 def upgrade(engine: Engine) -> None:
@@ -30,12 +35,34 @@ def upgrade(engine: Engine) -> None:
         current = MigrationContext.configure(conn).get_current_heads()
         known = {revision.revision for revision in script.walk_revisions()}
         if not known.issuperset(current):
-            raise UsageError(
-                "this store was written by a later version of Perennial",
-                "install that version, or restore a backup",
-            )
+            raise _later()
         config.attributes["connection"] = conn
-        command.upgrade(config, "head")
+        run_scripts(config, "head")
+
+
+def is_made(conn: Connection) -> bool:
+    """Some version of the engine has made tables here."""
+    return bool(MigrationContext.configure(conn).get_current_heads())
+
+
+def check(conn: Connection) -> None:
+    """For whoever only reads: raises `UsageError` unless the tables are those of this version."""
+    script = ScriptDirectory.from_config(script_config())
+    current = set(MigrationContext.configure(conn).get_current_heads())
+    if current == set(script.get_heads()):
+        return
+    if not current <= {revision.revision for revision in script.walk_revisions()}:
+        raise _later()
+    raise EarlierTablesError(
+        "this store was written by an earlier version of Perennial, and only a daemon brings it up to date",
+        f"Make a backup, then start the daemon with  {command('run')}",
+    )
+
+
+def _later() -> UsageError:
+    return UsageError(
+        "this store was written by a later version of Perennial", "install that version, or restore a backup"
+    )
 
 
 def script_config() -> Config:
