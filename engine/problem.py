@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from engine.slips import slips
 
 Level = Literal["error", "warning"]
 
@@ -56,10 +57,18 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that the author probably meant, or None."""
-    known = {choice.casefold(): choice for choice in choices}
-    matches = difflib.get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
-    return known[matches[0]] if matches else None
+    """The choice that a slip of the pen turned into `word`, or None.
+
+    A slip changes two letters at most, and no more than a fifth of the word. Another number, a whole part
+    more or less (`welcome_offer_b`) and an opposite (`unsubscribed`) are no slips: they mean something else.
+    """
+    written = word.casefold()
+    best: tuple[int, str] | None = None
+    for choice in choices:
+        distance = slips(written, choice.casefold())
+        if distance is not None and (best is None or distance < best[0]):
+            best = (distance, choice)
+    return best[1] if best else None
 
 
 def did_you_mean(word: str, choices: Iterable[str], otherwise: str = "") -> str:

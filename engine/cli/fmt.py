@@ -59,8 +59,9 @@ def _format(folder: Path, paths: list[Path], *, write: bool) -> _Done:
     from engine.project import load_world
 
     root = folder.resolve()
-    attributes = load_world(folder).catalogue.attributes
-    names = frozenset(name for name, kind in attributes.items() if kind.kind == "true/false")
+    catalogue = load_world(folder).catalogue
+    names = frozenset(name for name, kind in catalogue.attributes.items() if kind.kind == "true/false")
+    amounts = catalogue.amounts()
     wanted = chosen(paths, root)
     done = _Done([], [])
     for path in _files(root):
@@ -74,7 +75,7 @@ def _format(folder: Path, paths: list[Path], *, write: bool) -> _Done:
         except UnicodeDecodeError:
             done.unreadable.append(file)
             continue
-        formatted = format_journey(text, file, names)
+        formatted = format_journey(text, file, names, amounts)
         node, _ = read(formatted, file)
         if not isinstance(node, Mapping):
             done.unreadable.append(file)

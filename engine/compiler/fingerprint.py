@@ -40,7 +40,7 @@ _WRITTEN_AS: Mapping[type, str] = {
     syntax.GoalIs: "GoalIs reached -",
     syntax.Equals: "Equals values - many",
     syntax.IsSet: "IsSet -",
-    syntax.Compare: "Compare how value -",
+    syntax.Compare: "Compare how value - -",
     syntax.Between: "Between low high -",
     syntax.RelativeAge: "Ago how length -",
     syntax.BeforeAfter: "Beside how moment -",

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from engine.core.conditions.condition import Constant
 from engine.language.nodes import part
 from engine.language.quantities import parse_clock, parse_date
+from engine.language.spelling import ambiguous_thousands, spell_amount, spell_money
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
@@ -21,7 +22,6 @@ NO = ("false", "no")
 
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 _MONEY = re.compile(r"(-?\d{1,13}(?:\.\d{1,4})?) ([A-Z]{3})", re.ASCII)
-_AMOUNT = re.compile(r"-?\d{1,13}(?:[.,]\d{1,4})?")
 _BIRTHDAY = re.compile(r"(?:(\d{4})|-)-(\d{2})-(\d{2})", re.ASCII)
 
 
@@ -33,26 +33,28 @@ class Local:
     zone: ZoneInfo
 
 
-def read_constant(text: Text, kind: Type, local: Local, around: Span | None = None) -> Constant | Problem:
-    """A value as it stands in a condition or step. `whole` is the place to point at when the value stands
-    in a longer form (`at least 50`)."""
+def read_constant(
+    text: Text, kind: Type, local: Local, around: Span | None = None, how: str = ""
+) -> Constant | Problem:
+    """A value as it stands in a condition or step. `around` is the place to point at when the value stands
+    in a longer form, and `how` the words of that form in front of it (`at least`)."""
     span = around or text.span
     match kind.kind:
         case "text" | "list of text" | "list of":
             return text.value
         case "number":
-            if _NUMBER.fullmatch(text.value):
-                return Decimal(text.value) if "." in text.value else int(text.value)
-            meant = text.value.replace(",", ".") if _AMOUNT.fullmatch(text.value) else "2"
+            words = spell_amount(text.value)
+            if _NUMBER.fullmatch(words):
+                return Decimal(words) if "." in words else int(words)
             return Problem(
                 span,
                 "E22",
                 f"{quoted(text.value)} is not a number",
                 "a number is written in digits",
-                f"write  {meant}",
+                _amount_meant(text.value, how, ""),
             )
         case "money":
-            return _money(text, span, local.currency)
+            return _money(text, span, local.currency, how)
         case "true/false":
             return _yes_no(text)
         case "one of":
@@ -98,8 +100,17 @@ def is_reference(word: str) -> bool:
     return word.startswith(("trigger.", "product.")) and word.replace(".", "_").isidentifier()
 
 
-def _money(text: Text, span: Span, currency: str) -> Money | Problem:
-    match = _MONEY.fullmatch(text.value)
+def _money(text: Text, span: Span, currency: str, how: str) -> Money | Problem:
+    if thousands := ambiguous_thousands(text.value):
+        meant = "  or  ".join(f"{how} {amount} {currency}".strip() for amount in thousands)
+        return Problem(
+            span,
+            "E22",
+            f"{quoted(text.value)} could be one or a thousand",
+            "half of the world writes thousands with this sign, the other half decimals",
+            f"write  {meant}",
+        )
+    match = _MONEY.fullmatch(spell_money(text.value))
     if match and match[2] == currency:
         return Money(Decimal(match[1]), currency)
     if match:
@@ -111,17 +122,45 @@ def _money(text: Text, span: Span, currency: str) -> Money | Problem:
             f"write the amount in {currency}",
             topic="currency",
         )
-    amount = re.search(r"\d[\d.,]*", text.value)
-    meant = amount[0].rstrip(".,") if amount else "50"
-    if re.fullmatch(r"\d+,\d{1,2}", meant):
-        meant = meant.replace(",", ".")
     return Problem(
         span,
         "E22",
         f"{quoted(text.value)} is not an amount of money",
         "an amount is a number and a currency",
-        f"write  {meant.replace(',', '')} {currency}",
+        _amount_meant(text.value, how, currency),
     )
+
+
+_RANGE = re.compile(r"(?:from )?(-?\d[\d.,]*) *(?:-|–|\.\.|to|bis|до) *(\d[\d.,]*)(?P<rest> *\S*)")
+_EITHER = re.compile(r"(-?\d[\d.,]*) or (-?\d[\d.,]*)(?P<rest> *\S*)")
+_ONE_NUMBER = re.compile(r"[^\d-]{0,4}(-?\d[\d., ']*?)(?: *(?:times|x|[^\W\d]{2,20}))?[.]?")
+_DOLLARS = ("$", "usd", "dollars", "us$")
+
+
+def _amount_meant(written: str, how: str, currency: str) -> str:
+    """The fix for words that are no number or no amount; it keeps every number of the author and the
+    comparison in front of them, or proposes nothing."""
+
+    def amount(digits: str) -> str:
+        return f"{spell_amount(digits.strip().rstrip('.,'))} {currency}".strip()
+
+    if len(written) > 60:
+        return ""
+    if not how and (match := _RANGE.fullmatch(written)):
+        return f"write  between {amount(match[1])} and {amount(match[2])}"
+    if not how and (match := _EITHER.fullmatch(written)):
+        return f"write  [{amount(match[1])}, {amount(match[2])}]"
+    match = _ONE_NUMBER.fullmatch(written)
+    foreign = currency and re.search(r"[^\W\d]|[$€£¥₴₽]", written) and not _is_of(currency, written)
+    if match is None or foreign:
+        return f"write a number in digits{f', a space and {currency}' if currency else ''}"
+    return f"write  {how} {amount(match[1])}".replace("  ", " ").replace("write ", "write  ", 1)
+
+
+def _is_of(currency: str, written: str) -> bool:
+    """Does a sign or word beside the number mean this currency?"""
+    word = re.sub(r"[\d\s.,'-]", "", written).casefold()
+    return word == currency.casefold() or (currency == "USD" and word in _DOLLARS)
 
 
 def _yes_no(text: Text) -> bool | Problem:
@@ -146,5 +185,12 @@ def _choice(text: Text, kind: Type) -> str | Problem:
         "E24",
         f"{quoted(text.value)} is not one of its values",
         f"it can be: {', '.join(kind.choices)}",
-        did_you_mean(text.value, kind.choices, f"use one of: {', '.join(kind.choices)}"),
+        _several(text.value, kind.choices)
+        or did_you_mean(text.value, kind.choices, f"use one of: {', '.join(kind.choices)}"),
     )
+
+
+def _several(written: str, choices: tuple[str, ...]) -> str:
+    """`gold, silver` and `gold or silver` are a list."""
+    words = [word.strip() for word in re.split(r",| or ", written[:200])]
+    return f"write  [{', '.join(words)}]" if len(words) > 1 and set(words) <= set(choices) else ""

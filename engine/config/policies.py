@@ -11,6 +11,7 @@ from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, part
 from engine.language.quantities import parse_clock, parse_length
+from engine.language.spelling import spell_cap
 from engine.language.wording import quoted
 from engine.problem import did_you_mean
 from engine.values import Duration
@@ -120,6 +121,7 @@ def _caps_of(context: ReadContext, node: Node, channels: tuple[str, ...]) -> lis
 
 def _cap(context: ReadContext, node: Node, channel: str | None) -> Cap | None:
     text = context.text(node, "caps", "1 a day")
+    text = text and context.spell(text, spell_cap)
     if text is None or not context.fits(text, _CAP):
         return None
     # The pattern has made sure of three words.

@@ -9,6 +9,7 @@ from typing import Any
 from engine.language.grammar import JOURNEY, SEGMENT
 from engine.language.layout import Branch, Layout, LayoutRow, Leaf, Tree, read_layout
 from engine.language.nodes import Mapping, Node, Scalar
+from engine.language.parse import respellings
 from engine.language.steps.register import KINDS
 from engine.language.wait_ids import missing_wait_ids
 from engine.language.yaml.plain_text import clean
@@ -16,20 +17,25 @@ from engine.language.yaml.source import read
 
 _LEADING_TABS = re.compile(r"^[ \t]*\t[ \t]*", re.MULTILINE)
 _TRUE = {"yes": "true", "no": "false"}
+_QUOTES = tuple("'\"“„«»‟‘‚‹")
 _WIDEST = 100  # a list of words that was written over several lines goes on one line up to here
 
 
-def format_journey(text: str, file: str, true_or_false: Collection[str] = ()) -> str:
+def format_journey(
+    text: str, file: str, true_or_false: Collection[str] = (), amounts: Collection[str] = ()
+) -> str:
     """Canonical order, two spaces, block style but for one-line maps, ids for waits; comments stay.
 
     `true_or_false` are the names of attributes of that type: their `yes` and `no` become `true` and `false`.
-    A file that cannot be read comes back with spaces instead of tabs and otherwise as it was.
+    `amounts` are the names that hold a number or an amount of money, whatever has them: their `2+` becomes
+    `at least 2`. A file that cannot be read comes back with spaces instead of tabs and otherwise as it was.
     """
     text = _without_tabs(text, file)
     root, problems = read(text, file)
     if not isinstance(root, Mapping) or problems:
         return text
     cleaned, _ = clean(text, file)
+    cleaned = _spelled(cleaned, file, amounts)
     layout = read_layout(cleaned)
     if layout is None or not isinstance(layout.root, Branch):
         return text
@@ -39,6 +45,25 @@ def format_journey(text: str, file: str, true_or_false: Collection[str] = ()) ->
     done = "\n".join(_lines(layout)) + "\n"
     again, _ = read(done, file)
     return done if again is not None and _meaning(again) == _meaning(layout.root) else text
+
+
+def _spelled(text: str, file: str, amounts: Collection[str]) -> str:
+    """The text with canonical words in the place of those that are only understood."""
+    lines = text.split("\n")
+    # from the end of a line to its beginning, so that the places in front of a change stay true
+    for respelling in sorted(respellings(text, file), key=lambda r: r.text.span, reverse=True):
+        if respelling.amount and respelling.amount not in amounts:
+            continue
+        written, span = respelling.text.value, respelling.text.span
+        line, start = lines[span.line - 1], span.column - 1
+        if line.startswith(written, start):
+            end = start + len(written)
+        elif line[start : start + 1] in _QUOTES and line.startswith(written, start + 1):
+            end = start + len(written) + 2
+        else:  # several lines, or escapes: what is understood is left as it was written
+            continue
+        lines[span.line - 1] = line[:start] + respelling.words + line[end:]
+    return "\n".join(lines)
 
 
 def _without_tabs(text: str, file: str) -> str:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import yaml
 
+from engine.language.yaml.plain_text import without_smart_quotes
+
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _REMARK = re.compile(r"(^|\s+)(#.*)$")
 
@@ -141,6 +143,10 @@ class _Builder:
             self._inside[line] = style in {"|", ">"} or line < last
         if style not in {"|", ">"} and last > start.line:
             self._ends[last] = max(self._ends[last], column)
+        inside = None if style else without_smart_quotes(event.value)
+        if inside is not None:
+            quoted = inside.replace("\\", "\\\\").replace('"', '\\"')
+            return Leaf(inside, [f'"{quoted}"'], '"', start.line, start.column)
         return Leaf(event.value, written, style, start.line, start.column)
 
     def _put(self, tree: Tree, line: int, column: int) -> None:

@@ -14,8 +14,9 @@ from functools import cached_property
 from typing import TypeVar
 
 from engine.language.grammar import Construct, Key, TextPattern
-from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
-from engine.language.quantities import parse_clock, parse_length, parse_share, parse_weekday
+from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty, part
+from engine.language.quantities import parse_clock, parse_length, parse_share, parse_weekday, spell_weekday
+from engine.language.spelling import Respelling, Spelling, spell_length, spell_share
 from engine.language.syntax import Clock, Length, Pair, Step, Text
 from engine.language.wait_ids import missing_wait_ids
 from engine.language.wording import as_list, quoted, shown
@@ -24,6 +25,8 @@ from engine.problem import Problem, Span, Topic, did_you_mean, nearest
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 """What ids and names of our own look like."""
 
+_ONE_NAME = re.compile(r"[A-Za-z][\w-]*")
+_NAMES = re.compile(r"[A-Za-z][\w-]*(?: *, *[A-Za-z][\w-]*)+")
 _WHOLE = re.compile(r"[0-9]{1,8}")
 _T = TypeVar("_T")
 
@@ -72,6 +75,7 @@ class ReadContext:
         self.file = file
         self.root = root
         self.problems: list[Problem] = [] if problems is None else problems
+        self.respelled: list[Respelling] = []
         self.explains = explains
         self._read_steps = read_steps
 
@@ -125,6 +129,14 @@ class ReadContext:
             self.problems.append(result)
             return None
         return result
+
+    def spell(self, text: Text, spelling: Spelling) -> Text:
+        """The words in their canonical spelling; what is understood is kept for `fmt`."""
+        words = spelling(text.value)
+        if words == text.value:
+            return text
+        self.respelled.append(Respelling(text, words))
+        return Text(words, text.span)
 
     def steps(self, node: Node, at: Span, key: str) -> tuple[Step, ...]:
         """The list of steps under a key, which stands at `at`."""
@@ -205,13 +217,20 @@ class ReadContext:
         return None
 
     def texts(self, node: Node, name: str, example: str = "") -> tuple[Text, ...]:
-        """One text, or a list of texts."""
+        """One text, or a list of texts; names with commas between them are a list without its brackets."""
         if not isinstance(node, Sequence):
             text = self.text(node, name, example)
-            return () if text is None else (text,)
+            return () if text is None else self._listed(text)
         if is_empty(node):
             self.empty(node.span, name, example)
         return tuple(text for item in node.items if (text := self.text(item, name, example)) is not None)
+
+    def _listed(self, text: Text) -> tuple[Text, ...]:
+        if not _NAMES.fullmatch(text.value):
+            return (text,)
+        names = tuple(part(text, match.start(), len(match[0])) for match in _ONE_NAME.finditer(text.value))
+        self.respelled.append(Respelling(text, f"[{', '.join(name.value for name in names)}]"))
+        return names
 
     def pairs(self, node: Node, name: str, example: str) -> tuple[Pair, ...]:
         """A map with free names and short values."""
@@ -308,7 +327,9 @@ class MapReader:
     def length(self, key: str) -> Length | None:
         """A length of time."""
         text = self.text(key)
-        return None if text is None else self.context.keep(parse_length(text))
+        return (
+            None if text is None else self.context.keep(parse_length(self.context.spell(text, spell_length)))
+        )
 
     def clock(self, key: str) -> Clock | None:
         """A time of day."""
@@ -318,13 +339,14 @@ class MapReader:
     def share(self, key: str) -> int | None:
         """Whole percents."""
         text = self.text(key)
-        return None if text is None else self.context.keep(parse_share(text))
+        return None if text is None else self.context.keep(parse_share(self.context.spell(text, spell_share)))
 
     def weekdays(self) -> tuple[int, ...]:
         """The days of the key `weekdays`, 0 = Monday, in their order, each once."""
         days: set[int] = set()
         for text in self.texts("weekdays"):
-            days.update(self.context.keep(parse_weekday(text)) or ())
+            day = self.context.spell(text, spell_weekday)
+            days.update(self.context.keep(parse_weekday(day)) or ())
         return tuple(sorted(days))
 
     def count(self, key: str) -> int | None:

@@ -9,6 +9,7 @@ from engine.language.goal import parse_goal
 from engine.language.grammar import JOURNEY, SEGMENT, Construct
 from engine.language.map_reader import JOURNEY_RULES, MapReader, ReadContext
 from engine.language.nodes import Mapping
+from engine.language.spelling import Respelling
 from engine.language.start import parse_again, parse_starts
 from engine.language.step_list import parse_steps
 from engine.language.stories.story import parse_tests
@@ -47,6 +48,23 @@ def parse_segment(text: str | bytes, file: str) -> tuple[SegmentFile | None, lis
     name = _name(reader, "segment")
     segment = SegmentFile(name, reader.text("about"), _condition(reader, "who"), reader.at)
     return segment, in_order([*problems, *reader.context.problems])
+
+
+def respellings(text: str | bytes, file: str) -> list[Respelling]:
+    """The words of a journey or a segment that are understood though they are not canonical."""
+    source, problems = clean(text, file)
+    root = None if problems else read_clean(source, file)[0]
+    if not isinstance(root, Mapping):
+        return []
+    is_segment = root.get("segment") is not None and root.get("journey") is None
+    construct = SEGMENT if is_segment else JOURNEY
+    context = ReadContext(JOURNEY_RULES, file=file, root=root, read_steps=parse_steps)
+    reader = MapReader(context, construct, root.entries, root.span)
+    if is_segment:
+        _condition(reader, "who")
+    else:
+        _journey(reader, source)
+    return context.respelled
 
 
 def _open(

@@ -7,8 +7,9 @@ import datetime as dt
 import re
 
 from engine.language.nodes import part
+from engine.language.spelling import spell_length, spell_share
 from engine.language.syntax import Clock, Length, Text, Until
-from engine.language.wording import as_list, quoted
+from engine.language.wording import as_list, quoted, shown
 from engine.problem import Problem, nearest
 from engine.values import HOUR, MINUTE, Duration
 
@@ -19,6 +20,7 @@ _WHY_DATE = "dates are written year-month-day"
 
 _PART = re.compile(r"(\d{1,6}) +(minutes?|hours?|days?|weeks?|months?|years?)(?: +|$)", re.ASCII)
 _LENGTH = re.compile(r"(?:\d{1,6} +(?:minute|hour|day|week|month|year)s?(?: +|$))+", re.ASCII)
+_LONGEST_WRITTEN = 100  # characters of a text in which a length is looked for
 _LONGEST = Duration(months=1200)
 
 _LETTERS = {
@@ -47,16 +49,17 @@ _OTHER_DATE = re.compile(r"(\d{1,4})[./-](\d{1,2})[./-](\d{1,4})")
 
 def parse_length(text: Text) -> Length | Problem:
     """`3 days`, `1 day 12 hours`: calendar units and elapsed ones apart (design/language 2.8)."""
-    if not _LENGTH.fullmatch(text.value):
+    words = spell_length(text.value)
+    if not _LENGTH.fullmatch(words):
         return Problem(
             text.span,
             "E30",
             f"{quoted(text.value)} is not a length of time",
             _WHY_LENGTH,
-            f"write  {_length_meant(text.value) or '3 days'}",
+            _length_fix(text.value),
         )
     months = days = elapsed = 0
-    for number, unit in _PART.findall(text.value):
+    for number, unit in _PART.findall(words):
         count = int(number)
         match unit.rstrip("s"):
             case "minute":
@@ -78,9 +81,9 @@ def parse_length(text: Text) -> Length | Problem:
             "E30",
             f"{quoted(text.value)} is not a length of time that can be waited",
             "a length is more than nothing and at most 100 years",
-            "write  1 minute  or more",
+            "write a length between these two",
         )
-    return Length(duration, text)
+    return Length(duration, Text(words, text.span))
 
 
 def parse_clock(text: Text) -> Clock | Problem:
@@ -94,7 +97,7 @@ def parse_clock(text: Text) -> Clock | Problem:
         "E30",
         f"{quoted(text.value)} is not a time of day",
         _WHY_CLOCK,
-        f"write  {meant or '10:00'}",
+        f"write  {meant}" if meant else "write the hour, a colon and the minutes",
     )
 
 
@@ -110,11 +113,15 @@ def parse_date(text: Text) -> dt.date | Problem:
             "E30",
             f"{quoted(text.value)} is not a date",
             "there is no such day between 1900 and 2199",
-            "write a day that exists, for example  2026-11-27",
+            "write a day that exists",
         )
     meant = "  or  ".join(day.isoformat() for day in _dates_meant(text.value))
     return Problem(
-        text.span, "E30", f"{quoted(text.value)} is not a date", _WHY_DATE, f"write  {meant or '2026-11-27'}"
+        text.span,
+        "E30",
+        f"{quoted(text.value)} is not a date",
+        _WHY_DATE,
+        f"write  {meant}" if meant else "write the year, the month and the day with  -  between them",
     )
 
 
@@ -130,6 +137,22 @@ def counted(number: int, unit: str) -> str:
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
+def _length_fix(written: str) -> str:
+    """The text to type for a length that is none. It keeps every number of the author: a unit that nobody
+    here knows (`1 Stunde`) is not guessed."""
+    meant = _length_meant(written) if len(written) < _LONGEST_WRITTEN else ""
+    if meant and (not (numbers := re.findall(r"\d+", written)) or _keeps(meant, numbers)):
+        return f"write  {meant}"
+    return f"write a number and one of: {as_list(UNITS)}"
+
+
+def _keeps(meant: str, numbers: list[str]) -> bool:
+    """Do as many parts stand in the fix as numbers in the text? `1.5` and `1:30` are one number of two."""
+    return len(re.findall(r"\d+", meant.split("  or  ", maxsplit=1)[0])) >= len(
+        [n for n in numbers if int(n)]
+    )
+
+
 def _length_meant(written: str) -> str:
     """What the author of `3d`, `PT3H` or `72:00` probably meant; several joined by `or`."""
     if written.isascii() and written.isdigit() and len(written) < 7:
@@ -142,8 +165,10 @@ def _length_meant(written: str) -> str:
     if len(written) < 30 and (match := _ISO_LENGTH.fullmatch(written)):
         years, months, weeks, days, hours, minutes = (int(number or 0) for number in match.groups())
         return words_for(years * 12 + months, weeks * 7 + days, hours * 60 + minutes)
-    parts = [_part_meant(part) for part in _parts(written.lstrip("-+ "))]
-    return "  or  ".join(parts[0]) if len(parts) == 1 else " ".join(part[0] for part in parts if part)
+    parts = [_part_meant(part) for part in _parts(written.lstrip("+ "))]
+    if not all(parts):
+        return ""
+    return "  or  ".join(parts[0]) if len(parts) == 1 else " ".join(part[0] for part in parts)
 
 
 def _parts(written: str) -> list[str]:
@@ -251,18 +276,26 @@ _BESIDE = re.compile(r"(.+?) (before|after) (\S+)")
 
 def parse_weekday(text: Text) -> tuple[int, ...] | Problem:
     """`Tuesday`, `workdays`, `weekend` (0 = Monday)."""
-    if text.value in WEEKDAYS:
-        return (WEEKDAYS.index(text.value),)
-    if text.value in SEVERAL_DAYS:
-        return SEVERAL_DAYS[text.value]
+    word = spell_weekday(text.value)
+    if word in WEEKDAYS:
+        return (WEEKDAYS.index(word),)
+    if word in SEVERAL_DAYS:
+        return SEVERAL_DAYS[word]
     meant = _weekday_meant(text.value)
     return Problem(
         text.span,
         "E30",
         f"{quoted(text.value)} is not a weekday",
         f"it can be: {as_list(WEEKDAYS)}, workdays, weekend",
-        f"write  {meant or 'Tuesday'}",
+        f"write  {meant}" if meant else "",
     )
+
+
+def spell_weekday(word: str) -> str:
+    """`tuesday`, `Workdays`: the day as it is written."""
+    if word.capitalize() in WEEKDAYS:
+        return word.capitalize()
+    return word.casefold() if word.casefold() in SEVERAL_DAYS else word
 
 
 def parse_until(text: Text, here: Text) -> Until | Problem:
@@ -286,17 +319,34 @@ def parse_until(text: Text, here: Text) -> Until | Problem:
         return time if isinstance(time, Problem) else Until(text, date=day, time=time)
     if _weekday_meant(first) and not _is_name(words):
         return _weekday_and_time(text, here, first, rest)
-    if _is_name(words):
+    if _is_name(words) and words.casefold() not in _MOMENTS_OF_THE_DAY:
         return Until(text, name=here)
     return Problem(
         here.span,
         "E30",
         f"{quoted(words)} is not a moment",
-        "a wait ends at a time, a weekday with a time, a date, or before or after an attribute that is a "
-        "date",
-        "write  until 10:00  or  until Tuesday 10:00  or  until 2026-11-27 08:00  or  until 3 days before "
-        "code.expires",
+        "a wait ends at a time (until 10:00), a weekday with a time (until Tuesday 10:00), a date (until "
+        "2026-11-27 08:00), or before or after an attribute that is a date (until 3 days before "
+        "code.expires)",
+        _moment_fix(words),
     )
+
+
+_MOMENTS_OF_THE_DAY = (
+    *_NAMED_TIMES, "tomorrow", "tonight", "today", "now", "morning", "evening", "afternoon", "night", "later",
+    "yesterday",
+)  # fmt: skip
+
+
+def _moment_fix(words: str) -> str:
+    """What to type for words that are no moment, as far as they can only mean one."""
+    word = words.casefold()
+    if word in _NAMED_TIMES:
+        return f"write  until {_NAMED_TIMES[word]}"
+    if word.startswith("tomorrow"):
+        return "write  wait: 1 day  and the time of day as  at:"
+    clock = _clock_meant(words.removeprefix("at "))
+    return f"write  until {clock}" if clock else ""
 
 
 def _is_name(words: str) -> bool:
@@ -327,7 +377,7 @@ def _offset(text: Text, here: Text, match: re.Match[str]) -> Until | Problem:
             "E30",
             f"{quoted(name.value)} is not the name of a date",
             "a wait can end before or after an attribute that is a date, a field trigger.x, or code.expires",
-            "write  until 3 days before code.expires",
+            f"write  until {shown(length.text.value)} {match[2]} code.expires  or the name of a date",
         )
     return Until(text, name=name, offset=length, side="before" if match[2] == "before" else "after")
 
@@ -342,7 +392,9 @@ def _weekday_and_time(text: Text, here: Text, first: str, rest: str) -> Until | 
             "E30",
             f"{quoted(here.value)} does not say when on that day",
             "a wait until a weekday needs one day and a time",
-            f"write  until {WEEKDAYS[days[0]]} {rest or '10:00'}",
+            f"write  until {WEEKDAYS[days[0]]} {rest}"
+            if rest
+            else f"add the time of day behind it, as in  until {WEEKDAYS[days[0]]} 10:00",
         )
     time = _time_behind(here, first, rest)
     return time if isinstance(time, Problem) else Until(text, weekday=days[0], time=time)
@@ -358,13 +410,12 @@ def _time_behind(here: Text, first: str, rest: str) -> dt.time | Problem | None:
 
 _SHARE = re.compile(r"(\d{1,3})%", re.ASCII)
 _FRACTION = re.compile(r"0?[.,](\d{1,2})")
-_BROKEN = re.compile(r"(\d{1,3})[.,]\d+ *(?:%|percent|per cent)")
 _NUMBER = re.compile(r"(\d{1,3})(?: *(?:%|percent|per cent))?")
 
 
 def parse_share(text: Text) -> int | Problem:
     """`45%`."""
-    match = _SHARE.fullmatch(text.value)
+    match = _SHARE.fullmatch(spell_share(text.value))
     if match and int(match[1]) <= 100:
         return int(match[1])
     return Problem(
@@ -372,14 +423,12 @@ def parse_share(text: Text) -> int | Problem:
         "E30",
         f"{quoted(text.value)} is not a share",
         "a share is written in whole percents, 0% to 100%",
-        f"write  {_meant(text.value) or '10%'}",
+        f"write  {meant}" if (meant := _meant(text.value)) else "write a whole number and %",
     )
 
 
 def _meant(written: str) -> str:
     if match := _FRACTION.fullmatch(written):
         return f"{int(match[1].ljust(2, '0'))}%"
-    if match := _BROKEN.fullmatch(written):
-        return f"{int(match[1])}%" if int(match[1]) <= 100 else ""
     match = _NUMBER.fullmatch(written)
     return f"{int(match[1])}%" if match and int(match[1]) <= 100 else ""

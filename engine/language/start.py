@@ -10,6 +10,7 @@ from engine.language.grammar import STARTS, Construct
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty, tail
 from engine.language.quantities import parse_length
+from engine.language.spelling import spell_again
 from engine.language.syntax import (
     Again,
     ClockStart,
@@ -213,6 +214,7 @@ _OTHER_RULES = {
 
 def parse_again(context: ReadContext, text: Text) -> Again | None:
     """The rule of re-entry."""
+    text = context.spell(text, spell_again)
     words = text.value
     match words:
         case "never" | "always" | "restart":

@@ -73,6 +73,7 @@ class Compare:
     how: Literal["at least", "at most", "more than", "less than"]
     value: Text
     span: Span
+    words: Text | None = None  # the author's own, where a text attribute could have them as its value: `18+`
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.language.fmt import format_journey
@@ -145,6 +145,7 @@ def test_a_file_that_cannot_be_read_stays_as_it_is() -> None:
     assert format_journey(broken, "welcome.yaml") == broken
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, len(WELCOME)),
     st.sampled_from(["# x", " # x", "\n\n", "\n# x\n", "\n   # x\n", "  ", "\n", "'", "- "]),

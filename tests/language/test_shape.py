@@ -29,7 +29,7 @@ BEYOND_A_SCHEMA = {
     "E17_at_with_hours", "E17_two_times", "E17_do_sends", "E17_reaction_in_list",  # what fits to what
     "E08_date_of_wait",
     # forms inside a text, by the kind of attribute
-    "E21_in_list", "E21_misspelt", "E21_is_not", "E30_ago", "E30_date_hours",
+    "E21_in_list", "E21_misspelt", "E21_is_not", "E21_other_words", "E30_ago", "E30_date_hours",
     "E30_nothing",  # numbers inside a text
     "E45_shares", "E45_too_much",  # sums
     "E46_else_first",  # order

@@ -4,6 +4,7 @@ one."""
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pytest
 from hypothesis import given
@@ -52,16 +53,22 @@ def test_lengths(words: str, duration: Duration) -> None:
         ("3d", "3 days"), ("3", "3 minutes  or  3 hours  or  3 days"), ("3m", "3 minutes  or  3 months"),
         ("PT3H", "3 hours"), ("P1DT2H", "1 day 2 hours"), ("72:00", "72 hours"),
         ("1:30", "1 hour 30 minutes"),
-        ("1.5 hours", "1 hour 30 minutes"), ("2d 3h", "2 days 3 hours"), ("an hour", "1 hour"),
-        ("one day", "1 day"),
-        ("3 dasy", "3 days"), ("3days", "3 days"), ("3 Days", "3 days"), ("soon", "3 days"), ("", "3 days"),
-        ("90 seconds", "3 days"), ("0 days", "1 minute  or more"), ("999999 years", "1 minute  or more"),
+        ("2d 3h", "2 days 3 hours"), ("1.5 days", "1 day 12 hours"), ("3 dasy", "3 days"),
     ],
 )  # fmt: skip
 def test_wrong_lengths_show_the_right_one(words: str, fix: str) -> None:
     problem = parse_length(text(words))
     assert isinstance(problem, Problem)
     assert (problem.code, problem.fix) == ("E30", f"write  {fix}")
+
+
+@pytest.mark.parametrize(
+    "words", ["soon", "", "90 seconds", "0 days", "999999 years", "1 Stunde", "1 година", "2 Tage 3 hours"]
+)
+def test_a_length_that_nobody_can_guess_is_not_guessed(words: str) -> None:
+    problem = parse_length(text(words))
+    assert isinstance(problem, Problem)
+    assert not re.search(r"\d", problem.fix)
 
 
 @pytest.mark.parametrize(
@@ -79,13 +86,20 @@ def test_times(words: str, time: dt.time) -> None:
         ("10h30", "10:30"),
         ("10", "10:00"), ("10.30", "10:30"), ("1030", "10:30"), ("24:00", "00:00"), ("noon", "12:00"),
         ("10:00:00", "10:00"),
-        ("10:00 UTC", "10:00"), ("25:00", "10:00"), ("10:60", "10:00"), ("morning", "10:00"),
+        ("10:00 UTC", "10:00"),
     ],
 )  # fmt: skip
 def test_wrong_times_show_the_right_one(words: str, fix: str) -> None:
     problem = parse_clock(text(words))
     assert isinstance(problem, Problem)
     assert (problem.code, problem.fix) == ("E30", f"write  {fix}")
+
+
+@pytest.mark.parametrize("words", ["25:00", "10:60", "morning"])
+def test_a_time_that_nobody_can_guess_is_not_guessed(words: str) -> None:
+    problem = parse_clock(text(words))
+    assert isinstance(problem, Problem)
+    assert problem.fix == "write the hour, a colon and the minutes"
 
 
 def test_dates() -> None:
@@ -98,9 +112,9 @@ def test_dates() -> None:
     [
         ("27.11.2026", "write  2026-11-27"), ("11/27/26", "write  2026-11-27"),
         ("11/12/26", "write  2026-11-12  or  2026-12-11"),
-        ("2026-1-5", "write  2026-01-05"), ("2026/11/27", "write  2026-11-27"), ("soon", "write  2026-11-27"),
-        ("2026-02-30", "write a day that exists, for example  2026-11-27"),
-        ("0001-01-01", "write a day that exists, for example  2026-11-27"),
+        ("2026-1-5", "write  2026-01-05"), ("2026/11/27", "write  2026-11-27"),
+        ("soon", "write the year, the month and the day with  -  between them"),
+        ("2026-02-30", "write a day that exists"), ("0001-01-01", "write a day that exists"),
     ],
 )  # fmt: skip
 def test_wrong_dates_show_the_right_one(words: str, fix: str) -> None:
@@ -116,8 +130,6 @@ def test_weekdays() -> None:
     for words, fix in (
         ("Tue", "Tuesday"),
         ("2", "Tuesday"),
-        ("tuesday", "Tuesday"),
-        ("Workdays", "workdays"),
     ):
         problem = parse_weekday(text(words))
         assert isinstance(problem, Problem)
@@ -126,7 +138,7 @@ def test_weekdays() -> None:
 
 def test_shares() -> None:
     assert [parse_share(text(words)) for words in ("0%", "45%", "100%")] == [0, 45, 100]
-    for words, fix in (("0.45", "45%"), (".5", "50%"), ("45", "45%"), ("45 %", "45%"), ("101%", "10%")):
+    for words, fix in (("0.45", "45%"), (".5", "50%"), ("45", "45%")):
         problem = parse_share(text(words))
         assert isinstance(problem, Problem)
         assert problem.fix == f"write  {fix}"
@@ -159,13 +171,14 @@ def test_moments() -> None:
 @pytest.mark.parametrize(
     ("words", "column", "fix"),
     [
-        ("Tuesday", 11, "write  until Tuesday 10:00"),
+        ("Tuesday", 11, "add the time of day behind it, as in  until Tuesday 10:00"),
+        ("noon", 11, "write  until 12:00"),
         ("Tue 10:00", 11, "write  Tuesday"),
         ("10am", 11, "write  10:00"),
         ("27.11.2026 08:00", 11, "write  2026-11-27"),
         ("2026-11-27 8am", 22, "write  08:00"),
         ("3d before code.expires", 11, "write  3 days"),
-        ("2 days before Code", 25, "write  until 3 days before code.expires"),
+        ("2 days before Code", 25, "write  until 2 days before code.expires  or the name of a date"),
     ],
 )
 def test_wrong_moments_show_the_right_one_in_their_place(words: str, column: int, fix: str) -> None:

@@ -91,6 +91,17 @@ class Catalogue:
         """Every name that may stand where an event is asked for."""
         return [*self.events, *self.also, *OWN_EVENTS, *PRODUCT_STARTS]
 
+    def amounts(self) -> frozenset[str]:
+        """Names that hold a number or an amount of money wherever they stand: attributes, facts, fields of
+        any event, and `trigger.x`, `product.x`."""
+        typed = [(name, self.customer_type(name)) for name in self.customer_names()]
+        for fields in (*self.events.values(), *OWN_EVENTS.values(), *PRODUCT_STARTS.values()):
+            for path in paths(fields):
+                typed += [(path, path_type(fields, path)), (f"trigger.{path}", path_type(fields, path))]
+        typed += [(f"product.{path}", path_type(self.product, path)) for path in paths(self.product)]
+        others = {name for name, kind in typed if kind is None or kind.kind not in ("number", "money")}
+        return frozenset(name for name, _ in typed if name not in others)
+
     def cannot_be_missing(self) -> frozenset[str]:
         """Facts that always have a value: counts and sums."""
         return frozenset(name for name, rule in self.facts.items() if rule.how in ("count", "sum"))

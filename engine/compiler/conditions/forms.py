@@ -44,6 +44,7 @@ _NAMES = {"one of": "one of several values", "list of": "a list", "list of text"
           "money": "an amount of money"}  # fmt: skip
 _AMOUNTS = ("number", "money")
 _DAYS = ("date", "time")
+_TEXTS = ("text", "one of", "list of text")
 
 
 def describe(kind: Type) -> str:
@@ -64,10 +65,12 @@ def read_form(name: Text, form: syntax.Form, ref: Ref, scope: NameScope) -> core
             if kind in ("birthday", "list of"):
                 return _misfit(name, form.span, "a value", ref)
             return _equals(values, ref, scope)
+        case syntax.Compare(words=Text() as words) if kind in _TEXTS:
+            return _equals((words,), ref, scope)
         case syntax.Compare(how, value, span):
             if kind not in _AMOUNTS:
                 return _misfit(name, span, quoted(how), ref)
-            one = _operand(value, ref, scope, span)
+            one = _operand(value, ref, scope, span, how)
             return one if isinstance(one, Problem) else core.Compare(ref, how, one)
         case syntax.Between(low, high, span):
             if kind not in _AMOUNTS:
@@ -129,9 +132,9 @@ def _is_above(low: Operand, high: Operand) -> bool:
     return isinstance(low, numbers) and isinstance(high, numbers) and low > high
 
 
-def _operand(text: Text, ref: Ref, scope: NameScope, around: Span | None) -> Operand | Problem:
+def _operand(text: Text, ref: Ref, scope: NameScope, around: Span | None, how: str = "") -> Operand | Problem:
     if not is_reference(text.value):
-        return read_constant(text, ref.type, scope.world.local, around)
+        return read_constant(text, ref.type, scope.world.local, around, how)
     other = resolve(text, scope)
     if isinstance(other, Problem) or _comparable(ref, other):
         return other
@@ -144,9 +147,8 @@ def _operand(text: Text, ref: Ref, scope: NameScope, around: Span | None) -> Ope
 
 
 def _comparable(left: Ref, right: Ref) -> bool:
-    texts = ("text", "one of", "list of text")
     one, other = left.type.kind, right.type.kind
-    return one == other or (one in texts and other in texts)
+    return one == other or (one in _TEXTS and other in _TEXTS)
 
 
 def _beside(how: str, moment: Text, ref: Ref, scope: NameScope) -> core.Condition | Problem:

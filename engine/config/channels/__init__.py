@@ -26,6 +26,7 @@ from engine.language import nodes
 from engine.language.grammar import Construct, Key
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.schema.files import construct_schema
+from engine.language.spelling import spell_money
 from engine.language.wording import quoted
 from engine.problem import nearest
 
@@ -97,7 +98,7 @@ CHANNEL_SHAPE = {
 """For editors: the other keys depend on `via`."""
 
 _PRICE = re.compile(r"(\d{1,6}(?:\.\d{1,8})?) ([A-Z]{3})", re.ASCII)
-_RATE = re.compile(r"(\d{1,7}) (?:an?|per) (second|minute|hour|day)", re.ASCII)
+_RATE = re.compile(r"(\d{1,7}) (?:an?|per|each|every) (second|minute|hour|day)", re.ASCII)
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 
 
@@ -144,7 +145,7 @@ def _read_price(reader: MapReader, currency: str) -> tuple[Decimal, str]:
     text = reader.text("price")
     if text is None:
         return Decimal(0), currency
-    price = _PRICE.fullmatch(text.value)
+    price = _PRICE.fullmatch(spell_money(text.value))
     if price:
         # Told, and kept: the rest of the file can be checked with it.
         if price[2] != currency:

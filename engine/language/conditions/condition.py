@@ -10,6 +10,7 @@ from engine.language.conditions.event_count_condition import parse_did
 from engine.language.conditions.forms import looks_like_form, parse_form, parse_list, sign_problem
 from engine.language.map_reader import ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty, tail
+from engine.language.spelling import Respelling, spell_form
 from engine.language.syntax import (
     AllOf,
     Can,
@@ -103,6 +104,9 @@ def form_of(context: ReadContext, name: str, text: Text) -> Form | None:
     if isinstance(form, Problem):
         context.problems.append(form)
         return None
+    spelling = spell_form(text.value)
+    if spelling.words != text.value:
+        context.respelled.append(Respelling(text, spelling.words, "" if spelling.certain else name))
     return form
 
 
@@ -155,18 +159,19 @@ def _names(context: ReadContext, entry: Entry) -> InSegment | InsideJourney | Ca
     """`segment`, `inside`, `can`, `clicked`, `opened`: a name, `not name`, a list of names."""
     key, node = entry.key.text, entry.value
     example = {"segment": "vip", "inside": "welcome", "can": "email"}.get(key, "welcome_hello")
-    if key in {"clicked", "opened"} and isinstance(node, Sequence) and not is_empty(node):
+    names = context.texts(node, key, example)
+    if key in {"clicked", "opened"} and (len(names) > 1 or (isinstance(node, Sequence) and names)):
+        each = "".join(f"\n           - {key}: {shown(name.value)}" for name in names)
         context.report(
             node.span,
             "E20",
             f"{quoted(key)} needs one template here, not a list",
             "a list could mean all of them or one of them",
-            f"write\n         any:\n           - {key}: {example}\n           - {key}: ...",
+            f"write\n         any:{each}",
         )
         return None
-    names = context.texts(node, key, example)
     negated = False
-    if isinstance(node, Scalar) and names:
+    if isinstance(node, Scalar) and len(names) == 1:
         text = names[0]
         if sign := sign_problem(key, text):
             context.problems.append(sign)

@@ -10,6 +10,7 @@ from engine.language.grammar import LONG_DID
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, is_empty, part, tail
 from engine.language.quantities import parse_length
+from engine.language.spelling import spell_phrase
 from engine.language.syntax import AllOf, Did, Length, Text
 from engine.language.wording import quoted, shown
 from engine.problem import Problem, Span
@@ -20,7 +21,9 @@ PHRASES = (
 )
 MOST = 1_000_000
 _COUNT = re.compile(
-    r"(?:(at least|at most|exactly)\s+)?(\d{1,9})(?:\s+times?)?(?:\s+in\s+last\s+(\S.*))?", re.ASCII
+    r"(?:(at least|at most|more than|less than|exactly)\s+)?(\d{1,9})(?:\s+times?)?"
+    r"(?:\s+in\s+last\s+(\S.*))?",
+    re.ASCII,
 )
 _IN_LAST = re.compile(r"in\s+last\s+(\S.*)")
 _OTHER = (
@@ -74,7 +77,7 @@ def _did(context: ReadContext, entry: Entry, where: _Where) -> Did | None:
             f"write  {shown(event.value)}: ever",
         )
         return None
-    text = node.whole()
+    text = context.spell(node.whole(), spell_phrase)
     negated = text.value.startswith("not ")
     if sign := sign_problem(event.value, text):
         context.problems.append(sign)
@@ -126,9 +129,17 @@ def _counted(text: Text, match: re.Match[str]) -> _Counted | Problem:
         if isinstance(length, Problem):
             return length
         last = length
-    low = 0 if match[1] == "at most" else count
-    high = None if match[1] == "at least" else count
-    return low, high, last, False
+    match match[1]:
+        case "at least":
+            return count, None, last, False
+        case "more than":
+            return count + 1, None, last, False
+        case "at most":
+            return 0, count, last, False
+        case "less than":
+            return 0, count - 1, last, False
+        case _:
+            return count, count, last, False
 
 
 def _meant(written: str) -> str:
@@ -148,6 +159,7 @@ def _long(context: ReadContext, event: Text, node: Mapping, where: _Where) -> Di
     reader = MapReader(context, LONG_DID, node.entries, event.span)
     last, since = reader.length("last"), reader.choice("since")
     times = reader.text("times")
+    times = times and context.spell(times, spell_phrase)
     low, high = 1, None
     if times is not None:
         negated = times.value.startswith("not ")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Literal, cast
 
 from engine.language.nodes import part, tail
 from engine.language.quantities import parse_length
+from engine.language.spelling import spell_form
 from engine.language.syntax import (
     BeforeAfter,
     Between,
@@ -72,6 +74,25 @@ _Compared = Literal["at least", "at most", "more than", "less than"]
 
 def parse_form(name: str, text: Text) -> Form | Problem:
     """The form behind the attribute `name`."""
+    spelling = spell_form(text.value)
+    if spelling.words != text.value:
+        form = _parse_canonical(name, Text(spelling.words, text.span))
+        return form if spelling.certain else _or_a_value(form, text)
+    return _parse_canonical(name, text)
+
+
+def _or_a_value(form: Form | Problem, text: Text) -> Form | Problem:
+    """A comparison with the words that a text attribute could have as its value."""
+    match form:
+        case Compare():
+            return replace(form, words=text)
+        case Negated(Compare() as inner, span):
+            return Negated(replace(inner, words=tail(text, len("not "))), span)
+        case _:
+            return form
+
+
+def _parse_canonical(name: str, text: Text) -> Form | Problem:
     if sign := sign_problem(name, text):
         return sign
     negations: list[Span] = []

@@ -126,7 +126,7 @@ FORM: Schema = {
     "else": {
         **SCALAR,
         "pattern": (
-            r"^(?!\s*[<>=!≥≤≠])(?!at (least|most)$)(?!(greater|bigger|fewer|smaller) than )(?!is "
+            r"^(?!\s*[<>=!≥≤≠])(?!at (least|most)$)(?!is "
             r"(null|empty))(?!between \S+$)(?!not not ).*\S"
         ),
         "patternErrorMessage": (

@@ -10,6 +10,7 @@ from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
 from engine.language.nodes import Sequence, part
 from engine.language.quantities import parse_length
+from engine.language.spelling import spell_length
 from engine.language.steps.kinds import StepKind, StoryForm, step_keys
 from engine.language.syntax import Length, Pair, Step, Text
 from engine.language.wording import quoted
@@ -136,7 +137,7 @@ def parse_next_after(reader: MapReader) -> tuple[Length | None, Text | None]:
             )
         )
         return None, text
-    return reader.context.keep(parse_length(text)), None
+    return reader.context.keep(parse_length(reader.context.spell(text, spell_length))), None
 
 
 # --- via: one channel, a cascade in the order of the list, or the order that is likely to cost least ---
@@ -172,8 +173,8 @@ def parse_via(reader: MapReader) -> tuple[tuple[Text, ...], Text | None]:
             f"write  via: {LIKELY} of {others}" if others else f"write  via: {LIKELY}",
         )
         return (), wrong
-    if not words:
-        return (), None
+    if len(words) != 1:
+        return words, None
     (text,) = words
     if _begins_likely(text):
         return _named(reader, text), text

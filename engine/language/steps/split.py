@@ -10,6 +10,7 @@ from engine.language.grammar import Key
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, part, tail
 from engine.language.quantities import parse_share
+from engine.language.spelling import spell_share
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import Hashed, Step, Text
 from engine.language.wording import quoted, shown
@@ -65,7 +66,7 @@ CONSTRUCT = step_keys(
     (("paths", "into"), ("variants", "into"), ("branches", "into"), ("cohorts", "into"), ("weights", "into"),
      ("percent", "write the shares under  into:  as  50% name:")),
 )  # fmt: skip
-_PATH = re.compile(r"(\S+)\s+([a-z][a-z0-9_]*)")
+_PATH = re.compile(r"(\S+|\d{1,3} *(?:%|percent|per cent|pct))\s+([a-z][a-z0-9_]*)")
 
 
 def parse_split(reader: MapReader) -> Split | None:
@@ -110,16 +111,18 @@ def _path(context: ReadContext, entry: Entry) -> SplitPath | None:
             re.sub(r"[^a-z0-9]+", "_", shown(label.value).casefold()).strip("_").lstrip("0123456789_")
             or "gift"
         )
-        number = re.match(r"\d{1,3}(?=%)", label.value)
+        number = re.search(r"\d{1,3}(?= ?%)", label.value) or re.match(r"\d{1,3}", label.value)
         context.report(
             label.span,
             "E45",
             f"{quoted(label.value)} is not a path of a split",
             "a path is a share and a name made of small letters, digits and _",
-            f"write  {number[0] if number else '50'}% {word}:",
+            f"write  {number[0]}% {word}:"
+            if number
+            else f"write its share in front of it, as in  50% {word}:",
         )
         return None
-    share = context.keep(parse_share(part(label, 0, match.end(1))))
+    share = context.keep(parse_share(context.spell(part(label, 0, match.end(1)), spell_share)))
     return None if share is None else SplitPath(share, tail(label, match.start(2)), steps)
 
 

@@ -19,6 +19,7 @@ from engine.language.quantities import (
     parse_until,
     their_hour_meant,
 )
+from engine.language.spelling import spell_wait
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import AllOf, Clock, Hashed, Length, Step, Text, Until
 from engine.language.wording import quoted, shown
@@ -115,6 +116,7 @@ CONSTRUCT = step_keys(
 def parse_wait(reader: MapReader) -> Wait | None:
     """A `wait` step; it needs an id, and with `for` at least one of `then` and `else`."""
     value = reader.text("wait")
+    value = value and reader.context.spell(value, spell_wait)
     # people rest here: the id is asked for even where the rest of the step is wrong
     if "id" not in reader:
         proposed = reader.context.wait_ids.get(reader.at_key("wait"), "a_name")

@@ -16,6 +16,11 @@ _INVISIBLE = re.compile(
 )
 _TAB = re.compile(r"^ *\t", re.MULTILINE)
 _OTHER_SPACE = re.compile("^(?: *- *| *)([\u00a0\u2000-\u200b\u202f\u205f\u3000])", re.MULTILINE)
+# Spaces that come with a copied text and are as wide as one: non-breaking, thin, figure and their like.
+_SPACES = re.compile("[\u00a0\u2002-\u200a\u202f\u205f]")
+# A long dash where only the dash of a list can stand, and where only the sign of a number can.
+_LONG_DASH = re.compile(r"^( *)[–—−](?= )", re.MULTILINE)
+_MINUS = re.compile(r"(?<=: )[–−](?=\d)")
 _TEMPLATING = re.compile(r"\{\{.*?(?:\}\}|$)|\{%.*?(?:%\}|$)", re.MULTILINE)
 _COMMENT = re.compile(r"(?:^|\s)#")
 
@@ -38,7 +43,8 @@ def clean(text: str | bytes, file: str) -> tuple[str, list[Problem]]:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as wrong:
             return "", [_not_utf8(wrong.object, wrong.start, file)]
-    text = text.removeprefix("\ufeff")
+    text = _SPACES.sub(" ", text.removeprefix("\ufeff"))
+    text = _MINUS.sub("-", _LONG_DASH.sub(r"\1-", text))
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     problems = [
@@ -48,6 +54,15 @@ def clean(text: str | bytes, file: str) -> tuple[str, list[Problem]]:
         *_templating(text, file),
     ]
     return text, problems
+
+
+_SMART_QUOTES = re.compile("[“„«»‟]([^“”„«»‟]*)[”“»«]|[‘‚‹]([^‘’‚‹›]*)[’‘›]")
+
+
+def without_smart_quotes(text: str) -> str | None:
+    """What stands between the quotation marks of a word processor; None where there are none around it."""
+    match = _SMART_QUOTES.fullmatch(text)
+    return None if match is None else match[1] if match[1] is not None else match[2]
 
 
 def place(text: str, index: int, file: str, length: int = 1) -> Span:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import yaml
 
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
-from engine.language.yaml.plain_text import clean
+from engine.language.yaml.plain_text import clean, without_smart_quotes
 from engine.language.yaml.syntax_errors import syntax_problem
 from engine.language.yaml.yaml_restrictions import (
     alias_problem,
@@ -111,7 +111,8 @@ class _Builder:
         span = self._span(event)
         plain = event.implicit[0]
         self._plain_node(event, span)
-        scalar = Scalar(event.value, span, plain)
+        inside = without_smart_quotes(event.value) if plain else None
+        scalar = Scalar(event.value, span, plain) if inside is None else Scalar(inside, span, False)
         top = self._stack[-1] if self._stack else None
         if top is not None and top.is_map and top.key is None:
             self._key(top, scalar)
