@@ -123,6 +123,7 @@ def _import_table(
     from engine.cli.importing.progress import ImportProgress, load_progress
     from engine.cli.importing.rows import RefusedRows
     from engine.cli.stores import daemon_runs
+    from engine.core.journeys import Journeys
     from engine.runtime.intake.intake import Intake
     from engine.store.database import open_store
     from engine.values import iso
@@ -151,7 +152,8 @@ def _import_table(
             kind, options.event, not options.live, f"{source.hash}:{begun.round}", iso(begun.started_at)
         )
         refused = RefusedRows(options.refused_path, source, table.columns, again=begun is known)
-        intake = Intake(world.catalogue, world.config)
+        # No row of a file says that two ids are one, so no journey is asked.
+        intake = Intake(world.catalogue, world.config, Journeys({}))
         work = _FileImport(source, options, rules, store, intake, session.clock, refused, begun)
         try:
             work.take(row for row in chain([first] if first else [], table.rows) if row.line > begun.line)

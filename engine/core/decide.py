@@ -27,6 +27,7 @@ from engine.core.happening import (
     Event,
     Happening,
     InsideChanged,
+    Joined,
     MessageOutcome,
     MessageReturned,
     MessageSent,
@@ -37,6 +38,7 @@ from engine.core.happening import (
     SegmentChanged,
     Wake,
 )
+from engine.core.joining import handle_joined
 from engine.core.journeys import Journeys
 from engine.core.message_outcomes import (
     handle_code,
@@ -146,6 +148,8 @@ def _take(context: DecisionContext, happening: Happening) -> None:
             handle_returned(context, happening)
         case CodeTaken():
             handle_code(context, happening)
+        case Joined():
+            handle_joined(context, happening)
         case Wake():
             pass  # the time alone: `_wake_all` looks at what is due
         case _:

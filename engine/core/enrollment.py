@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -190,52 +190,3 @@ class Enrollment:
             watch_until=self.watch_until,
             commit=self.commit,
         )
-
-
-JOINED = "joined"
-"""How a run ends that gives way to the run of the same person."""
-
-
-def merge_enrollments(
-    enrollments: Iterable[Enrollment], under_way: Collection[str], now: Instant
-) -> tuple[list[Enrollment], list[str]]:
-    """The runs of both, as they are from now on, and the send keys of planned messages that are taken back.
-
-    Of open runs with the same journey and key the one goes on that has sent more, else the older one; it
-    takes over what the other has sent and done, so that it is not sent or done again. `under_way`: keys of
-    messages that may be leaving at this moment; they count as sent.
-    """
-    going_on: dict[tuple[str, str], Enrollment] = {}
-    ended: list[Enrollment] = []
-    cancelled: list[str] = []
-    # In the order of their claim: the first open run of a journey and key is the one that goes on.
-    for enrollment in sorted(enrollments, key=lambda enrollment: _rank(enrollment, under_way)):
-        if not enrollment.is_open:
-            ended.append(enrollment)
-            continue
-        first = going_on.setdefault((enrollment.journey, enrollment.key), enrollment)
-        if first is enrollment:
-            continue
-        going_on[enrollment.journey, enrollment.key] = first.united(enrollment)
-        # A message that may be leaving at this moment cannot be taken back.
-        if isinstance(enrollment.state, AwaitingSend) and enrollment.state.key not in under_way:
-            cancelled.append(enrollment.state.key)
-        given_up = enrollment.fork()
-        given_up.outcome, given_up.ended_at = JOINED, now
-        # Not watched: its goal is that of the run that goes on.
-        given_up.state = given_up.due = given_up.watch_until = None
-        given_up.seq += 1
-        ended.append(given_up)
-    return [*going_on.values(), *ended], cancelled
-
-
-def _rank(enrollment: Enrollment, under_way: Collection[str]) -> tuple[int, Instant, int, str]:
-    """More messages first, then the older run; the id decides what is equal, so that it always comes out
-    the same."""
-    leaving = isinstance(enrollment.state, AwaitingSend) and enrollment.state.key in under_way
-    return (
-        -(sum(map(len, enrollment.sent.values())) + leaving),
-        enrollment.started_at,
-        enrollment.started_number,
-        enrollment.id,
-    )

@@ -59,9 +59,14 @@ def known_goal(transition: Transition) -> Instant | None:
     return None
 
 
-def leave_if_due(context: DecisionContext, enrollment: Enrollment, event: Event | None = None) -> None:
+def leave_if_due(
+    context: DecisionContext,
+    enrollment: Enrollment,
+    event: Event | None = None,
+    reached_at: Instant | None = None,
+) -> None:
     """Something changed that goal or `exit_if` of a run may look at: they are asked at once, whatever it
-    does."""
+    does. `reached_at`: a goal that is found in the history."""
     subscription = context.subscription(enrollment)
     if subscription is None:
         return
@@ -69,8 +74,7 @@ def leave_if_due(context: DecisionContext, enrollment: Enrollment, event: Event 
     goal, exit_if = journey.goal, journey.exit_if
     # Asked of the run as it is: it is forked (`Transition.begin`) only where something comes of it.
     scope = context.scope(enrollment)
-    reached_at = None
-    if enrollment.goal_at is None:
+    if enrollment.goal_at is None and reached_at is None:
         if event is not None and goal.events and fits_goal(context, journey, enrollment, event):
             reached_at = event.occurred_at
         elif goal.when is not None and goal.when.test(scope):

@@ -143,6 +143,26 @@ class CodeTaken(Struct, frozen=True):
     value: str | None
 
 
+class HistoryHalf(Struct, frozen=True):
+    """What one of two ids of a person brings: names of events and attributes, and whether anything is known
+    of how to reach them."""
+
+    events: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    is_reached: bool = False
+
+
+class Joined(Struct, frozen=True):
+    """Another id turned out to be this customer's. It comes after everything that the other id did, which is
+    received again as history."""
+
+    number: int
+    at: Instant
+    runs: tuple[str, ...]  # ids of those that were the other id's
+    theirs: HistoryHalf  # of the other id
+    ours: HistoryHalf
+
+
 class Wake(Struct, frozen=True):
     """Nothing happened but the time: what is due is looked at. Never stored."""
 
@@ -162,5 +182,6 @@ Happening = (
     | MessageOutcome
     | Reaction
     | CodeTaken
+    | Joined
     | Wake
 )

@@ -3,25 +3,28 @@ be."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from engine.core.facts.customer import Reach
-from engine.core.happening import Event, ProfileChanged
+from engine.core.happening import Event, HistoryHalf, Joined, ProfileChanged
+from engine.core.journeys import Journeys
 from engine.store import merge
 from engine.store.customers import address_index, events
 from engine.store.customers.customer_codec import (
     dump_customer_state,
     load_attributes,
     load_customer_state,
+    load_event_counters,
     load_reach,
 )
 from engine.store.inbox import due_queue
 from engine.store.inbox.inbox import append_one
 from engine.store.meta import bucket_of
 from engine.store.sql import change, ids, rows
-from engine.values import Instant, Value
+from engine.values import Instant, Value, zone
 
 
 def resolve(conn: Connection, customers: Iterable[str]) -> dict[str, str]:
@@ -30,13 +33,13 @@ def resolve(conn: Connection, customers: Iterable[str]) -> dict[str, str]:
     return dict(rows(conn, sql, (ids(customers),)))
 
 
-def join(conn: Connection, previous: str, customer: str, computed: Collection[str], now: Instant) -> str:
+def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now: Instant) -> str:
     """Makes `previous` another name of `customer` and moves what it did. The reason when it cannot be, else
     "".
 
     A customer who is not known yet simply takes over the other id; else what `previous` did is received again
-    as history, so facts (their names are `computed`) and segments learn of it and nothing starts. Where both
-    are inside a journey one run goes on (`engine.core.enrollment`).
+    as history, so facts and segments learn of it and nothing starts, and everything is asked again
+    (`engine.core.joining`).
     """
     customer = resolve(conn, [customer]).get(customer, customer)
     known = resolve(conn, [previous]).get(previous)
@@ -50,6 +53,11 @@ def join(conn: Connection, previous: str, customer: str, computed: Collection[st
     change(conn, "INSERT INTO alias (alias, customer, at) VALUES (?, ?, ?)", (previous, customer, now))
     new = bucket_of(conn, customer)
     ours, theirs = _row(conn, new, customer), _row(conn, old, previous)
+    change(
+        conn,
+        "UPDATE inbox SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
+        (new, customer, old, previous),
+    )
     if theirs is not None:
         address_index.write(conn, old, [(previous, _addresses(theirs), address_index.NONE)])
     if theirs is not None and ours is None:
@@ -65,36 +73,63 @@ def join(conn: Connection, previous: str, customer: str, computed: Collection[st
             (new, customer, old, previous),
         )
     elif theirs is not None and ours is not None:
-        _receive_missing(conn, ours, theirs, customer, computed, now)
+        _receive_missing(conn, ours, theirs, customer, journeys, now)
         _receive_events(conn, old, previous, customer, now)
-        _unite_marks(conn, new, customer, ours, theirs)
-    merge.move(conn, old, previous, new, customer, now)
-    change(
-        conn,
-        "UPDATE inbox SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
-        (new, customer, old, previous),
+    again = {name: subscription.journey.again for name, subscription in journeys.index.subscriptions.items()}
+    runs, cancelled = merge.move(
+        conn, old, previous, new, customer, again, zone((ours or theirs or _NOBODY).zone), now
     )
+    if theirs is not None and ours is not None:
+        _unite_marks(conn, new, customer, ours, theirs, cancelled)
+        halves = _halves(theirs, ours, journeys)
+        append_one(conn, customer, Joined(0, now, tuple(runs), *halves), now)
     for statement in _FORGET:
         change(conn, statement, (old, previous))
     due_queue.put(conn, new, [(now, customer)])
     return ""
 
 
-_Row = tuple[dict[str, Value], dict[str, Reach], str]
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One of the two customers."""
+
+    zone: str = "UTC"
+    values: Mapping[str, Value] = field(default_factory=dict)
+    reach: Mapping[str, Reach] = field(default_factory=dict)
+    events: frozenset[str] = frozenset()
+    marks: str = ""
+
+
+_NOBODY = _Row()
 
 
 def _row(conn: Connection, bucket: int, customer: str) -> _Row | None:
     sql = (
-        "SELECT CAST(attributes AS TEXT), CAST(reach AS TEXT), CAST(marks AS TEXT) FROM customer "
-        "WHERE bucket = ? AND id = ?"
+        "SELECT zone, CAST(attributes AS TEXT), CAST(reach AS TEXT), CAST(seen AS TEXT), CAST(marks AS TEXT)"
+        " FROM customer WHERE bucket = ? AND id = ?"
     )
     found = rows(conn, sql, (bucket, customer))
-    return (load_attributes(found[0][0]), load_reach(found[0][1]), found[0][2]) if found else None
+    if not found:
+        return None
+    zone_name, attributes, reach, seen, marks = found[0]
+    events = frozenset(load_event_counters(seen))
+    return _Row(zone_name, load_attributes(attributes), load_reach(reach), events, marks)
+
+
+def _halves(theirs: _Row, ours: _Row, journeys: Journeys) -> tuple[HistoryHalf, HistoryHalf]:
+    """What each of the two brings to the other."""
+    computed = {rule.name for rule in journeys.facts}
+    # What the customer has stays; what they lack comes from the other id.
+    new = {name for name in theirs.values if name not in ours.values}
+    other = {name for name, value in ours.values.items() if theirs.values.get(name) != value}
+    return (
+        HistoryHalf(tuple(sorted(theirs.events)), tuple(sorted(new - computed)), bool(theirs.reach)),
+        HistoryHalf(tuple(sorted(ours.events)), tuple(sorted(other - computed)), bool(ours.reach)),
+    )
 
 
 def _addresses(row: _Row) -> address_index.Addresses:
-    values, reach, _ = row
-    return address_index.addresses_of(reach, values)
+    return address_index.addresses_of(row.reach, row.values)
 
 
 def _receive_events(conn: Connection, old: int, previous: str, customer: str, now: Instant) -> None:
@@ -106,40 +141,48 @@ def _receive_events(conn: Connection, old: int, previous: str, customer: str, no
             append_one(conn, customer, again, now)
 
 
-def _unite_marks(conn: Connection, bucket: int, customer: str, ours: _Row, theirs: _Row) -> None:
+def _unite_marks(
+    conn: Connection, bucket: int, customer: str, ours: _Row, theirs: _Row, cancelled: list[str]
+) -> None:
     """Last starts, fired dates, places and habits of both: who was welcomed under the other id is not
-    welcomed again."""
-    starts, occurred, crossings, places, habits = load_customer_state(ours[2])
-    their_starts, their_occurred, _, their_places, their_habits = load_customer_state(theirs[2])
+    welcomed again. A message that was taken back has no place."""
+    starts, occurred, crossings, places, habits = load_customer_state(ours.marks)
+    their_starts, their_occurred, _, their_places, their_habits = load_customer_state(theirs.marks)
     for key, start in their_starts.items():
         if key not in starts or starts[key].at < start.at:
             starts[key] = start
     united = habits.united(their_habits)
     marks = dump_customer_state(
-        starts, occurred | their_occurred, crossings, [*places, *their_places], "", united
+        starts,
+        occurred | their_occurred,
+        crossings,
+        [place for place in (*places, *their_places) if place.key not in cancelled],
+        "",
+        united,
     )
     change(conn, "UPDATE customer SET marks = ? WHERE bucket = ? AND id = ?", (marks, bucket, customer))
 
 
 def _receive_missing(
-    conn: Connection, ours: _Row, theirs: _Row, customer: str, computed: Collection[str], now: Instant
+    conn: Connection, ours: _Row, theirs: _Row, customer: str, journeys: Journeys, now: Instant
 ) -> None:
     """Values, addresses and consents, where the customer has none; a withdrawn consent always."""
-    values, reach, _ = theirs
-    known_values, known_reach, _ = ours
+    computed = {rule.name for rule in journeys.facts}
     missing = {
-        name: value for name, value in values.items() if name not in known_values and name not in computed
+        name: value
+        for name, value in theirs.values.items()
+        if name not in ours.values and name not in computed
     }
     addresses = {
-        name: found.address
-        for name, found in reach.items()
-        if found.address and not (known_reach[name].address if name in known_reach else None)
+        name: known.address
+        for name, known in theirs.reach.items()
+        if known.address and not ours.reach.get(name, Reach()).address
     }
     consents = {
         (name, purpose): state
-        for name, found in reach.items()
-        for purpose, state in found.consents.items()
-        if purpose not in (known_reach[name].consents if name in known_reach else {}) or state == "withdrawn"
+        for name, known in theirs.reach.items()
+        for purpose, state in known.consents.items()
+        if purpose not in ours.reach.get(name, Reach()).consents or state == "withdrawn"
     }
     if missing or addresses or consents:
         append_one(

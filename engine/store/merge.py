@@ -3,9 +3,13 @@ id."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
 from sqlalchemy import Connection
 
-from engine.core.enrollment import merge_enrollments
+from engine.core.joining import merge_enrollments
+from engine.core.journey import Again
 from engine.store.customers import enrollments
 from engine.store.inbox import due_queue
 from engine.store.messages import records
@@ -16,15 +20,26 @@ from engine.values import Instant
 _RENAMED = ("enrollment", "outbox", "trace", "consent", "reaction", "webhook_call", "report", "code")
 
 
-def move(conn: Connection, old: int, previous: str, new: int, customer: str, now: Instant) -> None:
+def move(
+    conn: Connection,
+    old: int,
+    previous: str,
+    new: int,
+    customer: str,
+    again: Mapping[str, Again],
+    zone: ZoneInfo,
+    now: Instant,
+) -> tuple[list[str], list[str]]:
     """Moves everything of `previous` but facts and history to `customer`. A message that was claimed is
-    planned again, so that nobody hands it over under an id that is no more."""
+    planned again, so that nobody hands it over under an id that is no more. `again`: by journey. The ids of
+    the runs of `previous`, and the keys of messages that were taken back."""
+    cancelled: list[str] = []
     theirs = enrollments.of_customer(conn, old, previous)
     if theirs:
         ours = enrollments.of_customer(conn, new, customer)
         sql = f"SELECT send_key FROM outbox WHERE bucket = ? AND customer = ? AND {among((MessageState.HANDOFF, *UNSETTLED))}"  # noqa: E501, S608
-        under_way = [*rows(conn, sql, (old, previous)), *rows(conn, sql, (new, customer))]
-        united, cancelled = merge_enrollments([*ours, *theirs], {key for (key,) in under_way}, now)
+        under_way = {key for half in ((old, previous), (new, customer)) for (key,) in rows(conn, sql, half)}
+        united, cancelled = merge_enrollments(ours, theirs, under_way, again, zone, now)
         for bucket in {old, new}:
             records.cancel(conn, bucket, dict.fromkeys(cancelled, "joined"), now)
         # The fence grows without a claim: the worker that holds one knows the message under the id that
@@ -39,3 +54,4 @@ def move(conn: Connection, old: int, previous: str, new: int, customer: str, now
     for table in _RENAMED:
         sql = f"UPDATE {table} SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?"  # noqa: S608
         change(conn, sql, (new, customer, old, previous))
+    return [run.id for run in theirs], cancelled

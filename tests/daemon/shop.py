@@ -149,7 +149,7 @@ class Shop:
 
     def receive(self, items: Iterator[Item]) -> None:
         project, now = load(self.folder), self.now()
-        intake = Intake(project.catalogue, project.config)
+        intake = Intake(project.catalogue, project.config, project.journeys)
         prepared = intake.prepare(items, "test", now)
         with self.store() as store:
             taken = store.write(lambda conn: intake.take(conn, prepared, now))

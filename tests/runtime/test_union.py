@@ -13,8 +13,6 @@ from engine.store.messages import queue
 from engine.values import DAY, HOUR, MINUTE
 from tests.runtime.shop import Shop
 
-FACTS = ("orders_count", "last_order_at")
-
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
@@ -27,7 +25,9 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 def join(shop: Shop) -> str:
-    return shop.store.write(lambda conn: aliases.join(conn, "visitor", "anna", FACTS, shop.clock.now()))
+    return shop.store.write(
+        lambda conn: aliases.join(conn, "visitor", "anna", shop.publication.journeys, shop.clock.now())
+    )
 
 
 def open_runs(shop: Shop, journey: str) -> int:

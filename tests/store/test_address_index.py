@@ -109,7 +109,7 @@ def test_an_alias_takes_its_addresses_along(store: Store, is_known: bool) -> Non
     put(store, {"visitor": {"email": Reach("anna@example.com")}})
     if is_known:
         put(store, {"anna": {"email": Reach("other@example.com")}})
-    assert store.write(lambda conn: aliases.join(conn, "visitor", "anna", (), NOW)) == ""
+    assert store.write(lambda conn: aliases.join(conn, "visitor", "anna", Journeys({}), NOW)) == ""
     # of one who was known the address that she gave herself stays, and nothing points to who is no more
     assert holders(store, "email", "anna@example.com") == ([] if is_known else ["anna"])
     assert {row[-1] for row in entries(store)} == {"anna"}

@@ -28,7 +28,6 @@ from engine.core import effects, ending, message_outcomes
 from engine.core.conditions import condition as conditions
 from engine.core.definition import definition
 from engine.core.enrollment import (
-    JOINED,
     AwaitingCode,
     AwaitingReaction,
     AwaitingSend,
@@ -49,6 +48,8 @@ from engine.core.happening import (
     CodeTaken,
     Event,
     Happening,
+    HistoryHalf,
+    Joined,
     MessageOutcome,
     MessageReturned,
     MessageSent,
@@ -58,6 +59,7 @@ from engine.core.happening import (
     Reaction,
     SegmentChanged,
 )
+from engine.core.joining import JOINED
 from engine.core.reasons import HoldReason, ReturnReason, SkipReason
 from engine.http.metrics import Metrics
 from engine.ids import derive, unit
@@ -109,6 +111,13 @@ HAPPENINGS: tuple[Happening, ...] = (
     MessageOutcome(8, Instant(13), "key", "run", "bounced", "detail", "email"),
     Reaction(9, Instant(14), "key", "run", "clicked"),
     CodeTaken(10, Instant(15), "run", "POOL", None),
+    Joined(
+        11,
+        Instant(16),
+        ("run",),
+        HistoryHalf(("order_placed",), ("tier",), is_reached=True),
+        HistoryHalf(),
+    ),
 )  # fmt: skip
 MESSAGE = Message(
     "key", "email", "ada@example.com", "hello", "en", "marketing", "text", "<p>", "subject",

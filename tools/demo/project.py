@@ -116,7 +116,7 @@ def fill(project: Project, shop: Shop, watch: Callable[[int, int], None]) -> str
 
 
 def _take(store: Store, project: Project, shop: Shop, watch: Callable[[int, int], None]) -> int:
-    intake = Intake(project.catalogue, project.config)
+    intake = Intake(project.catalogue, project.config, project.journeys)
     events = list(shop.history())  # person by person, so that each is loaded once
     items: list[Item] = [_item(row) for row in (*shop.customers(), *events)]
     items += [_product(name, product.fields()) for name, product in shop.products.items()]

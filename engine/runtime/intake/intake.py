@@ -20,6 +20,7 @@ from engine.compiler.catalogue.typed import Typing
 from engine.config import Config
 from engine.core.facts.fold import DEVICES
 from engine.core.happening import Event, ProfileChanged
+from engine.core.journeys import Journeys
 from engine.problem import nearest
 from engine.runtime.intake.contact import channels_of, contact
 from engine.runtime.intake.items import (
@@ -59,9 +60,11 @@ class _Batch:
 
 
 class Intake:
-    """Turns items into happenings by the schemas of one deployment."""
+    """Turns items into happenings by the schemas of one deployment. `journeys`: those of the same, by which
+    two ids become one customer."""
 
-    def __init__(self, catalogue: Catalogue, config: Config) -> None:
+    def __init__(self, catalogue: Catalogue, config: Config, journeys: Journeys) -> None:
+        self.journeys = journeys
         self.catalogue = catalogue
         self.config = config
         self.typing = Typing(catalogue, config.currency)
@@ -89,7 +92,7 @@ class Intake:
         refused, joined = list(batch.refused), 0
         # first: what else the request says of the former id belongs to the person whom it becomes here
         for item in batch.aliases:
-            why = aliases.join(conn, item.previous, item.customer_id, self.catalogue.facts, now)
+            why = aliases.join(conn, item.previous, item.customer_id, self.journeys, now)
             if why:
                 refused.append(RefusedItem(item.item, "previousId", why))
             else:

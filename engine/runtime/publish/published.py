@@ -71,7 +71,7 @@ def publish_in_memory(number: int, project: Project, folder: Path, secret: str) 
         number,
         project,
         Publication(number, project.journeys),
-        Intake(catalogue, config),
+        Intake(catalogue, config, project.journeys),
         render_context,
         links,
         folder,

@@ -10,7 +10,9 @@ from engine.core.happening import (
     CodeTaken,
     Event,
     Happening,
+    HistoryHalf,
     InsideChanged,
+    Joined,
     MessageOutcome,
     MessageReturned,
     MessageSent,
@@ -61,6 +63,9 @@ def to_row(what: Happening) -> tuple[str, str]:
             return "reaction", dump([what.at, what.key, what.enrollment, what.kind])
         case CodeTaken():
             return "code", dump([what.at, what.enrollment, what.pool, what.value])
+        case Joined():
+            halves = [[half.events, half.attributes, half.is_reached] for half in (what.theirs, what.ours)]
+            return "joined", dump([what.at, what.runs, *halves])
         case Wake() | InsideChanged():
             raise TypeError(f"a {type(what).__name__} is never stored")
 
@@ -110,6 +115,14 @@ def _returned(number: int, body: list[Any]) -> MessageReturned:
     return MessageReturned(number, at, key, enrollment, ReturnReason(reason))
 
 
+def _joined(number: int, body: list[Any]) -> Joined:
+    at, runs, *halves = body
+    theirs, ours = (
+        HistoryHalf(tuple(events), tuple(attributes), reached) for events, attributes, reached in halves
+    )
+    return Joined(number, at, tuple(runs), theirs, ours)
+
+
 _READERS: Mapping[str, Callable[[int, list[Any]], Happening]] = {
     "event": _event,
     "changed": _changed,
@@ -120,5 +133,6 @@ _READERS: Mapping[str, Callable[[int, list[Any]], Happening]] = {
     "returned": _returned,
     "outcome": lambda number, body: MessageOutcome(number, *body),
     "reaction": lambda number, body: Reaction(number, *body),
+    "joined": _joined,
     "code": lambda number, body: CodeTaken(number, *body),
 }
