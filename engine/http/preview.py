@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.utils import parseaddr
 
 from engine.channels.base import Message
+from engine.compiler.templates.mail import preheader_of
 from engine.http.pages import WITH_IMAGES, own_page
 
 CLIPPED = 102 * 1024
@@ -26,6 +28,27 @@ class Sheet:
     def heading(self) -> str:
         """What somebody calls it who got it."""
         return self.message.subject or self.message.fields.get("title", "") or self.message.template
+
+    @property
+    def sender(self) -> str:
+        """The name that an inbox shows, the address where there is none."""
+        name, address = parseaddr(self.message.sender)
+        return name or address or "Sender"
+
+    @property
+    def preheader(self) -> str:
+        """What an inbox shows behind the subject: the words of the preheader, else how the text begins."""
+        return preheader_of(self.message.html) or " ".join(self.message.body.split())[:110]
+
+    @property
+    def has_dark_colours(self) -> bool:
+        """The mail brings colours of its own for a dark screen; else its reader's program turns them."""
+        return "prefers-color-scheme" in self.message.html
+
+    @property
+    def turned(self) -> str:
+        """The mail as a program shows it that turns light colours dark: pictures keep theirs."""
+        return f"{self.message.html}<style>img{{filter:invert(1) hue-rotate(180deg)}}</style>"
 
     @property
     def badges(self) -> list[str]:

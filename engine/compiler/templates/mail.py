@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from html import unescape
 
 import css_inline
 import lxml.html
@@ -160,6 +161,12 @@ def inlined(file: str, html: str) -> str:
 @lru_cache(maxsize=1)
 def _inliner() -> css_inline.CSSInliner:
     return css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
+
+
+def preheader_of(html: str) -> str:
+    """The preheader of a mail that `with_preheader` wrote, as text; "" where it has none."""
+    _, found, rest = html.partition(_HIDDEN)
+    return " ".join(unescape(rest.partition("</div>")[0]).split()) if found else ""
 
 
 def with_preheader(html: str, preheader: str) -> str:
