@@ -46,6 +46,7 @@ def names_of(values: RenderValues, field_types: FieldTypes, links: Mapping[str, 
         for name, value in (*given.items(), *_mapping(given.get("with")).items())
         if name not in _GROUPS
     }
+    shop = field_types.shop
     names |= {
         "customer": _named("customer", values.customer, field_types.attributes, zone),
         "trigger": _named("trigger", _mapping(given.get("trigger")), field_types.events, zone),
@@ -53,7 +54,13 @@ def names_of(values: RenderValues, field_types: FieldTypes, links: Mapping[str, 
         "product": _named("product", values.product, field_types.product, zone),
         "shop": ReadNames(
             "shop",
-            {"name": field_types.shop.name, "url": field_types.shop.url, "address": field_types.shop.address},
+            {
+                "name": shop.name,
+                "url": shop.url,
+                "address": shop.address,
+                "logo": shop.logo,
+                "colour": shop.colour,
+            },
         ),
         "links": ReadNames("links", links),
         "_zone": zone,

@@ -45,11 +45,14 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """Who writes to the customers; `shop.x` in templates. `address` stands in every marketing e-mail."""
+    """Who writes to the customers; `shop.x` in templates. `address` stands in every marketing e-mail.
+    `logo` is an address on the web, `colour` is `#rrggbb`; both are "" where the shop names none."""
 
     name: str
     url: str
     address: str
+    logo: str = ""
+    colour: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,14 @@ _INSIDE = TextPattern(
 POOL_KINDS = {"generated": "pattern", "shared": "code", "file": "path"}
 """The kinds of pools, and the key that each needs beside `kind`."""
 
+_PICTURE = TextPattern(
+    r"https://[^/\s;,'\"]+/\S+", "is not the address of a picture",
+    "pages for customers fetch it over https from where it lies", "write  https://shop.example/logo.png",
+)  # fmt: skip
+_COLOUR = TextPattern(
+    "#[0-9a-fA-F]{6}", "is not a colour", "a colour is a # and six digits or letters from a to f",
+    'write  colour: "#8a4b22"  with the quotes: a # without them begins a comment',
+)  # fmt: skip
 SHOP = Construct(
     "shop",
     "shop",
@@ -47,8 +55,12 @@ SHOP = Construct(
             pattern=web_address("it stands in messages as a link")),
         Key("address", "text", "the postal address that marketing e-mails must show",
             example='"Main Street 1, 1000 Sofia"'),
+        Key("logo", "text", "a picture, on the pages that customers see", example="https://shop.example/logo.png",
+            pattern=_PICTURE),
+        Key("colour", "text", "of buttons and links on these pages", example='"#8a4b22"', pattern=_COLOUR),
     ),
     "Who writes to the customers",
+    (("color", "colour"),),
     blank=True,
 )  # fmt: skip
 POOL = Construct(

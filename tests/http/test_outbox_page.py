@@ -14,7 +14,9 @@ from fastapi.testclient import TestClient
 from engine.channels.base import Message
 from engine.channels.outbox.channel import OutboxChannel
 from engine.clock import ManualClock
+from engine.compiler.templates.mail import with_preheader
 from engine.http.outbox_page import outbox_router
+from engine.http.preview import Sheet, preview
 from engine.values import Instant
 
 CANARY = "<svg onload=alert(1)>"
@@ -92,7 +94,7 @@ def test_messages_are_listed_newest_first_and_lead_to_their_page(client: TestCli
     assert [client.get(str(link)).status_code for link in links] == [200, 200, 200]
 
 
-def test_a_message_is_shown_at_two_widths_with_text_and_headers_and_runs_nothing(
+def test_a_message_is_shown_at_two_widths_and_dark_with_text_and_headers_and_runs_nothing(
     client: TestClient, folder: Path
 ) -> None:
     send(folder, message())
@@ -134,3 +136,14 @@ def test_other_files_are_out_of_reach(client: TestClient, folder: Path, path: st
     send(folder, message())
     (folder.parent / "passwd.json").write_text("{}")
     assert client.get(f"/outbox/{path}").status_code == 404
+
+
+def test_the_page_shows_what_an_inbox_shows_and_the_mail_on_a_dark_screen() -> None:
+    hidden = with_preheader("<body><p>Good morning</p></body>", "Your code &amp; more")
+    sheet = Sheet(message(html=hidden, sender="Bean There <hello@shop.example>"))
+    assert (sheet.sender, sheet.preheader) == ("Bean There", "Your code & more")
+    assert "as programs turn the colours" in preview("t", [sheet])
+    own = "<style>@media (prefers-color-scheme: dark){p{color:#fff}}</style><p>Good morning</p>"
+    dark = Sheet(message(html=own, body="Good  morning", sender="hello@shop.example"))
+    assert (dark.sender, dark.preheader) == ("hello@shop.example", "Good morning")
+    assert "as programs turn the colours" not in preview("t", [dark])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 
 from engine.channel_kinds import kind_of
 from engine.compiler.catalogue.catalogue import CODE, paths
@@ -12,12 +13,13 @@ from engine.compiler.conditions.names import trigger_fields
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.templates.message import CompiledTemplate, NameRead
 from engine.compiler.walk import every_step
+from engine.config import Shop
 from engine.language import syntax
 from engine.language.steps.send import Send
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
 
-SHOP = ("name", "url", "address")
+SHOP = tuple(field.name for field in fields(Shop))
 LINKS = ("unsubscribe", "preferences", "confirm")
 GROUPS = ("customer", "trigger", "product", "code", "shop", "links")
 

@@ -9,12 +9,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from engine.config import Shop
+from engine.http.pages.brand import own_colours
 from engine.http.wording import PageWords
 
 _FOLDER = Path(__file__).parent
@@ -55,13 +57,16 @@ def customer_page(
 ) -> HTMLResponse:
     """A page in the words of one language; `form_goes_to` names the sites that its form may lead to besides
     ours."""
-    style, digest = _customer_style()
+    style, digest = _customer_style(shop.colour)
     text = partial(words.text, shop=shop.name)
     html = _ENVIRONMENT.get_template(template).render(values, words=words, text=text, shop=shop, style=style)
     forms = " ".join(("'self'", *form_goes_to))
+    logo = urlsplit(shop.logo)
+    # Of that one server only; a page without a logo fetches nothing at all.
+    pictures = f"img-src {logo.scheme}://{logo.netloc}; " if shop.logo else ""
     policy = (
         # By its hash: an inline style of anything that got in is not applied.
-        f"default-src 'none'; style-src 'sha256-{digest}'; form-action {forms}; "
+        f"default-src 'none'; style-src 'sha256-{digest}'; {pictures}form-action {forms}; "
         "base-uri 'none'; frame-ancestors 'none'"
     )
     return HTMLResponse(html, status, {**HEADERS, "Content-Security-Policy": policy})
@@ -76,9 +81,9 @@ def own_page(template: str, title: str, aside: str, policy: str = OWN_POLICY, **
 
 
 @cache
-def _customer_style() -> tuple[Markup, str]:
+def _customer_style(colour: str) -> tuple[Markup, str]:
     """The style of customers' pages, and the SHA-256 by which a browser knows it for the only one."""
-    style = _style("customer.css")
+    style = _style("customer.css") + Markup(own_colours(colour))  # noqa: S704 - of a checked #rrggbb
     return style, base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
 
 
