@@ -21,6 +21,7 @@ from engine.channels.mime import self_test
 from engine.clock import Clock, FastClock, SystemClock
 from engine.errors import CallerError, WorldError
 from engine.http.app import create_app
+from engine.http.callers import is_trusted
 from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
 from engine.http.server import HttpServer
@@ -223,7 +224,7 @@ class Daemon:
             parts["dry"] = self._skipping.run()
         if server is not None:
             context = Context(self.store, self.clock, self._live, self.wake, self._ready, self.metrics)
-            parts["http"] = server.run(create_app(context))
+            parts["http"] = server.run(create_app(context), self._is_trusted)
         if self.options.watch:
             parts["watch"] = self._watching.run()
         return parts
@@ -231,6 +232,9 @@ class Daemon:
     def _live(self) -> Live:
         live = self.live
         return Live(live.project.config, live.intake, live.links, self.folder)
+
+    def _is_trusted(self, address: str) -> bool:
+        return is_trusted(address, self.live.project.config.http.trusted_proxies)
 
     def _owner_of(self, journey: str) -> str:
         return self.live.owner_of(journey)

@@ -152,6 +152,8 @@ class HttpConfig:
     host: str = "127.0.0.1"
     port: int = 8080
     public_url: str = "http://127.0.0.1:8080"
+    # Addresses and networks of proxies whose word on who calls is believed; nobody's until they are named.
+    trusted_proxies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

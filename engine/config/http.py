@@ -24,6 +24,8 @@ HTTP = Construct(
         Key("listen", "text", "address and port of the daemon", example="127.0.0.1:8080"),
         Key("public_url", "text", "how the world reaches it", example="https://news.shop.example",
             pattern=web_address("links in messages begin with it")),
+        Key("trusted_proxies", "texts", "proxies that say truly who calls",
+            example="[127.0.0.1, 10.0.0.0/8]"),
     ),
     "Where the daemon listens, and how the world reaches it",
 )  # fmt: skip
@@ -69,7 +71,25 @@ def read_http(reader: MapReader | None) -> HttpConfig:
             )
     # Without an address for the world the links lead to this machine, which is right while one tries it out.
     url = public.value.rstrip("/") if public else f"http://{host}:{port}"
-    return HttpConfig(host, port, url)
+    return HttpConfig(host, port, url, _networks_of(reader) if reader else ())
+
+
+def _networks_of(reader: MapReader) -> tuple[str, ...]:
+    """The proxies, each an address or a network."""
+    networks: list[str] = []
+    for place in reader.texts("trusted_proxies", blank=True):
+        try:
+            # Not strict: people write an address of the network with its length behind it.
+            ipaddress.ip_network(place.value, strict=False)
+            networks.append(place.value)
+        except ValueError:
+            reader.context.wrong(
+                place,
+                "is no address of a proxy",
+                "it is an address or a network, as the daemon sees the proxy",
+                "write  127.0.0.1  or  10.0.0.0/8",
+            )
+    return tuple(networks)
 
 
 def read_egress(reader: MapReader | None) -> tuple[str, ...]:

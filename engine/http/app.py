@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from fastapi import Depends, FastAPI
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.http.callback_routes import callback_routes
+from engine.http.callers import forwarded_for
 from engine.http.click_routes import click_routes
 from engine.http.consent_routes import consent_routes
 from engine.http.context import Context
@@ -36,20 +36,42 @@ def create_app(context: Context) -> FastAPI:
         outbox_router(context.live().folder / "data" / "outbox"), dependencies=[Depends(only_here)]
     )
 
-    @app.middleware("http")
-    async def observe(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-        """Safe headers on everything, and a count per route; never per customer."""
-        response = await go_on(request)
-        for name, value in _HEADERS.items():
-            # What a page sets for itself stays: those for customers name their own policy.
-            response.headers.setdefault(name, value)
-        route = request.scope.get("route")
-        # The pattern of the route and not the address: each token of a link would be a series of its own.
-        path = getattr(route, "path", "unknown")
-        context.metrics.requests.labels(path, str(response.status_code)).inc()
-        return response
-
+    app.add_middleware(Edge, context=context)
     return app
+
+
+class Edge:
+    """What holds for every request: who calls (behind the proxies that config.yaml trusts), safe headers on
+    every answer, and a count per route; never per customer.
+
+    Plain ASGI: a middleware of Starlette's own kind costs a task and a queue for each request.
+    """
+
+    def __init__(self, app: ASGIApp, context: Context) -> None:
+        self._app = app
+        self._context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        proxies, client = self._context.live().config.http.trusted_proxies, scope.get("client")
+        if proxies and client:
+            scope["client"] = (forwarded_for(client[0], scope["headers"], proxies), client[1])
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    # What a page sets for itself stays: those for customers name their own policy.
+                    headers.setdefault(name, value)
+                # The pattern of the route and not the address: each token of a link would be a series of its
+                # own.
+                path = getattr(scope.get("route"), "path", "unknown")
+                self._context.metrics.requests.labels(path, str(message["status"])).inc()
+            await send(message)
+
+        await self._app(scope, receive, send_safely)
 
 
 async def only_here(request: Request) -> None:

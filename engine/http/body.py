@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import zlib
+from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -19,6 +20,9 @@ MAX_BODY = 5 * 1024 * 1024
 MAX_FORM = 16_384
 """Bytes of a form: what a person or a mail program sends is small."""
 
+SMALL = 16_384
+"""Bytes that are read on the event loop: a thread costs more than they do."""
+
 MAX_FIELDS = 100
 READ_SECONDS = 30.0
 _BOUNDARY = re.compile(r'boundary="?([^";\s]{1,100})', re.ASCII)
@@ -27,12 +31,45 @@ _BOUNDARY = re.compile(r'boundary="?([^";\s]{1,100})', re.ASCII)
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
-async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
-    """The body. Raises Refusal 413 (too large), 408 (too slow), 400 or 415 (packed in a way we don't
-    take)."""
+@dataclass(frozen=True, slots=True)
+class ReceivedBody:
+    """A body as it came over the wire. `limit`: bytes that it may have after unpacking."""
+
+    raw: bytes
+    is_packed: bool
+    limit: int
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it may be read on the event loop: what a few bytes of gzip hold, nobody knows."""
+        return not self.is_packed and len(self.raw) <= SMALL
+
+    def plain(self) -> bytes:
+        """Its content. Raises Refusal 413 (too large) or 400 (no whole gzip)."""
+        if not self.is_packed:
+            return self.raw
+        unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            # Bounded while it is unpacked: 5 KB of gzip can be 5 MB of zeros.
+            plain = unpack.decompress(self.raw, self.limit + 1)
+        except zlib.error as wrong:
+            raise Refusal(400, "the body says it is gzip, but it is not") from wrong
+        if len(plain) > self.limit or unpack.unconsumed_tail:
+            raise _too_large(self.limit)
+        # A cut body may be whole JSON by chance: its check sum was never seen.
+        if not unpack.eof:
+            raise Refusal(400, "the gzipped body ends too early")
+        if unpack.unused_data:
+            raise Refusal(400, "there is more behind the end of the gzipped body", "send one gzip stream")
+        return plain
+
+
+async def receive_body(request: Request, limit: int = MAX_BODY) -> ReceivedBody:
+    """The body, not yet unpacked. Raises Refusal 413 (too large), 408 (too slow), 400 or 415 (packed in a way
+    we don't take)."""
     announced = request.headers.get("content-length", "")
     # Only a courtesy to honest senders: `_collect` counts what really comes.
-    if announced.isdigit() and int(announced) > limit:
+    if announced.isdigit() and int(announced[:20]) > limit:
         raise _too_large(limit)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity", "gzip"):
@@ -42,11 +79,16 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     try:
         # Over the whole body: a limit on each chunk lets a byte now and then hold the connection for ever.
         async with asyncio.timeout(READ_SECONDS):
-            return await _collect(request, limit, packed=encoding == "gzip")
+            return ReceivedBody(await _collect(request, limit), encoding == "gzip", limit)
     except TimeoutError as wrong:
         raise Refusal(408, f"the body did not arrive within {READ_SECONDS:.0f} seconds") from wrong
     except ClientDisconnect as wrong:
         raise Refusal(400, "the connection ended before the body did") from wrong
+
+
+async def read_body(request: Request, limit: int = MAX_FORM) -> bytes:
+    """The content of a small body. Raises what `receive_body` and `ReceivedBody.plain` raise."""
+    return (await receive_body(request, limit)).plain()
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -54,7 +96,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
     Raises Refusal 413 (too large), 415 (a body of another type), 422 (no form, or one that is no UTF-8).
     """
-    body = await read_body(request, MAX_FORM)
+    body = await read_body(request)
     kind, _, parameters = request.headers.get("content-type", "").partition(";")
     match kind.strip().casefold():
         case "application/x-www-form-urlencoded":
@@ -88,25 +130,15 @@ async def read_form(request: Request) -> dict[str, str]:
     return fields
 
 
-async def _collect(request: Request, limit: int, *, packed: bool) -> bytes:
-    unpack = zlib.decompressobj(zlib.MAX_WBITS | 16) if packed else None
+async def _collect(request: Request, limit: int) -> bytes:
     collected = bytearray()
     async for chunk in request.stream():
-        try:
-            # Bounded while it is unpacked: 5 KB of gzip can be 5 MB of zeros.
-            plain = unpack.decompress(chunk, limit + 1) if unpack else chunk
-        except zlib.error as wrong:
-            raise Refusal(400, "the body says it is gzip, but it is not") from wrong
-        collected += plain
-        if len(collected) > limit or (unpack and unpack.unconsumed_tail):
+        collected += chunk
+        if len(collected) > limit:
             raise _too_large(limit)
-    # A cut body may be whole JSON by chance: its check sum was never seen.
-    if unpack and not unpack.eof:
-        raise Refusal(400, "the gzipped body ends too early")
     return bytes(collected)
 
 
 def _too_large(limit: int) -> Refusal:
-    return Refusal(
-        413, "the body is too large", f"at most {limit // (1024 * 1024)} MB; send it in several requests"
-    )
+    size = f"{limit // (1024 * 1024)} MB" if limit >= 1024 * 1024 else f"{limit // 1024} KB"
+    return Refusal(413, "the body is too large", f"at most {size}; send it in several requests")

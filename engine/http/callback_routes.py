@@ -4,6 +4,7 @@ stranger."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -12,18 +13,30 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from engine.channels.base import Callback, CallbackReader, CallbackRefusedError, CallbackUnreadableError
+from engine.channels.base import (
+    Callback,
+    CallbackReader,
+    CallbackRefusedError,
+    CallbackUnreadableError,
+    Report,
+)
 from engine.channels.registry import open_readers
 from engine.config import Config
 from engine.errors import UsageError
-from engine.http.body import read_body
+from engine.http.body import receive_body
 from engine.http.context import Context, Live
 from engine.http.problems import Refusal
+from engine.http.strict_json import check_counts
 from engine.runtime.feedback.reports import take_reports
 from engine.store import meta
 
 log = structlog.get_logger("http")
 
+MAX_CALLBACK = 1024 * 1024
+"""Bytes of a callback, after unpacking: anybody may send one, and it is read before it is known who did."""
+
+MOST_REPORTS = 5_000
+"""Of one call."""
 
 AT_ONCE = 500
 """Reports in one transaction, since the writer is everybody's. What was stored before a failure counts once
@@ -39,16 +52,26 @@ def callback_routes(context: Context) -> APIRouter:
     async def take(channel: str, request: Request) -> Response:
         live = context.live()
         reader = await readers.reader(live, channel)
-        body = await read_body(request)
+        received = await receive_body(request, MAX_CALLBACK)
         now = context.clock.now()
         # Providers sign the address that they call, which is below our public URL as it is configured: what
         # the Host header says is the caller's choice.
         query = request.scope.get("query_string", b"").decode("latin-1")
         url = f"{live.config.http.public_url.rstrip('/')}/callbacks/{channel}"
         headers = {name.lower(): value for name, value in request.headers.items()}
-        call = Callback(request.method, f"{url}?{query}" if query else url, headers, body)
+        if query:
+            url = f"{url}?{query}"
+
+        def read(body: bytes) -> Sequence[Report]:
+            # Before the reader decodes it, and whoever sent it.
+            check_counts(body)
+            reports = reader.read(Callback(request.method, url, headers, body), now)
+            if len(reports) > MOST_REPORTS:
+                raise CallbackUnreadableError(f"at most {MOST_REPORTS} reports are taken in one call")
+            return reports
+
         try:
-            reports = reader.read(call, now)
+            reports = await context.understand(received, read)
         except CallbackRefusedError as strange:
             log.warning("callback_refused", channel=channel, why=str(strange)[:200])
             raise Refusal(403, "nobody can tell that the provider sent this") from strange

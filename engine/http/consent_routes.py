@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.channels.links import ConfirmationLink
-from engine.http.body import MAX_FORM, read_body, read_form
+from engine.http.body import read_body, read_form
 from engine.http.context import Context, Live
 from engine.http.link_pages import ConsentPages, unknown_link
 from engine.http.problems import Refusal
@@ -42,7 +42,7 @@ def consent_routes(context: Context) -> APIRouter:
         leaving = live.links.read_unsubscribe(token)
         if leaving is None:
             return unknown_link(live, request)
-        await read_body(request, MAX_FORM)
+        await read_body(request)
         visitor = await context.look(lambda conn: find_visitor(conn, leaving.customer, leaving.key))
         pages = _pages(live, request, visitor)
         if visitor.is_test:
@@ -96,7 +96,7 @@ def consent_routes(context: Context) -> APIRouter:
         if confirming is None:
             return unknown_link(live, request)
         _check_site(live, request)
-        await read_body(request, MAX_FORM)
+        await read_body(request)
         visitor, is_right = await context.look(lambda conn: _confirming(conn, confirming))
         pages = _pages(live, request, visitor)
         if visitor.is_test or not is_right:

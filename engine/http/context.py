@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from engine.channels.links import Links
 from engine.clock import Clock
 from engine.config import Config
+from engine.http.body import ReceivedBody
 from engine.http.metrics import Metrics
 from engine.http.problems import Refusal
 from engine.runtime.intake.intake import Intake
@@ -47,6 +49,10 @@ class Context:
     ready: Callable[[], str]
     metrics: Metrics
     waiting: int = field(default=0)
+    # Threads of their own: what strangers ask for must not stand before the daemon's own work, and large
+    # bodies not before small questions.
+    _readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "http-read"))
+    _decoders: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "http-decode"))
 
     async def write(self, job: Callable[[Connection], T]) -> T:
         """Runs a job of the writer and waits until it is durable. Raises Refusal 503 when that cannot be
@@ -76,4 +82,10 @@ class Context:
                 return question(conn)
 
         # SQLite reads block; the event loop has other requests to answer.
-        return await asyncio.to_thread(read)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, read)
+
+    async def understand(self, body: ReceivedBody, reading: Callable[[bytes], T]) -> T:
+        """What `reading` makes of a body's content: a small one here, any other away from the event loop."""
+        if body.is_small:
+            return reading(body.plain())
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, lambda: reading(body.plain()))

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from engine.http.body import read_body
+from engine.http.body import receive_body
 from engine.http.context import Context
 from engine.http.keys import Keys
 from engine.http.native_format import customer_item, event_item, product_item
@@ -26,6 +26,10 @@ from engine.values import Instant
 _LONGEST_ID = 200
 
 
+Understood = Sequence[Item | list[Item] | RefusedItem]
+"""What a body says, in its order. A Segment call may be several items, or none."""
+
+
 def intake_routes(context: Context, keys: Keys) -> APIRouter:
     """All of them."""
     router = APIRouter(responses={**TAKEN, **REFUSALS})
@@ -34,28 +38,38 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
     @router.post("/events", openapi_extra=EVENTS, tags=["native"])
     async def events(request: Request, key: ApiKey = may_write) -> Response:
         """One event, a list of events, or JSON Lines."""
-        return await _take(context, _each(await _values(request), event_item), key)
+        values = _values_of(request)
+        return await _take(context, request, key, lambda body: _each(values(body), event_item))
 
     @router.put("/customers/{customer_id}", openapi_extra=CUSTOMER, tags=["native"])
     async def customer(customer_id: str, request: Request, key: ApiKey = may_write) -> Response:
         """Attributes, addresses and consents of a customer; null takes a value away."""
         _check_id(customer_id)
-        value = decode(await read_body(request))
         # Cut as ids are: a copy is cut in the same way and stays a copy.
         repeat = request.headers.get("idempotency-key", "")[:_LONGEST_ID] or None
-        return await _take(context, [unstorable(value, 0) or customer_item(customer_id, value, repeat)], key)
+
+        def understand(body: bytes) -> Understood:
+            value = decode(body)
+            return [unstorable(value, 0) or customer_item(customer_id, value, repeat)]
+
+        return await _take(context, request, key, understand)
 
     @router.put("/products/{product_id}", openapi_extra=PRODUCT, tags=["native"])
     async def product(product_id: str, request: Request, key: ApiKey = may_write) -> Response:
         """The present state of a product."""
         _check_id(product_id)
-        value = decode(await read_body(request))
-        return await _take(context, [unstorable(value, 0) or product_item(value, 0, product_id)], key)
+
+        def understand(body: bytes) -> Understood:
+            value = decode(body)
+            return [unstorable(value, 0) or product_item(value, 0, product_id)]
+
+        return await _take(context, request, key, understand)
 
     @router.post("/products", openapi_extra=PRODUCTS, tags=["native"])
     async def products(request: Request, key: ApiKey = may_write) -> Response:
         """Many products at once."""
-        return await _take(context, _each(await _values(request), product_item), key)
+        values = _values_of(request)
+        return await _take(context, request, key, lambda body: _each(values(body), product_item))
 
     for kind in ("track", "identify", "page", "screen", "alias", "group"):
         router.add_api_route(
@@ -73,26 +87,32 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
 
 def _segment_call(context: Context, kind: str, may_write: Any) -> Callable[..., Any]:
     async def call(request: Request, key: Any = may_write) -> Response:
-        value = decode(await read_body(request))
-        return await _take(context, [_translated(value, kind, 0, context.clock.now(), None)], key)
+        now = context.clock.now()
+        return await _take(
+            context, request, key, lambda body: [_translated(decode(body), kind, 0, now, None)]
+        )
 
     return call
 
 
 def _segment_batch(context: Context, may_write: Any, *, history: bool) -> Callable[..., Any]:
     async def batch(request: Request, key: Any = may_write) -> Response:
-        value = decode(await read_body(request))
-        calls = value.get("batch") if isinstance(value, dict) else None
-        if not isinstance(calls, list):
-            raise Refusal(400, 'a batch is {"batch": [...]}')
-        _count(calls)
         # One moment for all: the calls of a batch keep their distances.
-        now, sent = context.clock.now(), value.get("sentAt")
-        sent = sent if isinstance(sent, str) else None
-        results = [
-            _translated(call, None, place, now, sent, history=history) for place, call in enumerate(calls)
-        ]
-        return await _take(context, results, key)
+        now = context.clock.now()
+
+        def understand(body: bytes) -> Understood:
+            value = decode(body)
+            calls = value.get("batch") if isinstance(value, dict) else None
+            if not isinstance(calls, list):
+                raise Refusal(400, 'a batch is {"batch": [...]}')
+            _count(calls)
+            sent = value.get("sentAt")
+            sent = sent if isinstance(sent, str) else None
+            return [
+                _translated(call, None, place, now, sent, history=history) for place, call in enumerate(calls)
+            ]
+
+        return await _take(context, request, key, understand)
 
     return batch
 
@@ -103,18 +123,23 @@ def _translated(
     return unstorable(call, place) or translate(call, kind, place, now, sent, history)
 
 
-async def _values(request: Request) -> list[Any]:
-    """The items of a body in their order; the lines of JSON Lines that are no JSON are refused alone."""
-    body = await read_body(request)
+def _values_of(request: Request) -> Callable[[bytes], list[Any]]:
+    """Reads the items of a body in their order; the lines of JSON Lines that are no JSON are refused
+    alone."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    if kind in ("application/x-ndjson", "application/jsonl"):
-        lines = decode_lines(body)
-        # Counted before they are looked at one by one.
-        _count(lines)
-        return [RefusedItem(place, "", why) if why else value for place, (value, why) in enumerate(lines)]
-    value = decode(body)
-    values = value if isinstance(value, list) else [value]
-    _count(values)
+    is_lines = kind in ("application/x-ndjson", "application/jsonl")
+
+    def values(body: bytes) -> list[Any]:
+        if is_lines:
+            lines = decode_lines(body)
+            # Counted before they are looked at one by one.
+            _count(lines)
+            return [RefusedItem(place, "", why) if why else value for place, (value, why) in enumerate(lines)]
+        value = decode(body)
+        found = value if isinstance(value, list) else [value]
+        _count(found)
+        return found
+
     return values
 
 
@@ -138,23 +163,28 @@ def _each(values: Sequence[Any], make: Callable[[Any, int], Item | RefusedItem])
 
 
 async def _take(
-    context: Context, results: Sequence[Item | list[Item] | RefusedItem], key: ApiKey
+    context: Context, request: Request, key: ApiKey, understand: Callable[[bytes], Understood]
 ) -> Response:
-    """Stores what can be, and says what cannot. A Segment call may be several items, or none."""
-    items: list[Item] = []
-    refused: list[RefusedItem] = []
-    for result in results:
-        match result:
-            case RefusedItem():
-                refused.append(result)
-            case list():
-                items.extend(result)
-            case _:
-                items.append(result)
+    """Stores what can be, and says what cannot. `understand` is called away from the event loop when the
+    body is large."""
     now, intake = context.clock.now(), context.live().intake
-    prepared = intake.prepare(items, key.name, now)
+
+    def prepare(body: bytes) -> tuple[int, Any, list[RefusedItem]]:
+        items: list[Item] = []
+        refused: list[RefusedItem] = []
+        for result in understand(body):
+            match result:
+                case RefusedItem():
+                    refused.append(result)
+                case list():
+                    items.extend(result)
+                case _:
+                    items.append(result)
+        return len(items), intake.prepare(items, key.name, now), refused
+
+    number, prepared, refused = await context.understand(await receive_body(request), prepare)
     # Durable before the 2xx: a caller that reads it forgets the items.
-    taken = await context.write(lambda conn: intake.take(conn, prepared, now)) if items else IntakeResult()
+    taken = await context.write(lambda conn: intake.take(conn, prepared, now)) if number else IntakeResult()
     # After the commit: the advancer would find nothing before it.
     context.arrived()
     # What the form and what the store refused, in the order of the request.

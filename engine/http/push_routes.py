@@ -27,6 +27,7 @@ from engine.config import ChannelConfig
 from engine.config.channels.webpush import WebPushOptions
 from engine.core.happening import ProfileChanged
 from engine.http.body import read_body
+from engine.http.callers import caller_of
 from engine.http.context import Context
 from engine.http.problems import Refusal
 from engine.http.strict_json import decode, unstorable
@@ -35,8 +36,10 @@ from engine.store.inbox import inbox
 from engine.store.inbox.inbox import Arrival
 
 _SCRIPTS = Path(__file__).parent / "scripts"
-_LARGEST = 8_192
-_CALLS = RateLimitItemPerMinute(60)
+MOST_CALLS = 60
+"""Of one address in a minute."""
+
+_CALLS = RateLimitItemPerMinute(MOST_CALLS)
 _PURPOSE = "marketing"
 
 
@@ -82,10 +85,10 @@ async def _change(
     context: Context, request: Request, brake: MovingWindowRateLimiter, *, joins: bool
 ) -> Response:
     headers = _allowed(context, request)
-    if not brake.hit(_CALLS, request.client.host if request.client else ""):
+    if not brake.hit(_CALLS, caller_of(request)):
         raise Refusal(429, "too many subscriptions at once", "wait a minute", retry_after=60)
     # After the brake: a body is the costly part.
-    asked = decode(await read_body(request, _LARGEST))
+    asked = decode(await read_body(request))
     if unstorable(asked, 0) or not isinstance(asked, dict):
         raise Refusal(400, 'a subscription is {"customer_id", "proof", "subscription"}')
     channel = _channel(context)

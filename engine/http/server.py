@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
 
 from engine.errors import CallerError
+from engine.http.connections import (
+    KEEP_ALIVE_SECONDS,
+    LARGEST_HEAD,
+    MOST_CONNECTIONS,
+    ConnectionGuard,
+    GuardedProtocol,
+)
 
 GRACE = 5
 """Seconds that requests under way have at a stop."""
 
-# Bytes: a link token fits in many times; the rest is for cookies of other programs on the host.
-LARGEST_HEAD = 32_768
-MOST_CONNECTIONS = 1_000
+_OTHER_FILES = 256
+"""File descriptors beside connections: the store, channels, files that are read."""
 
 
 class HttpServer:
@@ -43,15 +52,24 @@ class HttpServer:
                 "stop the process that does, or change http.listen in config.yaml",
             ) from wrong
 
-    async def run(self, app: FastAPI) -> None:
-        """Answers until `stop`."""
+    async def run(self, app: FastAPI, is_trusted: Callable[[str], bool] = lambda _address: False) -> None:
+        """Answers until `stop`. `is_trusted`: whether an address is one of the shop's own proxies."""
+        guard = ConnectionGuard(is_trusted)
+        guard.most = min(MOST_CONNECTIONS, _files() - _OTHER_FILES)
         config = uvicorn.Config(
             # No access log: the addresses hold the tokens of customers.
             app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False,
-            limit_concurrency=MOST_CONNECTIONS, h11_max_incomplete_event_size=LARGEST_HEAD,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS, h11_max_incomplete_event_size=LARGEST_HEAD,
+            # uvicorn believes every proxy on this machine; which ones we believe stands in config.yaml.
+            proxy_headers=False, ws="none", lifespan="off",
+            http=partial(GuardedProtocol, guard),  # type: ignore[arg-type]
         )  # fmt: skip
         self._server = _Server(config)
-        await self._server.serve([self._socket])
+        watching = asyncio.create_task(guard.watch(), name="connections")
+        try:
+            await self._server.serve([self._socket])
+        finally:
+            watching.cancel()
 
     def stop(self) -> None:
         """Takes no new connection; what is under way is answered."""
@@ -69,3 +87,17 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _files() -> int:
+    """How many files this process may have open. The limit that a shell gives is often 1,024, far below what
+    the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * MOST_CONNECTIONS
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        return allowed
+    return soft

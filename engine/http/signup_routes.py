@@ -16,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from engine.config import SignupList
-from engine.http.body import MAX_FORM, read_body, read_form
+from engine.http.body import read_body, read_form
+from engine.http.callers import caller_of
 from engine.http.context import Context, Live
 from engine.http.link_pages import text_of_list
 from engine.http.pages import customer_page
@@ -115,7 +116,7 @@ def _cors(live: Live, request: Request) -> dict[str, str]:
 async def _fields(request: Request) -> Mapping[str, str]:
     if request.headers.get("content-type", "").partition(";")[0].strip().casefold() != "application/json":
         return await read_form(request)
-    body = decode(await read_body(request, MAX_FORM))
+    body = decode(await read_body(request))
     if not isinstance(body, dict):
         raise Refusal(400, "a sign-up is an object of texts")
     return {name: value for name, value in body.items() if isinstance(value, str)}
@@ -133,11 +134,10 @@ def _read_request(
         return None
     wanted = fields.get("language", "").casefold()
     language = wanted if wanted in live.config.languages else ""
-    host = request.client.host if request.client else ""
     # One short printable line: the header goes into the ledger, and a program may write anything into it.
     origin = "".join(char if char.isprintable() else " " for char in origin_of(request)[:800])
     where = f"sign-up form {listed.name} at {' '.join(origin.split())[:200]}"
-    return SignUpRequest(listed, address, network_of(host), language, where)
+    return SignUpRequest(listed, address, network_of(caller_of(request)), language, where)
 
 
 async def _take(context: Context, sign_up_request: SignUpRequest) -> None:

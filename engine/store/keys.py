@@ -32,19 +32,17 @@ def new_key(conn: Connection, name: str, scope: KeyScope, now: Instant) -> str |
         conn,
         "INSERT INTO api_key (name, hash, scope, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO "
         "NOTHING",
-        (name, _hash(text), scope, now),
+        (name, hash_of(text), scope, now),
     )
     return text if changed == 1 else None
 
 
-def check_key(conn: Connection, text: str) -> ApiKey | None:
-    """The key that a text is; None for an unknown or revoked one."""
+def working_keys(conn: Connection) -> dict[str, ApiKey]:
+    """Every key that is not revoked, by the hash of its text."""
     found = rows(
-        conn,
-        "SELECT name, scope, created_at, revoked_at FROM api_key WHERE hash = ? AND revoked_at IS NULL",
-        (_hash(text),),
+        conn, "SELECT hash, name, scope, created_at, revoked_at FROM api_key WHERE revoked_at IS NULL"
     )
-    return ApiKey(*found[0]) if found else None
+    return {digest: ApiKey(*row) for digest, *row in found}
 
 
 def revoke(conn: Connection, name: str, now: Instant) -> bool:
@@ -65,5 +63,6 @@ def every_key(conn: Connection) -> list[ApiKey]:
     ]
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
+    """What is kept of the text of a key."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

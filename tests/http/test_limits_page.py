@@ -1,0 +1,57 @@
+"""docs/limits.md says what the code does: each number of the page is the one of its constant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.http import body, callback_routes, connections, context, keys, push_routes, strict_json
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "limits.md"
+ROWS = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+
+KB = 1024
+LIMITS = [
+    ("connections at once", connections.MOST_CONNECTIONS, ""),
+    ("connections of one address", connections.MOST_PER_ADDRESS, ""),
+    ("time until the head is whole", connections.HEAD_SECONDS, " seconds"),
+    ("time from the head to the end of the answer", connections.REQUEST_SECONDS, " seconds"),
+    ("time that an idle connection is kept", connections.KEEP_ALIVE_SECONDS, " seconds"),
+    ("size of the head", connections.LARGEST_HEAD / KB, " KB"),
+    ("header lines", connections.MOST_HEADERS, ""),
+    ("chunks of fewer than", connections.FREE_CHUNKS, ""),
+    ("chunks of fewer than", connections.SMALLEST_CHUNK, " bytes"),
+    ("body of events", body.MAX_BODY / KB / KB, " MB"),
+    ("body of a callback", callback_routes.MAX_CALLBACK / KB / KB, " MB"),
+    ("form, sign-up", body.MAX_FORM / KB, " KB"),
+    ("fields of a form", body.MAX_FIELDS, ""),
+    ("time until the body is whole", body.READ_SECONDS, " seconds"),
+    ("items of a request", strict_json.MAX_ITEMS, ""),
+    ("line ends of JSON Lines", strict_json.MAX_LINES, ""),
+    ("objects and lists of a body", strict_json.MAX_BRACKETS, ""),
+    ("commas of a body", strict_json.MAX_COMMAS, ""),
+    ("reports in a callback", callback_routes.MOST_REPORTS, ""),
+    ("levels inside an item", strict_json.MAX_DEPTH, ""),
+    ("values inside an item", strict_json.MAX_NODES, ""),
+    ("characters of a text", strict_json.MAX_TEXT, ""),
+    ("characters of a name", strict_json.MAX_KEY, ""),
+    ("body in which one item", strict_json.SECOND_READING / KB, " KB"),
+    ("requests that wait for the store", context.MOST_WAITING, ""),
+    ("wrong keys of one address", keys.GUESSES, " a minute"),
+    ("time until a revoked key ends", keys.REMEMBERED, " seconds"),
+    ("subscriptions of browsers", push_routes.MOST_CALLS, " a minute"),
+]
+
+
+@pytest.mark.parametrize(("row", "number", "unit"), LIMITS, ids=[row for row, _, _ in LIMITS])
+def test_the_page_says_the_number_of_the_code(row: str, number: float, unit: str) -> None:
+    found = [line for line in ROWS if line.startswith(f"| {row}")]
+    assert len(found) == 1
+    assert f"{number:,.0f}{unit}" in found[0]
+
+
+def test_every_row_of_the_page_is_held() -> None:
+    held = tuple(f"| {row}" for row, _, _ in LIMITS)
+    free = ("| what |", "| `Content-Length` and", "| packed otherwise")
+    assert [row for row in ROWS if not row.startswith((*held, *free))] == []
