@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.app import WRITE, Session, app
-from engine.cli.output import remark, say_plain
+from engine.cli.output import remark, say_block
 from engine.cli.test import chosen
 from engine.errors import UsageError
 from engine.invocation import command
@@ -73,7 +73,7 @@ def diagram(
                 console.print(tree(drawn[0]))
             text = written.get()
     if out is None:
-        say_plain(text.rstrip("\n"))
+        say_block(text.rstrip("\n"))
         return
     try:
         out.write_text(text, encoding="utf-8")

@@ -109,6 +109,7 @@ def test_a_message_is_shown_at_two_widths_and_dark_with_text_and_headers_and_run
     assert [(frame["sandbox"], "<p>mail</p>" in str(frame["srcdoc"])) for frame in frames] == [
         ("", True),
         ("", True),
+        ("", True),
     ]
     assert "text &lt;svg onload=alert(1)&gt;" in page
     assert "hello@shop.example" in page
