@@ -4,6 +4,7 @@
     |- CallerError            somebody can put it right: the message ends in the cure
     |  |- AuthorError         the author's files, where no Problem with a place can say it
     |  `- UsageError          a command, a call, a setting
+    |     `- InstallationError   what this machine lacks, and another may have
     `- WorldError             the world failed: a disk, a network, a provider
 
 A mistake inside a journey, template or schema is no exception: it is a `Problem`. Anything else that
@@ -37,6 +38,10 @@ class AuthorError(CallerError):
 
 class UsageError(CallerError):
     """A command, call or setting that cannot be carried out as it stands."""
+
+
+class InstallationError(UsageError):
+    """What this machine lacks, and another one may have: a secret in the environment, an optional package."""
 
 
 class WorldError(PerennialError):

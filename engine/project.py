@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
+from engine.channels import registry
 from engine.compiler.catalogue.catalogue import Catalogue
 from engine.compiler.causes import causes_first, causes_only, is_foundation, steps_are_whole, without_names
 from engine.compiler.check_input import JourneyCheckInput, ProjectCheckInput, code_printers
@@ -21,7 +22,9 @@ from engine.core.journey import Journey, SegmentRule
 from engine.core.journeys import Journeys
 from engine.errors import AuthorError
 from engine.invocation import command, without_project
+from engine.language import nodes
 from engine.language.syntax import JourneyFile, SegmentFile, Story
+from engine.language.yaml.source import read
 from engine.problem import Problem, in_order
 from engine.project_files import Folder, commit_of
 from engine.project_sources import names_of_files, read_journeys, read_shop, read_world
@@ -116,6 +119,7 @@ def _load(opened: Folder, commit: str) -> Project:
         )
         segments = names_of_files(opened, "journeys/segments/")
         opened.problems = causes_only(opened.problems, opened.sources, segments)
+    opened.problems.extend(_channel_problems(opened, world.config))
     # after the causes are told from what follows: a file is only broken by a mistake of its own
     # After the whole: what two files say against each other makes a journey unfit to run as well.
     wrong = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
@@ -195,6 +199,27 @@ def _load_journeys(opened: Folder, commit: str) -> Journeys:
         world,
         commit,
     )
+
+
+def _channel_problems(opened: Folder, config: Config) -> list[Problem]:
+    """Channels that no daemon could open. A published file was looked at when it was published."""
+    if opened.published is not None or any(
+        problem.is_error and problem.span.file == "config.yaml" for problem in opened.problems
+    ):
+        return []
+    faults = registry.faults(config, opened.root)
+    # its places are asked for only when there is something to say
+    file = read(opened.sources["config.yaml"], "config.yaml")[0] if faults else None
+    channels = file.get("channels") if isinstance(file, nodes.Mapping) else None
+    entries = channels.entries if isinstance(channels, nodes.Mapping) else ()
+    return [
+        Problem(
+            entry.key.span, "E96", fault.what, "the daemon could not open this channel",
+            fault.cure[:1].lower() + fault.cure[1:],
+        )
+        for entry in entries
+        if (fault := faults.get(entry.key.text)) is not None
+    ]  # fmt: skip
 
 
 def _untestable(wrong: frozenset[str], files: Mapping[str, JourneyFile]) -> frozenset[str]:

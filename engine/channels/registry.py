@@ -17,10 +17,10 @@ from engine.channel_kinds import ChannelKind, kind_of
 from engine.channels.base import CallbackReader, Channel, ChannelSetup, sender_of
 from engine.channels.mime import HeaderError, mailbox
 from engine.channels.render import SenderProfile
-from engine.clock import Clock
+from engine.clock import Clock, SystemClock
 from engine.config import ChannelConfig, Config
 from engine.config.channels.twilio import TwilioOptions
-from engine.errors import UsageError
+from engine.errors import InstallationError, UsageError
 
 MODULES: Mapping[str, str] = {
     "smtp": "engine.channels.email.channel",
@@ -36,13 +36,32 @@ MODULES: Mapping[str, str] = {
 def open_channels(config: Config, folder: Path, secret: str, clock: Clock) -> dict[str, Channel]:
     """Every channel of config.yaml, ready to send. `folder` is the project's. Raises UsageError with the
     cure."""
-    channels: dict[str, Channel] = {}
+    setups = {
+        name: ChannelSetup(channel, config, folder, secret, clock)
+        for name, channel in config.channels.items()
+    }
+    return {name: _open(setup) for name, setup in setups.items()}
+
+
+def faults(config: Config, folder: Path) -> Mapping[str, UsageError]:
+    """Why the channels of config.yaml that could nowhere be opened cannot, by name. What only this machine
+    lacks (a secret, a package) is none of them: the daemon may run on another."""
+    wrong: dict[str, UsageError] = {}
     for name, channel in config.channels.items():
-        if name == "email":  # whatever it goes by, its addresses stand in the headers
-            _check_addresses(channel, config)
-        setup = ChannelSetup(channel, config, folder, secret, clock)
-        channels[name] = _module(channel).open_channel(setup)
-    return channels
+        try:
+            _open(ChannelSetup(channel, config, folder, "", SystemClock()))
+        except InstallationError:
+            continue
+        except UsageError as fault:
+            wrong[name] = fault
+    return wrong
+
+
+def _open(setup: ChannelSetup) -> Channel:
+    if setup.name == "email":  # whatever it goes by, its addresses stand in the headers
+        _check_addresses(setup.channel, setup.config)
+    channel: Channel = _module(setup.channel).open_channel(setup)
+    return channel
 
 
 def open_readers(config: Config, folder: Path, secret: str, clock: Clock) -> dict[str, CallbackReader]:
@@ -81,7 +100,7 @@ def styles(config: Config) -> Mapping[str, SenderProfile]:
 
 
 def _module(channel: ChannelConfig) -> ModuleType:
-    """Raises UsageError where an extra is not installed."""
+    """Raises InstallationError where an extra is not installed."""
     try:
         return import_module(MODULES[channel.via])
     except ModuleNotFoundError as missing:
@@ -89,7 +108,7 @@ def _module(channel: ChannelConfig) -> ModuleType:
         # a module of our own that is missing is a mistake of ours, and no extra mends it
         if not extra or (missing.name or "").startswith("engine."):
             raise
-        raise UsageError(
+        raise InstallationError(
             f'the channel "{channel.name}" goes via {channel.via}, which needs the extra "{extra}"',
             f"Install it:  uv sync --extra {extra}  or  pip install 'perennial[{extra}]'",
         ) from missing
@@ -104,5 +123,17 @@ def _check_addresses(channel: ChannelConfig, config: Config) -> None:
         except HeaderError as wrong:
             raise UsageError(
                 f'"{option}" of the channel "{channel.name}" is no address: {wrong}',
-                f'Write  {option}: "Bean There <hello@shop.example>"',
+                f"Write  {option}: {_meant(written)}",
             ) from wrong
+
+
+def _meant(written: str) -> str:
+    """What the author wrote with its name in quotes, where that is all it lacks (RFC 5322 3.2.4: a comma or a
+    dot in a name); else an example."""
+    name, bracket, address = written.rpartition("<")
+    quoted = '"{}" <{}'.format(name.strip().replace('"', "").replace("\\", ""), address.strip())
+    try:
+        mailbox(quoted)
+    except HeaderError:
+        return '"Bean There <hello@shop.example>"'
+    return "'{}'".format(quoted.replace("'", "''")) if bracket else '"Bean There <hello@shop.example>"'

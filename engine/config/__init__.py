@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from engine.channel_kinds import UnknownAction
 from engine.core.journey import Pool
 from engine.core.policy import Policy
-from engine.errors import UsageError
+from engine.errors import InstallationError
 
 if TYPE_CHECKING:
     from engine.config.channels import Options
@@ -27,18 +27,20 @@ class Secret:
     reference: str
 
     def reveal(self) -> str:
-        """The secret itself. Raises UsageError with the cure when it is missing."""
+        """The secret itself. Raises InstallationError with the cure when it is missing."""
         kind, _, name = self.reference.partition(":")
         if kind == "env":
             secret = os.environ.get(name)
             # An empty variable counts as missing: a signature with an empty key is worth nothing.
             if secret:
                 return secret
-            raise UsageError(f'the secret {self.reference} is not set: set the environment variable "{name}"')
+            raise InstallationError(
+                f'the secret {self.reference} is not set: set the environment variable "{name}"'
+            )
         try:
             return Path(name).read_text(encoding="utf-8").strip()
         except OSError as wrong:
-            raise UsageError(
+            raise InstallationError(
                 f"the secret {self.reference} cannot be read: {wrong.strerror}. Put it there, readable by us"
             ) from wrong
 
@@ -94,13 +96,16 @@ class ChannelConfig:
         return self.options
 
     def reveal(self, option: str, secret: Secret | None) -> str:
-        """The secret behind an option, "" where there is none. Raises UsageError that names the channel."""
+        """The secret behind an option, "" where there is none. Raises InstallationError with
+        the name of the channel."""
         if secret is None:
             return ""
         try:
             return secret.reveal()
-        except UsageError as wrong:
-            raise UsageError(f'"{option}" of the channel "{self.name}": {wrong.what}', wrong.cure) from wrong
+        except InstallationError as wrong:
+            raise InstallationError(
+                f'"{option}" of the channel "{self.name}": {wrong.what}', wrong.cure
+            ) from wrong
 
 
 def secrets_in(value: object) -> Iterator[Secret]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from typing import Literal, cast
 
 from engine.config import HttpConfig, Tracking
@@ -38,20 +39,22 @@ EGRESS = Construct(
     ),
     "Places beside the public internet that webhooks and channels may reach",
 )  # fmt: skip
+_TRUE_IS_YES: Mapping[str, object] = {"enum": ["yes", "no", "true", "false", True, False]}
 TRACKING = Construct(
     "tracking",
     "tracking",
     (
-        Key("clicks", "choice", "are clicks noticed?", choices=("yes", "no")),
+        Key("clicks", "choice", "are clicks noticed?", choices=("yes", "no"), shape=_TRUE_IS_YES),
         Key("opens", "choice", "is the opening of a mail noticed?",
             choices=("never", "with consent", "always")),
-        Key("decoy", "choice", "is there a link that only machines follow?", choices=("yes", "no")),
+        Key("decoy", "choice", "is there a link that only machines follow?", choices=("yes", "no"),
+            shape=_TRUE_IS_YES),
     ),
     "What is noticed of a reader, and whether they are asked first",
 )  # fmt: skip
 
 _PLACE = re.compile(r"(?:[^:\s\[\]/]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
-# YAML 1.1 reads a bare yes as true, 1.2 as a text: both are taken for what was meant.
+# A bare yes and true are one value in YAML 1.1 and two texts in 1.2: whoever writes either means the same.
 _YES_AND_NO = {"true": "yes", "on": "yes", "false": "no", "off": "no"}
 
 
@@ -120,8 +123,9 @@ def read_tracking(reader: MapReader | None) -> Tracking:
     usual = Tracking()
     if reader is None:
         return usual
-    clicks, decoy = reader.choice("clicks", _YES_AND_NO), reader.choice("decoy", _YES_AND_NO)
-    opens = reader.choice("opens")
+    clicks, decoy = reader.choice("clicks", reads=_YES_AND_NO), reader.choice("decoy", reads=_YES_AND_NO)
+    # `opens: yes` would not say whether the reader is asked
+    opens = reader.choice("opens", reads={"no": "never", "false": "never", "off": "never"})
     return Tracking(
         clicks.value == "yes" if clicks else usual.clicks,
         cast('Literal["never", "with consent", "always"]', opens.value if opens else usual.opens),

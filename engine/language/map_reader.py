@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -199,12 +199,20 @@ class ReadContext:
         return False
 
     def choice(
-        self, node: Node, key: str, choices: tuple[str, ...], meant: dict[str, str] | None = None
+        self,
+        node: Node,
+        key: str,
+        choices: tuple[str, ...],
+        meant: dict[str, str] | None = None,
+        reads: dict[str, str] | None = None,
     ) -> Text | None:
-        """One of a few words. `meant`: words in small letters that people write for ours."""
+        """One of a few words. `meant`: words in small letters that people write for ours; `reads`: those that
+        are taken for ours."""
         text = self.text(node, key, choices[0])
         if text is None or text.value in choices:
             return text
+        if (own := (reads or {}).get(text.value.casefold())) is not None:
+            return replace(text, value=own)
         known = (meant or {}).get(text.value.casefold())
         self.wrong(
             text,
@@ -319,10 +327,12 @@ class MapReader:
         """A name as ids are made of."""
         return self._read(key, self.context.name, None)
 
-    def choice(self, key: str, meant: dict[str, str] | None = None) -> Text | None:
+    def choice(
+        self, key: str, meant: dict[str, str] | None = None, reads: dict[str, str] | None = None
+    ) -> Text | None:
         """One of the words that the table lists for the key."""
         node, choices = self._said(key), self.construct.key(key).choices
-        return None if node is None else self.context.choice(node, key, choices, meant)
+        return None if node is None else self.context.choice(node, key, choices, meant, reads)
 
     def length(self, key: str) -> Length | None:
         """A length of time."""

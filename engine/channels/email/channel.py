@@ -271,6 +271,8 @@ def open_channel(setup: ChannelSetup) -> Channel:
     if setup.name != "email":
         raise UsageError(f'the channel "{setup.name}" cannot go via smtp', "Write  via: outbox")
     options = setup.channel.options_as(EmailOptions)
+    # before the secrets: what is wrong with the file is told on a machine that has none of them, too
+    letterhead = mail_headers_of(setup)
     return EmailChannel(
         server_of(setup),
         setup.secret,
@@ -278,7 +280,7 @@ def open_channel(setup: ChannelSetup) -> Channel:
         name=setup.name,
         concurrency=options.connections,
         per_domain=options.per_domain,
-        letterhead=mail_headers_of(setup),
+        letterhead=letterhead,
         signer=signer_of(setup),
     )
 
@@ -286,16 +288,18 @@ def open_channel(setup: ChannelSetup) -> Channel:
 def server_of(setup: ChannelSetup) -> Server:
     """The SMTP server of a channel, secrets revealed. Raises UsageError with the cure."""
     channel, options = setup.channel, setup.channel.options_as(EmailOptions)
+    tls = options.tls or ("starttls" if options.password else "offered")
+    if options.hello and not re.fullmatch(r"[A-Za-z0-9.:\[\]-]{1,253}", options.hello):
+        raise UsageError(
+            f'"hello" of the channel "{channel.name}" is no host name', "Write  hello: mail.shop.example"
+        )
+    return_path = _tagged_mailbox(channel.name, "return_path", options.return_path)
+    certificates = _certificates(setup, options.certificates, tls)
     password = channel.reveal("password", options.password)
-    tls = options.tls or ("starttls" if password else "offered")
     if password and tls in ("offered", "none"):
         raise UsageError(
             f'the channel "{channel.name}" would send its password unprotected',
             "Write  tls: starttls  or  tls: tls",
-        )
-    if options.hello and not re.fullmatch(r"[A-Za-z0-9.:\[\]-]{1,253}", options.hello):
-        raise UsageError(
-            f'"hello" of the channel "{channel.name}" is no host name', "Write  hello: mail.shop.example"
         )
     server = Server(
         host=options.host,
@@ -303,10 +307,10 @@ def server_of(setup: ChannelSetup) -> Server:
         tls=tls,
         user=options.user,
         password=password,
-        return_path=_tagged_mailbox(channel.name, "return_path", options.return_path),
+        return_path=return_path,
         name=options.hello or mailbox(setup.sender).domain,
         command_seconds=float(channel.timeout or COMMAND_SECONDS),
-        certificates=_certificates(setup, options.certificates, tls),
+        certificates=certificates,
         mails_per_connection=options.mails_per_connection,
     )
     try:

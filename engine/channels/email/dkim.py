@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.errors import UsageError
+from engine.errors import InstallationError, UsageError
 
 _PEM = re.compile(r"-----BEGIN [A-Z ]+-----\n[A-Za-z0-9+/=\n]+\n-----END [A-Z ]+-----\Z")
 _HEADER = re.compile(rb"(?m)^([!-9;-~]+):")
@@ -112,7 +112,7 @@ def _try(channel: str, signer: Signer) -> None:
         from dkim import DKIMException
         from dkim.crypto import parse_pem_private_key
     except ModuleNotFoundError as missing:
-        raise UsageError(
+        raise InstallationError(
             f'the channel "{channel}" signs its mail, which needs the extra "dkim"',
             "Install it:  uv sync --extra dkim  or  pip install 'perennial[dkim]'",
         ) from missing

@@ -70,4 +70,13 @@ def read_email(reader: MapReader, values: dict[str, Any]) -> EmailOptions:
         # Some providers take their key in a header of the mail: it would go to every customer.
         if is_secret(entry.key.text):
             refuse_literal(reader.context, entry.value.span, entry.key.text)
-    return EmailOptions(**values)
+    options = EmailOptions(**values)
+    if options.password is not None and options.tls in ("offered", "none"):
+        # whoever listens on the way could send mail in the name of the shop from then on
+        reader.context.refuse(
+            reader.at_key("tls"),
+            f"with tls: {options.tls} the password would be sent unprotected",
+            "everybody on the way to the mail server could read it",
+            "write  tls: starttls  or  tls: tls",
+        )
+    return options

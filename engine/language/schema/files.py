@@ -163,7 +163,7 @@ def _key(key: Key) -> Schema:
         case "free":
             return {"type": "object", "additionalProperties": inner}
         case "choice":
-            return words(key.choices)
+            return {**words(key.choices), **(key.shape or {})}
         case "watchers":
             return one_or_list(words(key.choices))
         case "events":

@@ -47,10 +47,12 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
     Raises `AuthorError` when the project has errors, or when a journey is gone while people are inside.
     """
     if project.has_errors:
-        errors = sum(problem.is_error for problem in project.problems)
+        errors = [problem for problem in project.problems if problem.is_error]
+        first = errors[0]
         raise AuthorError(
-            f"nothing was deployed: the project has {errors} error{'s' if errors != 1 else ''}",
-            f"`{command('check')}` shows them",
+            f"nothing was deployed: the project has {len(errors)} error{'s' if len(errors) != 1 else ''}, "
+            f"{'the first in ' if len(errors) > 1 else ''}{first.span.file}:{first.span.line}: {first.what}",
+            f"`{command('check')}` shows {'them' if len(errors) > 1 else 'it'}",
         )
     project = one_off.merged(conn, project)
     last = deployments.current(conn)
