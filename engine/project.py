@@ -28,6 +28,7 @@ from engine.language.yaml.source import read
 from engine.problem import Problem, in_order
 from engine.project_files import Folder, commit_of
 from engine.project_sources import names_of_files, read_journeys, read_shop, read_world
+from engine.values import Instant, local_date, zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,11 @@ def check(project: Project) -> list[Problem]:
     return in_order(project.problems)
 
 
-def load(folder: Path) -> Project:
-    """Reads the whole project; a broken file hides nothing of the others. Raises AuthorError when the
-    folder is none."""
+def load(folder: Path, now: Instant | None = None) -> Project:
+    """Reads the whole project; a broken file hides nothing of the others. With `now` it is also told which
+    dates in it are past. Raises AuthorError when the folder is none."""
     root = _root(folder)
-    return _load(Folder(root), commit_of(root))
+    return _load(Folder(root), commit_of(root), now)
 
 
 def load_published(sources: Mapping[str, str], commit: str = "") -> Project:
@@ -98,9 +99,11 @@ def load_published(sources: Mapping[str, str], commit: str = "") -> Project:
     return _load(Folder(Path(), sources), commit)
 
 
-def _load(opened: Folder, commit: str) -> Project:
+def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
     # Names before their users: journeys speak of channels, attributes, segments and templates.
     world = read_world(opened)
+    if now is not None:
+        world = replace(world, today=local_date(now, zone(world.config.timezone)))
     messages, problems = _messages(_Written(world.templates, world.config.currency))
     opened.problems.extend(problems)
     files = read_journeys(opened)

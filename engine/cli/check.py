@@ -37,7 +37,7 @@ def check(
     from engine.simulate.stories.story_report import run_stories
 
     session = Session.of(context)
-    project = load(session.folder)
+    project = load(session.folder, session.clock.now())
     wanted = chosen(paths or [], project.folder)
     problems = [problem for problem in problems_of(project) if wanted(problem.span.file)]
     files = [

@@ -22,7 +22,7 @@ _WRITTEN_AS: Mapping[type, str] = {
     syntax.SegmentFile: "SegmentFile name - who -",
     syntax.EventStart: "EventStart event where per fresh -",
     syntax.SegmentStart: "SegmentStart segment members -",
-    syntax.DateStart: "DateStart date before after at -",
+    syntax.DateStart: "DateStart date before after at - - yearly?",
     syntax.ClockStart: "ClockStart every day weekdays at -",
     syntax.ProductStart: "ProductStart kind by watchers within collect per -",
     syntax.Again: "Again how after -",

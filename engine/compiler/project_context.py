@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ class ProjectContext:
     segments: Mapping[str, SegmentFile] = field(default_factory=dict)
     templates: Templates = field(default_factory=Templates)
     journeys: frozenset[str] = frozenset()
+    today: dt.date | None = None  # by the shop's calendar; None: whoever reads the files has no clock
 
     @property
     def local(self) -> Local:

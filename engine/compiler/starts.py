@@ -7,6 +7,7 @@ from engine.compiler.conditions.compile import Conditions
 from engine.compiler.conditions.names import NameScope
 from engine.compiler.waits import date_ref, negative
 from engine.core.journey import (
+    CalendarTrigger,
     ClockTrigger,
     DateTrigger,
     EventTrigger,
@@ -47,16 +48,18 @@ def compile_start(start: syntax.Start, conditions: Conditions, scope: NameScope)
             conditions.known_segment(segment, scope)
             return SegmentTrigger(segment.value, members, line)
         case syntax.DateStart(date, before, after, at):
-            ref = date_ref(date, NameScope(scope.world, "clock", scope.consent))
-            if isinstance(ref, Problem):
-                conditions.problems.append(ref)
-                return None
             offset = Duration()
             if before:
                 offset = negative(before.duration)
             elif after:
                 offset = after.duration
-            return DateTrigger(ref, offset, at.time, date.span.line)
+            if start.day is not None:
+                return CalendarTrigger(start.day, offset, at.time, date.span.line)
+            ref = date_ref(date, NameScope(scope.world, "clock", scope.consent))
+            if isinstance(ref, Problem):
+                conditions.problems.append(ref)
+                return None
+            return DateTrigger(ref, offset, at.time, date.span.line, start.yearly)
         case syntax.ClockStart(every, day, weekdays, at):
             return ClockTrigger(every, day, weekdays, at.time, line)
         case syntax.ProductStart():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from engine.core.conditions.condition import Condition, Constant, Ref
 from engine.core.facts.learned import LONGEST
 from engine.core.policy import Policy
-from engine.values import Duration
+from engine.values import Birthday, Duration
 
 if TYPE_CHECKING:
     from engine.core.conditions.scope import Scope
@@ -55,10 +55,22 @@ class SegmentTrigger:
 
 @dataclass(frozen=True, slots=True)
 class DateTrigger:
-    """`date:`, a local time on the day of an attribute or some days from it."""
+    """`date:`, a local time on the day of an attribute or some days from it. `yearly`: the day returns every
+    year, as that of a birthday always does."""
 
     ref: Ref
     offset: Duration  # added to the date of the attribute; negative for `before`
+    at: dt.time
+    line: int
+    yearly: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarTrigger:
+    """A local time on a day of the calendar or some days from it, for everybody, every year or once."""
+
+    day: Birthday | dt.date
+    offset: Duration  # as of a `DateTrigger`
     at: dt.time
     line: int
 
@@ -85,7 +97,10 @@ class ProductTrigger:
     line: int
 
 
-Trigger = EventTrigger | SegmentTrigger | DateTrigger | ClockTrigger | ProductTrigger
+TimedTrigger = DateTrigger | CalendarTrigger | ClockTrigger
+"""Starts that come with the time alone."""
+
+Trigger = EventTrigger | SegmentTrigger | TimedTrigger | ProductTrigger
 
 
 @dataclass(frozen=True, slots=True)

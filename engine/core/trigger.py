@@ -17,7 +17,7 @@ from engine.core.enrollment import Due, Enrollment
 from engine.core.facts.customer import LastStart
 from engine.core.goal import known_goal, reach_goal
 from engine.core.happening import Event, Occurrence, SegmentChanged
-from engine.core.journey import ClockTrigger, DateTrigger, EventTrigger, Journey
+from engine.core.journey import EventTrigger, Journey, TimedTrigger
 from engine.core.subscriptions import EventSubscriber, JourneySubscription
 from engine.core.timing.occurrence import occurrence_day
 from engine.core.transition import Transition
@@ -127,7 +127,7 @@ def start_by_clock(context: DecisionContext, occurrence: Occurrence) -> None:
     # has when the attribute was changed since; the start counts all the same.
     line, about = 0, occurrence.day
     for trigger in subscription.journey.starts:
-        if isinstance(trigger, ClockTrigger | DateTrigger):
+        if isinstance(trigger, TimedTrigger):
             day = occurrence_day(trigger, context.facts, occurrence.day)
             if day is not None:
                 line, about = trigger.line, day

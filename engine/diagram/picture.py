@@ -85,7 +85,7 @@ def start_words(start: syntax.Start) -> str:
             words = [f"enters {start.segment.value}"]
             words += ["and everybody who is in it" if start.members == "all" else ""]
         case syntax.DateStart():
-            words = [_date_words(start), f"at {start.at.text.value}"]
+            words = [_date_words(start), "every year" if start.yearly else "", f"at {start.at.text.value}"]
         case syntax.ClockStart():
             words = [f"every {start.every}"]
             if start.day is not None:

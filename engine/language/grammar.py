@@ -11,7 +11,8 @@ from typing import Literal
 
 Kind = Literal[
     "text", "name", "choice", "length", "clock", "date", "share", "event", "events", "segment", "template",
-    "policy", "pool", "webhook", "attribute", "texts", "map", "condition", "where", "steps", "paths",
+    "policy", "pool", "webhook", "attribute", "day_or_attribute", "texts",
+    "map", "condition", "where", "steps", "paths",
     "shares", "starts", "again", "goal", "tests", "wait", "weekdays", "awaited", "day", "given", "when",
     "expect", "watchers", "reaction", "long_did_count", "via", "next_after", "wait_clock", "count", "secret",
     "block", "named", "free", "any",
@@ -173,13 +174,15 @@ DATE_START = Construct(
     "start_date",
     '"start"',
     (
-        Key("date", "attribute", "an attribute that is a date or a birthday", needed=True,
-            example="birthday"),
+        Key("date", "day_or_attribute",
+            "an attribute that is a date or a birthday; or a day: 27 November, every year, 2026-11-27, once",
+            needed=True, example="birthday"),
+        Key("every", "choice", "year: the date returns every year, as a birthday does", choices=("year",)),
         Key("before", "length", "so long before that day", example="7 days"),
         Key("after", "length", "so long after that day", example="3 days"),
         _AT,
     ),
-    "Starts on a day of the customer's own.",
+    "Starts on a day of the customer's own, or on a day of the calendar for everybody who fits `who`.",
     (("time", "at"), ("offset", "before")),
 )  # fmt: skip
 CLOCK_START = Construct(

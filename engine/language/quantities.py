@@ -11,7 +11,7 @@ from engine.language.spelling import spell_length, spell_share
 from engine.language.syntax import Clock, Length, Text, Until
 from engine.language.wording import as_list, quoted, shown
 from engine.problem import Problem, nearest
-from engine.values import HOUR, MINUTE, Duration
+from engine.values import HOUR, MINUTE, Birthday, Duration
 
 UNITS = ("minutes", "hours", "days", "weeks", "months", "years")
 _WHY_LENGTH = f"a length is a number and a word: {', '.join(UNITS)}"
@@ -236,6 +236,75 @@ def _day(year: int, month: int, day: int) -> dt.date | None:
         return dt.date(year, month, day) if 1900 <= year < 2200 else None
     except ValueError:
         return None
+
+
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+    "November", "December",
+)  # fmt: skip
+
+_DAY_OF_YEAR = re.compile(rf"([1-9]|[12]\d|3[01]) ({'|'.join(MONTHS)})", re.ASCII)
+_DAY_AND_WORD = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[. ]*(?:of )?([a-z]{3,9})\.?", re.ASCII)
+_WORD_AND_DAY = re.compile(r"([a-z]{3,9})[. ]*(\d{1,2})(?:st|nd|rd|th)?", re.ASCII)
+_DAY_AND_NUMBER = re.compile(r"(\d{1,2})\.(\d{1,2})\.?", re.ASCII)
+_WHY_DAY = "a day of every year is written 27 November, a single day 2026-11-27"
+
+
+def is_calendar_day(text: Text) -> bool:
+    """Whether a date is meant, rather than the name of one: it has a digit or the name of a month in it."""
+    words = text.value.casefold()
+    return (
+        words[:1].isdigit()
+        or any(word in words.split() for word in map(str.casefold, MONTHS))
+        or (_day_of_year_meant(words) is not None)
+    )
+
+
+def parse_calendar_day(text: Text) -> Birthday | dt.date | Problem:
+    """`27 November`, every year; `2026-11-27`, once."""
+    if match := _DAY_OF_YEAR.fullmatch(text.value):
+        day = _day_of_year(int(match[1]), MONTHS.index(match[2]) + 1)
+        if day is not None:
+            return day
+        return Problem(text.span, "E30", f"there is no {text.value}", _WHY_DAY,
+                       "write a day that the month has")  # fmt: skip
+    meant = _day_of_year_meant(text.value.casefold())
+    if meant is not None:
+        return Problem(text.span, "E30", f"{quoted(text.value)} is not a date", _WHY_DAY,
+                       f"write  {meant.day} {MONTHS[meant.month - 1]}")  # fmt: skip
+    if text.value[:1].isdigit() and re.match(r"\d+[-./]\d+[-./]\d", text.value):
+        return parse_date(text)
+    return Problem(text.span, "E30", f"{quoted(text.value)} is not a date", _WHY_DAY,
+                   "write it in one of these two forms")  # fmt: skip
+
+
+def calendar_day(day: Birthday | dt.date) -> str:
+    """As it is written: `27 November`, `2026-11-27`."""
+    return day.isoformat() if isinstance(day, dt.date) else f"{day.day} {MONTHS[day.month - 1]}"
+
+
+def _day_of_year(day: int, month: int) -> Birthday | None:
+    try:
+        dt.date(2000, month, day)  # a leap year: 29 February is a day, and kept on the 28th in others
+    except ValueError:
+        return None
+    return Birthday(month, day)
+
+
+def _day_of_year_meant(words: str) -> Birthday | None:
+    """The day of `nov 27`, `27th November` or `27.11.`; None: something else is meant."""
+    if match := _DAY_AND_NUMBER.fullmatch(words):
+        return _day_of_year(int(match[1]), int(match[2]))
+    if match := _DAY_AND_WORD.fullmatch(words):
+        day, word = int(match[1]), match[2]
+    elif match := _WORD_AND_DAY.fullmatch(words):
+        word, day = match[1], int(match[2])
+    else:
+        return None
+    months = [number for number, name in enumerate(MONTHS, 1) if name.casefold().startswith(word)]
+    if not months and (near := nearest(word.capitalize(), MONTHS)):
+        months = [MONTHS.index(near) + 1]
+    return _day_of_year(day, months[0]) if len(months) == 1 else None
 
 
 THEIR_HOUR = "their hour"

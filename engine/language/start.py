@@ -3,13 +3,14 @@ when somebody may come back."""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Literal, cast
 
 from engine.language.conditions.condition import parse_condition
 from engine.language.grammar import STARTS, Construct
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty, tail
-from engine.language.quantities import parse_length
+from engine.language.quantities import MONTHS, is_calendar_day, parse_calendar_day, parse_length
 from engine.language.spelling import spell_again
 from engine.language.syntax import (
     Again,
@@ -23,6 +24,7 @@ from engine.language.syntax import (
 )
 from engine.language.wording import as_list, quoted, shown
 from engine.problem import Problem, Span, nearest
+from engine.values import Birthday
 
 _KINDS: dict[str, Construct] = {construct.keys[0].name: construct for construct in STARTS}
 _OTHER = {
@@ -59,6 +61,9 @@ def _start(context: ReadContext, node: Node) -> Start | None:
         )
         return None
     kinds = [entry for entry in node.entries if entry.key.text in _KINDS]
+    # Beside `date`, `every: year` is not the clock: it says that the date returns.
+    if any(entry.key.text == "date" for entry in kinds):
+        kinds = [entry for entry in kinds if entry.key.text != "every"]
     if not kinds:
         _no_kind(context, node)
         return None
@@ -139,10 +144,46 @@ def _date(reader: MapReader) -> DateStart | None:
                 "the start is on a day, at the time that stands in  at:",
                 f"write  {key}: 1 day",
             )
-    return None if date is None or at is None else DateStart(date, before, after, at, reader.at)
+    yearly = _yearly(reader)
+    day: Birthday | dt.date | None = None
+    if date is not None and is_calendar_day(date):
+        parsed = parse_calendar_day(date)
+        if isinstance(parsed, Problem):
+            reader.context.problems.append(parsed)
+            return None
+        day = parsed
+        if yearly and isinstance(day, dt.date):
+            reader.apart(
+                "every",
+                f"{date.value} is one day, which comes once",
+                f"write  date: {day.day} {MONTHS[day.month - 1]}  for that day of every year",
+            )
+            return None
+    if date is None or at is None:
+        return None
+    # A day that is written returns by itself: `every: year` beside it says the same once more.
+    return DateStart(date, before, after, at, reader.at, day, yearly and day is None)
+
+
+_EVERY_YEAR = dict.fromkeys(("yearly", "years", "annually", "1 year", "anniversary"), "year")
+
+
+def _yearly(reader: MapReader) -> bool:
+    """Whether `every: year` stands beside the date."""
+    return reader.choice("every", _EVERY_YEAR) is not None
 
 
 def _clock(reader: MapReader) -> ClockStart | None:
+    words = reader.node("every")
+    if isinstance(words, Scalar) and words.text.casefold() in ("year", *_EVERY_YEAR):
+        reader.context.report(
+            words.span,
+            "E24",
+            f"{quoted(words.text)} does not say on which day of the year",
+            "every: is day, week or month; what comes once a year is a date",
+            "write  date: 27 November  (the day that you mean) instead of  every: year",
+        )
+        return None
     every, at = reader.choice("every", _EVERY), reader.clock("at")
     day, weekdays = _day(reader), reader.weekdays()
     if every is None:

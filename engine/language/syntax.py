@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from engine.problem import Span
-from engine.values import Duration
+from engine.values import Birthday, Duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,13 +243,16 @@ class SegmentStart:
 
 @dataclass(frozen=True, slots=True)
 class DateStart:
-    """`date:` with `before` or `after`, and `at`."""
+    """`date:` with `before` or `after`, and `at`. `day`: the date itself where one is written, else it is a
+    name. `yearly`: the date that is named returns (`every: year`)."""
 
     date: Text
     before: Length | None
     after: Length | None
     at: Clock
     span: Span
+    day: Birthday | dt.date | None = None
+    yearly: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 
 from engine.problem import render_problems
 from engine.project import load
+from engine.values import instant
 from tests.conftest import Golden
 
+NOW = instant(dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC))
 CASES = Path(__file__).parent.parent / "cases"
 
 
@@ -33,7 +36,7 @@ def test_one_mistake_has_one_message(case: Path, shop: Path, golden: Golden) -> 
     file = shop / "journeys" / f"{name}.yaml"
     file.write_text(text)
     try:
-        project = load(shop)
+        project = load(shop, NOW)
     finally:
         file.unlink()
     assert [problem.code for problem in project.problems] == [case.stem.partition("_")[0]]

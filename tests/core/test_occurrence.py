@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Literal
 
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.core.conditions.condition import Ref
 from engine.core.facts.customer import Facts
-from engine.core.journey import ClockTrigger, DateTrigger
+from engine.core.journey import CalendarTrigger, ClockTrigger, DateTrigger
 from engine.core.timing.occurrence import next_occurrence, occurrence_day
 from engine.values import (
     DAY,
@@ -181,3 +182,51 @@ def test_occurrences_go_on_strictly_and_each_has_a_day_of_its_own(
         days.append(day)
         after = moment
     assert days == sorted(set(days))
+
+
+def days_of(trigger: DateTrigger | CalendarTrigger, of: Facts, after: str, count: int = 3) -> list[str]:
+    """The next local dates of a start."""
+    days, moment = [], at(after)
+    for _ in range(count):
+        occurrence = next_occurrence(trigger, of, moment)
+        if occurrence is None:
+            break
+        moment = occurrence[0]
+        days.append(occurrence[1].isoformat())
+    return days
+
+
+def test_a_day_of_the_calendar_returns_every_year_for_everybody() -> None:
+    black_friday = CalendarTrigger(Birthday(11, 27), Duration(), TEN, 1)
+    assert days_of(black_friday, facts(), "2026-11-27 10:00") == ["2027-11-27", "2028-11-27", "2029-11-27"]
+    assert next_occurrence(black_friday, facts("Asia/Tokyo"), at("2026-11-01")) == (
+        at("2026-11-27 10:00", "Asia/Tokyo"),
+        dt.date(2026, 11, 27),
+    )
+    leap = CalendarTrigger(Birthday(2, 29), Duration(days=-1), TEN, 1)
+    assert days_of(leap, facts(), "2026-01-01") == ["2026-02-27", "2027-02-27", "2028-02-28"]
+    assert occurrence_day(leap, facts(), dt.date(2028, 2, 28)) == dt.date(2028, 2, 29)
+
+
+def test_a_day_with_a_year_comes_once() -> None:
+    once = CalendarTrigger(dt.date(2026, 11, 27), Duration(), TEN, 1)
+    assert days_of(once, facts(), "2026-01-01") == ["2026-11-27"]
+    assert days_of(once, facts(), "2026-11-27 10:00") == []
+
+
+def test_a_date_that_returns_is_kept_like_a_birthday() -> None:
+    values: dict[str, Value] = {"ends_on": dt.date(2024, 2, 29), "ends_at": at("2024-02-29 23:30")}
+    for attribute, value in values.items():
+        yearly = replace(on(attribute), yearly=True)
+        customer = Facts("c", "Europe/Berlin", values={attribute: value})
+        assert days_of(yearly, customer, "2024-02-29 10:00") == ["2025-02-28", "2026-02-28", "2027-02-28"]
+        assert days_of(yearly, customer, "2020-01-01", 1) == ["2024-02-29"]
+        assert days_of(replace(yearly, offset=Duration(days=-7)), customer, "2028-01-01", 1) == ["2028-02-22"]
+    assert days_of(replace(on("ends_on"), yearly=True), facts(), "2026-01-01") == []
+
+
+def test_a_date_that_returns_is_on_the_day_of_the_customers_own_zone() -> None:
+    yearly = replace(on("ends_at"), yearly=True)
+    midnight = at("2024-03-10 23:30", "UTC")
+    assert days_of(yearly, facts("UTC", ends_at=midnight), "2025-01-01", 1) == ["2025-03-10"]
+    assert days_of(yearly, facts("Asia/Tokyo", ends_at=midnight), "2025-01-01", 1) == ["2025-03-11"]

@@ -27,6 +27,7 @@ BEYOND_A_SCHEMA = {
     "E17_their_hour_with_hours", "E17_their_hour_twice", "E30_until_their_hour",
     "E17_cheapest_likely_in_a_list",
     "E17_at_with_hours", "E17_two_times", "E17_do_sends", "E17_reaction_in_list",  # what fits to what
+    "E30_no_such_day", "E17_one_day_every_year",  # days of months, and one day that cannot return
     "E08_date_of_wait",
     # forms inside a text, by the kind of attribute
     "E21_in_list", "E21_misspelt", "E21_is_not", "E21_other_words", "E30_ago", "E30_date_hours",

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from engine.runtime.advance.occurrences import append_occurrences
-from engine.store import alerts
+from engine.store import alerts, watermarks
 from engine.values import DAY, HOUR, MINUTE, Birthday, instant
-from tests.runtime.shop import FILES, Shop
+from tests.runtime.shop import ATTRIBUTES, FILES, Shop
 
 BIRTHDAY = """
 journey: birthday
@@ -44,10 +44,10 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     opened.close()
 
 
-def look(shop: Shop) -> int:
+def look(shop: Shop, chunk: int = 1000) -> int:
     """One look for starts, and everything that follows."""
     journeys = shop.publication.journeys
-    reached = shop.store.write(lambda conn: append_occurrences(conn, journeys, shop.clock.now()))
+    reached = append_occurrences(shop.store, journeys, shop.clock.now(), chunk)
     shop.run()
     return reached
 
@@ -145,3 +145,100 @@ def test_what_was_missed_by_less_is_made_up(shop: Shop) -> None:
     shop.clock.advance(30 * HOUR)
     look(shop)
     assert started(shop) == {"mondays": 1}
+
+
+SINCE = """
+journey: since
+start: {date: %s, every: year, at: 10:00}
+again: always
+goal: {event: order_placed}
+policy: service
+steps:
+  - send: hello
+"""
+SPRING = """
+journey: spring
+start: {date: 3 March, at: 10:00}
+who: {tier: gold}
+again: always
+goal: {event: order_placed}
+policy: service
+steps:
+  - send: hello
+"""
+
+
+@pytest.fixture
+def dates(tmp_path: Path) -> Iterator[Shop]:
+    """Sunday 1 March 2026, 12:00 UTC; dates that return."""
+    schema = ATTRIBUTES.replace("facts:", "  since_day: date\n  since: time\nfacts:")
+    files = {
+        **FILES,
+        "schemas/customer.yaml": schema,
+        "journeys/by_day.yaml": SINCE.replace("journey: since", "journey: by_day") % "since_day",
+        "journeys/by_time.yaml": SINCE.replace("journey: since", "journey: by_time") % "since",
+        "journeys/spring.yaml": SPRING,
+    }
+    opened = Shop(tmp_path, files, instant(dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)))
+    yield opened
+    opened.close()
+
+
+def test_a_day_of_the_calendar_starts_everybody_who_fits_in_slices(dates: Shop) -> None:
+    for number in range(7):
+        dates.change(f"gold{number}", tier="gold")
+        dates.change(f"silver{number}", tier="silver")
+    dates.change("tokyo", tier="gold", timezone="Asia/Tokyo")
+    dates.run()
+    look(dates)
+    dates.clock.advance(37 * HOUR)  # 3 March, 01:00 UTC: 10:00 in Tokyo
+    assert look(dates, chunk=3) == 1
+    dates.clock.advance(8 * HOUR)
+    assert look(dates, chunk=3) == 7
+    assert started(dates) == {"spring": 8}
+    dates.clock.advance_to(instant(dt.datetime(2027, 3, 2, 12, tzinfo=dt.UTC)))
+    look(dates)
+    dates.clock.advance(DAY)
+    assert look(dates) == 8
+
+
+@pytest.mark.parametrize("since", ["1969-03-03", "1999-03-03", "2024-03-03", "2026-03-03"])
+def test_a_date_returns_whatever_its_year(dates: Shop, since: str) -> None:
+    day = dt.date.fromisoformat(since)
+    moment = instant(dt.datetime.combine(day, dt.time(15), dt.UTC))
+    dates.change("there", since_day=day, since=moment)
+    dates.change("near", since_day=day + dt.timedelta(days=1), since=moment + DAY)
+    dates.change("other", since_day=day + dt.timedelta(days=100), since=moment + 100 * DAY)
+    dates.run()
+    look(dates)
+    dates.clock.advance(45 * HOUR)  # 3 March, 10:00 in Berlin
+    look(dates)
+    assert started(dates) == {"by_day": 1, "by_time": 1}
+
+
+def test_the_29th_of_february_of_a_date_that_returns_is_kept_on_the_28th(dates: Shop) -> None:
+    leap = dt.datetime(2024, 2, 29, 9, tzinfo=dt.UTC)
+    dates.change("leap", since_day=leap.date(), since=instant(leap))
+    dates.run()
+    dates.clock.advance_to(instant(dt.datetime(2027, 2, 27, 12, tzinfo=dt.UTC)))
+    look(dates)
+    dates.clock.advance(DAY)
+    look(dates)
+    assert started(dates) == {"by_day": 1, "by_time": 1}
+
+
+def test_a_crash_between_two_slices_starts_nobody_twice(dates: Shop) -> None:
+    for number in range(5):
+        dates.change(f"gold{number}", tier="gold")
+    dates.run()
+    look(dates)
+    dates.clock.advance(45 * HOUR)
+    with dates.store.read() as conn:
+        before = watermarks.get(conn, "clock", "spring")
+    look(dates, chunk=2)
+    assert before is not None
+    dates.store.write(
+        lambda conn: watermarks.put(conn, "clock", "spring", before.until)
+    )  # as if it was cut off
+    look(dates, chunk=2)
+    assert started(dates) == {"spring": 5}

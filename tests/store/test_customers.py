@@ -38,6 +38,7 @@ def state() -> CustomerState:
         {"email": Reach("a@example.com", {"marketing": "given"}), "sms": Reach("", {}, "all", True)}, False,
         [CapSlot("k", NOW, "email"), CapSlot("l", NOW, "push", False)], {},
         EngagementStats({"email": (3, 1), "sms": (1, 0)}, (0,) * 18 + (2, 3) + (0,) * 4),
+        frozenset({"welcome"}),
     )  # fmt: skip
     runs = {"r1": run("r1")}
     starts = {("welcome", ""): LastStart(NOW, "r1"), ("order", "o1"): LastStart(NOW, "r2")}

@@ -19,6 +19,7 @@ from engine.core.effects import Trace
 from engine.core.enrollment import AwaitingSend, Enrollment
 from engine.core.facts.customer import why_closed
 from engine.core.journey import (
+    CalendarTrigger,
     ClockTrigger,
     DateTrigger,
     EventTrigger,
@@ -28,6 +29,7 @@ from engine.core.journey import (
     SendStep,
     Trigger,
 )
+from engine.language.quantities import calendar_day
 from engine.store.customers import enrollments, history
 from engine.store.customers.history import MessageRecord
 from engine.store.journeys import pauses, traces
@@ -310,6 +312,8 @@ class _Evidence:
                 return f"entering the segment {segment} ({inside})"
             case DateTrigger(ref=ref):
                 return f"the date {ref}"
+            case CalendarTrigger():
+                return f"the date {calendar_day(trigger.day)}"
             case ClockTrigger(every=every):
                 return f"the clock, every {every}"
             case ProductTrigger(kind=kind):

@@ -12,6 +12,7 @@ from engine.compiler.checks import (
     ids,
     inside_itself,
     likely,
+    past_dates,
     price_order,
     public_pages,
     quiet_hours,
@@ -27,6 +28,7 @@ from engine.problem import Problem
 EACH_STEP: tuple[Check, ...] = (
     ids.check,
     inside_itself.check,
+    past_dates.check,
     price_order.check,
     likely.check,
     stories.check,

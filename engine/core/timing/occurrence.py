@@ -8,19 +8,17 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from engine.core.facts.customer import Facts
-from engine.core.journey import ClockTrigger, DateTrigger
+from engine.core.journey import CalendarTrigger, ClockTrigger, DateTrigger, TimedTrigger
 from engine.values import Birthday, Duration, Instant, Value, at_local, later_day, local_date
 
 _FAR = 400
 """Days that a clock start looks ahead: every month has its day well within them."""
 
 
-def next_occurrence(
-    trigger: DateTrigger | ClockTrigger, facts: Facts, after: Instant
-) -> tuple[Instant, dt.date] | None:
+def next_occurrence(trigger: TimedTrigger, facts: Facts, after: Instant) -> tuple[Instant, dt.date] | None:
     """The first occurrence strictly after `after`: its moment, and the local date that makes it unique.
 
-    None: the attribute is not set, or its only day is past. A day that a zone left out altogether
+    None: the attribute is not set, or the only day is past. A day that a zone left out altogether
     (Apia, 30 December 2011) has no clock start.
     """
     zone = facts.zone
@@ -34,7 +32,7 @@ def next_occurrence(
     return None
 
 
-def occurrence_day(trigger: DateTrigger | ClockTrigger, facts: Facts, day: dt.date) -> dt.date | None:
+def occurrence_day(trigger: TimedTrigger, facts: Facts, day: dt.date) -> dt.date | None:
     """What the occurrence on a local date is about: for a date start the date of the attribute itself (the
     birthday, for `before: 7 days` a week later), for a clock start the date; None if the trigger has no
     occurrence that day.
@@ -60,20 +58,29 @@ def attribute_date(value: Value, kind: str, zone: ZoneInfo) -> dt.date | None:
     return None
 
 
-def _kept_days(trigger: DateTrigger, facts: Facts, around: dt.date) -> Iterator[dt.date]:
-    """The dates of the attribute, oldest first: one, or for a birthday those of the years near `around`."""
-    value = facts.values.get(trigger.ref.name)
-    if isinstance(value, Birthday) and trigger.ref.type.kind == "birthday":
+def _kept_days(trigger: DateTrigger | CalendarTrigger, facts: Facts, around: dt.date) -> Iterator[dt.date]:
+    """The dates of the attribute or of the calendar, oldest first: one, or of a day that returns those of
+    the years near `around`."""
+    value = trigger.day if isinstance(trigger, CalendarTrigger) else _day_of(trigger, facts)
+    if isinstance(value, Birthday):
         # An offset may lead into another year: the day that is kept then lies as many years away.
         reach = 2 + (abs(trigger.offset.months) * 31 + abs(trigger.offset.days)) // 365
-        for year in range(max(around.year - reach, 1), min(around.year + reach, 9999) + 1):
-            # Nobody has a birthday before they were born.
-            if value.year is None or year >= value.year:
-                yield value.in_year(year)
+        # Nobody has a birthday before they were born, nor an anniversary before the day itself.
+        first = max(around.year - reach, value.year or 1)
+        for year in range(first, min(first + 2 * reach, 9999) + 1):
+            yield value.in_year(year)
         return
-    single = attribute_date(value, trigger.ref.type.kind, facts.zone)
-    if single is not None:
-        yield single
+    if value is not None:
+        yield value
+
+
+def _day_of(trigger: DateTrigger, facts: Facts) -> Birthday | dt.date | None:
+    """The day of the attribute; None: it is not set, or of another type than the schema says."""
+    value, kind = facts.values.get(trigger.ref.name), trigger.ref.type.kind
+    if kind == "birthday":
+        return value if isinstance(value, Birthday) else None
+    day = attribute_date(value, kind, facts.zone)
+    return Birthday(day.month, day.day, day.year) if day is not None and trigger.yearly else day
 
 
 def _fired_on(kept_on: dt.date, offset: Duration) -> dt.date:

@@ -64,6 +64,13 @@ def _definitions(known: SchemaNames) -> Schema:
         construct.name: {**construct_schema(construct), **_RULES.get(construct.name, {})}
         for construct in STARTS
     }
+    start = _by_key(
+        {construct.keys[0].name: ref(construct.name) for construct in STARTS}, "a start is one of these"
+    )
+    for choice in start["allOf"]:
+        # `every: year` beside a date says that it returns: it is not the clock.
+        if choice["if"] == {"required": ["every"]}:
+            choice["if"]["not"] = {"required": ["date"]}
     groups = {group: {"type": "array", "minItems": 1, "items": ref("where")} for group in GROUPS}
     return {
         "condition": _condition(known),
@@ -77,9 +84,7 @@ def _definitions(known: SchemaNames) -> Schema:
         "steps": {"type": "array", "minItems": 1, "items": ref("step")},
         "step": _by_key({verb: ref(f"step_{verb}") for verb in KINDS}, "a step is one verb"),
         "starts": one_or_list(ref("start")),
-        "start": _by_key(
-            {construct.keys[0].name: ref(construct.name) for construct in STARTS}, "a start is one of these"
-        ),
+        "start": start,
         "goal": {
             **construct_schema(GOAL),
             "anyOf": [{"required": ["event"]}, {"required": ["when"]}],
@@ -102,6 +107,11 @@ def _names(known: SchemaNames) -> Schema:
     }
     return {
         "attribute": attribute if known.attributes else SCALAR,
+        "day_or_attribute": {
+            "if": {"pattern": value.LIKE_A_DAY},
+            "then": value.CALENDAR_DAY,
+            "else": ref("attribute"),
+        },
         "event": names(known.events),
         "segment": names(known.segments),
         "journey": names(known.journeys),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from engine.language.quantities import SEVERAL_DAYS, THEIR_HOUR, UNITS, WEEKDAYS
+from engine.language.quantities import MONTHS, SEVERAL_DAYS, THEIR_HOUR, UNITS, WEEKDAYS
 from engine.language.steps.send import AUTO, LIKELY
 
 Schema = dict[str, Any]
@@ -72,6 +72,12 @@ LENGTH = pattern(
 )
 CLOCK = pattern(_TIME, "times are written 00:00 to 23:59, in the customer's own time zone", "10:00", "18:00")
 DATE = pattern(_DATE, "dates are written year-month-day", "2026-03-02")
+LIKE_A_DAY = rf"^\d|^({'|'.join(month[:3] for month in MONTHS)})[a-z]* +\d"
+CALENDAR_DAY = pattern(
+    rf"{_DATE}|([1-9]|[12]\d|3[01]) ({'|'.join(MONTHS)})",
+    "a day of every year is written 27 November, a single day 2026-11-27",
+    "27 November",
+)
 SHARE = pattern(r"100%|\d{1,2}%", "a share is written in whole percents, 0% to 100%", "5%", "10%")
 WAIT_CLOCK = pattern(
     rf"{_TIME}|{THEIR_HOUR}",

@@ -107,7 +107,8 @@ class Scheduler:
         return guarded
 
     async def _clock_starts(self) -> None:
-        await self._store.awrite(lambda conn: append_occurrences(conn, self._journeys(), self._clock.now()))
+        """In a thread of its own: a start may reach everybody, some thousand in each transaction."""
+        await asyncio.to_thread(append_occurrences, self._store, self._journeys(), self._clock.now())
         self._wake()
 
     async def _score(self) -> None:

@@ -13,7 +13,7 @@ from engine.core.decide import next_due
 from engine.core.facts.customer import CustomerState, Facts
 from engine.core.facts.fold import initial_values
 from engine.core.happening import Event, Happening, Occurrence
-from engine.core.journey import ClockTrigger, DateTrigger
+from engine.core.journey import CalendarTrigger, ClockTrigger, DateTrigger
 from engine.core.journeys import Journeys
 from engine.core.segments import is_member, next_crossing
 from engine.core.timing.occurrence import next_occurrence
@@ -48,7 +48,7 @@ class Customers:
     _values: dict[str, Value] = field(init=False)
     _blank: _Blank | None = None
     _zones: dict[str, list[str]] = field(default_factory=dict)
-    _clocks: tuple[tuple[str, int, ClockTrigger], ...] = ()
+    _clocks: tuple[tuple[str, int, ClockTrigger | CalendarTrigger], ...] = ()
     _dates: tuple[tuple[str, int, DateTrigger], ...] = ()
     _dated: dict[tuple[str, str, int], Instant] = field(default_factory=dict)
 
@@ -62,7 +62,7 @@ class Customers:
             if journey.state == "live"
             for place, trigger in enumerate(journey.starts)
         ]
-        self._clocks = tuple((n, p, t) for n, p, t in starts if isinstance(t, ClockTrigger))
+        self._clocks = tuple((n, p, t) for n, p, t in starts if isinstance(t, ClockTrigger | CalendarTrigger))
         self._dates = tuple((n, p, t) for n, p, t in starts if isinstance(t, DateTrigger))
 
     @property
@@ -182,7 +182,9 @@ class Customers:
         for name, _, trigger in self._clocks:
             self._next_clock(name, trigger, zone, Instant(now - 1))
 
-    def _next_clock(self, journey: str, trigger: ClockTrigger, zone: str, after: Instant) -> None:
+    def _next_clock(
+        self, journey: str, trigger: ClockTrigger | CalendarTrigger, zone: str, after: Instant
+    ) -> None:
         coming = next_occurrence(trigger, Facts("", zone), after)
         if coming is None:
             return

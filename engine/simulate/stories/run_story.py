@@ -22,7 +22,7 @@ from engine.core.happening import (
     Reaction,
     SegmentChanged,
 )
-from engine.core.journey import ClockTrigger, DateTrigger, Journey, SendStep
+from engine.core.journey import Journey, SendStep, TimedTrigger
 from engine.core.journeys import Journeys
 from engine.core.steps.split import SplitStep
 from engine.core.timing.occurrence import next_occurrence
@@ -162,11 +162,11 @@ class _Teller:
         firsts = [at for trigger in self._timed().values() if (at := self._first(trigger)) is not None]
         return Instant(min(firsts, default=self.stage.begin) + AFTERWARDS)
 
-    def _timed(self) -> dict[int, DateTrigger | ClockTrigger]:
+    def _timed(self) -> dict[int, TimedTrigger]:
         starts = enumerate(self.stage.journey.starts)
-        return {place: each for place, each in starts if isinstance(each, DateTrigger | ClockTrigger)}
+        return {place: each for place, each in starts if isinstance(each, TimedTrigger)}
 
-    def _first(self, trigger: DateTrigger | ClockTrigger) -> Instant | None:
+    def _first(self, trigger: TimedTrigger) -> Instant | None:
         occurrence = next_occurrence(trigger, self.state.facts, Instant(self.stage.begin - 1))
         return occurrence[0] if occurrence else None
 

@@ -13,7 +13,7 @@ from engine.core.conditions.dependencies import dependencies_of
 from engine.core.journey import Question
 from engine.core.journeys import Journeys
 from engine.store.conditions.compiler import Columns, NotInSqlError, sql_condition
-from engine.store.conditions.json_sql import json_kind, json_number, json_text
+from engine.store.conditions.json_sql import ExactNumber, json_kind, json_number, json_text
 from engine.store.schema.tables import InboxRow
 from engine.store.serialization import load_values
 from engine.values import DAY, Instant, Value, instant
@@ -41,22 +41,50 @@ def in_zone(name: str) -> Truth:
     return CUSTOMER.c.zone == name
 
 
-def date_near(ref: Ref, days: Iterable[dt.date]) -> Truth:
-    """Customers whose date, birthday or time may be one of these days (and some others)."""
+_YEAR = 31_556_952_000
+"""Milliseconds of a year of the Gregorian calendar, which has 365.2425 days on average. Over centuries the
+same day of the year stays within three days of its multiples."""
+
+
+def date_near(ref: Ref, days: Iterable[dt.date], *, yearly: bool = False) -> Truth:
+    """Customers whose date, birthday or time may be one of these days (and some others); `yearly`: in
+    whatever year."""
     wanted = sorted(days)
     attribute = CUSTOMER.c.attributes
     if ref.type.kind == "time":
         start = instant(dt.datetime.combine(wanted[0], dt.time.min, dt.UTC)) - DAY
         end = instant(dt.datetime.combine(wanted[-1], dt.time.min, dt.UTC)) + 2 * DAY
         is_number = json_kind(attribute, ref.name).in_(("integer", "real", "number"))
-        return sa.and_(is_number, json_number(attribute, ref.name).between(start, end))
+        at = json_number(attribute, ref.name)
+        if yearly:
+            # Twice the remainder: that of a negative number is negative.
+            since = (at - sa.literal(start - 3 * DAY, ExactNumber())) % _YEAR
+            return sa.and_(is_number, (since + _YEAR) % _YEAR <= end - start + 6 * DAY)
+        return sa.and_(is_number, at.between(start, end))
     text = json_text(attribute, ref.name)
-    if ref.type.kind == "birthday":
+    if ref.type.kind == "birthday" or yearly:
         kept = {day.isoformat()[-5:] for day in wanted}
         return sa.func.substr(text, sa.func.length(text) - 4, 5).in_(
             sorted(kept | ({"02-29"} if kept & {"02-28", "03-01"} else set()))
         )
     return text.in_([day.isoformat() for day in wanted])
+
+
+def slices(conn: sa.Connection, where: Truth, size: int) -> Iterator[Truth]:
+    """Those who fit, `size` at a time: as many conditions as are needed, each about a stretch of the key."""
+    key = sa.tuple_(CUSTOMER.c.bucket, CUSTOMER.c.id)
+    fitting = (
+        sa.select(CUSTOMER.c.bucket, CUSTOMER.c.id).where(where).order_by(CUSTOMER.c.bucket, CUSTOMER.c.id)
+    )
+    after: Truth = sa.true()
+    while True:
+        last = conn.execute(fitting.where(after).offset(size - 1).limit(1)).first()
+        if last is None:
+            yield after
+            return
+        up_to = sa.tuple_(sa.literal(last.bucket), sa.literal(last.id))
+        yield after & (key <= up_to)
+        after = key > up_to
 
 
 def append_for_all(conn: sa.Connection, where: Truth, who: Truth, kind: str, body: str, now: Instant) -> int:
