@@ -23,8 +23,8 @@ from engine.values import DAY, Duration
 
 NOTHING = JourneyDependencies(frozenset(), frozenset(), frozenset(), product=False, reach=False, history={})
 
-_HOLD = 4 * DAY
-"""The longest that quiet hours and caps hold one message back."""
+_HOLD = 11 * DAY
+"""The longest that quiet days and hours and caps hold one message back."""
 
 
 def dependencies_of_journey(

@@ -14,6 +14,7 @@ from engine.compiler.project_context import ProjectContext
 from engine.config.file import CONFIG
 from engine.core.facts.customer import FactRule
 from engine.core.policy import Policy
+from engine.language.quantities import WEEKDAYS
 from engine.language.schema.files import SchemaNames, file_schema, journey_schema, segment_schema
 from engine.values import Type
 
@@ -81,5 +82,7 @@ def _about_fields(fields: Mapping[str, Type]) -> str:
 def _about_policy(policy: Policy | None) -> str:
     if policy is None:
         return ""
-    quiet = f"quiet {policy.quiet.start:%H:%M}-{policy.quiet.end:%H:%M}" if policy.quiet else "no quiet hours"
-    return f"consent: {policy.consent or 'none'}; {quiet}"
+    quiet = policy.quiet
+    hours = f"quiet {quiet.start:%H:%M}-{quiet.end:%H:%M}" if quiet and quiet.has_hours else "no quiet hours"
+    days = f"; only {', '.join(WEEKDAYS[day] for day in quiet.days)}" if quiet and quiet.days else ""
+    return f"consent: {policy.consent or 'none'}; {hours}{days}"

@@ -1,16 +1,17 @@
-"""One entry of `policies:` in config.yaml: consent, quiet hours, caps, lateness."""
+"""One entry of `policies:` in config.yaml: consent, quiet hours and days, caps, lateness."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import replace
 from typing import Literal, cast
 
 from engine.core.policy import Cap, Policy, Quiet
 from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, part
-from engine.language.quantities import parse_clock, parse_length
+from engine.language.quantities import WEEKDAYS, parse_clock, parse_length
 from engine.language.spelling import spell_cap
 from engine.language.wording import quoted
 from engine.problem import did_you_mean
@@ -22,6 +23,12 @@ POLICY = Construct(
     (
         Key("consent", "text", "the purpose that somebody must have agreed to, or none", example="marketing"),
         Key("quiet", "text", "hours in which nobody gets a message, or none", example="21:00-09:00"),
+        Key(
+            "weekdays",
+            "weekdays",
+            "the days on which a message may leave; on others it is held",
+            example="workdays",
+        ),
         Key("caps", "any", "how many messages at most", example="[1 a day, 4 a week]"),
         Key("if_capped", "text", "what becomes of a message over a cap", example="skip"),
         Key("too_late", "length", "when a message is not worth sending any more", example="24 hours"),
@@ -67,6 +74,18 @@ def read_policy(context: ReadContext, entry: Entry, channels: tuple[str, ...]) -
 
 
 def _read_quiet(reader: MapReader) -> Quiet | None:
+    days = reader.weekdays()
+    # All seven say the same as none.
+    hours = _read_hours(reader)
+    if days and len(days) < len(WEEKDAYS):
+        return replace(hours or _NO_HOURS, days=days)
+    return hours
+
+
+_NO_HOURS = Quiet(dt.time.min, dt.time.min)
+
+
+def _read_hours(reader: MapReader) -> Quiet | None:
     quiet = reader.text("quiet")
     if quiet is None or quiet.value == "none":
         return None

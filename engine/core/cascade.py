@@ -17,7 +17,7 @@ from engine.core.timing.frequency_caps import has_free_slot, next_free_slot
 from engine.core.timing.quiet_hours import plausible_zones, quiet_end_in_all_zones, quiet_start_in_all_zones
 from engine.core.transition import Transition, values_of_with
 from engine.ids import derive
-from engine.values import Instant, Value, midnight_after, plus, wall_clock
+from engine.values import Instant, Value, local_date, midnight_after, plus, wall_clock
 
 
 def send(transition: Transition, step: SendStep) -> int | None:
@@ -61,9 +61,8 @@ def try_send(
             end = _quiet_end(transition, step, channel)
     assert channel is not None
     if end is not None:
-        _defer(
-            transition, step, Deferred(step.id, channel, HoldReason.QUIET_HOURS, first_due, tried, since), end
-        )
+        why = _why_quiet(transition, step)
+        _defer(transition, step, Deferred(step.id, channel, why, first_due, tried, since), end)
         return None
     # Rule 7. The channels that were passed over are not gone back to later in this cascade.
     passed = channels[: channels.index(channel)]
@@ -144,6 +143,14 @@ def _quiet_end(transition: Transition, step: SendStep, channel: str) -> Instant 
         return None
     zones = plausible_zones(transition.context.facts, channel, transition.context.journeys)
     return quiet_end_in_all_zones(quiet, transition.now, zones)
+
+
+def _why_quiet(transition: Transition, step: SendStep) -> HoldReason:
+    """The day or the hour, by the customer's own clock."""
+    quiet = step.policy.quiet
+    today = local_date(transition.now, transition.context.facts.zone)
+    is_day = quiet is not None and quiet.covers_day(today)
+    return HoldReason.QUIET_DAY if is_day else HoldReason.QUIET_HOURS
 
 
 def _reachable(transition: Transition, step: SendStep, channels: tuple[str, ...]) -> tuple[str, ...]:

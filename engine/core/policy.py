@@ -20,14 +20,26 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Quiet from `start` (inside) to `end` (outside), local time; may go over midnight."""
+    """Quiet from `start` (inside) to `end` (outside), local time; may go over midnight, and is of no length
+    where both are the same. `days` (0 = Monday): on all other days it is quiet from midnight to midnight;
+    none: there is no such day."""
 
     start: dt.time
     end: dt.time
+    days: tuple[int, ...] = ()
+
+    @property
+    def has_hours(self) -> bool:
+        """Whether there are quiet hours on every day."""
+        return self.start != self.end
+
+    def covers_day(self, day: dt.date) -> bool:
+        """Whether it is quiet all this day."""
+        return bool(self.days) and day.weekday() not in self.days
 
     def covers(self, time: dt.time) -> bool:
         """Whether it is quiet at this time of the clock."""
-        if self.start <= self.end:  # of no length where both are the same: then it is never quiet
+        if self.start <= self.end:
             return self.start <= time < self.end
         return time >= self.start or time < self.end
 

@@ -34,5 +34,6 @@ class HoldReason(StrEnum):
     """What a message step waits for."""
 
     QUIET_HOURS = "quiet hours"
+    QUIET_DAY = "quiet day"  # its policy lets nothing leave on this day of the week
     CAPPED = "capped"
     CHANGED = "changed"  # nothing: its journey was published anew, and its rules are asked again

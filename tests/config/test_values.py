@@ -87,6 +87,20 @@ def test_policies_have_quiet_hours_and_caps(config: Config) -> None:
     assert config.policies["service"] == Policy("service", consent=None)
 
 
+@pytest.mark.parametrize(
+    ("written", "quiet"),
+    [
+        ("weekdays: workdays", Quiet(dt.time(0), dt.time(0), (0, 1, 2, 3, 4))),
+        ("weekdays: [Tuesday, Thursday], quiet: 21:00-09:00", Quiet(dt.time(21), dt.time(9), (1, 3))),
+        ("weekdays: [workdays, weekend], quiet: none", None),
+    ],
+)
+def test_a_policy_may_have_days_of_the_week(written: str, quiet: Quiet | None) -> None:
+    config, problems = read_config(f"shop: {{name: A}}\npolicies: {{calm: {{{written}}}}}\n")
+    assert [problem for problem in problems if problem.code == "E30"] == []
+    assert config.policies["calm"].quiet == quiet
+
+
 def test_a_policy_that_leaves_a_key_out_has_its_default(config: Config) -> None:
     patient = config.policies["patient"]
     assert (patient.quiet, patient.caps) == (None, ())

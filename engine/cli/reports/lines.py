@@ -22,6 +22,7 @@ _WHY = {
     "too late": "it was too late for it",
     "capped": "the cap on messages was reached",
     "quiet hours": "it is quiet at this hour",
+    "quiet day": "nothing of its policy leaves on this day of the week",
     "no code": "there was no code left",
 }
 _RETURNED = {

@@ -66,7 +66,7 @@ def _look(checked: JourneyCheckInput, fixed: Fixed, steps: tuple[syntax.Step, ..
     time, span, words = fixed
     for send in _next_sends(steps):
         policy = checked.policy(send)
-        if policy is None or policy.quiet is None or not _inside(time, policy.quiet):
+        if policy is None or policy.quiet is None or not policy.quiet.covers(time):
             continue
         yield _problem(time, span, words, policy, policy.quiet)
         return
@@ -86,12 +86,6 @@ def _next_sends(steps: tuple[syntax.Step, ...]) -> Iterator[Send]:
                     yield from _next_sends(side)
                 if any(isinstance(inner, Send | Wait) for inner in every_step((step,))):
                     return
-
-
-def _inside(time: dt.time, quiet: Quiet) -> bool:
-    if quiet.start < quiet.end:
-        return quiet.start <= time < quiet.end
-    return time >= quiet.start or time < quiet.end
 
 
 def _problem(time: dt.time, span: Span, words: str, policy: Policy, quiet: Quiet) -> Problem:

@@ -1,5 +1,5 @@
-"""Quiet hours by the customer's clock, and where nobody knows in which of several time zones a customer
-lives: then it must not be quiet in any of them (design/language 2.13 rule 5, 2.20)."""
+"""Quiet hours and days by the customer's clock, and where nobody knows in which of several time zones a
+customer lives: then it must not be quiet in any of them (design/language 2.13 rule 5, 2.20, 2.21)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,30 @@ from engine.values import (
     zone,
 )
 
+_MOST_TURNS = 24
+"""More than a week of quiet days and the nights between them."""
+
 
 def quiet_end(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant | None:
-    """When the quiet hours end in which `at` lies; None: it is not quiet. The start is quiet, the end is
-    not."""
+    """When the quiet hours and days end in which `at` lies; None: it is not quiet. The start is quiet, the
+    end is not."""
+    if not quiet.days:
+        return _hours_end(quiet, at, tz)
+    end = at
+    for _ in range(_MOST_TURNS):
+        day = local_date(end, tz)
+        if quiet.covers_day(day):
+            following = at_local(day + dt.timedelta(days=1), dt.time.min, tz)
+            # A clock that is put back at midnight shows the evening again: then the day after.
+            end = following if following > end else at_local(day + dt.timedelta(days=2), dt.time.min, tz)
+        elif (hours_end := _hours_end(quiet, end, tz)) is not None:
+            end = hours_end
+        else:
+            break
+    return end if end > at else None
+
+
+def _hours_end(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant | None:
     # On a day without a clock change, as nearly all are, local time is plain arithmetic.
     offset = calm_offset(at // DAY, tz)
     if offset is not None:
@@ -41,7 +61,15 @@ def quiet_end(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant | None:
 
 
 def quiet_start(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant:
-    """The next start of quiet hours after `at`."""
+    """The next start of quiet hours, or of a quiet day, after `at`."""
+    starts = [_hours_start(quiet, at, tz)] if quiet.has_hours or not quiet.days else []
+    today = local_date(at, tz)
+    ahead = (today + dt.timedelta(days=days) for days in range(1, 8) if quiet.days)
+    starts += [at_local(day, dt.time.min, tz) for day in ahead if quiet.covers_day(day)]
+    return min((start for start in starts if start > at), default=plus(at, Duration(days=1), tz))
+
+
+def _hours_start(quiet: Quiet, at: Instant, tz: ZoneInfo) -> Instant:
     offset = calm_offset(at // DAY, tz)
     if offset is not None and quiet.start != quiet.end:
         return Instant(at + ((_milliseconds(quiet.start) - at - offset) % DAY or DAY))
@@ -70,19 +98,19 @@ def plausible_zones(facts: Facts, channel: str, journeys: Journeys) -> tuple[Zon
 def quiet_end_in_all_zones(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo]) -> Instant | None:
     """When it is quiet in none of the zones any more; None: it is so now. Where that does not happen
     within 24 hours (the zones lie too far apart), the first moment at which it is quiet in as few of them
-    as ever."""
+    as ever. With quiet days: within the time in which they end."""
     if len(zones) == 1:
         return quiet_end(quiet, at, zones[0])
     clocks = _different(at, zones)
     if all(quiet_end(quiet, at, clock) is None for clock in clocks):
         return None
     # Every end of quiet hours in the next 24 hours: it can get less quiet only there.
-    moments = {at}
+    moments, ahead = {at}, _DAYS_AHEAD if quiet.days else DAY
     for tz in clocks:
         end = quiet_end(quiet, at, tz)
         if end is None:
             end = quiet_end(quiet, quiet_start(quiet, at, tz), tz)
-        if end is not None and end - at <= DAY:
+        if end is not None and end - at <= ahead:
             moments.add(end)
 
     def quiet_in(moment: Instant) -> int:
@@ -91,6 +119,10 @@ def quiet_end_in_all_zones(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo])
     # The first of the moments at which it is quiet in as few zones as ever.
     quietest = min(sorted(moments), key=quiet_in)
     return quietest if quietest > at else None
+
+
+_DAYS_AHEAD = 9 * DAY
+"""A week of quiet days, and the difference of the clocks."""
 
 
 def quiet_start_in_all_zones(quiet: Quiet, at: Instant, zones: Sequence[ZoneInfo]) -> Instant:
