@@ -84,7 +84,7 @@ class Daemon:
         self.options = options or DaemonOptions()
         self.started = asyncio.Event()
         self.metrics = Metrics()
-        self._health = Health(lambda part: self.metrics.defects.labels(part).inc())
+        self._health = Health(lambda part: self.metrics.defects.labels(part).inc(), outward=["mailbox"])
         self._stopping = asyncio.Event()
         self._is_reload_wanted = False
         self._advancing = SupervisedLoop("advancer", self._advance, self._health)

@@ -30,25 +30,28 @@ def take_mail(
     from sqlalchemy.exc import DatabaseError
 
     session = Session.of(context)
+    from engine.channels.email.mail_reports import read_mail
+    from engine.channels.email.mime_reader import LARGEST
     from engine.cli.stores import project_store
     from engine.runtime.feedback.mailbox import take_mail as take
 
     raws = []
     for file in files or ():
         try:
-            raws.append((str(file), file.read_bytes()))
+            with file.open("rb") as opened:  # no more than is looked at, however large it is
+                raws.append((str(file), opened.read(LARGEST)))
         except OSError as wrong:
             raise UsageError(
                 f"{file} cannot be read: {wrong.strerror}", "name a file with one mail"
             ) from wrong
     if not files:
-        raws = [("-", sys.stdin.buffer.read())]
+        raws = [("-", _from_stdin(LARGEST))]
     reports = []
     try:
         with project_store(session.folder) as store:
             for name, raw in raws:
-                now = session.clock.now()
-                reports.append((name, store.write(lambda conn, raw=raw, now=now: take(conn, raw, now))))  # type: ignore[misc]
+                mail, now = read_mail(raw), session.clock.now()
+                reports.append((name, store.write(lambda conn, mail=mail, now=now: take(conn, mail, now))))  # type: ignore[misc]
     # A bounce is told once: with this code the mail server keeps it and comes again
     except (WorldError, DatabaseError) as wrong:
         say(f"nothing can be stored now, please keep it: {type(wrong).__name__}")
@@ -63,3 +66,12 @@ def take_mail(
         return
     for name, report in reports:
         say_plain(f"{name}: {report.words}" if name != "-" else report.words)
+
+
+def _from_stdin(largest: int) -> bytes:
+    """The mail; what is too much of it is read and thrown away, since a mail server that cannot write all
+    of it takes that for a failure."""
+    raw = sys.stdin.buffer.read(largest)
+    while sys.stdin.buffer.read(65_536):
+        pass
+    return raw

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.channels.email.mail_reports import read_mail
 from engine.channels.mime import token_of
 from engine.config import MailboxConfig, Secret
 from engine.errors import WorldError
@@ -75,7 +76,7 @@ async def test_case_88_a_report_of_three_recipients_closes_the_right_one(sender:
     raw = delivery_report(
         to, (BEN, "5.1.1", "550"), (ANNA, "5.1.1", "550 5.1.1 no"), ("x@example.com", "5.1.1", "550")
     )
-    read = sender.store.write(lambda conn: take_mail(conn, raw, sender.clock.now()))
+    read = sender.store.write(lambda conn: take_mail(conn, read_mail(raw), sender.clock.now()))
     await sender.settle_down()
     assert (read.kind, read.taken.new) == ("bounce", 1)
     assert sender.reach("anna", "email").bounced
@@ -91,7 +92,7 @@ async def test_case_88_a_forged_report_changes_nothing(sender: SendingShop, quot
     raw = delivery_report(
         f"bounces+{token_of('guessed', 'k')}@shop.example", (ANNA, "5.1.1", "550"), quoted=quoted
     )
-    read = sender.store.write(lambda conn: take_mail(conn, raw, sender.clock.now()))
+    read = sender.store.write(lambda conn: take_mail(conn, read_mail(raw), sender.clock.now()))
     await sender.settle_down()
     assert read.taken.new == 0
     assert closed(sender, ANNA) == {}
@@ -101,7 +102,9 @@ async def test_case_88_a_forged_report_changes_nothing(sender: SendingShop, quot
 async def test_case_88_out_of_office_changes_nothing(sender: SendingShop) -> None:
     to = f"bounces+{token(sender, 'anna')}@shop.example"
     read = sender.store.write(
-        lambda conn: take_mail(conn, plain(to, "Auto-Submitted: auto-replied\n"), sender.clock.now())
+        lambda conn: take_mail(
+            conn, read_mail(plain(to, "Auto-Submitted: auto-replied\n")), sender.clock.now()
+        )
     )
     await sender.settle_down()
     assert (read.kind, closed(sender, ANNA)) == ("automatic", {})
@@ -109,7 +112,7 @@ async def test_case_88_out_of_office_changes_nothing(sender: SendingShop) -> Non
 
 async def test_case_88_a_complaint_ends_all_marketing_to_the_person(sender: SendingShop) -> None:
     raw = complaint(token(sender, "anna"))
-    sender.store.write(lambda conn: take_mail(conn, raw, sender.clock.now()))
+    sender.store.write(lambda conn: take_mail(conn, read_mail(raw), sender.clock.now()))
     await sender.settle_down()
     assert sender.states()["anna email"] == "complained"
     assert closed(sender, ANNA)
@@ -123,7 +126,7 @@ async def test_case_88_a_complaint_ends_all_marketing_to_the_person(sender: Send
 
 async def test_a_mail_to_the_unsubscribe_mailbox_ends_marketing_by_mail(sender: SendingShop) -> None:
     raw = plain(f"unsub+{token(sender, 'anna')}@shop.example")
-    sender.store.write(lambda conn: take_mail(conn, raw, sender.clock.now()))
+    sender.store.write(lambda conn: take_mail(conn, read_mail(raw), sender.clock.now()))
     await sender.settle_down()
     assert sender.reach("anna", "email").consents["marketing"] == "withdrawn"
 

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError
 
-from engine.channels.email.mail_reports import LARGEST, Kind, read_mail, reports_of
+from engine.channels.email.mail_reports import InboundMail, Kind, read_mail, reports_of
+from engine.channels.email.mime_reader import LARGEST
 from engine.clock import Clock
 from engine.config import MailboxConfig
 from engine.errors import WorldError
 from engine.runtime.feedback.reports import ReportCounts, take_reports
-from engine.store.database import Store
+from engine.store.database import Store, is_refusal
 from engine.store.messages import records
 from engine.values import Instant
 
@@ -45,10 +47,10 @@ class MailCounts:
         return f"{self.kind}: {'counted' if self.taken.new else 'known already'}"
 
 
-def take_mail(conn: Connection, raw: bytes, now: Instant) -> MailCounts:
+def take_mail(conn: Connection, mail: InboundMail, now: Instant) -> MailCounts:
     """Takes one mail in a transaction of the writer; taking it again changes nothing. What is about no
-    message of ours changes nothing either (design/reliability case 88)."""
-    mail = read_mail(raw)
+    message of ours changes nothing either (design/reliability case 88). The mail was read before: its
+    bytes are a stranger's, and nobody else may wait for them."""
     # what is kept beside: what was understood, never the mail itself, which quotes people
     words = f"{mail.kind}: " + "; ".join(failure.detail for failure in mail.failures[:5])
     new = known = 0
@@ -94,7 +96,7 @@ class Mailbox:
                 status, answer = box.uid("SEARCH", "UNSEEN")
                 numbers = answer[0].split()[:AT_ONCE] if status == "OK" and answer and answer[0] else []
                 for number in numbers:
-                    self._take(box, number, config)
+                    self._take(box, number.decode(), config)
                 return len(numbers)
         except (imaplib.IMAP4.error, OSError, ssl.SSLError) as wrong:
             where = f"{config.host}:{config.port}"
@@ -102,24 +104,43 @@ class Mailbox:
                 f"the mailbox at {where} cannot be read: {type(wrong).__name__}: {wrong}", permanent=False
             ) from wrong
 
-    def _take(self, box: imaplib.IMAP4, number: bytes, config: MailboxConfig) -> None:
-        answer = box.uid("FETCH", number.decode(), f"(BODY.PEEK[]<0.{LARGEST}>)")
-        raw = b"".join(part[1] for part in answer[1] if isinstance(part, tuple))
+    def _take(self, box: imaplib.IMAP4, number: str, config: MailboxConfig) -> None:
+        """One mail. One that the server does not give, or that we cannot take, is marked and stays where it
+        is: it would come first again and again, and none behind it would be read."""
+        status, answer = box.uid("FETCH", number, f"(BODY.PEEK[]<0.{LARGEST}>)")
+        raw = b"".join(part[1] for part in answer if isinstance(part, tuple)) if status == "OK" else b""
+        if not raw:
+            self._set_aside(box, number, "the server did not give it")
+            return
         now = self._clock.now()
-        # durable before the mail is marked: a crash in between reads it once more, and what it says
-        # is known then
-        counts = self._store.write(lambda conn: take_mail(conn, raw, now))
+        try:
+            mail = read_mail(raw)
+            # durable before the mail is marked: a crash in between reads it once more, and what it says
+            # is known then
+            counts = self._store.write(lambda conn: take_mail(conn, mail, now))
+        except DatabaseError as refusal:
+            if is_refusal(refusal):  # the store's fault: the mail waits
+                raise
+            self._set_aside(box, number, f"{type(refusal).__name__}: {refusal.orig}")
+            return
+        except Exception as defect:  # noqa: BLE001 - a defect of ours in one mail must not hide the next ones
+            self._set_aside(box, number, f"{type(defect).__name__}: {defect}")
+            return
         log.info("mail_read", what=counts.words)
         if config.done:
-            copied, _ = box.uid("COPY", number.decode(), _quoted(config.done))
+            copied, _ = box.uid("COPY", number, _quoted(config.done))
             if copied != "OK":
                 raise imaplib.IMAP4.error(
                     f"the folder {config.done} does not take mail; make it, or correct  done"
                 )
-            box.uid("STORE", number.decode(), "+FLAGS", r"(\Deleted \Seen)")
+            box.uid("STORE", number, "+FLAGS", r"(\Deleted \Seen)")
             box.expunge()
         else:
-            box.uid("STORE", number.decode(), "+FLAGS", r"(\Seen)")
+            box.uid("STORE", number, "+FLAGS", r"(\Seen)")
+
+    def _set_aside(self, box: imaplib.IMAP4, number: str, why: str) -> None:
+        log.error("mail_set_aside", uid=number, why=why[:300])
+        box.uid("STORE", number, "+FLAGS", r"(\Seen \Flagged)")
 
 
 @contextlib.contextmanager

@@ -126,6 +126,8 @@ def _apply(conn: Connection, report: Report, about: ReportSubject, now: Instant)
             _refuse(conn, report, about, now)
         case "bounced":
             consent.bounce(conn, about, now, detail, report.provider_id)
+        case "bounced for now" if report.fault == "provider":
+            pass  # it is only late: nothing is known of the address, and the message may still arrive
         case "bounced for now":
             why = consent.bounce_for_now(conn, about, at, report.enough)
             if why:

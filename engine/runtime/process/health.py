@@ -4,7 +4,7 @@ log."""
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 from sqlalchemy.exc import DatabaseError
@@ -15,16 +15,21 @@ log = structlog.get_logger("daemon")
 
 
 class Health:
-    """The troubles of each part; `count` is told of every defect of ours, by part."""
+    """The troubles of each part; `count` is told of every defect of ours, by part. `outward`: the parts that
+    depend on somebody else's server. Their troubles are told, and do not stand in the way of readiness: what
+    comes in by HTTP is taken all the same, and no restart would mend them."""
 
-    def __init__(self, count: Callable[[str], object] = lambda _part: None) -> None:
+    def __init__(
+        self, count: Callable[[str], object] = lambda _part: None, outward: Collection[str] = ()
+    ) -> None:
         self._troubles: dict[str, str] = {}
         self._count = count
+        self._outward = frozenset(outward)
 
     @property
     def why(self) -> str:
-        """Every trouble that stands; "" when there is none."""
-        return "; ".join(self._troubles.values())
+        """Every trouble that stands in the way of readiness; "" when there is none."""
+        return "; ".join(why for part, why in self._troubles.items() if part not in self._outward)
 
     def trouble(self, part: str, why: str) -> None:
         """This part cannot do its work for now."""
