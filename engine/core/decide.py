@@ -47,6 +47,7 @@ from engine.core.message_outcomes import (
     handle_returned,
     handle_sent,
 )
+from engine.core.product_starts import end_collecting
 from engine.core.segments import cross
 from engine.core.transition import Transition
 from engine.core.trigger import start_by_clock
@@ -104,7 +105,8 @@ def decide(
 
 
 def next_due(state: CustomerState, journeys: Journeys | None = None) -> Instant | None:
-    """When the customer must be looked at next though nothing happens: the first due run or segment crossing.
+    """When the customer must be looked at next though nothing happens: the first due run, segment crossing or
+    end of collecting.
 
     None: never. With `journeys`, runs of paused journeys are left out: nobody moves there.
     """
@@ -121,6 +123,8 @@ def next_due(state: CustomerState, journeys: Journeys | None = None) -> Instant 
             earliest = due.at
     if state.crossings:
         earliest = min(earliest, *state.crossings.values())
+    for collecting in state.collecting.values():
+        earliest = min(earliest, collecting.until)
     return earliest if earliest < NEVER else None
 
 
@@ -157,7 +161,8 @@ def _take(context: DecisionContext, happening: Happening) -> None:
 
 
 def _wake_all(context: DecisionContext) -> None:
-    """Segments that time crosses, then the runs that are due, the oldest moment first."""
+    """Segments that time crosses and starts that were collected, then the runs that are due, the oldest
+    moment first."""
     # Segments first: leaving one may make an `exit_if` true, and that beats the end of a wait (2.9).
     crossed = [(at, segment) for segment, at in context.crossings.items() if at <= context.now]
     for at, segment in sorted(crossed):
@@ -166,6 +171,10 @@ def _wake_all(context: DecisionContext) -> None:
         if change is not None:
             handle_segment_change(context, change)
             apply_changes(context)
+    if context.collecting:
+        context.decisions_left = MAX_DECISIONS
+        end_collecting(context)
+        apply_changes(context)
     now, index = context.now, context.index
     for _ in range(MAX_DECISIONS):
         # Found anew each time: a run that moves may end others, start others, or be due again at once. Nobody

@@ -14,6 +14,7 @@ from engine.core.enrollment import Enrollment
 from engine.core.facts.customer import CapSlot, CustomerState, Facts, LastStart
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
+from engine.core.product_signals import Collecting
 from engine.core.subscriptions import RANKS, JourneySubscription, SubscriptionIndex
 from engine.values import DAY, Instant
 
@@ -25,7 +26,6 @@ MAX_DECISIONS = 500
 start or undo each other without end: it is stopped here."""
 
 CAP_SLOT_RETENTION = 32 * DAY
-"""Longer than the longest window of a cap: 30 calendar days, of which one may have 25 hours."""
 """Longer than the longest window of a cap: 30 calendar days, of which one may have 25 hours."""
 
 
@@ -41,6 +41,7 @@ class DecisionContext:
     last_starts: dict[tuple[str, str], LastStart]
     occurred: set[tuple[str, str]]
     crossings: dict[str, Instant]
+    collecting: dict[str, Collecting]
     number: int  # of the happening that is applied
     now: Instant
     sends_at_once: bool = False  # messages leave in the moment they are planned (stories, replay)
@@ -69,6 +70,7 @@ class DecisionContext:
             state.last_starts.copy(),
             state.occurred.copy(),
             state.crossings.copy(),
+            state.collecting.copy(),
             state.applied,
             now,
             sends_at_once,
@@ -77,7 +79,13 @@ class DecisionContext:
     def state(self) -> CustomerState:
         """What the customer has come to."""
         return CustomerState(
-            self.facts, self.enrollments, self.last_starts, self.occurred, self.crossings, self.number
+            self.facts,
+            self.enrollments,
+            self.last_starts,
+            self.occurred,
+            self.crossings,
+            self.number,
+            self.collecting,
         )
 
     def writable(self, *names: FactContainer) -> Facts:

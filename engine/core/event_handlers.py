@@ -12,6 +12,7 @@ from engine.core.facts.fold import apply_change, apply_event
 from engine.core.goal import leave_if_due
 from engine.core.happening import Event, InsideChanged, ProductChanged, ProfileChanged, SegmentChanged
 from engine.core.journey import SegmentRule, WaitStep
+from engine.core.product_starts import start_by_product
 from engine.core.reactions import follow_event
 from engine.core.segments import ask_segments, set_member
 from engine.core.steps.exit import leave_for
@@ -83,7 +84,8 @@ def handle_profile_change(context: DecisionContext, changed: ProfileChanged) -> 
 
 
 def handle_product_change(context: DecisionContext, product: ProductChanged) -> None:
-    """The catalogue changed for a product: runs about it whose goal or exit names `product.` are asked."""
+    """The catalogue changed for a product: runs about it whose goal or exit names `product.` are asked, then
+    it may start."""
     products = context.writable("products").products
     # Only the fields that changed are announced: the others keep what they had.
     products[product.product_id] = {**products.get(product.product_id, {}), **product.fields}
@@ -93,6 +95,8 @@ def handle_product_change(context: DecisionContext, product: ProductChanged) -> 
         subscription = context.subscription(enrollment)
         if subscription is not None and subscription.exit_dependencies.product:
             leave_if_due(context, enrollment)
+    # Exits before starts: a run that this change ends does not stand in the way of a new one.
+    start_by_product(context, product)
 
 
 def handle_segment_change(context: DecisionContext, change: SegmentChanged) -> None:

@@ -50,12 +50,16 @@ class ProfileChanged(Struct, frozen=True):
 
 
 class ProductChanged(Struct, frozen=True):
-    """The catalogue changed for a product that an enrollment of this customer looks at."""
+    """The catalogue changed for a product that an enrollment of this customer looks at, or that the customer
+    touched: then it may start journeys."""
 
     number: int
     at: Instant
     product_id: str
     fields: Mapping[str, Value]
+    before: Mapping[str, Value] = field(default_factory=dict)  # the fields until now
+    # Kind of watcher -> when the customer last touched the product before the change.
+    touches: Mapping[str, Instant] = field(default_factory=dict)
 
 
 class SegmentChanged(Struct, frozen=True):

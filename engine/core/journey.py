@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from engine.core.conditions.condition import Condition, Constant, Ref
 from engine.core.facts.learned import LONGEST
 from engine.core.policy import Policy
+from engine.core.product_signals import ProductKind, WatcherKind
 from engine.values import Birthday, Duration
 
 if TYPE_CHECKING:
@@ -88,11 +89,13 @@ class ClockTrigger:
 
 @dataclass(frozen=True, slots=True)
 class ProductTrigger:
-    kind: Literal["price_drop", "back_in_stock", "low_stock"]
-    by: int | None
-    watchers: tuple[str, ...]
-    within: Duration
-    collect: Duration | None
+    """`product:`, a change of a product that the customer touched."""
+
+    kind: ProductKind
+    by: int | None  # percent; smaller drops start nobody
+    watchers: tuple[WatcherKind, ...]
+    within: Duration  # how long ago the touch may be
+    collect: Duration | None  # several changes within it are one start
     per: str | None
     line: int
 

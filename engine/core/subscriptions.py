@@ -100,6 +100,8 @@ class SubscriptionIndex:
     subscribers: Mapping[str, tuple[EventSubscriber, ...]]  # by event: journeys that it starts or moves
     exit_events: Mapping[str, frozenset[str]]  # event -> journeys whose enrollments it may end
     segment_starts: Mapping[str, tuple[tuple[JourneySubscription, SegmentTrigger], ...]]  # by segment
+    product_starts: tuple[tuple[JourneySubscription, tuple[ProductTrigger, ...]], ...]
+    reads_products: bool  # whether any journey looks at `product.`
     facts_by_event: Mapping[str, tuple[FactRule, ...]]  # the computed facts that an event changes
     segment_dependencies: SegmentDependencies
     asked_journeys: frozenset[str]  # whose beginning or end an exit or a segment asks about (`inside:`)
@@ -133,6 +135,7 @@ def index_of(
     states = {name: subscription.journey.state for name, subscription in by_name.items()}
     subscribers = _subscribers(ranked)
     exit_events = _exit_events(ranked, facts_by_event)
+    product_starts = _product_starts(ranked)
     segment_dependencies = SegmentDependencies.of(segments, rules)
     observed_events = {*subscribers, *exit_events, *facts_by_event, *segment_dependencies.of_event, *needs}
     for subscription in ranked:
@@ -143,6 +146,8 @@ def index_of(
         subscribers=subscribers,
         exit_events=exit_events,
         segment_starts=_segment_starts(ranked),
+        product_starts=product_starts,
+        reads_products=any(subscription.journey.dependencies.product for subscription in ranked),
         facts_by_event=facts_by_event,
         segment_dependencies=segment_dependencies,
         asked_journeys=frozenset(segment_dependencies.of_journey).union(
@@ -187,6 +192,21 @@ def _exit_events(
             if any(rule.name in subscription.exit_dependencies.attributes for rule in rules):
                 exit_events[event].add(subscription.journey.name)
     return {event: frozenset(names) for event, names in exit_events.items()}
+
+
+def _product_starts(
+    ranked: list[JourneySubscription],
+) -> tuple[tuple[JourneySubscription, tuple[ProductTrigger, ...]], ...]:
+    """The journeys that changes of the catalogue may start. A draft starts nobody."""
+    of_journey = [
+        (
+            subscription,
+            tuple(start for start in subscription.journey.starts if isinstance(start, ProductTrigger)),
+        )
+        for subscription in ranked
+        if subscription.journey.state != "draft"
+    ]
+    return tuple((subscription, triggers) for subscription, triggers in of_journey if triggers)
 
 
 def _segment_starts(

@@ -17,7 +17,7 @@ from engine.core.enrollment import Due, Enrollment
 from engine.core.facts.customer import LastStart
 from engine.core.goal import known_goal, reach_goal
 from engine.core.happening import Event, Occurrence, SegmentChanged
-from engine.core.journey import EventTrigger, Journey, TimedTrigger
+from engine.core.journey import EventTrigger, Journey, ProductTrigger, TimedTrigger
 from engine.core.subscriptions import EventSubscriber, JourneySubscription
 from engine.core.timing.occurrence import occurrence_day
 from engine.core.transition import Transition
@@ -39,6 +39,7 @@ class Start(Struct, frozen=True):
     fields: Mapping[str, Value] = field(default_factory=dict)  # `trigger.x` for the rest of the run
     occurrence: dt.date | None = None
     line: int = 0
+    cause: str = ""  # in words, where the kind of start does not say it
 
     def enrollment(self, journey: Journey) -> Enrollment:
         """The run that would begin, for the questions that are asked before it does; it has no id yet."""
@@ -67,22 +68,16 @@ def start_by_event(context: DecisionContext, subscriber: EventSubscriber, event:
         if where is not None and not where.test(Scope(context.facts, None, context.now, event)):
             continue
         # From here on this trigger has the event, even if it comes to nothing: one event is one start.
-        key = ""
-        if trigger.per is not None:
-            value = event.fields.get(trigger.per)
-            if value is None:
-                _trace_ignored(
-                    context, subscription.journey, trigger.line, f"{trigger.per} is missing in {event.name}"
-                )
-                return
-            key = str(value)
+        key = start_key(context, subscription.journey, trigger, event.name, event.fields)
+        if key is None:
+            return
         late_after = (
             plus(event.occurred_at, trigger.fresh, context.facts.zone)
             if isinstance(trigger, EventTrigger)
             else event.occurred_at + MISSED
         )
         if context.now > late_after:
-            _trace_ignored(context, subscription.journey, trigger.line, f"{event.name} is too old")
+            trace_ignored(context, subscription.journey, trigger.line, f"{event.name} is too old")
             return
         start(
             context,
@@ -98,8 +93,8 @@ def start_by_segment(context: DecisionContext, change: SegmentChanged, *, was_me
     for subscription, trigger in context.index.segment_starts.get(change.segment, ()):
         if was_member and trigger.members == "new":
             continue
-        if context.now - change.at > MISSED:
-            _trace_ignored(
+        if missed(context, change.at):
+            trace_ignored(
                 context, subscription.journey, trigger.line, f"entering {change.segment} was missed"
             )
             continue
@@ -118,8 +113,8 @@ def start_by_clock(context: DecisionContext, occurrence: Occurrence) -> None:
     if once in context.occurred:
         return
     context.occurred.add(once)
-    if context.now - occurrence.at > MISSED:
-        _trace_ignored(
+    if missed(context, occurrence.at):
+        trace_ignored(
             context, subscription.journey, 0, f"the start of {occurrence.day.isoformat()} was missed"
         )
         return
@@ -141,7 +136,7 @@ def start(context: DecisionContext, subscription: JourneySubscription, by: Start
     journey = subscription.journey
     if journey.state != "live":
         if journey.state != "draft":
-            _trace_ignored(context, journey, by.line, f"the journey is {journey.state}")
+            trace_ignored(context, journey, by.line, f"the journey is {journey.state}")
         return
     enrollment = by.enrollment(journey)
     # Before re-entry: a start that is refused changes nothing, not even under `restart` (2.5).
@@ -150,10 +145,10 @@ def start(context: DecisionContext, subscription: JourneySubscription, by: Start
     active = context.open_enrollment(journey.name, by.key)
     why = _no_entry(context, journey, active, by)
     if why is not None:
-        _trace_ignored(context, journey, by.line, why, active.id if active is not None else "")
+        trace_ignored(context, journey, by.line, why, active.id if active is not None else "")
         return
     if context.decisions_left <= 0:
-        _trace_ignored(
+        trace_ignored(
             context,
             journey,
             by.line,
@@ -176,11 +171,11 @@ def _refused(context: DecisionContext, journey: Journey, enrollment: Enrollment,
     who, when, exit_if = journey.who, journey.goal.when, journey.exit_if
     if who is not None and not who.test(scope):
         read = values_asked(who.condition, scope, context.index.rules) if context.journeys.explain else ()
-        _trace_ignored(context, journey, who.line or by.line, "who", read=read)
+        trace_ignored(context, journey, who.line or by.line, "who", read=read)
     elif when is not None and when.test(scope):
-        _trace_ignored(context, journey, when.line or by.line, "the goal is already reached")
+        trace_ignored(context, journey, when.line or by.line, "the goal is already reached")
     elif exit_if is not None and exit_if.test(scope):
-        _trace_ignored(context, journey, exit_if.line or by.line, "exit_if is already true")
+        trace_ignored(context, journey, exit_if.line or by.line, "exit_if is already true")
     else:
         return False
     return True
@@ -220,7 +215,9 @@ def _begin(
     context.enrollments[enrollment.id] = enrollment
     context.note_inside(journey.name)
     transition = Transition(context, subscription, journey, enrollment)
-    transition.trace.append(Trace(context.now, "start", journey.name, enrollment.id, "", by.line))
+    transition.trace.append(
+        Trace(context.now, "start", journey.name, enrollment.id, "", by.line, detail=by.cause)
+    )
     marketing = journey.policy.consent is not None
     enrollment.holdout = (journey.holdout > 0 and in_holdout(customer, journey.name, journey.holdout)) or (
         context.journeys.global_holdout > 0
@@ -241,7 +238,29 @@ def _begin(
     transition.complete()
 
 
-def _trace_ignored(
+def missed(context: DecisionContext, at: Instant) -> bool:
+    """Whether a start of that moment is noted and not made up."""
+    return context.now - at > MISSED
+
+
+def start_key(
+    context: DecisionContext,
+    journey: Journey,
+    trigger: EventTrigger | ProductTrigger,
+    name: str,
+    fields: Mapping[str, Value],
+) -> str | None:
+    """The value of `per`, "" without one. None if its field is missing: nobody starts, which is noted."""
+    if trigger.per is None:
+        return ""
+    value = fields.get(trigger.per)
+    if value is None:
+        trace_ignored(context, journey, trigger.line, f"{trigger.per} is missing in {name}")
+        return None
+    return str(value)
+
+
+def trace_ignored(
     context: DecisionContext,
     journey: Journey,
     line: int,
@@ -249,4 +268,5 @@ def _trace_ignored(
     run: str = "",
     read: tuple[tuple[str, str], ...] = (),
 ) -> None:
+    """Notes a start that came to nothing."""
     context.add_trace(Trace(context.now, "ignored", journey.name, run, "", line, detail=why, read=read))

@@ -11,13 +11,15 @@ from sqlalchemy import Connection
 from engine.core.facts.customer import Reach
 from engine.core.happening import Event, HistoryHalf, Joined, ProfileChanged
 from engine.core.journeys import Journeys
+from engine.core.product_signals import united_collecting
 from engine.store import merge
-from engine.store.customers import address_index, events
+from engine.store.customers import address_index, events, watching
 from engine.store.customers.customer_codec import (
-    dump_customer_state,
+    CustomerMarks,
+    dump_marks,
     load_attributes,
-    load_customer_state,
     load_event_counters,
+    load_marks,
     load_reach,
 )
 from engine.store.inbox import due_queue
@@ -54,6 +56,8 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
     change(conn, "INSERT INTO alias (alias, customer, at) VALUES (?, ?, ?)", (previous, customer, now))
     new = bucket_of(conn, customer)
     ours, theirs = _row(conn, new, customer), _row(conn, old, previous)
+    # Before the inbox is moved: what `previous` is told now moves with it.
+    watching.rename(conn, old, previous, new, customer, now)
     change(
         conn,
         "UPDATE inbox SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
@@ -172,21 +176,26 @@ def _unite_marks(
 ) -> None:
     """Last starts, fired dates, places and habits of both: who was welcomed under the other id is not
     welcomed again. A message that was taken back has no place."""
-    starts, occurred, crossings, places, habits = load_customer_state(ours.marks)
-    their_starts, their_occurred, _, their_places, their_habits = load_customer_state(theirs.marks)
-    for key, start in their_starts.items():
+    own, other = load_marks(ours.marks), load_marks(theirs.marks)
+    starts = own.last_starts
+    for key, start in other.last_starts.items():
         if key not in starts or starts[key].at < start.at:
             starts[key] = start
-    united = habits.united(their_habits)
-    marks = dump_customer_state(
+    slots = (*own.cap_slots, *other.cap_slots)
+    united = CustomerMarks(
         starts,
-        occurred | their_occurred,
-        crossings,
-        [place for place in (*places, *their_places) if place.key not in cancelled],
-        "",
-        united,
+        own.occurred | other.occurred,
+        own.crossings,
+        [slot for slot in slots if slot.key not in cancelled],
+        own.engagement.united(other.engagement),
+        united_collecting(own.collecting, other.collecting),
+        {**other.turns, **own.turns},
     )
-    change(conn, "UPDATE customer SET marks = ? WHERE bucket = ? AND id = ?", (marks, bucket, customer))
+    change(
+        conn,
+        "UPDATE customer SET marks = ? WHERE bucket = ? AND id = ?",
+        (dump_marks(united, ""), bucket, customer),
+    )
 
 
 def _receive_missing(

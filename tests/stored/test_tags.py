@@ -60,6 +60,7 @@ from engine.core.happening import (
     SegmentChanged,
 )
 from engine.core.joining import JOINED
+from engine.core.product_signals import Collecting, ProductSignal
 from engine.core.reasons import HoldReason, ReturnReason, SkipReason
 from engine.http.metrics import Metrics
 from engine.ids import derive, unit
@@ -104,6 +105,7 @@ HAPPENINGS: tuple[Happening, ...] = (
     ),
     ProfileChanged(2, Instant(7), {"tags": ("a", "b"), "items": [{"sku": "x"}], "none": []}),
     ProductChanged(3, Instant(8), "p", {"stock": 4}),
+    ProductChanged(3, Instant(8), "p", {"stock": 4}, {"stock": 12}, {"viewed": Instant(7)}),
     SegmentChanged(4, Instant(9), "vip", member=True, starts=False),
     Occurrence(5, "weekly", Instant(10), dt.date(2026, 3, 2)),
     MessageSent(6, Instant(11), "key", "run"),
@@ -201,12 +203,18 @@ def _customer() -> Iterator[str]:
         f"seen  "
         f"{customer_codec.dump_event_counters({'a': customer.EventCounter(1, Instant(2), Instant(3), 4)})}"
     )
-    marks = customer_codec.dump_customer_state(
+    marks = customer_codec.CustomerMarks(
         {("j", "per"): customer.LastStart(Instant(1), "run")}, {("j", "2026-01-02")}, {"vip": Instant(3)},
-        [customer.CapSlot("key", Instant(4), "email", counts_total=False)], "2026-01-01",
+        [customer.CapSlot("key", Instant(4), "email", counts_total=False)],
         EngagementStats({"email": (5, 6)}, (7,)),
     )  # fmt: skip
-    yield f"marks  {marks}"
+    yield f"marks  {customer_codec.dump_marks(marks, '2026-01-01')}"
+    price = Money(Decimal("2.50"), "EUR")
+    drop = ProductSignal("price_drop", "p1", Decimal("12.5"), price, Money(Decimal(2), "EUR"))
+    marks.collecting = {"j": Collecting("price_drop", Instant(8), (drop,))}
+    marks.turns = {"run": Instant(9)}
+    assert customer_codec.load_marks(customer_codec.dump_marks(marks, "2026-01-01")) == marks
+    yield f"marks  {customer_codec.dump_marks(marks, '2026-01-01')}"
     yield (
         f"memory  {customer_codec.dump_fact_state({'a': (1, Money(Decimal('2.50'), 'EUR')), 'b': {'x': 1}})}"
     )

@@ -41,7 +41,7 @@ def sentence(line: Trace, zone: dt.tzinfo) -> str:
     subject, detail = line.subject, line.detail
     match line.kind:
         case "start":
-            return "enters"
+            return f"enters: {detail}" if detail else "enters"
         case "ignored":
             return f"does not enter: {ignored(line)}"
         case "asked":

@@ -96,7 +96,8 @@ def explain(conn: Connection, person: Person, template: str, unknown: Sequence[U
             sentences += evidence.never_entered(journey)
         for run in runs[-_LATEST:]:
             whose = f" for {run.key}" if run.key else ""
-            sentences.append(f"Entered {journey.name} {evidence.on(run.started_at)}{whose}.")
+            entered = f"Entered {journey.name} {evidence.on(run.started_at)}{whose}{evidence.cause(run)}."
+            sentences.append(entered)
             for step in steps:
                 sentences += evidence.of_step(journey, run, step)
                 reported |= {message.send_key for message in evidence.messages_of(run, step)}
@@ -203,6 +204,12 @@ class _Evidence:
             case "ended":
                 if not any(message.handed_at for message in messages):
                     yield from self._ended(run)
+
+    def cause(self, run: Enrollment) -> str:
+        """What started a run, where the kind of start does not say it."""
+        starts = (line for line in self.lines if line.enrollment == run.id and line.kind == "start")
+        line = next(starts, None)
+        return f": {line.detail}" if line is not None and line.detail else ""
 
     def messages_of(self, run: Enrollment, step: SendStep) -> list[MessageRecord]:
         """Those that a step of a run has planned."""

@@ -14,6 +14,7 @@ from engine.core.enrollment import Enrollment
 from engine.core.facts.learned import NO_ENGAGEMENT, EngagementStats
 from engine.core.facts.rfm import GroupTable
 from engine.core.happening import Event
+from engine.core.product_signals import Collecting
 from engine.values import Instant, Type, Value, zone
 
 ANY_PURPOSE = "any purpose"
@@ -160,6 +161,8 @@ class CustomerState:
         default_factory=dict
     )  # segment -> when time alone may change membership
     applied: int = 0  # number of the last applied happening
+    # Journey -> changes of products that become one start of it
+    collecting: dict[str, Collecting] = field(default_factory=dict)
 
 
 Closed = Literal["no address", "bounced", "suppressed", "no consent"]

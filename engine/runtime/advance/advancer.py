@@ -16,7 +16,7 @@ from engine.core.decide import Decided, decide, next_due
 from engine.core.journeys import Journeys
 from engine.store import decisions
 from engine.store.customers import batches as customers
-from engine.store.customers import events, learned
+from engine.store.customers import events, learned, product_changes
 from engine.store.database import Store, is_refusal
 from engine.store.inbox import due_queue as due
 from engine.store.inbox import inbox, quarantine
@@ -104,6 +104,10 @@ class Advancer:
         total = AdvanceProgress()
         with self._store.read() as conn:
             every_bucket = range(buckets(conn))
+            is_catalogue_changed = product_changes.is_anything_left(conn)
+        # one slice, then everybody else: a product that many people watch keeps nobody waiting
+        if is_catalogue_changed:
+            total.add(self._store.write(lambda conn: self._tell_of_products(conn, publication)))
         for bucket in every_bucket:
             total.add(self._advance_bucket(publication, bucket))
         return total
@@ -153,6 +157,14 @@ class Advancer:
         work = _claim(conn, bucket, now, limit)
         journeys = self._at_present(conn, publication.journeys)
         return _apply(conn, work, work.customers, journeys, now)
+
+    def _tell_of_products(self, conn: Connection, publication: Publication) -> AdvanceProgress:
+        if deployments.current_number(conn) != publication.number:
+            return AdvanceProgress(stale=True)
+        journeys = publication.journeys
+        triggers = [trigger for _, some in journeys.index.product_starts for trigger in some]
+        more = product_changes.tell(conn, triggers, journeys.currency, self._clock.now())
+        return AdvanceProgress(more=more)
 
     def _one_by_one(self, conn: Connection, publication: Publication, bucket: int) -> AdvanceProgress:
         """The careful way: every customer in a savepoint of their own; who fails is set aside with the
@@ -236,8 +248,8 @@ def _apply(
     """Loads, decides and writes these customers of a batch."""
     if not chosen:
         return AdvanceProgress(more=work.more)
-    batch = customers.load_batch(conn, work.bucket, chosen, journeys, now)
     happened = {customer: [row.read() for row in work.pending.get(customer, ())] for customer in chosen}
+    batch = customers.load_batch(conn, work.bucket, chosen, journeys, now, happened)
     decided: dict[str, Decided] = {}
     for customer in chosen:
         wakes = customer not in work.held_back

@@ -32,7 +32,7 @@ from engine.runtime.intake.items import (
     RefusedItem,
 )
 from engine.store import aliases
-from engine.store.customers import codes, consents, products, suppressions
+from engine.store.customers import codes, consents, products, suppressions, watching
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox import Arrival
 from engine.values import Instant, Value, instant, parse_instant
@@ -110,6 +110,8 @@ class Intake:
                 why = "this id was received before with another content; the first one stays"
                 refused.append(RefusedItem(item_number, "id", why))
         taken = [arrival for arrival, answer in zip(arrivals, answers, strict=True) if answer == "taken"]
+        happened = [(arrival.customer, arrival.what) for arrival in taken if isinstance(arrival.what, Event)]
+        watching.record_touches(conn, happened, now)
         # after the inbox, so that the closing is decided after what brought the address
         _close(conn, taken, now)
         products.write(conn, batch.products, now)
@@ -252,7 +254,8 @@ class Intake:
                 RefusedItem(item.item, problem.field, problem.what) for problem in typed.problems
             )
         else:
-            batch.products[item.product_id] = storable(typed.values)
+            earlier = batch.products.get(item.product_id, {})
+            batch.products[item.product_id] = {**earlier, **storable(typed.values)}
 
 
 def _close(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> None:

@@ -4,41 +4,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from typing import Literal
+from dataclasses import dataclass, field
 
 from engine.compiler.catalogue.catalogue import Catalogue
 from engine.core.happening import Event, ProductChanged
 from engine.core.journey import ProductTrigger
 from engine.core.journeys import Journeys
+from engine.core.product_signals import signals_of, touched_products, with_touch
+from engine.core.product_starts import may_concern
 from engine.simulate.replay.customers import Customers
 from engine.simulate.replay.foreign_values import coercer
 from engine.simulate.replay.mapping import ProductRule
 from engine.simulate.replay.mapping_words import Getter, Properties
-from engine.values import UTC, Instant, Money, Value, minus, plus
-
-TOUCHES: Mapping[str, str] = {
-    "product_viewed": "viewed",
-    "cart_updated": "cart",
-    "product_added": "cart",
-    "wishlist_added": "wishlist",
-}
-"""Which events make a watcher of which kind."""
-
-Kind = Literal["price_drop", "back_in_stock", "low_stock"]
-
-
-@dataclass(frozen=True, slots=True)
-class ProductChange:
-    """One change of one product that may start a journey. `by` in percent of the old price."""
-
-    kind: Kind
-    product: str
-    old: Money | None
-    new: Money | None
-    by: Decimal
+from engine.values import Instant, Value
 
 
 @dataclass(slots=True)
@@ -50,43 +28,21 @@ class SimulatedCatalogue:
     catalogue: Catalogue
     currency: str
     products: dict[str, dict[str, Value]] = field(default_factory=dict)
-    # product -> customer -> kind
+    # product -> customer -> kind of watcher -> the last touch
     _touches: dict[str, dict[str, dict[str, Instant]]] = field(default_factory=dict)
     # product -> customers with runs
     _readers: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    _starts: tuple[tuple[str, ProductTrigger], ...] = ()
-    _only: dict[str, Journeys] = field(default_factory=dict)
-    _collected: dict[tuple[str, str], list[ProductChange]] = field(default_factory=dict)
+    _triggers: tuple[ProductTrigger, ...] = ()
 
     def __post_init__(self) -> None:
-        """Which journeys start from products, and what each of them alone hears."""
-        self._starts = tuple(
-            (journey.name, trigger)
-            for journey in self.journeys.by_name.values()
-            for trigger in journey.starts
-            if isinstance(trigger, ProductTrigger) and journey.state == "live"
-        )
-        for name, trigger in self._starts:
-            # The same journeys, of which only one starts from this kind of change
-            by_name = {
-                journey.name: journey
-                if journey.name == name
-                else replace(
-                    journey,
-                    starts=tuple(
-                        start
-                        for start in journey.starts
-                        if not (isinstance(start, ProductTrigger) and start.kind == trigger.kind)
-                    ),
-                )
-                for journey in self.journeys.by_name.values()
-            }
-            self._only[name] = replace(self.journeys, by_name=by_name)
+        """Which starts somebody has to be found for."""
+        starts = self.journeys.index.product_starts
+        self._triggers = tuple(trigger for _, triggers in starts for trigger in triggers)
 
     @property
     def touches(self) -> bool:
         """Whether anybody asks who touched a product."""
-        return bool(self._starts)
+        return bool(self._triggers)
 
     @property
     def reads(self) -> bool:
@@ -95,11 +51,9 @@ class SimulatedCatalogue:
 
     def touch(self, customer: str, event: Event) -> None:
         """A customer looked at products, put them into the cart or onto the wishlist."""
-        kind = TOUCHES.get(event.name)
-        if kind is None:
-            return
-        for product in _products_of(event.fields):
-            self._touches.setdefault(product, {}).setdefault(customer, {})[kind] = event.occurred_at
+        for product in touched_products(event):
+            people = self._touches.setdefault(product, {})
+            people[customer] = with_touch(people.get(customer, {}), event)
 
     def show(self, customer: str, product: str, now: Instant) -> None:
         """A customer's run may be about a product: it sees the catalogue, and hears of changes."""
@@ -119,27 +73,32 @@ class SimulatedCatalogue:
         before |= self._values(rule.was, properties)
         after = {**before, **self._values(rule.fields, properties)}
         self.products[product] = after
-        for customer in sorted(self._readers.get(product, ())):
-            state = self.customers.state(customer, now)
-            if not any(run.product_id == product for run in state.enrollments.values()):
-                self._readers[product].discard(customer)
-            elif after != before:
-                number = self.customers.decider.next_number()
-                self.customers.happen(customer, ProductChanged(number, now, product, after), now)
-        changes: list[ProductChange] = []
-        old, new = before.get("price"), after.get("price")
-        if (
-            isinstance(old, Money)
-            and isinstance(new, Money)
-            and old.currency == new.currency
-            and 0 <= new.amount < old.amount
-        ):
-            by = (old.amount - new.amount) / old.amount * 100
-            changes.append(ProductChange("price_drop", product, old, new, by))
-        if before.get("in_stock") is False and after.get("in_stock") is True:
-            changes.append(ProductChange("back_in_stock", product, None, None, Decimal(0)))
-        for change in changes:
-            self._announce(change, now)
+        if after == before:
+            return
+        shown = self._readers.get(product, ())
+        readers = {customer for customer in shown if self._reads(customer, product, now)}
+        signals = signals_of(product, before, after, self.currency)
+        people = self._touches.get(product, {}) if signals else {}
+        watchers = {
+            customer
+            for customer, touches in people.items()
+            if may_concern(self._triggers, signals, touches, now)
+        }
+        # A run that begins looks at the product, too.
+        self._readers[product] = readers | watchers
+        for customer in sorted(readers | watchers):
+            number, touches = self.customers.decider.next_number(), people.get(customer, {})
+            changed = ProductChanged(number, now, product, after, before, touches)
+            self.customers.happen(customer, changed, now)
+
+    def _reads(self, customer: str, product: str, now: Instant) -> bool:
+        """Whether a run of the customer looks at a product, or may begin with it."""
+        state = self.customers.state(customer, now)
+        return any(run.product_id == product for run in state.enrollments.values()) or any(
+            signal.product == product
+            for collecting in state.collecting.values()
+            for signal in collecting.signals
+        )
 
     def _values(self, fields: tuple[tuple[str, Getter], ...], properties: Properties) -> dict[str, Value]:
         values: dict[str, Value] = {}
@@ -150,50 +109,3 @@ class SimulatedCatalogue:
             if value is not None:
                 values[name] = value
         return values
-
-    def _announce(self, drop: ProductChange, now: Instant) -> None:
-        people = self._touches.get(drop.product, {})
-        for name, trigger in self._starts:
-            if trigger.kind != drop.kind or (trigger.by is not None and drop.by < trigger.by):
-                continue
-            since = minus(now, trigger.within, UTC)
-            for customer, touched in list(people.items()):
-                kinds = trigger.watchers or tuple(touched)
-                if any(touched.get(kind, since) > since for kind in kinds):
-                    self._collect(name, trigger, customer, drop, now)
-
-    def _collect(
-        self, name: str, trigger: ProductTrigger, customer: str, drop: ProductChange, now: Instant
-    ) -> None:
-        if trigger.collect is None:
-            self._start(name, customer, [drop], now)
-            return
-        key = (name, customer)
-        drops = self._collected.setdefault(key, [])
-        drops.append(drop)
-        # The first drop opens the window; the others only join it
-        if len(drops) == 1:
-            end = plus(now, trigger.collect, UTC)
-            self.customers.at(end, lambda then: self._start(name, customer, self._collected.pop(key), then))
-
-    def _start(self, name: str, customer: str, drops: list[ProductChange], now: Instant) -> None:
-        """One start with the largest drop, all products beside it; only this journey hears of it."""
-        largest = max(drops, key=lambda drop: drop.by)
-        fields: dict[str, Value] = {"product_id": largest.product, "by": largest.by}
-        fields |= {"products": tuple(dict.fromkeys(drop.product for drop in drops))}
-        if largest.old is not None and largest.new is not None:
-            fields |= {"old_price": largest.old, "new_price": largest.new}
-        self.show(customer, largest.product, now)
-        event = Event(self.customers.decider.next_number(), "", largest.kind, now, now, fields)
-        # Others may watch the same product by other rules: what their rules say, not this event, starts them
-        self.customers.happen(customer, event, now, self._only[name])
-
-
-def _products_of(fields: Mapping[str, Value]) -> list[str]:
-    product = fields.get("product_id")
-    if isinstance(product, str):
-        return [product]
-    if isinstance(product, tuple):
-        return list(product)
-    items = fields.get("items")
-    return [str(one["product_id"]) for one in items if "product_id" in one] if isinstance(items, list) else []

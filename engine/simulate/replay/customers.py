@@ -154,7 +154,7 @@ class Customers:
 
     def _expect(self, customer: str, state: CustomerState) -> None:
         """Puts the next wake of a customer into the heap, unless it is there."""
-        if not state.enrollments and not state.crossings:
+        if not state.enrollments and not state.crossings and not state.collecting:
             self._wakes.pop(customer, None)
             return
         due = next_due(state, self.journeys)

@@ -11,8 +11,9 @@ from engine.core.effects import Decision
 from engine.core.facts.customer import CustomerState
 from engine.core.happening import Event, ProfileChanged
 from engine.core.journeys import Journeys
+from engine.core.product_signals import WATCH_EVENTS
 from engine.simulate.decider import Decider
-from engine.simulate.replay.catalogue_sim import TOUCHES, SimulatedCatalogue
+from engine.simulate.replay.catalogue_sim import SimulatedCatalogue
 from engine.simulate.replay.customers import Customers
 from engine.simulate.replay.inside import needed_fields, remembered
 from engine.simulate.replay.mapping import StreamMapping
@@ -51,7 +52,8 @@ class ReplayRunner:
         self.result = ReplayResult(self.figures, prices(config), config.currency)
         self.currency = mapping.currency or config.currency
         codes = shared_codes(config.codes)
-        needed = needed_fields(journeys, frozenset((CODE, PRODUCT)))
+        watched = ("items", "products") if journeys.index.product_starts else ()
+        needed = needed_fields(journeys, frozenset((CODE, PRODUCT, *watched)))
         self.translator = Translator(project.catalogue, mapping, needed, self.currency, codes)
         self.decider = Decider(journeys, self._record)
         self.customers = Customers(journeys, self.decider, strict)
@@ -155,7 +157,8 @@ class ReplayRunner:
     def _give(self, target: Target, record: Record, now: Instant) -> None:
         name, customer, customers = target.name, record.customer, self.customers
         assert customer is not None
-        if not target.customer and not target.where and self._is_nothing(name, customer):
+        touches = self.about_products and name in WATCH_EVENTS
+        if not target.customer and not target.where and not touches and self._is_nothing(name, customer):
             self.result.events[name] += 1
             # Most lines of a stream end here, before their properties are decoded
             if customers.needs_everybody:
@@ -185,8 +188,6 @@ class ReplayRunner:
     def _is_nothing(self, name: str, customer: str) -> bool:
         """Nobody will ask about such an event, and the customer is in no run that could wait for it."""
         if name in self.remembered:
-            return False
-        if self.about_products and name in TOUCHES:
             return False
         state = self.customers.states.get(customer)
         return name not in self.observed or state is None or not state.enrollments

@@ -225,7 +225,9 @@ class _Teller:
         name = catalogue.event_name(line.word.value)
         fields = self.words.fields(line.fields, known, f"the event {quoted(name)}")
         at = min(self.stage.at(line.happened), now) if line.happened is not None else now
-        self._feed(Event(number, f"line-{number}", name, at, now, fields), now)
+        event = Event(number, f"line-{number}", name, at, now, fields)
+        self.stage.touch(event)
+        self._feed(event, now)
 
     def _reaction(self, line: StoryLine, number: int, now: Instant) -> None:
         sent = self.sent.get(line.word.value)
@@ -251,9 +253,12 @@ class _Teller:
         values: dict[str, Value] = {}
         consents: dict[tuple[str, str], str] = {}
         product: dict[str, Value] = {}
+        products = tuple(self.stage.products)
         for each in line.fields:
             head, _, rest = each.name.value.partition(".")
-            if head == "product" and rest:
+            if each.name.value == "product_id" and isinstance(each.value, Text):
+                products = (each.value.value,)
+            elif head == "product" and rest:
                 part = Field(Text(rest, each.name.span), each.value)
                 product |= self.words.fields([part], self.words.catalogue.product, "a product")
             elif head == "consent" and rest and isinstance(each.value, Text):
@@ -262,9 +267,12 @@ class _Teller:
                 values[each.name.value] = self.words.field(each, kind, "the customer")
         if values or consents:
             self._feed(ProfileChanged(number, now, values, consents=consents), now)
-        for product_id in self.stage.products if product else ():
-            fields = {**self.state.facts.products.get(product_id, {}), **product}
-            self._feed(ProductChanged(self.decider.next_number(), now, product_id, fields), now)
+        for product_id in products if product else ():
+            before = self.stage.products.get(product_id, {})
+            self.stage.products[product_id] = fields = {**before, **product}
+            touches = self.stage.touches.get(product_id, {})
+            number = self.decider.next_number()
+            self._feed(ProductChanged(number, now, product_id, fields, before, touches), now)
 
     def _purposes(self) -> set[str]:
         asked = {policy.consent for policy in self.stage.journeys.policies.values()}

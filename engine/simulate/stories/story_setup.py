@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo, available_timezones
 
 from msgspec import structs
@@ -18,6 +18,7 @@ from engine.core.facts.learned import Learned
 from engine.core.happening import Event
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys
+from engine.core.product_signals import touched_products, with_touch
 from engine.core.steps.split import SplitStep
 from engine.language.syntax import Moment, Story, Text
 from engine.language.wording import quoted
@@ -32,14 +33,20 @@ CUSTOMER = "the customer of the story"
 @dataclass(frozen=True, slots=True)
 class StorySetup:
     """Everything a story starts from. `zone` is the customer's on day 0: all labels stay in it. `products`:
-    the ids that the story speaks of."""
+    the catalogue, as far as the story speaks of it; `touches`: when the customer touched each of them."""
 
     journey: Journey
     journeys: Journeys
     state: CustomerState
     zone: ZoneInfo
     day_0: dt.date
-    products: tuple[str, ...]
+    products: dict[str, Mapping[str, Value]]
+    touches: dict[str, Mapping[str, Instant]] = field(default_factory=dict)
+
+    def touch(self, event: Event) -> None:
+        """Notes the products that an event of the customer touches."""
+        for product in touched_products(event):
+            self.touches[product] = with_touch(self.touches.get(product, {}), event)
 
     def at(self, moment: Moment) -> Instant:
         """The instant of `day 0 18:30`."""
@@ -66,15 +73,8 @@ def build_setup(
         name.value for name in given.inside if check_other_journey(name, journey, project, words)
     )
     facts.reach = _reach(story, journeys, project, words)
-    ids = [
-        field.value.value
-        for line in story.when
-        for field in line.fields
-        if field.name.value == "product_id" and isinstance(field.value, Text)
-    ]
-    products = tuple(dict.fromkeys(ids))
-    fields = _product(story, words)
-    facts.products = dict.fromkeys(products, fields)
+    products: dict[str, Mapping[str, Value]] = dict.fromkeys(_product_ids(story), _product(story, words))
+    facts.products = dict(products)
     stage = StorySetup(
         journey := replace(journey, state="live", holdout=100 if given.holdout else 0),
         _alone(journey, journeys, _paths(story, journey, words)),
@@ -97,6 +97,20 @@ def build_setup(
     else:
         facts.values["timezone"] = zone_name
     return stage, words
+
+
+def _product_ids(story: Story) -> Iterator[str]:
+    """The products that the story speaks of."""
+    fields = [field for line in story.when for field in line.fields]
+    fields += [field for did in story.given.did for field in did.fields]
+    while fields:
+        field = fields.pop(0)
+        values = field.value if isinstance(field.value, tuple) else (field.value,)
+        for value in values:
+            if isinstance(value, tuple):  # a line of a cart
+                fields += value
+            elif field.name.value == "product_id":
+                yield value.value
 
 
 def first_moment(stage: StorySetup, story: Story) -> Instant:
@@ -217,6 +231,7 @@ def _events_before(stage: StorySetup, story: Story, words: StoryValues, project:
     for number, (at, name, fields) in enumerate(events, start=1 - len(events)):
         event = Event(number, f"before-{number}", name, at, at, fields, starts=False)
         apply_event(stage.state.facts, event, project.catalogue.facts.values(), None)
+        stage.touch(event)
 
 
 def problem_of_path(span: Span, split: str, paths: Iterable[str]) -> Problem:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
 
 from engine.core.facts.customer import CustomerState, Facts
 from engine.core.facts.fold import history_from, initial_values
+from engine.core.happening import Event, Happening
 from engine.core.journeys import Journeys
+from engine.core.product_signals import largest
 from engine.store.customers import address_index, enrollments, events, products
 from engine.store.customers import customer_codec as text
 from engine.store.serialization import dump, folded, load
@@ -55,9 +58,15 @@ class CustomerBatch:
 
 
 def load_batch(
-    conn: Connection, bucket: int, customers: Sequence[str], journeys: Journeys, now: Instant
+    conn: Connection,
+    bucket: int,
+    customers: Sequence[str],
+    journeys: Journeys,
+    now: Instant,
+    happened: Mapping[str, Sequence[Happening]] = MappingProxyType({}),
 ) -> CustomerBatch:
-    """Everything that decisions about these customers may look at. A customer who is not known yet is new."""
+    """Everything that decisions about these customers may look at, if this happened to them. A customer who
+    is not known yet is new."""
     states: dict[str, CustomerState] = {}
     stored: dict[str, StoredCustomer] = {}
     initial = initial_values(journeys.facts, journeys.currency)
@@ -72,7 +81,7 @@ def load_batch(
         states[customer].enrollments = {run.id: run for run in live}
         states[customer].facts.inside = frozenset(run.journey for run in live if run.outcome is None)
     _load_history(conn, bucket, states, journeys, now)
-    _load_products(conn, states)
+    _load_products(conn, states, happened if journeys.index.reads_products else {})
     return CustomerBatch(bucket, states, stored)
 
 
@@ -140,7 +149,7 @@ def zones(conn: Connection) -> list[str]:
 
 def _state(row: Any, initial: Mapping[str, Any], journeys: Journeys) -> CustomerState:
     customer, zone, zone_why, applied, _, attributes, _, memory, seen, segments, reach, marks = row
-    last_starts, occurred, crossings, places, habits = text.load_customer_state(marks)
+    known = text.load_marks(marks)
     values = text.load_attributes(attributes)
     if zone_why == "project" and zone != journeys.timezone:
         zone, zone_why = journeys.resolve_zone(values)
@@ -148,9 +157,11 @@ def _state(row: Any, initial: Mapping[str, Any], journeys: Journeys) -> Customer
         customer, zone, zone_why, {**initial, **values} if initial else values,
         text.load_fact_state(memory) if memory != "{}" else {}, text.load_event_counters(seen), {},
         frozenset(load(segments)) if segments != "{}" else frozenset(), text.load_reach(reach), False,
-        places, {}, habits,
+        known.cap_slots, {}, known.engagement,
     )  # fmt: skip
-    return CustomerState(facts, {}, last_starts, occurred, crossings, applied)
+    return CustomerState(
+        facts, {}, known.last_starts, known.occurred, dict(known.crossings), applied, dict(known.collecting),
+    )  # fmt: skip
 
 
 def _documents(before: CustomerState, after: CustomerState, known: StoredCustomer, now: Instant) -> list[str]:
@@ -175,11 +186,18 @@ def _documents(before: CustomerState, after: CustomerState, known: StoredCustome
         or after.crossings != before.crossings
         or after.last_starts != before.last_starts
         or after.occurred != before.occurred
+        or after.collecting != before.collecting
     ):
         oldest = iso(Instant(now - text.KEPT_DATES))[:10]
-        marks = text.dump_customer_state(
-            after.last_starts, after.occurred, after.crossings, new.cap_slots, oldest, new.engagement
+        known_marks = text.CustomerMarks(
+            after.last_starts,
+            after.occurred,
+            after.crossings,
+            new.cap_slots,
+            new.engagement,
+            after.collecting,
         )
+        marks = text.dump_marks(known_marks, oldest)
     return [attributes, twins, memory, seen, segments, reach, marks]
 
 
@@ -203,10 +221,18 @@ def _load_history(
             wanted[customer].facts.history.setdefault(event.name, []).append(event)
 
 
-def _load_products(conn: Connection, states: Mapping[str, CustomerState]) -> None:
-    """The products that open runs look at."""
+def _load_products(
+    conn: Connection, states: Mapping[str, CustomerState], happened: Mapping[str, Sequence[Happening]]
+) -> None:
+    """The products that runs look at: those that are open, and those that may begin."""
     wanted: dict[str, list[CustomerState]] = {}
     for state in states.values():
+        for collecting in state.collecting.values():
+            wanted.setdefault(largest(collecting.signals).product, []).append(state)
+        for happening in happened.get(state.facts.customer, ()):
+            product = happening.fields.get("product_id") if isinstance(happening, Event) else None
+            if product is not None:
+                wanted.setdefault(str(product), []).append(state)
         for enrollment in state.enrollments.values():
             if enrollment.product_id is not None:
                 wanted.setdefault(enrollment.product_id, []).append(state)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, cast
 
 import msgspec
 
 from engine.core.facts.customer import CapSlot, EventCounter, Facts, LastStart, Reach
 from engine.core.facts.learned import NO_ENGAGEMENT, EngagementStats
+from engine.core.product_signals import Collecting, ProductKind, ProductSignal
 from engine.store.serialization import dump, load, pack, unpack
 from engine.values import DAY, Instant, Money, Value
 
@@ -62,40 +65,70 @@ def dump_cap_slots(places: list[CapSlot]) -> list[tuple[str, Instant, str, bool]
     return [(place.key, place.at, place.channel, place.counts_total) for place in places]
 
 
-def dump_customer_state(
-    last_starts: Mapping[tuple[str, str], LastStart],
-    occurred: set[tuple[str, str]],
-    crossings: Mapping[str, Instant],
-    places: list[CapSlot],
-    oldest_day: str,
-    habits: EngagementStats = NO_ENGAGEMENT,
-) -> str:
-    """Last starts, fired dates from `oldest_day` on (ISO), crossings, places, habits where there are some."""
+@dataclass(slots=True)
+class CustomerMarks:
+    """What the document `marks` of a customer holds; the fields as in `CustomerState` and `Facts`."""
+
+    last_starts: dict[tuple[str, str], LastStart] = field(default_factory=dict)
+    occurred: set[tuple[str, str]] = field(default_factory=set)
+    crossings: Mapping[str, Instant] = field(default_factory=dict)
+    cap_slots: list[CapSlot] = field(default_factory=list)
+    engagement: EngagementStats = NO_ENGAGEMENT
+    collecting: Mapping[str, Collecting] = field(default_factory=dict)
+    turns: Mapping[str, Instant] = field(default_factory=dict)
+
+
+def dump_marks(marks: CustomerMarks, oldest_day: str) -> str:
+    """Fired dates only from `oldest_day` on (ISO); what few customers have only where there is some."""
+    engagement = marks.engagement
+    later: dict[str, object] = {}
+    if marks.collecting:
+        later["collecting"] = {name: _dump_collecting(known) for name, known in marks.collecting.items()}
+    if marks.turns:
+        later["turns"] = dict(marks.turns)
     document: list[object] = [
-        [(journey, key, start.at, start.enrollment) for (journey, key), start in last_starts.items()],
-        sorted(mark for mark in occurred if mark[1] >= oldest_day),
-        crossings,
-        dump_cap_slots(places),
+        [(journey, key, start.at, start.enrollment) for (journey, key), start in marks.last_starts.items()],
+        sorted(mark for mark in marks.occurred if mark[1] >= oldest_day),
+        marks.crossings,
+        dump_cap_slots(marks.cap_slots),
     ]
-    if habits.channels or habits.hours:
-        document.append((habits.channels, habits.hours))
+    if engagement.channels or engagement.hours or later:
+        document.append((engagement.channels, engagement.hours))
+    if later:
+        document.append(later)
     return dump(document)
 
 
-def load_customer_state(
-    text: str,
-) -> tuple[
-    dict[tuple[str, str], LastStart], set[tuple[str, str]], dict[str, Instant], list[CapSlot], EngagementStats
-]:
-    """What `dump_customer_state` wrote."""
-    starts, occurred, crossings, places, *habits = load(text)
-    return (
+def load_marks(text: str) -> CustomerMarks:
+    """What `dump_marks` wrote, now or in an earlier version."""
+    starts, occurred, crossings, slots, *rest = load(text)
+    later = rest[1] if len(rest) > 1 else {}
+    return CustomerMarks(
         {(journey, key): LastStart(at, enrollment) for journey, key, at, enrollment in starts},
         {(journey, day) for journey, day in occurred},
         crossings,
-        [CapSlot(*row) for row in places],
-        _habits(*habits[0]) if habits else NO_ENGAGEMENT,
+        [CapSlot(*row) for row in slots],
+        _habits(*rest[0]) if rest else NO_ENGAGEMENT,
+        {name: _load_collecting(*row) for name, row in later.get("collecting", {}).items()},
+        later.get("turns", {}),
     )
+
+
+def _dump_collecting(collecting: Collecting) -> list[object]:
+    signals = [(signal.product, signal.by, signal.old, signal.new) for signal in collecting.signals]
+    return [collecting.kind, collecting.until, signals]
+
+
+def _load_collecting(kind: ProductKind, until: Instant, signals: Sequence[Sequence[Any]]) -> Collecting:
+    read = (
+        ProductSignal(kind, product, Decimal(by), _price(old), _price(new))
+        for product, by, old, new in signals
+    )
+    return Collecting(kind, until, tuple(read))
+
+
+def _price(stored: Mapping[str, Any] | None) -> Money | None:
+    return None if stored is None else Money(Decimal(stored["amount"]), stored["currency"])
 
 
 def _habits(channels: Mapping[str, Sequence[int]], hours: Sequence[int]) -> EngagementStats:

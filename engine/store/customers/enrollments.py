@@ -113,15 +113,6 @@ def customers_inside(conn: Connection, journey: str) -> Iterator[tuple[int, str]
     yield from rows(conn, sql, (journey,))
 
 
-def watching_product(conn: Connection, product: str) -> list[tuple[int, str]]:
-    """(bucket, customer) of those whose open runs look at a product."""
-    sql = (
-        "SELECT DISTINCT bucket, customer FROM enrollment WHERE product = ? AND ended_at IS NULL "
-        "ORDER BY bucket, customer"
-    )
-    return [(bucket, customer) for bucket, customer in rows(conn, sql, (product,))]
-
-
 def of_customer(conn: Connection, bucket: int, customer: str) -> list[Enrollment]:
     """Every run of a customer, also those that ended, oldest first."""
     sql = "SELECT state, journey FROM enrollment WHERE bucket = ? AND customer = ?"

@@ -1,4 +1,4 @@
-"""The present state of the catalogue, and who has to hear of a change."""
+"""The present state of the catalogue."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection
 
-from engine.core.happening import ProductChanged
-from engine.store.customers.enrollments import watching_product
-from engine.store.inbox.inbox import append_rows
-from engine.store.inbox.inbox_codec import to_row
+from engine.store.customers import product_changes
 from engine.store.serialization import dump_values, load_values
 from engine.store.sql import change_many, ids, rows
 from engine.values import Instant, Value
@@ -18,22 +15,23 @@ Products = Mapping[str, Mapping[str, Value]]
 
 
 def write(conn: Connection, products: Products, now: Instant) -> int:
-    """Writes products as they are now, and tells the customers whose open runs look at one that changed. How
-    many did."""
+    """Writes fields of products: those that are left out stay as they are, None takes one away. Whom a change
+    concerns is told of it later (`product_changes`). How many products changed."""
     known = find(conn, products)
-    changed = {id_: fields for id_, fields in products.items() if known.get(id_) != fields}
+    changes: list[tuple[str, Mapping[str, Value], Mapping[str, Value]]] = []
+    for id_, fields in products.items():
+        before = known.get(id_, {})
+        after = {name: value for name, value in {**before, **fields}.items() if value is not None}
+        if id_ not in known or after != before:
+            changes.append((id_, before, after))
     change_many(
         conn,
         "INSERT INTO product (id, fields, changed_at) VALUES (?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET fields = excluded.fields, changed_at = excluded.changed_at",
-        [(id_, dump_values(fields), now) for id_, fields in changed.items()],
+        [(id_, dump_values(after), now) for id_, _, after in changes],
     )
-    for id_, fields in changed.items():
-        kind, body = to_row(ProductChanged(0, now, id_, fields))
-        append_rows(
-            conn, [(bucket, customer, kind, now, body) for bucket, customer in watching_product(conn, id_)]
-        )
-    return len(changed)
+    product_changes.note(conn, changes, now)
+    return len(changes)
 
 
 def find(conn: Connection, wanted: Iterable[str]) -> dict[str, Mapping[str, Value]]:

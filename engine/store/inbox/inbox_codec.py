@@ -48,7 +48,10 @@ def to_row(what: Happening) -> tuple[str, str]:
                 values += [what.joined, what.left]
             return "changed", dump([what.at, *values])
         case ProductChanged():
-            return "product", dump([what.at, what.product_id, pack(what.fields)])
+            document: list[Any] = [what.at, what.product_id, pack(what.fields)]
+            if what.before or what.touches:
+                document += [pack(what.before), dict(what.touches)]
+            return "product", dump(document)
         case SegmentChanged():
             return "segment", dump([what.at, what.segment, what.member, what.starts])
         case Occurrence():
@@ -101,8 +104,9 @@ def _pairs(found: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
 
 
 def _product(number: int, body: list[Any]) -> ProductChanged:
-    at, product_id, fields = body
-    return ProductChanged(number, at, product_id, unpack(fields))
+    at, product_id, fields, *watched = body
+    before, touches = watched or ({}, {})
+    return ProductChanged(number, at, product_id, unpack(fields), unpack(before), touches)
 
 
 def _occurrence(number: int, body: list[Any]) -> Occurrence:

@@ -143,7 +143,8 @@ class EnrollmentRow(SQLModel, table=True):
         Index("enrollment_open", "bucket", "customer", "journey", "key", unique=True,
               sqlite_where=OPEN, postgresql_where=OPEN),
         Index("enrollment_journey", "journey", "bucket", sqlite_where=OPEN, postgresql_where=OPEN),
-        Index("enrollment_product", "product", sqlite_where=text("ended_at IS NULL AND product IS NOT NULL"),
+        Index("enrollment_product", "product", "bucket", "customer",
+              sqlite_where=text("ended_at IS NULL AND product IS NOT NULL"),
               postgresql_where=text("ended_at IS NULL AND product IS NOT NULL")),
         CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="finished_has_an_end"),
         CheckConstraint("ended_at IS NULL OR due_at IS NULL", name="ended_is_never_due"),
@@ -207,6 +208,42 @@ class ProductRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     fields: dict[str, Any] = Field(sa_type=DOCUMENT)
     changed_at: int = Field(sa_type=INSTANT)
+
+
+class ProductChangeRow(SQLModel, table=True):
+    """A change of the catalogue that not everybody was told of yet. Those up to `bucket` and `customer` were;
+    telling the last deletes the row."""
+
+    __tablename__ = "product_change"
+    __table_args__ = (Index("product_change_product", "product"), {"sqlite_autoincrement": True})
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    product: str
+    at: int = Field(sa_type=INSTANT)
+    before: str
+    after: str
+    bucket: int
+    customer: str
+
+
+class WatchRow(SQLModel, table=True):
+    """Who touched which product, and when last (0: never). `told`: number of the newest change of the product
+    that the customer was told of, or that came before the touch.
+
+    By product first, unlike the other tables that grow: a change of the catalogue asks for the customers of
+    all buckets.
+    """
+
+    __tablename__ = "watch"
+    __table_args__ = (Index("watch_customer", "bucket", "customer"), {"sqlite_with_rowid": False})
+
+    product: str = Field(primary_key=True)
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    customer: str = Field(primary_key=True)
+    viewed_at: int = Field(sa_type=INSTANT)
+    cart_at: int = Field(sa_type=INSTANT)
+    wishlist_at: int = Field(sa_type=INSTANT)
+    told: int = Field(sa_type=NUMBER)
 
 
 class DeploymentRow(SQLModel, table=True):

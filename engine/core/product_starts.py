@@ -1,0 +1,170 @@
+"""Starts by the catalogue (design/language 2.4).
+
+Stories, replay and the daemon find the customers who touched a product in their own ways and tell each of
+them the change (`ProductChanged`). Whether it starts anything, and when, is decided here alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from engine.core.conditions.trace_values import words
+from engine.core.decision_context import DecisionContext
+from engine.core.effects import Trace
+from engine.core.happening import ProductChanged
+from engine.core.journey import Journey, ProductTrigger
+from engine.core.product_signals import (
+    Collecting,
+    ProductSignal,
+    joined_signal,
+    largest,
+    percent,
+    signals_of,
+)
+from engine.core.subscriptions import JourneySubscription
+from engine.core.trigger import Start, missed, start, start_key, trace_ignored
+from engine.values import DAY, Duration, Instant, Type, Value, minus, plus
+
+MOST_COLLECTED = 100
+"""So many products are kept of one start; of more the largest drops."""
+
+_PRICE = Type("money")
+
+
+def may_concern(
+    triggers: Iterable[ProductTrigger],
+    signals: Iterable[ProductSignal],
+    touches: Mapping[str, Instant],
+    at: Instant,
+) -> bool:
+    """Whether a change may start a journey for a customer with these touches, for callers who choose whom
+    to tell: it may say yes too often, since it knows no time zone, but never no."""
+    return any(
+        _fits(trigger, signal, touches, _long_before(at, trigger.within))
+        for trigger in triggers
+        for signal in signals
+    )
+
+
+def start_by_product(context: DecisionContext, change: ProductChanged) -> None:
+    """A product that this customer touched has changed: of each journey the first start that it fits."""
+    if not change.touches or not context.index.product_starts:
+        return
+    found = signals_of(change.product_id, change.before, change.fields, context.journeys.currency)
+    signals = {signal.kind: signal for signal in found}
+    for subscription, triggers in context.index.product_starts:
+        for trigger in triggers:
+            signal = signals.get(trigger.kind)
+            since = minus(change.at, trigger.within, context.facts.zone)
+            if signal is None or not _fits(trigger, signal, change.touches, since):
+                continue
+            if trigger.collect is None:
+                _start(context, subscription, trigger, (signal,), change.at, change.number)
+            else:
+                _collect(context, subscription.journey, trigger, signal, change.at)
+            break
+
+
+def end_collecting(context: DecisionContext) -> None:
+    """What was collected long enough becomes starts, the oldest first."""
+    ended = [
+        (collecting.until, journey)
+        for journey, collecting in context.collecting.items()
+        if collecting.until <= context.now
+    ]
+    for _, journey in sorted(ended):
+        _start_collected(context, journey)
+
+
+def _long_before(at: Instant, length: Duration) -> Instant:
+    """Not later than `length` before a moment, in whatever time zone."""
+    return Instant(at - length.roughly() - (2 + 2 * length.months) * DAY)
+
+
+def _fits(
+    trigger: ProductTrigger, signal: ProductSignal, touches: Mapping[str, Instant], since: Instant
+) -> bool:
+    return (
+        trigger.kind == signal.kind
+        and (trigger.by is None or signal.by >= trigger.by)
+        and any(touches.get(kind, since) > since for kind in trigger.watchers)
+    )
+
+
+def _collect(
+    context: DecisionContext, journey: Journey, trigger: ProductTrigger, signal: ProductSignal, at: Instant
+) -> None:
+    collecting = context.collecting.get(journey.name)
+    # What happened is applied before what is due: after a downtime the end may lie before this change.
+    if collecting is not None and (collecting.until < at or collecting.kind != signal.kind):
+        _start_collected(context, journey.name)
+        collecting = None
+    if collecting is None:
+        # The first change sets the end, the others only join it.
+        assert trigger.collect is not None
+        collecting = Collecting(signal.kind, plus(at, trigger.collect, context.facts.zone), ())
+        context.add_trace(
+            Trace(context.now, "note", journey.name, "", "", trigger.line, "collecting", _words(signal))
+        )
+    signals = {known.product: known for known in collecting.signals}
+    first = signals.get(signal.product)
+    signals[signal.product] = signal if first is None else joined_signal(first, signal)
+    kept = tuple(signals.values())
+    if len(kept) > MOST_COLLECTED:
+        smallest = min(kept, key=lambda known: known.by)
+        kept = tuple(known for known in kept if known is not smallest)
+    context.collecting[journey.name] = Collecting(collecting.kind, collecting.until, kept)
+
+
+def _start_collected(context: DecisionContext, name: str) -> None:
+    collecting = context.collecting.pop(name)
+    subscription = context.index.subscriptions.get(name)
+    # A journey that was taken out of the files while it was collecting.
+    if subscription is None:
+        return
+    for trigger in subscription.journey.starts:
+        if isinstance(trigger, ProductTrigger) and trigger.kind == collecting.kind:
+            number = context.number
+            _start(context, subscription, trigger, collecting.signals, collecting.until, number)
+            return
+    trace_ignored(context, subscription.journey, 0, f"it does not start with {collecting.kind} any more")
+
+
+def _start(
+    context: DecisionContext,
+    subscription: JourneySubscription,
+    trigger: ProductTrigger,
+    signals: tuple[ProductSignal, ...],
+    at: Instant,
+    number: int,
+) -> None:
+    """One start with the largest drop, all products beside it."""
+    signal = largest(signals)
+    fields: dict[str, Value] = {
+        "product_id": signal.product,
+        "by": percent(signal),
+        "products": tuple(known.product for known in signals),
+    }
+    if signal.old is not None and signal.new is not None:
+        fields |= {"old_price": signal.old, "new_price": signal.new}
+    if missed(context, at):
+        trace_ignored(context, subscription.journey, trigger.line, f"{signal.kind} is too old")
+        return
+    key = start_key(context, subscription.journey, trigger, signal.kind, fields)
+    if key is None:
+        return
+    others = f", the largest of {len(signals)} changes" if len(signals) > 1 else ""
+    cause = f"{_words(signal)}{others}"
+    start(context, subscription, Start(key, at, number, fields, line=trigger.line, cause=cause))
+
+
+def _words(signal: ProductSignal) -> str:
+    """What happened to the product, for the history of the customer."""
+    match signal.kind:
+        case "price_drop":
+            prices = f"from {words(signal.old, _PRICE)} to {words(signal.new, _PRICE)}"
+            return f"the price of {signal.product} fell {prices} ({percent(signal)}%)"
+        case "back_in_stock":
+            return f"{signal.product} came back in stock"
+        case "low_stock":
+            return f"{signal.product} runs low"

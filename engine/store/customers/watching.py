@@ -1,0 +1,105 @@
+"""Who touched which product: kept in the transaction that receives the event, so that a change of the
+catalogue finds everybody who touched the product before it and nobody who did so after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from sqlalchemy import Connection
+
+from engine.core.happening import Event
+from engine.core.product_signals import touched_products, with_touch
+from engine.store.customers.product_changes import PendingChange, last_touches, pending_of
+from engine.store.inbox.inbox import append_rows
+from engine.store.meta import bucket_of
+from engine.store.sql import change, change_many, ids, rows
+from engine.values import Instant
+
+Watcher: TypeAlias = tuple[str, int, str]
+"""Product, bucket, customer."""
+
+_NEWER = ", ".join(
+    f"{name} = CASE WHEN excluded.{name} > watch.{name} THEN excluded.{name} ELSE watch.{name} END"
+    for name in ("viewed_at", "cart_at", "wishlist_at", "told")
+)
+_UPSERT = (
+    "INSERT INTO watch (product, bucket, customer, viewed_at, cart_at, wishlist_at, told)"  # noqa: S608 - own names
+    f" VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (product, bucket, customer) DO UPDATE SET {_NEWER}"
+)
+
+
+def record_touches(conn: Connection, events: Iterable[tuple[str, Event]], now: Instant) -> None:
+    """Notes the products that these events touch. Who is not told of an earlier change yet is told first: the
+    change finds them as they were before it."""
+    touches: dict[Watcher, dict[str, Instant]] = {}
+    for customer, event in events:
+        for product in touched_products(event):
+            watcher = (product, bucket_of(conn, customer), customer)
+            touches[watcher] = with_touch(touches.get(watcher, {}), event)
+    if not touches:
+        return
+    told = _tell_first(conn, touches, now)
+    change_many(
+        conn,
+        _UPSERT,
+        [
+            (
+                *watcher,
+                last.get("viewed", 0),
+                last.get("cart", 0),
+                last.get("wishlist", 0),
+                told.get(watcher[0], 0),
+            )
+            for watcher, last in sorted(touches.items())
+        ],
+    )
+
+
+def rename(conn: Connection, old: int, previous: str, new: int, customer: str, now: Instant) -> None:
+    """What `previous` touched was touched by `customer`. Both are told of pending changes first."""
+    found = rows(
+        conn,
+        "SELECT product, viewed_at, cart_at, wishlist_at FROM watch WHERE bucket = ? AND customer = ?",
+        (old, previous),
+    )
+    if not found:
+        return
+    people = ((old, previous), (new, customer))
+    told = _tell_first(conn, [(product, *person) for product, *_ in found for person in people], now)
+    change_many(
+        conn, _UPSERT, [(product, new, customer, *last, told.get(product, 0)) for product, *last in found]
+    )
+    change(conn, "DELETE FROM watch WHERE bucket = ? AND customer = ?", (old, previous))
+
+
+def _tell_first(conn: Connection, watchers: Iterable[Watcher], now: Instant) -> dict[str, int]:
+    """Tells these customers of the changes of their products that are not worked off yet, with what they
+    touched until now. The newest of these changes, by product."""
+    of_product: dict[str, dict[int, set[str]]] = {}
+    for product, bucket, customer in watchers:
+        of_product.setdefault(product, {}).setdefault(bucket, set()).add(customer)
+    newest: dict[str, int] = {}
+    for pending in pending_of(conn, of_product):
+        newest[pending.product] = pending.number
+        for bucket, customers in of_product[pending.product].items():
+            _tell(conn, pending, bucket, customers, now)
+    return newest
+
+
+def _tell(conn: Connection, pending: PendingChange, bucket: int, customers: set[str], now: Instant) -> None:
+    sql = (
+        "SELECT w.customer, w.told, w.viewed_at, w.cart_at, w.wishlist_at FROM {ids} CROSS JOIN watch w"
+        " WHERE w.product = ? AND w.bucket = ? AND w.customer = j.value"
+    )
+    known = {
+        customer: (told, last_touches(*last))
+        for customer, told, *last in rows(conn, sql, (ids(customers), pending.product, bucket))
+    }
+    # Somebody who is not known here touched nothing before, but may have a run about the product.
+    untold = {
+        customer: known.get(customer, (0, {}))[1]
+        for customer in sorted(customers)
+        if known.get(customer, (0, {}))[0] < pending.number
+    }
+    append_rows(conn, [pending.row(bucket, customer, last, now) for customer, last in untold.items()])
