@@ -170,6 +170,7 @@ class Daemon:
             log.warning("advice", what=advice)
         self._publisher = Publisher(self.store, self.folder, self.clock)
         self.live, opening = self._publisher.first(project)
+        self._started_with = self.live.project.config
         self._advancer = Advancer(self.store, self.clock)
         # what is published is replaced as a whole by the next deployment: every part asks for it anew
         self._scheduler = Scheduler(
@@ -223,7 +224,15 @@ class Daemon:
         else:
             parts["dry"] = self._skipping.run()
         if server is not None:
-            context = Context(self.store, self.clock, self._live, self.wake, self._ready, self.metrics)
+            context = Context(
+                self.store,
+                self.clock,
+                self._live,
+                self.wake,
+                self._ready,
+                self.metrics,
+                lambda: self._health.failing,
+            )
             parts["http"] = server.run(create_app(context), self._is_trusted)
         if self.options.watch:
             parts["watch"] = self._watching.run()
@@ -293,7 +302,7 @@ class Daemon:
         config = live.project.config
         if (config.ceilings, config.deliver_only) != (before.ceilings, before.deliver_only):
             self._volume.begin()
-        advise(before, config)
+        advise(self._started_with, before, config)
         if opening is not None and self._deliverer is not None:
             self._deliverer.use(opening.channels, opening.gone)
             self._publisher.channels.opened(opening)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import threading
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.app import RUN, Session, app
-from engine.cli.output import Format, counted, say, say_json
+from engine.cli.app import PROBLEMS, RUN, Session, app
+from engine.cli.output import Format, complain, counted, remark, say, say_json
+
+if TYPE_CHECKING:
+    from engine.store.daemon_state import FollowedDeployment
+    from engine.store.database import Store
+
+_PATIENCE, _LOOK = 10.0, 0.1
+"""Seconds: a daemon looks for deployments every second, and may be in the middle of a batch."""
 
 
 @app.command(rich_help_panel=RUN)
@@ -16,7 +24,7 @@ def deploy(
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """Publish the folder to the store: the people inside are matched to the new files, then these count."""
-    from engine.cli.stores import open_project_store, whom
+    from engine.cli.stores import daemon_runs, open_project_store, whom
     from engine.project import load
     from engine.runtime.publish.deploy import deploy as publish
 
@@ -26,6 +34,7 @@ def deploy(
     try:
         now = session.clock.now()
         done = store.write(lambda conn: publish(conn, project, now, whom()))
+        taken = _taken(store, done.number) if daemon_runs(project.config, project.folder) else None
     finally:
         store.close()
     if form is Format.json:
@@ -35,6 +44,7 @@ def deploy(
                 "changed": done.changed,
                 "commit": project.commit,
                 "moved": dict(done.moved),
+                "daemon": taken,
             }
         )
     elif not done.changed:
@@ -46,3 +56,26 @@ def deploy(
         )
         for journey, people in done.moved.items():
             say(f"  {journey}: {people:,} people inside were matched to the new file")
+    if taken is not None and form is Format.text:
+        if not taken.number:
+            complain("the running daemon has not taken it yet; its log says why")
+        if taken.refused:
+            complain(f"the running daemon keeps its channels as they were: {taken.refused}")
+        for part in taken.after_restart:
+            remark(f"{part} of config.yaml counts after the next start of the daemon")
+    if taken is not None and (taken.refused or not taken.number):
+        raise typer.Exit(PROBLEMS)
+
+
+def _taken(store: Store, number: int) -> FollowedDeployment:
+    """What the running daemon says to this deployment; number 0: nothing within `_PATIENCE` seconds."""
+    from engine.store.daemon_state import FollowedDeployment, followed
+
+    pause = threading.Event()
+    for _ in range(int(_PATIENCE / _LOOK)):
+        with store.read() as conn:
+            said = followed(conn)
+        if said is not None and said.number >= number:
+            return said
+        pause.wait(_LOOK)
+    return FollowedDeployment(0)

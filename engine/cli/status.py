@@ -48,6 +48,9 @@ def _print(answer: StatusReport) -> None:
         what = "everything" if pause.scope == "all" else f"{pause.scope} {pause.name}"
         pauses.append([what, f"since {pause.since} by {pause.whom}", pause.why])
     _part("Pauses", pauses)
+    _part("Failing channels", [
+        [failing.channel, f"since {failing.since}", failing.why] for failing in answer.failing_channels
+    ])  # fmt: skip
     _part("Failing webhooks", [
         [hook.webhook, f"{hook.waiting:,} since {hook.since}, next try {hook.next_at}", hook.answer]
         for hook in answer.failing_webhooks
@@ -85,9 +88,18 @@ def _top(answer: StatusReport) -> list[list[str]]:
         words = f"{deployed.number}, {journeys}, {commit}, {deployed.at} by {deployed.whom}"
     return [
         ["deployment", words],
-        ["daemon", "runs" if answer.daemon else "does not run"],
+        ["daemon", _daemon(answer)],
         ["customers", f"{answer.customers:,}"],
     ]
+
+
+def _daemon(answer: StatusReport) -> str:
+    words = "runs" if answer.daemon else "does not run"
+    if answer.channels_refused:
+        words += f", with its channels as they were before: {answer.channels_refused}"
+    if answer.after_restart:
+        words += f"; {' and '.join(answer.after_restart)} of config.yaml count after its next start"
+    return words
 
 
 def _queues(answer: StatusReport) -> list[list[str]]:

@@ -110,7 +110,7 @@ def known_person(conn: Connection, customer: str, session: Session) -> Person:
     folder. Raises UsageError when nothing is known of them."""
     from engine.cli.reports.person import find
     from engine.errors import UsageError
-    from engine.project import load_journeys
+    from engine.project import load_config, load_journeys
     from engine.runtime.publish.deploy import published_journeys
     from engine.store.customers.history import waiting_in_inbox
 
@@ -118,9 +118,12 @@ def known_person(conn: Connection, customer: str, session: Session) -> Person:
     journeys = published_journeys(conn) or load_journeys(session.folder)
     person = find(conn, customer, journeys, session.clock.now())
     if person is None and waiting_in_inbox(conn, customer):
+        runs = daemon_runs(load_config(session.folder), session.folder)
         raise UsageError(
             f'what was received of "{customer}" is not applied yet:',
-            f"start the daemon with  {command('run')}",
+            "the daemon does that now; look again in a moment"
+            if runs
+            else f"start the daemon with  {command('run')}",
         )
     if person is None:
         raise UsageError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +48,7 @@ class Context:
     arrived: Callable[[], None]
     ready: Callable[[], str]
     metrics: Metrics
+    failing: Callable[[], Mapping[str, str]] = dict  # channels that take nothing, with what they say
     waiting: int = field(default=0)
     # Threads of their own: what strangers ask for must not stand before the daemon's own work, and large
     # bodies not before small questions.

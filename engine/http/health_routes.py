@@ -32,7 +32,10 @@ def health_routes(context: Context) -> APIRouter:
                 await context.look(pauses.list_active)  # a small question: whether the store answers at all
             except DatabaseError:
                 why = "the store does not answer"
-        return JSONResponse({"ready": not why, "why": why}, 503 if why else 200)
+        # A provider that is away takes nothing from what this daemon can: traffic has to stay here.
+        return JSONResponse(
+            {"ready": not why, "why": why, "failing_channels": dict(context.failing())}, 503 if why else 200
+        )
 
     @router.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
@@ -49,6 +52,9 @@ def _measure(context: Context, conn: Connection) -> None:
     figures.inbox.set(waiting["inbox"])
     figures.stuck.set(waiting["stuck"])
     figures.due.set(due_queue.overdue(conn, context.clock.now()))
+    figures.failing.clear()
+    for channel in context.live().config.channels:
+        figures.failing.labels(channel).set(channel in context.failing())
     figures.paused.set(len(pauses.list_active(conn)))
     # A state that no message is in any more would keep its last number.
     figures.outbox.clear()

@@ -49,6 +49,9 @@ class Metrics:
         self.outbox = Gauge(
             "perennial_outbox_messages", "Messages by state", ["channel", "state"], registry=registry
         )
+        self.failing = Gauge(
+            "perennial_channel_failing", "1: the channel takes nothing", ["channel"], registry=registry
+        )
         self.paused = Gauge("perennial_pauses", "Standing pauses", registry=registry)
 
     def text(self) -> bytes:

@@ -11,7 +11,7 @@ from engine.cli.reports import guards, unsettled
 from engine.cli.reports.guards import Guards
 from engine.cli.reports.unsettled import UnknownMessage
 from engine.config import Config
-from engine.store import alerts
+from engine.store import alerts, daemon_state
 from engine.store.customers import batches, enrollments
 from engine.store.inbox import due_queue, quarantine
 from engine.store.journeys import deployments, figures, pauses
@@ -86,6 +86,15 @@ class Inside:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelSummary:
+    """A channel that takes nothing."""
+
+    channel: str
+    since: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertSummary:
     """What the owner of a journey was told."""
 
@@ -112,11 +121,15 @@ class StatusReport:
     guards: Guards
     unknown: tuple[UnknownMessage, ...]
     daemon: bool
+    failing_channels: tuple[ChannelSummary, ...]
+    channels_refused: str  # why the daemon keeps the channels of an earlier config.yaml
+    after_restart: tuple[str, ...]  # parts of config.yaml that count after the next start
 
 
 def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> StatusReport:
     """As the store has it now. `daemon`: whether one runs."""
     deployed, first = deployments.current(conn), due_queue.first(conn)
+    followed = daemon_state.followed(conn) if daemon else None
     return StatusReport(
         now=iso(now),
         deployment=DeploymentSummary(
@@ -154,4 +167,11 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
         guards=guards.look(conn, config, now),
         unknown=tuple(unsettled.look(conn, config, now)),
         daemon=daemon,
+        failing_channels=tuple(
+            ChannelSummary(failing.channel, iso(failing.since), failing.why)
+            for failing in daemon_state.failing_channels(conn)
+            if failing.channel in config.channels
+        ),
+        channels_refused=followed.refused if followed else "",
+        after_restart=followed.after_restart if followed else (),
     )

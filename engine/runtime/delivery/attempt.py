@@ -18,6 +18,7 @@ class Notice:
     channel: str = ""  # why the whole channel has to stand still
     lifted: tuple[str, ...] = ()  # domains that were paused for what turned out to be the channel's
     alert: str = ""  # what people have to know
+    failing: str | None = None  # why the channel takes nothing; "": it works again; None: nothing new of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,9 @@ LOST_CONNECTIONS = 3
 """So many in a row, and the provider counts as away: people are told, and tries get rarer, `LONGEST_REST`
 apart at most."""
 
+REFUSALS = 2
+"""So many in a row that are about us or the provider, and the channel counts as failing."""
+
 LONGEST_REST = 30_000
 """Milliseconds."""
 
@@ -80,6 +83,8 @@ class ChannelWorker:
         self._unsent: list[OutboxMessage] = []  # claimed by a batch that was not begun: to be released
         self._sender_faults = 0  # in a row
         self._lost_connections = 0  # in a row
+        self._refusals = 0  # of the channel as a whole, in a row
+        self._is_failing: bool | None = None
         self._away_until = 0.0  # on the clock of the event loop
 
     async def tick(self) -> float:
@@ -302,6 +307,7 @@ class ChannelWorker:
             notice = replace(
                 notice, alert=f'the channel "{self.channel.name}" cannot send: {delivery.detail}'
             )
+        notice = replace(notice, failing=self._note_failing(delivery, is_lost=is_lost))
         if delivery.domain and delivery.fault == "sender":
             return notice  # of one domain, until several say so (`DomainPacing`)
         self._sender_faults = self._sender_faults + 1 if delivery.fault == "sender" else 0
@@ -309,6 +315,25 @@ class ChannelWorker:
             return notice
         self._sender_faults = 0
         return replace(notice, channel=f"{delivery.detail}: {delivery.raw}")
+
+    def _note_failing(self, delivery: Delivery, *, is_lost: bool) -> str | None:
+        """Whether the channel takes anything at all: told when it begins to fail, and when it works again.
+        What one domain says is no word about the channel."""
+        if delivery.domain or delivery.kind == "unknown":
+            return None
+        is_refused = delivery.fault in ("provider", "sender") and delivery.kind != "accepted"
+        self._refusals = self._refusals + 1 if is_refused else 0
+        # a connection that is lost needs no second one; a single refusal may be about the moment
+        if is_lost or self._refusals >= REFUSALS:
+            why = delivery.raw or delivery.detail
+            self._context.health.channel_fails(self.channel.name, why)
+            is_news, self._is_failing = self._is_failing is not True, True
+            return why if is_news else None
+        if is_refused or self._is_failing is False:
+            return None
+        self._is_failing = False
+        self._context.health.channel_works(self.channel.name)
+        return ""
 
     async def _settle(self, attempts: Sequence[Attempt]) -> None:
         """Writes down what became of them; while the store refuses, again and again: an answer is never

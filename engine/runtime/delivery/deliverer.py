@@ -37,12 +37,12 @@ class Deliverer:
         timing: DeliveryTiming = USUAL,
         health: Health | None = None,
     ) -> None:
+        self._health = health or Health()
         with store.read() as conn:
             key, forgotten = meta.secret(conn), identity.forgotten_until(conn)
         self._context = DeliveryContext(
-            store, render_context, clock, owner, timing, key, forgotten_until=forgotten
+            store, render_context, clock, owner, timing, key, self._health, forgotten_until=forgotten
         )
-        self._health = health or Health()
         self._workers = {
             name: ChannelWorker(channel, (rates or {}).get(name), self._context)
             for name, channel in channels.items()

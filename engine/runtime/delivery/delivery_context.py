@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from engine.clock import Clock
 from engine.runtime.delivery.rendering import RenderContext
+from engine.runtime.process.health import Health
 from engine.store.database import Store
 from engine.values import Instant
 
@@ -34,6 +35,7 @@ class DeliveryContext:
     owner: str  # whose claims these are
     timing: DeliveryTiming
     key: str  # the store's secret, for hashes of addresses and tokens of bounces
+    health: Health = field(default_factory=Health)  # told of channels that fail
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set: nothing more is handed over
     forgotten_until: Instant = Instant(0)
     """What was due until then may have been sent by a store that was restored since (engine.store.identity);

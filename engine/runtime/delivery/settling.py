@@ -18,7 +18,7 @@ from engine.runtime.delivery.unknown_policy import UnknownPolicies
 from engine.runtime.feedback import consent
 from engine.runtime.feedback.consent import ReportSubject
 from engine.runtime.feedback.reports import take_early_reports, take_reports
-from engine.store import alerts
+from engine.store import alerts, daemon_state
 from engine.store.journeys import pauses
 from engine.store.messages import outcomes, queue, reports
 from engine.store.messages.records import OutboxMessage
@@ -151,6 +151,10 @@ def _apply_notice(conn: Connection, channel: str, notice: Notice, now: Instant) 
             conn, [Alert("", "", f'the channel "{channel}" was paused: {notice.channel}')], now
         )
         log.error("channel_paused", channel=channel, why=notice.channel)
+    if notice.failing:
+        daemon_state.note_failing(conn, channel, notice.failing, now)
+    elif notice.failing == "":
+        daemon_state.note_working(conn, channel)
     for domain in notice.lifted:
         pauses.resume(conn, "domain", domain)
     if notice.alert:

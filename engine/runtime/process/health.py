@@ -4,7 +4,7 @@ log."""
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 from sqlalchemy.exc import DatabaseError
@@ -23,6 +23,7 @@ class Health:
         self, count: Callable[[str], object] = lambda _part: None, outward: Collection[str] = ()
     ) -> None:
         self._troubles: dict[str, str] = {}
+        self._failing: dict[str, str] = {}
         self._count = count
         self._outward = frozenset(outward)
 
@@ -30,6 +31,25 @@ class Health:
     def why(self) -> str:
         """Every trouble that stands in the way of readiness; "" when there is none."""
         return "; ".join(why for part, why in self._troubles.items() if part not in self._outward)
+
+    @property
+    def failing(self) -> Mapping[str, str]:
+        """Channels that take nothing, with what they say. No part of `why`: what comes in is taken meanwhile,
+        and who sends traffic elsewhere because of it would lose that, too."""
+        return dict(self._failing)
+
+    def channel_fails(self, channel: str, why: str) -> bool:
+        """Its last attempt failed for a reason that every other would meet. Whether that is news."""
+        is_news = channel not in self._failing
+        self._failing[channel] = why
+        if is_news:
+            log.error("channel_fails", channel=channel, why=why)
+        return is_news
+
+    def channel_works(self, channel: str) -> None:
+        """It took a message, or refused one for what is wrong with that message."""
+        if self._failing.pop(channel, None) is not None:
+            log.info("channel_works_again", channel=channel)
 
     def trouble(self, part: str, why: str) -> None:
         """This part cannot do its work for now."""

@@ -14,7 +14,8 @@ from engine.project import Project, load
 from engine.runtime.delivery.channel_set import ChannelSet, Opening
 from engine.runtime.publish.deploy import deploy, published_project
 from engine.runtime.publish.published import Published, publish_in_memory
-from engine.store import meta
+from engine.store import daemon_state, meta
+from engine.store.daemon_state import FollowedDeployment
 from engine.store.database import Store
 from engine.store.journeys import deployments
 
@@ -30,6 +31,7 @@ class Publisher:
         self._clock = clock
         with store.read() as conn:
             self._secret = meta.secret(conn)
+        self._started_with: Config | None = None
         self.channels = ChannelSet(folder, self._secret, clock)
 
     def first(self, project: Project) -> tuple[Published, Opening]:
@@ -41,7 +43,9 @@ class Publisher:
             if last is None:
                 raise
             log.error("folder_not_deployed", why=str(refusal), running=last.number)
-            return last, self.channels.opening(last.project.config)
+            opening = self.channels.opening(last.project.config)
+            self._note(last)
+            return last, opening
 
     def reload(self) -> tuple[Published, Opening]:
         """Publishes the folder as it is now. Raises CallerError when it is broken; nothing has changed
@@ -60,10 +64,13 @@ class Publisher:
             return None
         log.info("published_elsewhere", number=current.number, commit=current.project.commit)
         try:
-            return current, self.channels.opening(current.project.config)
+            opening = self.channels.opening(current.project.config)
         except CallerError as refusal:
             log.error("channels_stay_as_they_were", why=str(refusal))
+            self._note(current, str(refusal))
             return current, None
+        self._note(current)
+        return current, opening
 
     def _publish(self, project: Project) -> tuple[Published, Opening]:
         # before the deployment: a channel that cannot be opened refuses it while nothing has changed
@@ -77,7 +84,20 @@ class Publisher:
             commit=project.commit,
             moved=dict(done.moved),
         )
-        return self._in_memory(done.number, done.project), opening
+        published = self._in_memory(done.number, done.project)
+        self._note(published)
+        return published, opening
+
+    def _note(self, published: Published, refused: str = "") -> None:
+        """For commands beside the daemon: this is what it goes on with."""
+        config = published.project.config
+        started_with = self._started_with = self._started_with or config
+        waiting = needs_restart(started_with, config)
+        self._store.write(
+            lambda conn: daemon_state.note_followed(
+                conn, FollowedDeployment(published.number, refused, waiting)
+            )
+        )
 
     def _in_store(self) -> Published | None:
         with self._store.read() as conn:
@@ -88,11 +108,22 @@ class Publisher:
         return publish_in_memory(number, project, self._folder, self._secret)
 
 
-def advise(before: Config, config: Config) -> None:
-    """Says what of another config.yaml counts only after the next start."""
-    for name, is_new in (
-        ("store", config.store != before.store),
-        ("http.listen", config.http != before.http),
-    ):
-        if is_new:
+def needs_restart(started_with: Config, config: Config) -> tuple[str, ...]:
+    """What of this config.yaml counts only after the next start."""
+    parts = (
+        ("store", config.store != started_with.store),
+        ("http.listen", config.http != started_with.http),
+    )
+    return tuple(name for name, is_new in parts if is_new)
+
+
+def advise(started_with: Config, before: Config, config: Config) -> None:
+    """Says what another config.yaml has changed that counts only after the next start, and what of it was put
+    back."""
+    waited, waits = needs_restart(started_with, before), needs_restart(started_with, config)
+    for name in waits:
+        if name not in waited:
             log.warning("restart_needed", what=f"{name} of config.yaml counts after the next start")
+    for name in waited:
+        if name not in waits:
+            log.info("restart_not_needed", what=f"{name} of config.yaml is again as at the start")
