@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from fastapi import Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,12 +15,15 @@ from engine.http.click_routes import click_routes
 from engine.http.consent_routes import consent_routes
 from engine.http.context import Context
 from engine.http.health_routes import health_routes
+from engine.http.home_routes import home_routes
 from engine.http.intake_routes import intake_routes
 from engine.http.keys import Keys
+from engine.http.openapi import true_to_life
 from engine.http.outbox_page import outbox_router
-from engine.http.problems import Refusal, answer
+from engine.http.problems import Refusal, answer, answer_http, answer_invalid
 from engine.http.push_routes import push_routes
 from engine.http.signup_routes import signup_routes
+from engine.store.messages import records
 
 _ABOUT = "Events, customers and products in; links of messages; health. See docs/http.md."
 _HEADERS = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
@@ -28,14 +33,32 @@ def create_app(context: Context) -> FastAPI:
     """The application of one daemon."""
     app = FastAPI(title="Perennial", version="1", description=_ABOUT, redoc_url=None, redirect_slashes=False)
     app.add_exception_handler(Refusal, answer)
+    # what no route answers is told in the same form: 404, 405, a body that a route cannot take
+    app.add_exception_handler(HTTPException, answer_http)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
     # Only these need an API key; the others have a signed link, a signature or nothing to tell.
     app.include_router(intake_routes(context, Keys(context)))
-    for routes in (health_routes, click_routes, consent_routes, signup_routes, callback_routes, push_routes):
+    for routes in (
+        home_routes,
+        health_routes,
+        click_routes,
+        consent_routes,
+        signup_routes,
+        callback_routes,
+        push_routes,
+    ):
         app.include_router(routes(context))
     app.include_router(
-        outbox_router(context.live().folder / "data" / "outbox"), dependencies=[Depends(only_here)]
+        outbox_router(
+            context.live().folder / "data" / "outbox",
+            lambda keys: context.look(lambda conn: records.by_keys(conn, keys)),
+            lambda: context.live().config.timezone,
+        ),
+        dependencies=[Depends(only_here)],
     )
 
+    document = app.openapi
+    app.openapi = lambda: true_to_life(document())  # type: ignore[method-assign]
     app.add_middleware(Edge, context=context)
     return app
 

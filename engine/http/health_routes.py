@@ -8,6 +8,7 @@ from sqlalchemy.exc import DatabaseError
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from engine.http.context import Context
+from engine.http.openapi import READINESS
 from engine.store.inbox import due_queue
 from engine.store.journeys import figures as tally
 from engine.store.journeys import pauses
@@ -23,7 +24,12 @@ def health_routes(context: Context) -> APIRouter:
         """The process lives."""
         return "ok\n"
 
-    @router.get("/readyz", responses={503: {"description": "It cannot work right now"}})
+    answer = {"content": {"application/json": {"schema": READINESS}}}
+
+    @router.get(
+        "/readyz",
+        responses={200: {**answer}, 503: {"description": "It cannot work right now", **answer}},
+    )
     async def readyz() -> Response:
         """It can store and decide."""
         why = context.ready()

@@ -73,7 +73,8 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
 
     for kind in ("track", "identify", "page", "screen", "alias", "group"):
         router.add_api_route(
-            f"/v1/{kind}", _segment_call(context, kind, may_write), methods=["POST"], openapi_extra=SEGMENT,
+            f"/v1/{kind}", _segment_call(context, kind, may_write), methods=["POST"],
+            openapi_extra=SEGMENT[kind],
             tags=["segment"], summary=f"One {kind} call", operation_id=f"segment_{kind}",
         )  # fmt: skip
     for kind in ("batch", "import"):

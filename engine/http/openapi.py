@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 _FREE: dict[str, Any] = {"type": "object", "additionalProperties": True}
+_ID: dict[str, Any] = {"type": ["string", "integer"], "minLength": 1, "maxLength": 200}
 _REFUSED: dict[str, Any] = {
     "type": "array",
     "items": {
@@ -94,8 +95,62 @@ CUSTOMER = _body(
     {"type": "object", "properties": {"addresses": _FREE, "consent": _CONSENT}, "additionalProperties": True}
 )
 PRODUCT = _body(_FREE)
-PRODUCTS = _body({"type": "array", "items": {**_FREE, "required": ["product_id"]}})
-SEGMENT = _body(_FREE)
-SEGMENT_BATCH = _body(
-    {"type": "object", "required": ["batch"], "properties": {"batch": {"type": "array", "items": _FREE}}}
+PRODUCTS = _body(
+    {"type": "array", "items": {**_FREE, "required": ["product_id"], "properties": {"product_id": _ID}}}
 )
+
+_CALL: dict[str, Any] = {
+    **_FREE,
+    # whose call it is: of the two, one
+    "anyOf": [{"required": ["userId"]}, {"required": ["anonymousId"]}],
+    "properties": {
+        "userId": {"anyOf": [_ID, {"type": "null"}]}, "anonymousId": {"anyOf": [_ID, {"type": "null"}]},
+        "messageId": {"type": "string"}, "timestamp": {"type": "string"},
+        "properties": {"type": ["object", "null"]}, "traits": {"type": ["object", "null"]},
+        "context": {"type": ["object", "null"]},
+        "event": {"type": "string", "minLength": 1}, "previousId": _ID,
+    },
+}  # fmt: skip
+_NEEDED = {"track": ["event"], "alias": ["previousId"]}
+SEGMENT = {
+    kind: _body({**_CALL, **({"required": _NEEDED[kind]} if kind in _NEEDED else {})})
+    for kind in ("track", "identify", "page", "screen", "alias", "group")
+}
+"""The body of each call of the Segment format."""
+
+_IN_BATCH = [
+    {
+        **_CALL,
+        "required": ["type", *_NEEDED.get(kind, [])],
+        "properties": {**_CALL["properties"], "type": {"const": kind}},
+    }
+    for kind in SEGMENT
+]
+SEGMENT_BATCH = _body(
+    {
+        "type": "object",
+        "required": ["batch"],
+        "properties": {"batch": {"type": "array", "items": {"oneOf": _IN_BATCH}}},
+    }
+)
+
+READINESS: dict[str, Any] = {
+    "type": "object",
+    "required": ["ready", "why", "failing_channels"],
+    "properties": {
+        "ready": {"type": "boolean"},
+        "why": {"type": "string", "description": "empty when it is ready"},
+        "failing_channels": {"type": "object", "additionalProperties": {"type": "string"}},
+    },
+}
+
+
+def true_to_life(document: dict[str, Any]) -> dict[str, Any]:
+    """What the framework writes of its own accord and never happens here: its answer 422, since what cannot
+    be read is a 400 with problem details."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        document.get("components", {}).get("schemas", {}).pop(unused, None)
+    return document

@@ -23,6 +23,7 @@ class Sheet:
     at: str = ""
     raw: str = ""
     warnings: Sequence[str] = ()
+    customer: str = ""  # whom it was sent to; "" for a preview
 
     @property
     def heading(self) -> str:
@@ -75,7 +76,8 @@ class Sheet:
         """Headers and the fields of the channel."""
         message = self.message
         headers = {
-            "Template": message.template, "From": message.sender, "To": message.address,
+            "Customer": self.customer, "Template": message.template,
+            "From": message.sender, "To": message.address,
             "Subject": message.subject, "Reply-To": message.reply_to, **message.headers, "Key": message.key,
         }  # fmt: skip
         return {**{name: value for name, value in headers.items() if value}, **message.fields}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -47,6 +49,32 @@ def problem(refusal: Refusal) -> JSONResponse:
     if refusal.status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="perennial", charset="UTF-8"'
     return JSONResponse(body, refusal.status, headers, "application/problem+json")
+
+
+async def answer_http(request: Request, wrong: Exception) -> Response:
+    """What the web framework refuses by itself: an address that is none of ours, a method that it does not
+    take."""
+    assert isinstance(wrong, HTTPException)
+    title = {
+        404: "there is nothing at this address",
+        405: f"{request.method} is not possible at this address",
+    }.get(wrong.status_code, str(wrong.detail))
+    allowed = (wrong.headers or {}).get("Allow", "")
+    detail = f"possible: {allowed}" if allowed else ""
+    if wrong.status_code == 404:
+        detail = "docs/http.md lists the addresses"
+    response = problem(Refusal(wrong.status_code, title, detail))
+    response.headers.update(wrong.headers or {})
+    return response
+
+
+async def answer_invalid(_request: Request, wrong: Exception) -> Response:
+    """Parts of an address or a form that are no such thing."""
+    assert isinstance(wrong, RequestValidationError)
+    refused = [
+        RefusedItem(0, ".".join(map(str, error["loc"][1:])), str(error["msg"])) for error in wrong.errors()
+    ]
+    return problem(Refusal(400, "the request has parts that cannot be read", refused=refused))
 
 
 async def answer(_request: Request, refusal: Exception) -> Response:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.channels.outbox.channel import kept_messages
 from engine.config.channels.email import EmailOptions
 from engine.errors import UsageError
 from engine.values import DAY
+from tools.demo.display import Figures
 from tools.demo.project import copy_project
 from tools.demo.runner import STEP, DemoOptions, most_written_to, play, prepare
 
@@ -22,7 +24,16 @@ def test_a_day_of_a_small_shop(tmp_path: Path) -> None:
         DemoOptions(ROOT, tmp_path / "demo", customers=60, seed=3, days=1), lambda _done, _total: None
     )
     steps: list[int] = []
-    figures = asyncio.run(play(demo, lambda playing: steps.append(playing.clock.now())))
+    ends: list[Figures] = []
+
+    def over(figures: Figures) -> None:
+        # the table is there while the daemon still answers; whoever has seen enough stops it
+        assert not demo.daemon.is_stopping
+        ends.append(figures)
+        demo.daemon.stop()
+
+    asyncio.run(play(demo, lambda playing: steps.append(playing.clock.now()), over, stay=True))
+    (figures,) = ends
     assert len(steps) == DAY // STEP
     assert demo.refused == 0
     assert set(figures.waiting.values()) == {0}
@@ -35,6 +46,10 @@ def test_a_day_of_a_small_shop(tmp_path: Path) -> None:
     assert sum(demo.received.values()) == sent - demo.sink.refused
     assert demo.received[most_written_to(demo)] == max(demo.received.values())
     assert sum(row.clicked for row in figures.channels) > 0
+    kept = [message for message in kept_messages(demo.outbox) if message.message.channel == "email"]
+    assert kept
+    assert all(message.message.template for message in kept)
+    assert {message.message.purpose for message in kept} >= {"marketing"}
     for mail in mails:
         headers = email.message_from_bytes(mail.read_bytes())
         assert len(headers.get_all("Message-ID", [])) == 1

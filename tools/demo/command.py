@@ -3,7 +3,9 @@ clock."""
 
 from __future__ import annotations
 
+import shlex
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,7 @@ from rich.live import Live
 
 from engine.cli.app import TRY, Session, app
 from engine.cli.output import answers, asides, progress, say
+from engine.invocation import without_project
 
 if TYPE_CHECKING:
     from tools.demo.display import Figures
@@ -43,7 +46,7 @@ def demo(
     another one, and the customers answer over HTTP. Nothing leaves this machine.
     """
     from tools.demo.display import final_table
-    from tools.demo.runner import DemoOptions, play, prepare
+    from tools.demo.runner import DemoOptions, prepare
 
     session = Session.of(context)
     folder = into or session.folder / "data" / "demo"
@@ -60,14 +63,24 @@ def demo(
         f"{ready.project_copy.url}"
     )
     asides.print("Ctrl-C ends it\n" if days is None or stay else "", end="")
-    figures = _played(ready, stay, play)
-    answers.print()
-    answers.print(final_table(figures), soft_wrap=False, crop=False)
-    _where_to_look(ready, folder, time.monotonic() - began)
+
+    def tell(figures: Figures) -> None:
+        answers.print()
+        answers.print(final_table(figures), soft_wrap=False, crop=False)
+        _where_to_look(ready, folder, time.monotonic() - began)
+        if stay and not ready.daemon.is_stopping:
+            asides.print(f"the days are over; {ready.project_copy.url}/outbox stays open until Ctrl-C")
+
+    _play(ready, tell, stay=stay)
 
 
-def _played(ready: Demo, stay: bool, play: object) -> Figures:
-    """With a live picture where there is a terminal, else with a line for every six hours."""
+def _play(ready: Demo, tell: Callable[[Figures], None], *, stay: bool) -> None:
+    """With a live picture where there is a terminal, else with a line for every six hours; `tell` at the
+    end."""
+    import asyncio
+
+    from tools.demo.runner import play
+
     shown = {"at": 0.0, "hours": 0}
     with Live(console=asides, refresh_per_second=4, transient=True, auto_refresh=False) as live:
 
@@ -84,16 +97,17 @@ def _played(ready: Demo, stay: bool, play: object) -> Figures:
                     playing.screen.draw(now, playing.figures(), playing.customers.counts), refresh=True
                 )
 
-        assert callable(play)
-        import asyncio
+        def over(figures: Figures) -> None:
+            live.stop()
+            tell(figures)
 
-        return asyncio.run(play(ready, show, stay))  # type: ignore[no-any-return]
+        asyncio.run(play(ready, show, over, stay=stay))
 
 
 def _where_to_look(ready: Demo, folder: Path, seconds: float) -> None:
     from tools.demo.runner import most_written_to
 
-    customer = most_written_to(ready)
+    customer, project = most_written_to(ready), shlex.quote(str(folder))
     counts = ready.customers.counts
     say(
         f"\n{ready.sink.kept:,} mails over SMTP ({ready.sink.refused} addresses refused, "
@@ -113,8 +127,11 @@ def _where_to_look(ready: Demo, folder: Path, seconds: float) -> None:
             f"{ready.project_copy.url}/outbox",
             "the same as a page, while the demo runs (add --stay to keep it open)",
         ),
-        (f"./run --project {folder} show {customer}", "one customer's history, with every decision"),
-        (f"./run --project {folder} status", "queues, unknown messages, who is set aside"),
+        (
+            without_project(f"--project {project} show {customer}"),
+            "one customer's history, with every decision",
+        ),
+        (without_project(f"--project {project} status"), "queues, unknown messages, who is set aside"),
     )
     for place, what in rows:
         say(f"  {place:<44}  [dim]{what}[/]")

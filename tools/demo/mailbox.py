@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import httpx2
 import orjson
@@ -14,6 +16,7 @@ import orjson
 from engine.channels.base import Message
 from engine.channels.outbox.channel import kept_message
 from engine.errors import WorldError
+from engine.store.messages.records import OutboxMessage
 from engine.values import Instant, iso, to_datetime
 from tools.demo.actions import Action, FollowLink, OpenMail, PutCustomer, PutProduct, SendEvent, Unsubscribe
 from tools.demo.behaviour import ShopCustomers
@@ -99,11 +102,16 @@ class Caller:
                 await self._people.post(action.url, data={"List-Unsubscribe": "One-Click"})
 
 
+Known: TypeAlias = Callable[[str], OutboxMessage | None]
+"""The message whose Message-ID holds this token."""
+
+
 class Mailbox:
     """Every message that arrived: mail from the SMTP sink, the rest from the outbox folder. Mail is put there
     too, so that the daemon's page `/outbox` shows all channels."""
 
-    def __init__(self, sink: MailSink, folder: Path) -> None:
+    def __init__(self, sink: MailSink, folder: Path, known: Known) -> None:
+        self._known = known
         self._sink = sink
         self._folder = folder
         self._seen: set[str] = set()
@@ -131,6 +139,10 @@ class Mailbox:
     def _keep(self, address: str, raw: bytes, now: Instant) -> Message:
         self._mails += 1
         message = parse_mail(address, raw, f"mail{self._mails:06d}")
+        token = message.headers.get("Message-ID", "").strip("<> ").partition("@")[0]
+        if (row := self._known(token)) is not None:
+            # so that the page finds its row: a mail says neither what it was made from nor whom it is for
+            message = replace(message, key=row.send_key, template=row.template, purpose=row.purpose)
         folder = self._folder / "email" / to_datetime(now).date().isoformat()
         folder.mkdir(parents=True, exist_ok=True)
         fields = message.to_document() | {"fields": {}, "at": iso(now)}

@@ -10,6 +10,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -19,6 +20,8 @@ from engine.clock import ManualClock
 from engine.daemon import Daemon
 from engine.errors import WorldError
 from engine.store.journeys import figures as tally
+from engine.store.messages import records
+from engine.store.messages.records import OutboxMessage
 from engine.values import DAY, MINUTE, Instant, zone
 from tools.demo.actions import Action, SendEvent, Unsubscribe
 from tools.demo.behaviour import ShopCustomers
@@ -119,36 +122,43 @@ def prepare(wishes: DemoOptions, watch: Callable[[int, int], None]) -> Demo:
     )
 
 
-async def play(demo: Demo, show: Callable[[Demo], None], stay: bool = False) -> Figures:
-    """Plays until the end, or until the daemon is told to stop (SIGINT, SIGTERM); gives the last figures.
+async def play(
+    demo: Demo,
+    show: Callable[[Demo], None],
+    over: Callable[[Figures], None] = lambda _figures: None,
+    *,
+    stay: bool = False,
+) -> None:
+    """Plays until the end, or until the daemon is told to stop (SIGINT, SIGTERM).
 
-    `show` is called after every step. `stay`: the daemon goes on answering when the time is over, until it is
-    stopped.
+    `show` is called after every step, `over` with the last figures when the playing is over. `stay`: then the
+    daemon goes on answering until it is stopped.
     """
     with _log_in(demo.project_copy.folder / "data" / "daemon.log"):
-        return await _played(demo, show, stay)
+        await _played(demo, show, over, stay=stay)
 
 
-async def _played(demo: Demo, show: Callable[[Demo], None], stay: bool) -> Figures:
+async def _played(
+    demo: Demo, show: Callable[[Demo], None], over: Callable[[Figures], None], *, stay: bool
+) -> None:
     async with _open(demo) as running:
         caller = Caller(demo.project_copy.url, demo.project_copy.key, demo.customers)
-        mailbox = Mailbox(demo.sink, demo.outbox)
+        mailbox = Mailbox(demo.sink, demo.outbox, partial(_row_of, demo))
         try:
             while not demo.daemon.is_stopping and (demo.end is None or demo.clock.now() < demo.end):
                 await _step(demo, caller, mailbox, running)
                 show(demo)
-            figures = demo.figures()
-            if stay and not demo.daemon.is_stopping:
-                demo.screen.tell(
-                    demo.clock.now(),
-                    f"the days are over; {demo.project_copy.url}/outbox stays open until Ctrl-C",
-                )
-                show(demo)
-                await demo.daemon.until_stopping()
-            return figures
-        finally:
             demo.refused = caller.refused
+            over(demo.figures())
+            if stay and not demo.daemon.is_stopping:
+                await demo.daemon.until_stopping()
+        finally:
             await caller.close()
+
+
+def _row_of(demo: Demo, token: str) -> OutboxMessage | None:
+    with demo.daemon.store.read() as conn:
+        return next(iter(records.by_refs(conn, [token])), None)
 
 
 async def _step(demo: Demo, caller: Caller, mailbox: Mailbox, running: asyncio.Task[None]) -> None:

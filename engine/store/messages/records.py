@@ -23,6 +23,9 @@ from engine.store.serialization import dump, load, pack, unpack
 from engine.store.sql import columns_of, ids, insert_many, rows
 from engine.values import Instant, Value
 
+_AT_ONCE = 500
+"""Parameters of one statement."""
+
 Names = Mapping[str, "Value | Mapping[str, Value]"]
 
 
@@ -156,6 +159,18 @@ def by_refs(conn: Connection, refs: Sequence[str]) -> list[OutboxMessage]:
     marks = ", ".join("?" * len(refs))
     sql = f"SELECT {COLUMNS} FROM outbox WHERE ref IN ({marks}) AND ref IS NOT NULL ORDER BY number"  # noqa: S608
     return [read(row) for row in rows(conn, sql, tuple(refs))] if refs else []
+
+
+def by_keys(conn: Connection, send_keys: Sequence[str]) -> dict[str, OutboxMessage]:
+    """Messages by their send keys; those that are not known are left out."""
+    found: dict[str, OutboxMessage] = {}
+    first = "bucket = 0 AND " if conn.dialect.name == "sqlite" else ""
+    for start in range(0, len(send_keys), _AT_ONCE):
+        keys = tuple(send_keys[start : start + _AT_ONCE])
+        marks = ", ".join("?" * len(keys))
+        sql = f"SELECT {COLUMNS} FROM outbox WHERE {first}send_key IN ({marks})"  # noqa: S608
+        found |= {message.send_key: message for message in map(read, rows(conn, sql, keys))}
+    return found
 
 
 def of_customer(conn: Connection, customer: str) -> list[OutboxMessage]:
