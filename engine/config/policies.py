@@ -31,6 +31,12 @@ POLICY = Construct(
         ),
         Key("caps", "any", "how many messages at most", example="[1 a day, 4 a week]"),
         Key("if_capped", "text", "what becomes of a message over a cap", example="skip"),
+        Key(
+            "not_inside",
+            "texts",
+            "journeys: whoever is inside one of them gets nothing by this policy",
+            example="[complaint]",
+        ),
         Key("too_late", "length", "when a message is not worth sending any more", example="24 hours"),
     ),
     "When messages may be sent",
@@ -70,6 +76,7 @@ def read_policy(context: ReadContext, entry: Entry, channels: tuple[str, ...]) -
         if_capped=if_capped,
         wait_up_to=wait_up_to,
         too_late=length.duration if length else usual.too_late,
+        not_inside=tuple(name.value for name in reader.texts("not_inside")),
     )
 
 

@@ -11,6 +11,7 @@ from engine.core.enrollment import AwaitingReaction, AwaitingSend, Deferred, Due
 from engine.core.facts.customer import CapSlot, can_reach, why_closed
 from engine.core.facts.learned import channel_order, explanation
 from engine.core.journey import END, SendStep
+from engine.core.policy import Cap
 from engine.core.reasons import HoldReason, SkipReason
 from engine.core.timing.due import listen_until
 from engine.core.timing.frequency_caps import has_free_slot, next_free_slot
@@ -47,8 +48,14 @@ def try_send(
     reachable = _reachable(transition, step, channels)
     if not reachable:
         return _skip(transition, step, SkipReason.UNREACHABLE)
+    # Before the moment is looked at: who wants or needs silence is not written to later either.
+    facts = transition.context.facts
+    if not facts.inside.isdisjoint(step.policy.not_inside):
+        return _skip(transition, step, SkipReason.SILENCED)
+    if step.policy.consent is not None and facts.break_end > transition.now:
+        return _skip(transition, step, SkipReason.ON_A_BREAK)
     # Rule 4, after the holds are left out: whoever was held back by us is not late.
-    if transition.now > plus(first_due, step.policy.too_late, transition.context.facts.zone):
+    if transition.now > plus(first_due, step.policy.too_late, facts.zone):
         return _skip(transition, step, SkipReason.TOO_LATE)
     # Rule 5 before rule 6: at 23:00 a full cap would drop a message that may go at 09:00.
     channel: str | None = reachable[0]
@@ -164,9 +171,15 @@ def _reachable(transition: Transition, step: SendStep, channels: tuple[str, ...]
     return tuple(reachable)
 
 
+def _caps(transition: Transition, step: SendStep) -> tuple[Cap, ...]:
+    """Those of the policy, and for messages that need a consent the one that the customer chose."""
+    own = transition.context.facts.own_cap if step.policy.consent is not None else None
+    return step.policy.caps if own is None else (*step.policy.caps, own)
+
+
 def _first_uncapped(transition: Transition, step: SendStep, channels: tuple[str, ...]) -> str | None:
     """The first channel with a free place. Caps by day and week are asked once, before the first part."""
-    caps, facts = step.policy.caps, transition.context.facts
+    caps, facts = _caps(transition, step), transition.context.facts
     if not caps:
         return channels[0]
     counts_total = step.id not in transition.enrollment.sent
@@ -196,7 +209,7 @@ def _defer_or_skip(
     opens: dict[str, Instant] = {}
     for channel in channels:
         at = next_free_slot(
-            policy.caps, facts.cap_slots, transition.now, facts.zone, channel, policy.wait_up_to
+            _caps(transition, step), facts.cap_slots, transition.now, facts.zone, channel, policy.wait_up_to
         )
         if at is not None:
             opens[channel] = at
@@ -242,14 +255,15 @@ def _plan(
     # No visit and no attempt number: deciding the same message twice plans it once (2.14).
     key = derive(enrollment.id, step.id, channel)
     # Messages of a policy without caps neither ask for places nor use them (rule 6).
-    counts = bool(policy.caps)
+    caps = _caps(transition, step)
+    counts = bool(caps)
     # After the first of these moments the message comes back to rule 1 instead of leaving. One more
     # millisecond: at the very moment that is too late it may still go (rule 4).
     until = Instant(plus(first_due, policy.too_late, zone) + 1)
     if policy.quiet is not None:
         zones = plausible_zones(transition.context.facts, channel, transition.context.journeys)
         until = min(until, quiet_start_in_all_zones(policy.quiet, transition.now, zones))
-    if any(cap.per == "day" for cap in policy.caps):
+    if any(cap.per == "day" for cap in caps):
         until = min(until, midnight_after(transition.now, zone))
     transition.effects.append(
         Send(

@@ -55,3 +55,4 @@ class Policy:
     if_capped: Literal["skip", "wait"] = "skip"
     wait_up_to: Duration = Duration(days=3)  # for a free place under a cap, in all
     too_late: Duration = Duration(elapsed=24 * HOUR)
+    not_inside: tuple[str, ...] = ()  # journeys: whoever is inside one of them gets nothing by this policy

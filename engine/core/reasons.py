@@ -26,6 +26,8 @@ class SkipReason(StrEnum):
     UNREACHABLE = "unreachable"  # no channel reaches the customer
     TOO_LATE = "too late"
     CAPPED = "capped"
+    SILENCED = "silenced"  # the customer is inside a journey during which its policy is silent
+    ON_A_BREAK = "on a break"  # the customer asked for quiet until `break_until`
     NO_CODE = "no code"
     DRY_RUN = "dry run"
 

@@ -20,6 +20,8 @@ _CLOSED = {
 _WHY = {
     "unreachable": "no channel reaches this customer",
     "too late": "it was too late for it",
+    "silenced": "the customer is inside a journey during which its policy is silent",
+    "on a break": "the customer asked for a break",
     "capped": "the cap on messages was reached",
     "quiet hours": "it is quiet at this hour",
     "quiet day": "nothing of its policy leaves on this day of the week",

@@ -22,6 +22,11 @@ _BY_NAME = {
     "reason": "changed my mind",
     "currency": "EUR",
 }  # fmt: skip
+_SECOND: Mapping[str, Value] = {
+    "name": "Paper filters, 100", "category": "accessories", "product_id": "p-200", "sku": "FILTER-100",
+    "quantity": 1,
+}  # fmt: skip
+"""What is different in the second item of a list."""
 _LINKS = ("url", "link", "image", "photo", "picture")
 
 
@@ -43,8 +48,19 @@ class SampleValues:
         self._today = local_date(now, zone(timezone))
 
     def fields(self, types: Mapping[str, Type]) -> dict[str, Value]:
-        """A value for every field."""
-        return {name: self.value(name, kind) for name, kind in types.items()}
+        """A value for every field; where there are items, their prices add up to the total."""
+        values = {name: self.value(name, kind) for name, kind in types.items()}
+        items = values.get("items")
+        if isinstance(items, list):
+            amounts = [
+                price.amount * (quantity if isinstance(quantity := item.get("quantity"), int) else 1)
+                for item in items
+                if isinstance(price := item.get("price"), Money)
+            ]
+            # Whoever looks at a preview adds up; a letter whose sum is wrong looks like a mistake of ours.
+            if amounts and "total" in values:
+                values["total"] = Money(sum(amounts, Decimal(0)), self._currency)
+        return values
 
     def value(self, name: str, kind: Type) -> Value:
         """A value of a type."""
@@ -66,7 +82,12 @@ class SampleValues:
             case "list of text":
                 return (self.text(name),)
             case "list of":
-                return [dict(self.fields(dict(kind.items)))]
+                first = self.fields(dict(kind.items))
+                second = {**_SECOND, "price": Money(Decimal("12.50"), self._currency)}
+                return [
+                    dict(first),
+                    {name: second.get(name, value) for name, value in first.items()},
+                ]
             case _:
                 return self.text(name)
 

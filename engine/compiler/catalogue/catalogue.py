@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from engine.core.facts.customer import FactRule
+from engine.core.facts.customer import OWN_CAPS, FactRule
 from engine.values import Type
 
 TEXT = Type("text")
@@ -17,7 +17,18 @@ YES_NO = Type("true/false")
 TEXTS = Type("list of text")
 
 BUILT_IN: Mapping[str, Type] = MappingProxyType(
-    dict.fromkeys(("email", "phone", "first_name", "last_name", "language", "timezone", "country"), TEXT)
+    {
+        "email": TEXT,
+        "phone": TEXT,
+        "first_name": TEXT,
+        "last_name": TEXT,
+        "language": TEXT,
+        "timezone": TEXT,
+        "country": TEXT,
+        # What customers choose on the preference page (`core/cascade.py` keeps to both).
+        "break_until": TIME,
+        "frequency": Type("one of", tuple(OWN_CAPS)),
+    }
 )
 
 _ABOUT_RUNS: Mapping[str, Type] = {"journey": TEXT, "step": TEXT, "template": TEXT, "channel": TEXT}

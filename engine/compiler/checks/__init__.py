@@ -5,8 +5,8 @@ from __future__ import annotations
 from engine.compiler.check_input import Check, JourneyCheckInput, ProjectCheckInput, WholeCheck
 from engine.compiler.checks import (
     asked_too_early,
-    ceilings,
     codes,
+    config_journeys,
     consent,
     duration,
     ids,
@@ -51,7 +51,7 @@ WHOLE: tuple[WholeCheck, ...] = (
     segment_cycles.check,
     template_names.check,
     template_texts.check,
-    ceilings.check,
+    config_journeys.check,
     public_pages.check,
 )
 

@@ -14,10 +14,18 @@ from engine.core.enrollment import Enrollment
 from engine.core.facts.learned import NO_ENGAGEMENT, EngagementStats
 from engine.core.facts.rfm import GroupTable
 from engine.core.happening import Event
+from engine.core.policy import Cap
 from engine.core.product_signals import Collecting
 from engine.values import Instant, Type, Value, zone
 
 ANY_PURPOSE = "any purpose"
+
+OWN_CAPS: Mapping[str, Cap] = {
+    "1 a week": Cap(1, "week"),
+    "2 a month": Cap(2, "month"),
+    "1 a month": Cap(1, "month"),
+}
+"""What a customer can choose, by the value of the attribute `frequency`."""
 
 Consent = Literal["none", "asked", "given", "withdrawn"]
 
@@ -100,6 +108,17 @@ class Facts:
     def zone(self) -> ZoneInfo:
         """The customer's zone."""
         return zone(self.timezone)
+
+    @property
+    def break_end(self) -> Instant:
+        """Until when the customer wants no marketing: what they chose on the preference page, 0 for never."""
+        until = self.values.get("break_until")
+        return Instant(until) if isinstance(until, int) else Instant(0)
+
+    @property
+    def own_cap(self) -> Cap | None:
+        """How many marketing messages the customer wants at most, as chosen on the preference page."""
+        return OWN_CAPS.get(str(self.values.get("frequency")))
 
     def share(self) -> Facts:
         """The same facts in a record of its own; the containers are those of this one."""

@@ -47,6 +47,9 @@ class Send(Step):
         return self.id or self.template
 
 
+SKIPPED = ("capped", "unreachable", "too late", "no code", "silenced", "on a break")
+"""Why a story may say that a message was skipped."""
+
 _WAIT_BEFORE = "put a step in front of it:  - wait: until 10:00"
 
 CONSTRUCT = step_keys(
@@ -237,8 +240,8 @@ KINDS = (
             ),
             StoryForm(
                 "skip", "message", "skip {subject} ({detail})",
-                r"skip \S+(?: \((?:capped|unreachable|too late|no code)\))?", "skip x (capped)",
-                meant=lambda name, _: f"skip {name} (capped)  or (unreachable), (too late), (no code)",
+                rf"skip \S+(?: \((?:{'|'.join(SKIPPED)})\))?", "skip x (capped)",
+                meant=lambda name, _: f"skip {name} " + ", ".join(f"({reason})" for reason in SKIPPED),
             ),
         ),
         rules={
