@@ -110,7 +110,10 @@ class Egress:
     async def exchange(self, request: Request, gate: Gate | None = None) -> Answer:
         """One request and its answer; no redirect is followed. Raises EgressError or NotSentError when it did
         not leave, LostError when it may have."""
-        parts = urlsplit(request.url)
+        try:
+            parts = urlsplit(request.url)
+        except ValueError as wrong:  # `https://[::1`: it never was an address
+            raise EgressError(f"this is no URL: {wrong}") from wrong
         host, port = _place(parts)
         progress = _Progress(gate, bool(request.body))
         try:
@@ -130,12 +133,19 @@ class Egress:
 
     def is_allowed(self, host: str, address: str, port: int) -> bool:
         """True for public addresses on the ports of the web, and for what config.yaml names."""
-        parsed = ipaddress.ip_address(address)
-        if (host.casefold(), port) in self._places or (address, port) in self._places:
+        if self.is_named(host, port) or self.is_named(address, port):
             return True
-        if any(parsed in network for network in self._networks):
+        return port in _PORTS and is_public(ipaddress.ip_address(address))
+
+    def is_named(self, host: str, port: int) -> bool:
+        """Config.yaml names this place, or the network of this address."""
+        if (host.casefold(), port) in self._places:
             return True
-        return port in _PORTS and is_public(parsed)
+        try:
+            parsed = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._networks)
 
     async def close(self) -> None:
         """Closes idle connections."""

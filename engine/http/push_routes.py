@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ async def _change(
         raise Refusal(400, 'a subscription is {"customer_id", "proof", "subscription"}')
     channel = _channel(context)
     customer = _proven(channel, asked)
-    address = _subscription(asked.get("subscription"))
+    address = _subscription(asked.get("subscription"), context.live().config.egress)
     wording = asked.get("wording") if isinstance(asked.get("wording"), str) else ""
     await _write(context, channel.name, customer, address, str(wording)[:1000], joins=joins)
     return Response(status_code=204, headers=headers)
@@ -164,16 +164,17 @@ def _proven(channel: ChannelConfig, asked: Mapping[str, Any]) -> str:
     return customer
 
 
-def _subscription(value: object) -> str:
-    from engine.channels.webpush.channel import is_subscription
+def _subscription(value: object, allow: Sequence[str]) -> str:
+    from engine.channels.webpush.subscription import refusal_of
 
     text = ""
     if isinstance(value, dict):
         # Sorted: the same subscription is the same address, however a browser writes it.
         subscription = {"endpoint": value.get("endpoint"), "keys": value.get("keys")}
         text = json.dumps(subscription, separators=(",", ":"), sort_keys=True)
-    if not 0 < len(text) <= 4_000 or not is_subscription(text):
-        raise Refusal(400, "this is no PushSubscription", "send subscription.toJSON()")
+    why = refusal_of(text, allow)
+    if why:
+        raise Refusal(400, why, "send subscription.toJSON()")
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,35 @@ def test_nothing_leaves_without_the_hand_over(service: PushService) -> None:
 def test_an_endpoint_inside_the_house_is_never_called(service: PushService) -> None:
     delivery, _ = deliver(1, message(service.browser("one")))
     assert (delivery.kind, service.pushed) == ("bounced", [])
+
+
+@pytest.mark.usefixtures("private_key")
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://[::1", "https://a:b/x", "https://x/\r\nHost: y", "http://", "https://user@x/", "x" * 3_000,
+    ],
+)  # fmt: skip
+def test_a_browser_that_cannot_be_called_is_gone_and_the_others_get_it(
+    service: PushService, address: str
+) -> None:
+    broken, here = Browser(address), service.browser("here")
+    delivery, asked = deliver(service.port, message(broken, here))
+    assert (delivery.kind, delivery.dead, asked) == ("accepted", (broken.address,), 1)
+    delivery, asked = deliver(service.port, message(broken))
+    assert (delivery.kind, delivery.fault, asked) == ("bounced", "address", 0)
+
+
+@pytest.mark.usefixtures("private_key")
+@pytest.mark.parametrize(
+    "address",
+    ["", "{}", "[]", "null", "1", "x", '{"endpoint": 1, "keys": 2}', "[" * 4_000, '{"endpoint":' * 300,
+     '{"endpoint": "https://x.example/", "keys": {"auth": "\ud800", "p256dh": []}}'],
+)  # fmt: skip
+def test_what_is_no_subscription_closes_itself_alone(service: PushService, address: str) -> None:
+    here = service.browser("here")
+    both = replace(message(here), address=f"{address}\n{here.address}")
+    assert deliver(service.port, both)[0].kind == "accepted"
 
 
 @pytest.mark.usefixtures("private_key")

@@ -128,15 +128,71 @@ def test_what_is_no_subscription_is_refused_in_words(pushing: Served, subscripti
 
 def test_tokens_come_as_a_list_or_one_by_one(pushing: Served) -> None:
     with pushing.client() as client:
-        assert client.put("/customers/many", json={"addresses": {"push": ["t1", "t2"]}}).status_code == 200
-        assert reached_at(pushing, "many") == ["t1", "t2"]
+        one, two = (Browser(f"https://push.example/{name}").address for name in ("one", "two"))
+        assert client.put("/customers/many", json={"addresses": {"push": [one, two]}}).status_code == 200
+        assert reached_at(pushing, "many") == [one, two]
         call = {"userId": "many", "traits": {}, "context": {"device": {"token": "t3"}}, "messageId": "m1"}
         assert client.post("/v1/identify", json=call).status_code == 200
-        assert reached_at(pushing, "many") == ["t1", "t2", "t3"]
+        assert reached_at(pushing, "many") == [one, two, "t3"]
         refused = client.put(
             "/customers/many", json={"addresses": {"email": ["a@example.com", "b@example.com"]}}
         )
         assert refused.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "why"),
+    [
+        ("https://[::1", "no URL"),
+        ("https://a:b/x", "no URL"),
+        ("https://a:99999/x", "no URL"),
+        ("https://me@push.example/x", "no URL"),
+        ("https:///x", "no URL"),
+        ("ftp://push.example/x", "no URL"),
+        ("https://push.example/ x", "printable"),
+        ("https://push.example/\u00e9", "printable"),
+        ("https://push.example/" + "x" * 3_000, "printable"),
+        ("http://push.example/x", "https"),
+        ("https://127.0.0.1/x", "public internet"),
+        ("https://[::ffff:10.0.0.1]/x", "public internet"),
+        ("https://169.254.169.254/x", "public internet"),
+        ("https://localhost/x", "public internet"),
+        ("https://printer.local/x", "public internet"),
+        ("https://intranet/x", "public internet"),
+        ("https://192.0.2.7:8080/x", "public internet"),
+    ],
+)
+def test_an_endpoint_that_leads_nowhere_is_refused_at_both_doors(
+    pushing: Served, endpoint: str, why: str
+) -> None:
+    browser = Browser(endpoint)
+    answer = subscribe(pushing, "door", browser)
+    assert (answer.status_code, why in answer.text) == (400, True), answer.text
+    with pushing.client() as client:
+        answer = client.put("/customers/door", json={"addresses": {"push": browser.address}})
+    assert why in answer.text
+    assert reached_at(pushing, "door") == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ({}, "auth is missing"),
+        ({"auth": 1, "p256dh": "x"}, "auth is missing"),
+        ({"auth": "AAAA"}, "auth has 3 bytes"),
+        ({"p256dh": "BAAA"}, "p256dh has 3 bytes"),
+        ({"p256dh": "B" + "A" * 86}, "no point of the curve"),
+        ({"auth": "A"}, "base64url"),
+    ],
+)
+def test_keys_of_the_wrong_length_are_refused(pushing: Served, keys: dict[str, Any], why: str) -> None:
+    good = Browser("https://push.example/x").subscription
+    subscription = {**good, "keys": {**good["keys"], **keys} if keys else {}}
+    body = {"customer_id": "c1", "proof": proof("c1"), "subscription": subscription}
+    answer = httpx2.post(
+        f"{pushing.url}/push/subscriptions", json=body, headers={"Origin": SHOP}, verify=PLAIN
+    )
+    assert (answer.status_code, why in answer.text) == (400, True), answer.text
 
 
 PAGE = b"""<!doctype html><html lang="en"><title>Shop</title><script src="%s/push/client.js"></script>"""

@@ -24,6 +24,7 @@ from pywebpush import WebPusher, WebPushException
 from engine import faults
 from engine.channels.base import Channel, ChannelSetup, Delivery, HandOver, Message, merge_deliveries
 from engine.channels.egress import Answer, Egress, EgressError, LostError, retry_after_seconds
+from engine.channels.webpush.subscription import read_subscription
 from engine.clock import Clock
 from engine.config.channels.webpush import WebPushOptions
 from engine.errors import UsageError, WorldError
@@ -78,6 +79,15 @@ def identity_of(setup: ChannelSetup) -> Identity:
     return Identity(vapid, options.subject)
 
 
+@dataclass(frozen=True, slots=True)
+class _Push:
+    """One request to a push service."""
+
+    endpoint: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
 class WebPushChannel:
     """One message to every browser of a person, under one hand-over."""
 
@@ -98,14 +108,16 @@ class WebPushChannel:
         if len(payload) > LARGEST:
             detail = f"the message has {len(payload)} bytes, a push has at most {LARGEST}"
             return Delivery("refused", detail=detail, fault="template")
-        sealed = [(address, _sealed(address, payload)) for address in message.addresses]
+        # whatever may be wrong with one browser's subscription is found here, before anything leaves: that
+        # browser is gone, and the person's others get the message
+        sealed = [(address, self._prepared(address, payload, message)) for address in message.addresses]
         if not any(push for _, push in sealed):
             return Delivery("bounced", detail="no browser of this customer can be reached", fault="address")
         # one hand-over for all browsers: they are one message to one person
         if not await hand_over():
             return Delivery("never left", detail="the hand-over was not given")
         faults.reach("before the last byte")
-        answers = iter(await asyncio.gather(*(self._push(*push, message) for _, push in sealed if push)))
+        answers = iter(await asyncio.gather(*(self._push(push) for _, push in sealed if push)))
         faults.reach("after the last byte")
         gone = Delivery("bounced", detail="this is no subscription", fault="address")
         deliveries = {address: next(answers) if push else gone for address, push in sealed}
@@ -117,19 +129,30 @@ class WebPushChannel:
         """Closes idle connections."""
         await self._egress.close()
 
-    async def _push(self, endpoint: str, body: bytes, message: Message) -> Delivery:
+    def _prepared(self, address: str, payload: bytes, message: Message) -> _Push | None:
+        """The request to one browser; None for what is no subscription, or has no keys to encrypt for (RFC
+        8291)."""
         now = self._clock.now()
         lifetime = self._ttl if message.valid_until is None else (message.valid_until - now) // 1_000
+        try:
+            subscription = read_subscription(address)
+            body = bytes(WebPusher(subscription.document).encode(payload)["body"])
+            signature = self._identity.header(subscription.endpoint, now // 1_000)
+        except (WebPushException, VapidException, ValueError, TypeError, IndexError):
+            return None
         headers = {
-            "Authorization": self._identity.header(endpoint, now // 1_000),
+            "Authorization": signature,
             "Content-Encoding": "aes128gcm",
             "Content-Type": "application/octet-stream",
             "TTL": str(max(0, min(self._ttl, lifetime))),
             "Topic": derive("push", message.key)[:32],
             "Urgency": "normal",
         }
+        return _Push(subscription.endpoint, body, headers)
+
+    async def _push(self, push: _Push) -> Delivery:
         try:
-            return self._read(await self._egress.post(endpoint, body, headers))
+            return self._read(await self._egress.post(push.endpoint, push.body, push.headers))
         except EgressError as wrong:  # no push service lives at a private address: somebody made it up
             return Delivery("bounced", detail=str(wrong), fault="address")
         except LostError as wrong:
@@ -187,35 +210,6 @@ def payload_of(message: Message) -> bytes:
         "tag": message.key,
     }
     return json.dumps({name: value for name, value in fields.items() if value}, ensure_ascii=False).encode()
-
-
-def is_subscription(text: str) -> bool:
-    """A browser's PushSubscription: an https endpoint and both of its keys."""
-    return _parsed(text) is not None
-
-
-def _parsed(text: str) -> Mapping[str, Any] | None:
-    try:
-        subscription = json.loads(text)
-    except ValueError:
-        return None
-    if not isinstance(subscription, dict) or not isinstance(subscription.get("keys"), dict):
-        return None
-    endpoint, keys = subscription.get("endpoint"), subscription["keys"]
-    if not isinstance(endpoint, str) or not endpoint.startswith(("https://", "http://")):
-        return None
-    return subscription if all(isinstance(keys.get(name), str) for name in ("p256dh", "auth")) else None
-
-
-def _sealed(address: str, payload: bytes) -> tuple[str, bytes] | None:
-    """Endpoint and encrypted body; None for what is no subscription (RFC 8291)."""
-    subscription = _parsed(address)
-    if subscription is None:
-        return None
-    try:
-        return subscription["endpoint"], bytes(WebPusher(subscription).encode(payload)["body"])
-    except (WebPushException, ValueError, TypeError, IndexError):
-        return None
 
 
 def _raw(mistake: BaseException) -> str:

@@ -15,6 +15,7 @@ from typing import Any, cast
 from sqlalchemy import Connection
 
 from engine.channel_kinds import kind_of, normalised
+from engine.channels.webpush.subscription import refusal_of
 from engine.compiler.catalogue.catalogue import OWN_EVENTS, Catalogue
 from engine.compiler.catalogue.typed import Typing
 from engine.config import Config
@@ -241,11 +242,19 @@ class Intake:
         given: dict[str, Any] = {name: values[name] for name in ("email", "phone") if name in values}
         for name, text in {**given, **item.addresses}.items():
             kept = _contact(name, text, region, item.item, refused)
+            if kept and name in self.config.channels and self.config.channels[name].via == "webpush":
+                kept = self._browsers(name, kept, item.item, refused)
             for channel in channels_of(name, self.config.channels) or ([] if name == "phone" else [name]):
                 wanted[channel] = kept
             if attribute := kind_of(name).attribute:
                 values[attribute] = kept
         return wanted
+
+    def _browsers(self, name: str, kept: str, item: int, refused: list[RefusedItem]) -> str | None:
+        """Those of a person's browsers that can be reached; the others are refused with the reason."""
+        why = {line: refusal_of(line, self.config.egress) for line in kept.split("\n")}
+        refused += [RefusedItem(item, name, reason) for reason in why.values() if reason]
+        return "\n".join(line for line, reason in why.items() if not reason) or None
 
     def _product(self, item: ProductItem, batch: _Batch) -> None:
         typed = self.typing.product(item.fields)
