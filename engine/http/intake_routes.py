@@ -156,7 +156,9 @@ def _check_id(text: str) -> None:
         raise Refusal(400, f"an id is a text of 1 to {_LONGEST_ID} characters")
 
 
-def _each(values: Sequence[Any], make: Callable[[Any, int], Item | RefusedItem]) -> list[Item | RefusedItem]:
+def _each(
+    values: Sequence[Any], make: Callable[[Any, int], Item | list[Item] | RefusedItem]
+) -> list[Item | list[Item] | RefusedItem]:
     return [
         value if isinstance(value, RefusedItem) else unstorable(value, place) or make(value, place)
         for place, value in enumerate(values)

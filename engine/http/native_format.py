@@ -6,13 +6,21 @@ from __future__ import annotations
 from typing import Any
 
 from engine.http.segment_format import consents_of
-from engine.runtime.intake.items import CustomerItem, EventItem, ProductItem, RefusedItem
+from engine.runtime.intake.items import (
+    CustomerItem,
+    EventItem,
+    Item,
+    ProductItem,
+    RefusedItem,
+    VisitorItem,
+)
 
-_EVENT_KEYS = ("id", "event", "customer_id", "at", "properties", "history")
+_EVENT_KEYS = ("id", "event", "customer_id", "anonymous_id", "at", "properties", "history")
 
 
-def event_item(value: Any, item: int) -> EventItem | RefusedItem:
-    """`{id?, event, customer_id, at?, properties?}`."""
+def event_item(value: Any, item: int) -> list[Item] | RefusedItem:
+    """`{id?, event, customer_id, anonymous_id?, at?, properties?}`: a visitor who has not signed in has the
+    second id alone; where both stand, what the visitor did belongs to the customer."""
     if not isinstance(value, dict):
         return RefusedItem(item, "", "each event is an object")
     for name in value:
@@ -21,23 +29,28 @@ def event_item(value: Any, item: int) -> EventItem | RefusedItem:
             return RefusedItem(
                 item, str(name)[:60], f"not a part of an event; the parts are: {', '.join(_EVENT_KEYS)}"
             )
-    missing = _missing_text(value, "event", item, 100) or _missing_text(value, "customer_id", item, 200)
-    if missing:
-        return missing
+    ids = [name for name in ("customer_id", "anonymous_id") if value.get(name) is not None] or ["customer_id"]
+    for name, longest in (("event", 100), *((name, 200) for name in ids)):
+        missing = _missing_text(value, name, item, longest)
+        if missing:
+            return missing
     if not isinstance(value.get("properties") or {}, dict):
         return RefusedItem(item, "properties", "this must be an object")
     for name in ("id", "at"):
         if value.get(name) is not None and not isinstance(value[name], str):
             return RefusedItem(item, name, "this must be a text")
-    return EventItem(
+    event = EventItem(
         item,
-        value["customer_id"].strip(),
+        value[ids[0]].strip(),
         value["event"],
         value.get("at"),
         value.get("id"),
         value.get("properties") or {},
         history=value.get("history") is True,
     )
+    if len(ids) == 1:
+        return [event]
+    return [VisitorItem(item, value["anonymous_id"].strip(), event.customer_id), event]
 
 
 def _missing_text(value: dict[str, Any], name: str, item: int, longest: int) -> RefusedItem | None:
@@ -47,13 +60,16 @@ def _missing_text(value: dict[str, Any], name: str, item: int, longest: int) -> 
     return RefusedItem(item, name, f'"{name}" is needed: a text of 1 to {longest} characters')
 
 
-def customer_item(customer_id: str, value: Any, key: str | None) -> CustomerItem | RefusedItem:
+def customer_item(customer_id: str, value: Any, key: str | None) -> list[Item] | RefusedItem:
     """Attributes at the top level, beside `addresses` and `consent`; `email` and `phone` are addresses
-    too."""
+    too. `anonymous_id`: what this visitor did belongs to the customer."""
     if not isinstance(value, dict):
         return RefusedItem(0, "", "a customer is an object of attributes")
     # A copy: what is taken out below may not be missing for whoever gave it.
     attributes = dict(value)
+    visitor = attributes.pop("anonymous_id", None)
+    if visitor is not None and (missing := _missing_text(value, "anonymous_id", 0, 200)):
+        return missing
     addresses = attributes.pop("addresses", None) or {}
     consents = consents_of(attributes.pop("consent", None), 0)
     if isinstance(consents, RefusedItem):
@@ -69,7 +85,8 @@ def customer_item(customer_id: str, value: Any, key: str | None) -> CustomerItem
             'write one text per channel or a list of tokens, for example {"push": ["token"]}; '
             "null takes it away",
         )
-    return CustomerItem(0, customer_id, key, attributes, addresses, consents)
+    customer = CustomerItem(0, customer_id, key, attributes, addresses, consents)
+    return [customer] if visitor is None else [VisitorItem(0, visitor.strip(), customer_id), customer]
 
 
 def product_item(value: Any, item: int, product_id: str | None = None) -> ProductItem | RefusedItem:

@@ -76,12 +76,19 @@ def _body(schema: dict[str, Any], *more: str) -> dict[str, Any]:
 
 _EVENT: dict[str, Any] = {
     "type": "object",
-    "required": ["event", "customer_id"],
+    "required": ["event"],
+    "anyOf": [{"required": ["customer_id"]}, {"required": ["anonymous_id"]}],
     "additionalProperties": False,
     "properties": {
         "id": {"type": "string", "maxLength": 200},
         "event": {"type": "string", "minLength": 1, "maxLength": 100},
         "customer_id": {"type": "string", "minLength": 1, "maxLength": 200},
+        "anonymous_id": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 200,
+            "description": "of a visitor; with customer_id, what the visitor did belongs to the customer",
+        },
         "at": {"type": "string", "description": "ISO 8601; UTC without a zone"},
         "properties": _FREE,
         "history": {"type": "boolean", "description": "updates facts, starts nothing"},

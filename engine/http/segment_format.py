@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.runtime.intake.intake import normal_name
-from engine.runtime.intake.items import AliasItem, ConsentGiven, CustomerItem, EventItem, Item, RefusedItem
+from engine.runtime.intake.items import (
+    AliasItem,
+    ConsentGiven,
+    CustomerItem,
+    EventItem,
+    Item,
+    RefusedItem,
+    VisitorItem,
+)
 from engine.values import DAY, Instant, parse_instant
 
 CALLS = ("track", "identify", "page", "screen", "alias", "group")
@@ -49,14 +57,15 @@ def translate(
 
 
 def _customer(call: Mapping[str, Any]) -> str | None:
-    for name in ("userId", "anonymousId"):
-        value = call.get(name)
-        # Shops send the number of the row in their database.
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)
-        if isinstance(value, str) and 0 < len(value.strip()) <= 200:
-            return value.strip()
-    return None
+    return _id(call, "userId") or _id(call, "anonymousId")
+
+
+def _id(call: Mapping[str, Any], name: str) -> str | None:
+    value = call.get(name)
+    # Shops send the number of the row in their database.
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value.strip() if isinstance(value, str) and 0 < len(value.strip()) <= 200 else None
 
 
 def moment(text: Any) -> Instant | None:
@@ -82,6 +91,9 @@ def _track(call: dict[str, Any], who: str, item: int, skew: int, history: bool) 
     items: list[Item] = [_event(call, who, item, name, call.get("properties") or {}, skew, history)]
     # SDKs of apps send their push token along with every track call.
     token, key = _token(call), _message_id(call)
+    visitor = _id(call, "anonymousId")
+    if token and visitor is not None and _id(call, "userId") is None:
+        items.append(VisitorItem(item, visitor, None))
     if token:
         items.append(
             CustomerItem(
@@ -140,7 +152,10 @@ def _identify(
     token = _token(call)
     joins = {"push": token} if token else {}
     key = _message_id(call)
+    visitor, customer = _id(call, "anonymousId"), _id(call, "userId")
     return [
+        # What the visitor did before the sign-in belongs to the person.
+        *([VisitorItem(item, visitor, customer)] if visitor is not None else []),
         CustomerItem(
             item,
             who,
@@ -153,7 +168,7 @@ def _identify(
             history,
             undeclared=True,
             joins=joins,
-        )
+        ),
     ]
 
 

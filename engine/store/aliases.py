@@ -26,7 +26,7 @@ from engine.store.inbox import due_queue
 from engine.store.inbox.inbox import append_one
 from engine.store.inbox.inbox_codec import from_row
 from engine.store.meta import bucket_of
-from engine.store.sql import change, ids, rows
+from engine.store.sql import change, change_many, ids, rows
 from engine.values import Instant, Value, zone
 
 
@@ -34,6 +34,16 @@ def resolve(conn: Connection, customers: Iterable[str]) -> dict[str, str]:
     """The customer of each id that is only another name of one."""
     sql = "SELECT a.alias, a.customer FROM {ids} CROSS JOIN alias a WHERE a.alias = j.value"
     return dict(rows(conn, sql, (ids(customers),)))
+
+
+def name_new(conn: Connection, names: Mapping[str, str], now: Instant) -> None:
+    """Gives ids that nobody has heard of to customers: there is nothing to move."""
+    own = resolve(conn, set(names.values()))
+    change_many(
+        conn,
+        "INSERT INTO alias (alias, customer, at) VALUES (?, ?, ?) ON CONFLICT (alias) DO NOTHING",
+        [(new, own.get(customer, customer), now) for new, customer in sorted(names.items())],
+    )
 
 
 def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now: Instant) -> str:

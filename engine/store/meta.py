@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from functools import lru_cache
 from zlib import crc32
 
@@ -58,6 +59,14 @@ def buckets(conn: Connection) -> int:
 def bucket_of(conn: Connection, customer: str) -> int:
     """The bucket of a customer."""
     return bucket(customer, buckets(conn))
+
+
+def by_bucket(conn: Connection, customers: Iterable[str]) -> dict[int, list[str]]:
+    """Customers in groups of the same bucket: one statement for each."""
+    groups: dict[int, list[str]] = {}
+    for customer in customers:
+        groups.setdefault(bucket_of(conn, customer), []).append(customer)
+    return groups
 
 
 @lru_cache(maxsize=65536)

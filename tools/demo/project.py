@@ -135,15 +135,16 @@ def _take(store: Store, project: Project, shop: Shop, watch: Callable[[int, int]
 
 def _item(row: Row) -> Item:
     """A row of the year as our own HTTP format reads it, marked as history."""
-    item: object
     if "event" in row:
-        item = event_item({**row, "history": True}, 0)
+        items = event_item({**row, "history": True}, 0)
     else:
-        item = customer_item(
+        items = customer_item(
             str(row["customer_id"]),
             {name: value for name, value in row.items() if name != "customer_id"},
             None,
         )
+    assert isinstance(items, list), items
+    (item,) = items
     assert isinstance(item, EventItem | CustomerItem), item
     return dataclasses.replace(item, history=True)
 

@@ -23,6 +23,7 @@ from engine.core.facts.fold import DEVICES
 from engine.core.happening import Event, ProfileChanged
 from engine.core.journeys import Journeys
 from engine.problem import nearest
+from engine.runtime.intake import visitors
 from engine.runtime.intake.contact import channels_of, contact
 from engine.runtime.intake.items import (
     AliasItem,
@@ -31,9 +32,10 @@ from engine.runtime.intake.items import (
     Item,
     ProductItem,
     RefusedItem,
+    VisitorItem,
 )
 from engine.store import aliases
-from engine.store.customers import codes, consents, products, suppressions, watching
+from engine.store.customers import anonymous, codes, consents, products, suppressions, watching
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox import Arrival
 from engine.values import Instant, Value, instant, parse_instant
@@ -55,6 +57,7 @@ class IntakeResult:
 class _Batch:
     arrivals: list[tuple[int, Arrival]] = field(default_factory=list)
     agreements: dict[int, list[consents.Agreement]] = field(default_factory=dict)
+    visitors: list[VisitorItem] = field(default_factory=list)
     aliases: list[AliasItem] = field(default_factory=list)
     products: dict[str, Mapping[str, Value]] = field(default_factory=dict)
     refused: list[RefusedItem] = field(default_factory=list)
@@ -86,6 +89,8 @@ class Intake:
                     self._product(item, batch)
                 case AliasItem():
                     batch.aliases.append(item)
+                case VisitorItem():
+                    batch.visitors.append(item)
         return batch
 
     def take(self, conn: Connection, batch: _Batch, now: Instant) -> IntakeResult:
@@ -98,6 +103,13 @@ class Intake:
                 refused.append(RefusedItem(item.item, "previousId", why))
             else:
                 joined += 1
+        if batch.visitors:
+            visitors.join(conn, batch.visitors, self.journeys, now)
+        # Of whom something is said under an id of their own, they are a customer from then on.
+        described = {
+            arrival.customer for _, arrival in batch.arrivals if isinstance(arrival.what, ProfileChanged)
+        }
+        anonymous.forget(conn, described - {item.anonymous_id for item in batch.visitors})
         arrivals = self._known(conn, [arrival for _, arrival in batch.arrivals], now)
         answers = inbox.append(conn, arrivals, now)
         for (item_number, _), arrival, answer in zip(batch.arrivals, arrivals, answers, strict=True):
@@ -328,6 +340,8 @@ def _unfit_id(item: Item) -> RefusedItem | None:
             ids = {"customer_id": item.customer_id, "id": item.id}
         case AliasItem():
             ids = {"previousId": item.previous, "customer_id": item.customer_id, "id": item.id}
+        case VisitorItem():
+            ids = {"anonymousId": item.anonymous_id}
         case ProductItem():
             ids = {"product_id": item.product_id}
     for name, text in ids.items():

@@ -64,6 +64,16 @@ class AliasItem:
 
 
 @dataclass(frozen=True, slots=True)
+class VisitorItem:
+    """What a visitor did who was not signed in belongs to `customer_id` from now on; None: nobody has signed
+    in yet, and something is said of the visitor."""
+
+    item: int
+    anonymous_id: str
+    customer_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ProductItem:
     """The present state of a product."""
 
@@ -72,7 +82,7 @@ class ProductItem:
     fields: Mapping[str, Any]
 
 
-Item = EventItem | CustomerItem | AliasItem | ProductItem
+Item = EventItem | CustomerItem | AliasItem | VisitorItem | ProductItem
 
 
 @dataclass(frozen=True, slots=True)

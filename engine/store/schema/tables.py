@@ -76,6 +76,16 @@ class AliasRow(SQLModel, table=True):
     at: int = Field(sa_type=INSTANT)
 
 
+class AnonymousRow(SQLModel, table=True):
+    """A visitor who has not signed in, and of whom something was said: who joins them takes no customer
+    away."""
+
+    __tablename__ = "anonymous"
+
+    id: str = Field(primary_key=True)
+    at: int = Field(sa_type=INSTANT)
+
+
 class InboxRow(SQLModel, table=True):
     """What happened to a customer and is not applied yet, in the order of receipt. Applying deletes the
     row."""
