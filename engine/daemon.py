@@ -22,6 +22,7 @@ from engine.clock import Clock, FastClock, SystemClock
 from engine.errors import CallerError, WorldError
 from engine.http.app import create_app
 from engine.http.callers import is_trusted
+from engine.http.console import console_token, console_url
 from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
 from engine.http.server import HttpServer
@@ -84,6 +85,7 @@ class Daemon:
         self.options = options or DaemonOptions()
         self.started = asyncio.Event()
         self.metrics = Metrics()
+        self._console_token = console_token(self.folder)
         self._health = Health(lambda part: self.metrics.defects.labels(part).inc(), outward=["mailbox"])
         self._stopping = asyncio.Event()
         self._is_reload_wanted = False
@@ -152,7 +154,9 @@ class Daemon:
             parts = self._parts(server)
             tasks = {asyncio.create_task(work, name=name) for name, work in parts.items()}
             self._scheduler.start()
-            log.info("running", url=server.url if server else "", dry=self.options.dry)
+            console = console_url(server.url, "/outbox", self._console_token) if server else ""
+            url = server.url if server else ""
+            log.info("running", url=url, outbox=console, dry=self.options.dry)
             self.started.set()
             failure = await self._until_stopped(tasks)
             await self._end(server, tasks)
@@ -232,6 +236,7 @@ class Daemon:
                 self._ready,
                 self.metrics,
                 lambda: self._health.failing,
+                self._console_token,
             )
             parts["http"] = server.run(create_app(context), self._is_trusted)
         if self.options.watch:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from engine.config.channels.outbox import OutboxOptions
+from engine.http.api_page import api_routes
 from engine.http.callback_routes import callback_routes
 from engine.http.callers import forwarded_for
 from engine.http.click_routes import click_routes
 from engine.http.consent_routes import consent_routes
-from engine.http.context import Context
+from engine.http.console import TokenNeeded, answer_without_token, console_only
+from engine.http.context import Context, Live
 from engine.http.health_routes import health_routes
 from engine.http.home_routes import home_routes
 from engine.http.intake_routes import intake_routes
@@ -31,31 +36,32 @@ _HEADERS = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Ref
 
 def create_app(context: Context) -> FastAPI:
     """The application of one daemon."""
-    app = FastAPI(title="Perennial", version="1", description=_ABOUT, redoc_url=None, redirect_slashes=False)
+    # No pages of FastAPI's: they fetch their scripts from a server of somebody else.
+    app = FastAPI(
+        title="Perennial", version="1", description=_ABOUT, docs_url=None, redoc_url=None, openapi_url=None,
+        redirect_slashes=False,
+    )  # fmt: skip
     app.add_exception_handler(Refusal, answer)
     # what no route answers is told in the same form: 404, 405, a body that a route cannot take
     app.add_exception_handler(HTTPException, answer_http)
     app.add_exception_handler(RequestValidationError, answer_invalid)
+    app.add_exception_handler(TokenNeeded, partial(answer_without_token, context))
+    keys = Keys(context)
     # Only these need an API key; the others have a signed link, a signature or nothing to tell.
-    app.include_router(intake_routes(context, Keys(context)))
-    for routes in (
-        home_routes,
-        health_routes,
-        click_routes,
-        consent_routes,
-        signup_routes,
-        callback_routes,
-        push_routes,
-    ):
+    app.include_router(intake_routes(context, keys))
+    app.include_router(health_routes(context, keys))
+    for routes in (home_routes, click_routes, consent_routes, signup_routes, callback_routes, push_routes):
         app.include_router(routes(context))
+    console = [Depends(console_only(context))]
     app.include_router(
         outbox_router(
-            context.live().folder / "data" / "outbox",
+            lambda: outbox_folders(context.live()),
             lambda keys: context.look(lambda conn: records.by_keys(conn, keys)),
             lambda: context.live().config.timezone,
         ),
-        dependencies=[Depends(only_here)],
+        dependencies=console,
     )
+    app.include_router(api_routes(app, context, console))
 
     document = app.openapi
     app.openapi = lambda: true_to_life(document())  # type: ignore[method-assign]
@@ -97,13 +103,11 @@ class Edge:
         await self._app(scope, receive, send_safely)
 
 
-async def only_here(request: Request) -> None:
-    """Pages that show what was sent to whom are for this machine: not for a proxy, not for another host."""
-    caller = request.client.host if request.client else ""
-    if (
-        # A proxy on this machine has this address as well: the headers that it adds give it away.
-        caller not in ("127.0.0.1", "::1")
-        or "x-forwarded-for" in request.headers
-        or "forwarded" in request.headers
-    ):
-        raise Refusal(404, "there is no such page")
+def outbox_folders(live: Live) -> list[Path]:
+    """Where messages become files: the usual folder, and those that channels name."""
+    named = [
+        live.folder / channel.options_as(OutboxOptions).folder
+        for channel in live.config.channels.values()
+        if channel.via == OutboxOptions.via
+    ]
+    return list(dict.fromkeys([live.folder / OutboxOptions().folder, *named]))

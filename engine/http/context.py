@@ -18,6 +18,7 @@ from engine.config import Config
 from engine.http.body import ReceivedBody
 from engine.http.metrics import Metrics
 from engine.http.problems import Refusal
+from engine.ids import new_secret
 from engine.runtime.intake.intake import Intake
 from engine.store.database import Store
 
@@ -49,6 +50,8 @@ class Context:
     ready: Callable[[], str]
     metrics: Metrics
     failing: Callable[[], Mapping[str, str]] = dict  # channels that take nothing, with what they say
+    # What the pages of the shop itself ask for.
+    console_token: str = field(default_factory=new_secret)
     waiting: int = field(default=0)
     # Threads of their own: what strangers ask for must not stand before the daemon's own work, and large
     # bodies not before small questions.

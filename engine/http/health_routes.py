@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 from fastapi import APIRouter
-from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from engine.http.console import refuse_strangers
 from engine.http.context import Context
+from engine.http.keys import Keys, presented
 from engine.http.openapi import READINESS
-from engine.store.inbox import due_queue
-from engine.store.journeys import figures as tally
-from engine.store.journeys import pauses
-from engine.store.messages import records
+from engine.http.problems import Refusal
+from engine.store.journeys import figures, pauses
+
+MEASURED = 5.0
+"""Seconds that figures are kept: however many readers there are, the store is asked once."""
 
 
-def health_routes(context: Context) -> APIRouter:
-    """`/healthz`, `/readyz`, `/metrics`: no key is needed, nothing in them is about a customer."""
+def health_routes(context: Context, keys: Keys) -> APIRouter:
+    """`/healthz` and `/readyz` for everybody; `/metrics` for this machine and for keys that may read."""
     router = APIRouter(tags=["health"])
+    gauges = Gauges(context)
+    may_read = keys.needs("read")
 
     @router.get("/healthz", response_class=PlainTextResponse)
     async def healthz() -> str:
@@ -44,25 +52,48 @@ def health_routes(context: Context) -> APIRouter:
         )
 
     @router.get("/metrics", response_class=PlainTextResponse)
-    async def metrics() -> Response:
-        """Prometheus."""
-        await context.look(lambda conn: _measure(context, conn))
-        return Response(context.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    async def metrics(request: Request) -> Response:
+        """Prometheus. With a key that may read, from anywhere and with the names of keys."""
+        has_key = presented(request) is not None
+        if has_key:
+            await may_read(request)
+        else:
+            refuse_strangers(context, request)
+        try:
+            await gauges.measure()
+        except DatabaseError as wrong:
+            raise Refusal(503, "the store does not answer", "try again", retry_after=5) from wrong
+        text = context.metrics.text(named=has_key)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return router
 
 
-def _measure(context: Context, conn: Connection) -> None:
-    figures = context.metrics
-    waiting = tally.waiting(conn)
-    figures.inbox.set(waiting["inbox"])
-    figures.stuck.set(waiting["stuck"])
-    figures.due.set(due_queue.overdue(conn, context.clock.now()))
-    figures.failing.clear()
-    for channel in context.live().config.channels:
-        figures.failing.labels(channel).set(channel in context.failing())
-    figures.paused.set(len(pauses.list_active(conn)))
-    # A state that no message is in any more would keep its last number.
-    figures.outbox.clear()
-    for (channel, state), number in records.counts(conn).items():
-        figures.outbox.labels(channel, state).set(number)
+class Gauges:
+    """The figures of what waits, measured at most every few seconds."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._measured_at = float("-inf")
+        self._measuring = asyncio.Lock()
+
+    async def measure(self) -> None:
+        """Brings the figures up to date unless they are fresh. Raises DatabaseError."""
+        async with self._measuring:
+            if self._measured_at > time.monotonic() - MEASURED:
+                return
+            channels, now = list(self._context.live().config.channels), self._context.clock.now()
+            backlog = await self._context.look(lambda conn: figures.backlog(conn, channels, now))
+            metrics = self._context.metrics
+            metrics.inbox.set(backlog.inbox)
+            metrics.stuck.set(backlog.stuck)
+            metrics.due.set(backlog.due)
+            metrics.paused.set(backlog.pauses)
+            metrics.failing.clear()
+            for channel in channels:
+                metrics.failing.labels(channel).set(channel in self._context.failing())
+            # A state that no message is in any more would keep its last number.
+            metrics.outbox.clear()
+            for (channel, state), number in backlog.messages.items():
+                metrics.outbox.labels(channel, state).set(number)
+            self._measured_at = time.monotonic()

@@ -7,11 +7,11 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 from starlette.requests import Request
 
+from engine.http.console import refuse_strangers
 from engine.http.context import Context
 from engine.http.pages import HEADERS, OWN_POLICY, own_page
+from engine.http.problems import Refusal
 from engine.store.journeys import deployments
-
-_HERE = ("127.0.0.1", "::1")
 
 
 def home_routes(context: Context) -> APIRouter:
@@ -20,13 +20,16 @@ def home_routes(context: Context) -> APIRouter:
 
     @router.get("/", response_class=HTMLResponse)
     async def home(request: Request) -> HTMLResponse:
-        caller = request.client.host if request.client else ""
         live = context.live()
-        is_forwarded = any(name in request.headers for name in ("x-forwarded-for", "forwarded"))
+        try:
+            refuse_strangers(context, request)
+            is_here = True
+        except Refusal:
+            is_here = False
         page = own_page(
             "home.html", live.config.shop.name or "Perennial", "running", shop=live.config.shop,
-            is_here=caller in _HERE and not is_forwarded,
-            why=context.ready(), failing=context.failing(), journeys=await context.look(_journeys),
+            is_here=is_here, why=context.ready(), failing=context.failing(),
+            journeys=await context.look(_journeys),
         )  # fmt: skip
         return HTMLResponse(page, headers={**HEADERS, "Content-Security-Policy": OWN_POLICY})
 

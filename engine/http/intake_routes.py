@@ -194,7 +194,8 @@ async def _take(
     refused = sorted([*refused, *taken.refused], key=lambda item: item.item)
     counts = {"taken": taken.taken, "duplicate": taken.duplicates, "refused": len(refused)}
     for result_name, number in counts.items():
-        context.metrics.items.labels(key.name, result_name).inc(number)
+        context.metrics.items.labels(result_name).inc(number)
+        context.metrics.items_of_key.labels(key.name, result_name).inc(number)
     # A copy counts as taken: the caller must not send it a third time.
     if refused and not taken.taken and not taken.duplicates:
         raise Refusal(400, "nothing could be taken", "every item has a mistake; see refused", refused)

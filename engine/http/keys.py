@@ -7,7 +7,7 @@ import asyncio
 import base64
 import binascii
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from limits import RateLimitItemPerMinute
@@ -45,7 +45,7 @@ class Keys:
         self._brake = FixedWindowRateLimiter(MemoryStorage())
         self._guesses = RateLimitItemPerMinute(GUESSES)
 
-    def needs(self, scope: KeyScope) -> Callable[[Request], object]:
+    def needs(self, scope: KeyScope) -> Callable[[Request], Awaitable[ApiKey]]:
         """A dependency that lets only keys of this scope (or `admin`) pass, and gives the key."""
 
         async def check(request: Request) -> ApiKey:

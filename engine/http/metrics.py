@@ -15,9 +15,15 @@ class Metrics:
         # Not the global one: two daemons in one process (of the tests) would count together.
         self.registry = CollectorRegistry()
         registry = self.registry
+        # Of its own as well: the names of keys are told only to those who have one.
+        self.named = CollectorRegistry()
         self.items = Counter(
-            "perennial_items_total", "Items that requests brought", ["source", "result"], registry=registry
+            "perennial_items_total", "Items that requests brought", ["result"], registry=registry
         )
+        self.items_of_key = Counter(
+            "perennial_key_items_total", "Items by the key that brought them", ["source", "result"],
+            registry=self.named,
+        )  # fmt: skip
         self.requests = Counter(
             "perennial_requests_total", "Requests", ["route", "status"], registry=registry
         )
@@ -47,13 +53,13 @@ class Metrics:
         self.due = Gauge("perennial_due_customers", "Customers who are due now", registry=registry)
         self.stuck = Gauge("perennial_stuck_customers", "Customers who are set aside", registry=registry)
         self.outbox = Gauge(
-            "perennial_outbox_messages", "Messages by state", ["channel", "state"], registry=registry
+            "perennial_outbox_messages", "Messages on their way", ["channel", "state"], registry=registry
         )
         self.failing = Gauge(
             "perennial_channel_failing", "1: the channel takes nothing", ["channel"], registry=registry
         )
         self.paused = Gauge("perennial_pauses", "Standing pauses", registry=registry)
 
-    def text(self) -> bytes:
-        """The exposition format."""
-        return generate_latest(self.registry)
+    def text(self, *, named: bool = False) -> bytes:
+        """The exposition format. `named`: with the names of keys."""
+        return generate_latest(self.registry) + (generate_latest(self.named) if named else b"")

@@ -14,18 +14,13 @@ from fastapi.responses import HTMLResponse
 
 from engine.channels.base import Message
 from engine.channels.outbox.channel import KeptMessage, find_kept, kept_messages
-from engine.http.pages import OWN_POLICY, own_page
+from engine.http.console import CONSOLE_HEADERS
+from engine.http.pages import own_page
 from engine.http.preview import Sheet
 from engine.store.messages.records import OutboxMessage
 from engine.values import parse_instant, to_datetime, zone
 
 MOST = 500
-_HEADERS = {
-    "Content-Security-Policy": OWN_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 
 KnownMessages: TypeAlias = Callable[[Sequence[str]], Awaitable[Mapping[str, OutboxMessage]]]
@@ -37,14 +32,16 @@ async def _nothing(_keys: Sequence[str]) -> Mapping[str, OutboxMessage]:
 
 
 def outbox_router(
-    folder: Path, known: KnownMessages = _nothing, timezone: Callable[[], str] = lambda: "UTC"
+    folders: Callable[[], Sequence[Path]],
+    known: KnownMessages = _nothing,
+    timezone: Callable[[], str] = lambda: "UTC",
 ) -> APIRouter:
-    """The pages of one outbox folder. `timezone`: that of the shop."""
+    """The pages of all outbox folders of this moment. `timezone`: that of the shop."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/outbox", response_class=HTMLResponse)
     async def messages() -> HTMLResponse:
-        kept = await run_in_threadpool(lambda: list(kept_messages(folder, MOST)))
+        kept = await run_in_threadpool(_newest, folders())
         amount = "1 message" if len(kept) == 1 else f"{len(kept)} messages"
         if len(kept) >= MOST:
             amount = f"the newest {MOST}"
@@ -53,15 +50,17 @@ def outbox_router(
             "outbox.html", "Outbox", "outbox", amount=amount, timezone=timezone(),
             messages=[_shown(each, of_store, timezone()) for each in kept],
         )  # fmt: skip
-        return HTMLResponse(page, headers=_HEADERS)
+        return HTMLResponse(page, headers=CONSOLE_HEADERS)
 
     @router.get("/outbox/{channel}/{day}/{key}", response_class=HTMLResponse)
     async def message(channel: str, day: str, key: str) -> HTMLResponse:
         # The parts of the address are a stranger's: `find_kept` takes no path out of the folder.
-        kept = await run_in_threadpool(find_kept, folder, channel, day, key)
+        kept: KeptMessage | None = None
+        for folder in folders():
+            kept = kept or await run_in_threadpool(find_kept, folder, channel, day, key)
         if kept is None:
             page = own_page("outbox_message.html", "Not found", "outbox", sheet=None)
-            return HTMLResponse(page, status_code=404, headers=_HEADERS)
+            return HTMLResponse(page, status_code=404, headers=CONSOLE_HEADERS)
         shown = _shown(kept, await known([kept.message.key]), timezone())
         message, raw = shown.message, ""
         if message.channel == "email":
@@ -69,7 +68,9 @@ def outbox_router(
             raw = next((file.read_text("utf-8", "replace") for file in sources if file.is_file()), "")
         title = message.subject or message.template
         sheet = Sheet(message, at=f"{shown.at} {timezone()}", raw=raw, customer=shown.customer)
-        return HTMLResponse(own_page("outbox_message.html", title, "outbox", sheet=sheet), headers=_HEADERS)
+        return HTMLResponse(
+            own_page("outbox_message.html", title, "outbox", sheet=sheet), headers=CONSOLE_HEADERS
+        )
 
     return router
 
@@ -91,3 +92,8 @@ def _shown(kept: KeptMessage, known: Mapping[str, OutboxMessage], timezone: str)
         # a mail that came back from a server does not say what it was made from
         message = replace(message, template=row.template, purpose=row.purpose)
     return _Shown(kept.file, at, message, row.customer if row is not None else "")
+
+
+def _newest(folders: Sequence[Path]) -> list[KeptMessage]:
+    found = [kept for folder in folders for kept in kept_messages(folder, MOST)]
+    return sorted(found, key=lambda kept: kept.at, reverse=True)[:MOST]

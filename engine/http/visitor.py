@@ -15,6 +15,7 @@ from engine.channels.links import TESTER
 from engine.channels.render import OPENS
 from engine.config import Config
 from engine.core.facts.customer import Reach
+from engine.http.console import is_own_host
 from engine.http.context import Live
 from engine.http.wording import PageWords, accepted, words_for
 from engine.store import aliases
@@ -69,14 +70,14 @@ def origin_of(request: Request) -> str:
 
 
 def is_own_page(live: Live, request: Request) -> bool:
-    """A page of the daemon itself sends it, under whatever name the browser reached it.
-
-    An older browser says only the origin, which is compared with the configured address: the Host header is
-    the caller's choice.
-    """
+    """A page of the daemon itself sends it. A browser says so in two ways: the site that sends is the one
+    that is asked, under a name that is ours, or the origin is our configured address."""
     site = request.headers.get("sec-fetch-site", "")
-    if site:
-        return site == "same-origin"
+    if site not in ("", "same-origin"):
+        return False
+    # A name that somebody else owns and leads here would be its own origin as well.
+    if site and is_own_host(request.headers.get("host", ""), live.config.http, public=True):
+        return True
     parts = urlsplit(live.config.http.public_url)
     return origin_of(request) == f"{parts.scheme}://{parts.netloc}".casefold()
 

@@ -19,6 +19,7 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.core.enrollment import Enrollment
+from engine.http.console import console_token, console_url
 from engine.store.customers import enrollments
 from engine.store.database import Store, open_store
 from engine.store.keys import KeyScope, new_key
@@ -39,6 +40,13 @@ class Served:
     def client(self, scope: KeyScope = "write") -> httpx2.Client:
         """A client with a key of its own."""
         return httpx2.Client(base_url=self.url, auth=(self.key(scope), ""), timeout=30, verify=PLAIN)
+
+    @contextmanager
+    def console(self) -> Iterator[httpx2.Client]:
+        """A browser at this machine that has opened the address which the daemon printed."""
+        with httpx2.Client(base_url=self.url, timeout=30, verify=PLAIN, follow_redirects=True) as client:
+            assert client.get(console_url("", "/outbox", console_token(self.folder))).status_code == 200
+            yield client
 
     def key(self, scope: KeyScope = "write") -> str:
         """A new API key."""

@@ -81,16 +81,6 @@ def test_a_click_leads_to_the_signed_place_even_when_the_message_is_forgotten(se
     assert (answer.status_code, answer.headers["location"]) == (302, "https://shop.example/a?b=c")
 
 
-def test_what_was_sent_is_shown_to_this_machine_only(served: Served) -> None:
-    assert httpx2.get(f"{served.url}/outbox", verify=PLAIN).status_code == 200
-    assert (
-        httpx2.get(
-            f"{served.url}/outbox", headers={"x-forwarded-for": "203.0.113.9"}, verify=PLAIN
-        ).status_code
-        == 404
-    )
-
-
 def test_the_health_of_the_daemon(served: Served) -> None:
     assert httpx2.get(f"{served.url}/healthz", verify=PLAIN).text == "ok\n"
     assert httpx2.get(f"{served.url}/readyz", verify=PLAIN).json() == {"ready": True, "why": ""}

@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(folder: Path) -> Iterator[TestClient]:
     app = FastAPI()
-    app.include_router(outbox_router(folder))
+    app.include_router(outbox_router(lambda: [folder]))
     with TestClient(app) as made:
         yield made
 

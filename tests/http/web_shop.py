@@ -120,6 +120,7 @@ class WebShop:
         }
         self.metrics = Metrics()
         context = Context(self.store, self.clock, self._live, lambda: None, lambda: "", self.metrics)
+        self.token = context.console_token
         self.app = create_app(context)
         self.browser = TestClient(self.app, base_url=URL, follow_redirects=False, headers=BROWSER)
 

@@ -69,7 +69,7 @@ def demo(
         answers.print(final_table(figures), soft_wrap=False, crop=False)
         _where_to_look(ready, folder, time.monotonic() - began)
         if stay and not ready.daemon.is_stopping:
-            asides.print(f"the days are over; {ready.project_copy.url}/outbox stays open until Ctrl-C")
+            asides.print(f"the days are over; {ready.project_copy.outbox_page} stays open until Ctrl-C")
 
     _play(ready, tell, stay=stay)
 
@@ -124,7 +124,7 @@ def _where_to_look(ready: Demo, folder: Path, seconds: float) -> None:
         (f"{folder}/data/mail", "every mail as it came in over SMTP"),
         (f"{folder}/data/outbox", "every message of every channel, as files"),
         (
-            f"{ready.project_copy.url}/outbox",
+            ready.project_copy.outbox_page,
             "the same as a page, while the demo runs (add --stay to keep it open)",
         ),
         (

@@ -15,6 +15,7 @@ from pathlib import Path
 from engine.clock import ManualClock
 from engine.config.channels.email import EmailOptions
 from engine.errors import UsageError
+from engine.http.console import console_token, console_url
 from engine.http.native_format import customer_item, event_item, product_item
 from engine.invocation import command
 from engine.project import Project, load
@@ -51,6 +52,11 @@ class DemoProject:
     def url(self) -> str:
         """Where the daemon answers."""
         return f"http://127.0.0.1:{self.ports['http']}"
+
+    @property
+    def outbox_page(self) -> str:
+        """The page of what was sent, with the token that opens it."""
+        return console_url(self.url, "/outbox", console_token(self.folder))
 
 
 def copy_project(source: Path, folder: Path) -> tuple[Project, dict[str, int]]:
