@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
+from engine.compiler.catalogue.catalogue import OWN_EVENTS, PRODUCT_STARTS, Catalogue
 from engine.compiler.templates.jinja import ReadNames
 from engine.config import Shop
 from engine.values import Instant, Type, Value, to_datetime
 
 _CODE: Mapping[str, Type] = {"expires": Type("time")}
-_GROUPS = ("trigger", "code", "with")
+_GROUPS = ("trigger", "code", "with", "with_times", "paths")
+_TIME = Type("time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +35,47 @@ class FieldTypes:
     shop: Shop
     attributes: Mapping[str, Type] = field(default_factory=dict)
     product: Mapping[str, Type] = field(default_factory=dict)
-    events: Mapping[str, Type] = field(default_factory=dict)  # fields of any event whose type is a time
+    events: Mapping[str, Type] = field(default_factory=dict)  # fields of any event that hold a time
+
+    @classmethod
+    def of(cls, shop: Shop, catalogue: Catalogue) -> FieldTypes:
+        """Those of a project: attributes and facts, products, and what is a time in events."""
+        facts = {name: rule.type for name, rule in catalogue.facts.items()}
+        events = (
+            *catalogue.events.values(),
+            *PRODUCT_STARTS.values(),
+            *OWN_EVENTS.values(),
+        )
+        moments = {name: kind for fields in events for name, kind in fields.items() if _holds_a_time(kind)}
+        return cls(shop, {**catalogue.attributes, **facts}, catalogue.product, moments)
+
+
+def _holds_a_time(kind: Type) -> bool:
+    return kind.kind == "time" or any(_holds_a_time(inner) for _, inner in kind.items)
 
 
 def names_of(values: RenderValues, field_types: FieldTypes, links: Mapping[str, str]) -> dict[str, object]:
-    """`customer`, `trigger`, `product`, `code`, `shop`, `links` and the values of `with`, ready for a
-    template."""
+    """`customer`, `trigger`, `product`, `code`, `paths`, `shop`, `links` and the values of `with`, ready for
+    a template."""
     zone = values.zone
     given = values.names
     names: dict[str, object] = {
         name: _plain(name, value, None, zone)  # type: ignore[arg-type]
-        for name, value in (*given.items(), *_mapping(given.get("with")).items())
+        for name, value in given.items()
         if name not in _GROUPS
+    }
+    times = given.get("with_times")
+    moments = times if isinstance(times, tuple | list) else ()
+    names |= {
+        name: _plain(name, value, _TIME if name in moments else None, zone)
+        for name, value in _mapping(given.get("with")).items()
     }
     shop = field_types.shop
     names |= {
         "customer": _named("customer", values.customer, field_types.attributes, zone),
         "trigger": _named("trigger", _mapping(given.get("trigger")), field_types.events, zone),
         "code": _named("code", _mapping(given.get("code")), _CODE, zone),
+        "paths": _named("paths", _mapping(given.get("paths")), {}, zone),
         "product": _named("product", values.product, field_types.product, zone),
         "shop": ReadNames(
             "shop",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.compiler.conditions.compile import Conditions
-from engine.compiler.conditions.names import UNSAID, NameScope, trigger_fields
+from engine.compiler.conditions.names import UNSAID, NameScope, splits_of, trigger_fields
 from engine.compiler.fingerprint import fingerprint
 from engine.compiler.journey_dependencies import dependencies_of_journey, dependencies_of_question
 from engine.compiler.longest import longest_path
@@ -36,7 +36,8 @@ def compile_journey(file: syntax.JourneyFile, project: ProjectContext) -> Compil
     conditions = Conditions()
     policy = policy_of(file.policy, conditions, project)
     trigger = trigger_fields(file, project)
-    place = NameScope(project, "journey", policy.consent, trigger)
+    splits = splits_of(file)
+    place = NameScope(project, "journey", policy.consent, trigger, splits=splits)
     who_place = place
     if any(isinstance(start, syntax.ClockStart | syntax.DateStart) for start in file.starts):
         who_place = NameScope(project, "clock", policy.consent, trigger)
@@ -71,6 +72,7 @@ def compile_journey(file: syntax.JourneyFile, project: ProjectContext) -> Compil
         hash=fingerprint(file),
         by_id={step.id: step for step in steps},
         longest=longest_path(starts, steps),
+        splits=tuple(splits),
     )
     return Compiled(journey, problems)
 

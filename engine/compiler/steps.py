@@ -9,8 +9,14 @@ from typing import Any
 
 from engine.compiler.changes import compile_change
 from engine.compiler.conditions.compile import NEVER, Conditions
-from engine.compiler.conditions.names import NameScope, resolve
-from engine.compiler.literals import is_reference
+from engine.compiler.conditions.names import (
+    VALUE_GROUPS,
+    NameScope,
+    name_meant,
+    names_a_value,
+    resolve,
+    resolve_value,
+)
 from engine.compiler.sends import channels_of, policy_of
 from engine.compiler.waits import compile_moment
 from engine.compiler.walk import FlatStep, flatten
@@ -35,7 +41,7 @@ from engine.language.steps.send import Send
 from engine.language.steps.split import Split
 from engine.language.steps.wait import Awaited, Wait
 from engine.language.steps.webhook import Webhook
-from engine.language.wording import unknown
+from engine.language.wording import as_list, quoted, unknown
 from engine.problem import Problem
 
 _NOBODY = Question(NEVER, lambda _scope: False)
@@ -220,15 +226,26 @@ class Steps:
     def _values(self, pairs: tuple[syntax.Pair, ...]) -> tuple[tuple[str, core.Constant | core.Ref], ...]:
         values: list[tuple[str, core.Constant | core.Ref]] = []
         for pair in pairs:
-            if not is_reference(pair.value.value):
+            if not names_a_value(pair.value.value):
                 values.append((pair.name.value, pair.value.value))
+                if meant := name_meant(pair.value.value, self.place):
+                    self._refuse(_like_a_name(pair.value, meant))
                 continue
-            ref = resolve(pair.value, self.place)
+            ref = resolve_value(pair.value, self.place)
             if isinstance(ref, Problem):
                 self._refuse(ref)
             else:
                 values.append((pair.name.value, ref))
         return tuple(values)
+
+
+def _like_a_name(value: syntax.Text, meant: str) -> Problem:
+    """W19: the words are sent, and not what they seem to name."""
+    return Problem(
+        value.span, "W19", f"{quoted(value.value)} looks like a name, and is sent as these very words",
+        f"with: takes words, and the names {as_list([f'{group}.x' for group in VALUE_GROUPS])}",
+        f'did you mean "{meant}"?', level="warning",
+    )  # fmt: skip
 
 
 def known_events(names: tuple[syntax.Text, ...], conditions: Conditions, scope: NameScope) -> tuple[str, ...]:

@@ -294,6 +294,7 @@ class Journey:
     hash: str  # of its behaviour: formatting and comments do not change it
     by_id: Mapping[str, Step] = field(default_factory=dict)
     longest: Duration | None = None
+    splits: tuple[str, ...] = ()  # ids of its splits
 
 
 @dataclass(frozen=True, slots=True)

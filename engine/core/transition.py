@@ -128,3 +128,8 @@ def values_of_with(
 ) -> Mapping[str, Value]:
     """The values of `with`: literals as they are, names as they stand now."""
     return {name: transition.read(value) if isinstance(value, Ref) else value for name, value in values}
+
+
+def times_of_with(values: tuple[tuple[str, Constant | Ref], ...]) -> tuple[str, ...]:
+    """Which values of `with` are moments, which by themselves look like any other number."""
+    return tuple(name for name, value in values if isinstance(value, Ref) and value.type.kind == "time")

@@ -3,8 +3,11 @@ error."""
 
 from __future__ import annotations
 
+import datetime as dt
+import html
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -13,9 +16,11 @@ import pytest
 from engine.channels.links import ClickLink, Links
 from engine.channels.render import Recipient, RenderError, SenderProfile, render
 from engine.channels.render_data import FieldTypes, RenderValues
+from engine.compiler.catalogue.catalogue import Catalogue
 from engine.compiler.templates.message_set import MessageSet, Templates, compile_messages
 from engine.compiler.templates.template_file import read_template
 from engine.config import Shop
+from engine.core.facts.customer import FactRule
 from engine.values import Instant, Money, Type, Value
 
 LINKS = Links(["key"], "https://news.example")
@@ -219,3 +224,90 @@ def test_case_99_an_address_in_a_name_gets_no_link_of_ours() -> None:
     led = {click.url for token in tokens if (click := LINKS.read_click(token.rstrip(".,"))) is not None}
     assert led == {"https://partner.example/a", "https://shop.example/b"}
     assert name in made.body, "it is shown as it is"
+
+
+# --- links in both parts (HTML is decoded once) ---
+
+
+@pytest.mark.parametrize(
+    ("written", "leads_to"),
+    [
+        ("a=1&amp;currency=EUR&amp;region=de", "a=1&currency=EUR&region=de"),
+        ("a=1&currency=EUR&region=de", "a=1&currency=EUR&region=de"),
+        ("a=1&copy=2&reg=3&not=4&notin=5", "a=1&copy=2&reg=3&not=4&notin=5"),
+        ("a=1&amp;copy=2&amp;reg=3&amp;not=4", "a=1&copy=2&reg=3&not=4"),
+        ("a=&#65;&amp;b=&#x42;", "a=A&b=B"),
+        ("a=&amp;amp;b", "a=&amp;b"),
+        ("a=(1)&amp;times=2", "a=(1)&times=2"),
+    ],
+)
+@pytest.mark.parametrize("ext", ["mjml", "html"])
+def test_a_link_is_the_same_in_both_parts_and_behind_the_click(written: str, leads_to: str, ext: str) -> None:
+    link = f'<a href="https://shop.example/l?{written}">go</a>'
+    body = MJML.format(link) if ext == "mjml" else f"<p>{link}</p>"
+    template = messages(**{f"hello__email__{ext}": f"---\nsubject: Hi\n---\n{body}"}).pick(
+        "hello", "email", "en"
+    )
+    assert template is not None
+    plain = render(template, addressed(), material(), VOCABULARY, LINKS, replace(STYLE, clicks=False))
+    assert plain.body.strip() == f"go: https://shop.example/l?{leads_to}"
+    assert f'href="https://shop.example/l?{html.escape(leads_to)}"' in plain.html
+    tracked = render(template, addressed(), material(), VOCABULARY, LINKS, HOME)
+    tokens = re.findall(r"https://news.example/c/([\w.-]+)", tracked.html + tracked.body)
+    assert [LINKS.read_click(token) for token in tokens] == [
+        ClickLink("key-1", f"https://shop.example/l?{leads_to}")
+    ] * 2
+
+
+def test_text_that_looks_like_html_stays_as_it_is_read() -> None:
+    words = "R&amp;D &amp;lt;b&amp;gt; &amp;copy"
+    template = messages(hello__email__mjml=f"---\nsubject: Hi\n---\n{MJML.format(words)}").pick(
+        "hello", "email", "en"
+    )
+    assert template is not None
+    made = render(template, addressed(), material(), VOCABULARY, LINKS, STYLE)
+    assert made.body.strip() == "R&D &lt;b&gt; &copy"
+
+
+# --- moments, dates and amounts without a filter ---
+
+
+def test_facts_are_printed_in_the_language_and_zone_of_the_message() -> None:
+    catalogue = Catalogue(
+        attributes={"since": Type("date")},
+        facts={
+            "last_order_at": FactRule("last_order_at", "last", "order_placed", None, Type("time")),
+            "spent": FactRule("spent", "sum", "order_placed", "total", Type("money")),
+        },
+        events={
+            "order_placed": {
+                "at": Type("time"),
+                "items": Type("list of", items=(("sku", Type("text")), ("ships_at", Type("time")))),
+            }
+        },
+    )
+    types = FieldTypes.of(VOCABULARY.shop, catalogue)
+    moment = Instant(1_772_442_000_000)  # 2 March 2026, 10:00 in Berlin
+    body = (
+        "{{ customer.last_order_at }} | {{ customer.since }} | {{ customer.spent }} | {{ trigger.at }} | "
+        "{% for item in trigger.items %}{{ item.ships_at }}{% endfor %} | {{ when }}"
+    )
+    found = messages(hello__sms__txt=body, hello__sms__uk__txt=body)
+    values = RenderValues(
+        {"last_order_at": moment, "since": dt.date(2026, 3, 2), "spent": Money(Decimal("9.5"), "EUR")},
+        {
+            "trigger": {"at": moment, "items": [{"sku": "a", "ships_at": moment}]},
+            "with": {"when": moment},
+            "with_times": ("when",),
+        },
+        zone=ZoneInfo("Europe/Berlin"),
+    )
+    expected = {
+        "en": ["Mar 2, 2026, 10:00:00 AM", "March 2, 2026", "€9.50"],
+        "uk": ["2 бер. 2026 р., 10:00:00", "2 березня 2026 р.", "9,50 EUR"],
+    }
+    for language, (at, day, amount) in expected.items():
+        template = found.pick("hello", "sms", language)
+        assert template is not None
+        made = render(template, addressed("sms"), values, types, LINKS, STYLE)
+        assert made.body.replace("\u202f", " ").split(" | ") == [at, day, amount, at, at, at]

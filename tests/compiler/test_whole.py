@@ -92,6 +92,37 @@ def test_values_of_with_are_known_by_their_own_name(shop: Path) -> None:
     assert told(shop) == []
 
 
+SPLITS = """---
+subject: x
+---
+<p>{% if paths.winback_offer_test == "SAME" %}A{% else %}B{% endif %}</p>
+"""
+
+
+def test_a_template_reads_the_path_of_its_run(shop: Path) -> None:
+    body = SPLITS + FOOTER
+    write(shop, "winback_goodbye.email.html", body.replace("SAME", "gift"))
+    assert told(shop) == []
+    write(shop, "winback_goodbye.email.html", body.replace("SAME", "gft"))
+    problem = only(shop)
+    assert (problem.code, problem.fix) == ("E36", 'did you mean "gift"?')
+    assert (problem.span.line, problem.what) == (4, 'the split "winback_offer_test" has no path called "gft"')
+    write(shop, "winback_goodbye.email.html", body.replace("offer_test", "ofer_test"))
+    problem = only(shop)
+    assert (problem.code, problem.fix) == ("T20", 'did you mean "paths.winback_offer_test"?')
+
+
+def test_a_path_that_only_one_of_two_journeys_has(shop: Path) -> None:
+    write(
+        shop,
+        "winback_goodbye.email.html",
+        f"{SPLITS.replace('SAME', 'gift')}{{{{ paths.winback_offer_test }}}}{FOOTER}",
+    )
+    change(shop / "journeys/welcome.yaml", "send: welcome_our_story", "send: winback_goodbye")
+    problem = only(shop)
+    assert problem.what == '"paths.winback_offer_test" is not there when the journey "welcome" sends this'
+
+
 def test_a_field_that_only_one_of_two_journeys_brings(shop: Path) -> None:
     change(shop / "journeys/win_back.yaml", "send: winback_gift", "send: cart_last_reminder")
     write(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from engine.core.effects import Alert, Call, Change, GiveBack, TakeCode
@@ -151,6 +153,17 @@ def test_a_webhook_is_called_once_with_its_key() -> None:
     assert call.enrollment == one.run.id
 
 
+def test_a_webhook_carries_the_values_of_names() -> None:
+    values = "{code: code.value, land: customer.country, left: code.expires}"
+    steps = f"- code: WELCOME10\n  valid: 7 days\n- webhook: crm\n  with: {values}"
+    one = life(project(written(steps)), country="DE")
+    one.event("0 10:00", "subscribed")
+    (call,) = [effect for effect in one.effects if isinstance(effect, Call)]
+    code = next(iter(one.state.enrollments.values())).code
+    assert code is not None
+    assert call.values == {"code": code.value, "land": "DE", "left": "2026-03-09T22:59:59Z"}
+
+
 def test_exit_ends_with_its_reason() -> None:
     one = life(
         project(written("- if: {tier: gold}\n  then:\n    - exit: control\n- send: letter", policy="free")),
@@ -192,6 +205,35 @@ def test_a_split_is_stored_with_the_run() -> None:
     one = life(project(written(steps, policy="free")))
     one.event("0 10:00", "subscribed")
     assert one.run.paths == {"offer": one.sends[0].template}
+
+
+def test_a_message_knows_the_path_of_its_run() -> None:
+    steps = """
+- if: {tier: gold}
+  then:
+    - split: never_met
+      into:
+        100% only:
+          - exit: gold
+- split: offer
+  into:
+    50% percent:
+      - add: {points: 1}
+    50% gift:
+      - add: {points: 2}
+- send: letter
+  with: {offer: paths.offer, since: customer.first_seen}
+"""
+    one = life(project(written(steps, policy="free")), first_seen=moment("0 09:00"))
+    one.event("0 10:00", "subscribed")
+    (send,) = one.sends
+    paths = send.names["paths"]
+    assert isinstance(paths, Mapping)
+    path = paths["offer"]
+    assert path in ("percent", "gift")
+    assert send.names["paths"] == {"offer": path, "never_met": None}
+    assert send.names["with"] == {"offer": path, "since": moment("0 09:00")}
+    assert send.names["with_times"] == ("since",)
 
 
 def test_values_of_the_message_are_literals_or_names() -> None:

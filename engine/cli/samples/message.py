@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice, product
 
 from engine.channels.base import Message
 from engine.channels.links import Links
@@ -12,6 +13,7 @@ from engine.channels.render import Recipient, RenderError, SenderProfile, render
 from engine.channels.render_data import FieldTypes, RenderValues
 from engine.cli.samples.values import SampleValues, person
 from engine.compiler.catalogue.catalogue import PRODUCT_STARTS
+from engine.compiler.conditions.names import splits_of
 from engine.compiler.templates.message import CompiledTemplate
 from engine.core.conditions.condition import Ref
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, SendStep
@@ -20,6 +22,9 @@ from engine.project import Project
 from engine.values import Instant, Type, Value, zone
 
 Names = Mapping[str, Value | Mapping[str, Value]]
+
+MOST_PATHS = 12
+"""Sheets of one template that are shown for the paths of splits."""
 
 UNSIGNED = "preview"
 """Links of a preview are signed with this word, so that none of them works."""
@@ -43,19 +48,17 @@ class SampleWriter:
         config, catalogue = project.config, project.catalogue
         self._project, self._config = project, config
         self._made_up = SampleValues(now, config.currency, config.shop.url, config.timezone)
-        times = {
-            name: kind
-            for fields in catalogue.events.values()
-            for name, kind in fields.items()
-            if kind.kind == "time"
-        }
-        self._vocabulary = FieldTypes(config.shop, catalogue.attributes, catalogue.product, times)
+        self._vocabulary = FieldTypes.of(config.shop, catalogue)
         self._links = links or Links([UNSIGNED], config.http.public_url)
         self._styles = styles(config)
 
     def sheets(self, template: str, known: SampleCustomer | None, language: str | None) -> list[Sheet]:
         """Every channel and language; `language` alone where it is given. One that fails says why."""
-        return [self._sheet(one, known) for one in self._chosen(template, known, language)]
+        return [
+            self._sheet(chosen, known, paths)
+            for chosen in self._chosen(template, known, language)
+            for paths in self._paths(chosen, known)
+        ]
 
     def letter(
         self, template: str, known: SampleCustomer | None, language: str | None, addressed: Recipient
@@ -71,7 +74,8 @@ class SampleWriter:
         if written is None:
             return None
         addressed = replace(addressed, purpose=self._purpose(template))
-        values, style = self._material(written, known), self._styles.get(written.channel, SenderProfile())
+        values = _along(self._material(written, known), self._paths(written, known)[0])
+        style = self._styles.get(written.channel, SenderProfile())
         return render(written, addressed, values, self._vocabulary, self._links, style)
 
     def languages(self, template: str) -> list[str]:
@@ -94,9 +98,26 @@ class SampleWriter:
             written = self._project.messages.of.get((template, channel), {})
             yield from (written[own] for own in self._ordered(written) if language in (None, own))
 
-    def _sheet(self, template: CompiledTemplate, known: SampleCustomer | None) -> Sheet:
-        title = f"{template.channel}, {template.language}"
-        values = self._material(template, known)
+    def _paths(self, template: CompiledTemplate, known: SampleCustomer | None) -> list[dict[str, str]]:
+        """The paths of the splits that a template asks for, each with each; a customer of the store has their
+        own."""
+        asked = {read.name.split(".")[1] for read in template.reads() if read.name.startswith("paths.")}
+        if known is not None and "paths" in known.names:
+            return [{}]
+        choices: dict[str, tuple[str, ...]] = {}
+        for journey, _ in self._senders(template.name) if asked else ():
+            written = self._project.files.get(journey.name)
+            of_journey = splits_of(written) if written is not None else {}
+            choices |= {split: names for split, names in of_journey.items() if split in asked}
+        every = product(*choices.values())
+        return [dict(zip(choices, names, strict=True)) for names in islice(every, MOST_PATHS)]
+
+    def _sheet(
+        self, template: CompiledTemplate, known: SampleCustomer | None, paths: Mapping[str, str]
+    ) -> Sheet:
+        along = "".join(f", {split}: {path}" for split, path in paths.items())
+        title = f"{template.channel}, {template.language}{along}"
+        values = _along(self._material(template, known), paths)
         policy = self._purpose(template.name)
         addressed = Recipient("preview", template.channel, _address(template.channel), "made-up", policy)
         style = replace(self._styles.get(template.channel, SenderProfile()), clicks=False)
@@ -156,6 +177,11 @@ class SampleWriter:
 
     def _purpose(self, template: str) -> str | None:
         return next((step.policy.consent for _, step in self._senders(template)), "marketing")
+
+
+def _along(values: RenderValues, paths: Mapping[str, str]) -> RenderValues:
+    """The same values for a run that took these paths."""
+    return replace(values, names={**values.names, "paths": dict(paths)}) if paths else values
 
 
 def _address(channel: str) -> str:

@@ -8,13 +8,15 @@ from engine.language import syntax
 from engine.language.steps.code import Code
 from engine.language.steps.send import Send
 from engine.language.steps.wait import Wait
+from engine.language.steps.webhook import Webhook
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem
 
 
 def check(checked: JourneyCheckInput) -> list[Problem]:
-    """Messages that print a code, and waits that count from its end, before any code was made."""
+    """Messages that print a code, steps that send one along, and waits that count from its end, before any
+    code was made."""
     problems: list[Problem] = []
     pool = _pool(checked)
 
@@ -28,6 +30,12 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
             )
             problems.append(_no_code(step.template, what, "the customer would read an empty place", pool))
             return True  # one message for the cause, none for what follows from it
+        if not made and isinstance(step, Send | Webhook):
+            named = next((each.value for each in step.values if each.value.value.startswith("code.")), None)
+            if named is not None:
+                what = f"{quoted(named.value)} is sent along, but no code was made before it on this path"
+                problems.append(_no_code(named, what, "nothing would stand there", pool))
+                return True
         if not made and isinstance(step, Wait) and step.until and step.until.name:
             name = step.until.name
             if name.value.startswith("code."):

@@ -1,4 +1,5 @@
-"""T20 and T21: names that a template reads and nobody gives it, and those that may be missing."""
+"""T20, T21 and E36: names that a template reads and nobody gives it, those that may be missing, and paths
+that a split does not have."""
 
 from __future__ import annotations
 
@@ -9,9 +10,8 @@ from dataclasses import fields
 from engine.channel_kinds import kind_of
 from engine.compiler.catalogue.catalogue import CODE, paths
 from engine.compiler.check_input import ProjectCheckInput
-from engine.compiler.conditions.names import trigger_fields
-from engine.compiler.project_context import ProjectContext
-from engine.compiler.templates.message import CompiledTemplate, NameRead
+from engine.compiler.conditions.names import splits_of, trigger_fields
+from engine.compiler.templates.message import Comparison, CompiledTemplate, NameRead
 from engine.compiler.walk import every_step
 from engine.config import Shop
 from engine.language import syntax
@@ -21,7 +21,7 @@ from engine.problem import Problem, Span, did_you_mean
 
 SHOP = tuple(field.name for field in fields(Shop))
 LINKS = ("unsubscribe", "preferences", "confirm")
-GROUPS = ("customer", "trigger", "product", "code", "shop", "links")
+GROUPS = ("customer", "trigger", "product", "code", "paths", "shop", "links")
 
 
 def check(checked: ProjectCheckInput) -> list[Problem]:
@@ -56,7 +56,28 @@ def _of_template(
         if problem:
             reported.add(read.name)
             problems.append(problem)
+    for comparison in template.comparisons():
+        if comparison.name.startswith("paths.") and comparison.name not in reported:
+            problems.extend(_no_such_path(comparison, uses, checked))
     return problems
+
+
+def _no_such_path(comparison: Comparison, uses: list[Use], checked: ProjectCheckInput) -> list[Problem]:
+    """A text that `paths.x` never is."""
+    split = comparison.name.removeprefix("paths.")
+    files = [file for file, _ in uses] or checked.files
+    names = list(dict.fromkeys(path for file in files for path in splits_of(file).get(split, ())))
+    if not names or comparison.text in names:
+        return []
+    span = place(comparison.file, comparison.line, comparison.text, checked.sources)
+    return [
+        Problem(
+            span, "E36", f"the split {quoted(split)} has no path called {quoted(comparison.text)}",
+            "this would never be true",
+            did_you_mean(comparison.text, names, f"use one of: {', '.join(names)}"),
+            topic="name", subject=comparison.text,
+        )
+    ]  # fmt: skip
 
 
 def _unknown(read: NameRead, uses: list[Use], checked: ProjectCheckInput) -> Problem | None:
@@ -66,9 +87,9 @@ def _unknown(read: NameRead, uses: list[Use], checked: ProjectCheckInput) -> Pro
     if not dot:
         return None
     field = rest.partition(".")[0]
-    known, what = _known(head, uses, checked.world)
+    known, what = _known(head, uses, checked)
     if field in known:
-        return _not_in_every_journey(read, field, uses, checked) if head == "trigger" else None
+        return _not_in_every_journey(read, head, field, uses, checked)
     choices = [f"{head}.{name}" for name in known]
     return _problem(
         read,
@@ -81,8 +102,8 @@ def _unknown(read: NameRead, uses: list[Use], checked: ProjectCheckInput) -> Pro
     )
 
 
-def _known(head: str, uses: list[Use], project: ProjectContext) -> tuple[list[str], str]:
-    catalogue = project.catalogue
+def _known(head: str, uses: list[Use], checked: ProjectCheckInput) -> tuple[list[str], str]:
+    project, catalogue = checked.world, checked.world.catalogue
     match head:
         case "customer":
             return catalogue.customer_names(), "customer attribute"
@@ -96,6 +117,9 @@ def _known(head: str, uses: list[Use], project: ProjectContext) -> tuple[list[st
                 for event in project.catalogue.event_names():
                     names.update(dict.fromkeys(paths(project.catalogue.event_fields(event) or {})))
             return list(names), "field of the starting event"
+        case "paths":
+            files = [file for file, _ in uses] or checked.files
+            return list(dict.fromkeys(split for file in files for split in splits_of(file))), "split"
         case "product":
             return list(catalogue.product), "field of a product"
         case "code":
@@ -107,10 +131,11 @@ def _known(head: str, uses: list[Use], project: ProjectContext) -> tuple[list[st
 
 
 def _not_in_every_journey(
-    read: NameRead, field: str, uses: list[Use], checked: ProjectCheckInput
+    read: NameRead, head: str, field: str, uses: list[Use], checked: ProjectCheckInput
 ) -> Problem | None:
-    for file, _ in uses:
-        if field not in trigger_fields(file, checked.world).fields and not read.fallback:
+    for file, _ in uses if head in ("trigger", "paths") else ():
+        there = trigger_fields(file, checked.world).fields if head == "trigger" else splits_of(file)
+        if field not in there and not read.fallback:
             what = f"{quoted(read.name)} is not there when the journey {quoted(file.name.value)} sends this"
             return _problem(
                 read, checked, read.name, what, f'give it a fallback:  {{{{ {read.name} or "..." }}}}'
@@ -159,7 +184,7 @@ def _may_be_missing(
 
 
 def _problem(read: NameRead, checked: ProjectCheckInput, name: str, what: str, fix: str) -> Problem:
-    why = "a template may read customer, trigger, product, code, shop, links, and the values of  with:"
+    why = "a template may read customer, trigger, product, code, paths, shop, links, and the values of  with:"
     span = place(read.file, read.line, read.name, checked.sources)
     return Problem(span, "T20", what, why, fix, topic="name", subject=name)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from engine.compiler.catalogue.catalogue import CODE, path_type, paths
 from engine.compiler.project_context import ProjectContext
+from engine.compiler.walk import every_step
 from engine.core.conditions.condition import Ref
+from engine.language.steps.split import Split
 from engine.language.syntax import (
     ClockStart,
     DateStart,
@@ -19,7 +21,7 @@ from engine.language.syntax import (
     Text,
 )
 from engine.language.wording import either, quoted, unknown
-from engine.problem import Problem, Span, did_you_mean
+from engine.problem import Problem, Span, did_you_mean, nearest
 from engine.values import Type
 
 UNSAID = Problem(Span("", 0, 0), "", "follows from a problem that is told elsewhere")
@@ -51,6 +53,7 @@ class NameScope:
     trigger: TriggerFields | None = None
     event_fields: Mapping[str, Type] | None = None
     event: str = ""
+    splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of the journey, with their paths
 
     @property
     def run(self) -> bool:
@@ -102,6 +105,15 @@ def trigger_fields(file: JourneyFile, project: ProjectContext) -> TriggerFields:
     )
 
 
+def splits_of(file: JourneyFile) -> dict[str, tuple[str, ...]]:
+    """The splits of a journey with their paths: what `paths.` offers."""
+    return {
+        step.name.value: tuple(path.name.value for path in step.paths)
+        for step in every_step(file.steps)
+        if isinstance(step, Split)
+    }
+
+
 def resolve(name: Text, scope: NameScope) -> Ref | Problem:
     """The reference that a name means in its place."""
     head, dot, rest = name.value.partition(".")
@@ -136,6 +148,65 @@ def resolve(name: Text, scope: NameScope) -> Ref | Problem:
     if kind is not None:
         return Ref("customer", name.value, kind)
     return unknown_attribute(name, scope)
+
+
+VALUE_GROUPS = ("trigger", "product", "customer", "code", "paths")
+"""What the values of `with` may name, each with a dot and a name behind it."""
+
+
+def names_a_value(word: str) -> bool:
+    """Whether a value of `with` is a name, whose value is meant, and not the words themselves."""
+    return word.partition(".")[0] in VALUE_GROUPS and "." in word and word.replace(".", "_").isidentifier()
+
+
+def resolve_value(name: Text, scope: NameScope) -> Ref | Problem:
+    """The reference that a name means as a value of `with`: there the customer is named, too."""
+    head, _, rest = name.value.partition(".")
+    match head:
+        case "customer":
+            kind = scope.world.catalogue.customer_type(rest)
+            if kind is not None:
+                return Ref("customer", rest, kind)
+            known = [f"customer.{each}" for each in scope.world.catalogue.customer_names()]
+            return unknown("E11", name, "customer attribute", known, "names come from schemas/")
+        case "paths":
+            paths_of = scope.splits.get(rest)
+            if paths_of is not None:
+                return Ref("paths", rest, Type("one of", paths_of))
+            splits = [f"paths.{split}" for split in scope.splits]
+            return unknown("E36", name, "split", splits, "the splits are those of this journey")
+        case _:
+            return resolve(name, scope)
+
+
+def name_meant(word: str, scope: NameScope) -> str:
+    """The name that a value of `with` looks like though it is none; empty: it is a word like any other."""
+    catalogue = scope.world.catalogue
+    if word in ("code", "code.code", "promo_code"):
+        return "code.value"
+    if scope.trigger is not None and word in scope.trigger.fields:
+        return f"trigger.{word}"
+    if catalogue.customer_type(word) is not None:
+        return f"customer.{word}"
+    head, dot, rest = word.partition(".")
+    if not dot or not word.replace(".", "_").isidentifier() or not rest:
+        return ""
+    meant = _HEADS.get(head) or nearest(head, VALUE_GROUPS)
+    if head in scope.splits:
+        return f"paths.{head}"
+    if catalogue.event_fields(head) is not None:
+        meant = "trigger"
+    return f"{meant}.{rest}" if meant else ""
+
+
+_HEADS = {
+    "event": "trigger", "events": "trigger", "start": "trigger", "order": "trigger", "cart": "trigger",
+    "properties": "trigger", "data": "trigger", "user": "customer", "profile": "customer",
+    "person": "customer", "contact": "customer", "traits": "customer", "subscriber": "customer",
+    "attributes": "customer", "facts": "customer", "item": "product", "coupon": "code", "promo": "code",
+    "voucher": "code", "split": "paths", "path": "paths", "splits": "paths",
+}  # fmt: skip
+"""What other tools call our groups of names."""
 
 
 def _trigger(name: Text, rest: str, scope: NameScope) -> Ref | Problem:

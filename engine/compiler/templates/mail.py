@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from html import unescape
 
@@ -72,7 +73,7 @@ _OPEN_TABLE = re.compile(r"(<table\b[^>]*>)(\s*<!--jnj\d+q-->)", re.IGNORECASE)
 """A loop over rows: without a <tbody> of its own HTML would open one inside the loop."""
 _LINE_END = re.compile(r"(</tr>|<tbody>|</tbody>|</table>|</head>)(?=<)")
 """Where a line may end without a visible blank: lines of mail have at most 998 characters."""
-_LABELLED = re.compile(r"\[([^\]]*)\]\(([^)\s]*)\)")
+_LABELLED = re.compile(r"\[([^\]]*)\]\(lnk(\d+)q\)")
 _SCRIPT = re.compile(r"<\s*(script|iframe|object|embed|form)\b", re.IGNORECASE)
 
 
@@ -182,8 +183,11 @@ def text_of(html: str) -> str:
     tree = lxml.html.document_fromstring(_STATEMENT.sub(r"\1", html))
     for element in list(tree.iter()):
         _flatten(element)
-    config = ParserConfig(display_links=True)
-    text = _LABELLED.sub(_label, get_text(lxml.html.tostring(tree, encoding="unicode"), config))
+    targets: list[str] = []
+    for element in tree.iter():
+        _keep_decoded(element, targets)
+    written = get_text(lxml.html.tostring(tree, encoding="unicode"), ParserConfig(display_links=True))
+    text = _LABELLED.sub(lambda found: _label(found, targets), written)
     # the lines again, each stripped; one that holds only statements makes no line of its own
     lines = text.splitlines()
     statements = frozenset(_STATEMENT.findall(html))
@@ -216,6 +220,17 @@ def _flatten(element: lxml.html.HtmlElement) -> None:
         del element.attrib["style"]
 
 
+def _keep_decoded(element: lxml.html.HtmlElement, targets: list[str]) -> None:
+    """inscriptis decodes `&copy` once more in what is decoded already, and lxml writes links anew: texts are
+    written so that they come out as they are, and a word stands for each link until then."""
+    if isinstance(element.tag, str):
+        element.text = (element.text or "").replace("&", "&amp;") or None
+        if element.tag == "a" and (target := element.get("href")):
+            element.set("href", f"lnk{len(targets)}q")
+            targets.append(target.strip())
+    element.tail = (element.tail or "").replace("&", "&amp;") or None
+
+
 def _drop(element: etree._Element) -> None:
     parent = element.getparent()
     if parent is not None:
@@ -228,8 +243,11 @@ def _drop(element: etree._Element) -> None:
         parent.remove(element)
 
 
-def _label(match: re.Match[str]) -> str:
-    label, target = match[1].strip(), match[2]
+def _label(match: re.Match[str], targets: Sequence[str]) -> str:
+    number = int(match[2])
+    if number >= len(targets):
+        return match[0]  # these very words in the text of the author
+    label, target = match[1].strip(), targets[number]
     if not target or target.startswith("#"):
         return label
     marked = f"{LINK}{target}" if target.startswith("jnj") else target

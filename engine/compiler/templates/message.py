@@ -45,6 +45,16 @@ class NameRead:
     fallback: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A name that a template compares with a text that it writes out: `paths.offer == "gift"`."""
+
+    name: str
+    text: str
+    file: str
+    line: int
+
+
 @dataclass(slots=True)
 class Program:
     """What Jinja makes of a source, made when it is first rendered: `check` and the start of a daemon
@@ -72,6 +82,7 @@ class MessageField:
     program: Program = field(repr=False, compare=False)
     rows: tuple[Piece, ...] = field(repr=False, compare=False)
     reads: tuple[NameRead, ...] = field(default=(), repr=False, compare=False)
+    comparisons: tuple[Comparison, ...] = field(default=(), repr=False, compare=False)
 
     def render(self, names: Mapping[str, object]) -> str:
         """The text for one customer. Raises whatever Jinja raises; `place` says where. Not longer than 1
@@ -122,6 +133,10 @@ class CompiledTemplate:
     def parts(self) -> tuple[MessageField, ...]:
         """Everything that is rendered."""
         return (*self.fields.values(), *((self.html,) if self.html else ()), self.text)
+
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """Every text that a part compares a name with, each once."""
+        return tuple(dict.fromkeys(each for part in self.parts for each in part.comparisons))
 
     def reads(self) -> tuple[NameRead, ...]:
         """Every name that a part reads, with the author's line; sorted, each once."""
@@ -249,6 +264,7 @@ def _part(name: str, source: str, env: Sandbox, rows: list[Piece], template: Tem
     try:
         tree = env.parse(source)
         all_nodes = list(tree.find_all(nodes.Node))
+        comparisons = tuple(_compared(rows, all_nodes))
         reads = tuple(_walk(rows, tree, frozenset(_assigned(all_nodes)), fallback=False))
         program = Program(source, env)
         if not (
@@ -265,7 +281,7 @@ def _part(name: str, source: str, env: Sandbox, rows: list[Piece], template: Tem
         own = file == template.file and name in ("text", "html")
         text, begin = (template.body, template.body_line) if own else ("", 1)
         raise broken(mistake, file, line, text, begin, env.filters) from mistake
-    return MessageField(name, source, program, tuple(rows), reads)
+    return MessageField(name, source, program, tuple(rows), reads, comparisons)
 
 
 # --- what a template reads ----------------------------------------------------------------------
@@ -320,6 +336,26 @@ def _walk(
         case _:
             for below in node.iter_child_nodes():
                 yield from _walk(rows, below, own, fallback=fallback)
+
+
+def _compared(rows: Sequence[Piece], all_nodes: Sequence[nodes.Node]) -> Iterator[Comparison]:
+    """What is compared for equality, or looked for in a list, whichever side the name stands on."""
+    for node in all_nodes:
+        if not isinstance(node, nodes.Compare):
+            continue
+        sides = (node.expr, *(operand.expr for operand in node.ops))
+        texts = [text for side in sides for text in _texts(side)]
+        file, line = _origin(rows, node.lineno)
+        for name in filter(None, map(_dotted, sides)):
+            yield from (Comparison(name, text, file, line) for text in texts)
+
+
+def _texts(node: nodes.Node) -> Iterator[str]:
+    if isinstance(node, nodes.Const) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, nodes.Tuple | nodes.List):
+        for item in node.items:
+            yield from _texts(item)
 
 
 def _dotted(node: nodes.Node) -> str | None:

@@ -16,10 +16,10 @@ from engine.values import Birthday, Duration, Instant, Money, Type
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A name: of the customer (attribute or fact), `trigger.x`, `product.x`, `code.x`, or a field of the
-    event in `where`."""
+    """A name: of the customer (attribute or fact), `trigger.x`, `product.x`, `code.x`, a field of the event
+    in `where`, or `paths.x`, the path of the run at a split."""
 
-    source: Literal["customer", "trigger", "product", "code", "event"]
+    source: Literal["customer", "trigger", "product", "code", "event", "paths"]
     name: str
     type: Type
 

@@ -155,7 +155,7 @@ def _mentions_of(ref: Ref, rules: Rules) -> Dependencies:
             return Dependencies(frozenset((rule.event,)), history, frozenset((ref.name,)))
         case "product":
             return Dependencies(product=True)
-        case "trigger" | "code":
+        case "trigger" | "code" | "paths":
             return Dependencies(run=True)
         case "event":
             return Dependencies()

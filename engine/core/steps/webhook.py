@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from engine.core.conditions.condition import Constant, Ref
 from engine.core.effects import Call
 from engine.core.journey import Step
-from engine.core.transition import Transition, values_of_with
+from engine.core.transition import Transition, times_of_with, values_of_with
 from engine.ids import derive
+from engine.values import Instant, iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,12 @@ def call(transition: Transition, step: WebhookStep) -> int:
     if step.id not in transition.enrollment.done:
         transition.enrollment.done.add(step.id)
         key = derive(transition.enrollment.id, step.id, "webhook")
-        transition.effects.append(
-            Call(key, transition.enrollment.id, step.webhook, values_of_with(transition, step.values))
-        )
+        values = dict(values_of_with(transition, step.values))
+        for name in times_of_with(step.values):
+            # The receiver cannot tell milliseconds from a number.
+            if isinstance(at := values[name], int):
+                values[name] = iso(Instant(at))
+        transition.effects.append(Call(key, transition.enrollment.id, step.webhook, values))
         transition.add_trace("webhook", step, step.webhook)
     return step.next
 

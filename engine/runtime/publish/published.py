@@ -47,14 +47,7 @@ def publish_in_memory(number: int, project: Project, folder: Path, secret: str) 
     """`folder`: of the project, for files that channels write. `secret`: of the store (`links_of`)."""
     config, catalogue = project.config, project.catalogue
     links = links_of(config, secret)
-    # fields of any event whose type is a time, so that a template can tell a moment from a number
-    moments = {
-        name: type_
-        for fields in catalogue.events.values()
-        for name, type_ in fields.items()
-        if type_.kind == "time"
-    }
-    field_types = FieldTypes(config.shop, catalogue.attributes, catalogue.product, moments)
+    field_types = FieldTypes.of(config.shop, catalogue)
     initial = initial_values(project.journeys.facts, config.currency)
     render_context = RenderContext(
         project.messages,
