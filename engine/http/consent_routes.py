@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.channels.links import ConfirmationLink
+from engine.core.facts.customer import OWN_CAPS
+from engine.core.happening import ProfileChanged
 from engine.http.body import read_body, read_form
 from engine.http.context import Context, Live
 from engine.http.link_pages import ConsentPages, unknown_link
@@ -18,6 +20,11 @@ from engine.http.problems import Refusal
 from engine.http.visitor import Visitor, choices, find_visitor, is_own_page, origin_of, words_of
 from engine.runtime.feedback.consent import ConsentProof, agree, is_meant, withdraw
 from engine.runtime.intake.items import EventItem
+from engine.store.inbox import inbox
+from engine.values import DAY, Instant, Value
+
+BREAK_DAYS = 30
+"""How long a break lasts that somebody takes on the preference page."""
 
 
 def consent_routes(context: Context) -> APIRouter:
@@ -31,7 +38,7 @@ def consent_routes(context: Context) -> APIRouter:
         if leaving is None:
             return unknown_link(live, request)
         visitor = await context.look(lambda conn: find_visitor(conn, leaving.customer, leaving.key))
-        pages = _pages(live, request, visitor)
+        pages = _pages(context, request, visitor)
         return pages.unsubscribe(leaving, live.links.preferences(leaving.customer))
 
     @router.post("/u/{token:path}")
@@ -44,7 +51,7 @@ def consent_routes(context: Context) -> APIRouter:
             return unknown_link(live, request)
         await read_body(request)
         visitor = await context.look(lambda conn: find_visitor(conn, leaving.customer, leaving.key))
-        pages = _pages(live, request, visitor)
+        pages = _pages(context, request, visitor)
         if visitor.is_test:
             return pages.test()
         pair = (leaving.channel, leaving.purpose)
@@ -61,7 +68,7 @@ def consent_routes(context: Context) -> APIRouter:
         if customer is None:
             return unknown_link(live, request)
         visitor = await context.look(lambda conn: find_visitor(conn, customer))
-        return _pages(live, request, visitor).preferences(choices(live.config, visitor))
+        return _pages(context, request, visitor).preferences(choices(live.config, visitor))
 
     @router.post("/p/{token:path}")
     async def choose(token: str, request: Request) -> Response:
@@ -72,11 +79,20 @@ def consent_routes(context: Context) -> APIRouter:
         _check_site(live, request)
         form = await read_form(request)
         visitor = await context.look(lambda conn: find_visitor(conn, customer))
-        pages = _pages(live, request, visitor)
+        pages = _pages(context, request, visitor)
         if visitor.is_test:
             return pages.test()
+        if "break" in form:
+            # Of a button of its own: whoever takes a break chooses nothing else with it.
+            days = BREAK_DAYS if form["break"] == str(BREAK_DAYS) else 0
+            until = Instant(context.clock.now() + days * DAY) if days else None
+            await _wish(context, visitor, "break_until", until)
+            return pages.saved([], live.links.preferences(customer))
         if "save" not in form and "all" not in form:  # a machine that posts an empty form chooses nothing
             return pages.preferences(choices(live.config, visitor))
+        often = form.get("often", "")
+        if often != visitor.frequency and often in ("", *OWN_CAPS) and "save" in form:
+            await _wish(context, visitor, "frequency", often or None)
         still_closed = await _choose(context, pages, form)
         return pages.saved(still_closed, live.links.preferences(customer))
 
@@ -87,7 +103,7 @@ def consent_routes(context: Context) -> APIRouter:
         if confirming is None:
             return unknown_link(live, request)
         visitor, is_right = await context.look(lambda conn: _confirming(conn, confirming))
-        return _pages(live, request, visitor).confirm(confirming, is_right=is_right)
+        return _pages(context, request, visitor).confirm(confirming, is_right=is_right)
 
     @router.post("/y/{token:path}")
     async def confirm(token: str, request: Request) -> Response:
@@ -98,7 +114,7 @@ def consent_routes(context: Context) -> APIRouter:
         _check_site(live, request)
         await read_body(request)
         visitor, is_right = await context.look(lambda conn: _confirming(conn, confirming))
-        pages = _pages(live, request, visitor)
+        pages = _pages(context, request, visitor)
         if visitor.is_test or not is_right:
             return pages.confirm(confirming, is_right=is_right)
         return await _confirm(context, pages, confirming)
@@ -106,8 +122,9 @@ def consent_routes(context: Context) -> APIRouter:
     return router
 
 
-def _pages(live: Live, request: Request, visitor: Visitor) -> ConsentPages:
-    return ConsentPages(words_of(live, request, visitor.language), live.config, visitor)
+def _pages(context: Context, request: Request, visitor: Visitor) -> ConsentPages:
+    live = context.live()
+    return ConsentPages(words_of(live, request, visitor.language), live.config, visitor, context.clock.now())
 
 
 def _check_site(live: Live, request: Request) -> None:
@@ -117,6 +134,14 @@ def _check_site(live: Live, request: Request) -> None:
     silent = "sec-fetch-site" not in request.headers and origin_of(request) in ("", "null")
     if not silent and not is_own_page(live, request):
         raise Refusal(403, "this form is sent from its own page only")
+
+
+async def _wish(context: Context, visitor: Visitor, attribute: str, value: Value) -> None:
+    """Writes how much the visitor wants to hear; None: as much as comes."""
+    now = context.clock.now()
+    change = ProfileChanged(0, now, {attribute: value})
+    await context.write(lambda conn: inbox.append_one(conn, visitor.customer, change, now))
+    context.arrived()
 
 
 async def _choose(context: Context, pages: ConsentPages, form: Mapping[str, str]) -> list[str]:

@@ -8,16 +8,20 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
 from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.channels.links import ConfirmationLink, UnsubscribeLink
 from engine.channels.render import OPENS
 from engine.config import Config, SignupList
+from engine.core.facts.customer import OWN_CAPS
 from engine.http.context import Live
 from engine.http.pages import customer_page
 from engine.http.visitor import Visitor, words_of
 from engine.http.wording import PageWords
+from engine.values import Instant, to_datetime, zone
 
 
 def unknown_link(live: Live, request: Request) -> Response:
@@ -41,6 +45,7 @@ class ConsentPages:
     words: PageWords
     config: Config
     visitor: Visitor
+    now: Instant
 
     def unsubscribe(self, leaving: UnsubscribeLink, preferences: str) -> Response:
         """Asks; the button acts. `preferences` is the link to the page on which one chooses instead."""
@@ -60,7 +65,17 @@ class ConsentPages:
             purpose: [channel for _, channel in group]
             for purpose, group in groupby(pairs, key=lambda pair: pair[0])
         }
-        return self._show("preferences.html", page=self, choices=choices)
+        until, now = self.visitor.break_until, self.now
+        runs = ""
+        if until is not None and until > now:
+            day = to_datetime(until, zone(self.visitor.zone)).date()
+            runs = format_date(day, "long", _locale(self.words.language))
+        return self._show("preferences.html", page=self, choices=choices, break_runs=runs)
+
+    @property
+    def frequencies(self) -> list[tuple[str, str]]:
+        """What the visitor may choose, each with the name of its text."""
+        return [("", "often_any"), *((value, f"often_{value.replace(' ', '_')}") for value in OWN_CAPS)]
 
     def saved(self, still_closed: Sequence[str], preferences: str) -> Response:
         """It is done, and what could not be: channels whose address stays closed."""
@@ -128,3 +143,11 @@ class ConsentPages:
 
     def _show(self, template: str, **values: Any) -> Response:
         return customer_page(template, self.words, self.config.shop, **values)
+
+
+def _locale(language: str) -> Locale:
+    """That of a language; a project may have words in one that Babel has never heard of."""
+    try:
+        return Locale.parse(language)
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")

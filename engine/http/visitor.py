@@ -14,7 +14,7 @@ from starlette.requests import Request
 from engine.channels.links import TESTER
 from engine.channels.render import OPENS
 from engine.config import Config
-from engine.core.facts.customer import Reach
+from engine.core.facts.customer import OWN_CAPS, Reach
 from engine.http.console import is_own_host
 from engine.http.context import Live
 from engine.http.wording import PageWords, accepted, words_for
@@ -23,6 +23,7 @@ from engine.store.customers import addressees
 from engine.store.messages import records
 from engine.store.messages.reports import reach_of
 from engine.store.meta import bucket_of
+from engine.values import Instant
 
 _PHONE = re.compile(r"\+?[0-9]{6,15}", re.ASCII)
 _SHUT = ("all", "any purpose")
@@ -36,6 +37,9 @@ class Visitor:
     language: str = ""
     reach: Mapping[str, Reach] = field(default_factory=dict)
     is_test: bool = False
+    frequency: str = ""  # a key of OWN_CAPS; "": as it comes
+    break_until: Instant | None = None
+    zone: str = "UTC"
 
     def agreed(self, channel: str, purpose: str) -> bool:
         """Whether messages of this purpose may come on this channel now."""
@@ -60,8 +64,16 @@ def find_visitor(conn: Connection, customer: str, key: str = "") -> Visitor:
     addressee = addressees.find(conn, bucket_of(conn, own), [own]).get(own)
     if addressee is None and own == TESTER and records.find(conn, key) is None:
         return Visitor(own, is_test=True)
-    language = addressee.values.get("language") if addressee is not None else None
-    return Visitor(own, language if isinstance(language, str) else "", reach_of(conn, own))
+    values = addressee.values if addressee is not None else {}
+    language, frequency, until = (values.get(name) for name in ("language", "frequency", "break_until"))
+    return Visitor(
+        own,
+        language if isinstance(language, str) else "",
+        reach_of(conn, own),
+        frequency=frequency if isinstance(frequency, str) and frequency in OWN_CAPS else "",
+        break_until=Instant(until) if isinstance(until, int) else None,
+        zone=addressee.zone if addressee is not None else "UTC",
+    )
 
 
 def origin_of(request: Request) -> str:

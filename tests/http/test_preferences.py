@@ -21,11 +21,11 @@ from engine.core.happening import ProfileChanged
 from engine.http.wording import known_words, words_for
 from engine.runtime.feedback.reports import take_reports
 from engine.runtime.intake.items import ConsentGiven, CustomerItem
-from engine.store.customers import suppressions
+from engine.store.customers import addressees, suppressions
 from engine.store.customers.suppressions import SuppressionReason
 from engine.store.messages import queue
-from engine.store.meta import secret
-from engine.values import DAY, MINUTE
+from engine.store.meta import bucket_of, secret
+from engine.values import DAY, MINUTE, Instant, to_datetime, zone
 from tests.http.web_shop import URL, WebShop
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -218,7 +218,7 @@ def test_the_preference_page_has_a_box_for_each_purpose_and_channel_with_an_addr
         "marketing/email": True, "marketing/sms": True, "stories/email": False, "stories/sms": False,
         "opens/email": False,
     }  # fmt: skip
-    assert (boxes.labels, boxes.language, boxes.buttons) == (5, "en", ["save", "all"])
+    assert (boxes.labels, boxes.language, boxes.buttons) == (9, "en", ["save", "all", "break"])
     assert "anna@example.com" not in page
     assert "a•••@example.com" in page
     assert "+359888000001" not in page
@@ -393,7 +393,7 @@ def test_every_language_says_everything_and_puts_every_value_in(tmp_path: Path, 
     words, english = words_for(tmp_path, [language]), words_for(tmp_path, ["en"])
     assert words.language == language
     for name in known_words():
-        values = {"shop": "SHOP", "address": "ADDRESS", "purpose": "PURPOSE"}
+        values = {"shop": "SHOP", "address": "ADDRESS", "purpose": "PURPOSE", "date": "DATE"}
         said, meant = words.text(name, **values), english.text(name, **values)
         assert said
         assert "{" not in said
@@ -437,3 +437,49 @@ def test_pages_keep_to_themselves(shop: WebShop) -> None:
         assert answer.headers["x-frame-options"] == "DENY"
     with shop.store.read() as conn:
         assert secret(conn) not in answer.text
+
+
+# --- how much somebody wants to hear ------------------------------------------------------------
+
+
+def wishes(shop: WebShop) -> tuple[object, object]:
+    shop.shop.run()
+    with shop.store.read() as conn:
+        found = addressees.find(conn, bucket_of(conn, "anna"), ["anna"])["anna"].values
+    return found.get("frequency"), found.get("break_until")
+
+
+def test_how_often_is_chosen_kept_and_taken_back(shop: WebShop) -> None:
+    link = shop.links.preferences("anna")
+    page = shop.browser.get(link).text
+    assert re.search(r'value="" checked>\s*<span>As it comes', page)
+    boxes = {name: "on" for name, ticked in Boxes(page).ticked.items() if ticked}
+    shop.browser.post(link, data={**boxes, "save": "1", "often": "1 a week"})
+    assert wishes(shop) == ("1 a week", None)
+    assert 'value="1 a week" checked>' in shop.browser.get(link).text
+    assert shop.reach("anna")["email"].consents == {"marketing": "given"}
+    shop.browser.post(link, data={**boxes, "save": "1", "often": "7 a day"})
+    assert wishes(shop) == ("1 a week", None)
+    shop.browser.post(link, data={**boxes, "save": "1", "often": ""})
+    assert wishes(shop) == (None, None)
+
+
+def test_a_break_lasts_thirty_days_changes_no_consent_and_can_be_ended(shop: WebShop) -> None:
+    link = shop.links.preferences("anna")
+    answer = shop.browser.post(link, data={"break": "30"})
+    assert "Saved" in answer.text
+    assert wishes(shop) == (None, shop.clock.now() + 30 * DAY)
+    assert shop.reach("anna")["email"].consents == {"marketing": "given"}
+    page = shop.browser.get(link, headers={"Accept-Language": "en"}).text
+    day = to_datetime(Instant(shop.clock.now() + 30 * DAY), zone("UTC"))
+    assert f"until {day:%B} {day.day}, {day.year}." in page
+    shop.browser.post(link, data={"break": "0"})
+    assert wishes(shop) == (None, None)
+    assert "Nothing for 30 days" in shop.browser.get(link).text
+
+
+def test_nobody_hears_of_us_on_a_break(shop: WebShop) -> None:
+    shop.browser.post(shop.links.preferences("anna"), data={"break": "30"})
+    shop.shop.event("anna", "signed_up")
+    shop.settle_down()
+    assert list(shop.sent.glob("email/*/*.eml")) == []
