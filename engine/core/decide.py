@@ -22,6 +22,7 @@ from engine.core.event_handlers import (
     handle_segment_change,
 )
 from engine.core.facts.customer import CustomerState
+from engine.core.goal import leave_if_due, look_ahead
 from engine.core.happening import (
     CodeTaken,
     Event,
@@ -101,12 +102,13 @@ def decide(
     # Last: after a downtime all that was received counts before anything that was due (2.13).
     if wakes:
         _wake_all(context)
+    look_ahead(context)
     return Decided(context.state(), tuple(context.decisions))
 
 
 def next_due(state: CustomerState, journeys: Journeys | None = None) -> Instant | None:
-    """When the customer must be looked at next though nothing happens: the first due run, segment crossing or
-    end of collecting.
+    """When the customer must be looked at next though nothing happens: the first due run, segment crossing,
+    end of collecting, or goal or exit that time makes true.
 
     None: never. With `journeys`, runs of paused journeys are left out: nobody moves there.
     """
@@ -125,6 +127,8 @@ def next_due(state: CustomerState, journeys: Journeys | None = None) -> Instant 
         earliest = min(earliest, *state.crossings.values())
     for collecting in state.collecting.values():
         earliest = min(earliest, collecting.until)
+    if state.turns:
+        earliest = min(earliest, *state.turns.values())
     return earliest if earliest < NEVER else None
 
 
@@ -161,8 +165,8 @@ def _take(context: DecisionContext, happening: Happening) -> None:
 
 
 def _wake_all(context: DecisionContext) -> None:
-    """Segments that time crosses and starts that were collected, then the runs that are due, the oldest
-    moment first."""
+    """Segments that time crosses, runs that it ends, starts that were collected, then the runs that are due,
+    the oldest moment first."""
     # Segments first: leaving one may make an `exit_if` true, and that beats the end of a wait (2.9).
     crossed = [(at, segment) for segment, at in context.crossings.items() if at <= context.now]
     for at, segment in sorted(crossed):
@@ -171,6 +175,7 @@ def _wake_all(context: DecisionContext) -> None:
         if change is not None:
             handle_segment_change(context, change)
             apply_changes(context)
+    _turn(context)
     if context.collecting:
         context.decisions_left = MAX_DECISIONS
         end_collecting(context)
@@ -198,6 +203,18 @@ def _wake_all(context: DecisionContext) -> None:
         wake(transition)
         transition.complete()
         apply_changes(context)
+
+
+def _turn(context: DecisionContext) -> None:
+    """Runs that time alone may end, before those that are due: goal and exit beat the end of a wait (2.9)."""
+    turned = [(at, run) for run, at in context.turns.items() if at <= context.now]
+    for at, run in sorted(turned):
+        context.decisions_left = MAX_DECISIONS
+        del context.turns[run]
+        enrollment = context.enrollments.get(run)
+        if enrollment is not None:
+            leave_if_due(context, enrollment, turned_at=at)
+            apply_changes(context)
 
 
 def _due_order(context: DecisionContext, enrollment: Enrollment) -> tuple[Instant, int, Instant, str]:

@@ -42,6 +42,7 @@ class DecisionContext:
     occurred: set[tuple[str, str]]
     crossings: dict[str, Instant]
     collecting: dict[str, Collecting]
+    turns: dict[str, Instant]
     number: int  # of the happening that is applied
     now: Instant
     sends_at_once: bool = False  # messages leave in the moment they are planned (stories, replay)
@@ -71,6 +72,7 @@ class DecisionContext:
             state.occurred.copy(),
             state.crossings.copy(),
             state.collecting.copy(),
+            state.turns.copy(),
             state.applied,
             now,
             sends_at_once,
@@ -86,6 +88,7 @@ class DecisionContext:
             self.crossings,
             self.number,
             self.collecting,
+            self.turns,
         )
 
     def writable(self, *names: FactContainer) -> Facts:

@@ -9,6 +9,7 @@ from engine.core.happening import Event
 from engine.core.journey import Journey
 from engine.core.steps.register import EXECUTES
 from engine.core.transition import Transition
+from engine.core.turning import next_turn
 from engine.values import Instant
 
 
@@ -64,9 +65,11 @@ def leave_if_due(
     enrollment: Enrollment,
     event: Event | None = None,
     reached_at: Instant | None = None,
+    turned_at: Instant | None = None,
 ) -> None:
     """Something changed that goal or `exit_if` of a run may look at: they are asked at once, whatever it
-    does. `reached_at`: a goal that is found in the history."""
+    does. `reached_at`: a goal that is found in the history; `turned_at`: when time alone changed the
+    answer, however late that is noticed."""
     subscription = context.subscription(enrollment)
     if subscription is None:
         return
@@ -78,7 +81,7 @@ def leave_if_due(
         if event is not None and goal.events and fits_goal(context, journey, enrollment, event):
             reached_at = event.occurred_at
         elif goal.when is not None and goal.when.test(scope):
-            reached_at = context.now
+            reached_at = turned_at if turned_at is not None else context.now
     # A run that has ended is only watched: nothing but its goal is noted.
     if enrollment.outcome is not None:
         if reached_at is not None:
@@ -96,6 +99,35 @@ def leave_if_due(
         transition.trace_question("exit_if", exit_if, "")
         end(transition, "exit_if")
     transition.complete()
+
+
+def look_ahead(context: DecisionContext) -> None:
+    """Finds anew when time alone makes goal or `exit_if` of each run true."""
+    if not context.index.turning and not context.turns:
+        return
+    turns: dict[str, Instant] = {}
+    for enrollment in context.enrollments.values():
+        known = context.turns.get(enrollment.id)
+        # A moment that has come is kept until it is asked about.
+        at = known if known is not None and known <= context.now else _next_turn(context, enrollment)
+        if at is not None:
+            turns[enrollment.id] = at
+    context.turns = turns
+
+
+def _next_turn(context: DecisionContext, enrollment: Enrollment) -> Instant | None:
+    subscription = context.subscription(enrollment)
+    if subscription is None:
+        return None
+    goal = subscription.turning_goal if enrollment.goal_at is None else None
+    exit_if = subscription.turning_exit if enrollment.is_open else None
+    scope, moments = context.scope(enrollment), []
+    for question in (goal, exit_if):
+        if question is not None:
+            # True and not asked yet: by files that were published meanwhile.
+            true_now = question.test(scope)
+            moments.append(context.now if true_now else next_turn(question, scope, context.index.rules))
+    return min((at for at in moments if at is not None), default=None)
 
 
 def reach_goal(transition: Transition, at: Instant) -> None:

@@ -13,10 +13,12 @@ from engine.core.journey import (
     EventTrigger,
     Journey,
     ProductTrigger,
+    Question,
     SegmentRule,
     SegmentTrigger,
     Step,
 )
+from engine.core.turning import turns_with_time
 
 RANKS: Mapping[str, int] = {"high": 0, "normal": 1, "low": 2}
 
@@ -31,6 +33,8 @@ class JourneySubscription:
     exit_dependencies: Dependencies  # what `goal: when` and `exit_if` look at
     awaited: frozenset[str]  # events that a `wait ... for` or a cascade listens for
     date_attributes: frozenset[str]  # attributes that a `wait: until` counts from
+    turning_goal: Question | None  # `goal: when`, where time alone may change the answer
+    turning_exit: Question | None  # `exit_if`, the same
 
     @classmethod
     def of(cls, journey: Journey, rules: Rules) -> JourneySubscription:
@@ -49,7 +53,13 @@ class JourneySubscription:
             exit_dependencies=exit_dependencies,
             awaited=frozenset(event for step in journey.steps for event in step.awaited_events()),
             date_attributes=frozenset(name for step in journey.steps for name in step.awaited_dates()),
+            turning_goal=_turning(journey.goal.when, rules),
+            turning_exit=_turning(journey.exit_if, rules),
         )
+
+
+def _turning(question: Question | None, rules: Rules) -> Question | None:
+    return question if question is not None and turns_with_time(question.condition, rules) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,7 @@ class SubscriptionIndex:
     segment_starts: Mapping[str, tuple[tuple[JourneySubscription, SegmentTrigger], ...]]  # by segment
     product_starts: tuple[tuple[JourneySubscription, tuple[ProductTrigger, ...]], ...]
     reads_products: bool  # whether any journey looks at `product.`
+    turning: frozenset[str]  # journeys whose enrollments time alone may end
     facts_by_event: Mapping[str, tuple[FactRule, ...]]  # the computed facts that an event changes
     segment_dependencies: SegmentDependencies
     asked_journeys: frozenset[str]  # whose beginning or end an exit or a segment asks about (`inside:`)
@@ -147,6 +158,11 @@ def index_of(
         exit_events=exit_events,
         segment_starts=_segment_starts(ranked),
         product_starts=product_starts,
+        turning=frozenset(
+            subscription.journey.name
+            for subscription in ranked
+            if subscription.turning_goal is not None or subscription.turning_exit is not None
+        ),
         reads_products=any(subscription.journey.dependencies.product for subscription in ranked),
         facts_by_event=facts_by_event,
         segment_dependencies=segment_dependencies,

@@ -30,11 +30,11 @@ def test_rule_1_an_exit_on_fresh_data_after_a_hold() -> None:
     assert one.lines == ["0 23:00 exit_if"]
 
 
-def test_rule_1_a_condition_that_only_time_made_true_is_asked_at_the_end_of_a_hold() -> None:
+def test_rule_1_a_condition_that_only_time_made_true_ends_a_hold_in_its_moment() -> None:
     one = subscribed(written(LETTER, exit_if="{last_order_at: more than 2 days ago}"), "0 20:30")
     one.change("0 20:31", last_order_at=moment("-1 08:00"))
     one.pass_time("2 00:00")
-    assert one.lines == ["1 09:00 exit_if"]
+    assert one.lines == ["1 08:00 exit_if"]
 
 
 def test_rule_2_what_was_sent_in_this_run_is_not_sent_again() -> None:

@@ -339,3 +339,16 @@ def test_only_the_first_split_without_a_path_is_told(tell: Tell) -> None:
     story = "- test: a\n  when:\n    - day 0 10:00: subscribed\n  expect:\n    - day 0 10:00: exit b"
     (problem,) = tell(journey(steps, story)).results[0].problems
     assert '"outer"' in problem.what
+
+
+def test_time_alone_ends_a_run_at_its_moment(tell: Tell) -> None:
+    head = HEAD.replace("policy:", "exit_if:\n  did: {site_visited: not in last 3 days}\npolicy:")
+    story = """- test: it
+  when:
+    - day 0 09:00: site_visited
+    - day 0 10:00: subscribed
+    - day 1 12:00: site_visited
+  expect:
+    - day 4 12:00: exit_if"""
+    report = tell(journey("- wait: 9 days\n  id: pause\n- send: welcome_hello", story, head))
+    assert report.failed == 0, report.results

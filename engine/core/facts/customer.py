@@ -182,6 +182,7 @@ class CustomerState:
     applied: int = 0  # number of the last applied happening
     # Journey -> changes of products that become one start of it
     collecting: dict[str, Collecting] = field(default_factory=dict)
+    turns: dict[str, Instant] = field(default_factory=dict)  # enrollment -> when time alone may end it
 
 
 Closed = Literal["no address", "bounced", "suppressed", "no consent"]

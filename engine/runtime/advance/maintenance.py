@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from engine.core.conditions.condition import BeforeAfter, Did, RelativeAge, Today
-from engine.core.conditions.dependencies import dependencies_of, forms
 from engine.core.definition import definition
 from engine.core.happening import SegmentChanged
 from engine.core.journey import SegmentRule
 from engine.core.journeys import Journeys
 from engine.core.segments import is_member
+from engine.core.turning import turns_with_time
 from engine.store import allowances, watermarks
 from engine.store.customers import batches, whole_base
 from engine.store.customers.segments import expect_crossing, wrong_members
@@ -55,10 +54,20 @@ def sweep_segments(
         inbox.append_rows(conn, changes)
         wrong[rule.name] = len(changes)
         watermarks.put(conn, "segment", rule.name, now, written)
-        if is_first and _depends_on_time(rule, journeys):
+        if is_first and turns_with_time(rule.question.condition, journeys.index.rules):
             expect_crossing(conn, rule.name, now)
             due_queue.put_everybody(conn, now)
     return wrong
+
+
+def expect_turns(conn: sa.Connection, journeys: Journeys, now: Instant) -> None:
+    """Has everybody inside a journey looked at whose goal or exit time alone may make true, once for every
+    version of its file: from then on the moment is known."""
+    for name in sorted(journeys.index.turning):
+        last, written = watermarks.get(conn, "turns", name), journeys.by_name[name].hash
+        if last is None or last.hash != written:
+            due_queue.put_inside(conn, name, now)
+            watermarks.put(conn, "turns", name, now, written)
 
 
 def forget_old(conn: sa.Connection, now: Instant, kept: int = KEPT) -> None:
@@ -82,13 +91,3 @@ def _wrong(
             member = is_member(rule, state.facts, now)
             if member != (rule.name in state.facts.segments):
                 yield bucket, customer, member
-
-
-def _depends_on_time(rule: SegmentRule, journeys: Journeys) -> bool:
-    condition = rule.question.condition
-    windowed = {fact.name for fact in journeys.facts if fact.last is not None}
-    return any(
-        isinstance(form, RelativeAge | Today | BeforeAfter)
-        or (isinstance(form, Did) and form.last is not None)
-        for form in forms(condition)
-    ) or not windowed.isdisjoint(dependencies_of(condition, journeys.index.rules).attributes)

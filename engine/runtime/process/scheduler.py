@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy import Connection
 
 from engine.clock import Clock
 from engine.core.journeys import Journeys
@@ -118,9 +119,11 @@ class Scheduler:
             self._wake()
 
     async def _sweep(self) -> None:
-        await self._store.awrite(
-            lambda conn: maintenance.sweep_segments(conn, self._journeys(), self._clock.now())
-        )
+        def look(conn: Connection) -> None:
+            maintenance.sweep_segments(conn, self._journeys(), self._clock.now())
+            maintenance.expect_turns(conn, self._journeys(), self._clock.now())
+
+        await self._store.awrite(look)
         self._wake()
 
     async def _learn(self) -> None:

@@ -19,7 +19,7 @@ from engine.core.migrate import Migration, migration
 from engine.errors import AuthorError
 from engine.invocation import command
 from engine.project import Project
-from engine.runtime.advance.maintenance import sweep_segments
+from engine.runtime.advance.maintenance import expect_turns, sweep_segments
 from engine.runtime.publish import one_off
 from engine.store import decisions, watermarks
 from engine.store.customers import batches, enrollments
@@ -80,6 +80,7 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
             watermarks.put(conn, "clock", name, now)
     # last, by the new definitions; who is a member from the beginning starts nothing
     sweep_segments(conn, project.journeys, now)
+    expect_turns(conn, project.journeys, now)
     return Deployment(number, True, project, moved)
 
 

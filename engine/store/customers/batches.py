@@ -161,6 +161,7 @@ def _state(row: Any, initial: Mapping[str, Any], journeys: Journeys) -> Customer
     )  # fmt: skip
     return CustomerState(
         facts, {}, known.last_starts, known.occurred, dict(known.crossings), applied, dict(known.collecting),
+        dict(known.turns),
     )  # fmt: skip
 
 
@@ -187,6 +188,7 @@ def _documents(before: CustomerState, after: CustomerState, known: StoredCustome
         or after.last_starts != before.last_starts
         or after.occurred != before.occurred
         or after.collecting != before.collecting
+        or after.turns != before.turns
     ):
         oldest = iso(Instant(now - text.KEPT_DATES))[:10]
         known_marks = text.CustomerMarks(
@@ -196,6 +198,7 @@ def _documents(before: CustomerState, after: CustomerState, known: StoredCustome
             new.cap_slots,
             new.engagement,
             after.collecting,
+            after.turns,
         )
         marks = text.dump_marks(known_marks, oldest)
     return [attributes, twins, memory, seen, segments, reach, marks]

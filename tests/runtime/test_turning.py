@@ -1,0 +1,94 @@
+"""Time alone ends a run in the daemon at its moment; a file that names such a form counts for those
+inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from engine.runtime.advance.maintenance import expect_turns
+from engine.store.inbox import due_queue
+from engine.store.sql import change
+from engine.values import DAY, HOUR, MINUTE
+from tests.runtime.shop import EVENTS, FILES, MONDAY, Shop
+
+IDLE = """
+journey: idle
+start: {event: subscribed}
+again: never
+goal: {event: order_placed}
+policy: service
+steps:
+  - wait: 5 days
+    id: pause
+  - send: later
+"""
+LEAVES = IDLE.replace("policy:", "exit_if: {did: {site_visited: not in last 3 days}}\npolicy:")
+
+
+def files(journey: str) -> dict[str, str]:
+    events = EVENTS + "  site_visited: {}\n"
+    return {**FILES, "schemas/events.yaml": events, "journeys/idle.yaml": journey}
+
+
+def test_a_run_ends_when_the_last_visit_is_long_enough_ago(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, files(LEAVES))
+    shop.event("ada", "site_visited")
+    shop.event("ada", "subscribed")
+    shop.run()
+    shop.later(2 * DAY)
+    shop.event("ada", "site_visited")
+    shop.run()
+    with shop.store.read() as conn:
+        assert due_queue.first(conn) is not None
+    shop.later(3 * DAY - MINUTE)
+    assert shop.outcomes("ada")["idle"] is None
+    shop.later(MINUTE)
+    assert shop.outcomes("ada")["idle"] == "exit_if"
+    shop.close()
+
+
+def test_nothing_is_due_for_a_journey_that_names_no_such_form(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, files(IDLE))
+    shop.event("ada", "site_visited")
+    shop.event("ada", "subscribed")
+    shop.run()
+    with shop.store.read() as conn:
+        assert due_queue.first(conn) == MONDAY + 2 * DAY  # the wait of `welcome`
+    shop.close()
+
+
+def test_a_file_that_names_it_later_counts_for_those_who_are_inside(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, files(IDLE))
+    shop.event("ada", "site_visited")
+    shop.event("ada", "subscribed")
+    shop.run()
+    shop.later(DAY)
+    shop.publish(files(LEAVES))
+    shop.run()
+    shop.later(2 * DAY - HOUR)
+    assert shop.outcomes("ada")["idle"] is None
+    shop.later(HOUR)
+    assert shop.outcomes("ada")["idle"] == "exit_if"
+    shop.close()
+
+
+def test_a_store_of_before_is_looked_at_once(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, files(LEAVES))
+    shop.event("ada", "site_visited")
+    shop.event("ada", "subscribed")
+    shop.run()
+
+    def forget(conn: Connection) -> None:
+        change(conn, "DELETE FROM sweep WHERE kind = 'turns'")
+        change(conn, "UPDATE customer SET marks = '[[],[],{},[]]'")
+        change(conn, "DELETE FROM due")
+
+    shop.store.write(forget)
+    for _ in range(2):
+        shop.store.write(lambda conn: expect_turns(conn, shop.publication.journeys, shop.clock.now()))
+        shop.run()
+    shop.later(3 * DAY)
+    assert shop.outcomes("ada")["idle"] == "exit_if"
+    shop.close()
