@@ -117,8 +117,10 @@ def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
     else:
         rules = _segments(opened, world)
         compiled = _compiled(opened, files, world, code_printers(messages))
+        wrong = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
+        written = tuple(files.values())
         opened.problems.extend(
-            check_whole(ProjectCheckInput(tuple(files.values()), world, messages, opened.sources))
+            check_whole(ProjectCheckInput(written, world, messages, opened.sources, wrong))
         )
         segments = names_of_files(opened, "journeys/segments/")
         opened.problems = causes_only(opened.problems, opened.sources, segments)

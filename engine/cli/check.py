@@ -97,13 +97,16 @@ def _print(
 
 
 def failures(report: StoriesReport) -> list[Problem]:
-    """Failed stories as problems at the place of the story, for annotations."""
+    """Failed stories as problems at the place of the story, for annotations; each with its diff."""
+    from engine.simulate.stories.story_report import render_rows
+
     return [
         Problem(
             result.story.name.span,
             "E59",
             f'the story "{result.story.name.value}" fails',
-            fix=f"run `{command('test')}` to see where",
+            render_rows(result.story.name.value, result.rows) if result.rows else _said(result.problems),
+            f"mend the journey, or the story where it is meant so; `{command('test')}` shows the same",
         )
         for journey in report.journeys
         for result in journey.results
@@ -111,10 +114,21 @@ def failures(report: StoriesReport) -> list[Problem]:
     ]
 
 
+def _said(problems: Sequence[Problem]) -> str:
+    """What is wrong with the story itself, one line for each."""
+    return "\n".join(f"line {problem.span.line}: {problem.what}; {problem.fix}" for problem in problems)
+
+
 def summary(problems: Sequence[Problem], report: StoriesReport, journeys: int) -> str:
     """The last line: how many journeys, errors, warnings and stories."""
     errors = sum(problem.is_error for problem in problems)
-    parts = [_count(journeys, "journey"), _count(errors, "error"), _count(len(problems) - errors, "warning")]
+    warnings = len(problems) - errors
+    # A story that fails stops a merge like every other error.
+    parts = [
+        _count(journeys, "journey"),
+        _count(errors + report.failed, "error"),
+        _count(warnings, "warning"),
+    ]
     return f"{', '.join(parts)}. Stories: {report.passed} passed, {report.failed} failed"
 
 

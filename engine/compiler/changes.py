@@ -72,7 +72,7 @@ def _fitting(name: Text, kind: Type, how: str) -> Type | Problem:
         return kind
     allowed = "numbers, amounts of money and lists" if how == "add" else "lists"
     instead = (
-        f"write  add: {{{name.value}: -50}}"
+        "use  add:  with a minus in front of the amount"
         if kind.kind in ("number", "money")
         else f"write  set: {{{name.value}: unset}}"
     )

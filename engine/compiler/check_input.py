@@ -55,6 +55,8 @@ class ProjectCheckInput:
     world: ProjectContext
     messages: MessageSet
     sources: Mapping[str, str]
+    broken: frozenset[str] = frozenset()
+    """Files with errors: what a template reads is not held against what they seem to give it."""
 
 
 WholeCheck: TypeAlias = Callable[[ProjectCheckInput], "list[Problem]"]

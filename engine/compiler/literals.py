@@ -102,7 +102,9 @@ def is_reference(word: str) -> bool:
 
 def _money(text: Text, span: Span, currency: str, how: str) -> Money | Problem:
     if thousands := ambiguous_thousands(text.value):
-        meant = "  or  ".join(f"{how} {amount} {currency}".strip() for amount in thousands)
+        # no amount has three decimals, so the second reading is only one where the last of them is a zero
+        readings = thousands if len(thousands[1].partition(".")[2]) < 3 else thousands[:1]
+        meant = "  or  ".join(f"{how} {amount} {currency}".strip() for amount in readings)
         return Problem(
             span,
             "E22",
@@ -133,7 +135,7 @@ def _money(text: Text, span: Span, currency: str, how: str) -> Money | Problem:
 
 _RANGE = re.compile(r"(?:from )?(-?\d[\d.,]*) *(?:-|–|\.\.|to|bis|до) *(\d[\d.,]*)(?P<rest> *\S*)")
 _EITHER = re.compile(r"(-?\d[\d.,]*) or (-?\d[\d.,]*)(?P<rest> *\S*)")
-_ONE_NUMBER = re.compile(r"[^\d-]{0,4}(-?\d[\d., ']*?)(?: *(?:times|x|[^\W\d]{2,20}))?[.]?")
+_ONE_NUMBER = re.compile(r"[$€£¥₴₽]? *(-?\d[\d., ']*?)(?: *(?:times|x|[^\W\d]{2,20}))?[.]?")
 _DOLLARS = ("$", "usd", "dollars", "us$")
 
 
@@ -154,7 +156,7 @@ def _amount_meant(written: str, how: str, currency: str) -> str:
     foreign = currency and re.search(r"[^\W\d]|[$€£¥₴₽]", written) and not _is_of(currency, written)
     if match is None or foreign:
         return f"write a number in digits{f', a space and {currency}' if currency else ''}"
-    return f"write  {how} {amount(match[1])}".replace("  ", " ").replace("write ", "write  ", 1)
+    return f"write  {how}{' ' if how else ''}{amount(match[1])}"
 
 
 def _is_of(currency: str, written: str) -> bool:

@@ -17,6 +17,7 @@ from engine.core.journey import Pool
 from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Node, Scalar, Sequence
+from engine.language.quantities import zone_fix
 from engine.language.wording import quoted
 from engine.language.yaml.source import read
 from engine.problem import Problem
@@ -202,7 +203,7 @@ def _read_timezone(parts: MapReader, usual: str) -> str:
         zone(place.value)
     except KeyError:
         parts.context.wrong(
-            place, "is not a time zone", "time zones are called by a place", "write  Europe/Berlin"
+            place, "is not a time zone", "time zones are called by a place", zone_fix(place.value)
         )
         return usual
     return place.value

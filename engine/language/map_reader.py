@@ -150,12 +150,18 @@ class ReadContext:
             self.empty(node.span, name, example)
         else:
             thing = "a list" if isinstance(node, Sequence) else "a block"
+            only = node.items[0] if isinstance(node, Sequence) and len(node.items) == 1 else None
+            fix = f"put one short text behind  {name}:"
+            if is_empty(node):
+                fix = f"write  {_after(name, example)}"
+            elif isinstance(only, Scalar):
+                fix = f"write  {name}: {shown(only.text)}"
             self.report(
                 node.span,
                 self.rules.wrong_shape,
                 f"{quoted(name)} needs one short text here, not {thing}",
                 "only one value has a meaning in this place",
-                f"write  {_after(name, example)}",
+                fix,
                 subject=name,
             )
         return None
@@ -171,8 +177,8 @@ class ReadContext:
             subject=name,
         )
 
-    def name(self, node: Node, key: str, example: str = "") -> Text | None:
-        """A name that ids are made of."""
+    def name(self, node: Node, key: str, example: str = "", meant: str = "") -> Text | None:
+        """A name that ids are made of. `meant`: the only one that can stand here."""
         text = self.text(node, key, example)
         if text is None or NAME.fullmatch(text.value):
             return text
@@ -180,7 +186,7 @@ class ReadContext:
             text,
             "is not a name",
             "a name is made of small letters, digits and _ , and begins with a letter",
-            f"write  {key}: {meant_name(text.value) or example or 'a_name'}",
+            f"write  {key}: {meant or meant_name(text.value) or example or 'a_name'}",
             self.rules.bad_name,
         )
         return None
@@ -288,6 +294,8 @@ class MapReader:
         self._before = len(context.problems)
         # One cause is told once: what an unknown word stands for is not reported as missing, too.
         self._meant = self._sort(entries, noun or construct.noun)
+        if entries and not self._entries and not self.is_right:
+            return  # it is something else altogether: nothing of this construct is looked for in it
         for key in construct.keys:
             if key.needed and key.name not in self._entries and key.name not in self._meant:
                 self._missing(key)
@@ -323,9 +331,12 @@ class MapReader:
         text = self._read(key, self.context.text, None)
         return text if text is not None and self.context.fits(text, self.construct.key(key).pattern) else None
 
-    def name(self, key: str) -> Text | None:
-        """A name as ids are made of."""
-        return self._read(key, self.context.name, None)
+    def name(self, key: str, meant: str = "") -> Text | None:
+        """A name as ids are made of. `meant`: the only one that can stand here."""
+        node = self._said(key)
+        if node is None:
+            return None
+        return self.context.name(node, key, self.construct.key(key).example, meant)
 
     def choice(
         self, key: str, meant: dict[str, str] | None = None, reads: dict[str, str] | None = None
@@ -433,7 +444,7 @@ class MapReader:
         names = [key.name for key in self.construct.keys]
         written = {entry.key.text for entry in entries}
         meant: set[str] = set()
-        for entry in entries:
+        for index, entry in enumerate(entries):
             word = entry.key.text
             if word in names:
                 self._entries[word] = entry
@@ -444,8 +455,16 @@ class MapReader:
             guess = dict(self.construct.other_words).get(word.casefold())
             near = nearest(word, names) if guess is None else None
             guess = guess or near
+            before = entries[index - 1] if index else None
+            if guess is None and before is not None and _is_loose(before, entry):
+                assert isinstance(before.value, Scalar)
+                said = loose_name(before.key.text, before.value.text, word)
+                self.context.report(entry.key.span, self.context.rules.unknown_key, *said)
+                continue
             fix = self.construct.stray
-            if guess:
+            if guess in written:
+                fix = f'remove it: "{guess}" is written already'
+            elif guess:
                 fix = guess if " " in guess else f'did you mean "{guess}"?'
             self.context.report(
                 entry.key.span,
@@ -472,6 +491,22 @@ class MapReader:
             key.why or f"it is needed: {key.about}",
             f"{verb}  {line}" if not line.startswith("\n") else f"{verb}{line}",
         )
+
+
+def _is_loose(before: Entry, entry: Entry) -> bool:
+    """Is it the second name of a list without brackets inside one-line braces?"""
+    empty = isinstance(entry.value, Scalar) and is_empty(entry.value) and entry.key.plain
+    same_line = before.key.span.line == entry.key.span.line and isinstance(before.value, Scalar)
+    return empty and same_line and _ONE_NAME.fullmatch(entry.key.text) is not None
+
+
+def loose_name(key: str, value: str, name: str) -> tuple[str, str, str]:
+    """What, why and fix for `{via: push, email}`."""
+    return (
+        f"{quoted(name)} has nothing behind it",
+        "inside one-line braces a comma ends the value in front of it",
+        f"write  {key}: [{shown(value)}, {shown(name)}]",
+    )
 
 
 def meant_name(text: str) -> str:

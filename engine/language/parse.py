@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from engine.language.conditions.condition import parse_condition
 from engine.language.goal import parse_goal
 from engine.language.grammar import JOURNEY, SEGMENT, Construct
-from engine.language.map_reader import JOURNEY_RULES, MapReader, ReadContext
+from engine.language.map_reader import JOURNEY_RULES, NAME, MapReader, ReadContext
 from engine.language.nodes import Mapping
 from engine.language.spelling import Respelling
 from engine.language.start import parse_again, parse_starts
@@ -118,7 +118,8 @@ def _condition(reader: MapReader, key: str) -> AllOf | None:
 
 def _name(reader: MapReader, key: str) -> Text:
     """The name; the one of the file where it is missing or wrong."""
-    name, stem = reader.name(key), _stem(reader.context.file)
+    stem = _stem(reader.context.file)
+    name = reader.name(key, stem if NAME.fullmatch(stem) else "")
     if name is not None and name.value != stem and reader.context.file.endswith((".yaml", ".yml")):
         reader.context.report(
             name.span,

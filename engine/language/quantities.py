@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import zoneinfo
 
 from engine.language.nodes import part
 from engine.language.spelling import spell_length, spell_share
@@ -40,7 +41,7 @@ _HOURS_MINUTES = re.compile(r"(\d{1,4}):(\d{2})(?::00)?")
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})", re.ASCII)
 _AM_PM = re.compile(r"(\d{1,2})(?:[:.](\d{2}))? *([ap])\.?m\.?", re.IGNORECASE)
-_HOUR = re.compile(r"(\d{1,2})(?: *(?:h|Uhr|o'clock))?(?:[.h:]?(\d{2})?)?(?::\d{2})?(?: .*)?", re.IGNORECASE)
+_HOUR = re.compile(r"(\d{1,2})(?: *(?:h|Uhr|o'clock))?(?:[.h:]?(\d{2})?)?(?::\d{2})?(?: [A-Z]{3,5})?")
 _NAMED_TIMES = {"noon": "12:00", "midday": "12:00", "midnight": "00:00"}
 
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
@@ -138,12 +139,19 @@ def counted(number: int, unit: str) -> str:
 
 
 def _length_fix(written: str) -> str:
-    """The text to type for a length that is none. It keeps every number of the author: a unit that nobody
-    here knows (`1 Stunde`) is not guessed."""
+    meant = length_meant(written)
+    return f"write  {meant}" if meant else f"write a number and one of: {as_list(UNITS)}"
+
+
+def length_meant(written: str) -> str:
+    """What was probably meant by a length that is none; several joined by `or`. It keeps every number of the
+    author: a unit that nobody here knows (`1 Stunde`) is not guessed, and "" comes back."""
+    words = spell_length(written)
+    if _LENGTH.fullmatch(words):
+        return words
     meant = _length_meant(written) if len(written) < _LONGEST_WRITTEN else ""
-    if meant and (not (numbers := re.findall(r"\d+", written)) or _keeps(meant, numbers)):
-        return f"write  {meant}"
-    return f"write a number and one of: {as_list(UNITS)}"
+    numbers = re.findall(r"\d+", written)
+    return meant if meant and (not numbers or _keeps(meant, numbers)) else ""
 
 
 def _keeps(meant: str, numbers: list[str]) -> bool:
@@ -204,7 +212,7 @@ def _clock_meant(written: str) -> str:
         hour = int(match[1]) % 12 + (12 if match[3].casefold() == "p" else 0)
         return _clock_text(hour, int(match[2] or 0)) if int(match[1]) <= 12 else ""
     if match := _HOUR.fullmatch(written):
-        return _clock_text(int(match[1]) % 24 if match[1] == "24" else int(match[1]), int(match[2] or 0))
+        return "00:00" if written == "24:00" else _clock_text(int(match[1]), int(match[2] or 0))
     return ""
 
 
@@ -377,6 +385,15 @@ def parse_until(text: Text, here: Text) -> Until | Problem:
     first, _, rest = words.partition(" ")
     if words[:1].isdigit() and (beside := _BESIDE.fullmatch(words)):
         return _offset(text, here, beside)
+    length = length_meant(words) if words[:1].isdigit() and not _clock_meant(words) else ""
+    if length and "  or  " not in length:
+        return Problem(
+            here.span,
+            "E30",
+            f"{quoted(words)} is a length of time, and  until  asks for a moment",
+            "a wait is so long, or until then",
+            f"write  wait: {length}",
+        )
     if words[:1].isdigit():
         if not re.match(r"\d+[-./]\d", first) or re.fullmatch(r"\d{1,2}\.\d{2}", first):
             clock = parse_clock(here)
@@ -475,6 +492,20 @@ def _time_behind(here: Text, first: str, rest: str) -> dt.time | Problem | None:
     start = here.value.index(rest.strip(), len(first))
     clock = parse_clock(part(here, start, len(rest.strip())))
     return clock if isinstance(clock, Problem) else clock.time
+
+
+_ZONES = {"CET": "Europe/Berlin", "CEST": "Europe/Berlin", "MEZ": "Europe/Berlin", "EST": "America/New_York",
+          "PST": "America/Los_Angeles", "GMT": "Europe/London", "BST": "Europe/London",
+          "MSK": "Europe/Moscow"}  # fmt: skip
+
+
+def zone_fix(written: str) -> str:
+    """What to type for a text that is no time zone: the place that a slip of the pen hides."""
+    if written.upper() in _ZONES:
+        return f"write  {_ZONES[written.upper()]}"
+    # a few hundred names from the disk, read only when something is wrong
+    near = nearest(written.replace(" ", "_"), zoneinfo.available_timezones()) if len(written) < 60 else None
+    return f'did you mean "{near}"?' if near else "write a region and a city, as in  Europe/Berlin"
 
 
 _SHARE = re.compile(r"(\d{1,3})%", re.ASCII)

@@ -163,7 +163,10 @@ def _plain_digits(digits: str) -> str:
 def ambiguous_thousands(words: str) -> tuple[str, str] | None:
     """`1.000` and `1,000`: one, or a thousand; both readings in plain digits."""
     match = re.search(r"(?<![\d.,])([1-9]\d{0,2})([.,])(\d{3})(?![\d.,])", words[:_LONGEST])
-    return (f"{match[1]}{match[3]}", f"{match[1]}.{match[3]}") if match else None
+    if match is None:
+        return None
+    thousands, decimals = f"{match[1]}{match[3]}", match[3].rstrip("0")
+    return thousands, f"{match[1]}.{decimals}" if decimals else match[1]
 
 
 # --- comparisons ------------------------------------------------------------------------------------
@@ -181,6 +184,7 @@ _ALWAYS_WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (_forms("at most +N", "no more than +N"), "at most"),
     (_forms("(?:more|greater|bigger|higher|larger) than +N"), "more than"),
     (_forms("(?:less|fewer|smaller|lower) than +N"), "less than"),
+    (_forms("exactly +N"), ""),
 )
 _MAYBE_WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (_forms(r"(?:minimum|min\.?)(?: of)? +N", r"N(?: or|,? and) (?:more|above|higher|over|greater)", r"N ?\+",
@@ -219,7 +223,8 @@ def spell_form(words: str) -> FormSpelling:
         for pattern, how in forms:
             if match := pattern.fullmatch(rest):
                 value = next(value for value in match.groups() if value)
-                return FormSpelling(f"{words[:begin]}{how} {spell_amount(value)}", certain)
+                compared = f"{how} {spell_amount(value)}".lstrip()
+                return FormSpelling(f"{words[:begin]}{compared}", certain)
     return FormSpelling(words)
 
 
@@ -341,6 +346,6 @@ def spell_wait(words: str) -> str:
     """`90 min`, `until half an hour before code.expires`."""
     if len(words) > _LONGEST:
         return words
-    if match := _BESIDE.fullmatch(words):
+    if (match := _BESIDE.fullmatch(words)) and spell_length(match[1]) != match[1]:
         return f"until {spell_length(match[1])} {match[2]} {match[3]}"
     return spell_length(words)

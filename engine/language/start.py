@@ -10,7 +10,13 @@ from engine.language.conditions.condition import parse_condition
 from engine.language.grammar import STARTS, Construct
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty, tail
-from engine.language.quantities import MONTHS, is_calendar_day, parse_calendar_day, parse_length
+from engine.language.quantities import (
+    MONTHS,
+    is_calendar_day,
+    length_meant,
+    parse_calendar_day,
+    parse_length,
+)
 from engine.language.spelling import spell_again
 from engine.language.syntax import (
     Again,
@@ -135,14 +141,14 @@ def _date(reader: MapReader) -> DateStart | None:
     if "before" in reader and "after" in reader:
         reader.apart("after", "before and after are two days", "keep one of them, or write a list of starts")
         return None
-    for key, length in (("before", before), ("after", after)):
+    for length in (before, after):
         if length is not None and not length.duration.is_calendar:
             reader.context.report(
                 length.text.span,
                 "E30",
                 f"{quoted(length.text.value)} is not a number of days",
                 "the start is on a day, at the time that stands in  at:",
-                f"write  {key}: 1 day",
+                "write a length in days, weeks, months or years",
             )
     yearly = _yearly(reader)
     day: Birthday | dt.date | None = None
@@ -194,11 +200,13 @@ def _clock(reader: MapReader) -> ClockStart | None:
         reader.missing("weekdays")
     if every.value != "month" and "day" in reader:
         reader.apart(
-            "day", f"every {every.value} has no day of the month", "write  every: month  or remove the line"
+            "day",
+            f"every {every.value} has no day of the month",
+            "remove the line, or make it  every: month",
         )
     if every.value != "week" and "weekdays" in reader:
         reader.apart(
-            "weekdays", f"every {every.value} has no weekdays", "write  every: week  or remove the line"
+            "weekdays", f"every {every.value} has no weekdays", "remove the line, or make it  every: week"
         )
     if at is None:
         return None
@@ -220,7 +228,7 @@ def _day(reader: MapReader) -> int | None:
         "E30",
         f"{quoted(text.value)} is not a day that every month has",
         "it can be 1 to 28, or last",
-        f"write  day: {'last' if number > 28 or text.value.casefold() == 'end' else '1'}",
+        "write  day: last" if text.value.casefold() in ("end", "the end", "ultimo") else "write one of these",
     )
     return None
 
@@ -274,7 +282,7 @@ def parse_again(context: ReadContext, text: Text) -> Again | None:
         "E24",
         f'{quoted(words)} is not a rule for "again"',
         f"it can be: {'; '.join(_RULES)}",
-        f"write  again: {_rule_meant(text)}",
+        f"write  again: {meant}" if (meant := _rule_meant(text)) else "write one of these",
     )
     return None
 
@@ -283,9 +291,10 @@ def _rule_meant(text: Text) -> str:
     words = shown(text.value)
     if words.casefold() in _OTHER_RULES:
         return _OTHER_RULES[words.casefold()]
-    if not isinstance(parse_length(text), Problem):
-        return f"after {words}"
+    length = length_meant(words)
+    if length and "  or  " not in length:
+        return f"after {length}"
     for beginning in ("restart after ", "restart then after ", "restart, after ", "restart and after "):
         if words.startswith(beginning):
             return f"restart, then after {words.removeprefix(beginning)}"
-    return nearest(words, _RULES) or "never"
+    return nearest(words, _RULES) or ""

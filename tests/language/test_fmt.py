@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.language.fmt import format_journey
 from engine.language.nodes import Mapping, Node, Scalar
-from engine.language.parse import parse_journey
+from engine.language.parse import parse_journey, respellings
 from engine.language.yaml.source import read
 
 ROOT = Path(__file__).parent.parent.parent
@@ -155,7 +155,7 @@ def test_any_slip_in_a_journey_keeps_its_meaning(at: int, slip: str) -> None:
     once = format_journey(text, "welcome.yaml")
     assert format_journey(once, "welcome.yaml") == once
     before, after = read(text, "f"), read(once, "f")
-    if not before[1]:
+    if not before[1] and not respellings(text, "welcome.yaml"):
         assert without_ids(meaning(after[0])) == without_ids(meaning(before[0]))
         assert once.count("# x") == text.count("# x")
 

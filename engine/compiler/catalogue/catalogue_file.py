@@ -4,6 +4,7 @@ them."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.compiler.catalogue.catalogue import BUILT_IN, OWN_EVENTS, PRODUCT_STARTS, Catalogue
@@ -14,8 +15,9 @@ from engine.language.grammar import Construct, Key
 from engine.language.map_reader import FileRules, MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
 from engine.language.syntax import Text
-from engine.language.wording import quoted, unknown
+from engine.language.wording import quoted, unknown, use_one_of
 from engine.problem import Problem, Span, did_you_mean, nearest
+from engine.slips import slips
 from engine.values import Type
 
 SIMPLE = ("text", "number", "money", "true/false", "date", "time", "birthday", "list of text")
@@ -262,4 +264,19 @@ def _read_facts(context: ReadContext, reader: MapReader | None, catalogue: Catal
 
 def unknown_event(text: Text, catalogue: Catalogue, also: tuple[str, ...] = ()) -> Problem:
     """E10; `also`: words that can stand in this place beside events."""
-    return unknown("E10", text, "event", (*also, *catalogue.event_names()), "events come from schemas/")
+    problem = unknown("E10", text, "event", also, "events come from schemas/")
+    return replace(problem, fix=event_fix(text.value, catalogue, also))
+
+
+def event_fix(name: str, catalogue: Catalogue, also: Iterable[str] = ()) -> str:
+    """The event that a slip of the pen hides, else the line that makes it known. An event of the engine is
+    offered for the smallest slip alone: the shop may well have one of nearly the same name."""
+    near = nearest(name, (*also, *catalogue.events, *catalogue.also))
+    if near is None:
+        engine = nearest(name, (*OWN_EVENTS, *PRODUCT_STARTS))
+        near = engine if engine and slips(name.casefold(), engine) == 1 else None
+    if near is not None:
+        return f'did you mean "{near}"?'
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        return use_one_of([*also, *catalogue.events])
+    return f"add to schemas/events.yaml, under  events:\n         {name}: {{}}"

@@ -7,8 +7,19 @@ from collections.abc import Iterator
 
 from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.conditions.compile import channel_problem
+from engine.compiler.walk import every_step
 from engine.language.nodes import part
-from engine.language.syntax import Expected
+from engine.language.steps.send import Send
+from engine.language.steps.split import Split
+from engine.language.syntax import (
+    ClockStart,
+    DateStart,
+    EventStart,
+    Expected,
+    JourneyFile,
+    ProductStart,
+    SegmentStart,
+)
 from engine.language.wording import unknown
 from engine.problem import Problem
 
@@ -28,15 +39,47 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
         Problem(
             checked.file.span, "W01", "this journey has no tests",
             "nobody would notice when a later change breaks it",
-            "add  tests:  with a story of a customer, for example\n"
-            "         - test: gets the first message\n"
-            "           when:\n"
-            "             - day 0 12:00: ...\n"
-            "           expect:\n"
-            "             - day 0 12:00: send ...",
-            "warning",
+            f"add at the end of the file\n{first_story(checked)}", "warning",
         )
     ]  # fmt: skip
+
+
+_INDENT = " " * 7
+
+
+def first_story(checked: JourneyCheckInput) -> str:
+    """A story of this journey as text to paste: its start, a path for each split, and the first message,
+    where that comes at once. What else happens is shown when it runs."""
+    file = checked.file
+    lines = ["tests:", "  - test: the first message", *_given(file)]
+    start = file.starts[0] if file.starts else None
+    match start:
+        case EventStart(event=event, per=per):
+            lines += ["    when:", f"      - day 0 12:00: {event.value}"]
+            lines += [f"        {per.value}: one"] if per is not None else []
+        case ProductStart(kind=kind):
+            lines += ["    when:", f"      - day 0 12:00: {kind.value}", "        product_id: one"]
+        case SegmentStart(segment=segment):
+            lines += ["    when:", f"      - day 0 12:00: enters {segment.value}"]
+        case _:
+            pass  # a clock and a date start by themselves
+    first = file.steps[0] if file.steps else None
+    if isinstance(first, Send) and not isinstance(start, DateStart | ClockStart):
+        written = checked.world.templates.by_name.get(first.template.value, ())
+        channels = [*(via.value for via in first.via), *(template.channel for template in written), "email"]
+        lines += ["    expect:", f"      - day 0 12:00: send {first.template.value} via {channels[0]}"]
+    else:
+        lines += ["    expect: nothing"]
+    return "\n".join(f"{_INDENT}{line}" for line in lines)
+
+
+def _given(file: JourneyFile) -> list[str]:
+    splits = (step for step in every_step(file.steps) if isinstance(step, Split) and step.paths)
+    paths = [f"{split.name.value}: {split.paths[0].name.value}" for split in splits]
+    dates = [start.date.value for start in file.starts if isinstance(start, DateStart)]
+    given = [f"{date}: 2026-03-12" for date in dates]
+    given += [f"paths: {{{', '.join(paths)}}}"] if paths else []
+    return ["    given:", *(f"      {line}" for line in given)] if given else []
 
 
 _NAMED = re.compile(r"(send|skip|code|webhook)\s+(\S+)(?:\s+via\s+(\S+))?.*")

@@ -82,6 +82,9 @@ def _no_such_path(comparison: Comparison, uses: list[Use], checked: ProjectCheck
 
 def _unknown(read: NameRead, uses: list[Use], checked: ProjectCheckInput) -> Problem | None:
     head, dot, rest = read.name.partition(".")
+    given_by_a_step = head in ("trigger", "code") or head not in GROUPS
+    if given_by_a_step and any(file.span.file in checked.broken for file, _ in uses):
+        return None  # what such a file gives cannot be read yet, and what is wrong with it is told there
     if head not in GROUPS:
         return _bare(read, head, uses, checked)
     if not dot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from engine.channel_kinds import KINDS
@@ -16,7 +17,7 @@ from engine.core.journey import Question
 from engine.language import syntax
 from engine.language.conditions.condition_words import condition_text
 from engine.language.syntax import AllOf, Text
-from engine.language.wording import quoted, unknown
+from engine.language.wording import quoted, unknown, use_one_of
 from engine.problem import Problem, did_you_mean, nearest
 
 NEVER = core.AnyOf(())
@@ -130,7 +131,7 @@ class Conditions:
             return True
         why = "segments are the files in journeys/segments/"
         self.problems.append(
-            unknown("E60", name, "segment", scope.world.segments, why, "make it in journeys/segments/")
+            unknown("E60", name, "segment", scope.world.segments, why, _segment_fix(name.value, scope))
         )
         return False
 
@@ -165,6 +166,16 @@ class Conditions:
             return True
         self.problems.append(unknown_event(name, scope.world.catalogue, also))
         return False
+
+
+def _segment_fix(written: str, scope: NameScope) -> str:
+    """`vip or staff` is a list; any other name is a new file."""
+    names = re.split(r" or |, *", written)
+    if len(names) > 1 and all(name in scope.world.segments for name in names):
+        return f"write  [{', '.join(names)}]"
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", written):
+        return use_one_of(list(scope.world.segments))
+    return f"make journeys/segments/{written}.yaml, with  segment: {written}  and  who:"
 
 
 def channel_problem(name: Text, known: tuple[str, ...], currency: str) -> Problem:

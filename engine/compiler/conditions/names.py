@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -114,6 +115,13 @@ def splits_of(file: JourneyFile) -> dict[str, tuple[str, ...]]:
     }
 
 
+def attribute_fix(name: str) -> str:
+    """Where a new attribute is written, as text to paste."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        return "write one of the names of schemas/customer.yaml"
+    return f"add to schemas/customer.yaml, under  attributes:  and with its type\n         {name}: text"
+
+
 def resolve(name: Text, scope: NameScope) -> Ref | Problem:
     """The reference that a name means in its place."""
     head, dot, rest = name.value.partition(".")
@@ -135,7 +143,7 @@ def resolve(name: Text, scope: NameScope) -> Ref | Problem:
         otherwise = (
             f"the fields are: {', '.join(known)}"
             if known
-            else f"add  {name.value}: text  to its fields in schemas/events.yaml"
+            else f"add to schemas/events.yaml, under  {scope.event}:\n         fields: {{{name.value}: text}}"
         )
         if not near and scope.world.catalogue.customer_type(name.value) is not None:
             otherwise = f"{name.value} belongs to the customer: ask for it outside of  where:"
@@ -310,7 +318,7 @@ def unknown_attribute(name: Text, scope: NameScope) -> Problem:
     else:
         otherwise = ""
     special = ("segment", "inside", "did", "can", "clicked", "opened", "goal", "any", "all", "none")
-    fix = otherwise or did_you_mean(name.value, [*known, *special], "add it to schemas/customer.yaml")
+    fix = otherwise or did_you_mean(name.value, [*known, *special], attribute_fix(name.value))
     return Problem(
         name.span,
         "E11",

@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from engine.language.conditions.event_count_condition import parse_did
 from engine.language.conditions.forms import looks_like_form, parse_form, parse_list, sign_problem
-from engine.language.map_reader import ReadContext
+from engine.language.map_reader import ReadContext, loose_name
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty, tail
 from engine.language.spelling import Respelling, spell_form
 from engine.language.syntax import (
@@ -30,6 +30,11 @@ from engine.problem import Problem, Span
 
 GROUPS = ("any", "all", "none")
 SPECIAL = ("segment", "inside", "did", "can", "clicked", "opened", "goal")
+
+_OTHER_GROUPS = {
+    "or": "any", "either": "any", "any_of": "any", "one_of": "any", "and": "all", "all_of": "all",
+    "not": "none", "neither": "none", "nor": "none", "none_of": "none",
+}  # fmt: skip
 
 _OPERATORS = {
     "gte": "at least", "ge": "at least", "min": "at least", "lte": "at most", "le": "at most",
@@ -60,8 +65,22 @@ def parse_condition(
     if not isinstance(node, Mapping):
         _no_map(context, node, key)
         return None
-    lines = (_line(context, entry, of_event) for entry in node.entries)
+    entries = _without_loose_names(context, node.entries)
+    lines = (_line(context, entry, of_event) for entry in entries)
     return AllOf(tuple(line for group in lines for line in group), node.span)
+
+
+def _without_loose_names(context: ReadContext, entries: tuple[Entry, ...]) -> list[Entry]:
+    """`{segment: vip, staff}`: inside braces a comma begins a new line, and `staff` has nothing behind it."""
+    kept: list[Entry] = []
+    for entry in entries:
+        last = kept[-1] if kept else None
+        loose = isinstance(entry.value, Scalar) and is_empty(entry.value) and entry.key.text.isidentifier()
+        if loose and last and isinstance(last.value, Scalar) and last.key.span.line == entry.key.span.line:
+            context.report(entry.key.span, "E20", *loose_name(last.key.text, last.value.text, entry.key.text))
+        else:
+            kept.append(entry)
+    return kept
 
 
 def parse_value(context: ReadContext, name: str, node: Node, at: Span | None = None) -> Form | None:
@@ -115,6 +134,8 @@ def _line(context: ReadContext, entry: Entry, of_event: bool) -> tuple[Condition
     line: ConditionLine | None
     if key in GROUPS:
         line = _group(context, entry, of_event)
+    elif key.casefold() in _OTHER_GROUPS and not isinstance(node, Scalar):
+        line = _other_group(context, entry, _OTHER_GROUPS[key.casefold()], of_event)
     elif of_event or key not in SPECIAL:
         form = parse_value(context, key, node, entry.key.span)
         line = None if form is None else Test(entry.key.whole(), form)
@@ -139,6 +160,34 @@ def _line(context: ReadContext, entry: Entry, of_event: bool) -> tuple[Condition
     return () if line is None else (line,)
 
 
+def _other_group(context: ReadContext, entry: Entry, how: str, of_event: bool) -> Group | None:
+    """`or:`, `and:`, `not:`: read as what is meant, so that nothing more is said of what stands below."""
+    listed = isinstance(entry.value, Sequence)
+    context.report(
+        entry.key.span,
+        "E28",
+        f"{quoted(entry.key.text)} is not how conditions combine",
+        "it is  any:  (one of them),  all:  or  none:  in front of a list",
+        f'did you mean "{how}"?' if listed else _group_fix(how, entry.value),
+    )
+    items = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)
+    meant = Entry(Scalar(how, entry.key.span, plain=True), Sequence(items, entry.value.span))
+    return _group(context, meant, of_event)
+
+
+def _group_fix(how: str, node: Node) -> str:
+    """The author's own conditions, each behind a dash."""
+    lines = [
+        f"\n           - {shown(entry.key.text)}: {_value_of(entry.value)}"
+        for entry in (node.entries if isinstance(node, Mapping) else ())
+        if not isinstance(entry.value, Mapping)
+    ]
+    example = "\n           - orders_count: 0\n           - tier: gold" if is_empty(node) else ""
+    if not lines and not example:
+        return f"put a dash in front of each condition below  {how}:"
+    return f"write\n         {how}:{''.join(lines) or example}"
+
+
 def _group(context: ReadContext, entry: Entry, of_event: bool) -> Group | None:
     how, node = entry.key.text, entry.value
     if not isinstance(node, Sequence) or is_empty(node):
@@ -147,7 +196,7 @@ def _group(context: ReadContext, entry: Entry, of_event: bool) -> Group | None:
             "E28",
             f"{quoted(how)} needs a list of conditions",
             "each condition of the list stands behind a dash",
-            f"write\n         {how}:\n           - orders_count: 0\n           - tier: gold",
+            _group_fix(how, node),
         )
         return None
     conditions = (parse_condition(context, item, item.span, how, of_event) for item in node.items)
@@ -205,7 +254,7 @@ def _one_of(context: ReadContext, name: str, node: Sequence) -> Form | None:
                 "E21",
                 f"{quoted(item.text)} cannot stand in a list of values",
                 "a list means: one of these values",
-                f"write  {name}: between 2 and 5  or several conditions under  any:",
+                "write each of them as a condition of its own under  any:",
             )
             return None
         if sign := sign_problem(name, item.whole()):
@@ -216,22 +265,36 @@ def _one_of(context: ReadContext, name: str, node: Sequence) -> Form | None:
 
 
 def _block(context: ReadContext, name: str, node: Node) -> None:
-    written, meant = "", "at least 2"
+    written, meant = "", _words_of(node)
     if isinstance(node, Mapping) and len(node.entries) == 1:
         operator, value = node.entries[0].key.text, node.entries[0].value
-        words = _OPERATORS.get(operator.casefold().lstrip("$_"))
         if isinstance(value, Scalar):
             written = f"   (not  {name}: {{{shown(operator, 20)}: {shown(value.text, 30)}}})"
-        if words is not None:
-            meant = f"{words} {_value_of(value)}".strip()
     context.report(
         node.span,
         "E20",
         f"{quoted(name)} needs one short text here, not a "
         f"{'list' if isinstance(node, Sequence) else 'block'}",
         "conditions are written as words, for example  at least 2",
-        f"write  {name}: {meant}{written}",
+        f"write  {name}: {meant}{written}" if meant else "",
     )
+
+
+def _words_of(node: Node) -> str:
+    """Our words for the operators of another tool; "" where they mean nothing here."""
+    if not isinstance(node, Mapping):
+        return ""
+    operators = [(entry.key.text.casefold().lstrip("$_"), entry.value) for entry in node.entries]
+    words = [(_OPERATORS.get(operator), value) for operator, value in operators]
+    match words:
+        case [("between", Sequence(items=(low, high)))]:
+            return f"between {_value_of(low)} and {_value_of(high)}"
+        case [(str() as how, value)]:
+            return f"{how} {_value_of(value)}".strip()
+        case [("at least", low), ("at most", high)] | [("at most", high), ("at least", low)]:
+            return f"between {_value_of(low)} and {_value_of(high)}"
+        case _:
+            return ""
 
 
 def _value_of(node: Node) -> str:
@@ -244,7 +307,7 @@ def _value_of(node: Node) -> str:
 def _no_map(context: ReadContext, node: Node, key: str) -> None:
     text = node.text if isinstance(node, Scalar) else ""
     words = text.split()
-    meant = "orders_count: at least 1"
+    meant = ""
     if len(words) > 1 and words[0].isidentifier():
         rest = " ".join(words[1:])
         meant = f"{words[0]}: {rest.lstrip('=').strip() if rest.startswith('==') else rest}"
@@ -255,5 +318,5 @@ def _no_map(context: ReadContext, node: Node, key: str) -> None:
         "E20",
         f"{quoted(key)} needs conditions of the form  attribute: words",
         "one line is one fact, so that a changed word is visible in a review",
-        f"write  {key}: {{{shown(meant)}}}",
+        f"write  {key}: {{{shown(meant)}}}" if meant else "write an attribute, a colon and the words",
     )

@@ -31,14 +31,11 @@ _OTHER = (
     (re.compile(r"not (?:within|in)(?: the)?(?: last| past)? (\d.*)", re.IGNORECASE), "not in last {}"),
     (re.compile(r"less than (\d+ \w+) ago", re.IGNORECASE), "in last {}"),
     (re.compile(r"(?:not since|more than) (\d+ \w+) ago", re.IGNORECASE), "not in last {}"),
-    (re.compile(r"more than (\d+)(?: times?)?(.*)", re.IGNORECASE), "at least {+} times{1}"),
-    (re.compile(r"(?:less|fewer) than (\d+)(?: times?)?(.*)", re.IGNORECASE), "at most {-} times{1}"),
     (re.compile(r"once", re.IGNORECASE), "exactly 1 times"),
     (re.compile(r"twice", re.IGNORECASE), "exactly 2 times"),
-    (re.compile(r"true|yes|always", re.IGNORECASE), "ever"),
+    (re.compile(r"true|yes", re.IGNORECASE), "ever"),
     (re.compile(r"false|no|not|not ever", re.IGNORECASE), "never"),
     (re.compile(r"since (?:the )?(?:beginning|begin|entry|start of.*)", re.IGNORECASE), "since start"),
-    (re.compile(r"today", re.IGNORECASE), "in last 1 day"),
 )
 _Where = Callable[[ReadContext, Node, Span], "AllOf | None"]
 _Counted = tuple[int, int | None, Length | None, bool]  # low, high, last, since start
@@ -109,7 +106,9 @@ def _phrase(event: str, text: Text, written: Text) -> _Counted | Problem:
         "E21",
         f"{quoted(written.value)} is not a phrase of did",
         f"the phrases are: {PHRASES}",
-        f"write  {shown(event)}: {_meant(written.value) or 'at least 1 times'}",
+        f"write  {shown(event)}: {meant}"
+        if (meant := _meant(written.value))
+        else "write one of these phrases",
     )
 
 
@@ -147,10 +146,7 @@ def _meant(written: str) -> str:
         return ""
     for pattern, ours in _OTHER:
         if match := pattern.fullmatch(written):
-            first = match[1] if match.groups() else ""
-            number = int(first) if first.isdigit() else 0
-            form = ours.replace("{+}", str(number + 1)).replace("{-}", str(max(0, number - 1)))
-            return form.format(*match.groups())
+            return ours.format(*match.groups())
     return ""
 
 

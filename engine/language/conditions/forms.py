@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from engine.language.nodes import part, tail
 from engine.language.quantities import parse_length
-from engine.language.spelling import spell_form
+from engine.language.spelling import spell_amount, spell_form
 from engine.language.syntax import (
     BeforeAfter,
     Between,
@@ -132,13 +132,14 @@ def sign_problem(name: str, text: Text) -> Problem | None:
     span = Span(
         text.span.file, text.span.line, text.span.column, max(1, min(text.span.length, len(text.value)))
     )
-    value = shown(match[2].strip("= ")) or "2"
+    value = shown(spell_amount(match[2].strip("= ")))
+    fix = f"write  {name}: {_SIGN_WORDS[match[1]]}{value}".rstrip()
     return Problem(
         span,
         "E26",
         f"{quoted(text.value)} uses a sign",
         WHY_SIGN,
-        f"write  {name}: {_SIGN_WORDS[match[1]]}{value}",
+        fix if value else "write the comparison in words, with the number behind it",
     )
 
 
@@ -155,9 +156,9 @@ def _positive(name: str, text: Text, written: Text) -> Form | Problem:
     if words == "today":
         return Today(written.span)
     if match := _COMPARE.match(words):
-        return _compared(name, text, written, match)
+        return _compared(text, written, match)
     if words.startswith("between "):
-        return _between(name, text, written)
+        return _between(text, written)
     if match := _BESIDE.match(words):
         return BeforeAfter(
             "before" if match[1] == "before" else "after", tail(text, match.end()), written.span
@@ -168,15 +169,15 @@ def _positive(name: str, text: Text, written: Text) -> Form | Problem:
     if words.startswith("[") and words.endswith("]"):
         return Equals(parse_list(text), written.span, many=True)
     if not words:
-        return _unknown(written, "there is nothing behind it", f"write  {name}: not gold")
+        return _unknown(written, "there is nothing behind it", "add the value behind  not")
     return Equals((text,), written.span)
 
 
-def _compared(name: str, text: Text, written: Text, match: re.Match[str]) -> Form | Problem:
+def _compared(text: Text, written: Text, match: re.Match[str]) -> Form | Problem:
     how = cast("_Compared", match[1])
     value = tail(text, match.end())
     if not value.value:
-        return _unknown(text, "there is no number behind it", f"write  {name}: {how} 2")
+        return _unknown(text, "there is no number behind it", f"add the number behind  {how}")
     if not value.value.endswith(" ago"):
         return Compare(how, value, written.span)
     length = parse_length(part(value, 0, len(value.value[:-4].rstrip())))
@@ -185,10 +186,10 @@ def _compared(name: str, text: Text, written: Text, match: re.Match[str]) -> For
     return RelativeAge("more than" if how == "more than" else "less than", length, written.span)
 
 
-def _between(name: str, text: Text, written: Text) -> Form | Problem:
+def _between(text: Text, written: Text) -> Form | Problem:
     match = _BETWEEN.fullmatch(text.value)
     if not match:
-        return _unknown(text, "between needs two values", f"write  {name}: between 2 and 5")
+        return _unknown(text, "between needs two values", "add  and  and the second value behind it")
     low = part(text, match.start(1), match.end(1) - match.start(1))
     high = part(text, match.start(2), match.end(2) - match.start(2))
     return Between(low, high, written.span)

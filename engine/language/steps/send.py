@@ -92,9 +92,11 @@ def parse_send(reader: MapReader) -> Send | None:
         )
     for key in ("next_after", "until"):
         # without a `via` that could be read nobody knows whether it is a cascade
-        if key in reader and not is_cascade and (via or "via" not in reader):
+        if key in reader and not is_cascade and (via or "via" not in reader) and reader.is_right:
             reader.apart(
-                key, "there is no next channel to wait for", "write  via: [push, email]  or remove the line"
+                key,
+                "there is no next channel to wait for",
+                "remove the line, or list the channels in their order under  via:",
             )
     next_after, auto = parse_next_after(reader)
     step_id, was = reader.name("id"), reader.name("was")

@@ -45,6 +45,8 @@ def _story(context: ReadContext, node: Node) -> Story | None:
     given, when, expect = reader.node("given"), reader.node("when"), reader.node("expect")
     before = Given() if given is None else parse_given(context, given, reader.at_key("given"))
     lines = () if when is None else parse_when(context, when, reader.at_key("when"))
+    if not any(key.name in reader for key in TEST.keys):
+        return None  # something else, and told as that
     if expect is None or is_empty(expect):
         _nothing_expected(reader, name.span if name else first)
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.language.map_reader import ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty, part
-from engine.language.quantities import parse_length
+from engine.language.quantities import parse_length, zone_fix
 from engine.language.stories.story_lines import parse_fields
 from engine.language.syntax import Given, GivenDid, Length, ListPair, Pair, Text
 from engine.language.wording import quoted, shown
@@ -14,9 +14,6 @@ from engine.values import zone
 SPECIAL = (
     "timezone", "segments", "inside", "did", "unreachable", "no_consent", "product", "paths", "holdout",
 )  # fmt: skip
-_ZONES = {"CET": "Europe/Berlin", "CEST": "Europe/Berlin", "MEZ": "Europe/Berlin", "EST": "America/New_York",
-          "PST": "America/Los_Angeles", "GMT": "Europe/London", "BST": "Europe/London",
-          "MSK": "Europe/Moscow"}  # fmt: skip
 
 
 def parse_given(context: ReadContext, node: Node, at: Span) -> Given:
@@ -66,7 +63,7 @@ def _timezone(context: ReadContext, entry: Entry | None) -> Text | None:
             "E30",
             f"{quoted(text.value)} is not a time zone",
             "short names and offsets do not know when the clocks change",
-            f"write  {_ZONES.get(text.value.upper(), 'Europe/Berlin')}",
+            zone_fix(text.value),
         )
         return None
     return text

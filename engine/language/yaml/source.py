@@ -3,6 +3,8 @@ refused."""
 
 from __future__ import annotations
 
+import re
+
 import yaml
 
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
@@ -11,6 +13,7 @@ from engine.language.yaml.syntax_errors import syntax_problem
 from engine.language.yaml.yaml_restrictions import (
     alias_problem,
     anchor_problem,
+    comma_problem,
     directive_problem,
     documents_problem,
     empty_problem,
@@ -27,6 +30,7 @@ DEEPEST = 20
 MOST_EVENTS = 200_000
 MOST_PROBLEMS = 100
 
+_DECIMALS = re.compile(r"\d{1,2}(?: |$|[^\d.])")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -158,9 +162,24 @@ class _Builder:
         elif top.key is None:  # an alias in the place of a key; refused already
             top.key = Scalar("", node.span, True)
         else:
-            if not top.skipped:
+            if not top.skipped and not self._is_decimal(top, node):
                 top.entries.append(Entry(top.key, node))
             top.key, top.skipped = None, False
+
+    def _is_decimal(self, top: _Open, node: Node) -> bool:
+        """Is it the rest of `20,50 EUR` inside braces? The value in front of it is then read as one."""
+        key, last = top.key, top.entries[-1] if top.entries else None
+        if key is None or last is None or not isinstance(last.value, Scalar) or not _DECIMALS.match(key.text):
+            return False
+        value, end = last.value, last.value.span.column + last.value.span.length
+        adjacent = value.span.line == key.span.line and end + 1 == key.span.column
+        if not (adjacent and is_empty(node) and value.plain and value.text[-1:].isdigit()):
+            return False
+        self._note(comma_problem(last.key, value, key))
+        text = f"{value.text}.{key.text}"
+        span = Span(value.span.file, value.span.line, value.span.column, len(text))
+        top.entries[-1] = Entry(last.key, Scalar(text, span, plain=True))
+        return True
 
     def _document(self, event: yaml.DocumentStartEvent) -> None:
         self._documents += 1

@@ -130,7 +130,7 @@ def _sign(began: _Place) -> Problem:
         "E26",
         f"{quoted(began.rest())} uses a sign",
         "conditions are written in words so that everybody can review them",
-        f"write  {_WORDS[match[1]]} {shown(match[2]) or '2'}",
+        f"write  {_WORDS[match[1]]} {shown(match[2])}".rstrip(),
     )
 
 
@@ -207,6 +207,16 @@ def _character(began: _Place) -> Problem:
     if began.line[began.column : began.column + 1] == "\t":
         return _tab(began)
     rest = began.rest()
+    if "{" in began.line[: began.column] and (sign := _SIGN.match(re.split(r"[,}]", rest)[0].rstrip())):
+        key = re.search(r"([\w.]+): *$", began.line[: began.column])
+        name = f"{key[1]}: " if key else ""
+        return Problem(
+            began.span(len(sign[0])),
+            "E26",
+            f"{quoted(sign[0])} uses a sign",
+            "conditions are written in words so that everybody can review them",
+            f"write  {name}{_WORDS[sign[1]]} {shown(sign[2])}".rstrip(),
+        )
     return Problem(
         began.span(),
         "E03",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.invocation import command
 from engine.language.nodes import Scalar
 from engine.language.steps.register import VERBS
-from engine.language.wording import quoted
+from engine.language.wording import quoted, shown
 from engine.problem import Problem, Span
 
 _CONDITIONS = frozenset({"who", "where", "when", "exit_if", "if", "any", "all", "none"})
@@ -70,7 +70,7 @@ def tag_problem(span: Span, tag: str, text: str) -> Problem:
             "E26",
             f"{quoted(written)} uses a sign",
             "conditions are written in words so that everybody can review them",
-            f"write  not {written[2:].strip() or '2'}",
+            f"write  not {written[2:].strip()}".rstrip(),
         )
     word = written.split(" ")[0] or tag
     return Problem(
@@ -101,6 +101,17 @@ def documents_problem(span: Span) -> Problem:
         "a second document begins here",
         "one file is one journey, named like the file",
         "remove the line  ---  or move what follows into a file of its own",
+    )
+
+
+def comma_problem(key: Scalar, value: Scalar, rest: Scalar) -> Problem:
+    """`{total: at least 20,50 EUR}`: a decimal comma where a comma divides."""
+    return Problem(
+        rest.span,
+        "E03",
+        f"the comma in front of {quoted(rest.text)} ends the value",
+        "inside one-line braces a comma divides; decimals stand behind a point",
+        f"write  {shown(key.text)}: {shown(value.text)}.{shown(rest.text)}",
     )
 
 

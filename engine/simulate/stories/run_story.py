@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from engine.compiler.catalogue.catalogue_file import unknown_event
 from engine.compiler.project_context import ProjectContext
 from engine.core.decide import next_due
 from engine.core.effects import Decision, Send
@@ -75,8 +76,9 @@ def run_story(journey: Journey, journeys: Journeys, story: Story, project: Proje
     teller = _Teller(stage, words, story, journeys, project)
     teller.run()
     expected = [_label(stage, stage.at(line.at), line.words.value) for line in story.expect]
-    if any(problem.code not in _OF_MOMENTS for problem in words.problems):
-        return StoryResult(story, (), tuple(in_order(words.problems)), frozenset(teller.reached))
+    # What is not said clearly is the cause: a message that is not sent then only follows from it
+    if causes := [problem for problem in words.problems if problem.code not in _OF_MOMENTS]:
+        return StoryResult(story, (), tuple(in_order(causes)), frozenset(teller.reached))
     rows = compare(expected, teller.happened)
     return StoryResult(story, rows, tuple(in_order(words.problems)), frozenset(teller.reached))
 
@@ -220,7 +222,11 @@ class _Teller:
         catalogue = self.words.catalogue
         known = catalogue.event_fields(line.word.value)
         if known is None:
-            self.words.unknown("E10", line.word, "event", catalogue.event_names())
+            problem = unknown_event(line.word, catalogue)
+            if self._timed():
+                fix = "remove the line: the journey starts by itself; set  from:  to a day before that one"
+                problem = replace(problem, fix=problem.fix if "did you mean" in problem.fix else fix)
+            self.words.problems.append(problem)
             return
         name = catalogue.event_name(line.word.value)
         fields = self.words.fields(line.fields, known, f"the event {quoted(name)}")
@@ -307,7 +313,7 @@ class _Teller:
         names = [path, *(name for name, _, _ in step.paths if name != path)]
         if any(problem.code == "E58" for problem in self.words.problems):
             return  # which splits come after the first one depends on its path
-        self.words.problems.append(problem_of_path(self.story.name.span, split, names))
+        self.words.problems.append(problem_of_path(self.story, split, names))
 
 
 def _plain(fields: tuple[Field, ...]) -> object:

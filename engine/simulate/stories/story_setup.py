@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
@@ -20,9 +20,10 @@ from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.core.product_signals import touched_products, with_touch
 from engine.core.steps.split import SplitStep
-from engine.language.syntax import Moment, Story, Text
+from engine.language.quantities import zone_fix
+from engine.language.syntax import Given, Moment, Story, Text
 from engine.language.wording import quoted
-from engine.problem import Problem, Span, did_you_mean
+from engine.problem import Problem
 from engine.simulate.stories.story_values import StoryValues
 from engine.values import Instant, Value, at_local, minus, zone
 
@@ -138,7 +139,7 @@ def _zone(story: Story, words: StoryValues, project: ProjectContext) -> tuple[st
         return project.config.timezone, "project"
     if is_zone(given.value):
         return given.value, "customer"
-    fix = did_you_mean(given.value, available_timezones(), "write  Europe/Berlin")
+    fix = zone_fix(given.value)
     why = "a zone is written as region and city"
     words.problems.append(Problem(given.span, "E30", f"{quoted(given.value)} is not a time zone", why, fix))
     return project.config.timezone, "project"
@@ -234,9 +235,15 @@ def _events_before(stage: StorySetup, story: Story, words: StoryValues, project:
         stage.touch(event)
 
 
-def problem_of_path(span: Span, split: str, paths: Iterable[str]) -> Problem:
+def problem_of_path(story: Story, split: str, paths: Iterable[str]) -> Problem:
     """E58: the story reaches a split and does not say which way."""
-    first = next(iter(paths))
+    first, span = next(iter(paths)), story.name.span
     what = f"this test reaches the split {quoted(split)} and does not say which path"
     why = "a story must come out the same every time"
-    return Problem(span, "E58", what, why, f"write  given: {{paths: {{{split}: {first}}}}}")
+    if story.given.paths:
+        fix = f"add to the  paths:  of its  given:\n         {split}: {first}"
+    elif story.given != Given():
+        fix = f"add to its  given:\n         paths: {{{split}: {first}}}"
+    else:
+        fix = f"write  given: {{paths: {{{split}: {first}}}}}"
+    return Problem(span, "E58", what, why, fix)

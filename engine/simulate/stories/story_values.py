@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from engine.compiler.catalogue.catalogue import CURRENCY, Catalogue
+from engine.compiler.conditions.names import attribute_fix
 from engine.compiler.literals import Local, read_value
 from engine.language.syntax import Field, ListPair, Pair, Text
 from engine.language.wording import unknown
@@ -17,6 +18,16 @@ _AMOUNT = re.compile(r"(-?\d{1,13}(?:\.\d{1,4})?) ([A-Z]{3})", re.ASCII)
 
 UNSET = "unset"
 FROM_SCHEMAS = "names come from schemas/"
+
+
+def schema_fix(name: str, kind: str) -> str:
+    """Where a name is made known, as text to paste."""
+    if kind == "customer attribute":
+        return attribute_fix(name)
+    if kind.startswith("field of a product"):
+        return f"add to schemas/product.yaml, under  product:  and with its type\n         {name}: text"
+    event = kind.removeprefix("field of the event ").strip('"')
+    return f"add to schemas/events.yaml, under  {event}:\n         fields: {{{name}: text}}"
 
 
 class StoryValues:
@@ -109,6 +120,6 @@ class StoryValues:
                 kind,
                 choices,
                 why,
-                "add it to schemas/" if why == FROM_SCHEMAS else "" if choices else "remove the line",
+                schema_fix(name.value, kind) if why == FROM_SCHEMAS else "" if choices else "remove the line",
             )
         )

@@ -1,0 +1,218 @@
+"""Advice that is never wrong: every fix, typed in, removes its mistake, and keeps what its author said - each
+number, the direction of each comparison, each negation."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.compiler.compile import compile_journey
+from engine.compiler.project_context import ProjectContext
+from engine.language.parse import parse_journey
+from engine.problem import Problem
+from engine.project import load_world
+
+CASES = Path(__file__).parent.parent / "cases"
+GOLDEN = sorted([*(CASES / "err/language").glob("*.yaml"), *(CASES / "err/compiler").glob("*.yaml")])
+
+TO_TYPE = re.compile(r"[Ww]rite  (?P<text>.+)")
+MEANT = re.compile(r'did you mean "(?P<text>.+)"\?')
+BEHIND = re.compile(r"  (?:\(|or  remove|instead of|with  |or the name|or choose|and ).*|   \(not.*")
+
+
+@cache
+def world() -> ProjectContext:
+    return load_world(CASES / "project")
+
+
+def problems_of(text: str) -> list[Problem]:
+    name = re.match(r"journey: ([a-z_]+)", text)
+    file, problems = parse_journey(text, f"journeys/{name[1] if name else 'welcome'}.yaml")
+    return problems if problems or file is None else list(compile_journey(file, world()).problems)
+
+
+def texts_to_type(problem: Problem) -> list[str]:
+    """The texts that a fix offers, each on its own; none where it only says what to do."""
+    if match := MEANT.fullmatch(problem.fix):
+        return [match["text"]]
+    first_line, _, more = problem.fix.partition("\n")
+    match = TO_TYPE.match(first_line)
+    if match is None or more or "..." in first_line:
+        return []
+    return [BEHIND.sub("", text).strip() for text in match["text"].split("  or  ")]
+
+
+def applied(text: str, problem: Problem, fix: str) -> tuple[str, str, str]:
+    """The file with the fix typed in, what it replaced, and what stands there now."""
+    lines = text.split("\n")
+    span = problem.span
+    line, start = lines[span.line - 1], span.column - 1
+    end = start + span.length
+    fix = fix.removesuffix(":") if line[end : end + 1] == ":" else fix
+    key = re.match(r"([\w.]+): ?", fix)
+    keys = list(re.finditer(rf"(?<![\w.]){re.escape(key[1])}: *", line[: end + 1])) if key else []
+    if fix.startswith("- ") and line.lstrip().startswith("- ") and "- " not in line[start:]:
+        fix = fix.removeprefix("- ")
+    if keys and keys[-1].end() <= end + 1:
+        start = keys[-1].start()
+    if re.match(r"(?:- )?[\w.]+:(?: |$)", fix):  # a whole line, or a part of braces
+        inside = line.rfind("{", 0, start) > line.rfind("}", 0, start)
+        rest = re.match(r"[^,}]*" if inside else r".*?(?= +#|$)", line[start:])
+        end = max(end, start + len(rest[0])) if rest else end
+        end = min(end, len(line))
+    old = line[start:end]
+    lines[span.line - 1] = line[:start] + fix + line[end:]
+    return "\n".join(lines), old, fix
+
+
+# --- what an author said --------------------------------------------------------------------------
+
+IGNORE = re.IGNORECASE
+UP = re.compile(
+    r"at least|(?<!no )more than|\bover\b|\babove\b|minimum|\bmin\.? *\d|or more|\d\+|>|≥|gte?\b|no less"
+    r"|greater",
+    IGNORE,
+)
+DOWN = re.compile(
+    r"at most|(?<!no )less than|\bunder\b|\bbelow\b|maximum|\bmax\b|or less|<|≤|\blte?\b|no more|up to",
+    IGNORE,
+)
+NOT = re.compile(r"\b(?:not|never|none|no|isn't|doesn't|null|empty|unset|once|missed)\b|!=|<>|≠", IGNORE)
+SLIP = re.compile(r"at ?l|at ?m|le?s+ t|mo?re? t|fewer", IGNORE)  # a comparison that is misspelt itself
+
+
+def numbers(text: str) -> Counter[str]:
+    text = re.sub(r"(\d{1,2})(?::(\d\d))? ?pm", lambda m: f"{int(m[1]) % 12 + 12}:{m[2] or '00'}", text)
+    text = re.sub(r"(?<![\d.])0?[.,](\d\d)(?!\d)", r"\1", text)  # 0.45 of 100 is 45%
+    text = re.sub(r"\b(?:20)(\d\d)\b", r"\1", text)  # a year
+    return Counter(number.lstrip("0") for number in re.findall(r"\d+", text) if number.strip("0"))
+
+
+def is_kept(old: str, new: str) -> str:
+    """ "" where every number, comparison and negation of the author is still there; else what is not."""
+    missing = numbers(old) - numbers(new)
+    added = numbers(new) - numbers(old)
+    if missing or (added and numbers(old)):
+        return f"numbers: {old!r} became {new!r}"
+    for direction in (UP, DOWN):
+        if direction.search(old) and not direction.search(new) and not re.search("between|in last", new):
+            return f"comparison: {old!r} became {new!r}"
+        if direction.search(new) and not direction.search(old) and not SLIP.search(old):
+            return f"comparison: {old!r} became {new!r}"
+    old = re.sub("no (?=more|less|fewer)", "", old)
+    if len(NOT.findall(old)) % 2 != len(NOT.findall(new)) % 2:
+        return f"negation: {old!r} became {new!r}"
+    return ""
+
+
+def told(text: str) -> set[tuple[str, int, str]]:
+    return {(problem.code, problem.span.line, problem.what) for problem in problems_of(text)}
+
+
+REPEATED = {"E04", "E16", "E41", "E54"}
+"""Their fix is about another line or another file than the one where the mistake is seen."""
+
+MADE_UP = {"E08", "E45", "E52", "E53", "E56", "E57"}
+"""Something is missing, so an example of it is all that can be offered."""
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: f"{case.parent.name}-{case.stem}")
+def test_every_fix_of_every_case_is_right(case: Path) -> None:
+    text = case.read_text()
+    for problem in problems_of(text):
+        for fix in texts_to_type(problem):
+            if problem.code in REPEATED:
+                continue
+            mended, old, new = applied(text, problem, fix)
+            said = (problem.code, problem.span.line, problem.what)
+            assert said not in told(mended), f"{fix!r} does not mend {problem.what!r}:\n{mended}"
+            if problem.code not in MADE_UP and "nothing behind it" not in problem.what:
+                assert is_kept(old, new) == "", case.stem
+
+
+# --- slips, foreign words, units of other languages -------------------------------------------------
+
+JOURNEY = """\
+journey: welcome
+start:
+  event: {event}
+  fresh: {length}
+who:
+  orders_count: {number}
+  total_spent: {money}
+  did: {{order_placed: {phrase}}}
+again: {again}
+goal:
+  event: order_placed
+holdout: {share}
+steps:
+  - send: welcome_hello
+  - wait: {wait}
+    id: before_offer
+    at: {clock}
+  - send: welcome_our_story
+    via: {via}
+"""
+RIGHT = {
+    "event": "subscribed", "length": "24 hours", "number": "at least 2", "money": "at least 20 EUR",
+    "phrase": "ever", "again": "never", "share": "5%", "wait": "3 days", "clock": "10:00", "via": "email",
+}  # fmt: skip
+NUMBER = st.integers(2, 97).map(str)
+UNIT = st.sampled_from(
+    ["d", "m", "mo", "Stunde", "Stunden", "Tage", "година", "години", "дні", "jours", "semaine", "dasy",
+     "seconds", "fortnight", "weeek", "years ago", "h", "min", "business days"]
+)  # fmt: skip
+HOW = st.sampled_from(
+    ["at least", "at most", "over", "under", "min", "max", "mindestens", "höchstens", "больше", "not",
+     "exactly", "around", ">=", "<=", ">", "<", "more then", "les than", "at leats", "atleast",
+     "no more than", "up to"]
+)  # fmt: skip
+THING = st.sampled_from(
+    ["", " orders", " or more", "+", " or 3", " to 99", "-99", "%", " EUR", " €", "x", " mal"]
+)
+LENGTHS = st.builds("{} {}".format, NUMBER, UNIT) | st.builds("{}{}".format, NUMBER, UNIT)
+AMOUNTS = st.builds("{} {}{}".format, HOW, NUMBER, THING) | st.builds("{}{}".format, NUMBER, THING)
+SLOTS = {
+    "length": LENGTHS,
+    "wait": LENGTHS | st.builds("until {}".format, LENGTHS),
+    "number": AMOUNTS,
+    "money": AMOUNTS | st.builds("{} €{}".format, HOW, NUMBER) | st.builds("${}".format, NUMBER),
+    "phrase": AMOUNTS
+    | st.builds("{} in {}".format, AMOUNTS, LENGTHS)
+    | st.builds("in last {}".format, LENGTHS),
+    "again": LENGTHS
+    | st.builds("after {}".format, LENGTHS)
+    | st.sampled_from(["once", "every 5 days", "once a week"]),
+    "share": st.builds("{}{}".format, NUMBER, st.sampled_from(["", " pct", ".5%", " Prozent", "%%"])),
+    "clock": st.builds("{}{}".format, NUMBER, st.sampled_from(["am", "pm", " Uhr", "h", ":0", ".30"])),
+    "event": st.sampled_from(
+        ["unsubscribed", "suscribed", "survey_answered", "journey_begun", "order_place"]
+    ),
+    "via": st.sampled_from(["emial", "e-mail", "mail", "viber", "push and email", "sms or email"]),
+}
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data())
+def test_whatever_is_written_no_fix_says_another_thing(data: st.DataObject) -> None:
+    slot = data.draw(st.sampled_from(sorted(SLOTS)))
+    word = data.draw(SLOTS[slot])
+    quoted = f"'{word}'" if word[:1] in "><=-%" else word
+    text = JOURNEY.format(**{**RIGHT, slot: quoted})
+    assert problems_of(JOURNEY.format(**RIGHT)) == []
+    for problem in problems_of(text):
+        for fix in texts_to_type(problem):
+            mended, _, _ = applied(text, problem, fix)
+            assert (problem.code, problem.span.line, problem.what) not in told(mended)
+            line = mended.split("\n")[problem.span.line - 1]
+            before = text.split("\n")[problem.span.line - 1]
+            assert is_kept(before, line) == "", f"{word!r}: {problem.fix!r}"
+            assert not re.search("journey_|goal_|message_", fix)
+            if MEANT.fullmatch(problem.fix):
+                assert not {word.removeprefix("un"), f"un{word}"} & {fix}
