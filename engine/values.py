@@ -126,6 +126,27 @@ def parse_instant(text: str) -> Instant | None:
     return instant(moment if moment.tzinfo else moment.replace(tzinfo=_UTC))
 
 
+EPOCH_END = 10**13
+"""Numbers from here on are no moments: in milliseconds this is the year 2286."""
+
+_MILLISECONDS_FROM = 10**11
+"""A number below this is seconds since 1970 (until the year 5138), from it on milliseconds (from 1973)."""
+
+
+def moment_of(raw: object) -> Instant | None:
+    """The instant of a moment as programs send it: ISO 8601, or seconds or milliseconds since 1970 as a
+    number or as its digits; None for anything else."""
+    if isinstance(raw, str):
+        raw = raw.strip()
+        # Before ISO 8601, which would read 1701012341234 as a day of the year 1701. Eight digits are a day.
+        if not (raw.isascii() and raw.isdigit() and 9 <= len(raw) <= 13):
+            return parse_instant(raw)
+        raw = int(raw)
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not 0 <= raw < EPOCH_END:
+        return None
+    return Instant(int(raw) if raw >= _MILLISECONDS_FROM else int(raw * SECOND))
+
+
 def to_datetime(at: Instant, zone: dt.tzinfo = _UTC) -> dt.datetime:
     """The aware datetime of an instant, in `zone` (UTC without one)."""
     return (_EPOCH + dt.timedelta(milliseconds=at)).astimezone(zone)

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from engine.cli.importing.progress import ImportProgress
     from engine.cli.importing.rows import RefusedRows, SourceRow, Table
     from engine.clock import Clock
+    from engine.compiler.event_fields import NeededFields
     from engine.compiler.project_context import ProjectContext
     from engine.runtime.intake.intake import Intake, IntakeResult
+    from engine.runtime.intake.items import RefusedItem
     from engine.store.database import Store
 
 
@@ -59,7 +61,7 @@ def import_file(
 ) -> None:
     """Take customers, events or products from a file. As history, unless --live: facts and segments learn of
     it, no journey starts. Interrupted, the same command goes on where it stopped."""
-    from engine.cli.importing.opening import look_through
+    from engine.cli.importing.opening import look_through, names_of
     from engine.cli.importing.rows import open_table
     from engine.project import load_world
 
@@ -77,11 +79,10 @@ def import_file(
     ]
     if len(kinds) > 1:
         raise UsageError("a file holds one kind of rows:", f"write one of --{', --'.join(kinds)}")
-    ending = "csv" if opened.form == "csv" else "jsonl"
+    origin, refused_name = names_of(file.name, opened.form)
     options = _Options(
         cast("Kind | None", kinds[0] if kinds else None), event, live, again, batch,
-        f"import:{file.name}" if source is None else source,
-        refused or Path(f"{file.name.removesuffix('.gz')}.refused.{ending}"),
+        f"import:{origin}" if source is None else source, refused or Path(refused_name),
     )  # fmt: skip
     with opened.open_text() as text:
         table = open_table(opened, text, delimiter.replace("\\t", "\t") if delimiter else None)
@@ -123,6 +124,7 @@ def _import_table(
     from engine.cli.importing.progress import ImportProgress, load_progress
     from engine.cli.importing.rows import RefusedRows
     from engine.cli.stores import daemon_runs
+    from engine.compiler.event_fields import NeededFields
     from engine.core.journeys import Journeys
     from engine.runtime.intake.intake import Intake
     from engine.store.database import open_store
@@ -152,8 +154,9 @@ def _import_table(
             kind, options.event, not options.live, f"{source.hash}:{begun.round}", iso(begun.started_at)
         )
         refused = RefusedRows(options.refused_path, source, table.columns, again=begun is known)
+        needed = _needed(session) if kind == "events" else NeededFields()
         # No row of a file says that two ids are one, so no journey is asked.
-        intake = Intake(world.catalogue, world.config, Journeys({}))
+        intake = Intake(world.catalogue, world.config, Journeys({}), needed)
         work = _FileImport(source, options, rules, store, intake, session.clock, refused, begun)
         try:
             work.take(row for row in chain([first] if first else [], table.rows) if row.line > begun.line)
@@ -164,6 +167,15 @@ def _import_table(
         return replace(ended, progress=work.progress)
     finally:
         store.close()
+
+
+def _needed(session: Session) -> NeededFields:
+    """What the folder's journeys, segments and templates read of events."""
+    from engine.compiler.event_fields import needed_fields
+    from engine.project import load
+
+    project = load(session.folder)
+    return needed_fields(project.journeys, project.messages, project.catalogue)
 
 
 @dataclass(slots=True)
@@ -196,27 +208,34 @@ class _FileImport:
     def _take_batch(self, chunk: list[SourceRow]) -> None:
         """One transaction: what was prepared, and how far the file is done. Were they two, rows would be lost
         or taken twice where the machine stops between them."""
-        from engine.cli.importing.items import ItemError, item_of
+        from engine.cli.importing.items import ItemError, item_of, kept_row
         from engine.cli.importing.progress import save_progress
+        from engine.runtime.intake.items import RefusedItem
+        from engine.runtime.intake.quarantine import SentItem
 
         now, before = self.clock.now(), self.progress
-        why: dict[int, str] = {}
-        items = []
+        items, wrong = [], []
         for number, row in enumerate(chunk):
             item = ItemError("", row.why) if row.why else item_of(row.cells, number, self.rules)
             if isinstance(item, ItemError):
-                why[number] = f"{item.field}: {item.why}" if item.field else item.why
+                wrong.append(RefusedItem(number, item.field, item.why))
             else:
                 items.append(item)
+
+        def sent(number: int) -> SentItem:
+            return SentItem(self.rules.kind, kept_row(chunk[number], self.rules))
+
         # Outside the transaction: it is most of the work, and nobody waits for the writer meanwhile
-        prepared = self.intake.prepare(items, self.options.source_name, now)
+        prepared = self.intake.prepare(items, self.options.source_name, now, wrong, sent)
 
         def job(conn: Connection) -> tuple[IntakeResult, ImportProgress]:
             taken = self.intake.take(conn, prepared, now)
-            count = len({fault.item for fault in taken.refused} | set(why))
+            partial = len({fault.item for fault in taken.refused if not _is_refused(fault)})
+            count = len({fault.item for fault in taken.refused if _is_refused(fault)})
             after = replace(
                 before, line=chunk[-1].line, taken=before.taken + len(chunk) - count - taken.duplicates,
                 duplicates=before.duplicates + taken.duplicates, refused=before.refused + count,
+                partial=before.partial + partial,
             )  # fmt: skip
             save_progress(conn, self.source.hash, after)
             return taken, after
@@ -227,13 +246,20 @@ class _FileImport:
             taken, self.progress = future.result()
         except KeyboardInterrupt:  # what is handed in is finished, and its refused rows are listed
             (taken, self.progress), stopped = future.result(), True
-        for fault in taken.refused:
+        why: dict[int, str] = {}
+        for fault in filter(_is_refused, taken.refused):
             # One row may be wrong in several columns; the file of refused rows has a line for each row
-            why[fault.item] = "; ".join(filter(None, (why.get(fault.item), f"{fault.field}: {fault.why}")))
+            words = f"{fault.field}: {fault.why}" if fault.field else fault.why
+            why[fault.item] = "; ".join(filter(None, (why.get(fault.item), words)))
         for number, text in sorted(why.items()):
             self.refused.add(chunk[number], text)
         if stopped:
             raise KeyboardInterrupt
+
+
+def _is_refused(fault: RefusedItem) -> bool:
+    """Whether the row has to come again: not for a field that nothing reads, without which it is whole."""
+    return fault.kept or fault.field == "id"
 
 
 def _tell(ended: _Ended, form: Format) -> None:
@@ -241,7 +267,7 @@ def _tell(ended: _Ended, form: Format) -> None:
     if form is Format.json:
         say_json({
             "kind": ended.kind, "taken": state.taken, "duplicates": state.duplicates,
-            "refused": state.refused, "done": state.done,
+            "refused": state.refused, "without_fields": state.partial, "done": state.done,
             "line": state.line, "refused_file": str(ended.refused_path) if state.refused else None,
             "imported_before": ended.nothing_to_do, "daemon": ended.daemon,
         })  # fmt: skip
@@ -262,6 +288,8 @@ def _tell(ended: _Ended, form: Format) -> None:
         f"line {state.line:,}"
     )
     say_rows(rows)
+    if state.partial:
+        say_plain(f"  {state.partial:,} of them without a field that nothing reads: {command('refused')}")
     if ended.interrupted:
         say_plain("interrupted; the same command goes on from here")
     elif ended.kind != "products" and state.taken:

@@ -63,6 +63,12 @@ def _print(answer: StatusReport) -> None:
         [stuck.customer, f"since {stuck.since}, try {stuck.tries + 1} at {stuck.retry_at}", stuck.why]
         for stuck in answer.stuck
     ])  # fmt: skip
+    _part("Refused in the last 7 days", [
+        [f"{line.times:,}", line.source, ": ".join(filter(None, (line.about, line.field))), line.why]
+        for line in answer.refused
+    ])  # fmt: skip
+    if answer.kept:
+        say_plain(f"  {answer.kept:,} items are kept:  {command('refused')}  shows them")
     _part("One-off sends", guards.sends(answer.guards))
     _part("Ceilings today", guards.today(answer.guards))
     _part("Inside the journeys", _inside(answer.inside), most=None)

@@ -48,13 +48,15 @@ class Secret:
 @dataclass(frozen=True, slots=True)
 class Shop:
     """Who writes to the customers; `shop.x` in templates. `address` stands in every marketing e-mail.
-    `logo` is an address on the web, `colour` is `#rrggbb`; both are "" where the shop names none."""
+    `logo` is an address on the web, `colour` is `#rrggbb`; both are "" where the shop names none. `country`
+    (ISO 3166) is that of a phone number without one, where the customer has none either."""
 
     name: str
     url: str
     address: str
     logo: str = ""
     colour: str = ""
+    country: str = ""
 
 
 @dataclass(frozen=True, slots=True)

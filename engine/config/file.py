@@ -32,6 +32,9 @@ _DRAWN = TextPattern(
     r"([^?]*\?){4}.*", "leaves too few characters to draw", "every customer gets a code of their own",
     'write at least four question marks, for example  "WELCOME-????-????"',
 )  # fmt: skip
+_COUNTRY = TextPattern(
+    "[A-Z]{2}", "is not a country", "countries are called by two capitals (ISO 3166)", "write  DE",
+)  # fmt: skip
 _INSIDE = TextPattern(
     r"(?![/\\])(?!(.*[/\\])?\.\.([/\\]|$)).*", "leaves the project", "the project is one folder",
     "write a path inside it, for example  codes/welcome.csv",
@@ -59,6 +62,8 @@ SHOP = Construct(
         Key("logo", "text", "a picture, on the pages that customers see", example="https://shop.example/logo.png",
             pattern=_PICTURE),
         Key("colour", "text", "of buttons and links on these pages", example='"#8a4b22"', pattern=_COLOUR),
+        Key("country", "text", "of phone numbers without one, where the customer has none either",
+            example="DE", pattern=_COUNTRY),
     ),
     "Who writes to the customers",
     (("color", "colour"),),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fastapi import APIRouter, Depends
@@ -16,18 +16,22 @@ from engine.http.keys import Keys
 from engine.http.native_format import customer_item, event_item, product_item
 from engine.http.openapi import CUSTOMER, EVENTS, PRODUCT, PRODUCTS, REFUSALS, SEGMENT, SEGMENT_BATCH, TAKEN
 from engine.http.problems import Refusal
-from engine.http.segment_format import translate
-from engine.http.strict_json import MAX_ITEMS, decode, decode_lines, unstorable
+from engine.http.segment_format import sent_call, translate
+from engine.http.strict_json import MAX_ITEMS, decode, decode_lines
 from engine.runtime.intake.intake import IntakeResult
-from engine.runtime.intake.items import Item, RefusedItem
+from engine.runtime.intake.items import LONGEST_ID, Item, RefusedItem, id_text
+from engine.runtime.intake.quarantine import Sent, SentItem
 from engine.store.keys import ApiKey
-from engine.values import Instant
-
-_LONGEST_ID = 200
 
 
-Understood = Sequence[Item | list[Item] | RefusedItem]
-"""What a body says, in its order. A Segment call may be several items, or none."""
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a body says, in its order (a Segment call may be several items, or none), and each item as it was
+    sent. `sdk`: the caller reads the status alone, and drops a whole batch on 400."""
+
+    results: Sequence[Item | list[Item] | RefusedItem]
+    sent: Sent
+    sdk: bool = False
 
 
 def intake_routes(context: Context, keys: Keys) -> APIRouter:
@@ -39,18 +43,19 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
     async def events(request: Request, key: ApiKey = may_write) -> Response:
         """One event, a list of events, or JSON Lines."""
         values = _values_of(request)
-        return await _take(context, request, key, lambda body: _each(values(body), event_item))
+        return await _take(context, request, key, lambda body: _each(values(body), event_item, "event"))
 
     @router.put("/customers/{customer_id}", openapi_extra=CUSTOMER, tags=["native"])
     async def customer(customer_id: str, request: Request, key: ApiKey = may_write) -> Response:
         """Attributes, addresses and consents of a customer; null takes a value away."""
         _check_id(customer_id)
         # Cut as ids are: a copy is cut in the same way and stays a copy.
-        repeat = request.headers.get("idempotency-key", "")[:_LONGEST_ID] or None
+        repeat = request.headers.get("idempotency-key", "")[:LONGEST_ID] or None
 
         def understand(body: bytes) -> Understood:
             value = decode(body)
-            return [unstorable(value, 0) or customer_item(customer_id, value, repeat)]
+            sent = SentItem("customer", {"customer_id": customer_id, "repeat": repeat, "said": value})
+            return Understood([customer_item(customer_id.strip(), value, repeat)], lambda _: sent)
 
         return await _take(context, request, key, understand)
 
@@ -61,7 +66,9 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
 
         def understand(body: bytes) -> Understood:
             value = decode(body)
-            return [unstorable(value, 0) or product_item(value, 0, product_id)]
+            said = {"product_id": product_id, **value} if isinstance(value, dict) else value
+            sent = SentItem("product", said)
+            return Understood([product_item(value, 0, product_id.strip())], lambda _: sent)
 
         return await _take(context, request, key, understand)
 
@@ -69,7 +76,7 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
     async def products(request: Request, key: ApiKey = may_write) -> Response:
         """Many products at once."""
         values = _values_of(request)
-        return await _take(context, request, key, lambda body: _each(values(body), product_item))
+        return await _take(context, request, key, lambda body: _each(values(body), product_item, "product"))
 
     for kind in ("track", "identify", "page", "screen", "alias", "group"):
         router.add_api_route(
@@ -89,9 +96,13 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
 def _segment_call(context: Context, kind: str, may_write: Any) -> Callable[..., Any]:
     async def call(request: Request, key: Any = may_write) -> Response:
         now = context.clock.now()
-        return await _take(
-            context, request, key, lambda body: [_translated(decode(body), kind, 0, now, None)]
-        )
+
+        def understand(body: bytes) -> Understood:
+            value = decode(body)
+            read = translate(value, kind, 0, now, None, history=False)
+            return Understood([read], lambda _: SentItem(kind, value), sdk=True)
+
+        return await _take(context, request, key, understand)
 
     return call
 
@@ -108,20 +119,23 @@ def _segment_batch(context: Context, may_write: Any, *, history: bool) -> Callab
                 raise Refusal(400, 'a batch is {"batch": [...]}')
             _count(calls)
             sent = value.get("sentAt")
-            sent = sent if isinstance(sent, str) else None
-            return [
-                _translated(call, None, place, now, sent, history=history) for place, call in enumerate(calls)
-            ]
+            return Understood(
+                [translate(call, None, place, now, sent, history) for place, call in enumerate(calls)],
+                lambda place: sent_call(calls[place], sent, history=history),
+                sdk=True,
+            )
 
         return await _take(context, request, key, understand)
 
     return batch
 
 
-def _translated(
-    call: Any, kind: str | None, place: int, now: Instant, sent: str | None, *, history: bool = False
-) -> list[Item] | RefusedItem:
-    return unstorable(call, place) or translate(call, kind, place, now, sent, history)
+@dataclass(frozen=True, slots=True)
+class _BrokenLine:
+    """A line of JSON Lines that is no JSON."""
+
+    text: str
+    why: str
 
 
 def _values_of(request: Request) -> Callable[[bytes], list[Any]]:
@@ -135,7 +149,7 @@ def _values_of(request: Request) -> Callable[[bytes], list[Any]]:
             lines = decode_lines(body)
             # Counted before they are looked at one by one.
             _count(lines)
-            return [RefusedItem(place, "", why) if why else value for place, (value, why) in enumerate(lines)]
+            return [_BrokenLine(value, why) if why else value for value, why in lines]
         value = decode(body)
         found = value if isinstance(value, list) else [value]
         _count(found)
@@ -152,30 +166,38 @@ def _count(values: Sequence[Any]) -> None:
 
 
 def _check_id(text: str) -> None:
-    if not 0 < len(text.strip()) <= _LONGEST_ID or "\x00" in text:
-        raise Refusal(400, f"an id is a text of 1 to {_LONGEST_ID} characters")
+    if id_text(text) is None:
+        raise Refusal(400, f"an id is a text of 1 to {LONGEST_ID} characters")
 
 
 def _each(
-    values: Sequence[Any], make: Callable[[Any, int], Item | list[Item] | RefusedItem]
-) -> list[Item | list[Item] | RefusedItem]:
-    return [
-        value if isinstance(value, RefusedItem) else unstorable(value, place) or make(value, place)
+    values: Sequence[Any], make: Callable[[Any, int], Item | list[Item] | RefusedItem], way: str
+) -> Understood:
+    """The items of a body of ours."""
+
+    def sent(place: int) -> SentItem:
+        value = values[place]
+        return SentItem(way, value.text if isinstance(value, _BrokenLine) else value)
+
+    read = [
+        RefusedItem(place, "", value.why) if isinstance(value, _BrokenLine) else make(value, place)
         for place, value in enumerate(values)
     ]
+    return Understood(read, sent)
 
 
 async def _take(
     context: Context, request: Request, key: ApiKey, understand: Callable[[bytes], Understood]
 ) -> Response:
-    """Stores what can be, and says what cannot. `understand` is called away from the event loop when the
-    body is large."""
+    """Stores what can be, keeps the rest in quarantine, and says what is wrong with it. `understand` is
+    called away from the event loop when the body is large."""
     now, intake = context.clock.now(), context.live().intake
 
-    def prepare(body: bytes) -> tuple[int, Any, list[RefusedItem]]:
+    def prepare(body: bytes) -> tuple[bool, Any, bool]:
         items: list[Item] = []
         refused: list[RefusedItem] = []
-        for result in understand(body):
+        understood = understand(body)
+        for result in understood.results:
             match result:
                 case RefusedItem():
                     refused.append(result)
@@ -183,26 +205,35 @@ async def _take(
                     items.extend(result)
                 case _:
                     items.append(result)
-        return len(items), intake.prepare(items, key.name, now), refused
+        prepared = intake.prepare(items, key.name, now, refused, understood.sent)
+        return bool(items or refused), prepared, understood.sdk
 
-    number, prepared, refused = await context.understand(await receive_body(request), prepare)
+    some, prepared, sdk = await context.understand(await receive_body(request), prepare)
     # Durable before the 2xx: a caller that reads it forgets the items.
-    taken = await context.write(lambda conn: intake.take(conn, prepared, now)) if number else IntakeResult()
+    taken = await context.write(lambda conn: intake.take(conn, prepared, now)) if some else IntakeResult()
     # After the commit: the advancer would find nothing before it.
     context.arrived()
     # What the form and what the store refused, in the order of the request.
-    refused = sorted([*refused, *taken.refused], key=lambda item: item.item)
-    counts = {"taken": taken.taken, "duplicate": taken.duplicates, "refused": len(refused)}
+    refused = sorted(taken.refused, key=lambda item: item.item)
+    counts = {
+        "taken": taken.taken, "duplicate": taken.duplicates, "refused": len(refused),
+        "quarantined": taken.kept,
+    }  # fmt: skip
     for result_name, number in counts.items():
         context.metrics.items.labels(result_name).inc(number)
         context.metrics.items_of_key.labels(key.name, result_name).inc(number)
     # A copy counts as taken: the caller must not send it a third time.
-    if refused and not taken.taken and not taken.duplicates:
-        raise Refusal(400, "nothing could be taken", "every item has a mistake; see refused", refused)
+    if refused and not taken.taken and not taken.duplicates and not sdk:
+        detail = "every item has a mistake; see refused"
+        if taken.kept:
+            detail += ". They are kept: the command  refused  shows them"
+        raise Refusal(400, "nothing could be taken", detail, refused)
     body = {
         "success": True,
         "taken": taken.taken,
         "duplicates": taken.duplicates,
         "refused": [asdict(item) for item in refused],
     }
+    if taken.kept:
+        body["quarantined"] = taken.kept
     return JSONResponse(body)

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from engine.http.segment_format import consents_of
+from engine.http.strict_json import unstorable, without_unstorable
 from engine.runtime.intake.items import (
     CustomerItem,
     EventItem,
@@ -13,90 +14,160 @@ from engine.runtime.intake.items import (
     ProductItem,
     RefusedItem,
     VisitorItem,
+    id_text,
 )
+from engine.runtime.intake.quarantine import CUSTOMER_KEYS
+from engine.values import iso, moment_of
 
 _EVENT_KEYS = ("id", "event", "customer_id", "anonymous_id", "at", "properties", "history")
+_VISITOR = ("anonymous_id", "anonymousId")
+_AN_ID = "1 to 200 characters"
+_LONGEST_EVENT = 100
 
 
 def event_item(value: Any, item: int) -> list[Item] | RefusedItem:
-    """`{id?, event, customer_id, anonymous_id?, at?, properties?}`: a visitor who has not signed in has the
-    second id alone; where both stand, what the visitor did belongs to the customer."""
+    """`{id?, event, customer_id, anonymous_id?, at?, properties?, history?}`: a visitor who has not signed in
+    has the second id alone; where both stand, what the visitor did belongs to the customer."""
+    value, dropped = without_unstorable(value, item, ("properties",))
+    if isinstance(value, RefusedItem):
+        return value
     if not isinstance(value, dict):
         return RefusedItem(item, "", "each event is an object")
     for name in value:
         # Refused and not ignored: `propertys` would lose its data without a word.
-        if name not in _EVENT_KEYS:
+        if name not in _EVENT_KEYS and name not in CUSTOMER_KEYS and name not in _VISITOR:
             return RefusedItem(
                 item, str(name)[:60], f"not a part of an event; the parts are: {', '.join(_EVENT_KEYS)}"
             )
-    ids = [name for name in ("customer_id", "anonymous_id") if value.get(name) is not None] or ["customer_id"]
-    for name, longest in (("event", 100), *((name, 200) for name in ids)):
-        missing = _missing_text(value, name, item, longest)
-        if missing:
-            return missing
+    event, who, visitor = value.get("event"), customer_of(value, item), visitor_of(value, item)
+    if not isinstance(event, str) or not 0 < len(event.strip()) <= _LONGEST_EVENT:
+        return RefusedItem(item, "event", f'"event" is needed: a text of 1 to {_LONGEST_EVENT} characters')
+    if isinstance(visitor, RefusedItem):
+        return visitor
+    if isinstance(who, RefusedItem):
+        if visitor is None or any(value.get(name) is not None for name in CUSTOMER_KEYS):
+            return who
+        who = visitor
     if not isinstance(value.get("properties") or {}, dict):
         return RefusedItem(item, "properties", "this must be an object")
-    for name in ("id", "at"):
-        if value.get(name) is not None and not isinstance(value[name], str):
-            return RefusedItem(item, name, "this must be a text")
-    event = EventItem(
-        item,
-        value[ids[0]].strip(),
-        value["event"],
-        value.get("at"),
-        value.get("id"),
-        value.get("properties") or {},
-        history=value.get("history") is True,
-    )
-    if len(ids) == 1:
-        return [event]
-    return [VisitorItem(item, value["anonymous_id"].strip(), event.customer_id), event]
+    history = value.get("history")
+    if history is not None and not isinstance(history, bool):
+        return RefusedItem(item, "history", "this is true or false, without quotes")
+    key, at = value.get("id"), value.get("at")
+    if key is not None and id_text(key) is None:
+        return RefusedItem(item, "id", f"an id is a text of {_AN_ID}")
+    if at is not None and not isinstance(at, str):
+        moment = moment_of(at)
+        if moment is None:
+            why = "write ISO 8601, such as 2026-11-27T10:00:00Z, or seconds or milliseconds since 1970"
+            return RefusedItem(item, "at", f"this is no moment; {why}")
+        at = iso(moment)
+    happened = EventItem(
+        item, who, event, at or None, id_text(key) if key is not None else None,
+        value.get("properties") or {}, history=history is True, dropped=dropped,
+    )  # fmt: skip
+    return [happened] if visitor in (None, who) else [VisitorItem(item, visitor, who), happened]
 
 
-def _missing_text(value: dict[str, Any], name: str, item: int, longest: int) -> RefusedItem | None:
-    text = value.get(name)
-    if isinstance(text, str) and 0 < len(text.strip()) <= longest:
-        return None
-    return RefusedItem(item, name, f'"{name}" is needed: a text of 1 to {longest} characters')
+def customer_of(value: Mapping[str, Any], item: int) -> str | RefusedItem:
+    """Whom an item is about, under any name that is used for it. Two names that differ are nobody."""
+    given = {text for name in CUSTOMER_KEYS if (text := id_text(value.get(name))) is not None}
+    if len(given) == 1:
+        return given.pop()
+    if given:
+        named = [name for name in CUSTOMER_KEYS if name in value]
+        return RefusedItem(item, named[0], f"{' and '.join(named)} say two different things")
+    return RefusedItem(item, "customer_id", f'"customer_id" is needed: a text of {_AN_ID}')
+
+
+def visitor_of(value: Mapping[str, Any], item: int) -> str | RefusedItem | None:
+    """The id of a visitor who has not signed in, or had not; None where there is none."""
+    named = [name for name in _VISITOR if value.get(name) is not None]
+    given = {id_text(value[name]) for name in named}
+    if len(given) > 1 or None in given:
+        return RefusedItem(item, named[0], f"this is one text of {_AN_ID}")
+    return given.pop() if given else None
 
 
 def customer_item(customer_id: str, value: Any, key: str | None) -> list[Item] | RefusedItem:
     """Attributes at the top level, beside `addresses` and `consent`; `email` and `phone` are addresses
-    too. `anonymous_id`: what this visitor did belongs to the customer."""
+    too. `anonymous_id`: what this visitor did belongs to the customer. What cannot be stored or read is left
+    out alone."""
     if not isinstance(value, dict):
         return RefusedItem(0, "", "a customer is an object of attributes")
-    # A copy: what is taken out below may not be missing for whoever gave it.
-    attributes = dict(value)
-    visitor = attributes.pop("anonymous_id", None)
-    if visitor is not None and (missing := _missing_text(value, "anonymous_id", 0, 200)):
-        return missing
-    addresses = attributes.pop("addresses", None) or {}
-    consents = consents_of(attributes.pop("consent", None), 0)
-    if isinstance(consents, RefusedItem):
-        return consents
-    if not isinstance(addresses, dict) or not all(
-        isinstance(address, str | None)
-        or (isinstance(address, list) and all(isinstance(token, str) for token in address))
-        for address in addresses.values()
-    ):
-        return RefusedItem(
-            0,
-            "addresses",
-            'write one text per channel or a list of tokens, for example {"push": ["token"]}; '
-            "null takes it away",
-        )
-    customer = CustomerItem(0, customer_id, key, attributes, addresses, consents)
-    return [customer] if visitor is None else [VisitorItem(0, visitor.strip(), customer_id), customer]
+    dropped: list[RefusedItem] = []
+    attributes: dict[str, Any] = {}
+    for name, inner in value.items():
+        # Each by itself: a name or a text that no database keeps takes nothing else along.
+        fault = unstorable({name: inner}, 0)
+        if fault is not None and name not in ("addresses", "consent"):
+            dropped.append(fault)
+        else:
+            attributes[name] = inner
+    visitor = visitor_of(attributes, 0)
+    if isinstance(visitor, RefusedItem):
+        dropped.append(visitor)
+        visitor = None
+    for name in _VISITOR:
+        attributes.pop(name, None)
+    addresses, consent = attributes.pop("addresses", None) or {}, attributes.pop("consent", None)
+    if not isinstance(addresses, dict):
+        dropped.append(_wrong_addresses("addresses"))
+        addresses = {}
+    right: dict[str, Any] = {}
+    for name, address in addresses.items():
+        fault = unstorable({name: address}, 0)
+        if fault is not None:
+            dropped.append(RefusedItem(0, f"addresses.{fault.field}", fault.why))
+        elif not _is_address(address):
+            dropped.append(_wrong_addresses(f"addresses.{name}"))
+        else:
+            right[name] = address
+    consent, wrong = _storable_consent(consent)
+    customer = CustomerItem(
+        0, customer_id, key, attributes, right, consent=consent, dropped=(*dropped, *wrong)
+    )
+    return [customer] if visitor is None else [VisitorItem(0, visitor, customer_id), customer]
+
+
+def _storable_consent(consent: Any) -> tuple[Any, list[RefusedItem]]:
+    """Without the parts that cannot be stored: the state of a consent is a word that can."""
+    if not isinstance(consent, dict):
+        return (consent, []) if unstorable(consent, 0) is None else (None, [])
+    right: dict[str, Any] = {}
+    wrong: list[RefusedItem] = []
+    for channel, said in consent.items():
+        proof = said if isinstance(said, dict) else {"state": said}
+        faults = {name: fault for name in proof if (fault := unstorable({name: proof[name]}, 0)) is not None}
+        wrong += [RefusedItem(0, f"consent.{channel}.{fault.field}", fault.why) for fault in faults.values()]
+        right[channel] = {name: part for name, part in proof.items() if name not in faults}
+    return right, wrong
+
+
+def _is_address(address: Any) -> bool:
+    if isinstance(address, list):
+        return all(isinstance(token, str) for token in address)
+    return address is None or (isinstance(address, str | int | float) and not isinstance(address, bool))
+
+
+def _wrong_addresses(field: str) -> RefusedItem:
+    why = (
+        'write one text per channel or a list of tokens, for example {"push": ["token"]}; null takes it away'
+    )
+    return RefusedItem(0, field, why)
 
 
 def product_item(value: Any, item: int, product_id: str | None = None) -> ProductItem | RefusedItem:
     """`{product_id, ...fields}`; in `PUT /products/ID` the path says which."""
+    refused = unstorable(value, item)
+    if refused is not None:
+        return refused
     if not isinstance(value, dict):
         return RefusedItem(item, "", "a product is an object of fields")
     fields = dict(value)
-    named = fields.pop("product_id", product_id)
-    if not isinstance(named, str) or not 0 < len(named) <= 200:
-        return RefusedItem(item, "product_id", '"product_id" is needed: a text of 1 to 200 characters')
+    named = id_text(fields.pop("product_id", product_id))
+    if named is None:
+        return RefusedItem(item, "product_id", f'"product_id" is needed: a text of {_AN_ID}')
     # Two ids in one request: to guess which one is meant would overwrite the other product.
     if product_id is not None and named != product_id:
         return RefusedItem(item, "product_id", f'the path says "{product_id}", the body says "{named[:60]}"')

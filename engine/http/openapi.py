@@ -13,6 +13,7 @@ _REFUSED: dict[str, Any] = {
         "type": "object",
         "required": ["item", "field", "why"],
         "properties": {
+            "kept": {"type": "boolean", "description": "in quarantine, to be taken later"},
             "item": {"type": "integer", "minimum": 0},
             "field": {"type": "string"},
             "why": {"type": "string"},
@@ -45,6 +46,7 @@ TAKEN: dict[int | str, dict[str, Any]] = {
                         "success": {"type": "boolean"},
                         "taken": {"type": "integer"},
                         "duplicates": {"type": "integer"},
+                        "quarantined": {"type": "integer", "description": "kept, to be taken later"},
                         "refused": _REFUSED,
                     },
                 }

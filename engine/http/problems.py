@@ -42,7 +42,8 @@ def problem(refusal: Refusal) -> JSONResponse:
         body["detail"] = refusal.detail
     if refusal.refused:
         body["refused"] = [
-            {"item": refused.item, "field": refused.field, "why": refused.why} for refused in refusal.refused
+            {"item": refused.item, "field": refused.field, "why": refused.why, "kept": refused.kept}
+            for refused in refusal.refused
         ]
     headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
     # RFC 9110, 11.6.1: a 401 says how to log in.

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.runtime.intake.intake import normal_name
+from engine.http.strict_json import without_unstorable
 from engine.runtime.intake.items import (
     AliasItem,
-    ConsentGiven,
     CustomerItem,
     EventItem,
     Item,
     RefusedItem,
     VisitorItem,
+    id_text,
 )
-from engine.values import DAY, Instant, parse_instant
+from engine.runtime.intake.quarantine import SentItem
+from engine.runtime.intake.untyped import normal_name
+from engine.values import DAY, Instant, iso, moment_of
 
 CALLS = ("track", "identify", "page", "screen", "alias", "group")
 
@@ -29,12 +31,26 @@ _TRAITS = {
     "locale": "language",
     "timeZone": "timezone",
 }
+_OPEN = ("properties", "traits", "context")
+"""Parts of a call whose members are looked at one by one."""
+
+_USER, _ANONYMOUS, _PREVIOUS = (
+    ("userId", "user_id"),
+    ("anonymousId", "anonymous_id"),
+    ("previousId", "previous_id"),
+)
+_MESSAGE = ("messageId", "message_id")
+_AN_ID = "1 to 200 characters"
 
 
 def translate(
-    call: Any, kind: str | None, item: int, received: Instant, sent_at: str | None, history: bool
+    call: Any, kind: str | None, item: int, received: Instant, sent_at: Any, history: bool
 ) -> list[Item] | RefusedItem:
-    """The items of one call. `kind` None: the call's own `type` says it (batch). `sent_at` is the batch's."""
+    """The items of one call. `kind` None: the call's own `type` says it (batch). `sent_at` is the batch's.
+    A trait or a property that cannot be stored is left out alone."""
+    call, dropped = without_unstorable(call, item, _OPEN)
+    if isinstance(call, RefusedItem):
+        return call
     if not isinstance(call, dict):
         return RefusedItem(item, "", "each call is an object")
     kind = kind or call.get("type")
@@ -42,57 +58,87 @@ def translate(
         return RefusedItem(
             item, "type", f'"{str(kind)[:40]}" is no call of this format; use one of: {", ".join(CALLS)}'
         )
-    who = _customer(call)
-    if who is None:
-        return RefusedItem(item, "userId", "a call needs a userId or an anonymousId of 1 to 200 characters")
-    for name in ("properties", "traits", "context"):
-        if not isinstance(call.get(name) or {}, dict):
-            return RefusedItem(item, name, "this must be an object")
+    who = _customer(call, item)
+    if isinstance(who, RefusedItem):
+        return who
+    part = "traits" if kind in ("identify", "alias", "group") else "properties"
+    if not isinstance(call.get(part) or {}, dict):
+        return RefusedItem(item, part, "this must be an object")
+    if not isinstance(call.get("context") or {}, dict):
+        # It says nothing of the customer: only where the device is.
+        call = {**call, "context": {}}
+        dropped = (*dropped, RefusedItem(item, "context", "this must be an object"))
     # What to add to the time of the call, in ms. Within a minute the sender's clock is right and the network
     # was slow; ten years off is no clock, but a field that somebody filled with something else.
-    sent = moment(call.get("sentAt") or sent_at)
+    sent = moment_of(call.get("sentAt") or sent_at)
     off = 0 if sent is None else received - sent
     skew = off if 60_000 < abs(off) < 3_650 * DAY else 0
-    return _MAKERS[kind](call, who, item, skew, history)
+    return _MAKERS[kind](call, who, item, skew, history, dropped)
 
 
-def _customer(call: Mapping[str, Any]) -> str | None:
-    return _id(call, "userId") or _id(call, "anonymousId")
+def sent_call(call: Any, sent_at: Any, *, history: bool) -> SentItem:
+    """One call of a batch as it would have come alone, so that it can be read again."""
+    if not isinstance(call, dict):
+        return SentItem("call", call)
+    kind = call.get("type")
+    way = kind if kind in CALLS else "call"
+    body = call if sent_at is None or call.get("sentAt") else {**call, "sentAt": sent_at}
+    return SentItem(f"past {way}" if history else way, body)
 
 
-def _id(call: Mapping[str, Any], name: str) -> str | None:
-    value = call.get(name)
-    # Shops send the number of the row in their database.
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    return value.strip() if isinstance(value, str) and 0 < len(value.strip()) <= 200 else None
+def _customer(call: Mapping[str, Any], item: int) -> str | RefusedItem:
+    """Whom a call is about: the user before the visitor, under either way to write the name."""
+    for names in (_USER, _ANONYMOUS):
+        who = _id(call, names, item)
+        if who is not None:
+            return who
+    return RefusedItem(item, "userId", f"a call needs a userId or an anonymousId of {_AN_ID}")
 
 
-def moment(text: Any) -> Instant | None:
-    """An ISO 8601 time; without a zone it is UTC. None when it is none."""
-    return parse_instant(text) if isinstance(text, str) else None
+def _id(call: Mapping[str, Any], names: tuple[str, ...], item: int) -> str | RefusedItem | None:
+    """The id under any of its names; None where there is none. Two that differ are nobody."""
+    given = {text for name in names if (text := id_text(call.get(name))) is not None}
+    if len(given) > 1:
+        return RefusedItem(item, names[0], f"{' and '.join(names)} say two different things")
+    return given.pop() if given else None
+
+
+def _visitor(call: Mapping[str, Any], item: int) -> tuple[str | None, str | None]:
+    """The visitor and the customer of a call. Two visitors in one are nobody."""
+    visitor, customer = _id(call, _ANONYMOUS, item), _id(call, _USER, item)
+    return (
+        visitor if isinstance(visitor, str) else None,
+        customer if isinstance(customer, str) else None,
+    )
 
 
 def _when(call: Mapping[str, Any]) -> str | None:
     # The sender's own time first: `timestamp` is corrected already where an SDK's server sent it on.
-    text = call.get("originalTimestamp") or call.get("timestamp")
-    return text if isinstance(text, str) else None
+    raw = call.get("originalTimestamp") or call.get("timestamp")
+    if raw is None or isinstance(raw, str):
+        return raw or None
+    at = moment_of(raw)
+    # What is no moment is told as one by the intake; a wrong one must not become "now".
+    return iso(at) if at is not None else str(raw)[:40]
 
 
 def _message_id(call: Mapping[str, Any]) -> str | None:
-    text = call.get("messageId")
-    return text[:200] if isinstance(text, str) and text else None
+    raw = next((call[name] for name in _MESSAGE if call.get(name) not in (None, "")), None)
+    text = raw[:200] if isinstance(raw, str) else raw
+    return id_text(text)
 
 
-def _track(call: dict[str, Any], who: str, item: int, skew: int, history: bool) -> list[Item] | RefusedItem:
+def _track(
+    call: dict[str, Any], who: str, item: int, skew: int, history: bool, dropped: tuple[RefusedItem, ...]
+) -> list[Item] | RefusedItem:
     name = call.get("event")
     if not isinstance(name, str) or not name.strip():
         return RefusedItem(item, "event", "a track call needs the name of the event")
-    items: list[Item] = [_event(call, who, item, name, call.get("properties") or {}, skew, history)]
+    items: list[Item] = [_event(call, who, item, name, call.get("properties") or {}, skew, history, dropped)]
     # SDKs of apps send their push token along with every track call.
     token, key = _token(call), _message_id(call)
-    visitor = _id(call, "anonymousId")
-    if token and visitor is not None and _id(call, "userId") is None:
+    visitor, customer = _visitor(call, item)
+    if token and visitor is not None and customer is None:
         items.append(VisitorItem(item, visitor, None))
     if token:
         items.append(
@@ -110,13 +156,17 @@ def _track(call: dict[str, Any], who: str, item: int, skew: int, history: bool) 
     return items
 
 
-def _page(call: dict[str, Any], who: str, item: int, skew: int, history: bool) -> list[Item] | RefusedItem:
+def _page(
+    call: dict[str, Any], who: str, item: int, skew: int, history: bool, dropped: tuple[RefusedItem, ...]
+) -> list[Item] | RefusedItem:
     fields = dict(call.get("properties") or {})
     for name in ("name", "category"):
         if isinstance(call.get(name), str):
             # What the properties say themselves is nearer to the shop.
             fields.setdefault(name, call[name])
-    return [_event(call, who, item, f"{call.get('type') or 'page'}_viewed", fields, skew, history)]
+    # SDKs send them by themselves: not declared, they are no mistake, and are kept like an undeclared trait.
+    name = f"{'screen' if call.get('type') == 'screen' else 'page'}_viewed"
+    return [_event(call, who, item, name, fields, skew, history, dropped, undeclared=True)]
 
 
 def _event(
@@ -127,20 +177,23 @@ def _event(
     fields: Mapping[str, Any],
     skew: int,
     history: bool,
+    dropped: tuple[RefusedItem, ...],
+    *,
+    undeclared: bool = False,
 ) -> EventItem:
-    return EventItem(item, who, name, _when(call), _message_id(call), fields, skew, history, undeclared=True)
+    return EventItem(
+        item, who, name, _when(call), _message_id(call), fields, skew, history, undeclared, dropped
+    )
 
 
 def _identify(
-    call: dict[str, Any], who: str, item: int, skew: int, history: bool
+    call: dict[str, Any], who: str, item: int, skew: int, history: bool, dropped: tuple[RefusedItem, ...]
 ) -> list[Item] | RefusedItem:
     traits = dict(call.get("traits") or {})
-    consents = consents_of(traits.pop("consent", None), item)
-    if isinstance(consents, RefusedItem):
-        return consents
-    addresses = {name: traits[name] for name in ("email", "phone") if isinstance(traits.get(name), str)}
+    consent = traits.pop("consent", None)
     attributes = {
-        _TRAITS.get(name, name if name.islower() else normal_name(name)): value
+        # A name that nobody can see is refused under the name that it has.
+        _TRAITS.get(name, name if name.islower() or not name.isprintable() else normal_name(name)): value
         for name, value in traits.items()
     }
     context = call.get("context") or {}
@@ -152,7 +205,7 @@ def _identify(
     token = _token(call)
     joins = {"push": token} if token else {}
     key = _message_id(call)
-    visitor, customer = _id(call, "anonymousId"), _id(call, "userId")
+    visitor, customer = _visitor(call, item)
     return [
         # What the visitor did before the sign-in belongs to the person.
         *([VisitorItem(item, visitor, customer)] if visitor is not None else []),
@@ -161,13 +214,13 @@ def _identify(
             who,
             key,
             attributes,
-            addresses,
-            consents,
-            _when(call),
-            skew,
-            history,
+            at=_when(call),
+            skew=skew,
+            history=history,
             undeclared=True,
             joins=joins,
+            consent=consent,
+            dropped=dropped,
         ),
     ]
 
@@ -179,18 +232,24 @@ def _token(call: Mapping[str, Any]) -> str | None:
 
 
 def _alias(
-    call: dict[str, Any], who: str, item: int, _skew_ms: int, _history: bool
+    call: dict[str, Any], who: str, item: int, _skew: int, _history: bool, _dropped: tuple[RefusedItem, ...]
 ) -> list[Item] | RefusedItem:
-    previous = call.get("previousId")
-    if not isinstance(previous, str) or not 0 < len(previous.strip()) <= 200:
-        return RefusedItem(
-            item, "previousId", "an alias call needs the previousId that becomes this customer"
-        )
-    return [AliasItem(item, previous.strip(), who, _message_id(call))]
+    previous = _id(call, _PREVIOUS, item)
+    if isinstance(previous, RefusedItem):
+        return previous
+    if previous is None:
+        why = f"an alias call needs the previousId that becomes this customer, of {_AN_ID}"
+        return RefusedItem(item, "previousId", why)
+    return [AliasItem(item, previous, who, _message_id(call))]
 
 
 def _group(
-    _call: dict[str, Any], _who: str, _item: int, _skew_ms: int, _history: bool
+    _call: dict[str, Any],
+    _who: str,
+    _item: int,
+    _skew: int,
+    _history: bool,
+    _dropped: tuple[RefusedItem, ...],
 ) -> list[Item] | RefusedItem:
     return []  # accounts are no part of retention marketing: taken, so that an SDK is content, and not kept
 
@@ -203,24 +262,3 @@ _MAKERS = {
     "alias": _alias,
     "group": _group,
 }
-
-
-def consents_of(given: Any, item: int) -> tuple[ConsentGiven, ...] | RefusedItem:
-    """`{email: given}` or `{email: {state: given, purpose, when, where, text}}`."""
-    if given is None:
-        return ()
-    if not isinstance(given, dict):
-        return RefusedItem(item, "consent", 'write it per channel, for example {"email": "given"}')
-    consents = []
-    for channel, state in given.items():
-        # The short form is a proof without words: state alone.
-        proof = state if isinstance(state, dict) else {"state": state}
-        if proof.get("state") not in ("none", "asked", "given", "withdrawn"):
-            return RefusedItem(
-                item, f"consent.{channel}", "a consent is one of: none, asked, given, withdrawn"
-            )
-        words = {
-            name: str(proof[name])[:2000] for name in ("purpose", "when", "where", "text") if proof.get(name)
-        }
-        consents.append(ConsentGiven(channel, proof["state"], **words))
-    return tuple(consents)

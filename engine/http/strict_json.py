@@ -65,7 +65,8 @@ def check_counts(body: bytes) -> None:
 
 
 def decode_lines(body: bytes) -> list[tuple[Any, str]]:
-    """JSON Lines: each line's value, or why it is none. Raises Refusal 413 for too many lines."""
+    """JSON Lines: each line's value; or its text, and why it is none. Raises Refusal 413 for too many
+    lines."""
     check_counts(body)
     if body.count(b"\n") > MAX_LINES:
         raise Refusal(413, f"at most {MAX_ITEMS} items in one request", "send them in several requests")
@@ -90,7 +91,7 @@ def _read_again(line: bytes, why: str, *, is_allowed: bool) -> tuple[Any, str]:
         refusal = _no_json(why)
     except Refusal as wrong:
         refusal = wrong
-    return None, f"{refusal.title}. {refusal.detail}"
+    return line.decode("utf-8", "backslashreplace"), f"{refusal.title}. {refusal.detail}"
 
 
 def _no_json(why: str) -> Refusal:
@@ -130,6 +131,30 @@ def unstorable(value: Any, item: int) -> RefusedItem | None:
         elif isinstance(node, list):
             stack.extend((f"{path}[{index}]", depth + 1, inner) for index, inner in enumerate(node))
     return None
+
+
+def without_unstorable(
+    value: Any, item: int, containers: tuple[str, ...]
+) -> tuple[Any | RefusedItem, tuple[RefusedItem, ...]]:
+    """An item without the members of its containers (such as `properties`) that cannot be stored, and those.
+    A RefusedItem where what is left cannot be stored either."""
+    fault = unstorable(value, item)
+    if fault is None:
+        return value, ()
+    if not isinstance(value, dict):
+        return fault, ()
+    dropped: list[RefusedItem] = []
+    right = dict(value)
+    for name in containers:
+        members = value.get(name)
+        if not isinstance(members, dict):
+            continue
+        faults = {key: wrong for key in members if (wrong := unstorable({key: members[key]}, item))}
+        # Traits are told by the name of the attribute alone, as everything that is wrong with it is.
+        before = "" if name == "traits" else f"{name}."
+        dropped += [RefusedItem(item, f"{before}{wrong.field}", wrong.why) for wrong in faults.values()]
+        right[name] = {key: inner for key, inner in members.items() if key not in faults}
+    return unstorable(right, item) or right, tuple(dropped)
 
 
 def _text_fault(text: str, longest: int) -> str:

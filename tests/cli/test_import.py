@@ -81,10 +81,12 @@ def test_good_rows_are_taken_and_bad_ones_listed(small_shop: Shop, golden: Golde
     golden("golden/import_again.json.txt", report(small_shop.run("import", str(path), "--format", "json")))
     assert [(customer, kind) for customer, kind, _ in _inbox(small_shop)] == [
         ("c1", "changed"),
+        ("c2", "changed"),  # without the address
+        ("c3", "changed"),  # without the tier
         ("c5", "changed"),
     ]
     assert "Anna@example.com" in _inbox(small_shop)[0][2]
-    assert '"=1+1"' in _inbox(small_shop)[1][2]
+    assert '"=1+1"' in _inbox(small_shop)[3][2]
 
 
 def test_events_come_as_history_unless_they_are_live(small_shop: Shop, golden: Golden) -> None:

@@ -76,7 +76,14 @@ def test_money_without_a_currency_is_in_that_of_the_shop_and_an_item_may_have_it
         ("day", "2026-02-30", "is a date such as 2026-11-27"),
         ("at", "yesterday", "is a moment such as 2026-11-27T10:00:00Z"),
         ("born", "1990-13-01", "is a birthday that exists, such as 1990-03-12"),
-        ("tags", 5, "is a list of texts"),
+        ("tags", True, "is a list of texts"),
+        ("tags", [{"id": 1}], "is a list of texts"),
+        ("at", 10**13, "is a moment such as 2026-11-27T10:00:00Z"),
+        (
+            "total",
+            "12,50",
+            'is an amount of money: a number such as 19.99 with the field currency, or the text "19.99 EUR"',
+        ),
         ("text", {"a": 1}, "is a text"),
         ("items", "none", "is a list of at most 1,000 objects"),
     ],
@@ -85,6 +92,44 @@ def test_a_value_that_does_not_fit_is_left_out_and_told(field: str, value: objec
     found = TYPING.event("order_placed", {field: value, "extra": 1})
     assert found.problems == (FieldProblem(field, what),)
     assert found.values == {"extra": 1}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "meant"),
+    [
+        ("text", 632910392, "632910392"),
+        ("text", 632910392.0, "632910392"),
+        ("tags", [632910392, None, "b"], ("632910392", "b")),
+        ("tags", 632910392, ("632910392",)),
+        ("day", "1990-03-12T23:30:00.000+02:00", dt.date(1990, 3, 12)),
+        ("born", "1990-03-12T00:00:00.000Z", Birthday(3, 12, 1990)),
+        ("born", "1990-03-12 00:00:00", Birthday(3, 12, 1990)),
+        ("at", 1_764_324_000, 1_764_324_000_000),
+        ("at", 1_764_324_000_123, 1_764_324_000_123),
+        ("at", "1764324000", 1_764_324_000_000),
+        ("at", "1701012341234", 1_701_012_341_234),
+        ("at", "2025-11-28 10:00:00 UTC", 1_764_324_000_000),
+    ],
+)
+def test_what_programs_write_is_taken_for_what_is_meant(field: str, value: object, meant: object) -> None:
+    found = TYPING.event("order_placed", {field: value})
+    assert (found.values, found.problems) == ({field: meant}, ())
+
+
+def test_an_amount_in_a_currency_that_nobody_can_read_is_not_taken_for_the_shops() -> None:
+    found = TYPING.event("order_placed", {"total": 5, "currency": "Euro", "items": [{"price": 1}]})
+    assert [problem.field for problem in found.problems] == ["currency"]
+    assert "total" not in found.values
+    assert found.values["items"] == [{}]
+    assert TYPING.event("order_placed", {"total": "5 USD", "currency": "?"}).values["total"] == Money(
+        Decimal(5), "USD"
+    )
+
+
+@pytest.mark.parametrize("field", sorted(set(FIELDS) - {"text", "tags"}))
+def test_an_empty_text_is_a_field_that_is_not_there(field: str) -> None:
+    found = TYPING.event("order_placed", {field: ""})
+    assert (found.values, found.problems) == ({}, ())
 
 
 def test_the_place_of_a_wrong_value_inside_a_list_is_told() -> None:
@@ -121,9 +166,10 @@ JSON = st.one_of(
     st.none(), st.booleans(), st.integers(-(10**16), 10**16),
     st.floats(allow_nan=False, allow_infinity=False, width=16),
     st.sampled_from(["", "gold", "golden", "yes", "YES", "12", "-1.5", "1.5 EUR", "1,5", "2026-11-27",
-                     "2026-11-27T10:00:00Z", "2026-11-27 10:00", "1990-03-12", "--03-12", "27.11.2026", "x",
-                     "EUR"]),
-    st.lists(st.one_of(st.text(max_size=3), st.integers(0, 9), st.booleans()), max_size=3),
+                     "2026-11-27T10:00:00Z", "2026-11-27 10:00", "1764324000", "12345678", "1764324000123",
+                     "2026-11-27 10:00:00 UTC", "2026-11-27T10:00:00+02", "1990-03-12", "--03-12",
+                     "27.11.2026", "x", "EUR"]),
+    st.lists(st.one_of(st.none(), st.text(max_size=3), st.integers(0, 9), st.booleans()), max_size=3),
     st.lists(
         st.fixed_dictionaries({}, optional={
             "sku": st.text(max_size=2), "price": st.one_of(st.integers(0, 99), st.text(max_size=2)),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from engine.cli.importing.rows import SourceRow
 from engine.errors import UsageError
-from engine.http.segment_format import consents_of
 from engine.http.strict_json import unstorable
 from engine.ids import derive
-from engine.runtime.intake.items import ConsentGiven, CustomerItem, EventItem, Item, ProductItem
+from engine.runtime.intake.items import CustomerItem, EventItem, Item, ProductItem
 
 Kind = Literal["customers", "events", "products"]
 
@@ -55,6 +55,14 @@ def guess(columns: Collection[str], event: str | None) -> Kind:
         "or name the event"
         " of all rows with  --event NAME",
     )
+
+
+def kept_row(row: SourceRow, rules: RowRules) -> dict[str, Any]:
+    """A row as it is kept in quarantine, with what tells how to read it again."""
+    cells = dict(row.cells)
+    names = {"event": _text(cells, EVENT) or rules.event, "customer_id": _text(cells, CUSTOMER),
+             "id": _text(cells, ROW) if rules.kind == "events" else None}  # fmt: skip
+    return {**names, "line": row.line, "cells": cells or list(row.raw), "rules": asdict(rules)}
 
 
 def item_of(cells: Mapping[str, Any], place: int, rules: RowRules) -> Item | ItemError:
@@ -120,17 +128,11 @@ def _customer(cells: Mapping[str, Any], place: int, rules: RowRules) -> Customer
             attributes[name] = value if isinstance(value, (dict, list)) else _parsed(value)
     if not all(name and isinstance(to, str | None) for name, to in addresses.items()):
         return ItemError(ADDRESSES, "write one column per channel, for example  addresses.push")
-    consents = consents_of(consent, place)
-    if not isinstance(consents, tuple):
-        return ItemError(consents.field, consents.why)
     # Customers change back and forth, so the same row of a later import counts again: `salt` is of this one
     key = derive("row", rules.salt, who, json.dumps(dict(cells), sort_keys=True, default=str))
     moment = _text(cells, (at,)) if at else None
-    given = tuple(
-        ConsentGiven(c.channel.strip(), c.state, c.purpose, c.when, c.where, c.text) for c in consents
-    )
     return CustomerItem(
-        place, who, key, attributes, addresses, given, moment or rules.at, history=rules.history
+        place, who, key, attributes, addresses, at=moment or rules.at, history=rules.history, consent=consent
     )
 
 

@@ -6,6 +6,7 @@ import codecs
 import gzip
 import hashlib
 import io
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from engine.errors import UsageError
 Form = Literal["csv", "jsonl"]
 
 _CHUNK = 1 << 20
+_REFUSED = re.compile(r"(?P<origin>.+)\.refused(-(?P<number>[0-9]{1,4}))?\.(csv|jsonl)")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _ENDINGS: dict[str, Form] = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
@@ -35,6 +37,16 @@ class Source:
     def open_text(self) -> IO[str]:
         """The text with its own line ends, as `csv` wants it."""
         return io.TextIOWrapper(_open(self.path), encoding=self.encoding, newline="")
+
+
+def names_of(name: str, form: Form) -> tuple[str, str]:
+    """Under which name the rows of a file count, and where those go that are refused. A file of refused rows
+    that comes back corrected is the file that it came from: the same row counts once."""
+    plain = name.removesuffix(".gz")
+    again = _REFUSED.fullmatch(plain)
+    origin = again["origin"] if again else plain
+    next_one = f"-{int(again['number'] or 1) + 1}" if again else ""
+    return origin, f"{origin}.refused{next_one}.{'csv' if form == 'csv' else 'jsonl'}"
 
 
 def look_through(path: Path, encoding: str | None) -> Source:

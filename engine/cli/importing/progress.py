@@ -13,13 +13,15 @@ from engine.values import Instant
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
-    """`line`: the last one that is done; `round`: how often the file was imported before (`--again`)."""
+    """`line`: the last one that is done; `partial`: rows of which something was left out; `round`: how often
+    the file was imported before (`--again`)."""
 
     started_at: Instant
     line: int = 0
     taken: int = 0
     duplicates: int = 0
     refused: int = 0
+    partial: int = 0
     done: bool = False
     round: int = 0
 
@@ -33,7 +35,7 @@ def load_progress(conn: Connection, file_hash: str) -> ImportProgress | None:
     return ImportProgress(
         document["started_at"], document["line"], document["taken"], document["duplicates"],
         document["refused"],
-        document["done"], document["round"],
+        document.get("partial", 0), document["done"], document["round"],
     )  # fmt: skip
 
 
@@ -43,7 +45,7 @@ def save_progress(conn: Connection, file_hash: str, progress: ImportProgress) ->
         "started_at": progress.started_at, "line": progress.line, "taken": progress.taken,
         "duplicates": progress.duplicates, "refused": progress.refused, "done": progress.done,
         "round": progress.round,
-    }  # fmt: skip
+    } | ({"partial": progress.partial} if progress.partial else {})  # fmt: skip
     meta.put(conn, _name(file_hash), dump(document))
 
 

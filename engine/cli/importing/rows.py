@@ -7,6 +7,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +17,8 @@ from engine.private_files import private_opener
 
 DELIMITERS = (",", ";", "\t")
 _LONGEST_CELL = 100_000
+_ABOUT = ("line", "why")
+"""The columns that stand before a refused row; when the file comes back corrected, they come off again."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
@@ -68,21 +71,26 @@ def _csv_table(file: IO[str], delimiter: str | None) -> Table:
         raise UsageError(
             "this file has no header:", "the first line names the columns, for example  customer_id,email"
         )
-    # Signs inside quotes belong to the cells
+    # Signs inside quotes belong to the cells; a header may go over several lines
     delimiter = delimiter or max(DELIMITERS, key="".join(first.split('"')[::2]).count)
-    columns = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
+    header = csv.reader(chain([first], file), delimiter=delimiter)
+    columns = [" ".join(name.split()) for name in next(header)]
+    before += header.line_num - 1
     while columns and not columns[-1]:
         columns.pop()
+    passed = len(_ABOUT) if tuple(columns[: len(_ABOUT)]) == _ABOUT else 0
+    columns = columns[passed:]
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice or "" in columns:
         raise UsageError(
             f'the header names "{twice[0]}" twice' if twice else "a column of the header has no name",
             "Each column needs one name of its own",
         )
-    return Table(columns, _csv_rows(csv.reader(file, delimiter=delimiter), columns, before))
+    return Table(columns, _csv_rows(csv.reader(file, delimiter=delimiter), columns, before, passed))
 
 
-def _csv_rows(reader: Any, columns: list[str], before: int) -> Iterator[SourceRow]:
+def _csv_rows(reader: Any, columns: list[str], before: int, passed: int) -> Iterator[SourceRow]:
+    """`passed`: so many cells of each row say why it was refused before."""
     while True:
         try:
             cells = next(reader)
@@ -95,6 +103,7 @@ def _csv_rows(reader: Any, columns: list[str], before: int) -> Iterator[SourceRo
             )
             continue
         line = before + reader.line_num
+        cells = cells[passed:]
         # Spreadsheets write separators behind the last column
         while len(cells) > len(columns) and not cells[-1]:
             cells.pop()
@@ -124,8 +133,24 @@ def _json_rows(file: IO[str]) -> Iterator[SourceRow]:
         except Refusal as refusal:
             yield SourceRow(number, why=f"this line is not JSON: {refusal.detail}", raw=[text.rstrip("\r\n")])
             continue
+        raw = text.rstrip("\r\n")
+        if isinstance(value, dict) and value.keys() == {*_ABOUT, "row"}:
+            value, raw = _corrected(value["row"])
         why = "" if isinstance(value, dict) else "each line is one object"
-        yield SourceRow(number, value if not why else {}, why, [text.rstrip("\r\n")])
+        yield SourceRow(number, value if not why else {}, why, [raw])
+
+
+def _corrected(row: Any) -> tuple[Any, str]:
+    """A row of a file of refused rows, as an object, or as the text that was none."""
+    from engine.http.problems import Refusal
+    from engine.http.strict_json import decode
+
+    if not isinstance(row, str):
+        return row, json.dumps(row, ensure_ascii=False)
+    try:
+        return decode(row.encode("utf-8", "surrogatepass")), row
+    except Refusal:
+        return None, row
 
 
 class RefusedRows:
@@ -143,7 +168,8 @@ class RefusedRows:
         file = self._file or self._open()
         self.count += 1
         if not self._is_csv:
-            raw = row.raw[0] if row.raw else ""
+            # As an object where it is one, so that whoever corrects it edits no JSON inside a text.
+            raw: Any = dict(row.cells) or (row.raw[0] if row.raw else "")
             file.write(json.dumps({"line": row.line, "why": why, "row": raw}, ensure_ascii=False) + "\n")
         else:
             cells = [safe_cell(cell) for cell in row.raw]

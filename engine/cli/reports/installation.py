@@ -13,12 +13,13 @@ from engine.cli.reports.unsettled import UnknownMessage
 from engine.config import Config
 from engine.store import alerts, daemon_state
 from engine.store.customers import batches, enrollments
-from engine.store.inbox import due_queue, quarantine
+from engine.store.inbox import due_queue, quarantine, refusals
 from engine.store.journeys import deployments, figures, pauses
 from engine.store.messages import webhooks
-from engine.values import Instant, iso
+from engine.values import DAY, Instant, iso
 
 MOST_ALERTS = 20
+REFUSED_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,18 @@ class AlertSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedSummary:
+    """What a sender got wrong: of what, in which field, why, how often."""
+
+    source: str
+    about: str
+    field: str
+    why: str
+    times: int
+    last_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """Everything that `status` says. Moments as ISO 8601 in UTC."""
 
@@ -119,6 +132,8 @@ class StatusReport:
     inside: Mapping[str, Inside]
     alerts: tuple[AlertSummary, ...]
     guards: Guards
+    kept: int  # refused items that wait to be taken again
+    refused: tuple[RefusedSummary, ...]  # of the last 7 days, the most frequent first
     unknown: tuple[UnknownMessage, ...]
     daemon: bool
     failing_channels: tuple[ChannelSummary, ...]
@@ -165,6 +180,11 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
             for alert in alerts.latest(conn, MOST_ALERTS)
         ),
         guards=guards.look(conn, config, now),
+        kept=refusals.how_many(conn),
+        refused=tuple(
+            RefusedSummary(count.source, count.name, count.field, count.why, count.times, iso(count.last_at))
+            for count in refusals.counts(conn, Instant(now - REFUSED_DAYS * DAY))
+        ),
         unknown=tuple(unsettled.look(conn, config, now)),
         daemon=daemon,
         failing_channels=tuple(

@@ -1,5 +1,5 @@
 """JSON Schemas for data that comes in: events, attributes and products. They take exactly what `typed`
-takes."""
+takes: an empty text stands for a value that is not there, wherever something else than a text is meant."""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ from collections.abc import Mapping
 
 from engine.compiler.catalogue.catalogue import CURRENCY as CURRENCY_FIELD
 from engine.compiler.catalogue.catalogue import Catalogue
-from engine.compiler.catalogue.json_values import AMOUNT, BIRTHDAY, CURRENCY, FALSE, MOMENT, NUMBER, TRUE
-from engine.values import Type
+from engine.compiler.catalogue.json_values import (
+    AMOUNT,
+    BIRTHDAY,
+    CURRENCY,
+    DIGITS_OF_A_MOMENT,
+    FALSE,
+    MOMENT,
+    NUMBER,
+    TRUE,
+)
+from engine.values import EPOCH_END, Type
 
 Schema = dict[str, object]
 
@@ -36,7 +45,7 @@ def _object(fields: Mapping[str, Type]) -> Schema:
     ):
         properties[CURRENCY_FIELD] = {
             "type": ["string", "null"],
-            "pattern": f"^{CURRENCY.replace('A-Z', 'A-Za-z')}$",
+            "pattern": f"^({CURRENCY.replace('A-Z', 'A-Za-z')})?$",
         }
     return {"type": "object", "properties": properties}
 
@@ -50,30 +59,39 @@ def _type(kind: Type) -> Schema:
         case "money":
             return _amount(AMOUNT)
         case "true/false":
-            return {"enum": [True, False, None, *TRUE, *FALSE]}
+            return {"enum": [True, False, None, "", *TRUE, *FALSE]}
         case "one of":
-            return {"enum": [*kind.choices, None]}
+            numbers = [int(word) for word in kind.choices if str(word).isdigit() and str(int(word)) == word]
+            return {"enum": [*kind.choices, *numbers, None, ""]}
         case "date":
-            return {"type": ["string", "null"], "pattern": f"^{MOMENT}$"}
+            return {"type": ["string", "null"], "pattern": f"^({MOMENT})?$"}
         case "time":
             return {
                 "type": ["string", "number", "null"],
-                "pattern": f"^{MOMENT}$",
+                "pattern": f"^({MOMENT}|{DIGITS_OF_A_MOMENT})?$",
                 "minimum": 0,
-                "exclusiveMaximum": 10**13,
+                "exclusiveMaximum": EPOCH_END,
             }
         case "birthday":
-            return {"type": ["string", "null"], "pattern": f"^{BIRTHDAY}$"}
+            return {"type": ["string", "null"], "pattern": f"^({BIRTHDAY}|{MOMENT})?$"}
         case "list of text":
-            return {"type": ["array", "string", "null"], "items": {"type": ["string", "number"]}}
+            return {
+                "type": ["array", "string", "number", "null"],
+                "items": {"type": ["string", "number", "null"]},
+            }
         case "list of":
-            return {"type": ["array", "null"], "maxItems": 1_000, "items": _object(dict(kind.items))}
+            return {
+                "type": ["array", "string", "null"],
+                "maxLength": 0,
+                "maxItems": 1_000,
+                "items": _object(dict(kind.items)),
+            }
 
 
 def _amount(pattern: str) -> Schema:
     return {
         "type": ["number", "string", "null"],
-        "pattern": f"^({pattern})$",
+        "pattern": f"^({pattern})?$",
         "exclusiveMinimum": -_LARGEST,
         "exclusiveMaximum": _LARGEST,
     }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from decimal import Context, Decimal
 from typing import TypeAlias
 
-from engine.values import Birthday, Money, Type, Value, parse_instant
+from engine.values import Birthday, Money, Type, Value, moment_of, parse_instant
 
 DIGITS = 15
 """Significant digits of a number. Floats are rounded to them, so that 59.970000000000006 is 59.97 again; a
@@ -21,8 +21,9 @@ AMOUNT = r"-?[0-9]{1,13}(\.[0-9]{1,8})?( [A-Z]{3})?"
 DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 MOMENT = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T "
-    r"][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+    r"][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?"
 )
+DIGITS_OF_A_MOMENT = r"[0-9]{9,13}"
 BIRTHDAY = r"([0-9]{4}-|--)?[0-9]{2}-[0-9]{2}"
 CURRENCY = r"[A-Z]{3}"
 TRUE = ("true", "True", "TRUE", "yes", "Yes", "YES")
@@ -33,9 +34,9 @@ _NUMBER = re.compile(NUMBER)
 _AMOUNT = re.compile(AMOUNT)
 _DAY = re.compile(DAY)
 _MOMENT = re.compile(MOMENT)
+_DIGITS = re.compile(DIGITS_OF_A_MOMENT)
 _BIRTHDAY = re.compile(BIRTHDAY)
 _CURRENCY = re.compile(CURRENCY)
-_SECONDS_UNTIL = 100_000_000_000  # a number below this is seconds since 1970, from it on milliseconds
 
 
 class InvalidValue(Exception):  # noqa: N818  # tells the caller what to say, never leaves typed.py
@@ -50,11 +51,14 @@ class TooManyDigits(InvalidValue):
 
 
 def text(raw: object) -> str:
-    """Text in Unicode's composed form; a number becomes its digits."""
+    """Text in Unicode's composed form; a number becomes its digits, as ids of databases do."""
     if type(raw) is str:
         return raw if raw.isascii() else unicodedata.normalize("NFC", raw)
     if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal):
         raise InvalidValue("is a text")
+    # Languages with one kind of number write the id 632910392 as 632910392.0
+    if isinstance(raw, float) and raw.is_integer() and abs(raw) < 10**DIGITS:
+        return str(int(raw))
     return str(raw)
 
 
@@ -103,6 +107,11 @@ def money(raw: object, currency: str) -> Money:
     return Money(Decimal(found), currency)
 
 
+def names_currency(raw: object) -> bool:
+    """Whether an amount says its currency itself."""
+    return type(raw) is str and bool(_AMOUNT.fullmatch(raw)) and " " in raw
+
+
 def currency_of(raw: object) -> str:
     """The three letters of a currency."""
     if type(raw) is str and _CURRENCY.fullmatch(raw.upper()):
@@ -124,33 +133,43 @@ def yes_no(raw: object) -> bool:
 
 def date(raw: object) -> dt.date:
     """`2026-11-27`; of a moment its own written day."""
-    if type(raw) is str and _MOMENT.fullmatch(raw):
-        try:
-            return dt.date.fromisoformat(raw[:10])
-        except ValueError:
-            pass
+    day = _written_day(raw)
+    if day is not None:
+        return day
     raise InvalidValue("is a date such as 2026-11-27")
 
 
+def _written_day(raw: object) -> dt.date | None:
+    """The day that stands in a date or a moment, whatever its offset: who writes a birthday as
+    `1990-03-12T00:00:00+02:00` means the twelfth."""
+    if type(raw) is not str or not _MOMENT.fullmatch(raw):
+        return None
+    try:
+        return dt.date.fromisoformat(raw[:10])
+    except ValueError:
+        return None
+
+
 def time(raw: object) -> int:
-    """ISO 8601 with its offset (none: UTC), or seconds or milliseconds since 1970."""
+    """ISO 8601 with its offset (none: UTC), or seconds or milliseconds since 1970, as a number or its
+    digits."""
     if type(raw) is str and _MOMENT.fullmatch(raw):
-        moment = parse_instant(raw.replace(",", "."))
+        moment = parse_instant(raw.replace(",", ".").replace(" UTC", "Z"))
         if moment is None:
             raise InvalidValue("is a moment that exists, such as 2026-11-27T10:00:00Z")
         return moment
-    if (
-        isinstance(raw, int | float)
-        and not isinstance(raw, bool)
-        and math.isfinite(raw)
-        and 0 <= raw < 10**13
-    ):
-        return int(raw) if raw >= _SECONDS_UNTIL else int(raw * 1000)
-    raise InvalidValue("is a moment such as 2026-11-27T10:00:00Z")
+    at = moment_of(raw) if type(raw) is not str or _DIGITS.fullmatch(raw) else None
+    if at is None:
+        raise InvalidValue("is a moment such as 2026-11-27T10:00:00Z")
+    return at
 
 
 def birthday(raw: object) -> Birthday:
-    """`1990-03-12`, or `--03-12` and `03-12` where the year is not known."""
+    """`1990-03-12`, or `--03-12` and `03-12` where the year is not known; of a moment the day that is
+    written."""
+    written = _written_day(raw)
+    if written is not None:
+        return Birthday(written.month, written.day, written.year)
     if isinstance(raw, str) and _BIRTHDAY.fullmatch(raw):
         year = raw[:4] if len(raw) == 10 else ""
         month, day = int(raw[-5:-3]), int(raw[-2:])
@@ -163,15 +182,13 @@ def birthday(raw: object) -> Birthday:
 
 
 def texts(raw: object) -> tuple[str, ...]:
-    """A list of texts; one text is a list of one."""
-    if isinstance(raw, list | tuple):
-        try:
-            return tuple(text(each) for each in raw)
-        except InvalidValue:
-            raise InvalidValue("is a list of texts") from None
-    if isinstance(raw, str):
-        return (text(raw),)
-    raise InvalidValue("is a list of texts")
+    """A list of texts; one text is a list of one, and nothing inside a list is left out."""
+    listed = raw if isinstance(raw, list | tuple) else (raw,)
+    try:
+        # An order holds lines without a product (a tip, a gift card): null, and no text of that name
+        return tuple(text(each) for each in listed if each is not None)
+    except InvalidValue:
+        raise InvalidValue("is a list of texts") from None
 
 
 def _choice(kind: Type) -> Callable[[object], Value]:
@@ -181,6 +198,8 @@ def _choice(kind: Type) -> Callable[[object], Value]:
     def convert(raw: object) -> str:
         if type(raw) is str and raw in choices:
             return raw
+        if type(raw) is int and str(raw) in choices:
+            return str(raw)
         raise InvalidValue(f"is one of: {listed}")
 
     return convert

@@ -2,7 +2,8 @@
 stories and replay.
 
 What the schema does not name is kept as it came: nobody reads it by type. A value that does not fit is left
-out and told.
+out and told. An empty text where a number, a moment, an amount is meant is a field that is not there: forms
+and exports write it so.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from engine.compiler.catalogue.catalogue import CURRENCY, Catalogue
-from engine.compiler.catalogue.json_values import CONVERTERS, InvalidValue, currency_of, money
+from engine.compiler.catalogue.json_values import CONVERTERS, InvalidValue, currency_of, money, names_currency
 from engine.values import Type, Value
 
 Converter: TypeAlias = Callable[[object], Value]
@@ -62,9 +63,10 @@ class Fields:
         return TypedFields(values, tuple(problems))
 
     def read_into(
-        self, given: Mapping[str, object], currency: str, path: str, problems: list[FieldProblem]
+        self, given: Mapping[str, object], currency: str | None, path: str, problems: list[FieldProblem]
     ) -> dict[str, Value]:
-        """As `read`, for an item inside another one, whose currency holds unless it has its own."""
+        """As `read`, for an item inside another one, whose currency holds unless it has its own. None: nobody
+        can tell it, so only amounts that name theirs are read."""
         values = cast("dict[str, Value]", dict(given))
         for name, convert in self._simple:
             raw = given.get(name)
@@ -74,7 +76,8 @@ class Fields:
                 values[name] = convert(raw)
             except InvalidValue as wrong:
                 del values[name]
-                problems.append(FieldProblem(f"{path}{name}", str(wrong)))
+                if raw != "":
+                    problems.append(FieldProblem(f"{path}{name}", str(wrong)))
         if self._uses_currency:
             self._amounts(given, values, currency, path, problems)
         return values
@@ -83,27 +86,36 @@ class Fields:
         self,
         given: Mapping[str, object],
         values: dict[str, Value],
-        currency: str,
+        currency: str | None,
         path: str,
         problems: list[FieldProblem],
     ) -> None:
-        if given.get(CURRENCY) is not None:
+        own = given.get(CURRENCY)
+        if own is not None and own != "":
             try:
-                currency = currency_of(given[CURRENCY])
+                currency = currency_of(own)
             except InvalidValue as wrong:
+                # 100 of an unknown currency are not 100 of the shop's.
+                currency = None
                 problems.append(FieldProblem(f"{path}{CURRENCY}", str(wrong)))
         for name in self._money:
             raw = given.get(name)
             if raw is None:
                 continue
             try:
-                values[name] = money(raw, currency)
+                values[name] = money(raw, currency or self.currency)
+                if currency is None and not names_currency(raw):
+                    del values[name]
             except InvalidValue as wrong:
                 del values[name]
-                problems.append(FieldProblem(f"{path}{name}", str(wrong)))
+                if raw != "":
+                    problems.append(FieldProblem(f"{path}{name}", str(wrong)))
         for name, inner in self._nested:
             raw = given.get(name)
             if raw is None:
+                continue
+            if raw == "":
+                del values[name]
                 continue
             if (
                 isinstance(raw, list)

@@ -21,6 +21,10 @@ from engine.values import Instant, Money, Value
 DEVICES = 10
 """So many addresses of one channel are kept; the newest count."""
 
+MOST_VALUES = 1_000
+"""Different values that a `most frequent` fact counts: they lie in the row of the customer, and come from
+outside."""
+
 EventOrder: TypeAlias = tuple[Instant, int]
 """Where an event stands in time: moment, then order of receipt."""
 
@@ -193,7 +197,7 @@ def _remember_favourite(facts: Facts, rule: FactRule, values: tuple[Value, ...])
     counts = dict(cast("Mapping[str, int]", facts.fact_state.get(rule.name, {})))
     favourite = facts.values.get(rule.name)
     for value in values:
-        if not isinstance(value, str):
+        if not isinstance(value, str) or (value not in counts and len(counts) >= MOST_VALUES):
             continue
         counts[value] = counts.get(value, 0) + 1
         if favourite is None or counts[value] > counts.get(str(favourite), 0):

@@ -15,7 +15,7 @@ from engine.core.turning import turns_with_time
 from engine.store import allowances, watermarks
 from engine.store.customers import batches, whole_base
 from engine.store.customers.segments import expect_crossing, wrong_members
-from engine.store.inbox import due_queue, inbox
+from engine.store.inbox import due_queue, inbox, refusals
 from engine.store.inbox.inbox_codec import to_row
 from engine.store.journeys import traces
 from engine.values import DAY, Instant
@@ -75,6 +75,7 @@ def forget_old(conn: sa.Connection, now: Instant, kept: int = KEPT) -> None:
     any more."""
     traces.forget(conn, Instant(now - kept))
     inbox.forget_receipts(conn, Instant(now - kept))
+    refusals.forget(conn, now)
     allowances.forget(conn, Instant(now - 2 * DAY))
 
 

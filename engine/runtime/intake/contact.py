@@ -42,10 +42,21 @@ def contact(channel: str, text: str, country: str | None) -> str:
     return text
 
 
+def is_national(name: str, text: object) -> bool:
+    """Whether it is a phone number without the code of a country: which one is meant has to be known."""
+    if kind_of(name).form != "phone" or isinstance(text, bool) or not isinstance(text, str | int):
+        return False
+    number = _SCHEME.sub("", _UNSEEN.sub("", unicodedata.normalize("NFKC", str(text)).strip()))
+    return not number.startswith("+")
+
+
 def _phone(text: str, country: str | None) -> str:
     region = country.strip().upper() if country and len(country.strip()) == 2 else None
     if not text.startswith("+") and region is None:
-        raise ValueError("a phone number begins with + and the country code, or the customer has a country")
+        raise ValueError(
+            "a phone number begins with + and the country code, or the customer has a country,"
+            " or shop.country in config.yaml says the usual one"
+        )
     try:
         number = phonenumbers.parse(text, None if text.startswith("+") else region)
     except phonenumbers.NumberParseException as wrong:

@@ -1,16 +1,12 @@
 """Everything from outside becomes rows of the inbox here: HTTP and import give items, the good ones are made
-durable."""
+durable, and what is wrong with the others is told, counted and kept."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -18,15 +14,18 @@ from engine.channel_kinds import kind_of, normalised
 from engine.channels.webpush.subscription import refusal_of
 from engine.compiler.catalogue.catalogue import OWN_EVENTS, Catalogue
 from engine.compiler.catalogue.typed import Typing
+from engine.compiler.event_fields import NeededFields
 from engine.config import Config
 from engine.core.facts.fold import DEVICES
 from engine.core.happening import Event, ProfileChanged
 from engine.core.journeys import Journeys
 from engine.problem import nearest
-from engine.runtime.intake import visitors
-from engine.runtime.intake.contact import channels_of, contact
+from engine.runtime.intake import countries, quarantine, visitors
+from engine.runtime.intake.consent_reading import read_consents
+from engine.runtime.intake.contact import channels_of, contact, is_national
 from engine.runtime.intake.items import (
     AliasItem,
+    ConsentGiven,
     CustomerItem,
     EventItem,
     Item,
@@ -34,29 +33,41 @@ from engine.runtime.intake.items import (
     RefusedItem,
     VisitorItem,
 )
+from engine.runtime.intake.limits import MOST_UNDECLARED, within_limits
+from engine.runtime.intake.quarantine import Sent, nothing_sent
+from engine.runtime.intake.untyped import normal_name, storable
 from engine.store import aliases
 from engine.store.customers import anonymous, codes, consents, products, suppressions, watching
-from engine.store.inbox import inbox
+from engine.store.inbox import inbox, refusals
 from engine.store.inbox.inbox import Arrival
-from engine.values import Instant, Value, instant, parse_instant
+from engine.values import Instant, Value, instant, moment_of
 from engine.visible import acting
 
 _TOO_LATE = instant(dt.datetime(9001, 1, 1, tzinfo=dt.UTC))
+_NO_MOMENT = "this is no moment; write ISO 8601, such as 2026-11-27T10:00:00Z"
+_ALL_NEEDED = NeededFields()
+_DEFAULT_PURPOSES = ("marketing", "opens")
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeResult:
-    """What became of a request. `duplicates` were received before."""
+    """What became of a request. `duplicates` were received before; `refused`: what was wrong, also with items
+    that were taken without it; `kept`: items in quarantine."""
 
     taken: int = 0
     duplicates: int = 0
     refused: tuple[RefusedItem, ...] = ()
+    kept: int = 0
 
 
 @dataclass(slots=True)
 class _Batch:
-    arrivals: list[tuple[int, Arrival]] = field(default_factory=list)
+    source: str
+    sent: Sent
+    about: list[tuple[int, Arrival]] = field(default_factory=list)  # what is said of customers
+    happened: list[tuple[int, Arrival]] = field(default_factory=list)  # what they did
     agreements: dict[int, list[consents.Agreement]] = field(default_factory=dict)
+    numbers: list[countries.NationalNumber] = field(default_factory=list)
     visitors: list[VisitorItem] = field(default_factory=list)
     aliases: list[AliasItem] = field(default_factory=list)
     products: dict[str, Mapping[str, Value]] = field(default_factory=dict)
@@ -65,17 +76,37 @@ class _Batch:
 
 class Intake:
     """Turns items into happenings by the schemas of one deployment. `journeys`: those of the same, by which
-    two ids become one customer."""
+    two ids become one customer; `needed`: which fields of events anything published reads: an event that
+    lacks another one is taken."""
 
-    def __init__(self, catalogue: Catalogue, config: Config, journeys: Journeys) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        config: Config,
+        journeys: Journeys,
+        needed: NeededFields = _ALL_NEEDED,
+    ) -> None:
         self.journeys = journeys
         self.catalogue = catalogue
         self.config = config
         self.typing = Typing(catalogue, config.currency)
+        self.needed = needed
+        named = (policy.consent for policy in config.policies.values())
+        lists = (signup_list.purpose for signup_list in config.signup.lists.values())
+        self._purposes = tuple(dict.fromkeys((*_DEFAULT_PURPOSES, *filter(None, named), *lists)))
 
-    def prepare(self, items: Iterable[Item], source: str, now: Instant) -> _Batch:
-        """Types and checks every item; touches nothing outside."""
-        batch = _Batch()
+    def prepare(
+        self,
+        items: Iterable[Item],
+        source: str,
+        now: Instant,
+        refused: Iterable[RefusedItem] = (),
+        sent: Sent = nothing_sent,
+    ) -> _Batch:
+        """Types and checks every item; touches nothing outside. `refused`: what was no item at all; `sent`:
+        each as it was sent, for the quarantine."""
+        batch = _Batch(source, sent)
+        batch.refused.extend(replace(item, kept=True) for item in refused)
         for item in items:
             if (unfit := _unfit_id(item)) is not None:
                 batch.refused.append(unfit)
@@ -93,35 +124,40 @@ class Intake:
                     batch.visitors.append(item)
         return batch
 
-    def take(self, conn: Connection, batch: _Batch, now: Instant) -> IntakeResult:
-        """Writes what was prepared, in one transaction of the caller; durable when that is."""
+    def take(self, conn: Connection, batch: _Batch, now: Instant, *, keep: bool = True) -> IntakeResult:
+        """Writes what was prepared, in one transaction of the caller; durable when that is. `keep` False:
+        what is refused is in quarantine already."""
         refused, joined = list(batch.refused), 0
         # first: what else the request says of the former id belongs to the person whom it becomes here
         for item in batch.aliases:
             why = aliases.join(conn, item.previous, item.customer_id, self.journeys, now)
             if why:
-                refused.append(RefusedItem(item.item, "previousId", why))
+                refused.append(RefusedItem(item.item, "previousId", why, kept=True))
             else:
                 joined += 1
         if batch.visitors:
             visitors.join(conn, batch.visitors, self.journeys, now)
         # Of whom something is said under an id of their own, they are a customer from then on.
-        described = {
-            arrival.customer for _, arrival in batch.arrivals if isinstance(arrival.what, ProfileChanged)
-        }
+        described = {arrival.customer for _, arrival in batch.about}
         anonymous.forget(conn, described - {item.anonymous_id for item in batch.visitors})
-        arrivals = self._known(conn, [arrival for _, arrival in batch.arrivals], now)
+        # What is said about a customer comes before what happened to the same one (design/language 2.21).
+        numbered = [*self._about(conn, batch, refused), *batch.happened]
+        arrivals = self._known(conn, [arrival for _, arrival in numbered], now)
         answers = inbox.append(conn, arrivals, now)
-        for (item_number, _), arrival, answer in zip(batch.arrivals, arrivals, answers, strict=True):
+        places: set[int] = set()
+        for (place, _), arrival, answer in zip(numbered, arrivals, answers, strict=True):
             if answer == "taken":
                 # only now: the proof of a consent that was received before stands beside it already
-                agreements = batch.agreements.get(item_number, ())
-                consents.record(
-                    conn, [replace(agreement, customer=arrival.customer) for agreement in agreements]
-                )
+                agreements = batch.agreements.get(place, ())
+                if agreements and isinstance(arrival.what, ProfileChanged):
+                    consents.record(
+                        conn, [replace(agreement, customer=arrival.customer) for agreement in agreements]
+                    )
             elif answer == "conflict":
                 why = "this id was received before with another content; the first one stays"
-                refused.append(RefusedItem(item_number, "id", why))
+                refused.append(RefusedItem(place, "id", why))
+            if answer != "conflict":
+                places.add(place)
         taken = [arrival for arrival, answer in zip(arrivals, answers, strict=True) if answer == "taken"]
         happened = [(arrival.customer, arrival.what) for arrival in taken if isinstance(arrival.what, Event)]
         watching.record_touches(conn, happened, now)
@@ -129,7 +165,41 @@ class Intake:
         _close(conn, taken, now)
         products.write(conn, batch.products, now)
         new = answers.count("taken") + len(batch.products) + joined
-        return IntakeResult(new, answers.count("duplicate"), tuple(refused))
+        if refused and keep:
+            self._keep(conn, batch, refused, frozenset(places), now)
+        whole = {
+            item.item
+            for item in refused
+            if item.kept and not quarantine.is_partial(batch.sent(item.item), item.item, frozenset(places))
+        }
+        return IntakeResult(new, answers.count("duplicate"), tuple(refused), len(whole))
+
+    def _keep(
+        self,
+        conn: Connection,
+        batch: _Batch,
+        refused: Sequence[RefusedItem],
+        taken: frozenset[int],
+        now: Instant,
+    ) -> None:
+        counted = quarantine.refusals_of(refused, batch.sent, batch.source)
+        known = batch.sent is not nothing_sent
+        kept = quarantine.kept_items(refused, taken, batch.sent, batch.source, now) if known else []
+        refusals.note(conn, counted, kept, now)
+
+    def _about(
+        self, conn: Connection, batch: _Batch, refused: list[RefusedItem]
+    ) -> list[tuple[int, Arrival]]:
+        """What is said of customers, where it can only be judged by what is known of them."""
+        about = batch.about
+        if batch.numbers:
+            about, wrong = countries.with_numbers(
+                conn, about, batch.numbers, self.config.shop.country, self.config.channels
+            )
+            refused.extend(wrong)
+        about, wrong = within_limits(conn, about, self.catalogue.attributes.keys())
+        refused.extend(wrong)
+        return about
 
     def _known(self, conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> list[Arrival]:
         """Under the customer's own id, and with promo codes named by their pool (design/language 2.10)."""
@@ -154,72 +224,64 @@ class Intake:
             return
         at = _moment(item.at, item.skew, now)
         if at is None:
-            batch.refused.append(
-                RefusedItem(
-                    item.item, "at", "this is no moment; write ISO 8601, such as 2026-11-27T10:00:00Z"
-                )
-            )
+            batch.refused.append(RefusedItem(item.item, "at", _NO_MOMENT, kept=True))
             return
         typed = self.typing.event(name, item.properties)
-        if typed.problems:
-            batch.refused.extend(
-                RefusedItem(item.item, f"properties.{problem.field}", problem.what)
-                for problem in typed.problems
-            )
-            return
+        if typed.problems or item.dropped:
+            wrong = [
+                *item.dropped,
+                *(
+                    RefusedItem(item.item, f"properties.{problem.field}", problem.what)
+                    for problem in typed.problems
+                ),
+            ]
+            places = [fault.field.removeprefix("properties.") for fault in wrong]
+            if any(self.needed.needs(name, place) for place in places):
+                batch.refused.extend(replace(fault, kept=True) for fault in wrong)
+                return
+            batch.refused.extend(wrong)
         fields = storable(typed.values)
         event = Event(0, item.id or "", name, at, now, fields, not item.history)
-        batch.arrivals.append((item.item, Arrival(item.customer_id, source, item.id, event)))
+        batch.happened.append((item.item, Arrival(item.customer_id, source, item.id, event)))
 
     def _event_name(self, item: EventItem) -> str | RefusedItem:
         for name in (item.event, normal_name(item.event)):
             own = self.catalogue.event_name(name)
             if own in OWN_EVENTS:
-                return RefusedItem(
-                    item.item, "event", f'"{own}" is an event of the engine itself; use another name'
-                )
+                why = f'"{own}" is an event of the engine itself; use another name'
+                return RefusedItem(item.item, "event", why, kept=True)
             if self.catalogue.event_fields(own) is not None:
                 return own
         plain = normal_name(item.event)
         if item.undeclared and plain:
             return plain
-        near = nearest(plain, self.catalogue.event_names())
+        # Never an event of the engine: a shop does not send those.
+        near = nearest(plain, [*self.catalogue.events, *self.catalogue.also])
         hint = f'did you mean "{near}"?' if near else "declare it in schemas/events.yaml"
-        return RefusedItem(item.item, "event", f'there is no event called "{item.event[:60]}"; {hint}')
+        why = f'there is no event called "{item.event[:60]}"; {hint}'
+        return RefusedItem(item.item, "event", why, kept=True)
 
     def _customer(self, item: CustomerItem, source: str, now: Instant, batch: _Batch) -> None:
+        """Every field that is right is taken, every one that is wrong is told (design/language 2.21)."""
+        faults = list(item.dropped)
         at = _moment(item.at, item.skew, now)
-        typed = self.typing.attributes(item.attributes)
-        values = storable(typed.values)
-        refused = [RefusedItem(item.item, problem.field, problem.what) for problem in typed.problems]
-        if not item.undeclared:
-            refused += self._unknown(item)
         if at is None:
-            refused.append(
-                RefusedItem(
-                    item.item, "timestamp", "this is no moment; write ISO 8601, such as 2026-11-27T10:00:00Z"
-                )
-            )
-        addresses = self._addresses(item, values, refused)
-        refused += [
-            RefusedItem(
-                item.item,
-                f"consent.{consent.channel}",
-                f"there is no such channel; there are: {', '.join(self.config.channels)}",
-            )
-            for consent in item.consents
-            if consent.channel not in self.config.channels and not item.undeclared
-        ]
-        for name, token in item.joins.items():
-            _contact(name, token, None, item.item, refused)
-        if refused or at is None:
-            batch.refused.extend(refused)
+            faults.append(RefusedItem(item.item, "timestamp", _NO_MOMENT))
+            at = now
+        values = self._values(item, faults)
+        addresses = self._addresses(item, values, faults, batch)
+        read, wrong = read_consents(item.consent, item.item, tuple(self.config.channels), self._purposes)
+        faults += wrong
+        agreed = [*self._right(item, faults), *read]
+        joined = self._joined(item, faults)
+        batch.refused.extend(replace(fault, kept=True) for fault in faults)
+        waits = any(number.place == len(batch.about) for number in batch.numbers)
+        if faults and not (values or addresses or agreed or joined or waits):
             return
-        given = {(consent.channel, consent.purpose): consent.state for consent in item.consents}
-        joined = tuple((name, token) for name, token in item.joins.items())
+        given = {(consent.channel, consent.purpose): consent.state for consent in agreed}
         changed = ProfileChanged(0, at, values, addresses, given, {}, not item.history, joined)
-        batch.arrivals.append((item.item, Arrival(item.customer_id, source, item.id, changed)))
-        batch.agreements[item.item] = [
+        batch.about.append((item.item, Arrival(item.customer_id, source, item.id, changed)))
+        batch.agreements.setdefault(item.item, []).extend(
             consents.Agreement(
                 item.customer_id,
                 consent.channel,
@@ -229,34 +291,84 @@ class Intake:
                 consent.where or source,
                 consent.text,
             )
-            for consent in item.consents
-        ]
+            for consent in agreed
+        )
 
-    def _unknown(self, item: CustomerItem) -> list[RefusedItem]:
-        unknown = []
-        for name in item.attributes:
-            if name not in self.catalogue.attributes and name not in self.catalogue.facts:
+    def _values(self, item: CustomerItem, faults: list[RefusedItem]) -> dict[str, Value]:
+        """The attributes that are right."""
+        typed = self.typing.attributes(item.attributes)
+        values = storable(typed.values)
+        faults += [RefusedItem(item.item, problem.field, problem.what) for problem in typed.problems]
+        unknown = [name for name in values if name not in self.catalogue.attributes]
+        for number, name in enumerate(unknown):
+            if not name.isprintable() or not name.strip():
+                why = "the name of an attribute has only printable characters"
+            elif not item.undeclared:
                 near = nearest(name, self.catalogue.customer_names())
                 hint = f'did you mean "{near}"?' if near else "declare it in schemas/customer.yaml"
-                unknown.append(
-                    RefusedItem(item.item, name, f"there is no customer attribute of this name; {hint}")
-                )
-        return unknown
+                why = f"there is no customer attribute of this name; {hint}"
+            elif number >= MOST_UNDECLARED:
+                why = f"at most {MOST_UNDECLARED} attributes that schemas/customer.yaml does not name"
+            else:
+                continue
+            del values[name]
+            faults.append(RefusedItem(item.item, name, why))
+        return values
+
+    def _right(self, item: CustomerItem, faults: list[RefusedItem]) -> list[ConsentGiven]:
+        """Consents that were read before, for channels that there are."""
+        right = []
+        for consent in item.consents:
+            if consent.channel in self.config.channels or item.undeclared:
+                right.append(consent)
+            else:
+                why = f"there is no such channel; there are: {', '.join(self.config.channels)}"
+                faults.append(RefusedItem(item.item, f"consent.{consent.channel}", why))
+        return right
+
+    def _joined(self, item: CustomerItem, faults: list[RefusedItem]) -> tuple[tuple[str, str], ...]:
+        """Tokens of devices; an SDK sends them whether the shop has the channel or not."""
+        joined = []
+        for name, token in item.joins.items():
+            if name not in self.config.channels:
+                continue
+            try:
+                joined.append((name, contact(name, token, None)))
+            except ValueError as wrong:
+                faults.append(RefusedItem(item.item, name, str(wrong)))
+        return tuple(joined)
 
     def _addresses(
-        self, item: CustomerItem, values: dict[str, Value], refused: list[RefusedItem]
+        self, item: CustomerItem, values: dict[str, Value], faults: list[RefusedItem], batch: _Batch
     ) -> dict[str, str | None]:
         """Addresses by channel; the attributes `email` and `phone` are addresses too, and the other way
-        round."""
+        round. An empty one is none; null takes one away."""
         country = values.get("country")
         region = country if isinstance(country, str) else None
         wanted: dict[str, str | None] = {}
-        given: dict[str, Any] = {name: values[name] for name in ("email", "phone") if name in values}
+        given: dict[str, Any] = {name: values.pop(name) for name in ("email", "phone") if name in values}
         for name, text in {**given, **item.addresses}.items():
-            kept = _contact(name, text, region, item.item, refused)
+            if name not in self.config.channels and name not in ("email", "phone"):
+                why = f"there is no such channel; there are: {', '.join(self.config.channels)}"
+                faults.append(RefusedItem(item.item, f"addresses.{name}", why))
+                continue
+            if isinstance(text, str) and not text.strip():
+                continue
+            if region is None and is_national(name, text):
+                batch.numbers.append(
+                    countries.NationalNumber(len(batch.about), item.item, item.customer_id, name, str(text))
+                )
+                continue
+            try:
+                kept = _contact(name, text, region)
+            except ValueError as wrong:
+                faults.append(RefusedItem(item.item, name, str(wrong)))
+                continue
             if kept and name in self.config.channels and self.config.channels[name].via == "webpush":
-                kept = self._browsers(name, kept, item.item, refused)
-            for channel in channels_of(name, self.config.channels) or ([] if name == "phone" else [name]):
+                kept = self._browsers(name, kept, item.item, faults)
+                if kept is None:
+                    continue
+            for channel in channels_of(name, self.config.channels):
                 wanted[channel] = kept
             if attribute := kind_of(name).attribute:
                 values[attribute] = kept
@@ -272,7 +384,7 @@ class Intake:
         typed = self.typing.product(item.fields)
         if typed.problems:
             batch.refused.extend(
-                RefusedItem(item.item, problem.field, problem.what) for problem in typed.problems
+                RefusedItem(item.item, problem.field, problem.what, kept=True) for problem in typed.problems
             )
         else:
             earlier = batch.products.get(item.product_id, {})
@@ -300,26 +412,18 @@ def _close(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> None:
             )
 
 
-def normal_name(name: str) -> str:
-    """`Order Completed` and `orderCompleted` -> `order_completed`."""
-    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name.strip())
-    return re.sub(r"[^0-9a-zA-Z]+", "_", words).strip("_").lower()
-
-
-def _contact(name: str, text: Any, country: str | None, item: int, refused: list[RefusedItem]) -> str | None:
+def _contact(name: str, text: Any, country: str | None) -> str | None:
+    """Raises ValueError that says what is wrong with it."""
     if text is None:
         return None
-    if isinstance(text, list | tuple):
-        if kind_of(name).form != "token":
-            refused.append(RefusedItem(item, name, "this channel has one address, not a list"))
-            return None
-        tokens = [_contact(name, token, country, item, refused) for token in text[-DEVICES:]]
-        return "\n".join(dict.fromkeys(token for token in tokens if token)) or None
-    try:
+    if not isinstance(text, list | tuple):
+        if isinstance(text, bool | dict):
+            raise ValueError("an address is a text")  # noqa: TRY004  # told to the sender like any other
         return contact(name, str(text), country)
-    except ValueError as wrong:
-        refused.append(RefusedItem(item, name, str(wrong)))
-        return None
+    if kind_of(name).form != "token":
+        raise ValueError("this channel has one address, not a list")
+    tokens = [contact(name, str(token), country) for token in text[-DEVICES:] if str(token).strip()]
+    return "\n".join(dict.fromkeys(tokens)) or None
 
 
 def _moment(text: str | None, skew: int, now: Instant) -> Instant | None:
@@ -327,7 +431,7 @@ def _moment(text: str | None, skew: int, now: Instant) -> Instant | None:
     all."""
     if text is None:
         return now
-    at = parse_instant(text)
+    at = moment_of(text)
     # before 1970 and after 9000 stands what a clock shows that was never set, or a number that is no moment
     return Instant(min(now, at + skew)) if at is not None and 0 <= at < _TOO_LATE else None
 
@@ -347,32 +451,10 @@ def _unfit_id(item: Item) -> RefusedItem | None:
     for name, text in ids.items():
         if text and (sign := acting(text)):
             why = f"an id may not hold a control character; this one holds {sign}"
-            return RefusedItem(item.item, name, why)
+            return RefusedItem(item.item, name, why, kept=True)
     return None
 
 
 def _code(what: object) -> str | None:
     code = what.fields.get("code") if isinstance(what, Event) else None
     return code if isinstance(code, str) and len(code) <= 100 else None
-
-
-def storable(values: Mapping[str, object]) -> dict[str, Value]:
-    """Typed values as they are. Of those that no schema names: texts in NFC, floats as decimals of 15 digits,
-    lists of texts and of objects; whatever is nested deeper is kept as its JSON text, so nothing is lost."""
-    return {name: _storable(value) for name, value in values.items()}
-
-
-def _storable(value: object) -> Value:
-    match value:
-        case str():
-            return value if value.isascii() else unicodedata.normalize("NFC", value)
-        case float():
-            return int(value) if value.is_integer() and abs(value) < 1e15 else Decimal(f"{value:.15g}")
-        case list() if value and all(type(item) is str for item in value):
-            return tuple(unicodedata.normalize("NFC", item) for item in value)
-        case list() if all(type(item) is dict for item in value):
-            return [dict(storable(item)) for item in value]
-        case dict() | list():
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-        case _:
-            return cast("Value", value)

@@ -6,11 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+LONGEST_ID = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedItem:
+    """An item that is not taken, or a field without which one was taken. `item` is its place in the request
+    from 0, `field` a path such as `properties.total`. `kept`: in quarantine, to be taken again."""
+
+    item: int
+    field: str
+    why: str
+    kept: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class EventItem:
     """Something a customer did. `at` is ISO 8601 or None (now); `id` makes it idempotent; `history` only
-    updates facts."""
+    updates facts. `dropped`: fields that no store could keep, which are not in `properties`."""
 
     item: int
     customer_id: str
@@ -21,6 +34,7 @@ class EventItem:
     skew: int = 0  # ms to add to `at`: the clock of the sender was wrong by so much
     history: bool = False
     undeclared: bool = False  # keep events that schemas/events.yaml does not name
+    dropped: tuple[RefusedItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +52,8 @@ class ConsentGiven:
 @dataclass(frozen=True, slots=True)
 class CustomerItem:
     """Attributes, addresses and consents of a customer; None takes a value away. An address may be a list
-    (the tokens of a person's devices); `joins`: one more for a channel whose customers have several."""
+    (the tokens of a person's devices); `joins`: one more for a channel whose customers have several.
+    `consent`: as somebody sent it, not read yet. `dropped`: what is wrong and left out already."""
 
     item: int
     customer_id: str
@@ -51,6 +66,8 @@ class CustomerItem:
     history: bool = False
     undeclared: bool = False
     joins: Mapping[str, str] = field(default_factory=dict)
+    consent: Any = None
+    dropped: tuple[RefusedItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +102,14 @@ class ProductItem:
 Item = EventItem | CustomerItem | AliasItem | VisitorItem | ProductItem
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedItem:
-    """An item that is not taken. `item` is its place in the request from 0, `field` a path such as
-    `properties.total`."""
-
-    item: int
-    field: str
-    why: str
+def id_text(raw: object) -> str | None:
+    """An id of a customer, a product or an event as its text; None for what is none. Shops send the number of
+    the row in their database, also as 632910392.0."""
+    if isinstance(raw, float) and raw.is_integer() and abs(raw) < 2**53:
+        raw = int(raw)
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        raw = str(raw)
+    if not isinstance(raw, str):
+        return None
+    text = raw.strip()
+    return text if 0 < len(text) <= LONGEST_ID else None

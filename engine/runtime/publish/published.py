@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.channels.links import Links
 from engine.channels.registry import kinds, styles
 from engine.channels.render_data import FieldTypes
+from engine.compiler.event_fields import needed_fields
 from engine.config import Config
 from engine.core.facts.fold import initial_values
 from engine.project import Project
@@ -64,7 +65,12 @@ def publish_in_memory(number: int, project: Project, folder: Path, secret: str) 
         number,
         project,
         Publication(number, project.journeys),
-        Intake(catalogue, config, project.journeys),
+        Intake(
+            catalogue,
+            config,
+            project.journeys,
+            needed_fields(project.journeys, project.messages, catalogue),
+        ),
         render_context,
         links,
         folder,

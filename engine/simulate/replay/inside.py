@@ -3,33 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
-from typing import TypeVar
 
-import msgspec
-
+from engine.compiler.inside import inside
 from engine.core.conditions.condition import Did, InSegment, Ref
 from engine.core.journey import EventTrigger, ProductTrigger, SegmentTrigger
 from engine.core.journeys import Journeys
-
-Kind = TypeVar("Kind")
-
-
-def inside(compiled: object, kind: type[Kind]) -> Iterator[Kind]:
-    """Every value of a kind that stands anywhere inside a compiled value."""
-    stack: list[object] = [compiled]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, kind):
-            yield value
-        if isinstance(value, msgspec.Struct):
-            stack.extend(getattr(value, name) for name in value.__struct_fields__)
-        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-            stack.extend(getattr(value, part.name) for part in dataclasses.fields(value))
-        elif isinstance(value, tuple | list | frozenset):
-            stack.extend(value)
-        elif isinstance(value, Mapping):
-            stack.extend(value.values())
 
 
 def needed_fields(journeys: Journeys, always: frozenset[str]) -> frozenset[str]:

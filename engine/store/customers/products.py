@@ -38,3 +38,9 @@ def find(conn: Connection, wanted: Iterable[str]) -> dict[str, Mapping[str, Valu
     """Products by id; unknown ones are left out."""
     sql = "SELECT p.id, CAST(p.fields AS TEXT) FROM {ids} CROSS JOIN product p WHERE p.id = j.value"
     return {id_: load_values(fields) for id_, fields in rows(conn, sql, (ids(wanted),))}
+
+
+def changed_at(conn: Connection, product: str) -> Instant | None:
+    """When a product was last written; None: there is none of that id."""
+    found = rows(conn, "SELECT changed_at FROM product WHERE id = ?", (product,))
+    return Instant(found[0][0]) if found else None

@@ -72,6 +72,12 @@ def append(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> list[
     return answers
 
 
+def is_received(conn: Connection, customer: str, source: str, id_: str) -> bool:
+    """Whether something of this source was taken under this id."""
+    sql = "SELECT 1 FROM receipt WHERE bucket = ? AND source = ? AND id = ?"
+    return bool(rows(conn, sql, (bucket_of(conn, customer), source, id_)))
+
+
 def append_rows(conn: Connection, inbox: Sequence[tuple[int, str, str, int, str]]) -> None:
     """Appends rows (bucket, customer, kind, received_at, body) that need no receipt: their makers make each
     once."""

@@ -128,6 +128,48 @@ class QuarantineRow(SQLModel, table=True):
     why: str
 
 
+class RefusalRow(SQLModel, table=True):
+    """How often something was wrong in the same way on one day (UTC): which source said it of what, which
+    field, why. `kept`: items of it wait to be taken again."""
+
+    __tablename__ = "refusal"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    day: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    source: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    field: str = Field(primary_key=True)
+    why: str = Field(primary_key=True)
+    kept: bool
+    times: int
+    last_at: int = Field(sa_type=INSTANT)
+
+
+class RefusedItemRow(SQLModel, table=True):
+    """An item that could not be taken, or was taken without `fields` (`partial`), as it was sent: `way` says
+    how it came in, `body` is its JSON, `id` tells it from others of its source."""
+
+    __tablename__ = "refused_item"
+    __table_args__ = (
+        UniqueConstraint("source", "id", name="refused_item_once"),
+        Index("refused_item_kind", "source", "name", "number"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    source: str
+    way: str
+    name: str
+    customer: str
+    id: str
+    body: str
+    fields: str
+    why: str
+    partial: bool
+    received_at: int = Field(sa_type=INSTANT)
+    tries: int
+
+
 class EventRow(SQLModel, table=True):
     """The history of a customer: events, and under names with a leading `$` other things that happened."""
 

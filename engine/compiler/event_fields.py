@@ -1,0 +1,104 @@
+"""Which fields of which events anything published reads: without the others an event is as good as whole."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from engine.compiler.catalogue.catalogue import CURRENCY, Catalogue, path_type, paths
+from engine.compiler.inside import inside
+from engine.compiler.templates.message_set import MessageSet
+from engine.core.conditions.condition import Did, Ref
+from engine.core.journey import Awaited, EventTrigger, Journey, ProductTrigger, SendStep
+from engine.core.journeys import Journeys
+
+_ALWAYS = frozenset(("code", "product_id"))
+"""A code that was used is marked, and a run looks at the product of its event: whoever asks for it."""
+
+_INDEX = re.compile(r"\[\d+\]")
+
+
+@dataclass(frozen=True, slots=True)
+class NeededFields:
+    """`by_event`: paths that something reads, such as `items.category`; None: nobody knows, so every field
+    counts as read."""
+
+    by_event: Mapping[str, frozenset[str]] | None = None
+
+    def needs(self, event: str, place: str) -> bool:
+        """Whether anything reads what stands at a place of an event, such as `items[2].price`."""
+        if self.by_event is None:
+            return True
+        place = _INDEX.sub("", place)
+        read = self.by_event.get(event, _ALWAYS)
+        return any(
+            path == place or path.startswith(f"{place}.") or place.startswith(f"{path}.") for path in read
+        )
+
+
+def needed_fields(journeys: Journeys, messages: MessageSet, catalogue: Catalogue) -> NeededFields:
+    """What conditions, facts, starts, segments and templates read, per event."""
+    read: defaultdict[str, set[str]] = defaultdict(lambda: set(_ALWAYS))
+    for rule in journeys.facts:
+        if rule.field is not None:
+            read[rule.event].add(rule.field)
+    for journey in journeys.by_name.values():
+        for event, name in _of_journey(journey, messages):
+            read[event].add(name)
+    for form in inside((tuple(journeys.by_name.values()), tuple(journeys.segments.values())), Did):
+        read[form.event].update(_event_refs(form.where))
+    for event, names in read.items():
+        fields = catalogue.event_fields(event) or {}
+        # Whoever reads an amount reads the currency that stands beside it.
+        amounts = [name for name in paths(fields) if _reads(names, name) and _is_money(fields, name)]
+        names.update(f"{name.rpartition('.')[0]}.{CURRENCY}" if "." in name else CURRENCY for name in amounts)
+        if amounts:
+            names.add(CURRENCY)
+    return NeededFields({event: frozenset(names) for event, names in read.items()})
+
+
+def _is_money(fields: Mapping[str, object], name: str) -> bool:
+    kind = path_type(fields, name)  # type: ignore[arg-type]  # a mapping of types, as the catalogue holds it
+    return kind is not None and kind.kind == "money"
+
+
+def _reads(names: set[str], name: str) -> bool:
+    return name in names or any(name.startswith(f"{path}.") for path in names)
+
+
+def _of_journey(journey: Journey, messages: MessageSet) -> Iterator[tuple[str, str]]:
+    """(event, field) of everything that one journey asks for."""
+    starting = [
+        start.event if isinstance(start, EventTrigger) else start.kind
+        for start in journey.starts
+        if isinstance(start, EventTrigger | ProductTrigger)
+    ]
+    trigger = {ref.name for ref in inside(journey, Ref) if ref.source == "trigger"}
+    for send in inside(journey.steps, SendStep):
+        trigger |= _of_template(send.template, messages)
+    for event in starting:
+        yield from ((event, name) for name in trigger)
+    for start in journey.starts:
+        if isinstance(start, EventTrigger):
+            yield from ((start.event, name) for name in _event_refs(start.where))
+            if start.per is not None:
+                yield start.event, start.per
+    awaited = [(asked.events, asked.where) for asked in inside(journey, Awaited)]
+    for events, where in (*awaited, (journey.goal.events, journey.goal.where)):
+        yield from ((event, name) for event in events for name in _event_refs(where))
+
+
+def _event_refs(compiled: object) -> set[str]:
+    return {ref.name for ref in inside(compiled, Ref) if ref.source == "event"}
+
+
+def _of_template(template: str, messages: MessageSet) -> set[str]:
+    """What a template reads of the event that began the run; a loop over a list reads the whole list."""
+    names: set[str] = set()
+    for (name, _), languages in messages.of.items():
+        if name == template:
+            for compiled in languages.values():
+                names |= {read.name for read in compiled.reads()}
+    return {name.removeprefix("trigger.") for name in names if name.startswith("trigger.")}

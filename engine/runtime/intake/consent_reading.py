@@ -1,0 +1,91 @@
+"""What somebody agreed to or took back, as senders write it: per channel a word, or an object with proof."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from engine.runtime.intake.contact import channels_of
+from engine.runtime.intake.items import ConsentGiven, RefusedItem
+
+STATES = ("none", "asked", "given", "withdrawn")
+
+_NO = frozenset(
+    ("false", "no", "revoked", "denied", "declined", "unsubscribed", "opt_out", "opted_out", "withdraw")
+)
+"""Other words for a withdrawal. There are none for `given`: a yes that was guessed is a letter to somebody
+who did not ask for it, a no that was guessed costs a letter."""
+
+_LONGEST = 2_000
+_PROOF = ("when", "where", "text")
+
+
+def read_consents(
+    given: Any, item: int, channels: Collection[str], purposes: Collection[str]
+) -> tuple[list[ConsentGiven], list[RefusedItem]]:
+    """The consents that are right, and what is wrong with the others. A withdrawal is taken whatever else is
+    wrong with it: of a purpose that nobody can read, every purpose of the channel is withdrawn."""
+    if given is None or given == "":
+        return [], []
+    if not isinstance(given, dict):
+        why = 'write it per channel, for example {"email": "given"}'
+        everywhere = [
+            ConsentGiven(channel, "withdrawn", purpose)
+            for channel in channels
+            for purpose in purposes
+            if _state(given) == "withdrawn"
+        ]
+        return everywhere, [] if everywhere else [RefusedItem(item, "consent", why)]
+    consents: list[ConsentGiven] = []
+    refused: list[RefusedItem] = []
+    for name, said in given.items():
+        for part in _of_channel(str(name), said, item, channels, purposes):
+            (consents if isinstance(part, ConsentGiven) else refused).append(part)  # type: ignore[arg-type]
+    return consents, refused
+
+
+def _of_channel(
+    name: str, said: Any, item: int, channels: Collection[str], purposes: Collection[str]
+) -> Iterator[ConsentGiven | RefusedItem]:
+    proof: Mapping[str, Any] = said if isinstance(said, dict) else {"state": said}
+    path, state = f"consent.{name}", _state(proof.get("state"))
+    own = name.strip().casefold()
+    reached = [own] if own in channels else channels_of(own, channels)
+    # `phone` is a number and not a channel: who takes back a consent for it means all that ring there
+    if not reached or (own not in channels and state != "withdrawn"):
+        yield RefusedItem(item, path, f"there is no such channel; there are: {', '.join(channels)}")
+        return
+    if state is None:
+        yield RefusedItem(item, path, f"a consent is one of: {', '.join(STATES)}")
+        return
+    named, why = _purposes(proof.get("purpose"), purposes)
+    if why:
+        yield RefusedItem(item, f"{path}.purpose", why)
+        if state != "withdrawn":
+            return
+        named = named or list(purposes)
+    words = {part: str(proof[part])[:_LONGEST] for part in _PROOF if proof.get(part)}
+    for channel in reached:
+        for purpose in named:
+            yield ConsentGiven(channel, state, purpose, **words)
+
+
+def _state(said: Any) -> str | None:
+    """`true` is none of them: nobody knows whether somebody agreed or may be asked."""
+    if said is False:
+        return "withdrawn"
+    word = str(said).strip().casefold().replace("-", "_").replace(" ", "_") if isinstance(said, str) else ""
+    if word in _NO:
+        return "withdrawn"
+    return word if word in STATES else None
+
+
+def _purposes(said: Any, known: Collection[str]) -> tuple[list[str], str]:
+    """The purposes that are meant, and what is wrong with the words for them."""
+    if said is None or said == "":
+        return ["marketing"], ""
+    named = [said] if isinstance(said, str) else said if isinstance(said, list) else []
+    right = [purpose.strip() for purpose in named if isinstance(purpose, str) and purpose.strip() in known]
+    if isinstance(said, str) and right:
+        return right, ""
+    return right, f"a purpose is one of: {', '.join(known)}"
