@@ -236,6 +236,7 @@ class Daemon:
                 self._ready,
                 self.metrics,
                 lambda: self._health.failing,
+                self._store_works,
                 self._console_token,
             )
             parts["http"] = server.run(create_app(context), self._is_trusted)
@@ -258,8 +259,14 @@ class Daemon:
             return "it is stopping"
         if self._health.why or not self._advancing.moved_at:
             return self._health.why or "it is starting"
-        still = asyncio.get_running_loop().time() - self._advancing.moved_at
+        still = asyncio.get_running_loop().time() - self._advancing.turned_at
         return "the advancer has not moved for a minute" if still > STILL else ""
+
+    def _store_works(self) -> None:
+        """Somebody has just written to the store: parts that wait because of it need not wait any longer."""
+        if self._health.store_works():
+            for part in (self._advancing, self._publishing, self._calling, self._reading, self._skipping):
+                part.try_again()
 
     @property
     def _speed(self) -> float:

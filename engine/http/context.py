@@ -50,6 +50,7 @@ class Context:
     ready: Callable[[], str]
     metrics: Metrics
     failing: Callable[[], Mapping[str, str]] = dict  # channels that take nothing, with what they say
+    store_works: Callable[[], None] = lambda: None  # is told of every look that found the store working
     # What the pages of the shop itself ask for.
     console_token: str = field(default_factory=new_secret)
     waiting: int = field(default=0)

@@ -15,16 +15,21 @@ from engine.http.context import Context
 from engine.http.keys import Keys, presented
 from engine.http.openapi import READINESS
 from engine.http.problems import Refusal
-from engine.store.journeys import figures, pauses
+from engine.store import meta
+from engine.store.journeys import figures
 
 MEASURED = 5.0
 """Seconds that figures are kept: however many readers there are, the store is asked once."""
 
 
+ANSWERS_WITHIN = 2.0
+"""Seconds in which a store that works has made a small write durable."""
+
+
 def health_routes(context: Context, keys: Keys) -> APIRouter:
     """`/healthz` and `/readyz` for everybody; `/metrics` for this machine and for keys that may read."""
     router = APIRouter(tags=["health"])
-    gauges = Gauges(context)
+    gauges, looks = Gauges(context), StoreLooks(context)
     may_read = keys.needs("read")
 
     @router.get("/healthz", response_class=PlainTextResponse)
@@ -40,12 +45,7 @@ def health_routes(context: Context, keys: Keys) -> APIRouter:
     )
     async def readyz() -> Response:
         """It can store and decide."""
-        why = context.ready()
-        if not why:
-            try:
-                await context.look(pauses.list_active)  # a small question: whether the store answers at all
-            except DatabaseError:
-                why = "the store does not answer"
+        why = await looks.why_store_fails() or context.ready()
         # A provider that is away takes nothing from what this daemon can: traffic has to stay here.
         return JSONResponse(
             {"ready": not why, "why": why, "failing_channels": dict(context.failing())}, 503 if why else 200
@@ -67,6 +67,35 @@ def health_routes(context: Context, keys: Keys) -> APIRouter:
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return router
+
+
+class StoreLooks:
+    """Whether the store takes writes: tried when somebody asks, at most once a second, however many ask."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._looked_at = float("-inf")
+        self._why = ""
+        self._looking = asyncio.Lock()
+
+    async def why_store_fails(self) -> str:
+        """ "" when a write has just become durable, else why it did not."""
+        async with self._looking:
+            if self._looked_at > time.monotonic() - 1:
+                return self._why
+            try:
+                async with asyncio.timeout(ANSWERS_WITHIN):
+                    await self._context.store.awrite(meta.touch)
+                self._why = ""
+            except TimeoutError:
+                self._why = "the store does not answer"
+            # The writer takes no more jobs once a stop has begun.
+            except (DatabaseError, RuntimeError):
+                self._why = "the store takes no writes"
+            self._looked_at = time.monotonic()
+            if not self._why:
+                self._context.store_works()
+            return self._why
 
 
 class Gauges:

@@ -33,6 +33,11 @@ def put(conn: Connection, name: str, value: str) -> None:
         conn.execute(insert(MetaRow).values(name=name, value=value))
 
 
+def touch(conn: Connection) -> None:
+    """Writes what stands there already: whether this database takes writes at all."""
+    put(conn, "touched", "")
+
+
 def settle(conn: Connection) -> None:
     """Gives a new database its identity; an older one keeps its own."""
     for name, make in (("instance", new_id), ("secret", new_secret)):

@@ -208,3 +208,20 @@ def test_an_event_is_kept_short() -> None:
     [report] = one({"id": "m-1", "kind": "delivered", "why": "y" * 10_000, "more": "x" * 100_000})
     assert len(report.raw) <= 4_000
     assert len(report.detail) <= 500
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
+@pytest.mark.parametrize("body", [b"", BODY])
+def test_a_signature_covers_no_query_so_a_signed_call_is_a_post(method: str, body: bytes) -> None:
+    query = "?id=m-1&kind=bounced&address=a%40example.com"
+    with pytest.raises(CallbackRefusedError):
+        read(body, HMAC, query, method, x_signature=signed(body).hex())
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/x-www-form-urlencoded", "text/plain", "multipart/form-data", ""]
+)
+@pytest.mark.parametrize("query", ["", "?id=m-2&kind=bounced"])
+def test_of_a_signed_call_only_the_body_counts(kind: str, query: str) -> None:
+    reports = read(BODY, HMAC, query, x_signature=signed(BODY).hex(), content_type=kind)
+    assert [(report.kind, report.provider_id) for report in reports] == [("delivered", "m-1")]

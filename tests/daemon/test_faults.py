@@ -141,6 +141,26 @@ def test_case_11_a_disk_that_is_full_takes_nothing_and_recovers(running: Shop) -
     )
 
 
+def test_ready_is_said_of_this_moment_also_right_after_the_store_was_locked(running: Shop) -> None:
+    """Parts pause after failures, up to half a minute; who asks hears how it is now."""
+
+    def ready() -> int:
+        return httpx2.get(f"{running.url}/readyz", timeout=20, verify=PLAIN).status_code
+
+    assert ready() == 200
+    with closing(sqlite3.connect(running.folder / "data" / "shop.db", timeout=20)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        time.sleep(1.5)
+        began = time.monotonic()
+        assert ready() == 503
+        # Long enough for the parts of the daemon to fail as well: they wait for the lock for ten seconds.
+        time.sleep(max(0.0, 25 - (time.monotonic() - began)))
+        assert ready() == 503
+        other.rollback()
+    time.sleep(1.5)
+    assert ready() == 200
+
+
 def accepted(shop: Shop) -> list[str]:
     return [customer for customer, state in shop.states("hello").items() if state == "accepted"]
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.config import Signup
 from engine.http import body, callback_routes, connections, context, keys, push_routes, strict_json
+from engine.runtime.intake import signups
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "limits.md"
 ROWS = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
@@ -40,6 +42,9 @@ LIMITS = [
     ("requests that wait for the store", context.MOST_WAITING, ""),
     ("wrong keys of one address", keys.GUESSES, " a minute"),
     ("time until a revoked key ends", keys.REMEMBERED, " seconds"),
+    ("sign-ups of one network", Signup().per_network, " an hour"),
+    ("sign-ups altogether", Signup().in_all, " an hour"),
+    ("sign-ups beyond that", signups.BEYOND, " an hour"),
     ("subscriptions of browsers", push_routes.MOST_CALLS, " a minute"),
 ]
 
@@ -53,5 +58,5 @@ def test_the_page_says_the_number_of_the_code(row: str, number: float, unit: str
 
 def test_every_row_of_the_page_is_held() -> None:
     held = tuple(f"| {row}" for row, _, _ in LIMITS)
-    free = ("| what |", "| `Content-Length` and", "| packed otherwise")
+    free = ("| what |", "| `Content-Length` and", "| packed otherwise", "| confirmations to one mailbox")
     assert [row for row in ROWS if not row.startswith((*held, *free))] == []

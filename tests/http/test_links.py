@@ -83,7 +83,7 @@ def test_a_click_leads_to_the_signed_place_even_when_the_message_is_forgotten(se
 
 def test_the_health_of_the_daemon(served: Served) -> None:
     assert httpx2.get(f"{served.url}/healthz", verify=PLAIN).text == "ok\n"
-    assert httpx2.get(f"{served.url}/readyz", verify=PLAIN).json() == {"ready": True, "why": ""}
+    assert httpx2.get(f"{served.url}/readyz", verify=PLAIN).json()["ready"] is True
     figures = httpx2.get(f"{served.url}/metrics", verify=PLAIN).text
     assert "perennial_inbox_rows" in figures
     assert "@" not in figures

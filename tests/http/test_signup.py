@@ -147,15 +147,45 @@ def test_case_91_the_next_day_the_mailbox_may_be_asked_again(shop: WebShop) -> N
     assert asked(shop) == 2
 
 
-def test_all_networks_together_have_a_budget_as_well(tmp_path: Path) -> None:
-    shop = WebShop(tmp_path)
-    try:
-        token = seen(shop)
-        for n in range(30):
-            _from(shop, f"10.0.{n}.7", f"a{n}@example.com", token)
-        assert asked(shop) == 20
-    finally:
-        shop.close()
+def test_many_networks_do_not_close_the_form_for_everybody_and_somebody_is_told(shop: WebShop) -> None:
+    token = seen(shop)
+    for n in range(30):
+        _from(shop, f"10.0.{n}.7", f"a{n}@example.com", token)
+        _from(shop, f"10.0.{n}.8", f"b{n}@example.com", token)
+    assert asked(shop) == 20 + 20, "twenty of ten networks, then the first one of each of the other twenty"
+    told = shop.look("SELECT journey, why FROM alert")
+    assert [(journey, "more than 20 sign-ups" in str(why)) for journey, why in told] == [
+        ("sign-up newsletter", True)
+    ]
+    _from(shop, "192.0.2.1", "somebody@example.com", token)
+    assert asked(shop) == 41, "somebody from elsewhere is still served"
+
+
+def test_all_networks_together_have_an_end_and_that_is_told(
+    shop: WebShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beyond = 15  # thousands take minutes
+    monkeypatch.setattr("engine.runtime.intake.signups.BEYOND", beyond)
+    config = shop.live.project.config.signup
+    listed, now = config.lists["newsletter"], shop.clock.now()
+
+    def job(conn: Connection) -> list[bool]:
+        wishes = (
+            SignUpRequest(listed, f"a{n}@example.com", f"10.{n >> 8}.{n & 255}.0/24", "", "form")
+            for n in range(config.in_all + beyond + 30)
+        )
+        return [is_allowed(conn, wish, config, now) and bool(note(conn, wish)) for wish in wishes]
+
+    def note(conn: Connection, wish: SignUpRequest) -> bool:
+        return sign_up(conn, wish, "anna", config, shop.live.intake, now)
+
+    assert shop.store.write(job).count(True) == config.in_all + beyond
+    assert [
+        ("nobody can sign up" in str(why)) for (why,) in shop.look("SELECT why FROM alert ORDER BY number")
+    ] == [
+        False,
+        True,
+    ]
 
 
 def _from(shop: WebShop, host: str, address: str, token: str) -> None:

@@ -49,7 +49,7 @@ class HttpCallbackReader(CallbackReader):
             raise CallbackRefusedError(f'the channel "{self._channel}" has no callback in config.yaml')
         # the proof comes first: nothing that a stranger sent is parsed
         _check_caller(words.caller, call)
-        events = find_path(_document(call), words.events)
+        events = find_path(_document(call, is_signed=bool(words.caller.hmac)), words.events)
         listed = events if isinstance(events, list) else [events]
         return [
             report
@@ -114,6 +114,9 @@ def _check_caller(caller: CallerSecret, call: Callback) -> None:
     else:
         given = _sent(caller, call).encode()
         wanted = secret
+        if caller.hmac and call.method != "POST":
+            # A signature of no body is the same for every call, and says nothing about what is in the query.
+            raise CallbackRefusedError("a signed callback is a POST")
         if caller.hmac:
             digest = hmac.new(secret, call.body, getattr(hashlib, caller.hmac)).digest()
             given = given.rpartition(b"sha256=" if caller.hmac == "sha256" else caller.hmac.encode() + b"=")[
@@ -137,11 +140,14 @@ def _sent(caller: CallerSecret, call: Callback) -> str:
     return sent
 
 
-def _document(call: Callback) -> object:
-    """JSON, a form, or the query of a GET."""
-    if call.method == "GET":
+def _document(call: Callback, *, is_signed: bool) -> object:
+    """JSON or a form, or the query of a GET. Of a signed call the body alone, and by its own bytes: neither
+    the query nor the method nor a header is under the signature."""
+    if call.method == "GET" and not is_signed:
         return dict(parse_qsl(urlsplit(call.url).query))
-    if "x-www-form-urlencoded" in call.headers.get("content-type", "").casefold():
+    is_json = call.body.lstrip()[:1] in (b"{", b"[")
+    says_form = "x-www-form-urlencoded" in call.headers.get("content-type", "").casefold()
+    if not is_json and (is_signed or says_form):
         try:
             return dict(parse_qsl(call.body.decode("utf-8", "replace"), max_num_fields=200))
         except ValueError as wrong:

@@ -11,11 +11,12 @@ from sqlalchemy import Connection
 
 from engine.channel_kinds import normalised
 from engine.config import Signup, SignupList
+from engine.core.effects import Alert
 from engine.runtime.feedback.consent import ConsentProof, note_asked
 from engine.runtime.intake.contact import contact
 from engine.runtime.intake.intake import Intake
 from engine.runtime.intake.items import CustomerItem, EventItem, Item
-from engine.store import allowances
+from engine.store import alerts, allowances
 from engine.store.allowances import Allowance
 from engine.store.customers import address_index
 from engine.store.meta import address_hash, secret
@@ -23,6 +24,11 @@ from engine.values import DAY, HOUR, Instant
 
 _DOTLESS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
 """Providers for whom dots in a mailbox's name say nothing, and what they call themselves."""
+
+
+BEYOND = 2_000
+"""Sign-ups in an hour beyond `in_all`, each the first one of its network, before the forms are shut: every
+one is a letter to somebody who may not have asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +73,17 @@ def network_of(host: str) -> str:
 
 
 def is_allowed(conn: Connection, wish: SignUpRequest, rules: Signup, now: Instant) -> bool:
-    """A look without a write: most of a flood ends here."""
-    return allowances.is_left(conn, _allowances(wish, rules), now)
+    """A look without a write: most of a flood ends here. When all together have used up what they have, only
+    the first one in an hour of each network is taken, so that many networks do not close the form for
+    everybody."""
+    if not allowances.is_left(conn, _allowances(wish, rules), now):
+        return False
+    return not is_crowded(conn, rules, now) or allowances.is_left(conn, [_first_of(wish)], now)
+
+
+def is_crowded(conn: Connection, rules: Signup, now: Instant) -> bool:
+    """More than `in_all` have signed up within the hour."""
+    return not allowances.is_left(conn, [Allowance("signups", "all", rules.in_all, HOUR)], now)
 
 
 def find_customer(conn: Connection, address: str) -> str | None:
@@ -82,8 +97,11 @@ def sign_up(
 ) -> bool:
     """Takes the wish, in a transaction of the writer. `known`: the customer who has the address. False: too
     many were."""
-    if not allowances.use(conn, _allowances(wish, rules), now):
+    if not is_allowed(conn, wish, rules, now):
         return False
+    allowances.use(conn, _allowances(wish, rules), now)
+    if is_crowded(conn, rules, now):
+        _tell(conn, wish, rules, now)
     customer = known or f"signup-{address_hash(secret(conn), 'signup', mailbox_of(wish.address))[:26]}"
     listed = wish.listed
     items: list[Item] = []
@@ -106,5 +124,17 @@ def _allowances(wish: SignUpRequest, rules: Signup) -> tuple[Allowance, ...]:
     return (
         Allowance("mailbox", mailbox_of(wish.address), 1, DAY),
         Allowance("network", wish.network, rules.per_network, HOUR),
-        Allowance("signups", "all", rules.in_all, HOUR),
+        Allowance("signups", "all", rules.in_all + BEYOND, HOUR),
     )
+
+
+def _first_of(wish: SignUpRequest) -> Allowance:
+    return Allowance("network", wish.network, 1, HOUR)
+
+
+def _tell(conn: Connection, wish: SignUpRequest, rules: Signup, now: Instant) -> None:
+    """An alert, once a day: either the shop is in the news, or somebody uses its form against others."""
+    is_shut = not allowances.is_left(conn, [Allowance("signups", "all", rules.in_all + BEYOND, HOUR)], now)
+    what = "nobody can sign up for now" if is_shut else "only the first one of each network is taken now"
+    why = f"more than {rules.in_all} sign-ups in an hour (signup: in_all): {what}"
+    alerts.raise_alerts(conn, [Alert(f"sign-up {wish.listed.name}", "", why)], now)

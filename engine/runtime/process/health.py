@@ -24,6 +24,7 @@ class Health:
     ) -> None:
         self._troubles: dict[str, str] = {}
         self._failing: dict[str, str] = {}
+        self._without_store: set[str] = set()
         self._count = count
         self._outward = frozenset(outward)
 
@@ -53,10 +54,20 @@ class Health:
 
     def trouble(self, part: str, why: str) -> None:
         """This part cannot do its work for now."""
+        self._without_store.discard(part)
         self._troubles[part] = why
+
+    def store_works(self) -> bool:
+        """The store takes writes at this moment: what parts said of it before is over. Whether one of them
+        did."""
+        over, self._without_store = self._without_store, set()
+        for part in over:
+            self._troubles.pop(part, None)
+        return bool(over)
 
     def fine(self, part: str) -> None:
         """This part does its work (again)."""
+        self._without_store.discard(part)
         if self._troubles.pop(part, None) is not None:
             log.info("works_again", part=part)
 
@@ -64,6 +75,7 @@ class Health:
         """What a part raised: the world's fault in one line, a defect of ours with its traceback."""
         if isinstance(wrong, DatabaseError):
             self.trouble(part, f"{part}: the store cannot be used")
+            self._without_store.add(part)
             log.error("store_refused", part=part, why=str(wrong.orig))
         elif isinstance(wrong, PerennialError | OSError):
             self.trouble(part, f"{part}: {wrong}")

@@ -22,11 +22,17 @@ class SupervisedLoop:
 
     def __init__(self, name: str, tick: Tick, health: Health) -> None:
         self.name = name
-        self.moved_at = 0.0  # when the last tick succeeded, on the clock of the event loop
+        # On the clock of the event loop: when the last tick succeeded, and when one ended at all.
+        self.moved_at = self.turned_at = 0.0
         self._tick = tick
         self._health = health
         self._news = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._again = asyncio.Event()
+
+    def try_again(self) -> None:
+        """What made the last tick fail is over: no pause before the next one."""
+        self._again.set()
 
     def wake(self) -> None:
         """There may be something to do: no rest before the next tick. From the loop's own thread."""
@@ -36,6 +42,7 @@ class SupervisedLoop:
         """The tick that is under way is the last."""
         self._stopping.set()
         self._news.set()
+        self._again.set()
 
     async def run(self) -> None:
         """Ticks until `stop`."""
@@ -48,11 +55,14 @@ class SupervisedLoop:
             except Exception as failure:  # noqa: BLE001 - a part that died silently would be worse than any defect
                 self._health.failed(self.name, failure)
                 failures += 1
-                # until the stop and not until news: news come all the time, and would make the pause none
-                await _wait(self._stopping, PAUSES.wait(failures) / 1000)
+                self.turned_at = asyncio.get_running_loop().time()
+                # not until news: they come all the time, and would make the pause none
+                if not self._stopping.is_set():
+                    self._again.clear()
+                    await _wait(self._again, PAUSES.wait(failures) / 1000)
                 continue
             failures = 0
-            self.moved_at = asyncio.get_running_loop().time()
+            self.moved_at = self.turned_at = asyncio.get_running_loop().time()
             self._health.fine(self.name)
             if not self._stopping.is_set():
                 await _wait(self._news, rest)
