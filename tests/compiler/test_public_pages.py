@@ -9,9 +9,11 @@ import pytest
 from engine import project
 from tests.http.web_shop import CONFIG, FILES
 
+AGREED = {"templates/_pages/de.yaml": "list_newsletter: Ja, bitte\nlist_thanked: Ja, danke\n"}
+
 
 def problems(folder: Path, config: str, **files: str) -> list[tuple[str, int, str]]:
-    for name, text in {**FILES, "config.yaml": config, **files}.items():
+    for name, text in {**FILES, **AGREED, "config.yaml": config, **files}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -72,3 +74,11 @@ def test_the_shops_own_words_are_read(tmp_path: Path, text: str, codes: list[str
     problems(tmp_path, CONFIG, **{"templates/_pages/sv.yaml": text})
     found = [each for each in project.load(tmp_path).problems if "_pages" in each.span.file]
     assert [each.code for each in found] == codes
+
+
+def test_what_people_agree_to_is_written_in_every_language(tmp_path: Path) -> None:
+    german = "templates/_pages/de.yaml"
+    without = problems(tmp_path, CONFIG, **{german: "list_thanked: Ja, danke\n"})
+    assert [(code, where) for code, where, _ in without] == [("W04", line(CONFIG, "newsletter"))]
+    assert f"{german}:  list_newsletter: ..." in without[0][2]
+    assert problems(tmp_path, CONFIG, **AGREED) == []

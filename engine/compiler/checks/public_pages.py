@@ -1,5 +1,5 @@
-"""E87, W21 and W22: what customers reach of the daemon: its sign-up forms, and where the links of messages
-lead."""
+"""E87, W04, W21 and W22: what customers reach of the daemon: its sign-up forms, and where the links of
+messages lead."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
 
 
 def _list(signup: SignupList, checked: ProjectCheckInput) -> Iterator[Problem]:
+    yield from _languages(signup, checked)
     unknown = list(_unknown(signup.event, checked))
     yield from unknown
     if unknown:
@@ -52,6 +53,26 @@ def _list(signup: SignupList, checked: ProjectCheckInput) -> Iterator[Problem]:
             "a form only notes a wish: the consent comes with the confirmation",
             f"write a journey that starts with  event: {signup.event}"
             "  and sends a letter with  {{ links.confirm }}", "warning",
+        )  # fmt: skip
+
+
+def _languages(signup: SignupList, checked: ProjectCheckInput) -> Iterator[Problem]:
+    """Whoever agrees has to understand to what (GDPR, article 7(2)); the text of config.yaml is taken to be
+    in the first language."""
+    key = f"list_{signup.name}"
+    lacking = [
+        language
+        for language in checked.world.config.languages[1:]
+        if not re.search(
+            rf"(?m)^{re.escape(key)}\s*:", checked.sources.get(f"templates/_pages/{language}.yaml", "")
+        )
+    ]
+    if lacking:
+        yield Problem(
+            _place(checked, signup.name), "W04",
+            f"what people agree to on the list {quoted(signup.name)} is not written in {', '.join(lacking)}",
+            "the form speaks the language of its reader, the consent does not",
+            f"write it in  templates/_pages/{lacking[0]}.yaml:  {key}: ...", "warning",
         )  # fmt: skip
 
 
