@@ -39,6 +39,7 @@ def status(
 
 def _print(answer: StatusReport) -> None:
     from engine.cli.reports import guards, unsettled
+    from engine.store.journeys.pauses import AUTOMATIC
 
     say_rows([*guards.top(answer.guards), *_top(answer)], indent=0)
     say_head("Queues")
@@ -46,7 +47,8 @@ def _print(answer: StatusReport) -> None:
     pauses = []
     for pause in answer.pauses:
         what = "everything" if pause.scope == "all" else f"{pause.scope} {pause.name}"
-        pauses.append([what, f"since {pause.since} by {pause.whom}", pause.why])
+        by = "itself, tries again" if pause.whom == AUTOMATIC else pause.whom
+        pauses.append([what, f"since {pause.since} by {by}", pause.why])
     _part("Pauses", pauses)
     _part("Failing channels", [
         [failing.channel, f"since {failing.since}", failing.why] for failing in answer.failing_channels

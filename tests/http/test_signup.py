@@ -12,11 +12,11 @@ import httpx2
 import pytest
 from sqlalchemy import Connection
 
+from engine.runtime.intake.mailbox_aliases import mailbox_of
 from engine.runtime.intake.signups import (
     SignUpRequest,
     address_of,
     is_allowed,
-    mailbox_of,
     network_of,
     sign_up,
 )

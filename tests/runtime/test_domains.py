@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from engine.channels.base import Channel
 from engine.channels.email.channel import EmailChannel, Server
 from engine.channels.mime import token_of
+from engine.channels.registrable_domain import registrable_domain
 from engine.core.facts.customer import Reach
 from engine.core.journeys import Journeys
 from engine.runtime.delivery.deliverer import Deliverer
@@ -151,30 +152,116 @@ async def test_a_domain_that_refuses_the_sender_stands_still_and_nobody_is_suppr
         with house.store.read() as conn:
             assert suppressions.count(conn) == 0
         server.rcpt = {}
-        await deliverer.once()
-        assert arrived(server) == Counter(others)  # until a person has looked at it
-        house.store.write(lambda conn: pauses.resume(conn, "domain", "gmail.test"))
+        await an_hour(house, deliverer, 5 * MINUTE)
+        await an_hour(house, deliverer, 5 * MINUTE)
+        # nobody had to resume it: a trial was taken
+        assert standing(house) == []
         await house.rounds(deliverer)
     assert arrived(server) == Counter([*refusing, *others])
 
 
-async def test_when_domain_after_domain_refuses_the_sender_the_channel_stands_still(house: House) -> None:
-    people(house, [address for n in range(6) for address in at(f"d{n}.example", 3)])
-    refusing = {f"d{n}.example": "550 5.7.1 blocked" for n in range(6)}
-    async with SmtpServer(rcpt=refusing) as server:
+async def test_a_pause_of_an_operator_is_never_tried_again(house: House) -> None:
+    people(house, at("gmail.test", 3))
+    house.store.write(lambda conn: pauses.pause(conn, "domain", "gmail.test", NOW, "anna"))
+    house.store.write(lambda conn: pauses.pause(conn, "channel", "email", NOW, "anna"))
+    async with SmtpServer() as server:
         deliverer = house.deliverer(channel(house, server))
+        for _ in range(10):
+            await deliverer.once()
+            house.clock.advance(3 * HOUR)
+        assert server.accepted == []
+    assert len(standing(house)) == 2
+
+
+OWNERS = [f"d{n}.example" for n in range(6)]
+BLOCKED = "550 5.7.1 blocked"
+
+
+async def written_once(house: House, server: SmtpServer, addresses: Sequence[str]) -> Deliverer:
+    """Everybody has got a message, and there is another one for each."""
+    people(house, addresses)
+    deliverer = house.deliverer(channel(house, server))
+    await house.rounds(deliverer)
+    assert house.states() == {"accepted": len(addresses)}
+    server.accepted.clear()
+    server.commands.clear()
+    house.plan(len(addresses), template="again")
+    return deliverer
+
+
+async def test_when_owner_after_owner_refuses_the_sender_the_channel_stands_still_and_tries_again(
+    house: House,
+) -> None:
+    everybody = [address for domain in OWNERS for address in at(domain, 3)]
+    async with SmtpServer() as server:
+        deliverer = await written_once(house, server, everybody)
+        server.rcpt = dict.fromkeys(OWNERS, BLOCKED)
         await deliverer.once()
         assert ("channel", "email") in standing(house)
+        assert any("tries again by itself" in why for why in told(house))
         tries = tried(server, "RCPT")
-        house.clock.advance(HOUR)
         await deliverer.once()
         assert tried(server, "RCPT") == tries
+        # half-open: one message an hour shows that nothing has changed, and is not the whole queue
+        for _ in range(4):
+            await an_hour(house, deliverer, 5 * MINUTE)
+        assert 1 <= tried(server, "RCPT") - tries <= 12
         server.rcpt = {}
-        house.apply_inbox()
-        for scope, name in standing(house):
-            house.store.write(lambda conn: pauses.resume(conn, scope, name))  # type: ignore[arg-type]  # noqa: B023
+        for _ in range(16):
+            await an_hour(house, deliverer, 10 * MINUTE)
+        assert standing(house) == []
         await house.rounds(deliverer)
-    assert (house.states(), len(server.accepted)) == ({"accepted": 18}, 18)
+        assert arrived(server) == Counter(everybody)
+
+
+@pytest.mark.parametrize(
+    "domains",
+    [
+        [f"m{n}.attacker.test" for n in range(6)],  # one owner
+        [f"m{n}.attacker.co.uk" for n in range(6)],
+    ],
+)
+async def test_one_owner_of_many_domains_does_not_stop_the_channel(house: House, domains: list[str]) -> None:
+    refusing, others = [address for domain in domains for address in at(domain, 1)], at("calm.example", 5)
+    async with SmtpServer() as server:
+        deliverer = await written_once(house, server, [*refusing, *others])
+        server.rcpt = dict.fromkeys(domains, BLOCKED)
+        await house.rounds(deliverer)
+        assert ("channel", "email") not in standing(house)
+        assert arrived(server) == Counter(others)
+
+
+async def test_strangers_who_never_took_a_message_do_not_stop_the_channel(house: House) -> None:
+    refusing, others = [address for domain in OWNERS for address in at(domain, 1)], at("calm.example", 3)
+    people(house, [*refusing, *others])
+    async with SmtpServer(rcpt=dict.fromkeys(OWNERS, BLOCKED)) as server:
+        deliverer = house.deliverer(channel(house, server))
+        await house.rounds(deliverer)
+        assert ("channel", "email") not in standing(house)
+        assert arrived(server) == Counter(others)
+
+
+async def test_a_few_who_refuse_among_many_who_take_it_do_not_stop_the_channel(house: House) -> None:
+    refusing, others = [address for domain in OWNERS[:4] for address in at(domain, 1)], at("calm.example", 30)
+    async with SmtpServer() as server:
+        deliverer = await written_once(house, server, [*others, *refusing])
+        server.rcpt = dict.fromkeys(OWNERS, BLOCKED)
+        await house.rounds(deliverer)
+        assert ("channel", "email") not in standing(house)
+        assert arrived(server) == Counter(others)
+
+
+@pytest.mark.parametrize(
+    ("domain", "owner"),
+    [
+        ("mail.eu.shop.example", "shop.example"), ("a.b.shop.co.uk", "shop.co.uk"),
+        ("SHOP.COM.BR.", "shop.com.br"),
+        ("anna.github.io", "github.io"), ("localhost", "localhost"), ("co.uk", "co.uk"),
+        ("x.de", "x.de"), ("", ""),
+    ],
+)  # fmt: skip
+def test_whose_a_domain_is(domain: str, owner: str) -> None:
+    assert registrable_domain(domain) == owner
 
 
 async def test_the_hand_over_itself_asks_for_a_pause_of_the_domain(house: House) -> None:

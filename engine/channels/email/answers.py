@@ -13,6 +13,9 @@ from engine.channels.email.answer_words import RefusalReason, reason_in_words
 Stage = Literal["sender", "recipient", "data", "dot"]
 """What was asked for when the answer came."""
 
+_LONGEST = 4_000
+"""Characters of an answer that are looked at: a server may send any number of lines."""
+
 _ENHANCED = re.compile(r"^\s*#?([245])\.(\d{1,3})\.(\d{1,3})\b")
 _ADDRESS_IS_DEAD = frozenset({(1, 0), (1, 1), (1, 2), (1, 3), (1, 6), (1, 10)})
 _DOMAIN_IS_DEAD = frozenset({(1, 2), (1, 10)})
@@ -50,6 +53,7 @@ def refusal_reason(code: int, words: str, stage: Stage | None) -> RefusalReason 
     For good is only what a 5xx says of an address; without an enhanced code only in answer to that address,
     since some servers say `unknown user` to content that they do not like.
     """
+    words = words[:_LONGEST]
     enhanced = _ENHANCED.match(words)
     area = (int(enhanced[2]), int(enhanced[3])) if enhanced else None
     area = None if area in _NO_CODE else area

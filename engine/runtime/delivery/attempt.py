@@ -10,13 +10,24 @@ from engine.store.messages.records import OutboxMessage
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """An address whose server refuses us. It counts against the channel only if it took a message of ours
+    before: else anybody could stop the channel by signing up with servers of his own."""
+
+    customer: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
-    """What an answer says beyond its own message."""
+    """What an answer says beyond its own message. `witnesses`: so many of them (`needed`) must have taken a
+    message before for the channel to stand still; without any it does at once."""
 
     domain: str = ""  # stands still from now on
     why: str = ""  # of `domain`
     channel: str = ""  # why the whole channel has to stand still
-    lifted: tuple[str, ...] = ()  # domains that were paused for what turned out to be the channel's
+    witnesses: tuple[Witness, ...] = ()
+    needed: int = 0
     alert: str = ""  # what people have to know
     failing: str | None = None  # why the channel takes nothing; "": it works again; None: nothing new of it
 

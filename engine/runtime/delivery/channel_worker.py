@@ -25,12 +25,14 @@ from engine.channels.mail_headers import domain_of
 from engine.config import ChannelConfig, RateLimit
 from engine.core.effects import Alert
 from engine.runtime.delivery import rendering, settling
-from engine.runtime.delivery.attempt import Attempt, Notice, Unrenderable
+from engine.runtime.delivery.attempt import Attempt, Notice, Unrenderable, Witness
 from engine.runtime.delivery.delivery_context import DeliveryContext
 from engine.runtime.delivery.domain_pacing import DomainPacing
 from engine.runtime.delivery.hand_over import HandOverCall, guard, hand_over, stop
+from engine.runtime.delivery.trials import Trials
 from engine.store import alerts
 from engine.store.database import is_refusal
+from engine.store.journeys.pauses import PauseRecord
 from engine.store.messages import outcomes, queue, records
 from engine.store.messages.queue import Handover
 from engine.store.messages.records import OutboxMessage
@@ -43,7 +45,10 @@ LEASE = 5 * MINUTE
 """Longer than a channel's longest wait, so that a slow provider is never taken for a dead process."""
 
 SENDER_FAULTS = 3
-"""So many in a row, and the channel stands still until an operator resumes it: the queue is not burnt."""
+"""So many in a row, and the channel stands still until a trial is taken: the queue is not burnt."""
+
+TRIAL_LOOK = 5.0
+"""Real seconds between two looks for pauses that are to be tried again."""
 
 LOST_CONNECTIONS = 3
 """So many in a row, and the provider counts as away: people are told, and tries get rarer, `LONGEST_REST`
@@ -80,6 +85,8 @@ class ChannelWorker:
         self._limiter = AsyncLimiter(rate.count, rate.seconds) if rate is not None else None
         self._most = most_at_once(channel.concurrency, rate)
         self._domains = DomainPacing(channel, context.clock, context.timing.speed)
+        self._trials = Trials(channel.name, context.timing.speed)
+        self._looked_at = 0.0  # for pauses to try again, on the clock of the event loop
         self._unsent: list[OutboxMessage] = []  # claimed by a batch that was not begun: to be released
         self._sender_faults = 0  # in a row
         self._lost_connections = 0  # in a row
@@ -94,9 +101,27 @@ class ChannelWorker:
         away = self._away_until - asyncio.get_running_loop().time()
         if away > 0:
             return away
+        now = asyncio.get_running_loop().time()
+        if now >= self._looked_at + TRIAL_LOOK:
+            self._looked_at = now
+            await self.try_again()
         if not self._has_room() or not await asyncio.to_thread(self._is_ready):
             return idle
         return 0.0 if await self.send_batch() else idle
+
+    async def try_again(self) -> None:
+        """Lifts the pauses that answers have caused when their time has come."""
+        due = await asyncio.to_thread(self._due_trials)
+        if not due:
+            return
+        await self._context.store.awrite(lambda conn: self._trials.begin(conn, due))
+        for record in due:
+            if record.scope == "domain":
+                self._domains.try_again(record.name)
+
+    def _due_trials(self) -> list[PauseRecord]:
+        with self._context.store.read() as conn:
+            return self._trials.due(conn, self._context.clock.now())
 
     async def send_batch(self) -> int:
         """Claims what there is room for and begins to send it. How many were claimed."""
@@ -133,11 +158,12 @@ class ChannelWorker:
             await asyncio.wait(late, timeout=1.0)
 
     def _room(self) -> int:
-        return max(0, self._most - len(self.tasks))
+        most = 1 if self._trials.is_on else self._most
+        return max(0, most - len(self.tasks))
 
     def _has_room(self) -> bool:
         """For half of what is taken at once: taking them one by one would cost two commits for each."""
-        return self._room() >= (self._most + 1) // 2
+        return self._room() >= (1 if self._trials.is_on else (self._most + 1) // 2)
 
     def _is_ready(self) -> bool:
         with self._context.store.read() as conn:
@@ -254,7 +280,7 @@ class ChannelWorker:
                 return  # the store has put it where it belongs
             # classify and settle: the counters of the channel first, since settling may wait for the store
             # for long and the messages beside this one have to know at once
-            notice = self._classify(address, delivery)
+            notice = self._classify(address, delivery, message.customer)
             faults.reach("before the commit")
             await self._settle([replace(guarded, delivery=delivery, notice=notice)])
 
@@ -294,9 +320,11 @@ class ChannelWorker:
             kind: OutcomeKind = "unknown" if call.answer == "handed" else "never left"
             return Delivery(kind, detail=f"a defect of ours: {type(defect).__name__}", fault="provider")
 
-    def _classify(self, address: str, delivery: Delivery) -> Notice:
+    def _classify(self, address: str, delivery: Delivery, customer: str) -> Notice:
         """What the answer says about the channel and the recipient's domain rather than about one message."""
-        notice = self._domains.notice(address, delivery)
+        notice = self._domains.notice(address, delivery, customer)
+        if delivery.kind == "accepted":
+            self._trials.succeed(domain_of(address))
         is_lost = delivery.kind == "never left" and delivery.fault == "provider"
         self._lost_connections = self._lost_connections + 1 if is_lost else 0
         if self._lost_connections >= LOST_CONNECTIONS:
@@ -308,10 +336,14 @@ class ChannelWorker:
                 notice, alert=f'the channel "{self.channel.name}" cannot send: {delivery.detail}'
             )
         notice = replace(notice, failing=self._note_failing(delivery, is_lost=is_lost))
+        on_trial = self._trials.is_on and delivery.fault == "sender"
         if delivery.domain and delivery.fault == "sender":
-            return notice  # of one domain, until several say so (`DomainPacing`)
+            # of one domain, until several say so (`DomainPacing`), or one on trial that took mail before
+            witnesses = (Witness(customer, address),)
+            why = f"{delivery.detail}: {delivery.raw}"
+            return replace(notice, channel=why, witnesses=witnesses, needed=1) if on_trial else notice
         self._sender_faults = self._sender_faults + 1 if delivery.fault == "sender" else 0
-        if self._sender_faults < SENDER_FAULTS:
+        if self._sender_faults < SENDER_FAULTS and not on_trial:
             return notice
         self._sender_faults = 0
         return replace(notice, channel=f"{delivery.detail}: {delivery.raw}")

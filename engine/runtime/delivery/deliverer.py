@@ -102,6 +102,7 @@ class Deliverer:
         claimed."""
         taken = 0
         for worker in self._workers.values():
+            await worker.try_again()
             taken += await worker.send_batch()
         while tasks := [task for worker in self._workers.values() for task in worker.tasks]:
             await asyncio.wait(tasks)

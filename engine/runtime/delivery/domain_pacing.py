@@ -8,9 +8,10 @@ as well.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from sqlalchemy import Connection
@@ -18,8 +19,9 @@ from sqlalchemy import Connection
 from engine.backoff import Backoff
 from engine.channels.base import Channel, Delivery
 from engine.channels.mail_headers import domain_of
+from engine.channels.registrable_domain import registrable_domain
 from engine.clock import Clock
-from engine.runtime.delivery.attempt import Attempt, Notice
+from engine.runtime.delivery.attempt import Attempt, Notice, Witness
 from engine.store.journeys import pauses
 from engine.store.messages import queue
 from engine.values import MINUTE, SECOND, Instant
@@ -33,8 +35,13 @@ PATIENCE_SECONDS = 10.0
 
 SLOW = 2 * MINUTE
 PAUSED = 15 * MINUTE
-REFUSING_DOMAINS = 3
-"""So many domains in a row that refuse the sender: then it is no matter of a domain."""
+REFUSING_OWNERS = 3
+"""So many owners of domains that refuse the sender, ..."""
+
+REFUSED_SHARE = 0.5
+"""... and such a share of the last answers: then it is no matter of a domain."""
+
+LAST_ANSWERS = 50
 
 _SERVER = ""
 """The state of the server as a whole, beside those of the domains."""
@@ -72,7 +79,8 @@ class DomainPacing:
         self._speed = speed
         self._states: dict[str, _State] = {}
         self._gates: dict[str, _Gate] = {}
-        self._refusing: dict[str, str] = {}
+        # the last answers: who refused us, by the owner of his domain, or None for what was taken
+        self._answers: deque[tuple[str, Witness] | None] = deque(maxlen=LAST_ANSWERS)
         self._stopped: set[str] = set()
 
     # --- may it go? -----------------------------------------------------------------------------
@@ -152,22 +160,22 @@ class DomainPacing:
 
     # --- what an answer says --------------------------------------------------------------------
 
-    def notice(self, address: str, delivery: Delivery) -> Notice:
-        """Learns from an answer."""
+    def notice(self, address: str, delivery: Delivery, customer: str = "") -> Notice:
+        """Learns from an answer to a message to a customer."""
         domain = self._domain(address)
         if not domain or not self._per_domain:
             return Notice()
         if delivery.kind == "never left" and delivery.fault == "provider":  # no server has said anything
             return Notice()
         if delivery.fault == "sender":
-            return self._refused(delivery)
+            return self._refused(delivery, Witness(customer, address))
         if delivery.kind == "refused for now" and delivery.fault == "provider":
             if delivery.domain:
                 # the server has passed the domain's words on, so it takes mail itself
                 self._states.pop(_SERVER, None)
             self._back_off(delivery.domain)
         elif delivery.kind not in ("never left", "unknown"):
-            self._refusing.clear()
+            self._answers.append(None)
             self._states.pop(_SERVER, None)
             state = self._states.get(domain)
             if state is not None:
@@ -185,16 +193,27 @@ class DomainPacing:
         state.waves += 1
         state.until = self._after(now, WAVES.wait(state.waves, f"{domain}{state.waves}"))
 
-    def _refused(self, delivery: Delivery) -> Notice:
+    def _refused(self, delivery: Delivery, witness: Witness) -> Notice:
         if not delivery.domain:
             return Notice()
         why = f"{delivery.detail}: {delivery.raw}"
-        self._refusing[delivery.domain] = why
-        if len(self._refusing) < REFUSING_DOMAINS:
-            self._stopped.add(delivery.domain)
-            return Notice(domain=delivery.domain, why=why)
-        refusing, self._refusing, self._stopped = tuple(self._refusing), {}, set()
-        return Notice(channel=why, lifted=refusing)
+        self._stopped.add(delivery.domain)
+        answer = (registrable_domain(delivery.domain), witness)
+        if answer not in self._answers:  # tried again and again, it is one refusal
+            self._answers.append(answer)
+        refused = [answer for answer in self._answers if answer is not None]
+        # one for each owner: a single one may have any number of domains below his own
+        witnesses = dict(refused)
+        notice = Notice(domain=delivery.domain, why=why)
+        if len(witnesses) < REFUSING_OWNERS or len(refused) < REFUSED_SHARE * len(self._answers):
+            return notice
+        self._answers.clear()
+        return replace(notice, channel=why, witnesses=tuple(witnesses.values()), needed=REFUSING_OWNERS)
+
+    def try_again(self, domain: str) -> None:
+        """Its pause was lifted: one message shows whether it takes more."""
+        self._stopped.discard(domain)
+        self._states[domain] = _State(waves=1, until=self._clock.now())
 
     def _domain(self, address: str) -> str:
         return domain_of(address) if self._name == "email" else ""

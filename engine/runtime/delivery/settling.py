@@ -20,7 +20,7 @@ from engine.runtime.feedback.consent import ReportSubject
 from engine.runtime.feedback.reports import take_early_reports, take_reports
 from engine.store import alerts, daemon_state
 from engine.store.journeys import pauses
-from engine.store.messages import outcomes, queue, reports
+from engine.store.messages import outcomes, queue, records, reports
 from engine.store.messages.records import OutboxMessage
 from engine.store.messages.states import MessageState
 from engine.values import HOUR, SECOND, Instant
@@ -145,21 +145,27 @@ def _soft_bounce(message: OutboxMessage, delivery: Delivery, now: Instant) -> Re
 
 def _apply_notice(conn: Connection, channel: str, notice: Notice, now: Instant) -> None:
     """Pauses the channel or a domain, with an alert, once."""
-    if notice.channel:
-        pauses.pause(conn, "channel", channel, now, "deliverer", notice.channel)
-        alerts.raise_alerts(
-            conn, [Alert("", "", f'the channel "{channel}" was paused: {notice.channel}')], now
-        )
+    if notice.channel and _is_believed(conn, channel, notice):
+        pauses.pause(conn, "channel", channel, now, pauses.AUTOMATIC, notice.channel)
+        why = f'the channel "{channel}" was paused, and tries again by itself: {notice.channel}'
+        alerts.raise_alerts(conn, [Alert("", "", why)], now)
         log.error("channel_paused", channel=channel, why=notice.channel)
     if notice.failing:
         daemon_state.note_failing(conn, channel, notice.failing, now)
     elif notice.failing == "":
         daemon_state.note_working(conn, channel)
-    for domain in notice.lifted:
-        pauses.resume(conn, "domain", domain)
     if notice.alert:
         alerts.raise_alerts(conn, [Alert("", "", notice.alert)], now)
     if notice.domain and notice.domain not in pauses.paused_domains(conn):
-        pauses.pause(conn, "domain", notice.domain, now, "deliverer", notice.why[:500])
+        pauses.pause(conn, "domain", notice.domain, now, pauses.AUTOMATIC, notice.why[:500])
         why = f"mail to {notice.domain} was paused, since it refuses us as a sender: {notice.why}"[:400]
         alerts.raise_alerts(conn, [Alert("", "", why)], now)
+
+
+def _is_believed(conn: Connection, channel: str, notice: Notice) -> bool:
+    """Whether enough of those who refuse us have taken a message before."""
+    believed = (
+        records.has_been_taken(conn, witness.customer, channel, witness.address)
+        for witness in notice.witnesses
+    )
+    return sum(believed) >= notice.needed

@@ -9,22 +9,18 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.channel_kinds import normalised
 from engine.config import Signup, SignupList
 from engine.core.effects import Alert
 from engine.runtime.feedback.consent import ConsentProof, note_asked
 from engine.runtime.intake.contact import contact
 from engine.runtime.intake.intake import Intake
 from engine.runtime.intake.items import CustomerItem, EventItem, Item
+from engine.runtime.intake.mailbox_aliases import mailbox_of
 from engine.store import alerts, allowances
 from engine.store.allowances import Allowance
 from engine.store.customers import address_index
 from engine.store.meta import address_hash, secret
 from engine.values import DAY, HOUR, Instant
-
-_DOTLESS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
-"""Providers for whom dots in a mailbox's name say nothing, and what they call themselves."""
-
 
 BEYOND = 2_000
 """Sign-ups in an hour beyond `in_all`, each the first one of its network, before the forms are shut: every
@@ -49,14 +45,6 @@ def address_of(text: str) -> str | None:
         return contact("email", text, None) if len(text) <= 320 else None
     except ValueError:
         return None
-
-
-def mailbox_of(address: str) -> str:
-    """One name for one mailbox, however it is written: `A.Nna+x@GoogleMail.com` is `anna@gmail.com`."""
-    local, _, domain = normalised("email", address).rpartition("@")
-    name = local.partition("+")[0] or local
-    domain = _DOTLESS.get(domain, domain)
-    return f"{name.replace('.', '') if domain in _DOTLESS else name}@{domain}"
 
 
 def network_of(host: str) -> str:

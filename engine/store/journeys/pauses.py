@@ -16,6 +16,11 @@ from engine.values import Instant
 Scope = Literal["all", "channel", "journey", "domain"]
 
 
+AUTOMATIC = "deliverer"
+"""Who is written down for a pause that answers have caused: it tries again by itself. An operator's never
+does."""
+
+
 @dataclass(frozen=True, slots=True)
 class PauseRecord:
     """One standing order; `name` is "" for `all`."""
@@ -52,6 +57,12 @@ def list_active(conn: Connection) -> list[PauseRecord]:
         PauseRecord(*row)
         for row in rows(conn, "SELECT scope, name, at, whom, why FROM pause ORDER BY at, scope, name")
     ]
+
+
+def list_automatic(conn: Connection) -> list[PauseRecord]:
+    """Those that answers have caused, oldest first."""
+    sql = "SELECT scope, name, at, whom, why FROM pause WHERE whom = ? ORDER BY at, scope, name"
+    return [PauseRecord(*row) for row in rows(conn, sql, (AUTOMATIC,))]
 
 
 def paused_journeys(conn: Connection) -> frozenset[str]:

@@ -196,3 +196,12 @@ def _dump_names(names: Names) -> str:
     plain = {name: value for name, value in names.items() if not isinstance(value, Mapping)}
     nested = {name: pack(value) for name, value in names.items() if isinstance(value, Mapping)}
     return dump([pack(cast("Mapping[str, Value]", plain)), nested])
+
+
+def has_been_taken(conn: Connection, customer: str, channel: str, address: str) -> bool:
+    """A message to this address of a customer was once taken by its server."""
+    sql = (
+        "SELECT 1 FROM outbox WHERE bucket = ? AND customer = ? AND channel = ? AND address = ?"
+        " AND state IN ('accepted', 'delivered') LIMIT 1"
+    )
+    return bool(rows(conn, sql, (bucket_of(conn, customer), customer, channel, address)))
