@@ -97,8 +97,15 @@ def _top(answer: StatusReport) -> list[list[str]]:
     return [
         ["deployment", words],
         ["daemon", _daemon(answer)],
-        ["customers", f"{answer.customers:,}"],
+        ["customers", f"{answer.customers:,}{_shared(answer)}"],
     ]
+
+
+def _shared(answer: StatusReport) -> str:
+    shared = answer.shared_addresses
+    if not shared:
+        return ""
+    return f"; several of them share {'an address' if shared == 1 else f'{shared:,} addresses'}"
 
 
 def _daemon(answer: StatusReport) -> str:

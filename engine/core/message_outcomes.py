@@ -39,7 +39,11 @@ REFUSED = frozenset((
 ))  # fmt: skip
 """Asking again is no use: the channel did not take it, or may not take it; the next one may."""
 
-SKIPPED = {ReturnReason.NO_CODE: SkipReason.NO_CODE, ReturnReason.DRY_RUN: SkipReason.DRY_RUN}
+SKIPPED = {
+    ReturnReason.NO_CODE: SkipReason.NO_CODE,
+    ReturnReason.DRY_RUN: SkipReason.DRY_RUN,
+    ReturnReason.SAME_ADDRESS: SkipReason.SAME_ADDRESS,
+}
 """The step is over: no channel can have the message."""
 
 

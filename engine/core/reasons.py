@@ -18,6 +18,7 @@ class ReturnReason(StrEnum):
     UNWANTED = "its run has ended by a goal or an exit"
     NO_CODE = "no code"  # a code that its template shows is not there
     DRY_RUN = "dry run"
+    SAME_ADDRESS = "same address"  # another customer got the same message there within a day
 
 
 class SkipReason(StrEnum):
@@ -30,6 +31,7 @@ class SkipReason(StrEnum):
     ON_A_BREAK = "on a break"  # the customer asked for quiet until `break_until`
     NO_CODE = "no code"
     DRY_RUN = "dry run"
+    SAME_ADDRESS = "same address"  # another customer who has it got the same message within a day
 
 
 class HoldReason(StrEnum):

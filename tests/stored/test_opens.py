@@ -77,7 +77,10 @@ def answer(shop: Shop, words: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.parametrize("words", ASKED)
 def test_it_says_what_the_old_code_said(still: Shop, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert answer(still, words, monkeypatch) == json.loads(GOLDEN[words])
+    said, then = answer(still, words, monkeypatch), json.loads(GOLDEN[words])
+    if isinstance(then, dict):  # what is said now beside it, the old code did not know
+        said = {name: value for name, value in said.items() if name in then}
+    assert said == then
 
 
 @pytest.mark.parametrize("words", ["doctor", "status", "show petra", "why petra miss_you", "keys list"])

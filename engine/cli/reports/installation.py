@@ -12,7 +12,7 @@ from engine.cli.reports.guards import Guards
 from engine.cli.reports.unsettled import UnknownMessage
 from engine.config import Config
 from engine.store import alerts, daemon_state
-from engine.store.customers import batches, enrollments
+from engine.store.customers import address_index, batches, enrollments
 from engine.store.inbox import due_queue, quarantine, refusals
 from engine.store.journeys import deployments, figures, pauses
 from engine.store.messages import webhooks
@@ -124,6 +124,7 @@ class StatusReport:
     now: str
     deployment: DeploymentSummary | None
     customers: int
+    shared_addresses: int  # addresses that more than one customer has
     queues: Queues
     webhooks: Mapping[str, int]  # calls by their state
     failing_webhooks: tuple[FailingWebhook, ...]
@@ -153,6 +154,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
         if deployed
         else None,
         customers=batches.count(conn),
+        shared_addresses=address_index.count_shared(conn),
         queues=Queues(
             **figures.waiting(conn),
             due=due_queue.overdue(conn, now),

@@ -18,6 +18,7 @@ from engine.store.customers.segments import expect_crossing, wrong_members
 from engine.store.inbox import due_queue, inbox, refusals
 from engine.store.inbox.inbox_codec import to_row
 from engine.store.journeys import traces
+from engine.store.messages import destinations
 from engine.values import DAY, Instant
 
 NIGHT = DAY
@@ -72,11 +73,12 @@ def expect_turns(conn: sa.Connection, journeys: Journeys, now: Instant) -> None:
 
 def forget_old(conn: sa.Connection, now: Instant, kept: int = KEPT) -> None:
     """Drops traces and receipts that are older than `kept` ms, and counts of sign-ups that no limit asks for
-    any more."""
+    any more; what was sent to which address, from the next day on."""
     traces.forget(conn, Instant(now - kept))
     inbox.forget_receipts(conn, Instant(now - kept))
     refusals.forget(conn, now)
     allowances.forget(conn, Instant(now - 2 * DAY))
+    destinations.forget(conn, now)
 
 
 def _wrong(

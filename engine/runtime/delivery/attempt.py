@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.channels.base import Delivery, Message
 from engine.core.reasons import ReturnReason
+from engine.store.messages.destinations import NOBODY, Destination
 from engine.store.messages.records import OutboxMessage
 
 
@@ -43,6 +44,7 @@ class Attempt:
         str | None
     )  # what is to be stored until the outcome is settled; None: an earlier attempt has stored it
     address_hash: str = ""  # of where it goes, by which suppressions are found; known after the guards
+    destination: Destination = NOBODY  # whoever has that address; known after the guards
     parts: int = 1  # how many messages the provider charges for
     delivery: Delivery | None = None  # None until the channel has answered
     notice: Notice = field(default_factory=Notice)

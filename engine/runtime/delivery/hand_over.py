@@ -12,8 +12,10 @@ from engine.core.reasons import ReturnReason
 from engine.runtime.delivery.attempt import Attempt
 from engine.runtime.delivery.delivery_context import DeliveryContext
 from engine.store import meta
+from engine.store.customers.address_index import index_hash
 from engine.store.identity import RESTORED
 from engine.store.messages import queue
+from engine.store.messages.destinations import Destination
 from engine.store.messages.queue import Handover
 from engine.values import Instant
 
@@ -44,7 +46,10 @@ def guard(attempt: Attempt, context: DeliveryContext) -> Attempt | None:
         return None
     address = normalised(message.channel, content.address)
     return replace(
-        attempt, content=content, address_hash=meta.address_hash(context.key, message.channel, address)
+        attempt,
+        content=content,
+        address_hash=meta.address_hash(context.key, message.channel, address),
+        destination=Destination.of(message, index_hash(context.key, message.channel, address)),
     )
 
 
@@ -66,7 +71,12 @@ def hand_over(
     limits = context.render_context().guards
     return [
         queue.hand_over(
-            conn, attempt.message, attempt.address_hash, now, limits.quota(attempt.message.journey, now)
+            conn,
+            attempt.message,
+            attempt.address_hash,
+            now,
+            limits.quota(attempt.message.journey, now),
+            attempt.destination,
         )
         for attempt in attempts
     ]

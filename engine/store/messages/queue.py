@@ -18,8 +18,9 @@ from engine.core.happening import MessageOutcome, MessageReturned, MessageSent
 from engine.core.reasons import ReturnReason
 from engine.store.customers.suppressions import ANY_PURPOSE
 from engine.store.inbox.inbox import append_one
-from engine.store.messages import daily_limits
+from engine.store.messages import daily_limits, destinations
 from engine.store.messages.daily_limits import Quota
+from engine.store.messages.destinations import NOBODY, NOT_USED, Destination
 from engine.store.messages.records import COLUMNS, OutboxMessage, read
 from engine.store.messages.states import (
     NOT_PAUSED,
@@ -96,7 +97,7 @@ _MAY_LEAVE = (
     f"o.lease_until > ? AND o.valid_until > ? AND {_NOTHING_UNAPPLIED}"  # noqa: S608
     " AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.address_hash = ? AND s.channel = o.channel"
     f" AND (s.purpose IN ('all', o.purpose) OR (s.purpose = '{ANY_PURPOSE}' AND o.purpose IS NOT NULL)))"
-    f" AND {NOT_PAUSED}"
+    f" AND {NOT_PAUSED} AND {NOT_USED}"
     # another try of what has left for its journey was counted on the day of the first one
     " AND (o.handed_at IS NOT NULL OR coalesce((SELECT v.handed FROM volume v WHERE v.journey = o.journey"
     " AND v.day = ?), 0) < ?)"
@@ -104,16 +105,21 @@ _MAY_LEAVE = (
 
 
 def hand_over(
-    conn: Connection, message: OutboxMessage, address_hash: str, now: Instant, quota: Quota | None = None
+    conn: Connection,
+    message: OutboxMessage,
+    address_hash: str,
+    now: Instant,
+    quota: Quota | None = None,
+    destination: Destination = NOBODY,
 ) -> Handover:
     """The last moment at which a message can be stopped (design/reliability 2.1): one fenced statement, and
     `handed` in the inbox beside it.
 
     "handed": it may be sent once this transaction is durable. "later": the claim is gone, or something of
     this customer is not applied yet, or a pause stands, or the ceiling of `quota` is reached; the message
-    waits again. "returned": too late, the address is suppressed, the consent was withdrawn, or a provider
-    said "not now" and the goal came before the next try; the owner asks all rules again. `address_hash`:
-    `engine.store.meta.address_hash`.
+    waits again. "returned": too late, the address is suppressed, the consent was withdrawn, another customer
+    with the same address got the same message today, or a provider said "not now" and the goal came before
+    the next try; the owner asks all rules again. `address_hash`: `engine.store.meta.address_hash`.
     """
     # First what ends it for good: a claim that is released below comes back, this must not.
     if (
@@ -130,18 +136,20 @@ def hand_over(
         return "returned"
     # All conditions stand in the statement that moves it: between asking and moving there is no moment in
     # which a pause, a STOP or an event of the customer could come unseen.
+    destinations.hold(conn, destination)
     may_leave = Selection.by_claim([message]).also(
-        _MAY_LEAVE, now, now, address_hash, *daily_limits.asked(quota)
+        _MAY_LEAVE, now, now, address_hash, *destinations.asked(destination, now), *daily_limits.asked(quota)
     )
     if transition(conn, Mover.WORKER, MessageState.HANDOFF, may_leave, now, "why = ''"):
         if message.handed_at is None:  # a second try of what has left for the journey is no second hand-over
             if quota is not None:
                 daily_limits.count(conn, message.journey, quota)
             append_one(conn, message.customer, MessageSent(0, now, message.send_key, message.enrollment), now)
+        destinations.note(conn, message, destination, now)
         return "handed"
     # It did not move. Why is asked only now, since it nearly always moves; a lost claim shows in the fence
     # of what follows.
-    reason = _why_stopped(conn, message, address_hash, now)
+    reason = _why_stopped(conn, message, address_hash, destination, now)
     if reason is not None and stop(conn, message, reason, now):
         return "returned"
     if (
@@ -281,7 +289,7 @@ def _is_withdrawn(conn: Connection, message: OutboxMessage) -> bool:
 
 
 def _why_stopped(
-    conn: Connection, message: OutboxMessage, address_hash: str, now: Instant
+    conn: Connection, message: OutboxMessage, address_hash: str, destination: Destination, now: Instant
 ) -> ReturnReason | None:
     purposes = ("all", "all") if message.purpose is None else (message.purpose, ANY_PURPOSE)
     suppressed = rows(
@@ -291,4 +299,6 @@ def _why_stopped(
     )
     if suppressed:
         return ReturnReason.SUPPRESSED
+    if destinations.is_used(conn, message, destination, now):
+        return ReturnReason.SAME_ADDRESS
     return ReturnReason.EXPIRED if message.valid_until <= now else None

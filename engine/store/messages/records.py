@@ -117,7 +117,7 @@ def plan(conn: Connection, bucket: int, sends: Sequence[tuple[str, Send]], now: 
                 "attempts": 0,
                 "counts": send.counts,
                 "resent": 0,
-                "names": _dump_names(send.names),
+                "names": names_text(send.names),
                 "detail": "",
             }
             for customer, send in sends
@@ -192,7 +192,8 @@ def next_ready(conn: Connection, channel: str) -> Instant | None:
     return None if found is None else Instant(found)
 
 
-def _dump_names(names: Names) -> str:
+def names_text(names: Names) -> str:
+    """What a template may read beside customer and shop, as it is stored."""
     plain = {name: value for name, value in names.items() if not isinstance(value, Mapping)}
     nested = {name: pack(value) for name, value in names.items() if isinstance(value, Mapping)}
     return dump([pack(cast("Mapping[str, Value]", plain)), nested])

@@ -226,6 +226,21 @@ class ConversationRow(SQLModel, table=True):
     last_at: int = Field(sa_type=INSTANT)
 
 
+class DestinationRow(SQLModel, table=True):
+    """Which customer got a message of a journey at an address last: whoever shares the address is spared the
+    same one for a day. `variant`: of the words, where only the same words are the same message."""
+
+    __tablename__ = "destination"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    address_hash: str = Field(primary_key=True)
+    journey: str = Field(primary_key=True)
+    template: str = Field(primary_key=True)
+    variant: str = Field(primary_key=True)
+    customer: str
+    at: int = Field(sa_type=INSTANT)
+
+
 class SoftBounceRow(SQLModel, table=True):
     """A day (UTC, days since 1970) on which an address could not take mail for now: many of them close it."""
 

@@ -1,0 +1,93 @@
+"""Which address got what within a day: of two customers with one mailbox, or one telephone, only one gets the
+same template of the same journey (design/language 2.21).
+
+The key is the address and not the customer, by its keyed hash. What is sent with a consent is the same
+whatever started it; of what people wait for (without a purpose: an order, a new password) only the same words
+are the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from engine.ids import derive
+from engine.store.messages.records import OutboxMessage, names_text
+from engine.store.sql import change, rows
+from engine.values import DAY, Instant
+
+KEPT = DAY
+"""For so long an address is spared the same message under another name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Whom a message reaches, whatever they are called. `address_hash`: as in
+    `engine.store.customers.address_index`; "" for one that is not known, who shares it with nobody."""
+
+    address_hash: str = ""
+    variant: str = ""
+
+    @classmethod
+    def of(cls, message: OutboxMessage, address_hash: str) -> Destination:
+        """The destination of a message at this address."""
+        words = "" if message.purpose is not None else derive("words", names_text(message.names))[:16]
+        return cls(address_hash, words)
+
+
+NOBODY = Destination()
+
+_USED = (
+    "FROM destination r WHERE r.address_hash = ? AND r.variant = ? AND r.at > ? AND r.journey = {journey}"
+    " AND r.template = {template} AND r.customer <> {customer}"
+    # what was another customer may be the same one since
+    " AND NOT EXISTS (SELECT 1 FROM alias a WHERE a.alias = r.customer AND a.customer = {customer})"
+)
+
+_OF_MESSAGE = _USED.format(journey="o.journey", template="o.template", customer="o.customer")
+NOT_USED = f"NOT EXISTS (SELECT 1 {_OF_MESSAGE})"
+"""The clause that nobody else got a message `o` at its address within a day. Its values: `asked`."""
+
+
+def asked(destination: Destination, now: Instant) -> tuple[str, str, Instant]:
+    """The values of `NOT_USED`."""
+    return destination.address_hash, destination.variant, Instant(now - KEPT)
+
+
+def is_used(conn: Connection, message: OutboxMessage, destination: Destination, now: Instant) -> bool:
+    """Whether somebody else got the message at its address within a day."""
+    sql = f"SELECT 1 {_USED.format(journey='?', template='?', customer='?')}"
+    names = (message.journey, message.template, message.customer, message.customer)
+    return bool(rows(conn, sql, (*asked(destination, now), *names)))
+
+
+def hold(conn: Connection, destination: Destination) -> None:
+    """Lets no other hand-over to this address ask before the present one has ended. SQLite has one writer
+    anyway."""
+    if destination.address_hash and conn.dialect.name == "postgresql":
+        rows(conn, "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", (destination.address_hash,))
+
+
+def note(conn: Connection, message: OutboxMessage, destination: Destination, now: Instant) -> None:
+    """The message was handed over, in the transaction of the hand-over."""
+    if destination.address_hash:
+        change(
+            conn,
+            "INSERT INTO destination (address_hash, journey, template, variant, customer, at)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (address_hash, journey, template, variant)"
+            " DO UPDATE SET customer = excluded.customer, at = excluded.at",
+            (
+                destination.address_hash,
+                message.journey,
+                message.template,
+                destination.variant,
+                message.customer,
+                now,
+            ),
+        )
+
+
+def forget(conn: Connection, now: Instant) -> int:
+    """Drops what nobody asks for any more. How many."""
+    return change(conn, "DELETE FROM destination WHERE at <= ?", (Instant(now - KEPT),))
