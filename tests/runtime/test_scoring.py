@@ -167,17 +167,22 @@ def test_when_it_was_scored_is_known(shop: Shop) -> None:
 
 VIGNETTE = """
 rfm:
-  champions: {recency: 5, frequency: 5, money: 5}
-  potential_loyalist: {recency: 3-5, frequency: 3-5, money: 2-5}
-  loyal_customers: {recency: 2-4, frequency: 2-4, money: 2-4}
-  promising: {recency: 3-4, frequency: 1-3, money: 3-5}
-  new_customers: {recency: 4-5, frequency: 1-3}
-  cant_lose_them: {recency: 1-2, frequency: 3-4, money: 4-5}
-  at_risk: {recency: 1-2, frequency: 2-5, money: 4-5}
-  need_attention: {recency: 1-3, frequency: 3-5, money: 3-5}
-  about_to_sleep: {recency: 2-3, frequency: 1-3, money: 1-4}
-  lost: {recency: 1}
-  else: ordinary
+  borders:
+    recency: [115, 181, 297.4, 482]
+    frequency: [4, 5, 6, 8]
+    money: [255.8, 382, 506.4, 666]
+  groups:
+    champions: {recency: 5, frequency: 5, money: 5}
+    potential_loyalist: {recency: 3-5, frequency: 3-5, money: 2-5}
+    loyal_customers: {recency: 2-4, frequency: 2-4, money: 2-4}
+    promising: {recency: 3-4, frequency: 1-3, money: 3-5}
+    new_customers: {recency: 4-5, frequency: 1-3}
+    cant_lose_them: {recency: 1-2, frequency: 3-4, money: 4-5}
+    at_risk: {recency: 1-2, frequency: 2-5, money: 4-5}
+    need_attention: {recency: 1-3, frequency: 3-5, money: 3-5}
+    about_to_sleep: {recency: 2-3, frequency: 1-3, money: 1-4}
+    lost: {recency: 1}
+    else: ordinary
 """
 
 
@@ -187,7 +192,8 @@ rfm:
     reason="the orders of the vignette are not there: no ../shared/data beside the repository",
 )
 def test_the_segments_of_the_published_vignette(tmp_path: Path) -> None:
-    """995 customers of the R package `rfm` at the end of 2006."""
+    """995 customers of the R package `rfm` at the end of 2006: the quintiles plus 1, which belong to the part
+    above them."""
     config = CONFIG.replace("Europe/Berlin", "UTC").replace("EUR", "USD")
     now = instant(dt.datetime(2006, 12, 31, 2, tzinfo=dt.UTC))
     shop = Shop(tmp_path, {**FILES, "config.yaml": config, "schemas/customer.yaml": FACTS + VIGNETTE}, now)

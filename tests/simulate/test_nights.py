@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.facts.customer import FactRule
-from engine.core.facts.rfm import DEFAULT, Spending, groups_of
+from engine.core.facts.rfm import DEFAULT, QUINTILES, Borders, Spending, groups_of
 from engine.simulate.replay.replay import ReplayOptions, replay
 from engine.simulate.replay.rfm_nightly import ScoreBoard
 from engine.values import DAY, HOUR, Instant, Type
@@ -48,35 +48,45 @@ Orders = Sequence[tuple[int, str, int]]
 """Day, customer, amount."""
 
 
-def rule(last: int | None = None) -> FactRule:
-    return FactRule("rfm", "rfm", "order_placed", "total", Type("one of", DEFAULT.names), last, DEFAULT)
+DAYS = Borders(recency=(Decimal(1), Decimal("2.5"), Decimal(4), Decimal(9)))
 
 
-def from_the_beginning(orders: Orders, today: int, window: int | None) -> dict[str, str | None]:
+def rule(last: int | None = None, borders: Borders = QUINTILES) -> FactRule:
+    return FactRule(
+        "rfm", "rfm", "order_placed", "total", Type("one of", DEFAULT.names), last, DEFAULT, borders
+    )
+
+
+def from_the_beginning(
+    orders: Orders, today: int, window: int | None, borders: Borders
+) -> dict[str, str | None]:
     """Everybody's group at the midnight that begins `today`."""
     spent: dict[str, Spending] = {}
     for day, customer, amount in orders:
         if day < today and (window is None or day * DAY + HOUR + window * DAY > today * DAY):
             known = spent.get(customer, Spending(0, 0, Decimal(0)))
             spent[customer] = Spending(max(day, known.last_day), known.times + 1, known.amount + amount)
-    return groups_of(spent, DEFAULT, today)
+    return groups_of(spent, DEFAULT, today, borders)
 
 
 @settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.sampled_from("abcdefghij"), st.integers(-5, 40)), max_size=60),
     st.sampled_from([None, 1, 3]),
+    st.sampled_from([QUINTILES, DAYS]),
 )
-def test_night_after_night_it_is_the_score_of_everybody(orders: Orders, window: int | None) -> None:
-    board = ScoreBoard(rule(None if window is None else window * DAY))
+def test_night_after_night_it_is_the_score_of_everybody(
+    orders: Orders, window: int | None, borders: Borders
+) -> None:
+    board = ScoreBoard(rule(None if window is None else window * DAY, borders))
     known: dict[str, str | None] = {}
     for day in range(16):
         for _, customer, amount in (order for order in orders if order[0] == day):
             board.add(customer, Instant(day * DAY + HOUR), Spending(day, 1, Decimal(amount)))
-        changes = dict(board.changes(Instant((day + 1) * DAY)))
+        changes = dict(board.changes(Instant((day + 1) * DAY), day + 1))
         assert all(known.get(customer) != group for customer, group in changes.items())
         known = {name: group for name, group in {**known, **changes}.items() if group is not None}
-        assert known == from_the_beginning(orders, day + 1, window)
+        assert known == from_the_beginning(orders, day + 1, window, borders)
 
 
 def play(folder: Path, orders: Orders, files: dict[str, str], jobs: int) -> list[tuple[str, str]]:

@@ -199,10 +199,11 @@ def test_it_goes_on_where_it_stopped(shop: Shop) -> None:
     work(shop, "2026-03-04T09:30:00+00:00", SENT.format("rita", "news"))
     lapsed = shop.ask("SELECT DISTINCT customer FROM enrollment WHERE journey = 'lapsed' ORDER BY 1")
     assert {who for (who,) in lapsed} <= {"lapo", "otto", "petra", "vera"}
-    definitions = [row for row in hashes if row[0] in ("segment", "rfm", "learned")]
+    # Not the scores: they are cut in another way since, so that their definition is another one, too.
+    definitions = [row for row in hashes if row[0] in ("segment", "learned")]
     later = shop.ask("SELECT kind, name, hash FROM sweep ORDER BY 1, 2")
     assert definitions
-    assert [row for row in later if row[0] in ("segment", "rfm", "learned")] == definitions
+    assert [row for row in later if row[0] in ("segment", "learned")] == definitions
     assert {id_ for (id_,) in people} <= {id_ for (id_,) in shop.ask("SELECT id FROM enrollment")}
     again = "SELECT customer FROM enrollment WHERE journey = 'welcome' GROUP BY 1 HAVING count(*) > 1"
     assert shop.ask(again) == []

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from engine.compiler.catalogue.catalogue import BUILT_IN, OWN_EVENTS, PRODUCT_STARTS, Catalogue
 from engine.compiler.catalogue.fact_words import FORMS, read_fact
-from engine.compiler.catalogue.rfm_words import GROUPS_SHAPE, read_groups
+from engine.compiler.catalogue.rfm_words import RFM_SHAPE, read_rfm
 from engine.core.facts.customer import FactRule
 from engine.language.grammar import Construct, Key
 from engine.language.map_reader import FileRules, MapReader, ReadContext
@@ -70,7 +70,7 @@ CUSTOMER_FILE = Construct(
     (
         Key("attributes", "named", "what the shop says of a customer, each with its type", shape=_TYPE_SHAPE),
         Key("facts", "named", "what is computed from events", shape=_FACT_SHAPE),
-        Key("rfm", "any", "the groups that  rfm of  puts customers into", shape=GROUPS_SHAPE),
+        Key("rfm", "any", "the groups that  rfm of  puts customers into, and where it cuts", shape=RFM_SHAPE),
     ),
     "What is known of a customer",
     stray="put it under  attributes:",
@@ -233,7 +233,7 @@ def _read_events(
 def _read_facts(context: ReadContext, reader: MapReader | None, catalogue: Catalogue) -> dict[str, FactRule]:
     if reader is None:
         return {}
-    groups = read_groups(reader.node("rfm"), context.problems)
+    rfm = read_rfm(reader.node("rfm"), context.problems)
     facts: dict[str, FactRule] = {}
     for entry in reader.entries("facts"):
         name = entry.key.text
@@ -256,7 +256,7 @@ def _read_facts(context: ReadContext, reader: MapReader | None, catalogue: Catal
                 "write  count of order_placed",
             )
         else:
-            fact = context.keep(read_fact(name, entry.value.whole(), catalogue, groups))
+            fact = context.keep(read_fact(name, entry.value.whole(), catalogue, rfm))
             if fact is not None:
                 facts[name] = fact
     return facts

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.compiler.catalogue.catalogue import NUMBER, TEXT, TIME, Catalogue, path_type, paths
+from engine.compiler.catalogue.rfm_words import ScoreTable
 from engine.core.facts.customer import FactKind, FactRule
-from engine.core.facts.rfm import GroupTable
 from engine.language.nodes import part
 from engine.language.quantities import parse_length
 from engine.language.syntax import Text
@@ -48,8 +48,8 @@ _WHY = (
 )
 
 
-def read_fact(name: str, text: Text, catalogue: Catalogue, groups: GroupTable) -> FactRule | Problem:
-    """One fact; `catalogue` holds the events, `groups` what `rfm` makes of its scores."""
+def read_fact(name: str, text: Text, catalogue: Catalogue, rfm: ScoreTable) -> FactRule | Problem:
+    """One fact; `catalogue` holds the events, `rfm` how it is scored and what becomes of the scores."""
     words, last = text.value, None
     # the window first: what is in front of it reads the same with and without one
     window = _WINDOW.fullmatch(words)
@@ -80,7 +80,9 @@ def read_fact(name: str, text: Text, catalogue: Catalogue, groups: GroupTable) -
         return field
     own = catalogue.event_name(event.value)
     if form.how == "rfm":
-        return FactRule(name, "rfm", own, path, Type("one of", groups.names), last, groups)
+        return FactRule(
+            name, "rfm", own, path, Type("one of", rfm.groups.names), last, rfm.groups, rfm.borders
+        )
     # a favourite among lists is one of their words
     favourite = form.how == "most frequent" and field is not None and field.kind == "list of text"
     result = TEXT if favourite else form.result or field or TIME

@@ -1,12 +1,14 @@
 """The words of `rfm:` in schemas/customer.yaml: the groups of customers, as a list of names or with their
-scores."""
+scores, and the borders between the scores."""
 
 from __future__ import annotations
 
 import re
-from itertools import product
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise, product
 
-from engine.core.facts.rfm import ALL, BEST, DEFAULT, Group, GroupTable, Range
+from engine.core.facts.rfm import ALL, BEST, DEFAULT, QUINTILES, Borders, Group, GroupTable, Range
 from engine.language.grammar import Construct, Key
 from engine.language.map_reader import NAME, FileRules, MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty
@@ -14,6 +16,7 @@ from engine.language.schema.files import construct_schema, named_schema
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
 
+_NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,6})?", re.ASCII)
 _RANGE = re.compile(r"([1-5])(?:\s?-\s?([1-5]))?")
 _SCORE_SHAPE = {
     "type": ["string", "number"],
@@ -41,15 +44,102 @@ GROUPS_SHAPE = {
         {**named_schema(construct_schema(GROUP)), "properties": {_ELSE: {"type": "string"}}},
     ]
 }
+_BORDER_SHAPE = {
+    "type": "array",
+    "items": {"type": ["number", "string"], "pattern": r"^\d+(\.\d+)?$"},
+    "minItems": BEST - 1,
+    "maxItems": BEST - 1,
+    "errorMessage": "four numbers, the lowest first",
+}
+BORDERS = Construct(
+    "borders",
+    "borders",
+    (
+        Key("recency", "any", "days since the last event; fewer than the first: 5", shape=_BORDER_SHAPE),
+        Key("frequency", "any", "how many events; the last or more: 5", shape=_BORDER_SHAPE),
+        Key("money", "any", "the sum; the last or more: 5", shape=_BORDER_SHAPE),
+    ),
+    "Four numbers between the five scores; what is left out is cut at the quintiles",
+    stray="remove it",
+)
+RFM = Construct(
+    "rfm",
+    '"rfm"',
+    (
+        Key("borders", "block", "where the scores are cut", of=BORDERS),
+        Key("groups", "any", "the groups, as a list of names or with their scores", shape=GROUPS_SHAPE),
+    ),
+    "How customers are scored, and the groups that come of it",
+    stray="remove it",
+)
+RFM_SHAPE = {"anyOf": [*GROUPS_SHAPE["anyOf"], construct_schema(RFM)]}
 _RULES = FileRules(
     unknown_key="E86", wrong_shape="E86", missing="E86", empty="E86", wrong_value="E86", bad_name="E86"
 )
 
 
-def read_groups(node: Node | None, problems: list[Problem]) -> GroupTable:
+@dataclass(frozen=True, slots=True)
+class ScoreTable:
+    """How a shop scores its customers, and the groups that come of it."""
+
+    groups: GroupTable = DEFAULT
+    borders: Borders = QUINTILES
+
+
+def read_rfm(node: Node | None, problems: list[Problem]) -> ScoreTable:
+    """`rfm:`: the groups alone, or `borders` and `groups` under names of their own."""
+    context = ReadContext(_RULES, problems)
+    if isinstance(node, Mapping) and {"borders", "groups"} & {entry.key.text for entry in node.entries}:
+        reader = MapReader(context, RFM, node.entries, node.span, "rfm")
+        return ScoreTable(
+            _read_groups(context, reader.node("groups")), _read_borders(context, reader.node("borders"))
+        )
+    return ScoreTable(_read_groups(context, node))
+
+
+def _read_borders(context: ReadContext, node: Node | None) -> Borders:
+    if node is None:
+        return QUINTILES
+    if not isinstance(node, Mapping) or is_empty(node):
+        context.refuse(
+            node.span,
+            "borders needs four numbers for each of recency, frequency, money",
+            "they lie between the five scores",
+            "write  borders: {recency: [30, 90, 180, 365]}",
+        )
+        return QUINTILES
+    reader = MapReader(context, BORDERS, node.entries, node.span, "borders")
+    nodes = ((key.name, reader.node(key.name)) for key in BORDERS.keys)
+    return Borders(*(None if own is None else _read_border(context, name, own) for name, own in nodes))
+
+
+def _read_border(context: ReadContext, name: str, node: Node) -> tuple[Decimal, ...] | None:
+    items = node.items if isinstance(node, Sequence) else (node,)
+    words = [item.text.strip() if isinstance(item, Scalar) else "" for item in items]
+    numbers = [Decimal(word) for word in words if _NUMBER.fullmatch(word)]
+    rising = len(numbers) == len(words) == BEST - 1 and all(low < high for low, high in pairwise(numbers))
+    if rising and numbers[0] > 0:
+        return tuple(numbers)
+    # What was written, in order; the author has to find what is missing.
+    known = sorted({number for number in numbers if number > 0})
+    whole = len(known) == BEST - 1 == len(words)
+    unit = {"recency": "days since the last event", "frequency": "how many events"}.get(name, "amounts")
+    context.refuse(
+        node.span,
+        f"the borders of {name} are not four rising numbers",
+        f"they lie between the five scores: {unit}, the lowest first, in the currency of the shop"
+        if name == "money"
+        else f"they lie between the five scores: {unit}, the lowest first",
+        f"write  {name}: [{', '.join(format(number, 'f') for number in known)}]"
+        if whole
+        else f"write four numbers without words for  {name}, the lowest first",
+    )
+    return None
+
+
+def _read_groups(context: ReadContext, node: Node | None) -> GroupTable:
     """The table of a shop. Without one, and for a list of names, the scores are those of the engine's own
     table."""
-    context = ReadContext(_RULES, problems)
     match node:
         case Mapping() if node.entries:
             table = _read_table(context, node)

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from engine.core.enrollment import Enrollment
 from engine.core.facts.learned import NO_ENGAGEMENT, EngagementStats
-from engine.core.facts.rfm import GroupTable
+from engine.core.facts.rfm import QUINTILES, Borders, GroupTable
 from engine.core.happening import Event
 from engine.core.policy import Cap
 from engine.core.product_signals import Collecting
@@ -75,6 +75,7 @@ class FactRule:
     type: Type
     last: int | None = None  # ms; makes it windowed: counted from history when it is asked for
     groups: GroupTable | None = None  # what `rfm` makes of the scores
+    borders: Borders = QUINTILES  # where `rfm` cuts them
 
 
 @dataclass(slots=True)

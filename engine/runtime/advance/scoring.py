@@ -23,6 +23,10 @@ from engine.values import Instant, local_date, zone
 CHUNK = 2000
 """Customers who change their group in one transaction: between two chunks others may write."""
 
+_CUT = "above the quintile"
+"""Part of the definition of every score: who changes their group because it is cut in another way starts
+nothing."""
+
 SWEEP = "rfm"
 """The kind of these looks in the table of sweeps."""
 
@@ -42,7 +46,7 @@ def score_rfm(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK
     for rule in journeys.facts:
         if rule.how != "rfm":
             continue
-        written = definition((rule.event, rule.field, rule.last, rule.groups))
+        written = definition((rule.event, rule.field, rule.last, rule.groups, _CUT, rule.borders.all))
         with store.read() as conn:
             last = watermarks.get(conn, SWEEP, rule.name)
             is_first = last is None or last.hash != written
@@ -77,7 +81,7 @@ def _changes(
         for person in people
         if person.times
     }
-    groups = groups_of(spent, rule.groups or DEFAULT, local_date(now, shop).toordinal())
+    groups = groups_of(spent, rule.groups or DEFAULT, local_date(now, shop).toordinal(), rule.borders)
     for person in people:
         group = groups.get(person.customer)
         if group != person.group:

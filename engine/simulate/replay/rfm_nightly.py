@@ -1,15 +1,17 @@
 """The nights of a replay: the groups of `rfm` facts that a journey asks for, scored at midnight in the shop's
 zone.
 
-All scores are relative, so time alone changes none of them. A night after new events scores those who had
-some, and those whose value lies between a cut of the last night and the same cut of this one.
+Scores by quintiles are relative, so time alone changes none of them. A night after new events scores those
+who had some, and those whose value lies between a cut of the last night and the same cut of this one. With
+borders of recency, which are days, also those who reach one.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import heapq
-from bisect import bisect_left
+import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,7 +19,7 @@ from typing import cast
 
 from engine.core.facts.computed import field_values, is_number
 from engine.core.facts.customer import FactRule
-from engine.core.facts.rfm import DEFAULT, Cuts, Spending, cuts_of_ordered
+from engine.core.facts.rfm import DEFAULT, Cuts, Scale, Spending, cuts_of_ordered
 from engine.core.happening import Event, ProfileChanged
 from engine.core.journeys import Journeys
 from engine.simulate.decider import Decider
@@ -27,7 +29,8 @@ from engine.values import Instant, Money, at_local, local_date, zone
 Ranked = list[tuple[Decimal, str]]
 """One of recency, frequency and money: (value, customer), sorted."""
 
-_NO_DAY = 0
+
+_DAY_0 = 0
 """Recency is counted from any one day here: cuts and values move together."""
 
 
@@ -71,9 +74,10 @@ class NightlyScores:
         if midnight != self._next:
             return
         self._next = None
+        today = local_date(midnight, self._zone).toordinal()
         for board in self._boards:
             starts = board.cuts is not None  # who is found first was there from the beginning
-            for customer, group in board.changes(now):
+            for customer, group in board.changes(now, today):
                 if not self._mine(customer):
                     continue
                 values = {board.rule.name: group}
@@ -82,6 +86,11 @@ class NightlyScores:
         later = [at for board in self._boards if (at := board.next_change()) is not None]
         if later:
             self._expect(max(now, min(later)))
+        days = [day for board in self._boards if (day := board.next_day()) is not None]
+        if days:
+            # The midnight that begins the day: the look after any moment of the day before it.
+            before = dt.date.fromordinal(min(days)) - dt.timedelta(days=1)
+            self._expect(max(now, at_local(before, dt.time(), self._zone)))
 
 
 @dataclass(slots=True)
@@ -94,6 +103,9 @@ class ScoreBoard:
     _asked: set[str] = field(default_factory=set)
     _groups: dict[str, str] = field(default_factory=dict)
     _ranked: tuple[Ranked, Ranked, Ranked] = field(default_factory=lambda: ([], [], []))
+    _crossing: list[tuple[int, str]] = field(
+        default_factory=list
+    )  # day on which a border of recency is reached
     _leaving: list[tuple[Instant, str, Decimal]] = field(default_factory=list)  # what a window will leave out
 
     def add(self, customer: str, at: Instant, more: Spending) -> None:
@@ -102,6 +114,8 @@ class ScoreBoard:
         last_day = max(known.last_day, more.last_day)
         self._spent[customer] = Spending(last_day, known.times + more.times, known.amount + more.amount)
         self._asked.add(customer)
+        for border in self.rule.borders.recency or ():
+            heapq.heappush(self._crossing, (last_day + math.ceil(border), customer))
         if self.rule.last is not None:
             heapq.heappush(self._leaving, (Instant(at + self.rule.last), customer, more.amount))
 
@@ -109,21 +123,36 @@ class ScoreBoard:
         """When an event leaves the window; None: nothing changes without new events."""
         return self._leaving[0][0] if self._leaving else None
 
-    def changes(self, now: Instant) -> Iterator[tuple[str, str | None]]:
-        """(customer, group) of everybody whose group is another one than in the last night."""
+    def next_day(self) -> int | None:
+        """The day on which somebody's last event reaches a border of recency; None: nobody's does."""
+        return self._crossing[0][0] if self._crossing else None
+
+    def changes(self, now: Instant, today: int) -> Iterator[tuple[str, str | None]]:
+        """(customer, group) of everybody whose group is another one than in the last night. `today`: the day
+        that begins (an ordinal)."""
         self._leave_out(now)
+        while self._crossing and self._crossing[0][0] <= today:
+            self._asked.add(heapq.heappop(self._crossing)[1])
         if not self._asked:
             return
         self._rank()
         before = self.cuts
         if self._spent:
-            self.cuts = Cuts(*(_cuts(ranked) for ranked in self._ranked))
+            self.cuts = Cuts(
+                *(
+                    _scale(ranked) if own is None else Scale(own, reached=True)
+                    for ranked, own in zip(self._ranked, self.rule.borders.all, strict=True)
+                )
+            )
         asked = self._asked | set(self._moved(before))
         self._asked = set()
         table = self.rule.groups or DEFAULT
+        # Borders are days; quintiles of recency were made from the day 0 on, as the values in `_ranked`.
+        day = today if self.rule.borders.recency is not None else _DAY_0
         for customer in sorted(asked):
             spending = self._spent.get(customer)
-            group = table.group_of(self.cuts.scores(spending, _NO_DAY)) if spending and self.cuts else None
+            scores = self.cuts.scores(spending, day) if spending and self.cuts else None
+            group = table.group_of(scores) if scores else None
             if group != self._groups.get(customer):
                 if group is None:
                     del self._groups[customer]
@@ -152,17 +181,22 @@ class ScoreBoard:
         if before is None or self.cuts is None:
             return
         for ranked, old, new in zip(self._ranked, before, self.cuts, strict=True):
-            for low, high in (sorted(pair) for pair in zip(old, new, strict=True)):
-                start, end = (bisect_left(ranked, (edge, "")) for edge in (low, high))
+            for low, high in (sorted(pair) for pair in zip(old.cuts, new.cuts, strict=True)):
+                # Above the lower one up to the higher one itself: a value lies above a cut or not.
+                start, end = (bisect_right(ranked, edge, key=_value) for edge in (low, high))
                 yield from (customer for _, customer in ranked[start:end])
 
 
-def _cuts(ranked: Ranked) -> tuple[Decimal, ...]:
-    return cuts_of_ordered(len(ranked), lambda place: ranked[place][0])
+def _value(pair: tuple[Decimal, str]) -> Decimal:
+    return pair[0]
+
+
+def _scale(ranked: Ranked) -> Scale:
+    return Scale(cuts_of_ordered(len(ranked), lambda place: ranked[place][0]))
 
 
 def _measures(spending: Spending) -> tuple[Decimal, Decimal, Decimal]:
-    return Decimal(_NO_DAY - spending.last_day), Decimal(spending.times), spending.amount
+    return Decimal(_DAY_0 - spending.last_day), Decimal(spending.times), spending.amount
 
 
 def _amount(event: Event, rule: FactRule, currency: str) -> Decimal:
