@@ -24,7 +24,8 @@ from engine.clock import ManualClock
 from engine.core.happening import Event, ProfileChanged
 from engine.runtime.advance.advancer import Advancer, Publication
 from engine.runtime.publish.deploy import deploy
-from engine.store.database import PRAGMAS, Store, open_store
+from engine.store.connections import PRAGMAS
+from engine.store.database import Store, open_store
 from engine.store.inbox import inbox
 from engine.values import DAY, HOUR, Instant
 

@@ -41,7 +41,7 @@ from engine.runtime.process.instance_lock import InstanceLock
 from engine.runtime.process.scheduler import Scheduler
 from engine.runtime.process.supervised_loop import SupervisedLoop
 from engine.runtime.publish.published import Published
-from engine.runtime.publish.publisher import Publisher, advise
+from engine.runtime.publish.publisher import Publisher, advise, tell_failing_stories
 from engine.runtime.publish.watch import watch
 from engine.store.database import Store, open_store, sqlite_advice
 from engine.store.identity import BEAT
@@ -175,6 +175,7 @@ class Daemon:
         self._publisher = Publisher(self.store, self.folder, self.clock)
         self.live, opening = self._publisher.first(project)
         self._started_with = self.live.project.config
+        self._untested: Project | None = self.live.project
         self._advancer = Advancer(self.store, self.clock)
         # what is published is replaced as a whole by the next deployment: every part asks for it anew
         self._scheduler = Scheduler(
@@ -295,6 +296,9 @@ class Daemon:
     async def _publish(self) -> float:
         """Reads the folder again when somebody asked for it, else takes what another process has
         published."""
+        if self._untested is not None:
+            project, self._untested = self._untested, None
+            await asyncio.to_thread(tell_failing_stories, project)
         if self._is_reload_wanted:
             # taken back before the files are read: a change while they are read asks for another reload
             self._is_reload_wanted = False
@@ -311,6 +315,7 @@ class Daemon:
     def _take(self, live: Published, opening: Opening | None) -> None:
         """Another deployment counts from now on."""
         before, self.live = self.live.project.config, live
+        self._untested = live.project
         config = live.project.config
         if (config.ceilings, config.deliver_only) != (before.ceilings, before.deliver_only):
             self._volume.begin()

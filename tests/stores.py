@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from engine.store import migrations
-from engine.store.database import Store, create_store_engine, open_store
+from engine.store.connections import create_store_engine
+from engine.store.database import Store, open_store
 
 
 def new_store(folder: Path, name: str = "shop.db", *, exclusive: bool = False) -> Store:

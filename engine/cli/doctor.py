@@ -48,7 +48,7 @@ def _findings(session: Session) -> Iterator[Finding]:
     from engine.cli.diagnostics.finding import Finding
     from engine.errors import CallerError
     from engine.project import load_config
-    from engine.store.database import sqlite_path
+    from engine.store.connections import sqlite_path
 
     yield from installation.installation()
     try:

@@ -3,8 +3,10 @@ they are."""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +29,8 @@ new = typer.Typer(
 app.add_typer(new, name="new", rich_help_panel=WRITE)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_WHO = ("user.name", "user.email")
+_OTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 _STARTERS = resources.files("engine.cli") / "starters"
 
 
@@ -165,7 +169,41 @@ def project(
         folder / ".gitignore": "data/\n",
     }
     _write(files)
-    _tell(files, f"try it with  {without_project(f'--project {shlex.quote(str(folder))} check')}")
+    for path in files:
+        say(f"wrote {path}")
+    say(_first_commit(folder))
+    say(f"try it with  {without_project(f'--project {shlex.quote(str(folder))} check')}")
+
+
+def _first_commit(folder: Path) -> str:
+    """Puts the new files under version control: every decision names the commit that it was made by. What
+    was done, in words."""
+    git = ["git", "-C", str(folder)]
+    inside = _runs([*git, "rev-parse", "--is-inside-work-tree"])
+    if inside is None:
+        return "git is not installed: decisions will name no commit until the project is in a repository"
+    if inside.returncode == 0:
+        return "it is inside a git repository: commit it there, and decisions name the commit"
+    identity: list[str] = []
+    if not all((known := _runs([*git, "config", name])) and known.stdout for name in _WHO):
+        # of this one commit alone: the author's own name comes with the next
+        identity = ["-c", "user.name=Perennial", "-c", "user.email=perennial@localhost"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "A new project"]):
+        done = _runs(["git", "-c", "commit.gpgsign=false", *identity, "-C", str(folder), *words])
+        if done is None or done.returncode:
+            why = (done.stderr.strip().splitlines() or [""])[-1] if done is not None else ""
+            return f"git could not make the first commit ({why}): make it yourself, decisions name it then"
+    return "made a git repository with a first commit: decisions name the commit that they were made by"
+
+
+def _runs(words: list[str]) -> subprocess.CompletedProcess[str] | None:
+    """None: there is no such program, or it does not end."""
+    # a hook of git that starts us names its own repository, which is another one
+    env = {name: value for name, value in os.environ.items() if name not in _OTHER_REPOSITORY}
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=30, env=env)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
 
 
 def _project(context: typer.Context, name: str) -> Path:

@@ -81,7 +81,7 @@ def say_rows(rows: Sequence[Sequence[str]], indent: int = 2) -> None:
     for row in shown:
         cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row[:-1], wide, strict=False))
         line = "  ".join([*cells, row[-1]])
-        answers.print(" " * indent + line.rstrip(), markup=False)
+        answers.print((" " * indent + line).rstrip(), markup=False)
 
 
 def counted(number: int, noun: str) -> str:

@@ -242,19 +242,24 @@ def _print(name: str, request: OneOffRequest, plan: OneOffPlan, project: Project
     )
     say_plain("")
     lines = [["in the segment", f"{len(plan.members):,}", ""]]
-    for channel, counts in plan.reach.items():
-        shut = ", ".join(f"{number:,} {why}" for why, number in sorted(counts.items()) if why != "reachable")
-        lines.append([f"reachable by {channel}", f"{counts['reachable']:,}", shut])
-    lines += [["reached by no channel", f"{plan.nobody:,}", ""]]
+    # whoever is taken away stands in one of these lines, so that they add up
     for what, number, aside in (
         ("in the holdout", plan.holdout, "get nothing, are measured"),
+        ("reached by no channel", plan.nobody, ""),
         ("not on deliver_only", plan.not_listed, "get nothing"),
         ("no place under a cap", plan.capped, "wait or are skipped, as the policy says"),
-        ("in quiet hours then", plan.quiet, "are held until these end"),
     ):
         if number:
-            lines.append([what, f"{number:,}", aside])
-    lines += [[f"first message by {channel}", f"{number:,}", ""] for channel, number in plan.first.items()]
+            lines.append([f"- {what}", f"{number:,}", aside])
+    held = f"{plan.quiet:,} of them when their quiet hours end" if plan.quiet else ""
+    lines.append(["= get a message", f"{plan.messages:,}", held])
+    lines += [[f"  first by {channel}", f"{number:,}", ""] for channel, number in plan.first.items()]
+    lines.append(["", "", ""])
+    for channel, counts in plan.reach.items():
+        shut = ", ".join(f"{number:,} {why}" for why, number in sorted(counts.items()) if why != "reachable")
+        whole = f"of all {len(plan.members):,} in the segment"
+        aside = f"{whole}; {shut}" if shut else whole
+        lines.append([f"reachable by {channel}", f"{counts['reachable']:,}", aside])
     if plan.languages:
         spoken = ", ".join(f"{name} {number:,}" for name, number in plan.languages.most_common())
         lines.append(["languages", "", spoken])

@@ -139,8 +139,8 @@ def _inside(journeys: Mapping[str, Inside]) -> list[list[str]]:
     rows = []
     for name, inside in journeys.items():
         rows.append([name, f"{inside.people:,}"])
-        rows += [
-            [f"  {step or '(holdout or on the way)'}", f"{people:,}"] for step, people in inside.steps.items()
-        ]
+        rows += [[f"  {step or '(on the way)'}", f"{people:,}"] for step, people in inside.steps.items()]
+        if inside.holdout:
+            rows.append(["  (holdout)", f"{inside.holdout:,}"])
     wide = max((len(number) for _, number in rows), default=0)
     return [[name, number.rjust(wide)] for name, number in rows]

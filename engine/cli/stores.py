@@ -41,7 +41,7 @@ def daemon_runs(config: Config, folder: Path) -> bool:
     """Whether a daemon works on this store now. Of a store that is no file nobody can tell here: False."""
     import fcntl
 
-    from engine.store.database import sqlite_path
+    from engine.store.connections import sqlite_path
 
     path = sqlite_path(config.store, folder.resolve())
     lock = path.with_name(path.name + ".lock") if path is not None else None
@@ -62,8 +62,8 @@ def learned_there(config: Config, folder: Path) -> Learned | None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from engine.errors import CallerError
+    from engine.store.connections import read_only_engine, sqlite_path
     from engine.store.customers import learned
-    from engine.store.database import read_only_engine, sqlite_path
 
     try:
         path = sqlite_path(config.store, folder)

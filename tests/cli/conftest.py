@@ -127,10 +127,12 @@ def busy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small_shop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """What `new project` writes."""
+    """What `new project` writes, without its repository: what is said of it names no commit, which would be
+    another one each time."""
     folder = tmp_path / "small"
     made = _stand_in(folder, capsys, monkeypatch)
     assert made.run("new", "project", str(folder)).code == 0
+    shutil.rmtree(folder / ".git")
     return made
 
 

@@ -173,13 +173,20 @@ def test_the_plan_knows_quiet_hours_ceilings_and_who_is_listed(shop: Shop) -> No
     shop.write("config.yaml", config + "ceilings: {each journey: 1 a day}\n")
     assert shop.run("deploy").code == 0
     plan = send(shop, "--at", "2026-11-20 22:00").out
-    assert re.search(r"in quiet hours then +2 +are held", plan)
+    assert re.search(r"= get a message +2 +2 of them when their quiet hours end", plan)
     assert re.search(r"ceiling +1 +1 wait for the next day", plan)
     shop.write("config.yaml", config + "deliver_only: [anna@example.com]\n")
     assert shop.run("deploy").code == 0
     plan = send(shop).out
-    assert re.search(r"not on deliver_only +1 ", plan)
-    assert re.search(r"first message by email +1\n", plan)
+    assert re.search(r"- not on deliver_only +1 ", plan)
+    assert re.search(r"first by email +1\n", plan)
+    taken_away = sum(map(int, re.findall(r"^  - .*?  +(\d+)", plan, re.MULTILINE)))
+    firsts = sum(map(int, re.findall(r"^    first by .*?  +(\d+)", plan, re.MULTILINE)))
+    members, messages = (
+        int(re.search(rf"^  {head} +(\d+)", plan, re.MULTILINE)[1])  # type: ignore[index]
+        for head in ("in the segment", "= get a message")
+    )
+    assert members - taken_away == messages == firsts
 
 
 @pytest.mark.parametrize(

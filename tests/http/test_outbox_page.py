@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,8 +18,11 @@ from engine.clock import ManualClock
 from engine.compiler.templates.mail import with_preheader
 from engine.http.outbox_page import outbox_router
 from engine.http.preview import Sheet, preview
+from engine.runtime.intake.items import EventItem
 from engine.values import Instant
+from tests.http.web_shop import WebShop
 
+CHROMIUM = Path("/usr/bin/chromium")
 CANARY = "<svg onload=alert(1)>"
 
 
@@ -148,3 +152,38 @@ def test_the_page_shows_what_an_inbox_shows_and_the_mail_on_a_dark_screen() -> N
     dark = Sheet(message(html=own, body="Good  morning", sender="hello@shop.example"))
     assert (dark.sender, dark.preheader) == ("hello@shop.example", "Good morning")
     assert "as programs turn the colours" not in preview("t", [dark])
+
+
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="needs chromium")
+def test_on_a_phone_nothing_leaves_the_screen(client: TestClient, folder: Path, tmp_path: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    long = "a-very-long-part-without-a-blank" * 4
+    send(folder, message(subject=f"Hi {long}", address=f"{long[:60]}@example.com"), message("key2"))
+    address = f"/outbox/email/2026-06-21/{next(folder.rglob('*.eml')).stem}"
+    pages = {"list": client.get("/outbox").text, "message": client.get(address).text}
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        phone = browser.new_page(viewport={"width": 390, "height": 844})
+        for name, text in pages.items():
+            (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
+            phone.goto((tmp_path / f"{name}.html").as_uri())
+            assert phone.evaluate("document.documentElement.scrollWidth") <= 390, name
+        browser.close()
+
+
+def test_a_message_names_whom_it_is_for_and_which_consent_it_needed(tmp_path: Path) -> None:
+    shop = WebShop(tmp_path)
+    shop.customer("anna")
+    shop.receive(EventItem(0, "anna", "signed_up", None, None))
+    shop.settle_down()
+    here = TestClient(shop.app, client=("127.0.0.1", 50_000), base_url="http://127.0.0.1:8080")
+    listed = here.get("/outbox").text
+    assert "times of UTC" in listed
+    assert re.search(r'<td class="name">anna</td>', listed)
+    assert "<td>hello</td>" in listed
+    assert '<td class="consent">marketing</td>' in listed
+    link = re.search(r'href="(/outbox/email/[^"]+)"', listed)
+    assert link
+    page = here.get(link[1]).text
+    assert re.search(r"<th>Customer</th><td>anna</td>", page)
+    assert "no consent needed" not in page

@@ -18,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from engine.runtime.advance.advancer import Publication
-from engine.store import database, sql
+from engine.store import connections, sql
 from engine.store.database import open_store
 from engine.store.inbox import inbox
 from tests.runtime.shop import FILES, Shop
@@ -86,7 +86,7 @@ def test_any_statement_may_fail(
     begun: tuple[Path, Publication], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int
 ) -> None:
     """The machine goes on in this test, so the files need not reach the disk at every commit."""
-    monkeypatch.setattr(database, "PRAGMAS", (*database.PRAGMAS, "synchronous=OFF"))
+    monkeypatch.setattr(connections, "PRAGMAS", (*connections.PRAGMAS, "synchronous=OFF"))
     folder, publication = begun
     number = first
     while True:

@@ -15,7 +15,8 @@ from engine.config.channels.outbox import OutboxOptions
 from engine.errors import PerennialError
 from engine.invocation import command
 from engine.private_files import is_open_to_others
-from engine.store.database import read_only, sqlite_path
+from engine.store.connections import sqlite_path
+from engine.store.database import read_only
 from engine.store.inbox import quarantine
 from engine.store.journeys import deployments, pauses
 from engine.store.messages import outcomes

@@ -83,7 +83,8 @@ class Inside:
     """Who is inside a journey."""
 
     people: int
-    steps: Mapping[str, int]  # by the step where they rest; "": in the holdout, or on the way
+    steps: Mapping[str, int]  # by the step where they rest; "": on the way between two
+    holdout: int  # get nothing, are compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
             for stuck in quarantine.list_all(conn)
         ),
         inside={
-            journey: Inside(people, enrollments.resting(conn, journey))
+            journey: Inside(people, enrollments.resting(conn, journey), enrollments.in_holdout(conn, journey))
             for journey, people in enrollments.journeys_with_people(conn).items()
         },
         alerts=tuple(

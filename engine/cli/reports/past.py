@@ -185,7 +185,7 @@ def _changed(name: str, document: dict[str, Any], known: set[tuple[str, str]]) -
     read: dict[str, Value] = unpack(values)
     read |= {f"address {channel}": address for channel, address in addresses.items()}
     news = {what: state for what, state in consents.items() if (what, state) not in known}
-    read |= {f"consent {what}": state for what, state in news.items()}
+    read |= {f"consent {what.replace('.', ' ')}": state for what, state in news.items()}
     changes = [shown(read)] if read else []
     changes += [
         f"{channel} closed for {purpose}" if purpose else f"{channel} open again"

@@ -12,7 +12,8 @@ from sqlalchemy.exc import DatabaseError
 from engine.clock import Clock
 from engine.errors import WorldError
 from engine.invocation import command
-from engine.store.database import Store, sqlite_path
+from engine.store.connections import sqlite_path
+from engine.store.database import Store
 from engine.store.identity import StoreOwner
 from engine.store.messages import dry_run
 

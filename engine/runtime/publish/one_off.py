@@ -181,7 +181,7 @@ class OneOffPlan:
     first: Counter[str] = field(default_factory=Counter)  # channel -> how many get their first message by it
     nobody: int = 0  # have no channel that is open
     holdout: int = 0
-    quiet: int = 0  # are in their quiet hours
+    quiet: int = 0  # of those who get a message: are in their quiet hours
     capped: int = 0  # have had all the messages that a cap allows
     not_listed: int = 0  # are not on the `deliver_only` list
     languages: Counter[str] = field(default_factory=Counter)
@@ -216,8 +216,9 @@ def plan_of(conn: Connection, project: Project, journey: Journey, segment: str, 
 def _count_member(
     plan: OneOffPlan, facts: Facts, step: SendStep, journeys: Journeys, limits: SendLimits, now: Instant
 ) -> None:
-    """Asks in the order in which the daemon would: consent and addresses, holdout, allow list, caps. Quiet
-    hours only put a message off, so they take nobody away."""
+    """Asks in the order in which the daemon would: holdout, consent and addresses, allow list, caps. Each
+    member is counted once: with the first of these that keeps the message from them, else with the channel
+    of their first message. Quiet hours only put it off, so they take nobody away."""
     policy = step.policy
     reachable = []
     for channel in step.channels:
@@ -233,10 +234,6 @@ def _count_member(
         plan.nobody += not reachable
         plan.not_listed += bool(reachable)
         return
-    language = facts.values.get("language")
-    plan.languages[language if isinstance(language, str) and language else "(no language known)"] += 1
-    if policy.quiet is not None and quiet_end(policy.quiet, now, facts.zone) is not None:
-        plan.quiet += 1
     free = [
         channel
         for channel in listed
@@ -246,6 +243,10 @@ def _count_member(
         plan.capped += 1
         return
     plan.first[free[0]] += 1
+    language = facts.values.get("language")
+    plan.languages[language if isinstance(language, str) and language else "(no language known)"] += 1
+    if policy.quiet is not None and quiet_end(policy.quiet, now, facts.zone) is not None:
+        plan.quiet += 1
     plan.most += sum((journeys.prices[channel] for channel in free), Decimal(0))
 
 

@@ -10,10 +10,12 @@ import structlog
 from engine.clock import Clock
 from engine.config import Config
 from engine.errors import CallerError
+from engine.invocation import command
 from engine.project import Project, load
 from engine.runtime.delivery.channel_set import ChannelSet, Opening
 from engine.runtime.publish.deploy import deploy, published_project
 from engine.runtime.publish.published import Published, publish_in_memory
+from engine.simulate.stories.story_report import run_stories
 from engine.store import daemon_state, meta
 from engine.store.daemon_state import FollowedDeployment
 from engine.store.database import Store
@@ -106,6 +108,24 @@ class Publisher:
 
     def _in_memory(self, number: int, project: Project) -> Published:
         return publish_in_memory(number, project, self._folder, self._secret)
+
+
+def tell_failing_stories(project: Project) -> None:
+    """Stories say what an author meant; what runs is what is written. Where the two differ, somebody has to
+    know before customers do."""
+    files = [file for file in project.files.values() if file.tests and file.span.file not in project.broken]
+    if not files:
+        return
+    report = run_stories(files, project.journeys, project.world)
+    failing = [result.story for journey in report.journeys for result in journey.results if not result.passed]
+    if failing:
+        log.warning(
+            "stories_fail",
+            failed=len(failing),
+            first=f"{failing[0].name.span.file}:{failing[0].name.span.line} {failing[0].name.value}",
+            what="the journeys run as they are written all the same, which is not what their stories expect",
+            look=command("test"),
+        )
 
 
 def needs_restart(started_with: Config, config: Config) -> tuple[str, ...]:

@@ -90,12 +90,19 @@ def inside(conn: Connection, journey: str) -> int:
 
 
 def resting(conn: Connection, journey: str) -> dict[str, int]:
-    """How many are inside a journey, by the step where they rest ("" for the holdout)."""
+    """How many are inside a journey, by the step where they rest; "": between two steps. Without those in
+    the holdout, who rest at none."""
     sql = (
         "SELECT coalesce(step, ''), count(*) FROM enrollment WHERE journey = ? AND ended_at IS NULL "
-        "GROUP BY 1 ORDER BY 1"
+        "AND NOT holdout GROUP BY 1 ORDER BY 1"
     )
     return dict(rows(conn, sql, (journey,)))
+
+
+def in_holdout(conn: Connection, journey: str) -> int:
+    """How many are inside a journey only to be compared with."""
+    sql = "SELECT count(*) FROM enrollment WHERE journey = ? AND ended_at IS NULL AND holdout"
+    return int(rows(conn, sql, (journey,))[0][0])
 
 
 def journeys_with_people(conn: Connection) -> dict[str, int]:
