@@ -24,6 +24,7 @@ from engine.http.context import Context
 from engine.http.pages import OWN_POLICY, own_page
 from engine.http.problems import Refusal
 from engine.ids import new_secret
+from engine.private_files import private_folder
 
 TOKEN_FILE = Path("data") / "console-token"
 """From the folder of the project; kept, so that a bookmark outlives a restart."""
@@ -60,7 +61,7 @@ def console_token(folder: Path) -> str:
     file = folder / TOKEN_FILE
     try:
         if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(file.parent)
             # Made with its rights: between a creation and a chmod others could read it.
             with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
                 opened.write(new_secret())
