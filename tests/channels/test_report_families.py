@@ -265,6 +265,40 @@ def test_the_answer_in_a_report_is_judged_as_one_in_a_session(
 
 
 @pytest.mark.parametrize(
+    ("mail", "expected"),
+    [
+        # Gmail's own client says how far it had come
+        (text(f"Delivery to the following recipient failed permanently:\n\n     {ANNA}\n\nThe error that the "
+              f"other server returned was: 550 550 Unknown user {ANNA} (state 14)."), GONE),
+        (text(f"Delivery to the following recipient failed permanently:\n\n     {ANNA}\n\nThe error that the "
+              f"other server returned was: 550 550 Unknown user {ANNA} (state 17)."), FOR_NOW),
+        (text(f"Sent <<< RCPT TO:<{ANNA}>\nReceived >>> 550 <{ANNA}>... user unknown\n\nUnable to deliver "
+              f"message to <{ANNA}>", subject="Mail could not be delivered"), GONE),
+        (text(f"Your message:\n  Subject: Hello\n\nCould not be delivered because of\n\n550 5.1.1 "
+              f"User unknown\n\n"
+              f"The following recipients were affected:\n  {ANNA}", subject="Undeliverable Mail"), GONE),
+        (text(f"This message was not delivered due to the following reason:\n\nThe user(s) account is "
+              f"temporarily over quota.\n\n<{ANNA}>", subject="Returned Mail"), FOR_NOW),
+        (text(f"Unknown host: {ANNA}", subject="Undeliverable Mail"), GONE),
+        (text(f"Ihre Nachricht an {ANNA} konnte nicht zugestellt werden.\nDie E-Mail-Adresse wurde in der "
+              "Zieldomäne nicht gefunden.", subject="Unzustellbar: Hallo"), GONE),
+        (text(f"User anna ({ANNA}) non répertorié dans l'annuaire Domino", subject="DELIVERY FAILURE"), GONE),
+        (text(f"No route found to domain example.com from server X.\n{ANNA}", subject="DELIVERY "
+              "FAILURE"), FOR_NOW),
+        (exim('unknown local-part "anna" in domain "example.com"'), GONE),
+        (exim('all hosts for "example.com" have been failing for a long time'), FOR_NOW),
+        (exim("lowest numbered MX record points to local host"), FOR_NOW),
+        (qmail("vdeliver: invalid or unknown virtual user 'anna@example.com'"), GONE),
+        (qmail("vdelivermail: account is locked email bounced"), FOR_NOW),
+        (qmail("Sorry, this message is looping: it already has my Delivered-To line. (#5.4.6)"), FOR_NOW),
+        (qmail("Remote host said: 553 sorry, your envelope sender is in my badmailfrom list (#5.7.1)"), OURS),
+    ],
+)  # fmt: skip
+def test_reports_of_more_families(mail: bytes, expected: tuple[str, str]) -> None:
+    assert outcomes(read_mail(mail)) == [expected]
+
+
+@pytest.mark.parametrize(
     ("exit_code", "expected"), [("67", GONE), ("68", GONE), ("75", FOR_NOW), ("77", FOR_NOW)]
 )
 def test_what_a_program_ended_with_is_read_by_the_table_of_sysexits(

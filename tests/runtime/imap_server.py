@@ -25,6 +25,8 @@ class ImapServer:
     def __init__(self, user: str, password: str) -> None:
         self.folders: dict[str, list[Kept]] = {"INBOX": [], "Done": []}
         self.cut_after: int | None = None
+        self.silent: set[int] = set()  # over these mails the connection is lost, every time
+        self.missing: set[int] = set()  # these it does not give
         self._next = 1
         box = self
 
@@ -72,6 +74,10 @@ class ImapServer:
                     return "OK done"
                 one = next(each for each in self.folder if each.uid == int(words[0]))
                 if verb == "FETCH":
+                    if one.uid in box.silent:
+                        return ""
+                    if one.uid in box.missing:
+                        return "NO it cannot be read"
                     if box.cut_after is not None:
                         box.cut_after -= 1
                         if box.cut_after < 0:

@@ -15,6 +15,7 @@ from engine.config import MailboxConfig, Secret
 from engine.errors import WorldError
 from engine.runtime.feedback.mailbox import Mailbox, take_mail
 from engine.store.customers import suppressions
+from tests.channels.test_hostile_mail import SLOW
 from tests.mails import complaint, delivery_report, plain
 from tests.runtime.imap_server import ImapServer
 from tests.runtime.sending_shop import SendingShop
@@ -186,3 +187,57 @@ async def test_a_mailbox_that_cannot_be_read_says_why(
     with pytest.raises(WorldError, match=said):
         await Mailbox(sender.store, lambda: wrong, sender.clock).tick()
     assert server.new() == 1
+
+
+def flagged(server: ImapServer) -> list[int]:
+    return [kept.uid for kept in server.folders["INBOX"] if "\\Flagged" in kept.flags]
+
+
+async def test_hostile_mail_does_not_hide_the_mail_behind_it(
+    sender: SendingShop, server: ImapServer, config: MailboxConfig
+) -> None:
+    for name in ("comments without end", "a thousand parts in each other", "folded without end"):
+        server.put(SLOW[name])
+    server.put(bounce(sender, "anna", ANNA))
+    await Mailbox(sender.store, lambda: config, sender.clock).tick()
+    await sender.settle_down()
+    assert (server.new(), sender.states()["anna email"]) == (0, "bounced")
+
+
+async def test_a_mail_that_the_mailbox_does_not_give_is_flagged_and_passed_over(
+    sender: SendingShop, server: ImapServer, config: MailboxConfig
+) -> None:
+    server.put(b"the first")
+    server.put(bounce(sender, "anna", ANNA))
+    server.missing = {1}
+    await Mailbox(sender.store, lambda: config, sender.clock).tick()
+    await sender.settle_down()
+    assert (server.new(), flagged(server), sender.states()["anna email"]) == (0, [1], "bounced")
+
+
+async def test_a_mail_over_which_the_connection_is_lost_blocks_the_mailbox_a_few_times_only(
+    sender: SendingShop, server: ImapServer, config: MailboxConfig
+) -> None:
+    server.put(b"the first")
+    server.put(bounce(sender, "anna", ANNA))
+    server.silent = {1}
+    box = Mailbox(sender.store, lambda: config, sender.clock)
+    for _ in range(3):
+        with pytest.raises(WorldError, match="cannot be read"):
+            await box.tick()
+    await box.tick()
+    await sender.settle_down()
+    assert (server.new(), flagged(server), sender.states()["anna email"]) == (0, [1], "bounced")
+
+
+async def test_a_message_that_is_only_late_counts_nowhere(sender: SendingShop) -> None:
+    raw = delivery_report(
+        f"bounces+{token(sender, 'anna')}@shop.example", (ANNA, "4.4.1", "no answer yet"), action="delayed"
+    )
+    for day in range(20):
+        late = raw.replace(b"22 Nov 2026", f"{day + 1} Nov 2026".encode())
+        mail = read_mail(late)
+        sender.store.write(lambda conn, mail=mail: take_mail(conn, mail, sender.clock.now()))  # type: ignore[misc]
+        sender.clock.advance(86_400_000)
+    await sender.settle_down()
+    assert (closed(sender, ANNA), sender.states()["anna email"]) == ({}, "accepted")

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from engine.backoff import Backoff
+from engine.errors import WorldError
 from engine.runtime.process import supervised_loop as parts
 from engine.runtime.process.health import Health
 from engine.runtime.process.supervised_loop import SupervisedLoop
@@ -102,3 +103,11 @@ async def test_a_stop_ends_a_rest() -> None:
     turns.part.stop()
     await running
     assert turns.said == [""]
+
+
+def test_what_depends_on_somebody_else_s_server_is_no_part_of_readiness() -> None:
+    health = Health(outward=["mailbox"])
+    health.failed("mailbox", WorldError("the mailbox cannot be read", permanent=False))
+    assert health.why == ""
+    health.failed("advancer", WorldError("it stands still", permanent=False))
+    assert health.why == "advancer: it stands still"

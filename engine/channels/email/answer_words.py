@@ -131,6 +131,7 @@ _NOT_SURE = _phrases(
 _FOR_NOW = _phrases(
     r"temporar|try (?:it )?(?:again (?:later|in)|later)|at this time|\bdeferred\b|vorübergehend",
     r"temporairement|temporalmente|temporaneamente|временно|позже|一時的|暂时|稍后|暫時|稍後|일시적",
+    r"not found try again",
 )
 
 _NO_USER = _phrases(
@@ -158,12 +159,12 @@ _NO_USER = _phrases(
     r"on|here|supported|exist|receiv)",
     r"user not local|not our user|(?:address|mailbox) (?:has )?(?:been )?(?:changed|replaced)",
     # other languages
-    r"(?:benutzer|empfänger|adresse|postfach|konto|nutzer)\w* (?:[\w.-]+ ){0,3}?(?:unbekannt|"
+    r"(?:benutzer|empfänger|adresse|postfach|konto|nutzer)\w* (?:[\w.-]+ ){0,5}?(?:unbekannt|"
     r"existiert nicht|ungültig|nicht (?:gefunden|bekannt|vorhanden|existent|verfügbar))",
     r"unbekannte\w? (?:benutzer|empfänger|adresse)|existiert nicht|nicht (?:gefunden|ermittelt) werden",
     r"(?:utilisateur|destinataire|adresse|boîte|boite|compte) (?:[\w.-]+ ){0,4}?(?:inconnue?|"
     r"introuvable|inexistante?|invalide)",
-    r"n existe (?:pas|plus)|introuvable",
+    r"n existe (?:pas|plus)|introuvable|non répertorié dans l annuaire",
     r"(?:usuario|destinatario|dirección|buzón|cuenta) (?:[\w.-]+ ){0,4}?(?:desconocid|inexistente|"
     r"inválid|no (?:existe|encontr))",
     r"no (?:existe|se (?:ha )?(?:encontr|pudo encontr))",

@@ -198,9 +198,9 @@ def _judged_answer(group: _Group, text: str) -> JudgedAnswer:
     is_for_now = enhanced.startswith("4") or group.status.startswith("4")
     number = int(code[1]) if code else 400 if is_for_now else 550
     said = f"{CODE.sub(' ', words)} {group.status.partition('(')[2]}".strip()
-    return JudgedAnswer(
-        judged_answer(number, enhanced, said, stage_near(text, words)), enhanced or str(number)
-    )
+    # words without a code are those of the server that writes, and it says them of the address
+    stage = stage_near(text, words) or (None if code else "recipient")
+    return JudgedAnswer(judged_answer(number, enhanced, said, stage), enhanced or str(number))
 
 
 def _judged_program(group: _Group) -> JudgedAnswer:

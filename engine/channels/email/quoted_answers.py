@@ -64,9 +64,16 @@ _STAGES: tuple[tuple[Stage, re.Pattern[str]], ...] = (
 
 _TOLD_BEHIND = re.compile(
     r"\(in reply to ([^)]{1,60})\)|\[(RCPT_TO|MAIL_FROM|DATA|CONTENT)\]|\bin (RCPT TO|MAIL FROM|DATA)\b|"
-    r"smtp command\s{1,9}(RCPT|MAIL|DATA)|(recipient address rejected)",
+    r"smtp command\s{1,9}(RCPT|MAIL|DATA)|(recipient address rejected)|\(state (\d{1,2})\)",
     re.IGNORECASE,
 )
+
+
+_STATES: dict[str, Stage] = {
+    "9": "sender", "12": "recipient", "13": "recipient", "14": "recipient", "15": "data", "16": "dot",
+    "17": "dot", "18": "dot",
+}  # fmt: skip
+"""Of Gmail's own client, which writes `(state 14)` behind the answer of another server."""
 
 
 def judge(words: str, status: str = "") -> JudgedAnswer:
@@ -112,6 +119,8 @@ def codes(words: str) -> Iterator[re.Match[str]]:
 def stage_of(text: str, at: int) -> Stage | None:
     """The stage that is named nearest to an answer: in brackets behind it, or in the words just before it."""
     told = _TOLD_BEHIND.search(text[at : at + 500].partition("\n\n")[0])
+    if told and told.group(told.lastindex or 0).isdigit():
+        return _STATES.get(told.group(told.lastindex or 0))
     if told:
         return _last_named(f"reply to {next(filter(None, told.groups()))}")
     return _last_named(text[max(0, at - 200) : at])

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import imaplib
 import ssl
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -30,6 +31,10 @@ AT_ONCE = 50
 """Mails of one look; the next one takes the rest."""
 
 SECONDS = 30.0
+
+FETCHES = 3
+"""So often a mail is asked for whose answer never comes; then it is set aside, since it comes first every
+time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ class Mailbox:
         self._configured = configured
         self._clock = clock
         self._arrived = arrived
+        self._unanswered: Counter[tuple[str, ...]] = Counter()  # mails that were asked for, and did not come
 
     async def tick(self) -> float:
         """One look; how long to rest then, in seconds. Raises WorldError when the mailbox cannot be
@@ -107,7 +113,14 @@ class Mailbox:
     def _take(self, box: imaplib.IMAP4, number: str, config: MailboxConfig) -> None:
         """One mail. One that the server does not give, or that we cannot take, is marked and stays where it
         is: it would come first again and again, and none behind it would be read."""
+        which = (config.host, config.user, config.folder, number)
+        if self._unanswered[which] >= FETCHES:
+            del self._unanswered[which]
+            self._set_aside(box, number, f"the connection was lost over it {FETCHES} times")
+            return
+        self._unanswered[which] += 1
         status, answer = box.uid("FETCH", number, f"(BODY.PEEK[]<0.{LARGEST}>)")
+        del self._unanswered[which]
         raw = b"".join(part[1] for part in answer if isinstance(part, tuple)) if status == "OK" else b""
         if not raw:
             self._set_aside(box, number, "the server did not give it")
