@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from engine.core.happening import Event
+from engine.runtime.advance.maintenance import sweep_segments
 from engine.runtime.advance.occurrences import append_occurrences
 from engine.store import alerts, watermarks
-from engine.values import DAY, HOUR, MINUTE, Birthday, instant
+from engine.values import DAY, HOUR, MINUTE, Birthday, Money, instant
 from tests.runtime.shop import ATTRIBUTES, FILES, Shop
 
 BIRTHDAY = """
@@ -242,3 +246,47 @@ def test_a_crash_between_two_slices_starts_nobody_twice(dates: Shop) -> None:
     )  # as if it was cut off
     look(dates, chunk=2)
     assert started(dates) == {"spring": 5}
+
+
+ASKING = """
+journey: asking
+start: {every: day, at: 10:00}
+who: {inside: cart}
+again: always
+goal: {event: order_placed}
+policy: service
+steps:
+  - send: hello
+"""
+BUSY = """
+segment: busy
+about: Whoever is inside the cart journey.
+who: {inside: cart}
+"""
+
+
+def test_who_is_inside_a_journey_is_asked_of_the_whole_base(tmp_path: Path) -> None:
+    """Monday 2 March 2026; both look at the same open runs."""
+    files = {**FILES, "journeys/asking.yaml": ASKING, "journeys/segments/busy.yaml": BUSY}
+    shop = Shop(tmp_path, files, instant(dt.datetime(2026, 3, 2, 8, 30, tzinfo=dt.UTC)))
+    for name in ("in_cart", "other", "bought"):
+        shop.change(name)
+    for name in ("in_cart", "bought"):
+        shop.happen(name, event(shop, "cart_updated"), f"{name}-cart")
+    shop.happen("bought", event(shop, "order_placed"), "bought-order")
+    shop.run()
+    look(shop)
+    sweep = partial(sweep_segments, journeys=shop.publication.journeys, now=shop.clock.now(), force=True)
+    assert shop.store.write(sweep) == {"busy": 0}  # the closures have said so already
+    with shop.store.read() as conn:
+        busy = conn.exec_driver_sql("SELECT id FROM customer WHERE segments LIKE '%busy%'").fetchall()
+    assert [row[0] for row in busy] == ["in_cart"]
+    shop.clock.advance(HOUR - MINUTE)
+    assert look(shop) == 1
+    assert started(shop)["asking"] == 1
+    shop.close()
+
+
+def event(shop: Shop, name: str) -> Event:
+    now = shop.clock.now()
+    return Event(0, f"{name}{now}", name, now, now, {"total": Money(Decimal(5), "EUR")})
