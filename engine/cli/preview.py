@@ -27,7 +27,7 @@ def preview(
     template: Annotated[str, typer.Argument(help="its name, such as welcome_hello, or one of its files")],
     customer: Annotated[
         str | None,
-        typer.Option("--customer", help="somebody of the store; without it the customer is made up"),
+        typer.Option("--customer", help="somebody of the store by id, e-mail or telephone; else made up"),
     ] = None,
     language: Annotated[str | None, typer.Option("--language", help="this language only")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="write the page to this file")] = None,
@@ -142,18 +142,18 @@ def _named(text: str, project: Project) -> str:
 
 def _known(customer: str, template: str, project: Project) -> SampleCustomer:
     from engine.cli.samples.message import SampleCustomer
-    from engine.cli.stores import look_into_store
-    from engine.store import aliases
+    from engine.cli.stores import known_id, look_into_store
     from engine.store.customers import addressees, products
     from engine.store.messages import records
     from engine.store.meta import bucket_of
 
     with look_into_store(project.folder) as conn:
-        own = aliases.resolve(conn, [customer]).get(customer, customer)
+        own = known_id(conn, customer, project.folder)
         addressee = addressees.find(conn, bucket_of(conn, own), [own]).get(own)
         if addressee is None:
             raise UsageError(
-                f'nothing is known of a customer "{customer}":', "leave --customer away for a made-up one"
+                f'what was received of "{customer}" is not applied yet:',
+                "leave --customer away for a made-up one",
             )
         sent = [one for one in records.of_customer(conn, own) if one.template == template]
         names = sent[-1].names if sent else {}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @app.command(rich_help_panel=LOOK)
 def show(
     context: typer.Context,
-    customer: Annotated[str, typer.Argument(help="an id of the customer, or another name of theirs")],
+    customer: Annotated[str, typer.Argument(help="an id, an e-mail address or a telephone number")],
     last: Annotated[
         int, typer.Option("--last", min=0, help="so many entries of the history; 0 shows all")
     ] = 0,

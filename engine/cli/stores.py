@@ -95,6 +95,10 @@ def project_store(folder: Path) -> Iterator[Store]:
         store.close()
 
 
+SHOWN = 20
+"""So many ids are listed of customers who share an address."""
+
+
 @contextmanager
 def look_into_store(folder: Path) -> Iterator[Connection]:
     """What the store of the project in this folder holds, for a command that changes nothing."""
@@ -105,29 +109,47 @@ def look_into_store(folder: Path) -> Iterator[Connection]:
         yield conn
 
 
+def known_id(conn: Connection, customer: str, folder: Path) -> str:
+    """The id of a customer who is named by id, another id, e-mail address or telephone number. Raises
+    UsageError when nothing is known of them, or when several have the address."""
+    from engine.errors import UsageError
+    from engine.project import load_config
+    from engine.runtime.intake.lookup import find_ids
+    from engine.visible import visible
+
+    people = find_ids(conn, customer, load_config(folder).shop.country)
+    if not people:
+        raise UsageError(
+            f'nothing is known of a customer "{customer}":',
+            f"customers come in over HTTP or by  {command('import')}",
+        )
+    if len(people) > 1:
+        more = f" and {len(people) - SHOWN:,} more" if len(people) > SHOWN else ""
+        raise UsageError(
+            f'{len(people):,} customers have the address "{customer}":',
+            f"name one of them by id: {', '.join(map(visible, people[:SHOWN]))}{more}",
+        )
+    return people[0]
+
+
 def known_person(conn: Connection, customer: str, session: Session) -> Person:
-    """A customer by id or other name, seen with the journeys that are published, else with those of the
-    folder. Raises UsageError when nothing is known of them."""
+    """A customer (`known_id`), seen with the journeys that are published, else with those of the folder.
+    Raises UsageError when nothing is known of them."""
     from engine.cli.reports.person import find
     from engine.errors import UsageError
     from engine.project import load_config, load_journeys
     from engine.runtime.publish.deploy import published_journeys
-    from engine.store.customers.history import waiting_in_inbox
 
+    own = known_id(conn, customer, session.folder)
     # What people are in is what is published; the folder may be ahead of it
     journeys = published_journeys(conn) or load_journeys(session.folder)
-    person = find(conn, customer, journeys, session.clock.now())
-    if person is None and waiting_in_inbox(conn, customer):
+    person = find(conn, own, journeys, session.clock.now())
+    if person is None:
         runs = daemon_runs(load_config(session.folder), session.folder)
         raise UsageError(
             f'what was received of "{customer}" is not applied yet:',
             "the daemon does that now; look again in a moment"
             if runs
             else f"start the daemon with  {command('run')}",
-        )
-    if person is None:
-        raise UsageError(
-            f'nothing is known of a customer "{customer}":',
-            f"customers come in over HTTP or by  {command('import')}",
         )
     return person

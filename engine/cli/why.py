@@ -15,7 +15,7 @@ from engine.problem import did_you_mean
 @app.command(rich_help_panel=LOOK)
 def why(
     context: typer.Context,
-    customer: Annotated[str, typer.Argument(help="an id of the customer, or another name of theirs")],
+    customer: Annotated[str, typer.Argument(help="an id, an e-mail address or a telephone number")],
     template: Annotated[str, typer.Argument(help="the message, such as cart_reminder")],
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:

@@ -19,6 +19,7 @@ from engine.http.click_routes import click_routes
 from engine.http.consent_routes import consent_routes
 from engine.http.console import TokenNeeded, answer_without_token, console_only
 from engine.http.context import Context, Live
+from engine.http.customer_routes import customer_routes
 from engine.http.health_routes import health_routes
 from engine.http.home_routes import home_routes
 from engine.http.intake_routes import intake_routes
@@ -49,6 +50,7 @@ def create_app(context: Context) -> FastAPI:
     keys = Keys(context)
     # Only these need an API key; the others have a signed link, a signature or nothing to tell.
     app.include_router(intake_routes(context, keys))
+    app.include_router(customer_routes(context, keys))
     app.include_router(health_routes(context, keys))
     for routes in (home_routes, click_routes, consent_routes, signup_routes, callback_routes, push_routes):
         app.include_router(routes(context))

@@ -176,6 +176,10 @@ def test_show_tells_everything_in_order(busy: Shop, golden: Golden) -> None:
     golden("golden/show_last.txt", report(busy.run("show", "anna", "--last", "2")))
     golden("golden/show_unreachable.txt", report(busy.run("show", "bob")))
     golden("golden/show_nobody.txt", report(busy.run("show", "carol")))
+    by_id = busy.run("show", "anna", "--format", "json")
+    address = json.loads(by_id.out)["reach"]["email"]["address"]
+    assert busy.run("show", address.upper(), "--format", "json").out == by_id.out
+    assert f'nothing is known of a customer "x{address}"' in busy.run("show", f"x{address}").err
     shown = json.loads(busy.run("show", "anna", "--format", "json").out)
     assert shown["reach"]["email"] == {
         "address": "anna@example.com",
