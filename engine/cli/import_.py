@@ -18,15 +18,16 @@ from engine.invocation import command
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from engine.cli.importing.items import Kind, RowRules
+    from engine.cli.importing.items import RowRules
     from engine.cli.importing.opening import Source
     from engine.cli.importing.progress import ImportProgress
-    from engine.cli.importing.rows import RefusedRows, SourceRow, Table
+    from engine.cli.importing.rows import Kind, RefusedRows, SourceRow, Table
     from engine.clock import Clock
     from engine.compiler.event_fields import NeededFields
     from engine.compiler.project_context import ProjectContext
     from engine.runtime.intake.intake import Intake, IntakeResult
     from engine.runtime.intake.items import RefusedItem
+    from engine.simulate.replay.row_mapping import RowMapping
     from engine.store.database import Store
 
 
@@ -38,6 +39,9 @@ def import_file(
     events: Annotated[bool, typer.Option("--events", help="the rows are events")] = False,
     products: Annotated[bool, typer.Option("--products", help="the rows are products")] = False,
     event: Annotated[str | None, typer.Option("--event", help="every row is this event")] = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="what the columns of somebody else's file are here")
+    ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="the rows happen now: they may start journeys")
     ] = False,
@@ -62,6 +66,7 @@ def import_file(
     """Take customers, events or products from a file. As history, unless --live: facts and segments learn of
     it, no journey starts. Interrupted, the same command goes on where it stopped."""
     from engine.cli.importing.opening import look_through, names_of
+    from engine.cli.importing.row_mapping_file import load_row_mapping
     from engine.cli.importing.rows import open_table
     from engine.project import load_world
 
@@ -71,6 +76,11 @@ def import_file(
             f'"{delimiter}" is no delimiter:', "it is one character, for example  --delimiter ';'"
         )
     world = load_world(session.folder)
+    rows = load_row_mapping(mapping, world) if mapping else None
+    if rows is not None:
+        if customers or events or products or event:
+            raise UsageError("the mapping says what the rows are:", "leave --event and its like out")
+        encoding, delimiter = encoding or rows.form.encoding, delimiter or rows.form.delimiter
     opened = look_through(file, encoding)
     kinds = [
         name
@@ -82,7 +92,7 @@ def import_file(
     origin, refused_name = names_of(file.name, opened.form)
     options = _Options(
         cast("Kind | None", kinds[0] if kinds else None), event, live, again, batch,
-        f"import:{origin}" if source is None else source, refused or Path(refused_name),
+        f"import:{origin}" if source is None else source, refused or Path(refused_name), rows,
     )  # fmt: skip
     with opened.open_text() as text:
         table = open_table(opened, text, delimiter.replace("\\t", "\t") if delimiter else None)
@@ -103,6 +113,7 @@ class _Options:
     batch: int
     source_name: str
     refused_path: Path
+    mapping: RowMapping | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +131,11 @@ def _import_table(
     session: Session, world: ProjectContext, source: Source, table: Table, options: _Options
 ) -> _Ended:
     """Takes every row that was not taken before."""
+    from zoneinfo import ZoneInfo
+
+    from engine.cli.importing.columns import kind_of, own_names, renamed
     from engine.cli.importing.items import RowRules, guess
+    from engine.cli.importing.mapped import mapped_rows
     from engine.cli.importing.progress import ImportProgress, load_progress
     from engine.cli.importing.rows import RefusedRows
     from engine.cli.stores import daemon_runs
@@ -132,7 +147,13 @@ def _import_table(
 
     # JSON Lines have no header: their first row stands for it, and is taken with the others
     first = next(table.rows, None)
-    kind = options.kind or guess(table.columns or (list(first.cells) if first else []), options.event)
+    columns = table.columns or (list(first.cells) if first else [])
+    names = {} if options.mapping else own_names(columns, world.catalogue)
+    kind = options.kind or (
+        kind_of(options.mapping)
+        if options.mapping
+        else guess([names.get(c, c) for c in columns], options.event)
+    )
     store = open_store(world.config.store, session.folder.resolve())
     try:
         with store.read() as conn:
@@ -159,7 +180,13 @@ def _import_table(
         intake = Intake(world.catalogue, world.config, Journeys({}), needed)
         work = _FileImport(source, options, rules, store, intake, session.clock, refused, begun)
         try:
-            work.take(row for row in chain([first] if first else [], table.rows) if row.line > begun.line)
+            rows: Iterator[SourceRow] = chain([first] if first else [], table.rows)
+            if options.mapping:
+                zone = ZoneInfo(world.config.timezone)
+                rows = mapped_rows(rows, options.mapping, world.catalogue, zone)
+            elif any(name != own for name, own in names.items()):
+                rows = renamed(rows, names)
+            work.take(row for row in rows if row.line > begun.line)
         except KeyboardInterrupt:
             ended = replace(ended, interrupted=True)
         finally:
@@ -208,34 +235,45 @@ class _FileImport:
     def _take_batch(self, chunk: list[SourceRow]) -> None:
         """One transaction: what was prepared, and how far the file is done. Were they two, rows would be lost
         or taken twice where the machine stops between them."""
-        from engine.cli.importing.items import ItemError, item_of, kept_row
+        from engine.cli.importing.items import ItemError, item_of, kept_row, parts_of
         from engine.cli.importing.progress import save_progress
+        from engine.cli.importing.whose import with_customers
         from engine.runtime.intake.items import RefusedItem
         from engine.runtime.intake.quarantine import SentItem
 
         now, before = self.clock.now(), self.progress
         items, wrong = [], []
+        said = with_customers(
+            [() if row.skipped else parts_of(row, self.rules) for row in chunk],
+            self.store,
+            self.intake.config,
+        )
         for number, row in enumerate(chunk):
-            item = ItemError("", row.why) if row.why else item_of(row.cells, number, self.rules)
-            if isinstance(item, ItemError):
-                wrong.append(RefusedItem(number, item.field, item.why))
-            else:
-                items.append(item)
+            if row.why and not row.skipped:
+                wrong.append(RefusedItem(number, "", row.why))
+            for part in said[number]:
+                item = item_of(part.cells, number, replace(self.rules, kind=part.kind))
+                if isinstance(item, ItemError):
+                    wrong.append(RefusedItem(number, item.field, item.why))
+                else:
+                    items.append(item)
 
         def sent(number: int) -> SentItem:
-            return SentItem(self.rules.kind, kept_row(chunk[number], self.rules))
+            return SentItem(self.rules.kind, kept_row(chunk[number], said[number], self.rules))
 
         # Outside the transaction: it is most of the work, and nobody waits for the writer meanwhile
         prepared = self.intake.prepare(items, self.options.source_name, now, wrong, sent)
 
         def job(conn: Connection) -> tuple[IntakeResult, ImportProgress]:
             taken = self.intake.take(conn, prepared, now)
-            partial = len({fault.item for fault in taken.refused if not _is_refused(fault)})
-            count = len({fault.item for fault in taken.refused if _is_refused(fault)})
+            refused = {fault.item for fault in taken.refused if _is_refused(fault)}
+            partial = {fault.item for fault in taken.refused} - refused
+            repeated, skipped = len(taken.repeated - refused), sum(row.skipped for row in chunk)
+            new = len(chunk) - len(refused) - repeated - skipped
             after = replace(
-                before, line=chunk[-1].line, taken=before.taken + len(chunk) - count - taken.duplicates,
-                duplicates=before.duplicates + taken.duplicates, refused=before.refused + count,
-                partial=before.partial + partial,
+                before, line=chunk[-1].line, taken=before.taken + new,
+                duplicates=before.duplicates + repeated, refused=before.refused + len(refused),
+                partial=before.partial + len(partial), skipped=before.skipped + skipped,
             )  # fmt: skip
             save_progress(conn, self.source.hash, after)
             return taken, after
@@ -267,7 +305,8 @@ def _tell(ended: _Ended, form: Format) -> None:
     if form is Format.json:
         say_json({
             "kind": ended.kind, "taken": state.taken, "duplicates": state.duplicates,
-            "refused": state.refused, "without_fields": state.partial, "done": state.done,
+            "refused": state.refused, "left_out": state.skipped, "without_fields": state.partial,
+            "done": state.done,
             "line": state.line, "refused_file": str(ended.refused_path) if state.refused else None,
             "imported_before": ended.nothing_to_do, "daemon": ended.daemon,
         })  # fmt: skip
@@ -279,6 +318,8 @@ def _tell(ended: _Ended, form: Format) -> None:
         )
         return
     numbers = [("taken", state.taken), ("received before", state.duplicates), ("refused", state.refused)]
+    if state.skipped:
+        numbers.append(("left out by the mapping", state.skipped))
     wide = max(len(f"{number:,}") for _, number in numbers)
     rows = [[name, f"{number:,}".rjust(wide), ""] for name, number in numbers]
     if state.refused:

@@ -112,12 +112,15 @@ def _items(kept: KeptItem, place: int) -> list[Item] | RefusedItem:
     if kept.way not in ROWS:
         return reopen(kept, place)
     stored: Mapping[str, Any] = decode(kept.body.encode())
-    if not isinstance(stored["cells"], dict):
-        return RefusedItem(place, "", kept.why, kept=True)
-    item = item_of(stored["cells"], place, RowRules(**stored["rules"]))
-    if isinstance(item, ItemError):
-        return RefusedItem(place, item.field, item.why, kept=True)
-    return [at_its_time(item, kept, place)]
+    rules, items = RowRules(**stored["rules"]), []
+    for part in stored["parts"]:
+        if not isinstance(part, list):  # cells of a row that has no columns
+            return RefusedItem(place, "", kept.why, kept=True)
+        item = item_of(part[1], place, replace(rules, kind=part[0]))
+        if isinstance(item, ItemError):
+            return RefusedItem(place, item.field, item.why, kept=True)
+        items.append(at_its_time(item, kept, place))
+    return items
 
 
 def _still_wanted(conn: Connection, kept: KeptItem, item: Item) -> Item | None:

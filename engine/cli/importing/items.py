@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from engine.cli.importing.rows import SourceRow
+from engine.cli.importing.rows import Kind, Part, SourceRow
 from engine.errors import UsageError
 from engine.http.strict_json import unstorable
 from engine.ids import derive
-from engine.runtime.intake.items import CustomerItem, EventItem, Item, ProductItem
-
-Kind = Literal["customers", "events", "products"]
+from engine.runtime.intake.items import CustomerItem, EventItem, Item, ProductItem, RefusedItem
 
 CUSTOMER = ("customer_id", "user_id", "userId")
 MOMENT = ("at", "timestamp", "time", "occurred_at")
 EVENT = ("event", "event_name")
 ROW = ("id", "event_id", "message_id", "messageId")
+ADDRESS = ("email", "phone")
 PROPERTIES, ADDRESSES, CONSENT = "properties", "addresses", "consent"
 
 
@@ -47,34 +46,55 @@ def guess(columns: Collection[str], event: str | None) -> Kind:
         return "events"
     if "product_id" in columns and not _first(columns, CUSTOMER):
         return "products"
-    if _first(columns, CUSTOMER) or "id" in columns:
+    if _first(columns, (*CUSTOMER, "id", *ADDRESS)):
         return "customers"
     raise UsageError(
         f"nobody can tell what this file holds: its columns are {', '.join(list(columns)[:12]) or 'none'}",
-        "customers need customer_id, events need customer_id, event and at, products need product_id; "
-        "or name the event"
-        " of all rows with  --event NAME",
+        "customers need customer_id, email or phone, events need one of them, event and at, products need "
+        "product_id; or name the event of all rows with  --event NAME, or say what its columns are with  "
+        "--mapping FILE",
     )
 
 
-def kept_row(row: SourceRow, rules: RowRules) -> dict[str, Any]:
+def parts_of(row: SourceRow, rules: RowRules) -> tuple[Part, ...]:
+    """What a row says: by the mapping, or one thing under its own columns."""
+    if row.parts or row.why:
+        return row.parts
+    email, phone = (_text(row.cells, (name,)) for name in ADDRESS)
+    return (Part(rules.kind, row.cells, email, phone),)
+
+
+def kept_row(row: SourceRow, parts: Sequence[Part], rules: RowRules) -> dict[str, Any]:
     """A row as it is kept in quarantine, with what tells how to read it again."""
-    cells = dict(row.cells)
-    names = {"event": _text(cells, EVENT) or rules.event, "customer_id": _text(cells, CUSTOMER),
+    cells = parts[-1].cells if parts else {}
+    names = {"event": (_text(cells, EVENT) or rules.event) if rules.kind == "events" else None,
+             "customer_id": _text(cells, CUSTOMER),
              "id": _text(cells, ROW) if rules.kind == "events" else None}  # fmt: skip
-    return {**names, "line": row.line, "cells": cells or list(row.raw), "rules": asdict(rules)}
+    said: list[Any] = [[part.kind, dict(part.cells)] for part in parts]
+    return {**names, "line": row.line, "parts": said or list(row.raw), "rules": asdict(rules)}
 
 
 def item_of(cells: Mapping[str, Any], place: int, rules: RowRules) -> Item | ItemError:
-    """The item of one row; `place` is its number in the batch."""
-    refused = unstorable(dict(cells), place)
-    if refused is not None:
-        return ItemError(refused.field, refused.why)
+    """The item of one row; `place` is its number in the batch. Of a customer, and of the fields of an event,
+    cells that cannot be stored are left out alone."""
+    dropped: list[RefusedItem] = []
+    if (fault := unstorable(dict(cells), place)) is not None:
+        faults = {name: wrong for name in cells if (wrong := unstorable({name: cells[name]}, place))}
+        essential = {*CUSTOMER, *EVENT, *MOMENT, *ROW, PROPERTIES}
+        if rules.kind == "products" or not faults or not essential.isdisjoint(faults):
+            return ItemError(fault.field, fault.why)
+        cells = {name: cell for name, cell in cells.items() if name not in faults}
+        dropped = list(faults.values())
     match rules.kind:
         case "events":
-            return _event(cells, place, rules)
+            item: Item | ItemError = _event(cells, place, rules)
+            if isinstance(item, EventItem) and dropped:
+                fields = (replace(wrong, field=f"properties.{wrong.field}") for wrong in dropped)
+                return replace(item, dropped=tuple(fields))
+            return item
         case "customers":
-            return _customer(cells, place, rules)
+            item = _customer(cells, place, rules)
+            return replace(item, dropped=tuple(dropped)) if isinstance(item, CustomerItem) else item
         case "products":
             who = _text(cells, ("product_id",))
             if not who or len(who) > 200:
@@ -84,12 +104,26 @@ def item_of(cells: Mapping[str, Any], place: int, rules: RowRules) -> Item | Ite
             )
 
 
-def _event(cells: Mapping[str, Any], place: int, rules: RowRules) -> EventItem | ItemError:
-    named = {name for names in (CUSTOMER, EVENT, MOMENT, ROW) if (name := _first(cells, names))}
-    who, event = _text(cells, CUSTOMER), _text(cells, EVENT) or rules.event
-    at, own = _text(cells, MOMENT), _text(cells, ROW)
+def _who(cells: Mapping[str, Any], names: tuple[str, ...]) -> str | ItemError:
+    """The customer, under any of the names for them; two that differ are nobody."""
+    given = {text for name in names if (text := _text(cells, (name,)))}
+    if len(given) > 1:
+        named = [name for name in names if name in cells]
+        return ItemError(named[0], f"{' and '.join(named)} say two different things")
+    who = next(iter(given), "")
     if not who or len(who) > 200:
-        return ItemError("customer_id", '"customer_id" is needed: a text of 1 to 200 characters')
+        why = '"customer_id" is needed: a text of 1 to 200 characters, or an email or phone in its place'
+        return ItemError("customer_id", why)
+    return who
+
+
+def _event(cells: Mapping[str, Any], place: int, rules: RowRules) -> EventItem | ItemError:
+    named = {name for names in (EVENT, MOMENT, ROW) if (name := _first(cells, names))}
+    named.update(CUSTOMER)
+    who, event = _who(cells, CUSTOMER), _text(cells, EVENT) or rules.event
+    at, own = _text(cells, MOMENT), _text(cells, ROW)
+    if isinstance(who, ItemError):
+        return who
     if not event or len(event) > 100:
         return ItemError("event", '"event" is needed: the name of what happened')
     if not at and rules.history:
@@ -109,16 +143,16 @@ def _event(cells: Mapping[str, Any], place: int, rules: RowRules) -> EventItem |
 
 
 def _customer(cells: Mapping[str, Any], place: int, rules: RowRules) -> CustomerItem | ItemError:
-    whose = _first(cells, CUSTOMER) or "id"
-    who, at = _text(cells, (whose,)), _first(cells, ("at", "timestamp"))
-    if not who or len(who) > 200:
-        return ItemError("customer_id", '"customer_id" is needed: a text of 1 to 200 characters')
+    names = CUSTOMER if _first(cells, CUSTOMER) else ("id",)
+    who, at = _who(cells, names), _first(cells, ("at", "timestamp"))
+    if isinstance(who, ItemError):
+        return who
     attributes: dict[str, Any] = {}
     addresses: dict[str, Any] = {}
     consent: dict[str, Any] = {}
     for name, value in cells.items():
         head, _, rest = name.partition(".")
-        if name in (whose, at):
+        if name in (*names, at):
             continue
         if head == ADDRESSES:
             addresses |= {rest: value} if rest else value if isinstance(value, dict) else {"": value}
@@ -126,7 +160,7 @@ def _customer(cells: Mapping[str, Any], place: int, rules: RowRules) -> Customer
             _agree(consent, rest, value)
         else:
             attributes[name] = value if isinstance(value, (dict, list)) else _parsed(value)
-    if not all(name and isinstance(to, str | None) for name, to in addresses.items()):
+    if not all(name and isinstance(to, str | int | list | None) for name, to in addresses.items()):
         return ItemError(ADDRESSES, "write one column per channel, for example  addresses.push")
     # Customers change back and forth, so the same row of a later import counts again: `salt` is of this one
     key = derive("row", rules.salt, who, json.dumps(dict(cells), sort_keys=True, default=str))

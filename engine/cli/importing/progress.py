@@ -13,7 +13,8 @@ from engine.values import Instant
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
-    """`line`: the last one that is done; `partial`: rows of which something was left out; `round`: how often
+    """`line`: the last one that is done; `partial`: rows of which something was left out; `skipped`:
+    rows that a mapping leaves out; `round`: how often
     the file was imported before (`--again`)."""
 
     started_at: Instant
@@ -22,6 +23,7 @@ class ImportProgress:
     duplicates: int = 0
     refused: int = 0
     partial: int = 0
+    skipped: int = 0
     done: bool = False
     round: int = 0
 
@@ -35,7 +37,7 @@ def load_progress(conn: Connection, file_hash: str) -> ImportProgress | None:
     return ImportProgress(
         document["started_at"], document["line"], document["taken"], document["duplicates"],
         document["refused"],
-        document.get("partial", 0), document["done"], document["round"],
+        document.get("partial", 0), document.get("skipped", 0), document["done"], document["round"],
     )  # fmt: skip
 
 
@@ -45,7 +47,10 @@ def save_progress(conn: Connection, file_hash: str, progress: ImportProgress) ->
         "started_at": progress.started_at, "line": progress.line, "taken": progress.taken,
         "duplicates": progress.duplicates, "refused": progress.refused, "done": progress.done,
         "round": progress.round,
-    } | ({"partial": progress.partial} if progress.partial else {})  # fmt: skip
+    }  # fmt: skip
+    # What older versions do not know is only there where there is some.
+    document |= {"partial": progress.partial} if progress.partial else {}
+    document |= {"skipped": progress.skipped} if progress.skipped else {}
     meta.put(conn, _name(file_hash), dump(document))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from engine.cli.importing.opening import Source
 from engine.errors import UsageError
@@ -22,15 +22,33 @@ _ABOUT = ("line", "why")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
+Kind = Literal["customers", "events", "products"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that a row says, in our own columns. Without an id of a customer it is about whoever has the
+    `email`, else the `phone`."""
+
+    kind: Kind
+    cells: Mapping[str, Any]
+    email: str | None = None
+    phone: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SourceRow:
     """One row. `line`: of the file, where it ends; `cells` by column, empty ones of CSV left out; `why`: it
-    is no row."""
+    is no row. Of a file with a mapping: `parts`, what it says; `more`, the other rows that belong to it;
+    `skipped`: the mapping leaves it out."""
 
     line: int
     cells: Mapping[str, Any] = field(default_factory=dict)
     why: str = ""
     raw: Sequence[str] = ()
+    more: tuple[Sequence[str], ...] = ()
+    parts: tuple[Part, ...] = ()
+    skipped: bool = False
 
 
 @dataclass(slots=True)
@@ -153,6 +171,16 @@ def _corrected(row: Any) -> tuple[Any, str]:
         return None, row
 
 
+def _row_of(raw: Sequence[str]) -> Any:
+    """As an object where it is one, so that whoever corrects it edits no JSON inside a text."""
+    text = raw[0] if raw else ""
+    try:
+        row = json.loads(text)
+    except ValueError:
+        return text
+    return row if isinstance(row, dict) else text
+
+
 class RefusedRows:
     """Opened with the first refused row. `again`: an import that goes on adds to the file."""
 
@@ -167,13 +195,13 @@ class RefusedRows:
         """One more."""
         file = self._file or self._open()
         self.count += 1
-        if not self._is_csv:
-            # As an object where it is one, so that whoever corrects it edits no JSON inside a text.
-            raw: Any = dict(row.cells) or (row.raw[0] if row.raw else "")
-            file.write(json.dumps({"line": row.line, "why": why, "row": raw}, ensure_ascii=False) + "\n")
-        else:
-            cells = [safe_cell(cell) for cell in row.raw]
-            self._writer.writerow([row.line, safe_cell(why), *cells])
+        for raw in (row.raw, *row.more):
+            if not self._is_csv:
+                said = {"line": row.line, "why": why, "row": _row_of(raw)}
+                file.write(json.dumps(said, ensure_ascii=False) + "\n")
+            else:
+                cells = [safe_cell(cell) for cell in raw]
+                self._writer.writerow([row.line, safe_cell(why), *cells])
 
     def close(self) -> None:
         """What was added is on the disk."""

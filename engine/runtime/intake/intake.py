@@ -52,12 +52,14 @@ _DEFAULT_PURPOSES = ("marketing", "opens")
 @dataclass(frozen=True, slots=True)
 class IntakeResult:
     """What became of a request. `duplicates` were received before; `refused`: what was wrong, also with items
-    that were taken without it; `kept`: items in quarantine."""
+    that were taken without it; `kept`: items in quarantine; `repeated`: places of the request of which
+    everything was received before."""
 
     taken: int = 0
     duplicates: int = 0
     refused: tuple[RefusedItem, ...] = ()
     kept: int = 0
+    repeated: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -172,7 +174,11 @@ class Intake:
             for item in refused
             if item.kept and not quarantine.is_partial(batch.sent(item.item), item.item, frozenset(places))
         }
-        return IntakeResult(new, answers.count("duplicate"), tuple(refused), len(whole))
+        new_places = {
+            place for (place, _), answer in zip(numbered, answers, strict=True) if answer != "duplicate"
+        }
+        repeated = frozenset(place for place, _ in numbered) - new_places
+        return IntakeResult(new, answers.count("duplicate"), tuple(refused), len(whole), repeated)
 
     def _keep(
         self,

@@ -17,8 +17,11 @@ from engine.language.yaml.source import read
 from engine.problem import Problem, did_you_mean
 from engine.simulate.replay.mapping_words import Check, Getter, check, getter
 
-_VALUE = "write  a_field,  items.price,  sum of items.price * items.quantity,  count of items  or  always X"
-_CURRENCY = TextPattern(
+_VALUE = (
+    "write  a_field,  items.price,  a_field or other_field,  sum of items.price * items.quantity,"
+    "  count of items,  texts of tags  or  always X"
+)
+CURRENCY = TextPattern(
     "[A-Z]{3}", "is not a currency", "it is written as three capitals", "write  EUR", "E93",
 )  # fmt: skip
 _FIELDS = "{total: amount}"
@@ -64,14 +67,14 @@ MAPPING = Construct(
     (
         Key("stream", "block", "what the four parts of a line are called", of=STREAM,
             example="{event: type}"),
-        Key("currency", "text", "of amounts that come without one", example="EUR", pattern=_CURRENCY),
+        Key("currency", "text", "of amounts that come without one", example="EUR", pattern=CURRENCY),
         Key("events", "free", "foreign events, and what they are here", example="{signup: subscribed}"),
         Key("products", "free", "foreign events that change the catalogue", example="{stock: {id: sku}}"),
         Key("others", "choice", "what becomes of foreign events without an entry", choices=("keep", "drop")),
     ),
     "How the events of a foreign stream become ours",
 )  # fmt: skip
-_RULES = FileRules(
+RULES = FileRules(
     unknown_key="E95",
     wrong_shape="E95",
     missing="E92",
@@ -140,18 +143,20 @@ def read_mapping(
     root, problems = read(text, file)
     if root is None:
         return None, problems
-    context = ReadContext(_RULES, problems)
+    context = ReadContext(RULES, problems)
     reader = context.block(root, MAPPING, nodes.Scalar("a mapping", root.span, plain=True), example="{}")
-    mapping = _StreamReader(context, names).read(reader) if reader else None
+    mapping = StreamReader(context, names).read(reader) if reader else None
     return (None if any(problem.is_error for problem in problems) else mapping), problems
 
 
-class _StreamReader:
-    """Reads the rules of one file against the names that the project knows."""
+class StreamReader:
+    """Reads the rules of one file against the names that the project knows; what a mapping of rows has in
+    common with it is read here too."""
 
     def __init__(self, context: ReadContext, names: FieldNames) -> None:
         self._context = context
         self._names = names
+        self.unknown: list[str] | None = None  # fields that the project does not have; None: a mistake
 
     def read(self, reader: MapReader) -> StreamMapping:
         others, currency, stream = reader.choice("others"), reader.text("currency"), reader.block("stream")
@@ -222,6 +227,9 @@ class _StreamReader:
         for entry in reader.entries(key):
             name = entry.key.text
             if names is not None and name not in names:
+                if self.unknown is not None:
+                    self.unknown.append(name)
+                    continue
                 self._context.wrong(
                     entry.key,
                     f"is not {what}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
@@ -15,6 +16,7 @@ Check = Callable[[Properties], bool]
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _SUM = re.compile(r"sum of (\S+?)(?:\s*\*\s*(\S+))?")
 _OF_LIST = re.compile(r"(count|first|last) of (\S+)")
+_TEXTS = re.compile(r"texts of (\S+)")
 _LIMIT = re.compile(r"(at least|at most|more than|less than) (-?\d+(?:\.\d+)?)")
 _PATH = re.compile(r"[^\s*:{}\[\],]+")
 
@@ -31,15 +33,20 @@ def number(value: object) -> Decimal | None:
 
 
 def getter(words: str) -> Getter | None:
-    """`a.b`, `sum of items.price * items.quantity`, `count of items`, `first of items.sku`, `always X`.
+    """`a.b`, `a or b` (the first that is set), `sum of items.price * items.quantity`, `count of items`,
+    `first of items.sku`, `texts of tags` (a text with commas), `always X`.
 
     None when the words are no such thing.
     """
     if words.startswith("always "):
         constant = words.removeprefix("always ").strip()
         return lambda _: constant
+    if " or " in words:
+        return _first_that_is_set(words.split(" or "))
     if match := _SUM.fullmatch(words):
         return _sum(match[1], match[2])
+    if match := _TEXTS.fullmatch(words):
+        return _texts(match[1])
     if match := _OF_LIST.fullmatch(words):
         return _of_list(match[1], match[2])
     return _path(words) if _PATH.fullmatch(words) else None
@@ -62,6 +69,33 @@ def _walk(value: object, parts: list[str]) -> Any:
             return None
         value = value.get(part)
     return value
+
+
+def _first_that_is_set(words: list[str]) -> Getter | None:
+    getters = [getter(word.strip()) for word in words]
+    if not all(getters):
+        return None
+
+    def first(properties: Properties) -> Any:
+        values = (get(properties) for get in getters if get is not None)
+        return next((value for value in values if value is not None and value != ""), None)
+
+    return first
+
+
+def _texts(words: str) -> Getter:
+    """A text that holds several, with commas between them, in quotes or not."""
+    get = _path(words)
+
+    def texts(properties: Properties) -> Any:
+        value = get(properties)
+        if not isinstance(value, str):
+            return value
+        return [
+            text for part in next(csv.reader([value], skipinitialspace=True), []) if (text := part.strip())
+        ]
+
+    return texts
 
 
 def _sum(first: str, second: str | None) -> Getter:
