@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -44,6 +45,19 @@ def send(
     at: Annotated[
         str, typer.Option("--at", help='when, by the clock of each customer: "2026-11-27 10:00"')
     ] = "",
+    code: Annotated[
+        str, typer.Option("--code", help="a pool of config.yaml: everybody gets a code of their own first")
+    ] = "",
+    valid: Annotated[str, typer.Option("--valid", help="how long that code is good")] = "7 days",
+    against: Annotated[
+        str, typer.Option("--against", help="A/B: another template, which the rest of the people gets")
+    ] = "",
+    share: Annotated[
+        int, typer.Option("--share", min=1, max=99, help="A/B: percent who get the first template")
+    ] = 50,
+    holdout: Annotated[
+        int, typer.Option("--holdout", min=0, max=50, help="percent who get nothing and are measured")
+    ] = 0,
     again: Annotated[bool, typer.Option("--again", help="the same once more on the same day")] = False,
     stop: Annotated[
         str, typer.Option("--stop", help="end a one-off send that is under way, by its name")
@@ -66,13 +80,17 @@ def send(
             "send needs a template and a segment:", f"write  {command('send TEMPLATE --to SEGMENT')}"
         )
     from engine.cli.stores import project_store
+    from engine.runtime.publish.one_off import OneOffRequest
 
     with project_store(session.folder) as store:
         now = session.clock.now()
         with store.read() as conn:
-            project, request, name, plan = _look(
-                conn, template, to, via, next_after, policy, goal, at, now, again
-            )
+            wanted = OneOffRequest(
+                template, to, policy, goal, tuple(filter(None, (each.strip() for each in via.split(",")))),
+                _length(next_after), _moment(at), code, _length(valid) if code else "", against,
+                share if against else 50, holdout,
+            )  # fmt: skip
+            project, request, name, plan = _look(conn, wanted, now, again=again)
         if form is Format.json:
             say_json(_data(name, request, plan))
         else:
@@ -91,16 +109,7 @@ def send(
 
 
 def _look(
-    conn: Connection,
-    template: str,
-    segment: str,
-    via: str,
-    next_after: str,
-    policy: str,
-    goal: str,
-    at: str,
-    now: Instant,
-    again: bool,
+    conn: Connection, request: OneOffRequest, now: Instant, *, again: bool
 ) -> tuple[Project, OneOffRequest, str, OneOffPlan]:
     """What would be sent; nothing is changed. Raises UsageError, AuthorError for what does not fit."""
     from engine.runtime.publish import one_off
@@ -113,13 +122,9 @@ def _look(
     if published is None:
         raise UsageError("nothing was deployed yet:", f"publish the project first with  {command('deploy')}")
     project = published[1]
-    _check_names(project, template, segment, policy)
-    request = one_off.OneOffRequest(
-        template, segment, policy, goal or _usual_goal(project),
-        tuple(filter(None, (each.strip() for each in via.split(",")))),
-        _length(next_after), _moment(at),
-    )  # fmt: skip
-    head = one_off.head(template, local_date(now, zone(project.config.timezone)))
+    _check_names(project, request)
+    request = replace(request, goal=request.goal or _usual_goal(project))
+    head = one_off.head(request.template, local_date(now, zone(project.config.timezone)))
     known = one_offs.named(conn, head)
     if not again and any(one_off.request_of(one) == request for one in known):
         raise UsageError(
@@ -130,7 +135,7 @@ def _look(
     names = frozenset([*(one.name for one in one_offs.named(conn, one_off.PREFIX)), name])
     extended = one_off.with_one_offs(project, sends, names)
     plan = one_off.plan_of(
-        conn, extended, extended.journeys.by_name[name], segment, _leaves_at(request, now, project)
+        conn, extended, extended.journeys.by_name[name], request.segment, _leaves_at(request, now, project)
     )
     return extended, request, name, plan
 
@@ -180,13 +185,15 @@ def _stop(session: Session, name: str) -> None:
 # --- words ----------------------------------------------------------------------------------------
 
 
-def _check_names(project: Project, template: str, segment: str, policy: str) -> None:
+def _check_names(project: Project, request: OneOffRequest) -> None:
     for what, name, known in (
-        ("template", template, list(project.templates.by_name)),
-        ("segment", segment, list(project.journeys.segments)),
-        ("policy", policy, list(project.journeys.policies)),
+        ("template", request.template, list(project.templates.by_name)),
+        ("template", request.against, list(project.templates.by_name)),
+        ("segment", request.segment, list(project.journeys.segments)),
+        ("policy", request.policy, list(project.journeys.policies)),
+        ("code pool", request.code, list(project.config.codes)),
     ):
-        if name not in known:
+        if name and name not in known:
             raise UsageError(
                 f'there is no {what} "{name}" in what is published:',
                 did_you_mean(name, known, f"there are: {', '.join(sorted(known)) or 'none'}"),
@@ -234,10 +241,17 @@ def _agreed(plan: OneOffPlan) -> bool:
     return bool(typer.confirm(f"Send it to {plan.messages:,}?", default=False, err=True))
 
 
+def _what(request: OneOffRequest) -> str:
+    code = f" with a code of {request.code}" if request.code else ""
+    if not request.against:
+        return f"{request.template}{code}"
+    return f"{request.share}% {request.template}, {100 - request.share}% {request.against}{code}"
+
+
 def _print(name: str, request: OneOffRequest, plan: OneOffPlan, project: Project) -> None:
     currency = project.config.currency
     say_plain(
-        f"{name}: {request.template} to "
+        f"{name}: {_what(request)} to "
         f"{request.segment}{f' at {request.at}, local time' if request.at else ''}"
     )
     say_plain("")
@@ -247,6 +261,7 @@ def _print(name: str, request: OneOffRequest, plan: OneOffPlan, project: Project
         ("in the holdout", plan.holdout, "get nothing, are measured"),
         ("reached by no channel", plan.nobody, ""),
         ("not on deliver_only", plan.not_listed, "get nothing"),
+        ("on a break, or silenced", plan.silent, "get nothing"),
         ("no place under a cap", plan.capped, "wait or are skipped, as the policy says"),
     ):
         if number:
@@ -277,7 +292,8 @@ def _data(name: str, request: OneOffRequest, plan: OneOffPlan) -> dict[str, Any]
         "name": name, "template": request.template, "segment": request.segment, "at": request.at or None,
         "members": len(plan.members),
         "reach": {channel: dict(counts) for channel, counts in plan.reach.items()}, "first": dict(plan.first),
-        "unreachable": plan.nobody, "holdout": plan.holdout, "not_listed": plan.not_listed,
+        "unreachable": plan.nobody, "holdout": plan.holdout, "silent": plan.silent,
+        "not_listed": plan.not_listed,
         "capped": plan.capped,
         "quiet": plan.quiet, "languages": dict(plan.languages), "cost": f"{plan.cost:f}",
         "most": f"{plan.most:f}",

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from engine.core.effects import Send
 from engine.core.ending import CARRIED
 from engine.core.enrollment import AwaitingReaction, AwaitingSend, Deferred, Due, SentMessage
-from engine.core.facts.customer import CapSlot, can_reach, why_closed
+from engine.core.facts.customer import CapSlot, can_reach, caps_of, why_closed, why_silent
 from engine.core.facts.learned import channel_order, explanation
 from engine.core.journey import END, SendStep
-from engine.core.policy import Cap
 from engine.core.reasons import HoldReason, SkipReason
 from engine.core.timing.due import listen_until
 from engine.core.timing.frequency_caps import has_free_slot, next_free_slot
@@ -50,10 +49,9 @@ def try_send(
         return _skip(transition, step, SkipReason.UNREACHABLE)
     # Before the moment is looked at: who wants or needs silence is not written to later either.
     facts = transition.context.facts
-    if not facts.inside.isdisjoint(step.policy.not_inside):
-        return _skip(transition, step, SkipReason.SILENCED)
-    if step.policy.consent is not None and facts.break_end > transition.now:
-        return _skip(transition, step, SkipReason.ON_A_BREAK)
+    silence = why_silent(facts, step.policy, transition.now)
+    if silence is not None:
+        return _skip(transition, step, silence)
     # Rule 4, after the holds are left out: whoever was held back by us is not late.
     if transition.now > plus(first_due, step.policy.too_late, facts.zone):
         return _skip(transition, step, SkipReason.TOO_LATE)
@@ -171,15 +169,9 @@ def _reachable(transition: Transition, step: SendStep, channels: tuple[str, ...]
     return tuple(reachable)
 
 
-def _caps(transition: Transition, step: SendStep) -> tuple[Cap, ...]:
-    """Those of the policy, and for messages that need a consent the one that the customer chose."""
-    own = transition.context.facts.own_cap if step.policy.consent is not None else None
-    return step.policy.caps if own is None else (*step.policy.caps, own)
-
-
 def _first_uncapped(transition: Transition, step: SendStep, channels: tuple[str, ...]) -> str | None:
     """The first channel with a free place. Caps by day and week are asked once, before the first part."""
-    caps, facts = _caps(transition, step), transition.context.facts
+    caps, facts = caps_of(transition.context.facts, step.policy), transition.context.facts
     if not caps:
         return channels[0]
     counts_total = step.id not in transition.enrollment.sent
@@ -209,7 +201,7 @@ def _defer_or_skip(
     opens: dict[str, Instant] = {}
     for channel in channels:
         at = next_free_slot(
-            _caps(transition, step), facts.cap_slots, transition.now, facts.zone, channel, policy.wait_up_to
+            caps_of(facts, policy), facts.cap_slots, transition.now, facts.zone, channel, policy.wait_up_to
         )
         if at is not None:
             opens[channel] = at
@@ -255,7 +247,7 @@ def _plan(
     # No visit and no attempt number: deciding the same message twice plans it once (2.14).
     key = derive(enrollment.id, step.id, channel)
     # Messages of a policy without caps neither ask for places nor use them (rule 6).
-    caps = _caps(transition, step)
+    caps = caps_of(transition.context.facts, policy)
     counts = bool(caps)
     # After the first of these moments the message comes back to rule 1 instead of leaving. One more
     # millisecond: at the very moment that is too late it may still go (rule 4).

@@ -219,3 +219,87 @@ def test_its_journey_is_written_as_an_author_would() -> None:
     assert stopped.replace("\nstate: stopped\nstart:", "\nstart:") == text
     for source in (text, stopped):
         assert one_off.request_of(OneOff("one_off_spring_20261120", Instant(0), "", source)) == wish
+
+
+SPRING = """---
+subject: Spring{% if code.value %} {{ code.value }}{% endif %}
+---
+<mjml><mj-body><mj-section><mj-column><mj-text>Spring. {{ code.value or "" }}
+{{ shop.name }}, {{ shop.address }} <a href="{{ links.unsubscribe }}">Unsubscribe</a>
+</mj-text></mj-column></mj-section></mj-body></mjml>
+"""
+
+
+def with_variants(shop: Shop, people: int) -> Shop:
+    """A second template, a pool of codes, and so many more who can be written to."""
+    shop.write("templates/spring_a.email.mjml", SPRING)
+    shop.write("templates/spring_b.email.mjml", SPRING)
+    config = (shop.folder / "config.yaml").read_text(encoding="utf-8")
+    shop.write("config.yaml", f'{config}codes:\n  SPRING: {{kind: generated, pattern: "SPRING-????-????"}}\n')
+    rows = [
+        {"customer_id": f"p{number}", "email": f"p{number}@example.com", "first_name": "P",
+         "consent": {"email": "given"}}
+        for number in range(people)
+    ]  # fmt: skip
+    shop.write("more.jsonl", "\n".join(map(json.dumps, rows)) + "\n")
+    assert shop.run("deploy").code == 0
+    assert shop.run("import", str(shop.folder / "more.jsonl")).code == 0
+    shop.play()
+    return shop
+
+
+def test_two_variants_a_code_and_a_holdout_share_the_people_as_the_plan_says(
+    shop: Shop, golden: Golden
+) -> None:
+    with_variants(shop, 60)
+    words = ["send", "spring_a", "--to", "everybody", "--against", "spring_b", "--share", "70",
+             "--code", "SPRING", "--valid", "5d", "--holdout", "10"]  # fmt: skip
+    golden("golden/send_variants.txt", shop.run(*words).out)
+    plan = json.loads(shop.run(*words, "--format", "json").out)
+    assert shop.run(*words, "--yes").code == 0
+    assert "the same was sent today already" in shop.run(*words).err
+    for _ in range(3):
+        shop.play()
+    messages = list(kept_messages(shop.folder / "data/outbox", 100))
+    by_template = {
+        name: sum(kept.message.template == name for kept in messages) for name in ("spring_a", "spring_b")
+    }
+    assert sum(by_template.values()) == plan["first"]["email"]
+    assert plan["first"]["email"] == plan["members"] - plan["unreachable"] - plan["holdout"]
+    assert by_template["spring_a"] > by_template["spring_b"] > 0
+    assert plan["holdout"] > 0
+    codes = {kept.message.subject for kept in messages}
+    assert len(codes) == len(messages)  # everybody has one of their own
+    assert all(re.fullmatch(r"Spring SPRING-\w{4}-\w{4}", subject) for subject in codes)
+
+
+def test_what_a_one_off_send_was_asked_for_is_read_back_from_its_journey() -> None:
+    for request in (
+        one_off.OneOffRequest("a", "s", "marketing", "order_placed"),
+        one_off.OneOffRequest("a", "s", "marketing", "order_placed", ("email", "sms"), "4 hours",
+                              "2026-11-27 10:00", "SPRING", "7 days", "b", 70, 10),
+        one_off.OneOffRequest("a", "s", "m", "g", ("email",), code="SPRING", valid="1 day"),
+        one_off.OneOffRequest("a", "s", "m", "g", against="b"),
+    ):  # fmt: skip
+        text = one_off.journey_of(request, "one_off_a_20261127")
+        assert one_off.request_of(OneOff("one_off_a_20261127", Instant(0), "", text)) == request
+
+
+def test_names_of_a_one_off_send_that_nobody_knows_are_said_with_the_nearest(
+    shop: Shop, golden: Golden
+) -> None:
+    with_variants(shop, 1)
+    for name, words in (("code", ["--code", "SPRIN"]), ("against", ["--against", "spring_c"])):
+        refused = shop.run("send", "spring_a", "--to", "everybody", *words)
+        assert refused.code == 2
+        golden(f"golden/send_unknown_{name}.txt", refused.err)
+
+
+def test_who_is_on_a_break_is_told_in_the_plan(shop: Shop) -> None:
+    shop.write(
+        "pause.jsonl", json.dumps({"customer_id": "anna", "break_until": "2027-01-01T00:00:00Z"}) + "\n"
+    )
+    assert shop.run("import", str(shop.folder / "pause.jsonl")).code == 0
+    shop.play()
+    plan = json.loads(send(shop, "--format", "json").out)
+    assert (plan["silent"], plan["first"]) == (1, {"email": 1})

@@ -14,8 +14,9 @@ from engine.core.enrollment import Enrollment
 from engine.core.facts.learned import NO_ENGAGEMENT, EngagementStats
 from engine.core.facts.rfm import QUINTILES, Borders, GroupTable
 from engine.core.happening import Event
-from engine.core.policy import Cap
+from engine.core.policy import Cap, Policy
 from engine.core.product_signals import Collecting
+from engine.core.reasons import SkipReason
 from engine.values import Instant, Type, Value, zone
 
 ANY_PURPOSE = "any purpose"
@@ -109,17 +110,6 @@ class Facts:
     def zone(self) -> ZoneInfo:
         """The customer's zone."""
         return zone(self.timezone)
-
-    @property
-    def break_end(self) -> Instant:
-        """Until when the customer wants no marketing: what they chose on the preference page, 0 for never."""
-        until = self.values.get("break_until")
-        return Instant(until) if isinstance(until, int) else Instant(0)
-
-    @property
-    def own_cap(self) -> Cap | None:
-        """How many marketing messages the customer wants at most, as chosen on the preference page."""
-        return OWN_CAPS.get(str(self.values.get("frequency")))
 
     def share(self) -> Facts:
         """The same facts in a record of its own; the containers are those of this one."""
@@ -215,6 +205,24 @@ def why_closed(facts: Facts, channel: str, purpose: str | None) -> Closed | None
 def can_reach(facts: Facts, channel: str, purpose: str | None) -> bool:
     """True when nothing closes the channel."""
     return why_closed(facts, channel, purpose) is None
+
+
+def why_silent(facts: Facts, policy: Policy, now: Instant) -> SkipReason | None:
+    """Why a policy has nothing to say to this customer now, though they can be reached: they are inside a
+    journey that it keeps silent for, or on a break of their own choice."""
+    if not facts.inside.isdisjoint(policy.not_inside):
+        return SkipReason.SILENCED
+    until = facts.values.get("break_until")
+    # A break is from advertising; the answer to an order comes all the same.
+    if policy.consent is not None and isinstance(until, int) and until > now:
+        return SkipReason.ON_A_BREAK
+    return None
+
+
+def caps_of(facts: Facts, policy: Policy) -> tuple[Cap, ...]:
+    """Those of the policy, and for messages that need a consent the one that the customer chose."""
+    own = OWN_CAPS.get(str(facts.values.get("frequency"))) if policy.consent is not None else None
+    return policy.caps if own is None else (*policy.caps, own)
 
 
 ZoneReason = Literal["customer", "country", "project"]

@@ -18,15 +18,16 @@ from typing import Any
 from sqlalchemy import Connection
 
 from engine import project as projects
-from engine.core.facts.customer import Facts, why_closed
+from engine.core.facts.customer import Facts, caps_of, why_closed, why_silent
 from engine.core.happening import Occurrence
 from engine.core.journey import Journey, SendStep
 from engine.core.journeys import Journeys
 from engine.core.segments import is_member
+from engine.core.steps.split import SplitStep
 from engine.core.timing.frequency_caps import has_free_slot
 from engine.core.timing.quiet_hours import quiet_end
 from engine.errors import AuthorError
-from engine.ids import in_global_holdout
+from engine.ids import choose_path, in_global_holdout, in_holdout
 from engine.invocation import command
 from engine.language.nodes import Mapping, Node, Scalar
 from engine.language.yaml.source import read
@@ -55,6 +56,11 @@ class OneOffRequest:
     via: tuple[str, ...] = ()  # empty: the language chooses
     next_after: str = ""
     at: str = ""  # local date and time of each customer; empty: at once
+    code: str = ""  # a pool of which everybody takes a code first
+    valid: str = ""  # how long that code is good
+    against: str = ""  # another template that the rest gets, chosen by chance
+    share: int = 50  # percent who get `template`, where there is another one
+    holdout: int = 0  # percent who get nothing and are measured
 
 
 def head(template: str, day: dt.date) -> str:
@@ -72,17 +78,30 @@ def journey_of(request: OneOffRequest, name: str, *, stopped: bool = False) -> s
         "again: never",
         f"goal: {{event: {request.goal}, within: 7 days}}",
         f"policy: {request.policy}",
+        *([f"holdout: {request.holdout}%"] if request.holdout else []),
         "steps:",
     ]
     if request.at:
         lines += [f"  - wait: until {request.at}", "    id: the_moment"]
-    lines.append(f"  - send: {request.template}")
+    if request.code:
+        lines += [f"  - code: {request.code}", f"    valid: {request.valid}"]
+    if request.against:
+        lines += ["  - split: variant", "    into:"]
+        for share, template in ((request.share, request.template), (100 - request.share, request.against)):
+            lines += [f"      {share}% {template}:", *_send_lines(request, template, "        ")]
+    else:
+        lines += _send_lines(request, request.template, "  ")
+    return "\n".join(lines) + "\n"
+
+
+def _send_lines(request: OneOffRequest, template: str, indent: str) -> list[str]:
+    lines = [f"{indent}- send: {template}"]
     if request.via:
         listed = ", ".join(request.via)
-        lines.append(f"    via: [{listed}]" if len(request.via) > 1 else f"    via: {listed}")
+        lines.append(f"{indent}  via: [{listed}]" if len(request.via) > 1 else f"{indent}  via: {listed}")
     if request.next_after:
-        lines.append(f"    next_after: {request.next_after}")
-    return "\n".join(lines) + "\n"
+        lines.append(f"{indent}  next_after: {request.next_after}")
+    return lines
 
 
 def request_of(one_off: OneOff) -> OneOffRequest:
@@ -90,7 +109,12 @@ def request_of(one_off: OneOff) -> OneOffRequest:
     node, _ = read(one_off.source, one_off.name)
     assert node is not None  # `journey_of` has written it
     journey = _plain(node)
-    *waits, send = journey["steps"]
+    wait, code = (
+        {key: step for step in journey["steps"] for key in step}.get(verb, {}) for verb in ("wait", "code")
+    )
+    last = journey["steps"][-1]
+    paths = list(last.get("into", {}).items())
+    send = paths[0][1][0] if paths else last
     via = send.get("via", [])
     return OneOffRequest(
         send["send"],
@@ -99,7 +123,12 @@ def request_of(one_off: OneOff) -> OneOffRequest:
         journey["goal"]["event"],
         (via,) if isinstance(via, str) else tuple(via),
         send.get("next_after", ""),
-        waits[0]["wait"].removeprefix("until ") if waits else "",
+        wait.get("wait", "").removeprefix("until "),
+        code.get("code", ""),
+        code.get("valid", ""),
+        paths[1][1][0]["send"] if paths else "",
+        int(paths[0][0].partition("%")[0]) if paths else 50,
+        int(journey.get("holdout", "0").removesuffix("%")),
     )
 
 
@@ -181,6 +210,7 @@ class OneOffPlan:
     first: Counter[str] = field(default_factory=Counter)  # channel -> how many get their first message by it
     nobody: int = 0  # have no channel that is open
     holdout: int = 0
+    silent: int = 0  # are on a break, or inside a journey during which the policy is silent
     quiet: int = 0  # of those who get a message: are in their quiet hours
     capped: int = 0  # have had all the messages that a cap allows
     not_listed: int = 0  # are not on the `deliver_only` list
@@ -199,22 +229,40 @@ def plan_of(conn: Connection, project: Project, journey: Journey, segment: str, 
     """Asks everybody in the store; `now` is when the message would leave."""
     journeys = project.journeys
     limits = SendLimits.of(project.config, journeys)
-    step = next(step for step in journey.steps if isinstance(step, SendStep))
-    plan = OneOffPlan(reach={channel: Counter() for channel in step.channels})
+    # Of two variants each customer gets one; who that is, is drawn when they come to it.
+    steps = [step for step in journey.steps if isinstance(step, SendStep)]
+    split = next((step for step in journey.steps if isinstance(step, SplitStep)), None)
+    plan = OneOffPlan(reach={channel: Counter() for step in steps for channel in step.channels})
     plan.ceiling = limits.ceilings.of_journey(journey.name)
     rule = journeys.segments[segment]
     for bucket, chunk in batches.chunks(conn, CHUNK):
         for customer, state in batches.load_batch(conn, bucket, chunk, journeys, now).states.items():
             if is_member(rule, state.facts, now):
                 plan.members.append((bucket, customer))
-                _count_member(plan, state.facts, step, journeys, limits, now)
+                step = steps[0] if split is None else _variant(customer, journey, split, steps)
+                held_out = in_holdout(customer, journey.name, journey.holdout)
+                _count_member(plan, state.facts, step, journeys, limits, now, held_out=held_out)
     for channel, number in plan.first.items():
         plan.cost += number * journeys.prices[channel]
     return plan
 
 
+def _variant(customer: str, journey: Journey, split: SplitStep, steps: Sequence[SendStep]) -> SendStep:
+    """The message of the path that is drawn for a customer."""
+    shares = [(name, share) for name, share, _ in split.paths]
+    drawn = choose_path(customer, journey.name, split.salt, shares)
+    return next(step for step in steps if step.template == drawn)
+
+
 def _count_member(
-    plan: OneOffPlan, facts: Facts, step: SendStep, journeys: Journeys, limits: SendLimits, now: Instant
+    plan: OneOffPlan,
+    facts: Facts,
+    step: SendStep,
+    journeys: Journeys,
+    limits: SendLimits,
+    now: Instant,
+    *,
+    held_out: bool,
 ) -> None:
     """Asks in the order in which the daemon would: holdout, consent and addresses, allow list, caps. Each
     member is counted once: with the first of these that keeps the message from them, else with the channel
@@ -226,7 +274,9 @@ def _count_member(
         plan.reach[channel][why or "reachable"] += 1
         if why is None:
             reachable.append(channel)
-    if policy.consent is not None and in_global_holdout(facts.customer, journeys.global_holdout):
+    if held_out or (
+        policy.consent is not None and in_global_holdout(facts.customer, journeys.global_holdout)
+    ):
         plan.holdout += 1
         return
     listed = [channel for channel in reachable if _is_listed(facts, channel, limits)]
@@ -234,10 +284,13 @@ def _count_member(
         plan.nobody += not reachable
         plan.not_listed += bool(reachable)
         return
+    if why_silent(facts, policy, now) is not None:
+        plan.silent += 1
+        return
     free = [
         channel
         for channel in listed
-        if has_free_slot(policy.caps, facts.cap_slots, now, facts.zone, channel, first_part=True)
+        if has_free_slot(caps_of(facts, policy), facts.cap_slots, now, facts.zone, channel, first_part=True)
     ]
     if not free:
         plan.capped += 1
