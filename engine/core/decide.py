@@ -9,7 +9,8 @@ from typing import assert_never
 from msgspec import Struct
 
 from engine.core.advance import wake
-from engine.core.decision_context import MAX_DECISIONS, DecisionContext
+from engine.core.causes import NO_CAUSES
+from engine.core.decision_context import DecisionContext
 from engine.core.effects import Decision
 from engine.core.ending import end
 from engine.core.enrollment import Enrollment
@@ -94,11 +95,12 @@ def decide(
     for happening in happenings:
         # A happening from an older batch must not take the number back: numbers order what waits look for.
         context.number = max(context.number, happening.number)
-        context.decisions_left = MAX_DECISIONS
+        context.causes = happening.causes if isinstance(happening, Event) else NO_CAUSES
         _take(context, happening)
         # A start runs its first steps, and what they wrote has its consequences, before the
         # next event (2.20).
         apply_changes(context)
+    context.causes = NO_CAUSES
     # Last: after a downtime all that was received counts before anything that was due (2.13).
     if wakes:
         _wake_all(context)
@@ -170,18 +172,17 @@ def _wake_all(context: DecisionContext) -> None:
     # Segments first: leaving one may make an `exit_if` true, and that beats the end of a wait (2.9).
     crossed = [(at, segment) for segment, at in context.crossings.items() if at <= context.now]
     for at, segment in sorted(crossed):
-        context.decisions_left = MAX_DECISIONS
         change = cross(context, segment, at)
         if change is not None:
             handle_segment_change(context, change)
             apply_changes(context)
     _turn(context)
     if context.collecting:
-        context.decisions_left = MAX_DECISIONS
         end_collecting(context)
         apply_changes(context)
     now, index = context.now, context.index
-    for _ in range(MAX_DECISIONS):
+    woken: dict[str, int] = {}
+    while True:
         # Found anew each time: a run that moves may end others, start others, or be due again at once. Nobody
         # moves in a paused journey, nor in one that is no longer published.
         due = [
@@ -192,13 +193,15 @@ def _wake_all(context: DecisionContext) -> None:
             and run.due.at <= now
             and run.journey in index.subscriptions
             and run.journey not in index.paused
+            # A run only goes forward: one that is due more often than it has steps does not move.
+            and woken.get(run.id, 0) <= len(index.subscriptions[run.journey].journey.steps)
         ]
         if not due:
             return
-        context.decisions_left = MAX_DECISIONS
         enrollment = due[0] if len(due) == 1 else min(due, key=lambda run: _due_order(context, run))
         subscription = context.subscription(enrollment)
         assert subscription is not None
+        woken[enrollment.id] = woken.get(enrollment.id, 0) + 1
         transition = Transition.begin(context, subscription, enrollment)
         wake(transition)
         transition.complete()
@@ -209,7 +212,6 @@ def _turn(context: DecisionContext) -> None:
     """Runs that time alone may end, before those that are due: goal and exit beat the end of a wait (2.9)."""
     turned = [(at, run) for run, at in context.turns.items() if at <= context.now]
     for at, run in sorted(turned):
-        context.decisions_left = MAX_DECISIONS
         del context.turns[run]
         enrollment = context.enrollments.get(run)
         if enrollment is not None:

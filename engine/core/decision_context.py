@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,10 +20,6 @@ from engine.values import DAY, Instant
 
 FactContainer = Literal["values", "fact_state", "event_counters", "history", "reach", "cap_slots", "products"]
 """The containers of `Facts` that decisions write into."""
-
-MAX_DECISIONS = 500
-"""Decisions that one happening may lead to. A customer who takes this many is caught between journeys that
-start or undo each other without end: it is stopped here."""
 
 CAP_SLOT_RETENTION = 32 * DAY
 """Longer than the longest window of a cap: 30 calendar days, of which one may have 25 hours."""
@@ -53,7 +49,8 @@ class DecisionContext:
     forked: set[str] = field(default_factory=set)  # ids of enrollments that are no longer the caller's
     copied: set[FactContainer] = field(default_factory=set)  # containers that are no longer the caller's
     copied_history: set[str] = field(default_factory=set)  # events whose history is no longer the caller's
-    decisions_left: int = MAX_DECISIONS  # of those that this happening may lead to
+    causes: Mapping[str, int] = field(default_factory=dict)  # of what is applied now
+    changed_by: Mapping[str, int] = field(default_factory=dict)  # of what was written, until it is looked at
     folded: bool = False  # the facts count the event that is applied already
 
     @classmethod
@@ -161,11 +158,10 @@ class DecisionContext:
         self.decisions.append(Decision(enrollment, tuple(effects), tuple(trace)))
         # The decision holds the run as it is now; whoever decides it again at this moment forks it first.
         self.forked.discard(enrollment.id)
-        self.decisions_left -= 1
 
-    def add_trace(self, line: Trace) -> None:
+    def add_trace(self, line: Trace, *effects: Effect) -> None:
         """Notes something that belongs to no run."""
-        self.decisions.append(Decision(None, (), (line,)))
+        self.decisions.append(Decision(None, effects, (line,)))
 
     def reserve_slot(self, slot: CapSlot) -> None:
         """Takes a place under caps; places too old for any cap are forgotten."""

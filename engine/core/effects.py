@@ -82,6 +82,7 @@ class Emit(Struct, frozen=True):
     name: str
     at: Instant
     fields: Mapping[str, Value]
+    causes: Mapping[str, int] = field(default_factory=dict)  # what led to it, see `causes`
 
 
 class Alert(Struct, frozen=True):

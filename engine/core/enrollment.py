@@ -137,6 +137,9 @@ class Enrollment:
     ended_at: Instant | None = None
     watch_until: Instant | None = None
     commit: str = ""  # of the files at the last decision
+    # What led to its start, see `causes`; empty where it began by something from outside, as nearly all do.
+    causes: Mapping[str, int] = field(default_factory=dict)
+    began_at: Instant = Instant(0)  # when its start was decided; only where there are causes
 
     @property
     def is_open(self) -> bool:
@@ -189,4 +192,6 @@ class Enrollment:
             ended_at=self.ended_at,
             watch_until=self.watch_until,
             commit=self.commit,
+            causes=self.causes,
+            began_at=self.began_at,
         )

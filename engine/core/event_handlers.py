@@ -6,6 +6,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.core.advance import move_on
+from engine.core.causes import NO_CAUSES
 from engine.core.decision_context import DecisionContext
 from engine.core.enrollment import Enrollment, Waiting
 from engine.core.facts.fold import apply_change, apply_event
@@ -122,9 +123,11 @@ def apply_changes(context: DecisionContext, *, starts: bool = True) -> None:
     """Looks at the consequences of what was written, until nothing new is written."""
     if not context.changed_attributes and not context.changed_journeys and not context.reach_changed:
         return
-    while (
-        context.changed_attributes or context.changed_journeys or context.reach_changed
-    ) and context.decisions_left > 0:
+    before = context.causes
+    # It ends: something new is written by runs alone, a run goes forward alone, and whatever starts runs
+    # without end is stopped at the start (`causes`).
+    while context.changed_attributes or context.changed_journeys or context.reach_changed:
+        context.causes, context.changed_by = context.changed_by, NO_CAUSES
         names, reach = frozenset(context.changed_attributes), context.reach_changed
         journeys = frozenset(context.changed_journeys)
         # Emptied before the consequences: a `do` of a goal below may write again, and that is the next round.
@@ -161,8 +164,7 @@ def apply_changes(context: DecisionContext, *, starts: bool = True) -> None:
             # Sorted: the names come from a set, and the order of decisions must be the same on every machine.
             for change in ask_segments(context, (rules[name] for name in sorted(rules)), starts=starts):
                 handle_segment_change(context, change)
-    # What is still there when the decisions have run out is dropped, or it would end the next happening, too.
-    context.changed_attributes, context.changed_journeys, context.reach_changed = set(), set(), False
+    context.causes = before
 
 
 def _end_wait(context: DecisionContext, enrollment: Enrollment, event: Event) -> None:

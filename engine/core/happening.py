@@ -29,6 +29,7 @@ class Event(Struct, frozen=True):
     starts: bool = (
         True  # False for imported history: it updates facts and membership, starts and awaits nothing
     )
+    causes: Mapping[str, int] = field(default_factory=dict)  # what led to one of the engine's own
 
 
 class ProfileChanged(Struct, frozen=True):

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from engine.core.causes import causes_of, united_causes
 from engine.core.conditions.condition import Constant, Ref
 from engine.core.conditions.scope import Scope, read
 from engine.core.conditions.trace_values import values_asked
@@ -41,8 +42,11 @@ class Transition:
     def complete(self) -> None:
         """Records the decision."""
         # The version of the files that it was taken by, for the trace; nobody decides by an older one.
-        self.enrollment.commit = self.context.journeys.commit
-        self.context.record(self.enrollment, self.effects, self.trace)
+        context = self.context
+        self.enrollment.commit = context.journeys.commit
+        context.record(self.enrollment, self.effects, self.trace)
+        if context.changed_attributes or context.changed_journeys:
+            context.changed_by = united_causes(context.changed_by, causes_of(self.enrollment, self.now))
 
     @property
     def now(self) -> Instant:
@@ -120,7 +124,7 @@ class Transition:
         moment = at if at is not None else self.context.now
         # The place in the decision makes the id: the same decision taken twice emits the same event once.
         key = derive("emit", self.enrollment.id, self.enrollment.seq, len(self.effects), name)
-        self.effects.append(Emit(key, name, moment, fields))
+        self.effects.append(Emit(key, name, moment, fields, causes_of(self.enrollment, self.now)))
 
 
 def values_of_with(

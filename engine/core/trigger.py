@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from engine.core.advance import advance
+from engine.core.causes import MOST_ROUNDS, loop_words
 from engine.core.conditions.scope import Scope
 from engine.core.conditions.trace_values import values_asked
 from engine.core.decision_context import DecisionContext
-from engine.core.effects import Trace
+from engine.core.effects import Alert, Trace
 from engine.core.ending import end, watch_end
 from engine.core.enrollment import Due, Enrollment
 from engine.core.facts.customer import LastStart
@@ -147,14 +148,14 @@ def start(context: DecisionContext, subscription: JourneySubscription, by: Start
     if why is not None:
         trace_ignored(context, journey, by.line, why, active.id if active is not None else "")
         return
-    if context.decisions_left <= 0:
-        trace_ignored(
-            context,
-            journey,
-            by.line,
-            "too much happened at this moment: journeys start each other without end",
-        )
+    if context.causes.get(journey.name, 0) >= MOST_ROUNDS:
+        why = f"stopped: {loop_words(context.causes)}"
+        alert = Alert(journey.name, journey.owner, f"{why}; let `who` or `again` of one of them end it")
+        line = Trace(context.now, "ignored", journey.name, "", "", by.line, detail=why)
+        context.add_trace(line, alert)
         return
+    enrollment.causes = context.causes
+    enrollment.began_at = context.now if context.causes else Instant(0)
     # The old run ends before the new one begins: there are never two for one value of `per` (2.5).
     if active is not None:
         enrollment.first_started_at = active.first_started_at

@@ -76,9 +76,8 @@ class Decider:
             for effect in decision.effects:
                 if isinstance(effect, Emit):
                     number = self.next_number()
-                    coming.append(
-                        Event(number, effect.id, effect.name, effect.at, now, effect.fields, self.starts)
-                    )
+                    head = (number, effect.id, effect.name, effect.at, now)
+                    coming.append(Event(*head, effect.fields, self.starts, effect.causes))
                 elif isinstance(effect, TakeCode) and effect.value is None:
                     number = self.next_number()
                     code = f"{effect.pool}-{number}"  # made up, and another one each time

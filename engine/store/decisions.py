@@ -97,7 +97,8 @@ def _sort(found: _Rows, bucket: int, customer: str, effect: Effect, now: Instant
         case Call():
             found.calls.append((customer, effect, dump_values(effect.values)))
         case Emit():
-            kind, body = to_row(Event(0, effect.id, effect.name, effect.at, now, effect.fields))
+            event = Event(0, effect.id, effect.name, effect.at, now, effect.fields, causes=effect.causes)
+            kind, body = to_row(event)
             found.inbox.append((bucket, customer, kind, now, body))
         case Alert():
             found.alerts.append(effect)

@@ -334,9 +334,8 @@ class Life:
                 value = f"{effect.pool}-{self.number}"
                 self.waiting.append(CodeTaken(self.next(), self.now, effect.enrollment, effect.pool, value))
             elif isinstance(effect, Emit):
-                self.waiting.append(
-                    Event(self.next(), effect.id, effect.name, effect.at, self.now, effect.fields)
-                )
+                head = (self.next(), effect.id, effect.name, effect.at, self.now)
+                self.waiting.append(Event(*head, effect.fields, causes=effect.causes))
             elif isinstance(effect, Cancel):
                 self.waiting = deque(
                     each for each in self.waiting if getattr(each, "key", None) != effect.key

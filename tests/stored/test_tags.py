@@ -97,6 +97,7 @@ HAPPENINGS: tuple[Happening, ...] = (
         1, "e1", "order_placed", Instant(5), Instant(6), {"total": Money(Decimal("1.50"), "EUR")},
         starts=False,
     ),
+    Event(1, "e1", "journey_finished", Instant(5), Instant(6), {"journey": "a"}, causes={"a": 2}),
     ProfileChanged(
         2, Instant(7), {"born": Birthday(2, 29), "on": dt.date(2026, 1, 2), "$x": None},
         {"email": "ada@example.com"},
@@ -152,6 +153,10 @@ def pinned_lines(folder: Path) -> Iterator[str]:
     """Everything that is pinned, line by line."""
     for rest in STATES:
         yield f"run  {enrollments.encode(_run(rest))}"
+    caused = _run(None)
+    caused.causes, caused.began_at = {"a": 2}, Instant(31)
+    assert enrollments.decode(enrollments.encode(caused)) == caused
+    yield f"run  {enrollments.encode(caused)}"
     for what in HAPPENINGS:
         yield "  ".join(("inbox", *inbox_codec.to_row(what)))
     yield from _customer()

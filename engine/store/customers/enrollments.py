@@ -130,6 +130,7 @@ def of_customer(conn: Connection, bucket: int, customer: str) -> list[Enrollment
 def encode(enrollment: Enrollment) -> str:
     """The whole of a run."""
     due, day = enrollment.due, enrollment.occurrence
+    chain = (dict(enrollment.causes), enrollment.began_at) if enrollment.causes else ()
     return dump((
         enrollment.id, enrollment.journey, enrollment.key, enrollment.started_at, enrollment.started_number,
         enrollment.first_started_at, enrollment.clock,
@@ -141,7 +142,7 @@ def encode(enrollment: Enrollment) -> str:
         [(c.pool, c.value, c.expires, c.expires_on.isoformat(), c.used) for c in enrollment.codes.values()],
         {step: [_part_row(part) for part in parts] for step, parts in enrollment.sent.items()},
         enrollment.skipped, sorted(enrollment.done), enrollment.goal_at, enrollment.outcome,
-        enrollment.ended_at, enrollment.watch_until, enrollment.commit,
+        enrollment.ended_at, enrollment.watch_until, enrollment.commit, *chain,
     ))  # fmt: skip
 
 
@@ -152,7 +153,7 @@ def decode(state: str, journey: str | None = None) -> Enrollment:
         holdout, seq,
         rest, due, window_at, window_number, paths, codes, sent, skipped, done, goal_at, outcome, ended_at,
         watch_until,
-        commit,
+        commit, *chain,
     ) = load(state)  # fmt: skip
     return Enrollment(
         id_, journey or written, key, started_at, started_number, first_started_at, clock,
@@ -163,7 +164,7 @@ def decode(state: str, journey: str | None = None) -> Enrollment:
         window_at, window_number, paths, {row[0]: _code(*row) for row in codes},
         {step: tuple([SentMessage(*part) for part in parts]) for step, parts in sent.items()},
         {step: SkipReason(reason) for step, reason in skipped.items()}, set(done), goal_at, outcome,
-        ended_at, watch_until, commit,
+        ended_at, watch_until, commit, *chain,
     )  # fmt: skip
 
 

@@ -40,6 +40,8 @@ def to_row(what: Happening) -> tuple[str, str]:
                 pack(what.fields),
                 what.starts,
             ]
+            if what.causes:
+                body.append(dict(what.causes))
             return "event", dump(body)
         case ProfileChanged():
             consents = [[channel, purpose, state] for (channel, purpose), state in what.consents.items()]
@@ -84,8 +86,8 @@ def moment(what: Happening) -> Instant:
 
 
 def _event(number: int, body: list[Any]) -> Event:
-    id_, name, occurred_at, received_at, fields, starts = body
-    return Event(number, id_, name, occurred_at, received_at, unpack(fields), starts)
+    id_, name, occurred_at, received_at, fields, starts, *causes = body
+    return Event(number, id_, name, occurred_at, received_at, unpack(fields), starts, *causes)
 
 
 def _changed(number: int, body: list[Any]) -> ProfileChanged:
