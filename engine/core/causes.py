@@ -9,7 +9,6 @@ without end has to pass a start again and again, so it is stopped there and nowh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from engine.core.enrollment import Enrollment
 from engine.values import HOUR, Instant
@@ -21,7 +20,7 @@ CHAIN_LENGTH = HOUR
 """What a run does so long after its start begins a new chain: journeys that take turns day by day are no
 loop."""
 
-NO_CAUSES: Mapping[str, int] = MappingProxyType({})
+NO_CAUSES: Mapping[str, int] = {}
 
 
 def causes_of(enrollment: Enrollment, now: Instant) -> Mapping[str, int]:

@@ -79,6 +79,7 @@ PART = st.builds(
     st.booleans(),
 )
 CODE = st.builds(TakenCode, NAME, TEXT, INSTANT, DATE, st.booleans())
+CAUSES = st.dictionaries(NAME, st.integers(1, 10), max_size=2)
 RUN = st.builds(
     Enrollment,
     id=NAME, journey=NAME, key=TEXT, started_at=INSTANT, started_number=st.integers(0, 10**9),
@@ -92,12 +93,12 @@ RUN = st.builds(
     sent=st.dictionaries(NAME, st.lists(PART, max_size=2).map(tuple), max_size=2),
     skipped=st.dictionaries(NAME, st.sampled_from(SkipReason), max_size=2), done=st.sets(TEXT, max_size=3),
     goal_at=st.none() | INSTANT,
-    outcome=st.none(), ended_at=st.none(), watch_until=st.none() | INSTANT, commit=TEXT,
+    outcome=st.none(), ended_at=st.none(), watch_until=st.none() | INSTANT, commit=TEXT, causes=CAUSES,
 )  # fmt: skip
 
 NUMBER = st.integers(1, 10**9)
 HAPPENING = st.one_of(
-    st.builds(Event, NUMBER, TEXT, NAME, INSTANT, INSTANT, VALUES, st.booleans()),
+    st.builds(Event, NUMBER, TEXT, NAME, INSTANT, INSTANT, VALUES, st.booleans(), CAUSES),
     st.builds(
         ProfileChanged, NUMBER, INSTANT, VALUES, st.dictionaries(NAME, st.none() | TEXT, max_size=2),
         st.dictionaries(st.tuples(NAME, NAME), st.sampled_from(["asked", "given", "withdrawn"]), max_size=2),
