@@ -1,4 +1,5 @@
-"""W02: a moment that the file fixes lies in the quiet hours of the message behind it."""
+"""W02 and W20: a moment that the file fixes lies in the quiet hours, or on a quiet day, of the message behind
+it."""
 
 from __future__ import annotations
 
@@ -9,10 +10,11 @@ from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.walk import every_step
 from engine.core.policy import Policy, Quiet
 from engine.language import syntax
+from engine.language.quantities import WEEKDAYS
 from engine.language.steps.exit import Exit
 from engine.language.steps.send import Send
 from engine.language.steps.wait import Wait
-from engine.language.wording import quoted
+from engine.language.wording import as_list, quoted
 from engine.problem import Problem, Span
 
 _END_OF_DAY = dt.time(23, 59, 59)
@@ -25,6 +27,8 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
         if isinstance(start, syntax.ClockStart | syntax.DateStart):
             fixed = (start.at.time, start.at.text.span, "at: ")
             problems.extend(_look(checked, fixed, checked.file.steps))
+        if isinstance(start, syntax.ClockStart) and start.weekdays:
+            problems.extend(_look_at_days(checked, start.weekdays, start.span, checked.file.steps))
     _lists(checked, checked.file.steps, (), problems)
     return problems
 
@@ -43,6 +47,9 @@ def _lists(
         rest = (*steps[number + 1 :], *behind)
         if isinstance(step, Wait) and (fixed := _fixed(step)):
             problems.extend(_look(checked, fixed, (*(step.otherwise or ()), *rest)))
+        if isinstance(step, Wait) and (days := _days(step)):
+            following = (*(step.otherwise or ()), *rest)
+            problems.extend(_look_at_days(checked, days, step.value.span, following))
         for side in step.sides():
             _lists(checked, side, rest, problems)
 
@@ -59,6 +66,35 @@ def _fixed(step: Wait) -> Fixed | None:
     if until.name is not None and until.name.value == "code.expires":
         return _END_OF_DAY, step.value.span, "at: "
     return None
+
+
+def _days(step: Wait) -> tuple[int, ...]:
+    """The days of the week on which the wait may end; none: any."""
+    if step.until is not None and step.until.weekday is not None:
+        return (step.until.weekday,)
+    if step.until is not None and step.until.date is not None:
+        return (step.until.date.weekday(),)
+    return step.weekdays
+
+
+def _look_at_days(
+    checked: JourneyCheckInput, days: tuple[int, ...], span: Span, steps: tuple[syntax.Step, ...]
+) -> Iterator[Problem]:
+    """One warning for the first message behind a day on which it would be held."""
+    for send in _next_sends(steps):
+        policy = checked.policy(send)
+        quiet = policy.quiet if policy is not None else None
+        if policy is None or quiet is None or not quiet.days:
+            continue
+        held = [day for day in days if day not in quiet.days]
+        if held:
+            names, allowed = (as_list([WEEKDAYS[day] for day in some]) for some in (held, quiet.days))
+            yield Problem(
+                span, "W20", f"on {names} nothing of the policy {quoted(policy.name)} leaves",
+                f"its weekdays are: {allowed}; the next message would be held until the first of them",
+                "choose among these days, or another policy for the message", "warning", topic="shop",
+            )  # fmt: skip
+            return
 
 
 def _look(checked: JourneyCheckInput, fixed: Fixed, steps: tuple[syntax.Step, ...]) -> Iterator[Problem]:
