@@ -74,7 +74,13 @@ class Folder:
                     "put the file itself here",
                 )
             if not real.is_file():
-                return None
+                # whoever put it here believes that it is a part of the project
+                return self._refuse(
+                    name,
+                    "this is a folder" if real.is_dir() else "this is no ordinary file",
+                    "a part of the project is a file that can be read as often as it is needed",
+                    "put a file of this name here, or remove it",
+                )
             # Before it is read: a dump that lies here by mistake may have gigabytes.
             if real.stat().st_size > LARGEST:
                 return self._refuse(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.http.console import console_token
 from tests.cli.conftest import Shop
 
 
@@ -34,6 +35,7 @@ def _make_data(shop: Shop) -> None:
 
 
 def test_store_journals_outbox_and_refused_rows_are_private(small_shop: Shop, umask: int) -> None:
+    assert console_token(small_shop.folder)
     store = small_shop.store()
     try:
         _make_data(small_shop)

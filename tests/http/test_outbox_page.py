@@ -177,6 +177,7 @@ def test_a_message_names_whom_it_is_for_and_which_consent_it_needed(tmp_path: Pa
     shop.receive(EventItem(0, "anna", "signed_up", None, None))
     shop.settle_down()
     here = TestClient(shop.app, client=("127.0.0.1", 50_000), base_url="http://127.0.0.1:8080")
+    assert here.get(f"/outbox?token={shop.token}").status_code == 200
     listed = here.get("/outbox").text
     assert "times of UTC" in listed
     assert re.search(r'<td class="name">anna</td>', listed)
