@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from engine.channels import registry
 from engine.compiler.catalogue.catalogue import Catalogue
 from engine.compiler.causes import causes_first, causes_only, is_foundation, steps_are_whole, without_names
 from engine.compiler.check_input import JourneyCheckInput, ProjectCheckInput, code_printers
@@ -212,6 +211,9 @@ def _channel_problems(opened: Folder, config: Config) -> list[Problem]:
         problem.is_error and problem.span.file == "config.yaml" for problem in opened.problems
     ):
         return []
+    # only here: whoever reads config.yaml alone need not load what sends
+    from engine.channels import registry
+
     faults = registry.faults(config, opened.root)
     # its places are asked for only when there is something to say
     file = read(opened.sources["config.yaml"], "config.yaml")[0] if faults else None

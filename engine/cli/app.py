@@ -10,14 +10,16 @@ import sys
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.cli.output import LogLevel, complain, remark
-from engine.clock import Clock, SystemClock
 from engine.errors import PerennialError, UsageError
 from engine.invocation import name_project, started_as
+
+if TYPE_CHECKING:
+    from engine.clock import Clock
 
 FINE, PROBLEMS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -42,9 +44,16 @@ _TOOLS = ("tools.crashtest.command", "tools.demo.command")
 class Session:
     """What every command works with; it travels in Typer's context."""
 
-    clock: Clock
+    given: Clock | None = None  # None: that of the machine
     folder: Path = Path()  # of the project, as `--project` names it
     log: LogLevel = LogLevel.info
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that commands go by."""
+        from engine.clock import SystemClock
+
+        return self.given or SystemClock()
 
     @classmethod
     def of(cls, context: typer.Context) -> Session:
@@ -107,7 +116,7 @@ def main(clock: Clock | None = None) -> None:
     load_commands()
     program = _program()
     with started_as(program):
-        _run(program, Session(clock or SystemClock()))
+        _run(program, Session(clock))
 
 
 def _program() -> str:

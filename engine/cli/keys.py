@@ -10,7 +10,6 @@ from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, say, say_json, say_plain
 from engine.errors import UsageError
 from engine.invocation import command
-from engine.values import iso
 
 if TYPE_CHECKING:
     from engine.store.keys import KeyScope
@@ -63,6 +62,7 @@ def every(
     """Every key, without its secret."""
     from engine.cli.stores import look_into_store
     from engine.store.keys import every_key
+    from engine.values import iso
 
     session = Session.of(context)
     with look_into_store(session.folder) as conn:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
@@ -92,6 +91,7 @@ def counted(number: int, noun: str) -> str:
 def say_json(value: Any) -> None:
     """The answer as JSON: records by their fields, in the order of these."""
     import msgspec
+    import orjson
 
     plain = msgspec.to_builtins(value, enc_hook=str)
     options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS

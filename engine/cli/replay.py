@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
 from engine.cli.output import Format, answers, asides, remark, say, say_json, say_plain
@@ -20,6 +17,9 @@ from engine.invocation import command
 from engine.problem import did_you_mean
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.table import Table
+
     from engine.core.journeys import Journeys
     from engine.project import Project
     from engine.simulate.replay.mapping import StreamMapping
@@ -132,6 +132,8 @@ def _mapping(path: Path, project: Project) -> StreamMapping:
 
 
 def _bar() -> Progress:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
     return Progress(
         TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
         console=asides, transient=True, disable=not asides.is_terminal,
@@ -159,8 +161,15 @@ def _show(answer: ReplayReport, result: ReplayResult, *, days: bool) -> None:
         say_plain(note)
 
 
+def _table(title: str, *heads: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    return Table(*heads, box=box.SIMPLE, title=title, title_justify="left")
+
+
 def _totals(answer: ReplayReport) -> Table:
-    table = Table("journey", box=box.SIMPLE, title="journeys", title_justify="left")
+    table = _table("journeys", "journey")
     for name in ("starts", "messages", "skipped", "goals", "still inside", f"cost in {answer.currency}"):
         table.add_column(name, justify="right")
     table.add_column("ends")
@@ -175,7 +184,7 @@ def _totals(answer: ReplayReport) -> Table:
 
 
 def _messages(answer: ReplayReport) -> Table:
-    table = Table("journey", "message", "channel", box=box.SIMPLE, title="messages", title_justify="left")
+    table = _table("messages", "journey", "message", "channel")
     table.add_column("sent", justify="right")
     for journey in answer.journeys:
         for count in journey.messages:
@@ -186,7 +195,7 @@ def _messages(answer: ReplayReport) -> Table:
 
 
 def _days(answer: ReplayReport) -> Table:
-    table = Table("day", "journey", box=box.SIMPLE, title=f"days ({answer.timezone})", title_justify="left")
+    table = _table(f"days ({answer.timezone})", "day", "journey")
     for name in ("starts", "messages", "goals", f"cost in {answer.currency}"):
         table.add_column(name, justify="right")
     table.add_column("ends")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.live import Live
 
 from engine.cli.app import TRY, Session, app
 from engine.cli.output import answers, asides, progress, say
@@ -82,6 +81,8 @@ def _play(ready: Demo, tell: Callable[[Figures], None], *, stay: bool) -> None:
     from tools.demo.runner import play
 
     shown = {"at": 0.0, "hours": 0}
+    from rich.live import Live
+
     with Live(console=asides, refresh_per_second=4, transient=True, auto_refresh=False) as live:
 
         def show(playing: Demo) -> None:
