@@ -417,6 +417,12 @@ def test_a_person_who_writes_about_a_failure_is_no_server() -> None:
         .replace(b"message/feedback-report", b"text/plain")
         .replace(b"<abuse@mailbox.test>", b"<staff@hotmail.com>")
         .replace(b"FW: Hello", b"complaint about message from 192.0.2.9"),
+        # by its words alone, and in the form of X-ARF
+        complaint("x").replace(b"report; report-type=feedback-report", b"mixed")
+        .replace(b"message/feedback-report", b"text/plain"),
+        complaint("x").replace(b"report; report-type=feedback-report", b"mixed")
+        .replace(b"message/feedback-report", b"application/json")
+        .replace(b"MIME-Version", b"X-XARF: PLAIN\r\nMIME-Version"),
     ],
 )  # fmt: skip
 def test_a_complaint_is_seen_in_every_shape(raw: bytes) -> None:

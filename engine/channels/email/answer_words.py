@@ -150,7 +150,7 @@ _NO_USER = _phrases(
     rf"\bnot (?:find|locate|look ?up) (?:{_OUR} )?(?:\w+ )?{_WHO}",
     rf"\bunable to (?:find|locate|validate|verify|look ?up) (?:{_OUR} )?{_WHO}",
     r"\bnot listed in\b|user ?unknown|unknown ?user|nosuchuser|ex nouser|recip\w{0,6}not ?found",
-    r"action not taken mailbox unavailable|\bbad[ -]?(?:rcptto|recipient|address)\b",
+    r"no valid recipients?\b|action not taken mailbox unavailable|\bbad[ -]?(?:rcptto|recipient|address)\b",
     r"missing home directory|not ok\b|n[ao]t allowed rcpt|user lookup failed|name is not recognized",
     r"unknown recipient|(?:user|recipient) rejected\b(?! .{0,40}(?:temporar|later))",
     # moved

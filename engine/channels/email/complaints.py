@@ -22,6 +22,12 @@ _SUBJECTS = re.compile(
     r"spam report|feedback loop",
     re.IGNORECASE,
 )
+_TEXT = re.compile(r"this is an? (?:[\w.-]+ ){0,3}?(?:e-?mail )?abuse (?:report|complaint)", re.IGNORECASE)
+"""The sentence that RFC 5965 has in its examples, and most programs in their reports."""
+
+_MARKS = ("x-arf", "x-xarf", "x-spamcop-sourceip")
+"""Headers of reports in the forms of X-ARF and of SpamCop."""
+
 _QUOTED_KINDS = ("message/rfc822", "text/rfc822-headers")
 _REPORTERS = ("x-hmxmroriginalrecipient", "x-hmxmrfeedback", "x-reporter-ip")
 """Headers that Microsoft adds to the message that somebody complained about (Junk Mail Reporting Program)."""
@@ -29,22 +35,23 @@ _REPORTERS = ("x-hmxmroriginalrecipient", "x-hmxmrfeedback", "x-reporter-ip")
 
 def is_feedback(mail: MailPart) -> bool:
     """It reports what somebody thought of a message."""
-    report_type = mail.parameters.get("report-type", "").lower()
-    if report_type == "feedback-report" or any(part.kind == _FEEDBACK for part in mail.walk()):
+    kinds = {part.kind for part in mail.walk()}
+    if mail.parameters.get("report-type", "").lower() == "feedback-report" or _FEEDBACK in kinds:
+        return True
+    if any(mail.get(name) for name in _MARKS):
         return True
     quoted = [part for part in mail.walk() if part.kind in _QUOTED_KINDS]
-    if any(
-        read_fields(part.content.partition(b"\n\n")[0]).get(name)
-        for part in quoted[:3]
-        for name in _REPORTERS
-    ):
+    if not quoted or any(kind.endswith("delivery-status") for kind in kinds):
+        return False
+    headers = [read_fields(part.content.partition(b"\n\n")[0]) for part in quoted[:3]]
+    if any(fields.get(name) for fields in headers for name in _REPORTERS):
         return True
-    # a person who passes a mail on may write such a subject; these senders are programs
+    text = next((part.text[:2_000] for part in mail.walk() if part.kind == "text/plain"), "")
+    if not (_SUBJECTS.search(decoded_words(mail.get("subject"))[:500]) or _TEXT.search(text)):
+        return False
+    # a person who passes a mail on may write such words, too; in an answer to us they are a person's
     sender = decoded_words(mail.get("from")).rpartition("<")[2].strip(" <>")
-    subject = _SUBJECTS.search(decoded_words(mail.get("subject"))) is not None
-    return (
-        bool(quoted) and subject and (_COMPLAINERS.match(sender) is not None or not mail.get("in-reply-to"))
-    )
+    return _COMPLAINERS.match(sender) is not None or not mail.get("in-reply-to")
 
 
 def is_complaint(mail: MailPart) -> bool:

@@ -180,8 +180,10 @@ def _failure_of(group: _Group, text: str) -> Failure:
     judged = _judged_program(group) if group.type.endswith("unix") else _judged_answer(group, text)
     if judged.about is None or (judged.about is RefusalReason.LATER and not group.diagnostic):
         nearer = judge(text, group.status)
-        # the text closes an address only where the fields give no reason, and do not say "for now"
-        may_close = not group.diagnostic and not group.status.startswith("4")
+        # the text closes an address only where the fields give no reason, or it gives one of its own, and
+        # where
+        # the fields do not say "for now"
+        may_close = (nearer.is_own or not group.diagnostic) and not group.status.startswith("4")
         if nearer.about is not None and (may_close or nearer.about not in _GONE):
             judged = nearer
     if group.action == "delayed":

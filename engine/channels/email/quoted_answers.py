@@ -25,10 +25,12 @@ _MOST = 6
 
 @dataclass(frozen=True, slots=True)
 class JudgedAnswer:
-    """What a text says, and the code that it says it with, as it stands there."""
+    """What a text says, and the code that it says it with, as it stands there. `is_own`: it quotes no
+    answer, so whoever wrote it says it himself."""
 
     about: RefusalReason | None
     code: str
+    is_own: bool = False
 
 
 _STAGES: tuple[tuple[Stage, re.Pattern[str]], ...] = (
@@ -96,9 +98,8 @@ def judge(words: str, status: str = "") -> JudgedAnswer:
     loose = ENHANCED.search(words)
     code = loose[1] if loose else status
     number = 400 if code.startswith("4") else 550
-    return JudgedAnswer(
-        judged_answer(number, loose[1] if loose else "", words, "recipient"), code or str(number)
-    )
+    about = judged_answer(number, loose[1] if loose else "", words, "recipient")
+    return JudgedAnswer(about, code or str(number), is_own=True)
 
 
 def judged_answer(number: int, enhanced: str, words: str, stage: Stage | None) -> RefusalReason | None:

@@ -12,6 +12,9 @@ from itertools import islice
 from engine.channels.email.mime_reader import MailPart, decoded_words
 from engine.channels.email.quoted_answers import codes
 
+BEGINNING = 16_384
+"""Characters of a text in which a server has said what it is about."""
+
 RECIPIENTS = 20
 """Of one report; our messages have one recipient each."""
 
@@ -98,6 +101,7 @@ _TO_ASK = re.compile(
     r"(?:po+st[ _.-]?master|mailer-daemon|abuse|support|help(?:desk)?|admin\w*|webmaster|info)@",
     re.IGNORECASE,
 )
+_SENDER = re.compile(rf"MAIL FROM:? ?<({_MAILBOX})>", re.IGNORECASE)
 _RCPT = re.compile(rf"(?:RCPT TO:? ?|RCPT:? ?)<({_MAILBOX})>", re.IGNORECASE)
 
 
@@ -133,13 +137,18 @@ def is_from_a_server(mail: MailPart) -> bool:
     """Sent by nobody: some servers call their bounces answers."""
     sender = decoded_words(mail.get("from"))
     path = mail.get("return-path").strip()
-    return path == "<>" or any(_SERVER_NAMES.search(name) is not None for name in (sender, path))
+    # programs that keep mailing lists write under the name of their list
+    return (
+        path == "<>"
+        or bool(mail.get("x-mlserver"))
+        or any(_SERVER_NAMES.search(name) is not None for name in (sender, path))
+    )
 
 
 def is_a_report(mail: MailPart, text: str) -> bool:
     if "x-failed-recipients" in (name for name, _ in mail.headers):
         return True
-    subject = decoded_words(mail.get("subject"))
+    subject, text = decoded_words(mail.get("subject"))[:1_000], text[:BEGINNING]
     if _NO_FAILURE.search(subject):
         return False
     says_so = _SAYS_SO.search(text) is not None
@@ -184,11 +193,12 @@ def said_of_addresses(mail: MailPart, text: str) -> dict[str, str]:
     if len(failed) == 1:
         return {failed[0]: text}
     known = {address.lower() for address in failed}
+    senders = {address.lower() for address in _SENDER.findall(text[:BEGINNING])}
     blocks: dict[str, list[str]] = {}
     lines: list[str] = []  # of the address that was named last, or of none yet
     for line in text.split("\n"):
         address = _address_in(line)
-        if address and (not known or address.lower() in known):
+        if address and address.lower() not in senders and (not known or address.lower() in known):
             lines = blocks.setdefault(address, [] if blocks else lines)
         lines.append(line)
     if len(blocks) < 2:
@@ -211,6 +221,6 @@ def _address_in(line: str) -> str:
 def _only_address(mail: MailPart, text: str) -> str:
     """The one address in the text that is neither ours nor of somebody to ask."""
     ours = " ".join(mail.get_all("to") + mail.get_all("delivered-to") + mail.get_all("from")).lower()
-    found = {address.rstrip(".").lower() for address in re.findall(_MAILBOX, text)}
+    found = {address.rstrip(".").lower() for address in re.findall(_MAILBOX, text[:BEGINNING])}
     others = [address for address in found if address not in ours and not _TO_ASK.match(address)]
     return others[0] if len(others) == 1 else ""
