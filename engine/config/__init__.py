@@ -202,6 +202,15 @@ class Signup:
 
 
 @dataclass(frozen=True, slots=True)
+class BrowserConfig:
+    """Events that browsers send by themselves. `origins`: the sites whose pages may; `identity_key`: what the
+    shop's server proves with that a visitor is a customer."""
+
+    origins: tuple[str, ...] = ()
+    identity_key: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ceilings:
     """How many messages a journey may hand over on a day of the project's calendar: `each` counts for those
     that `of` does not name; None: no ceiling. More than `sudden` times the average of the last seven days
@@ -242,5 +251,6 @@ class Config:
     """Those that signed before, the newest first: their links stay good."""
     tracking: Tracking = field(default_factory=Tracking)
     signup: Signup = field(default_factory=Signup)
+    browser: BrowserConfig = field(default_factory=BrowserConfig)
     ceilings: Ceilings = field(default_factory=Ceilings)
     deliver_only: tuple[str, ...] | None = None

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal, cast
 
 from engine.config import Config, HttpConfig, Shop, WebhookConfig
+from engine.config.browser import BROWSER, read_browser
 from engine.config.channels import CHANNEL_SHAPE, read_channel
 from engine.config.guards import CEILINGS_SHAPE, NAMES_SOMEBODY, read_ceilings, read_deliver_only
 from engine.config.http import EGRESS, HTTP, TRACKING, read_egress, read_http, read_tracking, web_address
@@ -118,6 +119,7 @@ CONFIG = Construct(
             "type": ["string", "array"], "pattern": "^(env|file):", "items": {"pattern": "^(env|file):"}}),
         Key("tracking", "block", "what is noticed of a reader", of=TRACKING),
         Key("signup", "block", "sign-up forms", of=SIGNUP),
+        Key("browser", "block", "events that browsers send", of=BROWSER),
         Key("mailbox", "block", "where reports by mail come in", of=MAILBOX),
         Key("ceilings", "any", "how many messages a journey may send on a day",
             example="{each journey: 10000 a day}", shape=CEILINGS_SHAPE),
@@ -185,6 +187,7 @@ def _read_parts(parts: MapReader) -> Config:
         old_link_keys=tuple(keys[1:]),
         tracking=read_tracking(parts.block("tracking")),
         mailbox=read_mailbox(parts.block("mailbox")),
+        browser=read_browser(parts.block("browser")),
         signup=read_signup(parts.block("signup"), channels),
         ceilings=read_ceilings(parts),
         deliver_only=read_deliver_only(parts),

@@ -57,6 +57,19 @@ def read_signup(reader: MapReader | None, channels: tuple[str, ...]) -> Signup:
     if reader is None:
         return usual
     confirmed = reader.text("confirmed")
+    origins = read_origins(reader)
+    lists = (_read_list(reader.context, entry, origins, channels) for entry in reader.entries("lists"))
+    return Signup(
+        confirmed.value if confirmed else usual.confirmed,
+        tuple(origins),
+        {signup_list.name: signup_list for signup_list in lists if signup_list is not None},
+        _count_of(reader.text("per_network")) or usual.per_network,
+        _count_of(reader.text("in_all")) or usual.in_all,
+    )
+
+
+def read_origins(reader: MapReader) -> list[str]:
+    """`origins`, each as browsers send it."""
     origins: list[str] = []
     for origin in reader.texts("origins", blank=True):
         site = _origin_of(origin.value)
@@ -70,14 +83,7 @@ def read_signup(reader: MapReader | None, channels: tuple[str, ...]) -> Signup:
             "an origin is the address of a site, without a path",
             f"write  {site or 'https://shop.example'}",
         )
-    lists = (_read_list(reader.context, entry, origins, channels) for entry in reader.entries("lists"))
-    return Signup(
-        confirmed.value if confirmed else usual.confirmed,
-        tuple(origins),
-        {signup_list.name: signup_list for signup_list in lists if signup_list is not None},
-        _count_of(reader.text("per_network")) or usual.per_network,
-        _count_of(reader.text("in_all")) or usual.in_all,
-    )
+    return origins
 
 
 def _read_list(

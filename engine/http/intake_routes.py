@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from fastapi import APIRouter, Depends
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from engine.http.body import receive_body
+from engine.http import browsers
+from engine.http.body import MAX_BODY, ReceivedBody, receive_body
+from engine.http.callers import caller_of
 from engine.http.context import Context
-from engine.http.keys import Keys
+from engine.http.keys import Keys, presented
 from engine.http.native_format import customer_item, event_item, product_item
 from engine.http.openapi import CUSTOMER, EVENTS, PRODUCT, PRODUCTS, REFUSALS, SEGMENT, SEGMENT_BATCH, TAKEN
-from engine.http.problems import Refusal
-from engine.http.segment_format import sent_call, translate
+from engine.http.problems import Refusal, problem
+from engine.http.segment_format import CALLS, sent_call, translate
 from engine.http.strict_json import MAX_ITEMS, decode, decode_lines
 from engine.runtime.intake.intake import IntakeResult
 from engine.runtime.intake.items import LONGEST_ID, Item, RefusedItem, id_text
 from engine.runtime.intake.quarantine import Sent, SentItem
+from engine.store.customers import anonymous
 from engine.store.keys import ApiKey
+from engine.values import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ class Understood:
     results: Sequence[Item | list[Item] | RefusedItem]
     sent: Sent
     sdk: bool = False
+    left_out: Sequence[RefusedItem] = ()  # told and not kept: the caller had no right to say it
 
 
 def intake_routes(context: Context, keys: Keys) -> APIRouter:
@@ -78,56 +87,149 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
         values = _values_of(request)
         return await _take(context, request, key, lambda body: _each(values(body), product_item, "product"))
 
-    for kind in ("track", "identify", "page", "screen", "alias", "group"):
+    segment = SegmentCalls(context, keys)
+    for kind in CALLS:
+        # The short paths are those of browsers' SDKs.
+        for path in (kind, kind[0]) if kind != "screen" else (kind,):
+            router.add_api_route(
+                f"/v1/{path}", segment.taking(kind), methods=["POST"], openapi_extra=SEGMENT,
+                tags=["segment"], summary=f"One {kind} call", operation_id=f"segment_{path}",
+            )  # fmt: skip
+            router.add_api_route(f"/v1/{path}", segment.asked, methods=["OPTIONS"], include_in_schema=False)
+    for path in ("batch", "b", "import"):
         router.add_api_route(
-            f"/v1/{kind}", _segment_call(context, kind, may_write), methods=["POST"],
-            openapi_extra=SEGMENT[kind],
-            tags=["segment"], summary=f"One {kind} call", operation_id=f"segment_{kind}",
+            f"/v1/{path}", segment.taking(None, history=path == "import"), methods=["POST"],
+            openapi_extra=SEGMENT_BATCH, tags=["segment"], summary=f"Many calls ({path})",
+            operation_id=f"segment_{path}",
         )  # fmt: skip
-    for kind in ("batch", "import"):
-        router.add_api_route(
-            f"/v1/{kind}", _segment_batch(context, may_write, history=kind == "import"), methods=["POST"],
-            openapi_extra=SEGMENT_BATCH, tags=["segment"], summary=f"Many calls ({kind})",
-            operation_id=f"segment_{kind}",
-        )  # fmt: skip
+        router.add_api_route(f"/v1/{path}", segment.asked, methods=["OPTIONS"], include_in_schema=False)
     return router
 
 
-def _segment_call(context: Context, kind: str, may_write: Any) -> Callable[..., Any]:
-    async def call(request: Request, key: Any = may_write) -> Response:
-        now = context.clock.now()
+class SegmentCalls:
+    """The endpoints of the Segment format: from servers, and from browsers of the shop's pages."""
 
-        def understand(body: bytes) -> Understood:
-            value = decode(body)
-            read = translate(value, kind, 0, now, None, history=False)
-            return Understood([read], lambda _: SentItem(kind, value), sdk=True)
+    def __init__(self, context: Context, keys: Keys) -> None:
+        self._context = context
+        self._keys = keys
+        self._brake = FixedWindowRateLimiter(MemoryStorage())
+        self._calls = RateLimitItemPerMinute(browsers.MOST_CALLS)
 
-        return await _take(context, request, key, understand)
+    async def asked(self, request: Request) -> Response:
+        """A browser asks whether a page may call."""
+        return browsers.preflight(self._context.live().config.browser, request)
 
-    return call
+    def taking(self, kind: str | None, *, history: bool = False) -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint of one kind of call; None: a batch of calls that say their kind."""
 
+        async def call(request: Request) -> Response:
+            try:
+                response = await self._take(request, kind, history=history)
+            except Refusal as refusal:
+                # A page that may call may also read why it was refused.
+                response = problem(refusal)
+            response.headers.update(browsers.cors(self._context.live().config.browser, request))
+            return response
 
-def _segment_batch(context: Context, may_write: Any, *, history: bool) -> Callable[..., Any]:
-    async def batch(request: Request, key: Any = may_write) -> Response:
-        # One moment for all: the calls of a batch keep their distances.
-        now = context.clock.now()
+        return call
 
-        def understand(body: bytes) -> Understood:
-            value = decode(body)
-            calls = value.get("batch") if isinstance(value, dict) else None
-            if not isinstance(calls, list):
-                raise Refusal(400, 'a batch is {"batch": [...]}')
-            _count(calls)
-            sent = value.get("sentAt")
+    async def _take(self, request: Request, kind: str | None, *, history: bool) -> Response:
+        text, received = presented(request), None
+        if text is None:
+            # SDKs of browsers have no header that a page could send without being asked first.
+            received = await receive_body(request, browsers.MAX_BODY)
+            text = await self._context.understand(received, _write_key)
+        key = await self._keys.known(request, text)
+        is_browser = key.scope == "browser"
+        self._check(request, key, history=history)
+        if received is None:
+            received = await receive_body(request, browsers.MAX_BODY if is_browser else MAX_BODY)
+        now = self._context.clock.now()
+        if not is_browser:
+            return await _store(
+                self._context, key, received, lambda body: _segment(decode(body), kind, now, history=history)
+            )
+        value = await self._context.understand(received, decode)
+        calls, sent = _calls_of(value, kind)
+        known = await self._people(browsers.visitors_of(calls))
+        secret = self._context.live().config.browser.identity_key
+
+        def understand(_body: bytes) -> Understood:
+            allowed = [
+                browsers.allowed_call(call, kind or "", place, secret.reveal() if secret else "", known)
+                for place, call in enumerate(calls)
+            ]
+            kept = {place: call for place, (call, _) in enumerate(allowed) if call is not None}
             return Understood(
-                [translate(call, None, place, now, sent, history) for place, call in enumerate(calls)],
-                lambda place: sent_call(calls[place], sent, history=history),
+                [translate(call, kind, place, now, sent, history=False) for place, call in kept.items()],
+                lambda place: (
+                    SentItem(kind, kept[place]) if kind else sent_call(kept[place], sent, history=False)
+                ),
                 sdk=True,
+                left_out=[item for _, items in allowed for item in items],
             )
 
-        return await _take(context, request, key, understand)
+        return await _store(self._context, key, received, understand)
 
-    return batch
+    def _check(self, request: Request, key: ApiKey, *, history: bool) -> None:
+        """Raises Refusal for a key that may not do this, and for one that is where it does not belong."""
+        if key.scope == "browser":
+            browsers.check_page(self._context.live().config.browser, request)
+            if history:
+                raise Refusal(403, "a browser may not bring what happened before", "import it from a server")
+            if not self._brake.hit(self._calls, caller_of(request)):
+                raise Refusal(429, "too many calls at once", "wait a minute", retry_after=60)
+            return
+        if key.scope not in ("write", "admin"):
+            raise Refusal(
+                403, f'this key may not write: its scope is "{key.scope}"', "use a key with the scope write"
+            )
+        # Only browsers say so (Node says `Sec-Fetch-Mode` as well): whoever looks at the page has the key,
+        # which may do everything that a server may.
+        if "sec-fetch-site" in request.headers:
+            raise Refusal(
+                403, "this key is a secret and stands in a web page",
+                "revoke it, and make one with  ./run keys new page --scope browser",
+            )  # fmt: skip
+
+    async def _people(self, visitors: set[str]) -> set[str]:
+        """Those of some ids that are no visitors but people of whom more is known."""
+        facts = self._context.live().intake.catalogue.facts
+
+        def look(conn: Connection) -> set[str]:
+            return anonymous.described(conn, visitors, facts) - anonymous.noted(conn, visitors)
+
+        return await self._context.look(look) if visitors else set()
+
+
+def _write_key(body: bytes) -> str | None:
+    value = decode(body)
+    key = value.get("writeKey") if isinstance(value, dict) else None
+    if key is None and isinstance(value, dict) and isinstance(calls := value.get("batch"), list) and calls:
+        # Some SDKs write it into each call of a batch.
+        key = calls[0].get("writeKey") if isinstance(calls[0], dict) else None
+    return key if isinstance(key, str) and key else None
+
+
+def _calls_of(value: Any, kind: str | None) -> tuple[list[Any], Any]:
+    """The calls of a body, and when it was sent."""
+    if kind is not None:
+        return [value], None
+    calls = value.get("batch") if isinstance(value, dict) else None
+    if not isinstance(calls, list):
+        raise Refusal(400, 'a batch is {"batch": [...]}')
+    _count(calls)
+    return calls, value.get("sentAt")
+
+
+def _segment(value: Any, kind: str | None, now: Instant, *, history: bool) -> Understood:
+    # One moment for all: the calls of a batch keep their distances.
+    calls, sent = _calls_of(value, kind)
+    return Understood(
+        [translate(call, kind, place, now, sent, history) for place, call in enumerate(calls)],
+        lambda place: SentItem(kind, value) if kind else sent_call(calls[place], sent, history=history),
+        sdk=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +291,17 @@ def _each(
 async def _take(
     context: Context, request: Request, key: ApiKey, understand: Callable[[bytes], Understood]
 ) -> Response:
+    return await _store(context, key, await receive_body(request), understand)
+
+
+async def _store(
+    context: Context, key: ApiKey, received: ReceivedBody, understand: Callable[[bytes], Understood]
+) -> Response:
     """Stores what can be, keeps the rest in quarantine, and says what is wrong with it. `understand` is
     called away from the event loop when the body is large."""
     now, intake = context.clock.now(), context.live().intake
 
-    def prepare(body: bytes) -> tuple[bool, Any, bool]:
+    def prepare(body: bytes) -> tuple[bool, Any, Understood]:
         items: list[Item] = []
         refused: list[RefusedItem] = []
         understood = understand(body)
@@ -206,15 +314,15 @@ async def _take(
                 case _:
                     items.append(result)
         prepared = intake.prepare(items, key.name, now, refused, understood.sent)
-        return bool(items or refused), prepared, understood.sdk
+        return bool(items or refused), prepared, understood
 
-    some, prepared, sdk = await context.understand(await receive_body(request), prepare)
+    some, prepared, understood = await context.understand(received, prepare)
     # Durable before the 2xx: a caller that reads it forgets the items.
     taken = await context.write(lambda conn: intake.take(conn, prepared, now)) if some else IntakeResult()
     # After the commit: the advancer would find nothing before it.
     context.arrived()
     # What the form and what the store refused, in the order of the request.
-    refused = sorted(taken.refused, key=lambda item: item.item)
+    refused = sorted([*taken.refused, *understood.left_out], key=lambda item: item.item)
     counts = {
         "taken": taken.taken, "duplicate": taken.duplicates, "refused": len(refused),
         "quarantined": taken.kept,
@@ -223,7 +331,7 @@ async def _take(
         context.metrics.items.labels(result_name).inc(number)
         context.metrics.items_of_key.labels(key.name, result_name).inc(number)
     # A copy counts as taken: the caller must not send it a third time.
-    if refused and not taken.taken and not taken.duplicates and not sdk:
+    if refused and not taken.taken and not taken.duplicates and not understood.sdk:
         detail = "every item has a mistake; see refused"
         if taken.kept:
             detail += ". They are kept: the command  refused  shows them"

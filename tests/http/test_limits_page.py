@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.config import Signup
-from engine.http import body, callback_routes, connections, context, keys, push_routes, strict_json
+from engine.http import body, browsers, callback_routes, connections, context, keys, push_routes, strict_json
 from engine.runtime.intake import signups
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "limits.md"
@@ -45,6 +45,8 @@ LIMITS = [
     ("sign-ups of one network", Signup().per_network, " an hour"),
     ("sign-ups altogether", Signup().in_all, " an hour"),
     ("sign-ups beyond that", signups.BEYOND, " an hour"),
+    ("calls with a browser's key", browsers.MOST_CALLS, " a minute"),
+    ("body with a browser's key", browsers.MAX_BODY / KB, " KB"),
     ("subscriptions of browsers", push_routes.MOST_CALLS, " a minute"),
 ]
 

@@ -334,7 +334,7 @@ class ApiKeyRow(SQLModel, table=True):
     """A key for the HTTP endpoints; only its hash is kept."""
 
     __tablename__ = "api_key"
-    __table_args__ = (one_of("scope", ("write", "read", "admin"), "api_key_scope"),)
+    __table_args__ = (one_of("scope", ("write", "read", "admin", "browser"), "api_key_scope"),)
 
     name: str = Field(primary_key=True)
     hash: str = Field(unique=True)
