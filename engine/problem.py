@@ -56,6 +56,29 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(set(problems), key=lambda p: (p.span, p.level != "error", p.code, p.what))
 
 
+MOST_OF_A_FILE = 100
+"""Mistakes of one file that are told; nobody reads more, and the first ones often cause the others."""
+
+
+def bounded(problems: Iterable[Problem]) -> list[Problem]:
+    """In order, at most a hundred of a file: then how many more there are, at the place of the first."""
+    kept: list[Problem] = []
+    of_file: dict[str, list[Problem]] = {}
+    for problem in in_order(problems):
+        in_file = of_file.setdefault(problem.span.file, [])
+        in_file.append(problem)
+        if len(in_file) <= MOST_OF_A_FILE:
+            kept.append(problem)
+    for in_file in of_file.values():
+        rest = in_file[MOST_OF_A_FILE:]
+        if rest:
+            level: Level = "error" if any(problem.is_error for problem in rest) else "warning"
+            what = f"and {len(rest):,} more mistakes in this file"
+            why = f"of one file the first {MOST_OF_A_FILE} are told"
+            kept.append(Problem(rest[0].span, "E23", what, why, "mend those above first", level))
+    return in_order(kept)
+
+
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that a slip of the pen turned into `word`, or None.
 

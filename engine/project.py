@@ -24,7 +24,7 @@ from engine.invocation import command, without_project
 from engine.language import nodes
 from engine.language.syntax import JourneyFile, SegmentFile, Story
 from engine.language.yaml.source import read
-from engine.problem import Problem, in_order
+from engine.problem import Problem, bounded, in_order
 from engine.project_files import Folder, commit_of
 from engine.project_sources import names_of_files, read_journeys, read_shop, read_world
 from engine.values import Instant, local_date, zone
@@ -135,7 +135,7 @@ def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
         files=files,
         compiled=compiled,
         messages=messages,
-        problems=tuple(in_order(opened.problems)),
+        problems=tuple(bounded(opened.problems)),
         sources=opened.sources,
         commit=commit,
         hash=content_hash(*(part for pair in sorted(opened.sources.items()) for part in pair)),

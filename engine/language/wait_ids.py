@@ -15,11 +15,13 @@ def missing_wait_ids(root: Mapping) -> dict[Span, str]:
     steps = root.get("steps")
     taken = set(_taken(steps))
     ids: dict[Span, str] = {}
+    numbers: dict[str, int] = {}  # the next of each name: of thousands of equal waits none is counted anew
     for span, message in _waits(steps, ""):
         name = f"before_{_as_name(message)}" if message else "before_the_end"
-        proposed, number = name, 2
+        proposed, number = name, numbers.get(name, 2)
         while proposed in taken:
             proposed, number = f"{name}_{number}", number + 1
+        numbers[name] = number
         taken.add(proposed)
         ids[span] = proposed
     return ids

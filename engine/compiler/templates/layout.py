@@ -7,6 +7,7 @@ whole mail. Only files below `templates/` that the project gave can be named (de
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,8 +22,14 @@ MOST_NESTED = 20
 """Layouts and blocks inside each other."""
 
 LARGEST_SOURCE = 500_000
+MOST_TAGS = 2_000
+"""Values, questions and loops of a template with everything that it includes; a long letter has a hundred."""
+LONGEST_TAG = 2_000
+"""Characters between `{{` and `}}`."""
 """Characters of a template with everything it includes."""
 
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_TAG = re.compile(r"\{\{|\{%")
 _LEXER = Environment(autoescape=True)
 _TEXT_LEXER = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
@@ -104,6 +111,33 @@ def pieces_of(file: str, text: str, first_line: int = 1, *, trim: bool = False) 
     return pieces
 
 
+def count_tags(file: str, text: str, first_line: int = 1) -> None:
+    """Raises TemplateProblem when there are more tags, or longer ones, than Jinja could take in a second.
+    Looks for their signs alone, so that it costs nothing where nothing can be read."""
+    if control := _CONTROL.search(text):
+        line = first_line + text.count("\n", 0, control.start())
+        what = f"there is an invisible character here (U+{ord(control[0]):04X})"
+        raise wrong(file, line, "T06", what, "no mail program shows it", "delete it, or type the line again")
+    number = position = 0
+    while (begin := _TAG.search(text, position)) is not None:
+        number += 1
+        end = text.find("}}" if begin[0] == "{{" else "%}", begin.end())
+        if number > MOST_TAGS:
+            raise _too_many(file, first_line + text.count("\n", 0, begin.start()))
+        if end < 0:
+            return  # whoever parses it says that it is never closed
+        if end - begin.end() > LONGEST_TAG:
+            line = first_line + text.count("\n", 0, begin.start())
+            what = f"this expression is longer than {LONGEST_TAG:,} characters"
+            raise wrong(file, line, "T06", what, "nobody can review it", "divide it")
+        position = end + 2
+
+
+def _too_many(file: str, line: int) -> TemplateProblem:
+    what = f"the template with everything it includes has more than {MOST_TAGS:,} expressions"
+    return wrong(file, line, "T06", what, "a long letter has a hundred", "repeat lines with  {% for %}")
+
+
 def check_syntax(file: str, text: str, first_line: int = 1, *, is_field: bool = False) -> None:
     """Raises TemplateProblem when the Jinja of a single file is broken, with its own line. `is_field`:
     `text` is the value of a field, whose column in the file is not known."""
@@ -122,6 +156,8 @@ def expand(pieces: Sequence[Piece], parts: Mapping[str, str], *, trim: bool = Fa
         raise wrong(
             expanded[0].file, 1, "T06", "the template with everything it includes is larger than 500 KB"
         )
+    if sum(piece.kind != "text" for piece in expanded) > MOST_TAGS:
+        raise _too_many(expanded[0].file, 1)
     return [piece for piece in expanded if piece.word not in ("block", "endblock")]
 
 

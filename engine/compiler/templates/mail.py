@@ -177,10 +177,22 @@ def with_preheader(html: str, preheader: str) -> str:
     return f"{html[:at]}{_HIDDEN}{preheader}</div>{html[at:]}"
 
 
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_NUMBERED = re.compile(r"&#(?:[xX]([0-9a-fA-F]{1,8})|([0-9]{1,10}));?")
+
+
+def _no_character(written: re.Match[str]) -> str:
+    """`&#0;` and `&#27;` are characters in HTML that no XML holds: lxml would raise for them."""
+    number = int(written[1], 16) if written[1] else int(written[2])
+    held = 0 < number < 0x110000 and not _CONTROL.fullmatch(chr(number))
+    return written[0] if held else ""
+
+
 def text_of(html: str) -> str:
     """The plain text of a mail: links behind their labels, layout tables gone, statements still in their
     places."""
-    tree = lxml.html.document_fromstring(_STATEMENT.sub(r"\1", html))
+    characters = _NUMBERED.sub(_no_character, _CONTROL.sub("", _STATEMENT.sub(r"\1", html)))
+    tree = lxml.html.document_fromstring(characters)
     for element in list(tree.iter()):
         _flatten(element)
     targets: list[str] = []
@@ -224,11 +236,15 @@ def _keep_decoded(element: lxml.html.HtmlElement, targets: list[str]) -> None:
     """inscriptis decodes `&copy` once more in what is decoded already, and lxml writes links anew: texts are
     written so that they come out as they are, and a word stands for each link until then."""
     if isinstance(element.tag, str):
-        element.text = (element.text or "").replace("&", "&amp;") or None
+        element.text = _encoded(element.text)
         if element.tag == "a" and (target := element.get("href")):
             element.set("href", f"lnk{len(targets)}q")
             targets.append(target.strip())
-    element.tail = (element.tail or "").replace("&", "&amp;") or None
+    element.tail = _encoded(element.tail)
+
+
+def _encoded(text: str | None) -> str | None:
+    return (text or "").replace("&", "&amp;") or None
 
 
 def _drop(element: etree._Element) -> None:

@@ -12,7 +12,16 @@ from jinja2.environment import Template
 
 from engine.compiler.templates import mail
 from engine.compiler.templates.jinja import Sandbox, environment
-from engine.compiler.templates.layout import Piece, TemplateProblem, broken, check_syntax, expand, pieces_of
+from engine.compiler.templates.layout import (
+    Piece,
+    TemplateProblem,
+    broken,
+    check_syntax,
+    count_tags,
+    expand,
+    pieces_of,
+    wrong,
+)
 from engine.compiler.templates.markup import LINK, plain, protect, restore, words_to_tags
 from engine.compiler.templates.meter import LARGEST_OUTPUT, RenderLimitExceeded, fresh_budget
 from engine.compiler.templates.template_file import TemplateFile
@@ -161,9 +170,16 @@ def compile_template(
     html.
     """
     try:
+        # Counted before anything is parsed: Jinja takes half a minute for 60,000 expressions
+        for file in (template, own_text) if own_text is not None else (template,):
+            count_tags(file.file, "\n".join(file.fields.values()))
+            count_tags(file.file, file.body, file.body_line)
         compiled = _compiled(template, parts, language, currency, own_text)
     except TemplateProblem as mistake:
         return mistake.problem
+    except RecursionError:
+        what = "something in this template is nested too deep"
+        return wrong(template.file, 1, "T06", what, "nobody can review it", "divide it").problem
     hosts = (found.lower() for part in compiled.parts for found in _HOST.findall(part.source))
     return replace(compiled, hosts=frozenset(hosts))
 

@@ -27,7 +27,7 @@ from engine.language.yaml.yaml_restrictions import (
 from engine.problem import Problem, Span
 
 DEEPEST = 20
-MOST_EVENTS = 200_000
+MOST_EVENTS = 20_000  # a journey has a few hundred; counted before anything is made of them
 MOST_PROBLEMS = 100
 
 _DECIMALS = re.compile(r"\d{1,2}(?: |$|[^\d.])")
