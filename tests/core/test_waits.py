@@ -167,3 +167,13 @@ def test_a_birthday_that_has_passed_does_not_jump_to_the_next_year() -> None:
     one.occurrence("3 10:00", "hello", dt.date(2026, 3, 5))
     one.wake()
     assert one.lines == ["3 10:00 send letter via email", "3 10:00 finish"]
+
+
+@pytest.mark.parametrize("since", ["2020-03-09", "2026-03-09"])
+def test_a_date_that_starts_every_year_is_waited_for_like_a_birthday(since: str) -> None:
+    steps = "- wait: until seen_on\n  id: the_day\n  at: 09:30\n- send: letter"
+    start = "{date: seen_on, every: year, before: 7 days, at: 10:00}"
+    one = life(project(written(steps, start=start, policy="free")), seen_on=dt.date.fromisoformat(since))
+    one.occurrence("0 10:00", "hello")
+    one.pass_time("10 00:00")
+    assert one.lines == ["7 09:30 send letter via email", "7 09:30 finish"]

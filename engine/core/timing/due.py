@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from engine.core.conditions.condition import Ref
 from engine.core.enrollment import AwaitingReaction, Due
 from engine.core.facts.learned import LEAST, Hour, Learned, their_hour
-from engine.core.journey import Moment, SendStep, WaitStep
+from engine.core.journey import DateTrigger, Moment, SendStep, WaitStep
 from engine.core.transition import Transition
 from engine.values import (
     MINUTE,
@@ -132,14 +132,14 @@ def _until_date(
         if isinstance(value, Birthday):
             day, own = birthday_of_run(transition, ref, value, tz), dt.time.min
         elif type(value) is dt.date:
-            day, own = value, dt.time.min
+            day, own = _returning(transition, ref, value, tz), dt.time.min
         elif ref.type.kind == "time" and type(value) is int:
             # Any number of milliseconds may be written into an attribute; the year 300,000 is no date.
             try:
                 local = to_datetime(Instant(value), tz)
             except OverflowError:
                 return MissingDate(moment.name or str(ref))
-            day, own = local.date(), local.time()
+            day, own = _returning(transition, ref, local.date(), tz), local.time()
         else:
             return MissingDate(moment.name or str(ref))
     # First the calendar part, then the elapsed part (2.20), which hours of a clock change make
@@ -149,6 +149,15 @@ def _until_date(
         return due
     at = Instant(due.at + offset.elapsed)
     return Due(at, wall_clock(at, tz), tz.key)
+
+
+def _returning(transition: Transition, ref: Ref, day: dt.date, tz: ZoneInfo) -> dt.date:
+    """A date that starts the journey every year is waited for as a birthday is; any other one as it
+    stands."""
+    starts = transition.journey.starts
+    if not any(isinstance(start, DateTrigger) and start.yearly and start.ref == ref for start in starts):
+        return day
+    return birthday_of_run(transition, ref, Birthday(day.month, day.day, day.year), tz)
 
 
 def birthday_of_run(transition: Transition, ref: Ref, birthday: Birthday, tz: ZoneInfo) -> dt.date:
