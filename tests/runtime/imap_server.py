@@ -25,6 +25,7 @@ class ImapServer:
     def __init__(self, user: str, password: str) -> None:
         self.folders: dict[str, list[Kept]] = {"INBOX": [], "Done": []}
         self.cut_after: int | None = None
+        self.tells_next = True  # UIDNEXT, as nearly every server does
         self.silent: set[int] = set()  # over these mails the connection is lost, every time
         self.missing: set[int] = set()  # these it does not give
         self._next = 1
@@ -54,6 +55,8 @@ class ImapServer:
                     if words[0] in box.folders:
                         self.folder = box.folders[words[0]]
                         self.say(f"* {len(self.folder)} EXISTS")
+                        if box.tells_next:
+                            self.say(f"* OK [UIDNEXT {box._next}] the next number")
                     else:
                         answer = "NO no such folder"
                 elif verb == "UID":
@@ -69,7 +72,13 @@ class ImapServer:
 
             def uid(self, verb: str, words: list[str], line: bytes) -> str:
                 if verb == "SEARCH":
-                    new = [str(one.uid) for one in self.folder if "\\Seen" not in one.flags]
+                    begin, _, end = words[-1].partition(":")
+                    last = box._next if end == "*" else int(end)
+                    new = [
+                        str(kept.uid)
+                        for kept in self.folder
+                        if "\\Seen" not in kept.flags and int(begin) <= kept.uid <= last
+                    ]
                     self.say(f"* SEARCH {' '.join(new)}".rstrip())
                     return "OK done"
                 one = next(each for each in self.folder if each.uid == int(words[0]))
@@ -101,8 +110,9 @@ class ImapServer:
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def put(self, raw: bytes) -> None:
-        """A mail arrives."""
+    def put(self, raw: bytes, gap: int = 0) -> None:
+        """A mail arrives, after so many that somebody took away."""
+        self._next += gap
         self.folders["INBOX"].append(Kept(self._next, raw))
         self._next += 1
 

@@ -204,6 +204,24 @@ async def test_hostile_mail_does_not_hide_the_mail_behind_it(
     assert (server.new(), sender.states()["anna email"]) == (0, "bounced")
 
 
+@pytest.mark.parametrize("tells_next", [True, False])
+async def test_a_flood_is_read_piece_by_piece(
+    sender: SendingShop, server: ImapServer, config: MailboxConfig, *, tells_next: bool
+) -> None:
+    server.tells_next = tells_next
+    server.put(bounce(sender, "anna", ANNA), gap=150_000)
+    server.put(bounce(sender, "ben", BEN), gap=150_000)
+    box = Mailbox(sender.store, lambda: config, sender.clock)
+    for _ in range(3):
+        await box.tick()
+    await sender.settle_down()
+    assert server.new() == 0
+    assert {sender.states()[f"{name} email"] for name in ("anna", "ben")} == {"bounced"}
+    server.put(bounce(sender, "anna", ANNA))
+    await box.tick()
+    assert server.new() == 0
+
+
 async def test_a_mail_that_the_mailbox_does_not_give_is_flagged_and_passed_over(
     sender: SendingShop, server: ImapServer, config: MailboxConfig
 ) -> None:

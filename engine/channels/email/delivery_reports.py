@@ -39,6 +39,10 @@ ENOUGH_WHEN_DISABLED = 2
 """On so many days a mailbox may be called disabled until its address is closed (design/reliability 3.3)."""
 
 
+LONGEST_ADDRESS = 320
+"""RFC 5321 4.5.3.1: 64 characters, the @, 255 more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """What a report says of one address ("" where it names none). `enough`: on so many days until the
@@ -93,7 +97,7 @@ def _own_report(mail: MailPart) -> DeliveryReport | None:
 
 def failure(address: str, judged: JudgedAnswer) -> Failure:
     """The class of design/reliability 3.3."""
-    code = judged.code
+    address, code = address[:LONGEST_ADDRESS], judged.code
     match judged.about:
         case RefusalReason.NO_USER | RefusalReason.NO_HOST:
             return Failure(address, "bounced", f"{code}: the address does not exist", "address")
@@ -167,7 +171,7 @@ def _group(fields: MailPart) -> _Group | None:
         type_, words = "", diagnostic
     words = " ".join(words.split()) or decoded_words(fields.get("x-supplementary-info"))
     return _Group(
-        address[:320],
+        address[:LONGEST_ADDRESS],
         action[0].strip(",;:") if action else "failed",
         fields.get("status"),
         words,

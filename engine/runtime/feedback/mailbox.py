@@ -32,6 +32,9 @@ AT_ONCE = 50
 
 SECONDS = 30.0
 
+PIECE = 20_000
+"""Numbers of mails that are looked through at once for new ones."""
+
 FETCHES = 3
 """So often a mail is asked for whose answer never comes; then it is set aside, since it comes first every
 time."""
@@ -81,6 +84,9 @@ class Mailbox:
         self._configured = configured
         self._clock = clock
         self._arrived = arrived
+        self._begin: dict[
+            tuple[str, ...], int
+        ] = {}  # folder -> the number from which on there may be new mail
         self._unanswered: Counter[tuple[str, ...]] = Counter()  # mails that were asked for, and did not come
 
     async def tick(self) -> float:
@@ -99,16 +105,32 @@ class Mailbox:
         read."""
         try:
             with _opened(config) as box:
-                status, answer = box.uid("SEARCH", "UNSEEN")
-                numbers = answer[0].split()[:AT_ONCE] if status == "OK" and answer and answer[0] else []
+                numbers = self._unseen(box, config)
                 for number in numbers:
-                    self._take(box, number.decode(), config)
+                    self._take(box, number, config)
                 return len(numbers)
         except (imaplib.IMAP4.error, OSError, ssl.SSLError) as wrong:
             where = f"{config.host}:{config.port}"
             raise WorldError(
                 f"the mailbox at {where} cannot be read: {type(wrong).__name__}: {wrong}", permanent=False
             ) from wrong
+
+    def _unseen(self, box: imaplib.IMAP4, config: MailboxConfig) -> list[str]:
+        """The numbers of the first mails that nobody has read. Asked for piece by piece: the list of a
+        flood is longer than what `imaplib` takes as one line, and would be so at every look."""
+        _, last = box.response("UIDNEXT")
+        end = int(last[0]) if last and last[0] and last[0].isdigit() else 0
+        where = (config.host, config.user, config.folder)
+        # what lies before it was read when this process looked
+        begin = self._begin.get(where, 1) if end >= self._begin.get(where, 1) else 1
+        while True:
+            piece = f"UID {begin}:{begin + PIECE - 1}" if end else "UID 1:*"
+            status, answer = box.uid("SEARCH", "UNSEEN", piece)
+            numbers = answer[0].split() if status == "OK" and answer and answer[0] else []
+            if numbers or begin + PIECE >= end:
+                return [number.decode() for number in numbers[:AT_ONCE]]
+            begin += PIECE
+            self._begin[where] = begin
 
     def _take(self, box: imaplib.IMAP4, number: str, config: MailboxConfig) -> None:
         """One mail. One that the server does not give, or that we cannot take, is marked and stays where it
