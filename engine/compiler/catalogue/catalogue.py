@@ -36,7 +36,7 @@ _ABOUT_RUNS: Mapping[str, Type] = {"journey": TEXT, "step": TEXT, "template": TE
 OWN_EVENTS: Mapping[str, Mapping[str, Type]] = MappingProxyType(
     {
         "journey_started": {"journey": TEXT},
-        "journey_finished": {"journey": TEXT, "outcome": TEXT},
+        "journey_finished": {"journey": TEXT},
         "goal_reached": {"journey": TEXT},
         "message_handed": _ABOUT_RUNS,
         "message_bounced": _ABOUT_RUNS,
