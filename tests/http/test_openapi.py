@@ -28,7 +28,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/v1/screen"): {"userId": WHO, "name": "Cart"},
     ("post", "/v1/group"): {"userId": WHO, "groupId": "g1"},
     ("post", "/v1/alias"): {"userId": WHO, "previousId": f"former-{WHO}"},
-    ("post", "/v1/batch"): {"batch": [{"type": "track", "userId": WHO, "event": "x"}]},
+    ("post", "/v1/batch"): {"batch": [{"type": "track", "userId": WHO, "event": "Site Visited"}]},
     ("post", "/v1/import"): {"batch": [{"type": "identify", "userId": WHO}]},
 }
 
