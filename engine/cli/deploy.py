@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from engine.store.daemon_state import FollowedDeployment
     from engine.store.database import Store
 
-_PATIENCE, _LOOK = 10.0, 0.1
-"""Seconds: a daemon looks for deployments every second, and may be in the middle of a batch."""
+_PATIENCE, _LOOK = 30.0, 0.1
+"""Seconds: a daemon looks for deployments every second, then reads the whole of one; a large shop on a small
+machine takes its time for that."""
 
 
 @app.command(rich_help_panel=RUN)
