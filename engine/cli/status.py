@@ -66,7 +66,7 @@ def _print(answer: StatusReport) -> None:
         for stuck in answer.stuck
     ])  # fmt: skip
     _part("Refused in the last 7 days", [
-        [f"{line.times:,}", line.source, ": ".join(filter(None, (line.about, line.field))), line.why]
+        [f"{line.times:,}", line.source, line.why]
         for line in answer.refused
     ])  # fmt: skip
     if answer.kept:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Depends
@@ -340,7 +340,9 @@ async def _store(
         "success": True,
         "taken": taken.taken,
         "duplicates": taken.duplicates,
-        "refused": [asdict(item) for item in refused],
+        "refused": [
+            {"item": item.item, "field": item.field, "why": item.why, "kept": item.kept} for item in refused
+        ],
     }
     if taken.kept:
         body["quarantined"] = taken.kept

@@ -55,9 +55,8 @@ def translate(
         return RefusedItem(item, "", "each call is an object")
     kind = kind or call.get("type")
     if kind not in CALLS:
-        return RefusedItem(
-            item, "type", f'"{str(kind)[:40]}" is no call of this format; use one of: {", ".join(CALLS)}'
-        )
+        named = f"is no call of this format; use one of: {', '.join(CALLS)}"
+        return RefusedItem(item, "type", f'"{str(kind)[:40]}" {named}', reason=f"this {named}")
     who = _customer(call, item)
     if isinstance(who, RefusedItem):
         return who

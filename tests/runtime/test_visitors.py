@@ -12,7 +12,7 @@ from engine import project
 from engine.http.native_format import customer_item, event_item
 from engine.http.segment_format import translate
 from engine.runtime.intake.intake import Intake, IntakeResult
-from engine.runtime.intake.items import Item, RefusedItem
+from engine.runtime.intake.items import CustomerItem, Item, RefusedItem
 from engine.store import aliases
 from engine.store.customers import addressees, events
 from engine.values import DAY, HOUR
@@ -156,7 +156,11 @@ def test_our_own_format_knows_visitors_as_well(counter: Counter) -> None:
     assert counter.did("anna") == ["cart_updated", "cart_updated", "subscribed"]
     assert isinstance(event_item({"event": "cart_updated"}, 0), RefusedItem)
     assert isinstance(event_item({"event": "cart_updated", "anonymous_id": ""}, 0), RefusedItem)
-    assert isinstance(customer_item("anna", {"anonymous_id": 7}, None), RefusedItem)
+    read = customer_item("anna", {"anonymous_id": [7]}, None)
+    assert isinstance(read, list)
+    (customer,) = read
+    assert isinstance(customer, CustomerItem)
+    assert [fault.field for fault in customer.dropped] == ["anonymous_id"]
 
 
 def test_a_welcomed_visitor_is_not_welcomed_again_as_a_customer(counter: Counter) -> None:

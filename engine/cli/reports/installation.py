@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -14,6 +14,7 @@ from engine.config import Config
 from engine.store import alerts, daemon_state
 from engine.store.customers import address_index, batches, enrollments
 from engine.store.inbox import due_queue, quarantine, refusals
+from engine.store.inbox.refusals import RefusalCount
 from engine.store.journeys import deployments, figures, pauses
 from engine.store.messages import webhooks
 from engine.values import DAY, Instant, iso
@@ -108,11 +109,9 @@ class AlertSummary:
 
 @dataclass(frozen=True, slots=True)
 class RefusedSummary:
-    """What a sender got wrong: of what, in which field, why, how often."""
+    """What a sender got wrong, how often. The names in it may be anything; `refused` shows them."""
 
     source: str
-    about: str
-    field: str
     why: str
     times: int
     last_at: str
@@ -184,10 +183,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
         ),
         guards=guards.look(conn, config, now),
         kept=refusals.how_many(conn),
-        refused=tuple(
-            RefusedSummary(count.source, count.name, count.field, count.why, count.times, iso(count.last_at))
-            for count in refusals.counts(conn, Instant(now - REFUSED_DAYS * DAY))
-        ),
+        refused=tuple(_refused(refusals.counts(conn, Instant(now - REFUSED_DAYS * DAY)))),
         unknown=tuple(unsettled.look(conn, config, now)),
         daemon=daemon,
         failing_channels=tuple(
@@ -198,3 +194,15 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
         channels_refused=followed.refused if followed else "",
         after_restart=followed.after_restart if followed else (),
     )
+
+
+def _refused(counts: Sequence[RefusalCount]) -> Iterator[RefusedSummary]:
+    """By source and reason, the most frequent first."""
+    times: dict[tuple[str, str], int] = {}
+    last: dict[tuple[str, str], Instant] = {}
+    for count in counts:
+        key = (count.source, count.why)
+        times[key] = times.get(key, 0) + count.times
+        last[key] = max(last.get(key, Instant(0)), count.last_at)
+    for key, number in sorted(times.items(), key=lambda line: (-line[1], line[0])):
+        yield RefusedSummary(*key, number, iso(last[key]))

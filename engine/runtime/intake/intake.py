@@ -265,7 +265,8 @@ class Intake:
         near = nearest(plain, [*self.catalogue.events, *self.catalogue.also])
         hint = f'did you mean "{near}"?' if near else "declare it in schemas/events.yaml"
         why = f'there is no event called "{item.event[:60]}"; {hint}'
-        return RefusedItem(item.item, "event", why, kept=True)
+        reason = f"there is no event of this name; {hint}"
+        return RefusedItem(item.item, "event", why, kept=True, reason=reason)
 
     def _customer(self, item: CustomerItem, source: str, now: Instant, batch: _Batch) -> None:
         """Every field that is right is taken, every one that is wrong is told (design/language 2.21)."""
@@ -352,15 +353,17 @@ class Intake:
         country = values.get("country")
         region = country if isinstance(country, str) else None
         wanted: dict[str, str | None] = {}
-        given: dict[str, Any] = {name: values.pop(name) for name in ("email", "phone") if name in values}
+        given: dict[str, Any] = {name: values[name] for name in ("email", "phone") if name in values}
         for name, text in {**given, **item.addresses}.items():
             if name not in self.config.channels and name not in ("email", "phone"):
                 why = f"there is no such channel; there are: {', '.join(self.config.channels)}"
                 faults.append(RefusedItem(item.item, f"addresses.{name}", why))
                 continue
             if isinstance(text, str) and not text.strip():
+                _drop(values, name, text)
                 continue
             if region is None and is_national(name, text):
+                _drop(values, name, text)
                 batch.numbers.append(
                     countries.NationalNumber(len(batch.about), item.item, item.customer_id, name, str(text))
                 )
@@ -368,7 +371,9 @@ class Intake:
             try:
                 kept = _contact(name, text, region)
             except ValueError as wrong:
-                faults.append(RefusedItem(item.item, name, str(wrong)))
+                _drop(values, name, text)
+                reason = "this is no e-mail address" if kind_of(name).form == "email" else ""
+                faults.append(RefusedItem(item.item, name, str(wrong), reason=reason))
                 continue
             if kept and name in self.config.channels and self.config.channels[name].via == "webpush":
                 kept = self._browsers(name, kept, item.item, faults)
@@ -416,6 +421,12 @@ def _close(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> None:
             inbox.append_one(
                 conn, customer, ProfileChanged(0, now, suppressed={channel: purpose}, starts=False), now
             )
+
+
+def _drop(values: dict[str, Value], name: str, text: object) -> None:
+    """An attribute that is an address and cannot be kept as one."""
+    if values.get(name) == text:
+        del values[name]
 
 
 def _contact(name: str, text: Any, country: str | None) -> str | None:

@@ -12,12 +12,14 @@ LONGEST_ID = 200
 @dataclass(frozen=True, slots=True)
 class RefusedItem:
     """An item that is not taken, or a field without which one was taken. `item` is its place in the request
-    from 0, `field` a path such as `properties.total`. `kept`: in quarantine, to be taken again."""
+    from 0, `field` a path such as `properties.total`. `kept`: in quarantine, to be taken again. `reason`:
+    why, with nothing of what the sender wrote, where `why` repeats some of it; that is what is counted."""
 
     item: int
     field: str
     why: str
     kept: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def refusals_of(refused: Sequence[RefusedItem], sent: Sent, source: str) -> list
             source,
             _name(sent(item.item)),
             _word(_INDEX.sub("[]", item.field)),
-            _word(item.why),
+            _word(item.reason or item.why),
             item.kept,
         )
         for item in refused
