@@ -28,7 +28,7 @@ WATCH_EVENTS: Mapping[str, WatcherKind] = {
 LOW_STOCK = 10
 """Fewer than so many left, and not none, is low."""
 
-MOST_PRODUCTS = 1000
+MOST_PRODUCTS = 100
 """So many products of one event are watched; a cart has fewer lines."""
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from engine.config import Signup
+from engine.core import causes, product_signals, product_starts
 from engine.http import body, browsers, callback_routes, connections, context, keys, push_routes, strict_json
 from engine.runtime.intake import signups
+from engine.store.customers import watching
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "limits.md"
 ROWS = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
@@ -48,6 +50,10 @@ LIMITS = [
     ("calls with a browser's key", browsers.MOST_CALLS, " a minute"),
     ("body with a browser's key", browsers.MAX_BODY / KB, " KB"),
     ("subscriptions of browsers", push_routes.MOST_CALLS, " a minute"),
+    ("products of one event", product_signals.MOST_PRODUCTS, ""),
+    ("products that the events of a request", watching.MOST_TOUCHES, ""),
+    ("products that `collect`", product_starts.MOST_COLLECTED, ""),
+    ("starts of a journey in one chain", causes.MOST_ROUNDS, ""),
 ]
 
 

@@ -234,6 +234,20 @@ def test_a_slice_that_fails_at_any_statement_leaves_nobody_out_and_tells_nobody_
     assert Counter(customer for customer, _ in told(store)) == Counter("abcdef")
 
 
+def test_a_request_full_of_carts_is_noted_up_to_a_limit(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "MOST_TOUCHES", 6)
+    carts = [
+        (f"c{n}", Event(0, "", "cart_updated", NOW, NOW, {"product_id": tuple(f"p{m}" for m in range(4))}))
+        for n in range(4)
+    ]
+    sqlite_store.write(lambda conn: watching.record_touches(conn, carts, NOW))
+    with sqlite_store.read() as conn:
+        found = rows(conn, "SELECT customer, count(*) FROM watch GROUP BY customer ORDER BY customer")
+    assert found == [("c0", 4), ("c1", 4), ("c2", 1), ("c3", 1)]
+
+
 @pytest.fixture
 def crowd(sqlite_store: Store) -> Store:
     """A product that many watch, among others."""

@@ -18,7 +18,7 @@ from engine.store.serialization import dump_values, load_values
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import Instant, Value
 
-SLICE = 500
+SLICE = 300
 """So many customers are looked at in one transaction; each may become a row of the inbox."""
 
 _CHANGES = 200

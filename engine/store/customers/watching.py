@@ -19,6 +19,10 @@ from engine.values import Instant
 Watcher: TypeAlias = tuple[str, int, str]
 """Product, bucket, customer."""
 
+MOST_TOUCHES = 10_000
+"""So many are noted of one request in full; of each further event only its first product, so that a request
+full of carts holds the writer no longer than others."""
+
 _NEWER = ", ".join(
     f"{name} = CASE WHEN excluded.{name} > watch.{name} THEN excluded.{name} ELSE watch.{name} END"
     for name in ("viewed_at", "cart_at", "wishlist_at", "told")
@@ -34,7 +38,8 @@ def record_touches(conn: Connection, events: Iterable[tuple[str, Event]], now: I
     change finds them as they were before it."""
     touches: dict[Watcher, dict[str, Instant]] = {}
     for customer, event in events:
-        for product in touched_products(event):
+        products = touched_products(event)
+        for product in products if len(touches) < MOST_TOUCHES else products[:1]:
             watcher = (product, bucket_of(conn, customer), customer)
             touches[watcher] = with_touch(touches.get(watcher, {}), event)
     if not touches:
