@@ -8,9 +8,11 @@ import pytest
 
 from engine.config import Signup
 from engine.core import causes, product_signals, product_starts
+from engine.core.facts import fold
 from engine.http import body, browsers, callback_routes, connections, context, keys, push_routes, strict_json
-from engine.runtime.intake import signups
+from engine.runtime.intake import limits, signups
 from engine.store.customers import watching
+from engine.store.inbox import refusals
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "limits.md"
 ROWS = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
@@ -49,6 +51,14 @@ LIMITS = [
     ("sign-ups beyond that", signups.BEYOND, " an hour"),
     ("calls with a browser's key", browsers.MOST_CALLS, " a minute"),
     ("body with a browser's key", browsers.MAX_BODY / KB, " KB"),
+    ("attributes of a customer", limits.MOST_UNDECLARED, ""),
+    ("bytes of the attributes", limits.MOST_BYTES / KB, " KB"),
+    ("devices of a customer", fold.DEVICES, ""),
+    ("different values that a", fold.MOST_VALUES, ""),
+    ("refused items of one source", refusals.MOST_OF_A_KIND, ""),
+    ("refused items that are kept altogether", refusals.MOST, ""),
+    ("characters of a refused item", refusals.LARGEST / KB, " KB"),
+    ("different mistakes of one source", refusals.MOST_COUNTED, ""),
     ("subscriptions of browsers", push_routes.MOST_CALLS, " a minute"),
     ("products of one event", product_signals.MOST_PRODUCTS, ""),
     ("products that the events of a request", watching.MOST_TOUCHES, ""),
@@ -66,5 +76,6 @@ def test_the_page_says_the_number_of_the_code(row: str, number: float, unit: str
 
 def test_every_row_of_the_page_is_held() -> None:
     held = tuple(f"| {row}" for row, _, _ in LIMITS)
-    free = ("| what |", "| `Content-Length` and", "| packed otherwise", "| confirmations to one mailbox")
+    free = ("| what |", "| `Content-Length` and", "| packed otherwise", "| confirmations to one mailbox",
+            "| channels with an address", "| purposes of consents", "| names of events")  # fmt: skip
     assert [row for row in ROWS if not row.startswith((*held, *free))] == []
