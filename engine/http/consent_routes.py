@@ -4,6 +4,7 @@ acts, and counts when it is answered. A token that we did not sign is not found.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from fastapi import APIRouter
 from sqlalchemy import Connection
@@ -14,12 +15,14 @@ from engine.channels.links import ConfirmationLink
 from engine.core.facts.customer import OWN_CAPS
 from engine.core.happening import ProfileChanged
 from engine.http.body import read_body, read_form
+from engine.http.callers import caller_of
 from engine.http.context import Context, Live
 from engine.http.link_pages import ConsentPages, unknown_link
 from engine.http.problems import Refusal
 from engine.http.visitor import Visitor, choices, find_visitor, is_own_page, origin_of, words_of
 from engine.runtime.feedback.consent import ConsentProof, agree, is_meant, withdraw
 from engine.runtime.intake.items import EventItem
+from engine.runtime.intake.signups import SignUpRequest, network_of, sign_up
 from engine.store.inbox import inbox
 from engine.values import DAY, Instant, Value
 
@@ -93,8 +96,9 @@ def consent_routes(context: Context) -> APIRouter:
         often = form.get("often", "")
         if often != visitor.frequency and often in ("", *OWN_CAPS) and "save" in form:
             await _wish(context, visitor, "frequency", often or None)
-        still_closed = await _choose(context, pages, form)
-        return pages.saved(still_closed, live.links.preferences(customer))
+        chosen = await _choose(context, pages, form, network_of(caller_of(request)))
+        show = pages.asked if chosen.is_asked else pages.saved
+        return show(chosen.still_closed, live.links.preferences(customer))
 
     @router.api_route("/y/{token:path}", methods=["GET", "HEAD"])
     async def ask_to_confirm(token: str, request: Request) -> Response:
@@ -144,14 +148,26 @@ async def _wish(context: Context, visitor: Visitor, attribute: str, value: Value
     context.arrived()
 
 
-async def _choose(context: Context, pages: ConsentPages, form: Mapping[str, str]) -> list[str]:
-    """Writes what is different from before. The channels that stay closed whatever is chosen here."""
-    visitor = pages.visitor
-    agreed, withdrawn = [], []
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What became of a choice. `still_closed`: channels on which nobody can be written to whatever is chosen
+    here; `is_asked`: somebody has to confirm a part of it by the message that they get."""
+
+    still_closed: tuple[str, ...] = ()
+    is_asked: bool = False
+
+
+async def _choose(context: Context, pages: ConsentPages, form: Mapping[str, str], network: str) -> _Chosen:
+    """Writes what is different from before. Off is done at once; what somebody has left comes back only by
+    the owner of the mailbox, since a forwarded letter carries the link of this page with it."""
+    visitor, live = pages.visitor, context.live()
+    agreed: list[tuple[str, str]] = []
+    left: list[tuple[str, str]] = []
+    withdrawn: list[tuple[str, str]] = []
     for purpose, channel in choices(context.live().config, visitor):
         wanted = "all" not in form and f"{purpose}/{channel}" in form
         if wanted and not visitor.agreed(channel, purpose):
-            agreed.append((channel, purpose))
+            (left if visitor.has_left(channel, purpose) else agreed).append((channel, purpose))
         elif not wanted and (visitor.agreed(channel, purpose) or pages.is_on(channel, purpose)):
             withdrawn.append((channel, purpose))
     if "all" in form:  # also what this page does not show
@@ -161,16 +177,26 @@ async def _choose(context: Context, pages: ConsentPages, form: Mapping[str, str]
             for purpose, state in reach.consents.items()
             if state == "given" and (channel, purpose) not in withdrawn
         ]
-    if not agreed and not withdrawn:
-        return []
+    if not agreed and not left and not withdrawn:
+        return _Chosen()
     # One moment for all that was chosen with one press of the button.
     now = context.clock.now()
+
+    wishes = {
+        (channel, purpose): SignUpRequest(
+            listed, visitor.reach[channel].address or "", network, visitor.language, "preference page"
+        )
+        for channel, purpose in left
+        if (listed := pages.list_of(channel, purpose)) is not None
+    }
 
     def job(conn: Connection) -> list[str]:
         for channel, purpose in withdrawn:
             proof = ConsentProof(now, "preference page", pages.wording_of_choice(channel, purpose))
             withdraw(conn, visitor.customer, [(channel, purpose)], proof)
-        still_closed = []
+        for wish in wishes.values():
+            sign_up(conn, wish, visitor.customer, live.config.signup, live.intake, now)
+        still_closed = [channel for channel, purpose in left if (channel, purpose) not in wishes]
         for channel, purpose in agreed:
             proof = ConsentProof(now, "preference page", pages.wording_of_choice(channel, purpose))
             still_closed += agree(conn, visitor.customer, [(channel, purpose)], proof)
@@ -178,7 +204,7 @@ async def _choose(context: Context, pages: ConsentPages, form: Mapping[str, str]
 
     still_closed = await context.write(job)
     context.arrived()
-    return still_closed
+    return _Chosen(tuple(still_closed), bool(wishes))
 
 
 def _confirming(conn: Connection, confirming: ConfirmationLink) -> tuple[Visitor, bool]:

@@ -84,6 +84,24 @@ class ConsentPages:
             "notice.html", notice="saved", still_closed=addresses, link=preferences, link_text="preferences"
         )
 
+    def asked(self, still_closed: Sequence[str], preferences: str) -> Response:
+        """A message is on its way that has to be confirmed."""
+        addresses = self._addresses(still_closed)
+        return self._show(
+            "notice.html", notice="signed_up", still_closed=addresses, link=preferences,
+            link_text="preferences",
+        )  # fmt: skip
+
+    def list_of(self, channel: str, purpose: str) -> SignupList | None:
+        """A list whose event makes a journey ask whether somebody wants this: the one for it, else another
+        one of the channel in its place. None where nobody can be asked."""
+        lists = [listed for listed in self.config.signup.lists.values() if listed.channel == channel]
+        for listed in lists:
+            if listed.purpose == purpose:
+                return replace(listed, text=text_of_list(self.words, listed))
+        wording = self.wording_of_choice(channel, purpose)
+        return replace(lists[0], purpose=purpose, text=wording) if lists else None
+
     def confirm(self, confirming: ConfirmationLink, *, is_right: bool) -> Response:
         """Asks; the button says yes. Not `is_right`: the link went to an earlier address."""
         if self.visitor.is_test:

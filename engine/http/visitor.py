@@ -48,6 +48,14 @@ class Visitor:
         is_open = purpose == OPENS or known.suppressed not in (*_SHUT, purpose)
         return known.consents.get(purpose) == "given" and is_open
 
+    def has_left(self, channel: str, purpose: str) -> bool:
+        """Whether they took it back once, or were asked and never confirmed: then a press of a button on a
+        page is not enough, since others may have the link to the page."""
+        known = self.reach.get(channel, Reach())
+        return purpose != OPENS and (
+            known.suppressed == purpose or known.consents.get(purpose) in ("withdrawn", "asked")
+        )
+
     def objected(self, channel: str, purpose: str) -> bool:
         """Whether they said no."""
         return self.reach.get(channel, Reach()).consents.get(purpose) == "withdrawn"
