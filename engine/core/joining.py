@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from engine.core.advance import move_on
 from engine.core.cascade import try_send
-from engine.core.conditions.dependencies import dependencies_of
+from engine.core.conditions.dependencies import Dependencies, dependencies_of
+from engine.core.conditions.scope import Scope
 from engine.core.decision_context import DecisionContext
 from engine.core.ending import cancel_planned, end
 from engine.core.enrollment import (
@@ -39,6 +40,9 @@ JOINED = "joined"
 
 ALWAYS = Again("always")
 
+MOST_MOMENTS = 50
+"""So many of the latest events of a name are looked at for a question that time has a part in."""
+
 
 # --- whose runs go on ---------------------------------------------------------------------------
 
@@ -55,9 +59,10 @@ def merge_enrollments(
     back.
 
     One person has one run of a journey and key at a time, and begins one only where `again` (by journey)
-    allows it. Of two open runs the one goes on that has sent more, else the older one, under `restart` the
-    newer one. Whatever gives way leaves what it has sent and done to the run that goes on, so that it is not
-    sent or done again. `under_way`: keys of messages that may be leaving at this moment; they count as sent.
+    allows it. Of two open runs the one goes on that has sent more, else the older one; under `restart` the
+    newer one, unless the older had sent something when it began. Whatever gives way leaves what it has sent
+    and done to the run that goes on, so that it is not sent or done again. `under_way`: keys of messages that
+    may be leaving at this moment; they count as sent.
     """
     halves: dict[tuple[str, str], tuple[list[Enrollment], list[Enrollment]]] = {}
     for half, enrollments in enumerate((ours, theirs)):
@@ -85,7 +90,11 @@ def _merge(
     open_runs = [run for run in (*ours, *theirs) if run.is_open]
     if not ours or not theirs or not open_runs:
         return [*ours, *theirs], []
-    first = min(open_runs, key=lambda run: _rank(run, under_way, again))
+    first = min(open_runs, key=lambda run: _rank(run, under_way))
+    older, newer = min(open_runs, key=_start), max(open_runs, key=_start)
+    if again.how == "restart" and older is not newer:
+        # A restart takes place until the first message: what the older one sent later it sent for both.
+        first = older if _forbids(older, newer, again, zone) else newer
     others = theirs if any(run.id == first.id for run in ours) else ours
     gives_way = [run for run in open_runs if run is not first]
     for other in others:
@@ -146,15 +155,10 @@ def _start(enrollment: Enrollment) -> tuple[Instant, int, str]:
     return enrollment.started_at, enrollment.started_number, enrollment.id
 
 
-def _rank(enrollment: Enrollment, under_way: Collection[str], again: Again) -> tuple[int, Instant, int, str]:
-    """More messages first, then the older run; a restart is a run that begins anew until its first
-    message."""
+def _rank(enrollment: Enrollment, under_way: Collection[str]) -> tuple[int, tuple[Instant, int, str]]:
+    """More messages first, then the older run."""
     leaving = isinstance(enrollment.state, AwaitingSend) and enrollment.state.key in under_way
-    sent = sum(map(len, enrollment.sent.values())) + leaving
-    started_at, number, id_ = _start(enrollment)
-    if again.how == "restart" and not sent:
-        return 0, Instant(-started_at), -number, id_
-    return -sent, started_at, number, id_
+    return -(sum(map(len, enrollment.sent.values())) + leaving), _start(enrollment)
 
 
 # --- what is asked again ------------------------------------------------------------------------
@@ -237,17 +241,24 @@ def _may_leave(transition: Transition, state: AwaitingSend, step: SendStep) -> b
 def _why_never(transition: Transition, step: Step | None, other: HistoryHalf) -> str:
     """Why the customer would not be here as one person; "" where they may be. Only questions that read
     something that the other half brought are asked: all others were answered when it was time."""
-    who = transition.journey.who
-    if who is not None and _reads(transition, who, other) and not who.test(transition.scope()):
+    journey, started_at = transition.journey, transition.enrollment.started_at
+    who, goal = journey.who, journey.goal
+    if who is not None and _reads(transition, who, other) and not _answer(transition, who, started_at):
         return "who"
+    ends = {"exit_if": journey.exit_if, "goal": goal.when if goal.then == "exit" else None}
+    for name, question in ends.items():
+        if question is None or not _reads(transition, question, other):
+            continue
+        if any(_answer(transition, question, at) for at in _moments(transition, question)):
+            return name
     if step is not None and not _is_on_the_way(transition, step.index, other):
         return "the way to this step is another one now"
     return ""
 
 
 def _is_on_the_way(transition: Transition, place: int, other: HistoryHalf) -> bool:
-    """Whether a run that begins now may come to a step: a question that the other half has a part in has the
-    answer of today, at all others every way is open."""
+    """Whether one person may have come to a step: a question that the other half has a part in leads where it
+    leads at every moment of the run, at all others every way is open."""
     steps = transition.journey.steps
     waiting, seen = [0], {END}
     while waiting:
@@ -261,34 +272,65 @@ def _is_on_the_way(transition: Transition, place: int, other: HistoryHalf) -> bo
 
 
 def _ways(transition: Transition, step: Step, other: HistoryHalf) -> Iterable[int]:
-    if not any(_reads(transition, question, other) for question in step.questions()):
+    """Where a run may have gone on after a step. None: the answer was not the same all the time, and nobody
+    knows when one person would have asked."""
+    asked = [question for question in step.questions() if _reads(transition, question, other)]
+    if not asked:
         return step.targets()
-    scope = transition.scope()
+    moments = {at for question in asked for at in _moments(transition, question)}
+    ways = [_way(transition, step, at) for at in moments]
+    return [target for target in step.targets() if all(target == way for way in ways)]
+
+
+def _way(transition: Transition, step: Step, at: Instant) -> int:
     match step:
         case IfStep():
-            return (step.then if step.question.test(scope) else step.otherwise,)
+            return step.then if _answer(transition, step.question, at) else step.otherwise
         case ChooseStep():
             fitting = (
-                target for question, _, target in step.paths if question is None or question.test(scope)
+                target
+                for question, _, target in step.paths
+                if question is None or _answer(transition, question, at)
             )
-            return (next(fitting, step.next),)
+            return next(fitting, step.next)
         case _:
-            return step.targets()
+            return step.next
+
+
+def _answer(transition: Transition, question: Question, at: Instant) -> bool:
+    """The answer as of a moment of the run, with all that is known today of what happened."""
+    return question.test(Scope(transition.context.facts, transition.enrollment, at))
+
+
+def _moments(transition: Transition, question: Question) -> list[Instant]:
+    """When an answer may have changed: the start, what happened since that it reads, now."""
+    facts, start = transition.context.facts, transition.enrollment.started_at
+    moments = {start, transition.now}
+    for name in _dependencies(transition, question).events:
+        counter = facts.event_counters.get(name)
+        if counter is not None:
+            moments |= {counter.first_at, counter.last_at}
+        moments |= {event.occurred_at for event in facts.history.get(name, ())[-MOST_MOMENTS:]}
+    return sorted(at for at in moments if start <= at <= transition.now)
+
+
+def _dependencies(transition: Transition, question: Question) -> Dependencies:
+    """What a question looks at, also through the segments that it names."""
+    context = transition.context
+    reads = dependencies_of(question.condition, context.index.rules)
+    for name in sorted(reads.segments):
+        rule = context.journeys.segments.get(name)
+        if rule is not None:
+            through = rule.dependencies
+            reads |= Dependencies(through.events, attributes=through.attributes, reach=through.reach)
+    return reads
 
 
 def _reads(transition: Transition, question: Question, other: HistoryHalf) -> bool:
     """Whether an answer depends on something that the other half brought."""
-    index = transition.context.index
-    reads = dependencies_of(question.condition, index.rules)
-    events, attributes, reach = set(reads.events), set(reads.attributes), reads.reach
-    for name in reads.segments:
-        rule = transition.context.journeys.segments.get(name)
-        if rule is not None:
-            events |= rule.dependencies.events
-            attributes |= rule.dependencies.attributes
-            reach = reach or rule.dependencies.reach
+    reads = _dependencies(transition, question)
     return (
-        not events.isdisjoint(other.events)
-        or not attributes.isdisjoint(other.attributes)
-        or (reach and other.is_reached)
+        not reads.events.isdisjoint(other.events)
+        or not reads.attributes.isdisjoint(other.attributes)
+        or (reads.reach and other.is_reached)
     )

@@ -3,7 +3,6 @@ with."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Iterable
 from functools import lru_cache
@@ -82,4 +81,4 @@ def bucket(customer: str, among: int) -> int:
 
 def address_hash(key: str, channel: str, address: str) -> str:
     """The keyed hash of a normalised address, under which suppressions are kept."""
-    return hmac.new(key.encode(), f"{channel}\0{address}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key.encode(), f"{channel}\0{address}".encode(), "sha256").hex()

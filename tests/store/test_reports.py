@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from engine.core.effects import Send
-from engine.store import meta, sql
+from engine.core.journeys import Journeys
+from engine.store import aliases, meta, sql
 from engine.store.customers import suppressions
 from engine.store.customers.suppressions import SuppressionReason
 from engine.store.database import Store
@@ -120,3 +121,16 @@ def test_what_waits_for_a_channel_that_is_gone_goes_back(store: Store) -> None:
     assert (state(store), state(store, "bob")) == ("expired", "handoff")
     with store.read() as conn:
         assert queue.waiting_channels(conn) == []
+
+
+def test_an_answer_finds_its_message_under_the_id_that_its_customer_has_now(store: Store) -> None:
+    for name in ("v1", "v2", "v3"):  # on PostgreSQL some of them are in other buckets than `anna`
+        handed(store, f"k-{name}", name)
+
+        def join_and_settle(conn: Connection, name: str = name) -> bool:
+            aliases.join(conn, name, "anna", Journeys({}), NOW)
+            return outcomes.settle(conn, f"k-{name}", name, MessageState.ACCEPTED, NOW)
+
+        assert store.write(join_and_settle)
+    with store.read() as conn:
+        assert {message.state for message in records.of_customer(conn, "anna")} == {"accepted"}

@@ -77,6 +77,14 @@ def settle(
         returning="enrollment, channel, customer",
     )  # fmt: skip
     if not moved:
+        # The message was on its way when its customer turned out to be another one, who may be in another
+        # bucket.
+        own = rows(conn, "SELECT customer FROM alias WHERE alias = ?", (customer,))
+        if own and bucket_of(conn, own[0][0]) != bucket:
+            return settle(
+                conn, send_key, own[0][0], state, now, provider_id=provider_id, detail=detail,
+                settle_at=settle_at, fence=fence, told=told,
+            )  # fmt: skip
         if provider_id and state not in UNSETTLED:  # a report was faster than the answer to our own call
             change(
                 conn,

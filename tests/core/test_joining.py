@@ -1,0 +1,168 @@
+"""Two halves of one person, joined at any moment: from then on nothing leaves that one id would not have got
+(design/language 2.21), on the pure core."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from engine.core.decide import decide, next_due
+from engine.core.effects import Send
+from engine.core.enrollment import Enrollment
+from engine.core.facts.customer import CustomerState
+from engine.core.happening import Event, Happening, HistoryHalf, Joined
+from engine.core.joining import merge_enrollments
+from engine.core.journeys import Journeys
+from engine.values import HOUR, MINUTE, Instant
+from tests.core.builders import BERLIN, moment, new_customer, project, written
+
+WELCOME = """
+- send: hello
+- wait: 90 minutes
+  id: pause
+- if: {did: {site_visited: at least 2 times}}
+  then:
+    - send: often
+  else:
+    - send: seldom
+"""
+CART = """
+- wait: 1 hour
+  id: pause
+- send: reminder
+- wait: 1 hour
+  id: more
+- send: last_call
+"""
+VISIT = "- wait: 30 minutes\n  id: pause\n- send: visit"
+AFTER = """
+- wait: 20 minutes
+  id: pause
+- if: {did: {cart_updated: in last 1 hour}}
+  then:
+    - exit: busy
+- send: review
+"""
+ASKING = """
+- wait: 3 hours
+  id: hope
+  for: order_placed
+  then:
+    - send: came
+  else:
+    - send: missed
+"""
+SUBSCRIBED, ORDERED = "{event: subscribed}", "{event: order_placed}"
+CARTED, VISITED = "{event: cart_updated}", "{event: site_visited}"
+JOURNEYS = project(
+    written(WELCOME, name="welcome", start=SUBSCRIBED, again="never", goal=ORDERED, policy="free"),
+    written(CART, name="cart", start=CARTED, again="restart", goal=ORDERED, policy="free"),
+    written(
+        VISIT, name="visit", start=VISITED, who="{orders_count: 0}", again='"after 4 hours"',
+        exit_if="{did: {subscribed: in last 2 hours}}", goal="{event: order_delivered}", policy="free",
+    ),
+    written(AFTER, name="after", start=ORDERED, again="always", goal=SUBSCRIBED, policy="capped"),
+    written(ASKING, name="asking", start=CARTED, again="always", goal=SUBSCRIBED, policy="capped"),
+)  # fmt: skip
+START = moment("0 10:00")
+
+
+class Half:
+    """One id: what it is now, what it did, what it got."""
+
+    def __init__(self, name: str, journeys: Journeys) -> None:
+        self.journeys = journeys
+        self.state = new_customer(journeys)
+        self.state.facts.customer = name
+        self.runs: dict[str, Enrollment] = {}  # also those that ended, as the store has them
+        self.events: list[Event] = []
+        self.sent: Counter[str] = Counter()
+
+    def take(self, now: Instant, *happenings: Happening) -> None:
+        done = decide(self.state, happenings, self.journeys, now, sends_at_once=True)
+        self.state = done.state
+        self.events += [what for what in happenings if isinstance(what, Event) and what.starts]
+        for decision in done.decisions:
+            if decision.enrollment is not None:
+                self.runs[decision.enrollment.id] = decision.enrollment
+            self.sent.update(effect.template for effect in decision.effects if isinstance(effect, Send))
+
+    def until(self, now: Instant) -> None:
+        """Everything that is due until then."""
+        while (due := next_due(self.state, self.journeys)) is not None and due <= now:
+            self.take(due)
+
+
+def join(theirs: Half, ours: Half, number: int, now: Instant) -> int:
+    """What the store does, with values instead of rows. The next number."""
+    runs, cancelled = merge_enrollments(
+        ours.runs.values(), theirs.runs.values(), frozenset(),
+        {name: journey.again for name, journey in ours.journeys.by_name.items()}, BERLIN, now,
+    )  # fmt: skip
+    assert cancelled == []
+    starts = dict(ours.state.last_starts)
+    for key, start in theirs.state.last_starts.items():
+        if key not in starts or starts[key].at < start.at:
+            starts[key] = start
+    facts = ours.state.facts.fork()
+    facts.cap_slots = [*facts.cap_slots, *theirs.state.facts.cap_slots]
+    halves = [HistoryHalf(tuple(half.state.facts.event_counters)) for half in (theirs, ours)]
+    ours.state = CustomerState(
+        facts, {run.id: run for run in runs if run.is_open or run.watch_until is not None}, starts,
+        ours.state.occurred | theirs.state.occurred, ours.state.crossings, ours.state.applied,
+    )  # fmt: skip
+    again: list[Happening] = []
+    for event in theirs.events:
+        number += 1
+        again.append(replace(event, number=number, starts=False))
+    ours.runs = {run.id: run for run in runs}
+    joined = Joined(number + 1, now, tuple(theirs.runs), *halves)
+    ours.events += theirs.events
+    ours.take(now, *again, joined)
+    ours.sent += theirs.sent
+    return number + 1
+
+
+NAMES = ("subscribed", "cart_updated", "order_placed", "site_visited")
+# At different moments: what happened under both ids in one millisecond has no order.
+happened = st.lists(
+    st.tuples(st.integers(1, 400), st.booleans(), st.sampled_from(NAMES)),
+    max_size=9,
+    unique_by=lambda event: event[0],
+).map(sorted)
+
+
+@given(happened, st.integers(1, 420), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_from_the_join_on_nothing_leaves_that_one_id_would_not_get(
+    events: list[tuple[int, bool, str]], joined_at: int, is_first_ours: bool
+) -> None:
+    one, first, second = (Half(name, JOURNEYS) for name in ("one", "first", "second"))
+    ours, theirs = (first, second) if is_first_ours else (second, first)
+    before: Mapping[str, int] | None = None
+    one_before: Mapping[str, int] = {}
+    number = 0
+    timeline = sorted([*events, (joined_at, False, "~join")])
+    for minute, of_first, name in timeline:
+        now = Instant(START + minute * MINUTE)
+        for half in (one, ours, *(() if before is not None else (theirs,))):
+            half.until(now)
+        if name == "~join":
+            before, one_before = ours.sent + theirs.sent, one.sent.copy()
+            number = join(theirs, ours, number, now)
+            continue
+        number += 1
+        event = Event(number, f"e{number}", name, now, now)
+        one.take(now, event)
+        (ours if before is not None or of_first == is_first_ours else theirs).take(now, event)
+    end = Instant(START + 24 * HOUR)
+    for half in (one, ours):
+        half.until(end)
+    assert before is not None
+    for template, count in ours.sent.items():
+        still = max(one.sent[template] - one_before[template], one.sent[template] - before[template])
+        assert count - before[template] <= still, (template, ours.sent, before, one.sent, one_before)
