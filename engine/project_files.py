@@ -45,7 +45,9 @@ class Folder:
         for folder, inner, files in os.walk(start):
             # In place: `os.walk` goes on with what is left here, so that .git and .venv are never read.
             inner[:] = [name for name in inner if not name.startswith(".")]
-            wanted = (name for name in files if not name.startswith(".") and name.endswith(endings))
+            # A folder called like a file is named, not passed over
+            named = (name for name in (*files, *inner) if name.endswith(endings))
+            wanted = (name for name in named if not name.startswith("."))
             names.extend((Path(folder) / name).relative_to(self.root).as_posix() for name in wanted)
             if len(names) > MOST_FILES:
                 raise AuthorError(

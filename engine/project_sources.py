@@ -27,6 +27,7 @@ TEMPLATES = (".mjml", ".html", ".txt")
 def read_world(opened: Folder) -> ProjectContext:
     """config.yaml, schemas, segments and template files; what is wrong stands in `opened.problems`."""
     config = read_shop(opened)
+    _pool_files(opened, config)
     nodes = {name: _schema(opened, name) for name in ("customer", "events", "product")}
     catalogue, problems = read_catalogue(nodes["customer"], nodes["events"], nodes["product"])
     opened.problems.extend(problems)
@@ -56,6 +57,25 @@ def read_shop(opened: Folder) -> Config:
     config, problems = config_of(node, problems)
     opened.problems.extend(problems)
     return config
+
+
+def _pool_files(opened: Folder, config: Config) -> None:
+    """E25: a run that takes a code from a file that is not there would stop at that step."""
+    if opened.published is not None:
+        return  # the codes themselves are in the store
+    lines = opened.sources.get("config.yaml", "").split("\n")
+    for pool in config.codes.values():
+        if pool.kind != "file" or not pool.path or (opened.root / pool.path).is_file():
+            continue
+        row = next((row for row, line in enumerate(lines) if pool.path in line), 0)
+        place = Span("config.yaml", row + 1, max(0, lines[row].find(pool.path)) + 1, len(pool.path))
+        opened.problems.append(
+            Problem(
+                place, "E25", f"the file of the pool {quoted(pool.name)} is not there",
+                "whoever is to get a code would wait at that step for ever",
+                f"put the codes into {pool.path}, one on each line", topic="file",
+            )
+        )  # fmt: skip
 
 
 def _schema(opened: Folder, name: str) -> Node | None:

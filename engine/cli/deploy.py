@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from engine.cli.app import PROBLEMS, RUN, Session, app
 from engine.cli.output import Format, complain, counted, remark, say, say_json
 
 if TYPE_CHECKING:
+    from engine.runtime.publish.deploy import DeploymentPreview
     from engine.store.daemon_state import FollowedDeployment
     from engine.store.database import Store
 
@@ -23,16 +25,21 @@ machine takes its time for that."""
 def deploy(
     context: typer.Context,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask, whoever is inside")] = False,
 ) -> None:
     """Publish the folder to the store: the people inside are matched to the new files, then these count."""
     from engine.cli.stores import daemon_runs, open_project_store, whom
     from engine.project import load
     from engine.runtime.publish.deploy import deploy as publish
+    from engine.runtime.publish.deploy import preview
 
     session = Session.of(context)
     project = load(session.folder)
     store = open_project_store(project)
     try:
+        with store.read() as conn:
+            coming = preview(conn, project)
+        _ask(coming, yes or form is Format.json)
         now = session.clock.now()
         done = store.write(lambda conn: publish(conn, project, now, whom()))
         taken = _taken(store, done.number) if daemon_runs(project.config, project.folder) else None
@@ -57,6 +64,10 @@ def deploy(
         )
         for journey, people in done.moved.items():
             say(f"  {journey}: {people:,} people inside were matched to the new file")
+        for file in coming.segments:
+            remark(
+                f"{file} changed: whoever is a member by that was one from the beginning and starts nothing"
+            )
     if taken is not None and form is Format.text:
         if not taken.number:
             complain("the running daemon has not taken it yet; its log says why")
@@ -66,6 +77,16 @@ def deploy(
             remark(f"{part} of config.yaml counts after the next start of the daemon")
     if taken is not None and (taken.refused or not taken.number):
         raise typer.Exit(PROBLEMS)
+
+
+def _ask(coming: DeploymentPreview, certain: bool) -> None:
+    """People inside a changed journey get another one: on a terminal somebody says yes to that. A script has
+    said so by running it."""
+    if certain or not coming.people or not sys.stdin.isatty():
+        return
+    for journey, people in coming.people.items():
+        say(f"{journey} changed, and {people:,} people are inside it")
+    typer.confirm("Publish?", abort=True)
 
 
 def _taken(store: Store, number: int) -> FollowedDeployment:

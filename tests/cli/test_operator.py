@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +22,7 @@ from engine.store.messages import outcomes, webhooks
 from engine.store.messages.states import MessageState
 from engine.store.meta import bucket_of
 from engine.values import HOUR, Instant
-from tests.cli.conftest import Shop, report
+from tests.cli.conftest import ROOT, Shop, report
 from tests.conftest import Golden
 
 ANNA = (
@@ -74,6 +78,36 @@ def test_deploy_publishes_once_and_refuses_mistakes(small_shop: Shop, golden: Go
     golden("golden/deploy_changed.json.txt", report(small_shop.run("deploy", "--format", "json")))
     small_shop.write("journeys/welcome.yaml", journey.replace("2 days", "2 dais"))
     golden("golden/deploy_refused.txt", report(small_shop.run("deploy")))
+
+
+def test_on_a_terminal_deploy_asks_when_people_are_inside_a_changed_journey(busy: Shop) -> None:
+    journey = (busy.folder / "journeys/abandoned_cart.yaml").read_text(encoding="utf-8")
+    busy.write("journeys/abandoned_cart.yaml", re.sub(r"wait: 1 day\b", "wait: 2 days", journey, count=1))
+
+    def typed(answer: str, *words: str) -> subprocess.CompletedProcess[str]:
+        ours, theirs = pty.openpty()
+        os.write(ours, answer.encode())
+        command = [sys.executable, str(ROOT / "main.py"), "--project", str(busy.folder), "deploy", *words]
+        try:
+            return subprocess.run(
+                command, stdin=theirs, capture_output=True, text=True, timeout=120, check=False
+            )
+        finally:
+            os.close(ours)
+            os.close(theirs)
+
+    refused = typed("n\n")
+    assert refused.returncode != 0
+    assert "abandoned_cart changed, and 2 people are inside it" in refused.stdout
+    assert "deployment 2" in typed("", "--yes").stdout
+
+
+def test_deploy_says_that_a_changed_segment_starts_nobody(busy: Shop) -> None:
+    segment = (busy.folder / "journeys/segments/lapsed_90.yaml").read_text(encoding="utf-8")
+    assert "90 days" in segment
+    busy.write("journeys/segments/lapsed_90.yaml", segment.replace("90 days", "80 days"))
+    answer = busy.run("deploy")
+    assert "journeys/segments/lapsed_90.yaml changed" in answer.out + answer.err
 
 
 def test_a_key_is_shown_once(small_shop: Shop, golden: Golden) -> None:

@@ -19,7 +19,9 @@ from engine.compiler.checks import (
     reactions,
     restart,
     segment_cycles,
+    silent_waits,
     stories,
+    template_languages,
     template_names,
     template_texts,
 )
@@ -32,6 +34,7 @@ EACH_STEP: tuple[Check, ...] = (
     price_order.check,
     likely.check,
     stories.check,
+    silent_waits.check,
 )
 
 ALONG_PATHS: tuple[Check, ...] = (
@@ -51,6 +54,7 @@ WHOLE: tuple[WholeCheck, ...] = (
     segment_cycles.check,
     template_names.check,
     template_texts.check,
+    template_languages.check,
     config_journeys.check,
     public_pages.check,
 )

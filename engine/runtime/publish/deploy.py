@@ -95,6 +95,35 @@ def published_project(conn: Connection) -> tuple[int, Project] | None:
     return last.number, dataclasses.replace(project, journeys=journeys)
 
 
+@dataclass(frozen=True, slots=True)
+class DeploymentPreview:
+    """Whom a deployment would meet. `people`: changed journey -> how many are inside; `segments`: those whose
+    file changed."""
+
+    people: Mapping[str, int] = field(default_factory=dict)
+    segments: tuple[str, ...] = ()
+
+
+def preview(conn: Connection, project: Project) -> DeploymentPreview:
+    """What whoever deploys should know before. Changes nothing."""
+    last = deployments.current(conn)
+    if last is None or last.hash == project.hash:
+        return DeploymentPreview()
+    journeys = project.journeys.by_name
+    inside = enrollments.journeys_with_people(conn)
+    people = {
+        name: count
+        for name, count in inside.items()
+        if name in journeys and last.journeys.get(name) != journeys[name].hash
+    }
+    published = deployments.files(conn, last.number)
+    segments = (file.span.file for file in project.segments.values())
+    changed = [
+        file for file in segments if file in published and published[file] != project.sources.get(file)
+    ]
+    return DeploymentPreview(people, tuple(sorted(changed)))
+
+
 def published_journeys(conn: Connection) -> Journeys | None:
     """The journeys that were published last, without their templates; None before the first deployment."""
     number = deployments.current_number(conn)
