@@ -71,7 +71,7 @@ def event_item(value: Any, item: int) -> list[Item] | RefusedItem:
 
 def customer_of(value: Mapping[str, Any], item: int) -> str | RefusedItem:
     """Whom an item is about, under any name that is used for it. Two names that differ are nobody."""
-    given = {text for name in CUSTOMER_KEYS if (text := id_text(value.get(name))) is not None}
+    given = {text for name in CUSTOMER_KEYS if name in value and (text := id_text(value[name])) is not None}
     if len(given) == 1:
         return given.pop()
     if given:
@@ -83,10 +83,12 @@ def customer_of(value: Mapping[str, Any], item: int) -> str | RefusedItem:
 def visitor_of(value: Mapping[str, Any], item: int) -> str | RefusedItem | None:
     """The id of a visitor who has not signed in, or had not; None where there is none."""
     named = [name for name in _VISITOR if value.get(name) is not None]
+    if not named:
+        return None
     given = {id_text(value[name]) for name in named}
     if len(given) > 1 or None in given:
         return RefusedItem(item, named[0], f"this is one text of {_AN_ID}")
-    return given.pop() if given else None
+    return given.pop()
 
 
 def customer_item(customer_id: str, value: Any, key: str | None) -> list[Item] | RefusedItem:

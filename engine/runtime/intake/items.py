@@ -107,11 +107,12 @@ Item = EventItem | CustomerItem | AliasItem | VisitorItem | ProductItem
 def id_text(raw: object) -> str | None:
     """An id of a customer, a product or an event as its text; None for what is none. Shops send the number of
     the row in their database, also as 632910392.0."""
+    if type(raw) is str:  # nearly all of them
+        text = raw.strip()
+        return text if 0 < len(text) <= LONGEST_ID else None
     if isinstance(raw, float) and raw.is_integer() and abs(raw) < 2**53:
         raw = int(raw)
-    if isinstance(raw, int) and not isinstance(raw, bool):
-        raw = str(raw)
-    if not isinstance(raw, str):
+    if not isinstance(raw, int) or isinstance(raw, bool):
         return None
-    text = raw.strip()
-    return text if 0 < len(text) <= LONGEST_ID else None
+    text = str(raw)
+    return text if len(text) <= LONGEST_ID else None
