@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from engine.language.syntax import Text
 
@@ -52,6 +53,7 @@ _HALVES = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)  # a project says the same few hundred things again and again
 def spell_length(words: str) -> str:
     """`90 min`, `1h30`, `half an hour`, `2 days and 3 hours`, `1.5 hours`: a length in minutes, hours,
     days ..."""
@@ -207,6 +209,7 @@ class FormSpelling:
     certain: bool = True
 
 
+@lru_cache(maxsize=4096)
 def spell_form(words: str) -> FormSpelling:
     """`2 or more`, `minimum 2`, `2+`, `max 3`, `over 5`, `at least €20`, behind any `not`."""
     if len(words) > _LONGEST:
@@ -263,6 +266,7 @@ _WINDOW = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def spell_phrase(words: str) -> str:
     """`2 or more times`, `at least once in the last 30 days`, `never in last 7 days`: a phrase of `did`."""
     if len(words) > _LONGEST:

@@ -56,12 +56,13 @@ def clean(text: str | bytes, file: str) -> tuple[str, list[Problem]]:
     return text, problems
 
 
+_OPENING = frozenset("“„«»‟‘‚‹")
 _SMART_QUOTES = re.compile("[“„«»‟]([^“”„«»‟]*)[”“»«]|[‘‚‹]([^‘’‚‹›]*)[’‘›]")
 
 
 def without_smart_quotes(text: str) -> str | None:
     """What stands between the quotation marks of a word processor; None where there are none around it."""
-    match = _SMART_QUOTES.fullmatch(text)
+    match = _SMART_QUOTES.fullmatch(text) if text[:1] in _OPENING else None
     return None if match is None else match[1] if match[1] is not None else match[2]
 
 
