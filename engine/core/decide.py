@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from msgspec import Struct
@@ -180,32 +180,46 @@ def _wake_all(context: DecisionContext) -> None:
     if context.collecting:
         end_collecting(context)
         apply_changes(context)
-    now, index = context.now, context.index
+    _wake_due(context)
+
+
+def _wake_due(context: DecisionContext) -> None:
+    """The runs that are due, the oldest moment first."""
     woken: dict[str, int] = {}
-    while True:
-        # Found anew each time: a run that moves may end others, start others, or be due again at once. Nobody
-        # moves in a paused journey, nor in one that is no longer published.
-        due = [
-            run
-            for run in context.enrollments.values()
-            if run.outcome is None
-            and run.due is not None
-            and run.due.at <= now
-            and run.journey in index.subscriptions
-            and run.journey not in index.paused
-            # A run only goes forward: one that is due more often than it has steps does not move.
-            and woken.get(run.id, 0) <= len(index.subscriptions[run.journey].journey.steps)
-        ]
-        if not due:
-            return
-        enrollment = due[0] if len(due) == 1 else min(due, key=lambda run: _due_order(context, run))
+    due: list[Enrollment] = []
+    while due or (due := _due_runs(context, woken)):
+        enrollment, decided = due.pop(), len(context.decisions)
+        woken[enrollment.id] = woken.get(enrollment.id, 0) + 1
         subscription = context.subscription(enrollment)
         assert subscription is not None
-        woken[enrollment.id] = woken.get(enrollment.id, 0) + 1
         transition = Transition.begin(context, subscription, enrollment)
         wake(transition)
         transition.complete()
         apply_changes(context)
+        # Found anew where this moved others or started some, or is due again at once; not each time, since
+        # many may be due together.
+        if any(decision.enrollment is not None for decision in context.decisions[decided + 1 :]) or (
+            transition.enrollment.due is not None and transition.enrollment.due.at <= context.now
+        ):
+            due = []
+
+
+def _due_runs(context: DecisionContext, woken: Mapping[str, int]) -> list[Enrollment]:
+    """Who is due, the last to be woken first. Nobody moves in a paused journey, nor in one that is no longer
+    published."""
+    now, index = context.now, context.index
+    due = [
+        run
+        for run in context.enrollments.values()
+        if run.outcome is None
+        and run.due is not None
+        and run.due.at <= now
+        and run.journey in index.subscriptions
+        and run.journey not in index.paused
+        # A run only goes forward: one that is due more often than it has steps does not move.
+        and woken.get(run.id, 0) <= len(index.subscriptions[run.journey].journey.steps)
+    ]
+    return sorted(due, key=lambda run: _due_order(context, run), reverse=True) if len(due) > 1 else due
 
 
 def _turn(context: DecisionContext) -> None:

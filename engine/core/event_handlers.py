@@ -138,7 +138,10 @@ def apply_changes(context: DecisionContext, *, starts: bool = True) -> None:
         if not names.isdisjoint(ZONE_NAMES):
             _move_zone(context)
         _recount_dates(context, names)
-        for enrollment in _in_order(context, list(context.enrollments.values())):
+        concerned: list[Enrollment] = []
+        # Most of what is written no journey asks about: then nobody's runs are gone through.
+        is_asked = reach or journeys or not names.isdisjoint(context.index.exit_attributes)
+        for enrollment in context.enrollments.values() if is_asked else ():
             subscription = context.subscription(enrollment)
             if subscription is None:
                 continue
@@ -148,7 +151,9 @@ def apply_changes(context: DecisionContext, *, starts: bool = True) -> None:
                 or not names.isdisjoint(leaving.attributes)
                 or not journeys.isdisjoint(leaving.journeys)
             ):
-                leave_if_due(context, enrollment)
+                concerned.append(enrollment)
+        for enrollment in _in_order(context, concerned):
+            leave_if_due(context, enrollment)
         rules: dict[str, SegmentRule] = {}
         for name in names:
             rules |= {
@@ -226,6 +231,8 @@ def _move_zone(context: DecisionContext) -> None:
 def _recount_dates(context: DecisionContext, names: frozenset[str]) -> None:
     """A date that somebody waits for has changed: the wait is computed again; if the date is gone, the run
     ends."""
+    if names.isdisjoint(context.index.date_attributes):
+        return
     for enrollment in list(context.enrollments.values()):
         subscription = context.subscription(enrollment)
         if (

@@ -113,6 +113,8 @@ class SubscriptionIndex:
     product_starts: tuple[tuple[JourneySubscription, tuple[ProductTrigger, ...]], ...]
     reads_products: bool  # whether any journey looks at `product.`
     turning: frozenset[str]  # journeys whose enrollments time alone may end
+    exit_attributes: frozenset[str]  # attributes that `goal: when` or `exit_if` of any journey looks at
+    date_attributes: frozenset[str]  # attributes that a `wait: until` of any journey counts from
     facts_by_event: Mapping[str, tuple[FactRule, ...]]  # the computed facts that an event changes
     segment_dependencies: SegmentDependencies
     asked_journeys: frozenset[str]  # whose beginning or end an exit or a segment asks about (`inside:`)
@@ -158,6 +160,10 @@ def index_of(
         exit_events=exit_events,
         segment_starts=_segment_starts(ranked),
         product_starts=product_starts,
+        exit_attributes=frozenset(
+            name for subscription in ranked for name in subscription.exit_dependencies.attributes
+        ),
+        date_attributes=frozenset(name for subscription in ranked for name in subscription.date_attributes),
         turning=frozenset(
             subscription.journey.name
             for subscription in ranked
