@@ -122,6 +122,9 @@ def unstorable(value: Any, item: int) -> RefusedItem | None:
             why = ""
         if why:
             return RefusedItem(item, path, why)
+        # All that is known to be inside, before any of it is taken up.
+        if isinstance(node, dict | list) and nodes + len(stack) + len(node) > MAX_NODES:
+            return RefusedItem(item, path, f"one item may hold at most {MAX_NODES} values")
         if isinstance(node, dict):
             for key, inner in node.items():
                 why = _text_fault(key, MAX_KEY)
