@@ -272,7 +272,7 @@ def test_who_was_welcomed_under_one_id_is_not_welcomed_under_the_other(world: Wo
 
 def test_a_way_that_the_other_half_would_not_have_taken_ends(world: World) -> None:
     happen(world, ("b", "site_visited"), ("b", "site_visited"), ("a", "subscribed"))
-    world.shop.run()
+    world.shop.send_all()
     world.shop.clock.advance(91 * MINUTE)
     world.shop.run()  # `a` was seldom here, as far as was known: that message is planned
     world.do("alias", "a", "b")
