@@ -314,7 +314,9 @@ def server_of(setup: ChannelSetup) -> Server:
         mails_per_connection=options.mails_per_connection,
     )
     try:
-        server.context()
+        # Those of this machine are there; to load them takes longer than the rest of `check`.
+        if certificates:
+            server.context()
     except OSError as wrong:
         raise UsageError(
             f'the certificates of the channel "{channel.name}" cannot be read: {wrong.strerror or wrong}',
