@@ -22,7 +22,7 @@ from engine.clock import Clock, FastClock, SystemClock
 from engine.errors import CallerError, WorldError
 from engine.http.app import create_app
 from engine.http.callers import is_trusted
-from engine.http.console import console_token, console_url
+from engine.http.console_access import console_token, console_url
 from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
 from engine.http.server import HttpServer

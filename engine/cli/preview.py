@@ -17,7 +17,7 @@ from engine.problem import did_you_mean
 if TYPE_CHECKING:
     from engine.cli.samples.message import SampleCustomer
     from engine.clock import Clock
-    from engine.http.preview import Sheet
+    from engine.http.console.preview import Sheet
     from engine.project import Project
 
 
@@ -41,7 +41,7 @@ def preview(
     """Show a message as it will look: desktop and phone width, plain text, headers. Nothing is sent, unless
     --send says where to."""
     from engine.cli.samples.message import SampleWriter
-    from engine.http.preview import preview as page_of
+    from engine.http.console.preview import preview as page_of
     from engine.project import load
 
     session = Session.of(context)

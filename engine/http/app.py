@@ -12,23 +12,23 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.config.channels.outbox import OutboxOptions
-from engine.http.api_page import api_routes
 from engine.http.callback_routes import callback_routes
 from engine.http.callers import forwarded_for
-from engine.http.click_routes import click_routes
-from engine.http.consent_routes import consent_routes
-from engine.http.console import TokenNeeded, answer_without_token, console_only
+from engine.http.console.api_page import api_routes
+from engine.http.console.home_routes import home_routes
+from engine.http.console.openapi import true_to_life
+from engine.http.console.outbox_page import outbox_router
+from engine.http.console_access import TokenNeeded, answer_without_token, console_only
 from engine.http.context import Context, Live
-from engine.http.customer_routes import customer_routes
 from engine.http.health_routes import health_routes
-from engine.http.home_routes import home_routes
-from engine.http.intake_routes import intake_routes
+from engine.http.intake.customer_routes import customer_routes
+from engine.http.intake.intake_routes import intake_routes
 from engine.http.keys import Keys
-from engine.http.openapi import true_to_life
-from engine.http.outbox_page import outbox_router
+from engine.http.links.click_routes import click_routes
+from engine.http.links.consent_routes import consent_routes
+from engine.http.links.signup_routes import signup_routes
 from engine.http.problems import Refusal, answer, answer_http, answer_invalid
 from engine.http.push_routes import push_routes
-from engine.http.signup_routes import signup_routes
 from engine.store.messages import records
 
 _ABOUT = "Events, customers and products in; links of messages; health. See docs/http.md."

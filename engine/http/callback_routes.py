@@ -25,8 +25,8 @@ from engine.config import Config
 from engine.errors import UsageError
 from engine.http.body import receive_body
 from engine.http.context import Context, Live
+from engine.http.intake.strict_json import check_counts
 from engine.http.problems import Refusal
-from engine.http.strict_json import check_counts
 from engine.runtime.feedback.reports import take_reports
 from engine.store import meta
 

@@ -10,10 +10,10 @@ from sqlalchemy.exc import DatabaseError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from engine.http.console import refuse_strangers
+from engine.http.console.openapi import READINESS
+from engine.http.console_access import refuse_strangers
 from engine.http.context import Context
 from engine.http.keys import Keys, presented
-from engine.http.openapi import READINESS
 from engine.http.problems import Refusal
 from engine.store import meta
 from engine.store.journeys import figures

@@ -29,8 +29,8 @@ from engine.core.happening import ProfileChanged
 from engine.http.body import read_body
 from engine.http.callers import caller_of
 from engine.http.context import Context
+from engine.http.intake.strict_json import decode, unstorable
 from engine.http.problems import Refusal
-from engine.http.strict_json import decode, unstorable
 from engine.store.customers import consents
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox import Arrival

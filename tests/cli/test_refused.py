@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from engine.compiler.event_fields import needed_fields
-from engine.http.native_format import customer_item, event_item, product_item
-from engine.http.segment_format import sent_call, translate
+from engine.http.intake.native_format import customer_item, event_item, product_item
+from engine.http.intake.segment_format import sent_call, translate
 from engine.runtime.intake.intake import Intake, IntakeResult
 from engine.runtime.intake.items import Item, RefusedItem
 from engine.runtime.intake.quarantine import Sent, SentItem

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.http.console import console_token
+from engine.http.console_access import console_token
 from tests.cli.conftest import Shop
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.core.enrollment import Enrollment
-from engine.http.console import console_token, console_url
+from engine.http.console_access import console_token, console_url
 from engine.store.customers import enrollments
 from engine.store.database import Store, open_store
 from engine.store.keys import KeyScope, new_key

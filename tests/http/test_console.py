@@ -14,7 +14,7 @@ import pytest
 from engine.channels.base import Message
 from engine.channels.outbox.channel import OutboxChannel
 from engine.clock import SystemClock
-from engine.http.console import TOKEN_FILE, console_token
+from engine.http.console_access import TOKEN_FILE, console_token
 from tests.daemon.shop import PLAIN
 from tests.http.conftest import Served, make_shop, start
 

@@ -9,7 +9,8 @@ import pytest
 from engine.config import Signup
 from engine.core import causes, product_signals, product_starts
 from engine.core.facts import fold
-from engine.http import body, browsers, callback_routes, connections, context, keys, push_routes, strict_json
+from engine.http import body, callback_routes, connections, context, keys, push_routes
+from engine.http.intake import browsers, strict_json
 from engine.runtime.intake import limits, signups
 from engine.store.customers import watching
 from engine.store.inbox import refusals

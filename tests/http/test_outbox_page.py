@@ -16,8 +16,8 @@ from engine.channels.base import Message
 from engine.channels.outbox.channel import OutboxChannel
 from engine.clock import ManualClock
 from engine.compiler.templates.mail import with_preheader
-from engine.http.outbox_page import outbox_router
-from engine.http.preview import Sheet, preview
+from engine.http.console.outbox_page import outbox_router
+from engine.http.console.preview import Sheet, preview
 from engine.runtime.intake.items import EventItem
 from engine.values import Instant
 from tests.http.web_shop import WebShop

@@ -18,7 +18,7 @@ from engine.channel_kinds import normalised
 from engine.channels.base import Report
 from engine.channels.links import ConfirmationLink, Links, UnsubscribeLink
 from engine.core.happening import ProfileChanged
-from engine.http.visitor import Visitor, find_visitor
+from engine.http.links.visitor import Visitor, find_visitor
 from engine.http.wording import known_words, words_for
 from engine.runtime.feedback.reports import take_reports
 from engine.runtime.intake.items import ConsentGiven, CustomerItem

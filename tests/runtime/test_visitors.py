@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from engine import project
-from engine.http.native_format import customer_item, event_item
-from engine.http.segment_format import translate
+from engine.http.intake.native_format import customer_item, event_item
+from engine.http.intake.segment_format import translate
 from engine.runtime.intake.intake import Intake, IntakeResult
 from engine.runtime.intake.items import CustomerItem, Item, RefusedItem
 from engine.store import aliases

@@ -25,8 +25,8 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from engine.clock import ManualClock
 from engine.errors import WorldError
-from engine.http.native_format import event_item
-from engine.http.segment_format import translate
+from engine.http.intake.native_format import event_item
+from engine.http.intake.segment_format import translate
 from engine.ids import new_id
 from engine.project import Project, load
 from engine.runtime.advance.advancer import Advancer

@@ -15,8 +15,8 @@ from pathlib import Path
 from engine.clock import ManualClock
 from engine.config.channels.email import EmailOptions
 from engine.errors import UsageError
-from engine.http.console import console_token, console_url
-from engine.http.native_format import customer_item, event_item, product_item
+from engine.http.console_access import console_token, console_url
+from engine.http.intake.native_format import customer_item, event_item, product_item
 from engine.invocation import command
 from engine.project import Project, load
 from engine.runtime.advance import maintenance

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from engine.cli.importing.items import ItemError, RowRules, item_of
-from engine.http.reopen import at_its_time, reopen
-from engine.http.strict_json import decode
+from engine.http.intake.reopen import at_its_time, reopen
+from engine.http.intake.strict_json import decode
 from engine.runtime.intake.intake import Intake
 from engine.runtime.intake.items import CustomerItem, EventItem, Item, ProductItem, RefusedItem
 from engine.store import aliases

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.cli.importing.rows import Kind, Part, SourceRow
 from engine.errors import UsageError
-from engine.http.strict_json import unstorable
+from engine.http.intake.strict_json import unstorable
 from engine.ids import derive
 from engine.runtime.intake.items import CustomerItem, EventItem, Item, ProductItem, RefusedItem
 

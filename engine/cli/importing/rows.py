@@ -140,8 +140,8 @@ def _csv_rows(reader: Any, columns: list[str], before: int, passed: int) -> Iter
 
 
 def _json_rows(file: IO[str]) -> Iterator[SourceRow]:
+    from engine.http.intake.strict_json import decode
     from engine.http.problems import Refusal
-    from engine.http.strict_json import decode
 
     for number, text in enumerate(file, 1):
         if not text.strip():
@@ -160,8 +160,8 @@ def _json_rows(file: IO[str]) -> Iterator[SourceRow]:
 
 def _corrected(row: Any) -> tuple[Any, str]:
     """A row of a file of refused rows, as an object, or as the text that was none."""
+    from engine.http.intake.strict_json import decode
     from engine.http.problems import Refusal
-    from engine.http.strict_json import decode
 
     if not isinstance(row, str):
         return row, json.dumps(row, ensure_ascii=False)

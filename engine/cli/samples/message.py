@@ -17,7 +17,7 @@ from engine.compiler.conditions.names import splits_of
 from engine.compiler.templates.message import CompiledTemplate
 from engine.core.conditions.condition import Ref
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, SendStep
-from engine.http.preview import Sheet
+from engine.http.console.preview import Sheet
 from engine.project import Project
 from engine.values import Instant, Type, Value, zone
 

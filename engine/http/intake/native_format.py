@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.http.strict_json import unstorable, without_unstorable
+from engine.http.intake.strict_json import unstorable, without_unstorable
 from engine.runtime.intake.items import (
     CustomerItem,
     EventItem,

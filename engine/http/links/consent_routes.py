@@ -17,9 +17,9 @@ from engine.core.happening import ProfileChanged
 from engine.http.body import read_body, read_form
 from engine.http.callers import caller_of
 from engine.http.context import Context, Live
-from engine.http.link_pages import ConsentPages, unknown_link
+from engine.http.links.link_pages import ConsentPages, unknown_link
+from engine.http.links.visitor import Visitor, choices, find_visitor, is_own_page, origin_of, words_of
 from engine.http.problems import Refusal
-from engine.http.visitor import Visitor, choices, find_visitor, is_own_page, origin_of, words_of
 from engine.runtime.feedback.consent import ConsentProof, agree, is_meant, withdraw
 from engine.runtime.intake.items import EventItem
 from engine.runtime.intake.signups import SignUpRequest, network_of, sign_up

@@ -15,7 +15,7 @@ from engine.channels.links import TESTER
 from engine.channels.render import OPENS
 from engine.config import Config
 from engine.core.facts.customer import OWN_CAPS, Reach
-from engine.http.console import is_own_host
+from engine.http.console_access import is_own_host
 from engine.http.context import Live
 from engine.http.wording import PageWords, accepted, words_for
 from engine.store import aliases

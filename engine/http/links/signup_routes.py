@@ -19,11 +19,11 @@ from engine.config import SignupList
 from engine.http.body import read_body, read_form
 from engine.http.callers import caller_of
 from engine.http.context import Context, Live
-from engine.http.link_pages import text_of_list
+from engine.http.intake.strict_json import decode
+from engine.http.links.link_pages import text_of_list
+from engine.http.links.visitor import is_own_page, origin_of, words_of
 from engine.http.pages import customer_page
 from engine.http.problems import Refusal
-from engine.http.strict_json import decode
-from engine.http.visitor import is_own_page, origin_of, words_of
 from engine.runtime.intake.signups import (
     SignUpRequest,
     address_of,

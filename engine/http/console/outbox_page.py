@@ -14,9 +14,9 @@ from fastapi.responses import HTMLResponse
 
 from engine.channels.base import Message
 from engine.channels.outbox.channel import KeptMessage, find_kept, kept_messages
-from engine.http.console import CONSOLE_HEADERS
+from engine.http.console.preview import Sheet
+from engine.http.console_access import CONSOLE_HEADERS
 from engine.http.pages import own_page
-from engine.http.preview import Sheet
 from engine.store.messages.records import OutboxMessage
 from engine.values import parse_instant, to_datetime, zone
 

@@ -18,8 +18,8 @@ from engine.channels.render import OPENS
 from engine.config import Config, SignupList
 from engine.core.facts.customer import OWN_CAPS
 from engine.http.context import Live
+from engine.http.links.visitor import Visitor, words_of
 from engine.http.pages import customer_page
-from engine.http.visitor import Visitor, words_of
 from engine.http.wording import PageWords
 from engine.values import Instant, to_datetime, zone
 

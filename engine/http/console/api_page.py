@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from engine.http.console import CONSOLE_HEADERS, is_own_host
+from engine.http.console_access import CONSOLE_HEADERS, is_own_host
 from engine.http.context import Context
 from engine.http.pages import own_page
 from engine.http.problems import Refusal

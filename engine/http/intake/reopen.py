@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.http.native_format import customer_item, event_item, product_item
+from engine.http.intake.native_format import customer_item, event_item, product_item
+from engine.http.intake.segment_format import CALLS, translate
+from engine.http.intake.strict_json import decode
 from engine.http.problems import Refusal
-from engine.http.segment_format import CALLS, translate
-from engine.http.strict_json import decode
 from engine.runtime.intake.items import CustomerItem, EventItem, Item, RefusedItem
 from engine.store.inbox.refusals import KeptItem
 from engine.values import iso

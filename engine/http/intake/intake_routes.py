@@ -14,16 +14,25 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from engine.http import browsers
 from engine.http.body import MAX_BODY, ReceivedBody, receive_body
 from engine.http.callers import caller_of
+from engine.http.console.openapi import (
+    CUSTOMER,
+    EVENTS,
+    PRODUCT,
+    PRODUCTS,
+    REFUSALS,
+    SEGMENT,
+    SEGMENT_BATCH,
+    TAKEN,
+)
 from engine.http.context import Context
+from engine.http.intake import browsers
+from engine.http.intake.native_format import customer_item, event_item, product_item
+from engine.http.intake.segment_format import CALLS, sent_call, translate
+from engine.http.intake.strict_json import MAX_ITEMS, decode, decode_lines
 from engine.http.keys import Keys, presented
-from engine.http.native_format import customer_item, event_item, product_item
-from engine.http.openapi import CUSTOMER, EVENTS, PRODUCT, PRODUCTS, REFUSALS, SEGMENT, SEGMENT_BATCH, TAKEN
 from engine.http.problems import Refusal, problem
-from engine.http.segment_format import CALLS, sent_call, translate
-from engine.http.strict_json import MAX_ITEMS, decode, decode_lines
 from engine.runtime.intake.intake import IntakeResult
 from engine.runtime.intake.items import LONGEST_ID, Item, RefusedItem, id_text
 from engine.runtime.intake.quarantine import Sent, SentItem

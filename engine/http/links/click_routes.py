@@ -14,9 +14,9 @@ from engine.channels.registry import styles
 from engine.channels.render import OPENS, SenderProfile, may_notice_opens
 from engine.core.facts.customer import Reach
 from engine.http.context import Context
-from engine.http.link_pages import unknown_link
+from engine.http.links.link_pages import unknown_link
+from engine.http.links.visitor import find_visitor
 from engine.http.problems import Refusal
-from engine.http.visitor import find_visitor
 from engine.store.messages import reactions, records
 from engine.store.messages.records import OutboxMessage
 from engine.values import Instant

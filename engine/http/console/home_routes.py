@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 from starlette.requests import Request
 
-from engine.http.console import refuse_strangers
+from engine.http.console_access import refuse_strangers
 from engine.http.context import Context
 from engine.http.pages import HEADERS, OWN_POLICY, own_page
 from engine.http.problems import Refusal

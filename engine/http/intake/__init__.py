@@ -1,0 +1,1 @@
+"""What the shop and its pages send: events and customers, in our own format and in the Segment format."""
