@@ -145,6 +145,35 @@ def commit_of(root: Path) -> str:
     return f"{head}+dirty" if changed is None or changed else head
 
 
+def former_files(root: Path, under: str) -> dict[str, str]:
+    """The files of a folder as git knows them: where the branch left the main one, else in the last commit.
+    Path in the project -> text; nothing outside of git."""
+    base = _git(root, "merge-base", "HEAD", "main") or _git(root, "merge-base", "HEAD", "origin/HEAD")
+    base = base or _git(root, "rev-parse", "HEAD")
+    listed = _git(root, "ls-tree", "-r", "--name-only", base, "--", under) if base else None
+    if not listed or base is None:
+        return {}
+    # Only what is different now: the text of the others stands in the folder.
+    changed = set(
+        (_git(root, "diff", "--name-only", "--no-renames", "--relative", base, "--", under) or "").split("\n")
+    )
+    if not changed - {""}:
+        return {}
+    texts: dict[str, str] = {}
+    for name in listed.split("\n"):
+        text = _git(root, "show", f"{base}:./{name}") if name in changed else _read(root / name)
+        if text is not None:
+            texts[name] = text
+    return texts
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+
+
 def _git(root: Path, *words: str) -> str | None:
     # Nothing else of the environment: GIT_DIR and its like would answer for another repository.
     environment = {

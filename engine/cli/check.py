@@ -32,14 +32,19 @@ def check(
     ] = CheckFormat.text,
 ) -> None:
     """Read every file, say what is wrong and how to mend it, then run the stories."""
+    from engine.compiler.renames import renamed
+    from engine.problem import in_order
     from engine.project import check as problems_of
     from engine.project import load
+    from engine.project_files import former_files
     from engine.simulate.stories.story_report import run_stories
 
     session = Session.of(context)
     project = load(session.folder, session.clock.now())
     wanted = chosen(paths or [], project.folder)
-    problems = [problem for problem in problems_of(project) if wanted(problem.span.file)]
+    former = former_files(project.folder, "journeys")
+    found = [*problems_of(project), *renamed(former, project.files, project.world.segments)]
+    problems = in_order(problem for problem in found if wanted(problem.span.file))
     files = [
         file
         for file in project.files.values()
