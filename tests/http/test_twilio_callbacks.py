@@ -33,7 +33,7 @@ http: {listen: 127.0.0.1:8080, public_url: https://news.shop.example}
 channels:
   email: {via: outbox, price: 0 EUR}
   sms: {via: twilio, account: env:TW_ACCOUNT, token: env:TW_TOKEN, from: "+359888000001", price: 0.06 EUR}
-  whatsapp: {via: twilio, from: "+359888000001"}
+  whatsapp: {via: twilio, account: env:TW_NOT_SET, token: env:TW_NOT_SET_EITHER, from: "+359888000001"}
 policies:
   marketing: {quiet: none, caps: none}
 """,

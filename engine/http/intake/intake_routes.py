@@ -101,7 +101,7 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
         # The short paths are those of browsers' SDKs.
         for path in (kind, kind[0]) if kind != "screen" else (kind,):
             router.add_api_route(
-                f"/v1/{path}", segment.taking(kind), methods=["POST"], openapi_extra=SEGMENT,
+                f"/v1/{path}", segment.taking(kind), methods=["POST"], openapi_extra=SEGMENT[kind],
                 tags=["segment"], summary=f"One {kind} call", operation_id=f"segment_{path}",
             )  # fmt: skip
             router.add_api_route(f"/v1/{path}", segment.asked, methods=["OPTIONS"], include_in_schema=False)
