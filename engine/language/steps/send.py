@@ -49,6 +49,7 @@ class Send(Step):
 
 SKIPPED = ("capped", "unreachable", "too late", "no code", "silenced", "on a break")
 """Why a story may say that a message was skipped."""
+_OTHERS = ", ".join(f"({reason})" for reason in SKIPPED[1:])
 
 _WAIT_BEFORE = "put a step in front of it:  - wait: until 10:00"
 
@@ -243,7 +244,7 @@ KINDS = (
             StoryForm(
                 "skip", "message", "skip {subject} ({detail})",
                 rf"skip \S+(?: \((?:{'|'.join(SKIPPED)})\))?", "skip x (capped)",
-                meant=lambda name, _: f"skip {name} " + ", ".join(f"({reason})" for reason in SKIPPED),
+                meant=lambda name, _: f"skip {name} ({SKIPPED[0]})  or {_OTHERS}",
             ),
         ),
         rules={
