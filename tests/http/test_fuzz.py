@@ -103,6 +103,13 @@ def ask(shop: WebShop, method: str, path: str, body: bytes, headers: dict[str, A
     assert time.monotonic() - began < SLOW
 
 
+HALF = json.dumps({
+    "type": "track", "event": "\ud800", "messageId": "\ud800", "userId": "\ud800", "anonymousId": "\udfff",
+    "previousId": "\ud800", "groupId": "\ud800", "customer_id": "\ud800", "id": "\ud800",
+    "traits": {"\ud800": 1}, "context": {"\ud800": "\ud800"}, "properties": {"\ud800": "\ud800"},
+}).encode()  # fmt: skip
+"""Halves of characters, which JSON may hold and no database takes."""
+
 CAREFULLY = settings(
     max_examples=60, deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -113,6 +120,8 @@ CAREFULLY = settings(
 @CAREFULLY
 @example(body=b"{" * 10_000, kind="application/json", packed=False, which=0)
 @example(body=b'{"a":' * 500 + b"1" + b"}" * 500, kind="application/json", packed=False, which=1)
+@example(body=HALF, kind="application/json", packed=False, which=0)
+@example(body=HALF, kind="application/json", packed=False, which=1)
 @given(body=bodies, kind=st.sampled_from(KINDS), packed=st.booleans(), which=st.sampled_from([0, 1]))
 def test_a_body_with_a_key(
     shop: WebShop, keys: list[str], method: str, path: str, body: bytes, kind: str, packed: bool, which: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,12 +105,17 @@ class ProductItem:
 Item = EventItem | CustomerItem | AliasItem | VisitorItem | ProductItem
 
 
+_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
+
+
 def id_text(raw: object) -> str | None:
     """An id of a customer, a product or an event as its text; None for what is none. Shops send the number of
     the row in their database, also as 632910392.0."""
     if type(raw) is str:  # nearly all of them
         text = raw.strip()
-        return text if 0 < len(text) <= LONGEST_ID else None
+        # Half a character (a lone surrogate) is a text in JSON, but no database takes it.
+        whole = text.isascii() or not _HALF_A_CHARACTER.search(text)
+        return text if 0 < len(text) <= LONGEST_ID and whole else None
     if isinstance(raw, float) and raw.is_integer() and abs(raw) < 2**53:
         raw = int(raw)
     if not isinstance(raw, int) or isinstance(raw, bool):
