@@ -18,14 +18,16 @@ def chosen(paths: Sequence[Path], folder: Path) -> Callable[[str], bool]:
 
 
 def _inside(path: Path, folder: Path) -> str:
-    for candidate in (path, folder / path):
-        if candidate.exists():
-            resolved = candidate.resolve()
-            if resolved.is_relative_to(folder.resolve()):
-                return resolved.relative_to(folder.resolve()).as_posix()
-            raise UsageError(
-                f'"{path}" lies outside of the project "{folder}"', "name its project with  --project DIR"
-            )
+    root = folder.resolve()
+    # `--project ../shop check journeys/welcome.yaml` in a folder that has a file of this name as well
+    there = [candidate.resolve() for candidate in (path, folder / path) if candidate.exists()]
+    for candidate in there:
+        if candidate.is_relative_to(root):
+            return candidate.relative_to(root).as_posix()
+    if there:
+        raise UsageError(
+            f'"{path}" lies outside of the project "{folder}"', "name its project with  --project DIR"
+        )
     raise UsageError(
         f'there is no file or folder "{path}"',
         "name a file of the project, for example  journeys/welcome.yaml",

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from engine.core.conditions.condition import Constant
 from engine.language.nodes import part
 from engine.language.quantities import parse_clock, parse_date
-from engine.language.spelling import ambiguous_thousands, spell_amount, spell_money
+from engine.language.spelling import ambiguous_thousands, spell_amount, spell_form, spell_money
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
@@ -104,7 +104,7 @@ def _money(text: Text, span: Span, currency: str, how: str) -> Money | Problem:
     if thousands := ambiguous_thousands(text.value):
         # no amount has three decimals, so the second reading is only one where the last of them is a zero
         readings = thousands if len(thousands[1].partition(".")[2]) < 3 else thousands[:1]
-        meant = "  or  ".join(f"{how} {amount} {currency}".strip() for amount in readings)
+        meant = "  or  ".join(_in_place(text.value, amount, how, currency) for amount in readings)
         return Problem(
             span,
             "E22",
@@ -133,6 +133,14 @@ def _money(text: Text, span: Span, currency: str, how: str) -> Money | Problem:
     )
 
 
+def _in_place(written: str, amount: str, how: str, currency: str) -> str:
+    """One reading of an ambiguous amount, with the comparison that stands around it: `under 1,000 EUR`."""
+    compared = spell_form(_THOUSANDS.sub(amount, written, count=1)).words
+    plain = f"{amount} {currency}"
+    return compared if not how and compared.endswith(f" {plain}") else f"{how} {plain}".strip()
+
+
+_THOUSANDS = re.compile(r"\d{1,3}[.,]\d{3}")
 _RANGE = re.compile(r"(?:from )?(-?\d[\d.,]*) *(?:-|–|\.\.|to|bis|до) *(\d[\d.,]*)(?P<rest> *\S*)")
 _EITHER = re.compile(r"(-?\d[\d.,]*) or (-?\d[\d.,]*)(?P<rest> *\S*)")
 _ONE_NUMBER = re.compile(r"[$€£¥₴₽]? *(-?\d[\d., ']*?)(?: *(?:times|x|[^\W\d]{2,20}))?[.]?")

@@ -215,7 +215,17 @@ class ReadContext:
         """One of a few words. `meant`: words in small letters that people write for ours; `reads`: those that
         are taken for ours."""
         text = self.text(node, key, choices[0])
-        if text is None or text.value in choices:
+        return None if text is None else self.one_of(text, choices, meant, reads)
+
+    def one_of(
+        self,
+        text: Text,
+        choices: tuple[str, ...],
+        meant: dict[str, str] | None = None,
+        reads: dict[str, str] | None = None,
+    ) -> Text | None:
+        """As `choice`, for a text that was read already."""
+        if text.value in choices:
             return text
         if (own := (reads or {}).get(text.value.casefold())) is not None:
             return replace(text, value=own)

@@ -237,9 +237,7 @@ def _product(reader: MapReader) -> ProductStart | None:
     kind, by, within = reader.choice("product"), reader.share("by"), reader.length("within")
     collect, per = reader.length("collect"), reader.text("per")
     choices = reader.construct.key("watchers").choices
-    node = reader.node("watchers")
-    items = node.items if isinstance(node, Sequence) and node.items else () if node is None else (node,)
-    words = (reader.context.choice(item, "watchers", choices) for item in items)
+    words = (reader.context.one_of(text, choices) for text in reader.texts("watchers"))
     watchers = tuple(word for word in words if word is not None)
     if kind is not None and kind.value != "price_drop" and "by" in reader:
         reader.apart("by", "only a price drop has a size", "remove the line, or write  product: price_drop")

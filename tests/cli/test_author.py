@@ -47,6 +47,17 @@ def test_a_failing_story_is_shown_line_by_line(small_shop: Shop, golden: Golden)
     golden("golden/test_unknown_path.txt", report(small_shop.run("test", "welcom")))
 
 
+def test_a_file_of_the_project_is_meant_where_the_caller_has_one_of_its_name(
+    small_shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert (ROOT / "journeys/welcome.yaml").exists()
+    for command in ("check", "fmt", "test"):
+        assert small_shop.run(command, "journeys/welcome.yaml").code == 0
+    (tmp_path / "stray.yaml").write_text("journey: stray\n", encoding="utf-8")
+    assert "lies outside of the project" in small_shop.run("check", str(tmp_path / "stray.yaml")).err
+
+
 def test_the_sample_shop_passes(shop: Shop, golden: Golden) -> None:
     checked = shop.run("check")
     assert checked.code == 0

@@ -76,7 +76,7 @@ def applied(text: str, problem: Problem, fix: str) -> tuple[str, str, str]:
 IGNORE = re.IGNORECASE
 UP = re.compile(
     r"at least|(?<!no )more than|\bover\b|\babove\b|minimum|\bmin\.? *\d|or more|\d\+|>|≥|gte?\b|no less"
-    r"|greater",
+    r"|greater|older",
     IGNORE,
 )
 DOWN = re.compile(
@@ -216,3 +216,35 @@ def test_whatever_is_written_no_fix_says_another_thing(data: st.DataObject) -> N
             assert not re.search("journey_|goal_|message_", fix)
             if MEANT.fullmatch(problem.fix):
                 assert not {word.removeprefix("un"), f"un{word}"} & {fix}
+
+
+@pytest.mark.parametrize(
+    ("written", "proposed"),
+    [
+        ("orders_count: greater than or equal to 2", "orders_count: at least 2"),
+        ("orders_count: more than or equal to 2", "orders_count: at least 2"),
+        ("orders_count: less than or equal to 2", "orders_count: at most 2"),
+        ("orders_count: not less than or equal to 2", "orders_count: not at most 2"),
+        ("orders_count: between 2 - 5", "between 2 and 5"),
+        ("orders_count: between 2 to 5", "between 2 and 5"),
+        ("total_spent: between 20 EUR - 50 EUR", "between 20 EUR and 50 EUR"),
+        ("total_spent: under 1,000 EUR", "less than 1000 EUR"),
+        ("total_spent: 1,000 EUR or more", "at least 1000 EUR"),
+        ("total_spent: 1,000 EUR", "1000 EUR"),
+        ("total_spent: at least 1,000 EUR", "at least 1000 EUR"),
+        ("orders_count: not equals 2", "orders_count: not 2"),
+        ("last_order_at: not older than 30 days", "last_order_at: not more than 30 days ago"),
+        ("tags: contains vip", "tags: vip"),
+        ("tags: not contains vip", "tags: not vip"),
+    ],
+)
+def test_words_of_other_tools_keep_their_comparison(written: str, proposed: str) -> None:
+    text = (
+        f"journey: welcome\nstart:\n  event: subscribed\nwho:\n  {written}\nagain: never\ngoal:\n"
+        "  event: order_placed\nsteps:\n  - send: welcome_hello\n"
+    )
+    problem = next(problem for problem in problems_of(text) if problem.is_error)
+    assert texts_to_type(problem)[0] == proposed
+    corrected, old, new = applied(text, problem, proposed)
+    assert not [problem for problem in problems_of(corrected) if problem.is_error]
+    assert not is_kept(old.replace(",", ""), new)

@@ -175,3 +175,25 @@ def test_a_journey_in_loose_words_has_no_problem_and_fmt_writes_the_canonical_on
     assert done == CANONICAL
     assert format_journey(done, "welcome.yaml", (), amounts) == done
     assert parse_journey(done, "journeys/welcome.yaml")[1] == []
+
+
+def test_whom_a_change_of_the_catalogue_concerns_is_a_list_of_names_too() -> None:
+    text = WRITTEN_START.format("wishlist, cart")
+    assert format_journey(text, "drop.yaml", (), set()) == WRITTEN_START.format("[wishlist, cart]")
+    assert parse_journey(text, "journeys/drop.yaml")[1] == []
+    _, problems = parse_journey(WRITTEN_START.format("wishlist, card"), "journeys/drop.yaml")
+    assert [problem.fix for problem in problems] == ['did you mean "cart"?']
+
+
+WRITTEN_START = """\
+journey: drop
+start:
+  product: price_drop
+  watchers: {}
+again: never
+goal:
+  event: order_placed
+
+steps:
+  - send: price_drop_news
+"""

@@ -352,3 +352,24 @@ def test_time_alone_ends_a_run_at_its_moment(tell: Tell) -> None:
     - day 4 12:00: exit_if"""
     report = tell(journey("- wait: 9 days\n  id: pause\n- send: welcome_hello", story, head))
     assert report.failed == 0, report.results
+
+
+def test_what_is_expected_does_not_move_what_was_before_the_story(tell: Tell) -> None:
+    """An accepted story has lines that the failing one had not; what `did` counts from stays."""
+    head = """journey: sample
+start:
+  date: 27 November
+  at: 10:00
+again: always
+goal:
+  event: order_placed
+exit_if:
+  did: {site_visited: not in last 3 days}
+policy: service
+"""
+    story = "- test: it\n  from: 2026-11-27\n  given: {did: {site_visited: 1 day ago}}\n  expect:"
+    rows = {
+        tuple(run_one(tell, "- wait: 9 days\n  id: pause", story + expected, head))
+        for expected in (" nothing", "\n    - day 0 10:00: finish", "\n    - day 1 08:30: finish")
+    }
+    assert rows == {(("day 2 00:00", "exit_if"),)}

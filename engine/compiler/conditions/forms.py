@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 
 from engine.compiler.conditions.names import NameScope, resolve
@@ -58,6 +59,8 @@ def read_form(name: Text, form: syntax.Form, ref: Ref, scope: NameScope) -> core
     match form:
         case syntax.Negated(inner):
             found = read_form(name, inner, ref, scope)
+            if isinstance(found, Problem) and isinstance(inner, syntax.TextMatch) and kind == "list of text":
+                return _misfit_of_list(name, inner, ref, "not ")
             return found if isinstance(found, Problem) else core.Not(found)
         case syntax.IsSet():
             return core.IsSet(ref)
@@ -94,6 +97,8 @@ def read_form(name: Text, form: syntax.Form, ref: Ref, scope: NameScope) -> core
                 return _misfit(name, span, '"today"', ref)
             return core.Today(ref)
         case syntax.TextMatch(how, value, span):
+            if kind == "list of text":
+                return _misfit_of_list(name, form, ref)
             if kind not in ("text", "one of"):
                 return _misfit(name, span, quoted(how), ref)
             return core.TextMatch(ref, how, value.value.casefold())
@@ -166,6 +171,12 @@ def _misfit(name: Text, span: Span, form: str, ref: Ref) -> Problem:
         span, "E66", f"{form} does not fit: {quoted(name.value)} is {_NAMES[kind]}",
         f"the forms that fit are: {FORMS_OF[kind]}", _fit(name.value, ref),
     )  # fmt: skip
+
+
+def _misfit_of_list(name: Text, form: syntax.TextMatch, ref: Ref, negation: str = "") -> Problem:
+    """`tags: contains vip`; there is no other word for `starts with`."""
+    held = f"write  {name.value}: {negation}{form.value.value}" if form.how == "contains" else ""
+    return replace(_misfit(name, form.span, quoted(form.how), ref), fix=held)
 
 
 def _fit(name: str, ref: Ref) -> str:

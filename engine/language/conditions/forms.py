@@ -39,10 +39,25 @@ _SIGN_WORDS = {
 }  # fmt: skip
 _COMPARE = re.compile(r"(at least|at most|more than|less than)(?:\s+|$)")
 _BETWEEN = re.compile(r"between\s+(\S.*?)\s+and\s+(\S.*)", re.DOTALL)
+_BETWEEN_SIGN = re.compile(r"between\s+(-?\d\S*?(?: [A-Z]{3})?)\s*(?:-|–|—|to|,|&)\s*(\d\S*(?: [A-Z]{3})?)")
 _BESIDE = re.compile(r"(before|after)\s+(?=\S)")
 _MATCH = re.compile(r"(contains|starts with|ends with)\s+(?=\S)")
 _BEGINNINGS = ("at least", "at most", "more than", "less than", "between", "starts with", "ends with")
 _OTHER_FORMS = (
+    (
+        re.compile(
+            r"(?:(?:more|greater|bigger|higher) than|equal(?: to)?) or (?:equal(?: to)?|more than) (.+)",
+            re.IGNORECASE,
+        ),
+        "at least {}",
+    ),
+    (
+        re.compile(
+            r"(?:(?:less|fewer|smaller|lower) than|equal(?: to)?) or (?:equal(?: to)?|less than) (.+)",
+            re.IGNORECASE,
+        ),
+        "at most {}",
+    ),
     (re.compile(r"(?:greater|bigger|higher) than (.+)", re.IGNORECASE), "more than {}"),
     (re.compile(r"(?:fewer|smaller|lower) than (.+)", re.IGNORECASE), "less than {}"),
     (re.compile(r"no (?:less|fewer) than (.+)", re.IGNORECASE), "at least {}"),
@@ -148,6 +163,10 @@ def _positive(name: str, text: Text, written: Text) -> Form | Problem:
     if sign := sign_problem(name, text):
         return sign
     if other := _other_form(words):
+        if text.value != written.value:  # what stands behind a `not`
+            other = (
+                other[4:] if other.startswith("not ") else "  or  not ".join(f"not {other}".split("  or  "))
+            )
         return _unknown(text, "this is not one of the forms", f"write  {name}: {other}")
     if words == "is set":
         return IsSet(written.span)
@@ -189,7 +208,9 @@ def _compared(text: Text, written: Text, match: re.Match[str]) -> Form | Problem
 def _between(text: Text, written: Text) -> Form | Problem:
     match = _BETWEEN.fullmatch(text.value)
     if not match:
-        return _unknown(text, "between needs two values", "add  and  and the second value behind it")
+        two = _BETWEEN_SIGN.fullmatch(text.value)
+        fix = f"write  between {two[1]} and {two[2]}" if two else "add  and  and the second value behind it"
+        return _unknown(text, "between needs two values", fix)
     low = part(text, match.start(1), match.end(1) - match.start(1))
     high = part(text, match.start(2), match.end(2) - match.start(2))
     return Between(low, high, written.span)
