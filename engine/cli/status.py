@@ -70,7 +70,7 @@ def _print(answer: StatusReport) -> None:
         for line in answer.refused
     ])  # fmt: skip
     if answer.kept:
-        say_plain(f"  {answer.kept:,} items are kept:  {command('refused')}  shows them")
+        say_plain(f"  {counted(answer.kept, 'item')} kept:  {command('refused')}  shows them")
     _part("One-off sends", guards.sends(answer.guards))
     _part("Ceilings today", guards.today(answer.guards))
     _part("Inside the journeys", _inside(answer.inside), most=None)

@@ -90,8 +90,10 @@ def _of_source(
         },
     )
     refusals.remove(conn, [one.number for place, one in enumerate(kept) if place not in wrong])
-    superseded += len(conflicts - set(wrong)) + result.duplicates
-    return Retried(len(kept) - len(wrong) - superseded, superseded, len(wrong))
+    # One kept item may hold several events, each of which may be known already: it is counted once.
+    over = len(kept) - len(wrong)
+    superseded = min(over, superseded + len(conflicts - set(wrong)) + result.duplicates)
+    return Retried(over - superseded, superseded, len(wrong))
 
 
 def _received_since(
