@@ -78,9 +78,13 @@ def test_an_id_that_would_act_is_refused_at_the_door(small_shop: Shop, name: str
 
 
 @pytest.fixture
-def log(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
+def log(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
     """What was logged since the last time."""
     root = logging.getLogger()
+    # Servers of other tests may have been started with uvicorn's own setting of its loggers.
+    for name in ("uvicorn", "uvicorn.error"):
+        for attribute, value in (("propagate", True), ("disabled", False), ("level", logging.NOTSET)):
+            monkeypatch.setattr(logging.getLogger(name), attribute, value)
     before, level = list(root.handlers), root.level
     yield lambda: capsys.readouterr().err
     structlog.reset_defaults()
