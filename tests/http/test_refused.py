@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.core.happening import Event, ProfileChanged
+from engine.runtime.intake.items import CustomerItem
 from engine.store import alerts
 from engine.store.customers import addressees, consents
 from engine.store.inbox import inbox, refusals
@@ -390,3 +391,20 @@ def test_an_id_belongs_to_the_key_that_sends_it_and_a_clash_is_counted(shop: Web
     with shop.store.read() as conn:
         (line,) = refusals.counts(conn, shop.clock.now())
     assert (line.source, line.name, line.field, line.kept) == ("till", "order_placed", "id", False)
+
+
+def test_the_proof_of_a_consent_is_written_for_nobody_else_and_once(shop: WebShop) -> None:
+    people = [f"p{number}" for number in range(3)]
+    # all at one place, as a caller may number them who has no request
+    items = [
+        CustomerItem(0, name, None, {}, {"email": f"{name}@example.com"}, consent={"email": "given"})
+        for name in people
+    ]
+    now = shop.clock.now()
+    prepared = shop.live.intake.prepare(items, "import", now)
+    with pytest.raises(ZeroDivisionError):  # the writer does a job anew whose transaction failed
+        shop.store.write(lambda conn: (shop.live.intake.take(conn, prepared, now), 1 / 0))
+    shop.store.write(lambda conn: shop.live.intake.take(conn, prepared, now))
+    assert {name: [line.state for line in shop.ledger(name)] for name in people} == {
+        name: ["given"] for name in people
+    }

@@ -40,9 +40,10 @@ def with_numbers(
     names = tuple(channels)
     own = aliases.resolve(conn, {number.customer for number in numbers})
     known = known_countries.of(conn, {own.get(number.customer, number.customer) for number in numbers})
+    said = _countries_said(about)
     changed, refused = list(about), []
     for number in numbers:
-        country = _said_before(changed, number) or known.get(own.get(number.customer, number.customer))
+        country = said.get(number.customer) or known.get(own.get(number.customer, number.customer))
         try:
             kept = contact(number.name, number.text, country or shop or None)
         except ValueError as wrong:
@@ -54,14 +55,14 @@ def with_numbers(
     return [pair for place, pair in enumerate(changed) if place not in empty], refused
 
 
-def _said_before(about: Sequence[tuple[int, Arrival]], number: NationalNumber) -> str | None:
-    """The country that the same request says of the same customer, before or after: it is one moment."""
+def _countries_said(about: Sequence[tuple[int, Arrival]]) -> Mapping[str, str]:
+    """The country that the same request says of each customer, before or after: it is one moment."""
+    said: dict[str, str] = {}
     for _, arrival in about:
-        if arrival.customer == number.customer and isinstance(arrival.what, ProfileChanged):
-            country = arrival.what.values.get("country")
-            if isinstance(country, str):
-                return country
-    return None
+        country = arrival.what.values.get("country") if isinstance(arrival.what, ProfileChanged) else None
+        if isinstance(country, str):
+            said.setdefault(arrival.customer, country)
+    return said
 
 
 def _with_number(arrival: Arrival, name: str, kept: str, channels: Sequence[str]) -> Arrival:

@@ -68,7 +68,8 @@ class _Batch:
     sent: Sent
     about: list[tuple[int, Arrival]] = field(default_factory=list)  # what is said of customers
     happened: list[tuple[int, Arrival]] = field(default_factory=list)  # what they did
-    agreements: dict[int, list[consents.Agreement]] = field(default_factory=dict)
+    # By place and customer: the proof of one person is never written for another.
+    agreements: dict[tuple[int, str], list[consents.Agreement]] = field(default_factory=dict)
     numbers: list[countries.NationalNumber] = field(default_factory=list)
     visitors: list[VisitorItem] = field(default_factory=list)
     aliases: list[AliasItem] = field(default_factory=list)
@@ -147,19 +148,21 @@ class Intake:
         arrivals = self._known(conn, [arrival for _, arrival in numbered], now)
         answers = inbox.append(conn, arrivals, now)
         places: set[int] = set()
-        for (place, _), arrival, answer in zip(numbered, arrivals, answers, strict=True):
-            if answer == "taken":
+        # The writer may run this once more with the same batch, so nothing is taken out of it.
+        proofs: dict[tuple[int, str], list[consents.Agreement]] = {}
+        for (place, sent), arrival, answer in zip(numbered, arrivals, answers, strict=True):
+            if answer == "taken" and isinstance(arrival.what, ProfileChanged):
                 # only now: the proof of a consent that was received before stands beside it already
-                agreements = batch.agreements.get(place, ())
-                if agreements and isinstance(arrival.what, ProfileChanged):
-                    consents.record(
-                        conn, [replace(agreement, customer=arrival.customer) for agreement in agreements]
-                    )
+                said = batch.agreements.get((place, sent.customer), ())
+                proofs[place, sent.customer] = [
+                    replace(agreement, customer=arrival.customer) for agreement in said
+                ]
             elif answer == "conflict":
                 why = "this id was received before with another content; the first one stays"
                 refused.append(RefusedItem(place, "id", why))
             if answer != "conflict":
                 places.add(place)
+        consents.record(conn, [agreement for agreements in proofs.values() for agreement in agreements])
         taken = [arrival for arrival, answer in zip(arrivals, answers, strict=True) if answer == "taken"]
         happened = [(arrival.customer, arrival.what) for arrival in taken if isinstance(arrival.what, Event)]
         watching.record_touches(conn, happened, now)
@@ -288,7 +291,7 @@ class Intake:
         given = {(consent.channel, consent.purpose): consent.state for consent in agreed}
         changed = ProfileChanged(0, at, values, addresses, given, {}, not item.history, joined)
         batch.about.append((item.item, Arrival(item.customer_id, source, item.id, changed)))
-        batch.agreements.setdefault(item.item, []).extend(
+        batch.agreements.setdefault((item.item, item.customer_id), []).extend(
             consents.Agreement(
                 item.customer_id,
                 consent.channel,
