@@ -1,4 +1,4 @@
-"""`diagram`: a journey as a picture, from its file as it stands."""
+"""`diagram`: a journey as a flowchart, from its file as it stands."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from engine.errors import UsageError
 from engine.invocation import command
 
 
-class PictureFormat(StrEnum):
-    """`--format` of pictures."""
+class DiagramFormat(StrEnum):
+    """`--format` of flowcharts."""
 
     text = "text"
     mermaid = "mermaid"
@@ -29,7 +29,7 @@ def diagram(
     context: typer.Context,
     journey: Annotated[str, typer.Argument(help="A journey, by name or file.")],
     output: Annotated[
-        PictureFormat | None,
+        DiagramFormat | None,
         typer.Option("--format", help="How it is drawn; without it, as the ending of --out says, else text."),
     ] = None,
     out: Annotated[
@@ -40,30 +40,30 @@ def diagram(
     page."""
     from rich.console import Console
 
+    from engine.diagram.flowchart import flowchart
     from engine.diagram.mermaid import mermaid
-    from engine.diagram.picture import picture
     from engine.diagram.svg import svg
     from engine.diagram.terminal import tree
     from engine.project import load
 
     project = load(Session.of(context).folder)
-    drawn = [picture(file) for file in chosen(project, [journey])]
+    drawn = [flowchart(file) for file in chosen(project, [journey])]
     if len(drawn) != 1:
         names = ", ".join(each.name for each in drawn)
         raise UsageError(
             f'"{journey}" is {"more than one journey: " + names if drawn else "a file with mistakes"}:',
             "name one of them" if drawn else f"see  {command(f'check {journey}')}",
         )
-    endings = {".svg": PictureFormat.svg, ".mmd": PictureFormat.mermaid, ".json": PictureFormat.json}
-    form = output or (endings.get(out.suffix, PictureFormat.text) if out else PictureFormat.text)
+    endings = {".svg": DiagramFormat.svg, ".mmd": DiagramFormat.mermaid, ".json": DiagramFormat.json}
+    form = output or (endings.get(out.suffix, DiagramFormat.text) if out else DiagramFormat.text)
     match form:
-        case PictureFormat.mermaid:
+        case DiagramFormat.mermaid:
             text = mermaid(drawn[0])
-        case PictureFormat.svg:
+        case DiagramFormat.svg:
             text = svg(drawn[0])
-        case PictureFormat.json:
+        case DiagramFormat.json:
             text = _json(drawn[0])
-        case PictureFormat.text:
+        case DiagramFormat.text:
             # Not the console of other answers: it never wraps, and a tree has to know its width.
             console = Console(highlight=False) if out is None else Console(width=120, color_system=None)
             if out is None:

@@ -22,6 +22,16 @@ def every_step(steps: tuple[syntax.Step, ...]) -> Iterator[syntax.Step]:
             yield from every_step(side)
 
 
+def every_line(condition: syntax.AllOf) -> Iterator[syntax.ConditionLine]:
+    """All lines of a condition, those inside `any`, `all` and `none` too, but not the groups themselves."""
+    for line in condition.lines:
+        if isinstance(line, syntax.Group):
+            for inner in line.conditions:
+                yield from every_line(inner)
+        else:
+            yield line
+
+
 # --- the row ------------------------------------------------------------------------------------
 
 

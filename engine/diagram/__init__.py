@@ -1,1 +1,1 @@
-"""The picture of a journey, drawn from its file: for the terminal, as Mermaid, as SVG."""
+"""The flowchart of a journey, drawn from its file: for the terminal, as Mermaid, as SVG."""

@@ -1,11 +1,11 @@
-"""The picture of a journey in Mermaid, which GitHub and GitLab draw in comments and pages
+"""The flowchart of a journey in Mermaid, which GitHub and GitLab draw in comments and pages
 (https://mermaid.js.org/syntax/flowchart.html)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.diagram.picture import Box, Picture, Shape
+from engine.diagram.flowchart import Flowchart, FlowNode, Shape
 
 _FRAMES: Mapping[Shape, tuple[str, str]] = {
     "start": ('(["', '"])'),
@@ -22,7 +22,7 @@ _ESCAPES = str.maketrans({
 })  # fmt: skip
 
 Open = tuple[str, str]
-"""A line that leads on: from this box, with this label."""
+"""A line that leads on: from this node, with this label."""
 
 
 class _Writer:
@@ -30,30 +30,30 @@ class _Writer:
         self.lines = ["flowchart TD"]
         self._count = 0
 
-    def draw(self, boxes: tuple[Box, ...], entering: list[Open]) -> list[Open]:
-        """Draws boxes one below the other; returns the lines that come out of the last one."""
-        for box in boxes:
+    def draw(self, nodes: tuple[FlowNode, ...], entering: list[Open]) -> list[Open]:
+        """Draws nodes one below the other; returns the lines that come out of the last one."""
+        for node in nodes:
             self._count += 1
             name = f"n{self._count}"
-            before, after = _FRAMES[box.shape]
-            self.lines.append(f"  {name}{before}{_words(box)}{after}")
+            before, after = _FRAMES[node.shape]
+            self.lines.append(f"  {name}{before}{_words(node)}{after}")
             for source, label in entering:
                 arrow = f'-->|"{label.translate(_ESCAPES)}"|' if label else "-->"
                 self.lines.append(f"  {source} {arrow} {name}")
-            if box.sides:
-                entering = [way for side in box.sides for way in self.draw(side.boxes, [(name, side.label)])]
+            if node.sides:
+                entering = [way for side in node.sides for way in self.draw(side.nodes, [(name, side.label)])]
             else:
-                entering = [] if box.ends else [(name, "")]
+                entering = [] if node.ends else [(name, "")]
         return entering
 
 
-def mermaid(picture: Picture) -> str:
+def mermaid(flowchart: Flowchart) -> str:
     """The text of a flowchart, without the fence around it."""
     writer = _Writer()
-    writer.draw(picture.boxes, [])
+    writer.draw(flowchart.nodes, [])
     return "\n".join(writer.lines) + "\n"
 
 
-def _words(box: Box) -> str:
-    step = f"\n{box.step}" if box.step and box.step not in box.text else ""
-    return f"{box.text}{step}".translate(_ESCAPES)
+def _words(node: FlowNode) -> str:
+    step = f"\n{node.step}" if node.step and node.step not in node.text else ""
+    return f"{node.text}{step}".translate(_ESCAPES)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.walk import Walk
+from engine.compiler.walk import Walk, every_line
 from engine.language import syntax
 from engine.language.steps.branch import If
 from engine.language.steps.send import Send
@@ -54,15 +54,7 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
 
 def reactions(condition: syntax.AllOf) -> Iterator[syntax.Reacted]:
     """Every `clicked` and `opened` in a condition."""
-    for line in condition.lines:
-        match line:
-            case syntax.Reacted():
-                yield line
-            case syntax.Group():
-                for inner in line.conditions:
-                    yield from reactions(inner)
-            case _:
-                pass
+    return (line for line in every_line(condition) if isinstance(line, syntax.Reacted))
 
 
 def _problem(asked: syntax.Reacted, send: Send, checked: JourneyCheckInput) -> Problem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.compiler.check_input import JourneyCheckInput
+from engine.compiler.walk import every_line
 from engine.language import syntax
 from engine.language.syntax import AllOf, Text
 from engine.language.wording import quoted
@@ -27,15 +28,9 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
 
 
 def _asked(condition: AllOf) -> Iterator[Text]:
-    for line in condition.lines:
-        match line:
-            case syntax.InsideJourney():
-                yield from line.journeys
-            case syntax.Group():
-                for inner in line.conditions:
-                    yield from _asked(inner)
-            case _:
-                pass
+    for line in every_line(condition):
+        if isinstance(line, syntax.InsideJourney):
+            yield from line.journeys
 
 
 def _problem(key: str, name: Text, journey: str) -> Problem:

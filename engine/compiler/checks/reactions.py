@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.walk import Walk, every_step
+from engine.compiler.walk import Walk, every_line, every_step
 from engine.language import syntax
 from engine.language.steps.branch import If
 from engine.language.steps.send import Send
@@ -48,15 +48,9 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
 
 
 def _asked(condition: syntax.AllOf) -> Iterator[tuple[str, Text]]:
-    for line in condition.lines:
-        match line:
-            case syntax.Reacted():
-                yield line.how, line.template
-            case syntax.Group():
-                for inner in line.conditions:
-                    yield from _asked(inner)
-            case _:
-                pass
+    for line in every_line(condition):
+        if isinstance(line, syntax.Reacted):
+            yield line.how, line.template
 
 
 def _problem(how: str, name: Text, later: bool, sent: frozenset[str]) -> Problem:

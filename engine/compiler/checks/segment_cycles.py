@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.compiler.check_input import ProjectCheckInput
+from engine.compiler.walk import every_line
 from engine.language import syntax
 from engine.language.syntax import AllOf, Text
 from engine.language.wording import quoted
@@ -44,15 +45,9 @@ def _way_back(start: str, named: dict[str, list[Text]]) -> list[str]:
 
 
 def _named(condition: AllOf) -> Iterator[Text]:
-    for line in condition.lines:
-        match line:
-            case syntax.InSegment():
-                yield from line.names
-            case syntax.Group():
-                for inner in line.conditions:
-                    yield from _named(inner)
-            case _:
-                pass
+    for line in every_line(condition):
+        if isinstance(line, syntax.InSegment):
+            yield from line.names
 
 
 def _problem(text: Text, way: list[str]) -> Problem:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection
@@ -75,6 +76,7 @@ class _Batch:
     aliases: list[AliasItem] = field(default_factory=list)
     products: dict[str, Mapping[str, Value]] = field(default_factory=dict)
     refused: list[RefusedItem] = field(default_factory=list)
+    texts: dict[int, str] = field(default_factory=dict)  # of what is refused, by its place
 
 
 class Intake:
@@ -94,6 +96,9 @@ class Intake:
         self.config = config
         self.typing = Typing(catalogue, config.currency)
         self.needed = needed
+        # A sender repeats its mistake with every event.
+        names = [*catalogue.events, *catalogue.also]
+        self._nearest_event = lru_cache(maxsize=1_000)(lambda name: nearest(name, names))
         named = (policy.consent for policy in config.policies.values())
         lists = (signup_list.purpose for signup_list in config.signup.lists.values())
         self._purposes = tuple(dict.fromkeys((*_DEFAULT_PURPOSES, *filter(None, named), *lists)))
@@ -125,6 +130,10 @@ class Intake:
                     batch.aliases.append(item)
                 case VisitorItem():
                     batch.visitors.append(item)
+        if sent is not nothing_sent:
+            # Here and not in `take`: what strangers sent may be large, and everybody waits for the writer.
+            places = {fault.item for fault in batch.refused if fault.kept}
+            batch.texts = {place: quarantine.text_of(sent(place)) for place in places}
         return batch
 
     def take(self, conn: Connection, batch: _Batch, now: Instant, *, keep: bool = True) -> IntakeResult:
@@ -193,7 +202,9 @@ class Intake:
     ) -> None:
         counted = quarantine.refusals_of(refused, batch.sent, batch.source)
         known = batch.sent is not nothing_sent
-        kept = quarantine.kept_items(refused, taken, batch.sent, batch.source, now) if known else []
+        kept = (
+            quarantine.kept_items(refused, taken, batch.sent, batch.texts, batch.source, now) if known else []
+        )
         refusals.note(conn, counted, kept, now)
 
     def _about(
@@ -265,7 +276,7 @@ class Intake:
         if item.undeclared and plain:
             return plain
         # Never an event of the engine: a shop does not send those.
-        near = nearest(plain, [*self.catalogue.events, *self.catalogue.also])
+        near = self._nearest_event(plain)
         hint = f'did you mean "{near}"?' if near else "declare it in schemas/events.yaml"
         why = f'there is no event called "{item.event[:60]}"; {hint}'
         reason = f"there is no event of this name; {hint}"

@@ -57,10 +57,22 @@ def refusals_of(refused: Sequence[RefusedItem], sent: Sent, source: str) -> list
     ]
 
 
+def text_of(origin: SentItem) -> str:
+    """An item as it is kept. ASCII: halves of characters and NUL are escapes in it, which every database
+    stores."""
+    return json.dumps(origin.body, ensure_ascii=True, separators=(",", ":"), default=str)
+
+
 def kept_items(
-    refused: Sequence[RefusedItem], taken: frozenset[int], sent: Sent, source: str, now: Instant
+    refused: Sequence[RefusedItem],
+    taken: frozenset[int],
+    sent: Sent,
+    texts: Mapping[int, str],
+    source: str,
+    now: Instant,
 ) -> list[KeptItem]:
-    """What is kept, one for each item; `taken`: the places of those that were taken without some fields."""
+    """What is kept, one for each item; `taken`: the places of those that were taken without some fields;
+    `texts`: what was written of items already, by their place."""
     wrong: dict[int, list[RefusedItem]] = {}
     for item in refused:
         if item.kept:
@@ -68,8 +80,7 @@ def kept_items(
     items = []
     for place, faults in wrong.items():
         origin = sent(place)
-        # ASCII: halves of characters and NUL are escapes in it, which every database stores.
-        body = json.dumps(origin.body, ensure_ascii=True, separators=(",", ":"), default=str)
+        body = texts.get(place) or text_of(origin)
         if len(body) > LARGEST:
             continue
         items.append(

@@ -1,6 +1,6 @@
-"""What is drawn of a journey: boxes in the order in which people reach them, with the ways out of each.
+"""What is drawn of a journey: nodes in the order in which people reach them, with the ways out of each.
 
-The picture has no crossing lines, because a journey has no jumps: a step with sides stands above them, and
+The flowchart has no crossing lines, because a journey has no jumps: a step with sides stands above them, and
 whoever comes out of a side goes on below.
 """
 
@@ -20,58 +20,58 @@ Shape = Literal["start", "message", "wait", "question", "change", "exit", "finis
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One way out of a box; without boxes it leads straight on."""
+class FlowBranch:
+    """One way out of a node; without nodes it leads straight on."""
 
     label: str
-    boxes: tuple[Box, ...]
+    nodes: tuple[FlowNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class FlowNode:
     """One step, or the start, or the end. `step`: its id, "" where nobody can rest; `line`: in the file."""
 
     shape: Shape
     text: str
     step: str = ""
     line: int = 0
-    sides: tuple[Side, ...] = ()
+    sides: tuple[FlowBranch, ...] = ()
 
     @property
     def ends(self) -> bool:
         """Nobody comes out of it below."""
         if self.shape in ("exit", "finish"):
             return True
-        return bool(self.sides) and all(side.boxes and side.boxes[-1].ends for side in self.sides)
+        return bool(self.sides) and all(side.nodes and side.nodes[-1].ends for side in self.sides)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Flowchart:
     """A journey as it is drawn. `notes`: what holds all the time, such as the goal, each with its name."""
 
     name: str
     about: str
     notes: tuple[tuple[str, str], ...]
-    boxes: tuple[Box, ...]
+    nodes: tuple[FlowNode, ...]
 
 
-def picture(file: syntax.JourneyFile) -> Picture:
-    """The picture of a journey as it is written; parts that could not be read are left out."""
-    steps = _boxes(file.steps)
+def flowchart(file: syntax.JourneyFile) -> Flowchart:
+    """The flowchart of a journey as it is written; parts that could not be read are left out."""
+    steps = _nodes(file.steps)
     # A finish that nobody can reach would be a promise: every way ends in an exit there.
-    finish = () if steps and steps[-1].ends else (Box("finish", "finish"),)
-    # Several starts lead to the same first step, so they are one box with a line for each.
+    finish = () if steps and steps[-1].ends else (FlowNode("finish", "finish"),)
+    # Several starts lead to the same first step, so they are one node with a line for each.
     starts = "\n".join(start_words(start) for start in file.starts) or "start"
-    start = Box("start", starts, line=file.starts[0].span.line if file.starts else 0)
-    return Picture(file.name.value, _text(file.about), tuple(_notes(file)), (start, *steps, *finish))
+    start = FlowNode("start", starts, line=file.starts[0].span.line if file.starts else 0)
+    return Flowchart(file.name.value, _text(file.about), tuple(_notes(file)), (start, *steps, *finish))
 
 
-def every_box(boxes: tuple[Box, ...]) -> Iterator[Box]:
-    """All boxes, those on the sides too, from top to bottom."""
-    for box in boxes:
-        yield box
-        for side in box.sides:
-            yield from every_box(side.boxes)
+def every_node(nodes: tuple[FlowNode, ...]) -> Iterator[FlowNode]:
+    """All nodes, those on the sides too, from top to bottom."""
+    for node in nodes:
+        yield node
+        for side in node.sides:
+            yield from every_node(side.nodes)
 
 
 def start_words(start: syntax.Start) -> str:
@@ -139,15 +139,15 @@ def _text(text: syntax.Text | None) -> str:
     return text.value if text is not None else ""
 
 
-def _boxes(steps: tuple[syntax.Step, ...]) -> tuple[Box, ...]:
+def _nodes(steps: tuple[syntax.Step, ...]) -> tuple[FlowNode, ...]:
     return tuple(
-        Box(
+        FlowNode(
             _shape(step),
             step.words(),
             step.resting_id.value if step.resting_id is not None else "",
             step.span.line,
             tuple(
-                Side(label, _boxes(side))
+                FlowBranch(label, _nodes(side))
                 for label, side in zip(step.side_labels(), step.sides(), strict=True)
             ),
         )
