@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx2
 
 from benchmarks.advance import START, Sleepers
-from benchmarks.figures import Figure, figure
+from benchmarks.figures import Aim, Figure, figure
 from engine.clock import FastClock
 from engine.daemon import Daemon
 from engine.store.database import open_store
@@ -37,7 +37,7 @@ def run(short: bool) -> list[Figure]:
         f"{full[0]:,.0f} MB at the most"
     )
     what = f"memory of its own, {customers:,} asleep"
-    return [figure("daemon", what, "nobody known", "MB", [full[1]], [empty[1]], "at most 2", note)]
+    return [figure("daemon", what, "nobody known", "MB", [full[1]], [empty[1]], Aim(at_most=2), note)]
 
 
 def _peak(customers: int) -> tuple[float, float]:
