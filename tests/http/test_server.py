@@ -15,12 +15,10 @@ from engine.http.server import HttpServer
 
 def _accepted(client: socket.socket) -> socket.socket:
     """The other end of a connection, which is in this process as well."""
-    for number in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):
-            other = socket.socket(fileno=os.dup(int(number.name)))
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError), socket.socket(fileno=os.dup(int(descriptor.name))) as other:
             if other.getpeername() == client.getsockname():
-                return other
-            other.close()
+                return other.dup()
     raise AssertionError("nobody has accepted the connection")
 
 
