@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from engine.http.metrics import Metrics
 from engine.http.server import HttpServer
 from engine.ids import new_id
 from engine.invocation import command
+from engine.program import program
 from engine.project import Project, load, load_config
 from engine.runtime.advance.advancer import Advancer, decide_clicks
 from engine.runtime.delivery.channel_set import Opening
@@ -133,6 +135,8 @@ class Daemon:
             if "config.yaml" in project.broken:  # nobody knows which store is meant
                 load_config(self.folder)
             self.store = open_store(project.config.store, self.folder, exclusive=True)
+            self.store.writer.on_commit = self.metrics.committed
+            self.metrics.runs(*program(), self.store.engine.dialect.name)
             try:
                 self._lock = InstanceLock(self.store, project.config.store, self.folder, self.clock)
                 self._lock.begin(dry=self.options.dry, adopt=self.options.adopt)
@@ -216,6 +220,7 @@ class Daemon:
             new_id(),
             timing=timing,
             health=self._health,
+            on_answer=self.metrics.delivered,
         )
         deliverer.use(opening.channels, opening.gone)
         self._publisher.channels.opened(opening)
@@ -280,9 +285,9 @@ class Daemon:
         """One batch of decisions; at once another one while there is more."""
         # first, so that the reactions it finds are decided in this very batch
         await asyncio.to_thread(decide_clicks, self.store, self.clock.now())
+        began = time.perf_counter()
         progress = await asyncio.to_thread(self._advancer.advance, self.live.publication)
-        self.metrics.batches.inc()
-        self.metrics.decided.inc(progress.decided)
+        self.metrics.decided_batch(progress.decided, time.perf_counter() - began)
         if progress.set_aside:
             log.error("customers_set_aside", customers=progress.set_aside, look=command("status"))
         if progress.stale:

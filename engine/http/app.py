@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 
@@ -90,6 +91,8 @@ class Edge:
         if proxies and client:
             scope["client"] = (forwarded_for(client[0], scope["headers"], proxies), client[1])
 
+        began = time.perf_counter()
+
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -99,7 +102,8 @@ class Edge:
                 # The pattern of the route and not the address: each token of a link would be a series of its
                 # own.
                 path = getattr(scope.get("route"), "path", "unknown")
-                self._context.metrics.requests.labels(path, str(message["status"])).inc()
+                seconds = time.perf_counter() - began
+                self._context.metrics.answered(path, str(message["status"]), seconds)
             await send(message)
 
         await self._app(scope, receive, send_safely)

@@ -13,14 +13,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from engine.http.console.openapi import READINESS
 from engine.http.console_access import refuse_strangers
 from engine.http.context import Context
+from engine.http.gauges import Gauges
 from engine.http.keys import Keys, presented
 from engine.http.problems import Refusal
 from engine.store import meta
-from engine.store.journeys import figures
-
-MEASURED = 5.0
-"""Seconds that figures are kept: however many readers there are, the store is asked once."""
-
 
 ANSWERS_WITHIN = 2.0
 """Seconds in which a store that works has made a small write durable."""
@@ -96,33 +92,3 @@ class StoreLooks:
             if not self._why:
                 self._context.store_works()
             return self._why
-
-
-class Gauges:
-    """The figures of what waits, measured at most every few seconds."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._measured_at = float("-inf")
-        self._measuring = asyncio.Lock()
-
-    async def measure(self) -> None:
-        """Brings the figures up to date unless they are fresh. Raises DatabaseError."""
-        async with self._measuring:
-            if self._measured_at > time.monotonic() - MEASURED:
-                return
-            channels, now = list(self._context.live().config.channels), self._context.clock.now()
-            backlog = await self._context.look(lambda conn: figures.backlog(conn, channels, now))
-            metrics = self._context.metrics
-            metrics.inbox.set(backlog.inbox)
-            metrics.stuck.set(backlog.stuck)
-            metrics.due.set(backlog.due)
-            metrics.paused.set(backlog.pauses)
-            metrics.failing.clear()
-            for channel in channels:
-                metrics.failing.labels(channel).set(channel in self._context.failing())
-            # A state that no message is in any more would keep its last number.
-            metrics.outbox.clear()
-            for (channel, state), number in backlog.messages.items():
-                metrics.outbox.labels(channel, state).set(number)
-            self._measured_at = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -28,6 +29,8 @@ class Writer:
     """
 
     def __init__(self, engine: Engine) -> None:
+        self.on_commit: Callable[[int, float], None] = lambda _jobs, _seconds: None
+        """Told of every transaction by the writer's thread: how many jobs shared it, and its seconds."""
         self._engine = engine
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = threading.Lock()
@@ -73,6 +76,7 @@ class Writer:
 
     def _run(self, group: list[_Job]) -> None:
         settled: list[tuple[Future[Any], Any, BaseException | None]] = []
+        began = time.perf_counter()
         try:
             with self._engine.connect().execution_options(writes=True) as conn, conn.begin():
                 for job, future in group:
@@ -85,6 +89,7 @@ class Writer:
                 if not future.done():
                     future.set_exception(wrong)
             return
+        self.on_commit(len(settled), time.perf_counter() - began)
         for future, result, own in settled:
             if own is None:
                 future.set_result(result)

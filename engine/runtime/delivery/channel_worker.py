@@ -9,6 +9,7 @@ other.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -275,9 +276,12 @@ class ChannelWorker:
             # before the commit of the hand-over leaves a message that was not sent; one after it, a message
             # of which nobody knows
             call = HandOverCall(partial(self._hand_over, guarded))
+            began = time.perf_counter()
             delivery = await self._deliver(guarded.content, call)
             if call.answer not in (None, "handed"):
                 return  # the store has put it where it belongs
+            lag = (context.clock.now() - message.due_at) / 1000
+            context.on_answer(self.channel.name, delivery.kind, time.perf_counter() - began, lag)
             # classify and settle: the counters of the channel first, since settling may wait for the store
             # for long and the messages beside this one have to know at once
             notice = self._classify(address, delivery, message.customer)

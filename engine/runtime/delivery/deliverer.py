@@ -10,7 +10,7 @@ from engine.channels.base import Channel
 from engine.clock import Clock
 from engine.config import RateLimit
 from engine.runtime.delivery.channel_worker import ChannelWorker
-from engine.runtime.delivery.delivery_context import USUAL, DeliveryContext, DeliveryTiming
+from engine.runtime.delivery.delivery_context import USUAL, DeliveryContext, DeliveryTiming, OnAnswer
 from engine.runtime.delivery.reconciler import Reconciler
 from engine.runtime.delivery.rendering import RenderContext
 from engine.runtime.process.health import Health
@@ -36,13 +36,15 @@ class Deliverer:
         rates: Mapping[str, RateLimit | None] | None = None,
         timing: DeliveryTiming = USUAL,
         health: Health | None = None,
+        on_answer: OnAnswer = lambda _channel, _kind, _seconds, _lag: None,
     ) -> None:
         self._health = health or Health()
         with store.read() as conn:
             key, forgotten = meta.secret(conn), identity.forgotten_until(conn)
         self._context = DeliveryContext(
-            store, render_context, clock, owner, timing, key, self._health, forgotten_until=forgotten
-        )
+            store, render_context, clock, owner, timing, key, self._health, on_answer,
+            forgotten_until=forgotten,
+        )  # fmt: skip
         self._workers = {
             name: ChannelWorker(channel, (rates or {}).get(name), self._context)
             for name, channel in channels.items()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from engine.channels.base import OutcomeKind
 from engine.clock import Clock
 from engine.runtime.delivery.rendering import RenderContext
 from engine.runtime.process.health import Health
@@ -24,6 +25,10 @@ class DeliveryTiming:
 
 USUAL = DeliveryTiming()
 
+OnAnswer = Callable[[str, OutcomeKind, float, float], None]
+"""Told of every answer of a channel: its name, what it said, the seconds it took, and those since the message
+was due."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryContext:
@@ -36,6 +41,7 @@ class DeliveryContext:
     timing: DeliveryTiming
     key: str  # the store's secret, for hashes of addresses and tokens of bounces
     health: Health = field(default_factory=Health)  # told of channels that fail
+    on_answer: OnAnswer = lambda _channel, _kind, _seconds, _lag: None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set: nothing more is handed over
     forgotten_until: Instant = Instant(0)
     """What was due until then may have been sent by a store that was restored since (engine.store.identity);

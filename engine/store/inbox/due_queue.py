@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from engine.store.sql import change, change_many, rows
+from engine.store.meta import buckets
+from engine.store.sql import IDS, change, change_many, ids, rows
 from engine.values import Instant
 
 
@@ -62,10 +63,26 @@ def put_everybody(conn: Connection, now: Instant) -> int:
 
 def first(conn: Connection) -> Instant | None:
     """The moment at which the next customer is due; None: nobody waits."""
-    found = rows(conn, "SELECT min(due_at) FROM due")[0][0]
+    # bucket by bucket, since each begins with its earliest row; the minimum over all of them reads every row
+    found = rows(
+        conn,
+        "SELECT min(o.at) FROM (SELECT (SELECT min(due_at) FROM due WHERE bucket = CAST(j.value AS BIGINT))"  # noqa: S608
+        f" AS at FROM {IDS}) AS o",
+        (_all_buckets(conn),),
+    )[0][0]
     return None if found is None else Instant(found)
 
 
-def overdue(conn: Connection, now: Instant) -> int:
-    """How many rows are due."""
-    return int(rows(conn, "SELECT count(*) FROM due WHERE due_at <= ?", (now,))[0][0])
+def overdue(conn: Connection, now: Instant, limit: int = 1_000_000_000) -> int:
+    """How many rows are due, counted up to `limit`."""
+    found = rows(
+        conn,
+        f"SELECT count(*) FROM (SELECT 1 FROM {IDS} JOIN due ON due.bucket = CAST(j.value AS BIGINT)"  # noqa: S608
+        " AND due.due_at <= ? LIMIT ?) AS o",
+        (_all_buckets(conn), now, limit),
+    )
+    return int(found[0][0])
+
+
+def _all_buckets(conn: Connection) -> str:
+    return ids(map(str, range(buckets(conn))))

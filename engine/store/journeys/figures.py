@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -84,45 +83,6 @@ def waiting(conn: Connection) -> dict[str, int]:
         " (SELECT count(*) FROM stuck)",
     )[0]
     return dict(zip(("inbox", "planned", "unknown", "stuck"), map(int, found), strict=True))
-
-
-COUNTED = 100_000
-"""Further than this nobody counts a queue for a figure: the way there is read row by row."""
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """How much waits, each number up to `COUNTED`. `messages`: (channel, state) -> number, of messages on
-    their way; those that may be claimed are one state, `waiting`."""
-
-    inbox: int
-    due: int
-    stuck: int
-    pauses: int
-    messages: Mapping[tuple[str, str], int]
-
-
-def backlog(conn: Connection, channels: Iterable[str], now: Instant) -> Backlog:
-    """What waits, read from the indexes of what is open: what was sent is never looked at, however much it
-    is."""
-    parts = ("inbox", "due WHERE due_at <= ?", "stuck", "pause")
-    inbox, due, stuck, paused = (_bounded(conn, part, (now,) if "?" in part else ()) for part in parts)
-    of_channel = f"outbox WHERE channel = ? AND {among(WAITING)}"
-    messages = {(channel, "waiting"): _bounded(conn, of_channel, (channel,)) for channel in channels}
-    for states in (LEASED, UNSETTLED):
-        found = rows(
-            conn,
-            "SELECT channel, state, count(*) FROM"  # noqa: S608 - states of ours
-            f" (SELECT channel, state FROM outbox WHERE {among(states)} LIMIT {COUNTED}) AS o"
-            " GROUP BY channel, state",
-        )
-        messages |= {(channel, state): int(number) for channel, state, number in found}
-    return Backlog(inbox, due, stuck, paused, messages)
-
-
-def _bounded(conn: Connection, part: str, values: tuple[object, ...]) -> int:
-    found = rows(conn, f"SELECT count(*) FROM (SELECT 1 FROM {part} LIMIT {COUNTED}) AS o", values)  # noqa: S608
-    return int(found[0][0])
 
 
 def is_settled(conn: Connection, now: Instant) -> bool:
