@@ -184,7 +184,7 @@ def test_a_paused_journey_stands_still_and_goes_on(shop: Shop) -> None:
     shop.event("bob", "cart_updated")
     shop.run()
     assert shop.states() == {}
-    assert shop.resting("cart") == {"still_shopping": 1}
+    assert shop.resting("cart") == {"cart_reminder": 1, "still_shopping": 1}
     shop.store.write(lambda conn: pauses.resume(conn, "journey", "cart"))
     shop.later(MINUTE)
     assert shop.states() == {("cart_reminder", "accepted"): 1}
@@ -220,6 +220,51 @@ def test_an_event_from_the_import_updates_facts_and_starts_nothing(shop: Shop) -
     )
     assert batch.states["ann"].facts.values["orders_count"] == 1
     assert shop.outcomes("ann") == {}
+
+
+def old_order(customer: str, number: int, at: Instant, now: Instant) -> inbox.Arrival:
+    event = Event(0, f"h{number}", "order_placed", at, now, {}, starts=False)
+    return inbox.Arrival(customer, "test", f"{customer}-h{number}", event)
+
+
+def test_what_happens_now_and_who_is_due_do_not_wait_behind_history(shop: Shop) -> None:
+    shop.change("ann")
+    shop.event("ann", "cart_updated")
+    shop.run()
+    shop.clock.advance(HOUR)
+    now = shop.clock.now()
+    history = [old_order(f"c{n % 700}", n, Instant(now - 90 * DAY), now) for n in range(2_500)]
+    shop.store.write(lambda conn: inbox.append(conn, history, now))
+    shop.event("bob", "cart_updated")
+    progress = shop.advancer.advance(shop.publication)
+    assert progress.more
+    assert shop.states() == {("cart_reminder", "planned"): 1}
+    assert shop.resting("cart") == {"cart_reminder": 1, "still_shopping": 1}
+
+
+def test_the_history_of_somebody_who_is_due_counts_before_what_is_due(shop: Shop) -> None:
+    shop.change("ann")
+    shop.event("ann", "cart_updated")
+    shop.run()
+    shop.clock.advance(HOUR)
+    now = shop.clock.now()
+    # behind everybody else's, and it is the goal of the cart: ordered before the reminder was due
+    history = [old_order(f"c{n % 700}", n, Instant(now - 90 * DAY), now) for n in range(2_500)]
+    history.append(old_order("ann", 0, Instant(now - MINUTE), now))
+    shop.store.write(lambda conn: inbox.append(conn, history, now))
+    assert shop.advancer.advance(shop.publication).more
+    assert shop.states() == {}
+    assert shop.outcomes("ann") == {"cart": "goal"}
+
+
+def test_a_backlog_leaves_nobody_in_the_queue_who_was_not_there(shop: Shop) -> None:
+    now = shop.clock.now()
+    history = [old_order(f"c{n % 700}", n, Instant(now - 90 * DAY), now) for n in range(2_500)]
+    shop.store.write(lambda conn: inbox.append(conn, history, now))
+    shop.run()
+    with shop.store.read() as conn:
+        assert due_queue.first(conn) is None
+        assert inbox.depth(conn) == 0
 
 
 def test_somebody_due_whom_nobody_can_move_is_not_looked_at_all_the_time(shop: Shop) -> None:

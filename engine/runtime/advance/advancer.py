@@ -7,6 +7,7 @@ import dataclasses
 import gc
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -19,7 +20,7 @@ from engine.store.customers import batches as customers
 from engine.store.customers import events, learned, product_changes
 from engine.store.database import Store, is_refusal
 from engine.store.inbox import due_queue as due
-from engine.store.inbox import inbox, quarantine
+from engine.store.inbox import inbox, lanes, quarantine
 from engine.store.inbox.inbox import Pending
 from engine.store.journeys import deployments, pauses
 from engine.store.messages import reactions
@@ -72,10 +73,10 @@ class _Work:
 
     bucket: int
     pending: dict[str, list[Pending]]  # what happened to each customer, in order
-    due: set[str]  # customers whose moment has come
+    due: AbstractSet[str]  # customers whose moment has come
     more: bool  # something is left for the next batch
-    held_back: set[str] = field(default_factory=set)  # not to be woken, since more of theirs is waiting
-    aside: set[str] = field(default_factory=set)  # were quarantined, and are tried again
+    held_back: AbstractSet[str]  # not to be woken, since more of theirs is waiting
+    aside: AbstractSet[str] = frozenset()  # were quarantined, and are tried again
     customers: list[str] = field(default_factory=list)  # all of them, in the order of their decisions
 
 
@@ -217,26 +218,27 @@ class Advancer:
 def _claim(conn: Connection, bucket: int, now: Instant, limit: int) -> _Work:
     """What happened first, then who is due. Somebody of whom more is waiting in the inbox than fits into this
     batch may not be woken yet: everything received is applied before what is due (design/language 2.13)."""
-    rows = inbox.claim(conn, bucket, now, limit)
-    pending: dict[str, list[Pending]] = {}
-    for row in rows:
-        pending.setdefault(row.customer, []).append(row)
+    live = lanes.claim_live(conn, bucket, now, limit)
     # at least some are woken however much arrives: a flood of events must not stop the waits
-    room = max(limit - len(rows), SMALLEST)
+    room = max(limit - len(live.pending), SMALLEST)
     woken = due.take(conn, bucket, now, room)
-    work = _Work(bucket, pending, woken, len(rows) == limit or len(woken) == room)
-    if quarantine.next_try(conn) is not None:
+    is_more_due = len(woken) == room
+    is_anybody_aside = quarantine.next_try(conn) is not None
+    if is_anybody_aside:
         # who is set aside is not woken before the next try; `take` has removed them from the queue, so
         # they go back
-        aside = quarantine.among(conn, bucket, {*pending, *woken})
+        aside = quarantine.among(conn, bucket, woken)
         later = {customer: at for customer, at in aside.items() if at > now}
         due.put(conn, bucket, [(at, customer) for customer, at in later.items()])
-        work.due -= later.keys()
-        work.aside = aside.keys() - later.keys()
-    if rows and len(rows) == limit:
-        work.held_back = inbox.has_unapplied(conn, bucket, rows[-1].number, {*pending, *woken})
-        due.put(conn, bucket, [(Instant(now + SECOND), customer) for customer in work.held_back])
-        work.due -= work.held_back
+        woken -= later.keys()
+    claimed = lanes.with_history(conn, bucket, now, live, woken, room)
+    pending: dict[str, list[Pending]] = {}
+    for row in claimed.pending:
+        pending.setdefault(row.customer, []).append(row)
+    due.put(conn, bucket, [(Instant(now + SECOND), customer) for customer in claimed.behind & woken])
+    work = _Work(bucket, pending, woken - claimed.behind, claimed.is_cut or is_more_due, claimed.behind)
+    if is_anybody_aside:
+        work.aside = quarantine.among(conn, bucket, {*pending, *woken}).keys()
     # sorted, so that the same store and the same clock decide in the same order
     work.customers = [*pending, *sorted(work.due - pending.keys())]
     return work
@@ -289,12 +291,16 @@ def _moments(
     """When these customers have to be looked at next, where the queue does not know it yet."""
     for customer, done in decided.items():
         moment = next_due(done.state, journeys)
-        if moment is None or customer in work.held_back:
+        if moment is None:
             continue
-        if moment <= now:
+        is_new = moment != next_due(batch.states[customer], journeys)
+        if customer in work.held_back:
+            if is_new:
+                yield max(moment, Instant(now + SECOND)), customer
+        elif moment <= now:
             # a journey that is not published, a step that waits for something: no use in asking at once
             yield Instant(now + NOT_YET), customer
-        elif customer in work.due or moment != next_due(batch.states[customer], journeys):
+        elif customer in work.due or is_new:
             yield moment, customer
 
 

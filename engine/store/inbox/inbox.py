@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Literal
 
 from msgspec.structs import replace
@@ -19,6 +20,13 @@ from engine.values import SECOND, Instant
 Taken = Literal["taken", "duplicate", "conflict"]
 """`duplicate`: received before, nothing changed. `conflict`: the same source and id came with another body;
 the first wins."""
+
+
+class Lane(IntEnum):
+    """Which rows are applied first (`engine.store.inbox.lanes`)."""
+
+    LIVE = 0
+    HISTORY = 1  # imported, or sent as history: facts and segments learn of it, and nobody waits for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +65,28 @@ def append(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> list[
     known = _known(conn, [row[:4] for row in prepared])
     answers: list[Taken] = []
     receipts: list[tuple[int, str, str, str, int]] = []
-    inbox: list[tuple[int, str, str, int, str]] = []
-    for bucket, source, id_, digest, customer, kind, body in prepared:
+    inbox: list[tuple[int, Lane, str, str, int, str]] = []
+    for arrival, (bucket, source, id_, digest, customer, kind, body) in zip(arrivals, prepared, strict=True):
         first = known.get((source, id_))
         if first is not None:
             answers.append("duplicate" if first == digest else "conflict")
             continue
         known[source, id_] = digest
         receipts.append((bucket, source, id_, digest, now))
-        inbox.append((bucket, customer, kind, now, body))
+        inbox.append((bucket, lane_of(arrival.what), customer, kind, now, body))
         answers.append("taken")
     change_many(conn, "INSERT INTO receipt (bucket, source, id, digest, at) VALUES (?, ?, ?, ?, ?)", receipts)
-    append_rows(conn, inbox)
+    change_many(
+        conn,
+        "INSERT INTO inbox (bucket, lane, customer, kind, received_at, body) VALUES (?, ?, ?, ?, ?, ?)",
+        inbox,
+    )
     return answers
+
+
+def lane_of(what: Happening) -> Lane:
+    """History is what may start nothing."""
+    return Lane.HISTORY if isinstance(what, Event | ProfileChanged) and not what.starts else Lane.LIVE
 
 
 def is_received(conn: Connection, customer: str, source: str, id_: str) -> bool:
@@ -79,8 +96,8 @@ def is_received(conn: Connection, customer: str, source: str, id_: str) -> bool:
 
 
 def append_rows(conn: Connection, inbox: Sequence[tuple[int, str, str, int, str]]) -> None:
-    """Appends rows (bucket, customer, kind, received_at, body) that need no receipt: their makers make each
-    once."""
+    """Appends live rows (bucket, customer, kind, received_at, body) that need no receipt: their makers make
+    each once."""
     change_many(
         conn, "INSERT INTO inbox (bucket, customer, kind, received_at, body) VALUES (?, ?, ?, ?, ?)", inbox
     )
@@ -92,26 +109,19 @@ def append_one(conn: Connection, customer: str, what: Happening, now: Instant) -
     append_rows(conn, [(bucket_of(conn, customer), customer, kind, now, body)])
 
 
-def claim(conn: Connection, bucket: int, now: Instant, limit: int) -> list[Pending]:
-    """The oldest rows that are not applied, in order; customers who are set aside are left out."""
+def claim(
+    conn: Connection, bucket: int, now: Instant, limit: int, lane: Lane = Lane.LIVE, until: int = 2**62
+) -> list[Pending]:
+    """The oldest rows of a lane that are not applied, in order and up to a number; customers who are set
+    aside are left out."""
     found = rows(
         conn,
-        "SELECT i.number, i.customer, i.kind, i.body FROM inbox i WHERE i.bucket = ? AND NOT EXISTS "
-        "(SELECT 1 FROM stuck s"
-        " WHERE s.bucket = i.bucket AND s.customer = i.customer AND s.retry_at > ?) ORDER BY i.number "
-        "LIMIT ?",
-        (bucket, now, limit),
+        "SELECT i.number, i.customer, i.kind, i.body FROM inbox i WHERE i.bucket = ? AND i.lane = ?"
+        " AND i.number <= ? AND NOT EXISTS (SELECT 1 FROM stuck s WHERE s.bucket = i.bucket"
+        " AND s.customer = i.customer AND s.retry_at > ?) ORDER BY i.number LIMIT ?",
+        (bucket, lane, until, now, limit),
     )
     return [Pending(*row) for row in found]
-
-
-def has_unapplied(conn: Connection, bucket: int, number: int, customers: Iterable[str]) -> set[str]:
-    """Those of these customers of whom rows after `number` are waiting."""
-    sql = (
-        "SELECT DISTINCT i.customer FROM {ids} CROSS JOIN inbox i WHERE i.bucket = ? AND i.customer = j.value"
-        " AND i.number > ?"
-    )
-    return {customer for (customer,) in rows(conn, sql, (ids(customers), bucket, number))}
 
 
 def remove(conn: Connection, numbers: Sequence[int]) -> None:

@@ -87,14 +87,21 @@ class AnonymousRow(SQLModel, table=True):
 
 
 class InboxRow(SQLModel, table=True):
-    """What happened to a customer and is not applied yet, in the order of receipt. Applying deletes the
-    row."""
+    """What happened to a customer and is not applied yet, in the order of receipt. Applying deletes the row.
+    `lane`: 0 what happens now, 1 history, which waits for the former. `inbox_customer` holds the number too,
+    so that the rows of one customer behind another one are a step in it; `inbox_order` is what a claim goes
+    along."""
 
     __tablename__ = "inbox"
-    __table_args__ = (Index("inbox_customer", "bucket", "customer"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("inbox_customer", "bucket", "customer", "number"),
+        Index("inbox_order", "bucket", "lane", "number"),
+        {"sqlite_autoincrement": True},
+    )
 
     number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
     bucket: int
+    lane: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     customer: str
     kind: str
     received_at: int = Field(sa_type=INSTANT)
