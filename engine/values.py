@@ -112,7 +112,8 @@ def instant(moment: dt.datetime) -> Instant:
     """The instant of an aware datetime; milliseconds are cut, not rounded."""
     if moment.tzinfo is None:
         raise ValueError("a moment needs its time zone")
-    return Instant((moment - _EPOCH) // dt.timedelta(milliseconds=1))
+    since = moment - _EPOCH
+    return Instant(since.days * DAY + since.seconds * SECOND + since.microseconds // 1000)
 
 
 def parse_instant(text: str) -> Instant | None:

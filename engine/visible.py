@@ -39,6 +39,8 @@ def visible_json(document: str) -> str:
 
 def acting(text: str) -> str:
     """The first character of an id that would act wherever it is printed, in words; "": there is none."""
+    if text.isascii() and text.isprintable():  # nearly all ids
+        return ""
     match = _ACTING.search(text)
     return f"U+{ord(match[0]):04X}" if match else ""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from decimal import Decimal
 
 from hypothesis import given
 
 from engine.core.enrollment import Enrollment
-from engine.core.happening import Happening
+from engine.core.happening import Event, Happening
 from engine.store.customers.enrollments import decode, encode
-from engine.store.inbox.inbox_codec import from_row, to_row
+from engine.store.inbox.inbox_codec import event_row, from_row, to_row
 from engine.store.serialization import dump_values, folded, load_values
-from engine.values import Money, Value
+from engine.values import Instant, Money, Value
 from tests.store.strategies import HAPPENING, RUN, VALUES
 
 
@@ -33,6 +34,25 @@ def test_a_run_comes_back(enrollment: Enrollment) -> None:
 @given(HAPPENING)
 def test_what_happened_comes_back(what: Happening) -> None:
     assert from_row(what.number, *to_row(what)) == what
+
+
+@given(HAPPENING)
+def test_the_content_of_an_event_is_what_it_would_be_if_it_were_received_by_nobody(what: Happening) -> None:
+    if isinstance(what, Event):
+        same = Event(0, "", what.name, Instant(0), Instant(0), what.fields, what.starts)
+        assert event_row(what)[1] == event_row(same)[0]
+
+
+def test_the_row_of_an_event_is_the_one_of_earlier_versions() -> None:
+    """Receipts of years tell a repetition by the content: not a character of it may change."""
+    day = dt.date(2026, 3, 2)
+    fields: dict[str, Value] = {"total": Money(Decimal("5.50"), "EUR"), "day": day, "a": 'x"y'}
+    event = Event(0, "e\n1", "order_placed", Instant(1_772_442_000_000), Instant(1_772_442_000_001), fields)
+    text = '{"total":{"amount":5.50,"currency":"EUR"},"day":"2026-03-02","a":"x\\"y","$":{"day":"date"}}'
+    assert event_row(event) == (
+        f'["e\\n1","order_placed",1772442000000,1772442000001,{text},true]',
+        f'["","order_placed",0,0,{text},true]',
+    )
 
 
 def test_money_keeps_every_digit() -> None:

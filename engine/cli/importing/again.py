@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import structs
 from sqlalchemy import Connection
 
 from engine.cli.importing.items import ItemError, RowRules, item_of
@@ -142,7 +143,7 @@ def _still_wanted(conn: Connection, kept: KeptItem, item: Item) -> Item | None:
     channels = {field.split(".")[1] for field in kept.fields if field.startswith("consent.")}
     places = {field.removeprefix("addresses.") for field in kept.fields}
     said = item.consent if isinstance(item.consent, dict) else {}
-    reduced = replace(
+    reduced = structs.replace(
         item,
         id=f"{item.id}:again" if item.id else None,
         attributes={n: v for n, v in item.attributes.items() if n in wrong and n not in values},

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from msgspec import structs
+
 from engine.cli.importing.rows import Kind, Part, SourceRow
 from engine.errors import UsageError
 from engine.http.intake.strict_json import unstorable
@@ -90,11 +92,11 @@ def item_of(cells: Mapping[str, Any], place: int, rules: RowRules) -> Item | Ite
             item: Item | ItemError = _event(cells, place, rules)
             if isinstance(item, EventItem) and dropped:
                 fields = (replace(wrong, field=f"properties.{wrong.field}") for wrong in dropped)
-                return replace(item, dropped=tuple(fields))
+                return structs.replace(item, dropped=tuple(fields))
             return item
         case "customers":
             item = _customer(cells, place, rules)
-            return replace(item, dropped=tuple(dropped)) if isinstance(item, CustomerItem) else item
+            return structs.replace(item, dropped=tuple(dropped)) if isinstance(item, CustomerItem) else item
         case "products":
             who = _text(cells, ("product_id",))
             if not who or len(who) > 200:

@@ -71,7 +71,9 @@ def number(raw: object) -> int | Decimal:
     if type(raw) is float:
         if not math.isfinite(raw):
             raise InvalidValue("is a number")
-        return _number(Decimal(f"{raw:.{DIGITS}g}"))
+        digits = f"{raw:.{DIGITS}g}"
+        # Without an exponent it has a part behind the point, and no more digits than are kept.
+        return Decimal(digits) if "." in digits and "e" not in digits else _number(Decimal(digits))
     if isinstance(raw, Decimal) and raw.is_finite():
         return _number(raw)
     if type(raw) is str and _NUMBER.fullmatch(raw):

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
+from msgspec import Struct
+
 from engine.compiler.catalogue.catalogue import CURRENCY, Catalogue
 from engine.compiler.catalogue.json_values import CONVERTERS, InvalidValue, currency_of, money, names_currency
 from engine.values import Type, Value
@@ -29,8 +31,7 @@ class FieldProblem:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class TypedFields:
+class TypedFields(Struct, frozen=True):
     """Values by name, without those that did not fit."""
 
     values: dict[str, Value]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from engine.http.intake.native_format import customer_item, event_item, product_item
 from engine.http.intake.segment_format import CALLS, translate
 from engine.http.intake.strict_json import decode
@@ -42,5 +44,5 @@ def reopen(kept: KeptItem, place: int) -> list[Item] | RefusedItem:
 def at_its_time(item: Item, kept: KeptItem, place: int) -> Item:
     """What said no moment of its own happened when it was received."""
     if isinstance(item, EventItem | CustomerItem):
-        return replace(item, item=place, at=item.at or iso(kept.at))
-    return replace(item, item=place)
+        return structs.replace(item, item=place, at=item.at or iso(kept.at))
+    return structs.replace(item, item=place)

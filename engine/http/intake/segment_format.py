@@ -69,7 +69,8 @@ def translate(
         dropped = (*dropped, RefusedItem(item, "context", "this must be an object"))
     # What to add to the time of the call, in ms. Within a minute the sender's clock is right and the network
     # was slow; ten years off is no clock, but a field that somebody filled with something else.
-    sent = moment_of(call.get("sentAt") or sent_at)
+    told = call.get("sentAt") or sent_at
+    sent = moment_of(told) if told else None
     off = 0 if sent is None else received - sent
     skew = off if 60_000 < abs(off) < 3_650 * DAY else 0
     return _MAKERS[kind](call, who, item, skew, history, dropped)
@@ -96,10 +97,10 @@ def _customer(call: Mapping[str, Any], item: int) -> str | RefusedItem:
 
 def _id(call: Mapping[str, Any], names: tuple[str, ...], item: int) -> str | RefusedItem | None:
     """The id under any of its names; None where there is none. Two that differ are nobody."""
-    given = {text for name in names if (text := id_text(call.get(name))) is not None}
-    if len(given) > 1:
+    one, other = id_text(call.get(names[0])), id_text(call.get(names[1]))
+    if one is not None and other is not None and one != other:
         return RefusedItem(item, names[0], f"{' and '.join(names)} say two different things")
-    return given.pop() if given else None
+    return other if one is None else one
 
 
 def _visitor(call: Mapping[str, Any], item: int) -> tuple[str | None, str | None]:
@@ -122,7 +123,9 @@ def _when(call: Mapping[str, Any]) -> str | None:
 
 
 def _message_id(call: Mapping[str, Any]) -> str | None:
-    raw = next((call[name] for name in _MESSAGE if call.get(name) not in (None, "")), None)
+    raw = call.get(_MESSAGE[0])
+    if raw is None or raw == "":
+        raw = call.get(_MESSAGE[1])
     text = raw[:200] if isinstance(raw, str) else raw
     return id_text(text)
 
@@ -135,11 +138,12 @@ def _track(
         return RefusedItem(item, "event", "a track call needs the name of the event")
     items: list[Item] = [_event(call, who, item, name, call.get("properties") or {}, skew, history, dropped)]
     # SDKs of apps send their push token along with every track call.
-    token, key = _token(call), _message_id(call)
-    visitor, customer = _visitor(call, item)
-    if token and visitor is not None and customer is None:
-        items.append(VisitorItem(item, visitor, None))
+    token = _token(call)
     if token:
+        key = _message_id(call)
+        visitor, customer = _visitor(call, item)
+        if visitor is not None and customer is None:
+            items.append(VisitorItem(item, visitor, None))
         items.append(
             CustomerItem(
                 item,
@@ -225,7 +229,8 @@ def _identify(
 
 
 def _token(call: Mapping[str, Any]) -> str | None:
-    device = (call.get("context") or {}).get("device")
+    context = call.get("context")
+    device = context.get("device") if context else None
     token = device.get("token") if isinstance(device, dict) else None
     return token if isinstance(token, str) and 0 < len(token) <= 4096 else None
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -100,6 +101,8 @@ def _no_json(why: str) -> Refusal:
 
 def unstorable(value: Any, item: int) -> RefusedItem | None:
     """The first thing in one item that cannot be stored, or None. Without recursion."""
+    if _is_plain(value):
+        return None
     nodes = 0
     # A stack of our own: the depth of a stranger's value may not be the depth of our calls.
     stack: list[tuple[str, int, Any]] = [("", 0, value)]
@@ -136,6 +139,54 @@ def unstorable(value: Any, item: int) -> RefusedItem | None:
     return None
 
 
+def _is_plain(value: Any) -> bool:
+    """Whether an object can be stored without a doubt: what nearly all items are, told without the path to
+    every value. False says nothing."""
+    nodes, layer = 1, [value]
+    # What the innermost objects hold lies one level deeper than they do.
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        names: list[str] = []
+        texts: list[str] = []
+        for node in layer:
+            nodes += len(node) if type(node) is dict or type(node) is list else MAX_NODES
+            # Counted before a value is looked at, so that a wide item ends early.
+            if nodes > MAX_NODES:
+                return False
+            if type(node) is dict:
+                names += node
+                inside: Iterable[Any] = node.values()
+            else:
+                inside = node
+            for inner in inside:
+                kind = type(inner)
+                if kind is str:
+                    texts.append(inner)
+                elif kind is int:
+                    if not -(2**63) < inner < 2**63:
+                        return False
+                elif kind is float:
+                    if not math.isfinite(inner):
+                        return False
+                elif kind is dict or kind is list:
+                    below.append(inner)
+                elif inner is not None and kind is not bool:
+                    return False
+        if not (_are_plain(names, MAX_KEY) and _are_plain(texts, MAX_TEXT)):
+            return False
+        if not below:
+            return True
+        layer = below
+    return False
+
+
+def _are_plain(texts: list[str], longest: int) -> bool:
+    # As one text: a look at each costs five times as much.
+    joined = "".join(texts)
+    is_short = len(joined) <= longest or max(map(len, texts)) <= longest
+    return is_short and "\0" not in joined and (joined.isascii() or _is_whole(joined))
+
+
 def without_unstorable(
     value: Any, item: int, containers: tuple[str, ...]
 ) -> tuple[Any | RefusedItem, tuple[RefusedItem, ...]]:
@@ -166,12 +217,17 @@ def _text_fault(text: str, longest: int) -> str:
     # PostgreSQL stores no NUL in a text.
     if "\x00" in text:
         return "a text may not hold the NUL character"
-    if not text.isascii():
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            return (
-                "this text holds half of a character (a lone surrogate); "
-                "send the whole character or leave it out"
-            )
+    if not text.isascii() and not _is_whole(text):
+        return (
+            "this text holds half of a character (a lone surrogate); send the whole character or leave it out"
+        )
     return ""
+
+
+def _is_whole(text: str) -> bool:
+    """Whether it has no half of a character, which no database takes."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -4,8 +4,9 @@ tells it, else the shop's own country."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from engine.core.happening import ProfileChanged

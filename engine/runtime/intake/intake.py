@@ -46,6 +46,7 @@ from engine.visible import acting
 
 _TOO_LATE = instant(dt.datetime(9001, 1, 1, tzinfo=dt.UTC))
 _NO_MOMENT = "this is no moment; write ISO 8601, such as 2026-11-27T10:00:00Z"
+_LONGEST_NAME = 200
 _ALL_NEEDED = NeededFields()
 _DEFAULT_PURPOSES = ("marketing", "opens")
 
@@ -99,6 +100,8 @@ class Intake:
         # A sender repeats its mistake with every event.
         names = [*catalogue.events, *catalogue.also]
         self._nearest_event = lru_cache(maxsize=1_000)(lambda name: nearest(name, names))
+        # Everything that is said of an event's name is the same for every event of that name.
+        self._names = lru_cache(maxsize=1_000)(self._own_name)
         named = (policy.consent for policy in config.policies.values())
         lists = (signup_list.purpose for signup_list in config.signup.lists.values())
         self._purposes = tuple(dict.fromkeys((*_DEFAULT_PURPOSES, *filter(None, named), *lists)))
@@ -226,6 +229,8 @@ class Intake:
         own = aliases.resolve(conn, {arrival.customer for arrival in arrivals})
         shown = {code for arrival in arrivals if (code := _code(arrival.what))}
         pools = codes.pools_of(conn, shown) if shown else {}
+        if not own and not pools:
+            return list(arrivals)
         known = []
         for arrival in arrivals:
             customer = own.get(arrival.customer, arrival.customer)
@@ -265,13 +270,13 @@ class Intake:
         batch.happened.append((item.item, Arrival(item.customer_id, source, item.id, event)))
 
     def _event_name(self, item: EventItem) -> str | RefusedItem:
-        for name in (item.event, normal_name(item.event)):
-            own = self.catalogue.event_name(name)
-            if own in OWN_EVENTS:
-                why = f'"{own}" is an event of the engine itself; use another name'
-                return RefusedItem(item.item, "event", why, kept=True)
-            if self.catalogue.event_fields(own) is not None:
-                return own
+        # A long name is none that anybody declared, and the memory for many of them is a stranger's.
+        own = (self._names if len(item.event) <= _LONGEST_NAME else self._own_name)(item.event)
+        if own is not None and own not in OWN_EVENTS:
+            return own
+        if own is not None:
+            why = f'"{own}" is an event of the engine itself; use another name'
+            return RefusedItem(item.item, "event", why, kept=True)
         plain = normal_name(item.event)
         if item.undeclared and plain:
             return plain
@@ -281,6 +286,14 @@ class Intake:
         why = f'there is no event called "{item.event[:60]}"; {hint}'
         reason = f"there is no event of this name; {hint}"
         return RefusedItem(item.item, "event", why, kept=True, reason=reason)
+
+    def _own_name(self, given: str) -> str | None:
+        """The event's own name, also where it is one of the engine's; None for one that nobody declared."""
+        for name in (given, normal_name(given)):
+            own = self.catalogue.event_name(name)
+            if own in OWN_EVENTS or self.catalogue.event_fields(own) is not None:
+                return own
+        return None
 
     def _customer(self, item: CustomerItem, source: str, now: Instant, batch: _Batch) -> None:
         """Every field that is right is taken, every one that is wrong is told (design/language 2.21)."""
@@ -470,16 +483,17 @@ def _moment(text: str | None, skew: int, now: Instant) -> Instant | None:
 def _unfit_id(item: Item) -> RefusedItem | None:
     """Ids are printed by operators, put into links and compared by eye: none acts on a terminal or hides
     how it reads."""
+    ids: tuple[tuple[str, str | None], ...]
     match item:
         case EventItem() | CustomerItem():
-            ids = {"customer_id": item.customer_id, "id": item.id}
+            ids = (("customer_id", item.customer_id), ("id", item.id))
         case AliasItem():
-            ids = {"previousId": item.previous, "customer_id": item.customer_id, "id": item.id}
+            ids = (("previousId", item.previous), ("customer_id", item.customer_id), ("id", item.id))
         case VisitorItem():
-            ids = {"anonymousId": item.anonymous_id}
+            ids = (("anonymousId", item.anonymous_id),)
         case ProductItem():
-            ids = {"product_id": item.product_id}
-    for name, text in ids.items():
+            ids = (("product_id", item.product_id),)
+    for name, text in ids:
         if text and (sign := acting(text)):
             why = f"an id may not hold a control character; this one holds {sign}"
             return RefusedItem(item.item, name, why, kept=True)
@@ -487,5 +501,7 @@ def _unfit_id(item: Item) -> RefusedItem | None:
 
 
 def _code(what: object) -> str | None:
-    code = what.fields.get("code") if isinstance(what, Event) else None
+    if type(what) is not Event or "code" not in what.fields:
+        return None
+    code = what.fields["code"]
     return code if isinstance(code, str) and len(code) <= 100 else None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct, field
 
 LONGEST_ID = 200
 
@@ -23,8 +25,7 @@ class RefusedItem:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EventItem:
+class EventItem(Struct, frozen=True):
     """Something a customer did. `at` is ISO 8601 or None (now); `id` makes it idempotent; `history` only
     updates facts. `dropped`: fields that no store could keep, which are not in `properties`."""
 
@@ -52,8 +53,7 @@ class ConsentGiven:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerItem:
+class CustomerItem(Struct, frozen=True):
     """Attributes, addresses and consents of a customer; None takes a value away. An address may be a list
     (the tokens of a person's devices); `joins`: one more for a channel whose customers have several.
     `consent`: as somebody sent it, not read yet. `dropped`: what is wrong and left out already."""
@@ -73,8 +73,7 @@ class CustomerItem:
     dropped: tuple[RefusedItem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AliasItem:
+class AliasItem(Struct, frozen=True):
     """`previous` and `customer_id` are one person."""
 
     item: int
@@ -83,8 +82,7 @@ class AliasItem:
     id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class VisitorItem:
+class VisitorItem(Struct, frozen=True):
     """What a visitor did who was not signed in belongs to `customer_id` from now on; None: nobody has signed
     in yet, and something is said of the visitor."""
 
@@ -93,8 +91,7 @@ class VisitorItem:
     customer_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ProductItem:
+class ProductItem(Struct, frozen=True):
     """The present state of a product."""
 
     item: int

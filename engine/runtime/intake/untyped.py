@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import cast
 
-from engine.values import Value
+from engine.values import Money, Value
 
 
 def normal_name(name: str) -> str:
@@ -21,7 +21,13 @@ def normal_name(name: str) -> str:
 def storable(values: Mapping[str, object]) -> dict[str, Value]:
     """Typed values as they are. Of those that no schema names: texts in NFC, floats as decimals of 15 digits,
     lists of texts and of objects; whatever is nested deeper is kept as its JSON text, so nothing is lost."""
-    return {name: _storable(value) for name, value in values.items()}
+    return {
+        name: cast("Value", value) if type(value) in _STORABLE else _storable(value)
+        for name, value in values.items()
+    }
+
+
+_STORABLE = frozenset((int, bool, Decimal, Money, type(None)))
 
 
 def _storable(value: object) -> Value:

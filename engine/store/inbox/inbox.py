@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
+from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from engine.core.happening import Event, Happening, ProfileChanged
 from engine.ids import derive
-from engine.store.inbox.inbox_codec import from_row, moment, to_row
+from engine.store import meta
+from engine.store.inbox.inbox_codec import event_row, from_row, moment, to_row
 from engine.store.meta import bucket_of
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import SECOND, Instant
@@ -29,8 +31,7 @@ class Lane(IntEnum):
     HISTORY = 1  # imported, or sent as history: facts and segments learn of it, and nobody waits for it
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """Something that happened to a customer, on its way into the inbox (its `number` is not known yet and is
     ignored).
 
@@ -61,7 +62,8 @@ class Pending:
 
 def append(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> list[Taken]:
     """Appends what is new, in order, and says for each what became of it. Durable when the transaction is."""
-    prepared = [_prepare(conn, arrival) for arrival in arrivals]
+    among = meta.buckets(conn)
+    prepared = [_prepare(arrival, among) for arrival in arrivals]
     known = _known(conn, [row[:4] for row in prepared])
     answers: list[Taken] = []
     receipts: list[tuple[int, str, str, str, int]] = []
@@ -139,28 +141,21 @@ def forget_receipts(conn: Connection, before: Instant) -> int:
     return change(conn, "DELETE FROM receipt WHERE at < ?", (before,))
 
 
-def _prepare(conn: Connection, arrival: Arrival) -> tuple[int, str, str, str, str, str, str]:
-    kind, body = to_row(arrival.what)
-    content = _content(arrival.what, kind, body)
-    id_ = arrival.id
-    if (
-        id_ is None
-    ):  # a value may go there and back again within a second: only events without an id are told by it
-        same = content if isinstance(arrival.what, Event) else kind + body
-        id_ = "~" + derive(arrival.customer, same, moment(arrival.what) // SECOND)
-    digest = derive(arrival.customer, content)
-    return bucket_of(conn, arrival.customer), arrival.source, id_, digest, arrival.customer, kind, body
-
-
-def _content(what: Happening, kind: str, body: str) -> str:
-    """The body without what the act of receiving adds to it: a repeated event was received at another
-    moment."""
+def _prepare(arrival: Arrival, among: int) -> tuple[int, str, str, str, str, str, str]:
+    what, customer = arrival.what, arrival.customer
     if isinstance(what, Event):
-        twin = Event(0, "", what.name, Instant(0), Instant(0), what.fields, what.starts)
-        return to_row(twin)[1]
-    if isinstance(what, ProfileChanged):
-        return kind + to_row(replace(what, at=Instant(0)))[1]
-    return kind + body
+        kind, (body, content) = "event", event_row(what)
+        same = content
+    else:
+        kind, body = to_row(what)
+        # A value may go there and back again within a second: only events without an id are told by it.
+        same = content = kind + body
+        if isinstance(what, ProfileChanged):
+            content = kind + to_row(replace(what, at=Instant(0)))[1]
+    id_ = arrival.id
+    if id_ is None:
+        id_ = "~" + derive(customer, same, moment(what) // SECOND)
+    return meta.bucket(customer, among), arrival.source, id_, derive(customer, content), customer, kind, body
 
 
 def _known(conn: Connection, keys: Sequence[tuple[int, str, str, str]]) -> dict[tuple[str, str], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from engine.core.happening import (
@@ -32,17 +33,7 @@ def to_row(what: Happening) -> tuple[str, str]:
     """(kind, body)."""
     match what:
         case Event():
-            body: list[Any] = [
-                what.id,
-                what.name,
-                what.occurred_at,
-                what.received_at,
-                pack(what.fields),
-                what.starts,
-            ]
-            if what.causes:
-                body.append(dict(what.causes))
-            return "event", dump(body)
+            return "event", event_row(what)[0]
         case ProfileChanged():
             consents = [[channel, purpose, state] for (channel, purpose), state in what.consents.items()]
             values = [pack(what.values), dict(what.addresses), consents, dict(what.suppressed), what.starts]
@@ -73,6 +64,21 @@ def to_row(what: Happening) -> tuple[str, str]:
             return "joined", dump([what.at, what.runs, *halves])
         case Wake() | InsideChanged():
             raise TypeError(f"a {type(what).__name__} is never stored")
+
+
+def event_row(event: Event) -> tuple[str, str]:
+    """The body of an event, and its content: the body of the same event without what the act of receiving
+    adds to it (the id and two moments) and without its causes. Two texts of one encoding."""
+    name, fields = _quoted(event.name), dump(pack(event.fields))
+    starts = "true" if event.starts else "false"
+    causes = f",{dump(dict(event.causes))}" if event.causes else ""
+    moments = f"{event.occurred_at},{event.received_at}"
+    body = f"[{dump(event.id)},{name},{moments},{fields},{starts}{causes}]"
+    return body, f'["",{name},0,0,{fields},{starts}]'
+
+
+_quoted = lru_cache(maxsize=1_000)(dump)
+"""Names of events as JSON: there are few."""
 
 
 def from_row(number: int, kind: str, body: str) -> Happening:

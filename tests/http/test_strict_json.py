@@ -1,0 +1,68 @@
+"""What of an item can be stored, at each bound and wherever in the item it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from engine.http.intake.strict_json import MAX_DEPTH, MAX_KEY, MAX_NODES, MAX_TEXT, unstorable
+
+
+def nested(levels: int, inner: Any) -> Any:
+    """An object with `inner` so many levels down."""
+    for level in range(levels):
+        inner = {"a": inner} if level % 2 else [inner]
+    return {"a": inner} if levels == 0 else {"top": inner}
+
+
+GOOD: dict[str, Any] = {
+    "a text": "x" * MAX_TEXT, "another alphabet": "я" * MAX_TEXT, "whole characters": "😀", "nothing": None,
+    "a number": 2**63 - 1, "a negative number": 1 - 2**63, "a fraction": 1.5, "yes": True, "empty": {},
+    "a name": {"n" * MAX_KEY: 1}, "a name in another alphabet": {"ж": 1}, "a list": ["a", 1, None, [], {}],
+}  # fmt: skip
+BAD: dict[str, tuple[Any, str]] = {
+    "a long text": ("x" * (MAX_TEXT + 1), "at most 8192"), "NUL": ("a\0b", "NUL"),
+    "half of a character": ("\ud83d", "lone surrogate"), "the other half": ("a\udc00", "lone surrogate"),
+    "a large number": (2**63, "too large"), "a large negative number": (-(2**63), "too large"),
+    "no number": (float("nan"), "NaN"), "infinity": (float("-inf"), "NaN"),
+    "a long name": ({"n" * (MAX_KEY + 1): 1}, "at most 256"), "NUL in a name": ({"a\0": 1}, "NUL"),
+    "half of a character in a name": ({"\ud83d": 1}, "lone surrogate"),
+    "one in a list": (["a", "b\0"], "NUL"), "too many values": ([0] * MAX_NODES, "at most 5000 values"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2, MAX_DEPTH - 4])
+@pytest.mark.parametrize("name", GOOD)
+def test_what_is_within_the_bounds_can_be_stored(name: str, levels: int) -> None:
+    assert unstorable(nested(levels, GOOD[name]), 3) is None
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2, MAX_DEPTH - 4])
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_beyond_a_bound_is_told(name: str, levels: int) -> None:
+    value, why = BAD[name]
+    found = unstorable({"before": "fine", **nested(levels, value), "after": 1}, 3)
+    assert found is not None
+    assert (found.item, why in found.why) == (3, True), found
+
+
+def test_two_halves_in_two_texts_are_no_character() -> None:
+    assert unstorable({"a": "\ud83d", "b": "\ude00"}, 0) is not None
+
+
+@pytest.mark.parametrize("make", [lambda inner: {"a": inner}, lambda inner: [inner]])
+def test_the_deepest_level_counts(make: Callable[[Any], Any]) -> None:
+    value: Any = "deep"
+    for _ in range(MAX_DEPTH):
+        value = make(value)
+    assert unstorable(value, 0) is None
+    found = unstorable(make(value), 0)
+    assert found is not None
+    assert "nested deeper than 20 levels" in found.why
+
+
+def test_the_last_value_that_is_too_many_counts() -> None:
+    assert unstorable({"a": [0] * (MAX_NODES - 2)}, 0) is None
+    assert unstorable({"a": [0] * (MAX_NODES - 1)}, 0) is not None
