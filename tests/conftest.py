@@ -6,25 +6,30 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import stores
+from tests.stores import KIND, RUN_FOLDER
+
 SHARED = ("running", "served", "pushing", "struck")
 """Fixtures that start daemons: the tests that share one run in one process, so that it is started once."""
-
-RUN_FOLDER = "PERENNIAL_TEST_RUN"
-"""The variable that tells every process of a run the folder that they share."""
 
 Golden = Callable[[str | Path, str], None]
 """`golden(path, text)`: fails unless the file beside the test holds `text`; `--update` rewrites the file."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds `--update`."""
+    """Adds `--update` and `--store`."""
     parser.addoption(
         "--update", action="store_true", help="rewrite the golden files with what the code says now"
+    )
+    parser.addoption(
+        "--store",
+        choices=("sqlite", "postgresql"),
+        help="where the stores of the tests lie; sqlite unless told",
     )
 
 
@@ -37,6 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
         folder.chmod(0o755)
         os.environ[RUN_FOLDER] = str(folder)
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    if config.getoption("--store"):
+        os.environ[KIND] = config.getoption("--store")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(sys.prefix) / "pycache"))
     sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
@@ -54,6 +61,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def run_folder() -> Path:
     """Shared by all processes of this run, and removed when they are done."""
     return Path(os.environ[RUN_FOLDER])
+
+
+@pytest.fixture(autouse=True)
+def _databases_of_a_test() -> Iterator[None]:
+    """Drops the databases that a test made; those of longer fixtures stay until the server goes."""
+    first = stores.made()
+    yield
+    stores.drop_from(first)
 
 
 @pytest.fixture

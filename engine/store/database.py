@@ -18,6 +18,7 @@ from engine.errors import WorldError
 from engine.private_files import private_folder, private_opener
 from engine.store import meta, migrations
 from engine.store.connections import begin, create_store_engine, read_only_engine, sqlite_path
+from engine.store.postgresql import DaemonLock, check_server, check_sessions
 from engine.store.writer import Writer
 
 T = TypeVar("T")
@@ -29,10 +30,10 @@ SAFE_SQLITE = (3, 51, 3)
 class Store:
     """A database, ready for use: `read()` sees a steady picture, `write()` runs alone.
 
-    With `exclusive` it belongs to one process: a second daemon on the same SQLite file is refused.
+    With `exclusive` it belongs to one process: a second daemon on the same database is refused.
     """
 
-    def __init__(self, engine: Engine, lock: IO[bytes] | None) -> None:
+    def __init__(self, engine: Engine, lock: IO[bytes] | DaemonLock | None) -> None:
         self.engine = engine
         self._lock = lock
         self.writer = Writer(engine)
@@ -43,14 +44,14 @@ class Store:
         with self.engine.connect() as conn:
             yield conn
 
-    def write(self, job: Callable[[Connection], T]) -> T:
+    def write(self, job: Callable[[Connection], T], *, shared: bool = False) -> T:
         """Runs `job` in a transaction of the one writer and waits until it is durable. Raises what `job`
-        raises."""
-        return self.writer.submit(job).result()
+        raises. `shared`: beside writers of other processes, where the database lets them."""
+        return self.writer.submit(job, shared=shared).result()
 
-    async def awrite(self, job: Callable[[Connection], T]) -> T:
+    async def awrite(self, job: Callable[[Connection], T], *, shared: bool = False) -> T:
         """As `write`, for a coroutine: the event loop goes on until it is durable."""
-        return await asyncio.wrap_future(self.writer.submit(job))
+        return await asyncio.wrap_future(self.writer.submit(job, shared=shared))
 
     def close(self) -> None:
         """Finishes what was handed in, and lets go of the file."""
@@ -65,7 +66,7 @@ def open_store(url: str, folder: Path, *, exclusive: bool = False) -> Store:
     its tables up to date. Raises `UsageError` for a wrong address, `WorldError` for a second daemon, a broken
     file or disk."""
     path = sqlite_path(url, folder)
-    lock = None
+    lock: IO[bytes] | DaemonLock | None = None
     if path is not None:
         lock = _claim(path, exclusive)
         url = f"sqlite:///{path}"
@@ -73,7 +74,14 @@ def open_store(url: str, folder: Path, *, exclusive: bool = False) -> Store:
     try:
         if path is not None:
             _check_file(engine, path)
+            if not exclusive and migrations.is_behind(engine):
+                _refuse_beside_daemon(path)
+        else:
+            check_server(engine)
         migrations.upgrade(engine)
+        if path is None and exclusive:
+            check_sessions(engine)
+            lock = DaemonLock(engine)
     except DatabaseError as wrong:
         engine.dispose()
         if lock is not None:
@@ -160,6 +168,18 @@ def _claim(path: Path, exclusive: bool) -> IO[bytes] | None:
             permanent=True,
         ) from wrong
     return lock
+
+
+def _refuse_beside_daemon(path: Path) -> None:
+    """A newer program brings the tables up to date only when no daemon of the older one works on them."""
+    lock = path.with_name(path.name + ".lock")
+    if not lock.exists():
+        return
+    with lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as wrong:
+            raise migrations.older_daemon() from wrong
 
 
 def _check_file(engine: Engine, path: Path) -> None:

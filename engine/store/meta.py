@@ -15,9 +15,12 @@ from engine.ids import new_id, new_secret
 from engine.store.schema.tables import MetaRow
 
 BUCKETS = {"sqlite": 1}
-"""One writer holds all customers of an SQLite file; elsewhere customers fall into 256 buckets."""
+"""One writer holds all customers of an SQLite file; elsewhere they fall into buckets, each of which has one
+worker at a time."""
 
-BUCKETS_ELSEWHERE = 256
+BUCKETS_ELSEWHERE = 64
+"""More would spread over more workers, but a batch is of one bucket, and many small batches cost more than a
+few large ones."""
 
 
 def get(conn: Connection, name: str) -> str | None:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 GROUP = 64
 """At most so many waiting jobs share a commit."""
 
-_Job = tuple[Callable[[Connection], Any], "Future[Any]"]
+_Job = tuple[Callable[[Connection], Any], "Future[Any]", bool]
 
 
 class Writer:
@@ -38,13 +38,15 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Callable[[Connection], T]) -> Future[T]:
-        """Hands in a job; the future is settled when it is durable. Raises `RuntimeError` after `close`."""
+    def submit(self, job: Callable[[Connection], T], *, shared: bool = False) -> Future[T]:
+        """Hands in a job; the future is settled when it is durable. `shared`: writers of other processes may
+        work at the same time, where the database lets them (PostgreSQL). Raises `RuntimeError` after `close`.
+        """
         future: Future[T] = Future()
         with self._closed:
             if self._is_closed:
                 raise RuntimeError("the store is closed")
-            self._jobs.put((job, future))
+            self._jobs.put((job, future, shared))
         return future
 
     def close(self) -> None:
@@ -77,15 +79,17 @@ class Writer:
     def _run(self, group: list[_Job]) -> None:
         settled: list[tuple[Future[Any], Any, BaseException | None]] = []
         began = time.perf_counter()
+        # one that wants to be alone may share its commit: all of the group are of this process
+        writes = "shared" if all(shared for _, _, shared in group) else "alone"
         try:
-            with self._engine.connect().execution_options(writes=True) as conn, conn.begin():
-                for job, future in group:
+            with self._engine.connect().execution_options(writes=writes) as conn, conn.begin():
+                for job, future, _ in group:
                     if future.set_running_or_notify_cancel():
                         settled.append((future, *_attempt(conn, job, alone=len(group) == 1)))
         except BaseException as wrong:  # noqa: BLE001 - the thread must live on, and those who wait must hear of it
             for future, _, own in settled:
                 future.set_exception(own or wrong)
-            for _, future in group:
+            for _, future, _ in group:
                 if not future.done():
                     future.set_exception(wrong)
             return

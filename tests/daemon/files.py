@@ -6,12 +6,14 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.stores import address_of
+
 CONFIG = """
 shop: {{name: Bean There, url: https://shop.example, address: "Main Street 1, Sofia"}}
 timezone: Europe/Berlin
 currency: EUR
 languages: [en]
-store: sqlite:///data/shop.db
+store: {store}
 http: {{listen: 127.0.0.1:{http}, public_url: http://127.0.0.1:{http}}}
 channels:
   push: {{via: outbox, price: 0 EUR}}
@@ -90,7 +92,10 @@ def write_project(folder: Path, smtp: int) -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         http = int(free.getsockname()[1])
-    for name, text in {**FILES, "config.yaml": CONFIG.format(http=http, smtp=smtp)}.items():
+    for name, text in {
+        **FILES,
+        "config.yaml": CONFIG.format(http=http, smtp=smtp, store=address_of(folder)),
+    }.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -6,13 +6,12 @@ from __future__ import annotations
 import io
 import json
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -23,11 +22,12 @@ import pytest
 
 from engine.cli.app import main
 from engine.clock import SystemClock
-from engine.project import load
+from engine.project import load, load_config
 from engine.runtime.intake.intake import Intake
 from engine.runtime.intake.items import ConsentGiven, CustomerItem, EventItem, Item
-from engine.store.database import Store, open_store
+from engine.store.database import Store, open_store, read_only
 from engine.store.keys import new_key
+from engine.store.sql import rows
 from engine.values import Instant, iso
 from tests.daemon.files import write_project
 
@@ -163,7 +163,7 @@ class Shop:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """The store, beside the daemon."""
-        opened = open_store("sqlite:///data/shop.db", self.folder)
+        opened = open_store(load_config(self.folder).store, self.folder)
         try:
             yield opened
         finally:
@@ -171,8 +171,8 @@ class Shop:
 
     def ask(self, sql: str, *parameters: Any) -> list[Any]:
         """Rows of the store."""
-        with closing(sqlite3.connect(self.folder / "data" / "shop.db", timeout=20)) as conn:
-            return conn.execute(sql, parameters).fetchall()
+        with read_only(load_config(self.folder).store, self.folder) as conn:
+            return rows(conn, sql, parameters)
 
     def mails(self) -> Counter[str]:
         """How often the sink accepted each mail: `recipient subject`."""

@@ -57,7 +57,7 @@ def test_a_transaction_that_has_not_ended_keeps_the_address_until_it_has(store: 
         assert [hand_over(store, first), hand_over(store, second)] == ["handed", "returned"]
         return
     answers: list[str] = []
-    with store.engine.connect() as other, other.begin():
+    with store.engine.connect().execution_options(writes="shared") as other, other.begin():
         assert queue.hand_over(other, first, "hash", NOW, None, SHARED) == "handed"
         ours = threading.Thread(target=lambda: answers.append(hand_over(store, second)))
         ours.start()

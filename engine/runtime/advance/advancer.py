@@ -21,10 +21,10 @@ from engine.store.customers import events, learned, product_changes
 from engine.store.database import Store, is_refusal
 from engine.store.inbox import due_queue as due
 from engine.store.inbox import inbox, lanes, quarantine
+from engine.store.inbox.busy import busy_buckets
 from engine.store.inbox.inbox import Pending
 from engine.store.journeys import deployments, pauses
 from engine.store.messages import reactions
-from engine.store.meta import buckets
 from engine.values import MINUTE, SECOND, Instant
 
 SMALLEST, LARGEST = 200, 5000
@@ -101,15 +101,16 @@ class Advancer:
         self._present: _Present | None = None
 
     def advance(self, publication: Publication) -> AdvanceProgress:
-        """One batch of every bucket. Raises only what the database raises; nothing is lost then."""
+        """One batch of every bucket in which something is to be done. Raises only what the database raises;
+        nothing is lost then."""
         total = AdvanceProgress()
         with self._store.read() as conn:
-            every_bucket = range(buckets(conn))
+            busy = busy_buckets(conn, self._clock.now())
             is_catalogue_changed = product_changes.is_anything_left(conn)
         # one slice, then everybody else: a product that many people watch keeps nobody waiting
         if is_catalogue_changed:
             total.add(self._store.write(lambda conn: self._tell_of_products(conn, publication)))
-        for bucket in every_bucket:
+        for bucket in busy:
             total.add(self._advance_bucket(publication, bucket))
         return total
 

@@ -12,8 +12,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 from sqlmodel import SQLModel
 
-from engine.errors import UsageError
+from engine.errors import UsageError, WorldError
 from engine.invocation import command
+from engine.store.postgresql import is_daemon_there
 from engine.store.schema import tables
 
 assert tables.MetaRow.metadata is SQLModel.metadata
@@ -25,19 +26,36 @@ class EarlierTablesError(UsageError):
 
 def upgrade(engine: Engine) -> None:
     """Runs what is missing, in one transaction. Raises `UsageError` for a database of a later version of the
-    engine."""
+    engine, `WorldError` while a daemon of an earlier one works on it."""
+    if not is_behind(engine):
+        return
     config = script_config()
     script = ScriptDirectory.from_config(config)
-    with engine.connect() as conn:
-        if set(MigrationContext.configure(conn).get_current_heads()) == set(script.get_heads()):
-            return
     with engine.connect().execution_options(writes=True) as conn, conn.begin():
         current = MigrationContext.configure(conn).get_current_heads()
         known = {revision.revision for revision in script.walk_revisions()}
         if not known.issuperset(current):
             raise _later()
+        if conn.dialect.name == "postgresql" and is_daemon_there(conn):
+            raise older_daemon()
         config.attributes["connection"] = conn
         run_scripts(config, "head")
+
+
+def is_behind(engine: Engine) -> bool:
+    """The tables are not those of this version."""
+    script = ScriptDirectory.from_config(script_config())
+    with engine.connect() as conn:
+        return set(MigrationContext.configure(conn).get_current_heads()) != set(script.get_heads())
+
+
+def older_daemon() -> WorldError:
+    """What to say when a daemon of another version works on the tables that are to be changed."""
+    return WorldError(
+        "this store was written by an earlier version of Perennial, and a daemon of that version works on "
+        "it: stop it, make a backup, then start this version",
+        permanent=True,
+    )
 
 
 def is_made(conn: Connection) -> bool:
