@@ -25,9 +25,13 @@ _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*\Z")
 _URI_HEADERS = frozenset({"List-Unsubscribe", "List-Unsubscribe-Post"})
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*\Z")
-_DOMAIN = re.compile(
-    r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
+_HOST = (
+    r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
+_DOMAIN = re.compile(rf"{_HOST}\Z")
+_USUAL = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@({_HOST})\Z")
+"""One address and nothing else, plain ASCII."""
+
 _FOLD = 76
 
 
@@ -45,6 +49,9 @@ def mailbox(text: str, *, international: bool = False) -> Address:
     Raises AddressError for anything else: lists, comments, groups, IP literals, a local part that is not
     ASCII unless `international` (RFC 6531).
     """
+    usual = _USUAL.match(text)
+    if usual is not None and len(usual[1]) <= 64:  # nearly all: the parser for everything takes 50 us
+        return Address("", usual[1], usual[2])
     if _CONTROL.search(text):
         raise AddressError("an address holds a line break or another control character")
     name, spec = parseaddr(text)

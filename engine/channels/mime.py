@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import format_datetime
+from functools import lru_cache
 
 from engine.channels.base import Message
 from engine.channels.mail_headers import (
@@ -55,10 +56,16 @@ OURS = frozenset({
 @dataclass(frozen=True, slots=True)
 class MailHeaders:
     """What config.yaml adds to every mail: headers of the shop's own, and the mailbox that takes
-    `List-Unsubscribe` by mail ("" for none)."""
+    `List-Unsubscribe` by mail ("" for none). `lines`: the headers as they stand in every mail. Raises
+    HeaderError for a header that would make another one."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     unsubscribe: str = ""
+    lines: tuple[str, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        lines = tuple(written(name, value) for name, value in self.headers.items())
+        object.__setattr__(self, "lines", lines)
 
 
 PLAIN = MailHeaders()
@@ -67,13 +74,35 @@ PLAIN = MailHeaders()
 def token_of(secret: str, key: str) -> str:
     """The token of a message in its Message-ID, its return path and its unsubscribe mailbox: the same for
     every attempt, and nobody can guess it. By it a bounce or a complaint finds the message (`outbox.ref`)."""
-    digest = hmac.new(secret.encode(), key.encode(), hashlib.sha256).digest()
+    digest = hmac.digest(secret.encode(), key.encode(), "sha256")
     return base64.b32encode(digest).decode("ascii")[:26].lower()
 
 
 def message_id(secret: str, key: str, domain: str) -> str:
     """`<token@domain>`."""
     return f"<{token_of(secret, key)}@{domain}>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """What the headers of a mail say of its sender."""
+
+    domain: str
+    line: str
+    reply_to: tuple[str, ...]  # none or one line
+
+
+@lru_cache(maxsize=256)
+def _sender(sender: str, reply_to: str) -> _Sender:
+    """Folded once, since it is the same in most mails. Raises AddressError."""
+    address = mailbox(sender)
+    answers = (folded("Reply-To", encoded_mailbox(mailbox(reply_to))),) if reply_to else ()
+    return _Sender(address.domain, folded("From", encoded_mailbox(address)), answers)
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return f"Date: {format_datetime(to_datetime(Instant(second * 1000)))}"
 
 
 def is_ours(name: str) -> bool:
@@ -93,25 +122,23 @@ def mail_bytes(
     """The whole mail with CRLF, only ASCII, so that every server takes it as it is. `international`: an
     address that is not ASCII stands in `To` in UTF-8 (RFC 6532), for servers with SMTPUTF8 only. Raises
     HeaderError."""
-    sender = mailbox(message.sender)
+    sender = _sender(message.sender, message.reply_to)
     token = token_of(secret, message.key)
-    boundary = "=_" + hashlib.sha256(f"{secret}{message.key}".encode()).hexdigest()[:24]
     lines = [
-        f"Date: {format_datetime(to_datetime(now))}",
-        folded("From", encoded_mailbox(sender)),
+        _date(now // 1000),
+        sender.line,
         f"To: {mailbox(message.address, international=international).addr_spec}",
-        f"Message-ID: {message_id(secret, message.key, sender.domain)}",
+        f"Message-ID: <{token}@{sender.domain}>",
         folded("Subject", encoded(message.subject)),
         "MIME-Version: 1.0",
+        *sender.reply_to,
+        *letterhead.lines,
     ]
-    if message.reply_to:
-        lines.append(folded("Reply-To", encoded_mailbox(mailbox(message.reply_to))))
-    lines += [
-        written(name, value)
-        for name, value in {**letterhead.headers, **_with_mailbox(message.headers, letterhead, token)}.items()
-    ]
+    headers = _with_mailbox(message.headers, letterhead, token)
+    lines += [written(name, value) for name, value in headers.items()]
     if not message.html:
         return "\r\n".join([*lines, *_body("plain", message.body)]).encode("utf-8")
+    boundary = "=_" + hashlib.sha256(f"{secret}{message.key}".encode()).hexdigest()[:24]
     parts = [
         *lines,
         f'Content-Type: multipart/alternative; boundary="{boundary}"',
