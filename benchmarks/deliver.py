@@ -1,9 +1,9 @@
 """Planned messages until their answer is stored, beside a pool of connections that sends ready bytes.
 
 The other side is written by hand: aiosmtplib or httpx2 over as many connections, sqlite3 with the same
-durability, and per message the least rows that a hand-over needs: it is claimed, marked before it leaves (with
-what its journey hears), and marked with its answer (with what its journey hears). All that wait share a
-commit. It renders nothing, asks nothing and decides nothing.
+durability, and per message the least rows that a hand-over needs: it is claimed, marked before it leaves
+(with what its journey hears), and marked with its answer (with what its journey hears). All that wait share
+a commit. It renders nothing, asks nothing and decides nothing.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def _is_under_way(store: Store) -> bool:
     """Anything that is not settled. The words are those of the partial indexes."""
     with store.read() as conn:
         return any(
-            rows(conn, f"SELECT 1 FROM outbox WHERE {among(states)} LIMIT 1")  # noqa: S608
+            rows(conn, f"SELECT 1 FROM outbox WHERE {among(states)} LIMIT 1")
             for states in (WAITING, LEASED, UNSETTLED)
         )
 

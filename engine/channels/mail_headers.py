@@ -25,9 +25,8 @@ _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*\Z")
 _URI_HEADERS = frozenset({"List-Unsubscribe", "List-Unsubscribe-Post"})
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*\Z")
-_HOST = (
-    r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
-)
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
 _DOMAIN = re.compile(rf"{_HOST}\Z")
 _USUAL = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@({_HOST})\Z")
 """One address and nothing else, plain ASCII."""

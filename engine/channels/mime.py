@@ -168,10 +168,10 @@ def _body(kind: str, text: str) -> list[str]:
     head = f'Content-Type: text/{kind}; charset="utf-8"'
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     unified = "\r\n".join(lines)
+    if unified.isascii() and max(map(len, lines)) <= LONGEST_LINE and "\x00" not in text:
+        return [head, "Content-Transfer-Encoding: 7bit", "", unified]
     data = unified.encode("utf-8", "replace")
     foreign = len(data) - len(unified)  # bytes beyond one a character
-    if data.isascii() and max(map(len, lines)) <= LONGEST_LINE and "\x00" not in text:
-        return [head, "Content-Transfer-Encoding: 7bit", "", data.decode("ascii")]
     if foreign * 6 < len(text):
         body = binascii.b2a_qp(data, istext=True).decode("ascii")
         return [

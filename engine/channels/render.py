@@ -17,7 +17,6 @@ from engine.core.facts.customer import Consent
 from engine.errors import AuthorError
 from engine.values import Instant
 
-_BLANK_LINES = re.compile(r"\n{3,}")
 _BODY_END = re.compile(r"</body>", re.IGNORECASE)
 OPENS = "opens"
 """The purpose of the consent to being seen opening mail."""
@@ -99,7 +98,9 @@ def render(
     text = _written(template, template.text, names)
     headers: Mapping[str, str] = {}
     if template.channel == "email":
-        text = _BLANK_LINES.sub("\n\n", text).strip()
+        while "\n\n\n" in text:
+            text = text.replace("\n\n\n", "\n\n")
+        text = text.strip()
         html, text = _tracked(html, text, addressed, links, sender, Hosts(sender.home, template.hosts))
         if addressed.purpose is not None:
             headers = one_click(own["unsubscribe"])

@@ -98,10 +98,13 @@ def _mapping(value: object) -> Mapping[str, Value]:
 
 
 def _named(owner: str, values: Mapping[str, Value], types: Mapping[str, Type], zone: dt.tzinfo) -> ReadNames:
-    return ReadNames(
-        owner,
-        {name: _plain(f"{owner}.{name}", value, types.get(name), zone) for name, value in values.items()},
-    )
+    named: dict[str, object] = {}
+    for name, value in values.items():
+        if type(value) is str:  # most are, and need no name of their own
+            named[name] = value if value.strip() else None
+        else:
+            named[name] = _plain(f"{owner}.{name}", value, types.get(name), zone)
+    return ReadNames(owner, named)
 
 
 def _plain(name: str, value: Value, kind: Type | None, zone: dt.tzinfo) -> object:

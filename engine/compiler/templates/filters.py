@@ -23,6 +23,7 @@ from engine.values import Birthday, Instant, Money, to_datetime
 
 _ORDER = ("zero", "one", "two", "few", "many")
 _SCHEMES = ("https", "http", "mailto", "tel")
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*\Z")
 _NOT_IN_CSS = re.compile(r"[^A-Za-z0-9#%., _-]")
 _NOT_IN_URL = re.compile(r"[\x00-\x20\x7f\\\"<>`]|[\u2028\u2029]")
 _WIDTHS = ("short", "medium", "long", "full")
@@ -123,7 +124,8 @@ def link(value: object) -> str:
 def link_part(value: object) -> str:
     """A value inside a link whose beginning the template wrote: it stays one part, never a host or a
     scheme."""
-    return quote(_text(value), safe="")
+    text = _text(value)
+    return text if _UNRESERVED.match(text) else quote(text, safe="")
 
 
 def css(value: object) -> str:

@@ -14,12 +14,15 @@ from types import BuiltinMethodType, MethodType
 from typing import Any
 
 from jinja2 import StrictUndefined, nodes
+from jinja2.compiler import CodeGenerator
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS
 from jinja2.runtime import LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import escape
 
-from engine.compiler.templates.filters import filters_of, printed
+from engine.compiler.templates.filters import filters_of
+from engine.compiler.templates.filters import printed as printed_value
 from engine.compiler.templates.meter import (
     NotSetError,
     RenderLimitExceeded,
@@ -106,8 +109,22 @@ class ReadNames(dict[str, object]):
         self.name = name
 
 
+class _OneCallPrinter(CodeGenerator):
+    """Prints a value by one call of `Sandbox.printed`, where Jinja writes two calls and an object of its
+    own."""
+
+    def _output_child_pre(self, *_: Any) -> None:
+        self.write("environment.printed(")
+
+    def _output_child_post(self, *_: Any) -> None:
+        self.write(")")
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """One language, one way of escaping. Made by `environment`."""
+
+    code_generator_class = _OneCallPrinter
+    printed: Callable[[object], str]  # what `{{ value }}` prints
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
@@ -125,6 +142,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A name inside plain data; methods of mappings are out of reach, so a field may be called
         `items`."""
+        if type(obj) is ReadNames and (value := obj.get(attribute)) is not None:
+            return value  # the usual case; to ask for a Mapping takes longer
         if isinstance(obj, Mapping):
             return self._inside(obj, attribute)
         return super().getattr(obj, attribute)
@@ -169,8 +188,8 @@ def _is_number(value: object) -> bool:
 
 
 @lru_cache(maxsize=256)
-def environment(language: str, currency: str, escape: bool) -> Sandbox:
-    """The environment of one language: `escape` for HTML, without it for text and headers.
+def environment(language: str, currency: str, escape_html: bool) -> Sandbox:
+    """The environment of one language: `escape_html` for HTML, without it for text and headers.
 
     `currency`: of numbers given to `money`.
     """
@@ -178,7 +197,7 @@ def environment(language: str, currency: str, escape: bool) -> Sandbox:
     # have hardly any
     sandbox = Sandbox(
         undefined=StrictUndefined,
-        autoescape=escape,
+        autoescape=escape_html,
         keep_trailing_newline=False,
         cache_size=0,
         optimized=False,
@@ -195,8 +214,22 @@ def environment(language: str, currency: str, escape: bool) -> Sandbox:
         "_literal": literal,
     }
     sandbox.filters |= filters_of(language, currency)
-    sandbox.finalize = _finalize(language)
+    finalize = sandbox.finalize = _finalize(language)
+
+    def plain(value: object) -> str:
+        return value if type(value) is str else str(finalize(value))
+
+    def escaped(value: object) -> str:
+        return escape_text(value) if type(value) is str else escape(finalize(value))
+
+    sandbox.printed = escaped if escape_html else plain
     return sandbox
+
+
+def escape_text(text: str) -> str:
+    """As `markupsafe.escape` writes it, without an object that says so."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("'", "&#39;").replace('"', "&#34;")
 
 
 def _finalize(language: str) -> Callable[[Any], Any]:
@@ -205,6 +238,6 @@ def _finalize(language: str) -> Callable[[Any], Any]:
             return value  # an undefined one raises when it is printed
         if value is None:
             raise NotSetError("this has no value")
-        return printed(value, language)
+        return printed_value(value, language)
 
     return finalize

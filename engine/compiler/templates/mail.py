@@ -71,7 +71,7 @@ _HIDDEN = (
 _STATEMENT = re.compile(r"<!--(jnj\d+q)-->")
 _OPEN_TABLE = re.compile(r"(<table\b[^>]*>)(\s*<!--jnj\d+q-->)", re.IGNORECASE)
 """A loop over rows: without a <tbody> of its own HTML would open one inside the loop."""
-_LINE_END = re.compile(r"(</tr>|<tbody>|</tbody>|</table>|</head>)(?=<)")
+_LINE_END = re.compile(r"(</tr>|</td>|</th>|<tr\b[^>]*>|<tbody>|</tbody>|</table>|</head>)(?=<)")
 """Where a line may end without a visible blank: lines of mail have at most 998 characters."""
 _LABELLED = re.compile(r"\[([^\]]*)\]\(lnk(\d+)q\)")
 _SCRIPT = re.compile(r"<\s*(script|iframe|object|embed|form)\b", re.IGNORECASE)

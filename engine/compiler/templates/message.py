@@ -6,6 +6,7 @@ import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from jinja2 import TemplateError, nodes
 from jinja2.environment import Template
@@ -38,6 +39,9 @@ _PLAIN = frozenset(
     }
 )  # fmt: skip
 """Most templates have nothing else: values, filters and questions."""
+
+_AT_ONCE = 64
+"""Pieces of a rendering between two looks at its length; none of them has more than `LARGEST_TEXT`."""
 
 _FEW_QUESTIONS = 50
 """Python takes a hundred levels of indentation; a template with fewer questions cannot get there."""
@@ -100,11 +104,12 @@ class MessageField:
         template = self.program.template
         made: list[str] = []
         size = 0
-        for chunk in template.root_render_func(template.new_context(dict(names))):
-            size += len(chunk)
+        chunks = iter(template.root_render_func(template.new_context(dict(names))))
+        while some := list(islice(chunks, _AT_ONCE)):
+            made.append("".join(some))
+            size += len(made[-1])
             if size > LARGEST_OUTPUT:
                 raise RenderLimitExceeded(f"the message is longer than {LARGEST_OUTPUT:,} characters")
-            made.append(chunk)
         return "".join(made)
 
     def place(self, mistake: BaseException) -> tuple[str, int]:

@@ -66,12 +66,12 @@ def turns(value: Any) -> Iterable[Any]:
 
 def sized(value: Any) -> Any:
     """Any value that a call, a filter or a concatenation made, paid for by its length."""
+    work = 1
     if isinstance(value, str | list | tuple):
         if len(value) > LARGEST_TEXT:
             raise RenderLimitExceeded(f"the template makes a text of more than {LARGEST_TEXT:,} characters")
-        take(1 + len(value) // 100)
-    else:
-        take(1)
+        work += len(value) // 100
+    _budget.take(work)
     return value
 
 
