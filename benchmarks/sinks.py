@@ -28,7 +28,7 @@ class SmtpSink(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greets."""
         self._transport = cast("asyncio.WriteTransport", transport)  # of uvloop, which are no subclass
-        transport.write(b"220 sink ESMTP\r\n")
+        self._transport.write(b"220 sink ESMTP\r\n")
 
     def data_received(self, data: bytes) -> None:
         """Answers everything that is whole, with one write."""
@@ -62,7 +62,10 @@ class SmtpSink(asyncio.Protocol):
 class HttpSink(asyncio.Protocol):
     """Enough of HTTP/1.1 for one sender whose requests have a length."""
 
-    _ANSWER = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 17\r\n\r\n{"id":"a1b2c3d4"}'
+    _ANSWER = (
+        b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 17\r\n\r\n"
+        b'{"id":"a1b2c3d4"}'
+    )
 
     def __init__(self) -> None:
         self._waiting = b""
@@ -91,7 +94,8 @@ def sink(kind: str) -> Iterator[int]:
     """A sink for as long as the block lasts; its port."""
     command = [sys.executable, "-m", "benchmarks.sinks", kind]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdin is not None
         try:
             yield int(process.stdout.readline())
         finally:

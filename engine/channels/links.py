@@ -30,7 +30,7 @@ _LONG = 1_000
 
 _DECOY_STYLE = "display:none;max-height:0;overflow:hidden;font-size:0;line-height:0;mso-hide:all"
 _USUAL = re.compile(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(?:[/?#][!-?A-~]*)?\Z")
-"""As nearly all addresses are: the host in small letters, no port, no @. Nothing else has to be asked of it."""
+"""As nearly all addresses are: the host in small letters, no port, no @; nothing else has to be asked."""
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
 
@@ -180,7 +180,8 @@ class Links:
                 followed[url] = self.followed(key, url, hosts)
             return followed[url]
 
-        pieces, end = [], 0
+        pieces: list[str] = []
+        end = 0
         for begin, until in _targets(markup):
             target = follow(html.unescape(markup[begin:until]))
             pieces += (markup[end:begin], html.escape(target))

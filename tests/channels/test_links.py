@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from itsdangerous import URLSafeSerializer
 
 from engine.channels.links import ClickLink, Hosts, Links, UnsubscribeLink
 
@@ -64,6 +66,14 @@ def test_an_old_link_outlives_a_new_key() -> None:
     old = token(Links(["old"], "https://news.example").unsubscribe(LEAVING))
     assert Links(["old", "new"], "https://news.example").read_unsubscribe(old) == LEAVING
     assert Links(["new"], "https://news.example").read_unsubscribe(old) is None
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=600), min_size=4, max_size=4))
+def test_tokens_are_those_of_itsdangerous_in_both_directions(words: list[str]) -> None:
+    signer = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+    other = URLSafeSerializer("secret", salt="perennial.unsubscribe", signer_kwargs=signer)
+    assert other.loads(token(LINKS.unsubscribe(UnsubscribeLink(*words)))) == words
+    assert LINKS.read_unsubscribe(str(other.dumps(words))) == UnsubscribeLink(*words)
 
 
 @pytest.mark.parametrize(
