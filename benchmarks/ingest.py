@@ -34,6 +34,7 @@ from engine.http.app import create_app
 from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
 from engine.http.server import HttpServer
+from engine.runtime.process import event_loop
 from engine.runtime.publish.publisher import Publisher
 from engine.store.database import open_store
 from engine.store.keys import new_key
@@ -251,6 +252,6 @@ async def _serve(folder: Path) -> None:
 
 if __name__ == "__main__":
     if sys.argv[2] == "daemon":
-        asyncio.run(Daemon(Path(sys.argv[1])).run())
+        event_loop.run(Daemon(Path(sys.argv[1])).run())
     else:
-        asyncio.run(_serve(Path(sys.argv[1])))
+        event_loop.run(_serve(Path(sys.argv[1])))

@@ -21,11 +21,10 @@ def run(
     logs: Annotated[str, typer.Option("--logs", help="text or json")] = "text",
 ) -> None:
     """Publish the folder and run it until SIGTERM or Ctrl-C. SIGHUP reads the files again."""
-    import asyncio
-
     session = Session.of(context)
     from engine.cli.logs import set_up
     from engine.daemon import Daemon, DaemonOptions
+    from engine.runtime.process import event_loop
 
     set_up(as_json=logs == "json", level=session.log)
-    asyncio.run(Daemon(session.folder, options=DaemonOptions(dry=dry, watch=watch, adopt=adopt)).run())
+    event_loop.run(Daemon(session.folder, options=DaemonOptions(dry=dry, watch=watch, adopt=adopt)).run())

@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import re
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
-
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 MOST_CONNECTIONS = 1_000
 MOST_PER_ADDRESS = 100
@@ -36,77 +32,34 @@ LARGEST_HEAD = 32_768
 """Bytes: a link token fits in many times; the rest is for cookies of other programs on the host."""
 
 MOST_HEADERS = 100
+MOST_AHEAD = 32
+"""Requests of a connection that wait behind the one that is being answered: clients rarely send one ahead."""
+
 FREE_CHUNKS = 200
 SMALLEST_CHUNK = 16
 """Bytes that chunks of a body must have on average once there are many: each costs its own parsing."""
 
-_READ_AT_ONCE = 16_384
+READ_AT_ONCE = 16_384
 """Bytes: what one turn of the event loop reads of one connection, so that its parsing stays short."""
 
-_FRAMING = re.compile(
-    rb"^(content-length|transfer-encoding)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE
-)
-_END = re.compile(rb"\r?\n\r?\n")
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 5\r\n"
     b'connection: close\r\n\r\n{"type": "about:blank", "title": "too many connections", "status": 503}'
 )
 
 
-class StrictHttp(h11.Connection):
-    """h11, and more is refused: a head that two readers may understand differently, since a proxy before us
-    may be the other one (RFC 9112, 6.3 and 11.2), and bodies in crumbs."""
+class Guarded(asyncio.Protocol):
+    """One connection, watched by a guard; beside a protocol of uvicorn's, which does the rest. `since`: when
+    its present state began, by the event loop's clock."""
 
-    def __init__(self) -> None:
-        super().__init__(h11.SERVER, LARGEST_HEAD)
-        self._chunks = self._bytes = 0
-
-    def next_event(self) -> type[h11.NEED_DATA | h11.PAUSED] | h11.Event:
-        """The next part of a request. Raises RemoteProtocolError for what is refused."""
-        # Before the parser: it takes each line of a head apart, and joins equal lengths into one before
-        # anybody can see that there were two.
-        framing = self._check_head() if self.their_state is h11.IDLE else []
-        event = super().next_event()
-        if isinstance(event, h11.Request):
-            self._chunks = self._bytes = 0
-            # HTTP/1.0 has no chunks: whoever stands before us would read another end of the body.
-            if framing and framing[0][0].lower() != b"content-length" and event.http_version != b"1.1":
-                self._refuse("a transfer encoding needs HTTP/1.1")
-        elif isinstance(event, h11.Data):
-            self._chunks += 1
-            self._bytes += len(event.data)
-            if self._chunks > FREE_CHUNKS and self._bytes < SMALLEST_CHUNK * self._chunks:
-                self._refuse("the body comes in crumbs")
-        return event
-
-    def _check_head(self) -> list[tuple[bytes, bytes]]:
-        """The headers that say where the body ends, at most one; none while the head is not whole."""
-        raw = self.trailing_data[0]
-        end = _END.search(raw)
-        if raw.count(b"\n", 0, end.start() if end else len(raw)) > MOST_HEADERS:
-            self._refuse("too many header lines")
-        if end is None:
-            return []
-        framing = _FRAMING.findall(raw, 0, end.start())
-        if len(framing) > 1:
-            self._refuse("more than one header says where the body ends")
-        if framing and framing[0][0].lower() == b"content-length" and not framing[0][1].strip().isdigit():
-            self._refuse("the length of the body is no number")
-        return framing
-
-    def _refuse(self, why: str) -> None:
-        # What h11 does at a fault that it finds itself: nothing of this connection is read any more.
-        self._process_error(self.their_role)
-        raise h11.RemoteProtocolError(why)
-
-
-class GuardedProtocol(H11Protocol):
-    """One connection, watched by a guard. `since`: when its present state began, by the event loop's
-    clock."""
+    # Of uvicorn's protocol.
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    client: tuple[str, int] | None
+    cycle: Any
 
     def __init__(self, guard: ConnectionGuard, **options: Any) -> None:
         super().__init__(**options)
-        self.conn = StrictHttp()
         self.guard = guard
         self.address = ""
         self.since = 0.0
@@ -114,12 +67,11 @@ class GuardedProtocol(H11Protocol):
     @property
     def is_busy(self) -> bool:
         """A request is being answered."""
-        # uvicorn's types say that there always is one; before the first request there is none.
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and not cycle.response_complete
+        return self.cycle is not None and not self.cycle.response_complete
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        transport.max_size = _READ_AT_ONCE  # type: ignore[attr-defined]  # of asyncio's selector transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if hasattr(transport, "max_size"):  # of asyncio's selector transport
+            transport.max_size = READ_AT_ONCE
         super().connection_made(transport)
         self.address = _place_of(self.client[0] if self.client else "")
         self.guard.opened(self)
@@ -139,15 +91,9 @@ class GuardedProtocol(H11Protocol):
             self.guard.waits_for_head(self)
 
     def on_response_complete(self) -> None:
-        # May begin with the next request, where several were sent in one go.
-        super().on_response_complete()
+        """uvicorn calls it; it may begin with the next request, where several were sent in one go."""
+        super().on_response_complete()  # type: ignore[misc]
         self.guard.answered(self)
-
-    def send_400_response(self, msg: str) -> None:
-        try:
-            super().send_400_response(msg)
-        except h11.LocalProtocolError:  # the answer has begun already: nothing can be said any more
-            self.transport.abort()
 
     def refuse(self) -> None:
         """Says that there is no room, and closes."""
@@ -166,15 +112,15 @@ class ConnectionGuard:
         self.most, self.most_per_address = MOST_CONNECTIONS, MOST_PER_ADDRESS
         self.dropped = 0
         self._is_trusted = is_trusted
-        self._heads: OrderedDict[GuardedProtocol, None] = OrderedDict()
-        self._resting: OrderedDict[GuardedProtocol, None] = OrderedDict()
-        self._busy: OrderedDict[GuardedProtocol, None] = OrderedDict()
-        self._of: dict[str, OrderedDict[GuardedProtocol, None]] = {}
+        self._heads: OrderedDict[Guarded, None] = OrderedDict()
+        self._resting: OrderedDict[Guarded, None] = OrderedDict()
+        self._busy: OrderedDict[Guarded, None] = OrderedDict()
+        self._of: dict[str, OrderedDict[Guarded, None]] = {}
 
     def __len__(self) -> int:
         return len(self._heads) + len(self._resting) + len(self._busy)
 
-    def opened(self, connection: GuardedProtocol) -> None:
+    def opened(self, connection: Guarded) -> None:
         """Makes room for it, or refuses it when everybody else is busy."""
         of_address = self._of.setdefault(connection.address, OrderedDict())
         is_one_of_many = connection.client is not None and self._is_trusted(connection.client[0])
@@ -194,23 +140,23 @@ class ConnectionGuard:
         idle.drop()
         self._enter(connection, self._heads)
 
-    def began(self, connection: GuardedProtocol) -> None:
+    def began(self, connection: Guarded) -> None:
         """The head of a request is whole."""
         if connection not in self._busy:
             self._enter(connection, self._busy)
 
-    def waits_for_head(self, connection: GuardedProtocol) -> None:
+    def waits_for_head(self, connection: Guarded) -> None:
         """The first bytes of a further request have come, and not the whole head. Later bytes of it win no
         time."""
         if connection not in self._heads:
             self._enter(connection, self._heads)
 
-    def answered(self, connection: GuardedProtocol) -> None:
+    def answered(self, connection: Guarded) -> None:
         """An answer is complete; the next request may have begun already."""
         if not connection.transport.is_closing():
             self._enter(connection, self._busy if connection.is_busy else self._resting)
 
-    def closed(self, connection: GuardedProtocol) -> None:
+    def closed(self, connection: Guarded) -> None:
         """It is gone."""
         for state in (self._heads, self._resting, self._busy):
             state.pop(connection, None)
@@ -232,7 +178,7 @@ class ConnectionGuard:
                     self.closed(oldest)
                     oldest.drop()
 
-    def _enter(self, connection: GuardedProtocol, state: OrderedDict[GuardedProtocol, None]) -> None:
+    def _enter(self, connection: Guarded, state: OrderedDict[Guarded, None]) -> None:
         for other in (self._heads, self._resting, self._busy):
             other.pop(connection, None)
         connection.since = connection.loop.time()

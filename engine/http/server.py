@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import resource
 import socket
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -19,11 +21,14 @@ from engine.http.connections import (
     LARGEST_HEAD,
     MOST_CONNECTIONS,
     ConnectionGuard,
-    GuardedProtocol,
+    Guarded,
 )
 
 GRACE = 5
 """Seconds that requests under way have at a stop."""
+
+RARELY = 60.0
+"""Seconds between two equal warnings of the web server."""
 
 _OTHER_FILES = 256
 """File descriptors beside connections: the store, channels, files that are read."""
@@ -66,14 +71,17 @@ class HttpServer:
             timeout_keep_alive=KEEP_ALIVE_SECONDS, h11_max_incomplete_event_size=LARGEST_HEAD,
             # uvicorn believes every proxy on this machine; which ones we believe stands in config.yaml.
             proxy_headers=False, ws="none", lifespan="off",
-            http=partial(GuardedProtocol, guard),  # type: ignore[arg-type]
+            http=partial(_protocol(), guard),  # type: ignore[arg-type]
         )  # fmt: skip
         self._server = _Server(config)
+        rarely = _Rarely()
+        logging.getLogger("uvicorn.error").addFilter(rarely)
         watching = asyncio.create_task(guard.watch(), name="connections")
         try:
             await self._server.serve([self._socket])
         finally:
             watching.cancel()
+            logging.getLogger("uvicorn.error").removeFilter(rarely)
 
     def stop(self) -> None:
         """Takes no new connection; what is under way is answered."""
@@ -83,6 +91,40 @@ class HttpServer:
     def close(self) -> None:
         """Frees the port, also when it never ran."""
         self._socket.close()
+
+
+def _protocol() -> type[Guarded]:
+    """What reads a connection: httptools where it is installed."""
+    try:
+        from engine.http.httptools_protocol import HttpToolsConnection
+    except ImportError:
+        from engine.http.h11_protocol import H11Connection
+
+        return H11Connection
+    return HttpToolsConnection
+
+
+class _Rarely(logging.Filter):
+    """Lets each warning through once a minute, with the number of those that were kept back: uvicorn warns of
+    every bad request, which anybody may send as often as they like."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._last: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """What is an error always passes."""
+        if record.levelno != logging.WARNING:
+            return True
+        warned_at, kept_back = self._last.get(record.msg, (-RARELY, 0))
+        if self._clock() < warned_at + RARELY:
+            self._last[record.msg] = (warned_at, kept_back + 1)
+            return False
+        self._last[record.msg] = (self._clock(), 0)
+        if kept_back:
+            record.msg = f"{record.msg} ({kept_back} more like it since the last time)"
+        return True
 
 
 class _Server(uvicorn.Server):

@@ -29,6 +29,7 @@ LIMITS = [
     ("header lines", connections.MOST_HEADERS, ""),
     ("chunks of fewer than", connections.FREE_CHUNKS, ""),
     ("chunks of fewer than", connections.SMALLEST_CHUNK, " bytes"),
+    ("requests that a client sends ahead", connections.MOST_AHEAD, ""),
     ("body of events", body.MAX_BODY / KB / KB, " MB"),
     ("body of a callback", callback_routes.MAX_CALLBACK / KB / KB, " MB"),
     ("form, sign-up", body.MAX_FORM / KB, " KB"),
