@@ -32,6 +32,7 @@ from engine.invocation import command
 from engine.program import program
 from engine.project import Project, load, load_config
 from engine.runtime.advance.advancer import Advancer, decide_clicks
+from engine.runtime.alerting.alerter import Alerter, AlertSetup
 from engine.runtime.delivery.channel_set import Opening
 from engine.runtime.delivery.deliverer import Deliverer
 from engine.runtime.delivery.delivery_context import DeliveryTiming
@@ -45,6 +46,7 @@ from engine.runtime.process.supervised_loop import SupervisedLoop
 from engine.runtime.publish.published import Published
 from engine.runtime.publish.publisher import Publisher, advise, tell_failing_stories
 from engine.runtime.publish.watch import watch
+from engine.store.connections import sqlite_path
 from engine.store.database import Store, open_store, sqlite_advice
 from engine.store.identity import BEAT
 
@@ -88,7 +90,9 @@ class Daemon:
         self.started = asyncio.Event()
         self.metrics = Metrics()
         self._console_token = console_token(self.folder)
-        self._health = Health(lambda part: self.metrics.defects.labels(part).inc(), outward=["mailbox"])
+        self._health = Health(
+            lambda part: self.metrics.defects.labels(part).inc(), outward=["mailbox", "alerts"]
+        )
         self._stopping = asyncio.Event()
         self._is_reload_wanted = False
         self._advancing = SupervisedLoop("advancer", self._advance, self._health)
@@ -165,6 +169,7 @@ class Daemon:
             failure = await self._until_stopped(tasks)
             await self._end(server, tasks)
             await self._webhooks.close()
+            await self._alerter.close()
             if failure is not None:
                 raise failure
         finally:
@@ -201,6 +206,8 @@ class Daemon:
         mailbox = Mailbox(self.store, lambda: self.live.project.config.mailbox, self.clock, self.wake)
         self._calling = SupervisedLoop("webhooks", self._webhooks.tick, self._health)
         self._reading = SupervisedLoop("mailbox", mailbox.tick, self._health)
+        self._alerter = Alerter(self._alert_setup())
+        self._alerting = SupervisedLoop("alerts", self._alerter.tick, self._health)
         if not self.options.dry:
             self._deliverer = self._open_channels(opening)
             # before any worker claims: what it claims would look like what a dead process has left
@@ -208,6 +215,19 @@ class Daemon:
             log.info("recovered", planned_again=planned, unknown=unknown)
         # before the advancer moves: starts that came while nothing ran are applied before what is due
         await self._scheduler.catch_up()
+
+    def _alert_setup(self) -> AlertSetup:
+        path = sqlite_path(self.live.project.config.store, self.folder)
+        return AlertSetup(
+            self.store,
+            self.clock,
+            config=lambda: self.live.project.config,
+            channel=lambda: self._deliverer.channel("email") if self._deliverer is not None else None,
+            owner_of=self._owner_of,
+            parts=lambda: self._health.parts,
+            folder=path.parent if path is not None else None,
+            on_outcome=self.metrics.alerted,
+        )
 
     def _open_channels(self, opening: Opening) -> Deliverer:
         # the deliverer gives up first: what it cancels has 5 seconds left to say so
@@ -230,7 +250,7 @@ class Daemon:
         parts = {"advancer": self._advancing.run(), "publisher": self._publishing.run()}
         if self._deliverer is not None:
             parts |= {"deliverer": self._deliverer.run(), "webhooks": self._calling.run()}
-            parts["mailbox"] = self._reading.run()
+            parts |= {"mailbox": self._reading.run(), "alerts": self._alerting.run()}
         else:
             parts["dry"] = self._skipping.run()
         if server is not None:
@@ -271,7 +291,14 @@ class Daemon:
     def _store_works(self) -> None:
         """Somebody has just written to the store: parts that wait because of it need not wait any longer."""
         if self._health.store_works():
-            for part in (self._advancing, self._publishing, self._calling, self._reading, self._skipping):
+            for part in (
+                self._advancing,
+                self._publishing,
+                self._calling,
+                self._reading,
+                self._skipping,
+                self._alerting,
+            ):
                 part.try_again()
 
     @property
@@ -366,6 +393,7 @@ class Daemon:
             self._skipping,
             self._watching,
             self._reading,
+            self._alerting,
         ):
             part.stop()
         if server is not None:

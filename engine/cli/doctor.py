@@ -59,6 +59,7 @@ def _findings(session: Session) -> Iterator[Finding]:
         return
     yield Finding("ok", "config.yaml", config.shop.name)
     yield from outward.secrets(config)
+    yield outward.alerts(config)
     folder = session.folder.resolve()
     examined = storage.store(config, folder)
     yield from examined.findings

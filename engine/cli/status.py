@@ -74,6 +74,11 @@ def _print(answer: StatusReport) -> None:
     _part("One-off sends", guards.sends(answer.guards))
     _part("Ceilings today", guards.today(answer.guards))
     _part("Inside the journeys", _inside(answer.inside), most=None)
+    _part("Troubles", [[trouble.since, trouble.why] for trouble in answer.troubles])
+    _part("Alerts that cannot be sent", [
+        [unsent.destination, f"since {unsent.since}, attempt {unsent.attempts:,}", unsent.why]
+        for unsent in answer.unsent_alerts
+    ])  # fmt: skip
     _part("Alerts", [[alert.at, alert.journey, alert.why] for alert in answer.alerts])
 
 

@@ -137,6 +137,16 @@ class WebhookConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertsConfig:
+    """Who hears of troubles beside `status`: addresses of operators, a webhook. `again`: milliseconds until a
+    trouble that lasts is told again."""
+
+    email: tuple[str, ...] = ()
+    webhook: WebhookConfig | None = None
+    again: int = 6 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxConfig:
     """Where reports by mail come in. `done`: the folder that mail goes to when it was read ("": it stays,
     marked as seen). `every`: seconds between two looks."""
@@ -247,6 +257,7 @@ class Config:
     webhooks: Mapping[str, WebhookConfig]
     link_key: Secret | None = None
     mailbox: MailboxConfig | None = None
+    alerts: AlertsConfig | None = None
     old_link_keys: tuple[Secret, ...] = ()
     """Those that signed before, the newest first: their links stay good."""
     tracking: Tracking = field(default_factory=Tracking)

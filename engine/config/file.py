@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal, cast
 
 from engine.config import Config, HttpConfig, Shop, WebhookConfig
+from engine.config.alerts import ALERTS, read_alerts
 from engine.config.browser import BROWSER, read_browser
 from engine.config.channels import CHANNEL_SHAPE, read_channel
 from engine.config.guards import CEILINGS_SHAPE, NAMES_SOMEBODY, read_ceilings, read_deliver_only
@@ -121,6 +122,7 @@ CONFIG = Construct(
         Key("signup", "block", "sign-up forms", of=SIGNUP),
         Key("browser", "block", "events that browsers send", of=BROWSER),
         Key("mailbox", "block", "where reports by mail come in", of=MAILBOX),
+        Key("alerts", "block", "who hears of troubles", of=ALERTS),
         Key("ceilings", "any", "how many messages a journey may send on a day",
             example="{each journey: 10000 a day}", shape=CEILINGS_SHAPE),
         Key("deliver_only", "texts", "the only people who get messages", example='["@shop.example"]',
@@ -165,7 +167,8 @@ def _read_parts(parts: MapReader) -> Config:
     keys = [key for node in nodes if (key := secret_of(context, "link_key", node)) is not None]
     opened = (read_channel(context, entry, currency, policies) for entry in parts.entries("channels"))
     pools = (_read_pool(context, entry) for entry in parts.entries("codes"))
-    webhooks = (_read_webhook(context, entry) for entry in parts.entries("webhooks"))
+    opened_webhooks = (_read_webhook(context, entry) for entry in parts.entries("webhooks"))
+    webhooks = {webhook.name: webhook for webhook in opened_webhooks if webhook is not None}
     return Config(
         shop=_read_shop(parts.block("shop"), usual.shop),
         timezone=_read_timezone(parts, usual.timezone),
@@ -182,11 +185,12 @@ def _read_parts(parts: MapReader) -> Config:
             entry.key.text: read_policy(context, entry, channels) for entry in parts.entries("policies")
         },
         codes={pool.name: pool for pool in pools if pool is not None},
-        webhooks={webhook.name: webhook for webhook in webhooks if webhook is not None},
+        webhooks=webhooks,
         link_key=keys[0] if keys else None,
         old_link_keys=tuple(keys[1:]),
         tracking=read_tracking(parts.block("tracking")),
         mailbox=read_mailbox(parts.block("mailbox")),
+        alerts=read_alerts(parts.block("alerts"), webhooks, channels),
         browser=read_browser(parts.block("browser")),
         signup=read_signup(parts.block("signup"), channels),
         ceilings=read_ceilings(parts),

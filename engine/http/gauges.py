@@ -52,6 +52,8 @@ class Gauges:
             metrics.paused.set(waiting.pauses)
             metrics.refused.set(waiting.refused)
             metrics.refused_kept.set(waiting.kept)
+            metrics.troubles.set(waiting.troubles)
+            metrics.alerts_unsent.set(waiting.alerts_unsent)
             # cleared first: what is not there any more would keep its last number
             for gauge in (metrics.failing, metrics.outbox, metrics.outbox_oldest):
                 gauge.clear()

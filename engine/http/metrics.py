@@ -120,6 +120,13 @@ class Metrics:
         self.store_bytes = self._gauge(
             "perennial_store_bytes", "Size of the database, of its log, and of what is free in it", "part",
         )  # fmt: skip
+        self.alert_messages = self._counter(
+            "perennial_alert_messages_total", "Messages to people about alerts", "way", "outcome"
+        )
+        self.alerts_unsent = self._gauge(
+            "perennial_alerts_unsent", "Destinations whose last message about alerts was not taken"
+        )
+        self.troubles = self._gauge("perennial_troubles", "What is wrong and lasts, as alerts tell it")
         self.build = self._gauge(
             "perennial_build_info", "1: what runs here", "version", "commit", "python", "database"
         )
@@ -146,6 +153,10 @@ class Metrics:
         self.messages.labels(channel, kind.replace(" ", "_")).inc()
         self.delivery_seconds.labels(channel).observe(seconds)
         self.delivery_lag.labels(channel).observe(max(0.0, lag))
+
+    def alerted(self, way: str, outcome: str) -> None:
+        """An alert message was sent, or an attempt has failed; `way`: `mail` or `webhook`."""
+        self.alert_messages.labels(way, outcome).inc()
 
     def committed(self, jobs: int, seconds: float) -> None:
         """The writer has made a transaction durable."""

@@ -32,6 +32,23 @@ def raise_alerts(conn: Connection, alerts: Sequence[Alert], now: Instant) -> Non
     )
 
 
+def is_any_untold(conn: Connection) -> bool:
+    """Whether an alert is in no message yet."""
+    return bool(rows(conn, "SELECT 1 FROM alert WHERE queued_at IS NULL LIMIT 1"))
+
+
+def take_untold(conn: Connection, now: Instant, limit: int) -> list[AlertRecord]:
+    """Alerts that are in no message yet, the oldest first. From now on they count as told."""
+    # one statement: of two processes each alert is taken by one
+    found = rows(
+        conn,
+        "UPDATE alert SET queued_at = ? WHERE queued_at IS NULL AND number IN (SELECT number FROM alert"
+        " WHERE queued_at IS NULL ORDER BY number LIMIT ?) RETURNING number, at, journey, owner, why",
+        (now, limit),
+    )
+    return [AlertRecord(*row) for _, *row in sorted(found)]
+
+
 def latest(conn: Connection, limit: int = 50) -> list[AlertRecord]:
     """The newest alerts, the newest first."""
     return [

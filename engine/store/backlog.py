@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from engine.store import alert_messages
 from engine.store.inbox import due_queue
 from engine.store.messages.states import LEASED, UNSETTLED, WAITING, among
 from engine.store.sql import rows
@@ -41,6 +42,8 @@ class Backlog:
     pauses: int
     refused: int
     kept: int
+    troubles: int
+    alerts_unsent: int
 
 
 def backlog(conn: Connection, channels: Iterable[str], now: Instant) -> Backlog:
@@ -61,6 +64,8 @@ def backlog(conn: Connection, channels: Iterable[str], now: Instant) -> Backlog:
         pauses=paused,
         refused=int(refused[0][0]),
         kept=kept,
+        troubles=_bounded(conn, "trouble"),
+        alerts_unsent=len(alert_messages.unsent(conn)),
     )
 
 

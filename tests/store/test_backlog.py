@@ -35,7 +35,7 @@ def test_an_empty_store_has_no_backlog(store: Store) -> None:
     found = _look(store)
     assert (found.inbox, found.due, found.stuck, found.pauses) == (Queue(0), Queue(0), 0, 0)
     assert found.messages == {("email", "waiting"): Queue(0), ("sms", "waiting"): Queue(0)}
-    assert (found.refused, found.kept) == (0, 0)
+    assert (found.refused, found.kept, found.troubles, found.alerts_unsent) == (0, 0, 0, 0)
 
 
 def test_each_queue_says_how_much_waits_and_since_when(store: Store) -> None:

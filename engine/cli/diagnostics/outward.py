@@ -53,6 +53,18 @@ def secrets(config: Config) -> Iterator[Finding]:
         )
 
 
+def alerts(config: Config) -> Finding:
+    """Whether anybody hears of troubles who does not look."""
+    wanted = config.alerts
+    if wanted is None or not (wanted.email or wanted.webhook):
+        return Finding(
+            "warn", "alerts", "nobody is told of troubles: only  status  lists them",
+            "write  alerts: {email: you@shop.example}  in config.yaml",
+        )  # fmt: skip
+    hook = [f"the webhook {wanted.webhook.name}"] if wanted.webhook is not None else []
+    return Finding("ok", "alerts", f"go to {', '.join([*wanted.email, *hook])}")
+
+
 def mail_servers(config: Config, folder: Path) -> Iterator[Finding]:
     """Connects to the server of every smtp channel, as the daemon would; sends nothing."""
     for channel in config.channels.values():

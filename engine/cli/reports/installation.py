@@ -11,7 +11,7 @@ from engine.cli.reports import guards, unsettled
 from engine.cli.reports.guards import Guards
 from engine.cli.reports.unsettled import UnknownMessage
 from engine.config import Config
-from engine.store import alerts, daemon_state
+from engine.store import alert_messages, alerts, daemon_state, troubles
 from engine.store.customers import address_index, batches, enrollments
 from engine.store.inbox import due_queue, quarantine, refusals
 from engine.store.inbox.refusals import RefusalCount
@@ -108,6 +108,24 @@ class AlertSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class TroubleSummary:
+    """Something that is wrong and lasts, as alerts tell it; without `alerts:` nobody looks."""
+
+    since: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentSummary:
+    """A destination that takes no alerts."""
+
+    destination: str
+    since: str
+    attempts: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class RefusedSummary:
     """What a sender got wrong, how often. The names in it may be anything; `refused` shows them."""
 
@@ -132,6 +150,8 @@ class StatusReport:
     stuck: tuple[StuckCustomer, ...]
     inside: Mapping[str, Inside]
     alerts: tuple[AlertSummary, ...]
+    troubles: tuple[TroubleSummary, ...]
+    unsent_alerts: tuple[UnsentSummary, ...]
     guards: Guards
     kept: int  # refused items that wait to be taken again
     refused: tuple[RefusedSummary, ...]  # of the last 7 days, the most frequent first
@@ -180,6 +200,13 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
         alerts=tuple(
             AlertSummary(iso(alert.at), alert.journey, alert.owner, alert.why)
             for alert in alerts.latest(conn, MOST_ALERTS)
+        ),
+        troubles=tuple(
+            TroubleSummary(iso(trouble.since), trouble.why) for trouble in troubles.standing(conn)
+        ),
+        unsent_alerts=tuple(
+            UnsentSummary(unsent.destination, iso(unsent.since), unsent.attempts, unsent.detail)
+            for unsent in alert_messages.unsent(conn)
         ),
         guards=guards.look(conn, config, now),
         kept=refusals.how_many(conn),

@@ -49,10 +49,15 @@ class Deliverer:
             name: ChannelWorker(channel, (rates or {}).get(name), self._context)
             for name, channel in channels.items()
         }
-        self._reconciler = Reconciler(self._context, self._channel, self.wake)
+        self._reconciler = Reconciler(self._context, self.channel, self.wake)
         self._parts: dict[str, SupervisedLoop] = {}  # by their names; empty before `run`
         self._loops: dict[str, asyncio.Task[None]] = {}  # of these parts
         self._tasks: set[asyncio.Task[None]] = set()  # these and the ends of channels that were replaced
+
+    def channel(self, name: str) -> Channel | None:
+        """The channel that messages of this name leave by now; None: there is none."""
+        worker = self._workers.get(name)
+        return worker.channel if worker is not None else None
 
     def wake(self) -> None:
         """Messages were planned: look now rather than at the next beat. From the loop's own thread."""
@@ -123,10 +128,6 @@ class Deliverer:
         if await self._reconciler.tick():
             self.wake()
         return RECONCILING
-
-    def _channel(self, name: str) -> Channel | None:
-        worker = self._workers.get(name)
-        return worker.channel if worker is not None else None
 
     def _begin(self, name: str) -> None:
         worker = self._workers[name]

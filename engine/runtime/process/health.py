@@ -34,6 +34,11 @@ class Health:
         return "; ".join(why for part, why in self._troubles.items() if part not in self._outward)
 
     @property
+    def parts(self) -> Mapping[str, str]:
+        """The troubles, by part."""
+        return dict(self._troubles)
+
+    @property
     def failing(self) -> Mapping[str, str]:
         """Channels that take nothing, with what they say. No part of `why`: what comes in is taken meanwhile,
         and who sends traffic elsewhere because of it would lose that, too."""

@@ -12,8 +12,11 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
+from engine.store.schema import alert_tables
 from engine.store.schema.message_tables import one_of
 from engine.store.schema.types import DOCUMENT, INSTANT, NUMBER
+
+assert alert_tables.AlertRow.metadata is SQLModel.metadata
 
 OPEN = text("ended_at IS NULL")
 
@@ -362,23 +365,6 @@ class TraceRow(SQLModel, table=True):
     at: int = Field(sa_type=INSTANT)
     commit: str
     lines: str
-
-
-class AlertRow(SQLModel, table=True):
-    """Something an owner has to know. The same alert of the same day is written once."""
-
-    __tablename__ = "alert"
-    __table_args__ = (
-        UniqueConstraint("journey", "why", "day", name="alert_once_a_day"),
-        {"sqlite_autoincrement": True},
-    )
-
-    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
-    at: int = Field(sa_type=INSTANT)
-    day: int
-    journey: str
-    owner: str
-    why: str
 
 
 class WatermarkRow(SQLModel, table=True):
