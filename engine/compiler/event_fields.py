@@ -44,8 +44,9 @@ def needed_fields(journeys: Journeys, messages: MessageSet, catalogue: Catalogue
     for rule in journeys.facts:
         if rule.field is not None:
             read[rule.event].add(rule.field)
+    of_template = _by_template(messages)
     for journey in journeys.by_name.values():
-        for event, name in _of_journey(journey, messages):
+        for event, name in _of_journey(journey, of_template):
             read[event].add(name)
     for form in inside((tuple(journeys.by_name.values()), tuple(journeys.segments.values())), Did):
         read[form.event].update(_event_refs(form.where))
@@ -68,7 +69,7 @@ def _reads(names: set[str], name: str) -> bool:
     return name in names or any(name.startswith(f"{path}.") for path in names)
 
 
-def _of_journey(journey: Journey, messages: MessageSet) -> Iterator[tuple[str, str]]:
+def _of_journey(journey: Journey, of_template: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
     """(event, field) of everything that one journey asks for."""
     starting = [
         start.event if isinstance(start, EventTrigger) else start.kind
@@ -77,7 +78,7 @@ def _of_journey(journey: Journey, messages: MessageSet) -> Iterator[tuple[str, s
     ]
     trigger = {ref.name for ref in inside(journey, Ref) if ref.source == "trigger"}
     for send in inside(journey.steps, SendStep):
-        trigger |= _of_template(send.template, messages)
+        trigger |= of_template.get(send.template, set())
     for event in starting:
         yield from ((event, name) for name in trigger)
     for start in journey.starts:
@@ -94,11 +95,12 @@ def _event_refs(compiled: object) -> set[str]:
     return {ref.name for ref in inside(compiled, Ref) if ref.source == "event"}
 
 
-def _of_template(template: str, messages: MessageSet) -> set[str]:
-    """What a template reads of the event that began the run; a loop over a list reads the whole list."""
-    names: set[str] = set()
-    for (name, _), languages in messages.of.items():
-        if name == template:
-            for compiled in languages.values():
-                names |= {read.name for read in compiled.reads()}
-    return {name.removeprefix("trigger.") for name in names if name.startswith("trigger.")}
+def _by_template(messages: MessageSet) -> Mapping[str, set[str]]:
+    """What each template, in any channel and language, reads of the event that began the run; a loop over a
+    list reads the whole list."""
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    for (template, _), languages in messages.of.items():
+        for compiled in languages.values():
+            read = (name.name for name in compiled.reads() if name.name.startswith("trigger."))
+            names[template].update(name.removeprefix("trigger.") for name in read)
+    return names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TypeVar
 
 import msgspec
@@ -18,11 +19,18 @@ def inside(compiled: object, kind: type[Kind]) -> Iterator[Kind]:
         value = stack.pop()
         if isinstance(value, kind):
             yield value
-        if isinstance(value, msgspec.Struct):
-            stack.extend(getattr(value, name) for name in value.__struct_fields__)
-        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-            stack.extend(getattr(value, part.name) for part in dataclasses.fields(value))
+        fields = _fields(type(value))
+        if fields:
+            stack.extend(getattr(value, name) for name in fields)
         elif isinstance(value, tuple | list | frozenset):
             stack.extend(value)
         elif isinstance(value, Mapping):
             stack.extend(value.values())
+
+
+@cache
+def _fields(kind: type[object]) -> tuple[str, ...]:
+    """The fields of a record by name. Asked once per class: there are few of them, and very many values."""
+    if issubclass(kind, msgspec.Struct):
+        return kind.__struct_fields__
+    return tuple(part.name for part in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
