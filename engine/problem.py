@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from engine.slips import slips
 
 Level = Literal["error", "warning"]
@@ -18,8 +20,7 @@ nothing is called so; `channel`: the same of a channel; `file`: the same of a fi
 not go with what config.yaml says; `currency`: an amount is in another one."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(msgspec.Struct, frozen=True, order=True):
     """A place in a file: 1-based line and column (in characters), and how many characters it is long."""
 
     file: str

@@ -10,6 +10,8 @@ import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import cache
+from typing import Any
 
 from engine.ids import derive
 from engine.language import syntax
@@ -87,8 +89,14 @@ def _written(value: object) -> str:
 
 
 def _fields(value: object, words: list[str]) -> Iterator[str]:
-    assert dataclasses.is_dataclass(value)
-    for word, field in zip(words, dataclasses.fields(value), strict=True):
-        content = getattr(value, field.name)
+    kind: Any = type(value)  # mypy does not take a class of unknown kind as a key
+    for word, name in zip(words, _names(kind), strict=True):
+        content = getattr(value, name)
         if word != "-" and (content or not word.endswith("?")):
             yield f"{word.removesuffix('?')}={_written(content)}"
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    assert dataclasses.is_dataclass(kind)
+    return tuple(field.name for field in dataclasses.fields(kind))

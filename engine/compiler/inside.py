@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,7 +19,8 @@ def inside(compiled: object, kind: type[Kind]) -> Iterator[Kind]:
         value = stack.pop()
         if isinstance(value, kind):
             yield value
-        fields = _fields(type(value))
+        kind_of_value: Any = type(value)  # mypy does not take a class of unknown kind as a key
+        fields = _fields(kind_of_value)
         if fields:
             stack.extend(getattr(value, name) for name in fields)
         elif isinstance(value, tuple | list | frozenset):
@@ -29,7 +30,7 @@ def inside(compiled: object, kind: type[Kind]) -> Iterator[Kind]:
 
 
 @cache
-def _fields(kind: type[object]) -> tuple[str, ...]:
+def _fields(kind: type[Any]) -> tuple[str, ...]:
     """The fields of a record by name. Asked once per class: there are few of them, and very many values."""
     if issubclass(kind, msgspec.Struct):
         return kind.__struct_fields__

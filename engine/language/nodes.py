@@ -1,15 +1,18 @@
-"""The shape of a file before it means anything: scalars, maps and lists, each with its position."""
+"""The shape of a file before it means anything: scalars, maps and lists, each with its position.
+
+They are records of msgspec, which are made ten times as fast as frozen dataclasses: a file is
+hundreds of them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from engine.language.syntax import Text
 from engine.problem import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(msgspec.Struct, frozen=True):
     """A word or sentence, always text. `plain`: it stood without quotes."""
 
     text: str
@@ -21,16 +24,14 @@ class Scalar:
         return Text(self.text, self.span)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One `key: value` of a map."""
 
     key: Scalar
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(msgspec.Struct, frozen=True):
     """`key: value` lines, each key once. `span` is its first character."""
 
     entries: tuple[Entry, ...]
@@ -44,8 +45,7 @@ class Mapping:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(msgspec.Struct, frozen=True):
     """A list. `span` is its first character."""
 
     items: tuple[Node, ...]

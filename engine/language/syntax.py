@@ -11,12 +11,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import msgspec
+
 from engine.problem import Span
 from engine.values import Birthday, Duration
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """A scalar with its position."""
 
     value: str
