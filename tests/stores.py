@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from engine.store import migrations
+from engine.store import meta, migrations
 from engine.store.connections import create_store_engine
 from engine.store.database import Store, open_store
 
@@ -28,6 +28,9 @@ KIND = "PERENNIAL_TEST_STORE"
 VERSION = "PERENNIAL_TEST_POSTGRESQL"
 """The variable that names the PostgreSQL to be tried: a version that comes by pip, or the address of a
 server."""
+
+BUCKETS = "PERENNIAL_TEST_BUCKETS"
+"""The variable that says into how many buckets the customers of a test fall on PostgreSQL."""
 
 _made: list[str] = []
 
@@ -56,16 +59,16 @@ def new_address(folder: Path, name: str = "shop.db") -> str:
 
 def address_of(folder: Path, name: str = "data/shop.db") -> str:
     """What `store:` says in the project `folder`; a file is made by whoever opens it, a database is there
-    then."""
+    then, with its tables."""
     if not is_on_postgresql():
         return f"sqlite:///{name}"
     database = database_name(folder, name)
     if database not in _made:
-        new_database(database)
+        new_database(database, empty_database())
     return address(database)
 
 
-def database_name(folder: Path, name: str) -> str:
+def database_name(folder: Path, name: str = "data/shop.db") -> str:
     """The database that stands for the file `folder/name`."""
     return f"test_{hashlib.sha256(str((folder / name).resolve()).encode()).hexdigest()[:24]}"
 
@@ -117,9 +120,22 @@ def empty_database() -> str:
     url = new_database(name)
     engine = create_store_engine(url)
     migrations.upgrade(engine)
+    if is_on_postgresql():  # what runs on both counts on one bucket
+        with engine.connect().execution_options(writes="alone") as conn, conn.begin():
+            meta.put(conn, "buckets", os.environ.get(BUCKETS, "1"))
     engine.dispose()  # a database with a connection cannot be copied
     _made.remove(name)  # it outlives the test that asked first
     return name
+
+
+def keep(original: Path, copy: Path) -> None:
+    """Makes the database of the folder `copy` as that of `original` is now. SQLite files lie in the folder,
+    and are copied with it."""
+    if is_on_postgresql():
+        with administrator() as connection:
+            connection.execute(sa.text(f'DROP DATABASE IF EXISTS "{database_name(copy)}"'))
+            source = f'CREATE DATABASE "{database_name(copy)}" TEMPLATE "{database_name(original)}"'
+            connection.execute(sa.text(source))
 
 
 def made() -> int:

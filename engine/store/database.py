@@ -82,6 +82,13 @@ def open_store(url: str, folder: Path, *, exclusive: bool = False) -> Store:
         if path is None and exclusive:
             check_sessions(engine)
             lock = DaemonLock(engine)
+        with engine.connect() as conn:
+            is_new = not meta.instance(conn)
+        if is_new:
+            with engine.connect().execution_options(writes="alone") as conn, conn.begin():
+                meta.settle(conn)
+        with engine.connect() as conn:
+            engine = engine.execution_options(**meta.kept_buckets(conn))
     except DatabaseError as wrong:
         engine.dispose()
         if lock is not None:
@@ -92,12 +99,7 @@ def open_store(url: str, folder: Path, *, exclusive: bool = False) -> Store:
         if lock is not None:
             lock.close()
         raise
-    store = Store(engine, lock)
-    with store.read() as conn:
-        is_new = not meta.instance(conn)
-    if is_new:
-        store.write(meta.settle)
-    return store
+    return Store(engine, lock)
 
 
 @contextmanager
@@ -122,7 +124,7 @@ def read_only(url: str, folder: Path) -> Iterator[Connection]:
             event.listen(engine, "begin", begin)
             migrations.upgrade(engine)
         with engine.connect() as conn:
-            yield conn
+            yield conn.execution_options(**meta.kept_buckets(conn))
     except DatabaseError as wrong:
         raise WorldError(_why(wrong, str(path or url)), permanent=True) from wrong
     finally:

@@ -19,8 +19,10 @@ BUCKETS = {"sqlite": 1}
 worker at a time."""
 
 BUCKETS_ELSEWHERE = 64
-"""More would spread over more workers, but a batch is of one bucket, and many small batches cost more than a
-few large ones."""
+"""What a new database begins with, and keeps. More would spread over more workers, but a batch is of one
+bucket, and many small batches cost more than a few large ones."""
+
+_BUCKETS = "buckets"
 
 
 def get(conn: Connection, name: str) -> str | None:
@@ -45,6 +47,8 @@ def settle(conn: Connection) -> None:
     for name, make in (("instance", new_id), ("secret", new_secret)):
         if get(conn, name) is None:
             put(conn, name, make())
+    if get(conn, _BUCKETS) is None:
+        put(conn, _BUCKETS, str(buckets(conn)))
 
 
 def instance(conn: Connection) -> str:
@@ -59,8 +63,15 @@ def secret(conn: Connection) -> str:
 
 
 def buckets(conn: Connection) -> int:
-    """How many buckets this database has."""
-    return BUCKETS.get(conn.dialect.name, BUCKETS_ELSEWHERE)
+    """How many buckets this database has, as far as its connections were told (`kept_buckets`)."""
+    told = conn.get_execution_options().get(_BUCKETS)
+    return told or BUCKETS.get(conn.dialect.name, BUCKETS_ELSEWHERE)
+
+
+def kept_buckets(conn: Connection) -> dict[str, int]:
+    """How many buckets this database was made with, as an execution option of its connections: every
+    statement about a customer needs the number."""
+    return {_BUCKETS: int(get(conn, _BUCKETS) or buckets(conn))}
 
 
 def bucket_of(conn: Connection, customer: str) -> int:

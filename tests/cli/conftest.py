@@ -16,13 +16,14 @@ import pytest
 from engine.channels.registry import open_channels
 from engine.cli.app import main
 from engine.clock import Clock, ManualClock
-from engine.project import Project, load
+from engine.project import Project, load, load_config
 from engine.runtime.advance.advancer import Advancer
 from engine.runtime.delivery.deliverer import Deliverer
 from engine.runtime.publish.deploy import deploy
 from engine.runtime.publish.published import publish_in_memory
 from engine.store.database import Store, open_store
 from engine.values import Instant, instant
+from tests.stores import address_of, is_on_postgresql
 
 ROOT = Path(__file__).parents[2]
 START = "2026-11-20T10:00:00+00:00"  # a Friday, 11:00 in Berlin
@@ -75,7 +76,7 @@ class Shop:
 
     def store(self) -> Store:
         """Opened; the caller closes it."""
-        return open_store(f"sqlite:///{self.folder}/data/shop.db", self.folder)
+        return open_store(load_config(self.folder).store, self.folder)
 
     def play(self, *, deliver: bool = True) -> None:
         """What the daemon does at this moment, to its end: publishes, decides, hands over."""
@@ -101,7 +102,10 @@ class Shop:
             await channel.close()
 
     def _named(self, text: str) -> str:
-        return text.replace(str(self.folder), "SHOP")
+        named = text.replace(str(self.folder), "SHOP")
+        return (
+            named.replace(address_of(self.folder), "sqlite:///data/shop.db") if is_on_postgresql() else named
+        )
 
 
 @pytest.fixture
@@ -114,7 +118,10 @@ def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     sends = "via: smtp, host: 127.0.0.1, port: 1025, tls: none, "
     assert sends in config
     (folder / "config.yaml").write_text(
-        config.replace(sends, "via: outbox, ").replace("holdout: 2%", "holdout: 0%"), encoding="utf-8"
+        config.replace(sends, "via: outbox, ")
+        .replace("holdout: 2%", "holdout: 0%")
+        .replace("sqlite:///data/shop.db", address_of(folder)),
+        encoding="utf-8",
     )
     return _stand_in(folder, capsys, monkeypatch)
 
@@ -133,6 +140,8 @@ def small_shop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
     made = _stand_in(folder, capsys, monkeypatch)
     assert made.run("new", "project", str(folder)).code == 0
     shutil.rmtree(folder / ".git")
+    config = (folder / "config.yaml").read_text(encoding="utf-8")
+    made.write("config.yaml", config.replace("sqlite:///data/shop.db", address_of(folder)))
     return made
 
 

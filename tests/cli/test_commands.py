@@ -161,7 +161,7 @@ def test_doctor_talks_to_the_mail_server(small_shop: Shop) -> None:
 
 def test_a_running_daemon_is_seen(small_shop: Shop) -> None:
     path = small_shop.write("people.csv", "customer_id,email\nc1,anna@example.com\n")
-    store = open_store("sqlite:///data/shop.db", small_shop.folder, exclusive=True)
+    store = open_store(small_shop.project().config.store, small_shop.folder, exclusive=True)
     try:
         assert "daemon      runs" in small_shop.run("status").out
         assert "the daemon applies them now" in small_shop.run("import", str(path)).out

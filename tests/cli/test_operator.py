@@ -22,6 +22,7 @@ from engine.store.messages import outcomes, webhooks
 from engine.store.messages.states import MessageState
 from engine.store.meta import bucket_of
 from engine.values import HOUR, Instant
+from tests import stores
 from tests.cli.conftest import ROOT, Shop, report
 from tests.conftest import Golden
 
@@ -47,8 +48,10 @@ def busy(shop: Shop, busy_data: Path) -> Shop:
     if not busy_data.exists():
         _play_carts(shop)
         shutil.copytree(shop.folder / "data", busy_data)
+        stores.keep(shop.folder, busy_data)
     else:
         shutil.copytree(busy_data, shop.folder / "data")
+        stores.keep(busy_data, shop.folder)
     return shop
 
 

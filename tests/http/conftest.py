@@ -20,11 +20,13 @@ import pytest
 from engine.clock import SystemClock
 from engine.core.enrollment import Enrollment
 from engine.http.console_access import console_token, console_url
+from engine.project import load_config
 from engine.store.customers import enrollments
 from engine.store.database import Store, open_store
 from engine.store.keys import KeyScope, new_key
 from engine.store.meta import bucket_of
 from tests.daemon.shop import PLAIN, answers_ready
+from tests.stores import address_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,7 +61,7 @@ class Served:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """The store, beside the daemon."""
-        opened = open_store("sqlite:///data/shop.db", self.folder)
+        opened = open_store(load_config(self.folder).store, self.folder)
         try:
             yield opened
         finally:
@@ -93,7 +95,9 @@ def make_shop(folder: Path) -> int:
     for name in ("journeys", "schemas", "templates"):
         shutil.copytree(ROOT / name, folder / name)
     config = (ROOT / "config.yaml").read_text(encoding="utf-8").replace("8080", str(port))
-    config = config.replace("via: smtp, host: 127.0.0.1, port: 1025, tls: none", "via: outbox")
+    config = config.replace("via: smtp, host: 127.0.0.1, port: 1025, tls: none", "via: outbox").replace(
+        "sqlite:///data/shop.db", address_of(folder)
+    )
     (folder / "config.yaml").write_text(config, encoding="utf-8")
     return port
 

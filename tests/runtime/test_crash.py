@@ -23,6 +23,7 @@ from engine.store.database import open_store
 from engine.store.inbox import inbox
 from tests.runtime.shop import FILES, Shop
 from tests.runtime.workday import Workday, open_workday
+from tests.stores import address_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -140,7 +141,7 @@ def test_kill_nine_at_any_time(begun: tuple[Path, Publication], tmp_path: Path, 
             pytest.fail((tmp_path / "errors").read_text(encoding="utf-8"))
     sent = Counter((tmp_path / "sent").read_text(encoding="utf-8").splitlines())
     assert kills >= 2
-    store = open_store("sqlite:///data/shop.db", tmp_path)
+    store = open_store(address_of(tmp_path), tmp_path)
     check(Workday(store, publication, [f"c{n}" for n in range(count)], print), sent)
     with store.read() as conn:
         unknown = sql.rows(conn, "SELECT count(*) FROM outbox WHERE state = 'unknown'")[0][0]

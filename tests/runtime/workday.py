@@ -26,6 +26,7 @@ from engine.store.messages.states import MessageState
 from engine.store.meta import get, put
 from engine.values import DAY, HOUR, MINUTE, Instant
 from tests.runtime.shop import MONDAY
+from tests.stores import address_of
 
 Sink = Callable[[str], None]
 
@@ -102,7 +103,7 @@ def open_workday(
     folder: Path, customers: list[str], sink: Sink, publication: Publication | None = None
 ) -> Workday:
     """The shop in a folder whose store has a deployment."""
-    store = open_store("sqlite:///data/shop.db", folder, exclusive=True)
+    store = open_store(address_of(folder), folder, exclusive=True)
     if publication is None:
         with store.read() as conn:
             found = published_project(conn)
