@@ -24,7 +24,7 @@ class Aim:
 
     def __str__(self) -> str:
         bounds = (("at least", self.at_least), ("at most", self.at_most))
-        return ", ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None) or "none"
+        return ", ".join(f"{word} {bound:.3g}" for word, bound in bounds if bound is not None) or "none"
 
 
 @dataclass(frozen=True, slots=True)
