@@ -20,7 +20,7 @@ from rich.table import Table
 from benchmarks.figures import Figure
 
 NAMES = (
-    "advance", "transitions", "flat", "backlog", "ingest", "deliver", "render", "goal", "enroll", "sweep",
+    "transitions", "flat", "backlog", "ingest", "deliver", "render", "goal", "enroll", "sweep",
     "replay", "cold", "workers", "against", "daemon",
 )  # fmt: skip
 """Each is a module here with `run(short) -> list[Figure]`, in the order in which they run."""
