@@ -186,8 +186,8 @@ def _wake_all(context: DecisionContext) -> None:
 def _wake_due(context: DecisionContext) -> None:
     """The runs that are due, the oldest moment first."""
     woken: dict[str, int] = {}
-    due: list[Enrollment] = []
-    while due or (due := _due_runs(context, woken)):
+    due = _due_runs(context, woken)
+    while due:
         enrollment, decided = due.pop(), len(context.decisions)
         woken[enrollment.id] = woken.get(enrollment.id, 0) + 1
         subscription = context.subscription(enrollment)
@@ -198,10 +198,11 @@ def _wake_due(context: DecisionContext) -> None:
         apply_changes(context)
         # Found anew where this moved others or started some, or is due again at once; not each time, since
         # many may be due together.
-        if any(decision.enrollment is not None for decision in context.decisions[decided + 1 :]) or (
-            transition.enrollment.due is not None and transition.enrollment.due.at <= context.now
+        is_due_again = transition.enrollment.due is not None and transition.enrollment.due.at <= context.now
+        if is_due_again or any(
+            decision.enrollment is not None for decision in context.decisions[decided + 1 :]
         ):
-            due = []
+            due = _due_runs(context, woken)
 
 
 def _due_runs(context: DecisionContext, woken: Mapping[str, int]) -> list[Enrollment]:

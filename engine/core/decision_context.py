@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from engine.core.conditions.scope import Scope
@@ -25,8 +25,7 @@ CAP_SLOT_RETENTION = 32 * DAY
 """Longer than the longest window of a cap: 30 calendar days, of which one may have 25 hours."""
 
 
-@dataclass(slots=True)
-class DecisionContext:
+class DecisionContext(Struct):
     """The state of one customer while `decide` works. Nothing of the caller's is changed: a container of
     `facts` is copied by `writable` before it is written, an enrollment by `fork_enrollment`."""
 

@@ -130,8 +130,8 @@ TraceKind = Literal[
 ]
 
 
-class Trace(Struct, frozen=True):
-    """One line of the history of a customer. Words are made when it is shown.
+class Trace(Struct, frozen=True, array_like=True):
+    """One line of the history of a customer, stored in the order of its fields. Words are made when it is shown.
 
     For `send` and `skip`, `subject` is the template and `detail` the channel or the reason; for
     set/add/remove the subject is the attribute and `detail` the value; for exit the subject is the reason;

@@ -1,18 +1,22 @@
-"""One customer inside one journey ("run" in front of marketers): a position and facts, never a replay log."""
+"""One customer inside one journey ("run" in front of marketers): a position and facts, never a replay log.
+
+The order of the fields, and the tags of what a run rests for, are those in which a run is stored: what is new
+comes last.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from copy import copy
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from engine.core.reasons import HoldReason, SkipReason
 from engine.values import Instant, Value
 
 
-class Due(Struct, frozen=True):
+class Due(Struct, frozen=True, array_like=True):
     """When it wakes. A moment that means local time keeps it: `local` in `zone`."""
 
     at: Instant  # computed again from `local` when the customer's zone or the zone data changes
@@ -20,7 +24,7 @@ class Due(Struct, frozen=True):
     zone: str | None = None
 
 
-class Waiting(Struct, frozen=True):
+class Waiting(Struct, frozen=True, array_like=True, tag="w"):
     """Rests in a `wait`."""
 
     step: str
@@ -29,7 +33,7 @@ class Waiting(Struct, frozen=True):
     opened_number: int
 
 
-class Deferred(Struct, frozen=True):
+class Deferred(Struct, frozen=True, array_like=True, tag="h"):
     """Rests in a `send` that quiet hours or a cap hold back."""
 
     step: str
@@ -40,7 +44,7 @@ class Deferred(Struct, frozen=True):
     since: Instant | None = None  # when it began to wait for a free place under a cap
 
 
-class AwaitingSend(Struct, frozen=True):
+class AwaitingSend(Struct, frozen=True, array_like=True, tag="s"):
     """Rests in a `send` whose message is planned but not yet handed over."""
 
     step: str
@@ -51,7 +55,7 @@ class AwaitingSend(Struct, frozen=True):
     unknown: bool = False  # nobody can say whether it left: it may not be taken back and planned anew
 
 
-class AwaitingReaction(Struct, frozen=True):
+class AwaitingReaction(Struct, frozen=True, array_like=True, tag="l"):
     """Rests in a cascade after a hand-over, until the reaction or `next_after`."""
 
     step: str
@@ -61,13 +65,13 @@ class AwaitingReaction(Struct, frozen=True):
     unknown: bool = False  # the next channel waits until this is settled
 
 
-class AwaitingCode(Struct, frozen=True):
+class AwaitingCode(Struct, frozen=True, array_like=True, tag="c"):
     """Rests in a `code` that waits for its pool."""
 
     step: str
 
 
-class Relocating(Struct, frozen=True):
+class Relocating(Struct, frozen=True, array_like=True, tag="m"):
     """On the way: the step where it rested was removed from the file (design/language 2.15)."""
 
     step: str | None  # when due, the run goes on *at* it, not after it; None: nothing is left, it finishes
@@ -77,7 +81,7 @@ class Relocating(Struct, frozen=True):
 EnrollmentState = Waiting | Deferred | AwaitingSend | AwaitingReaction | AwaitingCode | Relocating
 
 
-class SentMessage(Struct, frozen=True):
+class SentMessage(Struct, frozen=True, array_like=True):
     """One message of this run that was handed over."""
 
     template: str
@@ -94,7 +98,7 @@ class SentMessage(Struct, frozen=True):
         return self.clicked_at if how == "clicked" or self.opened_at is None else self.opened_at
 
 
-class TakenCode(Struct, frozen=True):
+class TakenCode(Struct, frozen=True, array_like=True):
     """A promo code of this run; valid until `expires` (23:59:59 of a day in the customer's zone)."""
 
     pool: str
@@ -104,8 +108,7 @@ class TakenCode(Struct, frozen=True):
     used: bool = False
 
 
-@dataclass(slots=True)
-class Enrollment:
+class Enrollment(Struct, array_like=True):
     """One run. `decide` changes only its own copies (`fork`); everybody else treats it as frozen.
 
     open: `outcome` is None. watched: it ended, but `watch_until` has not passed.
@@ -164,34 +167,7 @@ class Enrollment:
 
     def fork(self) -> Enrollment:
         """A copy that may be changed without touching this one."""
-        # Written out by name: nearly every decision makes one, and the containers must be copied, too.
-        return Enrollment(
-            id=self.id,
-            journey=self.journey,
-            key=self.key,
-            started_at=self.started_at,
-            started_number=self.started_number,
-            first_started_at=self.first_started_at,
-            clock=self.clock,
-            trigger=self.trigger,
-            product_id=self.product_id,
-            occurrence=self.occurrence,
-            holdout=self.holdout,
-            seq=self.seq,
-            state=self.state,
-            due=self.due,
-            window_at=self.window_at,
-            window_number=self.window_number,
-            paths=self.paths.copy(),
-            codes=self.codes.copy(),
-            sent=self.sent.copy(),
-            skipped=self.skipped.copy(),
-            done=self.done.copy(),
-            goal_at=self.goal_at,
-            outcome=self.outcome,
-            ended_at=self.ended_at,
-            watch_until=self.watch_until,
-            commit=self.commit,
-            causes=self.causes,
-            began_at=self.began_at,
-        )
+        fork = copy(self)
+        fork.paths, fork.codes, fork.sent = self.paths.copy(), self.codes.copy(), self.sent.copy()
+        fork.skipped, fork.done = self.skipped.copy(), self.done.copy()
+        return fork

@@ -4,7 +4,8 @@ itself."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from engine.core.causes import causes_of, united_causes
 from engine.core.conditions.condition import Constant, Ref
@@ -20,8 +21,7 @@ from engine.ids import derive
 from engine.values import Instant, Value
 
 
-@dataclass(slots=True)
-class Transition:
+class Transition(Struct):
     """One decision about one run, from `begin` to `complete`."""
 
     context: DecisionContext

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec.structs import replace
 
 from engine.core.facts.customer import CapSlot, Reach
 from engine.core.happening import ProfileChanged
@@ -295,7 +295,7 @@ def test_a_bounce_closes_the_channel_for_everything_after_it() -> None:
 
 def test_a_hand_over_that_belongs_to_nothing_is_ignored() -> None:
     one = subscribed(written("- send: letter\n- wait: 1 day\n  id: pause", policy="free"))
-    before = dataclasses.replace(one.state)
+    before = replace(one.state)
     one.hand("0 10:05", "letter")
     assert one.state.enrollments == before.enrollments
     assert one.lines == ["0 10:00 send letter via email"]

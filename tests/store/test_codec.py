@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from decimal import Decimal
 
 from hypothesis import given
+from msgspec.structs import fields
 
 from engine.core.enrollment import Enrollment
 from engine.core.happening import Event, Happening
@@ -68,4 +68,4 @@ def test_only_texts_that_folding_changes_have_a_twin() -> None:
 
 def test_every_field_of_a_run_is_stored() -> None:
     """A field that is added to the core must be added to the store: the count here is the reminder."""
-    assert len(dataclasses.fields(Enrollment)) == 28
+    assert len(fields(Enrollment)) == 28

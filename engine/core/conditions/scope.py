@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from engine.core.conditions.condition import Ref
 from engine.core.enrollment import Enrollment
@@ -14,8 +15,7 @@ from engine.core.happening import Event
 from engine.values import Instant, Value
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """What a question may look at."""
 
     facts: Facts

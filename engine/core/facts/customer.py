@@ -157,23 +157,22 @@ class LastStart(Struct, frozen=True):
     enrollment: str
 
 
-@dataclass(slots=True)
-class CustomerState:
+class CustomerState(Struct):
     """The unit of concurrency: everything that is decided about one customer is decided from this, one
     after the other."""
 
     facts: Facts
-    enrollments: dict[str, Enrollment] = field(default_factory=dict)  # open and watched ones, by id
-    last_starts: dict[tuple[str, str], LastStart] = field(default_factory=dict)  # by (journey, key)
+    enrollments: dict[str, Enrollment] = msgspec.field(default_factory=dict)  # open and watched ones, by id
+    last_starts: dict[tuple[str, str], LastStart] = msgspec.field(default_factory=dict)  # by (journey, key)
     # (journey, ISO local date) on which clock and date starts already fired
-    occurred: set[tuple[str, str]] = field(default_factory=set)
-    crossings: dict[str, Instant] = field(
+    occurred: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    crossings: dict[str, Instant] = msgspec.field(
         default_factory=dict
     )  # segment -> when time alone may change membership
     applied: int = 0  # number of the last applied happening
     # Journey -> changes of products that become one start of it
-    collecting: dict[str, Collecting] = field(default_factory=dict)
-    turns: dict[str, Instant] = field(default_factory=dict)  # enrollment -> when time alone may end it
+    collecting: dict[str, Collecting] = msgspec.field(default_factory=dict)
+    turns: dict[str, Instant] = msgspec.field(default_factory=dict)  # enrollment -> when time alone may end it
 
 
 Closed = Literal["no address", "bounced", "suppressed", "no consent"]

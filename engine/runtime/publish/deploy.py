@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from engine import project as projects
@@ -189,7 +190,7 @@ def _move_people(conn: Connection, plan: Migration, before: Journey, new: Journe
                 keys = {effect.key for move in moves for effect in move.effects if isinstance(effect, Cancel)}
                 facts = state.facts.fork()
                 facts.cap_slots = [slot for slot in facts.cap_slots if slot.key not in keys]
-                freed[customer] = dataclasses.replace(state, facts=facts)
+                freed[customer] = replace(state, facts=facts)
         batches.save_batch(conn, batch, freed, now)
         decisions.save(conn, bucket, decided, now, new.commit)
         due_queue.put(conn, bucket, moments)

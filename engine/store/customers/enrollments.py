@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from copy import copy
+from decimal import Decimal
 from typing import Any
 
+import msgspec
+from msgspec import Struct, field
+from msgspec.structs import astuple
 from sqlalchemy import Connection
 
-from engine.core.enrollment import (
-    AwaitingCode,
-    AwaitingReaction,
-    AwaitingSend,
-    Deferred,
-    Due,
-    Enrollment,
-    EnrollmentState,
-    Relocating,
-    SentMessage,
-    TakenCode,
-    Waiting,
-)
-from engine.core.reasons import HoldReason, SkipReason
-from engine.store.serialization import dump, load, pack, unpack
+from engine.core.enrollment import Due, Enrollment, EnrollmentState, SentMessage, TakenCode
+from engine.core.reasons import SkipReason
+from engine.store.serialization import MARKS, dump, pack, unpack
 from engine.store.sql import change_many, ids, rows
 from engine.values import Instant
 
@@ -129,82 +122,60 @@ def of_customer(conn: Connection, bucket: int, customer: str) -> list[Enrollment
 
 def encode(enrollment: Enrollment) -> str:
     """The whole of a run."""
-    due, day = enrollment.due, enrollment.occurrence
-    chain = (dict(enrollment.causes), enrollment.began_at) if enrollment.causes else ()
-    return dump((
-        enrollment.id, enrollment.journey, enrollment.key, enrollment.started_at, enrollment.started_number,
-        enrollment.first_started_at, enrollment.clock,
-        pack(enrollment.trigger), enrollment.product_id, None if day is None else day.isoformat(),
-        enrollment.holdout, enrollment.seq,
-        None if enrollment.state is None else _rest_row(enrollment.state),
-        None if due is None else (due.at, None if due.local is None else due.local.isoformat(), due.zone),
-        enrollment.window_at, enrollment.window_number, enrollment.paths,
-        [(c.pool, c.value, c.expires, c.expires_on.isoformat(), c.used) for c in enrollment.codes.values()],
-        {step: [_part_row(part) for part in parts] for step, parts in enrollment.sent.items()},
-        enrollment.skipped, sorted(enrollment.done), enrollment.goal_at, enrollment.outcome,
-        enrollment.ended_at, enrollment.watch_until, enrollment.commit, *chain,
-    ))  # fmt: skip
+    trigger = pack(enrollment.trigger)
+    if enrollment.codes or len(enrollment.done) > 1 or MARKS in trigger:
+        stored: Any = copy(enrollment)
+        stored.codes = list(enrollment.codes.values())
+        stored.done, stored.trigger = sorted(enrollment.done), trigger
+        enrollment = stored
+    text = dump(enrollment)
+    # What led to a run is written only where there is something.
+    return text if enrollment.causes else text[: text.rindex(",{},")] + "]"
+
+
+class _StoredRun(Struct, array_like=True):
+    """A run as it is written: the fields of `Enrollment` in their order, with the types that JSON has."""
+
+    id: str
+    journey: str
+    key: str
+    started_at: int
+    started_number: int
+    first_started_at: int
+    clock: int
+    trigger: dict[str, Any]
+    product_id: str | None
+    occurrence: dt.date | None
+    holdout: bool
+    seq: int
+    state: EnrollmentState | None
+    due: Due | None
+    window_at: int
+    window_number: int
+    paths: dict[str, str]
+    codes: list[TakenCode] | dict[str, TakenCode]  # an object where there are none
+    sent: dict[str, tuple[SentMessage, ...]]
+    skipped: dict[str, SkipReason]
+    done: set[str]
+    goal_at: int | None
+    outcome: str | None
+    ended_at: int | None
+    watch_until: int | None
+    commit: str
+    causes: dict[str, int] = field(default_factory=dict)
+    began_at: int = 0
+
+
+_decoder = msgspec.json.Decoder(_StoredRun, float_hook=Decimal)
 
 
 def decode(state: str, journey: str | None = None) -> Enrollment:
     """What `encode` was given; `journey`: the name that it has now."""
-    (
-        id_, written, key, started_at, started_number, first_started_at, clock, trigger, product_id, day,
-        holdout, seq,
-        rest, due, window_at, window_number, paths, codes, sent, skipped, done, goal_at, outcome, ended_at,
-        watch_until,
-        commit, *chain,
-    ) = load(state)  # fmt: skip
-    return Enrollment(
-        id_, journey or written, key, started_at, started_number, first_started_at, clock,
-        unpack(trigger), product_id, None if day is None else dt.date.fromisoformat(day), holdout, seq,
-        None if rest is None else _rest(rest),
-        None if due is None else Due(due[0], None if due[1] is None else dt.datetime.fromisoformat(due[1]),
-        due[2]),
-        window_at, window_number, paths, {row[0]: _code(*row) for row in codes},
-        {step: tuple([SentMessage(*part) for part in parts]) for step, parts in sent.items()},
-        {step: SkipReason(reason) for step, reason in skipped.items()}, set(done), goal_at, outcome,
-        ended_at, watch_until, commit, *chain,
-    )  # fmt: skip
-
-
-def _rest_row(state: EnrollmentState) -> tuple[Any, ...]:
-    match state:
-        case Waiting():
-            return "w", state.step, state.opened_at, state.opened_number
-        case Deferred():
-            return "h", state.step, state.channel, state.why, state.first_due, state.tried, state.since
-        case AwaitingSend():
-            return "s", state.step, state.channel, state.key, state.first_due, state.tried, state.unknown
-        case AwaitingReaction():
-            return "l", state.step, state.channel, state.handed_at, state.tried, state.unknown
-        case AwaitingCode():
-            return "c", state.step
-        case Relocating():
-            return "m", state.step, state.was
-
-
-def _deferred(step: str, channel: str, why: str, *others: Any) -> Deferred:
-    return Deferred(step, channel, HoldReason(why), *others)
-
-
-_RESTS: dict[str, Callable[..., EnrollmentState]] = {
-    "w": Waiting, "h": _deferred, "s": AwaitingSend, "l": AwaitingReaction, "c": AwaitingCode,
-    "m": Relocating,
-}  # fmt: skip
-
-
-def _rest(row: list[Any]) -> EnrollmentState:
-    kind, *parts = row
-    return _RESTS[kind](*[tuple(part) if type(part) is list else part for part in parts])
-
-
-def _part_row(part: SentMessage) -> tuple[Any, ...]:
-    return (
-        part.template, part.channel, part.key, part.handed_at, part.number, part.clicked_at, part.opened_at,
-        part.bounced,
-    )  # fmt: skip
-
-
-def _code(pool: str, value: str, expires: Instant, expires_on: str, used: bool) -> TakenCode:
-    return TakenCode(pool, value, expires, dt.date.fromisoformat(expires_on), used)
+    stored: Any = _decoder.decode(state)
+    if stored.trigger:
+        stored.trigger = unpack(stored.trigger)
+    if type(stored.codes) is list:
+        stored.codes = {code.pool: code for code in stored.codes}
+    if journey is not None:
+        stored.journey = journey
+    return Enrollment(*astuple(stored))

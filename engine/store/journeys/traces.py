@@ -33,21 +33,7 @@ def append(
     """Appends the lines of decisions: (customer, decisions); one row per customer."""
     found = []
     for customer, decisions in decided:
-        lines = [
-            (
-                line.at,
-                line.kind,
-                line.journey,
-                line.enrollment,
-                line.step,
-                line.line,
-                line.subject,
-                line.detail,
-                line.read,
-            )
-            for decision in decisions
-            for line in decision.trace
-        ]
+        lines = [line for decision in decisions for line in decision.trace]
         if lines:
             found.append((bucket, customer, now, commit, dump(lines)))
     change_many(
