@@ -17,8 +17,8 @@ from pathlib import Path
 
 import httpx2
 
-from benchmarks.advance import START, Sleepers
 from benchmarks.figures import Aim, Figure, figure
+from benchmarks.sleepers import START, asleep
 from engine.clock import FastClock
 from engine.daemon import Daemon
 from engine.store.database import open_store
@@ -62,8 +62,7 @@ def _peak(customers: int) -> tuple[float, float]:
 
 
 def _prepare(folder: Path, customers: int) -> tuple[Path, str, str]:
-    shop = Sleepers(folder, customers)
-    shop.store.close()
+    asleep(folder, customers).store.close()
     project = folder / "project"
     shutil.move(folder / "bench.db", project / "bench.db")
     with socket.socket() as free:

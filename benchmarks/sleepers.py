@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from engine.runtime.advance.advancer import Advancer, Publication
 from engine.runtime.publish.deploy import deploy
 from engine.store.database import Store, open_store
 from engine.store.inbox import inbox
-from engine.values import DAY, Instant, Money, wall_clock, zone
+from engine.values import DAY, Instant, Money, Value, wall_clock, zone
 
 START = Instant(1_772_442_000_000)
 """2026-03-02 10:00 in Berlin; the first sleeper wakes then."""
@@ -170,7 +171,10 @@ def _life(number: int, tier: str, now: Instant) -> Iterator[Happening]:
     )  # fmt: skip
     for order in range(3):
         at = Instant(now - (400 - 30 * order) * DAY)
-        fields = {"order_id": f"o-{number}-{order}", "total": Money(79 + order, "EUR")}
+        fields: dict[str, Value] = {
+            "order_id": f"o-{number}-{order}",
+            "total": Money(Decimal(79 + order), "EUR"),
+        }
         yield Event(0, f"order-{number}-{order}", "order_placed", at, now, fields, starts=False)
     yield Event(0, f"subscribed-{number}", "subscribed", now, now, {"source": "footer"})
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from benchmarks.figures import Figure, figure, peak_memory
+from benchmarks.figures import Aim, Figure, figure, peak_memory
 from benchmarks.sleepers import asleep
 from engine.store.connections import PRAGMAS
 from engine.values import DAY, Instant, zone
@@ -71,10 +71,10 @@ def measure(folder: Path, count: int, woken: int, rounds: int) -> list[Figure]:
     what, against = f"{count:,} asleep", "plain sqlite3, the same rows"
     return [
         figure(
-            "transitions", what, against, "/s", *walls, "at least 0.5",
+            "transitions", what, against, "/s", *walls, Aim(at_least=0.5),
             f"{woken:,} at a time, peak memory {peak_memory()} MB",
         ),
-        figure("transitions", f"CPU each, {what}", against, "us", *seconds, "at most 2"),
+        figure("transitions", f"CPU each, {what}", against, "us", *seconds, Aim(at_most=2)),
     ]  # fmt: skip
 
 
@@ -111,7 +111,8 @@ class Bare:
             " CROSS JOIN enrollment e ON e.bucket = 0 AND e.customer = j.value AND e.ended_at IS NULL",
             (orjson.dumps(sorted(customer for _, customer in due)),),
         ).fetchall()
-        moved, asleep_again, traces, messages = [], [], [], []
+        moved: list[tuple[Any, ...]] = []
+        asleep_again, traces, messages = [], [], []
         for customer, attributes, run, seq, text in found:
             facts, state = orjson.loads(attributes), orjson.loads(text)
             lines: list[list[Any]] = []

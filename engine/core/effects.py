@@ -131,7 +131,8 @@ TraceKind = Literal[
 
 
 class Trace(Struct, frozen=True, array_like=True):
-    """One line of the history of a customer, stored in the order of its fields. Words are made when it is shown.
+    """One line of the history of a customer, stored as its fields in their order. Words are made when it is
+    shown.
 
     For `send` and `skip`, `subject` is the template and `detail` the channel or the reason; for
     set/add/remove the subject is the attribute and `detail` the value; for exit the subject is the reason;

@@ -63,11 +63,12 @@ def _looked_at(condition: Condition, rules: Rules) -> _LookedAt:
 
 def words(value: Value, kind: Type) -> str:
     """A value as a person reads it; `not set` for none. A time is ISO 8601 in UTC."""
+    # Most values are texts: they do not go through all the cases below.
+    if type(value) is str:
+        return value or "empty"
     match value:
         case None:
             return "not set"
-        case "":
-            return "empty"
         case bool():
             return "true" if value else "false"
         case int() if kind.kind == "time":

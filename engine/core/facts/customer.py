@@ -51,7 +51,7 @@ class Reach(Struct, frozen=True):
     bounced: bool = msgspec.field(default=False, name="bounced")
 
 
-class CapSlot(Struct, frozen=True):
+class CapSlot(Struct, frozen=True, array_like=True):
     """A message that counts under caps, or a planned one that has reserved its slot."""
 
     key: str  # of the message in the outbox
@@ -172,7 +172,8 @@ class CustomerState(Struct):
     applied: int = 0  # number of the last applied happening
     # Journey -> changes of products that become one start of it
     collecting: dict[str, Collecting] = msgspec.field(default_factory=dict)
-    turns: dict[str, Instant] = msgspec.field(default_factory=dict)  # enrollment -> when time alone may end it
+    # Enrollment -> when time alone may end it
+    turns: dict[str, Instant] = msgspec.field(default_factory=dict)
 
 
 Closed = Literal["no address", "bounced", "suppressed", "no consent"]

@@ -30,9 +30,9 @@ from engine.values import MINUTE, SECOND, Instant
 SMALLEST, LARGEST = 200, 5000
 """Limits of a batch; between them it follows what the last one took."""
 
-SLOW, FAST = 0.2, 0.05
-"""Seconds of a batch: above, the next one is smaller; below, larger. Intake waits at most about so long for
-the writer."""
+AIM = 0.1
+"""Seconds of a batch: the next one is so large that it would take so long. Intake waits about so long for the
+writer."""
 
 NOT_YET = MINUTE
 """A customer who is due but whom no decision moves is looked at again so much later."""
@@ -98,6 +98,7 @@ class Advancer:
         self._store = store
         self._clock = clock
         self._limit = 1000
+        self._began = 0.0  # when the batch had the writer
         self._present: _Present | None = None
 
     def advance(self, publication: Publication) -> AdvanceProgress:
@@ -126,8 +127,7 @@ class Advancer:
         return total
 
     def _advance_bucket(self, publication: Publication, bucket: int) -> AdvanceProgress:
-        began = time.monotonic()
-        # The collector of cycles is off while one batch lasts (about `SLOW`). A batch makes a million
+        # The collector of cycles is off while one batch lasts (about `AIM`). A batch makes a million
         # small objects, all of which reference counting frees at its end; the collector would walk them
         # again and again and find nothing. Off is off for the whole process, the event loop too. That is
         # safe: memory in cycles is only freed a moment later, and `finally` puts the collector on again
@@ -143,14 +143,16 @@ class Advancer:
             progress = self._store.write(lambda conn: self._one_by_one(conn, publication, bucket))
         finally:
             gc.enable()
-        took = time.monotonic() - began
-        if took > SLOW:
-            self._limit = max(SMALLEST, self._limit // 2)
-        elif took < FAST and progress.more:
-            self._limit = min(LARGEST, self._limit * 2)
+        # Of a batch that was not full nothing can be learned but that it was too large.
+        took = time.monotonic() - self._began
+        if progress.more or took > AIM:
+            fitting = int(self._limit * min(max(AIM / took, 0.5), 2))
+            self._limit = min(max(fitting, SMALLEST), LARGEST)
         return progress
 
     def _batch(self, conn: Connection, publication: Publication, bucket: int, limit: int) -> AdvanceProgress:
+        # From here on, and not from when it was handed in: others may have had the writer first.
+        self._began = time.monotonic()
         # asked inside the transaction: a deployment that lands in between moves people, and old files would
         # move them back
         if deployments.current_number(conn) != publication.number:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any
@@ -17,11 +17,10 @@ from engine.core.journeys import Journeys
 from engine.core.product_signals import largest
 from engine.store.customers import address_index, enrollments, events, products
 from engine.store.customers import customer_codec as text
+from engine.store.customers.stored_facts import DOCUMENTS, StoredFacts
 from engine.store.serialization import dump, folded, load
 from engine.store.sql import change_many, ids, rows
 from engine.values import Instant, iso
-
-DOCUMENTS = ("attributes", "folded", "memory", "seen", "segments", "reach", "marks")
 
 _SELECT = (
     "SELECT c.id, c.zone, c.zone_why, c.applied, c.created_at, "  # noqa: S608 - names of our own columns
@@ -38,6 +37,8 @@ _UPDATE = (
     "= ?,"
     " segments = ?, reach = ?, marks = ? WHERE bucket = ? AND id = ?"
 )
+_SEEN, _SEGMENTS, _MARKS = (DOCUMENTS.index(name) for name in ("seen", "segments", "marks"))
+_NOWHERE: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class StoredCustomer:
     """The documents of a row as they are on disk; `created_at` None: there is no row yet."""
 
     created_at: Instant | None = None
-    documents: list[str] = field(default_factory=lambda: ["{}"] * 6 + ["[[],[],{},[]]"])
+    documents: tuple[str, ...] = ("{}",) * 6 + ("[[],[],{},[]]",)
 
 
 @dataclass(slots=True)
@@ -72,15 +73,15 @@ def load_batch(
     initial = initial_values(journeys.facts, journeys.currency)
     for row in rows(conn, _SELECT, (ids(customers), bucket)):
         states[row[0]] = _state(row, initial, journeys)
-        stored[row[0]] = StoredCustomer(row[4], list(row[5:]))
+        stored[row[0]] = StoredCustomer(row[4], row[5:])
     for customer in customers:
         if customer not in states:
             facts = Facts(customer, timezone=journeys.timezone, values=dict(initial))
             states[customer], stored[customer] = CustomerState(facts), StoredCustomer()
     for customer, live in enrollments.load_live(conn, bucket, states, now).items():
         states[customer].enrollments = {run.id: run for run in live}
-        states[customer].facts.inside = frozenset(run.journey for run in live if run.outcome is None)
-    _load_history(conn, bucket, states, journeys, now)
+        states[customer].facts.inside = frozenset([run.journey for run in live if run.outcome is None])
+    _load_history(conn, bucket, states, stored, journeys, now)
     _load_products(conn, states, happened if journeys.index.reads_products else {})
     return CustomerBatch(bucket, states, stored)
 
@@ -97,7 +98,7 @@ def save_batch(
         before, known = batch.states[customer], batch.stored[customer]
         documents = _documents(before, state, known, now)
         facts = state.facts
-        if facts.reach is not before.facts.reach or facts.values is not before.facts.values:
+        if _is_other(before.facts, facts, "reach") or _is_other(before.facts, facts, "values"):
             had = address_index.addresses_of(before.facts.reach, before.facts.values)
             moved.append((customer, had, address_index.addresses_of(facts.reach, facts.values)))
         if known.created_at is None:
@@ -148,41 +149,39 @@ def zones(conn: Connection) -> list[str]:
 
 
 def _state(row: Any, initial: Mapping[str, Any], journeys: Journeys) -> CustomerState:
-    customer, zone, zone_why, applied, _, attributes, _, memory, seen, segments, reach, marks = row
-    known = text.load_marks(marks)
-    values = text.load_attributes(attributes)
+    customer, zone, zone_why, applied, _, *documents = row
+    marks, segments = text.load_marks(documents[_MARKS]), documents[_SEGMENTS]
+    facts = StoredFacts(
+        customer, zone, zone_why, documents, initial,
+        frozenset(load(segments)) if segments != "{}" else _NOWHERE, marks.cap_slots, marks.engagement,
+    )  # fmt: skip
     if zone_why == "project" and zone != journeys.timezone:
-        zone, zone_why = journeys.resolve_zone(values)
-    facts = Facts(
-        customer, zone, zone_why, {**initial, **values} if initial else values,
-        text.load_fact_state(memory) if memory != "{}" else {}, text.load_event_counters(seen), {},
-        frozenset(load(segments)) if segments != "{}" else frozenset(), text.load_reach(reach), False,
-        known.cap_slots, {}, known.engagement,
-    )  # fmt: skip
+        facts.timezone, facts.timezone_why = journeys.resolve_zone(facts.values)
     return CustomerState(
-        facts, {}, known.last_starts, known.occurred, dict(known.crossings), applied, dict(known.collecting),
-        dict(known.turns),
-    )  # fmt: skip
+        facts, {}, marks.last_starts, marks.occurred, marks.crossings, applied, marks.collecting, marks.turns
+    )
 
 
-def _documents(before: CustomerState, after: CustomerState, known: StoredCustomer, now: Instant) -> list[str]:
+def _documents(
+    before: CustomerState, after: CustomerState, known: StoredCustomer, now: Instant
+) -> tuple[str, ...]:
     """The documents now; what is equal is not written anew. Decisions copy what they write, so that most of
     it is the very same object."""
     attributes, twins, memory, seen, segments, reach, marks = known.documents
-    old, new, is_new = before.facts, after.facts, known.created_at is None
-    if is_new or (new.values is not old.values and new.values != old.values):
+    old, new = before.facts, after.facts
+    if known.created_at is None or _has_changed(old, new, "values"):
         attributes, twins = text.dump_attributes(new), dump(folded(new.values))
-    if new.fact_state is not old.fact_state and new.fact_state != old.fact_state:
+    if _has_changed(old, new, "fact_state"):
         memory = text.dump_fact_state(new.fact_state)
-    if new.event_counters is not old.event_counters and new.event_counters != old.event_counters:
+    if _has_changed(old, new, "event_counters"):
         seen = text.dump_event_counters(new.event_counters)
     if new.segments is not old.segments and new.segments != old.segments:
         since = load(segments)
         segments = dump({name: since.get(name, now) for name in sorted(new.segments)})
-    if new.reach is not old.reach and new.reach != old.reach:
+    if _has_changed(old, new, "reach"):
         reach = text.dump_reach(new.reach)
     if (
-        new.cap_slots != old.cap_slots
+        (new.cap_slots is not old.cap_slots and new.cap_slots != old.cap_slots)
         or new.engagement is not old.engagement
         or after.crossings != before.crossings
         or after.last_starts != before.last_starts
@@ -201,24 +200,42 @@ def _documents(before: CustomerState, after: CustomerState, known: StoredCustome
             after.turns,
         )
         marks = text.dump_marks(known_marks, oldest)
-    return [attributes, twins, memory, seen, segments, reach, marks]
+    return attributes, twins, memory, seen, segments, reach, marks
+
+
+def _is_other(old: Facts, new: Facts, name: str) -> bool:
+    """Whether a container of the facts is another object than before; asks for none that nobody read."""
+    if isinstance(new, StoredFacts) and name not in new.read:
+        return False
+    return getattr(new, name) is not getattr(old, name)
+
+
+def _has_changed(old: Facts, new: Facts, name: str) -> bool:
+    return _is_other(old, new, name) and getattr(new, name) != getattr(old, name)
 
 
 def _load_history(
-    conn: Connection, bucket: int, states: Mapping[str, CustomerState], journeys: Journeys, now: Instant
+    conn: Connection,
+    bucket: int,
+    states: Mapping[str, CustomerState],
+    stored: Mapping[str, StoredCustomer],
+    journeys: Journeys,
+    now: Instant,
 ) -> None:
     """The events that questions may look at, of the customers who have any of them."""
     if not journeys.needs:
         return
     start = {name: history_from(name, journeys.needs, now) for name in journeys.needs}
-    wanted = {
-        customer: state
-        for customer, state in states.items()
-        if any(
-            name in start and seen.last_at >= (start[name] or 0)
-            for name, seen in state.facts.event_counters.items()
-        )
-    }
+    # Most customers did none of these: their counters need not be read for it.
+    keys = [f"{dump(name)}:" for name in start]
+    wanted = {}
+    for customer, state in states.items():
+        seen = stored[customer].documents[_SEEN]
+        if any(key in seen for key in keys) and any(
+            name in start and counter.last_at >= (start[name] or 0)
+            for name, counter in state.facts.event_counters.items()
+        ):
+            wanted[customer] = state
     if wanted:
         for customer, event in events.load(conn, bucket, wanted, start):
             wanted[customer].facts.history.setdefault(event.name, []).append(event)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, cast
 
@@ -60,22 +59,16 @@ def load_fact_state(text: str) -> dict[str, object]:
     return {name: _remembered(value) for name, value in load(text).items()}
 
 
-def dump_cap_slots(places: list[CapSlot]) -> list[tuple[str, Instant, str, bool]]:
-    """Rows of what counts under caps."""
-    return [(place.key, place.at, place.channel, place.counts_total) for place in places]
-
-
-@dataclass(slots=True)
-class CustomerMarks:
+class CustomerMarks(msgspec.Struct):
     """What the document `marks` of a customer holds; the fields as in `CustomerState` and `Facts`."""
 
-    last_starts: dict[tuple[str, str], LastStart] = field(default_factory=dict)
-    occurred: set[tuple[str, str]] = field(default_factory=set)
-    crossings: Mapping[str, Instant] = field(default_factory=dict)
-    cap_slots: list[CapSlot] = field(default_factory=list)
+    last_starts: dict[tuple[str, str], LastStart] = msgspec.field(default_factory=dict)
+    occurred: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    crossings: dict[str, Instant] = msgspec.field(default_factory=dict)
+    cap_slots: list[CapSlot] = msgspec.field(default_factory=list)
     engagement: EngagementStats = NO_ENGAGEMENT
-    collecting: Mapping[str, Collecting] = field(default_factory=dict)
-    turns: Mapping[str, Instant] = field(default_factory=dict)
+    collecting: dict[str, Collecting] = msgspec.field(default_factory=dict)
+    turns: dict[str, Instant] = msgspec.field(default_factory=dict)
 
 
 def dump_marks(marks: CustomerMarks, oldest_day: str) -> str:
@@ -90,7 +83,7 @@ def dump_marks(marks: CustomerMarks, oldest_day: str) -> str:
         [(journey, key, start.at, start.enrollment) for (journey, key), start in marks.last_starts.items()],
         sorted(mark for mark in marks.occurred if mark[1] >= oldest_day),
         marks.crossings,
-        dump_cap_slots(marks.cap_slots),
+        marks.cap_slots,
     ]
     if engagement.channels or engagement.hours or later:
         document.append((engagement.channels, engagement.hours))
@@ -101,15 +94,17 @@ def dump_marks(marks: CustomerMarks, oldest_day: str) -> str:
 
 def load_marks(text: str) -> CustomerMarks:
     """What `dump_marks` wrote, now or in an earlier version."""
-    starts, occurred, crossings, slots, *rest = load(text)
-    later = rest[1] if len(rest) > 1 else {}
+    stored = _marks.decode(text)
+    later = stored.later
     return CustomerMarks(
-        {(journey, key): LastStart(at, enrollment) for journey, key, at, enrollment in starts},
-        {(journey, day) for journey, day in occurred},
-        crossings,
-        [CapSlot(*row) for row in slots],
-        _habits(*rest[0]) if rest else NO_ENGAGEMENT,
-        {name: _load_collecting(*row) for name, row in later.get("collecting", {}).items()},
+        {(journey, key): LastStart(at, enrollment) for journey, key, at, enrollment in stored.starts},
+        stored.occurred,
+        stored.crossings,
+        stored.cap_slots,
+        EngagementStats(*stored.habits) if stored.habits is not None else NO_ENGAGEMENT,
+        {name: _load_collecting(*row) for name, row in later["collecting"].items()}
+        if "collecting" in later
+        else {},
         later.get("turns", {}),
     )
 
@@ -131,8 +126,18 @@ def _price(stored: Mapping[str, Any] | None) -> Money | None:
     return None if stored is None else Money(Decimal(stored["amount"]), stored["currency"])
 
 
-def _habits(channels: Mapping[str, Sequence[int]], hours: Sequence[int]) -> EngagementStats:
-    return EngagementStats({name: tuple(counts) for name, counts in channels.items()}, tuple(hours))
+class _StoredMarks(msgspec.Struct, array_like=True):
+    """What `dump_marks` writes, with the types that JSON has."""
+
+    starts: list[tuple[str, str, Instant, str]]
+    occurred: set[tuple[str, str]]
+    crossings: dict[str, Instant]
+    cap_slots: list[CapSlot]
+    habits: tuple[dict[str, tuple[int, ...]], tuple[int, ...]] | None = None
+    later: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+_marks = msgspec.json.Decoder(_StoredMarks, float_hook=Decimal)
 
 
 def dump_attributes(facts: Facts) -> str:

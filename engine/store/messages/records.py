@@ -20,7 +20,7 @@ from engine.store.messages.states import (
 )
 from engine.store.meta import bucket_of
 from engine.store.serialization import dump, load, pack, unpack
-from engine.store.sql import columns_of, ids, insert_many, rows
+from engine.store.sql import change_many, columns_of, ids, rows
 from engine.values import Instant, Value
 
 _AT_ONCE = 500
@@ -92,38 +92,18 @@ def cancel(conn: Connection, bucket: int, whys: Mapping[str, str], now: Instant)
 def plan(conn: Connection, bucket: int, sends: Sequence[tuple[str, Send]], now: Instant) -> None:
     """Plans messages: (customer, send). A key that is known already is planned again only where its message
     came back before any hand-over; so a decision that is taken twice sends once."""
-    insert_many(
+    change_many(
         conn,
-        "outbox",
+        _PLAN,
         [
-            {
-                "bucket": bucket,
-                "customer": customer,
-                "send_key": send.key,
-                "enrollment": send.enrollment,
-                "journey": send.journey,
-                "step": send.step,
-                "template": send.template,
-                "channel": send.channel,
-                "policy": send.policy,
-                "purpose": send.purpose,
-                "state": MessageState.PLANNED.value,
-                "why": "",
-                "fence": 0,
-                "planned_at": now,
-                "due_at": send.due_at,
-                "valid_until": send.valid_until,
-                "ready_at": now,
-                "attempts": 0,
-                "counts": send.counts,
-                "resent": 0,
-                "names": names_text(send.names),
-                "detail": "",
-            }
+            (
+                bucket, customer, send.key, send.enrollment, send.journey, send.step, send.template,
+                send.channel, send.policy, send.purpose, now, send.due_at, send.valid_until, now, send.counts,
+                names_text(send.names),
+            )
             for customer, send in sends
         ],
-        _PLAN_AGAIN,
-    )
+    )  # fmt: skip
 
 
 # The fence goes on counting: whoever still holds an old claim of this key must not move the message
@@ -143,6 +123,11 @@ _PLAN_AGAIN = (
         f"outbox.handed_at IS NULL"
     )
 )  # fmt: skip
+_PLAN = (
+    "INSERT INTO outbox (bucket, customer, send_key, enrollment, journey, step, template, channel, policy, "  # noqa: S608
+    "purpose, planned_at, due_at, valid_until, ready_at, counts, names, state, why, fence, attempts, resent, "
+    f"detail) VALUES ({', '.join('?' * 16)}, 'planned', '', 0, 0, 0, '') {_PLAN_AGAIN}"
+)
 
 
 def find(conn: Connection, send_key: str) -> OutboxMessage | None:
