@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
@@ -228,7 +228,7 @@ class ReadContext:
         if text.value in choices:
             return text
         if (own := (reads or {}).get(text.value.casefold())) is not None:
-            return replace(text, value=own)
+            return Text(own, text.span)
         known = (meant or {}).get(text.value.casefold())
         self.wrong(
             text,
