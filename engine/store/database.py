@@ -68,7 +68,7 @@ def open_store(url: str, folder: Path, *, exclusive: bool = False) -> Store:
     path = sqlite_path(url, folder)
     lock: IO[bytes] | DaemonLock | None = None
     if path is not None:
-        lock = _claim(path, exclusive)
+        lock = claim(path, exclusive)
         url = f"sqlite:///{path}"
     engine = create_store_engine(url)
     try:
@@ -148,7 +148,7 @@ def sqlite_advice() -> str | None:
     )
 
 
-def _claim(path: Path, exclusive: bool) -> IO[bytes] | None:
+def claim(path: Path, exclusive: bool) -> IO[bytes] | None:
     """Makes the folder; with `exclusive` takes the lock beside the file, which the system frees when we
     die."""
     try:

@@ -41,6 +41,7 @@ BEAT = MINUTE
 RESTORED = "restored backup: it may have been sent after the backup was made"
 _ROW = "place"
 _FORGOTTEN = "forgotten_until"
+_RESTORED = "restored_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class StoreOwner:
             return 0
         until = self._last_known(conn, now)
         held = _hold_all(conn, until, now) if until else 0
+        meta.remove(conn, _RESTORED)
         meta.put(conn, _FORGOTTEN, str(max(until, forgotten_until(conn))))
         own, beside = _kept(conn), self._beside()
         beat = max(own.beat if own else 0, beside.beat if beside else 0)
@@ -111,6 +113,9 @@ class StoreOwner:
     def _strange(self, conn: Connection) -> str | None:
         own, beside = _kept(conn), self._beside()
         name = self.path
+        restored = meta.get(conn, _RESTORED)
+        if restored is not None:
+            return f"{name} was put back from a backup at {iso(Instant(int(restored)))}"
         if own is None and beside is None:
             return None  # a new store, or one from before places were kept
         if own is None or (beside is not None and own.token == beside.token and own.beat < beside.beat):
@@ -163,6 +168,12 @@ def forgotten_until(conn: Connection) -> Instant:
     """What was due until then may have been sent by a daemon that this store does not remember; 0:
     nothing."""
     return Instant(int(meta.get(conn, _FORGOTTEN) or 0))
+
+
+def mark_restored(conn: Connection, now: Instant) -> None:
+    """This database is a backup that was put back: nothing is sent from it before it is adopted, also where
+    its file and its beats look like those of the last daemon."""
+    meta.put(conn, _RESTORED, str(now))
 
 
 def _hold_all(conn: Connection, until: Instant, now: Instant) -> int:

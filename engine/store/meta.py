@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from zlib import crc32
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlmodel import col
 
 from engine.ids import new_id, new_secret
@@ -35,6 +35,11 @@ def put(conn: Connection, name: str, value: str) -> None:
     changed = conn.execute(update(MetaRow).where(col(MetaRow.name) == name).values(value=value)).rowcount
     if not changed:
         conn.execute(insert(MetaRow).values(name=name, value=value))
+
+
+def remove(conn: Connection, name: str) -> None:
+    """Takes a fact away, if it is there."""
+    conn.execute(delete(MetaRow).where(col(MetaRow.name) == name))
 
 
 def touch(conn: Connection) -> None:

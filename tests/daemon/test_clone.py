@@ -236,3 +236,24 @@ def test_a_database_that_was_deleted_is_not_begun_anew_without_a_word(store: Sto
     with pytest.raises(WorldError, match="the database itself was deleted"):
         recognise(owner, fresh)
     fresh.close()
+
+
+def test_a_backup_of_a_running_daemon_sends_nothing_twice_when_it_is_put_back(
+    shop: Shop, tmp_path: Path
+) -> None:
+    shop.start()
+    sent(shop, "ann")
+    file = tmp_path / "backup.db"
+    assert "restore" in shop.command("backup", str(file))
+    sent(shop, "bob")  # what the backup does not know
+    assert "another daemon works" in one_line(shop.command("restore", str(file), code=1))
+    assert shop.stop() == 0
+    assert "run --adopt" in shop.command("restore", str(file))
+    assert "was put back from a backup" in one_line(shop.refused())
+    assert shop.mails()["bob hello"] == 1
+    shop.start("--adopt")
+    shop.know(["bob"])
+    shop.happens("signed_up", ["bob"], at=Instant(SystemClock().now() - HOUR))
+    sent(shop, "carl")
+    assert shop.mails() == {"ann hello": 1, "bob hello": 1, "carl hello": 1}
+    assert shop.stop() == 0
