@@ -100,6 +100,7 @@ class Daemon:
         self._skipping = SupervisedLoop("dry", self._skip, self._health)
         self._watching = SupervisedLoop("watch", self._watch, self._health)
         self._deliverer: Deliverer | None = None
+        self._failure: WorldError | None = None
 
     # --- from outside -----------------------------------------------------------------------------
 
@@ -112,6 +113,11 @@ class Daemon:
         done soon."""
         self._is_reload_wanted = True
         self._publishing.wake()
+
+    def _fail(self, why: WorldError) -> None:
+        """Ends `run` with this: going on would do harm."""
+        self._failure = why
+        self.stop()
 
     def wake(self) -> None:
         """Something may have to be done: look now rather than at the next rest. From the loop's own
@@ -142,7 +148,9 @@ class Daemon:
             self.store.writer.on_commit = self.metrics.committed
             self.metrics.runs(*program(), self.store.engine.dialect.name)
             try:
-                self._lock = InstanceLock(self.store, project.config.store, self.folder, self.clock)
+                self._lock = InstanceLock(
+                    self.store, project.config.store, self.folder, self.clock, self._fail
+                )
                 self._lock.begin(dry=self.options.dry, adopt=self.options.adopt)
                 await self._work(project)
                 # only after an end in order: after a crash the next start has to be careful
@@ -170,6 +178,7 @@ class Daemon:
             await self._end(server, tasks)
             await self._webhooks.close()
             await self._alerter.close()
+            failure = self._failure or failure
             if failure is not None:
                 raise failure
         finally:

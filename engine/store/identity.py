@@ -57,9 +57,16 @@ class OwnerRecord:
     stopped: bool = False
 
 
+class LostHistoryError(WorldError):
+    """The database does not hold any more what this very process has committed to it."""
+
+
 class StoreOwner:
     """The one daemon that works on an SQLite file. `recognise` comes before anything is done with the
     database."""
+
+    is_beside_needed = True
+    """Whether the file beside the database has to be written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -85,17 +92,17 @@ class StoreOwner:
         held = _hold_all(conn, until, now) if until else 0
         meta.remove(conn, _RESTORED)
         meta.put(conn, _FORGOTTEN, str(max(until, forgotten_until(conn))))
-        own, beside = _kept(conn), self._beside()
+        own, beside = kept(conn), self._beside()
         beat = max(own.beat if own else 0, beside.beat if beside else 0)
-        meta.put(conn, _ROW, _text(self._here(new_secret(), beat, now)))
+        meta.put(conn, _ROW, _text(self._here(conn, new_secret(), beat, now)))
         return held
 
     def heartbeat(self, conn: Connection, now: Instant, *, stopped: bool = False) -> OwnerRecord:
         """The next beat, in the transaction of `conn`; when that is durable, `note` writes it beside the
         database."""
-        before = _kept(conn)
+        before = kept(conn)
         token, beat = (before.token, before.beat) if before else (new_secret(), 0)
-        place = self._here(token, beat + 1, now, stopped=stopped)
+        place = self._here(conn, token, beat + 1, now, stopped=stopped)
         meta.put(conn, _ROW, _text(place))
         return place
 
@@ -111,7 +118,7 @@ class StoreOwner:
     # --- what is strange --------------------------------------------------------------------------
 
     def _strange(self, conn: Connection) -> str | None:
-        own, beside = _kept(conn), self._beside()
+        own, beside = kept(conn), self._beside()
         name = self.path
         restored = meta.get(conn, _RESTORED)
         if restored is not None:
@@ -136,22 +143,28 @@ class StoreOwner:
                 f"{name} and {self.file.name} beside it belong to different databases: a copy or a "
                 f"backup was put here"
             )
-        return None if self._is_here(own) else f"{name} is a copy of a database that another daemon worked on"
+        return (
+            None
+            if self._is_here(conn, own)
+            else f"{name} is a copy of a database that another daemon worked on"
+        )
 
-    def _is_here(self, place: OwnerRecord) -> bool:
-        here = self._here("", 0, Instant(0))
+    def _is_here(self, conn: Connection, place: OwnerRecord) -> bool:
+        here = self._here(conn, "", 0, Instant(0))
         return here.inode == place.inode and (here.path == place.path or here.device == place.device)
 
     def _last_known(self, conn: Connection, now: Instant) -> Instant:
         """Until when another daemon may have sent from this store. 0: not after what is known here."""
-        own, beside = _kept(conn), self._beside()
+        own, beside = kept(conn), self._beside()
         if beside is not None and (own is None or own.token == beside.token):
             if own is not None and own.beat >= beside.beat:
                 return Instant(0) if own.stopped else now
             return Instant(beside.at if beside.stopped else beside.at + BEAT)
         return now
 
-    def _here(self, token: str, beat: int, now: Instant, *, stopped: bool = False) -> OwnerRecord:
+    def _here(
+        self, _conn: Connection, token: str, beat: int, now: Instant, *, stopped: bool = False
+    ) -> OwnerRecord:
         found = self.path.stat()
         hashed = hashlib.sha256(str(self.path).encode("utf-8", "surrogateescape")).hexdigest()[:32]
         return OwnerRecord(token, hashed, found.st_ino, found.st_dev, beat, now, stopped)
@@ -196,7 +209,8 @@ def _hold_all(conn: Connection, until: Instant, now: Instant) -> int:
     return len(held)
 
 
-def _kept(conn: Connection) -> OwnerRecord | None:
+def kept(conn: Connection) -> OwnerRecord | None:
+    """What the database holds of its place."""
     text = meta.get(conn, _ROW)
     return _read(text) if text else None
 

@@ -14,7 +14,8 @@ from engine.errors import WorldError
 from engine.invocation import command
 from engine.store.connections import sqlite_path
 from engine.store.database import Store
-from engine.store.identity import StoreOwner
+from engine.store.database_owner import DatabaseOwner
+from engine.store.identity import LostHistoryError, StoreOwner
 from engine.store.messages import dry_run
 
 log = structlog.get_logger("daemon")
@@ -22,20 +23,23 @@ log = structlog.get_logger("daemon")
 
 class InstanceLock:
     """Of one daemon on one store. A dry run neither recognises nor has a heartbeat: it hands nothing over, so
-    a copy may have one."""
+    a copy may have one. `on_loss` is called when the database is not any more what it was: the daemon has to
+    end."""
 
-    def __init__(self, store: Store, url: str, folder: Path, clock: Clock) -> None:
-        self._store, self._clock = store, clock
+    def __init__(
+        self, store: Store, url: str, folder: Path, clock: Clock, on_loss: Callable[[WorldError], None]
+    ) -> None:
+        self._store, self._clock, self._on_loss = store, clock, on_loss
         path = sqlite_path(url, folder)
-        self._owner = StoreOwner(path) if path is not None else None  # only a file can be copied unnoticed
+        self._owner = StoreOwner(path) if path is not None else DatabaseOwner(url, folder)
         self._dry = False
 
     def begin(self, *, dry: bool, adopt: bool) -> None:
         """Before anything else is done with the store. Raises WorldError for a copy or a restored backup,
         unless it is to be adopted."""
         self._dry = dry
-        owner = None if dry else self._owner
-        if owner is not None:
+        owner = self._owner
+        if not dry:
             if adopt:
                 held = self._store.write(lambda conn: owner.adopt(conn, self._clock.now()))
                 log.warning("adopted", held=held, look=command("status"))
@@ -59,8 +63,13 @@ class InstanceLock:
 
     async def heartbeat(self) -> None:
         """Every minute."""
-        if not self._dry:
+        if self._dry:
+            return
+        try:
             await asyncio.to_thread(self._beat, stopped=False)
+        except LostHistoryError as lost:
+            self._on_loss(lost)
+            raise
 
     async def skip(self, wake: Callable[[], None]) -> float:
         """One tick of a dry run: what was planned ends there, and the journeys go on. Seconds to rest."""
@@ -78,11 +87,14 @@ class InstanceLock:
                 self._store.write(lambda conn: dry_run.end(conn, self._clock.now()))
             else:
                 self._beat(stopped=True)
-        except (DatabaseError, OSError) as wrong:
+        except (DatabaseError, OSError, LostHistoryError) as wrong:
             log.error("end_not_noted", why=str(wrong))
 
     def _beat(self, *, stopped: bool) -> None:
-        owner = self._owner
-        if owner is not None:
-            now = self._clock.now()
-            owner.note(self._store.write(lambda conn: owner.heartbeat(conn, now, stopped=stopped)))
+        now = self._clock.now()
+        place = self._store.write(lambda conn: self._owner.heartbeat(conn, now, stopped=stopped))
+        try:
+            self._owner.note(place)
+        except OSError:
+            if self._owner.is_beside_needed:
+                raise

@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 
 from engine.errors import UsageError, WorldError
 from engine.invocation import command
+from engine.store.migrations import postgresql
 from engine.store.postgresql import is_daemon_there
 from engine.store.schema import tables
 
@@ -40,6 +41,8 @@ def upgrade(engine: Engine) -> None:
             raise older_daemon()
         config.attributes["connection"] = conn
         run_scripts(config, "head")
+        if conn.dialect.name == "postgresql":
+            postgresql.finish(conn)
 
 
 def is_behind(engine: Engine) -> bool:
