@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.language.conditions.condition import parse_condition
 from engine.language.grammar import GOAL
-from engine.language.map_reader import MapReader, ReadContext
+from engine.language.map_reader import NAME, MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, is_empty
 from engine.language.steps.register import KINDS
 from engine.language.syntax import AllOf, Goal
@@ -22,7 +22,8 @@ def parse_goal(context: ReadContext, node: Node, at: Span) -> Goal | None:
         context.empty(at, "goal", _EXAMPLE)
         return None
     if not isinstance(node, Mapping):
-        word = shown(node.text) if isinstance(node, Scalar) else "order_placed"
+        is_event = isinstance(node, Scalar) and node.text != "none" and NAME.fullmatch(node.text)
+        word = shown(node.text) if isinstance(node, Scalar) and is_event else "order_placed"
         context.report(
             node.span,
             "E07",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import zoneinfo
+from dataclasses import replace
 
 from engine.language.nodes import part
 from engine.language.spelling import spell_length, spell_share
@@ -274,8 +275,10 @@ def parse_calendar_day(text: Text) -> Birthday | dt.date | Problem:
         day = _day_of_year(int(match[1]), MONTHS.index(match[2]) + 1)
         if day is not None:
             return day
+        month = MONTHS.index(match[2]) + 1
+        last = max(day for day in range(1, 32) if _day_of_year(day, month))
         return Problem(text.span, "E30", f"there is no {text.value}", _WHY_DAY,
-                       "write a day that the month has")  # fmt: skip
+                       f"the month ends with {last} {match[2]}: write the day that you mean")  # fmt: skip
     meant = _day_of_year_meant(text.value.casefold())
     if meant is not None:
         return Problem(text.span, "E30", f"{quoted(text.value)} is not a date", _WHY_DAY,
@@ -394,6 +397,14 @@ def parse_until(text: Text, here: Text) -> Until | Problem:
             "a wait is so long, or until then",
             f"write  wait: {length}",
         )
+    if (day_of_year := _day_of_year_meant(words.casefold())) is not None and " " in words:
+        return Problem(
+            here.span,
+            "E30",
+            f"{quoted(words)} does not say in which year",
+            "a wait ends on one day; a day of every year is a start  (date: 27 November)",
+            f"put the year in front, as in  until YEAR-{day_of_year.month:02}-{day_of_year.day:02} 10:00",
+        )
     if words[:1].isdigit():
         if not re.match(r"\d+[-./]\d", first) or re.fullmatch(r"\d{1,2}\.\d{2}", first):
             clock = parse_clock(here)
@@ -483,7 +494,10 @@ def _weekday_and_time(text: Text, here: Text, first: str, rest: str) -> Until | 
             else f"add the time of day behind it, as in  until {WEEKDAYS[days[0]]} 10:00",
         )
     time = _time_behind(here, first, rest)
-    return time if isinstance(time, Problem) else Until(text, weekday=days[0], time=time)
+    if not isinstance(time, Problem):
+        return Until(text, weekday=days[0], time=time)
+    clock = _clock_meant(rest.strip(", ").removeprefix("at ").strip())
+    return replace(time, fix=f"write  until {WEEKDAYS[days[0]]} {clock}") if clock else time
 
 
 def _time_behind(here: Text, first: str, rest: str) -> dt.time | Problem | None:

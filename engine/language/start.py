@@ -12,6 +12,7 @@ from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty, tail
 from engine.language.quantities import (
     MONTHS,
+    WEEKDAYS,
     is_calendar_day,
     length_meant,
     parse_calendar_day,
@@ -181,13 +182,24 @@ def _yearly(reader: MapReader) -> bool:
 
 def _clock(reader: MapReader) -> ClockStart | None:
     words = reader.node("every")
-    if isinstance(words, Scalar) and words.text.casefold() in ("year", *_EVERY_YEAR):
+    said = words.text.casefold().removeprefix("every ") if isinstance(words, Scalar) else ""
+    if isinstance(words, Scalar) and said in ("year", *_EVERY_YEAR):
         reader.context.report(
             words.span,
             "E24",
             f"{quoted(words.text)} does not say on which day of the year",
             "every: is day, week or month; what comes once a year is a date",
             "write  date: 27 November  (the day that you mean) instead of  every: year",
+        )
+        return None
+    days = [day for day in WEEKDAYS if day.casefold() == said.removesuffix("s")]
+    if isinstance(words, Scalar) and days:
+        reader.context.report(
+            words.span,
+            "E24",
+            f"{quoted(words.text)} is a day of the week",
+            "every: is day, week or month; the days of a week stand beside it",
+            f"write  every: week  and under it  weekdays: [{days[0]}]",
         )
         return None
     every, at = reader.choice("every", _EVERY), reader.clock("at")

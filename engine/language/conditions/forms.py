@@ -30,6 +30,7 @@ _FORMS = (
     "x, [a, b], not x, is set, is not set, at least 2, at most 2, more than 2, less than 2, between 2 and 5"
 )
 
+_DOLLARS = re.compile(r"\$ ?(\d[\d.,]*)")
 _SIGN = re.compile(r"(>=|=>|<=|=<|<>|!=|==|=|>|<|!|≥|≤|≠)\s*(.*)", re.DOTALL)
 _SIGN_WORDS = {
     ">=": "at least ", "=>": "at least ", "≥": "at least ", "<=": "at most ", "=<": "at most ",
@@ -148,6 +149,9 @@ def sign_problem(name: str, text: Text) -> Problem | None:
         text.span.file, text.span.line, text.span.column, max(1, min(text.span.length, len(text.value)))
     )
     value = shown(spell_amount(match[2].strip("= ")))
+    if dollars := _DOLLARS.fullmatch(value):
+        # the sign of twenty currencies: which of them, the author has to say
+        value = f"{dollars[1]} USD  (or the currency that you mean)"
     fix = f"write  {name}: {_SIGN_WORDS[match[1]]}{value}".rstrip()
     return Problem(
         span,
