@@ -1,7 +1,7 @@
 """Statements on the hot paths: driver parameters, whole batches, no objects of an ORM.
 
 Statements are written with `?`. SQLite and PostgreSQL differ here in two things only: the sign for a
-parameter, and how a list of ids becomes a table.
+parameter, and how JSON becomes a table.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ IDS = "{ids}"
 
 NAMES = "{names}"
 """Stands for a table `n(key, value)` made from one JSON object, given as one parameter."""
+
+LINES = "{lines}"
+"""Stands for a table `l(value)` made from one JSON array of arrays, given as one parameter; `{cell0}`,
+`{cell1}` ... for the texts in each of them. A number is `CAST({cell0} AS BIGINT)`."""
+
+_MOST_CELLS = 8
 
 
 def rows(conn: Connection, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
@@ -70,6 +76,13 @@ def _insert(table: str, columns: tuple[str, ...], on_conflict: str) -> str:
 
 @lru_cache(maxsize=512)
 def _in_dialect(sql: str, dialect: str) -> str:
+    if LINES in sql:
+        is_sqlite = dialect == "sqlite"
+        table = "json_each(?) AS l" if is_sqlite else "jsonb_array_elements(CAST(? AS jsonb)) AS l(value)"
+        sql = sql.replace(LINES, table)
+        for number in range(_MOST_CELLS):
+            cell = f"json_extract(l.value, '$[{number}]')" if is_sqlite else f"(l.value ->> {number})"
+            sql = sql.replace(f"{{cell{number}}}", cell)
     if dialect == "sqlite":
         return sql.replace(IDS, "json_each(?) AS j").replace(NAMES, "json_each(?) AS n")
     texts = "jsonb_array_elements_text(CAST(? AS jsonb)) AS j(value)"

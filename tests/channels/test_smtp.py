@@ -19,6 +19,8 @@ from tests.channels.smtp_server import SmtpServer
 pytestmark = pytest.mark.anyio
 
 NOW = Instant(1_782_000_000_000)
+BOTH_LOOPS = ("asyncio", ("asyncio", {"use_uvloop": True}))
+"""What is written when differs between them."""
 
 
 @pytest.fixture
@@ -133,6 +135,7 @@ async def test_case_28_a_connection_cut_before_the_final_dot_has_delivered_nothi
     assert server.accepted == []
 
 
+@pytest.mark.parametrize("anyio_backend", BOTH_LOOPS)
 async def test_case_28_a_body_that_fills_the_pipe_of_a_server_that_does_not_read_never_left(
     smtp: list[EmailChannel],
 ) -> None:

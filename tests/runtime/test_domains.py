@@ -270,7 +270,7 @@ async def test_the_hand_over_itself_asks_for_a_pause_of_the_domain(house: House)
 
     def job(conn: Connection) -> list[str]:
         for one, address in zip(both, ("Anna@Gmail.test", "a@calm.example"), strict=True):
-            queue.note_body(conn, one, "{}", "hash", address)
+            queue.note_bodies(conn, [queue.Body(one, "{}", "hash", address)])
         pauses.pause(conn, "domain", "gmail.test", NOW, "ops")
         return [queue.hand_over(conn, one, "hash", NOW) for one in both]
 

@@ -25,7 +25,7 @@ def handed(store: Store, key: str = "k", customer: str = "anna", channel: str = 
     def job(conn: Connection) -> OutboxMessage:
         records.plan(conn, meta.bucket_of(conn, customer), [(customer, send)], NOW)
         (taken,) = queue.claim(conn, channel, "me", NOW, MINUTE, 1)
-        queue.note_body(conn, taken, "{}", "hash", "+359881234567")
+        queue.note_bodies(conn, [queue.Body(taken, "{}", "hash", "+359881234567")])
         assert queue.hand_over(conn, taken, "hash", NOW) == "handed"
         sql.change(conn, "DELETE FROM inbox")
         return taken

@@ -11,6 +11,7 @@ import asyncio
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import aiosmtplib
 
@@ -27,7 +28,7 @@ from engine.errors import UsageError
 
 __all__ = ["COMMAND_SECONDS", "PER_DOMAIN", "Server", "EmailChannel"]
 
-PER_DOMAIN = 5
+PER_DOMAIN = 10
 LAST_LOOK = 0.002
 """Seconds between the body and its final dot: a server that hung up on the body is noticed, and the mail has
 not left."""
@@ -62,7 +63,7 @@ class EmailChannel:
         clock: Clock,
         *,
         name: str = "email",
-        concurrency: int = 10,
+        concurrency: int = 20,
         per_domain: int = PER_DOMAIN,
         letterhead: MailHeaders = PLAIN,
         signer: Signer | None = None,
@@ -241,11 +242,8 @@ async def _written_out(client: aiosmtplib.SMTP) -> None:
     await asyncio.sleep(LAST_LOOK)
     for _ in range(TURNS):
         await asyncio.sleep(0)
-    while client.is_connected and client.transport is not None:
-        if (
-            not isinstance(client.transport, asyncio.WriteTransport)
-            or not client.transport.get_write_buffer_size()
-        ):
+    while client.is_connected and (transport := _transport(client)) is not None:
+        if not transport.get_write_buffer_size():
             return
         await asyncio.sleep(LAST_LOOK)
     raise aiosmtplib.SMTPServerDisconnected("Connection lost")
@@ -253,9 +251,15 @@ async def _written_out(client: aiosmtplib.SMTP) -> None:
 
 def _cut(client: aiosmtplib.SMTP) -> None:
     """Ends a connection without sending what is left of a body: it must not be taken for a whole one."""
-    if isinstance(client.transport, asyncio.WriteTransport):
-        client.transport.abort()
+    transport = _transport(client)
+    if transport is not None:
+        transport.abort()
     client.close()
+
+
+def _transport(client: aiosmtplib.SMTP) -> asyncio.WriteTransport | None:
+    """What it writes to; not asked for its class, since those of uvloop are no subclass of asyncio's."""
+    return cast("asyncio.WriteTransport | None", client.transport)
 
 
 def _never_left(mistake: BaseException | None = None) -> Delivery:

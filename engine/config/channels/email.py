@@ -26,11 +26,11 @@ class EmailOptions(ViaOptions):
     user: str = ""
     password: Secret | None = None
     hello: str = ""
-    connections: int = 10
+    connections: int = 20
     # Providers end long connections by themselves, often in the middle of a mail.
     mails_per_connection: int = 100
     # Mailbox providers put off who comes with many connections at once.
-    per_domain: int = 5
+    per_domain: int = 10
     return_path: str = ""
     unsubscribe: str = ""
     headers: dict[str, str] = field(default_factory=dict)
@@ -51,9 +51,9 @@ KEYS = (
         example="certificates/mail.pem"),
     Key("user", "text", "of the login", example="shop"),
     Key("timeout", "count", "seconds for each answer of the server", example="30"),
-    Key("connections", "count", "at the same time", example="10"),
+    Key("connections", "count", "at the same time", example="20"),
     Key("mails_per_connection", "count", "then a new connection", example="100"),
-    Key("per_domain", "count", "messages at the same time to one domain", example="5"),
+    Key("per_domain", "count", "messages at the same time to one domain", example="10"),
     Key("return_path", "text", "where bounces go", example="bounces@shop.example"),
     Key("unsubscribe", "text", "a mailbox for List-Unsubscribe", example="unsub@shop.example"),
     Key("headers", "map", "headers for every mail", example="{Feedback-ID: shop}"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from engine.channels.base import Delivery, Message
 from engine.core.reasons import ReturnReason
@@ -33,6 +33,9 @@ class Notice:
     failing: str | None = None  # why the channel takes nothing; "": it works again; None: nothing new of it
 
 
+NOTHING = Notice()
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A message that was rendered, and later what came of it. Never changed: a stage gives the next one a
@@ -47,7 +50,7 @@ class Attempt:
     destination: Destination = NOBODY  # whoever has that address; known after the guards
     parts: int = 1  # how many messages the provider charges for
     delivery: Delivery | None = None  # None until the channel has answered
-    notice: Notice = field(default_factory=Notice)
+    notice: Notice = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from engine.config import ChannelConfig, RateLimit
 from engine.core.effects import Alert
 from engine.runtime.delivery import rendering, settling
 from engine.runtime.delivery.attempt import Attempt, Notice, Unrenderable, Witness
+from engine.runtime.delivery.batcher import Batcher
 from engine.runtime.delivery.delivery_context import DeliveryContext
 from engine.runtime.delivery.domain_pacing import DomainPacing
 from engine.runtime.delivery.hand_over import HandOverCall, guard, hand_over, stop
@@ -68,10 +69,14 @@ def lease_of(config: ChannelConfig | None) -> int:
     return LEASE + 4 * SECOND * ((config.timeout if config is not None else None) or 0)
 
 
+AHEAD = 8
+"""So many times as many as there are connections are claimed, so that a claim and a rendering serve many."""
+
+
 def most_at_once(concurrency: int, rate: RateLimit | None) -> int:
     """How many messages of a channel are taken at once: enough to keep all connections busy, and no more than
     may go within a minute, so that their leases do not run out while they wait."""
-    most = 4 * concurrency
+    most = AHEAD * concurrency
     return most if rate is None else max(1, min(most, int(rate.count / rate.seconds * 60)))
 
 
@@ -88,6 +93,8 @@ class ChannelWorker:
         self._domains = DomainPacing(channel, context.clock, context.timing.speed)
         self._trials = Trials(channel.name, context.timing.speed)
         self._looked_at = 0.0  # for pauses to try again, on the clock of the event loop
+        self._handing_over = Batcher(self._hand_over_each)
+        self._settling = Batcher(self._settle_each)
         self._unsent: list[OutboxMessage] = []  # claimed by a batch that was not begun: to be released
         self._sender_faults = 0  # in a row
         self._lost_connections = 0  # in a row
@@ -221,21 +228,15 @@ class ChannelWorker:
         deferred = self._domains.defer(
             conn, [attempt for attempt in rendered if isinstance(attempt, Attempt)]
         )
-        ready = []
+        ready: list[Attempt] = []
         for attempt in rendered:
-            message = attempt.message
             if isinstance(attempt, Unrenderable):
                 self._set_aside(conn, attempt)
-            elif message.number not in deferred and (
-                attempt.body is None
-                or queue.note_body(
-                    conn, message, attempt.body, *rendering.record_of(attempt, self._context.key)
-                )
-            ):
+            elif attempt.message.number not in deferred:
                 ready.append(attempt)
-                if attempt.parts > 1:
-                    queue.note_parts(conn, message, attempt.parts)
-        return ready
+        bodies = [rendering.record_of(attempt, self._context.key) for attempt in ready if attempt.body]
+        claimed = queue.note_bodies(conn, bodies)
+        return [attempt for attempt in ready if not attempt.body or attempt.message.number in claimed]
 
     def _set_aside(self, conn: Connection, failed: Unrenderable) -> None:
         message, now = failed.message, self._context.clock.now()
@@ -286,7 +287,7 @@ class ChannelWorker:
             # for long and the messages beside this one have to know at once
             notice = self._classify(address, delivery, message.customer)
             faults.reach("before the commit")
-            await self._settle([replace(guarded, delivery=delivery, notice=notice)])
+            await self._settling.ask(replace(guarded, delivery=delivery, notice=notice))
 
     async def _wait_for_rate(self) -> bool:
         """Waits for the channel's rate. False: we are stopping."""
@@ -304,13 +305,18 @@ class ChannelWorker:
         return not stopping.is_set()
 
     async def _hand_over(self, attempt: Attempt) -> Handover:
-        context, now = self._context, self._context.clock.now()
-        if context.stopping.is_set():
+        if self._context.stopping.is_set():
             # it waited for a connection when the stop came: what begins now, nobody would wait for
             await self._release([attempt.message])
             return "later"
-        answers = await context.store.awrite(lambda conn: hand_over(conn, [attempt], context, now))
-        return answers[0]
+        return await self._handing_over.ask(attempt)
+
+    async def _hand_over_each(self, attempts: Sequence[Attempt]) -> Sequence[Handover]:
+        context = self._context
+        # the moment is that of the statement: a lease may end while the writer is busy
+        return await context.store.awrite(
+            lambda conn: hand_over(conn, attempts, context, context.clock.now())
+        )
 
     async def _deliver(self, content: Message, call: HandOverCall) -> Delivery:
         try:
@@ -371,7 +377,7 @@ class ChannelWorker:
         self._context.health.channel_works(self.channel.name)
         return ""
 
-    async def _settle(self, attempts: Sequence[Attempt]) -> None:
+    async def _settle_each(self, attempts: Sequence[Attempt]) -> Sequence[None]:
         """Writes down what became of them; while the store refuses, again and again: an answer is never
         thrown away. A crash in here leaves them handed over, and the next start finds them unknown."""
         context = self._context
@@ -383,7 +389,7 @@ class ChannelWorker:
         while True:
             try:
                 await context.store.awrite(job)
-                return
+                return [None] * len(attempts)
             except DatabaseError as refusal:
                 if not is_refusal(refusal):
                     raise

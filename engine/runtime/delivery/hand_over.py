@@ -16,7 +16,7 @@ from engine.store.customers.address_index import index_hash
 from engine.store.identity import RESTORED
 from engine.store.messages import queue
 from engine.store.messages.destinations import Destination
-from engine.store.messages.queue import Handover
+from engine.store.messages.queue import Departure, Handover
 from engine.values import Instant
 
 
@@ -69,17 +69,12 @@ def hand_over(
     """Asks the store about each of them, in the order given. What is "handed" may be sent once this
     transaction is durable, and not before: a crash between the byte and the commit would send it again."""
     limits = context.render_context().guards
-    return [
-        queue.hand_over(
-            conn,
-            attempt.message,
-            attempt.address_hash,
-            now,
-            limits.quota(attempt.message.journey, now),
-            attempt.destination,
-        )
+    quotas = {journey: limits.quota(journey, now) for journey in {a.message.journey for a in attempts}}
+    leaving = [
+        Departure(attempt.message, attempt.address_hash, quotas[attempt.message.journey], attempt.destination)
         for attempt in attempts
     ]
+    return queue.hand_over_each(conn, leaving, now)
 
 
 def _is_forgotten(attempt: Attempt, context: DeliveryContext) -> bool:

@@ -27,6 +27,7 @@ from engine.runtime.delivery.unknown_policy import UnknownPolicies
 from engine.store.customers import addressees, products
 from engine.store.customers.addressees import Addressee
 from engine.store.messages import sessions
+from engine.store.messages.queue import Body
 from engine.store.messages.records import OutboxMessage
 from engine.values import Instant, Value, zone
 
@@ -92,11 +93,12 @@ def render_batch(
     return [_render(message, needed, context) for message in claimed]
 
 
-def record_of(attempt: Attempt, key: str) -> tuple[str, str, str | None]:
-    """What is kept beside a body: its hash, where it goes, and the token by which a bounce of an e-mail finds
-    it."""
-    token = token_of(key, attempt.message.send_key) if attempt.message.channel == "email" else None
-    return body_hash(attempt.body or ""), attempt.content.address, token
+def record_of(attempt: Attempt, key: str) -> Body:
+    """What is kept of a body: its hash beside it, where it goes, and the token by which a bounce of an e-mail
+    finds it."""
+    body, message = attempt.body or "", attempt.message
+    token = token_of(key, message.send_key) if message.channel == "email" else None
+    return Body(message, body, body_hash(body), attempt.content.address, token, attempt.parts)
 
 
 def body_hash(body: str) -> str:

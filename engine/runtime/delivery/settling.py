@@ -13,7 +13,7 @@ from engine.backoff import Backoff
 from engine.channel_kinds import normalised
 from engine.channels.base import Delivery, Report
 from engine.core.effects import Alert
-from engine.runtime.delivery.attempt import Attempt, Notice
+from engine.runtime.delivery.attempt import NOTHING, Attempt, Notice
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
 from engine.runtime.feedback import consent
 from engine.runtime.feedback.consent import ReportSubject
@@ -21,6 +21,7 @@ from engine.runtime.feedback.reports import take_early_reports, take_reports
 from engine.store import alerts, daemon_state
 from engine.store.journeys import pauses
 from engine.store.messages import outcomes, queue, records, reports
+from engine.store.messages.outcomes import Accepted
 from engine.store.messages.records import OutboxMessage
 from engine.store.messages.states import MessageState
 from engine.values import HOUR, SECOND, Instant
@@ -46,7 +47,11 @@ def settle(
 ) -> None:
     """In one transaction of the writer. The answer of a worker that was too slow counts where it is still
     news."""
-    for attempt in attempts:
+    usual = [attempt for attempt in attempts if _is_usual(attempt)]
+    others = [attempt for attempt in attempts if not _is_usual(attempt)]
+    if len(usual) > 1:
+        usual = _settle_accepted(conn, usual, now)
+    for attempt in (*others, *usual):
         # what stands still comes first: the pause is then durable no later than the answer that gave the
         # reason, and after a crash between the two nobody would give it again
         _apply_notice(conn, attempt.message.channel, attempt.notice, now)
@@ -64,6 +69,32 @@ def settle(
             # counted before the message is settled, since its report may close the address
             take_reports(conn, attempt.message.channel, [_soft_bounce(attempt.message, delivery, now)], now)
         _settle_message(conn, attempt, delivery, unknown, now, speed)
+
+
+def _is_usual(attempt: Attempt) -> bool:
+    """Its provider has taken it, and that is all there is to say."""
+    delivery = attempt.delivery
+    assert delivery is not None
+    is_plain = delivery.kind == "accepted" and not delivery.soft and not delivery.dead
+    return is_plain and attempt.notice == NOTHING
+
+
+def _settle_accepted(conn: Connection, attempts: Sequence[Attempt], now: Instant) -> list[Attempt]:
+    """Those of which that was no news; they are left to do."""
+    by_number = {attempt.message.number: attempt for attempt in attempts}
+    answers = []
+    for attempt in by_number.values():
+        delivery = attempt.delivery
+        assert delivery is not None
+        # without the fence: what a provider has taken is true whoever holds the claim by now
+        answers.append(Accepted(attempt.message, delivery.provider_id, delivery.raw or delivery.detail))
+    left = {answer.message.number for answer in outcomes.settle_accepted(conn, answers, now)}
+    channel = attempts[0].message.channel
+    early = reports.with_early(conn, channel, {answer.provider_id for answer in answers})
+    for answer in answers:
+        if answer.provider_id in early and answer.message.number not in left:
+            take_early_reports(conn, answer.message, answer.provider_id, now)
+    return [attempt for number, attempt in by_number.items() if number in left]
 
 
 def _settle_message(

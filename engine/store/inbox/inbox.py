@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
@@ -107,8 +107,19 @@ def append_rows(conn: Connection, inbox: Sequence[tuple[int, str, str, int, str]
 
 def append_one(conn: Connection, customer: str, what: Happening, now: Instant) -> None:
     """Appends what a statement of our own made sure to happen once (a hand-over, an outcome)."""
-    kind, body = to_row(what)
-    append_rows(conn, [(bucket_of(conn, customer), customer, kind, now, body)])
+    append_each(conn, [(customer, what)], now)
+
+
+def append_each(conn: Connection, happened: Iterable[tuple[str, Happening]], now: Instant) -> None:
+    """As `append_one`, for several: (customer, what), in their order."""
+    append_rows(
+        conn,
+        [
+            (bucket_of(conn, customer), customer, kind, now, body)
+            for customer, what in happened
+            for kind, body in (to_row(what),)
+        ],
+    )
 
 
 def claim(

@@ -4,14 +4,15 @@ volume shows."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from engine.core.effects import Alert
 from engine.store.alerts import raise_alerts
-from engine.store.sql import change, rows
+from engine.store.sql import change, change_many, rows
 from engine.values import Instant
 
 WHY = "the ceiling of the day is reached"
@@ -42,13 +43,15 @@ def asked(quota: Quota | None) -> tuple[str, int]:
     return quota.day, NO_CEILING if quota.most is None else quota.most
 
 
-def count(conn: Connection, journey: str, quota: Quota) -> None:
-    """One more was handed over, in the transaction of the hand-over."""
-    change(
+def count(conn: Connection, handed: Iterable[tuple[str, Quota]]) -> None:
+    """So many more were handed over, one for each journey that is named, in the transaction of the
+    hand-over."""
+    more = Counter((journey, quota.day) for journey, quota in handed)
+    change_many(
         conn,
-        "INSERT INTO volume (journey, day, handed) VALUES (?, ?, 1)"
-        " ON CONFLICT (journey, day) DO UPDATE SET handed = volume.handed + 1",
-        (journey, quota.day),
+        "INSERT INTO volume (journey, day, handed) VALUES (?, ?, ?)"
+        " ON CONFLICT (journey, day) DO UPDATE SET handed = volume.handed + excluded.handed",
+        sorted((journey, day, number) for (journey, day), number in more.items()),
     )
 
 

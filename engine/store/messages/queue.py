@@ -2,7 +2,7 @@
 
 The life of a message as its worker sees it::
 
-    claim -> (render, note_body) -> hand_over == "handed" -> the channel sends -> outcomes.settle(...)
+    claim -> (render, note_bodies) -> hand_over_each == "handed" -> the channel sends -> outcomes.settle(...)
                                        |- "later":    the row waits again, nothing was sent
                                        '- "returned": the owner is asked again, nothing was sent
     release / defer    before the hand-over, or after an explicit "not now" of the provider
@@ -10,6 +10,9 @@ The life of a message as its worker sees it::
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import Connection
@@ -17,10 +20,10 @@ from sqlalchemy import Connection
 from engine.core.happening import MessageOutcome, MessageReturned, MessageSent
 from engine.core.reasons import ReturnReason
 from engine.store.customers.suppressions import ANY_PURPOSE
-from engine.store.inbox.inbox import append_one
+from engine.store.inbox.inbox import append_each, append_one
 from engine.store.messages import daily_limits, destinations
 from engine.store.messages.daily_limits import Quota
-from engine.store.messages.destinations import NOBODY, NOT_USED, Destination
+from engine.store.messages.destinations import NOBODY, Destination
 from engine.store.messages.records import COLUMNS, OutboxMessage, read
 from engine.store.messages.states import (
     NOT_PAUSED,
@@ -32,7 +35,8 @@ from engine.store.messages.states import (
     among,
     transition,
 )
-from engine.store.sql import change, rows
+from engine.store.serialization import dump
+from engine.store.sql import change, change_many, rows
 from engine.values import Instant
 
 Handover = Literal["handed", "later", "returned"]
@@ -71,37 +75,86 @@ def claim(
     return [read(row) for row in sorted(claimed)]
 
 
-def note_body(
-    conn: Connection, message: OutboxMessage, body: str, body_hash: str, address: str, ref: str | None = None
-) -> bool:
-    """Keeps what was rendered, so that another attempt sends the same bytes. `ref`: the token by which a
-    bounce finds it. False: the claim was lost."""
-    changed = change(
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What is kept of a rendered message, so that another attempt sends the same bytes. `address`: where it
+    goes. `ref`: the token by which a bounce finds it. `parts`: how many messages the provider charges for."""
+
+    message: OutboxMessage
+    text: str
+    text_hash: str
+    address: str
+    ref: str | None = None
+    parts: int = 1
+
+
+def note_bodies(conn: Connection, bodies: Sequence[Body]) -> set[int]:
+    """Keeps what was rendered. The numbers of those whose claim still stands; nothing is kept of others."""
+    if not bodies:
+        return set()
+    selected = Selection.by_claim([body.message for body in bodies])
+    sql = f"SELECT o.number FROM outbox o WHERE {selected.clause} AND o.state = '{MessageState.CLAIMED}'"  # noqa: S608
+    claimed = {number for (number,) in rows(conn, sql, selected.values)}
+    change_many(
         conn,
-        f"UPDATE outbox SET body = ?, body_hash = ?, address = ?, ref = ? WHERE {_CLAIMED}",  # noqa: S608
-        (body, body_hash, address, ref, message.number, message.fence),
+        f"UPDATE outbox SET body = ?, body_hash = ?, address = ?, ref = ?, parts = ? WHERE {_CLAIMED}",  # noqa: S608
+        [
+            (
+                body.text,
+                body.text_hash,
+                body.address,
+                body.ref,
+                body.parts,
+                body.message.number,
+                body.message.fence,
+            )
+            for body in bodies
+            if body.message.number in claimed
+        ],
     )
-    return changed == 1
+    return claimed
 
 
-def note_parts(conn: Connection, message: OutboxMessage, parts: int) -> None:
-    """How many messages the provider will charge for this one; 1 where nobody says otherwise."""
-    change(
-        conn,
-        f"UPDATE outbox SET parts = ? WHERE {_CLAIMED}",  # noqa: S608
-        (parts, message.number, message.fence),
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A message just before it leaves. `address_hash`: `engine.store.meta.address_hash`. `quota`: of its
+    journey; None: it has none."""
+
+    message: OutboxMessage
+    address_hash: str
+    quota: Quota | None = None
+    destination: Destination = NOBODY
+
+
+_CONSENT = {
+    "sqlite": """json_extract(c.reach, '$."' || o.channel || '".consents."' || o.purpose || '"')""",
+    "postgresql": "(c.reach #>> CAST(ARRAY[o.channel, 'consents', o.purpose] AS text[]))",
+}
+
+
+def _may_leave(consent: str) -> str:
+    """What has to hold of a message `o`. Its line: number, fence, hash of the address, hash and variant of
+    the destination, the day of its quota, and how many of its journey are too many."""
+    return (
+        "o.number = CAST({cell0} AS BIGINT) AND o.fence = CAST({cell1} AS BIGINT)"  # noqa: S608
+        f" AND o.lease_until > ? AND o.valid_until > ? AND {_NOTHING_UNAPPLIED}"
+        " AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.address_hash = {cell2}"
+        " AND s.channel = o.channel AND (s.purpose IN ('all', o.purpose)"
+        f" OR (s.purpose = '{ANY_PURPOSE}' AND o.purpose IS NOT NULL)))"
+        f" AND {NOT_PAUSED} AND {destinations.not_used('{cell3}', '{cell4}')}"
+        # another try of what has left for its journey was counted on the day of the first one
+        " AND (o.handed_at IS NOT NULL OR coalesce((SELECT v.handed FROM volume v WHERE v.journey = o.journey"
+        " AND v.day = {cell5}), 0) < CAST({cell6} AS BIGINT))"
+        # since the first try, at which it left as far as its run knows, something ended the run
+        " AND (o.handed_at IS NULL OR NOT EXISTS (SELECT 1 FROM enrollment e WHERE e.bucket = o.bucket"
+        f" AND e.customer = o.customer AND e.id = o.enrollment AND {NOT_WANTED}))"
+        # the customer agreed when the message was decided, and has taken it back since
+        " AND (o.purpose IS NULL OR NOT EXISTS (SELECT 1 FROM customer c WHERE c.bucket = o.bucket"
+        f" AND c.id = o.customer AND {consent} <> 'given'))"
     )
 
 
-_MAY_LEAVE = (
-    f"o.lease_until > ? AND o.valid_until > ? AND {_NOTHING_UNAPPLIED}"  # noqa: S608
-    " AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.address_hash = ? AND s.channel = o.channel"
-    f" AND (s.purpose IN ('all', o.purpose) OR (s.purpose = '{ANY_PURPOSE}' AND o.purpose IS NOT NULL)))"
-    f" AND {NOT_PAUSED} AND {NOT_USED}"
-    # another try of what has left for its journey was counted on the day of the first one
-    " AND (o.handed_at IS NOT NULL OR coalesce((SELECT v.handed FROM volume v WHERE v.journey = o.journey"
-    " AND v.day = ?), 0) < ?)"
-)
+_MAY_LEAVE = {dialect: _may_leave(consent) for dialect, consent in _CONSENT.items()}
 
 
 def hand_over(
@@ -112,44 +165,97 @@ def hand_over(
     quota: Quota | None = None,
     destination: Destination = NOBODY,
 ) -> Handover:
-    """The last moment at which a message can be stopped (design/reliability 2.1): one fenced statement, and
-    `handed` in the inbox beside it.
+    """`hand_over_each` for one."""
+    return hand_over_each(conn, [Departure(message, address_hash, quota, destination)], now)[0]
+
+
+def hand_over_each(conn: Connection, leaving: Sequence[Departure], now: Instant) -> list[Handover]:
+    """The last moment at which messages can be stopped (design/reliability 2.1): one fenced statement for
+    those that have nothing to do with each other, and `handed` in the inbox beside it. What each came to, in
+    their order.
 
     "handed": it may be sent once this transaction is durable. "later": the claim is gone, or something of
-    this customer is not applied yet, or a pause stands, or the ceiling of `quota` is reached; the message
+    this customer is not applied yet, or a pause stands, or the ceiling of the quota is reached; the message
     waits again. "returned": too late, the address is suppressed, the consent was withdrawn, another customer
     with the same address got the same message today, or a provider said "not now" and the goal came before
-    the next try; the owner asks all rules again. `address_hash`: `engine.store.meta.address_hash`.
+    the next try; the owner asks all rules again.
     """
-    # First what ends it for good: a claim that is released below comes back, this must not.
-    if (
-        message.purpose is not None
-        and _is_withdrawn(conn, message)
-        and stop(conn, message, ReturnReason.SUPPRESSED, now)
-    ):
-        return "returned"
-    if (
-        message.handed_at is not None
-        and _is_unwanted(conn, message)
-        and stop(conn, message, ReturnReason.UNWANTED, now)
-    ):
-        return "returned"
-    # All conditions stand in the statement that moves it: between asking and moving there is no moment in
-    # which a pause, a STOP or an event of the customer could come unseen.
-    destinations.hold(conn, destination)
-    may_leave = Selection.by_claim([message]).also(
-        _MAY_LEAVE, now, now, address_hash, *destinations.asked(destination, now), *daily_limits.asked(quota)
+    destinations.hold(conn, (departure.destination for departure in leaving))
+    answers: dict[int, Handover] = {}
+    left = list(leaving)
+    while left:
+        together, left = _unrelated(left)
+        moved = _depart(conn, together, now)
+        for departure in together:
+            if departure.message.number not in moved and departure.quota and departure.quota.most is not None:
+                # there may be room, since one before it has not left for a reason of its own
+                moved |= _depart(conn, [departure], now)
+            # Why one did not move is asked only now, since it nearly always moves; a lost claim shows in the
+            # fence of what follows.
+            number = departure.message.number
+            answers[number] = "handed" if number in moved else _held_back(conn, departure, now)
+    return [answers[departure.message.number] for departure in leaving]
+
+
+def _unrelated(leaving: Sequence[Departure]) -> tuple[list[Departure], list[Departure]]:
+    """Those that can be asked at once, and the others: what a customer or an address gets depends on what it
+    got a moment ago, and one statement does not see what it does itself."""
+    seen: set[tuple[str, str]] = set()
+    together: list[Departure] = []
+    left: list[Departure] = []
+    for departure in leaving:
+        places = {("customer", departure.message.customer), ("address", departure.destination.address_hash)}
+        places.discard(("address", ""))
+        (left if places & seen else together).append(departure)
+        seen |= places
+    return together, left
+
+
+def _depart(conn: Connection, leaving: Sequence[Departure], now: Instant) -> set[int]:
+    """Moves those that may leave, with everything that is told of it. Their numbers.
+
+    All conditions stand in the statement that moves them: between asking and moving there is no moment in
+    which a pause, a STOP or an event of the customer could come unseen.
+    """
+    lines, counted = [], Counter[str]()
+    for departure in leaving:
+        message, place = departure.message, departure.destination
+        day, most = daily_limits.asked(departure.quota)
+        # as if those before it in this statement had left already
+        room = most - counted[message.journey]
+        counted[message.journey] += message.handed_at is None
+        cells = (message.number, message.fence, departure.address_hash, place.address_hash, place.variant)
+        lines.append((*cells, day, room))
+    may_leave = Selection(
+        _MAY_LEAVE[conn.dialect.name],
+        (now, now, destinations.spared_since(now)),
+        dump(lines),
     )
-    if transition(conn, Mover.WORKER, MessageState.HANDOFF, may_leave, now, "why = ''"):
-        if message.handed_at is None:  # a second try of what has left for the journey is no second hand-over
-            if quota is not None:
-                daily_limits.count(conn, message.journey, quota)
-            append_one(conn, message.customer, MessageSent(0, now, message.send_key, message.enrollment), now)
-        destinations.note(conn, message, destination, now)
-        return "handed"
-    # It did not move. Why is asked only now, since it nearly always moves; a lost claim shows in the fence
-    # of what follows.
-    reason = _why_stopped(conn, message, address_hash, destination, now)
+    moved = {
+        number
+        for (number,) in transition(conn, Mover.WORKER, MessageState.HANDOFF, may_leave, now, "why = ''")
+    }
+    gone = [departure for departure in leaving if departure.message.number in moved]
+    # a second try of what has left for the journey is no second hand-over
+    first = [departure for departure in gone if departure.message.handed_at is None]
+    daily_limits.count(
+        conn, ((departure.message.journey, departure.quota) for departure in first if departure.quota)
+    )
+    told = ((each.message.customer, _sent(each.message, now)) for each in first)
+    append_each(conn, told, now)
+    destinations.note(conn, ((departure.message, departure.destination) for departure in gone), now)
+    return moved
+
+
+def _sent(message: OutboxMessage, now: Instant) -> MessageSent:
+    return MessageSent(0, now, message.send_key, message.enrollment)
+
+
+def _held_back(conn: Connection, departure: Departure, now: Instant) -> Handover:
+    """Puts a message that did not move where it belongs: first what ends it for good, since a claim that is
+    released comes back."""
+    message, quota = departure.message, departure.quota
+    reason = _why_stopped(conn, departure, now)
     if reason is not None and stop(conn, message, reason, now):
         return "returned"
     if (
@@ -269,36 +375,35 @@ def make_ready(conn: Connection, domain: str) -> int:
 
 
 def _is_unwanted(conn: Connection, message: OutboxMessage) -> bool:
-    """Since the first try, at which it left as far as its run knows, the goal came or something else ended
-    the run."""
     sql = (
-        "SELECT 1 FROM outbox o JOIN enrollment e ON e.bucket = o.bucket AND e.customer = o.customer AND e.id = o.enrollment"  # noqa: E501, S608
-        f" WHERE o.number = ? AND {NOT_WANTED}"
+        "SELECT 1 FROM outbox o JOIN enrollment e ON e.bucket = o.bucket AND e.customer = o.customer"  # noqa: S608
+        f" AND e.id = o.enrollment WHERE o.number = ? AND {NOT_WANTED}"
     )
     return bool(rows(conn, sql, (message.number,)))
 
 
 def _is_withdrawn(conn: Connection, message: OutboxMessage) -> bool:
-    """The customer agreed when the message was decided, and has taken it back since."""
-    if conn.dialect.name == "sqlite":
-        state, path = "json_extract(reach, ?)", f'$."{message.channel}".consents."{message.purpose}"'
-    else:
-        state, path = "reach #>> CAST(? AS text[])", f"{{{message.channel},consents,{message.purpose}}}"
-    sql = f"SELECT 1 FROM customer WHERE bucket = ? AND id = ? AND {state} <> 'given'"  # noqa: S608
-    return bool(rows(conn, sql, (message.bucket, message.customer, path)))
+    sql = (
+        "SELECT 1 FROM outbox o JOIN customer c ON c.bucket = o.bucket AND c.id = o.customer"  # noqa: S608
+        f" WHERE o.number = ? AND {_CONSENT[conn.dialect.name]} <> 'given'"
+    )
+    return bool(rows(conn, sql, (message.number,)))
 
 
-def _why_stopped(
-    conn: Connection, message: OutboxMessage, address_hash: str, destination: Destination, now: Instant
-) -> ReturnReason | None:
+def _why_stopped(conn: Connection, departure: Departure, now: Instant) -> ReturnReason | None:
+    message = departure.message
+    if message.purpose is not None and _is_withdrawn(conn, message):
+        return ReturnReason.SUPPRESSED
+    if message.handed_at is not None and _is_unwanted(conn, message):
+        return ReturnReason.UNWANTED
     purposes = ("all", "all") if message.purpose is None else (message.purpose, ANY_PURPOSE)
     suppressed = rows(
         conn,
         "SELECT 1 FROM suppression WHERE address_hash = ? AND channel = ? AND purpose IN ('all', ?, ?)",
-        (address_hash, message.channel, *purposes),
+        (departure.address_hash, message.channel, *purposes),
     )
     if suppressed:
         return ReturnReason.SUPPRESSED
-    if destinations.is_used(conn, message, destination, now):
+    if destinations.is_used(conn, message, departure.destination, now):
         return ReturnReason.SAME_ADDRESS
     return ReturnReason.EXPIRED if message.valid_until <= now else None

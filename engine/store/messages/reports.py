@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection
@@ -12,7 +12,7 @@ from engine.store.customers.customer_codec import load_reach
 from engine.store.customers.suppressions import hash_of
 from engine.store.messages.records import COLUMNS, OutboxMessage, read
 from engine.store.meta import bucket_of
-from engine.store.sql import change, insert_many, rows
+from engine.store.sql import change, ids, insert_many, rows
 from engine.values import DAY, Instant
 
 SOFT_MEMORY = 60
@@ -58,6 +58,18 @@ def keep(conn: Connection, report: StoredReport, now: Instant) -> bool:
         "ON CONFLICT (channel, event_id) DO NOTHING",
     )
     return kept == 1
+
+
+def with_early(conn: Connection, channel: str, provider_ids: Iterable[str]) -> set[str]:
+    """Those of these messages of which a provider has spoken before we knew what it calls them."""
+    wanted = {provider_id for provider_id in provider_ids if provider_id}
+    if not wanted:
+        return set()
+    sql = (
+        "SELECT DISTINCT r.provider_id FROM {ids} CROSS JOIN report r WHERE r.channel = ?"
+        " AND r.provider_id = j.value AND r.send_key = '' AND r.provider_id <> ''"
+    )
+    return {provider_id for (provider_id,) in rows(conn, sql, (ids(wanted), channel))}
 
 
 def take_early(conn: Connection, message: OutboxMessage, provider_id: str) -> list[StoredReport]:

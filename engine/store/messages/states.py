@@ -42,7 +42,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
-from engine.store.sql import ids, rows
+from engine.store.sql import LINES, ids, rows
 from engine.values import Instant
 
 
@@ -179,10 +179,13 @@ class Claim(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which messages a statement is about: a clause over `outbox AS o` and its parameters, in order."""
+    """Which messages a statement is about: a clause over `outbox AS o` and its parameters, in order. `lines`:
+    what the statement knows of each of them, as the JSON for `engine.store.sql.LINES`; its cells may stand in
+    the clause and in what is set."""
 
     clause: str
     values: tuple[Any, ...] = ()
+    lines: str | None = None
 
     @classmethod
     def by_claim(cls, messages: Sequence[Claim]) -> Selection:
@@ -205,7 +208,7 @@ class Selection:
 
     def also(self, clause: str, *values: Any) -> Selection:
         """Those of them for which this holds too."""
-        return Selection(f"{self.clause} AND {clause}", (*self.values, *values))
+        return Selection(f"{self.clause} AND {clause}", (*self.values, *values), self.lines)
 
 
 def transition(
@@ -228,14 +231,17 @@ def transition(
     `settle_at`: when the policy is due, of an unknown one. Raises KeyError for a move that is not in the
     table.
     """
-    statement, stamps = _statement(by, to, messages.clause, sets, returning)
+    statement, stamps = _statement(
+        by, to, messages.clause, sets, returning, with_lines=messages.lines is not None
+    )
     own = {"handed_at": now, "settled_at": now, "settle_at": settle_at}
-    return rows(conn, statement, (*(own[stamp] for stamp in stamps), *values, *messages.values))
+    lines = () if messages.lines is None else (messages.lines,)
+    return rows(conn, statement, (*(own[stamp] for stamp in stamps), *values, *lines, *messages.values))
 
 
 @lru_cache(maxsize=256)
 def _statement(
-    by: Mover, to: MessageState, clause: str, sets: str, returning: str
+    by: Mover, to: MessageState, clause: str, sets: str, returning: str, *, with_lines: bool
 ) -> tuple[str, tuple[str, ...]]:
     """The text, and which moments it begins with."""
     before, changes, stamps = TRANSITIONS[by][to], [f"state = '{to}'"], []
@@ -253,5 +259,6 @@ def _statement(
     if sets:
         changes.append(sets)
     changed, stands = ", ".join(changes), among(before, "o.")
-    text = f"UPDATE outbox AS o SET {changed} WHERE {clause} AND {stands} RETURNING {returning}"  # noqa: S608
+    source = f" FROM {LINES}" if with_lines else ""
+    text = f"UPDATE outbox AS o SET {changed}{source} WHERE {clause} AND {stands} RETURNING {returning}"  # noqa: S608
     return text, tuple(stamps)
