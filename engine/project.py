@@ -157,16 +157,14 @@ def load_config(folder: Path) -> Config:
     return config
 
 
-def load_world(folder: Path) -> ProjectContext:
+def load_world(folder: Path, sound: tuple[str, ...] = ("config.yaml", "schemas/")) -> ProjectContext:
     """config.yaml, schemas, segments and template files, nothing compiled: for commands that need the
-    project's names. Raises AuthorError when config.yaml or a schema has errors."""
+    project's names. Raises AuthorError when one of the files that have to be `sound` has errors."""
     root = _root(folder)
     opened = Folder(root)
     world = read_world(opened)
     errors = [
-        problem
-        for problem in opened.problems
-        if problem.is_error and problem.span.file.startswith(("config.yaml", "schemas/"))
+        problem for problem in opened.problems if problem.is_error and problem.span.file.startswith(sound)
     ]
     if errors:
         place = errors[0].span

@@ -59,7 +59,8 @@ def _format(folder: Path, paths: list[Path], *, write: bool) -> _Done:
     from engine.project import load_world
 
     root = folder.resolve()
-    catalogue = load_world(folder).catalogue
+    # a mistake in config.yaml says nothing about the form of a journey
+    catalogue = load_world(folder, sound=("schemas/",)).catalogue
     names = frozenset(name for name, kind in catalogue.attributes.items() if kind.kind == "true/false")
     amounts = catalogue.amounts()
     wanted = chosen(paths, root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from glob import escape
 from pathlib import Path
 
 from engine.errors import UsageError
@@ -10,7 +11,8 @@ from engine.errors import UsageError
 
 def chosen(paths: Sequence[Path], folder: Path) -> Callable[[str], bool]:
     """Says of a file (its path in the project) whether it was named; without paths all are. A path may be
-    given from where the caller stands or from the project. Raises UsageError for one that does not exist."""
+    given from where the caller stands or from the project, or be the name of a journey or a segment. Raises
+    UsageError for one that does not exist."""
     if not paths:
         return lambda _file: True
     roots = [_inside(path, folder) for path in paths]
@@ -20,7 +22,8 @@ def chosen(paths: Sequence[Path], folder: Path) -> Callable[[str], bool]:
 def _inside(path: Path, folder: Path) -> str:
     root = folder.resolve()
     # `--project ../shop check journeys/welcome.yaml` in a folder that has a file of this name as well
-    there = [candidate.resolve() for candidate in (path, folder / path) if candidate.exists()]
+    named = (folder / "journeys").rglob(f"{escape(path.name)}.yaml") if path.name == str(path) else ()
+    there = [candidate.resolve() for candidate in (path, folder / path, *sorted(named)) if candidate.exists()]
     for candidate in there:
         if candidate.is_relative_to(root):
             return candidate.relative_to(root).as_posix()
@@ -30,5 +33,5 @@ def _inside(path: Path, folder: Path) -> str:
         )
     raise UsageError(
         f'there is no file or folder "{path}"',
-        "name a file of the project, for example  journeys/welcome.yaml",
+        "name a file of the project, for example  journeys/welcome.yaml  or a journey:  welcome",
     )

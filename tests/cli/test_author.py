@@ -27,6 +27,26 @@ def test_a_new_journey_passes_as_it_is(small_shop: Shop, golden: Golden) -> None
     golden("golden/test_new_journey.txt", report(small_shop.run("test", "thank_you")))
 
 
+def test_a_journey_is_named_as_well_as_its_file(small_shop: Shop) -> None:
+    small_shop.run("new", "journey", "thank_you")
+    for command in ("check", "fmt", "test"):
+        named, by_file = (small_shop.run(command, path) for path in ("welcome", "journeys/welcome.yaml"))
+        assert named.code == 0
+        assert report(named).partition("\n")[2] == report(by_file).partition("\n")[2]
+        assert report(named) != report(small_shop.run(command))
+    assert small_shop.run("check", "welc*").code == 2
+
+
+def test_a_mistake_in_config_does_not_keep_journeys_from_their_form(small_shop: Shop) -> None:
+    journey = small_shop.folder / "journeys/welcome.yaml"
+    canonical = journey.read_text(encoding="utf-8")
+    journey.write_text(canonical.replace("wait: 2 days", "wait:   2 days"), encoding="utf-8")
+    config = small_shop.folder / "config.yaml"
+    config.write_text(config.read_text(encoding="utf-8") + "nonsense: 1\n", encoding="utf-8")
+    assert small_shop.run("fmt").code == 0
+    assert journey.read_text(encoding="utf-8") == canonical
+
+
 def test_check_shows_every_mistake_in_all_three_forms(small_shop: Shop, golden: Golden) -> None:
     journey = (small_shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
     small_shop.write(
