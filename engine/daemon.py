@@ -17,10 +17,11 @@ from typing import Any
 
 import structlog
 
+from engine.backoff import Backoff
 from engine.channels.egress import Egress
 from engine.channels.mime import self_test
 from engine.clock import Clock, FastClock, SystemClock
-from engine.errors import CallerError, WorldError
+from engine.errors import CallerError, UsageError, WorldError
 from engine.http.app import create_app
 from engine.http.callers import is_trusted
 from engine.http.console_access import console_token, console_url
@@ -35,7 +36,7 @@ from engine.runtime.advance.advancer import Advancer, decide_clicks
 from engine.runtime.alerting.alerter import Alerter, AlertSetup
 from engine.runtime.delivery.channel_set import Opening
 from engine.runtime.delivery.deliverer import Deliverer
-from engine.runtime.delivery.delivery_context import DeliveryTiming
+from engine.runtime.delivery.delivery_context import DeliveryTiming, Peers
 from engine.runtime.delivery.send_limits import LOOK, VolumeMonitor
 from engine.runtime.delivery.webhooks import WebhookCaller
 from engine.runtime.feedback.mailbox import Mailbox
@@ -46,9 +47,14 @@ from engine.runtime.process.supervised_loop import SupervisedLoop
 from engine.runtime.publish.published import Published
 from engine.runtime.publish.publisher import Publisher, advise, tell_failing_stories
 from engine.runtime.publish.watch import watch
+from engine.runtime.workers.fenced_store import FencedStore
+from engine.runtime.workers.membership import BEAT_SECONDS, LEASE, Membership
+from engine.runtime.workers.shared_rate import SharedRate
+from engine.runtime.workers.standing import ALONE, Role, Standing
 from engine.store.connections import sqlite_path
 from engine.store.database import Store, open_store, sqlite_advice
 from engine.store.identity import BEAT
+from engine.store.workers import session_name
 
 log = structlog.get_logger("daemon")
 
@@ -73,6 +79,8 @@ class DaemonOptions:
     watch: bool = False  # reload when a file changes
     serve: bool = True
     adopt: bool = False  # take over a copy or a restored backup
+    role: Role = Role.ALL
+    lease: int = LEASE  # ms of silence after which other processes take this one for dead
 
 
 class Daemon:
@@ -101,6 +109,8 @@ class Daemon:
         self._watching = SupervisedLoop("watch", self._watch, self._health)
         self._deliverer: Deliverer | None = None
         self._failure: WorldError | None = None
+        self._id = new_id()  # of this process, among all that work on the store
+        self._membership: Membership | None = None
 
     # --- from outside -----------------------------------------------------------------------------
 
@@ -144,7 +154,9 @@ class Daemon:
             project = load(self.folder)
             if "config.yaml" in project.broken:  # nobody knows which store is meant
                 load_config(self.folder)
-            self.store = open_store(project.config.store, self.folder, exclusive=True)
+            self.store = open_store(
+                project.config.store, self.folder, exclusive=True, session=session_name(self._id)
+            )
             self.store.writer.on_commit = self.metrics.committed
             self.metrics.runs(*program(), self.store.engine.dialect.name)
             try:
@@ -163,8 +175,11 @@ class Daemon:
 
     async def _work(self, project: Project) -> None:
         server = (
-            HttpServer(project.config.http.host, project.config.http.port) if self.options.serve else None
+            HttpServer(project.config.http.host, project.config.http.port)
+            if self.options.serve and self.options.role is not Role.WORKER
+            else None
         )
+        beating = self._join()
         try:
             await self._prepare(project)
             parts = self._parts(server)
@@ -172,7 +187,7 @@ class Daemon:
             self._scheduler.start()
             console = console_url(server.url, "/outbox", self._console_token) if server else ""
             url = server.url if server else ""
-            log.info("running", url=url, outbox=console, dry=self.options.dry)
+            log.info("running", url=url, outbox=console, dry=self.options.dry, role=self.options.role.value)
             self.started.set()
             failure = await self._until_stopped(tasks)
             await self._end(server, tasks)
@@ -184,6 +199,48 @@ class Daemon:
         finally:
             if server is not None:
                 server.close()
+            await self._leave(beating)
+
+    def _join(self) -> asyncio.Task[None] | None:
+        """Among the processes on the store, before anything is claimed. An SQLite file belongs to one."""
+        if self.store.engine.dialect.name == "sqlite":
+            if self.options.role is not Role.ALL:
+                raise UsageError(
+                    f"--role {self.options.role.value} needs a PostgreSQL store: an SQLite file belongs to "
+                    "one process, which does everything",
+                    "name one in config.yaml, for example  store: postgresql://db.example/shop",
+                )
+            return None
+        self._membership = Membership(
+            self.store,
+            self.clock,
+            self._id,
+            self.options.role,
+            program()[0],
+            self.options.lease,
+            self.wake,
+        )
+        self._membership.begin()
+        beats = Backoff(int(BEAT_SECONDS * 500), int(BEAT_SECONDS * 1000))
+        self._beating = SupervisedLoop("workers", self._membership.tick, self._health, beats)
+        return asyncio.create_task(self._beating.run(), name="workers")
+
+    async def _leave(self, beating: asyncio.Task[None] | None) -> None:
+        """After everything else: as long as something is under way, nobody may take this process for dead."""
+        if beating is not None and self._membership is not None:
+            self._beating.stop()
+            await beating
+            await asyncio.to_thread(self._membership.end)
+
+    def _standing(self) -> Standing:
+        return ALONE if self._membership is None else self._membership.standing
+
+    @property
+    def _led_store(self) -> Store:
+        """For what only the leader may write."""
+        return (
+            self.store if self._membership is None else FencedStore(self.store, self._membership.check_lead)
+        )
 
     async def _prepare(self, project: Project) -> None:
         """Everything up to the moment in which the parts begin to move."""
@@ -191,22 +248,23 @@ class Daemon:
         if advice is not None:
             log.warning("advice", what=advice)
         self._publisher = Publisher(self.store, self.folder, self.clock)
-        self.live, opening = self._publisher.first(project)
+        self.live, opening = self._publisher.first(project, publishes=self.options.role is Role.ALL)
         self._started_with = self.live.project.config
         self._untested: Project | None = self.live.project
-        self._advancer = Advancer(self.store, self.clock)
+        self._advancer = Advancer(self.store, self.clock, self._standing)
         # what is published is replaced as a whole by the next deployment: every part asks for it anew
         self._scheduler = Scheduler(
-            self.store,
+            self._led_store,
             self.clock,
             lambda: self.live.publication.journeys,
             self.wake,
             self._health,
             self._speed,
+            lambda: self._standing().is_leader,
         )
         self._volume = VolumeMonitor(self.store, self.clock, lambda: self.live.render_context.guards)
-        self._scheduler.add("place", BEAT, self._lock.heartbeat)
-        self._scheduler.add("volume", LOOK, self._volume.look)
+        self._scheduler.add("place", BEAT, self._hold_place)
+        self._scheduler.add("volume", LOOK, self._look_at_volume)
         self._volume.begin()
         egress = Egress(self.live.project.config.egress)
         self._webhooks = WebhookCaller(
@@ -214,9 +272,12 @@ class Daemon:
         )
         mailbox = Mailbox(self.store, lambda: self.live.project.config.mailbox, self.clock, self.wake)
         self._calling = SupervisedLoop("webhooks", self._webhooks.tick, self._health)
-        self._reading = SupervisedLoop("mailbox", mailbox.tick, self._health)
+        self._mailbox = mailbox
+        self._reading = SupervisedLoop("mailbox", self._read_mailbox, self._health)
         self._alerter = Alerter(self._alert_setup())
-        self._alerting = SupervisedLoop("alerts", self._alerter.tick, self._health)
+        self._alerting = SupervisedLoop("alerts", self._tell_alerts, self._health)
+        if self.options.role is Role.HTTP:
+            return
         if not self.options.dry:
             self._deliverer = self._open_channels(opening)
             # before any worker claims: what it claims would look like what a dead process has left
@@ -246,21 +307,24 @@ class Daemon:
             {},
             lambda: self.live.render_context,
             self.clock,
-            new_id(),
+            self._id,
             timing=timing,
             health=self._health,
             on_answer=self.metrics.delivered,
+            peers=self._peers(),
         )
         deliverer.use(opening.channels, opening.gone)
         self._publisher.channels.opened(opening)
         return deliverer
 
     def _parts(self, server: HttpServer | None) -> dict[str, Coroutine[Any, Any, None]]:
-        parts = {"advancer": self._advancing.run(), "publisher": self._publishing.run()}
+        parts = {"publisher": self._publishing.run()}
+        if self.options.role is not Role.HTTP:
+            parts["advancer"] = self._advancing.run()
         if self._deliverer is not None:
             parts |= {"deliverer": self._deliverer.run(), "webhooks": self._calling.run()}
             parts |= {"mailbox": self._reading.run(), "alerts": self._alerting.run()}
-        else:
+        elif self.options.role is not Role.HTTP:
             parts["dry"] = self._skipping.run()
         if server is not None:
             context = Context(
@@ -292,10 +356,11 @@ class Daemon:
     def _ready(self) -> str:
         if self.is_stopping:
             return "it is stopping"
-        if self._health.why or not self._advancing.moved_at:
+        moving = self._publishing if self.options.role is Role.HTTP else self._advancing
+        if self._health.why or not moving.moved_at:
             return self._health.why or "it is starting"
-        still = asyncio.get_running_loop().time() - self._advancing.turned_at
-        return "the advancer has not moved for a minute" if still > STILL else ""
+        still = asyncio.get_running_loop().time() - moving.turned_at
+        return f"the {moving.name} has not moved for a minute" if still > STILL else ""
 
     def _store_works(self) -> None:
         """Somebody has just written to the store: parts that wait because of it need not wait any longer."""
@@ -315,7 +380,35 @@ class Daemon:
         """Milliseconds of the engine per real millisecond: 1, or more with a fast clock."""
         return self.clock.speed if isinstance(self.clock, FastClock) else 1.0
 
+    def _peers(self) -> Peers:
+        membership = self._membership
+        if membership is None:
+            return Peers()
+        return Peers(
+            self._standing,
+            lambda name, rate: SharedRate(
+                name, rate, membership.reserve, lambda: len(self._standing().workers)
+            ),
+        )
+
     # --- what the loops do --------------------------------------------------------------------------
+
+    async def _hold_place(self) -> None:
+        await asyncio.to_thread(self.store.hold)
+        await self._lock.heartbeat()
+
+    async def _look_at_volume(self) -> None:
+        """By one of all processes."""
+        if self._standing().is_leader:
+            await self._volume.look()
+
+    async def _read_mailbox(self) -> float:
+        """By one of all processes: two would take the same mails."""
+        return await self._mailbox.tick() if self._standing().is_leader else BEAT_SECONDS
+
+    async def _tell_alerts(self) -> float:
+        """By one of all processes: two would tell the same."""
+        return await self._alerter.tick() if self._standing().is_leader else BEAT_SECONDS
 
     async def _advance(self) -> float:
         """One batch of decisions; at once another one while there is more."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.app import RUN, Session, app
+from engine.runtime.workers.standing import Role
 
 
 @app.command(rich_help_panel=RUN)
@@ -18,6 +19,18 @@ def run(
         bool,
         typer.Option("--adopt", help="take over a copy or a restored backup; hold what may have been sent"),
     ] = False,
+    role: Annotated[
+        Role,
+        typer.Option(
+            help="all, worker (decides and sends) or http (takes in, shows pages); many of each on PostgreSQL"
+        ),
+    ] = Role.ALL,
+    lease: Annotated[
+        float,
+        typer.Option(
+            min=3, max=600, help="seconds of silence after which the other processes take this one for dead"
+        ),
+    ] = 10,
     logs: Annotated[str, typer.Option("--logs", help="text or json")] = "text",
 ) -> None:
     """Publish the folder and run it until SIGTERM or Ctrl-C. SIGHUP reads the files again."""
@@ -27,4 +40,5 @@ def run(
     from engine.runtime.process import event_loop
 
     set_up(as_json=logs == "json", level=session.log)
-    event_loop.run(Daemon(session.folder, options=DaemonOptions(dry=dry, watch=watch, adopt=adopt)).run())
+    options = DaemonOptions(dry=dry, watch=watch, adopt=adopt, role=role, lease=int(lease * 1000))
+    event_loop.run(Daemon(session.folder, options=options).run())

@@ -42,6 +42,14 @@ def _print(answer: StatusReport) -> None:
     from engine.store.journeys.pauses import AUTOMATIC
 
     say_rows([*guards.top(answer.guards), *_top(answer)], indent=0)
+    _part("Processes", [
+        [
+            f"{process.host} {process.pid}", process.role + (", leads" if process.leads else ""),
+            f"{counted(len(process.buckets), 'bucket')}" if process.buckets else "",
+            f"since {process.since}, last heard of {process.silent:g} s ago",
+        ]
+        for process in answer.processes
+    ])  # fmt: skip
     say_head("Queues")
     say_rows(_queues(answer))
     pauses = []

@@ -59,15 +59,15 @@ class Context:
     _readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "http-read"))
     _decoders: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "http-decode"))
 
-    async def write(self, job: Callable[[Connection], T]) -> T:
-        """Runs a job of the writer and waits until it is durable. Raises Refusal 503 when that cannot be
-        now."""
+    async def write(self, job: Callable[[Connection], T], *, shared: bool = False) -> T:
+        """Runs a job of the writer and waits until it is durable (`shared`: as `Store.write`). Raises Refusal
+        503 when that cannot be now."""
         # Before the job is queued: each holds its whole body in memory.
         if self.waiting >= MOST_WAITING:
             raise Refusal(503, "too many requests wait to be stored", "try again in a moment", retry_after=2)
         self.waiting += 1
         try:
-            return await self.store.awrite(job)
+            return await self.store.awrite(job, shared=shared)
         # The writer takes no more jobs once a stop has begun.
         except RuntimeError as wrong:
             raise Refusal(503, "the daemon is stopping", "try again in a moment", retry_after=5) from wrong

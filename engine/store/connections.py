@@ -32,6 +32,9 @@ LOCK_SPACE = 0x50455245
 """The first half of the keys of our advisory locks: those of other programs in the same database are other
 ones."""
 
+BUCKET_SPACE = LOCK_SPACE + 1
+"""The first half of the keys of locks of buckets; the second is the bucket."""
+
 WRITES = 1
 """The second half of the key that every writing transaction holds: shared, or alone."""
 
@@ -44,6 +47,9 @@ SESSION = (
 
 CONNECT_SECONDS = 10
 
+SESSION_NAME = "perennial"
+"""What sessions are called where nothing else is said."""
+
 
 def sqlite_path(url: str, folder: Path) -> Path | None:
     """The file of an SQLite address; None for another database."""
@@ -55,11 +61,11 @@ def sqlite_path(url: str, folder: Path) -> Path | None:
     return (folder / parsed.database).resolve()
 
 
-def create_store_engine(url: str) -> Engine:
-    """An engine whose connections are set up for the house: transactions begin where we say so. Raises
-    `UsageError` when the driver of PostgreSQL is not installed."""
+def create_store_engine(url: str, session: str = SESSION_NAME) -> Engine:
+    """An engine whose connections are set up for the house: transactions begin where we say so. `session`:
+    what its sessions are called on PostgreSQL. Raises `UsageError` when its driver is not installed."""
     if not url.startswith("sqlite"):
-        return _postgresql_engine(url, begin_on_postgresql)
+        return _postgresql_engine(url, begin_on_postgresql, session)
     engine = create_engine(
         url, hide_parameters=True, poolclass=QueuePool, pool_size=5, connect_args={"check_same_thread": False}
     )
@@ -121,7 +127,9 @@ def begin_to_read(conn: Connection) -> None:
     conn.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
-def _postgresql_engine(url: str, begin_transaction: Callable[[Connection], None]) -> Engine:
+def _postgresql_engine(
+    url: str, begin_transaction: Callable[[Connection], None], session: str = SESSION_NAME
+) -> Engine:
     try:
         engine = create_engine(
             _parse(url).set(drivername="postgresql+psycopg"),
@@ -131,7 +139,7 @@ def _postgresql_engine(url: str, begin_transaction: Callable[[Connection], None]
             pool_pre_ping=True,  # a connection that was cut while it rested is no error of who takes it
             connect_args={
                 "connect_timeout": CONNECT_SECONDS,
-                "application_name": "perennial",
+                "application_name": session,
                 "options": " ".join(f"-c {setting}" for setting in SESSION),
             },
         )

@@ -17,7 +17,7 @@ from sqlalchemy.pool import StaticPool
 from engine.errors import WorldError
 from engine.private_files import private_folder, private_opener
 from engine.store import meta, migrations
-from engine.store.connections import begin, create_store_engine, read_only_engine, sqlite_path
+from engine.store.connections import SESSION_NAME, begin, create_store_engine, read_only_engine, sqlite_path
 from engine.store.postgresql import DaemonLock, check_server, check_sessions
 from engine.store.writer import Writer
 
@@ -30,7 +30,8 @@ SAFE_SQLITE = (3, 51, 3)
 class Store:
     """A database, ready for use: `read()` sees a steady picture, `write()` runs alone.
 
-    With `exclusive` it belongs to one process: a second daemon on the same database is refused.
+    With `exclusive` it is a daemon's: a second one on the same SQLite file is refused, and no other version
+    changes the tables meanwhile.
     """
 
     def __init__(self, engine: Engine, lock: IO[bytes] | DaemonLock | None) -> None:
@@ -53,6 +54,11 @@ class Store:
         """As `write`, for a coroutine: the event loop goes on until it is durable."""
         return await asyncio.wrap_future(self.writer.submit(job, shared=shared))
 
+    def hold(self) -> None:
+        """Takes the lock of a daemon again where its connection was lost. Raises what the database raises."""
+        if isinstance(self._lock, DaemonLock):
+            self._lock.hold()
+
     def close(self) -> None:
         """Finishes what was handed in, and lets go of the file."""
         self.writer.close()
@@ -61,16 +67,16 @@ class Store:
             self._lock.close()
 
 
-def open_store(url: str, folder: Path, *, exclusive: bool = False) -> Store:
+def open_store(url: str, folder: Path, *, exclusive: bool = False, session: str = SESSION_NAME) -> Store:
     """Opens the database of `store:` in config.yaml (a relative SQLite path starts in `folder`) and brings
-    its tables up to date. Raises `UsageError` for a wrong address, `WorldError` for a second daemon, a broken
-    file or disk."""
+    its tables up to date. `session`: what its sessions are called on PostgreSQL. Raises `UsageError` for a
+    wrong address, `WorldError` for a second daemon on a file, a broken file or disk."""
     path = sqlite_path(url, folder)
     lock: IO[bytes] | DaemonLock | None = None
     if path is not None:
         lock = claim(path, exclusive)
         url = f"sqlite:///{path}"
-    engine = create_store_engine(url)
+    engine = create_store_engine(url, session)
     try:
         if path is not None:
             _check_file(engine, path)

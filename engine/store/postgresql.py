@@ -19,7 +19,7 @@ DAEMON = 2
 """The second half of the key that a daemon holds as long as its connection lives."""
 
 PATIENCE = 5.0
-"""Seconds in which the server notices that a daemon was killed, and frees its lock."""
+"""Seconds in which whoever asks for a daemon, or changes the tables, is done."""
 
 
 def check_server(engine: Engine) -> None:
@@ -81,24 +81,22 @@ def _session_value(conn: Connection, value: str | None = None) -> str:
 
 
 class DaemonLock:
-    """Held by a connection of its own as long as a daemon works on the database: when the daemon or its
-    connection dies, the server frees it. It keeps a second daemon and another version's tables away."""
+    """Held by a connection of its own as long as a daemon works on the database, beside those of others: when
+    the daemon or its connection dies, the server frees it. It keeps another version's tables away."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._conn = self._take()
 
-    def hold(self) -> bool:
-        """Whether it is still held; a lost connection is made anew. Raises `WorldError` when another daemon
-        was faster."""
+    def hold(self) -> None:
+        """Makes a connection that was lost anew. Raises `WorldError` while another version changes the
+        tables, and what the database raises."""
         try:
             self._conn.exec_driver_sql("SELECT 1")
             self._conn.rollback()
         except DatabaseError:
             self._conn.close()
             self._conn = self._take()
-            return False
-        return True
 
     def close(self) -> None:
         """Frees it."""
@@ -109,12 +107,12 @@ class DaemonLock:
         conn = self._engine.connect()
         until = time.monotonic() + PATIENCE
         try:
-            while not _try(conn, "pg_try_advisory_lock"):
+            while not _try(conn, "pg_try_advisory_lock_shared"):
                 if time.monotonic() > until:
                     raise WorldError(
-                        "another daemon works on this database: stop it first, or give this project a "
-                        "database of its own in config.yaml",
-                        permanent=True,
+                        "another version brings the tables of this database up to date: start again when it "
+                        "is done",
+                        permanent=False,
                     )
                 threading.Event().wait(0.1)
         except BaseException:
@@ -124,9 +122,9 @@ class DaemonLock:
 
 
 def is_daemon_there(conn: Connection) -> bool:
-    """Whether a daemon works on this database now. Who asks holds the lock shared until the transaction of
-    `conn` ends."""
-    return not _try(conn, "pg_try_advisory_xact_lock_shared")
+    """Whether a daemon works on this database now. Who asks keeps daemons from starting until the transaction
+    of `conn` ends."""
+    return not _try(conn, "pg_try_advisory_xact_lock")
 
 
 def _try(conn: Connection, function: str) -> bool:

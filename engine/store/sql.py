@@ -28,6 +28,11 @@ LINES = "{lines}"
 _MOST_CELLS = 8
 
 
+SKIP_LOCKED = "{skip locked}"
+"""Stands at the end of a query whose rows are about to be changed: those that another transaction holds are
+passed over. An SQLite file has one writer."""
+
+
 def rows(conn: Connection, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
     """All rows of a query."""
     cursor = conn.exec_driver_sql(_in_dialect(sql, conn.dialect.name), parameters).cursor
@@ -84,7 +89,9 @@ def _in_dialect(sql: str, dialect: str) -> str:
             cell = f"json_extract(l.value, '$[{number}]')" if is_sqlite else f"(l.value ->> {number})"
             sql = sql.replace(f"{{cell{number}}}", cell)
     if dialect == "sqlite":
+        sql = sql.replace(SKIP_LOCKED, "")
         return sql.replace(IDS, "json_each(?) AS j").replace(NAMES, "json_each(?) AS n")
+    sql = sql.replace(SKIP_LOCKED, "FOR UPDATE SKIP LOCKED")
     texts = "jsonb_array_elements_text(CAST(? AS jsonb)) AS j(value)"
     pairs = "jsonb_each_text(CAST(? AS jsonb)) AS n(key, value)"
     return sql.replace("%", "%%").replace(IDS, texts).replace(NAMES, pairs).replace("?", "%s")

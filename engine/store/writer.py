@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 T = TypeVar("T")
 
@@ -77,28 +77,48 @@ class Writer:
         return group, False
 
     def _run(self, group: list[_Job]) -> None:
-        settled: list[tuple[Future[Any], Any, BaseException | None]] = []
-        began = time.perf_counter()
+        group = [job for job in group if job[1].set_running_or_notify_cancel()]
         # one that wants to be alone may share its commit: all of the group are of this process
-        writes = "shared" if all(shared for _, _, shared in group) else "alone"
+        shared = all(shared for _, _, shared in group)
+        collided = self._commit(group, "shared" if shared else "alone")
+        if collided:  # nothing of them is written; alone, nobody can come in between
+            self._commit(collided, "alone")
+
+    def _commit(self, group: list[_Job], writes: Literal["shared", "alone"]) -> list[_Job]:
+        """One transaction. Those of its jobs that have to be done again, since writers of other processes got
+        in between; everybody else has an answer then."""
+        settled: list[tuple[_Job, Any, BaseException | None]] = []
+        began = time.perf_counter()
         try:
             with self._engine.connect().execution_options(writes=writes) as conn, conn.begin():
-                for job, future, _ in group:
-                    if future.set_running_or_notify_cancel():
-                        settled.append((future, *_attempt(conn, job, alone=len(group) == 1)))
+                for job in group:  # one by one: those before one that raises are known then
+                    settled.append((job, *_attempt(conn, job[0], alone=len(group) == 1)))  # noqa: PERF401
         except BaseException as wrong:  # noqa: BLE001 - the thread must live on, and those who wait must hear of it
-            for future, _, own in settled:
-                future.set_exception(own or wrong)
-            for _, future, _ in group:
-                if not future.done():
-                    future.set_exception(wrong)
-            return
+            if writes == "shared" and _is_collision(wrong):
+                return group
+            own_mistakes = {id(job): own for job, _, own in settled}
+            for job in group:
+                job[1].set_exception(own_mistakes.get(id(job)) or wrong)
+            return []
         self.on_commit(len(settled), time.perf_counter() - began)
-        for future, result, own in settled:
+        collided = []
+        for job, result, own in settled:
             if own is None:
-                future.set_result(result)
+                job[1].set_result(result)
+            elif writes == "shared" and _is_collision(own):
+                collided.append(job)
             else:
-                future.set_exception(own)
+                job[1].set_exception(own)
+        return collided
+
+
+_COLLISIONS = frozenset({"40P01", "40001", "23505"})
+"""SQLSTATE of what two transactions at the same time may meet: a deadlock, one that cannot be put into an
+order, a key that the other one has just inserted."""
+
+
+def _is_collision(wrong: BaseException) -> bool:
+    return isinstance(wrong, DBAPIError) and getattr(wrong.orig, "sqlstate", None) in _COLLISIONS
 
 
 def _attempt(

@@ -20,6 +20,7 @@ from engine.store.connections import read_only_engine
 from engine.store.database import Store, open_store, read_only
 from engine.store.postgresql import check_server, check_sessions, is_daemon_there
 from tests import stores
+from tests.daemon.shop import wait_until
 
 pytestmark = pytest.mark.postgres
 
@@ -96,19 +97,30 @@ def test_a_connection_that_was_cut_is_an_error_of_one_transaction(postgres_store
         assert (meta.get(conn, "after"), meta.get(conn, "later")) == ("x", "x")
 
 
-def test_one_daemon_works_on_a_database(
-    postgres_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("engine.store.postgresql.PATIENCE", 0.1)
+def test_daemons_work_on_a_database_beside_each_other(postgres_store: Store, tmp_path: Path) -> None:
     url = url_of(postgres_store)
     assert not is_daemon(url)
-    daemon = open_store(url, tmp_path, exclusive=True)
+    first = open_store(url, tmp_path, exclusive=True)
+    second = open_store(url, tmp_path, exclusive=True)
+    open_store(url, tmp_path).close()  # a command beside them
+    first.close()
     assert is_daemon(url)
-    with pytest.raises(WorldError, match="another daemon works on this database"):
-        open_store(url, tmp_path, exclusive=True)
-    open_store(url, tmp_path).close()  # a command beside it
-    daemon.close()
+    second.close()
     assert not is_daemon(url)
+
+
+def test_a_daemon_whose_connection_was_cut_takes_its_lock_again(
+    postgres_store: Store, tmp_path: Path
+) -> None:
+    url = url_of(postgres_store)
+    daemon = open_store(url, tmp_path, exclusive=True)
+    with postgres_store.engine.connect() as other:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        other.exec_driver_sql(f"{others} AND pid <> pg_backend_pid()")
+    wait_until(lambda: not is_daemon(url))
+    daemon.hold()
+    assert is_daemon(url)
+    daemon.close()
 
 
 def test_a_daemon_that_was_killed_holds_nothing(postgres_store: Store, tmp_path: Path) -> None:

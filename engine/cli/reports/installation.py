@@ -11,13 +11,14 @@ from engine.cli.reports import guards, unsettled
 from engine.cli.reports.guards import Guards
 from engine.cli.reports.unsettled import UnknownMessage
 from engine.config import Config
-from engine.store import alert_messages, alerts, daemon_state, troubles
+from engine.runtime.workers.standing import Role, shares
+from engine.store import alert_messages, alerts, daemon_state, meta, troubles, workers
 from engine.store.customers import address_index, batches, enrollments
 from engine.store.inbox import due_queue, quarantine, refusals
 from engine.store.inbox.refusals import RefusalCount
 from engine.store.journeys import deployments, figures, pauses
 from engine.store.messages import webhooks
-from engine.values import DAY, Instant, iso
+from engine.values import DAY, SECOND, Instant, iso
 
 MOST_ALERTS = 20
 REFUSED_DAYS = 7
@@ -136,6 +137,22 @@ class RefusedSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessSummary:
+    """One of many processes that work on the store. `buckets`: its share of the customers; it helps with
+    those of others where it has nothing to do."""
+
+    id: str
+    role: str
+    host: str
+    pid: int
+    version: str
+    since: str
+    silent: float  # seconds since it last said that it lives
+    leads: bool  # does what is to be done once for all
+    buckets: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """Everything that `status` says. Moments as ISO 8601 in UTC."""
 
@@ -157,6 +174,7 @@ class StatusReport:
     refused: tuple[RefusedSummary, ...]  # of the last 7 days, the most frequent first
     unknown: tuple[UnknownMessage, ...]
     daemon: bool
+    processes: tuple[ProcessSummary, ...]  # on PostgreSQL
     failing_channels: tuple[ChannelSummary, ...]
     channels_refused: str  # why the daemon keeps the channels of an earlier config.yaml
     after_restart: tuple[str, ...]  # parts of config.yaml that count after the next start
@@ -213,6 +231,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
         refused=tuple(_refused(refusals.counts(conn, Instant(now - REFUSED_DAYS * DAY)))),
         unknown=tuple(unsettled.look(conn, config, now)),
         daemon=daemon,
+        processes=tuple(_processes(conn)),
         failing_channels=tuple(
             ChannelSummary(failing.channel, iso(failing.since), failing.why)
             for failing in daemon_state.failing_channels(conn)
@@ -221,6 +240,20 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
         channels_refused=followed.refused if followed else "",
         after_restart=followed.after_restart if followed else (),
     )
+
+
+def _processes(conn: Connection) -> Iterator[ProcessSummary]:
+    everybody = workers.everybody(conn)
+    if not everybody:
+        return
+    leader = workers.leader(conn)
+    members = [worker.id for worker in everybody if worker.role != Role.HTTP]
+    divided = shares(meta.buckets(conn), members)
+    for worker in everybody:
+        yield ProcessSummary(
+            worker.id, worker.role, worker.host, worker.pid, worker.version, iso(worker.started_at),
+            round(worker.silent / SECOND, 1), worker.id == leader, tuple(divided.get(worker.id, ())),
+        )  # fmt: skip
 
 
 def _refused(counts: Sequence[RefusalCount]) -> Iterator[RefusedSummary]:

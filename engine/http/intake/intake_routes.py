@@ -327,7 +327,11 @@ async def _store(
 
     some, prepared, understood = await context.understand(received, prepare)
     # Durable before the 2xx: a caller that reads it forgets the items.
-    taken = await context.write(lambda conn: intake.take(conn, prepared, now)) if some else IntakeResult()
+    taken = IntakeResult()
+    if some:
+        taken = await context.write(
+            lambda conn: intake.take(conn, prepared, now), shared=prepared.only_receives
+        )
     # After the commit: the advancer would find nothing before it.
     context.arrived()
     # What the form and what the store refused, in the order of the request.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -15,13 +15,14 @@ from sqlalchemy import Connection
 from engine.clock import Clock
 from engine.core.decide import Decided, decide, next_due
 from engine.core.journeys import Journeys
+from engine.runtime.workers.standing import ALONE, Standing
 from engine.store import decisions
 from engine.store.customers import batches as customers
 from engine.store.customers import events, learned, product_changes
 from engine.store.database import Store, is_refusal
 from engine.store.inbox import due_queue as due
 from engine.store.inbox import inbox, lanes, quarantine
-from engine.store.inbox.busy import busy_buckets
+from engine.store.inbox.busy import busy_buckets, hold
 from engine.store.inbox.inbox import Pending
 from engine.store.journeys import deployments, pauses
 from engine.store.messages import reactions
@@ -92,11 +93,12 @@ class _Present:
 
 
 class Advancer:
-    """Advances all buckets of a store, batch after batch."""
+    """Advances the buckets of a store, batch after batch. `standing`: whose turn they are."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, standing: Callable[[], Standing] = lambda: ALONE) -> None:
         self._store = store
         self._clock = clock
+        self._standing = standing
         self._limit = 1000
         self._began = 0.0  # when the batch had the writer
         self._present: _Present | None = None
@@ -104,12 +106,12 @@ class Advancer:
     def advance(self, publication: Publication) -> AdvanceProgress:
         """One batch of every bucket in which something is to be done. Raises only what the database raises;
         nothing is lost then."""
-        total = AdvanceProgress()
+        total, standing = AdvanceProgress(), self._standing()
         with self._store.read() as conn:
-            busy = busy_buckets(conn, self._clock.now())
+            busy = standing.in_order(busy_buckets(conn, self._clock.now()))
             is_catalogue_changed = product_changes.is_anything_left(conn)
         # one slice, then everybody else: a product that many people watch keeps nobody waiting
-        if is_catalogue_changed:
+        if is_catalogue_changed and standing.is_leader:
             total.add(self._store.write(lambda conn: self._tell_of_products(conn, publication)))
         for bucket in busy:
             total.add(self._advance_bucket(publication, bucket))
@@ -134,7 +136,9 @@ class Advancer:
         # whatever the batch raises
         gc.disable()
         try:
-            progress = self._store.write(lambda conn: self._batch(conn, publication, bucket, self._limit))
+            progress = self._store.write(
+                lambda conn: self._batch(conn, publication, bucket, self._limit), shared=True
+            )
         except Exception as failure:
             # a store that refuses would refuse every customer of the batch: nobody may be quarantined for it
             if is_refusal(failure):
@@ -157,6 +161,8 @@ class Advancer:
         # move them back
         if deployments.current_number(conn) != publication.number:
             return AdvanceProgress(stale=True)
+        if not hold(conn, bucket):
+            return AdvanceProgress()
         now = self._clock.now()
         work = _claim(conn, bucket, now, limit)
         journeys = self._at_present(conn, publication.journeys)

@@ -15,7 +15,6 @@ from dataclasses import replace
 from functools import partial
 
 import structlog
-from aiolimiter import AsyncLimiter
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
@@ -73,11 +72,11 @@ AHEAD = 8
 """So many times as many as there are connections are claimed, so that a claim and a rendering serve many."""
 
 
-def most_at_once(concurrency: int, rate: RateLimit | None) -> int:
+def most_at_once(concurrency: int, rate: RateLimit | None, senders: int = 1) -> int:
     """How many messages of a channel are taken at once: enough to keep all connections busy, and no more than
-    may go within a minute, so that their leases do not run out while they wait."""
+    one of so many senders may send within a minute, so that their leases do not run out while they wait."""
     most = AHEAD * concurrency
-    return most if rate is None else max(1, min(most, int(rate.count / rate.seconds * 60)))
+    return most if rate is None else max(1, min(most, int(rate.count / rate.seconds * 60 / senders)))
 
 
 class ChannelWorker:
@@ -88,9 +87,11 @@ class ChannelWorker:
         self.tasks: set[asyncio.Task[None]] = set()  # messages that are under way
         self.on_room: Callable[[], None] = lambda: None  # called when there is room for more of them
         self._context = context
-        self._limiter = AsyncLimiter(rate.count, rate.seconds) if rate is not None else None
-        self._most = most_at_once(channel.concurrency, rate)
-        self._domains = DomainPacing(channel, context.clock, context.timing.speed)
+        self._rate = rate
+        self._limiter = context.peers.limiter(channel.name, rate) if rate is not None else None
+        self._domains = DomainPacing(
+            channel, context.clock, context.timing.speed, lambda: context.peers.senders
+        )
         self._trials = Trials(channel.name, context.timing.speed)
         self._looked_at = 0.0  # for pauses to try again, on the clock of the event loop
         self._handing_over = Batcher(self._hand_over_each)
@@ -139,7 +140,7 @@ class ChannelWorker:
         room = max(1, self._room())
         faults.reach("before claim")
         claimed = await context.store.awrite(
-            lambda conn: queue.claim(conn, name, context.owner, now, int(lease), room)
+            lambda conn: queue.claim(conn, name, context.owner, now, int(lease), room), shared=True
         )
         # noted before anything else can fail: a claim that nobody works on would stand until its lease ends
         self._unsent = list(claimed)
@@ -165,13 +166,17 @@ class ChannelWorker:
             log.warning("ended_with_messages_under_way", channel=self.channel.name, messages=len(late))
             await asyncio.wait(late, timeout=1.0)
 
+    def _most(self) -> int:
+        if self._trials.is_on:
+            return 1
+        return most_at_once(self.channel.concurrency, self._rate, self._context.peers.senders)
+
     def _room(self) -> int:
-        most = 1 if self._trials.is_on else self._most
-        return max(0, most - len(self.tasks))
+        return max(0, self._most() - len(self.tasks))
 
     def _has_room(self) -> bool:
         """For half of what is taken at once: taking them one by one would cost two commits for each."""
-        return self._room() >= (1 if self._trials.is_on else (self._most + 1) // 2)
+        return self._room() >= (self._most() + 1) // 2
 
     def _is_ready(self) -> bool:
         with self._context.store.read() as conn:
@@ -187,7 +192,7 @@ class ChannelWorker:
     async def _release(self, messages: Sequence[OutboxMessage]) -> None:
         now = self._context.clock.now()
         await self._context.store.awrite(
-            lambda conn: [queue.release(conn, message, now) for message in messages]
+            lambda conn: [queue.release(conn, message, now) for message in messages], shared=True
         )
 
     def _on_sent(self, task: asyncio.Task[None]) -> None:
@@ -206,7 +211,9 @@ class ChannelWorker:
             return []
         try:
             rendered = await asyncio.to_thread(self._render, claimed)
-            return await self._context.store.awrite(lambda conn: self._store_bodies(conn, rendered))
+            return await self._context.store.awrite(
+                lambda conn: self._store_bodies(conn, rendered), shared=True
+            )
         except Exception as defect:
             if is_refusal(defect):
                 raise
@@ -265,7 +272,7 @@ class ChannelWorker:
             if put_off_until is not None:
                 why = f"{domain_of(address)} takes no more now"
                 await context.store.awrite(
-                    lambda conn: queue.release(conn, message, put_off_until, why, address)
+                    lambda conn: queue.release(conn, message, put_off_until, why, address), shared=True
                 )
                 return
             # guard: before the channel opens a connection for what may not leave
@@ -276,7 +283,7 @@ class ChannelWorker:
             # hand over and deliver: the channel asks at its last moment before the irrevocable byte. A crash
             # before the commit of the hand-over leaves a message that was not sent; one after it, a message
             # of which nobody knows
-            call = HandOverCall(partial(self._hand_over, guarded))
+            call = HandOverCall(partial(self._hand_over, guarded), context.peers.standing)
             began = time.perf_counter()
             delivery = await self._deliver(guarded.content, call)
             if call.answer not in (None, "handed"):
@@ -315,7 +322,7 @@ class ChannelWorker:
         context = self._context
         # the moment is that of the statement: a lease may end while the writer is busy
         return await context.store.awrite(
-            lambda conn: hand_over(conn, attempts, context, context.clock.now())
+            lambda conn: hand_over(conn, attempts, context, context.clock.now()), shared=True
         )
 
     async def _deliver(self, content: Message, call: HandOverCall) -> Delivery:
@@ -388,7 +395,7 @@ class ChannelWorker:
 
         while True:
             try:
-                await context.store.awrite(job)
+                await context.store.awrite(job, shared=True)
                 return [None] * len(attempts)
             except DatabaseError as refusal:
                 if not is_refusal(refusal):

@@ -10,7 +10,13 @@ from engine.channels.base import Channel
 from engine.clock import Clock
 from engine.config import RateLimit
 from engine.runtime.delivery.channel_worker import ChannelWorker
-from engine.runtime.delivery.delivery_context import USUAL, DeliveryContext, DeliveryTiming, OnAnswer
+from engine.runtime.delivery.delivery_context import (
+    USUAL,
+    DeliveryContext,
+    DeliveryTiming,
+    OnAnswer,
+    Peers,
+)
 from engine.runtime.delivery.reconciler import Reconciler
 from engine.runtime.delivery.rendering import RenderContext
 from engine.runtime.process.health import Health
@@ -37,13 +43,14 @@ class Deliverer:
         timing: DeliveryTiming = USUAL,
         health: Health | None = None,
         on_answer: OnAnswer = lambda _channel, _kind, _seconds, _lag: None,
+        peers: Peers | None = None,
     ) -> None:
         self._health = health or Health()
         with store.read() as conn:
             key, forgotten = meta.secret(conn), identity.forgotten_until(conn)
         self._context = DeliveryContext(
             store, render_context, clock, owner, timing, key, self._health, on_answer,
-            forgotten_until=forgotten,
+            peers=peers or Peers(), forgotten_until=forgotten,
         )  # fmt: skip
         self._workers = {
             name: ChannelWorker(channel, (rates or {}).get(name), self._context)
@@ -100,8 +107,8 @@ class Deliverer:
                 self._begin(name)
 
     async def recover(self) -> tuple[int, int]:
-        """At the start of the only daemon: whatever a process before us had claimed is planned again,
-        whatever it had handed over is unknown. (planned again, unknown)."""
+        """At the start: whatever dead processes had claimed is planned again, whatever they had handed over
+        is unknown. (planned again, unknown)."""
         return await self._reconciler.recover()
 
     async def once(self) -> int:
@@ -125,7 +132,8 @@ class Deliverer:
     # --- loops ----------------------------------------------------------------------------------
 
     async def _reconcile(self) -> float:
-        if await self._reconciler.tick():
+        # by one of all processes: two would ask the same provider about the same message
+        if self._context.peers.standing().is_leader and await self._reconciler.tick():
             self.wake()
         return RECONCILING
 

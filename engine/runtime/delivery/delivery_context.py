@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
+
+from aiolimiter import AsyncLimiter
 
 from engine.channels.base import OutcomeKind
 from engine.clock import Clock
+from engine.config import RateLimit
 from engine.runtime.delivery.rendering import RenderContext
 from engine.runtime.process.health import Health
+from engine.runtime.workers.standing import ALONE, Standing
 from engine.store.database import Store
 from engine.values import Instant
 
@@ -30,6 +35,27 @@ OnAnswer = Callable[[str, OutcomeKind, float, float], None]
 was due."""
 
 
+class Limiter(Protocol):
+    """What keeps the rate of a channel."""
+
+    async def acquire(self) -> None:
+        """Waits until one more may go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The other processes that send, as far as one of them has to know: by default there are none.
+    `limiter` makes what keeps the rate of a channel, by its name, together with them."""
+
+    standing: Callable[[], Standing] = lambda: ALONE
+    limiter: Callable[[str, RateLimit], Limiter] = lambda _name, rate: AsyncLimiter(rate.count, rate.seconds)
+
+    @property
+    def senders(self) -> int:
+        """How many processes send, this one too."""
+        return max(1, len(self.standing().workers))
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryContext:
     """Of one deliverer."""
@@ -43,6 +69,7 @@ class DeliveryContext:
     health: Health = field(default_factory=Health)  # told of channels that fail
     on_answer: OnAnswer = lambda _channel, _kind, _seconds, _lag: None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set: nothing more is handed over
+    peers: Peers = field(default_factory=Peers)
     forgotten_until: Instant = Instant(0)
     """What was due until then may have been sent by a store that was restored since (engine.store.identity);
     such a message is held."""

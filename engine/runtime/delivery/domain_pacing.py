@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -70,13 +70,16 @@ class _Gate:
 
 class DomainPacing:
     """The recipient domains of one channel; for channels without domains it lets everything pass. `speed`:
-    engine milliseconds per real one."""
+    engine milliseconds per real one; `senders`: how many processes share what a domain takes at once."""
 
-    def __init__(self, channel: Channel, clock: Clock, speed: float = 1.0) -> None:
+    def __init__(
+        self, channel: Channel, clock: Clock, speed: float = 1.0, senders: Callable[[], int] = lambda: 1
+    ) -> None:
         self._name = channel.name
         self._per_domain = channel.per_domain if isinstance(channel, _PerDomain) else 0
         self._clock = clock
         self._speed = speed
+        self._senders = senders
         self._states: dict[str, _State] = {}
         self._gates: dict[str, _Gate] = {}
         # the last answers: who refused us, by the owner of his domain, or None for what was taken
@@ -108,7 +111,7 @@ class DomainPacing:
         if not domain or not self._per_domain:
             yield None
             return
-        gate = self._gates.setdefault(domain, _Gate(asyncio.Semaphore(self._per_domain)))
+        gate = self._gates.setdefault(domain, _Gate(asyncio.Semaphore(self._share())))
         gate.users += 1
         has_slot = False
         try:
@@ -150,7 +153,7 @@ class DomainPacing:
                     state.until, WAVES.first, key
                 ), f"{name or 'the server'} asks to try later"
             gate = self._gates.get(name)
-            if now < state.slow_until and gate is not None and gate.users >= 2 * self._per_domain:
+            if now < state.slow_until and gate is not None and gate.users >= 2 * self._share():
                 return self._spread(now, SLOW, key), f"{name} answers slowly"
         for name in (_SERVER, domain):
             tried = self._states.get(name)
@@ -214,6 +217,9 @@ class DomainPacing:
         """Its pause was lifted: one message shows whether it takes more."""
         self._stopped.discard(domain)
         self._states[domain] = _State(waves=1, until=self._clock.now())
+
+    def _share(self) -> int:
+        return max(1, self._per_domain // self._senders())
 
     def _domain(self, address: str) -> str:
         return domain_of(address) if self._name == "email" else ""

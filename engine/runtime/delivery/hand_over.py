@@ -11,6 +11,7 @@ from engine.channel_kinds import normalised
 from engine.core.reasons import ReturnReason
 from engine.runtime.delivery.attempt import Attempt
 from engine.runtime.delivery.delivery_context import DeliveryContext
+from engine.runtime.workers.standing import ALONE, Standing
 from engine.store import meta
 from engine.store.customers.address_index import index_hash
 from engine.store.identity import RESTORED
@@ -27,12 +28,16 @@ class HandOverCall:
     it."""
 
     ask: Callable[[], Awaitable[Handover]]
+    standing: Callable[[], Standing] = lambda: ALONE
     answer: Handover | None = None  # None: the channel never asked, or the store could not answer
 
     async def __call__(self) -> bool:
         """True: it may be sent, and that it is being sent is durable."""
+        burials = self.standing().burials
         self.answer = await self.ask()
-        return self.answer == "handed"
+        # Last: this process may have stood still since the hand-over, for so long that others took it for
+        # dead and the message for unknown. Nothing has left, which is what the channel will say
+        return self.answer == "handed" and self.standing().may_send(burials)
 
 
 def guard(attempt: Attempt, context: DeliveryContext) -> Attempt | None:

@@ -14,6 +14,7 @@ from engine.channels.base import Channel, Lister, LookupResult
 from engine.runtime.delivery.delivery_context import DeliveryContext
 from engine.runtime.delivery.rendering import load_body
 from engine.runtime.feedback.reports import take_early_reports
+from engine.runtime.workers.standing import ALONE
 from engine.store.messages import outcomes, queue
 from engine.store.messages.records import OutboxMessage
 from engine.store.messages.states import MessageState
@@ -43,13 +44,15 @@ class Reconciler:
         self._looking: dict[str, asyncio.Task[None]] = {}
 
     async def recover(self) -> tuple[int, int]:
-        """At the start of the only daemon: whatever a process before us had claimed is planned again,
-        whatever it had handed over is unknown. (planned again, unknown)."""
-        now = self._context.clock.now()
+        """At the start: whatever dead processes had claimed is planned again, whatever they had handed over
+        is unknown. (planned again, unknown)."""
+        now, is_alone = self._context.clock.now(), self._context.peers.standing() is ALONE
 
         def job(conn: Connection) -> tuple[int, int]:
-            # the store is ours alone, so whoever holds a lease is dead: no use in waiting until it ends
-            outcomes.expire_all(conn, now)
+            # Where the store is ours alone, whoever holds a lease is dead: no use in waiting until it ends.
+            # Elsewhere the members of the store find out who is (`Membership`)
+            if is_alone:
+                outcomes.expire_all(conn, now)
             done = outcomes.expire_leases(conn, now)
             self._schedule(conn, now)
             return done

@@ -79,6 +79,11 @@ class _Batch:
     refused: list[RefusedItem] = field(default_factory=list)
     texts: dict[int, str] = field(default_factory=dict)  # of what is refused, by its place
 
+    @property
+    def only_receives(self) -> bool:
+        """Nobody becomes somebody else, and no product changes: others may write at the same time."""
+        return not (self.visitors or self.aliases or self.products)
+
 
 class Intake:
     """Turns items into happenings by the schemas of one deployment. `journeys`: those of the same, by which

@@ -7,6 +7,7 @@ missed is found by the watermark that each of them keeps).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -19,6 +20,7 @@ from engine.runtime.advance.learning import learn
 from engine.runtime.advance.occurrences import append_occurrences
 from engine.runtime.advance.scoring import score_rfm
 from engine.runtime.process.health import Health
+from engine.runtime.workers.fenced_store import LeadLostError
 from engine.store.database import Store
 from engine.values import HOUR, MINUTE
 
@@ -31,7 +33,8 @@ TIDY = HOUR
 
 class Scheduler:
     """`journeys` gives those that are published; `speed`: engine milliseconds per real one; `wake` is called
-    when a job may have left something to do."""
+    when a job may have left something to do. `is_leader`: whether this process does what is to be done once
+    for all that work on the store; the others start none of these jobs."""
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Scheduler:
         wake: Callable[[], None],
         health: Health,
         speed: float = 1.0,
+        is_leader: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -48,6 +52,7 @@ class Scheduler:
         self._wake = wake
         self._health = health
         self._speed = speed
+        self._is_leader = is_leader
         self._added: list[tuple[str, int, Callable[[], Awaitable[None]]]] = []
         self._scheduler = AsyncIOScheduler(
             timezone="UTC",
@@ -56,18 +61,21 @@ class Scheduler:
         )
 
     def add(self, name: str, milliseconds: int, job: Callable[[], Awaitable[None]]) -> None:
-        """One more job, started every so many milliseconds of the engine. Before `start`."""
+        """One more job of every process, started every so many milliseconds of the engine. Before `start`."""
         self._added.append((name, milliseconds, job))
 
     def start(self) -> None:
         """Starts jobs from now on; scores, segments, reactions and old traces are looked at at once."""
         for name, milliseconds, job in self._added:
             self._every(milliseconds, name, job)
-        self._every(CLOCK_STARTS, "clock starts", self._clock_starts)
-        self._every(NIGHTLY_LOOK, "rfm scores", self._score, at_once=True)
-        self._every(NIGHTLY_LOOK, "segments", self._sweep, at_once=True)
-        self._every(NIGHTLY_LOOK, "learning", self._learn, at_once=True)
-        self._every(TIDY, "old traces", self._tidy, at_once=True)
+        for milliseconds, name, job in (
+            (NIGHTLY_LOOK, "rfm scores", self._score),
+            (NIGHTLY_LOOK, "segments", self._sweep),
+            (NIGHTLY_LOOK, "learning", self._learn),
+            (TIDY, "old traces", self._tidy),
+        ):
+            self._every(milliseconds, name, self._as_leader(job), at_once=True)
+        self._every(CLOCK_STARTS, "clock starts", self._as_leader(self._clock_starts))
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -78,7 +86,7 @@ class Scheduler:
     async def catch_up(self) -> None:
         """Clock and date starts that came while nothing ran: received, so that they are applied before what
         is due."""
-        await self._guarded("clock starts", self._clock_starts)()
+        await self._guarded("clock starts", self._as_leader(self._clock_starts))()
 
     async def run_all(self) -> None:
         """Clock starts, scores and segments at once: for a clock that jumps. Raises what they raise."""
@@ -95,6 +103,15 @@ class Scheduler:
         self._scheduler.add_job(guarded, "interval", seconds=seconds, id=name)
         if at_once:
             self._scheduler.add_job(guarded)
+
+    def _as_leader(self, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def led() -> None:
+            if self._is_leader():
+                # another process leads by now, and does what is left of this
+                with contextlib.suppress(LeadLostError):
+                    await job()
+
+        return led
 
     def _guarded(self, name: str, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         async def guarded() -> None:

@@ -20,11 +20,11 @@ class SupervisedLoop:
     """Calls `tick` again and again. One that raises is told to `health` and called again after a pause; it
     never ends the loop."""
 
-    def __init__(self, name: str, tick: Tick, health: Health) -> None:
+    def __init__(self, name: str, tick: Tick, health: Health, pauses: Backoff = PAUSES) -> None:
         self.name = name
         # On the clock of the event loop: when the last tick succeeded, and when one ended at all.
         self.moved_at = self.turned_at = 0.0
-        self._tick = tick
+        self._tick, self._pauses = tick, pauses
         self._health = health
         self._news = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -59,7 +59,7 @@ class SupervisedLoop:
                 # not until news: they come all the time, and would make the pause none
                 if not self._stopping.is_set():
                     self._again.clear()
-                    await _wait(self._again, PAUSES.wait(failures) / 1000)
+                    await _wait(self._again, self._pauses.wait(failures) / 1000)
                 continue
             failures = 0
             self.moved_at = self.turned_at = asyncio.get_running_loop().time()

@@ -36,8 +36,13 @@ class Publisher:
         self._started_with: Config | None = None
         self.channels = ChannelSet(folder, self._secret, clock)
 
-    def first(self, project: Project) -> tuple[Published, Opening]:
-        """What counts at the start: the folder, or what was published last when the folder is broken."""
+    def first(self, project: Project, *, publishes: bool = True) -> tuple[Published, Opening]:
+        """What counts at the start: the folder, or what was published last when the folder is broken, or when
+        it is not this process that `publishes` and something is published."""
+        if not publishes and (last := self._in_store()) is not None:
+            opening = self.channels.opening(last.project.config)
+            self._note(last)
+            return last, opening
         try:
             return self._publish(project)
         except CallerError as refusal:

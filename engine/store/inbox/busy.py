@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from engine.store.connections import BUCKET_SPACE
 from engine.store.meta import buckets
 from engine.store.sql import rows
 from engine.values import Instant
@@ -22,3 +23,11 @@ def busy_buckets(conn: Connection, now: Instant) -> list[int]:
     if many == 1:
         return [0]
     return [bucket for (bucket,) in rows(conn, _BUSY, (many - 1, now))]
+
+
+def hold(conn: Connection, bucket: int) -> bool:
+    """Until the end of this transaction nobody else decides about customers of this bucket. False: somebody
+    does at this moment. An SQLite file has one writer anyway."""
+    if conn.dialect.name == "sqlite":
+        return True
+    return bool(rows(conn, "SELECT pg_try_advisory_xact_lock(?, ?)", (BUCKET_SPACE, bucket))[0][0])

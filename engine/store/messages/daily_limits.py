@@ -43,6 +43,17 @@ def asked(quota: Quota | None) -> tuple[str, int]:
     return quota.day, NO_CEILING if quota.most is None else quota.most
 
 
+def hold(conn: Connection, quotas: Iterable[tuple[str, Quota | None]]) -> None:
+    """Lets no other hand-over of journeys with a ceiling ask before the present one has ended: two that ask
+    at the same time would both find room for one. SQLite has one writer anyway."""
+    if conn.dialect.name != "postgresql":
+        return
+    for journey in sorted(
+        {journey for journey, quota in quotas if quota is not None and quota.most is not None}
+    ):
+        rows(conn, "SELECT pg_advisory_xact_lock(hashtextextended(?, 1))", (journey,))
+
+
 def count(conn: Connection, handed: Iterable[tuple[str, Quota]]) -> None:
     """So many more were handed over, one for each journey that is named, in the transaction of the
     hand-over."""

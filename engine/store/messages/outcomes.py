@@ -150,6 +150,17 @@ def expire_leases(conn: Connection, now: Instant, settle_at: Instant | None = No
     said (`schedule`). (planned again, unknown)."""
     # both states of the partial index are named, else every message there ever was would be looked at
     ended = Selection(f"{among(LEASED, 'o.')} AND o.lease_until <= ?", (now,))
+    return _end_claims(conn, ended, now, settle_at)
+
+
+def expire_claims_of(conn: Connection, owner: str, now: Instant) -> tuple[int, int]:
+    """As `expire_leases`, for everything in the hands of one deliverer, which is known to be dead."""
+    return _end_claims(conn, Selection(f"{among(LEASED, 'o.')} AND o.owner = ?", (owner,)), now)
+
+
+def _end_claims(
+    conn: Connection, ended: Selection, now: Instant, settle_at: Instant | None = None
+) -> tuple[int, int]:
     # The claim is given back as an attempt that was none; its fence stays, so that a worker that was only
     # slow can still hand it over, unless somebody has claimed it since.
     freed = transition(

@@ -36,7 +36,7 @@ from engine.store.messages.states import (
     transition,
 )
 from engine.store.serialization import dump
-from engine.store.sql import change, change_many, rows
+from engine.store.sql import SKIP_LOCKED, change, change_many, rows
 from engine.values import Instant
 
 Handover = Literal["handed", "later", "returned"]
@@ -64,7 +64,7 @@ def claim(
     """
     ready = (
         f"SELECT o.number FROM outbox o WHERE {among(WAITING, 'o.')} AND o.channel = ? AND o.ready_at <= ?"  # noqa: S608
-        f" AND {NOT_PAUSED} AND {_NOTHING_UNAPPLIED} ORDER BY o.ready_at, o.number LIMIT ?"
+        f" AND {NOT_PAUSED} AND {_NOTHING_UNAPPLIED} ORDER BY o.ready_at, o.number LIMIT ? {SKIP_LOCKED}"
     )
     claimed = transition(
         conn, Mover.WORKER, MessageState.CLAIMED, Selection(f"o.number IN ({ready})", (channel, now, limit)),
@@ -180,6 +180,7 @@ def hand_over_each(conn: Connection, leaving: Sequence[Departure], now: Instant)
     with the same address got the same message today, or a provider said "not now" and the goal came before
     the next try; the owner asks all rules again.
     """
+    daily_limits.hold(conn, ((departure.message.journey, departure.quota) for departure in leaving))
     destinations.hold(conn, (departure.destination for departure in leaving))
     answers: dict[int, Handover] = {}
     left = list(leaving)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from engine.core.effects import Call
 from engine.store.serialization import load_values
-from engine.store.sql import change, insert_many, rows
+from engine.store.sql import SKIP_LOCKED, change, insert_many, rows
 from engine.values import Instant, Value
 
 
@@ -74,7 +74,7 @@ def take(conn: Connection, webhook: str, now: Instant, lease: int, limit: int) -
         "UPDATE webhook_call SET ready_at = ? WHERE state = 'planned' AND ready_at <= ? AND number IN"  # noqa: S608
         f" (SELECT number FROM webhook_call c WHERE state = 'planned' AND webhook = ? AND ready_at <= "
         f"?{_MOVES}"
-        " ORDER BY ready_at, number LIMIT ?)"
+        f" ORDER BY ready_at, number LIMIT ? {SKIP_LOCKED})"
         " RETURNING number, bucket, customer, call_key, enrollment, webhook, body, planned_at, attempts",
         (now + lease, now, webhook, now, limit),
     )

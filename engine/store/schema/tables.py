@@ -377,3 +377,40 @@ class WatermarkRow(SQLModel, table=True):
     name: str = Field(primary_key=True)
     until: int = Field(sa_type=INSTANT)
     hash: str
+
+
+class WorkerRow(SQLModel, table=True):
+    """A process that works on this PostgreSQL database, and when it last said so, by the clock of the
+    database. On SQLite this table and the next two stay empty."""
+
+    __tablename__ = "worker"
+
+    id: str = Field(primary_key=True)
+    role: str
+    host: str
+    pid: int
+    version: str
+    started_at: int = Field(sa_type=INSTANT)
+    beat_at: int = Field(sa_type=INSTANT)
+    lease: int  # ms of silence after which others take it for dead
+
+
+class LeadershipRow(SQLModel, table=True):
+    """The one worker that does what is to be done once for all: `name` is always the same. `term` grows with
+    every change of the leader."""
+
+    __tablename__ = "leadership"
+
+    name: str = Field(primary_key=True)
+    worker: str
+    term: int
+
+
+class RateRow(SQLModel, table=True):
+    """How fast all workers together may send on a channel: until `free_at` (microseconds since 1970) every
+    place is taken."""
+
+    __tablename__ = "rate"
+
+    name: str = Field(primary_key=True)
+    free_at: int = Field(sa_type=INSTANT)
