@@ -7,7 +7,7 @@ comes last.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 
 from msgspec import Struct, field
@@ -171,3 +171,18 @@ class Enrollment(Struct, array_like=True):
         fork.paths, fork.codes, fork.sent = self.paths.copy(), self.codes.copy(), self.sent.copy()
         fork.skipped, fork.done = self.skipped.copy(), self.done.copy()
         return fork
+
+
+def note_leaving(enrollment: Enrollment, state: AwaitingSend, now: Instant) -> None:
+    """Puts the message that `state` waits for among those that a run has sent: it is leaving at this
+    moment."""
+    enrollment.sent[state.step] = (
+        *enrollment.sent.get(state.step, ()),
+        # Its template stands in the file, which nobody asks here: that of a step usually has its name.
+        SentMessage(state.step, state.channel, state.key, now, enrollment.started_number),
+    )
+
+
+def awaited_keys(enrollments: Iterable[Enrollment]) -> list[str]:
+    """The send keys of the messages that runs wait to be handed over."""
+    return [run.state.key for run in enrollments if isinstance(run.state, AwaitingSend)]

@@ -6,13 +6,15 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.core.advance import move_on
+from engine.core.cascade import try_send
 from engine.core.causes import NO_CAUSES
 from engine.core.decision_context import DecisionContext
-from engine.core.enrollment import Enrollment, Waiting
+from engine.core.ending import cancel_planned
+from engine.core.enrollment import AwaitingSend, Deferred, Enrollment, Waiting
 from engine.core.facts.fold import apply_change, apply_event
 from engine.core.goal import leave_if_due
 from engine.core.happening import Event, InsideChanged, ProductChanged, ProfileChanged, SegmentChanged
-from engine.core.journey import SegmentRule, WaitStep
+from engine.core.journey import SegmentRule, SendStep, WaitStep
 from engine.core.product_starts import start_by_product
 from engine.core.reactions import follow_event
 from engine.core.segments import ask_segments, set_member
@@ -20,6 +22,7 @@ from engine.core.steps.exit import leave_for
 from engine.core.timing.due import MissingDate, in_zone, wait_due
 from engine.core.transition import Transition
 from engine.core.trigger import start_by_event, start_by_segment
+from engine.values import Instant
 
 ZONE_NAMES = frozenset(("timezone", "country"))
 
@@ -210,22 +213,35 @@ def _mark_codes(context: DecisionContext, event: Event) -> None:
 
 def _move_zone(context: DecisionContext) -> None:
     """Every due moment that means local time is found again in the customer's zone; what is then past is
-    due now."""
+    due now. A planned message asks for quiet hours and days of the calendar again."""
     zone = context.facts.zone
     for enrollment in list(context.enrollments.values()):
         subscription = context.subscription(enrollment)
-        if (
-            subscription is None
-            or enrollment.due is None
-            or enrollment.due.local is None
-            or enrollment.due.zone == zone.key
-        ):
+        if subscription is None:
             continue
-        transition = Transition.begin(context, subscription, enrollment)
-        # No wake here: what is past now is due, and the wakes follow when all that happened has been applied.
-        transition.enrollment.due = in_zone(enrollment.due, zone)
-        transition.add_trace("note", subject="timezone", detail=zone.key)
-        transition.complete()
+        due, state = enrollment.due, enrollment.state
+        if due is not None and due.local is not None and due.zone != zone.key:
+            transition = Transition.begin(context, subscription, enrollment)
+            # No wake here: what is past now is due, and the wakes follow when all that happened has been
+            # applied.
+            moved = transition.enrollment.due = in_zone(due, zone)
+            if isinstance(state, Deferred):
+                # The hold gets longer or shorter, and what it does not count as late with it.
+                hold = max(moved.at, transition.now) - due.at
+                transition.enrollment.state = replace(state, first_due=Instant(state.first_due + hold))
+            transition.add_trace("note", subject="timezone", detail=zone.key)
+            transition.complete()
+        elif isinstance(state, AwaitingSend) and not state.unknown:
+            step = subscription.steps_by_id.get(state.step)
+            if isinstance(step, SendStep) and (step.policy.quiet is not None or step.policy.caps):
+                transition = Transition.begin(context, subscription, enrollment)
+                transition.add_trace("note", subject="timezone", detail=zone.key)
+                # its last moment was the evening of the former zone; its place under caps goes with it
+                cancel_planned(transition, "timezone")
+                following = try_send(transition, step, state.first_due, state.tried)
+                if following is not None:
+                    move_on(transition, following)
+                transition.complete()
 
 
 def _recount_dates(context: DecisionContext, names: frozenset[str]) -> None:

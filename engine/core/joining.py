@@ -21,8 +21,8 @@ from engine.core.enrollment import (
     AwaitingSend,
     Deferred,
     Enrollment,
-    SentMessage,
     Waiting,
+    note_leaving,
 )
 from engine.core.facts.customer import can_reach
 from engine.core.goal import known_goal, leave_if_due
@@ -133,11 +133,7 @@ def _with_leaving(enrollment: Enrollment, under_way: Collection[str], now: Insta
     if not isinstance(state, AwaitingSend) or state.key not in under_way:
         return enrollment
     leaving = enrollment.fork()
-    leaving.sent[state.step] = (
-        *leaving.sent.get(state.step, ()),
-        # Its template stands in the file, which nobody asks here: that of a step usually has its name.
-        SentMessage(state.step, state.channel, state.key, now, enrollment.started_number),
-    )
+    note_leaving(leaving, state, now)
     return leaving
 
 
@@ -183,7 +179,7 @@ def handle_joined(context: DecisionContext, joined: Joined) -> None:
         other = joined.ours if enrollment.id in theirs else joined.theirs
         # Not `Transition.begin`: the fork only takes the place of the run if something comes of it.
         transition = Transition(context, subscription, subscription.journey, enrollment.fork())
-        if _ask_again(transition, other):
+        if _ask_again(transition, other, is_elsewhere=enrollment.id in theirs):
             context.forked.add(enrollment.id)
             context.enrollments[enrollment.id] = transition.enrollment
             transition.complete()
@@ -193,9 +189,9 @@ def _by_precedence(context: DecisionContext) -> list[Enrollment]:
     return sorted(context.enrollments.values(), key=context.precedence)
 
 
-def _ask_again(transition: Transition, other: HistoryHalf) -> bool:
+def _ask_again(transition: Transition, other: HistoryHalf, *, is_elsewhere: bool) -> bool:
     """What the other half of the history does to an open run that neither goal nor exit has ended. False:
-    nothing."""
+    nothing. `is_elsewhere`: it was decided for the other id, whose clock may have shown another time."""
     state = transition.enrollment.state
     step = transition.subscription.steps_by_id.get(state.step or "") if state is not None else None
     why = _why_never(transition, step, other)
@@ -210,7 +206,9 @@ def _ask_again(transition: Transition, other: HistoryHalf) -> bool:
             move_on(transition, end_by_reaction(transition, step, reacted))
             return True
     match state, step:
-        case AwaitingSend(), SendStep() if not state.unknown and not _may_leave(transition, state, step):
+        case AwaitingSend(), SendStep() if not state.unknown and not (
+            _may_leave(transition, state, step) and (not is_elsewhere or step.policy.quiet is None)
+        ):
             cancel_planned(transition, JOINED)
             following = try_send(transition, step, state.first_due, state.tried)
         case Deferred(), SendStep() if not can_reach(

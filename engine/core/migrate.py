@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -20,6 +20,7 @@ from engine.core.enrollment import (
     EnrollmentState,
     Relocating,
     Waiting,
+    note_leaving,
 )
 from engine.core.facts.customer import CustomerState, Facts
 from engine.core.journey import Journey, SendStep, Step, WaitStep
@@ -68,8 +69,11 @@ class Migration:
             and all(move == Move("stays", step) for step, move in self.moves.items())
         )
 
-    def apply(self, enrollment: Enrollment, facts: Facts, now: Instant) -> Decision:
-        """Moves one run. A run that nothing happens to is given back as it is, without effects and trace."""
+    def apply(
+        self, enrollment: Enrollment, facts: Facts, now: Instant, under_way: Collection[str] = ()
+    ) -> Decision:
+        """Moves one run. A run that nothing happens to is given back as it is, without effects and trace.
+        `under_way`: keys of messages that were handed over, which their runs may not have heard yet."""
         context = DecisionContext.of(CustomerState(facts, {enrollment.id: enrollment}), self.journeys, now)
         migrated = enrollment.fork()
         transition = Transition(context, context.index.subscriptions[self.new.name], self.new, migrated)
@@ -80,7 +84,7 @@ class Migration:
             transition.add_trace("stopped")
             end(transition, "stopped")
         elif migrated.is_open and migrated.state is not None:
-            self._move(transition, migrated.state)
+            self._move(transition, migrated.state, under_way)
         if migrated == enrollment and not transition.effects:
             return Decision(enrollment, (), ())
         migrated.seq += 1
@@ -96,7 +100,7 @@ class Migration:
                 enrollment.done.remove(old)
                 enrollment.done.add(new)
 
-    def _move(self, transition: Transition, state: EnrollmentState) -> None:
+    def _move(self, transition: Transition, state: EnrollmentState, under_way: Collection[str]) -> None:
         # On the way out: what the file says about the steps no longer matters.
         if isinstance(state, Relocating) and state.step is None:
             return
@@ -108,15 +112,16 @@ class Migration:
             to = self.renamed.get(place, place)
             move = Move("stays", to) if to in {step.id for step in self.new.steps} else Move("gone", None)
         if move.kind == "gone":
-            self._leave(transition, state, move)
+            self._leave(transition, state, move, under_way)
             return
         assert move.to is not None
         if move.to != place:
             transition.enrollment.state = state = replace(state, step=move.to)
         if isinstance(state, Waiting):
             self._wait_on(transition, state, move)
-        # An unknown message may have left: taken back and planned anew, it could arrive twice.
-        elif isinstance(state, AwaitingSend) and move.asks_again and not state.unknown:
+        # A message that may have left cannot be taken back: planned anew, it would arrive twice or never, and
+        # its run would wait for it for ever.
+        elif isinstance(state, AwaitingSend) and move.asks_again and not _may_have_left(state, under_way):
             cancel_planned(transition, "changed")
             # Held until now: the wake asks all rules again and plans the message as it is now.
             transition.enrollment.state = Deferred(
@@ -124,13 +129,17 @@ class Migration:
             )
             transition.enrollment.due = Due(transition.now)
 
-    def _leave(self, transition: Transition, state: EnrollmentState, move: Move) -> None:
+    def _leave(
+        self, transition: Transition, state: EnrollmentState, move: Move, under_way: Collection[str]
+    ) -> None:
         """The step is gone. Who waited goes on when the wait would have ended, everybody else now."""
         enrollment = transition.enrollment
         was = state.was if isinstance(state, Relocating) else state.step
-        # A message of which nobody knows whether it left cannot be taken back.
-        if not (isinstance(state, AwaitingSend) and state.unknown):
+        if not (isinstance(state, AwaitingSend) and _may_have_left(state, under_way)):
             cancel_planned(transition, "removed")
+        elif state.key in under_way:
+            # Its hand-over finds nobody waiting for it any more, so it is noted here.
+            note_leaving(enrollment, state, transition.now)
         keeps_moment = (
             isinstance(state, Waiting | Relocating) and move.to is not None and enrollment.due is not None
         )
@@ -160,6 +169,10 @@ class Migration:
             due = Due(Instant(transition.now + offset))
         enrollment.due = due
         transition.add_trace("moved", step, state.step, "new length")
+
+
+def _may_have_left(state: AwaitingSend, under_way: Collection[str]) -> bool:
+    return state.unknown or state.key in under_way
 
 
 def _rename_key(by_step: dict[str, Entry], old: str, new: str) -> None:

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from engine.core.enrollment import awaited_keys
 from engine.core.joining import merge_enrollments
 from engine.core.journey import Again
 from engine.store.customers import enrollments
 from engine.store.inbox import due_queue
 from engine.store.messages import records
-from engine.store.messages.states import UNSETTLED, MessageState, Mover, Selection, among, transition
-from engine.store.sql import change, rows
+from engine.store.messages.states import MessageState, Mover, Selection, transition
+from engine.store.sql import change
 from engine.values import Instant
 
 _RENAMED = ("enrollment", "outbox", "trace", "consent", "reaction", "webhook_call", "report", "code")
@@ -37,8 +38,12 @@ def move(
     theirs = enrollments.of_customer(conn, old, previous)
     if theirs:
         ours = enrollments.of_customer(conn, new, customer)
-        sql = f"SELECT send_key FROM outbox WHERE bucket = ? AND customer = ? AND {among((MessageState.HANDOFF, *UNSETTLED))}"  # noqa: E501, S608
-        under_way = {key for half in ((old, previous), (new, customer)) for (key,) in rows(conn, sql, half)}
+        # whatever became of them meanwhile: of each its run may not have heard yet that it left
+        under_way = {
+            key
+            for bucket, half in ((old, theirs), (new, ours))
+            for key in records.handed_among(conn, bucket, awaited_keys(half))
+        }
         united, cancelled = merge_enrollments(ours, theirs, under_way, again, zone, now)
         for bucket in {old, new}:
             records.cancel(conn, bucket, dict.fromkeys(cancelled, "joined"), now)

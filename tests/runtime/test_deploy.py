@@ -13,8 +13,9 @@ from engine.core.happening import Event
 from engine.errors import AuthorError
 from engine.runtime.publish.deploy import deploy, published_project
 from engine.store import sql
-from engine.store.customers import batches
+from engine.store.customers import batches, enrollments
 from engine.store.journeys import deployments
+from engine.store.messages import queue
 from engine.values import DAY, HOUR, MINUTE, Instant
 from tests.runtime.shop import CART, FILES, WELCOME, Shop, write_project
 
@@ -130,6 +131,30 @@ def test_a_changed_message_that_is_planned_is_planned_anew(shop: Shop) -> None:
     shop.publish(with_welcome(WELCOME.replace("- send: hello", "- send: later\n    id: hello")))
     assert shop.send_all() == [("ann", "later")]
     assert shop.states() == {("later", "accepted"): 1}
+
+
+@pytest.mark.parametrize("what", ["another policy", "step removed"])
+def test_a_message_that_left_a_moment_ago_is_not_planned_anew(shop: Shop, what: str) -> None:
+    """Its run has not heard of the hand-over, which waits in the inbox."""
+    shop.change("ann")
+    shop.event("ann", "subscribed")
+    shop.run()
+    (message,) = shop.planned()
+    now = shop.clock.now()
+    (claimed,) = shop.store.write(lambda conn: queue.claim(conn, "push", "test", now, MINUTE, 5))
+    assert shop.hand_over(claimed)
+    changed = (
+        WELCOME.replace("policy: service", "policy: marketing")
+        if what == "another policy"
+        else WELCOME.replace("  - send: hello\n", "")
+    )
+    shop.publish(with_welcome(changed))
+    shop.run()
+    assert shop.send_all() == []
+    assert shop.resting("welcome") == {"before_offer": 1}
+    with shop.store.read() as conn:
+        (run,) = enrollments.of_customer(conn, 0, "ann")
+    assert [sent.key for sent in run.sent["hello"]] == [message.send_key]
 
 
 def test_a_paused_journey_goes_on_when_it_is_live_again(shop: Shop) -> None:

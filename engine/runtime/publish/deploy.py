@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from engine import project as projects
 from engine.core.effects import Cancel, Decision
-from engine.core.enrollment import Enrollment
+from engine.core.enrollment import Enrollment, awaited_keys
 from engine.core.facts.customer import CustomerState
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys
@@ -26,6 +26,7 @@ from engine.store import decisions, watermarks
 from engine.store.customers import batches, enrollments
 from engine.store.inbox import due_queue
 from engine.store.journeys import deployments, journey_renames
+from engine.store.messages import records
 from engine.values import Instant
 
 CHUNK = 2000
@@ -174,13 +175,17 @@ def _move_people(conn: Connection, plan: Migration, before: Journey, new: Journe
         decided: list[tuple[str, Mapping[str, Enrollment], Sequence[Decision]]] = []
         moments: list[tuple[Instant, str]] = []
         freed: dict[str, CustomerState] = {}
+        runs = (run for state in batch.states.values() for run in state.enrollments.values())
+        # what was handed over a moment ago lies in the inbox, and its run has not heard of it
+        under_way = records.handed_among(conn, bucket, awaited_keys(runs))
         for customer, state in batch.states.items():
             moves = [
                 decision
                 for enrollment in state.enrollments.values()
                 if enrollment.journey == before.name
                 # what the plan leaves alone comes back as it is
-                and (decision := plan.apply(enrollment, state.facts, now)).enrollment is not enrollment
+                and (decision := plan.apply(enrollment, state.facts, now, under_way)).enrollment
+                is not enrollment
             ]
             if moves:
                 decided.append((customer, state.enrollments, moves))

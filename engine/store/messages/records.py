@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
@@ -87,6 +87,15 @@ def cancel(conn: Connection, bucket: int, whys: Mapping[str, str], now: Instant)
         )
         copied = selected.also("o.resent > 0")
         transition(conn, Mover.JOURNEY, MessageState.TREATED_AS_SENT, copied, now, "why = ?", (why,))
+
+
+def handed_among(conn: Connection, bucket: int, keys: Iterable[str]) -> set[str]:
+    """Those of these send keys whose messages were handed over, whatever became of them."""
+    sql = (
+        "SELECT o.send_key FROM {ids} CROSS JOIN outbox o WHERE o.bucket = ? AND o.send_key = j.value"
+        " AND o.handed_at IS NOT NULL"
+    )
+    return {key for (key,) in rows(conn, sql, (ids(keys), bucket))}
 
 
 def plan(conn: Connection, bucket: int, sends: Sequence[tuple[str, Send]], now: Instant) -> None:
