@@ -6,11 +6,13 @@ and u (Crockford's base32), a derived key 32 hexadecimal digits: both survive UR
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import math
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 LENGTH = 26
 
@@ -19,6 +21,8 @@ _PAIRS = [first + second for first in _CROCKFORD for second in _CROCKFORD]
 _BYTES = 17
 _SHIFTS = range(5 * LENGTH - 10, -1, -10)
 
+_chance: Callable[[int], bytes] = secrets.token_bytes
+
 
 def new_id() -> str:
     """A new id: 48 bits of the time in milliseconds, then 80 random bits. Later ones sort after earlier ones.
@@ -26,13 +30,25 @@ def new_id() -> str:
     Within one millisecond the order is open. The time in it is the machine's, whatever clock the engine runs
     on.
     """
-    milliseconds = time.time_ns() // 1_000_000
-    return _text(milliseconds.to_bytes(6, "big") + secrets.token_bytes(10))
+    milliseconds = time.time_ns() // 1_000_000 if _chance is secrets.token_bytes else 0
+    return _text(milliseconds.to_bytes(6, "big") + _chance(10))
 
 
 def new_secret() -> str:
     """A new secret of 256 random bits for API keys and signing, safe in URLs and headers."""
-    return secrets.token_urlsafe(32)
+    return base64.urlsafe_b64encode(_chance(32)).rstrip(b"=").decode()
+
+
+@contextmanager
+def drawn_from(chance: Callable[[int], bytes]) -> Iterator[None]:
+    """Inside the block, ids and secrets come from `chance` (so many bytes) and from no clock, so that a
+    simulation with the same seed has the same ones. For the whole process, and nothing that is kept."""
+    global _chance  # noqa: PLW0603
+    before, _chance = _chance, chance
+    try:
+        yield
+    finally:
+        _chance = before
 
 
 def derive(*parts: str | int) -> str:

@@ -36,7 +36,7 @@ WRITE, TRY, RUN, LOOK = "Write journeys", "Try them out", "Run them", "Look into
 """The panels of `--help`: every command names one as its `rich_help_panel`."""
 
 _NOT_COMMANDS = {"app", "output", "selection", "logs", "stores"}
-_TOOLS = ("tools.crashtest.command", "tools.demo.command")
+_TOOLS = ("tools.crashtest.command", "tools.demo.command", "tools.simulation.command")
 """Commands that try the engine from outside; by name, since the engine does not import its tools."""
 
 

@@ -124,7 +124,7 @@ def test_batches_of_any_size_come_to_the_same(shop: Shop, limit: int) -> None:
     shop.event("c1", "cart_updated")
     shop.event("c2", "order_placed")
     shop.event("c1", "order_placed")
-    shop.advancer._limit = limit
+    shop.advancer.limit = limit
     shop.run()
     shop.send_all()
     shop.later(2 * HOUR)

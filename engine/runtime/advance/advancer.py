@@ -99,7 +99,8 @@ class Advancer:
         self._store = store
         self._clock = clock
         self._standing = standing
-        self._limit = 1000
+        self.limit = 1000
+        """Of the next batch: it follows what the last one took."""
         self._began = 0.0  # when the batch had the writer
         self._present: _Present | None = None
 
@@ -137,7 +138,7 @@ class Advancer:
         gc.disable()
         try:
             progress = self._store.write(
-                lambda conn: self._batch(conn, publication, bucket, self._limit), shared=True
+                lambda conn: self._batch(conn, publication, bucket, self.limit), shared=True
             )
         except Exception as failure:
             # a store that refuses would refuse every customer of the batch: nobody may be quarantined for it
@@ -150,8 +151,8 @@ class Advancer:
         # Of a batch that was not full nothing can be learned but that it was too large.
         took = time.monotonic() - self._began
         if progress.more or took > AIM:
-            fitting = int(self._limit * min(max(AIM / took, 0.5), 2))
-            self._limit = min(max(fitting, SMALLEST), LARGEST)
+            fitting = int(self.limit * min(max(AIM / took, 0.5), 2))
+            self.limit = min(max(fitting, SMALLEST), LARGEST)
         return progress
 
     def _batch(self, conn: Connection, publication: Publication, bucket: int, limit: int) -> AdvanceProgress:
