@@ -21,7 +21,8 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
 from engine.private_files import private_folder
-from engine.store.identity import LostHistoryError, OwnerRecord, StoreOwner, kept
+from engine.store import moving
+from engine.store.identity import LostHistoryError, OwnerRecord, StoreOwner, kept, why_restored
 from engine.store.sql import rows
 from engine.values import Instant, iso
 
@@ -54,10 +55,11 @@ class DatabaseOwner(StoreOwner):
         super().note(place)
 
     def _strange(self, conn: Connection) -> str | None:
-        own, beside = kept(conn), self._beside()
-        if own is None:
-            return None
-        here, name = self._here(conn, "", 0, Instant(0)), f"the database {self.path.name}"
+        own, beside, name = kept(conn), self._beside(), f"the database {self.path.name}"
+        moved = moving.why_not_here(conn, name) or why_restored(conn, name)
+        if moved is not None or own is None:
+            return moved
+        here = self._here(conn, "", 0, Instant(0))
         if own.path != here.path:
             return f"{name} was used on another server: it is a copy or a restored backup"
         if own.inode != here.inode:

@@ -30,7 +30,7 @@ from engine.errors import WorldError
 from engine.ids import new_secret
 from engine.invocation import command
 from engine.private_files import private_opener
-from engine.store import meta
+from engine.store import meta, moving
 from engine.store.inbox.inbox import append_one
 from engine.store.messages.states import WAITING, MessageState, Mover, Selection, among, transition
 from engine.values import MINUTE, Instant, iso
@@ -88,6 +88,13 @@ class StoreOwner:
         daemon may have worked is held. How many messages were held; 0 when there was nothing to take over."""
         if self._strange(conn) is None:
             return 0
+        if moving.filling(conn) is not None:
+            raise WorldError(
+                f"{self.path} is filled only in part from another store: nobody can go on from there. Finish "
+                f"it with  {command('migrate')}  in the project of that store",
+                permanent=True,
+            )
+        moving.stay(conn)
         until = self._last_known(conn, now)
         held = _hold_all(conn, until, now) if until else 0
         meta.remove(conn, _RESTORED)
@@ -120,9 +127,12 @@ class StoreOwner:
     def _strange(self, conn: Connection) -> str | None:
         own, beside = kept(conn), self._beside()
         name = self.path
-        restored = meta.get(conn, _RESTORED)
+        moved = moving.why_not_here(conn, str(name))
+        if moved is not None:
+            return moved
+        restored = why_restored(conn, str(name))
         if restored is not None:
-            return f"{name} was put back from a backup at {iso(Instant(int(restored)))}"
+            return restored
         if own is None and beside is None:
             return None  # a new store, or one from before places were kept
         if own is None or (beside is not None and own.token == beside.token and own.beat < beside.beat):
@@ -181,6 +191,12 @@ def forgotten_until(conn: Connection) -> Instant:
     """What was due until then may have been sent by a daemon that this store does not remember; 0:
     nothing."""
     return Instant(int(meta.get(conn, _FORGOTTEN) or 0))
+
+
+def why_restored(conn: Connection, name: str) -> str | None:
+    """Why nothing may be sent from a database that somebody put there; None: nobody did."""
+    restored = meta.get(conn, _RESTORED)
+    return None if restored is None else f"{name} was put back from a backup at {iso(Instant(int(restored)))}"
 
 
 def mark_restored(conn: Connection, now: Instant) -> None:

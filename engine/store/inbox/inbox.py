@@ -15,9 +15,12 @@ from engine.core.happening import Event, Happening, ProfileChanged
 from engine.ids import derive
 from engine.store import meta
 from engine.store.inbox.inbox_codec import event_row, from_row, moment, to_row
-from engine.store.meta import bucket_of
+from engine.store.meta import bucket_of, buckets
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import SECOND, Instant
+
+ANY_BUCKET = -1
+"""Of receipts that were carried over from a store with fewer buckets."""
 
 Taken = Literal["taken", "duplicate", "conflict"]
 """`duplicate`: received before, nothing changed. `conflict`: the same source and id came with another body;
@@ -93,7 +96,7 @@ def lane_of(what: Happening) -> Lane:
 
 def is_received(conn: Connection, customer: str, source: str, id_: str) -> bool:
     """Whether something of this source was taken under this id."""
-    sql = "SELECT 1 FROM receipt WHERE bucket = ? AND source = ? AND id = ?"
+    sql = f"SELECT 1 FROM receipt r WHERE {_receipts_in(conn)} AND r.source = ? AND r.id = ?"  # noqa: S608
     return bool(rows(conn, sql, (bucket_of(conn, customer), source, id_)))
 
 
@@ -169,6 +172,12 @@ def _prepare(arrival: Arrival, among: int) -> tuple[int, str, str, str, str, str
     return meta.bucket(customer, among), arrival.source, id_, derive(customer, content), customer, kind, body
 
 
+def _receipts_in(conn: Connection) -> str:
+    """The clause about receipts of a bucket, and of those that were carried over into several buckets: whose
+    they are is not written on them."""
+    return "r.bucket = ?" if buckets(conn) == 1 else f"r.bucket IN (?, {ANY_BUCKET})"
+
+
 def _known(conn: Connection, keys: Sequence[tuple[int, str, str, str]]) -> dict[tuple[str, str], str]:
     known: dict[tuple[str, str], str] = {}
     groups: dict[tuple[int, str], list[str]] = {}
@@ -176,8 +185,8 @@ def _known(conn: Connection, keys: Sequence[tuple[int, str, str, str]]) -> dict[
         groups.setdefault((bucket, source), []).append(id_)
     for (bucket, source), wanted in groups.items():
         sql = (
-            "SELECT r.id, r.digest FROM {ids} CROSS JOIN receipt r WHERE r.bucket = ? AND r.source = "
-            "? AND r.id = j.value"
+            f"SELECT r.id, r.digest FROM {{ids}} CROSS JOIN receipt r WHERE {_receipts_in(conn)}"  # noqa: S608
+            " AND r.source = ? AND r.id = j.value"
         )
         for id_, digest in rows(conn, sql, (ids(wanted), bucket, source)):
             known[source, id_] = digest
