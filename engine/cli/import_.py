@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -18,6 +19,7 @@ from engine.invocation import command
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from engine.cli.importing.history import HistoryPass
     from engine.cli.importing.items import RowRules
     from engine.cli.importing.opening import Source
     from engine.cli.importing.progress import ImportProgress
@@ -125,6 +127,7 @@ class _Ended:
     live: bool
     nothing_to_do: bool = False
     interrupted: bool = False
+    waits: bool = False  # something received is not applied yet
 
 
 def _import_table(
@@ -134,6 +137,7 @@ def _import_table(
     from zoneinfo import ZoneInfo
 
     from engine.cli.importing.columns import kind_of, own_names, renamed
+    from engine.cli.importing.history import HistoryPass
     from engine.cli.importing.items import RowRules, guess
     from engine.cli.importing.mapped import mapped_rows
     from engine.cli.importing.progress import ImportProgress, load_progress
@@ -143,6 +147,7 @@ def _import_table(
     from engine.core.journeys import Journeys
     from engine.runtime.intake.intake import Intake
     from engine.store.database import open_store
+    from engine.store.inbox import inbox
     from engine.values import iso
 
     # JSON Lines have no header: their first row stands for it, and is taken with the others
@@ -178,7 +183,8 @@ def _import_table(
         needed = _needed(session) if kind == "events" else NeededFields()
         # No row of a file says that two ids are one, so no journey is asked.
         intake = Intake(world.catalogue, world.config, Journeys({}), needed)
-        work = _FileImport(source, options, rules, store, intake, session.clock, refused, begun)
+        history = HistoryPass(store, session.clock) if rules.history else None
+        work = _FileImport(source, options, rules, store, intake, session.clock, refused, begun, history)
         try:
             rows: Iterator[SourceRow] = chain([first] if first else [], table.rows)
             if options.mapping:
@@ -191,7 +197,9 @@ def _import_table(
             ended = replace(ended, interrupted=True)
         finally:
             refused.close()
-        return replace(ended, progress=work.progress)
+        with store.read() as conn:
+            waits = history is None or inbox.is_waiting(conn)
+        return replace(ended, progress=work.progress, waits=waits)
     finally:
         store.close()
 
@@ -217,6 +225,7 @@ class _FileImport:
     clock: Clock
     refused: RefusedRows
     progress: ImportProgress
+    history: HistoryPass | None  # None: the rows happen now
 
     def take(self, rows: Iterator[SourceRow]) -> None:
         """Takes these rows, and notes that the file is done."""
@@ -227,7 +236,12 @@ class _FileImport:
                 f"importing {self.rules.kind}", total=self.source.lines, completed=self.progress.line
             )
             while chunk := list(islice(rows, self.options.batch)):
-                self._take_batch(chunk)
+                # A batch makes many small objects and no cycles, as a batch of the advancer does
+                gc.disable()
+                try:
+                    self._take_batch(chunk)
+                finally:
+                    gc.enable()
                 bar.update(task, completed=self.progress.line)
         self.progress = done = replace(self.progress, done=True)
         self.store.write(lambda conn: save_progress(conn, self.source.hash, done))
@@ -252,7 +266,8 @@ class _FileImport:
             if row.why and not row.skipped:
                 wrong.append(RefusedItem(number, "", row.why))
             for part in said[number]:
-                item = item_of(part.cells, number, replace(self.rules, kind=part.kind))
+                rules = self.rules if part.kind == self.rules.kind else replace(self.rules, kind=part.kind)
+                item = item_of(part.cells, number, rules)
                 if isinstance(item, ItemError):
                     wrong.append(RefusedItem(number, item.field, item.why))
                 else:
@@ -261,11 +276,16 @@ class _FileImport:
         def sent(number: int) -> SentItem:
             return SentItem(self.rules.kind, kept_row(chunk[number], said[number], self.rules))
 
+        if self.history is not None:
+            self.history.follow()
         # Outside the transaction: it is most of the work, and nobody waits for the writer meanwhile
         prepared = self.intake.prepare(items, self.options.source_name, now, wrong, sent)
 
         def job(conn: Connection) -> tuple[IntakeResult, ImportProgress]:
-            taken = self.intake.take(conn, prepared, now)
+            if self.history is not None:
+                taken = self.history.take(conn, self.intake, prepared, now)
+            else:
+                taken = self.intake.take(conn, prepared, now)
             refused = {fault.item for fault in taken.refused if _is_refused(fault)}
             partial = {fault.item for fault in taken.refused} - refused
             repeated, skipped = len(taken.repeated - refused), sum(row.skipped for row in chunk)
@@ -334,8 +354,9 @@ def _tell(ended: _Ended, form: Format) -> None:
     if ended.interrupted:
         say_plain("interrupted; the same command goes on from here")
     elif ended.kind != "products" and state.taken:
-        say_plain(
-            "the daemon applies them now"
-            if ended.daemon
-            else f"facts and segments learn of them when the daemon starts: {command('run')}"
-        )
+        if not ended.waits:
+            say_plain("facts and segments know of them")
+        elif ended.daemon:
+            say_plain("the daemon applies them now")
+        else:
+            say_plain(f"facts and segments learn of them when the daemon starts: {command('run')}")

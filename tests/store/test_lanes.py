@@ -77,7 +77,7 @@ def test_history_of_somebody_who_is_set_aside_is_left(store: Store) -> None:
 
 
 # The job empties the store at its start
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=30),
     st.lists(st.sets(st.sampled_from("abc")), min_size=1, max_size=5),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from engine.cli.importing.items import ADDRESSES, CONSENT, CUSTOMER, EVENT, MOMENT, PROPERTIES, ROW
 from engine.cli.importing.rows import Kind, SourceRow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from msgspec import structs
@@ -62,8 +63,15 @@ def parts_of(row: SourceRow, rules: RowRules) -> tuple[Part, ...]:
     """What a row says: by the mapping, or one thing under its own columns."""
     if row.parts or row.why:
         return row.parts
+    if names_customer(row.cells):
+        return (Part(rules.kind, row.cells),)
     email, phone = (_text(row.cells, (name,)) for name in ADDRESS)
     return (Part(rules.kind, row.cells, email, phone),)
+
+
+def names_customer(cells: Mapping[str, Any]) -> bool:
+    """Whether a row says by an id whose it is."""
+    return bool(cells.get("customer_id") or cells.get("user_id") or cells.get("userId"))
 
 
 def kept_row(row: SourceRow, parts: Sequence[Part], rules: RowRules) -> dict[str, Any]:
@@ -80,7 +88,7 @@ def item_of(cells: Mapping[str, Any], place: int, rules: RowRules) -> Item | Ite
     """The item of one row; `place` is its number in the batch. Of a customer, and of the fields of an event,
     cells that cannot be stored are left out alone."""
     dropped: list[RefusedItem] = []
-    if (fault := unstorable(dict(cells), place)) is not None:
+    if (fault := unstorable(cells if type(cells) is dict else dict(cells), place)) is not None:
         faults = {name: wrong for name in cells if (wrong := unstorable({name: cells[name]}, place))}
         essential = {*CUSTOMER, *EVENT, *MOMENT, *ROW, PROPERTIES}
         if rules.kind == "products" or not faults or not essential.isdisjoint(faults):
@@ -108,7 +116,7 @@ def item_of(cells: Mapping[str, Any], place: int, rules: RowRules) -> Item | Ite
 
 def _who(cells: Mapping[str, Any], names: tuple[str, ...]) -> str | ItemError:
     """The customer, under any of the names for them; two that differ are nobody."""
-    given = {text for name in names if (text := _text(cells, (name,)))}
+    given = {text for name in names if name in cells and (text := _as_text(cells[name]))}
     if len(given) > 1:
         named = [name for name in names if name in cells]
         return ItemError(named[0], f"{' and '.join(named)} say two different things")
@@ -119,11 +127,35 @@ def _who(cells: Mapping[str, Any], names: tuple[str, ...]) -> str | ItemError:
     return who
 
 
+@dataclass(frozen=True, slots=True)
+class _EventColumns:
+    """Which column of an event is what; "" where there is none. `fields`: column and field."""
+
+    event: str
+    at: str
+    id: str
+    fields: tuple[tuple[str, str], ...]
+
+
+def _read_event_columns(names: tuple[str, ...]) -> _EventColumns:
+    event, at, id_ = (_first(names, wanted) for wanted in (EVENT, MOMENT, ROW))
+    others = {event, at, id_, *CUSTOMER, PROPERTIES, "history"}
+    fields = [(name, name.removeprefix("properties.")) for name in names if name not in others]
+    return _EventColumns(event, at, id_, tuple(fields))
+
+
+_known_event_columns = lru_cache(maxsize=1_000)(_read_event_columns)
+"""Rows of one file have the same columns, nearly always."""
+
+_MOST_COLUMNS = 100
+"""More are read anew each time: the memory for many wide rows is whoever wrote the file's."""
+
+
 def _event(cells: Mapping[str, Any], place: int, rules: RowRules) -> EventItem | ItemError:
-    named = {name for names in (EVENT, MOMENT, ROW) if (name := _first(cells, names))}
-    named.update(CUSTOMER)
-    who, event = _who(cells, CUSTOMER), _text(cells, EVENT) or rules.event
-    at, own = _text(cells, MOMENT), _text(cells, ROW)
+    known = _known_event_columns if len(cells) <= _MOST_COLUMNS else _read_event_columns
+    columns = known(tuple(cells))
+    who, event = _who(cells, CUSTOMER), _as_text(cells.get(columns.event)) or rules.event
+    at, own = _as_text(cells.get(columns.at)), _as_text(cells.get(columns.id))
     if isinstance(who, ItemError):
         return who
     if not event or len(event) > 100:
@@ -133,12 +165,8 @@ def _event(cells: Mapping[str, Any], place: int, rules: RowRules) -> EventItem |
     inner = cells.get(PROPERTIES)
     if inner is not None and not isinstance(inner, dict):
         return ItemError(PROPERTIES, "this must be an object")
-    flat = {
-        name.removeprefix("properties."): _parsed(value)
-        for name, value in cells.items()
-        if name not in named and name not in (PROPERTIES, "history")
-    }
-    properties = {**flat, **(inner or {})}
+    properties = {field: _parsed(cells[column]) for column, field in columns.fields}
+    properties.update(inner or {})
     # A row without an id of its own gets one of its content: the same row of the same file counts once
     key = own or derive("row", who, event, at or "", json.dumps(properties, sort_keys=True, default=str))
     return EventItem(place, who, event, at, key, properties, history=rules.history)
@@ -187,11 +215,17 @@ def _agree(consent: dict[str, Any], rest: str, value: Any) -> None:
 
 
 def _first(names: Collection[str], wanted: tuple[str, ...]) -> str:
-    return next((name for name in wanted if name in names), "")
+    for name in wanted:
+        if name in names:
+            return name
+    return ""
 
 
 def _text(cells: Mapping[str, Any], wanted: tuple[str, ...]) -> str | None:
-    value = cells.get(_first(cells, wanted))
+    return _as_text(cells.get(_first(cells, wanted)))
+
+
+def _as_text(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
     return str(value).strip() or None

@@ -7,9 +7,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from engine.cli.importing.rows import Part, SourceRow
 from engine.compiler.catalogue.catalogue import CURRENCY, TEXT, TIME, Catalogue

@@ -6,10 +6,12 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Literal
+
+from msgspec import Struct, field
 
 from engine.cli.importing.opening import Source
 from engine.errors import UsageError
@@ -25,8 +27,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 Kind = Literal["customers", "events", "products"]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One thing that a row says, in our own columns. Without an id of a customer it is about whoever has the
     `email`, else the `phone`."""
 
@@ -36,8 +37,7 @@ class Part:
     phone: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRow:
+class SourceRow(Struct, frozen=True):
     """One row. `line`: of the file, where it ends; `cells` by column, empty ones of CSV left out; `why`: it
     is no row. Of a file with a mapping: `parts`, what it says; `more`, the other rows that belong to it;
     `skipped`: the mapping leaves it out."""

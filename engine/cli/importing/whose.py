@@ -4,12 +4,12 @@ customer where nobody has it."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from engine.channel_kinds import normalised
-from engine.cli.importing.items import CUSTOMER
+from engine.cli.importing.items import names_customer
 from engine.cli.importing.rows import Part
 from engine.config import Config
 from engine.errors import UsageError
@@ -65,7 +65,7 @@ def _with_customer(
 
 
 def _is_nobodys(part: Part) -> bool:
-    if part.kind == "products" or any(part.cells.get(name) for name in CUSTOMER):
+    if part.kind == "products" or names_customer(part.cells):
         return False
     return not (part.kind == "customers" and part.cells.get("id"))
 

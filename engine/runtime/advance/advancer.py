@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from engine.clock import Clock
 from engine.core.decide import Decided, decide, next_due
+from engine.core.happening import Happening
 from engine.core.journeys import Journeys
 from engine.runtime.workers.standing import ALONE, Standing
 from engine.store import decisions
@@ -128,6 +129,20 @@ class Advancer:
                 total.more = progress.more
                 break
         return total
+
+    def apply_at_once(
+        self,
+        conn: Connection,
+        publication: Publication,
+        happened: Mapping[int, Mapping[str, Sequence[Happening]]],
+        now: Instant,
+    ) -> None:
+        """Applies what happened without the inbox, by bucket and customer, in a transaction of the caller.
+        For customers of whom nothing waits there. Nobody is woken: who is due comes with the next batch."""
+        journeys = self._at_present(conn, publication.journeys)
+        for bucket, of_customers in happened.items():
+            work = _Work(bucket, {}, frozenset(), more=False, held_back=of_customers.keys())
+            _decide_and_write(conn, work, of_customers, journeys, now)
 
     def _advance_bucket(self, publication: Publication, bucket: int) -> AdvanceProgress:
         # The collector of cycles is off while one batch lasts (about `AIM`). A batch makes a million
@@ -257,18 +272,36 @@ def _claim(conn: Connection, bucket: int, now: Instant, limit: int) -> _Work:
 def _apply(
     conn: Connection, work: _Work, chosen: Sequence[str], journeys: Journeys, now: Instant
 ) -> AdvanceProgress:
-    """Loads, decides and writes these customers of a batch."""
+    """Loads, decides and writes these customers of a batch, and takes what was applied out of the inbox."""
     if not chosen:
         return AdvanceProgress(more=work.more)
     happened = {customer: [row.read() for row in work.pending.get(customer, ())] for customer in chosen}
-    batch = customers.load_batch(conn, work.bucket, chosen, journeys, now, happened)
-    decided: dict[str, Decided] = {}
-    for customer in chosen:
-        wakes = customer not in work.held_back
-        decided[customer] = decide(batch.states[customer], happened[customer], journeys, now, wakes=wakes)
-    applied = [(customer, what) for customer, happenings in happened.items() for what in happenings]
     # one transaction, and the inbox is emptied in it: after a crash either all of this has happened or none
     # of it, and what is still in the inbox is decided anew, with the same ids of messages (`derive`)
+    decided = _decide_and_write(conn, work, happened, journeys, now)
+    numbers = [what.number for happenings in happened.values() for what in happenings]
+    inbox.remove(conn, numbers)
+    quarantine.release(conn, work.bucket, [customer for customer in chosen if customer in work.aside])
+    taken = sum(len(done.decisions) for done in decided.values())
+    # an effect may have put something into the inbox of somebody: then there is more to do
+    emitted = any(decision.effects for done in decided.values() for decision in done.decisions)
+    woken = sum(customer in work.due for customer in chosen)
+    return AdvanceProgress(len(numbers), woken, taken, more=work.more or emitted)
+
+
+def _decide_and_write(
+    conn: Connection,
+    work: _Work,
+    happened: Mapping[str, Sequence[Happening]],
+    journeys: Journeys,
+    now: Instant,
+) -> dict[str, Decided]:
+    batch = customers.load_batch(conn, work.bucket, list(happened), journeys, now, happened)
+    decided: dict[str, Decided] = {}
+    for customer, happenings in happened.items():
+        wakes = customer not in work.held_back
+        decided[customer] = decide(batch.states[customer], happenings, journeys, now, wakes=wakes)
+    applied = [(customer, what) for customer, happenings in happened.items() for what in happenings]
     events.append(conn, work.bucket, applied)
     customers.save_batch(conn, batch, {customer: done.state for customer, done in decided.items()}, now)
     decisions.save(
@@ -281,14 +314,8 @@ def _apply(
         now,
         journeys.commit,
     )
-    inbox.remove(conn, [what.number for _, what in applied])
     due.put(conn, work.bucket, _moments(work, batch, decided, journeys, now))
-    quarantine.release(conn, work.bucket, [customer for customer in chosen if customer in work.aside])
-    taken = sum(len(done.decisions) for done in decided.values())
-    # an effect may have put something into the inbox of somebody: then there is more to do
-    emitted = any(decision.effects for done in decided.values() for decision in done.decisions)
-    woken = sum(customer in work.due for customer in chosen)
-    return AdvanceProgress(len(applied), woken, taken, more=work.more or emitted)
+    return decided
 
 
 def _moments(

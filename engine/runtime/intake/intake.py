@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -18,7 +18,7 @@ from engine.compiler.catalogue.typed import Typing
 from engine.compiler.event_fields import NeededFields
 from engine.config import Config
 from engine.core.facts.fold import DEVICES
-from engine.core.happening import Event, ProfileChanged
+from engine.core.happening import Event, Happening, ProfileChanged
 from engine.core.journeys import Journeys
 from engine.problem import nearest
 from engine.runtime.intake import countries, quarantine, visitors
@@ -40,7 +40,7 @@ from engine.runtime.intake.untyped import normal_name, storable
 from engine.store import aliases
 from engine.store.customers import anonymous, codes, consents, products, suppressions, watching
 from engine.store.inbox import inbox, refusals
-from engine.store.inbox.inbox import Arrival
+from engine.store.inbox.inbox import Arrival, Taken
 from engine.values import Instant, Value, instant, moment_of
 from engine.visible import acting
 
@@ -64,8 +64,20 @@ class IntakeResult:
     repeated: frozenset[int] = frozenset()
 
 
+class Receiver(Protocol):
+    """What keeps or applies what happened to customers: the inbox, where nobody says otherwise."""
+
+    def append(self, conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> list[Taken]:
+        """Takes what is new, in order, and says for each what became of it."""
+
+    def append_one(self, conn: Connection, customer: str, what: Happening, now: Instant) -> None:
+        """Takes what is new for certain."""
+
+
 @dataclass(slots=True)
-class _Batch:
+class PreparedBatch:
+    """Items that were typed and checked, to be taken in one transaction."""
+
     source: str
     sent: Sent
     about: list[tuple[int, Arrival]] = field(default_factory=list)  # what is said of customers
@@ -118,10 +130,10 @@ class Intake:
         now: Instant,
         refused: Iterable[RefusedItem] = (),
         sent: Sent = nothing_sent,
-    ) -> _Batch:
+    ) -> PreparedBatch:
         """Types and checks every item; touches nothing outside. `refused`: what was no item at all; `sent`:
         each as it was sent, for the quarantine."""
-        batch = _Batch(source, sent)
+        batch = PreparedBatch(source, sent)
         batch.refused.extend(replace(item, kept=True) for item in refused)
         for item in items:
             if (unfit := _unfit_id(item)) is not None:
@@ -144,9 +156,17 @@ class Intake:
             batch.texts = {place: quarantine.text_of(sent(place)) for place in places}
         return batch
 
-    def take(self, conn: Connection, batch: _Batch, now: Instant, *, keep: bool = True) -> IntakeResult:
+    def take(
+        self,
+        conn: Connection,
+        batch: PreparedBatch,
+        now: Instant,
+        *,
+        keep: bool = True,
+        into: Receiver = inbox,
+    ) -> IntakeResult:
         """Writes what was prepared, in one transaction of the caller; durable when that is. `keep` False:
-        what is refused is in quarantine already."""
+        what is refused is in quarantine already. `into`: who gets what happened to customers."""
         refused, joined = list(batch.refused), 0
         # first: what else the request says of the former id belongs to the person whom it becomes here
         for item in batch.aliases:
@@ -163,7 +183,7 @@ class Intake:
         # What is said about a customer comes before what happened to the same one (design/language 2.21).
         numbered = [*self._about(conn, batch, refused), *batch.happened]
         arrivals = self._known(conn, [arrival for _, arrival in numbered], now)
-        answers = inbox.append(conn, arrivals, now)
+        answers = into.append(conn, arrivals, now)
         places: set[int] = set()
         # The writer may run this once more with the same batch, so nothing is taken out of it.
         proofs: dict[tuple[int, str], list[consents.Agreement]] = {}
@@ -184,7 +204,7 @@ class Intake:
         happened = [(arrival.customer, arrival.what) for arrival in taken if isinstance(arrival.what, Event)]
         watching.record_touches(conn, happened, now)
         # after the inbox, so that the closing is decided after what brought the address
-        _close(conn, taken, now)
+        _close(conn, taken, now, into)
         products.write(conn, batch.products, now)
         new = answers.count("taken") + len(batch.products) + joined
         if refused and keep:
@@ -203,7 +223,7 @@ class Intake:
     def _keep(
         self,
         conn: Connection,
-        batch: _Batch,
+        batch: PreparedBatch,
         refused: Sequence[RefusedItem],
         taken: frozenset[int],
         now: Instant,
@@ -216,7 +236,7 @@ class Intake:
         refusals.note(conn, counted, kept, now)
 
     def _about(
-        self, conn: Connection, batch: _Batch, refused: list[RefusedItem]
+        self, conn: Connection, batch: PreparedBatch, refused: list[RefusedItem]
     ) -> list[tuple[int, Arrival]]:
         """What is said of customers, where it can only be judged by what is known of them."""
         about = batch.about
@@ -247,7 +267,7 @@ class Intake:
             known.append(Arrival(customer, arrival.source, arrival.id, what))
         return known
 
-    def _event(self, item: EventItem, source: str, now: Instant, batch: _Batch) -> None:
+    def _event(self, item: EventItem, source: str, now: Instant, batch: PreparedBatch) -> None:
         name = self._event_name(item)
         if isinstance(name, RefusedItem):
             batch.refused.append(name)
@@ -300,7 +320,7 @@ class Intake:
                 return own
         return None
 
-    def _customer(self, item: CustomerItem, source: str, now: Instant, batch: _Batch) -> None:
+    def _customer(self, item: CustomerItem, source: str, now: Instant, batch: PreparedBatch) -> None:
         """Every field that is right is taken, every one that is wrong is told (design/language 2.21)."""
         faults = list(item.dropped)
         at = _moment(item.at, item.skew, now)
@@ -378,7 +398,7 @@ class Intake:
         return tuple(joined)
 
     def _addresses(
-        self, item: CustomerItem, values: dict[str, Value], faults: list[RefusedItem], batch: _Batch
+        self, item: CustomerItem, values: dict[str, Value], faults: list[RefusedItem], batch: PreparedBatch
     ) -> dict[str, str | None]:
         """Addresses by channel; the attributes `email` and `phone` are addresses too, and the other way
         round. An empty one is none; null takes one away."""
@@ -423,7 +443,7 @@ class Intake:
         refused += [RefusedItem(item, name, reason) for reason in why.values() if reason]
         return "\n".join(line for line, reason in why.items() if not reason) or None
 
-    def _product(self, item: ProductItem, batch: _Batch) -> None:
+    def _product(self, item: ProductItem, batch: PreparedBatch) -> None:
         typed = self.typing.product(item.fields)
         if typed.problems:
             batch.refused.extend(
@@ -434,7 +454,7 @@ class Intake:
             batch.products[item.product_id] = {**earlier, **storable(typed.values)}
 
 
-def _close(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> None:
+def _close(conn: Connection, arrivals: Sequence[Arrival], now: Instant, into: Receiver) -> None:
     """An address that is closed stays closed, whoever brings it in whatever letters: decisions see it like
     the hand-over does (design/reliability case 89)."""
     brought = [
@@ -450,9 +470,8 @@ def _close(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> None:
     for customer, channel, address in brought:
         purpose = closed.get((channel, address))
         if purpose is not None:
-            inbox.append_one(
-                conn, customer, ProfileChanged(0, now, suppressed={channel: purpose}, starts=False), now
-            )
+            closed_now = ProfileChanged(0, now, suppressed={channel: purpose}, starts=False)
+            into.append_one(conn, customer, closed_now, now)
 
 
 def _drop(values: dict[str, Value], name: str, text: object) -> None:

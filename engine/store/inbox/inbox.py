@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -63,14 +63,30 @@ class Pending:
         return from_row(self.number, self.kind, self.body)
 
 
+Row: TypeAlias = tuple[int, Lane, str, str, int, str]
+"""Bucket, lane, customer, kind, received at, body."""
+
+_INSERT = "INSERT INTO inbox (bucket, lane, customer, kind, received_at, body) VALUES (?, ?, ?, ?, ?, ?)"
+
+
 def append(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> list[Taken]:
     """Appends what is new, in order, and says for each what became of it. Durable when the transaction is."""
+    answers, new = receive(conn, arrivals, now)
+    change_many(conn, _INSERT, [row for _, row in new])
+    return answers
+
+
+def receive(
+    conn: Connection, arrivals: Sequence[Arrival], now: Instant
+) -> tuple[list[Taken], list[tuple[Arrival, Row]]]:
+    """Notes what is new as received, and says for each what became of it; and the new ones with their rows,
+    in order: whoever asks appends or applies them in the same transaction."""
     among = meta.buckets(conn)
     prepared = [_prepare(arrival, among) for arrival in arrivals]
     known = _known(conn, [row[:4] for row in prepared])
     answers: list[Taken] = []
     receipts: list[tuple[int, str, str, str, int]] = []
-    inbox: list[tuple[int, Lane, str, str, int, str]] = []
+    new: list[tuple[Arrival, Row]] = []
     for arrival, (bucket, source, id_, digest, customer, kind, body) in zip(arrivals, prepared, strict=True):
         first = known.get((source, id_))
         if first is not None:
@@ -78,15 +94,41 @@ def append(conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> list[
             continue
         known[source, id_] = digest
         receipts.append((bucket, source, id_, digest, now))
-        inbox.append((bucket, lane_of(arrival.what), customer, kind, now, body))
+        new.append((arrival, (bucket, lane_of(arrival.what), customer, kind, now, body)))
         answers.append("taken")
     change_many(conn, "INSERT INTO receipt (bucket, source, id, digest, at) VALUES (?, ?, ?, ?, ?)", receipts)
-    change_many(
-        conn,
-        "INSERT INTO inbox (bucket, lane, customer, kind, received_at, body) VALUES (?, ?, ?, ?, ?, ?)",
-        inbox,
+    return answers, new
+
+
+def reserve(conn: Connection, count: int) -> list[int]:
+    """The next numbers, which no row gets any more: for what is applied without a row, and for
+    `append_numbered`."""
+    if conn.dialect.name != "sqlite":
+        sql = "SELECT nextval(pg_get_serial_sequence('inbox', 'number')) FROM generate_series(1, ?)"
+        return [number for (number,) in rows(conn, sql, (count,))]
+    if not change(conn, "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'inbox'", (count,)):
+        change(conn, "INSERT INTO sqlite_sequence (name, seq) VALUES ('inbox', ?)", (count,))
+    last = rows(conn, "SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")[0][0]
+    return list(range(last - count + 1, last + 1))
+
+
+def append_numbered(conn: Connection, numbered: Sequence[tuple[int, Row]]) -> None:
+    """Appends rows under numbers that were reserved for them in this transaction."""
+    sql = (
+        "INSERT INTO inbox (number, bucket, lane, customer, kind, received_at, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)"
     )
-    return answers
+    change_many(conn, sql, [(number, *row) for number, row in numbered])
+
+
+def waiting_among(conn: Connection, bucket: int, customers: Iterable[str]) -> set[str]:
+    """Those of these customers of whom something waits here, or who are set aside."""
+    sql = (
+        "SELECT j.value FROM {ids} WHERE EXISTS (SELECT 1 FROM inbox i WHERE i.bucket = ?"
+        " AND i.customer = j.value) OR EXISTS (SELECT 1 FROM stuck s WHERE s.bucket = ?"
+        " AND s.customer = j.value)"
+    )
+    return {customer for (customer,) in rows(conn, sql, (ids(customers), bucket, bucket))}
 
 
 def lane_of(what: Happening) -> Lane:
@@ -148,6 +190,11 @@ def remove(conn: Connection, numbers: Sequence[int]) -> None:
 def depth(conn: Connection) -> int:
     """How many rows are not applied yet."""
     return int(rows(conn, "SELECT count(*) FROM inbox")[0][0])
+
+
+def is_waiting(conn: Connection) -> bool:
+    """Whether anything is not applied yet."""
+    return bool(rows(conn, "SELECT 1 FROM inbox LIMIT 1"))
 
 
 def forget_receipts(conn: Connection, before: Instant) -> int:
