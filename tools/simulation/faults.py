@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
@@ -36,8 +37,13 @@ class FaultPoints:
 
     def __init__(self) -> None:
         self.armed: Fault | None = None
-        self.is_dead = False
+        self.died = asyncio.Event()
         self.struck = 0
+
+    @property
+    def is_dead(self) -> bool:
+        """The process does nothing any more."""
+        return self.died.is_set()
 
     def attach(self, engine: Engine) -> None:
         """Makes every statement and commit of a database pass here."""
@@ -54,7 +60,7 @@ class FaultPoints:
 
     def die(self) -> None:
         """From now on nobody of this process reaches anything."""
-        self.is_dead = True
+        self.died.set()
 
     def reach(self, place: Place) -> None:
         """The process passes a place. Raises CrashedError or OperationalError when it breaks there."""
@@ -69,7 +75,7 @@ class FaultPoints:
         self.armed = None
         self.struck += 1
         if fault.is_crash:
-            self.is_dead = True
+            self.die()
             raise CrashedError
         raise OperationalError(f"the {place}", {}, Exception(fault.words))
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,7 +23,7 @@ from engine.runtime.process.health import Health
 from engine.runtime.process.scheduler import Scheduler
 from engine.runtime.publish.published import Published
 from engine.runtime.publish.publisher import Publisher
-from tools.simulation.faults import FaultPoints
+from tools.simulation.faults import CrashedError, FaultPoints
 from tools.simulation.provider import MakeBelieveChannel, Providers
 from tools.simulation.stepped_store import SteppedStore
 
@@ -54,11 +53,18 @@ class Process:
         """It has crashed, and somebody has to clear it away."""
         return self.faults.is_dead
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Begins work of this process: the tasks that it makes die with it."""
+    async def do(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Does some work of this process, until that is done or the process dies: the tasks that it makes
+        die with it. Raises what the work raises, CrashedError for a death."""
         context = contextvars.copy_context()
         context.run(_CURRENT.set, self)
-        return asyncio.get_running_loop().create_task(work, context=context)
+        task = asyncio.get_running_loop().create_task(work, context=context)
+        death = asyncio.ensure_future(self.faults.died.wait())
+        await asyncio.wait({task, death}, return_when=asyncio.FIRST_COMPLETED)
+        death.cancel()
+        if self.is_dead:
+            raise CrashedError
+        task.result()
 
     async def begin(self, project: Project, *, alone: bool) -> None:
         """As a daemon begins: publishes, opens the channels, recovers. `alone`: no other process works on the
@@ -172,9 +178,3 @@ def register_tasks(loop: asyncio.AbstractEventLoop) -> None:
         return task
 
     loop.set_task_factory(factory)  # type: ignore[arg-type] # typeshed wants a generic one
-
-
-async def ignoring(work: Awaitable[Any], *wrong: type[BaseException]) -> None:
-    """Ends quietly where it fails so."""
-    with suppress(*wrong):
-        await work

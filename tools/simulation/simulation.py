@@ -128,6 +128,7 @@ class Simulation:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         register_tasks(loop)
+        loop.set_exception_handler(_unheard)
         self._clock = SimulatedClock(loop, START)
         self.history.passed = loop.time
         with self._observer.connect().execution_options(writes="alone") as conn, conn.begin():
@@ -202,8 +203,8 @@ class Simulation:
         if process.is_dead:
             return
         try:
-            await process.start(work())
-        except (CrashedError, asyncio.CancelledError):
+            await process.do(work())
+        except CrashedError:
             return
         except DatabaseError as refusal:
             if not is_refusal(refusal):
@@ -333,6 +334,12 @@ class Simulation:
         self.history.count("decisions", len(self.history.decided))
         self.history.count("events", len(self.history.events))
         return digest.hexdigest()[:16]
+
+
+def _unheard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Nobody waits any more for what a dead process was doing."""
+    if not isinstance(context.get("exception"), CrashedError):
+        loop.default_exception_handler(context)
 
 
 @cache
