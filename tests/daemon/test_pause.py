@@ -27,8 +27,8 @@ def load_of(shop: Shop, name: str, count: int) -> Iterator[list[str]]:
 
 
 def handed(shop: Shop, name: str, after: int = 0) -> int:
-    sql = "SELECT count(*) FROM outbox WHERE customer GLOB ? AND handed_at > ?"
-    return int(shop.ask(sql, f"{name}[0-9]*", after)[0][0])
+    handed = shop.ask("SELECT customer FROM outbox WHERE handed_at > ?", after)
+    return sum(customer.startswith(name) and customer[len(name)].isdigit() for (customer,) in handed)
 
 
 @pytest.mark.parametrize("what", ["all", "email", "news"])

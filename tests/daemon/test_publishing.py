@@ -11,6 +11,7 @@ from pathlib import Path
 from engine.project import load
 from tests.daemon.files import CONFIG, NEWS, PATIENT
 from tests.daemon.shop import Shop, open_shop, replace, wait_until
+from tests.stores import address_of
 
 
 def number(shop: Shop) -> int:
@@ -87,7 +88,7 @@ def test_a_deployment_of_another_process_is_taken_and_moves_people(running: Shop
 
 def test_channels_of_a_new_config_are_opened(running: Shop) -> None:
     smtp = int((running.folder / "port").read_text())
-    config = CONFIG.format(http=running.port, smtp=smtp)
+    config = CONFIG.format(http=running.port, smtp=smtp, store=address_of(running.folder))
     to_files = config.replace(
         f"via: smtp, host: 127.0.0.1, port: {smtp}, tls: none,", "via: outbox,"
     ).replace(", connections: 4, rate: 60 a second", "")
