@@ -40,7 +40,9 @@ from engine.runtime.delivery.delivery_context import DeliveryTiming, Peers
 from engine.runtime.delivery.send_limits import LOOK, VolumeMonitor
 from engine.runtime.delivery.webhooks import WebhookCaller
 from engine.runtime.feedback.mailbox import Mailbox
+from engine.runtime.process import housekeeping
 from engine.runtime.process.health import Health
+from engine.runtime.process.housekeeping import Housekeeping
 from engine.runtime.process.instance_lock import InstanceLock
 from engine.runtime.process.scheduler import Scheduler
 from engine.runtime.process.supervised_loop import SupervisedLoop
@@ -265,6 +267,7 @@ class Daemon:
         self._volume = VolumeMonitor(self.store, self.clock, lambda: self.live.render_context.guards)
         self._scheduler.add("place", BEAT, self._hold_place)
         self._scheduler.add("volume", LOOK, self._look_at_volume)
+        self._scheduler.add("retention", housekeeping.LOOK, self._housekeeping().look)
         self._volume.begin()
         egress = Egress(self.live.project.config.egress)
         self._webhooks = WebhookCaller(
@@ -285,6 +288,15 @@ class Daemon:
             log.info("recovered", planned_again=planned, unknown=unknown)
         # before the advancer moves: starts that came while nothing ran are applied before what is due
         await self._scheduler.catch_up()
+
+    def _housekeeping(self) -> Housekeeping:
+        return Housekeeping(
+            self._led_store,
+            self.clock,
+            lambda: self.live.project.config,
+            lambda: self.live.publication.journeys,
+            lambda: self._standing().is_leader,
+        )
 
     def _alert_setup(self) -> AlertSetup:
         path = sqlite_path(self.live.project.config.store, self.folder)

@@ -147,6 +147,17 @@ class AlertsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How many milliseconds the store keeps what it does not need to decide; None: for ever. `bodies`: words
+    of providers, calls of webhooks that are over, refused items."""
+
+    events: int | None = None
+    traces: int = 400 * 86_400_000
+    bodies: int = 400 * 86_400_000
+    receipts: int = 400 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxConfig:
     """Where reports by mail come in. `done`: the folder that mail goes to when it was read ("": it stays,
     marked as seen). `every`: seconds between two looks."""
@@ -258,6 +269,7 @@ class Config:
     link_key: Secret | None = None
     mailbox: MailboxConfig | None = None
     alerts: AlertsConfig | None = None
+    retention: Retention = field(default_factory=Retention)
     old_link_keys: tuple[Secret, ...] = ()
     """Those that signed before, the newest first: their links stay good."""
     tracking: Tracking = field(default_factory=Tracking)

@@ -13,6 +13,7 @@ from engine.config.guards import CEILINGS_SHAPE, NAMES_SOMEBODY, read_ceilings, 
 from engine.config.http import EGRESS, HTTP, TRACKING, read_egress, read_http, read_tracking, web_address
 from engine.config.mailbox import MAILBOX, read_mailbox
 from engine.config.policies import POLICY, read_policy
+from engine.config.retention import RETENTION, read_retention
 from engine.config.secrets import config_context, refuse_literal, secret_of, values_of
 from engine.config.signup import SIGNUP, read_signup
 from engine.core.journey import Pool
@@ -123,6 +124,7 @@ CONFIG = Construct(
         Key("browser", "block", "events that browsers send", of=BROWSER),
         Key("mailbox", "block", "where reports by mail come in", of=MAILBOX),
         Key("alerts", "block", "who hears of troubles", of=ALERTS),
+        Key("retention", "block", "how long what is kept for", of=RETENTION),
         Key("ceilings", "any", "how many messages a journey may send on a day",
             example="{each journey: 10000 a day}", shape=CEILINGS_SHAPE),
         Key("deliver_only", "texts", "the only people who get messages", example='["@shop.example"]',
@@ -190,6 +192,7 @@ def _read_parts(parts: MapReader) -> Config:
         old_link_keys=tuple(keys[1:]),
         tracking=read_tracking(parts.block("tracking")),
         mailbox=read_mailbox(parts.block("mailbox")),
+        retention=read_retention(parts.block("retention")),
         alerts=read_alerts(parts.block("alerts"), webhooks, channels),
         browser=read_browser(parts.block("browser")),
         signup=read_signup(parts.block("signup"), channels),

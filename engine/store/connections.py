@@ -24,6 +24,8 @@ PRAGMAS = (
     "synchronous=FULL",
     "foreign_keys=ON",
     "wal_autocheckpoint=16000",
+    # what a long reader has made it grow to is given back to the disk when the log begins anew
+    "journal_size_limit=67108864",
     *READING,
 )
 

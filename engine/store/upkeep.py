@@ -25,3 +25,31 @@ def _wal_bytes(conn: Connection) -> int:
         return Path(f"{file}-wal").stat().st_size
     except OSError:  # it comes with the first write, and goes with the last connection
         return 0
+
+
+def shrink_log(conn: Connection) -> None:
+    """Writes SQLite's log back and cuts it off, if nobody reads what only it holds; else it is left as it is.
+
+    On a connection without a transaction. Nobody waits for it: a log that is in use is cut off the next time.
+    """
+    if conn.dialect.name == "sqlite":
+        raw = conn.connection.driver_connection
+        assert raw is not None
+        timeout = raw.execute("PRAGMA busy_timeout").fetchone()[0]
+        raw.execute("PRAGMA busy_timeout=0")
+        try:
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            raw.execute(f"PRAGMA busy_timeout={timeout}")
+
+
+def give_back(conn: Connection, pages: int) -> int:
+    """Gives free pages of an SQLite file back to the disk, where its owner has set  auto_vacuum  to
+    `INCREMENTAL`. How many are free still and could go."""
+    if conn.dialect.name != "sqlite" or rows(conn, "PRAGMA auto_vacuum")[0][0] != _INCREMENTAL:
+        return 0
+    rows(conn, f"PRAGMA incremental_vacuum({pages})")
+    return int(rows(conn, "PRAGMA freelist_count")[0][0])
+
+
+_INCREMENTAL = 2

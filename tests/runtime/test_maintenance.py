@@ -10,12 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from engine.core.happening import Event
-from engine.runtime.advance.maintenance import forget_old, sweep_segments
+from engine.runtime.advance.maintenance import sweep_segments
 from engine.store.conditions.json_sql import json_kind
-from engine.store.customers import batches
 from engine.store.customers.whole_base import CUSTOMER
-from engine.store.inbox import inbox
-from engine.store.journeys import traces
 from engine.values import DAY, HOUR, Instant
 from tests.runtime.shop import ATTRIBUTES, FILES, Shop
 from tests.runtime.test_deploy import LAPSED, WIN_BACK
@@ -113,18 +110,3 @@ def test_segments_are_swept_once_a_night(shop: Shop) -> None:
     assert shop.store.write(look) == {}
     shop.clock.advance(DAY)
     assert shop.store.write(look) == {"lapsed": 0, "busy": 0}
-
-
-def test_traces_and_receipts_are_forgotten_after_their_time(shop: Shop) -> None:
-    shop.change("ann")
-    shop.event("ann", "subscribed", "e1")
-    shop.run()
-    shop.store.write(lambda conn: forget_old(conn, shop.clock.now(), DAY))
-    assert shop.told("ann") != []
-    shop.clock.advance(2 * DAY)
-    shop.store.write(lambda conn: forget_old(conn, shop.clock.now(), DAY))
-    with shop.store.read() as conn:
-        assert traces.of_customer(conn, "ann") == []
-        assert conn.exec_driver_sql("SELECT count(*) FROM receipt").scalar_one() == 0
-        assert inbox.depth(conn) == 0
-        assert batches.count(conn) == 1

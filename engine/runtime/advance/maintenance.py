@@ -17,15 +17,11 @@ from engine.store.customers import batches, whole_base
 from engine.store.customers.segments import expect_crossing, wrong_members
 from engine.store.inbox import due_queue, inbox, refusals
 from engine.store.inbox.inbox_codec import to_row
-from engine.store.journeys import traces
 from engine.store.messages import destinations
 from engine.values import DAY, Instant
 
 NIGHT = DAY
 """Segments are swept once in so long."""
-
-KEPT = 400 * DAY
-"""Traces and receipts are kept so long."""
 
 CHUNK = 2000
 
@@ -71,11 +67,9 @@ def expect_turns(conn: sa.Connection, journeys: Journeys, now: Instant) -> None:
             watermarks.put(conn, "turns", name, now, written)
 
 
-def forget_old(conn: sa.Connection, now: Instant, kept: int = KEPT) -> None:
-    """Drops traces and receipts that are older than `kept` ms, and counts of sign-ups that no limit asks for
-    any more; what was sent to which address, from the next day on."""
-    traces.forget(conn, Instant(now - kept))
-    inbox.forget_receipts(conn, Instant(now - kept))
+def forget_old(conn: sa.Connection, now: Instant) -> None:
+    """Drops counts of sign-ups and of refusals that no limit asks for any more, and what was sent to which
+    address, from the next day on. Small tables: what grows with customers goes at night, in slices."""
     refusals.forget(conn, now)
     allowances.forget(conn, Instant(now - 2 * DAY))
     destinations.forget(conn, now)

@@ -197,11 +197,6 @@ def is_waiting(conn: Connection) -> bool:
     return bool(rows(conn, "SELECT 1 FROM inbox LIMIT 1"))
 
 
-def forget_receipts(conn: Connection, before: Instant) -> int:
-    """Drops receipts older than a moment: from then on the same id would be taken again."""
-    return change(conn, "DELETE FROM receipt WHERE at < ?", (before,))
-
-
 def _prepare(arrival: Arrival, among: int) -> tuple[int, str, str, str, str, str, str]:
     what, customer = arrival.what, arrival.customer
     if isinstance(what, Event):

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from engine.core.effects import Decision, Trace
 from engine.store.meta import bucket_of
 from engine.store.serialization import dump, load
-from engine.store.sql import change, change_many, rows
+from engine.store.sql import change_many, rows
 from engine.values import Instant
 
 
@@ -46,11 +46,6 @@ def of_customer(conn: Connection, customer: str) -> list[TraceRecord]:
     sql = 'SELECT "commit", lines FROM trace WHERE bucket = ? AND customer = ? ORDER BY number'
     found = rows(conn, sql, (bucket_of(conn, customer), customer))
     return [TraceRecord(commit, _line(row)) for commit, lines in found for row in load(lines)]
-
-
-def forget(conn: Connection, before: Instant) -> int:
-    """Drops what is older than a moment."""
-    return change(conn, "DELETE FROM trace WHERE at < ?", (before,))
 
 
 def _line(row: list[Any]) -> Trace:

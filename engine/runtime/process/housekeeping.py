@@ -1,0 +1,162 @@
+"""Once a night: drops what config.yaml does not want to keep any longer, in slices between which everybody
+else works, and keeps the files of the database small."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+
+from engine.clock import Clock
+from engine.config import Config, Retention
+from engine.core.conditions.dependencies import farthest
+from engine.core.journeys import Journeys
+from engine.store import alert_messages, retention, upkeep, watermarks
+from engine.store.database import Store
+from engine.store.retention import Blanked, Edged, Key, OldRows, Walked
+from engine.values import DAY, HOUR, Instant, to_datetime, zone
+
+log = structlog.get_logger("daemon")
+
+LOOK = HOUR
+"""So often it is asked whether it is time."""
+
+FROM_HOUR, TO_HOUR = 1, 5
+"""The night of the shop's own zone, in which few customers wait for anything."""
+
+LATEST = 2 * DAY
+"""A daemon that runs only by day does it by day, when it was not done for so long."""
+
+LEARNED = 100 * DAY
+"""Events are kept so long in any case: how fast people react is learned from those after a message."""
+
+REST = 0.05
+"""Seconds between two slices."""
+
+GIVEN_BACK = 2_000
+"""Pages at a time that go back to the disk."""
+
+
+class Housekeeping:
+    """`config` and `journeys` are those of the current deployment; `leads`: of several processes one does
+    it."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        config: Callable[[], Config],
+        journeys: Callable[[], Journeys],
+        leads: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._config = config
+        self._journeys = journeys
+        self._leads = leads
+
+    async def look(self) -> None:
+        """Keeps the log small; at night, once, drops what is old."""
+        if not self._leads():
+            return
+        await asyncio.to_thread(self._shrink_log)
+        if await asyncio.to_thread(self._is_time):
+            dropped = await self.drop_old()
+            # after all of it: a pass that was cut short begins anew
+            now = self._clock.now()
+            await self._store.awrite(lambda conn: watermarks.put(conn, "retention", "", now))
+            log.info("old_rows_dropped", **{f"{table}s": many for table, many in dropped.items()})
+
+    async def drop_old(self) -> dict[str, int]:
+        """Everything that is older than its policy. How many rows went, by table."""
+        now, policy = self._clock.now(), self._config().retention
+        dropped = {"event": 0}
+        for table, kept in _edged(policy):
+            first = partial(retention.forget_first, table=table, before=Instant(now - kept))
+            dropped[table] = await self._again(first)
+        walked: list[tuple[Walked, int | None]] = [
+            ("receipt", policy.receipts),
+            ("event", None if policy.events is None else max(policy.events, LEARNED)),
+        ]
+        for name, length in walked:
+            if length is not None:
+                dropped[name] = await self._drop_walking(name, Instant(now - length), now)
+        blanked: tuple[Blanked, ...] = ("report", "webhook_call")
+        for words in blanked:
+            await self._blank(words, Instant(now - policy.bodies))
+        before = Instant(now - policy.traces)
+        await self._store.awrite(lambda conn: alert_messages.forget(conn, before))
+        await self._again(lambda conn: upkeep.give_back(conn, GIVEN_BACK))
+        return dropped
+
+    async def _again(self, step: Callable[[Connection], int]) -> int:
+        """Runs a job until it says 0; the sum of what it said."""
+        whole = 0
+        while True:
+            many = await self._store.awrite(step)
+            whole += many
+            if not many:
+                return whole
+            await asyncio.sleep(REST)
+
+    async def _drop_walking(self, table: Walked, before: Instant, now: Instant) -> int:
+        dropped, after = 0, None
+        while True:
+            found = await asyncio.to_thread(self._find_old, table, after, before, now)
+            for begin in range(0, len(found.keys), retention.SLICE):
+                keys = found.keys[begin : begin + retention.SLICE]
+                await self._store.awrite(partial(retention.forget, table=table, keys=keys))
+                dropped += len(keys)
+                await asyncio.sleep(REST)
+            after = found.next
+            if after is None:
+                return dropped
+            await asyncio.sleep(REST)
+
+    def _find_old(self, table: Walked, after: Key | None, before: Instant, now: Instant) -> OldRows:
+        # asked for every look: a deployment meanwhile may count further back
+        journeys = self._journeys()
+        # Facts that are computed from the rows: those with a window, also where nothing asks for them today,
+        # and scores, which without a window go over all of them.
+        counted = [
+            {rule.event: rule.last} for rule in journeys.facts if rule.last is not None or rule.how == "rfm"
+        ]
+        needs = farthest(journeys.needs, *counted)
+        with self._store.read() as conn:
+            return retention.find_old(conn, table, after, before, needs, now)
+
+    async def _blank(self, table: Blanked, before: Instant) -> None:
+        """From where the last night has stopped."""
+
+        def step(conn: Connection) -> int:
+            known = watermarks.get(conn, "retention", table)
+            last = retention.blank(conn, table, known.until if known is not None else 0, before)
+            if last is not None:
+                watermarks.put(conn, "retention", table, Instant(last))
+            return last is not None
+
+        await self._again(step)
+
+    def _is_time(self) -> bool:
+        now = self._clock.now()
+        with self._store.read() as conn:
+            last = watermarks.get(conn, "retention", "")
+        passed = now - last.until if last is not None else LATEST
+        return passed >= LATEST or (passed >= DAY / 2 and _is_night(now, self._config().timezone))
+
+    def _shrink_log(self) -> None:
+        with self._store.engine.connect() as conn:
+            upkeep.shrink_log(conn)
+
+
+def _edged(policy: Retention) -> tuple[tuple[Edged, int], ...]:
+    return (("trace", policy.traces), ("alert", policy.traces), ("refused_item", policy.bodies))
+
+
+def _is_night(now: Instant, place: str) -> bool:
+    local: dt.datetime = to_datetime(now).astimezone(zone(place))
+    return FROM_HOUR <= local.hour < TO_HOUR
