@@ -287,6 +287,8 @@ class Raw:
             "CREATE TABLE event (customer TEXT, name TEXT, at INTEGER, number INTEGER, fields TEXT,"
             " PRIMARY KEY (customer, name, at, number)) WITHOUT ROWID;"
             "CREATE TABLE address (hash TEXT, customer TEXT, PRIMARY KEY (hash, customer)) WITHOUT ROWID;"
+            "CREATE TABLE watch (product TEXT, customer TEXT, at INTEGER, PRIMARY KEY (product, customer))"
+            " WITHOUT ROWID;"
             "CREATE TABLE consent (customer TEXT, channel TEXT, state TEXT, at INTEGER);"
             "CREATE TABLE done (line INTEGER)"
         )
@@ -332,6 +334,9 @@ class Raw:
             raise ValueError(row)
         if not self._is_new("events", row["id"], who, row):
             return
+        if name == "product_viewed":
+            sql = "INSERT INTO watch VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)"
+            self.base.execute(sql, (fields["product_id"], who, at))
         facts = self._facts(who)
         seen = facts["seen"].get(name) or [0, at, at]
         facts["seen"][name] = [seen[0] + 1, min(seen[1], at), max(seen[2], at)]

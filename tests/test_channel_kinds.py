@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.channel_kinds import BY_PHONE, ChannelKind, kind_of, normalised
 from engine.runtime.intake.contact import channels_of, contact
@@ -48,3 +52,27 @@ def test_no_other_file_lists_channels_by_phone() -> None:
     assert {str(path.relative_to(ENGINE)) for path in files} <= {
         "config/channels/twilio.py", "channels/twilio/channel.py", "channels/twilio/request.py",
     }  # fmt: skip
+
+
+@settings(deadline=None)  # the first one loads the tables of international domains
+@given(
+    st.text("aZ9_+-.!é", min_size=1, max_size=70),
+    st.sampled_from(["example.com", "EXAMPLE.com", "münchen.example", "-a.example", "a..example", "example"]),
+)
+def test_a_plain_address_is_read_as_any_other(local: str, domain: str) -> None:
+    def read(text: str) -> str:
+        try:
+            return contact("email", text, None)
+        except ValueError as wrong:
+            return str(wrong)
+
+    def read_slowly(text: str) -> str:
+        try:
+            return validate_email(
+                unicodedata.normalize("NFKC", text).strip(),
+                check_deliverability=False, allow_smtputf8=True, test_environment=True,
+            ).normalized  # fmt: skip
+        except EmailNotValidError as wrong:
+            return f"this is no e-mail address: {wrong}"
+
+    assert read(f"{local}@{domain}") == read_slowly(f"{local}@{domain}")

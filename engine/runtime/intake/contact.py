@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -12,6 +13,9 @@ from email_validator import EmailNotValidError, validate_email
 from engine.channel_kinds import kind_of
 
 _LONGEST = 4096
+_PLAIN = re.compile(r"([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*)@([A-Za-z0-9.-]{3,100})")
+_LONGEST_LOCAL = 64
+"""RFC 5321, 4.5.3.1.1."""
 _SCHEME = re.compile(r"^\s*tel:\s*", re.IGNORECASE)
 _UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 """Marks of direction and width that come along when a number is copied from a telephone."""
@@ -27,19 +31,34 @@ def contact(channel: str, text: str, country: str | None) -> str:
     form = kind_of(channel).form
     if form == "email":
         try:
-            # the server of the domain is not asked: intake has to be quick, and its answer would change
-            # by the hour
-            checked = validate_email(
-                text, check_deliverability=False, allow_smtputf8=True, test_environment=True
-            )
+            return _plain_mailbox(text) or _mailbox(text)
         except EmailNotValidError as wrong:
             raise ValueError(f"this is no e-mail address: {wrong}") from wrong
-        return checked.normalized
     if form == "phone":
         return _phone(_SCHEME.sub("", _UNSEEN.sub("", text)), country)
     if not 0 < len(text) <= _LONGEST or not text.isprintable():
         raise ValueError("an address is a text of 1 to 4096 printable characters")
     return text
+
+
+def _mailbox(text: str) -> str:
+    # the server of the domain is not asked: intake has to be quick, and its answer would change by the hour
+    checked = validate_email(text, check_deliverability=False, allow_smtputf8=True, test_environment=True)
+    return checked.normalized
+
+
+def _plain_mailbox(text: str) -> str | None:
+    """The same for what nearly all addresses look like: letters and digits at a domain that was looked at
+    before. None says nothing."""
+    plain = _PLAIN.fullmatch(text)
+    if plain is None or len(plain[1]) > _LONGEST_LOCAL:
+        return None
+    return f"{plain[1]}@{_domain(plain[2])}"
+
+
+@lru_cache(maxsize=10_000)
+def _domain(text: str) -> str:
+    return _mailbox(f"a@{text}").partition("@")[2]
 
 
 def is_national(name: str, text: object) -> bool:

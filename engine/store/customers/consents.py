@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from sqlalchemy import Connection
 
 from engine.store.customers.customer_codec import load_reach
-from engine.store.meta import bucket_of
-from engine.store.sql import columns_of, insert_many, rows
+from engine.store.meta import bucket, bucket_of, buckets
+from engine.store.sql import change_many, columns_of, rows
 from engine.values import Instant
 
 
@@ -26,12 +27,16 @@ class Agreement:
     wording: str
 
 
+_values = attrgetter(*(field.name for field in fields(Agreement)))
+
+
 def record(conn: Connection, agreements: Iterable[Agreement]) -> None:
     """Adds lines. What counts for decisions is the `ProfileChanged` in the inbox; this is the proof."""
-    insert_many(
+    among = buckets(conn)
+    change_many(
         conn,
-        "consent",
-        [{"bucket": bucket_of(conn, agreement.customer), **asdict(agreement)} for agreement in agreements],
+        f"INSERT INTO consent (bucket, {columns_of(Agreement)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        [(bucket(agreement.customer, among), *_values(agreement)) for agreement in agreements],
     )
 
 

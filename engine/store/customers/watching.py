@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from engine.core.happening import Event
 from engine.core.product_signals import touched_products, with_touch
-from engine.store.customers.product_changes import PendingChange, last_touches, pending_of
+from engine.store import meta
+from engine.store.customers.product_changes import PendingChange, is_anything_left, last_touches, pending_of
 from engine.store.inbox.inbox import append_rows
-from engine.store.meta import bucket_of
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import Instant
 
@@ -37,14 +37,15 @@ def record_touches(conn: Connection, events: Iterable[tuple[str, Event]], now: I
     """Notes the products that these events touch. Who is not told of an earlier change yet is told first: the
     change finds them as they were before it."""
     touches: dict[Watcher, dict[str, Instant]] = {}
+    among = meta.buckets(conn)
     for customer, event in events:
         products = touched_products(event)
         for product in products if len(touches) < MOST_TOUCHES else products[:1]:
-            watcher = (product, bucket_of(conn, customer), customer)
+            watcher = (product, meta.bucket(customer, among), customer)
             touches[watcher] = with_touch(touches.get(watcher, {}), event)
     if not touches:
         return
-    told = _tell_first(conn, touches, now)
+    told = _tell_first(conn, touches, now) if is_anything_left(conn) else {}
     change_many(
         conn,
         _UPSERT,
