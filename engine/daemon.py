@@ -224,7 +224,7 @@ class Daemon:
         )
         self._membership.begin()
         beats = Backoff(int(BEAT_SECONDS * 500), int(BEAT_SECONDS * 1000))
-        self._beating = SupervisedLoop("workers", self._membership.tick, self._health, beats)
+        self._beating = SupervisedLoop("workers", self._beat, self._health, beats)
         return asyncio.create_task(self._beating.run(), name="workers")
 
     async def _leave(self, beating: asyncio.Task[None] | None) -> None:
@@ -233,6 +233,15 @@ class Daemon:
             self._beating.stop()
             await beating
             await asyncio.to_thread(self._membership.end)
+
+    async def _beat(self) -> float:
+        assert self._membership is not None
+        led = self._standing().is_leader
+        rest = await self._membership.tick()
+        if self._standing().is_leader and not led and self.started.is_set():
+            # starts that came while nobody led; in a task of its own, since no beat may wait for it
+            self._catching_up = asyncio.create_task(self._scheduler.catch_up(), name="catch up")
+        return rest
 
     def _standing(self) -> Standing:
         return ALONE if self._membership is None else self._membership.standing

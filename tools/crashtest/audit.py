@@ -3,13 +3,17 @@ anything."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from engine.channels.mime import message_id
+from engine.project import load_config
+from engine.store.connections import read_only_engine
+from engine.store.sql import rows
 from engine.values import SECOND, Instant
 from tools.crashtest.shop import EMAIL
 
@@ -56,31 +60,34 @@ class Waiting:
 
 
 @contextmanager
-def _open(folder: Path) -> Iterator[sqlite3.Connection]:
-    file = folder / "data" / "shop.db"
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as conn:
-        yield conn
+def _open(folder: Path) -> Iterator[Connection]:
+    engine = read_only_engine(load_config(folder).store, folder)
+    try:
+        with engine.connect() as conn:
+            yield conn
+    finally:
+        engine.dispose()
 
 
 def caught(folder: Path) -> tuple[set[str], set[str], int]:
     """After a kill: the send keys that the dead process had (claimed, handed over), and how much waits beside
     them."""
     with _open(folder) as conn:
-        rows = conn.execute(
-            "SELECT state, send_key FROM outbox WHERE state IN ('claimed', 'handoff')"
-        ).fetchall()
-        backlog = conn.execute(
+        leased = rows(conn, "SELECT state, send_key FROM outbox WHERE state IN ('claimed', 'handoff')")
+        backlog = rows(
+            conn,
             "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM outbox WHERE state IN "
-            "('planned', 'claimed'))"
-        ).fetchone()[0]
-    claimed = {key for state, key in rows if state == "claimed"}
-    return claimed, {key for _, key in rows} - claimed, int(backlog)
+            "('planned', 'claimed'))",
+        )
+    claimed = {key for state, key in leased if state == "claimed"}
+    return claimed, {key for _, key in leased} - claimed, int(backlog[0][0])
 
 
 def waiting(folder: Path, now: Instant) -> Waiting:
     """How far the daemon is."""
     with _open(folder) as conn:
-        row = conn.execute(
+        found = rows(
+            conn,
             "SELECT (SELECT count(*) FROM inbox),"
             " (SELECT count(*) FROM outbox WHERE state IN ('claimed', 'handoff')"
             " OR (state IN ('planned', 'deferred') AND ready_at <= ?)),"
@@ -88,17 +95,15 @@ def waiting(folder: Path, now: Instant) -> Waiting:
             " (SELECT count(*) FROM outbox WHERE state IN ('planned', 'deferred') AND ready_at > ?),"
             " (SELECT count(*) FROM outbox WHERE state = 'unknown')",
             (now + SOON, now + SOON),
-        ).fetchone()
-    return Waiting(*row)
+        )
+    return Waiting(*found[0])
 
 
 def messages(folder: Path) -> list[StoredMessage]:
     """Every message."""
     with _open(folder) as conn:
-        secret = conn.execute("SELECT value FROM meta WHERE name = 'secret'").fetchone()[0]
-        rows = conn.execute(
-            "SELECT send_key, customer, template, channel, state, resent FROM outbox"
-        ).fetchall()
+        secret = rows(conn, "SELECT value FROM meta WHERE name = 'secret'")[0][0]
+        stored = rows(conn, "SELECT send_key, customer, template, channel, state, resent FROM outbox")
     return [
         StoredMessage(
             key,
@@ -109,30 +114,27 @@ def messages(folder: Path) -> list[StoredMessage]:
             resent,
             message_id(secret, key, DOMAIN) if channel == EMAIL else key,
         )
-        for key, who, template, channel, state, resent in rows
+        for key, who, template, channel, state, resent in stored
     ]
 
 
 def unknown(folder: Path) -> set[tuple[str, str]]:
     """(customer, template) of every message on whose fate nobody has decided."""
     with _open(folder) as conn:
-        return set(
-            conn.execute(
-                "SELECT customer, template FROM outbox WHERE state IN ('unknown', 'held')"
-            ).fetchall()
-        )
+        sql = "SELECT customer, template FROM outbox WHERE state IN ('unknown', 'held')"
+        return {(customer, template) for customer, template in rows(conn, sql)}
 
 
 def event_ids(folder: Path) -> dict[str, int]:
     """How often each event of a customer was applied, by the names that the crash test gave them."""
     with _open(folder) as conn:
-        rows = conn.execute(
-            "SELECT customer, name, count(*) FROM event WHERE name NOT LIKE '$%' GROUP BY 1, 2"
-        ).fetchall()
-    return {f"{customer}-{name}": count for customer, name, count in rows}
+        sql = "SELECT customer, name, count(*) FROM event WHERE name NOT LIKE '$%' GROUP BY 1, 2"
+        return {f"{customer}-{name}": count for customer, name, count in rows(conn, sql)}
 
 
 def integrity(folder: Path) -> str:
-    """`ok`, or what SQLite finds wrong."""
+    """`ok`, or what SQLite finds wrong; PostgreSQL checks what it reads."""
     with _open(folder) as conn:
-        return str(conn.execute("PRAGMA integrity_check").fetchone()[0])
+        if conn.dialect.name != "sqlite":
+            return "ok"
+        return str(rows(conn, "PRAGMA integrity_check")[0][0])

@@ -16,7 +16,7 @@ from engine.cli.output import Format, counted, progress, remark, say, say_json, 
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from tools.crashtest.runner import CrashTestResult
+    from tools.crashtest.runner import CrashTestOptions, CrashTestResult
     from tools.crashtest.sweep import SweepResult
     from tools.crashtest.verdict import Verdict
 
@@ -46,6 +46,18 @@ def crashtest(
     cold: Annotated[
         bool, typer.Option("--cold", help="Start every daemon from nothing, which takes seconds each.")
     ] = False,
+    store: Annotated[
+        str,
+        typer.Option(
+            help="A PostgreSQL server: each daemon gets a database of its own there.",
+            metavar="postgresql://...",
+            show_default="SQLite files",
+        ),
+    ] = "",
+    workers: Annotated[
+        int,
+        typer.Option(help="So many processes on each store, all of which are struck.", min=1, max=16),
+    ] = 1,
     sweep: Annotated[
         bool,
         typer.Option(
@@ -74,7 +86,7 @@ def crashtest(
         is_good = (
             _sweep(folder, step, form)
             if sweep
-            else _kill(folder, messages, kills, seed, parallel, at, cold, form)
+            else _kill(folder, _wishes(messages, kills, seed, parallel, at, cold, store, workers), form)
         )
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -93,12 +105,12 @@ def _folder(keep: Path | None) -> Path:
     return keep.resolve()
 
 
-def _kill(
-    folder: Path, messages: int, kills: int, seed: int, parallel: int, at: list[str] | None, cold: bool,
-    form: Format
-) -> bool:  # fmt: skip
+def _wishes(
+    messages: int, kills: int, seed: int, parallel: int, at: list[str] | None, cold: bool, store: str,
+    workers: int
+) -> CrashTestOptions:  # fmt: skip
     from engine.faults import POINTS
-    from tools.crashtest.runner import CrashTestOptions, run
+    from tools.crashtest.runner import CrashTestOptions
 
     for point in at or []:
         name, _, times = point.partition(":")
@@ -106,8 +118,28 @@ def _kill(
             raise UsageError(
                 f'there is no point "{point}"', f"the points are: {', '.join(POINTS)}; with :3 the third time"
             )
-    wishes = CrashTestOptions(messages, kills, seed, parallel, tuple(at or ()), cold)
-    remark(f"seed {seed}: {messages:,} messages, {kills:,} kills, {parallel} daemons at once")
+    if store and not store.startswith("postgresql"):
+        raise UsageError(
+            f'"{store}" is no PostgreSQL server', "write for example  --store postgresql://db.example"
+        )
+    if workers > 1 and not store:
+        raise UsageError(
+            "several processes need a PostgreSQL server: an SQLite file belongs to one",
+            "name one with  --store postgresql://db.example",
+        )
+    return CrashTestOptions(
+        messages, kills, seed, parallel, tuple(at or ()), cold, store=store, workers=workers
+    )
+
+
+def _kill(folder: Path, wishes: CrashTestOptions, form: Format) -> bool:
+    from tools.crashtest.runner import run
+
+    each = f", {wishes.workers} processes each" if wishes.workers > 1 else ""
+    remark(
+        f"seed {wishes.seed}: {wishes.messages:,} messages, {wishes.kills:,} kills, "
+        f"{wishes.parallel} daemons at once{each}"
+    )
     import asyncio
 
     result: CrashTestResult = _watched(lambda watch: asyncio.run(run(folder, wishes, watch)))
@@ -127,7 +159,8 @@ def _watched(work: Callable[[Callable[[str, int, int], None]], Any]) -> Any:
 def _as_data(result: CrashTestResult) -> dict[str, Any]:
     wishes, tally, verdict = result.wishes, result.tally, result.verdict
     return {
-        "seed": wishes.seed, "kills": tally.kills, "starts": tally.starts, "seconds": round(tally.seconds, 1),
+        "seed": wishes.seed, "kills": tally.kills, "helpers": tally.helpers,
+        "starts": tally.starts, "seconds": round(tally.seconds, 1),
         "kills_per_second": round(_per_second(result), 2), "points": dict(tally.points),
         "channels": result.channels,
         "events": verdict.events, **_figures(verdict), "good": verdict.is_good,

@@ -22,7 +22,7 @@ from engine.store.database import open_store
 from engine.store.keys import new_key
 from tools.crashtest import audit
 from tools.crashtest.processes import Process, Processes
-from tools.crashtest.shop import Person, write_shop
+from tools.crashtest.shop import SQLITE, Person, write_shop
 from tools.crashtest.verdict import Wanted
 
 RUN = ("run", "--logs", "json")
@@ -32,6 +32,9 @@ BATCH = 5
 PAUSE = 0.05
 LONGEST_START = 90.0
 LONGEST_STOP = 40.0
+HANGS, HANGS_SECONDS = 0.25, 7.0
+"""So many strikes at a process beside the daemon stop it for so long and let it go on: twice its lease."""
+
 MOST_TROUBLES = 3
 """A daemon that cannot even start is told at once, not after all kills."""
 
@@ -67,7 +70,8 @@ class Death:
 @dataclass(slots=True)
 class Instance:
     """`fed`: customers of whom every event was answered with 2xx. `backlog`: how much waited when the last
-    one died. `troubles`: what a daemon must not do, such as ending by itself."""
+    one died. `troubles`: what a daemon must not do, such as ending by itself. `helpers`: processes beside the
+    daemon that decide and send, too, on PostgreSQL."""
 
     folder: Path
     port: int
@@ -76,6 +80,8 @@ class Instance:
     clock: Clock
     dice: random.Random
     processes: Processes
+    store: str = SQLITE
+    helpers: int = 0
     key: str = ""
     fed: int = 0
     starts: int = 0
@@ -85,13 +91,14 @@ class Instance:
     troubles: list[str] = field(default_factory=list)
     process: Process | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    helping: dict[int, Process] = field(default_factory=dict)
     _read: int = 0
 
     def found(self, ports: Ports) -> None:
         """Writes the project, makes the store and a key."""
         self.folder.mkdir(parents=True)
-        write_shop(self.folder, self.port, ports.smtp, ports.http)
-        with closing(open_store("sqlite:///data/shop.db", self.folder)) as store:
+        write_shop(self.folder, self.port, ports.smtp, ports.http, self.store)
+        with closing(open_store(self.store, self.folder)) as store:
             self.key = store.write(lambda conn: new_key(conn, "crash test", "write", self.clock.now())) or ""
 
     # --- the daemon -----------------------------------------------------------------------------
@@ -102,7 +109,36 @@ class Instance:
         self._read = self._log_size()
         self.starts += 1
         self.process = self.processes.start(self.folder, RUN, "daemon.log", fault, ahead)
+        if not ahead:  # the last ones, whose clock is ahead, work alone
+            for number in range(self.helpers):
+                if number not in self.helping or self.helping[number].is_over:
+                    self._help(number)
         return self.process
+
+    def _help(self, number: int) -> None:
+        log = f"helper{number}.log"
+        words = (*RUN, "--role", "worker", "--lease", "3")
+        self.helping[number] = self.processes.start(self.folder, words, log, log=log)
+
+    async def strike_helper(self) -> bool:
+        """kill -9 of one process beside the daemon, or SIGSTOP for longer than its lease. False: there is
+        none."""
+        if not self.helping:
+            return False
+        number = self.dice.choice(sorted(self.helping))
+        helper = self.helping[number]
+        if helper.is_over:
+            return False
+        if self.dice.random() < HANGS:
+            helper.signal(signal.SIGSTOP)
+            await asyncio.sleep(HANGS_SECONDS)
+            helper.signal(signal.SIGCONT)
+            return True
+        await helper.kill()
+        claimed, handed, self.backlog = audit.caught(self.folder)
+        self.deaths.append(Death("", frozenset(claimed), frozenset(handed)))
+        self._help(number)
+        return True
 
     async def ready(self) -> bool:
         """Waits until the daemon works. False: it has ended before."""
@@ -147,16 +183,20 @@ class Instance:
         return frozenset().union(*(death.claimed | death.handed for death in self.deaths))
 
     async def stop(self) -> None:
-        """SIGTERM, as an operator would."""
+        """SIGTERM to all, as an operator would."""
         assert self.process is not None
-        self.process.signal(signal.SIGTERM)
-        code = await self.process.wait(LONGEST_STOP)
-        if code != 0:
-            self.troubles.append(
-                f"a daemon did not stop within {LONGEST_STOP:.0f} seconds"
-                if code is None
-                else f"a stop ended with {code}"
-            )
+        ending = [self.process, *self.helping.values()]
+        self.helping = {}
+        for process in ending:
+            process.signal(signal.SIGTERM)
+        for process in ending:
+            code = await process.wait(LONGEST_STOP)
+            if code != 0:
+                self.troubles.append(
+                    f"a daemon did not stop within {LONGEST_STOP:.0f} seconds"
+                    if code is None
+                    else f"a stop ended with {code}"
+                )
 
     def log(self, since: int = 0) -> bytes:
         """What the daemons have said."""

@@ -70,13 +70,19 @@ class Processes:
         self._living: dict[int, Process] = {}
 
     def start(
-        self, folder: Path, words: tuple[str, ...], out: str, fault: str = "", ahead: int = 0
+        self,
+        folder: Path,
+        words: tuple[str, ...],
+        out: str,
+        fault: str = "",
+        ahead: int = 0,
+        log: str = "daemon.log",
     ) -> Process:
-        """`main.py WORDS` on a project; its answers go to the end of the file `out`, everything else to
-        daemon.log. `fault`: as in `engine.faults`; `ahead`: ms that the clock of a daemon is ahead."""
+        """`main.py WORDS` on a project; its answers go to the end of the file `out`, everything else to that
+        of the file `log`. `fault`: as in `engine.faults`; `ahead`: ms that the clock of a daemon is ahead."""
         process = Process(next(self._count), self)
         self._living[process.number] = process
-        files = {"log": str(folder / "daemon.log"), "out": str(folder / out)}
+        files = {"log": str(folder / log), "out": str(folder / out)}
         command = ["--project", str(folder), *words]
         self.order({"number": process.number, "words": command, "fault": fault, "ahead": ahead, **files})
         return process

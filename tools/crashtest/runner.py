@@ -18,6 +18,7 @@ from engine.errors import PerennialError, WorldError
 from engine.faults import POINTS
 from tools.crashtest import audit
 from tools.crashtest.audit import StoredMessage
+from tools.crashtest.databases import databases
 from tools.crashtest.instance import Death, Instance, Ports, reserved_port
 from tools.crashtest.processes import Processes, environment, start_process_server
 from tools.crashtest.settle import settle
@@ -61,6 +62,8 @@ class CrashTestOptions:
     at: tuple[str, ...] = ()
     is_cold: bool = False
     gateway: bool = True
+    store: str = ""  # the address of a PostgreSQL server; empty: SQLite files
+    workers: int = 1  # processes on each store
 
 
 @dataclass(slots=True)
@@ -71,6 +74,7 @@ class Progress:
     kills: int = 0
     starts: int = 0
     early: int = 0
+    helpers: int = 0  # strikes at processes beside the daemons
     points: Counter[str] = field(default_factory=Counter)
     killing_seconds: float = 0.0
     seconds: float = 0.0
@@ -98,7 +102,9 @@ async def run(
 ) -> CrashTestResult:
     """Everything, in an empty folder. Raises WorldError when something else than the daemons fails."""
     try:
-        return await _play(folder, wishes, watch, clock)
+        # they are looked at after the last daemon has ended
+        with databases(wishes.store, _instances(wishes)) as stores:
+            return await _play(folder, wishes, watch, clock, stores)
     except* PerennialError as several:
         first: BaseException = several
         # A task group wraps what happened in one of its tasks; the caller wants that alone
@@ -108,7 +114,9 @@ async def run(
     raise wrong
 
 
-async def _play(folder: Path, wishes: CrashTestOptions, watch: Watch, clock: Clock | None) -> CrashTestResult:
+async def _play(
+    folder: Path, wishes: CrashTestOptions, watch: Watch, clock: Clock | None, stores: Sequence[str]
+) -> CrashTestResult:
     began = asyncio.get_running_loop().time()
     tally = Progress()
     seed, gateway = str(wishes.seed), wishes.gateway
@@ -118,9 +126,18 @@ async def _play(folder: Path, wishes: CrashTestOptions, watch: Watch, clock: Clo
         http = await stack.enter_async_context(sink("http", folder, seed, environment())) if gateway else None
         processes = await stack.enter_async_context(start_process_server(is_cold=wishes.is_cold))
         ports = Ports(smtp, http)
-        count = max(1, min(wishes.parallel, wishes.kills))
+        count = _instances(wishes)
         instances = [
-            _instance(folder, number, wishes, stack.enter_context(reserved_port()), processes, ports, clock)
+            _instance(
+                folder,
+                number,
+                wishes,
+                stack.enter_context(reserved_port()),
+                processes,
+                ports,
+                clock,
+                stores[number],
+            )
             for number in range(count)
         ]
         async with asyncio.TaskGroup() as group:
@@ -152,6 +169,10 @@ async def _play(folder: Path, wishes: CrashTestOptions, watch: Watch, clock: Clo
     return CrashTestResult(wishes, tally, verdict, channels, deaths, messages, copies)
 
 
+def _instances(wishes: CrashTestOptions) -> int:
+    return max(1, min(wishes.parallel, wishes.kills))
+
+
 def _share(total: int, number: int, parts: int) -> int:
     return total * (number + 1) // parts - total * number // parts
 
@@ -164,12 +185,16 @@ def _instance(
     processes: Processes,
     ports: Ports,
     clock: Clock | None,
+    store: str,
 ) -> Instance:
     dice = random.Random(f"{wishes.seed}/{number}")
     gateway = ports.http is not None
-    share = _share(wishes.messages, number, max(1, min(wishes.parallel, wishes.kills)))
+    share = _share(wishes.messages, number, _instances(wishes))
     people = make_people(share, f"b{number}", number * 100_000, dice, gateway=gateway)
-    instance = Instance(folder / f"b{number}", port, people, gateway, clock or SystemClock(), dice, processes)
+    instance = Instance(
+        folder / f"b{number}", port, people, gateway, clock or SystemClock(), dice, processes, store,
+        helpers=wishes.workers - 1,
+    )  # fmt: skip
     instance.found(ports)
     return instance
 
@@ -194,6 +219,7 @@ async def _life(instance: Instance, points: Sequence[str], tally: Progress, whol
             done += 1
             instance.news.set()
             tally.kills += 1
+            tally.helpers += await instance.strike_helper()
             watch("killing", tally.kills, whole)
         instance.start()
         until = asyncio.get_running_loop().time() + 600

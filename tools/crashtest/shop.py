@@ -23,7 +23,7 @@ shop: {{name: Bean There, url: https://shop.example, address: "Main Street 1, So
 timezone: Europe/Berlin
 currency: EUR
 languages: [en]
-store: sqlite:///data/shop.db
+store: {store}
 http: {{listen: 127.0.0.1:{http}, public_url: http://127.0.0.1:{http}}}
 egress: {{allow: [127.0.0.1:{gateway}]}}
 channels:
@@ -211,10 +211,15 @@ def make_people(
     return found
 
 
-def write_shop(folder: Path, http: int, smtp: int, gateway: int | None) -> None:
-    """Writes the project. `gateway` None: without the second channel."""
+SQLITE = "sqlite:///data/shop.db"
+
+
+def write_shop(folder: Path, http: int, smtp: int, gateway: int | None, store: str = SQLITE) -> None:
+    """Writes the project. `gateway` None: without the second channel. `store`: the address of its database."""
     viber = VIBER.format(gateway=gateway) if gateway else ""
-    config = CONFIG.format(http=http, smtp=smtp, gateway=gateway or 1, viber=viber, connections=CONNECTIONS)
+    config = CONFIG.format(
+        http=http, smtp=smtp, gateway=gateway or 1, viber=viber, connections=CONNECTIONS, store=store
+    )
     files = {**FILES, **(GATEWAY_FILES if gateway else {}), "config.yaml": config}
     for name, text in files.items():
         path = folder / name

@@ -297,18 +297,20 @@ class ChannelWorker:
             await self._settling.ask(replace(guarded, delivery=delivery, notice=notice))
 
     async def _wait_for_rate(self) -> bool:
-        """Waits for the channel's rate. False: we are stopping."""
+        """Waits for the channel's rate. False: we are stopping, or nobody can say."""
         stopping = self._context.stopping
-        if self._limiter is not None and not stopping.is_set():
-            waits = [
-                asyncio.ensure_future(self._limiter.acquire()),
-                asyncio.ensure_future(stopping.wait()),
-            ]
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
+        if self._limiter is None or stopping.is_set():
+            return not stopping.is_set()
+        place, stop = asyncio.ensure_future(self._limiter.acquire()), asyncio.ensure_future(stopping.wait())
+        try:
+            await asyncio.wait({place, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            place.cancel()
+            stop.cancel()
+        if place.done() and (wrong := place.exception()) is not None:  # the places are kept in the database
+            log.error("rate_unknown", channel=self.channel.name, why=f"{type(wrong).__name__}: {wrong}"[:300])
+            await asyncio.sleep(1.0)  # it goes back and is claimed again; not at once
+            return False
         return not stopping.is_set()
 
     async def _hand_over(self, attempt: Attempt) -> Handover:

@@ -134,7 +134,7 @@ class WebhookCaller:
             if room <= 0:
                 continue
             take = partial(webhooks.take, webhook=webhook, now=now, lease=LEASE, limit=room)
-            for call in await self._store.awrite(take):
+            for call in await self._store.awrite(take, shared=True):
                 if call.number in numbers:  # on a clock that runs faster the lease ends before the call does
                     continue
                 task = asyncio.create_task(self._attempt(call))
@@ -156,19 +156,21 @@ class WebhookCaller:
     async def _attempt(self, call: PlannedCall) -> None:
         # asked once more, since the pause may have come while the call waited for its task
         if await asyncio.to_thread(self._is_paused):
-            await self._store.awrite(lambda conn: webhooks.release(conn, call, self._clock.now()))
+            await self._store.awrite(
+                lambda conn: webhooks.release(conn, call, self._clock.now()), shared=True
+            )
             return
         result = await self._call(call)
         now = self._clock.now()
         if result.is_done:
-            await self._store.awrite(lambda conn: webhooks.note_done(conn, call, result.detail))
+            await self._store.awrite(lambda conn: webhooks.note_done(conn, call, result.detail), shared=True)
             return
         wait = None if result.final else wait_after(call.key, call.attempts + 1)
         again = None if wait is None else Instant(now + max(wait, int((result.wait or 0) * 1000)))
         log.warning(
             "webhook_failed", webhook=call.webhook, key=call.key, why=result.detail, again=again is not None
         )
-        await self._store.awrite(lambda conn: self._note(conn, call, result, again, now))
+        await self._store.awrite(lambda conn: self._note(conn, call, result, again, now), shared=True)
 
     def _is_paused(self) -> bool:
         with self._store.read() as conn:

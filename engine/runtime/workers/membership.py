@@ -7,6 +7,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 from sqlalchemy import Connection
@@ -56,20 +57,31 @@ class Membership:
         self._role, self._uptime = role, uptime
         self._record = WorkerRecord(worker, role, socket.gethostname(), os.getpid(), version, lease)
         self._engine = workers.beats_engine(store.engine, worker)
+        # a thread of its own: a beat waits for nobody who waits for the database
+        self._thread = ThreadPoolExecutor(1, "beats")
         self._watching_since = self._beaten_at = uptime()
         self.standing = Standing(worker, (), term=0, fresh_until=0.0)
 
     def begin(self) -> None:
-        """Registers; before anything is claimed. Raises what the database raises."""
+        """Registers; before anything is claimed. Those of this machine that ended without leaving are buried
+        at once. Raises what the database raises."""
         with self._engine.connect() as conn:
             workers.register(conn, self._record)
+            gone = {
+                other.id: other for other in workers.everybody(conn)
+                if other.host == self._record.host and not _is_there(other.pid)
+            }  # fmt: skip
+            # both have to say so: in a container the same number may be another process
+            closed = workers.without_session(conn, gone, 0) if gone else set()
+        for worker in sorted(closed):
+            self._store.write(self._burial(gone[worker], 0))
         self._beat()
 
     async def tick(self) -> float:
         """One beat, and a look at the others; seconds to rest."""
         began = self._uptime()
         before = self.standing.workers
-        silent = await asyncio.to_thread(self._beat)
+        silent = await asyncio.get_running_loop().run_in_executor(self._thread, self._beat)
         for dead in silent:
             await self._bury(dead)
         if before != self.standing.workers:
@@ -84,6 +96,7 @@ class Membership:
                 workers.leave(conn, self._record.id)
         except DatabaseError as wrong:  # the others see by its silence that it is gone
             log.warning("leave_not_noted", why=str(wrong.orig))
+        self._thread.shutdown()
         self._engine.dispose()
 
     def reserve(self, name: str, count: int, interval: int, burst: int) -> int:
@@ -144,24 +157,38 @@ class Membership:
         return dead
 
     async def _bury(self, dead: WorkerRecord) -> None:
-        sessions = await asyncio.to_thread(self._end_sessions, dead.id)
+        loop = asyncio.get_running_loop()
+        sessions = await loop.run_in_executor(self._thread, self._end_sessions, dead.id)
+        if await self._store.awrite(self._burial(dead, dead.silent)):
+            log.info("sessions_ended", worker=dead.id, sessions=sessions)
+            self._changed()
+
+    def _burial(self, dead: WorkerRecord, silent: int) -> Callable[[Connection], bool]:
         now = self._clock.now()
 
-        def job(conn: Connection) -> tuple[int, int] | None:
+        def bury(conn: Connection) -> bool:
             # The row first: a beat that comes now waits for this transaction, and finds itself buried
-            if not workers.bury(conn, dead.id, dead.silent):
-                return None
-            return outcomes.expire_claims_of(conn, dead.id, now)
-
-        buried = await self._store.awrite(job)
-        if buried is not None:
-            planned, unknown = buried
+            if not workers.bury(conn, dead.id, silent):
+                return False
+            planned, unknown = outcomes.expire_claims_of(conn, dead.id, now)
             log.warning(
                 "worker_buried", worker=dead.id, host=dead.host, pid=dead.pid, silent=dead.silent,
-                sessions=sessions, planned_again=planned, unknown=unknown,
+                planned_again=planned, unknown=unknown,
             )  # fmt: skip
-            self._changed()
+            return True
+
+        return bury
 
     def _end_sessions(self, worker: str) -> int:
         with self._engine.connect() as conn:
             return workers.end_sessions(conn, worker)
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
