@@ -12,6 +12,7 @@ import asyncio
 import shutil
 import sqlite3
 import tempfile
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -225,6 +226,7 @@ class _Outbox:
         self._conn = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         for pragma in PRAGMAS:
             self._conn.execute(f"PRAGMA {pragma}")
+        self._turn = threading.Lock()  # a claim and an answer may come at the same time
         self._waiting: list[tuple[str, _Ready, str, asyncio.Future[None]]] = []
         self._busy: asyncio.Task[None] | None = None
 
@@ -236,9 +238,10 @@ class _Outbox:
             " (SELECT number FROM outbox WHERE state = 'planned' ORDER BY ready_at, number LIMIT ?)"
             " RETURNING number, customer, send_key"
         )
-        self._conn.execute("BEGIN IMMEDIATE")
-        rows = self._conn.execute(sql, (_now() + 300_000, limit)).fetchall()
-        self._conn.execute("COMMIT")
+        with self._turn:
+            self._conn.execute("BEGIN IMMEDIATE")
+            rows = self._conn.execute(sql, (_now() + 300_000, limit)).fetchall()
+            self._conn.execute("COMMIT")
         return rows
 
     async def note(self, state: str, ready: _Ready, answer: str = "") -> None:
@@ -252,12 +255,17 @@ class _Outbox:
     async def _commit(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting, []
-            await asyncio.to_thread(self._write, group)
+            await asyncio.to_thread(self._mark, group)
             for *_, done in group:
                 done.set_result(None)
 
-    def _write(self, group: list[tuple[str, _Ready, str, asyncio.Future[None]]]) -> None:
-        now, conn = _now(), self._conn
+    def _mark(self, group: list[tuple[str, _Ready, str, asyncio.Future[None]]]) -> None:
+        with self._turn:
+            self._write(group, self._conn, _now())
+
+    def _write(
+        self, group: list[tuple[str, _Ready, str, asyncio.Future[None]]], conn: sqlite3.Connection, now: int
+    ) -> None:
         handed = [ready for state, ready, _, _ in group if state == "handoff"]
         answered = [(ready, answer) for state, ready, answer, _ in group if state == "accepted"]
         conn.execute("BEGIN IMMEDIATE")

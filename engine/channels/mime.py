@@ -71,6 +71,7 @@ class MailHeaders:
 PLAIN = MailHeaders()
 
 
+@lru_cache(maxsize=4096)  # asked where a body is stored and where it is written
 def token_of(secret: str, key: str) -> str:
     """The token of a message in its Message-ID, its return path and its unsubscribe mailbox: the same for
     every attempt, and nobody can guess it. By it a bounce or a complaint finds the message (`outbox.ref`)."""

@@ -38,7 +38,7 @@ class SmtpServer:
     byte_seconds: float = 0.0
     dot_seconds: float = 0.0
     slow_for: frozenset[str] = frozenset()
-    extensions: tuple[str, ...] = ("SIZE 10000000",)
+    extensions: tuple[str, ...] = ("SIZE 10000000", "PIPELINING")
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     connections: int = 0

@@ -76,7 +76,7 @@ class SmtpSink(Sink):
             verb = line[:4].upper().strip()
             answer = b"250 ok"
             if verb == b"EHLO":
-                answer = b"250-sink\r\n250 8BITMIME"
+                answer = b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME"
             elif verb == b"MAIL":
                 recipients = []
             elif verb == b"RCPT":

@@ -11,13 +11,12 @@ import asyncio
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import aiosmtplib
 
 from engine import faults
 from engine.channels.base import Channel, ChannelSetup, Delivery, HandOver, Message
-from engine.channels.email.answers import Stage, refusal
+from engine.channels.email.answers import refusal
 from engine.channels.email.dkim import Signer, open_signer
 from engine.channels.email.pool import COMMAND_SECONDS, Connection, ConnectionPool, Server, raw
 from engine.channels.mail_headers import AddressError, HeaderError, mailbox, tagged, written
@@ -124,38 +123,38 @@ class EmailChannel:
 
     async def _one(self, connection: Connection, envelope: _Envelope, hand_over: HandOver) -> Delivery | None:
         """The conversation for one mail; the client is closed where it cannot be used again."""
-        client = connection.client
+        client, conversation = connection.client, connection.conversation
         try:
-            async with asyncio.timeout(2 * self._server.command_seconds):
-                refused = await self._address(client, envelope)
+            refused = await self._address(connection, envelope)
             if refused is not None:
                 if connection.is_reused and not client.is_connected:
                     return None  # 421: so many mails and no more on one connection
-                await self._reset(client)
+                await self._reset(connection)
                 return refused
         except (aiosmtplib.SMTPException, OSError) as mistake:
             client.close()
             return None if connection.is_reused else _never_left(mistake)
         # after RCPT and before DATA: a refused recipient costs no hand-over, and nothing leaves without one
         if not await hand_over():
-            await self._reset(client)
+            await self._reset(connection)
             return Delivery("never left", detail="the hand-over was not given")
         try:
-            answer = await _asked(client, b"DATA")
+            answer = await conversation.ask(b"DATA", self._server.command_seconds)
         except (aiosmtplib.SMTPException, OSError) as mistake:
             client.close()
             return _never_left(mistake)
         if answer.code != 354:
             if answer.code < 400:  # it may be waiting for the mail now, or not
-                _cut(client)
+                _cut(connection)
                 return _never_left(aiosmtplib.SMTPResponseException(answer.code, answer.message))
-            await self._reset(client)
+            await self._reset(connection)
             return refusal(answer.code, answer.message, "data", envelope.domain)
         connection.mails += 1  # from DATA on: servers count bodies, not addresses they refused
-        return await self._body(client, envelope)
+        return await self._body(connection, envelope)
 
-    async def _address(self, client: aiosmtplib.SMTP, envelope: _Envelope) -> Delivery | None:
+    async def _address(self, connection: Connection, envelope: _Envelope) -> Delivery | None:
         """MAIL and RCPT: the one recipient. Why not, where the server said no."""
+        client = connection.client
         options = [b"SIZE=%d" % len(envelope.data)] if client.supports_extension("size") else []
         if envelope.international:
             if not client.supports_extension("smtputf8"):
@@ -164,36 +163,44 @@ class EmailChannel:
                     "refused", detail=f"{why}, and the mail server offers no SMTPUTF8", fault="address"
                 )
             options += [b"BODY=8BITMIME", b"SMTPUTF8"]
-        stage: Stage = "sender"
-        answer = await _asked(client, b"MAIL", b"FROM:<%s>" % envelope.sender, *options)
-        if answer.code == 250:
-            stage = "recipient"
-            answer = await _asked(client, b"RCPT", b"TO:<%s>" % envelope.recipient)
-            if answer.code in (250, 251, 252):
-                return None
-        return refusal(answer.code, answer.message, stage, envelope.domain)
+        mail = b" ".join((b"MAIL", b"FROM:<%s>" % envelope.sender, *options))
+        rcpt = b"RCPT TO:<%s>" % envelope.recipient
+        seconds, conversation = self._server.command_seconds, connection.conversation
+        if client.supports_extension("pipelining"):
+            conversation.say(b"%s\r\n%s\r\n" % (mail, rcpt), 2)
+            answers = await conversation.hear(seconds)
+        else:
+            answers = [await conversation.ask(mail, seconds)]
+            if answers[0].code == 250:
+                answers.append(await conversation.ask(rcpt, seconds))
+        if answers[0].code != 250:
+            return refusal(answers[0].code, answers[0].message, "sender", envelope.domain)
+        if len(answers) < 2:
+            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+        if answers[1].code in (250, 251, 252):
+            return None
+        return refusal(answers[1].code, answers[1].message, "recipient", envelope.domain)
 
-    async def _body(self, client: aiosmtplib.SMTP, envelope: _Envelope) -> Delivery:
+    async def _body(self, connection: Connection, envelope: _Envelope) -> Delivery:
         """Up to the final dot nothing has left; from there on only an answer tells what became of the
         message."""
-        protocol, seconds = client.protocol, self._server.dot_seconds
+        client, conversation = connection.client, connection.conversation
+        seconds = self._server.dot_seconds
         body = _DOTS.sub(b"..", envelope.data)
         try:
-            if protocol is None:
-                return _never_left()
             # all but the final dot: until it is written the server must throw the mail away
-            protocol.write(body if body.endswith(b"\r\n") else body + b"\r\n")
+            conversation.say(body if body.endswith(b"\r\n") else body + b"\r\n")
             async with asyncio.timeout(seconds):
-                await _written_out(client)
+                await _written_out(connection)
             faults.reach("before the last byte")
-            protocol.write(b".\r\n")
+            conversation.say(b".\r\n", 1)
         except (aiosmtplib.SMTPException, OSError) as mistake:
-            _cut(client)
+            _cut(connection)
             return _never_left(mistake)
         try:
             # from here on the server may deliver it, whatever happens to the connection
             faults.reach("after the last byte")
-            answer = await protocol.read_response(timeout=seconds)
+            answer = (await conversation.hear(seconds, is_last=True))[0]
         except aiosmtplib.SMTPResponseException as answered:
             client.close()
             return Delivery(
@@ -216,50 +223,32 @@ class EmailChannel:
             client.close()
         return refusal(answer.code, answer.message, "dot", envelope.domain)
 
-    async def _reset(self, client: aiosmtplib.SMTP) -> None:
+    async def _reset(self, connection: Connection) -> None:
         """Clears a half told mail; closes a connection that is of no more use."""
         try:
-            if client.is_connected:
-                await client.rset()
+            if connection.client.is_connected:
+                await connection.conversation.ask(b"RSET", self._server.command_seconds)
         except (aiosmtplib.SMTPException, OSError):
-            client.close()
+            connection.client.close()
 
 
-async def _asked(client: aiosmtplib.SMTP, *words: bytes) -> aiosmtplib.SMTPResponse:
-    """One command and its answer. Raises SMTPServerDisconnected when more came than the answer: what the
-    server says next would be taken for the answer to something else, and one person's mail might go to
-    another."""
-    answer = await client.execute_command(*words)
-    if getattr(client.protocol, "_buffer", b""):
-        _cut(client)
-        raise aiosmtplib.SMTPServerDisconnected("the server answered what it was not asked")
-    return answer
-
-
-async def _written_out(client: aiosmtplib.SMTP) -> None:
+async def _written_out(connection: Connection) -> None:
     """Waits until everything is on its way and the server has not hung up on it. Raises
     SMTPServerDisconnected."""
     await asyncio.sleep(LAST_LOOK)
     for _ in range(TURNS):
         await asyncio.sleep(0)
-    while client.is_connected and (transport := _transport(client)) is not None:
-        if not transport.get_write_buffer_size():
+    while connection.client.is_connected:
+        if not connection.conversation.transport.get_write_buffer_size():
             return
         await asyncio.sleep(LAST_LOOK)
     raise aiosmtplib.SMTPServerDisconnected("Connection lost")
 
 
-def _cut(client: aiosmtplib.SMTP) -> None:
+def _cut(connection: Connection) -> None:
     """Ends a connection without sending what is left of a body: it must not be taken for a whole one."""
-    transport = _transport(client)
-    if transport is not None:
-        transport.abort()
-    client.close()
-
-
-def _transport(client: aiosmtplib.SMTP) -> asyncio.WriteTransport | None:
-    """What it writes to; not asked for its class, since those of uvloop are no subclass of asyncio's."""
-    return cast("asyncio.WriteTransport | None", client.transport)
+    connection.conversation.cut()
+    connection.client.close()
 
 
 def _never_left(mistake: BaseException | None = None) -> Delivery:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import aiosmtplib
 
 from engine.channels.base import Delivery
+from engine.channels.email.conversation import Conversation
 
 MAILS_PER_CONNECTION = 100
 IDLE_SECONDS = 30.0
@@ -56,6 +57,7 @@ class Connection:
     """`mails`: how many bodies went over it. `used_at`: seconds of the loop's clock."""
 
     client: aiosmtplib.SMTP
+    conversation: Conversation
     mails: int = 0
     used_at: float = 0.0
     is_reused: bool = False
@@ -90,7 +92,7 @@ class ConnectionPool:
         finally:  # also where the task is cancelled: a half-open connection has nobody else who closes it
             if not is_ready:
                 client.close()
-        return failure or Connection(client)
+        return failure or Connection(client, Conversation(client))
 
     def give(self, connection: Connection, *, is_usable: bool) -> None:
         """Back from a conversation."""
@@ -105,7 +107,7 @@ class ConnectionPool:
         idle, self._idle = self._idle, []
         for connection in idle:
             with contextlib.suppress(aiosmtplib.SMTPException, OSError):
-                await connection.client.quit(timeout=2)
+                await connection.conversation.ask(b"QUIT", 2.0)
             connection.client.close()
 
     def _client(self) -> aiosmtplib.SMTP:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -35,7 +35,7 @@ from engine.store import alerts
 from engine.store.database import is_refusal
 from engine.store.journeys.pauses import PauseRecord
 from engine.store.messages import outcomes, queue, records
-from engine.store.messages.queue import Handover
+from engine.store.messages.queue import Body, Handover
 from engine.store.messages.records import OutboxMessage
 from engine.store.messages.states import MessageState
 from engine.values import MINUTE, SECOND
@@ -210,9 +210,9 @@ class ChannelWorker:
         if not claimed:
             return []
         try:
-            rendered = await asyncio.to_thread(self._render, claimed)
+            rendered, bodies = await asyncio.to_thread(self._render, claimed)
             return await self._context.store.awrite(
-                lambda conn: self._store_bodies(conn, rendered), shared=True
+                lambda conn: self._store_bodies(conn, rendered, bodies), shared=True
             )
         except Exception as defect:
             if is_refusal(defect):
@@ -221,15 +221,25 @@ class ChannelWorker:
                 return [attempt for message in claimed for attempt in await self._prepare([message])]
             log.exception("message_not_written", key=claimed[0].send_key, template=claimed[0].template)
             failed = Unrenderable(claimed[0], f"{type(defect).__name__}: {defect}"[:300], reason=None)
-            return await self._context.store.awrite(lambda conn: self._store_bodies(conn, [failed]))
+            return await self._context.store.awrite(lambda conn: self._store_bodies(conn, [failed], {}))
 
-    def _render(self, claimed: Sequence[OutboxMessage]) -> list[Attempt | Unrenderable]:
+    def _render(
+        self, claimed: Sequence[OutboxMessage]
+    ) -> tuple[list[Attempt | Unrenderable], dict[int, Body]]:
         context = self._context.render_context()
         with self._context.store.read() as conn:
             data = rendering.load_render_data(conn, claimed, context.kinds)
-        return rendering.render_batch(claimed, data, context)
+        rendered = rendering.render_batch(claimed, data, context)
+        bodies = {
+            attempt.message.number: rendering.record_of(attempt, self._context.key)
+            for attempt in rendered
+            if isinstance(attempt, Attempt) and attempt.body is not None
+        }
+        return rendered, bodies
 
-    def _store_bodies(self, conn: Connection, rendered: Sequence[Attempt | Unrenderable]) -> list[Attempt]:
+    def _store_bodies(
+        self, conn: Connection, rendered: Sequence[Attempt | Unrenderable], bodies: Mapping[int, Body]
+    ) -> list[Attempt]:
         """Stores the bodies before anything is sent, so that every later try sends the same bytes; sets aside
         what cannot be sent. What is left to send."""
         deferred = self._domains.defer(
@@ -241,9 +251,12 @@ class ChannelWorker:
                 self._set_aside(conn, attempt)
             elif attempt.message.number not in deferred:
                 ready.append(attempt)
-        bodies = [rendering.record_of(attempt, self._context.key) for attempt in ready if attempt.body]
-        claimed = queue.note_bodies(conn, bodies)
-        return [attempt for attempt in ready if not attempt.body or attempt.message.number in claimed]
+        numbers = [attempt.message.number for attempt in ready]
+        claimed = queue.note_bodies(conn, [bodies[number] for number in numbers if number in bodies])
+        return [
+            attempt for attempt, number in zip(ready, numbers, strict=True)
+            if number not in bodies or number in claimed
+        ]  # fmt: skip
 
     def _set_aside(self, conn: Connection, failed: Unrenderable) -> None:
         message, now = failed.message, self._context.clock.now()

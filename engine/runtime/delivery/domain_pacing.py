@@ -117,7 +117,10 @@ class DomainPacing:
         try:
             put_off = None
             try:
-                await asyncio.wait_for(gate.slots.acquire(), PATIENCE_SECONDS)
+                if gate.slots.locked():
+                    await asyncio.wait_for(gate.slots.acquire(), PATIENCE_SECONDS)
+                else:  # without a task and a timer of its own
+                    await gate.slots.acquire()
                 has_slot = True
             except TimeoutError:
                 now = self._clock.now()
