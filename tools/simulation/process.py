@@ -41,6 +41,7 @@ class Process:
         self.faults = FaultPoints()
         self.store = SteppedStore(file, self.faults, dice)
         self.handed: Callable[[Message], None] = lambda _: None
+        self.batches: tuple[int, ...] = (1000,)  # how much a batch of decisions may take
         self._folder = file.parent
         self._clock = clock
         self._dice = dice
@@ -88,8 +89,8 @@ class Process:
         await asyncio.to_thread(decide_clicks, self.store, self._clock.now())
         decided = 0
         while True:
-            # by the dice, since the machine's time decides it otherwise; small ones cut what came together
-            self._advancer.limit = self._dice.choice((2, 10, 200, 1000))
+            # by the dice, since the machine's time decides it otherwise
+            self._advancer.limit = self._dice.choice(self.batches)
             progress = await asyncio.to_thread(self._advancer.advance, self.live.publication)
             decided += progress.decided
             if progress.stale:

@@ -49,6 +49,8 @@ class Scenario:
     days: float = 5
     per_day: float = 3.0
     pace: int = SECOND
+    batches: tuple[int, ...] = (2, 10, 200, 1000)  # small ones cut what came together
+    looks: int = 1  # the rules for every moment are asked so many rounds apart
     faults: bool = True
 
     @classmethod
@@ -57,7 +59,7 @@ class Scenario:
         time."""
         if customers <= 20:
             return cls(customers, days)
-        return cls(customers, days, per_day=0.4, pace=30 * MINUTE)
+        return cls(customers, days, 0.4, pace=30 * MINUTE, batches=(50, 1000, 1000), looks=20)
 
 
 @dataclass(slots=True)
@@ -192,7 +194,8 @@ class Simulation:
                 self.history.count("crashes")
                 await process.clear()
                 del self._processes[name]
-        self._check(DURING)
+        if self.history.counts["rounds"] % self.scenario.looks == 0:
+            self._check(DURING)
 
     async def _turn(
         self, process: Process, work: Callable[[], Coroutine[Any, Any, Any]], wait: float
@@ -227,6 +230,7 @@ class Simulation:
         process.handed = lambda message: self.history.note_handed(
             self._observer, message.key, self._clock.now(), name
         )
+        process.batches = self.scenario.batches
         self._processes[name] = process
         alone = len(self._processes) == 1
         await self._turn(process, lambda: process.begin(self._published, alone=alone), 0.0)
@@ -304,6 +308,9 @@ class Simulation:
                 return
             await asyncio.sleep(6 * 3600)
         await self._round()
+        # what the last round was told after its last decisions
+        for process in self._processes.values():
+            await self._turn(process, process.advance, 0.0)
         self._check(AFTER)
 
     # --- checks -----------------------------------------------------------------------------------------
