@@ -8,11 +8,11 @@ from pathlib import Path
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.config.channels.outbox import OutboxOptions
+from engine.http.body import BUDGET, BodyBudget, RequestBudget
 from engine.http.callback_routes import callback_routes
 from engine.http.callers import forwarded_for
 from engine.http.console.api_page import api_routes
@@ -22,6 +22,7 @@ from engine.http.console.outbox_page import outbox_router
 from engine.http.console_access import TokenNeeded, answer_without_token, console_only
 from engine.http.context import Context, Live
 from engine.http.health_routes import health_routes
+from engine.http.hot_routes import HotRoutes
 from engine.http.intake.customer_routes import customer_routes
 from engine.http.intake.intake_routes import intake_routes
 from engine.http.keys import Keys
@@ -33,13 +34,17 @@ from engine.http.push_routes import push_routes
 from engine.store.messages import records
 
 _ABOUT = "Events, customers and products in; links of messages; health. See docs/http.md."
-_HEADERS = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
 
 
 def create_app(context: Context) -> FastAPI:
     """The application of one daemon."""
     # No pages of FastAPI's: they fetch their scripts from a server of somebody else.
-    app = FastAPI(
+    app = App(
         title="Perennial", version="1", description=_ABOUT, docs_url=None, redoc_url=None, openapi_url=None,
         redirect_slashes=False,
     )  # fmt: skip
@@ -50,7 +55,8 @@ def create_app(context: Context) -> FastAPI:
     app.add_exception_handler(TokenNeeded, partial(answer_without_token, context))
     keys = Keys(context)
     # Only these need an API key; the others have a signed link, a signature or nothing to tell.
-    app.include_router(intake_routes(context, keys))
+    intake = intake_routes(context, keys)
+    app.include_router(intake)
     app.include_router(customer_routes(context, keys))
     app.include_router(health_routes(context, keys))
     for routes in (home_routes, click_routes, consent_routes, signup_routes, callback_routes, push_routes):
@@ -68,20 +74,29 @@ def create_app(context: Context) -> FastAPI:
 
     document = app.openapi
     app.openapi = lambda: true_to_life(document())  # type: ignore[method-assign]
-    app.add_middleware(Edge, context=context)
+    app.edge = Edge(super(App, app).__call__, context, HotRoutes(intake))
     return app
+
+
+class App(FastAPI):
+    """FastAPI inside of `Edge`. As one of its middlewares `Edge` would stand behind four others, through each
+    of which every message of every answer goes."""
+
+    edge: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.edge(scope, receive, send)
 
 
 class Edge:
     """What holds for every request: who calls (behind the proxies that config.yaml trusts), safe headers on
-    every answer, and a count per route; never per customer.
+    every answer, and a count per route; never per customer. What comes most often is answered here."""
 
-    Plain ASGI: a middleware of Starlette's own kind costs a task and a queue for each request.
-    """
-
-    def __init__(self, app: ASGIApp, context: Context) -> None:
+    def __init__(self, app: ASGIApp, context: Context, hot: HotRoutes) -> None:
         self._app = app
         self._context = context
+        self._hot = hot
+        self._budget = BodyBudget()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,10 +110,10 @@ class Edge:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    # What a page sets for itself stays: those for customers name their own policy.
-                    headers.setdefault(name, value)
+                # What a page sets for itself stays: those for customers name their own policy.
+                own = {name.lower() for name, _ in message.get("headers", ())}
+                missing = [header for header in _HEADERS if header[0] not in own]
+                message["headers"] = [*message.get("headers", ()), *missing]
                 # The pattern of the route and not the address: each token of a link would be a series of its
                 # own.
                 path = getattr(scope.get("route"), "path", "unknown")
@@ -106,7 +121,12 @@ class Edge:
                 self._context.metrics.answered(path, str(message["status"]), seconds)
             await send(message)
 
-        await self._app(scope, receive, send_safely)
+        scope[BUDGET] = budget = RequestBudget(self._budget)
+        try:
+            if not await self._hot.answer(scope, receive, send_safely):
+                await self._app(scope, receive, send_safely)
+        finally:
+            budget.give_back()
 
 
 def outbox_folders(live: Live) -> list[Path]:

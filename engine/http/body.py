@@ -23,6 +23,13 @@ MAX_FORM = 16_384
 SMALL = 16_384
 """Bytes that are read on the event loop: a thread costs more than they do."""
 
+FEW = 300
+"""Commas and line ends of a body that is read on the event loop."""
+
+MOST_BYTES, MOST_BYTES_OF_STRANGERS = 32 * 1024 * 1024, 8 * 1024 * 1024
+"""Bytes of all bodies that are on their way or not answered yet, with a key that may send and without one. A
+body costs up to ten times its bytes once it is decoded."""
+
 MAX_FIELDS = 100
 READ_SECONDS = 30.0
 _BOUNDARY = re.compile(r'boundary="?([^";\s]{1,100})', re.ASCII)
@@ -42,7 +49,10 @@ class ReceivedBody:
     @property
     def is_small(self) -> bool:
         """Whether it may be read on the event loop: what a few bytes of gzip hold, nobody knows."""
-        return not self.is_packed and len(self.raw) <= SMALL
+        if self.is_packed or len(self.raw) > SMALL:
+            return False
+        # `[1,1,1` is short and holds thousands of items, each with a refusal of its own.
+        return self.raw.count(b",") + self.raw.count(b"\n") <= FEW
 
     def plain(self) -> bytes:
         """Its content. Raises Refusal 413 (too large) or 400 (no whole gzip)."""
@@ -64,9 +74,50 @@ class ReceivedBody:
         return plain
 
 
-async def receive_body(request: Request, limit: int = MAX_BODY) -> ReceivedBody:
-    """The body, not yet unpacked. Raises Refusal 413 (too large), 408 (too slow), 400 or 415 (packed in a way
-    we don't take)."""
+class BodyBudget:
+    """How many bytes of bodies this daemon holds; each request gives back what it took when it is answered.
+    Strangers, whose bodies are read before anybody knows their key, have a budget of their own: they keep
+    nobody out who has one."""
+
+    def __init__(self) -> None:
+        self.held = {True: 0, False: 0}  # by whether the sender is known
+
+    def take(self, number: int, *, is_known: bool) -> None:
+        """Raises Refusal 503 where there is no room."""
+        if self.held[is_known] + number > (MOST_BYTES if is_known else MOST_BYTES_OF_STRANGERS):
+            raise Refusal(
+                503, "too many bytes are on their way", "nothing was taken; try again", retry_after=2
+            )
+        self.held[is_known] += number
+
+
+class RequestBudget:
+    """The part of a budget that one request has."""
+
+    def __init__(self, budget: BodyBudget) -> None:
+        self._budget = budget
+        self._taken = {True: 0, False: 0}
+
+    def take(self, number: int, *, is_known: bool) -> None:
+        """Raises Refusal 503 where there is no room."""
+        self._budget.take(number, is_known=is_known)
+        self._taken[is_known] += number
+
+    def give_back(self) -> None:
+        """The request is answered."""
+        for is_known, number in self._taken.items():
+            self._budget.held[is_known] -= number
+
+
+BUDGET = "perennial.budget"
+"""Where the `RequestBudget` stands in the scope of a request."""
+
+
+async def receive_body(request: Request, limit: int = MAX_BODY, *, is_known: bool = False) -> ReceivedBody:
+    """The body, not yet unpacked. `is_known`: its sender has shown a key that may send.
+
+    Raises Refusal 413 (too large), 408 (too slow), 503 (no room), 400 or 415 (packed in a way we don't take).
+    """
     announced = request.headers.get("content-length", "")
     # Only a courtesy to honest senders: `_collect` counts what really comes.
     if announced.isdigit() and int(announced[:20]) > limit:
@@ -79,7 +130,8 @@ async def receive_body(request: Request, limit: int = MAX_BODY) -> ReceivedBody:
     try:
         # Over the whole body: a limit on each chunk lets a byte now and then hold the connection for ever.
         async with asyncio.timeout(READ_SECONDS):
-            return ReceivedBody(await _collect(request, limit), encoding == "gzip", limit)
+            content = await _collect(request, limit, is_known=is_known, is_packed=encoding == "gzip")
+            return ReceivedBody(content, encoding == "gzip", limit)
     except TimeoutError as wrong:
         raise Refusal(408, f"the body did not arrive within {READ_SECONDS:.0f} seconds") from wrong
     except ClientDisconnect as wrong:
@@ -130,9 +182,15 @@ async def read_form(request: Request) -> dict[str, str]:
     return fields
 
 
-async def _collect(request: Request, limit: int) -> bytes:
+async def _collect(request: Request, limit: int, *, is_known: bool, is_packed: bool) -> bytes:
+    budget: RequestBudget = request.scope[BUDGET]
+    if is_packed:
+        # However few bytes come: what they hold is known when they are unpacked.
+        budget.take(limit, is_known=is_known)
     collected = bytearray()
     async for chunk in request.stream():
+        if not is_packed:
+            budget.take(len(chunk), is_known=is_known)
         collected += chunk
         if len(collected) > limit:
             raise _too_large(limit)

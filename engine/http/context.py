@@ -93,4 +93,8 @@ class Context:
         """What `reading` makes of a body's content: a small one here, any other away from the event loop."""
         if body.is_small:
             return reading(body.plain())
-        return await asyncio.get_running_loop().run_in_executor(self._decoders, lambda: reading(body.plain()))
+        return await self.apart(lambda: reading(body.plain()))
+
+    async def apart(self, work: Callable[[], T]) -> T:
+        """What takes long, away from the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, work)

@@ -8,6 +8,7 @@ microsecond). What stands in the store is read by `engine.http.gauges` when some
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from functools import lru_cache
 
 from prometheus_client import (
@@ -49,6 +50,8 @@ class Metrics:
         # a child is found by a lock and a tuple; the few that are asked for all the time are kept
         self._request = lru_cache(maxsize=1024)(self.requests.labels)
         self._seconds = lru_cache(maxsize=256)(self.request_seconds.labels)
+        self._items = lru_cache(maxsize=16)(self.items.labels)
+        self._items_of_key = lru_cache(maxsize=1024)(self.items_of_key.labels)
 
     def _intake(self) -> None:
         self.items = self._counter("perennial_items_total", "Items that requests brought", "result")
@@ -147,6 +150,14 @@ class Metrics:
         """A request has its answer. `route`: the pattern, of which there are few."""
         self._request(route, status).inc()
         self._seconds(route).observe(seconds)
+
+    def took_in(self, key: str, counts: Mapping[str, int]) -> None:
+        """A request with this key brought items: how many of each result."""
+        for result, number in counts.items():
+            items, items_of_key = self._items(result), self._items_of_key(key, result)
+            if number:  # else it is enough that there is such a figure
+                items.inc(number)
+                items_of_key.inc(number)
 
     def delivered(self, channel: str, kind: OutcomeKind, seconds: float, lag: float) -> None:
         """A channel has answered; `lag`: seconds since the message was due."""

@@ -45,10 +45,10 @@ class Store:
         with self.engine.connect() as conn:
             yield conn
 
-    def write(self, job: Callable[[Connection], T], *, shared: bool = False) -> T:
+    def write(self, job: Callable[[Connection], T], *, shared: bool = False, patient: bool = False) -> T:
         """Runs `job` in a transaction of the one writer and waits until it is durable. Raises what `job`
-        raises. `shared`: beside writers of other processes, where the database lets them."""
-        return self.writer.submit(job, shared=shared).result()
+        raises. `shared`, `patient`: see `Writer.submit`."""
+        return self.writer.submit(job, shared=shared, patient=patient).result()
 
     async def awrite(self, job: Callable[[Connection], T], *, shared: bool = False) -> T:
         """As `write`, for a coroutine: the event loop goes on until it is durable."""

@@ -6,9 +6,10 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -18,7 +19,14 @@ T = TypeVar("T")
 GROUP = 64
 """At most so many waiting jobs share a commit."""
 
-_Job = tuple[Callable[[Connection], Any], "Future[Any]", bool]
+
+class Job(NamedTuple):
+    """What is to be done, who waits for it, and how (`Writer.submit`)."""
+
+    run: Callable[[Connection], Any]
+    future: Future[Any]
+    shared: bool
+    patient: bool
 
 
 class Writer:
@@ -32,21 +40,26 @@ class Writer:
         self.on_commit: Callable[[int, float], None] = lambda _jobs, _seconds: None
         """Told of every transaction by the writer's thread: how many jobs shared it, and its seconds."""
         self._engine = engine
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closed = threading.Lock()
         self._is_closed = False
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Callable[[Connection], T], *, shared: bool = False) -> Future[T]:
-        """Hands in a job; the future is settled when it is durable. `shared`: writers of other processes may
-        work at the same time, where the database lets them (PostgreSQL). Raises `RuntimeError` after `close`.
+    def submit(
+        self, job: Callable[[Connection], T], *, shared: bool = False, patient: bool = False
+    ) -> Future[T]:
+        """Hands in a job; the future is settled when it is durable. Raises `RuntimeError` after `close`.
+
+        `shared`: writers of other processes may work at the same time, where the database lets them
+        (PostgreSQL). `patient`: it takes long, so it has a transaction of its own, and whoever waits when the
+        one before it ends goes first.
         """
         future: Future[T] = Future()
         with self._closed:
             if self._is_closed:
                 raise RuntimeError("the store is closed")
-            self._jobs.put((job, future, shared))
+            self._jobs.put(Job(job, future, shared, patient))
         return future
 
     def close(self) -> None:
@@ -58,57 +71,67 @@ class Writer:
         self._thread.join()
 
     def _work(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            group, last = self._waiting(first)
-            self._run(group)
-            if last:
-                return
+        quick: deque[Job] = deque()
+        patient: deque[Job] = deque()
+        is_open, was_quick = True, False
+        while is_open or quick or patient:
+            is_open = is_open and self._collect(quick, patient)
+            # In turns where both wait: a request waits for one batch of decisions at most, and requests
+            # without end keep no decision waiting for longer than one commit.
+            if patient and (was_quick or not quick):
+                self._run([patient.popleft()])
+                was_quick = False
+            elif quick:
+                self._run([quick.popleft() for _ in range(min(GROUP, len(quick)))])
+                was_quick = True
 
-    def _waiting(self, first: _Job) -> tuple[list[_Job], bool]:
-        group = [first]
-        while len(group) < GROUP:
-            try:
+    def _collect(self, quick: deque[Job], patient: deque[Job]) -> bool:
+        """Takes over what was handed in; waits only where there is nothing else to do. False: no more will
+        come."""
+        try:
+            job = self._jobs.get(block=not (quick or patient))
+            while job is not None:
+                (patient if job.patient else quick).append(job)
                 job = self._jobs.get_nowait()
-            except queue.Empty:
-                break
-            if job is None:
-                return group, True
-            group.append(job)
-        return group, False
+        except queue.Empty:
+            return True
+        return False
 
-    def _run(self, group: list[_Job]) -> None:
-        group = [job for job in group if job[1].set_running_or_notify_cancel()]
+    def _run(self, group: list[Job]) -> None:
+        group = [job for job in group if job.future.set_running_or_notify_cancel()]
+        if not group:
+            return
         # one that wants to be alone may share its commit: all of the group are of this process
-        shared = all(shared for _, _, shared in group)
+        shared = all(job.shared for job in group)
         collided = self._commit(group, "shared" if shared else "alone")
         if collided:  # nothing of them is written; alone, nobody can come in between
             self._commit(collided, "alone")
 
-    def _commit(self, group: list[_Job], writes: Literal["shared", "alone"]) -> list[_Job]:
+    def _commit(self, group: list[Job], writes: Literal["shared", "alone"]) -> list[Job]:
         """One transaction. Those of its jobs that have to be done again, since writers of other processes got
         in between; everybody else has an answer then."""
-        settled: list[tuple[_Job, Any, BaseException | None]] = []
+        settled: list[tuple[Job, Any, BaseException | None]] = []
         began = time.perf_counter()
         try:
             with self._engine.connect().execution_options(writes=writes) as conn, conn.begin():
                 for job in group:  # one by one: those before one that raises are known then
-                    settled.append((job, *_attempt(conn, job[0], alone=len(group) == 1)))  # noqa: PERF401
+                    settled.append((job, *_attempt(conn, job.run, alone=len(group) == 1)))  # noqa: PERF401
         except BaseException as wrong:  # noqa: BLE001 - the thread must live on, and those who wait must hear of it
             if writes == "shared" and _is_collision(wrong):
                 return group
             own_mistakes = {id(job): own for job, _, own in settled}
             for job in group:
-                job[1].set_exception(own_mistakes.get(id(job)) or wrong)
+                job.future.set_exception(own_mistakes.get(id(job)) or wrong)
             return []
         self.on_commit(len(settled), time.perf_counter() - began)
         collided = []
         for job, result, own in settled:
             if own is None:
-                job[1].set_result(result)
+                job.future.set_result(result)
             elif writes == "shared" and _is_collision(own):
                 collided.append(job)
             else:
-                job[1].set_exception(own)
+                job.future.set_exception(own)
         return collided
 
 

@@ -17,8 +17,10 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
+from engine.http.body import MOST_BYTES, MOST_BYTES_OF_STRANGERS
 from engine.http.callers import forwarded_for
 from engine.http.connections import MOST_PER_ADDRESS
+from engine.http.intake import browsers
 from tests.daemon.shop import PLAIN
 from tests.http.conftest import Served
 
@@ -162,6 +164,55 @@ def test_good_items_are_kept_beside_one_that_no_strict_reader_takes(served: Serv
     with served.client() as client:
         answer = client.post("/events", content=body, headers={"Content-Type": JSON}).json()
     assert [item["item"] for item in answer["refused"]] == [1]
+
+
+def _begin_bodies(served: Served, stack: ExitStack, number: int, head_of: bytes, size: int) -> None:
+    """Connections that send all of a body but its last byte."""
+    for _ in range(number):
+        sock = stack.enter_context(connect(served))
+        sock.sendall(head_of + b"x" * (size - 1))
+
+
+def _answers(served: Served, client: httpx2.Client, status: int) -> httpx2.Response:
+    """What an event is answered once it is `status`: what others sent is read a moment later."""
+    for _ in range(100):
+        answer = client.post("/events", content=EVENT % 1, headers={"Content-Type": JSON})
+        if answer.status_code == status:
+            return answer
+        time.sleep(0.1)
+    raise AssertionError(f"it is still answered {answer.status_code}")
+
+
+def test_all_bodies_together_are_bounded(served: Served) -> None:
+    with served.client() as client, ExitStack() as stack, healthy(served):
+        key, whole = served.key(), MOST_BYTES // LARGE
+        for number, size in ((whole, LARGE), (1, MOST_BYTES - whole * (LARGE - 1))):
+            begun = head(served, f"Content-Length: {size}", key=key)
+            _begin_bodies(served, stack, number, begun, size)
+        refused = _answers(served, client, 503)
+        assert refused.json()["title"] == "too many bytes are on their way"
+        assert refused.headers["retry-after"] == "2"
+        stack.close()
+        assert _answers(served, client, 200).status_code == 200
+
+
+def test_strangers_keep_nobody_out_who_has_a_key(served: Served) -> None:
+    with served.client() as client, ExitStack() as stack:
+        size = browsers.MAX_BODY
+        begun = b"POST /v1/batch HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size
+        _begin_bodies(served, stack, MOST_BYTES_OF_STRANGERS // size, begun, size)
+        # Its key is in the body, so nobody knows it before the body is read.
+        call = {"writeKey": served.key(), "event": "site_visited", "userId": "x"}
+        with httpx2.Client(base_url=served.url, verify=PLAIN, timeout=30) as stranger:
+            statuses = (stranger.post("/v1/track", json=call).status_code for _ in range(600))
+            assert any(status == 503 for status in statuses)
+        assert client.post("/events", content=EVENT % 1, headers={"Content-Type": JSON}).status_code == 200
+
+
+def test_many_refusals_are_told_and_nobody_waits_for_them(served: Served) -> None:
+    with served.client() as client, healthy(served):
+        answer = client.post("/events", content=b"[" + b"1," * 4_999 + b"1]", headers={"Content-Type": JSON})
+    assert (answer.status_code, len(answer.json()["refused"])) == (400, 5_000)
 
 
 def test_a_body_in_crumbs_is_refused(served: Served) -> None:

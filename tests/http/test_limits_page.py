@@ -46,6 +46,8 @@ LIMITS = [
     ("characters of a name", strict_json.MAX_KEY, ""),
     ("body in which one item", strict_json.SECOND_READING / KB, " KB"),
     ("requests that wait for the store", context.MOST_WAITING, ""),
+    ("bytes of all bodies", body.MOST_BYTES / KB / KB, " MB"),
+    ("bytes of all other bodies", body.MOST_BYTES_OF_STRANGERS / KB / KB, " MB"),
     ("wrong keys of one address", keys.GUESSES, " a minute"),
     ("time until a revoked key ends", keys.REMEMBERED, " seconds"),
     ("sign-ups of one network", Signup().per_network, " an hour"),

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 
-from engine.http.intake.strict_json import MAX_DEPTH, MAX_KEY, MAX_NODES, MAX_TEXT, unstorable
+from engine.http.intake.strict_json import (
+    MAX_DEPTH,
+    MAX_KEY,
+    MAX_NODES,
+    MAX_TEXT,
+    SLICE,
+    decode,
+    decode_lines,
+    unstorable,
+)
+from engine.http.problems import Refusal
 
 
 def nested(levels: int, inner: Any) -> Any:
@@ -66,3 +77,36 @@ def test_the_deepest_level_counts(make: Callable[[Any], Any]) -> None:
 def test_the_last_value_that_is_too_many_counts() -> None:
     assert unstorable({"a": [0] * (MAX_NODES - 2)}, 0) is None
     assert unstorable({"a": [0] * (MAX_NODES - 1)}, 0) is not None
+
+
+LARGE = [{"n": n, "text": "é" * 100, "list": [n, None, 1.5]} for n in range(8_000)]
+
+
+@pytest.mark.parametrize(
+    "value", [LARGE, {"batch": LARGE, "sentAt": "now"}, {"a": {"b": LARGE}, "b": LARGE}, [LARGE, LARGE]]
+)
+@pytest.mark.parametrize("before", [b"", b" \r\n\t", b"\xef\xbb\xbf"])
+def test_a_large_body_is_decoded_as_a_small_one_is(value: Any, before: bytes) -> None:
+    body = before + orjson.dumps(value)
+    assert len(body) > SLICE
+    assert decode(body) == value
+
+
+@pytest.mark.parametrize(
+    "fault", [b"nan", b'"\xff"', b'"\\ud800"', b"01", b"{]", b'{"a" 1}', b"[1,]", b'"a\nb"']
+)
+@pytest.mark.parametrize(
+    "around", [(b"[", b"]"), (b'{"batch":[', b"]}"), (b'{"a":{"b":[', b"]}}"), (b"", b"")]
+)
+def test_what_is_no_json_in_a_large_body_is_refused(fault: bytes, around: tuple[bytes, bytes]) -> None:
+    filling = orjson.dumps(LARGE)[1:-1]
+    body = around[0] + filling + b"," + fault + around[1]
+    with pytest.raises(Refusal) as refused:
+        decode(body)
+    assert (refused.value.status, refused.value.title) == (400, "the body is not JSON")
+
+
+def test_a_large_line_is_refused_alone() -> None:
+    large = orjson.dumps(LARGE)
+    found = decode_lines(b"\n".join([b'{"a":1}', large, large + b",", b"[2]"]))
+    assert [value for value, why in found if not why] == [{"a": 1}, LARGE, [2]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -38,8 +38,8 @@ def commits(store: Store) -> list[int]:
     return seen
 
 
-def while_busy(store: Store, *jobs: Job) -> list[Future[None]]:
-    """Hands jobs in while the writer is held up, so that they wait together."""
+def while_busy(store: Store, *jobs: Job, patient: Sequence[Job] = ()) -> list[Future[None]]:
+    """Hands jobs in while the writer is held up, so that they wait together; the patient ones first."""
     busy, go = threading.Event(), threading.Event()
 
     def hold_up(conn: Connection) -> None:
@@ -48,7 +48,8 @@ def while_busy(store: Store, *jobs: Job) -> list[Future[None]]:
 
     held = store.writer.submit(hold_up)
     busy.wait(10)
-    futures = [store.writer.submit(job) for job in jobs]
+    long = [store.writer.submit(job, patient=True) for job in patient]
+    futures = [*long, *(store.writer.submit(job) for job in jobs)]
     go.set()
     held.result(10)
     return futures
@@ -73,6 +74,39 @@ def test_a_job_that_fails_is_rolled_back_alone(store: Store) -> None:
     with pytest.raises(ValueError, match="no"):
         wrong.result(10)
     assert written(store) == {"first", "last"}
+
+
+def test_whoever_waits_goes_before_a_long_job_and_after_it(sqlite_store: Store) -> None:
+    order: list[str] = []
+
+    def say(name: str) -> Job:
+        return lambda _conn: order.append(name)
+
+    with_more: list[Future[None]] = []
+
+    def long(_conn: Connection) -> None:
+        order.append("long")
+        with_more.append(sqlite_store.writer.submit(say("late")))
+
+    futures = while_busy(sqlite_store, say("one"), say("two"), patient=[long, say("longer")])
+    for future in (*futures, *with_more):
+        future.result(10)
+    # Between two long ones whoever came during the first.
+    assert order in (["one", "two", "long", "late", "longer"], ["long", "one", "two", "late", "longer"])
+
+
+def test_a_long_job_waits_for_one_group_only(sqlite_store: Store) -> None:
+    order: list[str] = []
+    again = threading.Semaphore(20)
+
+    def quick(_conn: Connection) -> None:
+        order.append("quick")
+        if again.acquire(blocking=False):
+            sqlite_store.writer.submit(quick)
+
+    long = while_busy(sqlite_store, quick, patient=[lambda _conn: order.append("long")])[0]
+    long.result(10)
+    assert order.index("long") <= 1
 
 
 def test_a_disk_that_fails_fails_everybody_who_shared_the_transaction(sqlite_store: Store) -> None:

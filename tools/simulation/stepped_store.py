@@ -14,13 +14,10 @@ from sqlalchemy import Connection, event
 
 from engine.store.connections import create_store_engine
 from engine.store.database import Store
-from engine.store.writer import GROUP, Writer
+from engine.store.writer import GROUP, Job, Writer
 from tools.simulation.faults import CrashedError, FaultPoints
 
 T = TypeVar("T")
-
-Job = tuple[Callable[[Connection], Any], "Future[Any]", bool]
-"""What is to be done, who waits for it, and whether other processes may write at the same time."""
 
 SLOWEST_COMMIT = 0.03
 """Virtual seconds until the writer takes a job that was handed in."""
@@ -37,12 +34,14 @@ class SteppedWriter(Writer):
         self._waiting_jobs: list[Job] = []
         self._is_turn_planned = False
 
-    def submit(self, job: Callable[[Connection], T], *, shared: bool = False) -> Future[T]:
+    def submit(
+        self, job: Callable[[Connection], T], *, shared: bool = False, patient: bool = False
+    ) -> Future[T]:
         """Hands in a job; its turn comes within `SLOWEST_COMMIT`, together with others that wait by then."""
         if self._faults.is_dead:
             raise CrashedError
         future: Future[T] = _Awaited(self)
-        self._waiting_jobs.append((job, future, shared))
+        self._waiting_jobs.append(Job(job, future, shared, patient))
         if not self._is_turn_planned:
             self._is_turn_planned = True
             loop = asyncio.get_running_loop()
@@ -53,24 +52,26 @@ class SteppedWriter(Writer):
         """Everything that was handed in, group by group."""
         self._is_turn_planned = False
         while self._waiting_jobs:
-            group = self._waiting_jobs[:GROUP]
-            del self._waiting_jobs[:GROUP]
+            # one that takes long has a transaction of its own
+            patient = next((at for at, job in enumerate(self._waiting_jobs) if job.patient), GROUP)
+            group = self._waiting_jobs[: min(GROUP, patient) or 1]
+            del self._waiting_jobs[: len(group)]
             if self._faults.is_dead:  # nobody is left to be told
-                for _, future, _ in group:
-                    future.cancel()
+                for job in group:
+                    job.future.cancel()
                 continue
             self._run_group(group)
 
     def _run_group(self, group: list[Job]) -> None:
         # the answers are given only where the process lives on after the commit
         answers: list[Future[Any]] = [Future() for _ in group]
-        self._run([(job, answer, shared) for (job, _, shared), answer in zip(group, answers, strict=True)])
+        self._run([job._replace(future=answer) for job, answer in zip(group, answers, strict=True)])
         lost: CrashedError | None = None
         try:
             self._faults.reach("after commit")
         except CrashedError as crash:
             lost = crash
-        for (_, future, _), answer in zip(group, answers, strict=True):
+        for (_, future, *_), answer in zip(group, answers, strict=True):
             if not future.set_running_or_notify_cancel():
                 continue
             wrong = lost or answer.exception()

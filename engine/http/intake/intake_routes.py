@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
@@ -14,7 +15,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from engine.http.body import MAX_BODY, ReceivedBody, receive_body
+from engine.http.body import FEW, MAX_BODY, ReceivedBody, receive_body
 from engine.http.callers import caller_of
 from engine.http.console.openapi import (
     CUSTOMER,
@@ -55,17 +56,21 @@ class Understood:
 def intake_routes(context: Context, keys: Keys) -> APIRouter:
     """All of them."""
     router = APIRouter(responses={**TAKEN, **REFUSALS})
-    may_write = Depends(keys.needs("write"))
+    # Asked for by each endpoint itself: they are called without the framework's dependencies as well
+    # (engine.http.hot_routes).
+    may_write = keys.needs("write")
 
     @router.post("/events", openapi_extra=EVENTS, tags=["native"])
-    async def events(request: Request, key: ApiKey = may_write) -> Response:
+    async def events(request: Request) -> Response:
         """One event, a list of events, or JSON Lines."""
+        key = await may_write(request)
         values = _values_of(request)
         return await _take(context, request, key, lambda body: _each(values(body), event_item, "event"))
 
     @router.put("/customers/{customer_id}", openapi_extra=CUSTOMER, tags=["native"])
-    async def customer(customer_id: str, request: Request, key: ApiKey = may_write) -> Response:
+    async def customer(customer_id: str, request: Request) -> Response:
         """Attributes, addresses and consents of a customer; null takes a value away."""
+        key = await may_write(request)
         _check_id(customer_id)
         # Cut as ids are: a copy is cut in the same way and stays a copy.
         repeat = request.headers.get("idempotency-key", "")[:LONGEST_ID] or None
@@ -78,8 +83,9 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
         return await _take(context, request, key, understand)
 
     @router.put("/products/{product_id}", openapi_extra=PRODUCT, tags=["native"])
-    async def product(product_id: str, request: Request, key: ApiKey = may_write) -> Response:
+    async def product(product_id: str, request: Request) -> Response:
         """The present state of a product."""
+        key = await may_write(request)
         _check_id(product_id)
 
         def understand(body: bytes) -> Understood:
@@ -91,8 +97,9 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
         return await _take(context, request, key, understand)
 
     @router.post("/products", openapi_extra=PRODUCTS, tags=["native"])
-    async def products(request: Request, key: ApiKey = may_write) -> Response:
+    async def products(request: Request) -> Response:
         """Many products at once."""
+        key = await may_write(request)
         values = _values_of(request)
         return await _take(context, request, key, lambda body: _each(values(body), product_item, "product"))
 
@@ -152,7 +159,9 @@ class SegmentCalls:
         is_browser = key.scope == "browser"
         self._check(request, key, history=history)
         if received is None:
-            received = await receive_body(request, browsers.MAX_BODY if is_browser else MAX_BODY)
+            # A browser's key stands in a page for everybody to read.
+            limit = browsers.MAX_BODY if is_browser else MAX_BODY
+            received = await receive_body(request, limit, is_known=not is_browser)
         now = self._context.clock.now()
         if not is_browser:
             return await _store(
@@ -300,7 +309,7 @@ def _each(
 async def _take(
     context: Context, request: Request, key: ApiKey, understand: Callable[[bytes], Understood]
 ) -> Response:
-    return await _store(context, key, await receive_body(request), understand)
+    return await _store(context, key, await receive_body(request, is_known=True), understand)
 
 
 async def _store(
@@ -334,21 +343,28 @@ async def _store(
         )
     # After the commit: the advancer would find nothing before it.
     context.arrived()
+    answer = partial(_answer, context, key, taken, understood)
+    if len(taken.refused) + len(understood.left_out) <= FEW:
+        return answer()
+    # Thousands of refusals are a long text.
+    return await context.apart(answer)
+
+
+def _answer(context: Context, key: ApiKey, taken: IntakeResult, understood: Understood) -> Response:
+    """What became of a request; 400 where nothing could be taken."""
     # What the form and what the store refused, in the order of the request.
     refused = sorted([*taken.refused, *understood.left_out], key=lambda item: item.item)
     counts = {
         "taken": taken.taken, "duplicate": taken.duplicates, "refused": len(refused),
         "quarantined": taken.kept,
     }  # fmt: skip
-    for result_name, number in counts.items():
-        context.metrics.items.labels(result_name).inc(number)
-        context.metrics.items_of_key.labels(key.name, result_name).inc(number)
+    context.metrics.took_in(key.name, counts)
     # A copy counts as taken: the caller must not send it a third time.
     if refused and not taken.taken and not taken.duplicates and not understood.sdk:
         detail = "every item has a mistake; see refused"
         if taken.kept:
             detail += ". They are kept: the command  refused  shows them"
-        raise Refusal(400, "nothing could be taken", detail, refused)
+        return problem(Refusal(400, "nothing could be taken", detail, refused))
     body = {
         "success": True,
         "taken": taken.taken,

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import orjson
 
 from engine.http.problems import Refusal
@@ -32,6 +33,13 @@ SECOND_READING = 512 * 1024
 """Bytes: what an SDK of the Segment format sends in one batch at most is read a second time where it is wrong
 in one place; a larger body is refused as a whole."""
 
+SLICE = 512 * 1024
+"""Bytes that are decoded in one go: some milliseconds."""
+
+_SPACE, _MOST_SPACE = b" \t\r\n", 1_024
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
 _MARK = b"\xef\xbb\xbf"  # a byte order mark: editors and spreadsheets write it before UTF-8
 
 
@@ -39,7 +47,10 @@ def decode(body: bytes) -> Any:
     """The value of a JSON text. Raises Refusal 400 that says what is wrong with it, or 413."""
     check_counts(body)
     try:
-        return orjson.loads(body.removeprefix(_MARK))
+        return _in_slices(body.removeprefix(_MARK))
+    except msgspec.DecodeError as wrong:
+        # A body of this size is not read a second time.
+        raise _no_json(str(wrong)) from wrong
     except orjson.JSONDecodeError as wrong:
         why = str(wrong)
     if len(body) > SECOND_READING:
@@ -51,6 +62,19 @@ def decode(body: bytes) -> Any:
         raise Refusal(400, "the body is nested too deep", f"at most {MAX_DEPTH} levels are taken") from wrong
     except (UnicodeDecodeError, ValueError) as wrong:
         raise _no_json(why) from wrong
+
+
+def _in_slices(text: bytes | msgspec.Raw, depth: int = 0) -> Any:
+    """As `orjson.loads`, but a large text is decoded part by part: a parser keeps the interpreter until it is
+    through, and the event loop waits for it. Finding the parts takes a fifth of the time that decoding does.
+    """
+    content = memoryview(text)
+    kind = bytes(content[:_MOST_SPACE]).lstrip(_SPACE)[:1]
+    if len(content) <= SLICE or depth > MAX_DEPTH or kind not in (b"[", b"{"):
+        return orjson.loads(content)
+    if kind == b"[":
+        return [_in_slices(part, depth + 1) for part in _LIST.decode(content)]
+    return {name: _in_slices(part, depth + 1) for name, part in _OBJECT.decode(content).items()}
 
 
 def check_counts(body: bytes) -> None:
@@ -78,8 +102,8 @@ def decode_lines(body: bytes) -> list[tuple[Any, str]]:
         if not line.strip():
             continue
         try:
-            values.append((orjson.loads(line), ""))
-        except orjson.JSONDecodeError as wrong:
+            values.append((_in_slices(line), ""))
+        except (orjson.JSONDecodeError, msgspec.DecodeError) as wrong:
             left -= len(line)
             values.append(_read_again(line, str(wrong), is_allowed=left >= 0))
     return values

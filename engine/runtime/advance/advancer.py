@@ -153,14 +153,16 @@ class Advancer:
         gc.disable()
         try:
             progress = self._store.write(
-                lambda conn: self._batch(conn, publication, bucket, self.limit), shared=True
+                lambda conn: self._batch(conn, publication, bucket, self.limit), shared=True, patient=True
             )
         except Exception as failure:
             # a store that refuses would refuse every customer of the batch: nobody may be quarantined for it
             if is_refusal(failure):
                 raise
             # somebody in this batch cannot be applied: find out who, let the others go on
-            progress = self._store.write(lambda conn: self._one_by_one(conn, publication, bucket))
+            progress = self._store.write(
+                lambda conn: self._one_by_one(conn, publication, bucket), patient=True
+            )
         finally:
             gc.enable()
         # Of a batch that was not full nothing can be learned but that it was too large.
