@@ -8,11 +8,10 @@ those that the product writes.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -89,8 +88,8 @@ steps:
         id: hello_again
 """,
 }
-_PER_CALL = 20_000
-_PRIME = 7_919_993_333  # scatters the wakes of neighbours over the whole time
+_PRIME = 7_919_993  # scatters the wakes of neighbours over the whole time
+_SUMMER = 1_774_746_000_000  # the clock of Berlin is put forward
 
 
 @dataclass(slots=True)
@@ -183,33 +182,43 @@ def _model(number: int) -> str:
     return f"model{number}"
 
 
-def name_of(number: int) -> str:
-    """The id of a sleeper."""
-    return f"c{number:07}"
-
-
-def due_of(number: int, count: int) -> Instant:
-    """When a sleeper wakes: every moment of the wait is somebody's, neighbours lie far apart."""
-    return Instant(START + (number * _PRIME % count) * SLEEP // count)
+_NUMBERS = f"""
+WITH RECURSIVE counted (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM counted WHERE n + 1 < :count),
+moved (n, due_at) AS (
+    SELECT n, {START} + (n * {_PRIME} % :count) * {SLEEP} / :count / 1000 * 1000 FROM counted
+),
+sleeper (n, model, name, run, due_at, started, local) AS (
+    SELECT n, n % 3, printf('c%07d', n), printf('%032x', n), due_at, due_at - {SLEEP},
+        strftime('%Y-%m-%dT%H:%M:%S', due_at / 1000 + iif(due_at < {_SUMMER}, 3600, 7200), 'unixepoch')
+    FROM moved
+)
+"""
+"""Everybody's name, run and moments: each moment of the wait is somebody's, neighbours lie far apart."""
 
 
 def _multiply(file: Path, count: int) -> None:
-    """Copies the rows of the three models for everybody, in the order of the tables."""
+    """Copies the rows of the three models for everybody, a table with one statement."""
     conn = sqlite3.connect(file, isolation_level=None)
     conn.row_factory = sqlite3.Row
     for pragma in ("journal_mode=WAL", "synchronous=OFF", "cache_size=-262144"):
         conn.execute(f"PRAGMA {pragma}")
     runs = conn.execute("SELECT * FROM enrollment ORDER BY customer").fetchall()
-    people = conn.execute("SELECT * FROM customer ORDER BY id").fetchall()
-    for table, models in (("customer", people), ("enrollment", runs)):
-        copies = [_copier(tuple(model), run) for model, run in zip(models, runs, strict=True)]
-        sql = f"INSERT INTO {table} VALUES ({', '.join('?' * len(models[0]))})"
+    conn.execute("CREATE TEMP TABLE model (number, name, run, due_at, started, local)")
+    for number, run in enumerate(runs):
+        local = wall_clock(run["due_at"], zone("Europe/Berlin")).isoformat()
+        known = (number, run["customer"], run["id"], run["due_at"], run["started_at"], local)
+        conn.execute("INSERT INTO model VALUES (?, ?, ?, ?, ?, ?)", known)
+    for table, key in (("customer", "id"), ("enrollment", "customer")):
+        conn.execute(f"CREATE TEMP TABLE of_model AS SELECT * FROM {table}")
         conn.execute(f"DELETE FROM {table}")
-        for start in range(0, count, _PER_CALL):
-            conn.execute("BEGIN")
-            numbers = range(start, min(start + _PER_CALL, count))
-            conn.executemany(sql, [copies[number % 3](number, due_of(number, count)) for number in numbers])
-            conn.execute("COMMIT")
+        row = conn.execute("SELECT * FROM of_model LIMIT 1").fetchone()
+        values = ", ".join(_copied(column, row[column]) for column in row.keys())  # noqa: SIM118 - a Row has no `in`
+        conn.execute(
+            f"INSERT INTO {table} {_NUMBERS} SELECT {values} FROM sleeper s JOIN model m ON m.number = s.model"
+            f" JOIN of_model o ON o.{key} = m.name ORDER BY s.n",
+            {"count": count},
+        )
+        conn.execute("DROP TABLE of_model")
     for table in ("due", "trace", "receipt"):
         conn.execute(f"DELETE FROM {table}")
     conn.execute("INSERT INTO due SELECT bucket, due_at, customer FROM enrollment ORDER BY due_at, customer")
@@ -217,32 +226,14 @@ def _multiply(file: Path, count: int) -> None:
     conn.close()
 
 
-def _copier(row: tuple[Any, ...], run: sqlite3.Row) -> Callable[[int, Instant], tuple[Any, ...]]:
-    """Makes the row of a sleeper from that of their model: a name and moments of their own, wherever those
-    of the model stand."""
-
-    def marks(name: str, id_: str, started: Instant, due_at: Instant) -> dict[str, str]:
-        local = wall_clock(due_at, zone("Europe/Berlin")).isoformat()
-        return {"name": name, "run": id_, "started": str(started), "due": str(due_at), "local": local}
-
-    model = marks(run["customer"], run["id"], run["started_at"], run["due_at"])
-    began, due = run["started_at"], run["due_at"]
-    moments = [(place, value) for place, value in enumerate(row) if value in (began, due)]
-    texts = [
-        (place, value, [mark for mark, text in model.items() if text in value])
-        for place, value in enumerate(row)
-        if isinstance(value, str)
-    ]
-
-    def copy(number: int, due_at: Instant) -> tuple[Any, ...]:
-        values, started = list(row), Instant(due_at - SLEEP)
-        own = marks(name_of(number), f"{number:032x}", started, due_at)
-        for place, moment in moments:
-            values[place] = due_at if moment == due else started
-        for place, text, stands in texts:
-            for mark in stands:
-                text = text.replace(model[mark], own[mark])  # noqa: PLW2901 - one after the other
-            values[place] = text
-        return tuple(values)
-
-    return copy
+def _copied(column: str, value: object) -> str:
+    """What a column of a sleeper holds: that of their model, with a name and moments of their own wherever
+    those of the model stand."""
+    if isinstance(value, int):
+        return (
+            f"CASE o.{column} WHEN m.due_at THEN s.due_at WHEN m.started THEN s.started ELSE o.{column} END"
+        )
+    copied = f"o.{column}"
+    for own in ("name", "run", "due_at", "started", "local") if isinstance(value, str) else ():
+        copied = f"replace({copied}, m.{own}, s.{own})"
+    return copied
