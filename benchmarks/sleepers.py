@@ -8,6 +8,7 @@ those that the product writes.
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -132,9 +133,14 @@ def asleep(folder: Path, count: int) -> Sleepers:
     advancer.run(publication)
     store.close()
     _multiply(folder / "bench.db", count)
-    return Sleepers(
-        folder, count, clock, open_store("sqlite:///bench.db", folder, exclusive=True), publication
-    )
+    return reopened(folder, count)
+
+
+def reopened(folder: Path, count: int) -> Sleepers:
+    """A store that `asleep` made."""
+    clock = ManualClock(Instant(START - SLEEP))
+    store = open_store("sqlite:///bench.db", folder, exclusive=True)
+    return Sleepers(folder, count, clock, store, publish(store, folder / "project", clock))
 
 
 def publish(store: Store, folder: Path, clock: ManualClock) -> Publication:
@@ -214,8 +220,9 @@ def _multiply(file: Path, count: int) -> None:
         row = conn.execute("SELECT * FROM of_model LIMIT 1").fetchone()
         values = ", ".join(_copied(column, row[column]) for column in row.keys())  # noqa: SIM118 - a Row has no `in`
         conn.execute(
-            f"INSERT INTO {table} {_NUMBERS} SELECT {values} FROM sleeper s JOIN model m ON m.number = s.model"
-            f" JOIN of_model o ON o.{key} = m.name ORDER BY s.n",
+            # In the order of the key, row by row: a sort would have to hold all of them.
+            f"INSERT INTO {table} {_NUMBERS} SELECT {values} FROM sleeper s CROSS JOIN model m"
+            f" ON m.number = s.model CROSS JOIN of_model o ON o.{key} = m.name",
             {"count": count},
         )
         conn.execute("DROP TABLE of_model")
@@ -237,3 +244,7 @@ def _copied(column: str, value: object) -> str:
     for own in ("name", "run", "due_at", "started", "local") if isinstance(value, str) else ():
         copied = f"replace({copied}, m.{own}, s.{own})"
     return copied
+
+
+if __name__ == "__main__":
+    asleep(Path(sys.argv[1]), int(sys.argv[2])).store.close()

@@ -29,7 +29,7 @@ from engine.store.journeys import deployments, pauses
 from engine.store.messages import reactions
 from engine.values import MINUTE, SECOND, Instant
 
-SMALLEST, LARGEST = 200, 5000
+SMALLEST, LARGEST = 500, 5000
 """Limits of a batch; between them it follows what the last one took."""
 
 AIM = 0.1
