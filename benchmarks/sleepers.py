@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -212,13 +213,19 @@ def _multiply(file: Path, count: int) -> None:
     conn.execute("CREATE TEMP TABLE model (number, name, run, due_at, started, local)")
     for number, run in enumerate(runs):
         local = wall_clock(run["due_at"], zone("Europe/Berlin")).isoformat()
-        known = (number, run["customer"], run["id"], run["due_at"], run["started_at"], local)
-        conn.execute("INSERT INTO model VALUES (?, ?, ?, ?, ?, ?)", known)
+        model = {
+            "name": run["customer"],
+            "run": run["id"],
+            "due_at": run["due_at"],
+            "started": run["started_at"],
+            "local": local,
+        }
+        conn.execute("INSERT INTO model VALUES (?, ?, ?, ?, ?, ?)", (number, *model.values()))
     for table, key in (("customer", "id"), ("enrollment", "customer")):
         conn.execute(f"CREATE TEMP TABLE of_model AS SELECT * FROM {table}")
         conn.execute(f"DELETE FROM {table}")
-        row = conn.execute("SELECT * FROM of_model LIMIT 1").fetchone()
-        values = ", ".join(_copied(column, row[column]) for column in row.keys())  # noqa: SIM118 - a Row has no `in`
+        row = conn.execute(f"SELECT * FROM of_model WHERE {key} = ?", (model["name"],)).fetchone()
+        values = ", ".join(_copied(column, row[column], model) for column in row.keys())  # noqa: SIM118 - a Row has no `in`
         conn.execute(
             # In the order of the key, row by row: a sort would have to hold all of them.
             f"INSERT INTO {table} {_NUMBERS} SELECT {values} FROM sleeper s CROSS JOIN model m"
@@ -233,16 +240,16 @@ def _multiply(file: Path, count: int) -> None:
     conn.close()
 
 
-def _copied(column: str, value: object) -> str:
+def _copied(column: str, value: object, model: Mapping[str, Any]) -> str:
     """What a column of a sleeper holds: that of their model, with a name and moments of their own wherever
-    those of the model stand."""
+    those of the model stand. `value`: that of one model, `model` what is replaced there."""
     if isinstance(value, int):
-        return (
-            f"CASE o.{column} WHEN m.due_at THEN s.due_at WHEN m.started THEN s.started ELSE o.{column} END"
-        )
+        own = next((own for own in ("due_at", "started") if model[own] == value), None)
+        return f"o.{column}" if own is None else f"s.{own}"
     copied = f"o.{column}"
-    for own in ("name", "run", "due_at", "started", "local") if isinstance(value, str) else ():
-        copied = f"replace({copied}, m.{own}, s.{own})"
+    for own, text in model.items():
+        if isinstance(value, str) and str(text) in value:
+            copied = f"replace({copied}, m.{own}, s.{own})"
     return copied
 
 
