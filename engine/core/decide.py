@@ -170,13 +170,15 @@ def _wake_all(context: DecisionContext) -> None:
     """Segments that time crosses, runs that it ends, starts that were collected, then the runs that are due,
     the oldest moment first."""
     # Segments first: leaving one may make an `exit_if` true, and that beats the end of a wait (2.9).
-    crossed = [(at, segment) for segment, at in context.crossings.items() if at <= context.now]
-    for at, segment in sorted(crossed):
-        change = cross(context, segment, at)
-        if change is not None:
-            handle_segment_change(context, change)
-            apply_changes(context)
-    _turn(context)
+    if context.crossings:
+        crossed = [(at, segment) for segment, at in context.crossings.items() if at <= context.now]
+        for at, segment in sorted(crossed):
+            change = cross(context, segment, at)
+            if change is not None:
+                handle_segment_change(context, change)
+                apply_changes(context)
+    if context.turns:
+        _turn(context)
     if context.collecting:
         end_collecting(context)
         apply_changes(context)

@@ -20,7 +20,7 @@ from engine.store.customers import customer_codec as text
 from engine.store.customers.stored_facts import DOCUMENTS, StoredFacts
 from engine.store.serialization import dump, folded, load
 from engine.store.sql import change_many, ids, rows
-from engine.values import Instant, iso
+from engine.values import Instant, Value, iso
 
 _SELECT = (
     "SELECT c.id, c.zone, c.zone_why, c.applied, c.created_at, "  # noqa: S608 - names of our own columns
@@ -98,7 +98,11 @@ def save_batch(
         before, known = batch.states[customer], batch.stored[customer]
         documents = _documents(before, state, known, now)
         facts = state.facts
-        if _is_other(before.facts, facts, "reach") or _is_other(before.facts, facts, "values"):
+        # Most that changes attributes touches no address; the reach need not be read for it.
+        if _is_other(before.facts, facts, "reach") or (
+            _is_other(before.facts, facts, "values")
+            and facts.values.get("phone") != before.facts.values.get("phone")
+        ):
             had = address_index.addresses_of(before.facts.reach, before.facts.values)
             moved.append((customer, had, address_index.addresses_of(facts.reach, facts.values)))
         if known.created_at is None:
@@ -170,7 +174,9 @@ def _documents(
     attributes, twins, memory, seen, segments, reach, marks = known.documents
     old, new = before.facts, after.facts
     if known.created_at is None or _has_changed(old, new, "values"):
-        attributes, twins = text.dump_attributes(new), dump(folded(new.values))
+        attributes = text.dump_attributes(new)
+        if known.created_at is None or _has_other_texts(old.values, new.values):
+            twins = dump(folded(new.values))
     if _has_changed(old, new, "fact_state"):
         memory = text.dump_fact_state(new.fact_state)
     if _has_changed(old, new, "event_counters"):
@@ -208,6 +214,13 @@ def _is_other(old: Facts, new: Facts, name: str) -> bool:
     if isinstance(new, StoredFacts) and name not in new.read:
         return False
     return getattr(new, name) is not getattr(old, name)
+
+
+def _has_other_texts(old: Mapping[str, Value], new: Mapping[str, Value]) -> bool:
+    return any(
+        value is not new.get(name) and (type(value) is str or type(new.get(name)) is str)
+        for name, value in old.items()
+    ) or any(type(value) is str and name not in old for name, value in new.items())
 
 
 def _has_changed(old: Facts, new: Facts, name: str) -> bool:

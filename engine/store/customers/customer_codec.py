@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -152,6 +152,5 @@ def load_attributes(text: str) -> dict[str, Value]:
 
 def _remembered(value: Any) -> object:
     if type(value) is list:
-        row = [unpack({"": each})[""] if type(each) is dict else each for each in value]
-        return tuple(cast("list[int | Money]", row))
+        return tuple([_price(part) if type(part) is dict else part for part in value])
     return value
