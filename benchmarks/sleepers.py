@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -137,16 +138,19 @@ def asleep(folder: Path, count: int) -> Sleepers:
     return reopened(folder, count)
 
 
-def reopened(folder: Path, count: int) -> Sleepers:
-    """A store that `asleep` made."""
+def reopened(folder: Path, count: int, more: Mapping[str, str] | None = None) -> Sleepers:
+    """A store that `asleep` made; `more`: files that are published beside those of the shop, or instead."""
     clock = ManualClock(Instant(START - SLEEP))
     store = open_store("sqlite:///bench.db", folder, exclusive=True)
-    return Sleepers(folder, count, clock, store, publish(store, folder / "project", clock))
+    publication = publish(store, folder / "project", clock, more or {})
+    return Sleepers(folder, count, clock, store, publication)
 
 
-def publish(store: Store, folder: Path, clock: ManualClock) -> Publication:
-    """Publishes the files of the shop."""
-    for name, text in FILES.items():
+def publish(
+    store: Store, folder: Path, clock: ManualClock, more: Mapping[str, str] = MappingProxyType({})
+) -> Publication:
+    """Publishes the files of the shop, and `more`."""
+    for name, text in {**FILES, **more}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from engine.core.happening import Event
-from engine.runtime.advance.maintenance import sweep_segments
+from engine.runtime.advance.maintenance import sweep_segments, sweep_segments_in_slices
 from engine.store.conditions.json_sql import json_kind
 from engine.store.customers.whole_base import CUSTOMER
 from engine.values import DAY, HOUR, Instant
@@ -110,3 +110,18 @@ def test_segments_are_swept_once_a_night(shop: Shop) -> None:
     assert shop.store.write(look) == {}
     shop.clock.advance(DAY)
     assert shop.store.write(look) == {"lapsed": 0, "busy": 0}
+
+
+def test_a_sweep_in_slices_finds_what_one_look_finds(shop: Shop) -> None:
+    for name in ("ann", "bob", "cleo"):
+        shop.change(name)
+        bought(shop, name, 100)
+    shop.run()
+    # Their marks are lost, as a restored backup or a defect may do.
+    shop.store.write(lambda conn: conn.exec_driver_sql("UPDATE customer SET segments = '{}'"))
+    shop.clock.advance(DAY)
+    journeys, now = shop.publication.journeys, shop.clock.now()
+    assert sweep_segments_in_slices(shop.store, journeys, now, chunk=2) == {"lapsed": 3, "busy": 0}
+    shop.run()
+    assert members(shop)["lapsed"] == 3
+    assert sweep_segments_in_slices(shop.store, journeys, now) == {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -15,6 +17,7 @@ from engine.core.turning import turns_with_time
 from engine.store import allowances, watermarks
 from engine.store.customers import batches, whole_base
 from engine.store.customers.segments import expect_crossing, wrong_members
+from engine.store.database import Store
 from engine.store.inbox import due_queue, inbox, refusals
 from engine.store.inbox.inbox_codec import to_row
 from engine.store.messages import destinations
@@ -24,6 +27,16 @@ NIGHT = DAY
 """Segments are swept once in so long."""
 
 CHUNK = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _SegmentLook:
+    """One look at who belongs to a segment: rows of the inbox for those who are marked otherwise."""
+
+    rule: SegmentRule
+    changes: list[tuple[int, str, str, int, str]]
+    is_first: bool
+    written: str  # the definition that was looked with
 
 
 def sweep_segments(
@@ -38,23 +51,59 @@ def sweep_segments(
     """
     wrong: dict[str, int] = {}
     for rule in journeys.segments.values():
-        last = watermarks.get(conn, "segment", rule.name)
-        written = definition(rule.question.condition)
-        is_first = last is None or last.hash != written
-        if not is_first and not force and last is not None and now - last.until < NIGHT:
-            continue
-        changes = []
-        for bucket, customer, member in _wrong(conn, rule, journeys, now):
+        look = _look(conn, rule, journeys, now, force=force)
+        if look is not None:
             # told to the customer like anything else that happens, so that it is decided in their own order
-            kind, body = to_row(SegmentChanged(0, now, rule.name, member, not is_first))
-            changes.append((bucket, customer, kind, now, body))
-        inbox.append_rows(conn, changes)
-        wrong[rule.name] = len(changes)
-        watermarks.put(conn, "segment", rule.name, now, written)
-        if is_first and turns_with_time(rule.question.condition, journeys.index.rules):
-            expect_crossing(conn, rule.name, now)
-            due_queue.put_everybody(conn, now)
+            inbox.append_rows(conn, look.changes)
+            _finish(conn, look, journeys, now)
+            wrong[rule.name] = len(look.changes)
     return wrong
+
+
+def sweep_segments_in_slices(
+    store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK
+) -> dict[str, int]:
+    """As `sweep_segments`, for a running daemon: it reads beside the writer and gives it the rows in chunks,
+    so that nobody waits for the whole base. After a crash between two chunks the look is made again: it finds
+    the rest."""
+    wrong: dict[str, int] = {}
+    for rule in journeys.segments.values():
+        with store.read() as conn:
+            look = _look(conn, rule, journeys, now, force=False)
+        if look is None:
+            continue
+        for start in range(0, len(look.changes), chunk):
+            store.write(partial(inbox.append_rows, inbox=look.changes[start : start + chunk]))
+        # last: a crash before it only makes the next look find what is missing
+        store.write(partial(_finish, look=look, journeys=journeys, now=now))
+        wrong[rule.name] = len(look.changes)
+    return wrong
+
+
+def _look(
+    conn: sa.Connection, rule: SegmentRule, journeys: Journeys, now: Instant, *, force: bool
+) -> _SegmentLook | None:
+    """Who is marked otherwise than the segment says; None where it was looked at less than a night ago."""
+    last = watermarks.get(conn, "segment", rule.name)
+    written = definition(rule.question.condition)
+    is_first = last is None or last.hash != written
+    if not is_first and not force and last is not None and now - last.until < NIGHT:
+        return None
+    rows = {
+        member: to_row(SegmentChanged(0, now, rule.name, member, not is_first)) for member in (True, False)
+    }
+    changes = [
+        (bucket, customer, rows[member][0], now, rows[member][1])
+        for bucket, customer, member in _wrong(conn, rule, journeys, now)
+    ]
+    return _SegmentLook(rule, changes, is_first, written)
+
+
+def _finish(conn: sa.Connection, look: _SegmentLook, journeys: Journeys, now: Instant) -> None:
+    watermarks.put(conn, "segment", look.rule.name, now, look.written)
+    if look.is_first and turns_with_time(look.rule.question.condition, journeys.index.rules):
+        expect_crossing(conn, look.rule.name, now)
+        due_queue.put_everybody(conn, now)
 
 
 def expect_turns(conn: sa.Connection, journeys: Journeys, now: Instant) -> None:

@@ -11,7 +11,6 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from sqlalchemy import Connection
 
 from engine.clock import Clock
 from engine.core.journeys import Journeys
@@ -136,11 +135,10 @@ class Scheduler:
             self._wake()
 
     async def _sweep(self) -> None:
-        def look(conn: Connection) -> None:
-            maintenance.sweep_segments(conn, self._journeys(), self._clock.now())
-            maintenance.expect_turns(conn, self._journeys(), self._clock.now())
-
-        await self._store.awrite(look)
+        """In a thread of its own, as the scores."""
+        journeys, now = self._journeys(), self._clock.now()
+        await asyncio.to_thread(maintenance.sweep_segments_in_slices, self._store, journeys, now)
+        await self._store.awrite(lambda conn: maintenance.expect_turns(conn, journeys, now))
         self._wake()
 
     async def _learn(self) -> None:
