@@ -34,7 +34,8 @@ def run(short: bool) -> list[Figure]:
         for worker in workers:
             worker.end()
     what, against = f"one of {many:,}", f"one of {few:,}"
-    cpu, wall = ([[row[name] for row in rows] for rows in found] for name in ("cpu", "wall"))
+    wall = [row["wall"] for row in found[0]], [row["wall"] for row in found[1]]
+    cpu = [row["cpu"] for row in found[0]], [row["cpu"] for row in found[1]]
     memory = [max(row["memory"] for row in rows) for rows in found]
     each = max(memory[0] - memory[1], 0) / (many - few)
     note = (

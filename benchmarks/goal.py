@@ -27,6 +27,9 @@ ROUNDS, SLEEPERS, EVENTS = 7, 99_999, 3000
 PER_COMMIT = 2000
 TOTAL = 60
 
+_Sides = tuple[list[float], list[float]]
+"""Figures of ours and of the other side."""
+
 
 def run(short: bool) -> list[Figure]:
     """100,000 customers asleep, 3,000 orders at a time (9,000 and 250 with `short`)."""
@@ -51,10 +54,10 @@ def run(short: bool) -> list[Figure]:
     ]
 
 
-def _measure(
-    sleepers: Sleepers, bare: sqlite3.Connection, events: int, rounds: int
-) -> tuple[list[list[float]], list[list[float]]]:
-    advancer, walls, seconds = sleepers.advancer(), [[], []], [[], []]  # type: ignore[var-annotated]
+def _measure(sleepers: Sleepers, bare: sqlite3.Connection, events: int, rounds: int) -> tuple[_Sides, _Sides]:
+    advancer = sleepers.advancer()
+    walls: _Sides = ([], [])
+    seconds: _Sides = ([], [])
     # All have begun and nobody wakes yet.
     now = sleepers.clock.advance_to(Instant(START - 1))
     for number in range(rounds + 1):

@@ -92,7 +92,7 @@ def _look(
     rows = {
         member: to_row(SegmentChanged(0, now, rule.name, member, not is_first)) for member in (True, False)
     }
-    changes = [
+    changes: list[tuple[int, str, str, int, str]] = [
         (bucket, customer, rows[member][0], now, rows[member][1])
         for bucket, customer, member in _wrong(conn, rule, journeys, now)
     ]
