@@ -255,7 +255,7 @@ class Daemon:
 
     async def _prepare(self, project: Project) -> None:
         """Everything up to the moment in which the parts begin to move."""
-        advice = sqlite_advice()
+        advice = sqlite_advice() if self.store.engine.dialect.name == "sqlite" else None
         if advice is not None:
             log.warning("advice", what=advice)
         self._publisher = Publisher(self.store, self.folder, self.clock)

