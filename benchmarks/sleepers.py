@@ -194,7 +194,9 @@ def _model(number: int) -> str:
 
 
 _NUMBERS = f"""
-WITH RECURSIVE counted (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM counted WHERE n + 1 < :count),
+WITH RECURSIVE counted (n) AS (
+    SELECT 0 WHERE :count UNION ALL SELECT n + 1 FROM counted WHERE n + 1 < :count
+),
 moved (n, due_at) AS (
     SELECT n, {START} + (n * {_PRIME} % :count) * {SLEEP} / :count / 1000 * 1000 FROM counted
 ),
