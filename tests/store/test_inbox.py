@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from engine.core.happening import Event, ProfileChanged
 from engine.store.database import Store
-from engine.store.inbox import inbox
+from engine.store.inbox import inbox, quarantine
 from engine.store.inbox.inbox import Arrival
+from engine.store.meta import bucket_of
 from engine.values import Instant, Value
 
 NOW = Instant(1_772_442_000_000)
@@ -90,3 +93,35 @@ def test_names_that_mean_something_to_sql_are_data(store: Store) -> None:
     assert take(store, bought(strange, customer=strange, more={strange: strange})) == ["taken"]
     assert take(store, bought(strange, customer=strange, more={strange: strange})) == ["duplicate"]
     assert numbers(store) == [(strange, "event")]
+
+
+def test_numbers_that_were_reserved_lie_between_what_came_before_and_after(store: Store) -> None:
+    with store.read() as conn:
+        assert not inbox.is_waiting(conn)
+    first = store.write(lambda conn: inbox.reserve(conn, 3))
+    assert first == sorted(set(first))
+    take(store, bought("e1"))
+
+    def late(conn: Connection) -> list[int]:
+        reserved = inbox.reserve(conn, 2)
+        _, new = inbox.receive(conn, [bought("e2")], NOW)
+        inbox.append_numbered(conn, [(reserved[1], row) for _, row in new])
+        return reserved
+
+    second = store.write(late)
+    take(store, bought("e3"))
+    with store.read() as conn:
+        rows = [row for bucket in range(256) for row in inbox.claim(conn, bucket, NOW, 10)]
+        assert inbox.is_waiting(conn)
+    numbers = sorted(row.number for row in rows)
+    assert max(first) < numbers[0] < second[0] < numbers[1] == second[1] < numbers[2]
+
+
+def test_of_whom_something_waits_or_who_is_set_aside(store: Store) -> None:
+    take(store, bought("e1", customer="ann"))
+
+    def job(conn: Connection) -> list[set[str]]:
+        quarantine.quarantine(conn, bucket_of(conn, "bob"), "bob", "broken", NOW)
+        return [inbox.waiting_among(conn, bucket_of(conn, who), [who]) for who in ("ann", "bob", "eve")]
+
+    assert store.write(job) == [{"ann"}, {"bob"}, set()]
