@@ -31,7 +31,7 @@ def simulate(
     journeys: Annotated[
         Path | None,
         typer.Option(
-            help="The journeys of this folder, with everything else of the project.",
+            help="The project with the journeys of this folder, in the place of those of the same name.",
             show_default="made-up journeys",
             file_okay=False,
         ),

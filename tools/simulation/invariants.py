@@ -171,10 +171,11 @@ def caps_hold(evidence: Evidence) -> list[str]:
     firsts: dict[tuple[str, str], str] = {}  # of each cascade, whoever its customer was then
     for handed in evidence.history.handed:
         policy = evidence.policy(handed)
+        # the first part, also where it left by a policy without caps, which another version of the file had
+        is_first = firsts.setdefault((handed.enrollment, handed.step), handed.key) == handed.key
         if handed.key in seen or not handed.counts or policy is None:
             continue
         seen.add(handed.key)
-        is_first = firsts.setdefault((handed.enrollment, handed.step), handed.key) == handed.key
         before = sent[handed.customer]
         before.append(handed)
         for cap in policy.caps:

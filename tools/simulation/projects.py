@@ -88,8 +88,8 @@ class SimulatedProject:
 
 
 def from_folder(folder: Path, journeys: Path | None = None) -> Mapping[str, str]:
-    """The text files of a project by their path; `journeys`: a folder whose journeys stand in the place of
-    its own."""
+    """The text files of a project by their path; `journeys`: a folder whose journeys are added, in the place
+    of those of the same name (others may stand in config.yaml)."""
     sources: dict[str, str] = {}
     for part in ("config.yaml", "schemas", "journeys", "templates"):
         root = folder / part
@@ -97,14 +97,8 @@ def from_folder(folder: Path, journeys: Path | None = None) -> Mapping[str, str]
         for file in files:
             if file.is_file() and file.suffix != ".json":
                 sources[file.relative_to(folder).as_posix()] = file.read_text(encoding="utf-8")
-    if journeys is not None:
-        sources = {
-            name: text
-            for name, text in sources.items()
-            if not name.startswith("journeys/") or name.startswith("journeys/segments/")
-        }
-        for file in sorted(journeys.rglob("*.yaml")):
-            sources[f"journeys/{file.relative_to(journeys).as_posix()}"] = file.read_text(encoding="utf-8")
+    for file in sorted(journeys.rglob("*.yaml")) if journeys is not None else ():
+        sources[f"journeys/{file.relative_to(journeys).as_posix()}"] = file.read_text(encoding="utf-8")
     return sources
 
 
