@@ -97,8 +97,9 @@ def from_folder(folder: Path, journeys: Path | None = None) -> Mapping[str, str]
         for file in files:
             if file.is_file() and file.suffix != ".json":
                 sources[file.relative_to(folder).as_posix()] = file.read_text(encoding="utf-8")
-    for file in sorted(journeys.rglob("*.yaml")) if journeys is not None else ():
-        sources[f"journeys/{file.relative_to(journeys).as_posix()}"] = file.read_text(encoding="utf-8")
+    if journeys is not None:
+        for file in sorted(journeys.rglob("*.yaml")):
+            sources[f"journeys/{file.relative_to(journeys).as_posix()}"] = file.read_text(encoding="utf-8")
     return sources
 
 
