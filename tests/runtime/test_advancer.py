@@ -184,7 +184,7 @@ def test_a_paused_journey_stands_still_and_goes_on(shop: Shop) -> None:
     shop.event("bob", "cart_updated")
     shop.run()
     assert shop.states() == {}
-    assert shop.resting("cart") == {"cart_reminder": 1, "still_shopping": 1}
+    assert shop.resting("cart") == {"still_shopping": 1}
     shop.store.write(lambda conn: pauses.resume(conn, "journey", "cart"))
     shop.later(MINUTE)
     assert shop.states() == {("cart_reminder", "accepted"): 1}
