@@ -22,7 +22,7 @@ from engine.channels.egress import Egress
 from engine.channels.mime import self_test
 from engine.clock import Clock, FastClock, SystemClock
 from engine.errors import CallerError, UsageError, WorldError
-from engine.http.app import create_app
+from engine.http.app import create_app, create_figures_app
 from engine.http.callers import is_trusted
 from engine.http.console_access import console_token, console_url
 from engine.http.context import Context, Live
@@ -82,6 +82,7 @@ class DaemonOptions:
     serve: bool = True
     adopt: bool = False  # take over a copy or a restored backup
     role: Role = Role.ALL
+    figures: tuple[str, int] | None = None  # where a worker, which serves nobody, tells its figures
     lease: int = LEASE  # ms of silence after which other processes take this one for dead
 
 
@@ -176,18 +177,18 @@ class Daemon:
     # --- putting together ---------------------------------------------------------------------------
 
     async def _work(self, project: Project) -> None:
-        server = (
-            HttpServer(project.config.http.host, project.config.http.port)
-            if self.options.serve and self.options.role is not Role.WORKER
-            else None
-        )
+        at: tuple[str, int] | None = (project.config.http.host, project.config.http.port)
+        if self.options.role is Role.WORKER:
+            at = self.options.figures
+        server = HttpServer(*at) if self.options.serve and at is not None else None
         beating = self._join()
         try:
             await self._prepare(project)
             parts = self._parts(server)
             tasks = {asyncio.create_task(work, name=name) for name, work in parts.items()}
             self._scheduler.start()
-            console = console_url(server.url, "/outbox", self._console_token) if server else ""
+            has_pages = server is not None and self.options.role is not Role.WORKER
+            console = console_url(server.url, "/outbox", self._console_token) if server and has_pages else ""
             url = server.url if server else ""
             log.info("running", url=url, outbox=console, dry=self.options.dry, role=self.options.role.value)
             self.started.set()
@@ -359,7 +360,8 @@ class Daemon:
                 self._store_works,
                 self._console_token,
             )
-            parts["http"] = server.run(create_app(context), self._is_trusted)
+            create = create_figures_app if self.options.role is Role.WORKER else create_app
+            parts["http"] = server.run(create(context), self._is_trusted)
         if self.options.watch:
             parts["watch"] = self._watching.run()
         return parts

@@ -43,17 +43,7 @@ _HEADERS = (
 
 def create_app(context: Context) -> FastAPI:
     """The application of one daemon."""
-    # No pages of FastAPI's: they fetch their scripts from a server of somebody else.
-    app = App(
-        title="Perennial", version="1", description=_ABOUT, docs_url=None, redoc_url=None, openapi_url=None,
-        redirect_slashes=False,
-    )  # fmt: skip
-    app.add_exception_handler(Refusal, answer)
-    # what no route answers is told in the same form: 404, 405, a body that a route cannot take
-    app.add_exception_handler(HTTPException, answer_http)
-    app.add_exception_handler(RequestValidationError, answer_invalid)
-    app.add_exception_handler(TokenNeeded, partial(answer_without_token, context))
-    keys = Keys(context)
+    app, keys = _bare(context), Keys(context)
     # Only these need an API key; the others have a signed link, a signature or nothing to tell.
     intake = intake_routes(context, keys)
     app.include_router(intake)
@@ -86,6 +76,28 @@ class App(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.edge(scope, receive, send)
+
+
+def create_figures_app(context: Context) -> FastAPI:
+    """What a process that serves nobody answers: whether it lives and works, and its figures."""
+    app = _bare(context)
+    app.include_router(health_routes(context, Keys(context)))
+    app.edge = Edge(super(App, app).__call__, context, HotRoutes())
+    return app
+
+
+def _bare(context: Context) -> App:
+    # No pages of FastAPI's: they fetch their scripts from a server of somebody else.
+    app = App(
+        title="Perennial", version="1", description=_ABOUT, docs_url=None, redoc_url=None, openapi_url=None,
+        redirect_slashes=False,
+    )  # fmt: skip
+    app.add_exception_handler(Refusal, answer)
+    # what no route answers is told in the same form: 404, 405, a body that a route cannot take
+    app.add_exception_handler(HTTPException, answer_http)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
+    app.add_exception_handler(TokenNeeded, partial(answer_without_token, context))
+    return app
 
 
 class Edge:

@@ -45,13 +45,16 @@ class Metrics:
         ProcessCollector(registry=self.process)
         self._intake()
         self._deciding()
-        self._delivery()
+        self._delivering()
         self._store()
         # a child is found by a lock and a tuple; the few that are asked for all the time are kept
         self._request = lru_cache(maxsize=1024)(self.requests.labels)
         self._seconds = lru_cache(maxsize=256)(self.request_seconds.labels)
         self._items = lru_cache(maxsize=16)(self.items.labels)
         self._items_of_key = lru_cache(maxsize=1024)(self.items_of_key.labels)
+        self._message = lru_cache(maxsize=256)(self.messages.labels)
+        self._delivery_seconds = lru_cache(maxsize=64)(self.delivery_seconds.labels)
+        self._delivery_lag = lru_cache(maxsize=64)(self.delivery_lag.labels)
 
     def _intake(self) -> None:
         self.items = self._counter("perennial_items_total", "Items that requests brought", "result")
@@ -86,7 +89,7 @@ class Metrics:
         )
         self.stuck = self._gauge("perennial_stuck_customers", "Customers who are set aside")
 
-    def _delivery(self) -> None:
+    def _delivering(self) -> None:
         self.outbox = self._gauge("perennial_outbox_messages", "Messages on their way", "channel", "state")
         self.outbox_oldest = self._gauge(
             "perennial_outbox_oldest_seconds",
@@ -161,9 +164,9 @@ class Metrics:
 
     def delivered(self, channel: str, kind: OutcomeKind, seconds: float, lag: float) -> None:
         """A channel has answered; `lag`: seconds since the message was due."""
-        self.messages.labels(channel, kind.replace(" ", "_")).inc()
-        self.delivery_seconds.labels(channel).observe(seconds)
-        self.delivery_lag.labels(channel).observe(max(0.0, lag))
+        self._message(channel, kind.replace(" ", "_")).inc()
+        self._delivery_seconds(channel).observe(seconds)
+        self._delivery_lag(channel).observe(max(0.0, lag))
 
     def alerted(self, way: str, outcome: str) -> None:
         """An alert message was sent, or an attempt has failed; `way`: `mail` or `webhook`."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 
 import httpx2
+from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from engine.http.app import create_figures_app
 from engine.http.metrics import Metrics
 from tests.daemon.shop import PLAIN
 from tests.http.conftest import Served
+from tests.http.web_shop import WebShop
 
 
 def test_an_event_is_measured_on_its_way_in_and_through_the_decision(served: Served) -> None:
@@ -54,6 +58,20 @@ def test_what_a_channel_says_is_counted_with_its_time_and_its_lag() -> None:
     assert 'perennial_delivery_lag_seconds_bucket{channel="email",le="300.0"} 2.0' in text
     assert 'perennial_delivery_lag_seconds_bucket{channel="email",le="60.0"} 1.0' in text
     assert 'perennial_delivery_seconds_sum{channel="email"} 0.4' in text
+
+
+def test_a_process_that_serves_nobody_tells_its_figures_and_nothing_else(tmp_path: Path) -> None:
+    shop = WebShop(tmp_path)
+    try:
+        with TestClient(
+            create_figures_app(shop.context), client=("127.0.0.1", 1), base_url="http://localhost"
+        ) as here:
+            assert here.get("/healthz").text == "ok\n"
+            assert "perennial_due_lag_seconds 0.0" in here.get("/metrics").text
+            for path in ("/", "/events", "/outbox", "/docs", "/u/x"):
+                assert here.get(path).status_code == 404, path
+    finally:
+        shop.close()
 
 
 def _figures(served: Served) -> dict[str, float]:

@@ -119,9 +119,9 @@ class WebShop:
             name: OutboxChannel(self.sent, "secret", self.clock, name=name) for name in read.config.channels
         }
         self.metrics = Metrics()
-        context = Context(self.store, self.clock, self._live, lambda: None, lambda: "", self.metrics)
-        self.token = context.console_token
-        self.app = create_app(context)
+        self.context = Context(self.store, self.clock, self._live, lambda: None, lambda: "", self.metrics)
+        self.token = self.context.console_token
+        self.app = create_app(self.context)
         self.browser = TestClient(self.app, base_url=URL, follow_redirects=False, headers=BROWSER)
 
     @property
