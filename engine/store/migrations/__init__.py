@@ -34,6 +34,8 @@ def upgrade(engine: Engine) -> None:
     script = ScriptDirectory.from_config(config)
     with engine.connect().execution_options(writes=True) as conn, conn.begin():
         current = MigrationContext.configure(conn).get_current_heads()
+        if set(current) == set(script.get_heads()):
+            return  # another process that starts at the same time was faster
         known = {revision.revision for revision in script.walk_revisions()}
         if not known.issuperset(current):
             raise _later()
