@@ -104,6 +104,7 @@ def change(evidence: Evidence, sql: str, *parameters: object) -> None:
 
 
 def too_early(evidence: Evidence) -> None:
+    evidence.history.jumped = False
     handed = evidence.history.handed
     handed[0] = replace(handed[0], at=Instant(handed[0].due_at - 1))
 

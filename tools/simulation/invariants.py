@@ -70,11 +70,12 @@ Rule = Callable[[Evidence], list[str]]
 
 
 def nothing_earlier_than_due(evidence: Evidence) -> list[str]:
-    """No message leaves before its moment, nor after the last one at which it may."""
+    """No message leaves before its moment, nor after the last one at which it may. Where the clock was put
+    back meanwhile, its moment may lie ahead."""
     return [
         f"{handed} left at {handed.at}, due {handed.due_at}, valid until {handed.valid_until}"
         for handed in evidence.history.handed
-        if not handed.due_at <= handed.at < handed.valid_until
+        if handed.at >= handed.valid_until or (handed.at < handed.due_at and not evidence.history.jumped)
     ]
 
 
@@ -186,7 +187,9 @@ def caps_hold(evidence: Evidence) -> list[str]:
             counted = [
                 other
                 for other in before
-                if (cap.channel is None or other.channel == cap.channel)
+                # of two policies the place that was taken first counts, whichever leaves first
+                if (other.policy == handed.policy or other.due_at < handed.due_at)
+                and (cap.channel is None or other.channel == cap.channel)
                 and (cap.channel is not None or firsts[other.enrollment, other.step] == other.key)
                 and _in_window(other, handed, cap.per)
             ]
