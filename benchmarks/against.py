@@ -1,8 +1,8 @@
 """What a shop would otherwise build on, at the same job: a step, a wait, a step.
 
 Each of the others runs with its best documented settings in one process, and writes in each step the rows
-that we write: the customer, the trace, a message. They are measured where they are installed (`./run uv sync
---inexact --all-extras --group against`). Below them stands the whole way of a customer, from the event that
+that we write: the customer, the trace, a message. They are measured where they are installed (`./run
+python -m pip install dbos`). Below them stands the whole way of a customer, from the event that
 comes in over HTTP to the mail that has left, in milliseconds of the daemon's processor.
 """
 

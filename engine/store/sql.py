@@ -56,7 +56,7 @@ def _execute(
     """The driver's own cursor, after the statement: SQLAlchemy's way there and its result cost ten times what
     a small statement does. Transactions and errors are SQLAlchemy's all the same."""
     statement = _in_dialect(sql, conn.dialect.name)
-    if conn.dispatch.before_cursor_execute:
+    if conn.dispatch.before_cursor_execute or conn._echo:  # noqa: SLF001 - statements are asked to be shown
         # Somebody watches every statement, as the tests that make the n-th one fail do.
         return conn.exec_driver_sql(statement, parameters)
     if not conn.in_transaction():

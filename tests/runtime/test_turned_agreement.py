@@ -146,6 +146,8 @@ def lived(files: dict[str, str], project: Project, history: Sequence[Line], fold
 SLOW = [HealthCheck.too_slow]
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("exit_if", EXITS)
 @settings(max_examples=3, deadline=None, suppress_health_check=SLOW)
 @given(history=histories, goal=st.sampled_from(GOALS), again=st.sampled_from(("always", "after 1 day")))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import re
 import shutil
 import socket
@@ -11,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import msgspec
 
 from engine.clock import ManualClock
 from engine.config.channels.email import EmailOptions
@@ -152,7 +153,7 @@ def _item(row: Row) -> Item:
     assert isinstance(items, list), items
     (item,) = items
     assert isinstance(item, EventItem | CustomerItem), item
-    return dataclasses.replace(item, history=True)
+    return msgspec.structs.replace(item, history=True)
 
 
 def _product(name: str, fields: Row) -> Item:
