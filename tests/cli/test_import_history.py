@@ -240,3 +240,4 @@ def test_what_was_published_meanwhile_is_not_decided_by_old_journeys(tmp_path: P
     assert waiting("ann") == 1
     history.follow()
     assert waiting("bob") == 1
+    shop.store.close()
