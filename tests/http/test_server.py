@@ -219,7 +219,14 @@ def test_a_flood_of_requests_ahead_of_their_answers_ends_and_others_are_answered
     serving(client)
 
 
-def test_bad_requests_are_warned_of_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+def test_bad_requests_are_warned_of_once_a_minute(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Servers of other tests may have been started with uvicorn's own setting of its loggers.
+    for name in ("uvicorn", "uvicorn.error"):
+        for attribute, value in (("propagate", True), ("disabled", False), ("level", logging.NOTSET)):
+            monkeypatch.setattr(logging.getLogger(name), attribute, value)
+
     async def client(port: int) -> None:
         for _ in range(5):
             await answer_to(port, b"no request\r\n\r\n")

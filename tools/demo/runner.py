@@ -249,8 +249,10 @@ def most_written_to(demo: Demo) -> str:
 def _log_in(file: Path) -> Iterator[None]:
     """The daemon's log goes into a file: the terminal belongs to the demo."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    for name in ("apscheduler", "uvicorn", "uvicorn.error", "httpx2", "mail.log", "asyncio"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    names = ("apscheduler", "uvicorn", "uvicorn.error", "httpx2", "mail.log", "asyncio")
+    loggers = [(logger := logging.getLogger(name), logger.level) for name in names]
+    for logger, _ in loggers:
+        logger.setLevel(logging.ERROR)
     with file.open("a", encoding="utf-8") as out:
         structlog.configure(
             processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
@@ -261,3 +263,5 @@ def _log_in(file: Path) -> Iterator[None]:
             yield
         finally:
             structlog.reset_defaults()
+            for logger, level in loggers:
+                logger.setLevel(level)

@@ -96,6 +96,9 @@ class ChannelWorker:
         self._looked_at = 0.0  # for pauses to try again, on the clock of the event loop
         self._handing_over = Batcher(self._hand_over_each)
         self._settling = Batcher(self._settle_each)
+        # as many are handed over and not settled as there are connections, so that a crash leaves no more
+        # than these unknown (design/reliability, R1); a connection itself is free for the next message sooner
+        self._unsettled = asyncio.Semaphore(channel.concurrency)
         self._unsent: list[OutboxMessage] = []  # claimed by a batch that was not begun: to be released
         self._sender_faults = 0  # in a row
         self._lost_connections = 0  # in a row
@@ -298,16 +301,20 @@ class ChannelWorker:
             # of which nobody knows
             call = HandOverCall(partial(self._hand_over, guarded), context.peers.standing)
             began = time.perf_counter()
-            delivery = await self._deliver(guarded.content, call)
-            if call.answer not in (None, "handed"):
-                return  # the store has put it where it belongs
-            lag = (context.clock.now() - message.due_at) / 1000
-            context.on_answer(self.channel.name, delivery.kind, time.perf_counter() - began, lag)
-            # classify and settle: the counters of the channel first, since settling may wait for the store
-            # for long and the messages beside this one have to know at once
-            notice = self._classify(address, delivery, message.customer)
-            faults.reach("before the commit")
-            await self._settling.ask(replace(guarded, delivery=delivery, notice=notice))
+            try:
+                delivery = await self._deliver(guarded.content, call)
+                if call.answer not in (None, "handed"):
+                    return  # the store has put it where it belongs
+                lag = (context.clock.now() - message.due_at) / 1000
+                context.on_answer(self.channel.name, delivery.kind, time.perf_counter() - began, lag)
+                # classify and settle: the counters of the channel first, since settling may wait for the
+                # store for long and the messages beside this one have to know at once
+                notice = self._classify(address, delivery, message.customer)
+                faults.reach("before the commit")
+                await self._settling.ask(replace(guarded, delivery=delivery, notice=notice))
+            finally:
+                if call.answer == "handed":
+                    self._unsettled.release()
 
     async def _wait_for_rate(self) -> bool:
         """Waits for the channel's rate. False: we are stopping, or nobody can say."""
@@ -331,7 +338,14 @@ class ChannelWorker:
             # it waited for a connection when the stop came: what begins now, nobody would wait for
             await self._release([attempt.message])
             return "later"
-        return await self._handing_over.ask(attempt)
+        answer: Handover = "later"
+        await self._unsettled.acquire()
+        try:
+            answer = await self._handing_over.ask(attempt)
+            return answer
+        finally:
+            if answer != "handed":
+                self._unsettled.release()
 
     async def _hand_over_each(self, attempts: Sequence[Attempt]) -> Sequence[Handover]:
         context = self._context
