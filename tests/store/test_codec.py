@@ -31,6 +31,12 @@ def test_a_run_comes_back(enrollment: Enrollment) -> None:
     assert decode(encode(enrollment)) == enrollment
 
 
+def test_dates_in_the_items_of_what_began_a_run_come_back() -> None:
+    trigger: dict[str, Value] = {"items": [{"best_before": dt.date(2027, 1, 31), "$": "x"}]}
+    run = Enrollment("e", "j", "", Instant(0), 0, Instant(0), Instant(0), trigger)
+    assert decode(encode(run)) == run
+
+
 @given(HAPPENING)
 def test_what_happened_comes_back(what: Happening) -> None:
     assert from_row(what.number, *to_row(what)) == what

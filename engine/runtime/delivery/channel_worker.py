@@ -97,7 +97,7 @@ class ChannelWorker:
         self._handing_over = Batcher(self._hand_over_each)
         self._settling = Batcher(self._settle_each)
         # as many are handed over and not settled as there are connections, so that a crash leaves no more
-        # than these unknown (design/reliability, R1); a connection itself is free for the next message sooner
+        # than these unknown; a connection itself is free for the next message sooner
         self._unsettled = asyncio.Semaphore(channel.concurrency)
         self._unsent: list[OutboxMessage] = []  # claimed by a batch that was not begun: to be released
         self._sender_faults = 0  # in a row

@@ -123,7 +123,9 @@ def of_customer(conn: Connection, bucket: int, customer: str) -> list[Enrollment
 def encode(enrollment: Enrollment) -> str:
     """The whole of a run."""
     trigger = pack(enrollment.trigger)
-    if enrollment.codes or len(enrollment.done) > 1 or MARKS in trigger:
+    # the items of a list have marks of their own
+    is_marked = MARKS in trigger or any(type(value) is list for value in trigger.values())
+    if enrollment.codes or len(enrollment.done) > 1 or is_marked:
         stored: Any = copy(enrollment)
         stored.codes = list(enrollment.codes.values())
         stored.done, stored.trigger = sorted(enrollment.done), trigger
