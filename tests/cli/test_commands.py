@@ -126,7 +126,7 @@ def test_verbose_twice_or_the_environment_shows_the_sql_and_no_value(
     twice = shown("-vv", "status")
     monkeypatch.setenv("PERENNIAL_LOG", "sql")
     for said in (twice, shown("status")):
-        assert "FROM deployment ORDER BY number DESC LIMIT ?" in said
+        assert "FROM deployment ORDER BY number DESC LIMIT " in said
         assert "anna@example.com" not in said
 
 

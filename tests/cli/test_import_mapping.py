@@ -35,12 +35,13 @@ def take(shop: Shop, name: str, *words: str, mapping: str = "") -> dict[str, Any
 def received(shop: Shop) -> list[tuple[str, str, list[Any]]]:
     """(customer, kind, body as in the inbox) of everything that is taken: history of a shop that is published
     is applied at once."""
-    applied = "SELECT customer, name, id, occurred_at, fields FROM event ORDER BY number"
+    applied = "SELECT customer, name, id, occurred_at, CAST(fields AS TEXT) FROM event ORDER BY number"
     store = shop.store()
     try:
         with store.read() as conn:
             past = conn.exec_driver_sql(applied).all()
-            found = conn.exec_driver_sql("SELECT customer, kind, body FROM inbox ORDER BY number").all()
+            waiting = "SELECT customer, kind, CAST(body AS TEXT) FROM inbox ORDER BY number"
+            found = conn.exec_driver_sql(waiting).all()
     finally:
         store.close()
     rows: list[tuple[str, str, list[Any]]] = []

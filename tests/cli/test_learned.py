@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from engine.core.facts.learned import Interval, Learned, ReactionRate
 from engine.store.customers import learned
 from tests.cli.conftest import Shop, report
@@ -58,6 +60,7 @@ def known(shop: Shop) -> None:
         store.close()
 
 
+@pytest.mark.file
 def test_check_tells_what_the_steps_that_learn_would_do(shop: Shop, golden: Golden) -> None:
     shop.write("journeys/hurry.yaml", JOURNEY.lstrip())
     assert "hurry.yaml" not in shop.run("check", "journeys/hurry.yaml").out  # there is no store yet
@@ -69,6 +72,7 @@ def test_check_tells_what_the_steps_that_learn_would_do(shop: Shop, golden: Gold
     assert [each["line"] for each in told["learned"]] == [9, 11, 11, 11]
 
 
+@pytest.mark.file  # jsonb of PostgreSQL keeps names in an order of its own
 def test_show_and_why_tell_the_reason(shop: Shop, golden: Golden) -> None:
     shop.write("journeys/hurry.yaml", JOURNEY.lstrip())
     shop.write("people.jsonl", ANNA + "\n")

@@ -9,6 +9,7 @@ import pytest
 
 from engine.store.messages import outcomes, records
 from engine.store.messages.states import MessageState
+from engine.store.sql import change
 from engine.values import HOUR, Instant
 from tests.cli.conftest import Shop, report
 from tests.cli.test_operator import busy
@@ -27,7 +28,8 @@ def lost(busy: Shop) -> Shop:
     store = busy.store()
     try:
         store.write(
-            lambda conn: conn.exec_driver_sql(
+            lambda conn: change(
+                conn,
                 "UPDATE outbox SET send_key = ?, state = 'handoff', handed_at = ?, lease_until = 1, body "
                 "= '{}', owner = 'x'",
                 (KEY, now),
@@ -61,6 +63,7 @@ def state(shop: Shop) -> str:
     return found.state
 
 
+@pytest.mark.file  # jsonb of PostgreSQL keeps names in an order of its own
 def test_status_show_and_why_name_it_with_both_commands(lost: Shop, golden: Golden) -> None:
     golden("golden/unknown_status.txt", report(lost.run("status")))
     (listed,) = json.loads(lost.run("status", "--format", "json").out)["unknown"]

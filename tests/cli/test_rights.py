@@ -34,6 +34,7 @@ def _make_data(shop: Shop) -> None:
     shop.play()
 
 
+@pytest.mark.file
 def test_store_journals_outbox_and_refused_rows_are_private(small_shop: Shop, umask: int) -> None:
     assert console_token(small_shop.folder)
     store = small_shop.store()

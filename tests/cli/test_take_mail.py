@@ -67,6 +67,7 @@ def test_a_bounce_closes_the_address_once(mailed: Shop, tmp_path: Path) -> None:
         assert "all" in suppressions.active(conn, "email", "anna@example.com")
 
 
+@pytest.mark.file
 def test_a_store_that_cannot_be_written_leaves_the_mail_with_the_server(mailed: Shop) -> None:
     database = mailed.folder / "data" / "shop.db"
     kept = database.read_bytes()

@@ -30,6 +30,7 @@ def one_line(answer: str) -> str:
     return lines[0]
 
 
+@pytest.mark.file
 def test_case_06_a_second_daemon_is_refused(running: Shop) -> None:
     said = one_line(running.refused())
     assert "another daemon works on" in said

@@ -377,7 +377,7 @@ def test_case_112_no_address_name_or_secret_stands_in_logs_figures_or_links(
         with shop.store() as store:  # a row that nobody can read: the advancer stumbles over this customer
             store.write(
                 lambda conn: conn.exec_driver_sql(
-                    "UPDATE customer SET memory = '{\"Canarya\": 5' WHERE id = 'c1'"
+                    "UPDATE customer SET memory = '[\"Canarya\"]' WHERE id = 'c1'"
                 )
             )
         shop.happens("visited", ["c1"])

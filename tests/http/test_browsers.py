@@ -21,6 +21,7 @@ import pytest
 
 from engine.store import aliases
 from engine.store.customers import addressees, consents, events
+from engine.store.sql import rows
 from tests.daemon.shop import PLAIN
 from tests.http.conftest import Served, make_shop, start
 
@@ -88,9 +89,7 @@ def wait_for(daemon: Served, customer: str, event: str) -> None:
 def heard_of(daemon: Served, customer: str) -> bool:
     """Whether anything is known of somebody, or waits to be."""
     with daemon.store() as store, store.read() as conn:
-        waits = conn.exec_driver_sql(
-            "SELECT count(*) FROM inbox WHERE customer = ?", (customer,)
-        ).scalar_one()
+        waits = rows(conn, "SELECT 1 FROM inbox WHERE customer = ?", (customer,))
         return bool(waits) or bool(addressees.find(conn, 0, [customer]))
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.store.customers import addressees, events
+from engine.store.sql import rows
 from engine.values import to_datetime
 from tests.daemon.shop import PLAIN
 from tests.http.conftest import Served
@@ -143,9 +144,7 @@ def test_case_53_a_burst_loses_nothing_that_was_accepted(served: Served) -> None
         assert sum(pool.map(send, batches)) == 4_000
     _settled(served)
     with served.store() as store, store.read() as conn:
-        kept = conn.exec_driver_sql(
-            "SELECT count(*) FROM event WHERE customer LIKE ?", (f"{who}-%",)
-        ).scalar()
+        ((kept,),) = rows(conn, "SELECT count(*) FROM event WHERE customer LIKE ?", (f"{who}-%",))
     assert kept == 4_000
 
 

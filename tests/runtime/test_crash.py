@@ -82,6 +82,7 @@ def check(workday: Workday, sent: Counter[str]) -> None:
     assert open_runs == 0
 
 
+@pytest.mark.file
 @pytest.mark.parametrize("first", [1, *(pytest.param(first, marks=pytest.mark.soak) for first in (2, 3, 4))])
 def test_any_statement_may_fail(
     begun: tuple[Path, Publication], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int
@@ -117,6 +118,7 @@ def day_with(fault: Fault, folder: Path, publication: Publication) -> bool:
     return fault.struck
 
 
+@pytest.mark.file
 @pytest.mark.parametrize("most", [2, pytest.param(5, marks=pytest.mark.soak)])
 def test_kill_nine_at_any_time(begun: tuple[Path, Publication], tmp_path: Path, most: int) -> None:
     folder, publication = begun

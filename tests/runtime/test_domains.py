@@ -19,6 +19,7 @@ from engine.store import alerts, meta
 from engine.store.customers import batches, suppressions
 from engine.store.journeys import pauses
 from engine.store.messages import queue, records
+from engine.store.sql import change
 from engine.values import DAY, HOUR, MINUTE, SECOND
 from tests.channels.smtp_server import SmtpServer
 from tests.runtime import test_deliverer
@@ -328,7 +329,7 @@ async def test_case_29_a_connection_closed_after_the_dot_makes_at_most_the_copie
     house: House, purpose: str | None, most: int
 ) -> None:
     people(house, at("one.example", 30))
-    house.store.write(lambda conn: conn.exec_driver_sql("UPDATE outbox SET purpose = ?", (purpose,)))
+    house.store.write(lambda conn: change(conn, "UPDATE outbox SET purpose = ?", (purpose,)))
     async with SmtpServer(close_at="dot", close_for=set(range(3, 500, 3))) as server:
         await house.rounds(house.deliverer(channel(house, server)))
     copies = arrived(server)

@@ -15,7 +15,7 @@ from engine.core.reasons import ReturnReason
 from engine.runtime.delivery.send_limits import AllowList, SendLimits
 from engine.store import alerts
 from engine.store.messages import daily_limits, queue
-from engine.store.sql import rows
+from engine.store.sql import change, rows
 from engine.values import DAY, HOUR, MINUTE, Instant, instant, zone
 from tests.runtime.shop import FILES, Shop
 from tests.runtime.test_deliverer import NOW, House, anyio_backend, house
@@ -136,8 +136,8 @@ def test_sudden_volume_is_told_once_a_day(shop: Shop, before: int, today: int, i
     def job(conn: Connection) -> None:
         for back in range(1, 8):
             sql = "INSERT INTO volume (journey, day, handed) VALUES ('news', ?, ?)"
-            conn.exec_driver_sql(sql, ((day - dt.timedelta(days=back)).isoformat(), before))
-        conn.exec_driver_sql("INSERT INTO volume VALUES ('news', ?, ?)", (day.isoformat(), today))
+            change(conn, sql, ((day - dt.timedelta(days=back)).isoformat(), before))
+        change(conn, "INSERT INTO volume VALUES ('news', ?, ?)", (day.isoformat(), today))
 
     shop.store.write(job)
     for hour in range(3):

@@ -151,6 +151,7 @@ async def test_it_is_done_once_a_night_by_whoever_leads(shop: Shop) -> None:
     assert await passes(5 * 24) in (4, 5)
 
 
+@pytest.mark.file
 async def test_the_log_is_cut_off_and_a_reader_is_not_waited_for(tmp_path: Path) -> None:
     store = new_store(tmp_path)
 

@@ -15,6 +15,7 @@ from engine.core.happening import Event
 from engine.runtime.advance.maintenance import sweep_segments
 from engine.runtime.advance.occurrences import append_occurrences
 from engine.store import alerts, watermarks
+from engine.store.sql import rows
 from engine.values import DAY, HOUR, MINUTE, Birthday, Money, instant
 from tests.runtime.shop import ATTRIBUTES, FILES, Shop
 
@@ -279,7 +280,7 @@ def test_who_is_inside_a_journey_is_asked_of_the_whole_base(tmp_path: Path) -> N
     sweep = partial(sweep_segments, journeys=shop.publication.journeys, now=shop.clock.now(), force=True)
     assert shop.store.write(sweep) == {"busy": 0}  # the closures have said so already
     with shop.store.read() as conn:
-        busy = conn.exec_driver_sql("SELECT id FROM customer WHERE segments LIKE '%busy%'").fetchall()
+        busy = rows(conn, "SELECT id FROM customer WHERE CAST(segments AS TEXT) LIKE ?", ("%busy%",))
     assert [row[0] for row in busy] == ["in_cart"]
     shop.clock.advance(HOUR - MINUTE)
     assert look(shop) == 1

@@ -28,6 +28,19 @@ def keep(store: Store, **customers: dict[str, Value]) -> None:
     store.write(write)
 
 
+def test_what_is_appended_for_all_says_for_how_many(store: Store) -> None:
+    keep(store, **{f"appended{number}": dict[str, Value](city="x") for number in range(3)})
+    here = whole_base.CUSTOMER.c.id.like("appended%")
+
+    def append(conn: sa.Connection) -> int:
+        return whole_base.append_for_all(conn, here, sa.true(), "clock", "[]", Instant(0))
+
+    assert store.write(append) == 3
+    with store.read() as conn:
+        sql = "SELECT count(*) FROM inbox WHERE customer IN ('appended0', 'appended1', 'appended2')"
+        assert conn.exec_driver_sql(sql).scalar_one() == 3
+
+
 def test_slices_hold_everybody_once(store: Store) -> None:
     keep(store, **{f"slice{number}": dict[str, Value](city="x") for number in range(7)})
     here = whole_base.in_zone("UTC") & whole_base.CUSTOMER.c.id.like("slice%")

@@ -152,6 +152,9 @@ def report(
     """The report with these entries of the history."""
     facts, journeys = person.state.facts, person.journeys
     rules = {rule.name: rule for rule in journeys.facts}
+    in_order = sorted(
+        person.state.enrollments.values(), key=lambda run: (run.started_at, run.journey, run.id)
+    )
     others = sorted(set(facts.reach) - set(journeys.channels))  # of a channel that is no longer configured
     return CustomerReport(
         customer=person.id,
@@ -161,13 +164,13 @@ def report(
         timezone_why=facts.timezone_why,
         attributes={
             name: words(value, journeys.attributes.get(name, Type("text")))
-            for name, value in facts.values.items()
+            for name, value in sorted(facts.values.items())
             if name not in rules
         },
         facts={name: FactValue.of(rule, person) for name, rule in rules.items()},
         reach={channel: ChannelReach.of(channel, person) for channel in (*journeys.channels, *others)},
-        segments={name: iso(at) for name, at in person.segments.items()},
-        runs=tuple(OpenRun.of(run, person) for run in person.state.enrollments.values() if run.is_open),
+        segments={name: iso(at) for name, at in sorted(person.segments.items())},
+        runs=tuple(OpenRun.of(run, person) for run in in_order if run.is_open),
         consents=tuple(
             Consent(iso(line.at), line.channel, line.purpose, line.state, line.source, line.wording)
             for line in ledger(conn, person.id)

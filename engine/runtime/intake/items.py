@@ -110,8 +110,8 @@ def id_text(raw: object) -> str | None:
     the row in their database, also as 632910392.0."""
     if type(raw) is str:  # nearly all of them
         text = raw.strip()
-        # Half a character (a lone surrogate) is a text in JSON, but no database takes it.
-        whole = text.isascii() or not _HALF_A_CHARACTER.search(text)
+        # Half a character (a lone surrogate) is a text in JSON, but no database takes it; NUL, not all do.
+        whole = "\0" not in text and (text.isascii() or not _HALF_A_CHARACTER.search(text))
         return text if 0 < len(text) <= LONGEST_ID and whole else None
     if isinstance(raw, float) and raw.is_integer() and abs(raw) < 2**53:
         raw = int(raw)

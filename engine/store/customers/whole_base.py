@@ -93,7 +93,8 @@ def append_for_all(conn: sa.Connection, where: Truth, who: Truth, kind: str, bod
         CUSTOMER.c.bucket, CUSTOMER.c.id, sa.literal(kind), sa.literal(now), sa.literal(body)
     ).where(where, who)
     columns = ["bucket", "customer", "kind", "received_at", "body"]
-    return int(conn.execute(sa.insert(InboxRow).from_select(columns, fitting)).rowcount)
+    statement = sa.insert(InboxRow).from_select(columns, fitting).execution_options(preserve_rowcount=True)
+    return int(conn.execute(statement).rowcount)
 
 
 def values_of(
