@@ -15,10 +15,12 @@ from engine.compiler.compile import compile_journey, compile_segment
 from engine.compiler.fingerprint import content_hash
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.publication import publish
+from engine.compiler.recommendations import compile_recommendations
 from engine.compiler.templates.message_set import MessageSet, Templates, compile_messages
 from engine.config import Config
 from engine.core.journey import Journey, SegmentRule
 from engine.core.journeys import Journeys
+from engine.core.recommendations.rule import Recommendation
 from engine.errors import AuthorError
 from engine.invocation import command, without_project
 from engine.language import nodes
@@ -48,6 +50,7 @@ class Project:
     commit: str
     hash: str
     broken: frozenset[str] = field(default_factory=frozenset)
+    recommendations: Mapping[str, Recommendation] = field(default_factory=dict)
 
     @property
     def config(self) -> Config:
@@ -110,11 +113,14 @@ def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
     world = replace(world, journeys=frozenset(files) | names_of_files(opened, "journeys/"))
     rules: dict[str, SegmentRule] = {}
     compiled: dict[str, Journey] = {}
+    recommendations: dict[str, Recommendation] = {}
     if opened.unreadable:  # without config.yaml and the schemas every name would seem to be wrong
         forms = [problem for problems in opened.forms.values() for problem in problems]
         opened.problems = [*without_names(opened.problems, opened.unreadable), *forms]
     else:
         rules = _segments(opened, world)
+        recommendations, problems = compile_recommendations(world)
+        opened.problems.extend(problems)
         compiled = _compiled(opened, files, world, code_printers(messages))
         wrong = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
         written = tuple(files.values())
@@ -140,6 +146,7 @@ def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
         commit=commit,
         hash=content_hash(*(part for pair in sorted(opened.sources.items()) for part in pair)),
         broken=_untestable(wrong, files),
+        recommendations=recommendations,
     )
 
 

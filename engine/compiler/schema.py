@@ -7,11 +7,13 @@ from collections.abc import Mapping
 
 from jsonschema import Draft7Validator
 
-from engine.compiler.catalogue.catalogue import OWN_EVENTS, PRODUCT_STARTS
+from engine.compiler.catalogue.catalogue import BUILT_IN, OWN_EVENTS, PRODUCT_STARTS
 from engine.compiler.catalogue.catalogue_file import CUSTOMER_FILE, EVENTS_FILE, PRODUCT_FILE
 from engine.compiler.conditions.forms import describe
 from engine.compiler.project_context import ProjectContext
+from engine.compiler.recommendations import names_a_value
 from engine.config.file import CONFIG
+from engine.config.recommendations import recommendation_shape
 from engine.core.facts.customer import FactRule
 from engine.core.policy import Policy
 from engine.language.quantities import WEEKDAYS
@@ -28,7 +30,7 @@ def schema_files(project: ProjectContext) -> dict[str, str]:
         "customer": file_schema(CUSTOMER_FILE),
         "events": file_schema(EVENTS_FILE),
         "product": file_schema(PRODUCT_FILE),
-        "config": file_schema(CONFIG),
+        "config": _config_schema(project),
     }
     for schema in schemas.values():
         # names come from people: an editor must never get a broken schema
@@ -68,6 +70,18 @@ def names_of(project: ProjectContext) -> SchemaNames:
         codes={name: pool.kind for name, pool in config.codes.items()},
         webhooks={name: hook.url for name, hook in config.webhooks.items()},
     )
+
+
+def _config_schema(project: ProjectContext) -> dict[str, object]:
+    """config.yaml names attributes of customers and fields of products in one place: where products are
+    recommended."""
+    catalogue = project.catalogue
+    own = [name for name in catalogue.customer_names() if name not in BUILT_IN]
+    named = [name for name in own if names_a_value(catalogue.customer_type(name))]
+    fields = {name: describe(kind) for name, kind in catalogue.product.items()}
+    schema = file_schema(CONFIG)
+    schema["properties"]["recommendations"]["additionalProperties"] = recommendation_shape(named, fields)
+    return schema
 
 
 def _about_fact(rule: FactRule) -> str:

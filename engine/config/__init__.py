@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from engine.channel_kinds import UnknownAction
 from engine.core.journey import Pool
 from engine.core.policy import Policy
+from engine.core.recommendations.rule import ProductExclusion, ProductSource
 from engine.errors import InstallationError
+from engine.language.syntax import AllOf, Text
 
 if TYPE_CHECKING:
     from engine.config.channels import Options
@@ -248,6 +250,17 @@ class Ceilings:
 
 
 @dataclass(frozen=True, slots=True)
+class RecommendationConfig:
+    """One entry of `recommendations:`, as it is written: each source with its words. Whether the customer and
+    the product have what it names, the catalogue says (`engine.compiler.recommendations`)."""
+
+    name: Text
+    sources: tuple[tuple[Text, ProductSource], ...]
+    only: AllOf | None = None
+    never: tuple[ProductExclusion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole of config.yaml. `channels` keeps the order of the file; `egress`: private addresses that
     webhooks may reach (host:port or CIDR). `link_key`: the secret that signs links; None: a key kept in the
@@ -277,3 +290,4 @@ class Config:
     browser: BrowserConfig = field(default_factory=BrowserConfig)
     ceilings: Ceilings = field(default_factory=Ceilings)
     deliver_only: tuple[str, ...] | None = None
+    recommendations: Mapping[str, RecommendationConfig] = field(default_factory=dict)

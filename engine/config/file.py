@@ -13,6 +13,7 @@ from engine.config.guards import CEILINGS_SHAPE, NAMES_SOMEBODY, read_ceilings, 
 from engine.config.http import EGRESS, HTTP, TRACKING, read_egress, read_http, read_tracking, web_address
 from engine.config.mailbox import MAILBOX, read_mailbox
 from engine.config.policies import POLICY, read_policy
+from engine.config.recommendations import RECOMMENDATION, read_recommendations
 from engine.config.retention import RETENTION, read_retention
 from engine.config.secrets import config_context, refuse_literal, secret_of, values_of
 from engine.config.signup import SIGNUP, read_signup
@@ -115,6 +116,9 @@ CONFIG = Construct(
         Key("policies", "named", "consent, quiet hours and caps", example="{marketing: {caps: 1 a day}}",
             of=POLICY),
         Key("codes", "free", "pools of codes", example="{welcome: {kind: shared, code: HELLO}}", of=POOL),
+        Key("recommendations", "named", "products that messages show",
+            example="{with_this_order: {from: [complements of trigger, bestsellers]}}",
+            of=RECOMMENDATION),
         Key("webhooks", "named", "addresses that journeys call",
             example="{crm: {url: https://crm.shop.example}}", of=WEBHOOK),
         Key("link_key", "any", "the secret that signs links, or a list with those before", shape={
@@ -198,6 +202,7 @@ def _read_parts(parts: MapReader) -> Config:
         signup=read_signup(parts.block("signup"), channels),
         ceilings=read_ceilings(parts),
         deliver_only=read_deliver_only(parts),
+        recommendations=read_recommendations(parts),
     )
 
 

@@ -1,0 +1,96 @@
+"""`recommend`: what a customer would be shown, why the rest would not, and finding out what goes together."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from engine.store.customers import products
+from engine.values import Money, Value
+from tests.cli.conftest import Shop, report
+from tests.conftest import Golden
+
+CONFIG = """
+recommendations:
+  with_this_order:
+    from: [complements of trigger, bestsellers]
+    only: {price: at most 150 EUR}
+    never: [bought in last 90 days]
+"""
+PRODUCTS = {
+    "bean": ("Yirgacheffe", "coffee", 14, True),
+    "tea": ("Green tea", "tea", 8, True),
+    "oolong": ("Oolong", "tea", 12, False),
+    "machine": ("The big one", "machines", 900, True),
+    "mill": ("A mill", "machines", 90, True),
+}
+ORDERS = [
+    *(("anna", day, ("bean",)) for day in (2, 3)),
+    *((f"c{n}", 4, ("bean", "tea", "oolong", "machine", "mill")) for n in range(3)),
+    ("c0", 5, ("mill",)),
+]
+
+
+@pytest.fixture
+def tea_shop(shop: Shop) -> Shop:
+    """With a catalogue and a week of orders."""
+    config = shop.folder / "config.yaml"
+    config.write_text(config.read_text() + CONFIG)
+    lines = [
+        json.dumps(
+            {
+                "event": "order_placed", "customer_id": customer, "id": f"o{number}",
+                "at": f"2026-11-1{day}T10:00:00Z",
+                "properties": {"total": 20, "items": [{"sku": sku} for sku in skus]},
+            }
+        )
+        for number, (customer, day, skus) in enumerate(ORDERS)
+    ]  # fmt: skip
+    file = shop.write("orders.jsonl", "\n".join(lines))
+    store = shop.store()
+    try:
+        fields: dict[str, dict[str, Value]] = {
+            product: {
+                "name": name, "category": category, "price": Money(Decimal(price), "EUR"), "in_stock": stock,
+            }
+            for product, (name, category, price, stock) in PRODUCTS.items()
+        }  # fmt: skip
+        store.write(lambda conn: products.write(conn, fields, shop.clock.now()))
+    finally:
+        store.close()
+    shop.play()
+    assert shop.run("import", str(file)).code == 0
+    return shop
+
+
+def test_what_goes_together_is_built_and_a_customer_shown_with_reasons(
+    tea_shop: Shop, golden: Golden
+) -> None:
+    before = tea_shop.run("recommend", "anna", "with_this_order")
+    built = tea_shop.run("recommend", "build")
+    after = tea_shop.run("recommend", "anna", "with_this_order")
+    other = tea_shop.run("recommend", "anna", "with_this_order", "--trigger", "tea, mill")
+    golden("golden/recommend.out", "\n".join(report(each) for each in (before, built, after, other)))
+
+
+def test_programs_are_told_the_same(tea_shop: Shop) -> None:
+    assert json.loads(tea_shop.run("recommend", "build", "--format", "json").out)["orders"] == 6
+    told = json.loads(tea_shop.run("recommend", "anna", "with_this_order", "--format", "json").out)
+    assert told["trigger"] == ["bean"]
+    assert [item["product"] for item in told["items"]] == ["tea", "mill"]
+    assert {one["product"]: one["why"] for one in told["rejected"]} == {
+        "machine": "only: price: at most 150 EUR",
+        "oolong": "it is out of stock",
+        "bean": "never: bought in last 90 days",
+    }
+
+
+def test_a_name_that_is_none_is_told(shop: Shop) -> None:
+    nothing = shop.run("recommend", "anna", "with_this_order")
+    assert (nothing.code, "config.yaml has no recommendations" in nothing.err) == (2, True)
+    config = shop.folder / "config.yaml"
+    config.write_text(config.read_text() + CONFIG)
+    near = shop.run("recommend", "anna", "with_his_order")
+    assert (near.code, 'did you mean "with_this_order"?' in near.err) == (2, True)
