@@ -191,7 +191,7 @@ def _check_names(project: Project, request: OneOffRequest) -> None:
         ("template", request.against, list(project.templates.by_name)),
         ("segment", request.segment, list(project.journeys.segments)),
         ("policy", request.policy, list(project.journeys.policies)),
-        ("code pool", request.code, list(project.config.codes)),
+        ("code pool", request.code, [*project.config.codes, *project.config.offers]),
     ):
         if name and name not in known:
             raise UsageError(

@@ -58,7 +58,10 @@ def _later(one: Reached, other: Reached) -> Reached:
 def _after(step: Step, here: Reached, starts: tuple[Trigger, ...]) -> Reached:
     match step:
         case CodeStep():
-            return replace(here, code_ends=here.elapsed + step.valid.roughly())
+            return replace(
+                here,
+                code_ends=here.elapsed + max((offer.valid.roughly() for offer in step.offers), default=0),
+            )
         case SendStep() if step.is_cascade and (interval := step.longest_interval):
             return replace(here, elapsed=here.elapsed + interval.roughly() * (len(step.channels) - 1))
         case WaitStep():

@@ -10,6 +10,7 @@ from jsonschema import Draft7Validator
 from engine.compiler.catalogue.catalogue import BUILT_IN, OWN_EVENTS, PRODUCT_STARTS
 from engine.compiler.catalogue.catalogue_file import CUSTOMER_FILE, EVENTS_FILE, PRODUCT_FILE
 from engine.compiler.conditions.forms import describe
+from engine.compiler.offers import names_of_codes
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.recommendations import names_a_value
 from engine.config.file import CONFIG
@@ -67,7 +68,7 @@ def names_of(project: ProjectContext) -> SchemaNames:
             for name, channel in config.channels.items()
         },
         policies={name: _about_policy(project.policy(name)) for name in project.policy_names()},
-        codes={name: pool.kind for name, pool in config.codes.items()},
+        codes=names_of_codes(project),
         webhooks={name: hook.url for name, hook in config.webhooks.items()},
     )
 

@@ -17,6 +17,7 @@ from engine.compiler.conditions.names import (
     resolve,
     resolve_value,
 )
+from engine.compiler.offers import names_of_codes, offers_of
 from engine.compiler.sends import channels_of, policy_of
 from engine.compiler.waits import compile_moment
 from engine.compiler.walk import FlatStep, flatten
@@ -112,15 +113,24 @@ class Steps:
         return ChangeStep(*slot.base, step.how, values, types, step.note.value if step.note else "")
 
     def code(self, step: Code, slot: Slot) -> run.CodeStep:
-        """`code`."""
-        known = self.place.world.config.codes
-        pool = known.get(step.pool.value)
-        if pool is None:
+        """`code`. A choice between pools says itself how long its codes can be used."""
+        name, world = step.pool, self.place.world
+        if name.value in world.config.offers:
+            if step.valid is not None:
+                what = f"each offer of {quoted(name.value)} says itself how long it can be used"
+                why = "one of the two would be ignored"
+                self._refuse(Problem(step.valid.text.span, "E123", what, why, "remove  valid:  here"))
+        elif name.value not in world.config.codes:
             why = "pools of promo codes stand in config.yaml under  codes:"
-            fix = f"add  {step.pool.value}: {{kind: shared, code: {step.pool.value}}}"
-            self._refuse(unknown("E63", step.pool, "code pool", known, why, fix))
-            pool = run.Pool(step.pool.value, "shared")
-        return run.CodeStep(*slot.base, pool, step.valid.duration)
+            fix = f"add  {name.value}: {{kind: shared, code: {name.value}}}"
+            self._refuse(unknown("E63", name, "code pool", names_of_codes(world), why, fix))
+        elif step.valid is None:
+            what = '"valid" is missing'
+            self._refuse(
+                Problem(step.span, "E08", what, "the date stands in the message", "add  valid: 7 days")
+            )
+        valid = step.valid.duration if step.valid is not None else None
+        return run.CodeStep(*slot.base, name.value, offers_of(name.value, world, valid))
 
     def webhook(self, step: Webhook, slot: Slot) -> WebhookStep:
         """`webhook`."""

@@ -18,6 +18,7 @@ from engine.language.syntax import AllOf, Text
 
 if TYPE_CHECKING:
     from engine.config.channels import Options
+    from engine.config.pools import OfferChoice
 
 Kind = TypeVar("Kind")
 
@@ -291,3 +292,5 @@ class Config:
     ceilings: Ceilings = field(default_factory=Ceilings)
     deliver_only: tuple[str, ...] | None = None
     recommendations: Mapping[str, RecommendationConfig] = field(default_factory=dict)
+    offers: Mapping[str, OfferChoice] = field(default_factory=dict)
+    """Choices between pools, by the name that journeys call them."""

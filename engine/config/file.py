@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, cast
 
 from engine.config import Config, HttpConfig, Shop, WebhookConfig
 from engine.config.alerts import ALERTS, read_alerts
@@ -13,11 +12,11 @@ from engine.config.guards import CEILINGS_SHAPE, NAMES_SOMEBODY, read_ceilings, 
 from engine.config.http import EGRESS, HTTP, TRACKING, read_egress, read_http, read_tracking, web_address
 from engine.config.mailbox import MAILBOX, read_mailbox
 from engine.config.policies import POLICY, read_policy
+from engine.config.pools import POOL, read_codes
 from engine.config.recommendations import RECOMMENDATION, read_recommendations
 from engine.config.retention import RETENTION, read_retention
 from engine.config.secrets import config_context, refuse_literal, secret_of, values_of
 from engine.config.signup import SIGNUP, read_signup
-from engine.core.journey import Pool
 from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Node, Scalar, Sequence
@@ -32,20 +31,9 @@ _STORE = TextPattern(
     "a store is a SQLite file or a PostgreSQL database",
     "write  sqlite:///data/shop.db  or  postgresql://host/name",
 )  # fmt: skip
-_DRAWN = TextPattern(
-    r"([^?]*\?){4}.*", "leaves too few characters to draw", "every customer gets a code of their own",
-    'write at least four question marks, for example  "WELCOME-????-????"',
-)  # fmt: skip
 _COUNTRY = TextPattern(
     "[A-Z]{2}", "is not a country", "countries are called by two capitals (ISO 3166)", "write  DE",
 )  # fmt: skip
-_INSIDE = TextPattern(
-    r"(?![/\\])(?!(.*[/\\])?\.\.([/\\]|$)).*", "leaves the project", "the project is one folder",
-    "write a path inside it, for example  codes/welcome.csv",
-)  # fmt: skip
-POOL_KINDS = {"generated": "pattern", "shared": "code", "file": "path"}
-"""The kinds of pools, and the key that each needs beside `kind`."""
-
 _PICTURE = TextPattern(
     r"https://[^/\s;,'\"]+/\S+", "is not the address of a picture",
     "pages for customers fetch it over https from where it lies", "write  https://shop.example/logo.png",
@@ -72,19 +60,6 @@ SHOP = Construct(
     "Who writes to the customers",
     (("color", "colour"),),
     blank=True,
-)  # fmt: skip
-POOL = Construct(
-    "pool",
-    "a pool",
-    (
-        Key("kind", "choice", "how a customer gets a code", needed=True, choices=tuple(POOL_KINDS)),
-        Key("pattern", "text", "what generated codes look like; each ? is drawn",
-            example='"WELCOME-????-????"', pattern=_DRAWN),
-        Key("code", "text", "the one code for everybody", example="SUMMER"),
-        Key("path", "text", "a file with one code on each line", example="codes/welcome.csv",
-            pattern=_INSIDE),
-    ),
-    "Codes that messages give away",
 )  # fmt: skip
 WEBHOOK = Construct(
     "webhook",
@@ -172,7 +147,7 @@ def _read_parts(parts: MapReader) -> Config:
     nodes = node.items if isinstance(node, Sequence) else () if node is None else (node,)
     keys = [key for node in nodes if (key := secret_of(context, "link_key", node)) is not None]
     opened = (read_channel(context, entry, currency, policies) for entry in parts.entries("channels"))
-    pools = (_read_pool(context, entry) for entry in parts.entries("codes"))
+    pools, offers = read_codes(parts)
     opened_webhooks = (_read_webhook(context, entry) for entry in parts.entries("webhooks"))
     webhooks = {webhook.name: webhook for webhook in opened_webhooks if webhook is not None}
     return Config(
@@ -190,7 +165,8 @@ def _read_parts(parts: MapReader) -> Config:
         policies={
             entry.key.text: read_policy(context, entry, channels) for entry in parts.entries("policies")
         },
-        codes={pool.name: pool for pool in pools if pool is not None},
+        codes=pools,
+        offers=offers,
         webhooks=webhooks,
         link_key=keys[0] if keys else None,
         old_link_keys=tuple(keys[1:]),
@@ -264,29 +240,6 @@ def _read_store(parts: MapReader, usual: str) -> str:
             "keep the password in the environment: PGPASSWORD, or a ~/.pgpass file",
         )
     return store.value
-
-
-def _read_pool(context: ReadContext, entry: Entry) -> Pool | None:
-    name = entry.key.text
-    reader = context.block(entry.value, POOL, entry.key, f"the pool {name}")
-    kind = reader.choice("kind") if reader else None
-    if reader is None or kind is None:
-        return None
-    needed = POOL_KINDS[kind.value]
-    # A key of another kind would be read by nobody, and its author would believe it is.
-    for key in POOL_KINDS.values():
-        if key != needed and key in reader:
-            what = f"a {kind.value} pool has no {quoted(key)}"
-            context.refuse(reader.at_key(key), what, f"it has: kind, {needed}", "remove it")
-    if needed not in reader:
-        reader.missing(needed)
-    text = reader.text(needed)
-    # A pool that is half wrong is a pool: journeys that draw from it are not wrong, too.
-    return Pool(
-        name,
-        cast('Literal["generated", "shared", "file"]', kind.value),
-        **{needed: text.value if text else ""},
-    )
 
 
 def _read_webhook(context: ReadContext, entry: Entry) -> WebhookConfig | None:

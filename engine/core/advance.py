@@ -19,6 +19,7 @@ from engine.core.enrollment import (
 from engine.core.goal import leave_if_over
 from engine.core.journey import END, CodeStep, SendStep, Step, WaitStep
 from engine.core.reactions import end_by_reaction, reaction_there
+from engine.core.steps.code import take_code
 from engine.core.steps.register import EXECUTES as STEPS
 from engine.core.steps.register import Execute
 from engine.core.steps.wait import end_by_time, end_if_there
@@ -124,8 +125,11 @@ def _resume(
             due = transition.enrollment.due
             first_due = due.at if due is not None else transition.now
             return try_send(transition, step, first_due, state.tried)
-        case (AwaitingCode(), CodeStep()) | (AwaitingSend(), SendStep()):
-            # Only the answer of the pool, or the hand-over or return of the message, moves the run.
+        case AwaitingCode(), CodeStep():
+            transition.enrollment.state = transition.enrollment.due = None
+            return take_code(transition, step)
+        case AwaitingSend(), SendStep():
+            # Only the hand-over or return of the message, moves the run.
             transition.enrollment.due = None
             return None
         case _:

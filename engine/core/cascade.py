@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.core.effects import Send
-from engine.core.ending import CARRIED
 from engine.core.enrollment import AwaitingReaction, AwaitingSend, Deferred, Due, SentMessage
 from engine.core.facts.customer import CapSlot, can_reach, caps_of, why_closed, why_silent
 from engine.core.facts.learned import channel_order, explanation
@@ -100,8 +99,7 @@ def hand_over(transition: Transition, at: Instant, number: int, *, unknown: bool
     transition.context.consume_slot(state.key, at)
     facts = transition.context.facts
     facts.engagement = facts.engagement.with_sent(state.channel)
-    if enrollment.codes:
-        enrollment.done.add(f"{CARRIED}{next(reversed(enrollment.codes))}")
+    enrollment.carry_code()
     transition.add_trace("send", step, template, state.channel)
     transition.emit("message_handed", state.step, template, state.channel, at)
     if unknown:
@@ -287,11 +285,9 @@ def _names(transition: Transition, step: SendStep) -> dict[str, Value | Mapping[
     if enrollment.product_id is not None:
         names["product_id"] = enrollment.product_id
     if enrollment.code is not None:
-        names["code"] = {
-            "value": enrollment.code.value,
-            "expires": enrollment.code.expires,
-            "pool": enrollment.code.pool,
-        }
+        code = enrollment.code
+        words = {name: word for name, word in (("text", code.text), ("offer", code.offer)) if word}
+        names["code"] = {"value": code.value, "expires": code.expires, "pool": code.pool, **words}
     if step.values:
         names["with"] = dict(values_of_with(transition, step.values))
         if times := times_of_with(step.values):

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from engine.core.advance import wake
 from engine.core.causes import NO_CAUSES
+from engine.core.codes import NO_CODES, CodeSource
 from engine.core.decision_context import DecisionContext
 from engine.core.effects import Decision
 from engine.core.ending import end
@@ -75,6 +76,7 @@ def decide(
     wakes: bool = True,
     sends_at_once: bool = False,
     folded: bool = False,
+    codes: CodeSource = NO_CODES,
 ) -> Decided:
     """Applies what happened, in order of number, and then wakes what is due at `now`, oldest first.
 
@@ -82,10 +84,11 @@ def decide(
     answer. `now` is the moment of every decision; what happened keeps its own moments. `wakes=False` only
     applies the happenings: for callers who have more of the same moment to come. `sends_at_once=True` hands
     every message over in the moment it is planned, for stories and replay, where that takes no time.
-    `folded=True`: the facts of `customer` count the event already.
+    `folded=True`: the facts of `customer` count the event already. `codes`: what generated
+    codes are drawn with.
     """
     context = DecisionContext.of(customer, journeys, now, sends_at_once=sends_at_once)
-    context.folded = folded
+    context.folded, context.codes = folded, codes
     # Before anything happens to them: what arrives for a stopped journey finds nobody inside.
     if context.index.stopped:
         _stop(context)

@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from engine.core.codes import NO_CODES, CodeSource
 from engine.core.conditions.scope import Scope
 from engine.core.effects import Alert, Decision, Effect, Trace
 from engine.core.enrollment import Enrollment
@@ -50,6 +51,7 @@ class DecisionContext(Struct):
     copied_history: set[str] = field(default_factory=set)  # events whose history is no longer the caller's
     causes: Mapping[str, int] = field(default_factory=dict)  # of what is applied now
     changed_by: Mapping[str, int] = field(default_factory=dict)  # of what was written, until it is looked at
+    codes: CodeSource = NO_CODES
     folded: bool = False  # the facts count the event that is applied already
 
     @classmethod

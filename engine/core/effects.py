@@ -49,12 +49,15 @@ class Change(Struct, frozen=True):
 
 
 class TakeCode(Struct, frozen=True):
-    """Take a code from a file pool; generated and shared codes need no effect but are recorded too."""
+    """A run takes a code: of a file the store chooses one, every other is recorded."""
 
     enrollment: str
     pool: str
     value: str | None  # None: the store chooses and answers with CodeTaken
     expires: Instant
+    kind: Literal["generated", "shared", "file"] = "file"
+    journey: str = ""
+    name: str = ""  # what the `code` step says: the pool, or the choice between several
 
 
 class GiveBack(Struct, frozen=True):
@@ -63,6 +66,7 @@ class GiveBack(Struct, frozen=True):
     enrollment: str
     pool: str
     value: str
+    message: str = ""  # key of the one that was just taken back; if it may have left, the code stays
 
 
 class Call(Struct, frozen=True):

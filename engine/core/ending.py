@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from engine.core.effects import Cancel, GiveBack
-from engine.core.enrollment import AwaitingSend
+from engine.core.enrollment import CARRIED, AwaitingSend
 from engine.core.journey import CodeStep
 from engine.core.transition import Transition
 from engine.values import Instant, plus
-
-CARRIED = "carried:"
-"""In `Enrollment.done`: a message was handed over while this code was the run's latest."""
 
 
 def end(transition: Transition, outcome: str) -> None:
@@ -19,16 +16,7 @@ def end(transition: Transition, outcome: str) -> None:
     enrollment = transition.enrollment
     # While the state still says which message is planned.
     cancel_planned(transition, outcome)
-    for code in enrollment.codes.values():
-        # Nobody has a code that no handed-over message can have carried. Only the codes of a file can run
-        # out; a pool that is no longer in the journey is taken for one.
-        kinds = [
-            step.pool.kind
-            for step in transition.journey.steps
-            if isinstance(step, CodeStep) and step.pool.name == code.pool
-        ]
-        if f"{CARRIED}{code.pool}" not in enrollment.done and (not kinds or "file" in kinds):
-            transition.effects.append(GiveBack(enrollment.id, code.pool, code.value))
+    _give_back(transition)
     enrollment.outcome, enrollment.ended_at = outcome, transition.now
     enrollment.state = enrollment.due = enrollment.watch_until = None
     transition.context.note_inside(enrollment.journey)
@@ -38,6 +26,27 @@ def end(transition: Transition, outcome: str) -> None:
         enrollment.watch_until = until if until > transition.now else None
     if outcome == "finish":
         transition.emit("journey_finished")
+
+
+def _give_back(transition: Transition) -> None:
+    """Nobody has a code that no message can have carried, so another customer may get it. One that everybody
+    gets is no loss."""
+    enrollment, state = transition.enrollment, transition.enrollment.state
+    if not enrollment.codes:
+        return
+    if isinstance(state, AwaitingSend) and state.unknown:
+        enrollment.carry_code()
+    planned = state.key if isinstance(state, AwaitingSend) else ""
+    shared = {
+        pool.name
+        for step in transition.journey.steps
+        if isinstance(step, CodeStep)
+        for pool in step.pools.values()
+        if pool.kind == "shared"
+    }
+    for name, code in enrollment.codes.items():
+        if f"{CARRIED}{name}" not in enrollment.done and not code.used and code.pool not in shared:
+            transition.effects.append(GiveBack(enrollment.id, code.pool, code.value, planned))
 
 
 def finish(transition: Transition) -> None:

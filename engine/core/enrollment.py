@@ -106,6 +106,18 @@ class TakenCode(Struct, frozen=True, array_like=True):
     expires: Instant
     expires_on: dt.date
     used: bool = False
+    text: str = ""  # what it is worth, in words
+    offer: str = ""
+    name: str = ""  # as the journey calls it, where it chose between several pools
+
+    @property
+    def asked_as(self) -> str:
+        """The name that the `code` step says."""
+        return self.name or self.pool
+
+
+CARRIED = "carried:"
+"""In `Enrollment.done`: a message left, or may have, while this code was the run's latest."""
 
 
 class Enrollment(Struct, array_like=True):
@@ -131,7 +143,7 @@ class Enrollment(Struct, array_like=True):
     window_at: Instant = Instant(0)  # from here the next `for` looks for events (exclusive) ...
     window_number: int = 0  # ... in (moment, order of receipt)
     paths: dict[str, str] = field(default_factory=dict)
-    codes: dict[str, TakenCode] = field(default_factory=dict)  # by pool, in the order they were taken
+    codes: dict[str, TakenCode] = field(default_factory=dict)  # by `asked_as`, in the order taken
     sent: dict[str, tuple[SentMessage, ...]] = field(default_factory=dict)  # by step id
     skipped: dict[str, SkipReason] = field(default_factory=dict)  # by step id
     done: set[str] = field(default_factory=set)  # hidden ids of what was done once
@@ -153,6 +165,11 @@ class Enrollment(Struct, array_like=True):
     def code(self) -> TakenCode | None:
         """The latest code of the run."""
         return next(reversed(self.codes.values()), None)
+
+    def carry_code(self) -> None:
+        """Notes that the latest code left the house, so that nobody else may get it."""
+        if self.codes:
+            self.done.add(f"{CARRIED}{next(reversed(self.codes))}")
 
     def united(self, other: Enrollment) -> Enrollment:
         """This run going on for both: it takes over what the other has sent and done."""
@@ -176,6 +193,7 @@ class Enrollment(Struct, array_like=True):
 def note_leaving(enrollment: Enrollment, state: AwaitingSend, now: Instant) -> None:
     """Puts the message that `state` waits for among those that a run has sent: it is leaving at this
     moment."""
+    enrollment.carry_code()
     enrollment.sent[state.step] = (
         *enrollment.sent.get(state.step, ()),
         # Its template stands in the file, which nobody asks here: that of a step usually has its name.

@@ -200,15 +200,22 @@ def _mark_codes(context: DecisionContext, event: Event) -> None:
     pool = event.fields.get("code")
     if not isinstance(pool, str):
         return
+    # Only intake knows it; in a story the name of the pool is all there is.
+    value = event.fields.get("code_value")
     for enrollment in list(context.enrollments.values()):
-        code = enrollment.codes.get(pool)
-        if code is not None and not code.used:
-            subscription = context.subscription(enrollment)
-            if subscription is not None:
-                transition = Transition.begin(context, subscription, enrollment)
-                transition.enrollment.codes[pool] = replace(code, used=True)
-                transition.add_trace("note", subject=pool, detail="the code was used")
-                transition.complete()
+        used = [
+            (name, code)
+            for name, code in enrollment.codes.items()
+            if pool in (name, code.pool) and not code.used and value in (None, code.value)
+        ]
+        subscription = context.subscription(enrollment) if used else None
+        if subscription is None:
+            continue
+        transition = Transition.begin(context, subscription, enrollment)
+        for name, code in used:
+            transition.enrollment.codes[name] = replace(code, used=True)
+            transition.add_trace("note", subject=name, detail="the code was used")
+        transition.complete()
 
 
 def _move_zone(context: DecisionContext) -> None:

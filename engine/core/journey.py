@@ -248,12 +248,34 @@ class Pool:
     pattern: str = ""  # generated: ? stands for a character
     code: str = ""  # shared: the one that everybody gets
     path: str = ""  # file: a code in each line
+    alert: int | None = None  # file: told when fewer are left; None: a tenth of its size, at least 10
+    text: str = ""  # what a code of it is worth, in words
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What those get whom the question fits; without one, everybody who is left."""
+
+    question: Question | None
+    pool: Pool
+    valid: Duration
+    text: str = ""  # `code.text`
+    name: str = ""  # `code.offer`
 
 
 @dataclass(frozen=True, slots=True)
 class CodeStep(Step):
-    pool: Pool
-    valid: Duration
+    name: str  # as the journey calls it: a pool, or a choice between several
+    offers: tuple[Offer, ...]  # the first that fits counts; of a pool there is one, for everybody
+
+    @property
+    def pools(self) -> dict[str, Pool]:
+        """The pools that its codes may come from, by name."""
+        return {offer.pool.name: offer.pool for offer in self.offers}
+
+    def questions(self) -> tuple[Question, ...]:
+        """Those of its offers."""
+        return tuple(offer.question for offer in self.offers if offer.question is not None)
 
 
 # --- whole ------------------------------------------------------------------------------------

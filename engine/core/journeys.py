@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from engine.core.facts.customer import FactRule, ZoneReason, resolve_zone
 from engine.core.facts.learned import Learned
-from engine.core.journey import Journey, SegmentRule
+from engine.core.journey import CodeStep, Journey, Pool, SegmentRule
 from engine.core.policy import Policy
 from engine.core.subscriptions import SubscriptionIndex, index_of
 from engine.values import Type, Value
@@ -49,11 +49,22 @@ class Journeys:
     learned: Learned = field(default_factory=Learned)  # what the last night knew
     explain: bool = True  # False: traces carry no values read and no lines about questions (replay)
     index: SubscriptionIndex = field(init=False, repr=False, compare=False)
+    # The pools that codes are drawn from.
+    drawn_pools: tuple[Pool, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Looks up once what decisions ask for at every event."""
         index = index_of(self.by_name.values(), self.segments.values(), self.facts, self.needs)
         object.__setattr__(self, "index", index)
+        pools = {
+            pool.name: pool
+            for journey in self.by_name.values()
+            for step in journey.steps
+            if isinstance(step, CodeStep)
+            for pool in step.pools.values()
+            if pool.kind == "generated"
+        }
+        object.__setattr__(self, "drawn_pools", tuple(pools.values()))
 
     def resolve_zone(self, values: Mapping[str, Value]) -> tuple[str, ZoneReason]:
         """The zone of a customer with these attributes, and why it is this one."""

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from engine.core.advance import advance, move_on
 from engine.core.cascade import hand_over, try_send
 from engine.core.decision_context import DecisionContext
-from engine.core.effects import Trace
+from engine.core.effects import Decision, GiveBack, Trace
 from engine.core.enrollment import (
     AwaitingCode,
     AwaitingReaction,
@@ -29,7 +29,7 @@ from engine.core.reactions import (
     sent_message_of,
 )
 from engine.core.reasons import ReturnReason, SkipReason
-from engine.core.steps.code import hold_code
+from engine.core.steps.code import hold_code, offer_of, rest_without_code, take_code
 from engine.core.timing.due import listen_until
 from engine.core.transition import Transition
 from engine.values import Instant
@@ -153,28 +153,45 @@ def handle_reaction(context: DecisionContext, reaction: Reaction) -> None:
 
 
 def handle_code(context: DecisionContext, taken: CodeTaken) -> None:
-    """The pool gave a code, or it is empty: then the run rests and its owner is told."""
+    """The pool gave a code, or it is empty: then the run rests and its owner is told. A code that nobody
+    waits for any more goes back."""
     enrollment = context.enrollments.get(taken.enrollment)
     subscription = context.subscription(enrollment) if enrollment is not None else None
-    if enrollment is None or subscription is None or not isinstance(enrollment.state, AwaitingCode):
-        return
-    step = subscription.steps_by_id.get(enrollment.state.step)
-    # An answer to a step that was removed or given another pool meanwhile: the run asks anew where it is.
-    if not isinstance(step, CodeStep) or step.pool.name != taken.pool:
+    state = enrollment.state if enrollment is not None and subscription is not None else None
+    if (
+        enrollment is None
+        or subscription is None
+        or not isinstance(state, AwaitingCode)
+        or not isinstance(step := subscription.steps_by_id.get(state.step), CodeStep)
+    ):
+        if taken.value is not None:
+            context.decisions.append(Decision(None, (_unwanted(taken),), ()))
         return
     transition = Transition.begin(context, subscription, enrollment)
-    if taken.value is None:
-        transition.add_trace("note", step, taken.pool, "no code left")
-        transition.effects.append(
-            context.alert(
-                transition.enrollment, f"the pool {taken.pool} is empty; people wait at this step for a code"
-            )
-        )
-    elif not leave_if_over(transition):
+    offer = offer_of(transition, step, taken.pool)
+    following: int | None = None
+    # The pools of this step were changed while it waited: the code of another one is none of its codes.
+    if offer is None:
+        if taken.value is not None:
+            transition.effects.append(_unwanted(taken))
+        if not leave_if_over(transition):
+            transition.enrollment.state = transition.enrollment.due = None
+            following = take_code(transition, step)
+    elif taken.value is None:
+        rest_without_code(transition, step, taken.pool)
+    elif leave_if_over(transition):
+        transition.effects.append(_unwanted(taken))
+    else:
         transition.enrollment.state = transition.enrollment.due = None
-        hold_code(transition, step, taken.value)
-        move_on(transition, step.next)
+        hold_code(transition, step, offer, taken.value)
+        following = step.next
+    if following is not None:
+        move_on(transition, following)
     transition.complete()
+
+
+def _unwanted(taken: CodeTaken) -> GiveBack:
+    return GiveBack(taken.enrollment, taken.pool, taken.value or "")
 
 
 def _awaits_send_of(enrollment: Enrollment, key: str) -> bool:

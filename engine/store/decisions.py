@@ -65,11 +65,19 @@ def save(
     records.plan(conn, bucket, list(found.sends.values()), now)
     append_rows(conn, found.inbox)
     codes.take(conn, bucket, found.codes, now)
-    codes.give_back(conn, bucket, found.back, now)
+    if found.back:
+        give_back_codes(conn, bucket, found.back, now)
     webhooks.plan(conn, bucket, found.calls, now)
     raise_alerts(conn, found.alerts, now)
     consents.record(conn, found.consents)
     traces.append(conn, bucket, found.traces, now, commit)
+
+
+def give_back_codes(conn: Connection, bucket: int, back: Sequence[GiveBack], now: Instant) -> None:
+    """Codes of runs that ended before a message with them left. What was taken back may have left all the
+    same, and its run has not heard of it: then the code stays."""
+    left = records.handed_among(conn, bucket, {code.message for code in back if code.message})
+    codes.give_back(conn, bucket, [code for code in back if code.message not in left], now)
 
 
 def _sort(found: _Rows, bucket: int, customer: str, effect: Effect, now: Instant) -> None:

@@ -18,7 +18,9 @@ from engine.store.messages.states import MessageState, Mover, Selection, transit
 from engine.store.sql import change
 from engine.values import Instant
 
-_RENAMED = ("enrollment", "outbox", "trace", "consent", "reaction", "webhook_call", "report", "code")
+_RENAMED = (
+    "enrollment", "outbox", "trace", "consent", "reaction", "webhook_call", "report", "code", "code_request",
+)  # fmt: skip
 
 
 def move(

@@ -113,7 +113,9 @@ def test_moments_of_until() -> None:
     ]
     code = steps[0]
     assert isinstance(code, CodeStep)
-    assert (code.pool.pattern, code.valid) == ("WELCOME-????-????", Duration(days=7))
+    (offer,) = code.offers
+    assert (code.name, offer.pool.pattern) == ("WELCOME10", "WELCOME-????-????")
+    assert (offer.question, offer.valid) == (None, Duration(days=7))
 
 
 def test_a_split_keeps_the_salt_of_its_former_name() -> None:

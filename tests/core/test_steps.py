@@ -100,7 +100,9 @@ def test_the_same_code_when_asked_again_and_no_second_line() -> None:
     one.pass_time("1 10:00")
     assert one.run.code == first
     assert one.lines == ["0 10:00 code PAPER"]
-    assert len([effect for effect in one.effects if isinstance(effect, TakeCode)]) == 1
+    taken = [effect.value for effect in one.effects if isinstance(effect, TakeCode)]
+    assert first is not None
+    assert taken == [None, first.value]
 
 
 def test_an_empty_pool_stops_the_run_and_tells_the_owner() -> None:

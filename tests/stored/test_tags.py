@@ -24,7 +24,7 @@ from engine.channels.links import ConfirmationLink, Links, UnsubscribeLink
 from engine.channels.mime import token_of
 from engine.cli.importing.progress import ImportProgress, load_progress, save_progress
 from engine.compiler.fingerprint import fingerprint
-from engine.core import effects, ending, message_outcomes
+from engine.core import effects, enrollment, message_outcomes
 from engine.core.conditions import condition as conditions
 from engine.core.definition import definition
 from engine.core.enrollment import (
@@ -259,7 +259,7 @@ def _words() -> Iterator[str]:
     )
     yield f"refused  {refused}  skipped  {skipped}"
     reasons = (
-        customer.ANY_PURPOSE, ending.CARRIED, JOINED, ReturnReason.UNWANTED, daily_limits.WHY,
+        customer.ANY_PURPOSE, enrollment.CARRIED, JOINED, ReturnReason.UNWANTED, daily_limits.WHY,
         ReturnReason.DRY_RUN, identity.RESTORED,
         SuppressionReason.UNSUBSCRIBED, ReturnReason.NOT_LISTED, one_off.PREFIX, scoring.SWEEP,
         learning.SWEEP,

@@ -58,7 +58,9 @@ PRODUCT_STARTS: Mapping[str, Mapping[str, Type]] = MappingProxyType(
 )
 """The kinds of a product start and the fields of their `trigger` (design/language 2.4)."""
 
-CODE: Mapping[str, Type] = MappingProxyType({"value": TEXT, "expires": TIME, "used": YES_NO})
+CODE: Mapping[str, Type] = MappingProxyType(
+    {"value": TEXT, "expires": TIME, "used": YES_NO, "text": TEXT, "offer": TEXT}
+)
 """The run's latest code: `code.x`."""
 
 CURRENCY = "currency"

@@ -12,6 +12,7 @@ from engine.compiler.checks import (
     ids,
     inside_itself,
     likely,
+    offers,
     past_dates,
     price_order,
     public_pages,
@@ -56,6 +57,7 @@ WHOLE: tuple[WholeCheck, ...] = (
     template_texts.check,
     template_languages.check,
     config_journeys.check,
+    offers.check,
     public_pages.check,
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.compiler.check_input import JourneyCheckInput
+from engine.compiler.offers import names_of_codes
 from engine.compiler.walk import Walk, every_step
 from engine.language import syntax
 from engine.language.steps.code import Code
@@ -58,7 +59,7 @@ def _pool(checked: JourneyCheckInput) -> str:
     for step in every_step(checked.file.steps):
         if isinstance(step, Code):
             return step.pool.value
-    known = list(checked.world.config.codes)
+    known = list(names_of_codes(checked.world))
     name = checked.file.name.value.partition("_")[0].casefold()
     alike = [pool for pool in known if pool.casefold().startswith(name)]
     return next(iter(alike or known), "WELCOME10")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.conditions.compile import channel_problem
+from engine.compiler.offers import names_of_codes
 from engine.compiler.walk import every_step
 from engine.language.nodes import part
 from engine.language.steps.send import Send
@@ -91,7 +92,7 @@ def _unknown(line: Expected, checked: JourneyCheckInput) -> Iterator[Problem]:
         return
     world, name = checked.world, part(line.words, match.start(2), len(match[2]))
     kind, code, known, why = {
-        "code": ("code pool", "E63", list(world.config.codes),
+        "code": ("code pool", "E63", list(names_of_codes(world)),
                  "pools of promo codes stand in config.yaml under  codes:"),
         "webhook": ("webhook", "E64", list(world.config.webhooks),
         "webhooks stand in config.yaml under  webhooks:"),

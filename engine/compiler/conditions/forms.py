@@ -111,7 +111,16 @@ def _equals(values: tuple[Text, ...], ref: Ref, scope: NameScope) -> core.Condit
         if isinstance(operand, Problem):
             return operand
         operands.append(operand)
+        operands += _pools_of(operand, ref, scope)
     return core.IsOneOf(ref, tuple(operands))
+
+
+def _pools_of(operand: Operand, ref: Ref, scope: NameScope) -> list[Operand]:
+    """`code: COMEBACK` of an event means a code of any pool that COMEBACK chooses from."""
+    if ref.name != "code" or ref.source not in ("event", "trigger") or not isinstance(operand, str):
+        return []
+    choice = scope.world.config.offers.get(operand)
+    return list(dict.fromkeys(line.pool.value for line in choice.lines if line.pool)) if choice else []
 
 
 def _between(low: Text, high: Text, ref: Ref, scope: NameScope, span: Span) -> core.Condition | Problem:

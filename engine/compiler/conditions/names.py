@@ -274,7 +274,7 @@ def _code(name: Text, rest: str, scope: NameScope) -> Ref | Problem:
     if kind is not None:
         return Ref("code", rest, kind)
     choices = [f"code.{field}" for field in CODE]
-    return unknown("E11", name, "part of a code", choices, "a code has: code.value, code.expires, code.used")
+    return unknown("E11", name, "part of a code", choices, f"a code has: {', '.join(choices)}")
 
 
 def not_here(span_of: Text, what: str, scope: NameScope) -> Problem:

@@ -31,7 +31,7 @@ class Scope(Struct):
         return product.get(name) if product is not None else None
 
     def code_field(self, name: str) -> Value:
-        """`value`, `expires` or `used` of the latest code of the run."""
+        """`value`, `expires`, `used`, `text` or `offer` of the latest code of the run."""
         code = self.run.code if self.run is not None else None
         if code is None:
             return None
@@ -42,6 +42,10 @@ class Scope(Struct):
                 return code.expires
             case "used":
                 return code.used
+            case "text":
+                return code.text or None
+            case "offer":
+                return code.offer or None
             case _:
                 return None
 

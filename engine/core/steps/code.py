@@ -3,66 +3,96 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 
 from engine.core.effects import TakeCode
-from engine.core.enrollment import AwaitingCode, TakenCode
-from engine.core.journey import CodeStep, Pool
+from engine.core.enrollment import AwaitingCode, Due, TakenCode
+from engine.core.journey import CodeStep, Offer
+from engine.core.steps.exit import leave_for
 from engine.core.timing.due import END_OF_DAY
 from engine.core.transition import Transition
-from engine.values import Instant, at_local, local_date, plus
-
-LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-"""32 characters without I, O, 0 and 1, so that a code can be read aloud and typed."""
+from engine.values import HOUR, Instant, at_local, local_date, plus
 
 
 def take_code(transition: Transition, step: CodeStep) -> int | None:
-    """Takes a code, or rests until the file pool has given one."""
-    pool = step.pool
-    if pool.name in transition.enrollment.codes:
+    """Takes a code, or rests until the pool has given one."""
+    enrollment = transition.enrollment
+    if step.name in enrollment.codes:
         # Moved to the end, for `code.x` is the run's latest code: the one that was asked for last.
-        transition.enrollment.codes[pool.name] = transition.enrollment.codes.pop(pool.name)
+        enrollment.codes[step.name] = enrollment.codes.pop(step.name)
         return step.next
-    expires, _ = expiry(transition, step)
+    offer = offer_for(transition, step)
+    if offer is None:
+        leave_for(transition, step, f"no offer of {step.name}")
+        return None
+    pool = offer.pool
     # Only the database knows which codes of a file are left: it answers with `CodeTaken`.
     if pool.kind == "file":
-        transition.effects.append(TakeCode(transition.enrollment.id, pool.name, None, expires))
-        transition.enrollment.state, transition.enrollment.due = AwaitingCode(step.id), None
+        expires, _ = expiry(transition, offer)
+        transition.effects.append(
+            TakeCode(enrollment.id, pool.name, None, expires, "file", enrollment.journey, step.name)
+        )
+        enrollment.state, enrollment.due = AwaitingCode(step.id), None
         return None
-    value = pool.code if pool.kind == "shared" else generated(pool, transition.enrollment.id)
-    transition.effects.append(TakeCode(transition.enrollment.id, pool.name, value, expires))
-    hold_code(transition, step, value)
+    value = pool.code if pool.kind == "shared" else transition.context.codes.draw(pool, enrollment.id)
+    if value is None:
+        rest_without_code(transition, step, pool.name)
+        # Codes that ended or went back are free again: nobody says so, and it is looked up now and then.
+        enrollment.due = Due(Instant(transition.now + HOUR))
+        return None
+    hold_code(transition, step, offer, value)
     return step.next
 
 
-def hold_code(transition: Transition, step: CodeStep, value: str) -> None:
-    """The run has a code."""
-    expires, expires_on = expiry(transition, step)
-    transition.enrollment.codes[step.pool.name] = TakenCode(step.pool.name, value, expires, expires_on)
-    transition.add_trace("code", step, step.pool.name, value)
+def offer_for(transition: Transition, step: CodeStep) -> Offer | None:
+    """The first offer that fits this customer now."""
+    scope = transition.scope()
+    for offer in step.offers:
+        if offer.question is None or offer.question.test(scope):
+            return offer
+    return None
 
 
-def expiry(transition: Transition, step: CodeStep) -> tuple[Instant, dt.date]:
+def offer_of(transition: Transition, step: CodeStep, pool: str) -> Offer | None:
+    """The offer that a code of this pool belongs to: the one for this customer now, else the first of that
+    pool, for they may have changed while the run waited."""
+    fitting = offer_for(transition, step)
+    if fitting is not None and fitting.pool.name == pool:
+        return fitting
+    return next((offer for offer in step.offers if offer.pool.name == pool), None)
+
+
+def hold_code(transition: Transition, step: CodeStep, offer: Offer, value: str) -> None:
+    """The run has a code, and it is recorded."""
+    expires, expires_on = expiry(transition, offer)
+    enrollment, pool = transition.enrollment, offer.pool
+    transition.effects.append(
+        TakeCode(enrollment.id, pool.name, value, expires, pool.kind, enrollment.journey, step.name)
+    )
+    chosen = "" if step.name == pool.name else step.name
+    enrollment.codes[step.name] = TakenCode(
+        pool.name, value, expires, expires_on, False, offer.text, offer.name, chosen
+    )
+    transition.add_trace("code", step, step.name, value)
+    # A story may name either.
+    if chosen:
+        transition.add_trace("code", step, pool.name, value)
+
+
+def rest_without_code(transition: Transition, step: CodeStep, pool: str) -> None:
+    """The pool is empty: the run rests at this step, and the owner is told."""
+    enrollment = transition.enrollment
+    enrollment.state, enrollment.due = AwaitingCode(step.id), None
+    transition.add_trace("note", step, pool, "no code left")
+    transition.effects.append(
+        transition.context.alert(enrollment, f"the pool {pool} is empty; people wait at this step for a code")
+    )
+
+
+def expiry(transition: Transition, offer: Offer) -> tuple[Instant, dt.date]:
     """23:59:59 of the local day on which `valid` ends: the date that stands in the message."""
     zone = transition.context.facts.zone
-    day = local_date(plus(transition.now, step.valid, zone), zone)
+    day = local_date(plus(transition.now, offer.valid, zone), zone)
     return at_local(day, END_OF_DAY, zone), day
-
-
-def generated(pool: Pool, enrollment: str) -> str:
-    """The code of a run: every ? of the pattern becomes a letter that follows from the run and the pool
-    alone."""
-    # Not by chance: deciding once more gives the customer the code that the message shows already.
-    digest = hashlib.sha256(f"code\0{pool.name}\0{enrollment}".encode("utf-8", "surrogatepass")).digest()
-    number = int.from_bytes(digest, "big")
-    written = []
-    for character in pool.pattern:
-        if character == "?":
-            number, index = divmod(number, len(LETTERS))
-            written.append(LETTERS[index])
-        else:
-            written.append(character)
-    return "".join(written)
 
 
 EXECUTES = {CodeStep: take_code}

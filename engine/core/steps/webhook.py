@@ -29,6 +29,8 @@ def call(transition: Transition, step: WebhookStep) -> int:
             # The receiver cannot tell milliseconds from a number.
             if isinstance(at := values[name], int):
                 values[name] = iso(Instant(at))
+        if any(isinstance(value, Ref) and value.source == "code" for _, value in step.values):
+            transition.enrollment.carry_code()
         transition.effects.append(Call(key, transition.enrollment.id, step.webhook, values))
         transition.add_trace("webhook", step, step.webhook)
     return step.next

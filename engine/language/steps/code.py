@@ -13,12 +13,12 @@ from engine.language.syntax import Length, Step, Text
 
 @dataclass(frozen=True, slots=True)
 class Code(Step):
-    """`code: POOL` with `valid`."""
+    """`code: POOL` with `valid`; a choice between pools says it itself."""
 
     hashed: ClassVar[str] = "Code - id was pool valid"
     verb: ClassVar[str] = "code"
     pool: Text
-    valid: Length
+    valid: Length | None
 
     def words(self) -> str:
         """`code WELCOME10`."""
@@ -29,8 +29,8 @@ CONSTRUCT = step_keys(
     "code",
     (
         Key("code", "pool", "the pool: a name under codes: in config.yaml", needed=True, example="WELCOME10"),
-        Key("valid", "length", "how long it can be used", needed=True, example="7 days",
-            why="the date stands in the message"),
+        Key("valid", "length", "how long it can be used; a choice between pools says it itself",
+            example="7 days", why="the date stands in the message"),
     ),
     "Takes a code from a pool.",
     (("expires", "valid"), ("valid_for", "valid"), ("expires_in", "valid"), ("for", "valid"), ("pool",
@@ -42,7 +42,7 @@ def parse_code(reader: MapReader) -> Code | None:
     """A `code` step."""
     pool, valid = reader.text("code"), reader.length("valid")
     step_id, was = reader.name("id"), reader.name("was")
-    return None if pool is None or valid is None else Code(reader.at, step_id, was, pool, valid)
+    return None if pool is None else Code(reader.at, step_id, was, pool, valid)
 
 
 KINDS = (

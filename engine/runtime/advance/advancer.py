@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from engine.clock import Clock
+from engine.core.codes import CodeSource
 from engine.core.decide import Decided, decide, next_due
 from engine.core.happening import Happening
 from engine.core.journeys import Journeys
+from engine.runtime.advance.draws import without_doubles
 from engine.runtime.workers.standing import ALONE, Standing
-from engine.store import decisions
+from engine.store import decisions, meta
 from engine.store.customers import batches as customers
 from engine.store.customers import events, learned, product_changes
 from engine.store.database import Store, is_refusal
@@ -104,6 +106,7 @@ class Advancer:
         """Of the next batch: it follows what the last one took."""
         self._began = 0.0  # when the batch had the writer
         self._present: _Present | None = None
+        self._source = CodeSource()
 
     def advance(self, publication: Publication) -> AdvanceProgress:
         """One batch of every bucket in which something is to be done. Raises only what the database raises;
@@ -142,7 +145,7 @@ class Advancer:
         journeys = self._at_present(conn, publication.journeys)
         for bucket, of_customers in happened.items():
             work = _Work(bucket, {}, frozenset(), more=False, held_back=of_customers.keys())
-            _decide_and_write(conn, work, of_customers, journeys, now)
+            _decide_and_write(conn, work, of_customers, journeys, now, self._codes_of(conn, journeys))
 
     def _advance_bucket(self, publication: Publication, bucket: int) -> AdvanceProgress:
         # The collector of cycles is off while one batch lasts (about `AIM`). A batch makes a million
@@ -184,7 +187,13 @@ class Advancer:
         now = self._clock.now()
         work = _claim(conn, bucket, now, limit)
         journeys = self._at_present(conn, publication.journeys)
-        return _apply(conn, work, work.customers, journeys, now)
+        return _apply(conn, work, work.customers, journeys, now, self._codes_of(conn, journeys))
+
+    def _codes_of(self, conn: Connection, journeys: Journeys) -> CodeSource:
+        """What codes are drawn with; the key belongs to the database and never changes."""
+        if journeys.drawn_pools and not self._source.key:
+            self._source = CodeSource(meta.secret(conn).encode())
+        return self._source
 
     def _tell_of_products(self, conn: Connection, publication: Publication) -> AdvanceProgress:
         if deployments.current_number(conn) != publication.number:
@@ -206,7 +215,7 @@ class Advancer:
         for customer in work.customers:
             try:
                 with conn.begin_nested():
-                    total.add(_apply(conn, work, [customer], journeys, now))
+                    total.add(_apply(conn, work, [customer], journeys, now, self._codes_of(conn, journeys)))
             except Exception as failure:
                 if is_refusal(failure):
                     raise
@@ -272,7 +281,12 @@ def _claim(conn: Connection, bucket: int, now: Instant, limit: int) -> _Work:
 
 
 def _apply(
-    conn: Connection, work: _Work, chosen: Sequence[str], journeys: Journeys, now: Instant
+    conn: Connection,
+    work: _Work,
+    chosen: Sequence[str],
+    journeys: Journeys,
+    now: Instant,
+    source: CodeSource,
 ) -> AdvanceProgress:
     """Loads, decides and writes these customers of a batch, and takes what was applied out of the inbox."""
     if not chosen:
@@ -280,7 +294,7 @@ def _apply(
     happened = {customer: [row.read() for row in work.pending.get(customer, ())] for customer in chosen}
     # one transaction, and the inbox is emptied in it: after a crash either all of this has happened or none
     # of it, and what is still in the inbox is decided anew, with the same ids of messages (`derive`)
-    decided = _decide_and_write(conn, work, happened, journeys, now)
+    decided = _decide_and_write(conn, work, happened, journeys, now, source)
     numbers = [what.number for happenings in happened.values() for what in happenings]
     inbox.remove(conn, numbers)
     quarantine.release(conn, work.bucket, [customer for customer in chosen if customer in work.aside])
@@ -297,12 +311,17 @@ def _decide_and_write(
     happened: Mapping[str, Sequence[Happening]],
     journeys: Journeys,
     now: Instant,
+    source: CodeSource,
 ) -> dict[str, Decided]:
     batch = customers.load_batch(conn, work.bucket, list(happened), journeys, now, happened)
-    decided: dict[str, Decided] = {}
-    for customer, happenings in happened.items():
+
+    def decided_with(customer: str, codes: CodeSource) -> Decided:
         wakes = customer not in work.held_back
-        decided[customer] = decide(batch.states[customer], happenings, journeys, now, wakes=wakes)
+        state, what = batch.states[customer], happened[customer]
+        return decide(state, what, journeys, now, wakes=wakes, codes=codes)
+
+    decided = {customer: decided_with(customer, source) for customer in happened}
+    without_doubles(conn, decided, journeys, source, decided_with)
     applied = [(customer, what) for customer, happenings in happened.items() for what in happenings]
     events.append(conn, work.bucket, applied)
     customers.save_batch(conn, batch, {customer: done.state for customer, done in decided.items()}, now)

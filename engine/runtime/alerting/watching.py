@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from engine.config import Config
 from engine.store import alert_messages, daemon_state
+from engine.store.customers import code_stock
 from engine.store.inbox import due_queue
 from engine.store.journeys import pauses
 from engine.store.messages import webhooks
@@ -58,6 +59,13 @@ def store_troubles(conn: Connection, config: Config, now: Instant) -> dict[str, 
     first = due_queue.first(conn)
     if first is not None and now - first >= LATE:
         troubles["lag"] = "customers are decided about more than 15 minutes too late"
+    files = [(pool.name, pool.alert) for pool in config.codes.values() if pool.kind == "file"]
+    for pool, left, least in code_stock.low_pools(conn, files):
+        troubles[f"codes {pool}"] = (
+            f"the pool {pool} is empty"
+            if not left
+            else f"the pool {pool} has fewer than {least:,} codes left"
+        )
     for unsent in alert_messages.unsent(conn):
         troubles[f"alerts {unsent.destination}"] = (
             f"alerts cannot be sent to {unsent.destination.partition(':')[0]}: {unsent.detail}"

@@ -1,4 +1,5 @@
-"""Starts the recurring jobs over the whole base: clock starts, scores, segments, reactions, housekeeping.
+"""Starts the recurring jobs over the whole base: clock starts, scores, segments, reactions, codes that
+somebody waits for, housekeeping.
 
 APScheduler keeps the times and no jobs: none is about a customer, so none has to survive a restart (what is
 missed is found by the watermark that each of them keeps).
@@ -15,19 +16,23 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from engine.clock import Clock
 from engine.core.journeys import Journeys
 from engine.runtime.advance import maintenance
+from engine.runtime.advance.code_pools import serve_waiting
 from engine.runtime.advance.learning import learn
 from engine.runtime.advance.occurrences import append_occurrences
 from engine.runtime.advance.scoring import score_rfm
 from engine.runtime.process.health import Health
 from engine.runtime.workers.fenced_store import LeadLostError
 from engine.store.database import Store
-from engine.values import HOUR, MINUTE
+from engine.values import HOUR, MINUTE, SECOND
 
 CLOCK_STARTS = MINUTE
 NIGHTLY_LOOK = 15 * MINUTE
 """So often it is asked whose nightly look is due: segments, `rfm` facts, learning."""
 
 TIDY = HOUR
+
+CODES = 15 * SECOND
+"""So often it is asked whether a pool that somebody waits for has codes again."""
 
 
 class Scheduler:
@@ -75,6 +80,7 @@ class Scheduler:
         ):
             self._every(milliseconds, name, self._as_leader(job), at_once=True)
         self._every(CLOCK_STARTS, "clock starts", self._as_leader(self._clock_starts))
+        self._every(CODES, "codes", self._as_leader(self._codes))
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -127,6 +133,10 @@ class Scheduler:
         """In a thread of its own: a start may reach everybody, some thousand in each transaction."""
         await asyncio.to_thread(append_occurrences, self._store, self._journeys(), self._clock.now())
         self._wake()
+
+    async def _codes(self) -> None:
+        if await asyncio.to_thread(serve_waiting, self._store, self._journeys(), self._clock.now()):
+            self._wake()
 
     async def _score(self) -> None:
         """In a thread of its own: it reads for long beside the writer, and gives it the changes in chunks."""

@@ -127,12 +127,18 @@ def encode(enrollment: Enrollment) -> str:
     is_marked = MARKS in trigger or any(type(value) is list for value in trigger.values())
     if enrollment.codes or len(enrollment.done) > 1 or is_marked:
         stored: Any = copy(enrollment)
-        stored.codes = list(enrollment.codes.values())
+        stored.codes = [_written(code) for code in enrollment.codes.values()]
         stored.done, stored.trigger = sorted(enrollment.done), trigger
         enrollment = stored
     text = dump(enrollment)
     # What led to a run is written only where there is something.
     return text if enrollment.causes else text[: text.rindex(",{},")] + "]"
+
+
+def _written(code: TakenCode) -> tuple[Any, ...]:
+    """The words of an offer are written only where there are some."""
+    whole = astuple(code)
+    return whole if code.text or code.offer or code.name else whole[:5]
 
 
 class _StoredRun(Struct, array_like=True):
@@ -177,7 +183,7 @@ def decode(state: str, journey: str | None = None) -> Enrollment:
     if stored.trigger:
         stored.trigger = unpack(stored.trigger)
     if type(stored.codes) is list:
-        stored.codes = {code.pool: code for code in stored.codes}
+        stored.codes = {code.asked_as: code for code in stored.codes}
     if journey is not None:
         stored.journey = journey
     return Enrollment(*astuple(stored))

@@ -20,6 +20,8 @@ assert alert_tables.AlertRow.metadata is SQLModel.metadata
 assert recommendation_tables.ShownProductRow.metadata is SQLModel.metadata
 
 OPEN = text("ended_at IS NULL")
+HELD = text("kind <> 'shared' AND given_back_at IS NULL")
+FREE = text("enrollment IS NULL")
 
 
 class MetaRow(SQLModel, table=True):
@@ -247,10 +249,15 @@ class DueRow(SQLModel, table=True):
 
 
 class CodeRow(SQLModel, table=True):
-    """A promo code that was given to an enrollment; of shared codes one row per enrollment."""
+    """A promo code that was given to an enrollment; of shared codes one row per enrollment. `asked`: the name
+    that the `code` step said, where it is a choice between pools."""
 
     __tablename__ = "code"
-    __table_args__ = (Index("code_value", "value"), {"sqlite_with_rowid": False})
+    __table_args__ = (
+        Index("code_value", "value"),
+        Index("code_held", "value", unique=True, sqlite_where=HELD, postgresql_where=HELD),
+        {"sqlite_with_rowid": False},
+    )
 
     bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     pool: str = Field(primary_key=True)
@@ -261,6 +268,63 @@ class CodeRow(SQLModel, table=True):
     expires_at: int = Field(sa_type=INSTANT)
     used_at: int | None = Field(default=None, sa_type=INSTANT)
     given_back_at: int | None = Field(default=None, sa_type=INSTANT)
+    kind: str | None = None
+    journey: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    asked: str = Field(default="", sa_column_kwargs={"server_default": ""})
+
+
+class CodeStockRow(SQLModel, table=True):
+    """A code of a file. `enrollment`: who has it; None: it is free."""
+
+    __tablename__ = "code_stock"
+    __table_args__ = (
+        UniqueConstraint("value", name="code_stock_value"),
+        Index("code_free", "pool", "number", sqlite_where=FREE, postgresql_where=FREE),
+        Index("code_pool", "pool"),
+    )
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    pool: str
+    value: str
+    enrollment: str | None = None
+    imported_at: int = Field(sa_type=INSTANT)
+
+
+class CodeRequestRow(SQLModel, table=True):
+    """Somebody who waits for a code of an empty pool; the longest waiting is served first."""
+
+    __tablename__ = "code_request"
+    __table_args__ = (
+        UniqueConstraint("enrollment", "pool", name="code_request_once"),
+        Index("code_request_customer", "bucket", "customer"),
+        Index("code_request_pool", "pool", "number"),
+    )
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    pool: str
+    enrollment: str
+    bucket: int
+    customer: str
+    asked_at: int = Field(sa_type=INSTANT)
+
+
+class CodeUseRow(SQLModel, table=True):
+    """Somebody showed a code: in an order (an event) or at the till. `verdict`: `used`, or why it does not
+    count. `amount`: of the order, in hundred-thousandths of its currency."""
+
+    __tablename__ = "code_use"
+    __table_args__ = (Index("code_use_value", "value"), Index("code_use_customer", "customer"))
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
+    value: str
+    pool: str
+    customer: str
+    at: int = Field(sa_type=INSTANT)
+    source: str
+    order_id: str = ""
+    amount: int | None = Field(default=None, sa_type=INSTANT)
+    currency: str = ""
+    verdict: str
 
 
 class ProductRow(SQLModel, table=True):
