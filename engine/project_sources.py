@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.channel_kinds import KINDS
-from engine.compiler.catalogue.catalogue_file import read_catalogue
+from engine.compiler.facts.customer_file import read_catalogue
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.templates.message_set import Templates
 from engine.compiler.templates.template_file import TemplateFile, read_template
@@ -29,7 +29,7 @@ def read_world(opened: Folder) -> ProjectContext:
     config = read_shop(opened)
     _pool_files(opened, config)
     nodes = {name: _schema(opened, name) for name in ("customer", "events", "product")}
-    catalogue, problems = read_catalogue(nodes["customer"], nodes["events"], nodes["product"])
+    catalogue, problems = read_catalogue(nodes["customer"], nodes["events"], nodes["product"], config)
     opened.problems.extend(problems)
     _words_of_pages(opened)
     return ProjectContext(config, catalogue, _segment_files(opened), _templates(opened, config))

@@ -34,7 +34,17 @@ _FIRST_CALM, _LAST_CALM = -719_000, 2_932_000
 """Days since 1970 that have a date with room on both sides."""
 
 type_kinds = Literal[
-    "text", "number", "money", "true/false", "one of", "date", "time", "birthday", "list of text", "list of"
+    "text",
+    "number",
+    "money",
+    "true/false",
+    "one of",
+    "date",
+    "time",
+    "birthday",
+    "list of text",
+    "list of",
+    "share",
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import cast
 
 from engine.compiler.catalogue.catalogue import OWN_EVENTS, PRODUCT_STARTS, Catalogue
@@ -15,6 +16,14 @@ from engine.values import Instant, Type, Value, to_datetime
 _CODE: Mapping[str, Type] = {"expires": Type("time")}
 _GROUPS = ("trigger", "code", "with", "with_times", "paths")
 _TIME = Type("time")
+
+
+class Share(Decimal):
+    """A share between 0 and 1 that is written in percent: `45 %`."""
+
+    def __str__(self) -> str:
+        """With one decimal where it has some."""
+        return f"{(Decimal(self) * 100).quantize(Decimal('0.1')).normalize():f} %"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +125,8 @@ def _plain(name: str, value: Value, kind: Type | None, zone: dt.tzinfo) -> objec
         return value
     if isinstance(value, int) and kind is not None and kind.kind == "time":
         return to_datetime(Instant(value), zone)
+    if isinstance(value, int | Decimal) and kind is not None and kind.kind == "share":
+        return Share(value)
     if isinstance(value, list):
         fields = dict(kind.items) if kind is not None else {}
         return [_named(name, cast("Mapping[str, Value]", item), fields, zone) for item in value]

@@ -42,8 +42,8 @@ def needed_fields(journeys: Journeys, messages: MessageSet, catalogue: Catalogue
     """What conditions, facts, starts, segments and templates read, per event."""
     read: defaultdict[str, set[str]] = defaultdict(lambda: set(_ALWAYS))
     for rule in journeys.facts:
-        if rule.field is not None:
-            read[rule.event].add(rule.field)
+        for event, name in rule.reads():
+            read[event].add(name)
     of_template = _by_template(messages)
     for journey in journeys.by_name.values():
         for event, name in _of_journey(journey, of_template):

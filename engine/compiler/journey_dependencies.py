@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from engine.core.conditions.dependencies import Dependencies, dependencies_of, farthest
-from engine.core.facts.customer import FactRule
+from engine.core.facts.rule import FactRule
 from engine.core.journey import (
     EventTrigger,
     Goal,

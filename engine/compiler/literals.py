@@ -22,6 +22,8 @@ NO = ("false", "no")
 
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 _MONEY = re.compile(r"(-?\d{1,13}(?:\.\d{1,4})?) ([A-Z]{3})", re.ASCII)
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,4})?) ?(?:%|percent)", re.ASCII)
+_FRACTION = re.compile(r"0?\.\d{1,6}", re.ASCII)
 _BIRTHDAY = re.compile(r"(?:(\d{4})|-)-(\d{2})-(\d{2})", re.ASCII)
 
 
@@ -55,6 +57,8 @@ def read_constant(
             )
         case "money":
             return _money(text, span, local.currency, how)
+        case "share":
+            return _share(text, span, how)
         case "true/false":
             return _yes_no(text)
         case "one of":
@@ -98,6 +102,22 @@ def read_moment(text: Text, local: Local, *, last: bool = False) -> int | Proble
 def is_reference(word: str) -> bool:
     """Does a value name a field instead of being one?"""
     return word.startswith(("trigger.", "product.")) and word.replace(".", "_").isidentifier()
+
+
+def _share(text: Text, span: Span, how: str) -> Decimal | Problem:
+    """`45%` as the fraction that is stored."""
+    match = _SHARE.fullmatch(text.value)
+    if match:
+        return Decimal(match[1]) / 100
+    meant = ""
+    if _FRACTION.fullmatch(text.value):
+        meant = f"{(Decimal(text.value) * 100).normalize():f}%"
+    elif _NUMBER.fullmatch(text.value):
+        meant = f"{text.value}%"
+    return Problem(
+        span, "E22", f"{quoted(text.value)} is not a share", "a share is written in percent",
+        f"write  {f'{how} {meant}'.strip()}" if meant else "write for example  at least 50%",
+    )  # fmt: skip
 
 
 def _money(text: Text, span: Span, currency: str, how: str) -> Money | Problem:

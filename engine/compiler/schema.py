@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from jsonschema import Draft7Validator
 
 from engine.compiler.catalogue.catalogue import BUILT_IN, OWN_EVENTS, PRODUCT_STARTS
-from engine.compiler.catalogue.catalogue_file import CUSTOMER_FILE, EVENTS_FILE, PRODUCT_FILE
+from engine.compiler.catalogue.catalogue_file import EVENTS_FILE, PRODUCT_FILE
 from engine.compiler.conditions.forms import describe
+from engine.compiler.facts.customer_file import CUSTOMER_FILE
 from engine.compiler.offers import names_of_codes
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.recommendations import names_a_value
 from engine.config.file import CONFIG
 from engine.config.recommendations import recommendation_shape
-from engine.core.facts.customer import FactRule
+from engine.core.facts.rule import FactRule
 from engine.core.policy import Policy
 from engine.language.quantities import WEEKDAYS
 from engine.language.schema.files import SchemaNames, file_schema, journey_schema, segment_schema

@@ -11,7 +11,7 @@ from engine.core.causes import NO_CAUSES
 from engine.core.decision_context import DecisionContext
 from engine.core.ending import cancel_planned
 from engine.core.enrollment import AwaitingSend, Deferred, Enrollment, Waiting
-from engine.core.facts.fold import apply_change, apply_event
+from engine.core.facts.fold import apply_change, apply_event, foresee
 from engine.core.goal import leave_if_due
 from engine.core.happening import Event, InsideChanged, ProductChanged, ProfileChanged, SegmentChanged
 from engine.core.journey import SegmentRule, SendStep, WaitStep
@@ -81,6 +81,11 @@ def handle_profile_change(context: DecisionContext, changed: ProfileChanged) -> 
     """Attributes, addresses, consents or suppressions were written."""
     apply_change(context.writable("values", "reach"), changed, context.journeys.resolve_zone)
     context.changed_attributes.update(changed.values)
+    for name in changed.values:
+        rule = context.index.rules.get(name)
+        # The night that found the value did not know of the events since.
+        if rule is not None and rule.how == "next":
+            foresee(context.facts, rule)
     # `joined` and `left` are not among them: one of several devices comes or goes, and the channel stays.
     if changed.addresses or changed.consents or changed.suppressed:
         context.reach_changed = True

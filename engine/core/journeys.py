@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from engine.core.facts.customer import FactRule, ZoneReason, resolve_zone
+from engine.core.facts.customer import ZoneReason, resolve_zone
 from engine.core.facts.learned import Learned
+from engine.core.facts.rule import FactRule
 from engine.core.journey import CodeStep, Journey, Pool, SegmentRule
 from engine.core.policy import Policy
 from engine.core.subscriptions import SubscriptionIndex, index_of
@@ -54,7 +55,11 @@ class Journeys:
 
     def __post_init__(self) -> None:
         """Looks up once what decisions ask for at every event."""
-        index = index_of(self.by_name.values(), self.segments.values(), self.facts, self.needs)
+        gaps = self.learned.gaps
+        facts = tuple(
+            replace(rule, typical=gaps[rule.name]) if rule.name in gaps else rule for rule in self.facts
+        )
+        index = index_of(self.by_name.values(), self.segments.values(), facts, self.needs)
         object.__setattr__(self, "index", index)
         pools = {
             pool.name: pool

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from engine.core.conditions.dependencies import Dependencies, dependencies_of
 from engine.core.conditions.scope import Rules
-from engine.core.facts.customer import FactRule
+from engine.core.facts.rule import FactRule
 from engine.core.journey import (
     EventTrigger,
     Journey,
@@ -133,7 +133,8 @@ def index_of(
     rules = {rule.name: rule for rule in facts}
     facts_by_event: dict[str, tuple[FactRule, ...]] = {}
     for rule in facts:
-        facts_by_event[rule.event] = (*facts_by_event.get(rule.event, ()), rule)
+        for event in rule.events:
+            facts_by_event[event] = (*facts_by_event.get(event, ()), rule)
     ranked = sorted(
         (JourneySubscription.of(journey, rules) for journey in journeys),
         key=lambda subscription: subscription.rank,

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from engine.core.conditions.condition import AllOf, AnyOf, Condition, Did, Not, Ref, RelativeAge, Today
 from engine.core.conditions.dependencies import forms, refs
 from engine.core.conditions.scope import NO_RULES, Rules, Scope, read
-from engine.core.facts.customer import FactRule, Facts
+from engine.core.facts.customer import Facts
+from engine.core.facts.rule import FactRule
 from engine.core.happening import Event
 from engine.core.journey import Question
 from engine.values import DAY, UTC, Birthday, Duration, Instant, at_local, later_day, local_date, to_datetime
@@ -62,9 +63,13 @@ def _edges(condition: Condition, scope: Scope, rules: Rules) -> Iterator[Instant
     yield from _edges_of_forms(condition, scope, rules, (None,))
     for ref in refs(condition):
         rule = _windowed(ref, rules)
-        if rule is not None and rule.last is not None:
-            for event in scope.facts.history.get(rule.event, ()):
-                yield Instant(event.occurred_at + rule.last)
+        if rule is None or rule.last is None:
+            continue
+        if rule.year is not None:
+            yield rule.year.turn(scope.now)
+            continue
+        for event in scope.facts.history.get(rule.event, ()):
+            yield Instant(event.occurred_at + rule.last)
 
 
 def _edges_of_forms(

@@ -20,7 +20,7 @@ from engine.compiler.catalogue.catalogue import Catalogue
 from engine.compiler.templates.message_set import MessageSet, Templates, compile_messages
 from engine.compiler.templates.template_file import read_template
 from engine.config import Shop
-from engine.core.facts.customer import FactRule
+from engine.core.facts.rule import FactRule
 from engine.values import Instant, Money, Type, Value
 
 LINKS = Links(["key"], "https://news.example")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.compiler.catalogue.catalogue_file import read_catalogue
 from engine.compiler.compile import Compiled, compile_journey
+from engine.compiler.facts.customer_file import read_catalogue
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.templates.message_set import Templates
 from engine.compiler.templates.template_file import TemplateFile
@@ -25,7 +25,7 @@ def world() -> ProjectContext:
         read((SAMPLE / f"schemas/{name}.yaml").read_bytes(), f"schemas/{name}.yaml")[0]
         for name in ("customer", "events", "product")
     ]
-    catalogue, _ = read_catalogue(*nodes)
+    catalogue, _ = read_catalogue(nodes[0], nodes[1], nodes[2], config)
     segment, _ = parse_segment(
         (SAMPLE / "journeys/segments/vip.yaml").read_bytes(), "journeys/segments/vip.yaml"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.compiler.catalogue.catalogue_file import read_catalogue
+from engine.compiler.facts.customer_file import read_catalogue
 from engine.language.nodes import Node
 from engine.language.yaml.source import read
 from engine.problem import Problem, render_problems

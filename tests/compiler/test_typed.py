@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.compiler.catalogue.catalogue import MONEY, NUMBER, TEXT, TEXTS, TIME, YES_NO, Catalogue
 from engine.compiler.catalogue.data_schema import attributes_schema, event_schema
 from engine.compiler.catalogue.typed import FieldProblem, Typing
-from engine.core.facts.customer import FactRule
+from engine.core.facts.rule import FactRule
 from engine.values import Birthday, Money, Type
 
 ITEMS = Type("list of", items=(("sku", TEXT), ("price", MONEY), ("quantity", NUMBER)))

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
-from engine.compiler.catalogue.catalogue_file import read_catalogue
 from engine.compiler.compile import compile_journey, compile_segment
+from engine.compiler.facts.customer_file import read_catalogue
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.publication import publish
 from engine.compiler.templates.message_set import Templates
@@ -123,7 +123,7 @@ def project(*texts: str, segments: Mapping[str, str] | None = None, config: str 
     """Published journeys; a mistake in them fails the test with the words an author would read."""
     shop, problems = read_config(config)
     nodes = [read(text, name)[0] for text, name in ((CUSTOMER, "c"), (EVENTS, "e"), (PRODUCT, "p"))]
-    catalogue, more = read_catalogue(*nodes)
+    catalogue, more = read_catalogue(nodes[0], nodes[1], nodes[2], shop)
     world = ProjectContext(shop, catalogue, {}, _templates(texts))
     problems += more
     found = {}

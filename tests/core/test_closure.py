@@ -30,8 +30,9 @@ from engine.core.conditions.condition import (
     Today,
 )
 from engine.core.enrollment import Enrollment, SentMessage, TakenCode
-from engine.core.facts.customer import FactRule, Facts, Reach
+from engine.core.facts.customer import Facts, Reach
 from engine.core.facts.fold import apply_event
+from engine.core.facts.rule import FactRule
 from engine.core.happening import Event
 from engine.values import DAY, HOUR, Birthday, Duration, Instant, Money, Type, Value, instant
 from tests.strategies import CONDITIONS, NOW, customers

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.facts.customer import EventCounter, FactRule, Facts, Reach
+from engine.core.facts.customer import EventCounter, Facts, Reach
 from engine.core.facts.fold import (
     apply_change,
     apply_event,
@@ -19,6 +19,7 @@ from engine.core.facts.fold import (
     initial_values,
     prune_history,
 )
+from engine.core.facts.rule import FactRule
 from engine.core.happening import Event, ProfileChanged
 from engine.core.journeys import Journeys
 from engine.values import DAY, Instant, Money, Type, Value

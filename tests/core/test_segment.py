@@ -20,8 +20,9 @@ from engine.core.conditions.condition import (
     RelativeAge,
     Today,
 )
-from engine.core.facts.customer import FactRule, Facts
+from engine.core.facts.customer import Facts
 from engine.core.facts.fold import apply_event
+from engine.core.facts.rule import FactRule
 from engine.core.happening import Event
 from engine.core.journey import Question
 from engine.core.segments import is_member, next_crossing

@@ -8,7 +8,7 @@ import pytest
 
 from engine.config import Signup
 from engine.core import causes, product_signals, product_starts
-from engine.core.facts import fold
+from engine.core.facts import fold, tally
 from engine.http import body, callback_routes, connections, context, keys, push_routes
 from engine.http.intake import browsers, strict_json
 from engine.runtime.intake import limits, signups
@@ -58,7 +58,7 @@ LIMITS = [
     ("attributes of a customer", limits.MOST_UNDECLARED, ""),
     ("bytes of the attributes", limits.MOST_BYTES / KB, " KB"),
     ("devices of a customer", fold.DEVICES, ""),
-    ("different values that a", fold.MOST_VALUES, ""),
+    ("different values that a", tally.MOST_VALUES, ""),
     ("refused items of one source", refusals.MOST_OF_A_KIND, ""),
     ("refused items that are kept altogether", refusals.MOST, ""),
     ("characters of a refused item", refusals.LARGEST / KB, " KB"),

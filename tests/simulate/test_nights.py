@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.facts.customer import FactRule
 from engine.core.facts.rfm import DEFAULT, QUINTILES, Borders, Spending, groups_of
+from engine.core.facts.rule import FactRule
 from engine.simulate.replay.replay import ReplayOptions, replay
 from engine.simulate.replay.rfm_nightly import ScoreBoard
 from engine.values import DAY, HOUR, Instant, Type

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from engine.core.facts.customer import FactRule
 from engine.core.facts.rfm import DEFAULT
+from engine.core.facts.rule import FactRule
 from engine.core.happening import Event
 from engine.store.customers import events
 from engine.store.customers.rfm import Spent, spending

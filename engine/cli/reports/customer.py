@@ -25,7 +25,7 @@ from engine.core.enrollment import (
     Waiting,
 )
 from engine.core.facts.computed import windowed_value
-from engine.core.facts.customer import FactRule
+from engine.core.facts.rule import FactRule
 from engine.store.customers import history
 from engine.values import Type, iso
 

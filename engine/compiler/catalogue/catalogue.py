@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from engine.core.facts.customer import OWN_CAPS, FactRule
+from engine.core.facts.customer import OWN_CAPS
+from engine.core.facts.rule import FactRule
 from engine.values import Type
 
 TEXT = Type("text")
@@ -117,7 +118,8 @@ class Catalogue:
 
     def cannot_be_missing(self) -> frozenset[str]:
         """Facts that always have a value: counts and sums."""
-        return frozenset(name for name, rule in self.facts.items() if rule.how in ("count", "sum"))
+        counts = ("count", "sum", "number of different")
+        return frozenset(name for name, rule in self.facts.items() if rule.how in counts)
 
 
 def path_type(fields: Mapping[str, Type], path: str) -> Type | None:

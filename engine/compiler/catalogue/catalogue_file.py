@@ -1,5 +1,5 @@
-"""Reads schemas/customer.yaml, events.yaml and product.yaml, and holds the tables of what may stand in
-them."""
+"""Reads schemas/events.yaml and product.yaml, and the types of attributes and fields; holds the tables of
+what may stand there."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from engine.compiler.catalogue.catalogue import BUILT_IN, OWN_EVENTS, PRODUCT_STARTS, Catalogue
-from engine.compiler.catalogue.fact_words import FORMS, read_fact
-from engine.compiler.catalogue.rfm_words import RFM_SHAPE, read_rfm
-from engine.core.facts.customer import FactRule
+from engine.compiler.catalogue.catalogue import OWN_EVENTS, PRODUCT_STARTS, Catalogue
 from engine.language.grammar import Construct, Key
 from engine.language.map_reader import FileRules, MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
@@ -35,7 +32,7 @@ _SYNONYMS = {
 }  # fmt: skip
 
 
-_TYPE_SHAPE = {
+TYPE_SHAPE = {
     "anyOf": [
         {"type": "string", "enum": list(SIMPLE)},
         {
@@ -51,37 +48,12 @@ _TYPE_SHAPE = {
         },
     ]
 }
-_FACT_SHAPE = {
-    "type": "string",
-    "pattern": rf"^({'|'.join(form.words for form in FORMS)}) \w+(\.\w+)*( in last .+)?$",
-    "patternErrorMessage": "write for example  count of order_placed"
-    "  or  sum of order_placed.total in last 30 days",
-    "examples": [
-        "count of order_placed",
-        "sum of order_placed.total",
-        "last order_placed",
-        "most frequent order_placed.items.category",
-    ],
-}
-
-CUSTOMER_FILE = Construct(
-    "customer",
-    "schemas/customer.yaml",
-    (
-        Key("attributes", "named", "what the shop says of a customer, each with its type", shape=_TYPE_SHAPE),
-        Key("facts", "named", "what is computed from events", shape=_FACT_SHAPE),
-        Key("rfm", "any", "the groups that  rfm of  puts customers into, and where it cuts", shape=RFM_SHAPE),
-    ),
-    "What is known of a customer",
-    stray="put it under  attributes:",
-    blank=True,
-)
 EVENT = Construct(
     "event",
     "an event",
     (
         Key("also", "texts", "other names of the event"),
-        Key("fields", "free", "its fields, each with its type", shape=_TYPE_SHAPE),
+        Key("fields", "free", "its fields, each with its type", shape=TYPE_SHAPE),
     ),
     "An event and its fields",
     stray="put it under  fields:",
@@ -98,47 +70,30 @@ EVENTS_FILE = Construct(
 PRODUCT_FILE = Construct(
     "product",
     "schemas/product.yaml",
-    (Key("product", "named", "the fields of a product, each with its type", shape=_TYPE_SHAPE),),
+    (Key("product", "named", "the fields of a product, each with its type", shape=TYPE_SHAPE),),
     "Fields of the catalogue",
     stray="put it under  product:",
     blank=True,
 )
-_RULES = FileRules(
+RULES = FileRules(
     unknown_key="E80", wrong_shape="E80", missing="E80", empty="E80", wrong_value="E80", bad_name="E81"
 )
 
 
-def read_catalogue(
-    customer: Node | None, events: Node | None, product: Node | None
-) -> tuple[Catalogue, list[Problem]]:
-    """The catalogue of three files, any of which may be missing. Broken lines are left out and reported."""
-    context = ReadContext(_RULES)
-    # In the order of the uses: facts are computed from events, and must not be called like an attribute.
-    also, declared = _read_events(context, _open(context, events, EVENTS_FILE))
-    catalogue = Catalogue(
-        {}, {}, declared, also, _named_types(context, _open(context, product, PRODUCT_FILE), "product")
-    )
-    reader = _open(context, customer, CUSTOMER_FILE)
-    catalogue = replace(catalogue, attributes={**BUILT_IN, **_named_types(context, reader, "attributes")})
-    return replace(catalogue, facts=_read_facts(context, reader, catalogue)), context.problems
-
-
-def _open(context: ReadContext, root: Node | None, construct: Construct) -> MapReader | None:
+def open_file(context: ReadContext, root: Node | None, construct: Construct) -> MapReader | None:
     if root is None:
         return None
     return context.block(root, construct, Scalar(construct.noun, root.span, plain=True))
 
 
-def _named_types(context: ReadContext, reader: MapReader | None, key: str) -> dict[str, Type]:
+def named_types(context: ReadContext, reader: MapReader | None, key: str) -> dict[str, Type]:
     entries = reader.entries(key) if reader else ()
     return {
-        entry.key.text: _type_of(context, entry.value)
-        for entry in entries
-        if _is_own_name(context, entry.key)
+        entry.key.text: _type_of(context, entry.value) for entry in entries if is_own_name(context, entry.key)
     }
 
 
-def _is_own_name(context: ReadContext, key: Scalar) -> bool:
+def is_own_name(context: ReadContext, key: Scalar) -> bool:
     if key.text not in _RESERVED:
         return context.is_name(key)
     context.wrong(
@@ -192,7 +147,7 @@ def _bad_type(context: ReadContext, span: Span, shown: str, words: str = "") -> 
     return Type(near if near in SIMPLE else "text")  # type: ignore[arg-type]
 
 
-def _read_events(
+def read_events(
     context: ReadContext, reader: MapReader | None
 ) -> tuple[dict[str, str], dict[str, dict[str, Type]]]:
     """Other names of events, and the fields of each event."""
@@ -202,7 +157,7 @@ def _read_events(
     own = {entry.key.text for entry in entries} | set(OWN_EVENTS) | set(PRODUCT_STARTS)
     for entry in entries:
         name = entry.key.text
-        if not _is_own_name(context, entry.key):
+        if not is_own_name(context, entry.key):
             continue
         if name in OWN_EVENTS or name in PRODUCT_STARTS:
             context.wrong(
@@ -228,38 +183,6 @@ def _read_events(
             else:
                 also[other.value] = name
     return also, declared
-
-
-def _read_facts(context: ReadContext, reader: MapReader | None, catalogue: Catalogue) -> dict[str, FactRule]:
-    if reader is None:
-        return {}
-    rfm = read_rfm(reader.node("rfm"), context.problems)
-    facts: dict[str, FactRule] = {}
-    for entry in reader.entries("facts"):
-        name = entry.key.text
-        if not _is_own_name(context, entry.key):
-            continue
-        if name in catalogue.attributes:
-            context.wrong(
-                entry.key,
-                "is an attribute already",
-                "a value is either set by hand or computed",
-                "remove one of the two",
-                "E81",
-            )
-        elif not isinstance(entry.value, Scalar):
-            context.report(
-                entry.value.span,
-                "E82",
-                "a fact is one short text",
-                "it says how it is computed",
-                "write  count of order_placed",
-            )
-        else:
-            fact = context.keep(read_fact(name, entry.value.whole(), catalogue, rfm))
-            if fact is not None:
-                facts[name] = fact
-    return facts
 
 
 def unknown_event(text: Text, catalogue: Catalogue, also: tuple[str, ...] = ()) -> Problem:

@@ -54,7 +54,7 @@ def _type(kind: Type) -> Schema:
     match kind.kind:
         case "text":
             return {"type": ["string", "number", "null"]}
-        case "number":
+        case "number" | "share":
             return _amount(NUMBER)
         case "money":
             return _amount(AMOUNT)

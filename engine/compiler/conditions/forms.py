@@ -23,6 +23,7 @@ FORMS_OF = {
     "one of": _ANY,
     "number": f"{_ANY}, at least 2, at most 2, more than 2, less than 2, between 2 and 5",
     "money": f"{_ANY}, at least 2, at most 2, more than 2, less than 2, between 2 and 5",
+    "share": f"{_ANY}, at least 50%, at most 50%, more than 50%, less than 50%, between 20% and 50%",
     "true/false": "true, false, is set, is not set",
     "date": (
         "more than 90 days ago, less than 90 days ago, before 2026-11-27, after 2026-11-27, today, "
@@ -42,8 +43,8 @@ _NAMES = {"one of": "one of several values", "list of": "a list", "list of text"
           "true/false": "true or false",
           "date": "a date", "time": "a moment", "birthday": "a birthday", "number": "a number",
           "text": "a text",
-          "money": "an amount of money"}  # fmt: skip
-_AMOUNTS = ("number", "money")
+          "money": "an amount of money", "share": "a share"}  # fmt: skip
+_AMOUNTS = ("number", "money", "share")
 _DAYS = ("date", "time")
 _TEXTS = ("text", "one of", "list of text")
 
@@ -190,7 +191,8 @@ def _misfit_of_list(name: Text, form: syntax.TextMatch, ref: Ref, negation: str 
 
 def _fit(name: str, ref: Ref) -> str:
     example = {
-        "number": "at least 2", "money": "at least 50 EUR", "date": "less than 30 days ago",
+        "number": "at least 2", "share": "at least 50%", "money": "at least 50 EUR",
+        "date": "less than 30 days ago",
         "time": "less than 30 days ago", "birthday": "today", "true/false": "true", "list of": "is set",
     }.get(ref.type.kind)  # fmt: skip
     if example is None:

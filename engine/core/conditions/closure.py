@@ -37,8 +37,8 @@ from engine.core.conditions.condition import (
 from engine.core.conditions.dependencies import dependencies_of, refs
 from engine.core.conditions.scope import NO_RULES, Reader, Rules, Scope, read, reader
 from engine.core.conditions.trace_values import values_asked
-from engine.core.facts.computed import field_values
 from engine.core.facts.customer import can_reach
+from engine.core.facts.fields import field_values
 from engine.core.happening import Event
 from engine.values import DAY, UTC, Birthday, Instant, Money, Value, local_date, minus_days, plus
 
@@ -98,6 +98,7 @@ FITS: Mapping[str, Callable[[Value], bool]] = {
     "one of": lambda value: type(value) is str,
     "number": lambda value: type(value) is int or type(value) is Decimal,
     "money": lambda value: type(value) is Money,
+    "share": lambda value: type(value) is Decimal or type(value) is int,
     "true/false": lambda value: type(value) is bool,
     "date": lambda value: type(value) is dt.date,
     "time": lambda value: type(value) is int,

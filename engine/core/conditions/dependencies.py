@@ -151,8 +151,7 @@ def _mentions_of(ref: Ref, rules: Rules) -> Dependencies:
                 return Dependencies(attributes=frozenset((ref.name,)))
             # A fact with a window is counted from the rows when it is asked; the others are folded
             # as events come.
-            history = {rule.event: rule.last} if rule.last is not None else {}
-            return Dependencies(frozenset((rule.event,)), history, frozenset((ref.name,)))
+            return Dependencies(frozenset(rule.events), rule.history, frozenset((ref.name,)))
         case "product":
             return Dependencies(product=True)
         case "trigger" | "code" | "paths":

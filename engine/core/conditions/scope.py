@@ -10,7 +10,8 @@ from msgspec import Struct
 from engine.core.conditions.condition import Ref
 from engine.core.enrollment import Enrollment
 from engine.core.facts.computed import windowed_value
-from engine.core.facts.customer import FactRule, Facts
+from engine.core.facts.customer import Facts
+from engine.core.facts.rule import FactRule
 from engine.core.happening import Event
 from engine.values import Instant, Value
 

@@ -73,6 +73,8 @@ def words(value: Value, kind: Type) -> str:
             return "true" if value else "false"
         case int() if kind.kind == "time":
             return _moment(value)
+        case int() | Decimal() if kind.kind == "share":
+            return f"{(Decimal(value) * 100).quantize(Decimal('0.1')).normalize():f} %"
         case Decimal():
             return format(value.normalize(), "f")
         case dt.date():

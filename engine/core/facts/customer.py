@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -12,12 +12,11 @@ from msgspec import Struct
 
 from engine.core.enrollment import Enrollment
 from engine.core.facts.learned import NO_ENGAGEMENT, EngagementStats
-from engine.core.facts.rfm import QUINTILES, Borders, GroupTable
 from engine.core.happening import Event
 from engine.core.policy import Cap, Policy
 from engine.core.product_signals import Collecting
 from engine.core.reasons import SkipReason
-from engine.values import Instant, Type, Value, zone
+from engine.values import Instant, Value, zone
 
 ANY_PURPOSE = "any purpose"
 
@@ -58,25 +57,6 @@ class CapSlot(Struct, frozen=True, array_like=True):
     at: Instant
     channel: str
     counts_total: bool = True  # False for later parts of a cascade, which count for their channel only
-
-
-FactKind: TypeAlias = Literal[
-    "count", "sum", "average", "last", "first", "most frequent", "average days between", "rfm"
-]
-
-
-@dataclass(frozen=True, slots=True)
-class FactRule:
-    """A computed fact of schemas/customer.yaml."""
-
-    name: str
-    how: FactKind
-    event: str
-    field: str | None  # a path inside the event; `items.category` goes over all items
-    type: Type
-    last: int | None = None  # ms; makes it windowed: counted from history when it is asked for
-    groups: GroupTable | None = None  # what `rfm` makes of the scores
-    borders: Borders = QUINTILES  # where `rfm` cuts them
 
 
 @dataclass(slots=True)

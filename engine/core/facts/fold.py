@@ -7,23 +7,33 @@ to go on in `Facts.fact_state`; one that a story has set by hand has no state an
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeAlias, cast
 
 from msgspec.structs import replace
 
-from engine.core.facts.computed import add_up, days_between, field_values, mean, zero
-from engine.core.facts.customer import ANY_PURPOSE, Consent, EventCounter, FactRule, Facts, Reach, ZoneReason
+from engine.core.facts import taking_back
+from engine.core.facts.computed import zero
+from engine.core.facts.customer import ANY_PURPOSE, Consent, EventCounter, Facts, Reach, ZoneReason
+from engine.core.facts.fields import field_values
+from engine.core.facts.rule import FactRule
+from engine.core.facts.tally import (
+    add_moment,
+    add_up,
+    count_values,
+    days_between,
+    favourite,
+    mean,
+    median_days,
+    next_moment,
+    share,
+)
 from engine.core.happening import Event, ProfileChanged
 from engine.values import Instant, Money, Value
 
 DEVICES = 10
 """So many addresses of one channel are kept; the newest count."""
-
-MOST_VALUES = 1_000
-"""Different values that a `most frequent` fact counts: they lie in the row of the customer, and come from
-outside."""
 
 EventOrder: TypeAlias = tuple[Instant, int]
 """Where an event stands in time: moment, then order of receipt."""
@@ -33,7 +43,7 @@ def initial_values(rules: Iterable[FactRule], currency: str) -> dict[str, Value]
     """What a customer without events has: counts and sums are 0, sums of money in the shop's currency."""
     nothing: dict[str, Value] = {}
     for rule in rules:
-        if rule.how == "count":
+        if rule.how in ("count", "number of different"):
             nothing[rule.name] = 0
         elif rule.how == "sum":
             nothing[rule.name] = Money(Decimal(0), currency) if rule.type.kind == "money" else 0
@@ -54,7 +64,11 @@ def apply_event(
         first_at = min(counter.first_at, at)
         facts.event_counters[event.name] = EventCounter(counter.times + 1, first_at, last_at, last_number)
     for rule in rules:
-        if rule.event == event.name and rule.last is None:
+        if rule.last is not None:
+            continue
+        if rule.less:
+            _count_what_is_left(facts, event, rule)
+        elif rule.event == event.name:
             _count(facts, event, rule)
     if needs is None or event.name in needs:
         history = facts.history.setdefault(event.name, [])
@@ -141,35 +155,86 @@ def history_from(event: str, needs: Mapping[str, int | None], now: Instant) -> I
 
 def _count(facts: Facts, event: Event, rule: FactRule) -> None:
     """One computed fact with one more event."""
-    name, values = rule.name, field_values(event.fields, rule.field) if rule.field else ()
+    name, fields = rule.name, event.fields
+    if rule.where is not None:
+        fitting = rule.where.fitting(fields)
+        if rule.how == "share":
+            _remember_share(facts, rule, fits=fitting is not None)
+            return
+        if fitting is None:
+            return
+        fields = fitting
+    values = field_values(fields, rule.field) if rule.field else ()
     match rule.how:
         case "count":
-            times = facts.values.get(name)
-            facts.values[name] = (times if isinstance(times, int) else 0) + 1
+            times_so_far = facts.values.get(name)
+            facts.values[name] = (times_so_far if isinstance(times_so_far, int) else 0) + 1
         case "sum":
             total = facts.values.get(name)
             facts.values[name] = add_up(total if total is not None else zero(rule, facts), values)[0]
         case "average":
-            known_sum, by_hand = facts.fact_state.get(name), facts.values.get(name)
+            known_sum, by_hand = facts.fact_state.get(rule.memory), facts.values.get(name)
             # One that was set by hand goes on as if it came from one event.
             total, count = (
                 cast("tuple[Value, int]", known_sum) if known_sum else (by_hand, int(by_hand is not None))
             )
             total, fitted = add_up(total, values)
-            facts.fact_state[name] = (total, count + fitted)
+            facts.fact_state[rule.memory] = (total, count + fitted)
             facts.values[name] = mean(total, count + fitted)
         case "last" | "first":
             _remember_end(facts, event, rule, values)
-        case "most frequent":
-            _remember_favourite(facts, rule, values)
+        case "most frequent" | "number of different":
+            _remember_values(facts, rule, values)
         case "average days between":
-            counter = facts.event_counters[event.name]
-            facts.values[name] = days_between(counter.times, counter.first_at, counter.last_at)
-        case "rfm":
-            pass  # nightly, over all customers
+            _remember_stretch(facts, event, rule)
+        case "median days between" | "next":
+            # A copy: the moments belong to the state before this event, too.
+            moments = list(cast("Sequence[Instant]", facts.fact_state.get(rule.memory, ())))
+            add_moment(moments, event.occurred_at)
+            facts.fact_state[rule.memory] = tuple(moments)
+            if rule.how == "next":
+                facts.values[name] = next_moment(moments, rule.typical)
+            else:
+                # One that was set by hand stands until the events can tell.
+                days = median_days(moments)
+                facts.values[name] = days if days is not None else facts.values.get(name)
+        case "share" | "rfm":
+            pass  # a share has a `where`; rfm is nightly, over all customers
     # A fact that is not set is no value of None: `is set` asks whether the name is there.
     if facts.values.get(name, 0) is None:
         del facts.values[name]
+
+
+def _count_what_is_left(facts: Facts, event: Event, rule: FactRule) -> None:
+    """A fact with `less`, after one of its events or of those that take back."""
+    if event.name not in rule.events:
+        return
+    state, nothing = facts.fact_state.get(rule.memory), zero(rule, facts)
+    if state is None:
+        kept = taking_back.begun_with(facts.values.get(rule.name), rule)
+    else:
+        kept = taking_back.load(state, rule.type.kind)
+    taking_back.take(kept, rule, event, nothing)
+    facts.fact_state[rule.memory] = kept
+    _put(facts, rule, taking_back.value(kept, rule, nothing))
+
+
+def foresee(facts: Facts, rule: FactRule) -> None:
+    """A `next` fact anew, after what is usual in the shop was learned anew."""
+    state = facts.fact_state.get(rule.memory)
+    if state is None:
+        return
+    if rule.less:
+        _put(facts, rule, taking_back.value(taking_back.load(state, rule.type.kind), rule, None))
+    else:
+        _put(facts, rule, next_moment(list(cast("Sequence[Instant]", state)), rule.typical))
+
+
+def _put(facts: Facts, rule: FactRule, value: Value) -> None:
+    if value is None:
+        facts.values.pop(rule.name, None)
+    else:
+        facts.values[rule.name] = value
 
 
 def _remember_end(facts: Facts, event: Event, rule: FactRule, values: tuple[Value, ...]) -> None:
@@ -178,7 +243,7 @@ def _remember_end(facts: Facts, event: Event, rule: FactRule, values: tuple[Valu
     if value is None:
         return
     order = (event.occurred_at, event.number)
-    remembered = cast("EventOrder | None", facts.fact_state.get(rule.name))
+    remembered = cast("EventOrder | None", facts.fact_state.get(rule.memory))
     set_by_hand = facts.values.get(rule.name)
     if remembered is None and rule.field is None and isinstance(set_by_hand, int):
         remembered = (Instant(set_by_hand), 0)
@@ -186,25 +251,51 @@ def _remember_end(facts: Facts, event: Event, rule: FactRule, values: tuple[Valu
     if remembered is None and set_by_hand is not None and rule.how == "first":
         return
     if remembered is None or (order > remembered if rule.how == "last" else order < remembered):
-        facts.fact_state[rule.name] = order
+        facts.fact_state[rule.memory] = order
         facts.values[rule.name] = value
 
 
-def _remember_favourite(facts: Facts, rule: FactRule, values: tuple[Value, ...]) -> None:
-    """`most frequent`: of several with the same number, the one that reached it first in the order of
-    receipt."""
+def _remember_values(facts: Facts, rule: FactRule, values: tuple[Value, ...]) -> None:
+    """`most frequent` and `number of different`."""
     # A copy: the counts belong to the state before this event, too.
-    counts = dict(cast("Mapping[str, int]", facts.fact_state.get(rule.name, {})))
-    favourite = facts.values.get(rule.name)
-    for value in values:
-        if not isinstance(value, str) or (value not in counts and len(counts) >= MOST_VALUES):
-            continue
-        counts[value] = counts.get(value, 0) + 1
-        if favourite is None or counts[value] > counts.get(str(favourite), 0):
-            favourite = value
-    if counts:
-        facts.fact_state[rule.name] = counts
-        facts.values[rule.name] = favourite
+    counts = dict(cast("Mapping[str, int]", facts.fact_state.get(rule.memory, {})))
+    before, known = len(counts), facts.values.get(rule.name)
+    words = count_values(counts, values)
+    if not counts:
+        return
+    facts.fact_state[rule.memory] = counts
+    if rule.how == "number of different":
+        facts.values[rule.name] = (known if isinstance(known, int) else 0) + len(counts) - before
+        return
+    # Only what was counted now can have come in front of the favourite so far.
+    ahead = {word: counts[word] for word in (*words, str(known)) if word in counts}
+    facts.values[rule.name] = favourite(ahead if str(known) in counts else counts, rule)
+
+
+def _remember_share(facts: Facts, rule: FactRule, *, fits: bool) -> None:
+    state, by_hand = facts.fact_state.get(rule.memory), facts.values.get(rule.name)
+    if state is None:
+        # One that was set by hand goes on as if it came from one event.
+        state = (by_hand, 1) if by_hand is not None else (0, 0)
+    fitting, times = cast("tuple[int | Decimal, int]", state)
+    facts.fact_state[rule.memory] = fitting, times = fitting + fits, times + 1
+    facts.values[rule.name] = share(fitting, times)
+
+
+def _remember_stretch(facts: Facts, event: Event, rule: FactRule) -> None:
+    """`average days between`: from the counter of the event, which is there anyway, or with a `where` from
+    one of its own."""
+    if rule.where is None:
+        counter = facts.event_counters[event.name]
+        times, first_at, last_at = counter.times, counter.first_at, counter.last_at
+    else:
+        at = event.occurred_at
+        times, first_at, last_at = cast(
+            "tuple[int, Instant, Instant]", facts.fact_state.get(rule.memory, (0, at, at))
+        )
+        times, first_at, last_at = times + 1, min(first_at, at), max(last_at, at)
+        facts.fact_state[rule.memory] = (times, first_at, last_at)
+    facts.values[rule.name] = days_between(times, first_at, last_at)
 
 
 def _without(facts: Facts, channel: str, address: str) -> list[str]:

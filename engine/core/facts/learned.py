@@ -11,6 +11,7 @@ from operator import add
 
 from msgspec import Struct
 
+from engine.core.facts.rule import TypicalGaps
 from engine.core.policy import Quiet
 from engine.values import DAY, HOUR, MINUTE, Duration, Instant
 
@@ -55,6 +56,7 @@ class Learned:
     rates: Mapping[tuple[str, str], ReactionRate] = field(default_factory=dict)  # by (template, channel)
     hours: tuple[int, ...] = ()  # reactions by hour of the customers' local day: 24 numbers or none
     at: Instant = Instant(0)  # when it was learned
+    gaps: Mapping[str, TypicalGaps] = field(default_factory=dict)  # by `next` fact
     by_channel: Mapping[str, ReactionRate] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -9,8 +9,8 @@ from functools import partial
 from sqlalchemy import Connection
 
 from engine.core.definition import definition
-from engine.core.facts.customer import FactRule
 from engine.core.facts.rfm import DEFAULT, Spending, groups_of
+from engine.core.facts.rule import FactRule
 from engine.core.happening import ProfileChanged
 from engine.core.journeys import Journeys
 from engine.store import watermarks

@@ -122,9 +122,7 @@ class Housekeeping:
         journeys = self._journeys()
         # Facts that are computed from the rows: those with a window, also where nothing asks for them today,
         # and scores, which without a window go over all of them.
-        counted = [
-            {rule.event: rule.last} for rule in journeys.facts if rule.last is not None or rule.how == "rfm"
-        ]
+        counted = [{rule.event: rule.last} if rule.how == "rfm" else rule.history for rule in journeys.facts]
         needs = farthest(journeys.needs, *counted)
         with self._store.read() as conn:
             return retention.find_old(conn, table, after, before, needs, now)

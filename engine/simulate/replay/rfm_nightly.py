@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import cast
 
-from engine.core.facts.computed import field_values, is_number
-from engine.core.facts.customer import FactRule
+from engine.core.facts.fields import field_values
 from engine.core.facts.rfm import DEFAULT, Cuts, Scale, Spending, cuts_of_ordered
+from engine.core.facts.rule import FactRule
+from engine.core.facts.tally import is_number
 from engine.core.happening import Event, ProfileChanged
 from engine.core.journeys import Journeys
 from engine.simulate.decider import Decider

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from engine.core.conditions.dependencies import dependencies_of
 from engine.core.conditions.scope import Scope
-from engine.core.facts.customer import CustomerState, FactRule
+from engine.core.facts.customer import CustomerState
 from engine.core.facts.fold import apply_event, prune_history
+from engine.core.facts.rule import FactRule
 from engine.core.happening import Event, SegmentChanged
 from engine.core.journey import EventTrigger, Question, SegmentRule
 from engine.core.journeys import Journeys

@@ -129,7 +129,7 @@ def _fits(kind: str, document: Document, name: str) -> Truth:
             return sa.and_(found.in_(TEXTS), mark.is_(None))
         case "date" | "birthday":
             return sa.and_(found.in_(TEXTS), sa.func.coalesce(mark == kind, sa.false()))
-        case "number":
+        case "number" | "share":
             return found.in_(NUMBERS)
         case "time":  # a whole number: PostgreSQL knows one kind of numbers only
             return sa.and_(
@@ -153,7 +153,11 @@ def _equals(document: Document, name: str, kind: str, value: Constant) -> Truth:
             truth = json_truth(document, name)
             return (truth if value else sa.not_(truth)) if kind == "true/false" else sa.false()
         case int() | Decimal():
-            return json_number(document, name) == number(value) if kind in ("number", "time") else sa.false()
+            return (
+                json_number(document, name) == number(value)
+                if kind in ("number", "share", "time")
+                else sa.false()
+            )
         case Money(amount, currency):
             if kind != "money":
                 return sa.false()
@@ -190,7 +194,7 @@ def _compares(document: Document, name: str, kind: str, how: str, value: Constan
     if kind == "money" and isinstance(value, Money):
         same = json_text(document, name, "currency") == value.currency
         return sa.and_(same, compare(json_number(document, name, "amount"), number(value.amount)))
-    if kind == "number" and isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+    if kind in ("number", "share") and isinstance(value, (int, Decimal)) and not isinstance(value, bool):
         return compare(json_number(document, name), number(value))
     return None
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from engine.core.facts.customer import FactRule
+from engine.core.facts.rule import FactRule
 from engine.values import Instant
 
 PAGE = 20_000

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.compiler.catalogue.catalogue import NUMBER, TEXT, TIME, Catalogue, path_type, paths
-from engine.compiler.catalogue.rfm_words import ScoreTable
-from engine.core.facts.customer import FactKind, FactRule
+from engine.core.facts.rule import YEAR, CalendarYear, FactKind
 from engine.language.nodes import part
 from engine.language.quantities import parse_length
 from engine.language.syntax import Text
@@ -35,32 +34,61 @@ FORMS = (
     FactForm("sum", "sum of", "amount", "sum of E.f", 2),
     FactForm("average", "average of", "amount", "average of E.f", 3),
     FactForm("average days between", "average days between", "nothing", "average days between E", 7, NUMBER),
+    FactForm("median days between", "median days between", "nothing", "median days between E", 8, NUMBER),
     FactForm("most frequent", "most frequent", "field", "most frequent E.f", 6),
+    FactForm("number of different", "number of different", "field", "number of different E.f", 9, NUMBER),
+    FactForm("share", "share of", "nothing", "share of E (with where)", 10, Type("share")),
     FactForm("last", "last", "field or nothing", "last E", 4),
     FactForm("first", "first", "field or nothing", "first E", 5),
-    FactForm("rfm", "rfm of", "amount", "rfm of E.f", 8),
+    FactForm("next", "next", "nothing", "next E", 11, TIME),
+    FactForm("rfm", "rfm of", "amount", "rfm of E.f", 12),
 )
-_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)((?:\.[A-Za-z0-9_]+)*)")
+NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)((?:\.[A-Za-z0-9_]+)*)")
+"""An event, and a path of fields behind it."""
+
 _WINDOW = re.compile(r"(.*?) in last (.+)")
 _WHY = (
     f"the forms are: {', '.join(form.example for form in sorted(FORMS, key=lambda form: form.order))}; "
     "`in last 7 days` may follow"
 )
+YEARS: Mapping[str, int] = {"this year": 0, "last year": 1}
+"""Calendar years of the shop, and how many years back each lies."""
 
 
-def read_fact(name: str, text: Text, catalogue: Catalogue, rfm: ScoreTable) -> FactRule | Problem:
-    """One fact; `catalogue` holds the events, `rfm` how it is scored and what becomes of the scores."""
-    words, last = text.value, None
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The stretch of time of a fact: `length` in ms, of a `year` how far its history goes."""
+
+    length: int
+    year: CalendarYear | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """What the words of a fact say. `text`: the words themselves; `path`: empty for the event itself."""
+
+    text: Text
+    form: FactForm
+    event: str  # its own name
+    fields: Mapping[str, Type]
+    path: str
+    type: Type
+    window: Window | None
+
+
+def read_phrase(text: Text, catalogue: Catalogue, zone: str) -> Phrase | Problem:
+    """The words of one fact; `catalogue` holds the events, `zone` is the shop's."""
+    words, window = text.value, None
     # the window first: what is in front of it reads the same with and without one
-    window = _WINDOW.fullmatch(words)
-    if window:
-        length = parse_length(part(text, window.start(2), len(window[2])))
-        if isinstance(length, Problem):
-            return length
-        words, last = window[1], length.duration.roughly()
+    behind = _WINDOW.fullmatch(words)
+    if behind:
+        found = read_window(part(text, behind.start(2), len(behind[2])), zone)
+        if isinstance(found, Problem):
+            return found
+        words, window = behind[1], found
     form = next((form for form in FORMS if words.startswith(f"{form.words} ")), None)
     start = len(form.words) + 1 if form is not None else 0
-    named = _NAME.fullmatch(words[start:])
+    named = NAMED.fullmatch(words[start:])
     if form is None or named is None:
         return Problem(
             text.span,
@@ -78,15 +106,20 @@ def read_fact(name: str, text: Text, catalogue: Catalogue, rfm: ScoreTable) -> F
     field = _field_type(where, path, fields, event.value, form)
     if isinstance(field, Problem):
         return field
-    own = catalogue.event_name(event.value)
-    if form.how == "rfm":
-        return FactRule(
-            name, "rfm", own, path, Type("one of", rfm.groups.names), last, rfm.groups, rfm.borders
-        )
     # a favourite among lists is one of their words
     favourite = form.how == "most frequent" and field is not None and field.kind == "list of text"
     result = TEXT if favourite else form.result or field or TIME
-    return FactRule(name, form.how, own, path or None, result, last)
+    return Phrase(text, form, catalogue.event_name(event.value), fields, path, result, window)
+
+
+def read_window(text: Text, zone: str) -> Window | Problem:
+    """`365 days`, `this year`, `last year`."""
+    back = YEARS.get(text.value)
+    if back is not None:
+        # A day more: the year of the shop begins before or after that of UTC.
+        return Window((back + 1) * YEAR + 86_400_000, CalendarYear(back, zone))
+    length = parse_length(text)
+    return length if isinstance(length, Problem) else Window(length.duration.roughly())
 
 
 def _field_type(
@@ -101,7 +134,8 @@ def _field_type(
         if form.wants in ("nothing", "field or nothing"):
             return None
         return Problem(
-            text.span, "E82", "this fact needs a field of the event", f"{event} alone has no amount",
+            text.span, "E82", "this fact needs a field of the event", f"{event} alone has no amount"
+            if form.wants == "amount" else f"it says which values of {event} are meant",
             f"write  {event}.total  or another field",
         )  # fmt: skip
     kind = path_type(fields, path)

@@ -1,0 +1,1 @@
+"""Computed facts as an author writes them."""
