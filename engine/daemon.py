@@ -57,6 +57,7 @@ from engine.store.connections import sqlite_path
 from engine.store.database import Store, open_store, sqlite_advice
 from engine.store.identity import BEAT
 from engine.store.workers import session_name
+from engine.values import MINUTE
 
 log = structlog.get_logger("daemon")
 
@@ -277,7 +278,9 @@ class Daemon:
         self._volume = VolumeMonitor(self.store, self.clock, lambda: self.live.render_context.guards)
         self._scheduler.add("place", BEAT, self._hold_place)
         self._scheduler.add("volume", LOOK, self._look_at_volume)
-        self._scheduler.add("retention", housekeeping.LOOK, self._housekeeping().look)
+        keeping = self._housekeeping()
+        self._scheduler.add("past figures", MINUTE, keeping.count_past)
+        self._scheduler.add("retention", housekeeping.LOOK, keeping.look)
         self._volume.begin()
         egress = Egress(self.live.project.config.egress)
         self._webhooks = WebhookCaller(

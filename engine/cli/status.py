@@ -111,7 +111,15 @@ def _top(answer: StatusReport) -> list[list[str]]:
         ["deployment", words],
         ["daemon", _daemon(answer)],
         ["customers", f"{answer.customers:,}{_shared(answer)}"],
+        *_past(answer),
     ]
+
+
+def _past(answer: StatusReport) -> list[list[str]]:
+    if answer.past_counted is None:
+        return []
+    done = f"{answer.past_counted}% of what happened before this version are counted, the daemon counts on"
+    return [["figures", done]]
 
 
 def _shared(answer: StatusReport) -> str:

@@ -42,7 +42,9 @@ def advance(transition: Transition, index: int, *, asked: bool = False) -> None:
         if not 0 <= index < len(steps):
             finish(transition)
             return
-        following = EXECUTES[type(steps[index])](transition, steps[index])
+        step = steps[index]
+        transition.reached.append(step.id)
+        following = EXECUTES[type(step)](transition, step)
         if following is None:
             return
         index = following

@@ -149,14 +149,20 @@ class DecisionContext(Struct):
         self.enrollments[enrollment.id] = fork
         return fork
 
-    def record(self, enrollment: Enrollment, effects: Iterable[Effect], trace: Iterable[Trace]) -> None:
+    def record(
+        self,
+        enrollment: Enrollment,
+        effects: Iterable[Effect],
+        trace: Iterable[Trace],
+        reached: Iterable[str] = (),
+    ) -> None:
         """Notes a decision. A run that is over and no longer watched is let go."""
         enrollment.seq += 1
         if enrollment.outcome is None or enrollment.watch_until is not None:
             self.enrollments[enrollment.id] = enrollment
         else:
             self.enrollments.pop(enrollment.id, None)
-        self.decisions.append(Decision(enrollment, tuple(effects), tuple(trace)))
+        self.decisions.append(Decision(enrollment, tuple(effects), tuple(trace), tuple(reached)))
         # The decision holds the run as it is now; whoever decides it again at this moment forks it first.
         self.forked.discard(enrollment.id)
 

@@ -138,7 +138,8 @@ class Trace(Struct, frozen=True, array_like=True):
     """One line of the history of a customer, stored as its fields in their order. Words are made when it is
     shown.
 
-    For `send` and `skip`, `subject` is the template and `detail` the channel or the reason; for
+    For `send` and `skip`, `subject` is the template and `detail` the channel or the reason; for ignored the
+    subject is the `IgnoredReason` and `detail` the reason in words; for
     set/add/remove the subject is the attribute and `detail` the value; for exit the subject is the reason;
     for code the pool; for learned what was found and `detail` why.
     """
@@ -150,7 +151,7 @@ class Trace(Struct, frozen=True, array_like=True):
     step: str = ""
     line: int = 0
     # send, skip: the template; set, add, remove: the attribute; exit: the reason; code: the pool; learned:
-    # what was found.
+    # what was found; ignored: the `IgnoredReason`.
     subject: str = ""
     # send: the channel; skip: the reason; set, add, remove: the value; code: the code; learned: why.
     detail: str = ""
@@ -163,3 +164,4 @@ class Decision(Struct, frozen=True):
     enrollment: Enrollment | None  # as it is from now on; None for an ignored start
     effects: tuple[Effect, ...]
     trace: tuple[Trace, ...]
+    reached: tuple[str, ...] = ()  # ids of the steps that the run came to, in order

@@ -21,6 +21,7 @@ from engine.core.product_signals import (
     percent,
     signals_of,
 )
+from engine.core.reasons import IgnoredReason
 from engine.core.subscriptions import JourneySubscription
 from engine.core.trigger import Start, missed, start, start_key, trace_ignored
 from engine.values import DAY, Duration, Instant, Type, Value, minus, plus
@@ -127,7 +128,8 @@ def _start_collected(context: DecisionContext, name: str) -> None:
             number = context.number
             _start(context, subscription, trigger, collecting.signals, collecting.until, number)
             return
-    trace_ignored(context, subscription.journey, 0, f"it does not start with {collecting.kind} any more")
+    why = f"it does not start with {collecting.kind} any more"
+    trace_ignored(context, subscription.journey, 0, IgnoredReason.CHANGED, why)
 
 
 def _start(
@@ -148,7 +150,8 @@ def _start(
     if signal.old is not None and signal.new is not None:
         fields |= {"old_price": signal.old, "new_price": signal.new}
     if missed(context, at):
-        trace_ignored(context, subscription.journey, trigger.line, f"{signal.kind} is too old")
+        why = f"{signal.kind} is too old"
+        trace_ignored(context, subscription.journey, trigger.line, IgnoredReason.LATE, why)
         return
     key = start_key(context, subscription.journey, trigger, signal.kind, fields)
     if key is None:

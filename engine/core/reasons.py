@@ -21,6 +21,21 @@ class ReturnReason(StrEnum):
     SAME_ADDRESS = "same address"  # another customer got the same message there within a day
 
 
+class IgnoredReason(StrEnum):
+    """Why a start came to nothing: what refused starts are counted by."""
+
+    WHO = "who"  # the journey is not for this customer
+    AGAIN = "again"  # a run is active, or it is too soon or never for another one
+    HOLDOUT = "holdout"  # kept out to be compared with; such a run is measured and gets nothing
+    CAP = "cap"  # journeys cause one another's starts without end
+    GOAL = "goal"  # already reached
+    EXIT = "exit_if"  # already true
+    LATE = "late"  # heard of too long after it happened
+    STATE = "state"  # the journey takes nobody at present: paused, closing, stopped
+    NO_KEY = "no key"  # what its `per` names is missing in the event
+    CHANGED = "changed"  # the journey does not start so any more
+
+
 class SkipReason(StrEnum):
     """Why a message step was over without a message."""
 

@@ -31,6 +31,7 @@ class Transition(Struct):
     enrollment: Enrollment  # a fork: it may be changed
     effects: list[Effect] = field(default_factory=list)
     trace: list[Trace] = field(default_factory=list)
+    reached: list[str] = field(default_factory=list)  # ids of the steps that it came to
 
     @classmethod
     def begin(
@@ -44,7 +45,7 @@ class Transition(Struct):
         # The version of the files that it was taken by, for the trace; nobody decides by an older one.
         context = self.context
         self.enrollment.commit = context.journeys.commit
-        context.record(self.enrollment, self.effects, self.trace)
+        context.record(self.enrollment, self.effects, self.trace, self.reached)
         if context.changed_attributes or context.changed_journeys:
             context.changed_by = united_causes(context.changed_by, causes_of(self.enrollment, self.now))
 

@@ -19,6 +19,7 @@ from engine.core.facts.customer import LastStart
 from engine.core.goal import known_goal, reach_goal
 from engine.core.happening import Event, Occurrence, SegmentChanged
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, TimedTrigger
+from engine.core.reasons import IgnoredReason
 from engine.core.subscriptions import EventSubscriber, JourneySubscription
 from engine.core.timing.occurrence import occurrence_day
 from engine.core.transition import Transition
@@ -78,7 +79,13 @@ def start_by_event(context: DecisionContext, subscriber: EventSubscriber, event:
             else event.occurred_at + MISSED
         )
         if context.now > late_after:
-            trace_ignored(context, subscription.journey, trigger.line, f"{event.name} is too old")
+            trace_ignored(
+                context,
+                subscription.journey,
+                trigger.line,
+                IgnoredReason.LATE,
+                f"{event.name} is too old",
+            )
             return
         start(
             context,
@@ -96,7 +103,11 @@ def start_by_segment(context: DecisionContext, change: SegmentChanged, *, was_me
             continue
         if missed(context, change.at):
             trace_ignored(
-                context, subscription.journey, trigger.line, f"entering {change.segment} was missed"
+                context,
+                subscription.journey,
+                trigger.line,
+                IgnoredReason.LATE,
+                f"entering {change.segment} was missed",
             )
             continue
         start(context, subscription, Start("", change.at, change.number, NO_FIELDS, line=trigger.line))
@@ -116,7 +127,11 @@ def start_by_clock(context: DecisionContext, occurrence: Occurrence) -> None:
     context.occurred.add(once)
     if missed(context, occurrence.at):
         trace_ignored(
-            context, subscription.journey, 0, f"the start of {occurrence.day.isoformat()} was missed"
+            context,
+            subscription.journey,
+            0,
+            IgnoredReason.LATE,
+            f"the start of {occurrence.day.isoformat()} was missed",
         )
         return
     # The occurrence does not name its trigger: it is the first one that has an occurrence on this day. None
@@ -137,7 +152,7 @@ def start(context: DecisionContext, subscription: JourneySubscription, by: Start
     journey = subscription.journey
     if journey.state != "live":
         if journey.state != "draft":
-            trace_ignored(context, journey, by.line, f"the journey is {journey.state}")
+            trace_ignored(context, journey, by.line, IgnoredReason.STATE, f"the journey is {journey.state}")
         return
     enrollment = by.enrollment(journey)
     # Before re-entry: a start that is refused changes nothing, not even under `restart` (2.5).
@@ -146,12 +161,13 @@ def start(context: DecisionContext, subscription: JourneySubscription, by: Start
     active = context.open_enrollment(journey.name, by.key)
     why = _no_entry(context, journey, active, by)
     if why is not None:
-        trace_ignored(context, journey, by.line, why, active.id if active is not None else "")
+        run = active.id if active is not None else ""
+        trace_ignored(context, journey, by.line, IgnoredReason.AGAIN, why, run)
         return
     if context.causes.get(journey.name, 0) >= MOST_ROUNDS:
         why = f"stopped: {loop_words(context.causes)}"
         alert = Alert(journey.name, journey.owner, f"{why}; let `who` or `again` of one of them end it")
-        line = Trace(context.now, "ignored", journey.name, "", "", by.line, detail=why)
+        line = Trace(context.now, "ignored", journey.name, "", "", by.line, IgnoredReason.CAP.value, why)
         context.add_trace(line, alert)
         return
     enrollment.causes = context.causes
@@ -172,11 +188,15 @@ def _refused(context: DecisionContext, journey: Journey, enrollment: Enrollment,
     who, when, exit_if = journey.who, journey.goal.when, journey.exit_if
     if who is not None and not who.test(scope):
         read = values_asked(who.condition, scope, context.index.rules) if context.journeys.explain else ()
-        trace_ignored(context, journey, who.line or by.line, "who", read=read)
+        trace_ignored(context, journey, who.line or by.line, IgnoredReason.WHO, "who", read=read)
     elif when is not None and when.test(scope):
-        trace_ignored(context, journey, when.line or by.line, "the goal is already reached")
+        trace_ignored(
+            context, journey, when.line or by.line, IgnoredReason.GOAL, "the goal is already reached"
+        )
     elif exit_if is not None and exit_if.test(scope):
-        trace_ignored(context, journey, exit_if.line or by.line, "exit_if is already true")
+        trace_ignored(
+            context, journey, exit_if.line or by.line, IgnoredReason.EXIT, "exit_if is already true"
+        )
     else:
         return False
     return True
@@ -256,7 +276,8 @@ def start_key(
         return ""
     value = fields.get(trigger.per)
     if value is None:
-        trace_ignored(context, journey, trigger.line, f"{trigger.per} is missing in {name}")
+        why = f"{trigger.per} is missing in {name}"
+        trace_ignored(context, journey, trigger.line, IgnoredReason.NO_KEY, why)
         return None
     return str(value)
 
@@ -265,9 +286,10 @@ def trace_ignored(
     context: DecisionContext,
     journey: Journey,
     line: int,
+    reason: IgnoredReason,
     why: str,
     run: str = "",
     read: tuple[tuple[str, str], ...] = (),
 ) -> None:
-    """Notes a start that came to nothing."""
-    context.add_trace(Trace(context.now, "ignored", journey.name, run, "", line, detail=why, read=read))
+    """Notes a start that came to nothing; `why` in words."""
+    context.add_trace(Trace(context.now, "ignored", journey.name, run, "", line, reason.value, why, read))

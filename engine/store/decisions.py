@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,9 @@ from engine.core.effects import Alert, Call, Cancel, Change, Decision, Effect, E
 from engine.core.enrollment import Enrollment
 from engine.core.happening import Event
 from engine.store.alerts import raise_alerts
+from engine.store.counting import tally
+from engine.store.counting.decided import count_decision, count_end
+from engine.store.counting.tally import Counted
 from engine.store.customers import codes, consents
 from engine.store.customers import enrollments as runs
 from engine.store.inbox.inbox import append_rows
@@ -36,6 +40,7 @@ class _Rows:
     alerts: list[Alert] = field(default_factory=list)
     consents: list[consents.Agreement] = field(default_factory=list)
     traces: list[tuple[str, Sequence[Decision]]] = field(default_factory=list)
+    counts: Counter[Counted] = field(default_factory=Counter)
 
 
 def save(
@@ -54,12 +59,14 @@ def save(
         found.traces.append((customer, decisions))
         latest: dict[str, Enrollment] = {}
         for decision in decisions:
+            count_decision(found.counts, decision)
             if decision.enrollment is not None:
                 latest[decision.enrollment.id] = decision.enrollment
             for effect in decision.effects:
                 _sort(found, bucket, customer, effect, now)
         for run in latest.values():
             found.runs.append((customer, run, _only_moved(before.get(run.id), run)))
+            count_end(found.counts, before.get(run.id), run)
     runs.save(conn, bucket, found.runs)
     records.cancel(conn, bucket, found.cancels, now)
     records.plan(conn, bucket, list(found.sends.values()), now)
@@ -71,6 +78,7 @@ def save(
     raise_alerts(conn, found.alerts, now)
     consents.record(conn, found.consents)
     traces.append(conn, bucket, found.traces, now, commit)
+    tally.add_all(conn, now, found.counts)
 
 
 def give_back_codes(conn: Connection, bucket: int, back: Sequence[GiveBack], now: Instant) -> None:

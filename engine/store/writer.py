@@ -14,6 +14,8 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from engine.store.counting import tally
+
 T = TypeVar("T")
 
 GROUP = 64
@@ -114,8 +116,10 @@ class Writer:
         began = time.perf_counter()
         try:
             with self._engine.connect().execution_options(writes=writes) as conn, conn.begin():
+                tally.begin(conn)
                 for job in group:  # one by one: those before one that raises are known then
                     settled.append((job, *_attempt(conn, job.run, alone=len(group) == 1)))  # noqa: PERF401
+                tally.flush(conn)
         except BaseException as wrong:  # noqa: BLE001 - the thread must live on, and those who wait must hear of it
             if writes == "shared" and _is_collision(wrong):
                 return group
@@ -151,6 +155,7 @@ def _attempt(
     back."""
     if alone:
         return job(conn), None
+    counted = tally.mark(conn)
     try:
         with conn.begin_nested():
             return job(conn), None
@@ -159,4 +164,5 @@ def _attempt(
     ):  # disk full, I/O error: SQLite may have rolled back all of us, so nobody may go on
         raise
     except Exception as wrong:  # noqa: BLE001 - it is told to the one who waits
+        tally.back_to(conn, counted)
         return None, wrong

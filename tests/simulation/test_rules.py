@@ -210,6 +210,10 @@ def an_event_is_gone(evidence: Evidence) -> None:
     change(evidence, "DELETE FROM event WHERE id = ?", next(iter(evidence.history.events)))
 
 
+def counted_twice(evidence: Evidence) -> None:
+    change(evidence, "UPDATE daily SET n = n + 1 WHERE what = 'started'")
+
+
 BENT: list[tuple[Rule, Callable[[Evidence], None]]] = [
     (invariants.nothing_earlier_than_due, too_early),
     (invariants.nothing_earlier_than_due, too_late),
@@ -228,6 +232,7 @@ BENT: list[tuple[Rule, Callable[[Evidence], None]]] = [
     (invariants.one_open_run, two_runs),
     (invariants.facts_equal_history, miscounted),
     (invariants.events_count_once, an_event_is_gone),
+    (invariants.figures_equal_history, counted_twice),
 ]
 
 

@@ -23,6 +23,7 @@ from engine.project import Project
 from engine.store.customers import batches, enrollments, events
 from engine.store.inbox.inbox_codec import from_row
 from engine.values import DAY, HOUR, SECOND, Instant
+from tools.simulation import counted_anew
 from tools.simulation.history import Handed, History
 from tools.simulation.provider import Providers
 
@@ -340,6 +341,20 @@ def _waiting_events(evidence: Evidence) -> Iterator[str]:
                 yield id_
 
 
+def figures_equal_history(evidence: Evidence) -> list[str]:
+    """The table of daily counts says what a look at every run, decision, message and reaction counts."""
+    with evidence.store.connect() as conn:
+        table = counted_anew.counted(conn)
+        anew = counted_anew.counted_anew(conn, evidence.project.config.timezone)
+    for line in [line for line in table if line[4] == "reached"]:
+        del table[line]  # which steps a run came to, no row says where files changed meanwhile
+    return [
+        f"{line} is counted {table[line]} times, not {anew[line]}"
+        for line in sorted(table.keys() | anew.keys())
+        if table[line] != anew[line]
+    ]
+
+
 DURING: tuple[Rule, ...] = (
     runs_end_or_have_a_due_moment,
     one_open_run,
@@ -357,4 +372,5 @@ AFTER: tuple[Rule, ...] = (
     one_open_run,
     facts_equal_history,
     events_count_once,
+    figures_equal_history,
 )

@@ -12,7 +12,7 @@ from engine.cli.reports.guards import Guards
 from engine.cli.reports.unsettled import UnknownMessage
 from engine.config import Config
 from engine.runtime.workers.standing import Role, shares
-from engine.store import alert_messages, alerts, daemon_state, meta, troubles, workers
+from engine.store import alert_messages, alerts, counting_past, daemon_state, meta, troubles, workers
 from engine.store.customers import address_index, batches, enrollments
 from engine.store.inbox import due_queue, quarantine, refusals
 from engine.store.inbox.refusals import RefusalCount
@@ -178,6 +178,7 @@ class StatusReport:
     failing_channels: tuple[ChannelSummary, ...]
     channels_refused: str  # why the daemon keeps the channels of an earlier config.yaml
     after_restart: tuple[str, ...]  # parts of config.yaml that count after the next start
+    past_counted: int | None  # percent of what happened before this version that reports count; None: all
 
 
 def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> StatusReport:
@@ -239,6 +240,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
         ),
         channels_refused=followed.refused if followed else "",
         after_restart=followed.after_restart if followed else (),
+        past_counted=past.percent if (past := counting_past.progress(conn)) is not None else None,
     )
 
 

@@ -22,7 +22,7 @@ from engine.store import aliases
 from engine.store.customers import consents, suppressions
 from engine.store.customers.suppressions import ANY_PURPOSE, SuppressionReason
 from engine.store.inbox import inbox
-from engine.store.messages import outcomes, records, reports
+from engine.store.messages import counted, outcomes, records, reports
 from engine.store.messages.records import OutboxMessage
 from engine.store.messages.states import MessageState
 from engine.store.meta import bucket_of
@@ -75,6 +75,7 @@ def withdraw(
             for table, column in (("customer", "id"), ("inbox", "customer"))
         ),
     )
+    left = False
     for channel, purpose in pairs:
         addresses = _addresses(conn, reach, channel, key)
         closed = [
@@ -86,6 +87,9 @@ def withdraw(
             continue  # whoever was erased does not come back by leaving
         shut = {} if purpose == OPENS else {channel: purpose}
         _record(conn, customer, {(channel, purpose): "withdrawn"}, proof, shut)
+        left = left or any(closed)
+    if left and key:
+        counted.count_leaving(conn, customer, key)
 
 
 def agree(
@@ -216,6 +220,8 @@ def unsubscribe(conn: Connection, about: ReportSubject, purpose: str, now: Insta
         withdrawn = {(channel, each): "withdrawn" for each in purposes}
         suppressed = {channel: "all"} if is_stop else {}
         _record(conn, customer, withdrawn, ConsentProof(now, _stop_on(channel), detail[:500]), suppressed)
+    if about.message is not None:
+        counted.count_leaving(conn, about.message.customer, about.message.send_key)
 
 
 def subscribe(conn: Connection, about: ReportSubject, now: Instant, detail: str = "") -> None:

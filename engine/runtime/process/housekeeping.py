@@ -15,7 +15,8 @@ from engine.clock import Clock
 from engine.config import Config, Retention
 from engine.core.conditions.dependencies import farthest
 from engine.core.journeys import Journeys
-from engine.store import alert_messages, retention, upkeep, watermarks
+from engine.store import alert_messages, counting_past, retention, upkeep, watermarks
+from engine.store.counting import tally
 from engine.store.database import Store
 from engine.store.retention import Blanked, Edged, Key, OldRows, Walked
 from engine.values import DAY, HOUR, Instant, to_datetime, zone
@@ -64,12 +65,19 @@ class Housekeeping:
         if not self._leads():
             return
         await asyncio.to_thread(self._shrink_log)
+        await self.count_past()
         if await asyncio.to_thread(self._is_time):
             dropped = await self.drop_old()
             # after all of it: a pass that was cut short begins anew
             now = self._clock.now()
             await self._store.awrite(lambda conn: watermarks.put(conn, "retention", "", now))
             log.info("old_rows_dropped", **{f"{table}s": many for table, many in dropped.items()})
+
+    async def count_past(self) -> None:
+        """Counts what happened before the store had its table of counts, page by page; nothing of it is
+        dropped before."""
+        if self._leads() and await asyncio.to_thread(self._is_past_left):
+            await self._again(counting_past.count_page)
 
     async def drop_old(self) -> dict[str, int]:
         """Everything that is older than its policy. How many rows went, by table."""
@@ -90,6 +98,7 @@ class Housekeeping:
             await self._blank(words, Instant(now - policy.bodies))
         before = Instant(now - policy.traces)
         await self._store.awrite(lambda conn: alert_messages.forget(conn, before))
+        await self._again(lambda conn: tally.bring_together(conn, Instant(now - DAY)))
         await self._again(lambda conn: upkeep.give_back(conn, GIVEN_BACK))
         return dropped
 
@@ -138,6 +147,10 @@ class Housekeeping:
             return last is not None
 
         await self._again(step)
+
+    def _is_past_left(self) -> bool:
+        with self._store.read() as conn:
+            return counting_past.progress(conn) is not None
 
     def _is_time(self) -> bool:
         now = self._clock.now()

@@ -23,6 +23,7 @@ from engine.project import Project
 from engine.runtime.advance.maintenance import expect_turns, sweep_segments
 from engine.runtime.publish import one_off
 from engine.store import decisions, watermarks
+from engine.store.counting import tally
 from engine.store.customers import batches, enrollments
 from engine.store.inbox import due_queue
 from engine.store.journeys import deployments, journey_renames
@@ -57,6 +58,8 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
             f"`{command('check')}` shows {'them' if len(errors) > 1 else 'it'}",
         )
     project = one_off.merged(conn, project)
+    shop = project.journeys
+    tally.describe_shop(conn, shop.timezone, shop.currency, shop.prices)
     last = deployments.current(conn)
     if last is not None and last.hash == project.hash:
         return Deployment(last.number, False, project)

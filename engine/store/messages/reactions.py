@@ -7,12 +7,14 @@ changes nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Literal
 
 from sqlalchemy import Connection
 
 from engine.core.happening import Reaction
 from engine.store.inbox.inbox import append_one
+from engine.store.messages import counted
 from engine.store.messages.records import OutboxMessage
 from engine.store.meta import bucket_of
 from engine.store.sql import change, rows
@@ -45,6 +47,8 @@ def record(
         "?, ?)",
         (bucket_of(conn, customer), customer, send_key, kind, at, target[:2000], who),
     )
+    if who == "human":
+        counted.count_reaction(conn, customer, send_key, kind)
 
 
 def take_click(conn: Connection, message: OutboxMessage, target: str, who: Who, now: Instant) -> None:
@@ -89,10 +93,14 @@ def decide_clicks(conn: Connection, now: Instant) -> int:
         f"UPDATE reaction SET who = 'human' WHERE {_UNDECIDED} AND at <= ? RETURNING number, bucket, send_key, at",  # noqa: E501, S608
         (now - TOGETHER,),
     )
+    new: dict[int, dict[str, Counter[str]]] = {}
     for _, bucket, send_key, at in sorted(found):
+        new.setdefault(bucket, {}).setdefault(send_key, Counter())["clicked"] += 1
         sql = "SELECT customer, enrollment FROM outbox WHERE bucket = ? AND send_key = ?"
         for customer, enrollment in rows(conn, sql, (bucket, send_key)):
             _tell(conn, customer, send_key, enrollment, "clicked", Instant(at), now)
+    for bucket, keys in new.items():
+        counted.count_reactions(conn, bucket, keys)
     return len(found)
 
 

@@ -42,6 +42,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
+from engine.store.messages import counted
 from engine.store.sql import LINES, ids, rows
 from engine.values import Instant
 
@@ -236,7 +237,16 @@ def transition(
     )
     own = {"handed_at": now, "settled_at": now, "settle_at": settle_at}
     lines = () if messages.lines is None else (messages.lines,)
-    return rows(conn, statement, (*(own[stamp] for stamp in stamps), *values, *lines, *messages.values))
+    moved = rows(conn, statement, (*(own[stamp] for stamp in stamps), *values, *lines, *messages.values))
+    if not moved or not _is_counted(TRANSITIONS[by][to], to):
+        return moved
+    counted.count_moves(conn, to.value, [row[-counted.WIDTH :] for row in moved])
+    return [row[: -counted.WIDTH] for row in moved]
+
+
+def _is_counted(before: Iterable[MessageState], to: MessageState) -> bool:
+    """Whether a move may change what is counted of a message."""
+    return bool(counted.CLASSES.keys() & {to, *before}) or to in (MessageState.HANDOFF, MessageState.HELD)
 
 
 @lru_cache(maxsize=256)
@@ -258,6 +268,9 @@ def _statement(
         changes.append("owner = NULL, lease_until = NULL")
     if sets:
         changes.append(sets)
+    if _is_counted(before, to):
+        changes.append(counted.KEEPS)
+        returning = f"{returning}, {counted.COLUMNS}"
     changed, stands = ", ".join(changes), among(before, "o.")
     source = f" FROM {LINES}" if with_lines else ""
     text = f"UPDATE outbox AS o SET {changed}{source} WHERE {clause} AND {stands} RETURNING {returning}"  # noqa: S608

@@ -32,7 +32,8 @@ def one_of(column: str, choices: tuple[str, ...], name: str) -> CheckConstraint:
 class OutboxRow(SQLModel, table=True):
     """One message, from the decision to what became of it. `fence` grows with every claim; `body` is what was
     rendered, kept until the outcome is settled, then only its hash. `parts`: how many the provider charges
-    for. `ref`: the token in Message-ID and return path by which a bounce finds the message."""
+    for. `ref`: the token in Message-ID and return path by which a bounce finds the message. `was`: the state
+    before the last move that is counted, "" while it had not left."""
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -89,6 +90,7 @@ class OutboxRow(SQLModel, table=True):
     parts: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     ref: str | None = None
     detail: str = ""
+    was: str | None = None
 
 
 class ReactionRow(SQLModel, table=True):
@@ -213,6 +215,25 @@ class VolumeRow(SQLModel, table=True):
     journey: str = Field(primary_key=True)
     day: str = Field(primary_key=True)
     handed: int
+
+
+class DailyRow(SQLModel, table=True):
+    """How often what happened on a day (of the shop's calendar, days since 1970), which every figure is
+    summed from. `why`: the reason or the kind of `what`. `money`: in millionths of a currency. `shard`: of
+    the process that counted, so that several do not wait for each other."""
+
+    __tablename__ = "daily"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    day: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    journey: str = Field(primary_key=True)
+    step: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    what: str = Field(primary_key=True)
+    why: str = Field(primary_key=True)
+    shard: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    n: int = Field(sa_type=INSTANT)
+    money: int = Field(sa_type=INSTANT)
 
 
 class ConversationRow(SQLModel, table=True):

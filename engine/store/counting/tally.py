@@ -1,0 +1,254 @@
+"""What is counted in a transaction, gathered in memory and written as one statement before the commit.
+
+The writer calls `flush` last of all: the rows of the table, which many transactions change, are then held for
+the commit alone, and always in the same order. On PostgreSQL every process adds to rows of its own (`shard`),
+which the night brings together; they are summed when read.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Connection
+
+from engine.store import meta
+from engine.store.serialization import dump
+from engine.store.sql import change, rows
+from engine.values import MINUTE, Instant, local_date, zone
+
+SHARDS = 16
+"""So many processes add to different rows."""
+
+MONEY = 1_000_000
+"""Amounts are kept as whole millionths of the currency."""
+
+EPOCH = dt.date(1970, 1, 1).toordinal()
+"""A day of the table is so many days behind this one."""
+
+_SHOP = "figures"
+FILLING = "figures_filling"
+"""The row of `meta` that says how far what happened before this version is counted; without it all is."""
+
+_PENDING = "counted"
+_MOMENT = 15 * MINUTE
+"""What is counted within so long falls on one day in every time zone."""
+
+
+class What(StrEnum):
+    """What is counted, as it is stored in `daily.what`."""
+
+    STARTED = "started"  # runs that began, without the holdout
+    REFUSED = "refused"  # starts that came to nothing; why: `IgnoredReason`
+    REACHED = "reached"  # runs that came to a step
+    SKIPPED = "skipped"  # messages that were not sent; why: `SkipReason`
+    GOAL = "goal"  # runs that reached their goal; why: `GoalKind`
+    ENDED = "ended"  # runs; why: their outcome
+    SENT = "sent"  # messages that were handed over; money: what they cost
+    DELIVERED = "delivered"  # messages that were taken by who was to get them, and have not come back
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"  # delivered ones that were called spam
+    FAILED = "failed"  # refused by the provider, or taken back after a first try
+    UNKNOWN = "unknown"  # messages of which nobody knows whether they left
+    ASSUMED = "assumed"  # such that count as sent
+    OPENED = "opened"  # messages that a person opened, clicked or answered
+    CLICKED = "clicked"  # messages in which a person clicked
+    REPLIED = "replied"  # messages that a person answered
+    UNSUBSCRIBED = "unsubscribed"  # messages by which somebody left
+
+
+class GoalKind(StrEnum):
+    """What `why` says of a goal."""
+
+    COUNTED = ""
+    BEFORE = "before"  # before the first message: the journey had no part in it
+    AFTER = "after"  # after the run had ended otherwise than by its last step
+    LATE = "late"  # after `within`: it ended the run, and is not counted
+    HOLDOUT = "holdout"  # of those who are only compared with
+
+
+class Counted(NamedTuple):
+    """What one count is about; "" where there is none."""
+
+    journey: str
+    step: str
+    channel: str
+    what: str
+    why: str = ""
+
+
+class ShopFacts(msgspec.Struct, frozen=True):
+    """What counting has to know of the shop, from its config.yaml: the calendar, and what one part of a
+    message costs on each channel in millionths of `currency`."""
+
+    zone: str = "UTC"
+    currency: str = ""
+    prices: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Sum:
+    n: int = 0
+    money: int = 0
+
+
+_Pending = dict[tuple[int, Counted], _Sum]
+
+
+def add(conn: Connection, at: Instant, counted: Counted, n: int = 1, money: int = 0) -> None:
+    """Counts so many more on the day of `at`, with this transaction. `money`: in millionths; of `SENT` the
+    parts that are paid for, which `flush` multiplies by the price of one."""
+    pending: _Pending = conn.info.setdefault(_PENDING, {})
+    key = (at // _MOMENT, counted)
+    found = pending.get(key)
+    if found is None:
+        found = pending[key] = _Sum()
+    found.n += n
+    found.money += money
+
+
+def add_all(conn: Connection, at: Instant, many: Mapping[Counted, int]) -> None:
+    """As `add`, for several at one moment."""
+    for counted, n in many.items():
+        add(conn, at, counted, n)
+
+
+def begin(conn: Connection) -> None:
+    """Nothing is counted yet in this transaction: what one that failed had gathered is forgotten."""
+    conn.info.pop(_PENDING, None)
+
+
+def mark(conn: Connection) -> _Pending:
+    """What is counted so far, for `back_to`."""
+    pending: _Pending = conn.info.get(_PENDING, {})
+    return {key: _Sum(found.n, found.money) for key, found in pending.items()}
+
+
+def back_to(conn: Connection, marked: _Pending) -> None:
+    """Forgets what was counted since `mark`, whose savepoint is rolled back."""
+    conn.info[_PENDING] = marked
+
+
+def flush(conn: Connection) -> None:
+    """Writes what was counted; the last statement of a transaction."""
+    pending: _Pending | None = conn.info.pop(_PENDING, None)
+    if not pending:
+        return
+    facts, are_states_counted = _facts(conn)
+    lines: dict[tuple[int, Counted], _Sum] = {}
+    for (moment, counted), found in pending.items():
+        # what is yet to be counted by its present state is not counted twice
+        if not are_states_counted and counted.what in _OF_STATES:
+            continue
+        money = found.money
+        if counted.what == What.SENT:
+            money *= facts.prices.get(counted.channel, 0)
+        line = lines.setdefault((_day(Instant(moment * _MOMENT), facts.zone), counted), _Sum())
+        line.n += found.n
+        line.money += money
+    write(conn, ((day, counted, line.n, line.money) for (day, counted), line in lines.items()))
+
+
+def write(conn: Connection, counts: Iterable[tuple[int, Counted, int, int]]) -> None:
+    """Adds to the table: (day, what, how many, money), in one statement."""
+    lines = sorted((day, *counted, n, money) for day, counted, n, money in counts if n or money)
+    if lines:
+        shard = 0 if conn.dialect.name == "sqlite" else os.getpid() % SHARDS
+        change(conn, _ADD, (shard, dump(lines)))
+
+
+_ADD = (
+    "INSERT INTO daily (day, journey, step, channel, what, why, shard, n, money)"
+    " SELECT CAST({cell0} AS BIGINT), {cell1}, {cell2}, {cell3}, {cell4}, {cell5}, CAST(? AS INTEGER),"
+    " CAST({cell6} AS BIGINT), CAST({cell7} AS BIGINT) FROM {lines} WHERE 1 = 1"
+    " ON CONFLICT (day, journey, step, channel, what, why, shard)"
+    " DO UPDATE SET n = daily.n + excluded.n, money = daily.money + excluded.money"
+)
+
+
+def bring_together(conn: Connection, before: Instant, most: int = 5_000) -> int:
+    """Sums the shards of some rows of days before that of `before` into one row each. How many rows went.
+    Alone among the writers."""
+    day = day_of(conn, before)
+    found = rows(
+        conn,
+        "SELECT day, journey, step, channel, what, why, n, money, shard FROM daily"
+        " WHERE shard > 0 AND day < ?"
+        " ORDER BY day LIMIT ?",
+        (day, most),
+    )
+    if not found:
+        return 0
+    gone = [[*row[:6], row[8]] for row in found]
+    change(
+        conn,
+        "DELETE FROM daily WHERE (day, journey, step, channel, what, why, shard) IN (SELECT"
+        " CAST({cell0} AS BIGINT), {cell1}, {cell2}, {cell3}, {cell4}, {cell5}, CAST({cell6} AS INTEGER)"
+        " FROM {lines})",
+        (dump(gone),),
+    )
+    sums: dict[tuple[object, ...], list[int]] = {}
+    for *key, n, money, _ in found:
+        line = sums.setdefault(tuple(key), [0, 0])
+        line[0] += n
+        line[1] += money
+    change(conn, _ADD, (0, dump(sorted([*key, *line] for key, line in sums.items()))))
+    return len(found)
+
+
+# --- the shop ------------------------------------------------------------------------------------
+
+
+def describe_shop(conn: Connection, timezone: str, currency: str, prices: Mapping[str, Decimal]) -> None:
+    """Writes down what counting has to know; days that were counted before stay as they are."""
+    facts = ShopFacts(timezone, currency, {name: round(price * MONEY) for name, price in prices.items()})
+    text = msgspec.json.encode(facts, order="sorted").decode()
+    if meta.get(conn, _SHOP) != text:
+        meta.put(conn, _SHOP, text)
+
+
+def shop(conn: Connection) -> ShopFacts:
+    """What was described last."""
+    return _facts(conn)[0]
+
+
+def day_in(at: Instant, facts: ShopFacts) -> int:
+    """As `day_of`, for a shop that is known."""
+    return _day(at, facts.zone)
+
+
+def day_of(conn: Connection, at: Instant) -> int:
+    """The day of a moment in the shop's calendar, in days since 1970."""
+    return _day(at, shop(conn).zone)
+
+
+def _facts(conn: Connection) -> tuple[ShopFacts, bool]:
+    found = dict(rows(conn, "SELECT name, value FROM meta WHERE name IN (?, ?)", (_SHOP, FILLING)))
+    filling = found.get(FILLING)
+    are_states_counted = filling is None or bool(msgspec.json.decode(filling)["states"])
+    return _read(found.get(_SHOP, "{}")), are_states_counted
+
+
+@lru_cache(maxsize=16)
+def _read(text: str) -> ShopFacts:
+    return msgspec.json.decode(text, type=ShopFacts)
+
+
+@lru_cache(maxsize=4096)
+def _day(at: Instant, place: str) -> int:
+    return local_date(at, zone(place)).toordinal() - EPOCH
+
+
+_OF_STATES = frozenset({
+    What.ENDED, What.SENT, What.DELIVERED, What.BOUNCED, What.COMPLAINED, What.FAILED, What.UNKNOWN,
+    What.ASSUMED, What.OPENED, What.CLICKED, What.REPLIED,
+})  # fmt: skip
+"""Counted from the rows as they are when what happened before this version is counted (`counting_past`); all
+else from the history, which ends for it where this version began."""

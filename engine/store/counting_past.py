@@ -1,0 +1,215 @@
+"""Counts what happened before a store had the table of daily counts: messages and ends of runs in one look,
+the history of decisions page by page, beside normal work. A page and how far it came are one transaction, so
+that a crash changes nothing.
+
+What is counted at its writing meanwhile does not overlap: the history that is counted here ends where the
+migration found its end, and counts of states begin with the look (`tally`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from engine.core.effects import Trace
+from engine.core.reasons import IgnoredReason
+from engine.store import meta
+from engine.store.counting import tally
+from engine.store.counting.decided import count_line
+from engine.store.counting.tally import Counted, ShopFacts, What
+from engine.store.messages.counted import CLASSES
+from engine.store.serialization import dump, load
+from engine.store.sql import rows
+from engine.values import MINUTE, Instant
+
+PAGE = 2_000
+"""Rows of the history in one transaction."""
+
+_MOMENT = 15 * MINUTE
+
+
+class _Filling(msgspec.Struct):
+    """How far it is: the last row of the history that is counted, the last one that is to be, and whether
+    messages and ends of runs are."""
+
+    trace: int
+    until: int
+    states: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FillingProgress:
+    """How many rows of the history are behind, of how many."""
+
+    done: int
+    all: int
+
+    @property
+    def percent(self) -> int:
+        """Whole percents, rounded down."""
+        return 100 * self.done // max(self.all, 1)
+
+
+def progress(conn: Connection) -> FillingProgress | None:
+    """How far it is; None: all is counted."""
+    filling = _load(conn)
+    return FillingProgress(filling.trace, filling.until) if filling is not None else None
+
+
+def count_page(conn: Connection, page: int = PAGE) -> bool:
+    """Counts the next part, alone among the writers. False: nothing is left."""
+    filling = _load(conn)
+    if filling is None:
+        return False
+    shop = tally.shop(conn)
+    counts: Counter[tuple[int, Counted]] = Counter()
+    costs: Counter[tuple[int, Counted]] = Counter()
+    if not filling.states:
+        _count_messages(conn, shop, counts, costs)
+        _count_ends(conn, shop, counts)
+        filling.states = True
+    else:
+        filling.trace = _count_history(conn, shop, filling, page, counts)
+    tally.write(conn, ((day, counted, n, costs[day, counted]) for (day, counted), n in counts.items()))
+    if filling.trace >= filling.until and filling.states:
+        meta.remove(conn, tally.FILLING)
+        return False
+    meta.put(conn, tally.FILLING, msgspec.json.encode(filling).decode())
+    return True
+
+
+def _load(conn: Connection) -> _Filling | None:
+    found = meta.get(conn, tally.FILLING)
+    return msgspec.json.decode(found, type=_Filling) if found is not None else None
+
+
+def _count_messages(
+    conn: Connection,
+    shop: ShopFacts,
+    counts: Counter[tuple[int, Counted]],
+    costs: Counter[tuple[int, Counted]],
+) -> None:
+    """Messages as they are now, with what people did with them; priced as today, since nobody knows what they
+    cost then."""
+    for moment, journey, step, channel, state, n, parts, *reacted in rows(conn, _MESSAGES):
+        day = tally.day_in(Instant(moment * _MOMENT), shop)
+        of = [(What.SENT, n), *((what, n) for what in CLASSES.get(state, ()))]
+        of += zip((What.OPENED, What.CLICKED, What.REPLIED), map(int, reacted), strict=True)
+        for what, many in of:
+            counts[day, Counted(journey, step, channel, what)] += many
+        costs[day, Counted(journey, step, channel, What.SENT)] += int(parts) * shop.prices.get(channel, 0)
+
+
+def _reacted(kind: str) -> str:
+    return (
+        "sum(CASE WHEN EXISTS (SELECT 1 FROM reaction r WHERE r.bucket = o.bucket AND r.send_key = o.send_key"  # noqa: S608
+        f" AND r.who = 'human'{kind}) THEN 1 ELSE 0 END)"
+    )
+
+
+_MESSAGES = (
+    f"SELECT handed_at / {_MOMENT}, journey, step, channel, state, count(*), sum(parts), "  # noqa: S608
+    + ", ".join(map(_reacted, ("", " AND r.kind = 'clicked'", " AND r.kind = 'replied'")))
+    + " FROM outbox o WHERE handed_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5"
+)
+
+
+def _count_ends(conn: Connection, shop: ShopFacts, counts: Counter[tuple[int, Counted]]) -> None:
+    sql = (
+        f"SELECT ended_at / {_MOMENT}, journey, outcome, count(*) FROM enrollment WHERE ended_at IS NOT NULL"  # noqa: S608
+        " GROUP BY 1, 2, 3"
+    )
+    for moment, journey, outcome, n in rows(conn, sql):
+        day = tally.day_in(Instant(moment * _MOMENT), shop)
+        counts[day, Counted(journey, "", "", What.ENDED, outcome)] += n
+
+
+# --- the history ---------------------------------------------------------------------------------
+
+
+def _count_history(
+    conn: Connection, shop: ShopFacts, filling: _Filling, page: int, counts: Counter[tuple[int, Counted]]
+) -> int:
+    """One page of it. The number of its last row."""
+    found = rows(
+        conn,
+        "SELECT number, bucket, customer, lines FROM trace WHERE number > ? AND number <= ? ORDER BY number"
+        " LIMIT ?",
+        (filling.trace, filling.until, page),
+    )
+    if not found:
+        return filling.until
+    people = {(bucket, customer) for _, bucket, customer, _ in found}
+    # a step counts once for a run, and what the run is stands where it began
+    seen: set[tuple[str, str]] = set()
+    held_out: set[str] = set()
+    for lines in _before(conn, people, filling.trace):
+        _note(lines, seen, held_out)
+    for _, _, _, text in found:
+        lines = [_line(row) for row in load(text)]
+        held_out |= {line.enrollment for line in lines if line.kind == "holdout"}
+        for line in lines:
+            day = tally.day_in(line.at, shop)
+            counted = count_line(line, is_held_out=line.enrollment in held_out)
+            if counted is not None:
+                counts[day, counted] += 1
+            place = (line.enrollment, line.step)
+            if line.step and line.enrollment and place not in seen:
+                seen.add(place)
+                counts[day, Counted(line.journey, line.step, "", What.REACHED)] += 1
+    return int(found[-1][0])
+
+
+def _before(conn: Connection, people: Iterable[tuple[int, str]], number: int) -> Iterable[list[Trace]]:
+    """What was decided about people up to a row."""
+    sql = (
+        "SELECT t.lines FROM {lines} CROSS JOIN trace t WHERE t.bucket = CAST({cell0} AS BIGINT)"
+        " AND t.customer = {cell1} AND t.number <= ?"
+    )
+    for (text,) in rows(conn, sql, (dump(sorted(people)), number)):
+        yield [_line(row) for row in load(text)]
+
+
+def _note(lines: Iterable[Trace], seen: set[tuple[str, str]], held_out: set[str]) -> None:
+    for line in lines:
+        seen.add((line.enrollment, line.step))
+        if line.kind == "holdout":
+            held_out.add(line.enrollment)
+
+
+def _line(row: list[Any]) -> Trace:
+    at, kind, journey, enrollment, step, number, subject, detail, *_ = row
+    if kind == "ignored" and not subject:
+        subject = _reason_of(detail).value
+    return Trace(at, kind, journey, enrollment, step, number, subject, detail)
+
+
+def _reason_of(words: str) -> IgnoredReason:
+    """The reason of a start that was refused before reasons were kept as such."""
+    for begin, reason in _OLD_BEGINNINGS.items():
+        if words.startswith(begin):
+            return reason
+    for inside, reason in _OLD_WORDS.items():
+        if inside in words:
+            return reason
+    return IgnoredReason.AGAIN
+
+
+_OLD_BEGINNINGS: Mapping[str, IgnoredReason] = {
+    "who": IgnoredReason.WHO,
+    "the goal is already": IgnoredReason.GOAL,
+    "exit_if is already": IgnoredReason.EXIT,
+    "the journey is": IgnoredReason.STATE,
+    "stopped:": IgnoredReason.CAP,
+}
+_OLD_WORDS: Mapping[str, IgnoredReason] = {
+    "is too old": IgnoredReason.LATE,
+    "was missed": IgnoredReason.LATE,
+    " is missing in ": IgnoredReason.NO_KEY,
+    "does not start with": IgnoredReason.CHANGED,
+}

@@ -1,0 +1,105 @@
+"""What is counted of messages, all of it on the day of their hand-over: a message counts as what it is at
+present, and once for each thing that people did with it.
+
+So the counts of a day are what a look at its messages would count, and each is a part of those that were
+sent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from engine.store.counting import tally
+from engine.store.counting.tally import Counted, What
+from engine.store.meta import bucket_of
+from engine.store.sql import ids, rows
+from engine.values import Instant
+
+CLASSES: Mapping[str, tuple[What, ...]] = {
+    "accepted": (What.DELIVERED,),
+    "delivered": (What.DELIVERED,),
+    "complained": (What.DELIVERED, What.COMPLAINED),
+    "bounced": (What.BOUNCED,),
+    "failed": (What.FAILED,),
+    "cancelled": (What.FAILED,),
+    "expired": (What.FAILED,),
+    "suppressed": (What.FAILED,),
+    "unknown": (What.UNKNOWN,),
+    "held": (What.UNKNOWN,),
+    "treated_as_sent": (What.ASSUMED,),
+}
+"""State of a message that was handed over -> what it counts as; in all others it is on its way."""
+
+KEEPS = "was = CASE WHEN o.handed_at IS NULL THEN '' ELSE o.state END"
+"""What a move sets, so that its own answer can say what it changed."""
+
+COLUMNS = "handed_at, was, journey, step, channel, parts"
+"""What a move answers for `count_moves`."""
+
+WIDTH = 6
+
+
+def count_moves(conn: Connection, state: str, moved: Iterable[Sequence[Any]]) -> None:
+    """Counts messages that are in `state` now, from their `COLUMNS`."""
+    sums: Counter[tuple[Instant, str, str, str, str, int]] = Counter()
+    for handed_at, was, journey, step, channel, parts in moved:
+        if handed_at is not None:  # what has not left is counted by its journey
+            sums[handed_at, was or "", journey, step, channel, parts] += 1
+    now_is = CLASSES.get(state, ())
+    for (handed_at, was, journey, step, channel, parts), n in sums.items():
+        if not was:
+            sent = Counted(journey, step, channel, What.SENT)
+            tally.add(conn, handed_at, sent, n, n * parts)
+        was_one = CLASSES.get(was, ())
+        for what in was_one:
+            if what not in now_is:
+                tally.add(conn, handed_at, Counted(journey, step, channel, what), -n)
+        for what in now_is:
+            if what not in was_one:
+                tally.add(conn, handed_at, Counted(journey, step, channel, what), n)
+
+
+def count_reactions(conn: Connection, bucket: int, new: Mapping[str, Counter[str]]) -> None:
+    """Counts reactions of people that were written a moment ago in this transaction: send key -> how many of
+    each kind. Each message counts once: as opened with its first reaction, as clicked or answered with the
+    first of that kind."""
+    for key, handed_at, journey, step, channel, *numbers in rows(conn, _REACTIONS, (ids(new), bucket)):
+        before = {kind: number - new[key][kind] for kind, number in zip(_KINDS, numbers, strict=True)}
+        first = [
+            _COUNTED[kind] for kind in _KINDS if new[key][kind] and not before[kind] and kind in _COUNTED
+        ]
+        if not any(before.values()):
+            first.append(What.OPENED)
+        for what in first:
+            tally.add(conn, handed_at, Counted(journey, step, channel, what))
+
+
+def count_reaction(conn: Connection, customer: str, send_key: str, kind: str) -> None:
+    """As `count_reactions`, for one."""
+    count_reactions(conn, bucket_of(conn, customer), {send_key: Counter((kind,))})
+
+
+def count_leaving(conn: Connection, customer: str, send_key: str) -> None:
+    """Somebody left by a message: its link, or an answer to it."""
+    sql = "SELECT handed_at, journey, step, channel FROM outbox WHERE bucket = ? AND send_key = ?"
+    for handed_at, journey, step, channel in rows(conn, sql, (bucket_of(conn, customer), send_key)):
+        if handed_at is not None:
+            tally.add(conn, handed_at, Counted(journey, step, channel, What.UNSUBSCRIBED))
+
+
+_KINDS = ("clicked", "opened", "replied")
+_COUNTED = {"clicked": What.CLICKED, "replied": What.REPLIED}
+_REACTIONS = (
+    "SELECT o.send_key, o.handed_at, o.journey, o.step, o.channel,"  # noqa: S608 - words of our own
+    + ", ".join(
+        " (SELECT count(*) FROM reaction r WHERE r.bucket = o.bucket AND r.send_key = o.send_key"  # noqa: S608
+        f" AND r.who = 'human' AND r.kind = '{kind}')"
+        for kind in _KINDS
+    )
+    + " FROM {ids} CROSS JOIN outbox o WHERE o.bucket = ? AND o.send_key = j.value"
+    " AND o.handed_at IS NOT NULL"
+)

