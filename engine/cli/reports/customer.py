@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from sqlalchemy import Connection
 
@@ -25,9 +26,11 @@ from engine.core.enrollment import (
     Waiting,
 )
 from engine.core.facts.computed import windowed_value
+from engine.core.facts.fold import moments_of
 from engine.core.facts.rule import FactRule
+from engine.core.facts.tally import FEW, expected_gap, median_gap
 from engine.store.customers import history
-from engine.values import Type, iso
+from engine.values import DAY, Type, Value, iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,38 @@ class FactValue:
             as_of = f"scored {distance(at, person.now)}" if at is not None else "not scored yet"
             return cls(words(facts.values.get(rule.name), rule.type), as_of)
         if rule.last is not None:
-            return cls(words(windowed_value(rule, facts, person.now), rule.type), "counted now")
+            return cls(_in_words(windowed_value(rule, facts, person.now), rule), "counted now")
         seen = facts.event_counters.get(rule.event)
         as_of = f"as of {rule.event} {distance(seen.last_at, person.now)}" if seen else f"no {rule.event} yet"
-        return cls(words(facts.values.get(rule.name), rule.type), as_of)
+        if rule.how == "next" and seen:
+            as_of += f", {_why_next(person.journeys.index.rules[rule.name], person)}"
+        return cls(_in_words(facts.values.get(rule.name), rule), as_of)
+
+
+def _in_words(value: Value, rule: FactRule) -> str:
+    if rule.how == "median days between" and isinstance(value, Decimal):
+        return f"{value:.1f}"
+    return words(value, rule.type)
+
+
+def _why_next(rule: FactRule, person: Person) -> str:
+    """By which rule the next event is expected when it is."""
+    moments = moments_of(person.state.facts, rule)
+    if len(moments) >= FEW:
+        return f"by their own median of {_days(median_gap(moments))} ({len(moments) - 1} gaps)"
+    if not moments:
+        return "all of them taken back"
+    gap = expected_gap(moments, rule.typical)
+    alike = ("one " + rule.event, "one gap", "two gaps")[len(moments) - 1]
+    if gap is None:
+        return f"too few of them, and no median is known of customers with {alike}"
+    if len(moments) == 1:
+        return f"by the median first gap of all customers, {_days(gap)}"
+    return f"by the median of customers with {alike}, {_days(gap)}"
+
+
+def _days(gap: int) -> str:
+    return f"{gap / DAY:.1f} days"
 
 
 @dataclass(frozen=True, slots=True)

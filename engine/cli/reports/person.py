@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from engine.channel_kinds import normalised
+from engine.core.conditions.dependencies import farthest
 from engine.core.facts.customer import CustomerState
 from engine.core.journeys import Journeys
 from engine.runtime.advance.scoring import last_scores
 from engine.store import aliases
-from engine.store.customers import batches, history, suppressions
+from engine.store.customers import batches, history, learned, suppressions
 from engine.store.meta import bucket_of
 from engine.values import Instant
 
@@ -48,6 +49,9 @@ def find(conn: Connection, customer: str, journeys: Journeys, now: Instant) -> P
     if known is None:
         return None
     bucket = bucket_of(conn, own)
+    # Also the rows of facts over a stretch of time that nothing asks for: they are counted here.
+    needs = farthest(journeys.needs, *(rule.history for rule in journeys.facts))
+    journeys = replace(journeys, needs=needs, learned=learned.known(conn))
     state = batches.load_batch(conn, bucket, [own], journeys, now).states[own]
     scored = last_scores(conn, journeys)
     shut = _shut(conn, state)

@@ -19,6 +19,7 @@ from engine.core.facts.customer import ANY_PURPOSE, Consent, EventCounter, Facts
 from engine.core.facts.fields import field_values
 from engine.core.facts.rule import FactRule
 from engine.core.facts.tally import (
+    FEW,
     add_moment,
     add_up,
     count_values,
@@ -215,19 +216,24 @@ def _count_what_is_left(facts: Facts, event: Event, rule: FactRule) -> None:
     else:
         kept = taking_back.load(state, rule.type.kind)
     taking_back.take(kept, rule, event, nothing)
+    tally = taking_back.tally(kept, rule, nothing)
+    kept.moments = tally.moments[:FEW] if rule.how == "next" else []
     facts.fact_state[rule.memory] = kept
-    _put(facts, rule, taking_back.value(kept, rule, nothing))
+    _put(facts, rule, tally.value(rule, nothing))
 
 
 def foresee(facts: Facts, rule: FactRule) -> None:
     """A `next` fact anew, after what is usual in the shop was learned anew."""
-    state = facts.fact_state.get(rule.memory)
-    if state is None:
-        return
-    if rule.less:
-        _put(facts, rule, taking_back.value(taking_back.load(state, rule.type.kind), rule, None))
-    else:
-        _put(facts, rule, next_moment(list(cast("Sequence[Instant]", state)), rule.typical))
+    if rule.memory in facts.fact_state:
+        _put(facts, rule, next_moment(moments_of(facts, rule), rule.typical))
+
+
+def moments_of(facts: Facts, rule: FactRule) -> list[Instant]:
+    """The moments that a `next` fact over all time is made from, in their order."""
+    state = facts.fact_state.get(rule.memory, ())
+    if rule.less and state:
+        return taking_back.tally(taking_back.load(state, rule.type.kind), rule, None).moments
+    return list(cast("Sequence[Instant]", state))
 
 
 def _put(facts: Facts, rule: FactRule, value: Value) -> None:

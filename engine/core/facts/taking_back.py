@@ -19,7 +19,7 @@ from engine.core.facts.fields import field_values
 from engine.core.facts.rule import CounterEvent, FactRule
 from engine.core.facts.tally import Addend, Tally, as_digits, is_number, restored
 from engine.core.happening import Event
-from engine.values import Money, Value
+from engine.values import Instant, Money, Value
 
 MOST_KEPT = 1_000
 """Events of one customer that may still be taken back; of more, the oldest count for good."""
@@ -37,6 +37,8 @@ class KeptEvents(msgspec.Struct, omit_defaults=True):
     parts: list[Addend]  # in the order of time
     taken: dict[str, Taken]  # by key
     settled: Tally = msgspec.field(default_factory=Tally)  # those that cannot be taken back any more
+    # Of `next` the first moments that are left: what the night learns from, and whom it concerns.
+    moments: list[Instant] = msgspec.field(default_factory=list)
 
 
 def load(state: object, kind: str) -> KeptEvents:
@@ -81,16 +83,16 @@ def take(kept: KeptEvents, rule: FactRule, event: Event, nothing: Value) -> None
         del kept.taken[next(iter(kept.taken))]
 
 
-def value(kept: KeptEvents, rule: FactRule, nothing: Value) -> Value:
-    """What is left comes to this; None: not set."""
-    tally = kept.settled
-    if tally != Tally():
-        tally = replace(tally, counts=dict(tally.counts), moments=list(tally.moments))
+def tally(kept: KeptEvents, rule: FactRule, nothing: Value) -> Tally:
+    """What is left, added up. `nothing`: the sum of none."""
+    settled = kept.settled
+    if settled != Tally():
+        total = replace(settled, counts=dict(settled.counts), moments=list(settled.moments))
     else:
-        tally = Tally(total=nothing if rule.how == "sum" else None)
+        total = Tally(total=nothing if rule.how == "sum" else None)
     for part in left(kept.parts, kept.taken):
-        tally.add(rule, part)
-    return tally.value(rule, nothing)
+        total.add(rule, part)
+    return total
 
 
 def left(parts: Iterable[Addend], taken: Mapping[str, Taken]) -> Iterator[Addend]:

@@ -18,6 +18,9 @@ from engine.values import DAY, Birthday, Instant, Money, Value
 MOST_VALUES = 1_000
 """Different values that a fact counts: they lie in the row of the customer, and come from outside."""
 
+FEW = 4
+"""From so many events on the own median of a customer says when the next one is to be expected."""
+
 MOST_MOMENTS = 1_000
 """Moments of which the gaps are known: of more, the latest."""
 
@@ -255,10 +258,9 @@ def next_moment(moments: list[Instant], typical: TypicalGaps) -> Value:
 
 def expected_gap(moments: list[Instant], typical: TypicalGaps) -> int | None:
     """The customer's own median from three gaps on, else that of the customers with as many events."""
-    gaps = len(moments) - 1
-    if gaps >= 3:
+    if len(moments) >= FEW:
         return median_gap(moments)
-    return (typical.first, typical.one, typical.two)[gaps]
+    return (typical.first, typical.one, typical.two)[len(moments) - 1]
 
 
 def restored(value: Any, kind: str) -> Value:

@@ -92,7 +92,7 @@ class _Present:
 
     published: Journeys
     paused: frozenset[str]  # by an operator
-    stamp: Instant  # of what was learned
+    stamp: int  # of what was learned
     journeys: Journeys
 
 

@@ -17,6 +17,7 @@ from engine.clock import Clock
 from engine.core.journeys import Journeys
 from engine.runtime.advance import maintenance
 from engine.runtime.advance.code_pools import serve_waiting
+from engine.runtime.advance.foreseeing import foresee_next
 from engine.runtime.advance.learning import learn
 from engine.runtime.advance.occurrences import append_occurrences
 from engine.runtime.advance.scoring import score_rfm
@@ -155,6 +156,9 @@ class Scheduler:
         """In a thread of its own, as the scores: it reads for long. The next decisions use what was
         learned."""
         await asyncio.to_thread(learn, self._store, self._journeys(), self._clock.now())
+        changed = await asyncio.to_thread(foresee_next, self._store, self._journeys(), self._clock.now())
+        if any(changed.values()):
+            self._wake()
 
     async def _tidy(self) -> None:
         await self._store.awrite(lambda conn: maintenance.forget_old(conn, self._clock.now()))

@@ -3,11 +3,13 @@ documents."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import sqlalchemy as sa
 
 from engine.core.facts.learned import HOURS, Interval, Learned, ReactionRate
+from engine.core.facts.rule import TypicalGaps
 from engine.store.serialization import dump, load
 from engine.store.sql import change, rows
 from engine.values import DAY, MINUTE, Instant, wall_clock, zone
@@ -62,6 +64,9 @@ _HOURS = sa.text(
     f"send_key) r"
     " JOIN customer c ON c.bucket = r.bucket AND c.id = r.customer GROUP BY c.zone, r.slot"
 )
+_GAPS = "gaps of "
+"""In front of the name of a fact: the document of its gaps."""
+
 _ARRIVED = ("accepted", "delivered", "complained", "treated_as_sent")
 
 
@@ -105,17 +110,28 @@ def put(conn: sa.Connection, known: Learned, now: Instant) -> None:
         "hours": known.hours,
     }
     for name, document in documents.items():
-        change(
-            conn,
-            "INSERT INTO learned (name, at, value) VALUES (?, ?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET at = excluded.at, value = excluded.value",
-            (name, now, dump(document)),
-        )
+        _put(conn, name, dump(document), now)
 
 
-def stamp(conn: sa.Connection) -> Instant:
-    """When it was learned; 0: never."""
-    return Instant(rows(conn, "SELECT max(at) FROM learned")[0][0] or 0)
+def _put(conn: sa.Connection, name: str, document: str, now: Instant) -> None:
+    change(
+        conn,
+        "INSERT INTO learned (name, at, value) VALUES (?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET at = excluded.at, value = excluded.value",
+        (name, now, document),
+    )
+
+
+def put_gaps(conn: sa.Connection, name: str, known: TypicalGaps, now: Instant) -> None:
+    """Keeps what is usual between the events of a `next` fact."""
+    document = dump([known.first, known.one, known.two])
+    _put(conn, f"{_GAPS}{name}", document, now)
+
+
+def stamp(conn: sa.Connection) -> int:
+    """Another number whenever something was learned anew; 0: nothing ever was."""
+    # The sum: several documents of one moment are kept one after the other.
+    return int(rows(conn, "SELECT sum(at) FROM learned")[0][0] or 0)
 
 
 def known(conn: sa.Connection) -> Learned:
@@ -126,12 +142,22 @@ def known(conn: sa.Connection) -> Learned:
     return Learned(
         {
             (template, channel, until): Interval(minutes, seen)
-            for template, channel, until, minutes, seen in found["intervals"][1]
+            for template, channel, until, minutes, seen in _document(found, "intervals")
         },
         {
             (template, channel): ReactionRate(sent, reacted)
-            for template, channel, sent, reacted in found["rates"][1]
+            for template, channel, sent, reacted in _document(found, "rates")
         },
-        tuple(found["hours"][1]),
+        tuple(_document(found, "hours")),
         Instant(max(at for at, _ in found.values())),
+        {
+            name.removeprefix(_GAPS): TypicalGaps(*document)
+            for name, (_, document) in found.items()
+            if name.startswith(_GAPS)
+        },
     )
+
+
+def _document(found: Mapping[str, tuple[int, Any]], name: str) -> Sequence[Any]:
+    """One that was never kept has nothing in it."""
+    return cast("Sequence[Any]", found[name][1]) if name in found else ()

@@ -1,0 +1,86 @@
+"""The nightly look at gaps: what is usual in the shop between one event and the next, for the `next` facts of
+those who have too few events to tell it themselves."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sqlalchemy import Connection
+
+from engine.core.facts.rule import TypicalGaps
+from engine.core.happening import ProfileChanged
+from engine.core.journeys import Journeys
+from engine.store import watermarks
+from engine.store.customers import gaps, learned
+from engine.store.database import Store
+from engine.store.inbox import inbox
+from engine.store.inbox.inbox_codec import to_row
+from engine.values import Instant, local_date, zone
+
+CHUNK = 2_000
+"""Customers who get another moment in one transaction: between two chunks others may write."""
+
+SWEEP = "next"
+"""The kind of these looks in the table of sweeps."""
+
+SAME = 100
+"""A median that differs from the one before by less than one part in so many stays as it was: else everybody
+with few events would be written anew every night."""
+
+
+def foresee_next(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK) -> dict[str, int]:
+    """Learns what is usual once per day of the shop's calendar, and anew when a definition changed. fact ->
+    how many customers have another moment now.
+
+    Who gets a moment by the first look, or by the first one with a changed definition, starts nothing.
+    Reading keeps nobody from writing. After a crash between two chunks the look is made again: it finds the
+    rest.
+    """
+    changed: dict[str, int] = {}
+    for rule in journeys.facts:
+        if rule.how != "next":
+            continue
+        with store.read() as conn:
+            last = watermarks.get(conn, SWEEP, rule.name)
+            is_first, shop = last is None or last.hash != rule.fingerprint, zone(journeys.timezone)
+            if last is not None and not is_first and local_date(last.until, shop) >= local_date(now, shop):
+                continue
+            before = TypicalGaps() if is_first else learned.known(conn).gaps.get(rule.name, TypicalGaps())
+            known = _steady(before, gaps.typical(conn, rule))
+        # Before the customers: whose event comes from now on is told by what was learned now.
+        store.write(partial(learned.put_gaps, name=rule.name, known=known, now=now))
+        with store.read() as conn:
+            found = list(gaps.others(conn, rule, known))
+        rows = [
+            (bucket, customer, *_told(rule.name, moment, now, starts=not is_first))
+            for bucket, customer, moment in found
+        ]
+        for start in range(0, len(rows), chunk):
+            store.write(partial(inbox.append_rows, inbox=rows[start : start + chunk]))
+        store.write(partial(watermarks.put, kind=SWEEP, name=rule.name, until=now, hash_=rule.fingerprint))
+        changed[rule.name] = len(rows)
+    return changed
+
+
+def last_looks(conn: Connection, journeys: Journeys) -> dict[str, Instant]:
+    """fact -> when what is usual was learned last."""
+    looks = {
+        rule.name: watermarks.get(conn, SWEEP, rule.name) for rule in journeys.facts if rule.how == "next"
+    }
+    return {name: look.until for name, look in looks.items() if look is not None}
+
+
+def _told(name: str, moment: int | None, now: Instant, *, starts: bool) -> tuple[str, int, str]:
+    kind, body = to_row(ProfileChanged(0, now, {name: moment}, starts=starts))
+    return kind, now, body
+
+
+def _steady(before: TypicalGaps, after: TypicalGaps) -> TypicalGaps:
+    def chosen(old: int | None, new: int | None) -> int | None:
+        if old is None or new is None:
+            return new
+        return old if abs(new - old) * SAME < old else new
+
+    return TypicalGaps(
+        chosen(before.first, after.first), chosen(before.one, after.one), chosen(before.two, after.two)
+    )

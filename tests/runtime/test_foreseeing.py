@@ -1,0 +1,111 @@
+"""`next` for customers with few events: what is usual in the shop counts, learned at night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.runtime.advance.foreseeing import foresee_next
+from engine.store.customers import batches
+from engine.values import DAY, Value
+from tests.runtime.shop import FILES, Shop
+
+FACTS = """
+attributes: {birthday: birthday, tier: "one of [bronze, silver, gold]", points: number}
+facts:
+  orders_count: count of order_placed
+  next_order_at: next order_placed
+"""
+REFILL = """
+journey: refill
+start: {event: order_placed}
+again: always
+goal: {event: order_placed}
+policy: service
+steps:
+  - if: {next_order_at: is set}
+    then:
+      - wait: until next_order_at
+        id: until_next
+      - send: later
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """A shop with a journey that waits for the next order."""
+    opened = Shop(tmp_path, {**FILES, "schemas/customer.yaml": FACTS, "journeys/refill.yaml": REFILL})
+    yield opened
+    opened.close()
+
+
+def value(shop: Shop, customer: str) -> Value:
+    with shop.store.read() as conn:
+        loaded = batches.load_batch(conn, 0, [customer], shop.publication.journeys, shop.clock.now())
+    return loaded.states[customer].facts.values.get("next_order_at")
+
+
+def look(shop: Shop) -> dict[str, int]:
+    changed = foresee_next(shop.store, shop.publication.journeys, shop.clock.now())
+    shop.run()
+    return changed
+
+
+def test_the_night_tells_customers_with_one_gap_from_others_like_them(shop: Shop) -> None:
+    shop.event("anna", "order_placed")
+    shop.event("boris", "order_placed")
+    shop.later(10 * DAY)
+    shop.event("anna", "order_placed")
+    shop.later(10 * DAY)
+    shop.event("boris", "order_placed")
+    shop.run()
+    assert value(shop, "anna") is None
+    assert look(shop) == {"next_order_at": 2}
+    now = shop.clock.now()
+    assert value(shop, "anna") == now - 10 * DAY + 15 * DAY
+    assert value(shop, "boris") == now + 15 * DAY
+    # once a day
+    assert look(shop) == {}
+
+
+def test_an_event_after_the_night_counts_with_what_was_learned(shop: Shop) -> None:
+    shop.event("anna", "order_placed")
+    shop.later(10 * DAY)
+    shop.event("anna", "order_placed")
+    shop.run()
+    look(shop)
+    shop.event("boris", "order_placed")
+    shop.later(30 * DAY)
+    shop.event("boris", "order_placed")
+    shop.run()
+    assert value(shop, "boris") == shop.clock.now() + 10 * DAY
+    assert shop.resting("refill") == {"until_next": 1}
+
+
+def test_a_value_that_the_night_found_before_another_event_does_not_stay(shop: Shop) -> None:
+    for _ in range(2):
+        shop.event("anna", "order_placed")
+        shop.later(10 * DAY)
+    foresee_next(shop.store, shop.publication.journeys, shop.clock.now())
+    # before the happening of the night is applied
+    shop.event("anna", "order_placed")
+    shop.run()
+    assert value(shop, "anna") is None, "two gaps: nobody else has two"
+
+
+def test_a_median_that_hardly_moved_writes_nobody_anew(shop: Shop) -> None:
+    for customer in ("anna", "boris", "clara"):
+        shop.event(customer, "order_placed")
+    shop.later(200 * DAY)
+    for customer in ("anna", "boris"):
+        shop.event(customer, "order_placed")
+    shop.run()
+    assert look(shop) == {"next_order_at": 2}
+    before = value(shop, "anna")
+    shop.later(1 * DAY)
+    shop.event("clara", "order_placed")
+    shop.run()
+    assert look(shop) == {"next_order_at": 0}
+    assert value(shop, "anna") == before
