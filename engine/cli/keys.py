@@ -22,15 +22,15 @@ app.add_typer(keys, name="keys", rich_help_panel=RUN)
 def new(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="who uses it, for example shop")],
-    scope: Annotated[str, typer.Option("--scope", help="write, read, browser or admin")] = "write",
+    scope: Annotated[str, typer.Option("--scope", help="write, read, till, browser or admin")] = "write",
 ) -> None:
     """Make a key and print it, once."""
     from engine.cli.stores import project_store
     from engine.store.keys import new_key
 
     session = Session.of(context)
-    if scope not in ("write", "read", "admin", "browser"):
-        raise UsageError(f'"{scope}" is no scope:', "write write, read, browser or admin")
+    if scope not in ("write", "read", "admin", "browser", "till"):
+        raise UsageError(f'"{scope}" is no scope:', "write write, read, till, browser or admin")
     with project_store(session.folder) as store:
         now = session.clock.now()
         text = store.write(lambda conn: new_key(conn, name, cast("KeyScope", scope), now))

@@ -20,6 +20,8 @@ from engine.core.subscriptions import JourneySubscription
 from engine.ids import derive
 from engine.values import Instant, Value
 
+NOTHING: Mapping[str, Value] = {}
+
 
 class Transition(Struct):
     """One decision about one run, from `begin` to `complete`."""
@@ -111,13 +113,19 @@ class Transition(Struct):
         )
 
     def emit(
-        self, name: str, step: str = "", template: str = "", channel: str = "", at: Instant | None = None
+        self,
+        name: str,
+        step: str = "",
+        template: str = "",
+        channel: str = "",
+        at: Instant | None = None,
+        more: Mapping[str, Value] = NOTHING,
     ) -> None:
-        """An event of the engine's own, if anything in the project looks at it."""
+        """An event of the engine's own, if anything in the project looks at it. `more`: fields of its own."""
         # Each one is a row and a decision of its own: most projects look at none of them.
         if name not in self.context.index.observed_events:
             return
-        fields: dict[str, Value] = {"journey": self.journey.name}
+        fields: dict[str, Value] = {"journey": self.journey.name, **more}
         if step:
             fields["step"] = step
         if template:

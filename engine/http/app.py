@@ -31,6 +31,7 @@ from engine.http.links.consent_routes import consent_routes
 from engine.http.links.signup_routes import signup_routes
 from engine.http.problems import Refusal, answer, answer_http, answer_invalid
 from engine.http.push_routes import push_routes
+from engine.http.till_routes import till_routes
 from engine.store.messages import records
 
 _ABOUT = "Events, customers and products in; links of messages; health. See docs/http.md."
@@ -48,6 +49,7 @@ def create_app(context: Context) -> FastAPI:
     intake = intake_routes(context, keys)
     app.include_router(intake)
     app.include_router(customer_routes(context, keys))
+    app.include_router(till_routes(context, keys))
     app.include_router(health_routes(context, keys))
     for routes in (home_routes, click_routes, consent_routes, signup_routes, callback_routes, push_routes):
         app.include_router(routes(context))

@@ -45,12 +45,13 @@ class Keys:
         self._brake = FixedWindowRateLimiter(MemoryStorage())
         self._guesses = RateLimitItemPerMinute(GUESSES)
 
-    def needs(self, scope: KeyScope) -> Callable[[Request], Awaitable[ApiKey]]:
-        """A dependency that lets only keys of this scope (or `admin`) pass, and gives the key."""
+    def needs(self, scope: KeyScope, *also: KeyScope) -> Callable[[Request], Awaitable[ApiKey]]:
+        """A dependency that lets only keys of this scope (or of another of these, or `admin`) pass, and gives
+        the key."""
 
         async def check(request: Request) -> ApiKey:
             key = await self.known(request, presented(request))
-            if key.scope not in (scope, "admin"):
+            if key.scope not in (scope, *also, "admin"):
                 raise Refusal(
                     403,
                     f'this key may not {scope}: its scope is "{key.scope}"',

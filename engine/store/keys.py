@@ -12,7 +12,7 @@ from engine.ids import new_secret
 from engine.store.sql import change, rows
 from engine.values import Instant
 
-KeyScope = Literal["write", "read", "admin", "browser"]
+KeyScope = Literal["write", "read", "admin", "browser", "till"]
 
 
 @dataclass(frozen=True, slots=True)

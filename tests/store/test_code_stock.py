@@ -18,8 +18,9 @@ from sqlalchemy.exc import IntegrityError
 
 from engine.core.effects import GiveBack, TakeCode
 from engine.store import decisions
-from engine.store.customers import code_stock, codes
+from engine.store.customers import code_stock, code_uses, codes
 from engine.store.customers.code_stock import Asked
+from engine.store.customers.code_uses import Shown
 from engine.store.database import Store
 from engine.store.sql import change, rows
 from engine.values import Instant
@@ -121,7 +122,7 @@ def test_a_code_does_not_go_back_that_was_used_or_whose_message_may_have_left(st
     def job(conn: Connection) -> None:
         code_stock.take(conn, "VIP", asked("a", "b"), NOW)
         codes.take(conn, 0, [taken("a", "VIP-00000"), taken("b", "VIP-00001")], NOW)
-        codes.mark_used(conn, "customer of a", ["VIP-00000"], NOW)
+        code_uses.note(conn, [Shown("VIP-00000", "customer of a", NOW, "order")])
         change(
             conn,
             "INSERT INTO outbox (bucket, customer, send_key, enrollment, journey, step, template, channel,"

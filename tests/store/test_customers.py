@@ -15,7 +15,7 @@ from engine.core.facts.learned import EngagementStats
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
 from engine.store import alerts, decisions
-from engine.store.customers import batches, codes, events
+from engine.store.customers import batches, code_uses, events
 from engine.store.customers.customer_codec import dump_fact_state, load_fact_state
 from engine.store.database import Store
 from engine.store.inbox import due_queue, inbox
@@ -111,7 +111,10 @@ def test_every_effect_becomes_a_row_once(store: Store) -> None:
         (message,) = records.of_customer(conn, "ann")
         assert message.names == send.names
         assert (message.state, message.valid_until) == ("planned", send.valid_until)
-        assert codes.pools_of(conn, ["W-1", "other"]) == {"W-1": "WELCOME10"}
+        made = code_uses.find(conn, "W-1")
+        assert made is not None
+        assert (made.pool, made.customer, made.expires) == ("WELCOME10", "ann", NOW)
+        assert code_uses.find(conn, "other") is None
         assert [alert.why for alert in alerts.latest(conn)] == ["the pool is empty"]
         (row,) = inbox.claim(conn, bucket_of(conn, "ann"), NOW, 9)
         assert row.kind == "event"

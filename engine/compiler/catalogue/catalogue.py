@@ -42,6 +42,8 @@ OWN_EVENTS: Mapping[str, Mapping[str, Type]] = MappingProxyType(
         "message_handed": _ABOUT_RUNS,
         "message_bounced": _ABOUT_RUNS,
         "message_clicked": _ABOUT_RUNS,
+        "code_made": {"journey": TEXT, "step": TEXT, "pool": TEXT, "value": TEXT, "expires": TIME},
+        "code_used": {"code": TEXT, "code_value": TEXT, "order_id": TEXT, "total": MONEY},
     }
 )
 """Events that the engine emits itself (design/language 2.1)."""

@@ -10,7 +10,7 @@ from engine.core.journey import CodeStep, Offer
 from engine.core.steps.exit import leave_for
 from engine.core.timing.due import END_OF_DAY
 from engine.core.transition import Transition
-from engine.values import HOUR, Instant, at_local, local_date, plus
+from engine.values import HOUR, Instant, Value, at_local, local_date, plus
 
 
 def take_code(transition: Transition, step: CodeStep) -> int | None:
@@ -72,6 +72,8 @@ def hold_code(transition: Transition, step: CodeStep, offer: Offer, value: str) 
     enrollment.codes[step.name] = TakenCode(
         pool.name, value, expires, expires_on, False, offer.text, offer.name, chosen
     )
+    made: dict[str, Value] = {"pool": pool.name, "value": value, "expires": expires}
+    transition.emit("code_made", step.id, more=made)
     transition.add_trace("code", step, step.name, value)
     # A story may name either.
     if chosen:

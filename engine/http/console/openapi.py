@@ -108,6 +108,68 @@ PRODUCTS = _body(
     {"type": "array", "items": {**_FREE, "required": ["product_id"], "properties": {"product_id": _ID}}}
 )
 
+_MAYBE_TEXT = {"type": ["string", "null"]}
+_CODE: dict[str, Any] = {
+    "type": "object",
+    "required": ["code", "pool", "may_be_used", "why_not", "customer_id", "worth", "expires", "used_at"],
+    "properties": {
+        "code": {"type": "string"},
+        "pool": {"type": "string"},
+        "may_be_used": {"type": "boolean"},
+        "why_not": _MAYBE_TEXT,
+        "customer_id": {**_MAYBE_TEXT, "description": "whose it is; null: everybody's, or nobody's yet"},
+        "worth": {**_MAYBE_TEXT, "description": "what config.yaml says that its pool is worth"},
+        "expires": _MAYBE_TEXT,
+        "used_at": _MAYBE_TEXT,
+    },
+}
+
+
+def _code_answers(words: str, **refused: str) -> dict[int | str, dict[str, Any]]:
+    answer: dict[str, Any] = {"description": words, "content": {"application/json": {"schema": _CODE}}}
+    problems: dict[int | str, dict[str, Any]] = {
+        int(status.removeprefix("_")): {
+            "description": why, "content": {"application/problem+json": {"schema": _PROBLEM}}
+        }
+        for status, why in refused.items()
+    }  # fmt: skip
+    return {200: answer, **problems}
+
+
+CODE = _code_answers("What the code is", _404="There is no such code")
+USED = _code_answers(
+    "The code is used now, or was by the same order",
+    _404="There is no such code",
+    _409="It was used, belongs to another customer, or is past its end; noted",
+    _422="The Idempotency-Key belongs to another request",
+)
+CODE_USE: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "Idempotency-Key", "in": "header", "required": False,
+            "schema": {"type": "string", "maxLength": 200},
+            "description": "a repeated call with the same key gets the same answer",
+        }
+    ],
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {
+                        "customer_id": {"type": "string", "maxLength": 200},
+                        "order_id": {"type": "string", "maxLength": 200},
+                        "total": {"type": ["number", "string"]},
+                        "currency": {"type": "string", "pattern": "^([A-Z]{3})?$"},
+                    },
+                }
+            }
+        },
+    },
+}  # fmt: skip
+
 _CALL: dict[str, Any] = {
     **_FREE,
     # whose call it is: of the two, one

@@ -14,7 +14,7 @@ from engine.core.journey import SegmentRule
 from engine.core.journeys import Journeys
 from engine.core.segments import is_member
 from engine.core.turning import turns_with_time
-from engine.store import allowances, watermarks
+from engine.store import allowances, idempotency, watermarks
 from engine.store.customers import batches, whole_base
 from engine.store.customers.segments import expect_crossing, wrong_members
 from engine.store.database import Store
@@ -25,6 +25,9 @@ from engine.values import DAY, Instant
 
 NIGHT = DAY
 """Segments are swept once in so long."""
+
+ANSWERS_KEPT = 30 * DAY
+"""So long an Idempotency-Key gets the answer that it got."""
 
 CHUNK = 2000
 
@@ -117,11 +120,13 @@ def expect_turns(conn: sa.Connection, journeys: Journeys, now: Instant) -> None:
 
 
 def forget_old(conn: sa.Connection, now: Instant) -> None:
-    """Drops counts of sign-ups and of refusals that no limit asks for any more, and what was sent to which
-    address, from the next day on. Small tables: what grows with customers goes at night, in slices."""
+    """Drops counts of sign-ups and of refusals that no limit asks for any more, what was sent to which
+    address, from the next day on, and answers that nobody asks for once more. Small tables: what grows with
+    customers goes at night, in slices."""
     refusals.forget(conn, now)
     allowances.forget(conn, Instant(now - 2 * DAY))
     destinations.forget(conn, now)
+    idempotency.forget(conn, Instant(now - ANSWERS_KEPT))
 
 
 def _wrong(

@@ -38,10 +38,11 @@ from engine.runtime.intake.limits import MOST_UNDECLARED, within_limits
 from engine.runtime.intake.quarantine import Sent, nothing_sent
 from engine.runtime.intake.untyped import normal_name, storable
 from engine.store import aliases
-from engine.store.customers import anonymous, codes, consents, products, suppressions, watching
+from engine.store.customers import anonymous, code_uses, consents, products, suppressions, watching
+from engine.store.customers.code_uses import Shown
 from engine.store.inbox import inbox, refusals
 from engine.store.inbox.inbox import Arrival, Taken
-from engine.values import Instant, Value, instant, moment_of
+from engine.values import Instant, Money, Value, instant, moment_of
 from engine.visible import acting
 
 _TOO_LATE = instant(dt.datetime(9001, 1, 1, tzinfo=dt.UTC))
@@ -114,6 +115,7 @@ class Intake:
         self.config = config
         self.typing = Typing(catalogue, config.currency)
         self.needed = needed
+        self.shared_codes = {pool.code: name for name, pool in config.codes.items() if pool.kind == "shared"}
         # A sender repeats its mistake with every event.
         names = [*catalogue.events, *catalogue.also]
         self._nearest_event = lru_cache(maxsize=1_000)(lambda name: nearest(name, names))
@@ -182,7 +184,7 @@ class Intake:
         anonymous.forget(conn, described - {item.anonymous_id for item in batch.visitors})
         # What is said about a customer comes before what happened to the same one (design/language 2.21).
         numbered = [*self._about(conn, batch, refused), *batch.happened]
-        arrivals = self._known(conn, [arrival for _, arrival in numbered], now)
+        arrivals = self._known(conn, [arrival for _, arrival in numbered])
         answers = into.append(conn, arrivals, now)
         places: set[int] = set()
         # The writer may run this once more with the same batch, so nothing is taken out of it.
@@ -249,11 +251,15 @@ class Intake:
         refused.extend(wrong)
         return about
 
-    def _known(self, conn: Connection, arrivals: Sequence[Arrival], now: Instant) -> list[Arrival]:
+    def _known(self, conn: Connection, arrivals: Sequence[Arrival]) -> list[Arrival]:
         """Under the customer's own id, and with promo codes named by their pool (design/language 2.10)."""
         own = aliases.resolve(conn, {arrival.customer for arrival in arrivals})
-        shown = {code for arrival in arrivals if (code := _code(arrival.what))}
-        pools = codes.pools_of(conn, shown) if shown else {}
+        shown = [
+            _shown(code, own.get(arrival.customer, arrival.customer), arrival.what)
+            for arrival in arrivals
+            if isinstance(arrival.what, Event) and (code := _code(arrival.what))
+        ]
+        pools = code_uses.note(conn, shown, self.shared_codes) if shown else {}
         if not own and not pools:
             return list(arrivals)
         known = []
@@ -261,7 +267,6 @@ class Intake:
             customer = own.get(arrival.customer, arrival.customer)
             what, code = arrival.what, _code(arrival.what)
             if code in pools and isinstance(what, Event):
-                codes.mark_used(conn, customer, [code], now)
                 fields = {**what.fields, "code": pools[code], "code_value": code}
                 what = Event(0, what.id, what.name, what.occurred_at, what.received_at, fields, what.starts)
             known.append(Arrival(customer, arrival.source, arrival.id, what))
@@ -522,6 +527,14 @@ def _unfit_id(item: Item) -> RefusedItem | None:
             why = f"an id may not hold a control character; this one holds {sign}"
             return RefusedItem(item.item, name, why, kept=True)
     return None
+
+
+def _shown(code: str, customer: str, event: Event) -> Shown:
+    """The use of a code that an event tells of."""
+    order, total = event.fields.get("order_id"), event.fields.get("total")
+    amounts = [total, *event.fields.values()]
+    amount = next((value for value in amounts if isinstance(value, Money)), None)
+    return Shown(code, customer, event.occurred_at, "order", order if isinstance(order, str) else "", amount)
 
 
 def _code(what: object) -> str | None:

@@ -65,18 +65,3 @@ def held_by_others(conn: Connection, texts: Mapping[str, str]) -> set[str]:
     )
     asked = ids(texts)
     return {text for text, enrollment in rows(conn, sql, (asked, asked)) if texts[text] != enrollment}
-
-
-def pools_of(conn: Connection, values: Iterable[str]) -> dict[str, str]:
-    """The pool of each text that is a code we gave out: in events a field `code` equals its pool's name."""
-    sql = "SELECT DISTINCT c.value, c.pool FROM {ids} CROSS JOIN code c WHERE c.value = j.value"
-    return dict(rows(conn, sql, (ids(values),)))
-
-
-def mark_used(conn: Connection, customer: str, values: Iterable[str], now: Instant) -> None:
-    """Marks the codes of a customer that an event has shown; the first use stays."""
-    change_many(
-        conn,
-        "UPDATE code SET used_at = ? WHERE value = ? AND customer = ? AND used_at IS NULL",
-        [(now, value, customer) for value in values],
-    )

@@ -254,7 +254,7 @@ class CodeRow(SQLModel, table=True):
 
     __tablename__ = "code"
     __table_args__ = (
-        Index("code_value", "value"),
+        Index("code_value", "value", "customer"),
         Index("code_held", "value", unique=True, sqlite_where=HELD, postgresql_where=HELD),
         {"sqlite_with_rowid": False},
     )
@@ -271,6 +271,19 @@ class CodeRow(SQLModel, table=True):
     kind: str | None = None
     journey: str = Field(default="", sa_column_kwargs={"server_default": ""})
     asked: str = Field(default="", sa_column_kwargs={"server_default": ""})
+
+
+class IdempotentRow(SQLModel, table=True):
+    """An answer under the key of its request, for whoever asks again."""
+
+    __tablename__ = "idempotent"
+    __table_args__ = (Index("idempotent_at", "at"),)
+
+    request_key: str = Field(primary_key=True)
+    request: str
+    status: int
+    body: str
+    at: int = Field(sa_type=INSTANT)
 
 
 class CodeStockRow(SQLModel, table=True):
@@ -313,7 +326,7 @@ class CodeUseRow(SQLModel, table=True):
     count. `amount`: of the order, in hundred-thousandths of its currency."""
 
     __tablename__ = "code_use"
-    __table_args__ = (Index("code_use_value", "value"), Index("code_use_customer", "customer"))
+    __table_args__ = (Index("code_use_value", "value", "order_id"), Index("code_use_customer", "customer"))
 
     number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
     value: str
@@ -409,7 +422,7 @@ class ApiKeyRow(SQLModel, table=True):
     """A key for the HTTP endpoints; only its hash is kept."""
 
     __tablename__ = "api_key"
-    __table_args__ = (one_of("scope", ("write", "read", "admin", "browser"), "api_key_scope"),)
+    __table_args__ = (one_of("scope", ("write", "read", "admin", "browser", "till"), "api_key_scope"),)
 
     name: str = Field(primary_key=True)
     hash: str = Field(unique=True)
