@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import cast
 
 from engine.compiler.catalogue.catalogue import OWN_EVENTS, PRODUCT_STARTS, Catalogue
+from engine.compiler.templates.filters import Share
 from engine.compiler.templates.jinja import ReadNames
 from engine.config import Shop
 from engine.values import Instant, Type, Value, to_datetime
@@ -16,14 +17,6 @@ from engine.values import Instant, Type, Value, to_datetime
 _CODE: Mapping[str, Type] = {"expires": Type("time")}
 _GROUPS = ("trigger", "code", "with", "with_times", "paths")
 _TIME = Type("time")
-
-
-class Share(Decimal):
-    """A share between 0 and 1 that is written in percent: `45 %`."""
-
-    def __str__(self) -> str:
-        """With one decimal where it has some."""
-        return f"{(Decimal(self) * 100).quantize(Decimal('0.1')).normalize():f} %"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from engine.compiler.inside import inside
+from engine.core.conditions.condition import Ref
 from engine.core.conditions.dependencies import Dependencies, dependencies_of, farthest
 from engine.core.facts.rule import FactRule
 from engine.core.journey import (
@@ -85,6 +87,11 @@ def _needed(
     questions += [question for step in steps for question in step.questions()]
     for question in questions:
         yield dependencies_of(question.condition, rules).history
+    # Values of `with` and `set`, a choice between offers: facts over a stretch of time are counted there too.
+    for ref in inside(steps, Ref):
+        rule = rules.get(ref.name) if ref.source == "customer" else None
+        if rule is not None:
+            yield rule.history
     # a start may be taken in so late that its goal has happened already
     fresh = max((milliseconds(t.fresh) for t in starts if isinstance(t, EventTrigger)), default=DAY)
     if goal.where:

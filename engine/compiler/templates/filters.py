@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
 
@@ -82,6 +82,10 @@ def filters_of(language: str, currency: str) -> Mapping[str, Callable[..., Any]]
     return {"money": money, "date": date, "time": time, "plural": plural, **_PLACES}
 
 
+class Share(Decimal):
+    """A share between 0 and 1; a template prints it in percent."""
+
+
 def printed(value: object, language: str) -> str:
     """How `{{ x }}` shows a value that is no text and has no filter."""
     locale = locale_of(language)
@@ -91,6 +95,9 @@ def printed(value: object, language: str) -> str:
         return _money(value.amount, value.currency, locale)
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, Share):
+        tenths = value.quantize(Decimal("0.001"))
+        return str(format_percent(tenths, locale=locale, decimal_quantization=False))
     if isinstance(value, float | Decimal):
         return str(format_decimal(value, locale=locale, group_separator=False))
     if isinstance(value, dt.datetime):

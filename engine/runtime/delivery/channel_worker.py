@@ -231,7 +231,7 @@ class ChannelWorker:
     ) -> tuple[list[Attempt | Unrenderable], dict[int, Body]]:
         context = self._context.render_context()
         with self._context.store.read() as conn:
-            data = rendering.load_render_data(conn, claimed, context.kinds)
+            data = rendering.load_render_data(conn, claimed, context, self._context.clock.now())
         rendered = rendering.render_batch(claimed, data, context)
         bodies = {
             attempt.message.number: rendering.record_of(attempt, self._context.key)

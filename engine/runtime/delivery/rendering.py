@@ -19,11 +19,13 @@ from engine.channels.render import OPENS, Recipient, RenderError, SenderProfile,
 from engine.channels.render_data import FieldTypes, RenderValues
 from engine.compiler.templates.message_set import MessageSet
 from engine.compiler.templates.text_parts import parts
+from engine.core.facts.rule import FactRule
 from engine.core.reasons import ReturnReason
 from engine.ids import derive
 from engine.runtime.delivery.attempt import Attempt, Unrenderable
 from engine.runtime.delivery.send_limits import SendLimits
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
+from engine.runtime.delivery.windowed_facts import with_windowed
 from engine.store.customers import addressees, products
 from engine.store.customers.addressees import Addressee
 from engine.store.messages import sessions
@@ -46,6 +48,8 @@ class RenderContext:
     guards: SendLimits = field(default_factory=SendLimits)
     unknown: UnknownPolicies = field(default_factory=UnknownPolicies)
     kinds: Mapping[str, ChannelKind] = field(default_factory=dict)  # what each channel of config.yaml is
+    # By template: the facts that it reads and that are counted when they are asked for.
+    windowed: Mapping[str, tuple[FactRule, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,10 @@ class RenderData:
 
 
 def load_render_data(
-    conn: Connection, claimed: Sequence[OutboxMessage], kinds: Mapping[str, ChannelKind] | None = None
+    conn: Connection, claimed: Sequence[OutboxMessage], context: RenderContext, now: Instant
 ) -> RenderData:
-    """One query for the customers of each bucket, one for the products, and on channels with sessions
-    (`kinds`) one for when these people wrote to us last."""
+    """One query for the customers of each bucket, one for the products, one for facts over a stretch of time
+    where templates read some, and on channels with sessions one for when these people wrote to us last."""
     buckets: dict[int, set[str]] = defaultdict(set)
     wanted: set[str] = set()
     for message in claimed:
@@ -73,8 +77,9 @@ def load_render_data(
     customers: dict[str, Addressee] = {}
     for bucket, ids in buckets.items():
         customers |= addressees.find(conn, bucket, ids)
+    customers = with_windowed(conn, claimed, customers, context.windowed, context.initial, now)
     replied: dict[tuple[str, str], Instant] = {}
-    with_sessions = {name for name, kind in (kinds or {}).items() if kind.sessions}
+    with_sessions = {name for name, kind in context.kinds.items() if kind.sessions}
     for channel in with_sessions.intersection(message.channel for message in claimed):
         addresses = {
             normalised(channel, customers[message.customer].addresses.get(channel, ""))

@@ -16,6 +16,7 @@ from engine.runtime.advance.advancer import Publication
 from engine.runtime.delivery.rendering import RenderContext
 from engine.runtime.delivery.send_limits import SendLimits
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
+from engine.runtime.delivery.windowed_facts import windowed_by_template
 from engine.runtime.intake.intake import Intake
 
 
@@ -60,6 +61,7 @@ def publish_in_memory(number: int, project: Project, folder: Path, secret: str) 
         SendLimits.of(config, project.journeys),
         UnknownPolicies(config.channels),
         kinds(config),
+        windowed_by_template(project.messages, project.journeys.facts),
     )
     return Published(
         number,
