@@ -38,11 +38,13 @@ def restore(
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """Put a backup in the place of the store. Nothing is sent from it before `run --adopt`."""
+    from engine.runtime.erasing import LOG, read_log
     from engine.store.backup import restore as put_back
 
     session = Session.of(context)
     store = _file_of_store(session, "restore", file)
-    restored, kept = put_back(file.absolute(), store, session.clock.now())
+    erased = read_log(store.with_name(LOG))
+    restored, kept = put_back(file.absolute(), store, session.clock.now(), erased)
     if form is Format.json:
         say_json({
             "file": str(restored.path), "bytes": restored.size, "customers": restored.customers,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from pathlib import Path
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from engine.config.channels.outbox import OutboxOptions
 from engine.http.body import BUDGET, BodyBudget, RequestBudget
 from engine.http.callback_routes import callback_routes
 from engine.http.callers import forwarded_for
@@ -20,7 +18,7 @@ from engine.http.console.home_routes import home_routes
 from engine.http.console.openapi import true_to_life
 from engine.http.console.outbox_page import outbox_router
 from engine.http.console_access import TokenNeeded, answer_without_token, console_only
-from engine.http.context import Context, Live
+from engine.http.context import Context
 from engine.http.health_routes import health_routes
 from engine.http.hot_routes import HotRoutes
 from engine.http.intake.customer_routes import customer_routes
@@ -29,9 +27,11 @@ from engine.http.keys import Keys
 from engine.http.links.click_routes import click_routes
 from engine.http.links.consent_routes import consent_routes
 from engine.http.links.signup_routes import signup_routes
+from engine.http.person_routes import person_routes
 from engine.http.problems import Refusal, answer, answer_http, answer_invalid
 from engine.http.push_routes import push_routes
 from engine.http.till_routes import till_routes
+from engine.runtime.erasing import outbox_folders
 from engine.store.messages import records
 
 _ABOUT = "Events, customers and products in; links of messages; health. See docs/http.md."
@@ -50,13 +50,14 @@ def create_app(context: Context) -> FastAPI:
     app.include_router(intake)
     app.include_router(customer_routes(context, keys))
     app.include_router(till_routes(context, keys))
+    app.include_router(person_routes(context, keys))
     app.include_router(health_routes(context, keys))
     for routes in (home_routes, click_routes, consent_routes, signup_routes, callback_routes, push_routes):
         app.include_router(routes(context))
     console = [Depends(console_only(context))]
     app.include_router(
         outbox_router(
-            lambda: outbox_folders(context.live()),
+            lambda: outbox_folders(context.live().config, context.live().folder),
             lambda keys: context.look(lambda conn: records.by_keys(conn, keys)),
             lambda: context.live().config.timezone,
         ),
@@ -141,13 +142,3 @@ class Edge:
                 await self._app(scope, receive, send_safely)
         finally:
             budget.give_back()
-
-
-def outbox_folders(live: Live) -> list[Path]:
-    """Where messages become files: the usual folder, and those that channels name."""
-    named = [
-        live.folder / channel.options_as(OutboxOptions).folder
-        for channel in live.config.channels.values()
-        if channel.via == OutboxOptions.via
-    ]
-    return list(dict.fromkeys([live.folder / OutboxOptions().folder, *named]))

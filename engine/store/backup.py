@@ -11,19 +11,21 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from engine.errors import UsageError, WorldError
 from engine.private_files import private_folder, private_opener
 from engine.store import identity, migrations
 from engine.store.connections import read_only_engine
-from engine.store.database import claim, open_store
+from engine.store.database import Store, claim, open_store
+from engine.store.persons import erasure
 from engine.values import Instant
 
 PAGES = 1000
@@ -82,10 +84,14 @@ def back_up(store: Path, target: Path, progress: Progress = lambda _done, _all: 
     return BackupFile(target, target.stat().st_size, customers)
 
 
-def restore(backup: Path, store: Path, now: Instant) -> tuple[BackupFile, Path | None]:
-    """Puts a backup in the place of the store and marks it: no daemon sends from it before it is adopted.
-    What was there is kept beside; where, None: nothing was there. Raises UsageError for a file that is no
-    backup, WorldError while a daemon works there and where it cannot be written."""
+def restore(
+    backup: Path, store: Path, now: Instant, erased: Collection[tuple[str, Instant, str]] = ()
+) -> tuple[BackupFile, Path | None]:
+    """Puts a backup in the place of the store and marks it: no daemon sends from it before it is adopted. Who
+    was erased since it was made is erased in it again, by the log of the store that was there and by `erased`
+    (a log that was kept elsewhere). What was there is kept beside; where, None: nothing was there. Raises
+    UsageError for a file that is no backup, WorldError while a daemon works there and where it cannot be
+    written."""
     if not backup.is_file():
         raise UsageError(f"there is no file {backup}", "Name a file that  backup  has written")
     lock = claim(store, exclusive=True)
@@ -97,6 +103,7 @@ def restore(backup: Path, store: Path, now: Instant) -> tuple[BackupFile, Path |
         customers = _checked(partial)
         with closing(open_store(f"sqlite:///{partial}", partial.parent)) as copied:
             copied.write(lambda conn: identity.mark_restored(conn, now))
+            _erase_again(copied, store, erased)
         with closing(sqlite3.connect(partial)) as conn:
             conn.execute("PRAGMA journal_mode=DELETE")
         _sync(partial)
@@ -111,6 +118,28 @@ def restore(backup: Path, store: Path, now: Instant) -> tuple[BackupFile, Path |
         if lock is not None:
             lock.close()
     return BackupFile(store, store.stat().st_size, customers), kept
+
+
+def _erase_again(copied: Store, store: Path, erased: Collection[tuple[str, Instant, str]]) -> None:
+    lines = list(erased)
+    if store.exists() and store.stat().st_size:
+        former = read_only_engine(f"sqlite:///{store.resolve()}", store.parent)
+        try:
+            with former.connect() as conn:
+                lines += erasure.log_of(conn)
+        except DatabaseError:
+            pass  # of an earlier version, or damaged, which may be why a backup is put back
+        finally:
+            former.dispose()
+    copied.write(lambda conn: erasure.note_log(conn, lines))
+
+    def forget(conn: Connection) -> int:
+        back = next(erasure.come_back(conn), [])
+        latest = max((at for _, at, _ in erasure.log_of(conn)), default=Instant(0))
+        return len(erasure.erase(conn, back, latest)) if back else 0
+
+    while copied.write(forget):
+        pass
 
 
 def _copy(store: Path, partial: Path, progress: Progress) -> None:

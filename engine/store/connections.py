@@ -23,6 +23,8 @@ PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
+    # what is deleted or written over is written over with zeros in the file as well, for whoever was erased
+    "secure_delete=ON",
     "wal_autocheckpoint=16000",
     # what a long reader has made it grow to is given back to the disk when the log begins anew
     "journal_size_limit=67108864",

@@ -27,20 +27,23 @@ def _wal_bytes(conn: Connection) -> int:
         return 0
 
 
-def shrink_log(conn: Connection) -> None:
+def shrink_log(conn: Connection) -> bool:
     """Writes SQLite's log back and cuts it off, if nobody reads what only it holds; else it is left as it is.
+    Whether it holds nothing now.
 
     On a connection without a transaction. Nobody waits for it: a log that is in use is cut off the next time.
     """
-    if conn.dialect.name == "sqlite":
-        raw = conn.connection.driver_connection
-        assert raw is not None
-        timeout = raw.execute("PRAGMA busy_timeout").fetchone()[0]
-        raw.execute("PRAGMA busy_timeout=0")
-        try:
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        finally:
-            raw.execute(f"PRAGMA busy_timeout={timeout}")
+    if conn.dialect.name != "sqlite":
+        return True
+    raw = conn.connection.driver_connection
+    assert raw is not None
+    timeout = raw.execute("PRAGMA busy_timeout").fetchone()[0]
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        (is_busy, _, _) = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={timeout}")
+    return not is_busy
 
 
 def give_back(conn: Connection, pages: int) -> int:

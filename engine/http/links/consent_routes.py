@@ -142,6 +142,8 @@ def _check_site(live: Live, request: Request) -> None:
 
 async def _wish(context: Context, visitor: Visitor, attribute: str, value: Value) -> None:
     """Writes how much the visitor wants to hear; None: as much as comes."""
+    if not visitor.is_known:
+        return  # whoever was erased does not come back by a link in an old message
     now = context.clock.now()
     change = ProfileChanged(0, now, {attribute: value})
     await context.write(lambda conn: inbox.append_one(conn, visitor.customer, change, now))

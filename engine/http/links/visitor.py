@@ -40,6 +40,7 @@ class Visitor:
     frequency: str = ""  # a key of OWN_CAPS; "": as it comes
     break_until: Instant | None = None
     zone: str = "UTC"
+    is_known: bool = True  # False: nothing is kept of them, for example since they were erased
 
     def agreed(self, channel: str, purpose: str) -> bool:
         """Whether messages of this purpose may come on this channel now."""
@@ -81,6 +82,7 @@ def find_visitor(conn: Connection, customer: str, key: str = "") -> Visitor:
         frequency=frequency if isinstance(frequency, str) and frequency in OWN_CAPS else "",
         break_until=Instant(until) if isinstance(until, int) else None,
         zone=addressee.zone if addressee is not None else "UTC",
+        is_known=addressee is not None,
     )
 
 

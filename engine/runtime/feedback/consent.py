@@ -26,6 +26,7 @@ from engine.store.messages import counted, outcomes, records, reports
 from engine.store.messages.records import OutboxMessage
 from engine.store.messages.states import MessageState
 from engine.store.meta import bucket_of
+from engine.store.persons import erasure
 from engine.store.sql import rows
 from engine.values import Instant
 
@@ -76,6 +77,9 @@ def withdraw(
         ),
     )
     left = False
+    pairs = list(pairs)
+    if not is_known:
+        erasure.close_former(conn, customer, pairs, proof.at)
     for channel, purpose in pairs:
         addresses = _addresses(conn, reach, channel, key)
         closed = [

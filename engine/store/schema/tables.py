@@ -492,3 +492,15 @@ class RateRow(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     free_at: int = Field(sa_type=INSTANT)
+
+
+class ErasureRow(SQLModel, table=True):
+    """That somebody was erased, by the keyed hash of their id, and the keyed hashes of the addresses that
+    they had: [[channel, hash]]."""
+
+    __tablename__ = "erasure"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    id_hash: str = Field(primary_key=True)
+    at: int = Field(sa_type=INSTANT)
+    addresses: str

@@ -1,0 +1,140 @@
+"""`export` and `erase`: everything that is kept of a person, handed out or forgotten."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.app import RUN, Session, app
+from engine.cli.output import Format, counted, remark, say_json, say_plain, say_rows
+from engine.errors import UsageError
+from engine.invocation import command
+
+if TYPE_CHECKING:
+    from engine.config import Config
+    from engine.runtime.erasing import Erasures
+    from engine.store.database import Store
+
+
+@app.command(rich_help_panel=RUN)
+def export(
+    context: typer.Context,
+    customer: Annotated[str, typer.Argument(help="an id, an e-mail address or a telephone number")],
+    out: Annotated[Path | None, typer.Option("--out", help="a file instead of the terminal")] = None,
+) -> None:
+    """Write everything that is kept of a person, as JSON that people can read."""
+    from engine.cli.stores import project_store
+    from engine.private_files import private_opener
+    from engine.project import load_config
+    from engine.store.persons.export import export as write_out
+
+    session = Session.of(context)
+    config = load_config(session.folder)
+    with project_store(session.folder) as store:
+        (own,) = _ids(store, config, [customer])
+        with store.read() as conn:
+            document = write_out(conn, own, session.clock.now())
+    if document is None:
+        raise UsageError(f'nothing is known of "{customer}":', f"look for the id with  {command('show ID')}")
+    if out is None:
+        say_json(document)
+        return
+    import json
+
+    with open(out, "w", encoding="utf-8", opener=private_opener) as opened:
+        json.dump(document, opened, ensure_ascii=False, indent=2)
+        opened.write("\n")
+    say_plain(f"{out}: {counted(len(document['events']), 'event')}, readable by you alone")
+
+
+@app.command(rich_help_panel=RUN)
+def erase(
+    context: typer.Context,
+    customers: Annotated[list[str] | None, typer.Argument(help="ids, addresses or numbers")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="a text file, one on each line")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="whom a backup that was put back has brought with it")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+) -> None:
+    """Forget people: everything that is kept of them. Works while the daemon runs; cannot be undone."""
+    from engine.cli.stores import project_store
+    from engine.project import load_config
+    from engine.runtime import erasing
+
+    session = Session.of(context)
+    config = load_config(session.folder)
+    wanted = [*(customers or ()), *(_lines(file) if file is not None else ())]
+    if bool(wanted) == again:
+        raise UsageError("nobody knows who is meant:", "name customers, or --file FILE, or --again alone")
+    with project_store(session.folder) as store:
+        if again:
+            _tell(erasing.erase_again(store, config, session.folder), form)
+            return
+        own = _ids(store, config, wanted)
+        _ask(own, certain=yes)
+        _tell(erasing.erase(store, config, session.folder, own, session.clock.now()), form)
+
+
+def _ids(store: Store, config: Config, names: list[str]) -> list[str]:
+    """Whom names mean, each once; a name of nobody stands for itself, since something may be kept that names
+    them."""
+    from engine.runtime.intake.lookup import find_ids
+
+    found: list[str] = []
+    with store.read() as conn:
+        for name in names:
+            people = find_ids(conn, name, config.shop.country)
+            if len(people) > 1:
+                raise UsageError(
+                    f'{len(people)} customers have "{name}": {", ".join(people[:20])}.',
+                    "Name them by their ids",
+                )
+            found.append(people[0] if people else name)
+    return list(dict.fromkeys(found))
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise UsageError(f"{file} cannot be read: {wrong}.", "Name a UTF-8 text file") from wrong
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _ask(own: list[str], *, certain: bool) -> None:
+    if certain:
+        return
+    who = own[0] if len(own) == 1 else counted(len(own), "customer")
+    if not sys.stdin.isatty():
+        raise UsageError(f"this would forget {who} for ever:", "say  --yes")
+    typer.confirm(f"Forget {who} for ever?", abort=True, err=True)
+
+
+def _tell(done: Erasures, form: Format) -> None:
+    if form is Format.json:
+        say_json({
+            "people": [
+                {"customer": each.customer, "other_ids": list(each.other_ids), "rows": dict(each.rows)}
+                for each in done.people
+            ],
+            "files": done.files, "log_cut": done.is_log_cut,
+        })  # fmt: skip
+        return
+    known = [each for each in done.people if each.rows]
+    say_plain(f"{counted(len(known), 'customer')} forgotten")
+    say_rows(
+        [[each.customer, ", ".join(f"{many:,} {name}" for name, many in each.rows.items())] for each in known]
+    )
+    for each in done.people:
+        if not each.rows:
+            remark(f"nothing was kept of {each.customer}")
+    if done.files:
+        say_plain(f"{counted(done.files, 'file')} of messages removed")
+    if not done.is_log_cut:
+        remark("the log of the database is being read; the daemon cuts it off within minutes")
+    say_plain("not ours to forget: your own exports and backups, and what providers keep (docs/persons.md)")

@@ -1,0 +1,1 @@
+"""One person: everything that is kept of them, handed out or forgotten."""

@@ -1,0 +1,76 @@
+"""Where personal data lies: every table of the store, and what an erasure does to it. A test walks the schema
+and fails for a table that is named nowhere here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PersonTable:
+    """A table with rows of single customers: `bucket` and `owner` say whose. `blanked`: what an erasure sets
+    in them; "" deletes them. `columns`: what an export shows; none: shown elsewhere, or derived from what
+    is."""
+
+    name: str
+    columns: tuple[str, ...] = ()
+    order: str = "1"
+    owner: str = "customer"
+    blanked: str = ""
+
+
+PERSON_TABLES = (
+    PersonTable("inbox", ("kind", "received_at", "body"), "number"),
+    PersonTable("event"),
+    PersonTable("enrollment"),
+    PersonTable("due"),
+    PersonTable("stuck", ("since", "why")),
+    PersonTable("watch", ("product", "viewed_at", "cart_at", "wishlist_at"), "product"),
+    PersonTable("consent", ("channel", "purpose", "state", "at", "source", "wording"), "number"),
+    PersonTable("reaction", ("kind", "at", "target", "who", "send_key"), "number"),
+    PersonTable("webhook_call", ("webhook", "state", "planned_at", "body", "detail"), "number"),
+    PersonTable("report", ("channel", "kind", "at", "received_at", "send_key", "detail", "raw"), "number"),
+    PersonTable("trace"),
+    PersonTable(
+        "outbox",
+        (
+            "send_key", "journey", "step", "template", "channel", "purpose", "state", "why", "planned_at",
+            "due_at", "handed_at", "settled_at", "address", "body", "detail", "provider_id",
+        ),
+        "number",
+    ),
+    PersonTable("shown_product", ("send_key", "name", "place", "product", "source", "at"), "at, name, place"),
+    # how many codes of a pool are given out and used is counted over these rows
+    PersonTable(
+        "code",
+        ("pool", "value", "taken_at", "expires_at", "used_at", "given_back_at"),
+        "taken_at",
+        blanked="customer = ''",
+    ),
+    # last: what the others belong to is looked up in it
+    PersonTable("customer", owner="id"),
+)  # fmt: skip
+"""In the order in which an erasure goes through them."""
+
+SEARCHED_TABLES = (
+    "alias", "anonymous",  # by the ids of the person
+    "address", "destination", "conversation", "soft_bounce",  # by the keyed hashes of their addresses
+    "receipt",  # by the ids of their events
+    "refused_item", "alert", "alert_message", "trouble",  # by what their text holds
+)  # fmt: skip
+"""Tables with something of a person in another form, which `erasure` finds in its own way each."""
+
+OTHER_TABLES = {
+    "suppression": "keyed hashes of addresses that get nothing more; they stay",
+    "erasure": "keyed hashes of whom was erased; they stay",
+    "allowance": "keyed hashes of who asked for something lately, gone after a day",
+    "volume": "counts", "refusal": "counts", "learned": "figures over everybody",
+    "one_off": "the text of a message, as an operator wrote it",
+    "product": "the catalogue", "recommended_pair": "figures over everybody",
+    "recommended_list": "figures over everybody", "known_product": "the catalogue",
+    "product_change": "how far a change of the catalogue was told; gone when it was",
+    "deployment": "files of the project", "pause": "what an operator said", "api_key": "keys of programs",
+    "meta": "facts about the database", "sweep": "how far a look at everybody has come",
+    "worker": "processes", "leadership": "processes", "rate": "processes",
+}  # fmt: skip
+"""Tables without anything of a person, and why."""
