@@ -46,7 +46,7 @@ def test_the_migrations_make_the_tables_of_the_models(store: Store) -> None:
 def test_every_table_that_grows_with_customers_has_the_bucket_first_in_its_key() -> None:
     free = {
         "meta", "alias", "anonymous", "destination", "address", "inbox", "watch", "product_change",
-        "suppression", "conversation", "soft_bounce", "allowance",
+        "suppression", "erasure", "conversation", "soft_bounce", "allowance",
         "volume", "daily", "learned", "one_off", "product", "deployment",
         "pause", "api_key", "alert", "sweep", "consent",
         "outbox", "reaction", "trace", "webhook_call", "report",

@@ -83,7 +83,17 @@ def receive(
     in order: whoever asks appends or applies them in the same transaction."""
     among = meta.buckets(conn)
     prepared = [_prepare(arrival, among) for arrival in arrivals]
-    known = _known(conn, [row[:4] for row in prepared])
+    keys = [row[:4] for row in prepared]
+    # as an earlier version has kept them
+    plain = {
+        (row[1], row[2]): (row[0], row[1], arrival.id, "")
+        for arrival, row in zip(arrivals, prepared, strict=True)
+        if arrival.id is not None and arrival.id != row[2]
+    }
+    known = _known(conn, [*keys, *plain.values()])
+    for key, (_, source, id_, _) in plain.items():
+        if (source, id_) in known:
+            known.setdefault(key, known[source, id_])
     answers: list[Taken] = []
     receipts: list[tuple[int, str, str, str, int]] = []
     new: list[tuple[Arrival, Row]] = []
@@ -138,8 +148,8 @@ def lane_of(what: Happening) -> Lane:
 
 def is_received(conn: Connection, customer: str, source: str, id_: str) -> bool:
     """Whether something of this source was taken under this id."""
-    sql = f"SELECT 1 FROM receipt r WHERE {_receipts_in(conn)} AND r.source = ? AND r.id = ?"  # noqa: S608
-    return bool(rows(conn, sql, (bucket_of(conn, customer), source, id_)))
+    sql = f"SELECT 1 FROM receipt r WHERE {_receipts_in(conn)} AND r.source = ? AND r.id IN (?, ?)"  # noqa: S608
+    return bool(rows(conn, sql, (bucket_of(conn, customer), source, id_, nameless(id_))))
 
 
 def append_rows(conn: Connection, inbox: Sequence[tuple[int, str, str, int, str]]) -> None:
@@ -211,7 +221,24 @@ def _prepare(arrival: Arrival, among: int) -> tuple[int, str, str, str, str, str
     id_ = arrival.id
     if id_ is None:
         id_ = "~" + derive(customer, same, moment(what) // SECOND)
+    elif may_name(customer, id_):
+        id_ = nameless(id_)
     return meta.bucket(customer, among), arrival.source, id_, derive(customer, content), customer, kind, body
+
+
+_LONG = 6
+"""Characters of an id of a customer that do not stand in another id by chance."""
+
+
+def may_name(customer: str, id_: str) -> bool:
+    """Whether the id of something that happened tells to whom."""
+    return "@" in id_ or (len(customer) >= _LONG and customer in id_)
+
+
+def nameless(id_: str) -> str:
+    """What is kept in a receipt of an id that may name somebody: receipts outlive an erasure, so that what a
+    sender repeats brings nobody back."""
+    return "~" + derive("id", id_)
 
 
 def _receipts_in(conn: Connection) -> str:

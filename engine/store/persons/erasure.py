@@ -16,6 +16,7 @@ from engine.channel_kinds import normalised
 from engine.store import aliases
 from engine.store.customers import address_index, addressees
 from engine.store.customers.suppressions import SuppressionReason
+from engine.store.inbox.inbox import may_name
 from engine.store.meta import address_hash, by_bucket, secret
 from engine.store.persons.personal_data import PERSON_TABLES
 from engine.store.serialization import dump, load
@@ -107,8 +108,10 @@ def come_back(conn: Connection) -> Iterator[list[str]]:
         return
     pages = (
         "SELECT id, created_at FROM customer WHERE id > ? ORDER BY id LIMIT ?",
-        "SELECT customer, min(received_at) FROM inbox WHERE customer > ? GROUP BY customer"
-        " ORDER BY 1 LIMIT ?",
+        (
+            "SELECT customer, min(received_at) FROM inbox WHERE customer > ? GROUP BY customer"
+            " ORDER BY 1 LIMIT ?"
+        ),
     )
     for sql in pages:
         after = ""
@@ -144,14 +147,14 @@ def _of_bucket(
     _forget_receipts(conn, bucket, people)
     counted: dict[str, dict[str, int]] = {customer: {} for customer in names}
     for table in PERSON_TABLES:
-        whose = f"bucket = ? AND {table.owner} IN (SELECT j.value FROM {{ids}})"  # noqa: S608
-        sql = f"SELECT {table.owner}, count(*) FROM {table.name} WHERE {whose} GROUP BY 1"  # noqa: S608
-        for customer, many in rows(conn, sql, (bucket, people)):
+        whose = table.parameters(bucket, people)
+        sql = f"SELECT {table.owner}, count(*) FROM {table.name} WHERE {table.whose} GROUP BY 1"  # noqa: S608
+        for customer, many in rows(conn, sql, whose):
             counted[customer][table.name] = int(many)
         if table.blanked:
-            change(conn, f"UPDATE {table.name} SET {table.blanked} WHERE {whose}", (bucket, people))  # noqa: S608
+            change(conn, f"UPDATE {table.name} SET {table.blanked} WHERE {table.whose}", whose)  # noqa: S608
         else:
-            change(conn, f"DELETE FROM {table.name} WHERE {whose}", (bucket, people))  # noqa: S608
+            change(conn, f"DELETE FROM {table.name} WHERE {table.whose}", whose)  # noqa: S608
     _forget_addresses(conn, bucket, addresses)
     every = [name for some in names.values() for name in some]
     for sql in (
@@ -203,10 +206,12 @@ def _note(
 
 
 def _forget_receipts(conn: Connection, bucket: int, people: str) -> None:
-    """Ids of events are the shop's own, and may name somebody. What a sender repeats after the erasure is
-    new."""
-    sql = "SELECT DISTINCT e.id FROM {ids} CROSS JOIN event e WHERE e.bucket = ? AND e.customer = j.value"
-    found = [id_ for (id_,) in rows(conn, sql, (people, bucket)) if id_]
+    """Of an earlier version, which kept the ids of events also where they name somebody. The others stay:
+    what a sender repeats brings nobody back."""
+    sql = "SELECT e.customer, e.id FROM {ids} CROSS JOIN event e WHERE e.bucket = ? AND e.customer = j.value"
+    found = {id_ for customer, id_ in rows(conn, sql, (people, bucket)) if id_ and may_name(customer, id_)}
+    if not found:
+        return
     # by source, which leads the key behind the bucket: there are few, and each is a step in the index
     source = ""
     while following := rows(

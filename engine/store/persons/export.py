@@ -16,13 +16,14 @@ from engine.store.journeys import traces
 from engine.store.meta import bucket_of
 from engine.store.persons.personal_data import PERSON_TABLES, PersonTable
 from engine.store.serialization import dump, load
-from engine.store.sql import rows
+from engine.store.sql import ids, rows
 from engine.values import Instant, iso
 
 _SECTIONS = {
     "inbox": "not_applied_yet", "stuck": "set_aside", "watch": "products_watched", "consent": "consents",
     "reaction": "reactions", "webhook_call": "calls", "report": "reports_of_providers",
     "outbox": "messages", "shown_product": "products_recommended", "code": "codes",
+    "code_request": "codes_waited_for", "code_use": "codes_shown",
 }  # fmt: skip
 """What the rows of a table are called for people."""
 
@@ -41,12 +42,18 @@ def export(conn: Connection, name: str, now: Instant) -> dict[str, Any] | None:
         for table in PERSON_TABLES
         if table.columns and (found := _rows(conn, table, bucket, customer))
     }
+    past = events.of_customer(conn, bucket, customer)
     happened = [
         {"event": event.name, "at": iso(event.occurred_at), "received_at": iso(event.received_at),
          "id": event.id, "properties": _plain(event.fields)}
-        for event in events.of_customer(conn, bucket, customer)
+        for event in past if not event.name.startswith("$")
     ]  # fmt: skip
-    if profile is None and not happened and not sections:
+    changes = [
+        {"at": iso(event.occurred_at), "changes": json.loads(str(event.fields["document"]))}
+        for event in past
+        if event.name.startswith("$")
+    ]
+    if profile is None and not past and not sections:
         return None
     return {
         "customer": customer,
@@ -54,6 +61,7 @@ def export(conn: Connection, name: str, now: Instant) -> dict[str, Any] | None:
         "exported_at": iso(now),
         **(profile or {}),
         "events": happened,
+        "profile_changes": changes,
         "journeys": [_run(run) for run in enrollments.of_customer(conn, bucket, customer)],
         **sections,
         "decisions": [
@@ -121,17 +129,14 @@ def _run(run: Enrollment) -> dict[str, Any]:
 
 def _rows(conn: Connection, table: PersonTable, bucket: int, customer: str) -> list[dict[str, Any]]:
     listed = ", ".join(f'"{column}"' for column in table.columns)
-    sql = (
-        f"SELECT {listed} FROM {table.name} WHERE bucket = ? AND {table.owner} = ?"  # noqa: S608
-        f" ORDER BY {table.order}"
-    )
+    sql = f"SELECT {listed} FROM {table.name} WHERE {table.whose} ORDER BY {table.order}"  # noqa: S608
     return [
         {
             column: _cell(column, value)
             for column, value in zip(table.columns, row, strict=True)
             if value not in (None, "")
         }
-        for row in rows(conn, sql, (bucket, customer))
+        for row in rows(conn, sql, table.parameters(bucket, ids([customer])))
     ]
 
 

@@ -8,15 +8,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PersonTable:
-    """A table with rows of single customers: `bucket` and `owner` say whose. `blanked`: what an erasure sets
-    in them; "" deletes them. `columns`: what an export shows; none: shown elsewhere, or derived from what
-    is."""
+    """A table with rows of single customers: `owner` (and mostly `bucket`) says whose. `blanked`: what an
+    erasure sets in them; "" deletes them. `columns`: what an export shows; none: shown elsewhere, or derived
+    from what is."""
 
     name: str
     columns: tuple[str, ...] = ()
     order: str = "1"
     owner: str = "customer"
     blanked: str = ""
+    has_bucket: bool = True
+
+    @property
+    def whose(self) -> str:
+        """The clause that finds rows of customers (`{ids}`) of a bucket; its parameters are
+        `parameters`."""
+        theirs = f"{self.owner} IN (SELECT j.value FROM {{ids}})"  # noqa: S608
+        return f"bucket = ? AND {theirs}" if self.has_bucket else theirs
+
+    def parameters(self, bucket: int, people: str) -> tuple[int | str, ...]:
+        """Of `whose`; `people`: the parameter for `{ids}`."""
+        return (bucket, people) if self.has_bucket else (people,)
 
 
 PERSON_TABLES = (
@@ -47,6 +59,14 @@ PERSON_TABLES = (
         "taken_at",
         blanked="customer = ''",
     ),
+    PersonTable("code_request", ("pool", "asked_at"), "number"),
+    PersonTable(
+        "code_use",
+        ("pool", "value", "at", "source", "order_id", "verdict"),
+        "number",
+        blanked="customer = '', order_id = ''",
+        has_bucket=False,
+    ),
     # last: what the others belong to is looked up in it
     PersonTable("customer", owner="id"),
 )  # fmt: skip
@@ -55,7 +75,7 @@ PERSON_TABLES = (
 SEARCHED_TABLES = (
     "alias", "anonymous",  # by the ids of the person
     "address", "destination", "conversation", "soft_bounce",  # by the keyed hashes of their addresses
-    "receipt",  # by the ids of their events
+    "receipt",  # by ids of their events that name them
     "refused_item", "alert", "alert_message", "trouble",  # by what their text holds
 )  # fmt: skip
 """Tables with something of a person in another form, which `erasure` finds in its own way each."""
@@ -66,6 +86,7 @@ OTHER_TABLES = {
     "allowance": "keyed hashes of who asked for something lately, gone after a day",
     "volume": "counts", "refusal": "counts", "learned": "figures over everybody",
     "one_off": "the text of a message, as an operator wrote it",
+    "code_stock": "codes of files",
     "product": "the catalogue", "recommended_pair": "figures over everybody",
     "recommended_list": "figures over everybody", "known_product": "the catalogue",
     "product_change": "how far a change of the catalogue was told; gone when it was",
