@@ -269,4 +269,5 @@ _TEXTS = (
     ("alert", ("why",)),
     ("alert_message", ("entries",)),
     ("trouble", ("why",)),
+    ("idempotent", ("request", "body")),
 )

@@ -76,7 +76,7 @@ SEARCHED_TABLES = (
     "alias", "anonymous",  # by the ids of the person
     "address", "destination", "conversation", "soft_bounce",  # by the keyed hashes of their addresses
     "receipt",  # by ids of their events that name them
-    "refused_item", "alert", "alert_message", "trouble",  # by what their text holds
+    "refused_item", "alert", "alert_message", "trouble", "idempotent",  # by what their text holds
 )  # fmt: skip
 """Tables with something of a person in another form, which `erasure` finds in its own way each."""
 
@@ -84,7 +84,7 @@ OTHER_TABLES = {
     "suppression": "keyed hashes of addresses that get nothing more; they stay",
     "erasure": "keyed hashes of whom was erased; they stay",
     "allowance": "keyed hashes of who asked for something lately, gone after a day",
-    "volume": "counts", "refusal": "counts", "learned": "figures over everybody",
+    "volume": "counts", "daily": "counts", "refusal": "counts", "learned": "figures over everybody",
     "one_off": "the text of a message, as an operator wrote it",
     "code_stock": "codes of files",
     "product": "the catalogue", "recommended_pair": "figures over everybody",
