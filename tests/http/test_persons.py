@@ -132,7 +132,7 @@ def test_an_export_holds_everything_that_is_kept(shop: WebShop) -> None:
 def test_only_admin_keys_may_and_nobody_who_is_unknown_is_found(shop: WebShop) -> None:
     shop.customer("anna")
     for scope in ("read", "write"):
-        key = headers(shop, scope)  # type: ignore[arg-type]
+        key = headers(shop, scope)
         assert shop.browser.delete("/customers/anna", headers=key).status_code == 403
         assert shop.browser.get("/customers/anna/export", headers=key).status_code == 403
     key = headers(shop)
