@@ -31,7 +31,7 @@ class PersonTable:
         return (bucket, people) if self.has_bucket else (people,)
 
 
-PERSON_TABLES = (
+PERSON_TABLES: tuple[PersonTable, ...] = (
     PersonTable("inbox", ("kind", "received_at", "body"), "number"),
     PersonTable("event"),
     PersonTable("enrollment"),
