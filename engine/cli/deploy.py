@@ -32,6 +32,7 @@ def deploy(
     from engine.project import load
     from engine.runtime.publish.deploy import deploy as publish
     from engine.runtime.publish.deploy import preview
+    from engine.runtime.publish.pool_files import import_pool_files
 
     session = Session.of(context)
     project = load(session.folder)
@@ -42,6 +43,7 @@ def deploy(
         _ask(coming, yes or form is Format.json)
         now = session.clock.now()
         done = store.write(lambda conn: publish(conn, project, now, whom()))
+        filled = import_pool_files(store, project.folder, project.config, now)
         taken = _taken(store, done.number) if daemon_runs(project.config, project.folder) else None
     finally:
         store.close()
@@ -68,6 +70,11 @@ def deploy(
             remark(
                 f"{file} changed: whoever is a member by that was one from the beginning and starts nothing"
             )
+    if form is Format.text:
+        for pool, codes in filled.items():
+            say(f"{counted(codes.added, 'code')} added to {pool}")
+            for line, why in codes.refused:
+                complain(f"line {line:,} of the file of {pool} is no code: {why}")
     if taken is not None and form is Format.text:
         if not taken.number:
             complain("the running daemon has not taken it yet; its log says why")

@@ -53,7 +53,8 @@ def note(conn: Connection, shown: Sequence[Shown], shared: Mapping[str, str] = N
     judged: list[tuple[Shown, str, Verdict]] = []
     completed: list[Shown] = []
     for each in ours:
-        code = known[each.value].get(each.customer) or known[each.value][""]
+        of_value = known[each.value]
+        code = of_value.get(each.customer) or of_value[""]
         verdict = code.verdict(each.customer, each.at)
         who = ("", each.customer)
         if each.order and any((each.value, each.order, name) in told for name in who):
@@ -66,7 +67,8 @@ def note(conn: Connection, shown: Sequence[Shown], shared: Mapping[str, str] = N
             continue
         judged.append((each, code.pool, verdict))
         if verdict in (Verdict.USED, Verdict.ENDED):
-            known[each.value][each.customer] = replace(code, used_at=each.at)
+            whose = each.customer if code.kind == "shared" else ""
+            known[each.value][whose] = replace(code, used_at=each.at)
             told.add((each.value, each.order, each.customer))
     _write(conn, judged)
     _complete(conn, completed)
