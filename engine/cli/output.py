@@ -15,6 +15,7 @@ from engine.visible import visible, visible_json, visible_lines
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+    from rich.table import Table
 
 
 class _Console(Console):
@@ -81,6 +82,14 @@ def say_rows(rows: Sequence[Sequence[str]], indent: int = 2) -> None:
         cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row[:-1], wide, strict=False))
         line = "  ".join([*cells, row[-1]])
         answers.print((" " * indent + line).rstrip(), markup=False)
+
+
+def say_table(table: Table) -> None:
+    """A table as wide as it is: nothing of it is cut, however narrow the terminal is."""
+    from rich.measure import Measurement
+
+    wide = Measurement.get(answers, answers.options.update(max_width=2000), table).maximum
+    _Console(highlight=False, width=max(wide, 20)).print(table, crop=False)
 
 
 def counted(number: int, noun: str) -> str:

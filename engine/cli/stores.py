@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.cli.reports.person import Person
     from engine.config import Config
     from engine.core.facts.learned import Learned
+    from engine.core.journeys import Journeys
     from engine.project import Project
     from engine.store.database import Store
 
@@ -150,17 +151,24 @@ def known_id(conn: Connection, customer: str, folder: Path) -> str:
     return people[0]
 
 
+def journeys_of(conn: Connection, session: Session) -> Journeys:
+    """The journeys that are published, else those of the folder: what people are in is what is published, and
+    the folder may be ahead of it."""
+    from engine.project import load_journeys
+    from engine.runtime.publish.deploy import published_journeys
+
+    return published_journeys(conn) or load_journeys(session.folder)
+
+
 def known_person(conn: Connection, customer: str, session: Session) -> Person:
     """A customer (`known_id`), seen with the journeys that are published, else with those of the folder.
     Raises UsageError when nothing is known of them."""
     from engine.cli.reports.person import find
     from engine.errors import UsageError
-    from engine.project import load_config, load_journeys
-    from engine.runtime.publish.deploy import published_journeys
+    from engine.project import load_config
 
     own = known_id(conn, customer, session.folder)
-    # What people are in is what is published; the folder may be ahead of it
-    journeys = published_journeys(conn) or load_journeys(session.folder)
+    journeys = journeys_of(conn, session)
     person = find(conn, own, journeys, session.clock.now())
     if person is None:
         runs = daemon_runs(load_config(session.folder), session.folder)

@@ -104,6 +104,12 @@ def journeys_with_people(conn: Connection) -> dict[str, int]:
     return dict(rows(conn, sql))
 
 
+def inside_by_journey(conn: Connection) -> dict[str, int]:
+    """How many are inside each journey, without those in the holdout."""
+    sql = "SELECT journey, count(*) FROM enrollment WHERE ended_at IS NULL AND NOT holdout GROUP BY journey"
+    return dict(rows(conn, sql))
+
+
 def customers_inside(conn: Connection, journey: str) -> Iterator[tuple[int, str]]:
     """(bucket, customer) of everybody inside a journey, in order."""
     sql = (

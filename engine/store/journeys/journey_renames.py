@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection
 
+from engine.store import meta
 from engine.store.messages.states import WAITING, MessageState, among
 from engine.store.serialization import dump, load
 from engine.store.sql import change, change_many, rows
@@ -14,6 +17,7 @@ def rename_journey(conn: Connection, old: str, new: str) -> None:
     the migration, which knows their steps."""
     change(conn, "UPDATE enrollment SET journey = ? WHERE journey = ? AND ended_at IS NOT NULL", (new, old))
     change(conn, "UPDATE pause SET name = ? WHERE scope = 'journey' AND name = ?", (new, old))
+    _note_name(conn, old, new)
     change(conn, "UPDATE sweep SET name = ? WHERE kind = 'clock' AND name = ?", (new, old))
     change(
         conn,
@@ -28,3 +32,21 @@ def rename_journey(conn: Connection, old: str, new: str) -> None:
         occurred = [[new if row[0] == old else row[0], *row[1:]] for row in occurred]
         changed.append((dump([starts, occurred, *others]), bucket, customer))
     change_many(conn, "UPDATE customer SET marks = ? WHERE bucket = ? AND id = ?", changed)
+
+
+def names_now(conn: Connection, published: Collection[str]) -> dict[str, str]:
+    """Former name -> the name that a journey has now, under which its figures are shown. A name that another
+    journey has taken since is that one's."""
+    found = meta.get(conn, _NAMES)
+    names: dict[str, str] = load(found) if found is not None else {}
+    return {old: new for old, new in names.items() if old not in published}
+
+
+def _note_name(conn: Connection, old: str, new: str) -> None:
+    names = {former: new if name == old else name for former, name in names_now(conn, ()).items()}
+    names[old] = new
+    names.pop(new, None)
+    meta.put(conn, _NAMES, dump(names))
+
+
+_NAMES = "former_names"

@@ -1,0 +1,117 @@
+"""A report for people: tables with what has changed since the period before, and how each figure is
+counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table as RichTable
+
+from engine.figures.metrics import COMPARED, Metric, Unit, Value
+from engine.figures.report import FiguresReport, Row, Table
+
+_BARS = "▁▂▃▄▅▆▇█"
+_MOST_BARS = 30
+
+
+def heading(report: FiguresReport) -> str:
+    """What it is about, in one line."""
+    return (
+        f"{report.title}, {report.period} ({report.period.days} days of {report.timezone}), "
+        f"compared with {report.before}"
+    )
+
+
+def tables(report: FiguresReport) -> Iterator[RichTable]:
+    """Those that have something to say."""
+    for table in report.tables:
+        if table.rows:
+            yield _lying(table, report) if table.is_whole else _standing(table, report)
+
+
+def definitions(report: FiguresReport) -> list[list[str]]:
+    """How each figure is counted: its column, the words."""
+    return [
+        [metric.title, f"{metric.formula}; counts {metric.counts}, {metric.when}"]
+        for metric in report.metrics()
+    ]
+
+
+def _standing(table: Table, report: FiguresReport) -> RichTable:
+    """A column for each figure."""
+    drawn = RichTable(title=table.title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+    drawn.add_column(table.label, no_wrap=True)
+    has_trend, has_notes = any(row.trend for row in table.rows), any(row.note for row in table.rows)
+    if has_trend:
+        drawn.add_column(f"{table.trend} by day", no_wrap=True)
+    for metric in table.metrics:
+        drawn.add_column(_head(metric, report), justify="right", no_wrap=True)
+    if has_notes:
+        drawn.add_column(table.note, no_wrap=True)
+    for row in table.rows:
+        cells = [row.label or "-", *([sparkline(row.trend)] if has_trend else [])]
+        cells += [_cell(metric, row, place) for place, metric in enumerate(table.metrics)]
+        drawn.add_row(*map(_plain, cells), *([_plain(row.note)] if has_notes else []))
+    return drawn
+
+
+def _lying(table: Table, report: FiguresReport) -> RichTable:
+    """A line for each figure of a single line."""
+    row = table.rows[0]
+    drawn = RichTable(title=table.title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+    drawn.add_column("")
+    for head in ("this period", "before", "change"):
+        drawn.add_column(head, justify="right", no_wrap=True)
+    for place, metric in enumerate(table.metrics):
+        now, before = row.now[place], row.before[place] if row.before else None
+        drawn.add_row(
+            _head(metric, report), shown(now, metric.unit), shown(before, metric.unit), change(now, before)
+        )
+    return drawn
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def _head(metric: Metric, report: FiguresReport) -> str:
+    return f"{metric.title}, {report.currency}" if metric.unit == "money" else metric.title
+
+
+def _cell(metric: Metric, row: Row, place: int) -> str:
+    text = shown(row.now[place], metric.unit)
+    if metric.name in COMPARED and row.before:
+        text = f"{text} {change(row.now[place], row.before[place]):>5}"
+    return text
+
+
+def shown(value: Value, unit: Unit) -> str:
+    """`1,234`, `12.3%`, `1,234.50`; `-` for what is not known."""
+    if value is None:
+        return "-"
+    if unit == "share":
+        return f"{100 * value:.1f}%"
+    if unit == "money":
+        # what a few messages cost is less than a cent
+        return f"{value:,.4f}" if 0 < abs(Decimal(value)) < 1 else f"{value:,.2f}"
+    return f"{value:,}"
+
+
+def change(now: Value, before: Value) -> str:
+    """`+12%` against the period before; nothing where there was nothing."""
+    if now is None or before is None or not before:
+        return ""
+    percent = 100 * (Decimal(now) / Decimal(before) - 1)
+    return f"{percent:+.0f}%" if abs(percent) < 1000 else f"x{Decimal(now) / Decimal(before):.0f}"
+
+
+def sparkline(numbers: Sequence[int]) -> str:
+    """A bar for each of them, from nothing to the highest; of many, neighbours share one."""
+    if not any(numbers):
+        return ""
+    wide = -(-len(numbers) // _MOST_BARS)
+    sums: list[int] = [sum(numbers[at : at + wide]) for at in range(0, len(numbers), wide)]
+    highest: int = max(sums)
+    return "".join(_BARS[max(each, 0) * (len(_BARS) - 1) // highest] for each in sums)

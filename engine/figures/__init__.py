@@ -1,0 +1,1 @@
+"""Reports: figures by their definitions, summed from the table of daily counts."""

@@ -1,0 +1,40 @@
+"""`docs/metrics.md`: what every figure means, made from their one table."""
+
+from __future__ import annotations
+
+from engine.figures.metrics import METRICS, Metric
+
+_HEAD = """\
+# What every figure means
+
+This page is made from `engine/figures/metrics.py`, by which `report` computes; a test holds the two equal.
+`report ... --format json` gives the same words with the figures (`definitions`).
+
+Days are those of the shop's calendar (`timezone:` in config.yaml). Every figure is a sum of the table of
+daily counts, which is written in the transaction in which the thing happens, so that a report and the history
+never differ. A period is compared with as many days before it, whole calendar months with as many months.
+
+What is decided (starts, steps, skips, goals, ends) counts on the day of the decision. What becomes of a
+message counts on the day on which the message was handed over, so that each figure of a day is a part of what
+was sent on it; the last days change until their reports have come. Shares are not known (`-`, in JSON null)
+where there is nothing to be a share of.
+
+| figure | formula | counts | on which day | share of |
+|---|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return _HEAD + "".join(_line(metric) for metric in METRICS)
+
+
+def _line(metric: Metric) -> str:
+    cells = (
+        f"{metric.title} (`{metric.name}`)",
+        metric.formula,
+        metric.counts,
+        metric.when,
+        metric.of or "-",
+    )
+    return "| " + " | ".join(cells) + " |\n"

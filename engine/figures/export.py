@@ -1,0 +1,92 @@
+"""Reports for programs: JSON with the definition of every figure, and CSV with one figure a line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from engine.figures.metrics import Metric, Value
+from engine.figures.period import Period
+from engine.figures.report import FiguresReport, Row, Table
+
+
+def as_json(report: FiguresReport) -> dict[str, Any]:
+    """The whole report. Shares are parts of one, money is in the currency; what is not known is null."""
+    return {
+        "report": report.name,
+        "title": report.title,
+        "period": _period(report.period),
+        "before": _period(report.before),
+        "currency": report.currency,
+        "timezone": report.timezone,
+        "made_at": report.made_at,
+        "notes": list(report.notes),
+        "tables": [_table(table) for table in report.tables],
+        "definitions": {metric.name: definition(metric) for metric in report.metrics()},
+    }
+
+
+def definition(metric: Metric) -> dict[str, str]:
+    """What a figure means, in words."""
+    return {
+        "title": metric.title,
+        "unit": metric.unit,
+        "formula": metric.formula,
+        "counts": metric.counts,
+        "day": metric.when,
+        "of": metric.of,
+    }
+
+
+def as_csv(report: FiguresReport) -> str:
+    """A line for each figure: table, line, figure, its value, that of the period before, from and to when."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("table", "line", "figure", "value", "before", "unit", "from", "to"))
+    days = (report.period.first.isoformat(), report.period.last.isoformat())
+    for table in report.tables:
+        for row in table.rows:
+            before = row.before or (None,) * len(row.now)
+            for metric, now, then in zip(table.metrics, row.now, before, strict=True):
+                values = (_plain(now, ""), _plain(then, ""))
+                writer.writerow((table.name, _safe(row.label), metric.name, *values, metric.unit, *days))
+    return text.getvalue()
+
+
+def _safe(label: str) -> str:
+    """A name that a spreadsheet does not take for a formula."""
+    return f"'{label}" if label.startswith(("=", "+", "-", "@", "\t")) else label
+
+
+def _period(period: Period) -> dict[str, str]:
+    return {"from": period.first.isoformat(), "to": period.last.isoformat()}
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "title": table.title,
+        "trend": table.trend,
+        "rows": [_row(table, row) for row in table.rows],
+    }
+
+
+def _row(table: Table, row: Row) -> dict[str, Any]:
+    found: dict[str, Any] = {table.label: row.label}
+    found |= {metric.name: _plain(value, None) for metric, value in zip(table.metrics, row.now, strict=True)}
+    if row.before:
+        found["before"] = {
+            metric.name: _plain(value, None) for metric, value in zip(table.metrics, row.before, strict=True)
+        }
+    if row.trend:
+        found["trend"] = list(row.trend)
+    if row.note:
+        found["note"] = row.note
+    return found
+
+
+def _plain(value: Value, unknown: Any) -> Any:
+    if value is None or isinstance(value, int):
+        return unknown if value is None else value
+    return float(value)

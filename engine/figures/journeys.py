@@ -1,0 +1,178 @@
+"""`report journeys` and `report journey NAME`: what journeys did, and where in them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from engine.core.journey import Journey
+from engine.core.journeys import Journeys
+from engine.figures import metrics as m
+from engine.figures.metrics import Metric, Totals
+from engine.figures.period import Part, Period
+from engine.figures.report import Table, row
+from engine.figures.sums import Sums, add, added, in_parts
+from engine.store.counting.reading import date_of, sums
+from engine.store.counting.tally import GoalKind, What
+from engine.store.customers import enrollments
+from engine.store.journeys.journey_renames import names_now
+
+OVERVIEW: tuple[Metric, ...] = (
+    m.STARTED, m.REFUSED, m.INSIDE, m.GOALS, m.GOAL_RATE, m.SENT, m.DELIVERED, m.OPENED, m.CLICKED,
+    m.UNSUBSCRIBED, m.COST,
+)  # fmt: skip
+ONE: tuple[Metric, ...] = (
+    m.STARTED, m.REFUSED, m.INSIDE, m.GOALS, m.GOAL_RATE, m.ENDED, m.SENT, m.DELIVERED, m.BOUNCED,
+    m.COMPLAINED, m.OPENED, m.CLICKED, m.CLICK_RATE, m.UNSUBSCRIBED, m.FAILED, m.UNKNOWN, m.COST,
+)  # fmt: skip
+STEPS: tuple[Metric, ...] = (
+    m.REACHED, m.SKIPPED, m.SENT, m.DELIVERED, m.BOUNCED, m.OPENED, m.CLICKED, m.CLICK_RATE, m.UNSUBSCRIBED,
+    m.COST,
+)  # fmt: skip
+PARTS: tuple[Metric, ...] = (
+    m.STARTED, m.GOALS, m.GOAL_RATE, m.SENT, m.DELIVERED, m.CLICKED, m.COST,
+)  # fmt: skip
+
+_GOALS: Mapping[str, str] = {
+    GoalKind.COUNTED: "after a message",
+    GoalKind.BEFORE: "before the first message: the journey had no part in it",
+    GoalKind.AFTER: "after the run had ended otherwise",
+    GoalKind.LATE: "after `within`: not counted",
+    GoalKind.HOLDOUT: "of the holdout",
+}
+
+
+def all_journeys(
+    conn: Connection, period: Period, before: Period, journeys: Journeys, by: Part | None
+) -> tuple[Table, ...]:
+    """A line for each journey that did anything, and one for all of them."""
+    renamed = names_now(conn, journeys.by_name)
+    now, then = _by_journey(conn, period, renamed), _by_journey(conn, before, renamed)
+    inside = enrollments.inside_by_journey(conn)
+    trends = _trends(conn, period, renamed)
+    names = sorted({*now, *then, *inside})
+    lines = [
+        row(
+            name, OVERVIEW, Totals(now.get(name, {}), inside.get(name, 0)),
+            Totals(then.get(name, {})), trends.get(name, ()),
+        )
+        for name in names
+    ]  # fmt: skip
+    everybody = sum(inside.values())
+    whole = row(
+        "all journeys", OVERVIEW, Totals(added(now.values()), everybody),
+        Totals(added(then.values())), tuple(map(sum, zip(*trends.values(), strict=True))),
+    )  # fmt: skip
+    table = Table("journeys", "Journeys", "journey", OVERVIEW, (*lines, whole), m.STARTED.title)
+    return (table, *in_parts(conn, period, by, PARTS))
+
+
+def one_journey(
+    conn: Connection, name: str, period: Period, before: Period, journeys: Journeys, by: Part | None
+) -> tuple[Table, ...]:
+    """One journey: the whole of it, each step, why starts were refused, how runs ended, which goals count."""
+    renamed = names_now(conn, journeys.by_name)
+    now, then = (_by_journey(conn, each, renamed, name).get(name, {}) for each in (period, before))
+    inside = enrollments.inside_by_journey(conn).get(name, 0)
+    trend = _trends(conn, period, renamed, name).get(name, ())
+    whole = row(name, ONE, Totals(now, inside), Totals(then), trend)
+    return (
+        Table("journey", f"The journey {name}", "journey", ONE, (whole,), m.STARTED.title, is_whole=True),
+        _steps(conn, name, period, before, journeys.by_name.get(name), renamed),
+        _reasons("refused", "Refused starts", "reason", What.REFUSED, now, then),
+        _reasons("ended", "Ends", "outcome", What.ENDED, now, then),
+        _reasons("goals", "Goals", "when", What.GOAL, now, then, _GOALS),
+        *in_parts(conn, period, by, PARTS, _old_names(name, renamed)),
+    )
+
+
+def _steps(
+    conn: Connection,
+    name: str,
+    period: Period,
+    before: Period,
+    journey: Journey | None,
+    renamed: Mapping[str, str],
+) -> Table:
+    """The funnel, in the order of the file; steps that are no longer in it stand at the end."""
+    ids = {step.id for step in journey.steps} if journey is not None else set()
+    was = {step.was: step.id for step in (journey.steps if journey is not None else ()) if step.was}
+    halves: list[dict[str, Sums]] = []
+    for each in (period, before):
+        found: dict[str, Sums] = {}
+        for old in _old_names(name, renamed):
+            for (step, what, why), total in sums(
+                conn, each.first, each.last, ("step", "what", "why"), old
+            ).items():
+                place = str(step) if step in ids else was.get(str(step), str(step))
+                if place:
+                    add(found.setdefault(place, {}), (str(what), str(why)), total)
+        halves.append(found)
+    now, then = halves
+    order = [step.id for step in journey.steps] if journey is not None else []
+    gone = sorted({*now, *then} - set(order))
+    lines = []
+    for step in (*order, *gone):
+        totals = Totals(now.get(step, {}))
+        note = "no longer in the file" if step in gone and journey is not None else ""
+        skipped = [
+            f"{why} {found.n:,}" for (what, why), found in sorted(totals.sums.items()) if what == What.SKIPPED
+        ]
+        note = "; ".join(filter(None, (note, "skipped: " + ", ".join(skipped) if skipped else "")))
+        lines.append(row(step, STEPS, totals, Totals(then.get(step, {})), note=note))
+    return Table("steps", "Steps", "step", STEPS, tuple(lines), note="remarks")
+
+
+def _reasons(
+    name: str,
+    title: str,
+    label: str,
+    what: What,
+    now: Sums,
+    then: Sums,
+    words: Mapping[str, str] | None = None,
+) -> Table:
+    """How often each `why` of something, the most frequent first."""
+    metric = {What.REFUSED: m.REFUSED, What.ENDED: m.ENDED, What.GOAL: m.GOALS_OF_KIND}[what]
+    whys = {why for found in (now, then) for (each, why) in found if each == what}
+    lines = [
+        row(
+            (words or {}).get(why, why), (metric,),
+            Totals({key: found for key, found in now.items() if key == (what, why)}),
+            Totals({key: found for key, found in then.items() if key == (what, why)}),
+        )
+        for why in whys
+    ]  # fmt: skip
+    ordered = sorted(lines, key=lambda line: (-int(line.now[0] or 0), line.label))
+    return Table(name, title, label, (metric,), tuple(ordered))
+
+
+def _by_journey(
+    conn: Connection, period: Period, renamed: Mapping[str, str], only: str | None = None
+) -> dict[str, Sums]:
+    found: dict[str, Sums] = {}
+    for old in _old_names(only, renamed) if only is not None else (None,):
+        by = ("journey", "what", "why")
+        for (journey, what, why), total in sums(conn, period.first, period.last, by, old).items():  # type: ignore[arg-type]
+            name = renamed.get(str(journey), str(journey))
+            add(found.setdefault(name, {}), (str(what), str(why)), total)
+    return found
+
+
+def _trends(
+    conn: Connection, period: Period, renamed: Mapping[str, str], only: str | None = None
+) -> dict[str, tuple[int, ...]]:
+    """How many started on each day of the period, by journey."""
+    started: dict[str, Counter[int]] = {}
+    for old in _old_names(only, renamed) if only is not None else (None,):
+        found = sums(conn, period.first, period.last, ("journey", "day"), old, What.STARTED)
+        for (journey, day), total in found.items():
+            name = renamed.get(str(journey), str(journey))
+            started.setdefault(name, Counter())[(date_of(int(day)) - period.first).days] += total.n
+    return {name: tuple(days[day] for day in range(period.days)) for name, days in started.items()}
+
+
+def _old_names(name: str, renamed: Mapping[str, str]) -> list[str]:
+    return [name, *(old for old, new in renamed.items() if new == name)]

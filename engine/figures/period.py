@@ -1,0 +1,122 @@
+"""The days that a report is about, in the shop's calendar, and those that it is compared with."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.errors import UsageError
+
+USUAL = "30 days"
+"""What a report is about where nothing is said."""
+
+_LENGTH = re.compile(r"([1-9][0-9]{0,3}) *(day|week|month|year)s?")
+_MOST_DAYS = 3700
+
+
+class Part(StrEnum):
+    """Into what parts a period is cut."""
+
+    day = "day"
+    week = "week"
+    month = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From a day to another one, both included."""
+
+    first: dt.date
+    last: dt.date
+
+    @property
+    def days(self) -> int:
+        """How many."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def is_of_months(self) -> bool:
+        """Whether it is one calendar month or several."""
+        return self.first.day == 1 and self.last == _end_of_month(self.last)
+
+    def before(self) -> Period:
+        """What it is compared with: as many days before it, of whole months as many months."""
+        last = self.first - dt.timedelta(days=1)
+        if not self.is_of_months:
+            return Period(self.first - dt.timedelta(days=self.days), last)
+        months = (self.last.year - self.first.year) * 12 + self.last.month - self.first.month + 1
+        return Period(_months_back(self.first, months), last)
+
+    def parts(self, by: Part) -> Iterator[Period]:
+        """Its days, weeks (from Monday) or calendar months; the first and the last may be cut."""
+        first = self.first
+        while first <= self.last:
+            end = min(_end_of(first, by), self.last)
+            yield Period(first, end)
+            first = end + dt.timedelta(days=1)
+
+    def __str__(self) -> str:
+        return f"{self.first.isoformat()} to {self.last.isoformat()}"
+
+
+def asked(today: dt.date, first: str = "", last: str = "", length: str = "") -> Period:
+    """What `--from`, `--to` and `--last` say; the last 30 days, today included, where they say nothing.
+
+    Raises `UsageError` for what is no date or no length, and for an end before its beginning.
+    """
+    end = _day(last, "--to") if last else today
+    if first and length:
+        raise UsageError("--from and --last say the same thing:", "leave one of them out")
+    begin = _day(first, "--from") if first else _back(end, length or USUAL)
+    if begin > end:
+        raise UsageError(f"the period ends before it begins: {begin} to {end}", "--to is the later day")
+    if (end - begin).days >= _MOST_DAYS:
+        raise UsageError("the period is longer than ten years:", "ask for less")
+    return Period(begin, end)
+
+
+def _day(text: str, option: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as wrong:
+        raise UsageError(f"{option} {text} is not a date:", f"write  {option} 2026-03-31") from wrong
+
+
+def _back(end: dt.date, text: str) -> dt.date:
+    """The first day of a length that ends with the day `end`."""
+    found = _LENGTH.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(f"--last {text} is not a length of time:", 'write  --last "30 days"')
+    count, unit = int(found[1]), found[2]
+    after = end + dt.timedelta(days=1)
+    match unit:
+        case "day":
+            return after - dt.timedelta(days=min(count, _MOST_DAYS + 1))
+        case "week":
+            return after - dt.timedelta(weeks=min(count, _MOST_DAYS))
+        case _:
+            months = count if unit == "month" else 12 * count
+            return _months_back(after, min(months, 12 * 50))
+
+
+def _months_back(day: dt.date, months: int) -> dt.date:
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def _end_of(day: dt.date, by: Part) -> dt.date:
+    match by:
+        case Part.day:
+            return day
+        case Part.week:
+            return day + dt.timedelta(days=6 - day.weekday())
+        case Part.month:
+            return _end_of_month(day)
+
+
+def _end_of_month(day: dt.date) -> dt.date:
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])

@@ -1,0 +1,71 @@
+"""What a report says, as records: the same for people, JSON and CSV."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.figures.metrics import Metric, Totals, Value
+from engine.figures.period import Period
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line: its figures, those of the period before, and one of them over the days of the period."""
+
+    label: str
+    now: tuple[Value, ...]
+    before: tuple[Value, ...]
+    trend: tuple[int, ...] = ()
+    note: str = ""  # in words, beside the figures
+    depth: int = 0  # how far it is set in: a part of the row above
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Lines with the same figures. `label`: what the lines are."""
+
+    name: str
+    title: str
+    label: str
+    metrics: tuple[Metric, ...]
+    rows: tuple[Row, ...]
+    trend: str = ""  # what the trend is of
+    note: str = ""  # head of the notes
+    is_whole: bool = False  # its only line is the whole of something, shown figure by figure
+
+    def row(self, label: str) -> Row:
+        """The line with this label."""
+        return next(row for row in self.rows if row.label == label)
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresReport:
+    """A whole one. `made_at`: ISO 8601 in UTC. `notes`: what whoever reads it has to know."""
+
+    name: str
+    title: str
+    period: Period
+    before: Period
+    currency: str
+    timezone: str
+    made_at: str
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """The figures that it holds, each once."""
+        return tuple({metric.name: metric for table in self.tables for metric in table.metrics}.values())
+
+
+def row(
+    label: str, metrics: tuple[Metric, ...], now: Totals, before: Totals, trend: tuple[int, ...] = (),
+    note: str = "",
+) -> Row:  # fmt: skip
+    """A line with the figures of both periods."""
+    return Row(
+        label,
+        tuple(metric.value(now) for metric in metrics),
+        tuple(metric.value(before) for metric in metrics),
+        trend,
+        note,
+    )

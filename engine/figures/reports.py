@@ -1,0 +1,93 @@
+"""The reports by name: what each is made of."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from engine.core.journeys import Journeys
+from engine.figures.channels import channels
+from engine.figures.journeys import all_journeys, one_journey
+from engine.figures.period import Part, Period
+from engine.figures.report import FiguresReport, Table
+from engine.store import counting_past
+from engine.store.counting.reading import counted_journeys, first_day
+from engine.values import Instant, iso, local_date, zone
+
+NAMES: Mapping[str, str] = {
+    "journeys": "what each journey did",
+    "journey": "one journey, step by step (with its name)",
+    "channels": "what became of the messages on each channel",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which report, of what, over which days. `by`: also in parts."""
+
+    name: str
+    period: Period
+    of: str = ""
+    by: Part | None = None
+
+
+def report(conn: Connection, wanted: Wanted, journeys: Journeys, now: Instant) -> FiguresReport:
+    """The report, from one moment of the store. `wanted.name` is one of `NAMES`."""
+    period = wanted.period
+    before = period.before()
+    tables, title = _tables(conn, wanted, before, journeys)
+    return FiguresReport(
+        wanted.name,
+        title,
+        period,
+        before,
+        journeys.currency,
+        journeys.timezone,
+        iso(now),
+        tables,
+        tuple(_notes(conn, before)),
+    )
+
+
+def _tables(
+    conn: Connection, wanted: Wanted, before: Period, journeys: Journeys
+) -> tuple[tuple[Table, ...], str]:
+    match wanted.name:
+        case "journeys":
+            return all_journeys(conn, wanted.period, before, journeys, wanted.by), "Journeys"
+        case "journey":
+            found = one_journey(conn, wanted.of, wanted.period, before, journeys, wanted.by)
+            return found, f"The journey {wanted.of}"
+        case _:
+            return channels(conn, wanted.period, before, wanted.by), "Channels"
+
+
+def _notes(conn: Connection, before: Period) -> list[str]:
+    """What the reader has to know of the age of these figures."""
+    notes = [
+        "What becomes of a message counts on the day on which it was handed over: the last days still change."
+    ]
+    past = counting_past.progress(conn)
+    if past is not None:
+        notes.append(
+            f"What happened before the last upgrade is still being counted ({past.percent}%): earlier days "
+            "will grow."
+        )
+    first = first_day(conn)
+    if first is not None and first > before.first:
+        notes.append(f"Counted since {first.isoformat()}: the period before is not whole.")
+    return notes
+
+
+def today(now: Instant, journeys: Journeys) -> dt.date:
+    """The present day of the shop's calendar."""
+    return local_date(now, zone(journeys.timezone))
+
+
+def known_journeys(conn: Connection, journeys: Journeys) -> set[str]:
+    """Every journey of which a report may be asked: those that are published, and those of which something
+    was counted."""
+    return {*journeys.by_name, *counted_journeys(conn)}

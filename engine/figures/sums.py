@@ -1,0 +1,55 @@
+"""Sums of the table of daily counts, added up and cut into the parts of a period."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection
+
+from engine.figures.metrics import Metric, Totals
+from engine.figures.period import Part, Period
+from engine.figures.report import Row, Table
+from engine.store.counting.reading import Column, Sum, date_of, sums
+
+Sums = dict[tuple[str, str], Sum]
+"""(what, why) -> how many, how much."""
+
+
+def added(many: Iterable[Sums]) -> Sums:
+    """All of them together."""
+    whole: Sums = {}
+    for found in many:
+        for key, total in found.items():
+            add(whole, key, total)
+    return whole
+
+
+def add(found: Sums, key: tuple[str, str], total: Sum) -> None:
+    """Adds one sum to others."""
+    known = found.get(key, Sum(0, 0))
+    found[key] = Sum(known.n + total.n, known.money + total.money)
+
+
+def in_parts(
+    conn: Connection,
+    period: Period,
+    by: Part | None,
+    metrics: tuple[Metric, ...],
+    journeys: Sequence[str] | None = None,
+) -> tuple[Table, ...]:
+    """The period in parts, as `--by` says; no table without it. `journeys`: of these alone."""
+    if by is None:
+        return ()
+    days: dict[dt.date, Sums] = defaultdict(dict)
+    columns: tuple[Column, ...] = ("day", "what", "why")
+    for journey in journeys if journeys is not None else (None,):
+        for (day, what, why), total in sums(conn, period.first, period.last, columns, journey).items():
+            add(days[date_of(int(day))], (str(what), str(why)), total)
+    lines = []
+    for part in period.parts(by):
+        within = Totals(added(found for day, found in days.items() if part.first <= day <= part.last))
+        label = part.first.isoformat() if by is Part.day else str(part)
+        lines.append(Row(label, tuple(metric.value(within) for metric in metrics), ()))
+    return (Table(f"by_{by.value}", f"By {by.value}", by.value, metrics, tuple(lines)),)

@@ -1,0 +1,74 @@
+"""`report`: figures of journeys and channels against the period before, for people, JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from engine.values import DAY
+from tests.cli.conftest import Shop, report
+from tests.conftest import Golden
+
+PEOPLE = (
+    "".join(
+        f'{{"customer_id": "c{number}", "email": "c{number}@example.com", "consent": {{"email": "given"}}}}\n'
+        for number in range(8)
+    )
+    + '{"customer_id": "silent", "first_name": "Sil"}\n'
+)
+
+
+def _event(customer: str, event: str, at: str, properties: str) -> str:
+    return f'{{"event": "{event}", "customer_id": "{customer}", "at": "{at}", "properties": {properties}}}\n'
+
+
+@pytest.fixture
+def lived(shop: Shop) -> Shop:
+    """Carts in two months: three in October, five in November, of which two were bought."""
+    assert shop.run("deploy").code == 0
+    assert shop.run("import", str(shop.write("people.jsonl", PEOPLE))).code == 0
+    shop.play()
+    carts = [
+        ("2026-11-20T10:00:00Z", ("c0", "c1", "silent")),
+        ("2026-12-20T10:00:00Z", ("c3", "c4", "c5", "c6")),
+    ]
+    for at, customers in carts:
+        shop.go_to(at.replace("Z", "+00:00"))
+        cart = '{"cart_id": "k", "total": 80}'
+        lines = "".join(_event(customer, "cart_updated", at, cart) for customer in customers)
+        assert shop.run("import", str(shop.write("carts.jsonl", lines)), "--live").code == 0
+        shop.play()
+        shop.clock.advance(DAY)
+        shop.play()
+    bought = _event("c3", "order_placed", "2026-12-22T09:00:00Z", '{"order_id": "9", "total": 80}')
+    assert shop.run("import", str(shop.write("orders.jsonl", bought)), "--live").code == 0
+    shop.play()
+    return shop
+
+
+def test_reports_tell_of_the_period_and_the_one_before(lived: Shop, golden: Golden) -> None:
+    days = ("--from", "2026-12-01", "--to", "2026-12-31")
+    golden("golden/report_journeys.txt", report(lived.run("report", "journeys", *days, "--by", "week")))
+    golden("golden/report_journey.txt", report(lived.run("report", "journey", "abandoned_cart", *days)))
+    golden("golden/report_channels.txt", report(lived.run("report", "channels", *days)))
+    read = json.loads(lived.run("report", "journeys", *days, "--format", "json").out)
+    carts = next(row for row in read["tables"][0]["rows"] if row["journey"] == "abandoned_cart")
+    assert (carts["started"], carts["before"]["started"]) == (4, 3)
+    assert read["before"] == {"from": "2026-11-01", "to": "2026-11-30"}
+    assert set(read["tables"][0]["rows"][0]) - {"journey", "before", "trend"} == set(read["definitions"])
+    lines = list(csv.DictReader(io.StringIO(lived.run("report", "journeys", *days, "--format", "csv").out)))
+    started = [each for each in lines if (each["line"], each["figure"]) == ("abandoned_cart", "started")]
+    assert [(each["value"], each["before"]) for each in started] == [("4", "3")]
+
+
+def test_a_report_is_refused_with_what_to_write(shop: Shop, golden: Golden) -> None:
+    wrong = (
+        ("jurneys",), ("journey",), ("journey", "abandoned_kart"), ("channels", "email"),
+        ("channels", "--from", "yesterday"), ("channels", "--last", "a while"),
+        ("channels", "--from", "2026-03-02", "--to", "2026-03-01"), ("channels", "--last", "30 years"),
+        ("channels", "--from", "2026-03-02", "--last", "30 days"),
+    )  # fmt: skip
+    golden("golden/report_refused.txt", "\n".join(report(shop.run("report", *words)) for words in wrong))

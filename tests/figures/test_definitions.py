@@ -1,0 +1,28 @@
+"""Every figure of a report is defined, once, and the page of definitions says so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from engine.figures import channels, journeys
+from engine.figures.definitions_page import page
+from engine.figures.metrics import COMPARED, METRICS
+from tests.conftest import Golden
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_page_says_what_the_reports_compute(golden: Golden) -> None:
+    golden(str(ROOT / "docs/metrics.md"), page())
+
+
+def test_every_figure_of_a_report_is_on_the_page() -> None:
+    shown = {*channels.CHANNELS, *journeys.OVERVIEW, *journeys.ONE, *journeys.STEPS, *journeys.PARTS}
+    assert shown <= set(METRICS)
+    assert [name for name, times in Counter(metric.name for metric in METRICS).items() if times > 1] == []
+    assert all(metric.of for metric in METRICS if metric.unit == "share")
+    assert {name for name in COMPARED if name not in {metric.name for metric in METRICS}} <= {
+        "orders",
+        "revenue",
+    }
