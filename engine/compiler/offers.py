@@ -4,6 +4,7 @@ is found (E120 to E122, W36)."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.compiler.conditions.compile import NEVER, Conditions
@@ -15,8 +16,9 @@ from engine.core.conditions import condition as core
 from engine.core.conditions.closure import compile_condition
 from engine.core.journey import Offer, Pool, Question
 from engine.language import syntax
+from engine.language.syntax import Text
 from engine.language.wording import quoted, unknown
-from engine.problem import Problem
+from engine.problem import Problem, Span
 from engine.values import Duration, Type
 
 ELSE = "else"
@@ -49,19 +51,40 @@ def problems_of(choice: OfferChoice, world: ProjectContext) -> list[Problem]:
     if choice.subject.value != SEGMENT:
         ref = resolve(choice.subject, _scope(world))
         kind = ref.type if isinstance(ref, core.Ref) else None
-    conditions = [(line, offer.question.condition) for line, offer in compiled if offer.question is not None]
+    fix = f"add as the last line\n         else: {{pool: {_first_pool(choice)}, valid: 7 days}}"
+    why = "without an offer there is no code, and without a code no message"
+    shape = Shape(choice.name, choice.subject, choice.into, kind, why, fix)
+    asked = [(line.label, offer.question.condition) for line, offer in compiled if offer.question is not None]
     has_else = any(offer.question is None for _, offer in compiled)
-    covered: list[tuple[OfferLine, list[Range]]] = []
-    if kind is not None and kind.kind in ("number", "money"):
-        for line, condition in conditions:
-            ranges = ranges_of(condition)
-            if ranges is None:  # it compares with another value: nobody can say where it lies
-                return problems if has_else else [*problems, _no_else(choice)]
-            covered.append((line, ranges))
-        problems += _overlaps(choice, covered)
-        problems += _gaps(choice, covered, kind, world, has_else=has_else)
-        return problems
-    return [*problems, *_twice(conditions), *([] if has_else else [_no_else(choice)])]
+    return problems_of_shape(shape, asked, world, has_else=has_else)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A choice as far as its lines are held against each other. `kind`: of the value that decides, None for
+    segments; `why` and `fix`: what is told of one without `else`."""
+
+    name: str
+    subject: Text
+    into: Span
+    kind: Type | None
+    why: str
+    fix: str
+
+
+def problems_of_shape(
+    shape: Shape, asked: list[tuple[Text, core.Condition]], world: ProjectContext, *, has_else: bool
+) -> list[Problem]:
+    """What two lines would get, and what nobody would; each line by its words and its condition."""
+    if shape.kind is None or shape.kind.kind not in ("number", "money"):
+        return [*_twice(asked), *([] if has_else else [_no_else(shape)])]
+    covered: list[tuple[Text, list[Range]]] = []
+    for label, condition in asked:
+        ranges = ranges_of(condition)
+        if ranges is None:  # it compares with another value: nobody can say where it lies
+            return [] if has_else else [_no_else(shape)]
+        covered.append((label, ranges))
+    return [*_overlaps(shape, covered), *_gaps(shape, covered, world, has_else=has_else)]
 
 
 def _compiled(
@@ -113,32 +136,32 @@ def _scope(world: ProjectContext) -> NameScope:
     return NameScope(world, "segment", policy.consent if policy else None)
 
 
-def _twice(conditions: list[tuple[OfferLine, core.Condition]]) -> Iterator[Problem]:
+def _twice(asked: list[tuple[Text, core.Condition]]) -> Iterator[Problem]:
     """E122: a value, or a segment, that stands in two lines."""
-    seen: dict[object, OfferLine] = {}
-    for line, condition in conditions:
+    seen: dict[object, Text] = {}
+    for label, condition in asked:
         for value in values_of(condition):
-            first = seen.setdefault(value, line)
-            if first is not line:
+            first = seen.setdefault(value, label)
+            if first is not label:
                 yield Problem(
-                    line.label.span, "E122", f"{quoted(str(value))} stands in two offers (first in line "
-                    f"{first.label.span.line})", "nobody can see which of the two such a customer gets",
+                    label.span, "E122", f"{quoted(str(value))} stands in two offers (first in line "
+                    f"{first.span.line})", "nobody can see which of the two such a customer gets",
                     "keep it in one of them",
                 )  # fmt: skip
 
 
-def _overlaps(choice: OfferChoice, covered: list[tuple[OfferLine, list[Range]]]) -> Iterator[Problem]:
+def _overlaps(shape: Shape, covered: list[tuple[Text, list[Range]]]) -> Iterator[Problem]:
     """E122: values that fit two lines; of each line the first is told."""
-    for place, (line, ranges) in enumerate(covered):
+    for place, (label, ranges) in enumerate(covered):
         for first, others in covered[:place]:
             both = next((found for a in others for b in ranges if (found := overlap(a, b))), None)
             if both is None:
                 continue
             yield Problem(
-                line.label.span, "E122",
-                f"{quoted(line.label.value)} overlaps with {quoted(first.label.value)} in line "
-                f"{first.label.span.line}",
-                f"whoever has {choice.subject.value} of {both.words()} fits both, and nobody can see which "
+                label.span, "E122",
+                f"{quoted(label.value)} overlaps with {quoted(first.value)} in line "
+                f"{first.span.line}",
+                f"whoever has {shape.subject.value} of {both.words()} fits both, and nobody can see which "
                 "offer that is",
                 "let one end where the other begins, for example  less than 100  and  between 100 and 500",
             )  # fmt: skip
@@ -146,48 +169,48 @@ def _overlaps(choice: OfferChoice, covered: list[tuple[OfferLine, list[Range]]])
 
 
 def _gaps(
-    choice: OfferChoice,
-    covered: list[tuple[OfferLine, list[Range]]],
-    kind: Type,
+    shape: Shape,
+    covered: list[tuple[Text, list[Range]]],
     world: ProjectContext,
     *,
     has_else: bool,
 ) -> Iterator[Problem]:
     """E121: values for which there is no offer; W36: a hole between two lines that `else` fills unseen."""
     ranges = sorted(each for _, some in covered for each in some)
-    whole_numbers = kind.kind == "number" and all(each.is_whole for each in ranges)
+    assert shape.kind is not None
+    kind = shape.kind.kind
+    whole_numbers = kind == "number" and all(each.is_whole for each in ranges)
     holes = [hole for hole in outside(ranges) if not (whole_numbers and not hole.holds_a_whole_number)]
     # a sum or a count that begins at 0 has nothing below it
     holes = [hole for hole in holes if not (hole.start == WHOLE.start and hole.end == (Decimal(0), -1))]
-    always_set = choice.subject.value in world.catalogue.cannot_be_missing()
+    always_set = shape.subject.value in world.catalogue.cannot_be_missing()
     if not has_else:
         if holes or not always_set:
-            yield _no_else(choice, holes[0] if holes else None)
+            yield _no_else(shape, holes[0] if holes else None)
         return
     inner = [hole for hole in holes if hole.start != WHOLE.start and hole.end != WHOLE.end]
     is_open = len(inner) < len(holes)
     for hole in inner:
         # `else` for the middle alone is meant so; a sliver between two lines never is
-        if not is_open and not (kind.kind == "money" and not hole.holds_a_whole_number):
+        if not is_open and not (kind == "money" and not hole.holds_a_whole_number):
             continue
-        after = next((line for line, some in covered if any(each.start == hole.end for each in some)), None)
-        at = after.label.span if after is not None else choice.into
+        after = next((label for label, some in covered if any(each.start == hole.end for each in some)), None)
+        at = after.span if after is not None else shape.into
         yield Problem(
-            at, "W36", f"no line says what somebody with {choice.subject.value} of {hole.words()} gets",
+            at, "W36", f"no line says what somebody with {shape.subject.value} of {hole.words()} gets",
             "it lies between two lines, so it falls to  else:",
             f"let this line begin at {shown_edge(hole.start)}, or the one before it end at "
             f"{shown_edge(hole.end)}", "warning",
         )  # fmt: skip
 
 
-def _no_else(choice: OfferChoice, hole: Range | None = None) -> Problem:
-    who = f"{choice.subject.value} of {hole.words()}" if hole is not None else f"no {choice.subject.value}"
-    if choice.subject.value == SEGMENT:
+def _no_else(shape: Shape, hole: Range | None = None) -> Problem:
+    who = f"{shape.subject.value} of {hole.words()}" if hole is not None else f"no {shape.subject.value}"
+    if shape.subject.value == SEGMENT:
         who = "none of these segments"
     return Problem(
-        choice.into, "E121", f"the offers of {quoted(choice.name)} leave somebody out: whoever has {who}",
-        "without an offer there is no code, and without a code no message",
-        f"add as the last line\n         else: {{pool: {_first_pool(choice)}, valid: 7 days}}",
+        shape.into, "E121", f"the lines of {quoted(shape.name)} leave somebody out: whoever has {who}",
+        shape.why, shape.fix,
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from engine.compiler.conditions.names import (
     resolve,
     resolve_value,
 )
-from engine.compiler.offers import names_of_codes, offers_of
+from engine.compiler.offers import SEGMENT, Shape, names_of_codes, offers_of, problems_of_shape
 from engine.compiler.sends import channels_of, policy_of
 from engine.compiler.waits import compile_moment
 from engine.compiler.walk import FlatStep, flatten
@@ -42,6 +42,7 @@ from engine.language.steps.send import Send
 from engine.language.steps.split import Split
 from engine.language.steps.wait import Awaited, Wait
 from engine.language.steps.webhook import Webhook
+from engine.language.steps.with_values import ChosenLine, ChosenValue
 from engine.language.wording import as_list, quoted, unknown
 from engine.problem import Problem
 
@@ -166,6 +167,7 @@ class Steps:
         return run.SendStep(
             *slot.base, step.template.value, channels, step.is_cascade, next_after, until, policy, if_capped,
             self._values(step.values), step.auto is not None, step.likely is not None,
+            tuple(self._chosen(chosen) for chosen in step.chosen),
         )  # fmt: skip
 
     def wait(self, step: Wait, slot: Slot) -> run.WaitStep:
@@ -208,7 +210,33 @@ class Steps:
             paths.append((question, path.label.value, at))
         return ChooseStep(*slot.base, tuple(paths))
 
-    def _path(self, subject: syntax.Text, path: ChoosePath, ref: core.Ref | None) -> Question:
+    def _chosen(self, chosen: ChosenValue) -> tuple[str, tuple[tuple[Question | None, str], ...]]:
+        """A value of `with` by a value of the customer; ranges are held against each other as in
+        config.yaml."""
+        ref: core.Ref | None = None
+        if chosen.subject.value != SEGMENT:
+            found = resolve(chosen.subject, self.place)
+            if isinstance(found, Problem):
+                self._refuse(found)
+                return chosen.name.value, ()
+            ref = found
+        before = len(self.conditions.problems)
+        lines = [
+            (line, self._path(chosen.subject, line, ref) if line.forms else None) for line in chosen.lines
+        ]
+        if len(self.conditions.problems) == before:
+            word = chosen.lines[0].value.value if chosen.lines else "general"
+            why, fix = (
+                "the template would read an empty place",
+                f"add as the last line\n         else: {word}",
+            )
+            shape = Shape(chosen.name.value, chosen.subject, chosen.into, ref.type if ref else None, why, fix)
+            asked = [(line.label, question.condition) for line, question in lines if question is not None]
+            has_else = any(question is None for _, question in lines)
+            self.conditions.problems += problems_of_shape(shape, asked, self.place.world, has_else=has_else)
+        return chosen.name.value, tuple((question, line.value.value) for line, question in lines)
+
+    def _path(self, subject: syntax.Text, path: ChoosePath | ChosenLine, ref: core.Ref | None) -> Question:
         if ref is None:
             return self._segments(path)
         any_of = tuple(self.conditions.form(subject, form, self.place, ref) for form in path.forms)
@@ -216,7 +244,7 @@ class Steps:
         test = compile_condition(condition, self.place.world.catalogue.facts)
         return Question(condition, test, f"{subject.value}: {path.label.value}", path.label.span.line)
 
-    def _segments(self, path: ChoosePath) -> Question:
+    def _segments(self, path: ChoosePath | ChosenLine) -> Question:
         names = [name for form in path.forms if isinstance(form, syntax.Equals) for name in form.values]
         for form in path.forms:
             if not isinstance(form, syntax.Equals):

@@ -174,6 +174,12 @@ class SendStep(Step):
     values: tuple[tuple[str, Constant | Ref], ...]  # of `with`
     learns: bool = False  # the interval is learned, and `next_after` counts until enough is known
     likely: bool = False  # each customer has an order of channels of their own
+    # Values of `with` that are chosen: name, and questions (None: `else`) with the word that is then sent.
+    chosen: tuple[tuple[str, tuple[tuple[Question | None, str], ...]], ...] = ()
+
+    def questions(self) -> tuple[Question, ...]:
+        """Those of the values that are chosen."""
+        return tuple(asked for _, lines in self.chosen for asked, _ in lines if asked is not None)
 
     def awaited_events(self) -> tuple[str, ...]:
         """The event that ends a cascade; clicks and opens reach it by the message itself."""

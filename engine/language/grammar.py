@@ -12,7 +12,7 @@ from typing import Literal
 Kind = Literal[
     "text", "name", "choice", "length", "clock", "date", "share", "event", "events", "segment", "template",
     "policy", "pool", "webhook", "attribute", "day_or_attribute", "texts",
-    "map", "condition", "where", "steps", "paths",
+    "map", "values", "condition", "where", "steps", "paths",
     "shares", "starts", "again", "goal", "tests", "wait", "weekdays", "awaited", "day", "given", "when",
     "expect", "watchers", "reaction", "long_did_count", "via", "next_after", "wait_clock", "count", "secret",
     "block", "named", "free", "any",

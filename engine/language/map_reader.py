@@ -442,7 +442,7 @@ class MapReader:
             return node
         if known.kind == "text":
             return None if isinstance(node, Scalar) and not node.text.strip() else node
-        return None if known.kind == "map" and is_empty(node) else node
+        return None if known.kind in ("map", "values") and is_empty(node) else node
 
     def _read(self, key: str, read: Callable[[Node, str, str], _T], otherwise: _T) -> _T:
         """What `read` makes of the value of a key, `otherwise` where there is none."""

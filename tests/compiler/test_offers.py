@@ -82,7 +82,7 @@ def test_whole_numbers_have_no_gap_between_neighbours(shop: Path) -> None:
 def test_nobody_may_be_left_out(shop: Path, subject: str, lines: list[str], who: str) -> None:
     (problem,) = choose(shop, subject, *lines)
     assert (problem.code, problem.what) == (
-        "E121", f'the offers of "COMEBACK" leave somebody out: {who}',
+        "E121", f'the lines of "COMEBACK" leave somebody out: {who}',
     )  # fmt: skip
     assert "else: {pool: BDAY15, valid: 7 days}" in problem.fix
 
@@ -139,3 +139,62 @@ def test_a_choice_becomes_offers(shop: Path) -> None:
     assert first.question is not None
     assert isinstance(first.question.condition, Compare)
     assert (first.pool.name, first.text, first.name, last.question) == ("BDAY15", "5 %", "BDAY15", None)
+
+
+WITH = """    with:
+      offer:
+        choose: total_spent
+        into:
+          less than 50 EUR: general
+          else: {}
+"""
+BLOCK = "<mj-section><mj-column><mj-text>The offer {}</mj-text></mj-column></mj-section>"
+LETTER = """---
+subject: Come back
+---
+<mjml><mj-body>
+{% include "_blocks/footer.html" %}
+{% include "_blocks/offer_" ~ offer ~ ".mjml" %}
+</mj-body></mjml>
+"""
+
+
+def with_blocks(folder: Path, last: str) -> list[Problem]:
+    """The welcome letter with an offer in it; there are blocks for general and same_shop."""
+    for name in ("general", "same_shop"):
+        (folder / f"templates/_blocks/offer_{name}.mjml").write_text(BLOCK.format(name))
+    journey = folder / "journeys" / "welcome.yaml"
+    text = journey.read_text()
+    line = "  - send: welcome_hello\n"
+    assert line in text
+    journey.write_text(text.replace(line, line + WITH.format(last), 1))
+    for old in (folder / "templates").glob("welcome_hello.email.*"):
+        old.unlink()
+    letter = LETTER.replace('{% include "_blocks/footer.html" %}', "")
+    (folder / "templates" / "welcome_hello.email.mjml").write_text(letter)
+    return [problem for problem in check(load(folder)) if problem.code not in ("T22", "T23", "W26")]
+
+
+def test_a_block_is_chosen_by_a_value_of_the_customer(shop: Path) -> None:
+    assert with_blocks(shop, "same_shop") == []
+    messages = load(shop).messages
+    (template,) = messages.of["welcome_hello", "email"].values()
+    assert {comparison.text for comparison in template.comparisons()} == {"general", "same_shop"}
+    assert [read.name for read in template.reads() if read.name == "offer"]
+
+
+def test_a_word_without_a_block_is_told_where_it_stands(shop: Path) -> None:
+    (problem,) = with_blocks(shop, "same_shp")
+    assert (problem.code, problem.fix) == ("E124", 'did you mean "same_shop"?')
+    assert (problem.span.file, problem.what) == (
+        "journeys/welcome.yaml", 'there is no block for "same_shp": templates/_blocks/offer_same_shp.mjml',
+    )  # fmt: skip
+
+
+def test_a_chosen_word_leaves_nobody_out_either(shop: Path) -> None:
+    with_blocks(shop, "general")
+    journey = shop / "journeys" / "welcome.yaml"
+    journey.write_text(journey.read_text().replace("          else: general\n", ""))
+    (problem,) = (each for each in check(load(shop)) if each.code == "E121")
+    assert "whoever has total_spent of at least 50 EUR" in problem.what
+    assert problem.fix.endswith("else: general")

@@ -96,3 +96,14 @@ def test_an_order_uses_the_code_that_it_shows_and_no_other() -> None:
     one.event("0 12:00", "order_placed", code="WELCOME10", code_value=code.value)
     assert one.run.code is not None
     assert one.run.code.used
+
+
+def test_a_value_of_a_message_is_chosen_by_what_the_customer_is() -> None:
+    step = (
+        "- send: letter\n  with:\n    kind: plain\n    offer:\n      choose: points\n      into:\n"
+        "        less than 10: general\n        else: same_shop"
+    )
+    for points, word in ((9, "general"), (10, "same_shop")):
+        one = life(project(written(step, policy="free")), points=points)
+        one.event("0 10:00", "subscribed")
+        assert one.sends[0].names["with"] == {"kind": "plain", "offer": word}

@@ -153,6 +153,7 @@ class SampleWriter:
         senders = list(self._senders(template))
         for journey, step in senders:
             fields |= self._trigger(journey)
+            given |= {name: lines[0][1] for name, lines in step.chosen if lines}
             for name, value in step.values:
                 given[name] = self._made_up.value(name, value.type) if isinstance(value, Ref) else value
         if not senders:

@@ -12,6 +12,7 @@ from engine.compiler.checks import (
     ids,
     inside_itself,
     likely,
+    offer_blocks,
     offers,
     past_dates,
     price_order,
@@ -58,6 +59,7 @@ WHOLE: tuple[WholeCheck, ...] = (
     template_languages.check,
     config_journeys.check,
     offers.check,
+    offer_blocks.check,
     public_pages.check,
 )
 

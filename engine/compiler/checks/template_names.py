@@ -151,6 +151,7 @@ def _bare(read: NameRead, name: str, uses: list[Use], checked: ProjectCheckInput
         return None
     for file, send in uses:
         given = [pair.name.value for pair in send.values]
+        given += [chosen.name.value for chosen in send.chosen]
         if name not in given:
             what = (
                 f"nobody gives {quoted(name)} to this template: line {send.span.line} of "

@@ -28,6 +28,12 @@ LONGEST_TAG = 2_000
 """Characters between `{{` and `}}`."""
 """Characters of a template with everything it includes."""
 
+CHOSEN_BLOCK = re.compile(
+    r'"(_blocks/[A-Za-z0-9_/]+)"\s*~\s*([a-z_][a-z0-9_.]*)\s*~\s*"((?:\.[A-Za-z0-9_-]+)+)"'
+)
+"""An include whose block a value chooses: beginning of its name, the value, end of its name."""
+
+_WORD = re.compile(r"[a-z0-9_]+")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _TAG = re.compile(r"\{\{|\{%")
 _LEXER = Environment(autoescape=True)
@@ -288,8 +294,41 @@ def _with_includes(pieces: Sequence[Piece], parts: Mapping[str, str], trim: bool
                 "",
                 'write  {% include "_blocks/NAME" %}',
             )
-        if piece.word == "include":
+        if piece.word == "include" and (chosen := CHOSEN_BLOCK.fullmatch(piece.rest)):
+            questions = _chosen_blocks(piece, chosen, parts)
+            expanded.extend(_with_includes(questions, parts, trim, depth))
+        elif piece.word == "include":
             expanded.extend(_with_includes(_part(piece, parts, trim, depth), parts, trim, depth + 1))
         else:
             expanded.append(piece)
     return expanded
+
+
+def blocks_of_choice(prefix: str, suffix: str, parts: Iterable[str]) -> list[str]:
+    """The words for which there is a block: what stands between the two halves of its name."""
+    return sorted(
+        word
+        for name in parts
+        if name.startswith(prefix)
+        and name.endswith(suffix)
+        and _WORD.fullmatch(word := name[len(prefix) : len(name) - len(suffix)])
+    )
+
+
+def _chosen_blocks(piece: Piece, chosen: re.Match[str], parts: Mapping[str, str]) -> list[Piece]:
+    """`{% include "_blocks/offer_" ~ offer ~ ".mjml" %}`: all blocks of that name, each behind its
+    question, since the mail is put together before there is a customer."""
+    prefix, name, suffix = chosen.groups()
+    words = blocks_of_choice(prefix, suffix, parts)
+    if not words:
+        raise wrong(
+            piece.file, piece.line, "T06", f'there is no block called "{prefix}...{suffix}"',
+            "they are the files in templates/_blocks/",
+            f"make one, for example  templates/{prefix}general{suffix}",
+        )  # fmt: skip
+    pieces: list[Piece] = []
+    for place, word in enumerate(words):
+        question = f'{"elif" if place else "if"} {name} == "{word}"'
+        pieces.append(Piece("block", question, piece.file, piece.line))
+        pieces.append(Piece("block", f'include "{prefix}{word}{suffix}"', piece.file, piece.line))
+    return [*pieces, Piece("block", "endif", piece.file, piece.line)]

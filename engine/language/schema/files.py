@@ -160,7 +160,8 @@ def _key(key: Key) -> Schema:
         "next_after": value.NEXT_AFTER, "via": _VIA,
         "count": {**SCALAR, "pattern": "^[0-9]+$"}, "secret": {"type": "string", "pattern": "^(env|file):"},
         "texts": one_or_list(SCALAR), "map": {"type": "object", "minProperties": 1,
-        "additionalProperties": SCALAR},
+        "additionalProperties": SCALAR}, "values": {"type": "object", "minProperties": 1,
+        "additionalProperties": {"if": {"type": "object"}, "then": _CHOSEN, "else": SCALAR}},
     }  # fmt: skip
     if key.kind in simple:
         return {**simple[key.kind], **_pattern(key), **(key.shape or {})}
@@ -262,6 +263,14 @@ _VIA: Schema = {
         "else": ref("channel"),
     },
     "defaultSnippets": [{"label": LIKELY, "body": LIKELY}],
+}
+_CHOSEN: Schema = {
+    "properties": {
+        "choose": ref("attribute"),
+        "into": {"type": "object", "minProperties": 1, "additionalProperties": SCALAR},
+    },
+    "additionalProperties": False,
+    "required": ["choose", "into"],
 }
 _SHARES: Schema = {
     "type": "object",

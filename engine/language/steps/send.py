@@ -12,6 +12,7 @@ from engine.language.nodes import Sequence, part
 from engine.language.quantities import parse_length
 from engine.language.spelling import spell_length
 from engine.language.steps.kinds import StepKind, StoryForm, step_keys
+from engine.language.steps.with_values import ChosenValue, parse_with
 from engine.language.syntax import Length, Pair, Step, Text
 from engine.language.wording import quoted
 from engine.problem import Problem, nearest
@@ -22,7 +23,7 @@ class Send(Step):
     """`send: template`."""
 
     hashed: ClassVar[str] = (
-        "Send - id was template via is_cascade next_after until policy if_capped values auto? likely?"
+        "Send - id was template via is_cascade next_after until policy if_capped values auto? likely? chosen?"
     )
     verb: ClassVar[str] = "send"
     template: Text
@@ -35,6 +36,7 @@ class Send(Step):
     values: tuple[Pair, ...]  # `with`
     auto: Text | None = None  # the words of `next_after: auto`
     likely: Text | None = None  # the words of `via: cheapest likely`
+    chosen: tuple[ChosenValue, ...] = ()  # values of `with` that are chosen by a value of the customer
 
     def words(self) -> str:
         """`send cart_reminder via push, email`."""
@@ -66,7 +68,8 @@ CONSTRUCT = step_keys(
         Key("until", "reaction", "the reaction: clicked (default), opened or an event", example="clicked"),
         Key("policy", "policy", "another policy for this one message", example="service"),
         Key("if_capped", "choice", "skip, or wait for a free place", choices=("skip", "wait")),
-        Key("with", "map", "extra values for the template", example="{reason: lapsed}"),
+        Key("with", "values", "extra values for the template; one may be chosen by a value of the customer",
+            example="{reason: lapsed}"),
     ),
     "Sends a message.",
     (
@@ -102,10 +105,10 @@ def parse_send(reader: MapReader) -> Send | None:
     next_after, auto = parse_next_after(reader)
     step_id, was = reader.name("id"), reader.name("was")
     rest = (next_after, reader.text("until"), reader.text("policy"), reader.choice("if_capped"))
-    values = reader.pairs("with")
+    values, chosen = parse_with(reader)
     if template is None:
         return None
-    return Send(reader.at, step_id, was, template, via, is_cascade, *rest, values, auto, likely)
+    return Send(reader.at, step_id, was, template, via, is_cascade, *rest, values, auto, likely, chosen)
 
 
 # --- next_after: a length of time, or one that is learned ---------------------------------------
