@@ -1,4 +1,4 @@
-"""`fmt`: journeys and segments in their canonical form, comments kept."""
+"""`fmt`: journeys, segments and facts in their canonical form, comments kept."""
 
 from __future__ import annotations
 
@@ -30,14 +30,18 @@ class _Done:
 def fmt(
     context: typer.Context,
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="files or folders; without any: all journeys and segments")
+        list[Path] | None,
+        typer.Argument(
+            help="files or folders; without any: all journeys, segments, and schemas/customer.yaml"
+        ),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="change nothing; exit with 1 if a file would change")
     ] = False,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
-    """Write journeys and segments in their canonical form: order of keys, ids for waits, comments kept."""
+    """Write journeys, segments and facts in their canonical form: order of keys, ids for waits, comments
+    kept."""
     session = Session.of(context)
     done = _format(session.folder, paths or [], write=not check)
     if form is Format.json:
@@ -54,6 +58,7 @@ def fmt(
 
 def _format(folder: Path, paths: list[Path], *, write: bool) -> _Done:
     from engine.language.fmt import format_journey
+    from engine.language.fmt_facts import format_facts
     from engine.language.nodes import Mapping
     from engine.language.yaml.source import read
     from engine.project import load_world
@@ -76,7 +81,7 @@ def _format(folder: Path, paths: list[Path], *, write: bool) -> _Done:
         except UnicodeDecodeError:
             done.unreadable.append(file)
             continue
-        formatted = format_journey(text, file, names, amounts)
+        formatted = format_facts(text, file) if file == _FACTS else format_journey(text, file, names, amounts)
         node, _ = read(formatted, file)
         if not isinstance(node, Mapping):
             done.unreadable.append(file)
@@ -94,9 +99,15 @@ def _format(folder: Path, paths: list[Path], *, write: bool) -> _Done:
     return done
 
 
+_FACTS = "schemas/customer.yaml"
+
+
 def _files(root: Path) -> Iterator[Path]:
     paths = (root / "journeys").rglob("*")
     yield from sorted(path for path in paths if path.suffix in (".yaml", ".yml") and path.is_file())
+    # An empty one is a schema without fields.
+    if (root / _FACTS).is_file() and (root / _FACTS).read_bytes().strip():
+        yield root / _FACTS
 
 
 def _summary(done: _Done, *, check: bool) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from engine.config import Signup
 from engine.core import causes, product_signals, product_starts
-from engine.core.facts import fold, tally
+from engine.core.facts import fold, taking_back, tally
 from engine.http import body, callback_routes, connections, context, keys, push_routes
 from engine.http.intake import browsers, strict_json
 from engine.runtime.intake import limits, signups
@@ -59,6 +59,8 @@ LIMITS = [
     ("bytes of the attributes", limits.MOST_BYTES / KB, " KB"),
     ("devices of a customer", fold.DEVICES, ""),
     ("different values that a", tally.MOST_VALUES, ""),
+    ("events of a customer that `less`", taking_back.MOST_KEPT, ""),
+    ("events whose gaps", tally.MOST_MOMENTS, ""),
     ("refused items of one source", refusals.MOST_OF_A_KIND, ""),
     ("refused items that are kept altogether", refusals.MOST, ""),
     ("characters of a refused item", refusals.LARGEST / KB, " KB"),

@@ -190,15 +190,15 @@ def _count(facts: Facts, event: Event, rule: FactRule) -> None:
             _remember_stretch(facts, event, rule)
         case "median days between" | "next":
             # A copy: the moments belong to the state before this event, too.
+            is_by_hand = rule.memory not in facts.fact_state
             moments = list(cast("Sequence[Instant]", facts.fact_state.get(rule.memory, ())))
             add_moment(moments, event.occurred_at)
             facts.fact_state[rule.memory] = tuple(moments)
-            if rule.how == "next":
-                facts.values[name] = next_moment(moments, rule.typical)
-            else:
-                # One that was set by hand stands until the events can tell.
-                days = median_days(moments)
-                facts.values[name] = days if days is not None else facts.values.get(name)
+            found = next_moment(moments, rule.typical) if rule.how == "next" else median_days(moments)
+            # One that was set by hand stands until the events can tell, a moment until the second of them.
+            if found is None and (is_by_hand or rule.how != "next"):
+                found = facts.values.get(name)
+            facts.values[name] = found
         case "share" | "rfm":
             pass  # a share has a `where`; rfm is nightly, over all customers
     # A fact that is not set is no value of None: `is set` asks whether the name is there.
