@@ -29,12 +29,14 @@ SERVED_AT_ONCE = 1000
 _TAKE = (
     "WITH free AS (SELECT number FROM code_stock WHERE pool = ? AND enrollment IS NULL ORDER BY number"
     " LIMIT ? {skip locked}), numbered AS (SELECT number, ROW_NUMBER() OVER (ORDER BY number) - 1 AS place"
-    " FROM free)"
-    " UPDATE code_stock SET enrollment = asked.who FROM numbered JOIN (SELECT {cell0} AS who,"
-    " CAST({cell1} AS BIGINT) AS place FROM {lines}) AS asked ON asked.place = numbered.place"
-    " WHERE code_stock.number = numbered.number AND code_stock.enrollment IS NULL"
-    " RETURNING enrollment, value"
+    " FROM free) UPDATE code_stock SET enrollment = %s FROM numbered"
+    " WHERE code_stock.number = numbered.number AND code_stock.enrollment IS NULL RETURNING enrollment, value"
 )
+# By its place in one JSON array: a join of two lists has no index, and takes the square of their length.
+_TAKE_OF = {
+    "sqlite": _TAKE % "json_extract(?, '$[' || numbered.place || ']')",
+    "postgresql": _TAKE % "(CAST(? AS jsonb) ->> CAST(numbered.place AS integer))",
+}
 
 
 class Asked(NamedTuple):
@@ -56,8 +58,8 @@ class Added:
 def take(conn: Connection, pool: str, asked: Sequence[Asked], now: Instant) -> int:
     """Gives each run a code of the pool as long as there are any, by their inboxes; the others are told that
     there is none, and wait. How many got one."""
-    lines = dump([[each.enrollment, str(place)] for place, each in enumerate(asked)])
-    taken = dict(rows(conn, _TAKE, (pool, len(asked), lines)))
+    runs = dump([each.enrollment for each in asked])
+    taken = dict(rows(conn, _TAKE_OF[conn.dialect.name], (pool, len(asked), runs)))
     waiting = [each for each in asked if each.enrollment not in taken]
     change_many(
         conn,
