@@ -59,6 +59,7 @@ LIMITS = [
     ("bytes of the attributes", limits.MOST_BYTES / KB, " KB"),
     ("devices of a customer", fold.DEVICES, ""),
     ("different values that a", tally.MOST_VALUES, ""),
+    ("different values that `number", tally.MOST_DIFFERENT, ""),
     ("events of a customer that `less`", taking_back.MOST_KEPT, ""),
     ("events whose gaps", tally.MOST_MOMENTS, ""),
     ("refused items of one source", refusals.MOST_OF_A_KIND, ""),

@@ -266,7 +266,7 @@ def _remember_values(facts: Facts, rule: FactRule, values: tuple[Value, ...]) ->
     # A copy: the counts belong to the state before this event, too.
     counts = dict(cast("Mapping[str, int]", facts.fact_state.get(rule.memory, {})))
     before, known = len(counts), facts.values.get(rule.name)
-    words = count_values(counts, values)
+    words = count_values(counts, values, rule)
     if not counts:
         return
     facts.fact_state[rule.memory] = counts

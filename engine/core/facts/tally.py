@@ -16,7 +16,11 @@ from engine.core.facts.rule import FactRule, TypicalGaps
 from engine.values import DAY, Birthday, Instant, Money, Value
 
 MOST_VALUES = 1_000
-"""Different values that a fact counts: they lie in the row of the customer, and come from outside."""
+"""Different values of which `most frequent` keeps the counts: they lie in the row of the customer, and come
+from outside."""
+
+MOST_DIFFERENT = 10_000
+"""As many, of `number of different`: a buyer for a shop does have more than a thousand."""
 
 FEW = 4
 """From so many events on the own median of a customer says when the next one is to be expected."""
@@ -62,7 +66,7 @@ class Tally(Struct, omit_defaults=True):
                     if self.last is None or order > (self.last.at, self.last.number):
                         self.last = part
             case "most frequent" | "number of different":
-                count_values(self.counts, part.values)
+                count_values(self.counts, part.values, rule)
             case "share":
                 self.fitted += len(part.values)
             case "median days between" | "next":
@@ -167,12 +171,13 @@ def is_number(value: object) -> bool:
 # --- different values ---------------------------------------------------------------------------
 
 
-def count_values(counts: dict[str, int], values: Iterable[Value]) -> list[str]:
+def count_values(counts: dict[str, int], values: Iterable[Value], rule: FactRule) -> list[str]:
     """Counts values, in `counts` itself, and gives the words that it knows them by. Words of a list count one
-    by one. Of more than `MOST_VALUES` different ones the later are left out."""
+    by one. Of too many different ones the later are left out."""
+    most = MOST_DIFFERENT if rule.how == "number of different" else MOST_VALUES
     words = [word for value in values for word in _words(value)]
     for word in words:
-        if word in counts or len(counts) < MOST_VALUES:
+        if word in counts or len(counts) < most:
             counts[word] = counts.get(word, 0) + 1
     return words
 
