@@ -30,6 +30,9 @@ def check(
     form: Annotated[
         CheckFormat, typer.Option("--format", help="text, json, or github annotations")
     ] = CheckFormat.text,
+    with_store: Annotated[
+        bool, typer.Option("--store", help="also what the customers in the store say about segments")
+    ] = False,
 ) -> None:
     """Read every file, say what is wrong and how to mend it, then run the stories."""
     from engine.compiler.renames import renamed
@@ -44,6 +47,8 @@ def check(
     wanted = chosen(paths or [], project.folder)
     former = former_files(project.folder, "journeys")
     found = [*problems_of(project), *renamed(former, project.files, project.world.segments)]
+    if with_store:
+        found += _of_store(project)
     problems = in_order(problem for problem in found if wanted(problem.span.file))
     files = [
         file
@@ -56,6 +61,15 @@ def check(
     _print(form, problems, project.sources, report, journeys, learned)
     if any(problem.is_error for problem in problems) or report.failed:
         raise typer.Exit(PROBLEMS)
+
+
+def _of_store(project: Project) -> list[Problem]:
+    """What only the customers can tell. Raises what a store raises that cannot be opened."""
+    from engine.cli.reports.segments import warnings
+    from engine.cli.stores import look_into_store
+
+    with look_into_store(project.folder) as conn:
+        return warnings(conn, project)
 
 
 def _learned(project: Project, wanted: Callable[[str], bool]) -> list[LearnedValue]:

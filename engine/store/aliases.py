@@ -13,7 +13,7 @@ from engine.core.happening import Event, HistoryHalf, Joined, ProfileChanged
 from engine.core.journeys import Journeys
 from engine.core.product_signals import united_collecting
 from engine.store import merge
-from engine.store.customers import address_index, events, watching
+from engine.store.customers import address_index, events, memberships, watching
 from engine.store.customers.customer_codec import (
     CustomerMarks,
     dump_marks,
@@ -87,6 +87,7 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
             "UPDATE event SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
             (new, customer, old, previous),
         )
+        memberships.rename(conn, old, previous, new, customer)
     elif theirs is not None and ours is not None:
         _receive_missing(conn, ours, theirs, customer, journeys, now)
         _receive_events(conn, old, previous, customer, now)
@@ -239,5 +240,6 @@ _FORGET = (
     "DELETE FROM event WHERE bucket = ? AND customer = ?",
     "DELETE FROM due WHERE bucket = ? AND customer = ?",
     "DELETE FROM stuck WHERE bucket = ? AND customer = ?",
+    "DELETE FROM membership WHERE bucket = ? AND customer = ?",
     "DELETE FROM customer WHERE bucket = ? AND id = ?",
 )

@@ -15,7 +15,7 @@ from engine.core.journeys import Journeys
 from engine.core.segments import is_member
 from engine.core.turning import turns_with_time
 from engine.store import allowances, idempotency, watermarks
-from engine.store.customers import batches, whole_base
+from engine.store.customers import batches, memberships, whole_base
 from engine.store.customers.segments import expect_crossing, wrong_members
 from engine.store.database import Store
 from engine.store.inbox import due_queue, inbox, refusals
@@ -126,6 +126,7 @@ def forget_old(conn: sa.Connection, now: Instant) -> None:
     refusals.forget(conn, now)
     allowances.forget(conn, Instant(now - 2 * DAY))
     destinations.forget(conn, now)
+    memberships.forget(conn, Instant(now - memberships.KEPT))
     idempotency.forget(conn, Instant(now - ANSWERS_KEPT))
 
 

@@ -15,7 +15,7 @@ from engine.core.facts.fold import history_from, initial_values
 from engine.core.happening import Event, Happening
 from engine.core.journeys import Journeys
 from engine.core.product_signals import largest
-from engine.store.customers import address_index, enrollments, events, products
+from engine.store.customers import address_index, enrollments, events, memberships, products
 from engine.store.customers import customer_codec as text
 from engine.store.customers.stored_facts import DOCUMENTS, StoredFacts
 from engine.store.serialization import dump, folded, load
@@ -94,6 +94,8 @@ def save_batch(
     inserted: list[tuple[Any, ...]] = []
     updated: list[tuple[Any, ...]] = []
     moved: list[tuple[str, address_index.Addresses, address_index.Addresses]] = []
+    entered: list[tuple[str, str]] = []
+    left: list[tuple[str, str]] = []
     for customer, state in after.items():
         before, known = batch.states[customer], batch.stored[customer]
         documents = _documents(before, state, known, now)
@@ -105,6 +107,10 @@ def save_batch(
         ):
             had = address_index.addresses_of(before.facts.reach, before.facts.values)
             moved.append((customer, had, address_index.addresses_of(facts.reach, facts.values)))
+        was, now_in = before.facts.segments, facts.segments
+        if now_in is not was and now_in != was:
+            entered += [(customer, name) for name in sorted(now_in - was)]
+            left += [(customer, name) for name in sorted(was - now_in)]
         if known.created_at is None:
             head = (batch.bucket, customer, facts.timezone, facts.timezone_why, state.applied, now)
             inserted.append((*head, *documents))
@@ -119,6 +125,7 @@ def save_batch(
     change_many(conn, _INSERT, inserted)
     change_many(conn, _UPDATE, updated)
     address_index.write(conn, batch.bucket, moved)
+    memberships.write(conn, batch.bucket, entered, left, now)
 
 
 def exists(conn: Connection, bucket: int, customer: str) -> bool:

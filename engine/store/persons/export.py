@@ -22,7 +22,8 @@ from engine.values import Instant, iso
 _SECTIONS = {
     "inbox": "not_applied_yet", "stuck": "set_aside", "watch": "products_watched", "consent": "consents",
     "reaction": "reactions", "webhook_call": "calls", "report": "reports_of_providers",
-    "outbox": "messages", "shown_product": "products_recommended", "code": "codes",
+    "outbox": "messages", "membership": "segments_entered_and_left",
+    "shown_product": "products_recommended", "code": "codes",
     "code_request": "codes_waited_for", "code_use": "codes_shown",
 }  # fmt: skip
 """What the rows of a table are called for people."""

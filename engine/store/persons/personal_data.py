@@ -36,6 +36,7 @@ PERSON_TABLES: tuple[PersonTable, ...] = (
     PersonTable("event"),
     PersonTable("enrollment"),
     PersonTable("due"),
+    PersonTable("membership", ("segment", "entered_at", "left_at"), "entered_at, segment"),
     PersonTable("stuck", ("since", "why")),
     PersonTable("watch", ("product", "viewed_at", "cart_at", "wishlist_at"), "product"),
     PersonTable("consent", ("channel", "purpose", "state", "at", "source", "wording"), "number"),

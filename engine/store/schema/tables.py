@@ -20,6 +20,8 @@ assert alert_tables.AlertRow.metadata is SQLModel.metadata
 assert recommendation_tables.ShownProductRow.metadata is SQLModel.metadata
 
 OPEN = text("ended_at IS NULL")
+MEMBER = text("left_at IS NULL")
+FORMER = text("left_at IS NOT NULL")
 HELD = text("kind <> 'shared' AND given_back_at IS NULL")
 FREE = text("enrollment IS NULL")
 
@@ -58,6 +60,26 @@ class CustomerRow(SQLModel, table=True):
     reach: dict[str, Any] = Field(sa_type=DOCUMENT)
     marks: dict[str, Any] = Field(sa_type=DOCUMENT)
     created_at: int = Field(sa_type=INSTANT)
+
+
+class MembershipRow(SQLModel, table=True):
+    """That a customer entered a segment, and when they left it (NULL: a member now). Those who left are kept
+    for some weeks."""
+
+    __tablename__ = "membership"
+    __table_args__ = (
+        Index("membership_now", "segment", "bucket", "customer",
+              sqlite_where=MEMBER, postgresql_where=MEMBER),
+        Index("membership_entered", "segment", "entered_at"),
+        Index("membership_left", "segment", "left_at", sqlite_where=FORMER, postgresql_where=FORMER),
+        {"sqlite_with_rowid": False},
+    )  # fmt: skip
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    customer: str = Field(primary_key=True)
+    segment: str = Field(primary_key=True)
+    entered_at: int = Field(primary_key=True, sa_type=INSTANT, sa_column_kwargs={"autoincrement": False})
+    left_at: int | None = Field(default=None, sa_type=INSTANT)
 
 
 class AddressRow(SQLModel, table=True):
