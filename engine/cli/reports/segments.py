@@ -104,7 +104,7 @@ def warnings(conn: Connection, project: Project) -> list[Problem]:
                 Problem(
                     file.name.span, "W30", f'nobody uses the segment "{name}"',
                     "no journey and no other segment asks for it; it is computed for everybody all the same",
-                    "use it, or delete the file", severity="warning",
+                    "use it, or delete the file", level="warning",
                 )
             )  # fmt: skip
         if not everybody or watermarks.get(conn, "segment", name) is None:
@@ -116,7 +116,7 @@ def warnings(conn: Connection, project: Project) -> list[Problem]:
                 Problem(
                     file.name.span, "W31", f'{whole} in the segment "{name}"',
                     f"of {everybody:,} customers in the store; who asks for it gets nobody, or everybody",
-                    "look at its conditions with  show CUSTOMER", severity="warning",
+                    "look at its conditions with  show CUSTOMER", level="warning",
                 )
             )  # fmt: skip
     return problems
