@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from engine.store.customers.memberships import Member
 
 COLUMNS = ("customer_id", "entered_at", "email", "phone")
-_BY_PHONE = ("sms", "whatsapp", "viber")
 
 
 @app.command(rich_help_panel=LOOK)
@@ -98,9 +97,10 @@ def _write(members: Iterator[Member], out: Path) -> int:
 
 
 def _cells(member: Member) -> tuple[str, str, str, str]:
+    from engine.channel_kinds import BY_PHONE
     from engine.values import iso
 
-    phone = next((member.addresses[name] for name in _BY_PHONE if name in member.addresses), "")
+    phone = next((member.addresses[name] for name in sorted(BY_PHONE) if name in member.addresses), "")
     return member.customer, iso(member.entered_at), member.addresses.get("email", ""), phone
 
 
