@@ -75,6 +75,7 @@ from engine.store.identity import OwnerRecord, StoreOwner
 from engine.store.inbox import inbox_codec
 from engine.store.messages import daily_limits
 from engine.store.meta import address_hash
+from engine.store.recommendations import build
 from engine.store.schema.message_tables import OUTBOX_STATES
 from engine.store.serialization import dump
 from engine.values import Birthday, Duration, Instant, Money, Type
@@ -262,7 +263,7 @@ def _words() -> Iterator[str]:
         customer.ANY_PURPOSE, enrollment.CARRIED, JOINED, ReturnReason.UNWANTED, daily_limits.WHY,
         ReturnReason.DRY_RUN, identity.RESTORED,
         SuppressionReason.UNSUBSCRIBED, ReturnReason.NOT_LISTED, one_off.PREFIX, scoring.SWEEP,
-        learning.SWEEP,
+        learning.SWEEP, build.SWEEP,
     )  # fmt: skip
     yield from (f"reason  {reason}" for reason in reasons)
 
