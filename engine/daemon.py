@@ -33,6 +33,7 @@ from engine.invocation import command
 from engine.program import program
 from engine.project import Project, load, load_config
 from engine.runtime.advance.advancer import Advancer, decide_clicks
+from engine.runtime.advance.recommending import build_nightly
 from engine.runtime.alerting.alerter import Alerter, AlertSetup
 from engine.runtime.delivery.channel_set import Opening
 from engine.runtime.delivery.deliverer import Deliverer
@@ -44,12 +45,12 @@ from engine.runtime.process import housekeeping
 from engine.runtime.process.health import Health
 from engine.runtime.process.housekeeping import Housekeeping
 from engine.runtime.process.instance_lock import InstanceLock
-from engine.runtime.process.scheduler import Scheduler
+from engine.runtime.process.scheduler import NIGHTLY_LOOK, Scheduler
 from engine.runtime.process.supervised_loop import SupervisedLoop
 from engine.runtime.publish.published import Published
 from engine.runtime.publish.publisher import Publisher, advise, tell_failing_stories
 from engine.runtime.publish.watch import watch
-from engine.runtime.workers.fenced_store import FencedStore
+from engine.runtime.workers.fenced_store import FencedStore, LeadLostError
 from engine.runtime.workers.membership import BEAT_SECONDS, LEASE, Membership
 from engine.runtime.workers.shared_rate import SharedRate
 from engine.runtime.workers.standing import ALONE, Role, Standing
@@ -281,6 +282,7 @@ class Daemon:
         keeping = self._housekeeping()
         self._scheduler.add("past figures", MINUTE, keeping.count_past)
         self._scheduler.add("retention", housekeeping.LOOK, keeping.look)
+        self._scheduler.add("recommendations", NIGHTLY_LOOK, self._recommend, at_once=True)
         self._volume.begin()
         egress = Egress(self.live.project.config.egress)
         self._webhooks = WebhookCaller(
@@ -301,6 +303,17 @@ class Daemon:
             log.info("recovered", planned_again=planned, unknown=unknown)
         # before the advancer moves: starts that came while nothing ran are applied before what is due
         await self._scheduler.catch_up()
+
+    async def _recommend(self) -> None:
+        """In a thread of its own: it reads for long beside the writer."""
+        if not self._standing().is_leader:
+            return
+        project, now = self.live.project, self.clock.now()
+        rules, config = project.recommendations.values(), project.config
+        with contextlib.suppress(LeadLostError):  # whoever leads by now builds anew
+            await asyncio.to_thread(
+                build_nightly, self._led_store, rules, config.timezone, config.currency, now
+            )
 
     def _housekeeping(self) -> Housekeeping:
         return Housekeeping(

@@ -58,21 +58,24 @@ class Scheduler:
         self._health = health
         self._speed = speed
         self._is_leader = is_leader
-        self._added: list[tuple[str, int, Callable[[], Awaitable[None]]]] = []
+        self._added: list[tuple[str, int, Callable[[], Awaitable[None]], bool]] = []
         self._scheduler = AsyncIOScheduler(
             timezone="UTC",
             # after a standstill a job is started once and not for every time that was missed, however late
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
-    def add(self, name: str, milliseconds: int, job: Callable[[], Awaitable[None]]) -> None:
-        """One more job of every process, started every so many milliseconds of the engine. Before `start`."""
-        self._added.append((name, milliseconds, job))
+    def add(
+        self, name: str, milliseconds: int, job: Callable[[], Awaitable[None]], *, at_once: bool = False
+    ) -> None:
+        """One more job of every process, started every so many milliseconds of the engine, and with `at_once`
+        at the start too. Before `start`."""
+        self._added.append((name, milliseconds, job, at_once))
 
     def start(self) -> None:
         """Starts jobs from now on; scores, segments, reactions and old traces are looked at at once."""
-        for name, milliseconds, job in self._added:
-            self._every(milliseconds, name, job)
+        for name, milliseconds, job, at_once in self._added:
+            self._every(milliseconds, name, job, at_once=at_once)
         for milliseconds, name, job in (
             (NIGHTLY_LOOK, "rfm scores", self._score),
             (NIGHTLY_LOOK, "segments", self._sweep),
