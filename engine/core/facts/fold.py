@@ -24,11 +24,11 @@ from engine.core.facts.tally import (
     add_up,
     count_values,
     days_between,
-    favourite,
     mean,
     median_days,
     next_moment,
     share,
+    value_of,
 )
 from engine.core.happening import Event, ProfileChanged
 from engine.values import Instant, Money, Value
@@ -273,9 +273,15 @@ def _remember_values(facts: Facts, rule: FactRule, values: tuple[Value, ...]) ->
     if rule.how == "number of different":
         facts.values[rule.name] = (known if isinstance(known, int) else 0) + len(counts) - before
         return
-    # Only what was counted now can have come in front of the favourite so far.
-    ahead = {word: counts[word] for word in (*words, str(known)) if word in counts}
-    facts.values[rule.name] = favourite(ahead if str(known) in counts else counts, rule)
+    # Only what was counted now can have come in front of the favourite so far; one set by hand has no count.
+    best = known if type(known) is str else str(known)
+    times = counts.get(best, 0)
+    for word in words:
+        counted = counts.get(word, 0)
+        if counted > times or (counted == times and word < best):
+            best, times = word, counted
+    if times:
+        facts.values[rule.name] = value_of(best, rule)
 
 
 def _remember_share(facts: Facts, rule: FactRule, *, fits: bool) -> None:

@@ -175,10 +175,15 @@ def count_values(counts: dict[str, int], values: Iterable[Value], rule: FactRule
     """Counts values, in `counts` itself, and gives the words that it knows them by. Words of a list count one
     by one. Of too many different ones the later are left out."""
     most = MOST_DIFFERENT if rule.how == "number of different" else MOST_VALUES
-    words = [word for value in values for word in _words(value)]
+    words: list[str] = []
+    for value in values:
+        # Most are texts.
+        words.extend((value,) if type(value) is str else _words(value))
     for word in words:
-        if word in counts or len(counts) < most:
-            counts[word] = counts.get(word, 0) + 1
+        if word in counts:
+            counts[word] += 1
+        elif len(counts) < most:
+            counts[word] = 1
     return words
 
 
@@ -192,12 +197,13 @@ def favourite(counts: Mapping[str, int], rule: FactRule) -> Value:
 
 def value_of(word: str, rule: FactRule) -> Value:
     """The value of the fact that was counted under a word."""
-    if rule.type.kind == "number":
+    kind = rule.type.kind
+    if kind in ("text", "one of"):
+        return word
+    if kind == "number":
         number = Decimal(word)
         return int(number) if number == number.to_integral_value() else number
-    if rule.type.kind == "true/false":
-        return word == "true"
-    return word if rule.type.kind in ("text", "one of") else None
+    return word == "true" if kind == "true/false" else None
 
 
 def _words(value: Value) -> tuple[str, ...]:
