@@ -282,3 +282,24 @@ FROM_SCRATCH: Mapping[str, Callable[[Sequence[Event]], Value]] = {
     "this_year": lambda events: eur(sum(map(total, year(orders(events), 2026)))),
     "last_year": lambda events: len(year(left(events), 2025)),
 }  # fmt: skip
+
+
+def test_of_very_many_events_the_oldest_count_for_good_and_the_others_can_be_taken_back() -> None:
+    few = tuple(rule for rule in RULES if rule.name in ("kept_times", "net", "first_at", "last_at"))
+    facts = Facts("anna", values=initial_values(few, "EUR"))
+    for number in range(1, 1_203):
+        at = Instant(NOW - (2_000 - number) * DAY)
+        fields: dict[str, Value] = {"order_id": f"o{number}", "total": eur(1), "items": []}
+        apply_event(facts, Event(number, str(number), "order_placed", at, at, fields), few, {})
+    for number, order_id in ((2_000, "o7"), (2_001, "o1200"), (2_002, "o1202")):
+        cancelled = Event(number, str(number), "order_cancelled", NOW, NOW, {"order_id": order_id})
+        apply_event(facts, cancelled, few, {})
+    assert facts.values["kept_times"] == 1_200, "o7 is too old"
+    assert facts.values["net"] == eur(1_200)
+    assert facts.values["last_at"] == NOW - 799 * DAY
+    assert facts.values["first_at"] == NOW - 1_999 * DAY
+    # Cancellations of orders that never come push no order back into the facts.
+    for number in range(3_000, 4_100):
+        stray = Event(number, str(number), "order_cancelled", NOW, NOW, {"order_id": f"x{number}"})
+        apply_event(facts, stray, few, {})
+    assert facts.values["kept_times"] == 1_200

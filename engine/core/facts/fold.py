@@ -19,7 +19,6 @@ from engine.core.facts.customer import ANY_PURPOSE, Consent, EventCounter, Facts
 from engine.core.facts.fields import field_values
 from engine.core.facts.rule import FactRule
 from engine.core.facts.tally import (
-    FEW,
     add_moment,
     add_up,
     count_values,
@@ -212,14 +211,12 @@ def _count_what_is_left(facts: Facts, event: Event, rule: FactRule) -> None:
         return
     state, nothing = facts.fact_state.get(rule.memory), zero(rule, facts)
     if state is None:
-        kept = taking_back.begun_with(facts.values.get(rule.name), rule)
+        kept = taking_back.begun_with(facts.values.get(rule.name), rule, nothing)
     else:
         kept = taking_back.load(state, rule.type.kind)
-    taking_back.take(kept, rule, event, nothing)
-    tally = taking_back.tally(kept, rule, nothing)
-    kept.moments = tally.moments[:FEW] if rule.how == "next" else []
+    taking_back.take(kept, rule, event)
     facts.fact_state[rule.memory] = kept
-    _put(facts, rule, tally.value(rule, nothing))
+    _put(facts, rule, kept.total.value(rule, nothing))
 
 
 def foresee(facts: Facts, rule: FactRule) -> None:
@@ -232,7 +229,7 @@ def moments_of(facts: Facts, rule: FactRule) -> list[Instant]:
     """The moments that a `next` fact over all time is made from, in their order."""
     state = facts.fact_state.get(rule.memory, ())
     if rule.less and state:
-        return taking_back.tally(taking_back.load(state, rule.type.kind), rule, None).moments
+        return taking_back.load(state, rule.type.kind).total.moments
     return list(cast("Sequence[Instant]", state))
 
 

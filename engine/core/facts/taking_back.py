@@ -34,65 +34,60 @@ Taken: TypeAlias = dict[str, Decimal | int]
 class KeptEvents(msgspec.Struct, omit_defaults=True):
     """What a fact with `less` keeps of one customer."""
 
-    parts: list[Addend]  # in the order of time
+    parts: list[Any]  # in the order of time; each an `Addend`, or its row as it came from a document
     taken: dict[str, Taken]  # by key
     settled: Tally = msgspec.field(default_factory=Tally)  # those that cannot be taken back any more
-    # Of `next` the first moments that are left: what the night learns from, and whom it concerns.
-    moments: list[Instant] = msgspec.field(default_factory=list)
+    total: Tally = msgspec.field(default_factory=Tally)  # what is left of all of them
 
 
 def load(state: object, kind: str) -> KeptEvents:
-    """A copy of what was kept, as it was left in memory or as it came from a document; nothing for None.
-    `kind`: of the values."""
-    if state is None:
-        return KeptEvents([], {})
+    """A copy of what was kept, as it was left in memory or as it came from a document. `kind`: of the
+    values."""
     if isinstance(state, KeptEvents):
-        settled = state.settled
-        copied = replace(settled, counts=dict(settled.counts), moments=list(settled.moments))
-        return KeptEvents(list(state.parts), dict(state.taken), copied)
+        return KeptEvents(list(state.parts), dict(state.taken), _copied(state.settled), _copied(state.total))
     document = cast("Mapping[str, Any]", state)
-    return KeptEvents(
-        [_part(row, kind) for row in document["parts"]],
-        dict(document["taken"]),
-        _settled(document.get("settled", {}), kind),
-    )
+    settled, total = (_tally(document.get(name, {}), kind) for name in ("settled", "total"))
+    return KeptEvents(list(document["parts"]), dict(document["taken"]), settled, total)
 
 
-def begun_with(value: Value, rule: FactRule) -> KeptEvents:
-    """What is kept where a value is there already, set by hand or computed under another definition: it goes
-    on as if it came from events that nothing takes back."""
+def begun_with(value: Value, rule: FactRule, nothing: Value) -> KeptEvents:
+    """What is kept where nothing was so far. A value that is there already, set by hand or computed under
+    another definition, goes on as if it came from events that nothing takes back. `nothing`: the sum of
+    none."""
+    begun = Tally(total=nothing if rule.how == "sum" else None)
     if rule.how == "count" and isinstance(value, int):
-        return KeptEvents([], {}, Tally(times=value))
-    if rule.how in ("sum", "average") and value is not None:
-        return KeptEvents([], {}, Tally(times=1, total=value, fitted=1))
-    return KeptEvents([], {})
+        begun.times = value
+    elif rule.how in ("sum", "average") and value is not None:
+        begun = Tally(times=1, total=value, fitted=1)
+    return KeptEvents([], {}, begun, _copied(begun))
 
 
-def take(kept: KeptEvents, rule: FactRule, event: Event, nothing: Value) -> None:
-    """Adds an event of a fact to what is kept, or what it takes back. `nothing`: the sum of none."""
-    if event.name == rule.event:
-        part = part_of(rule, event)
-        if part is not None:
-            bisect.insort(kept.parts, part, key=lambda part: (part.at, part.number))
-            if len(kept.parts) > MOST_KEPT:
-                _settle(kept, rule, kept.parts.pop(0), nothing)
+def take(kept: KeptEvents, rule: FactRule, event: Event) -> None:
+    """Adds an event of a fact to what is kept, or what it takes back."""
+    is_certain = True
+    part = part_of(rule, event) if event.name == rule.event else None
+    if part is not None:
+        bisect.insort(kept.parts, part, key=_order)
+        # Most events nothing has been said of: they come on top of what is there.
+        if part.key is not None and part.key in kept.taken:
+            is_certain = False
+        elif part.fits:
+            kept.total.add(rule, part)
     for counter in rule.less:
         if counter.event == event.name:
-            _take_back(kept.taken, counter, event)
+            key = _take_back(kept.taken, counter, event)
+            if key is not None and any(row[3] == key for row in kept.parts):
+                is_certain = False
+    if not is_certain:
+        kept.total = _copied(kept.settled)
+        for each in left(_parts(kept, rule), kept.taken):
+            kept.total.add(rule, each)
+    if len(kept.parts) > MOST_KEPT:
+        _settle(kept, rule)
     if len(kept.taken) > MOST_KEPT:
-        del kept.taken[next(iter(kept.taken))]
-
-
-def tally(kept: KeptEvents, rule: FactRule, nothing: Value) -> Tally:
-    """What is left, added up. `nothing`: the sum of none."""
-    settled = kept.settled
-    if settled != Tally():
-        total = replace(settled, counts=dict(settled.counts), moments=list(settled.moments))
-    else:
-        total = Tally(total=nothing if rule.how == "sum" else None)
-    for part in left(kept.parts, kept.taken):
-        total.add(rule, part)
-    return total
+        # One that is kept for an event that has not come; the others take something back.
+        known = {_part(row, rule.type.kind).key for row in kept.parts}
+        del kept.taken[next(key for key in kept.taken if key not in known)]
 
 
 def left(parts: Iterable[Addend], taken: Mapping[str, Taken]) -> Iterator[Addend]:
@@ -106,7 +101,7 @@ def left(parts: Iterable[Addend], taken: Mapping[str, Taken]) -> Iterator[Addend
         open_keys.discard(part.key)
         of_key = taken[part.key]
         if part.fits and WHOLE not in of_key:
-            yield replace(part, values=_lowered(part.values, of_key))
+            yield part._replace(values=_lowered(part.values, of_key))
 
 
 def part_of(rule: FactRule, event: Event) -> Addend | None:
@@ -138,20 +133,20 @@ def key_of(value: Value) -> str | None:
     return as_digits(cast("int | Decimal", value)) if is_number(value) else None
 
 
-def _settle(kept: KeptEvents, rule: FactRule, oldest: Addend, nothing: Value) -> None:
-    settled = kept.settled
-    if rule.how == "sum" and settled.total is None:
-        settled.total = nothing
+def _settle(kept: KeptEvents, rule: FactRule) -> None:
+    """The oldest event counts as it is now, for good."""
+    oldest = _part(kept.parts.pop(0), rule.type.kind)
     for part in left((oldest,), kept.taken):
-        settled.add(rule, part)
+        kept.settled.add(rule, part)
     if oldest.key is not None:
         kept.taken.pop(oldest.key, None)
 
 
-def _take_back(taken: dict[str, Taken], counter: CounterEvent, event: Event) -> None:
+def _take_back(taken: dict[str, Taken], counter: CounterEvent, event: Event) -> str | None:
+    """Notes what an event takes back, and gives its key; None: nothing."""
     key = key_of(event.fields.get(counter.key))
     if key is None:
-        return
+        return None
     of_key = dict(taken.get(key, {}))
     if counter.field is None:
         of_key[WHOLE] = 1
@@ -162,6 +157,7 @@ def _take_back(taken: dict[str, Taken], counter: CounterEvent, event: Event) -> 
                 # Some shops write what goes back as an amount below zero.
                 of_key[currency] = of_key.get(currency, 0) + max(amount, -amount)
     taken[key] = of_key
+    return key
 
 
 def _lowered(values: tuple[Value, ...], taken: Taken) -> tuple[Value, ...]:
@@ -190,12 +186,26 @@ def _amount(value: Value) -> tuple[str, int | Decimal | None]:
     return _NUMBER, cast("int | Decimal", value) if is_number(value) else None
 
 
-def _part(row: list[Any], kind: str) -> Addend:
-    values = tuple(restored(value, kind) for value in row[2]) if len(row) > 2 else ()
-    return Addend(row[0], row[1], values, *row[3:])
+def _order(row: Any) -> tuple[Instant, int]:
+    return row[0], row[1]
 
 
-def _settled(document: Mapping[str, Any], kind: str) -> Tally:
+def _parts(kept: KeptEvents, rule: FactRule) -> Iterator[Addend]:
+    return (_part(row, rule.type.kind) for row in kept.parts)
+
+
+def _part(row: Any, kind: str) -> Addend:
+    if isinstance(row, Addend):
+        return row
+    at, number, values, key, fits = row
+    return Addend(at, number, tuple(restored(value, kind) for value in values), key, fits)
+
+
+def _tally(document: Mapping[str, Any], kind: str) -> Tally:
     ends = {name: _part(document[name], kind) for name in ("first", "last") if name in document}
     tally = Tally(**{name: value for name, value in document.items() if name not in ends})
-    return replace(tally, total=restored(tally.total, kind), **ends)
+    return _copied(replace(tally, total=restored(tally.total, kind), **ends))
+
+
+def _copied(tally: Tally) -> Tally:
+    return replace(tally, counts=dict(tally.counts), moments=list(tally.moments))

@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from msgspec import Struct, field
 
@@ -29,7 +29,7 @@ MOST_MOMENTS = 1_000
 """Moments of which the gaps are known: of more, the latest."""
 
 
-class Addend(Struct, frozen=True, array_like=True):
+class Addend(NamedTuple):
     """What one event adds to a fact. `values`: those of the field, in the order of the items."""
 
     at: Instant

@@ -86,7 +86,7 @@ def others(
 
 def _place(rule: FactRule) -> tuple[str, ...]:
     """Where the state of a fact has its moments."""
-    return (rule.memory, "moments") if rule.less else (rule.memory,)
+    return (rule.memory, "total", "moments") if rule.less else (rule.memory,)
 
 
 def _is_there(rule: FactRule, index: int) -> sa.ColumnElement[bool]:
