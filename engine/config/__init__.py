@@ -161,6 +161,17 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Attribution:
+    """For how many milliseconds before an order a click, or an opening, makes it belong to the message; 0:
+    never. `order`, `total`: the event that is an order, and its field with the amount."""
+
+    click: int = 5 * 86_400_000
+    open: int = 0
+    order: str = "order_placed"
+    total: str = "total"
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxConfig:
     """Where reports by mail come in. `done`: the folder that mail goes to when it was read ("": it stays,
     marked as seen). `every`: seconds between two looks."""
@@ -294,3 +305,4 @@ class Config:
     recommendations: Mapping[str, RecommendationConfig] = field(default_factory=dict)
     offers: Mapping[str, OfferChoice] = field(default_factory=dict)
     """Choices between pools, by the name that journeys call them."""
+    attribution: Attribution = field(default_factory=Attribution)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from engine.config import Config, HttpConfig, Shop, WebhookConfig
 from engine.config.alerts import ALERTS, read_alerts
+from engine.config.attribution import ATTRIBUTION, read_attribution
 from engine.config.browser import BROWSER, read_browser
 from engine.config.channels import CHANNEL_SHAPE, read_channel
 from engine.config.guards import CEILINGS_SHAPE, NAMES_SOMEBODY, read_ceilings, read_deliver_only
@@ -104,6 +105,7 @@ CONFIG = Construct(
         Key("mailbox", "block", "where reports by mail come in", of=MAILBOX),
         Key("alerts", "block", "who hears of troubles", of=ALERTS),
         Key("retention", "block", "how long what is kept for", of=RETENTION),
+        Key("attribution", "block", "to which message an order belongs", of=ATTRIBUTION),
         Key("ceilings", "any", "how many messages a journey may send on a day",
             example="{each journey: 10000 a day}", shape=CEILINGS_SHAPE),
         Key("deliver_only", "texts", "the only people who get messages", example='["@shop.example"]',
@@ -173,6 +175,7 @@ def _read_parts(parts: MapReader) -> Config:
         tracking=read_tracking(parts.block("tracking")),
         mailbox=read_mailbox(parts.block("mailbox")),
         retention=read_retention(parts.block("retention")),
+        attribution=read_attribution(parts.block("attribution")),
         alerts=read_alerts(parts.block("alerts"), webhooks, channels),
         browser=read_browser(parts.block("browser")),
         signup=read_signup(parts.block("signup"), channels),

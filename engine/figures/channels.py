@@ -16,7 +16,7 @@ from engine.store.counting.tally import What
 
 CHANNELS: tuple[Metric, ...] = (
     m.SENT, m.DELIVERED, m.BOUNCED, m.BOUNCE_RATE, m.COMPLAINED, m.FAILED, m.UNKNOWN, m.OPENED, m.CLICKED,
-    m.CLICK_RATE, m.UNSUBSCRIBED, m.COST,
+    m.CLICK_RATE, m.UNSUBSCRIBED, m.ORDERS, m.REVENUE, m.CONVERSION, m.COST, m.COST_PER_ORDER,
 )  # fmt: skip
 
 

@@ -21,18 +21,19 @@ from engine.store.journeys.journey_renames import names_now
 
 OVERVIEW: tuple[Metric, ...] = (
     m.STARTED, m.REFUSED, m.INSIDE, m.GOALS, m.GOAL_RATE, m.SENT, m.DELIVERED, m.OPENED, m.CLICKED,
-    m.UNSUBSCRIBED, m.COST,
+    m.UNSUBSCRIBED, m.ORDERS, m.REVENUE, m.COST,
 )  # fmt: skip
 ONE: tuple[Metric, ...] = (
     m.STARTED, m.REFUSED, m.INSIDE, m.GOALS, m.GOAL_RATE, m.ENDED, m.SENT, m.DELIVERED, m.BOUNCED,
-    m.COMPLAINED, m.OPENED, m.CLICKED, m.CLICK_RATE, m.UNSUBSCRIBED, m.FAILED, m.UNKNOWN, m.COST,
+    m.COMPLAINED, m.OPENED, m.CLICKED, m.CLICK_RATE, m.UNSUBSCRIBED, m.FAILED, m.UNKNOWN,
+    m.ORDERS, m.REVENUE, m.CONVERSION, m.SERVICE_ORDERS, m.COST,
 )  # fmt: skip
 STEPS: tuple[Metric, ...] = (
     m.REACHED, m.SKIPPED, m.SENT, m.DELIVERED, m.BOUNCED, m.OPENED, m.CLICKED, m.CLICK_RATE, m.UNSUBSCRIBED,
-    m.COST,
+    m.ORDERS, m.REVENUE, m.COST,
 )  # fmt: skip
 PARTS: tuple[Metric, ...] = (
-    m.STARTED, m.GOALS, m.GOAL_RATE, m.SENT, m.DELIVERED, m.CLICKED, m.COST,
+    m.STARTED, m.GOALS, m.GOAL_RATE, m.SENT, m.DELIVERED, m.CLICKED, m.ORDERS, m.REVENUE, m.COST,
 )  # fmt: skip
 
 _GOALS: Mapping[str, str] = {

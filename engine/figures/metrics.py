@@ -30,8 +30,9 @@ class Totals:
         )
 
     def money(self, what: What) -> Decimal:
-        """How much, in the currency."""
-        millionths = sum(found.money for (name, _), found in self.sums.items() if name == what)
+        """How much, in the currency of the shop."""
+        # what is in another currency says so
+        millionths = sum(found.money for (name, why), found in self.sums.items() if name == what and not why)
         return Decimal(millionths) / MONEY
 
 
@@ -155,9 +156,38 @@ COST = Metric(
     "parts of messages", _LEFT, "", lambda totals: totals.money(What.SENT),
 )  # fmt: skip
 
+ORDERS = Metric(
+    "orders", "orders", "count",
+    "orders that belong to a message: the last one that the customer clicked within `attribution: {click: }`"
+    " of config.yaml before the order", "orders, each once, gross; those after a message of service apart",
+    "on the day of the order", "", lambda totals: totals.n(What.ATTRIBUTED),
+)  # fmt: skip
+REVENUE = Metric(
+    "revenue", "revenue", "money", "what these orders came to, in the currency of the shop",
+    "orders, gross; those in another currency apart", "on the day of the order", "",
+    lambda totals: totals.money(What.ATTRIBUTED),
+)  # fmt: skip
+COST_PER_ORDER = Metric(
+    "cost_per_order", "cost per order", "money", "cost / orders", "parts of messages and orders",
+    "cost on the day of the hand-over, orders on their own day", "orders",
+    lambda totals: totals.money(What.SENT) / orders if (orders := totals.n(What.ATTRIBUTED)) else None,
+)  # fmt: skip
+CONVERSION = Metric(
+    "conversion", "conversion", "share", "orders / clicked", "orders and messages",
+    "orders on their own day, clicks on the day of the hand-over", "clicked",
+    lambda totals: _share(totals.n(What.ATTRIBUTED), totals.n(What.CLICKED)),
+)  # fmt: skip
+SERVICE_ORDERS = Metric(
+    "service_orders", "after service", "count",
+    "orders whose customer clicked only messages that need no consent in that time", "orders, each once",
+    "on the day of the order", "", lambda totals: totals.n(What.SERVICE_ORDER),
+)  # fmt: skip
+
 METRICS: tuple[Metric, ...] = (
     STARTED, REFUSED, INSIDE, GOALS, GOAL_RATE, GOALS_OF_KIND, ENDED, REACHED, SKIPPED, SENT, DELIVERED,
-    BOUNCED, BOUNCE_RATE, COMPLAINED, FAILED, UNKNOWN, OPENED, CLICKED, CLICK_RATE, UNSUBSCRIBED, COST,
+    BOUNCED, BOUNCE_RATE, COMPLAINED, FAILED, UNKNOWN, OPENED, CLICKED, CLICK_RATE, UNSUBSCRIBED,
+    COST, ORDERS,
+    REVENUE, COST_PER_ORDER, CONVERSION, SERVICE_ORDERS,
 )  # fmt: skip
 
 COMPARED = frozenset({"started", "goals", "reached", "sent", "cost", "orders", "revenue"})

@@ -19,9 +19,10 @@ from sqlalchemy import Connection
 from engine.core.effects import Trace
 from engine.core.reasons import IgnoredReason
 from engine.store import meta
-from engine.store.counting import tally
+from engine.store.counting import attribution, tally
 from engine.store.counting.decided import count_line
 from engine.store.counting.tally import Counted, ShopFacts, What
+from engine.store.customers import events
 from engine.store.messages.counted import CLASSES
 from engine.store.serialization import dump, load
 from engine.store.sql import rows
@@ -34,12 +35,13 @@ _MOMENT = 15 * MINUTE
 
 
 class _Filling(msgspec.Struct):
-    """How far it is: the last row of the history that is counted, the last one that is to be, and whether
-    messages and ends of runs are."""
+    """How far it is: the last row of the history that is counted, the last one that is to be, whether
+    messages and ends of runs are, and the last customer whose orders are (None: those of everybody)."""
 
     trace: int
     until: int
     states: bool
+    orders: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,12 @@ def count_page(conn: Connection, page: int = PAGE) -> bool:
         _count_messages(conn, shop, counts, costs)
         _count_ends(conn, shop, counts)
         filling.states = True
-    else:
+    elif filling.trace < filling.until:
         filling.trace = _count_history(conn, shop, filling, page, counts)
+    elif filling.orders is not None:
+        filling.orders = _count_orders(conn, shop, filling.orders, page)
     tally.write(conn, ((day, counted, n, costs[day, counted]) for (day, counted), n in counts.items()))
-    if filling.trace >= filling.until and filling.states:
+    if filling.trace >= filling.until and filling.states and filling.orders is None:
         meta.remove(conn, tally.FILLING)
         return False
     meta.put(conn, tally.FILLING, msgspec.json.encode(filling).decode())
@@ -128,6 +132,27 @@ def _count_ends(conn: Connection, shop: ShopFacts, counts: Counter[tuple[int, Co
         day = tally.day_in(Instant(moment * _MOMENT), shop)
         counts[day, Counted(journey, "", "", What.ENDED, outcome)] += n
 
+
+def _count_orders(
+    conn: Connection, shop: ShopFacts, after: tuple[int, str], page: int
+) -> tuple[int, str] | None:
+    """The orders of some customers, with the messages that they belong to. The last of them; None: that was
+    everybody."""
+    found = rows(
+        conn,
+        "SELECT bucket, id FROM customer WHERE (bucket, id) > (?, ?) ORDER BY bucket, id LIMIT ?",
+        (*after, page),
+    )
+    people: dict[int, list[str]] = {}
+    for bucket, customer in found:
+        people.setdefault(bucket, []).append(customer)
+    for bucket, customers in people.items():
+        ordered = events.load(conn, bucket, customers, {shop.order: _EVER})
+        attribution.note_orders(conn, bucket, ordered)
+    return (int(found[-1][0]), str(found[-1][1])) if len(found) == page else None
+
+
+_EVER = Instant(-(2**62))
 
 # --- the history ---------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from engine.core.enrollment import awaited_keys
 from engine.core.joining import merge_enrollments
 from engine.core.journey import Again
-from engine.store.counting import tally
+from engine.store.counting import attribution, tally
 from engine.store.counting.decided import count_ends
 from engine.store.counting.tally import Counted
 from engine.store.customers import enrollments
@@ -68,4 +68,5 @@ def move(
     for table in _RENAMED:
         sql = f"UPDATE {table} SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?"  # noqa: S608
         change(conn, sql, (new, customer, old, previous))
+    attribution.move(conn, old, previous, new, customer)
     return [run.id for run in theirs], cancelled

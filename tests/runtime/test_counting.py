@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, example, given, note, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from engine.channels.base import Report
 from engine.clock import ManualClock
+from engine.core.happening import Event, ProfileChanged
 from engine.runtime.advance.advancer import Advancer, decide_clicks
 from engine.runtime.feedback.consent import ConsentProof, withdraw
 from engine.runtime.feedback.reports import take_reports
@@ -25,14 +26,17 @@ from engine.store import aliases, counting_past
 from engine.store.counting import tally
 from engine.store.messages import outcomes, queue, reactions
 from engine.store.messages.states import MessageState
-from engine.values import DAY, HOUR, MINUTE, SECOND, Instant, Money
+from engine.values import DAY, HOUR, MINUTE, SECOND, Instant, Money, Value
 from tests import stores
 from tests.runtime.shop import Shop
 from tests.runtime.test_joining import SHOP_FILES
 from tools.simulation import counted_anew
 
 FILES = SHOP_FILES | {
-    "config.yaml": SHOP_FILES["config.yaml"].replace("0 EUR", "0.0079 EUR"),
+    "config.yaml": SHOP_FILES["config.yaml"]
+    .replace("0 EUR", "0.0079 EUR")
+    .replace("marketing: {consent: none}", "marketing: {quiet: none, caps: none}"),
+    "journeys/welcome.yaml": SHOP_FILES["journeys/welcome.yaml"].replace("service", "marketing"),
     "journeys/asking.yaml": SHOP_FILES["journeys/asking.yaml"].replace("policy", "holdout: 30%\npolicy"),
 }
 CHANGED = FILES | {
@@ -58,13 +62,16 @@ says = st.tuples(
 clicks = st.tuples(st.just("click"), st.integers(0, 7), st.sampled_from(("one link", "another")))
 passes = st.tuples(st.just("later"), st.sampled_from((-90, 25, 61, 150, 1500)), st.just(""))
 leaves = st.tuples(st.just("hand over"), st.sampled_from(("accepted", "unknown", "failed", "")), st.just(""))
+orders = st.tuples(st.just("order"), st.sampled_from(PEOPLE), st.sampled_from((0, 0, 1, 20, 130)))
 others = st.tuples(
     st.sampled_from(("join", "restart", "deploy", "lease", "bring together", "fail")),
     st.sampled_from(PEOPLE),
     st.sampled_from(PEOPLE),
 )
 histories = st.lists(
-    st.one_of(happens, happens, says, clicks, passes, passes, leaves, others), min_size=3, max_size=30
+    st.one_of(happens, orders, orders, says, clicks, clicks, passes, passes, leaves, others),
+    min_size=3,
+    max_size=30,
 )
 
 
@@ -75,6 +82,8 @@ class Life:
         self.shop = Shop(folder, FILES)
         for name in PEOPLE:
             self.shop.change(name)
+            agreed = {("push", "marketing"): "given"}
+            self.shop.happen(name, ProfileChanged(0, self.shop.clock.now(), {}, {}, agreed), None)
             self.shop.event(name, "subscribed")
         self.shop.send_all()
         self.count = 0
@@ -88,6 +97,14 @@ class Life:
                     customer = aliases.resolve(conn, [what]).get(what, what)
                 total = {"total": Money(Decimal(5), "EUR")} if name == "order_placed" else {}
                 shop.event(customer, name, None, **total)
+                shop.run()
+            case "order":
+                with shop.store.read() as conn:
+                    customer = aliases.resolve(conn, [what]).get(what, what)
+                at = Instant(now - int(name) * HOUR)
+                fields: dict[str, Value] = {"total": Money(Decimal(10 + self.count), "EUR")}
+                event = Event(0, f"o{self.count}", "order_placed", at, now, fields)
+                shop.happen(customer, event, event.id)
                 shop.run()
             case "report":
                 self.about(what, lambda conn, message: take_reports(
@@ -173,6 +190,7 @@ def lived(history: list[tuple[str, Any, str]]) -> None:
     with life() as a_life:
         for op in history:
             a_life.do(*op)
+        a_life.shop.run()  # what is received again after two ids became one
         counted, anew, cost = table(a_life.shop)
         note(f"{counted - anew} too often, {anew - counted} too seldom")
         assert without_steps(counted) == anew
@@ -182,10 +200,34 @@ def lived(history: list[tuple[str, Any, str]]) -> None:
             with a_life.shop.store.read() as conn:
                 reached = counted_anew.reached_anew(conn, "Europe/Berlin")
             assert {line: n for line, n in counted.items() if line[4] == "reached"} == reached
+        assert revenue(a_life.shop) == revenue_anew(a_life.shop)
         count_again(a_life.shop)
+        assert revenue(a_life.shop) == revenue_anew(a_life.shop)
         again, _, cost_again = table(a_life.shop)
         assert without_steps(again) == anew
         assert sum(cost_again.values()) == sum(cost.values())
+
+
+def revenue(shop: Shop) -> dict[str, int]:
+    """What the table says that orders came to, all of them and by journey, in euros."""
+    sql = (
+        "SELECT journey, sum(money) FROM daily WHERE what IN ('order', 'attributed', 'after service')"
+        " GROUP BY journey"
+    )
+    with shop.store.read() as conn:
+        found = {journey: int(money) // 1_000_000 for journey, money in conn.exec_driver_sql(sql)}
+    return {journey: money for journey, money in found.items() if money}
+
+
+def revenue_anew(shop: Shop) -> dict[str, int]:
+    """The same from every order and every click."""
+    with shop.store.read() as conn:
+        found = Counter[str]()
+        for journey, total in counted_anew.credited(conn):
+            found[""] += total
+            if journey:
+                found[journey] += total
+    return {journey: money for journey, money in found.items() if money}
 
 
 def count_again(shop: Shop) -> None:
@@ -193,9 +235,10 @@ def count_again(shop: Shop) -> None:
 
     def forget(conn: Connection) -> None:
         conn.exec_driver_sql("DELETE FROM daily")
+        conn.exec_driver_sql("DELETE FROM credit")
         conn.exec_driver_sql("UPDATE outbox SET was = NULL")
         until = conn.exec_driver_sql("SELECT coalesce(max(number), 0) FROM trace").scalar_one()
-        value = f'{{"trace":0,"until":{until},"states":false}}'
+        value = f'{{"trace":0,"until":{until},"states":false,"orders":[-1,""]}}'
         conn.exec_driver_sql(f"INSERT INTO meta (name, value) VALUES ('figures_filling', '{value}')")
 
     shop.store.write(forget)
@@ -204,6 +247,8 @@ def count_again(shop: Shop) -> None:
 
 
 @given(histories)
+@example([("click", 0, "one link"), ("later", 25, ""), ("order", "b", 0), ("join", "a", "b")])
+@example([("later", 150, ""), ("order", "a", 0), ("later", -90, ""), ("click", 0, "one"), ("later", 25, "")])
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_table_equals_a_count_over_the_rows_after_any_history(
     history: list[tuple[str, Any, str]],
@@ -246,8 +291,9 @@ def test_what_happens_while_the_past_is_counted_counts_once() -> None:
 
         def forget(conn: Connection) -> None:
             conn.exec_driver_sql("DELETE FROM daily")
+            conn.exec_driver_sql("DELETE FROM credit")
             until = conn.exec_driver_sql("SELECT max(number) FROM trace").scalar_one()
-            value = f'{{"trace":0,"until":{until},"states":false}}'
+            value = f'{{"trace":0,"until":{until},"states":false,"orders":[-1,""]}}'
             conn.exec_driver_sql(f"INSERT INTO meta (name, value) VALUES ('figures_filling', '{value}')")
 
         shop.store.write(forget)

@@ -46,6 +46,7 @@ def counted_anew(conn: Connection, timezone: str) -> Counter[Line]:
     found: Counter[Line] = Counter()
     found.update(_of_traces(conn, zone))
     found.update(_of_messages(conn, zone))
+    found.update(_of_orders(conn, zone))
     ends = conn.exec_driver_sql(
         "SELECT journey, outcome, ended_at FROM enrollment WHERE ended_at IS NOT NULL"
     )
@@ -105,6 +106,43 @@ def _of_messages(conn: Connection, zone: ZoneInfo) -> Iterator[Line]:
         for what, kind in (("clicked", "clicked"), ("replied", "replied")):
             if kind in did:
                 yield day, journey, step, channel, what, ""
+
+
+def credited(conn: Connection) -> Iterator[tuple[str, int]]:
+    """The journey that each order belongs to ("": to none), and what it came to, in whole units."""
+    for _, _, total, click in _orders(conn):
+        yield click[3] if click is not None else "", total
+
+
+def _of_orders(conn: Connection, zone: ZoneInfo) -> Iterator[Line]:
+    for at, _, _, click in _orders(conn):
+        day = _day(at, zone)
+        yield day, "", "", "", "order", ""
+        if click is not None:
+            is_marketing, _, _, *place = click
+            yield day, *place, "attributed" if is_marketing else "after service", ""
+
+
+def _orders(conn: Connection) -> Iterator[tuple[int, str, int, Any]]:
+    """An order belongs to the last message that was clicked in the 5 days before it; one of service only
+    where there is no other."""
+    clicks: dict[tuple[int, str], list[Any]] = {}
+    sql = (
+        "SELECT r.bucket, r.customer, o.purpose IS NOT NULL, r.at, r.number, o.journey, o.step, o.channel"
+        " FROM reaction r JOIN outbox o ON o.bucket = r.bucket AND o.send_key = r.send_key"
+        " WHERE r.kind = 'clicked' AND r.who = 'human'"
+    )
+    for bucket, customer, *click in conn.exec_driver_sql(sql):
+        clicks.setdefault((bucket, customer), []).append(tuple(click))
+    orders = (
+        "SELECT bucket, customer, occurred_at, CAST(fields AS TEXT) FROM event WHERE name = 'order_placed'"
+    )
+    for bucket, customer, at, fields in conn.exec_driver_sql(orders):
+        total = json.loads(fields).get("total", 0)
+        amount = int(total["amount"] if isinstance(total, dict) else total)
+        known = clicks.get((bucket, customer), ())
+        inside = [click for click in known if at - 5 * 86_400_000 <= click[1] <= at]
+        yield at, customer, amount, max(inside, default=None)
 
 
 def _day(at: int, zone: ZoneInfo) -> int:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from engine import project as projects
+from engine.config import Config
 from engine.core.effects import Cancel, Decision
 from engine.core.enrollment import Enrollment, awaited_keys
 from engine.core.facts.customer import CustomerState
@@ -24,6 +25,7 @@ from engine.runtime.advance.maintenance import expect_turns, sweep_segments
 from engine.runtime.publish import one_off
 from engine.store import decisions, watermarks
 from engine.store.counting import tally
+from engine.store.counting.tally import ShopFacts
 from engine.store.customers import batches, enrollments
 from engine.store.inbox import due_queue
 from engine.store.journeys import deployments, journey_renames
@@ -58,8 +60,7 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
             f"`{command('check')}` shows {'them' if len(errors) > 1 else 'it'}",
         )
     project = one_off.merged(conn, project)
-    shop = project.journeys
-    tally.describe_shop(conn, shop.timezone, shop.currency, shop.prices)
+    tally.describe_shop(conn, _shop_facts(project.config))
     last = deployments.current(conn)
     if last is not None and last.hash == project.hash:
         return Deployment(last.number, False, project)
@@ -87,6 +88,16 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
     sweep_segments(conn, project.journeys, now)
     expect_turns(conn, project.journeys, now)
     return Deployment(number, True, project, moved)
+
+
+def _shop_facts(config: Config) -> ShopFacts:
+    """What counting has to know of config.yaml."""
+    attribution = config.attribution
+    prices = {channel.name: round(channel.price * tally.MONEY) for channel in config.channels.values()}
+    return ShopFacts(
+        config.timezone, config.currency, prices,
+        attribution.order, attribution.total, attribution.click, attribution.open,
+    )  # fmt: skip
 
 
 def published_project(conn: Connection) -> tuple[int, Project] | None:

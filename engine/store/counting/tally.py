@@ -11,7 +11,6 @@ import datetime as dt
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
@@ -22,7 +21,7 @@ from sqlalchemy import Connection
 from engine.store import meta
 from engine.store.serialization import dump
 from engine.store.sql import change, rows
-from engine.values import MINUTE, Instant, local_date, zone
+from engine.values import DAY, MINUTE, Instant, local_date, zone
 
 SHARDS = 16
 """So many processes add to different rows."""
@@ -62,6 +61,9 @@ class What(StrEnum):
     CLICKED = "clicked"  # messages in which a person clicked
     REPLIED = "replied"  # messages that a person answered
     UNSUBSCRIBED = "unsubscribed"  # messages by which somebody left
+    ORDER = "order"  # all of them; money: what they came to; why: their currency, if it is another one
+    ATTRIBUTED = "attributed"  # orders that belong to a message; money and why as of `ORDER`
+    SERVICE_ORDER = "after service"  # such that belong to a message that needs no consent
 
 
 class GoalKind(StrEnum):
@@ -85,12 +87,17 @@ class Counted(NamedTuple):
 
 
 class ShopFacts(msgspec.Struct, frozen=True):
-    """What counting has to know of the shop, from its config.yaml: the calendar, and what one part of a
-    message costs on each channel in millionths of `currency`."""
+    """What counting has to know of the shop, from its config.yaml: the calendar, what one part of a message
+    costs on each channel in millionths of `currency`, which event is an order and which of its fields the
+    amount, and for how many milliseconds before it a click (or an opening) makes it belong to a message."""
 
     zone: str = "UTC"
     currency: str = ""
     prices: dict[str, int] = msgspec.field(default_factory=dict)
+    order: str = "order_placed"
+    total: str = "total"
+    click: int = 5 * DAY
+    open: int = 0
 
 
 @dataclass(slots=True)
@@ -206,9 +213,8 @@ def bring_together(conn: Connection, before: Instant, most: int = 5_000) -> int:
 # --- the shop ------------------------------------------------------------------------------------
 
 
-def describe_shop(conn: Connection, timezone: str, currency: str, prices: Mapping[str, Decimal]) -> None:
+def describe_shop(conn: Connection, facts: ShopFacts) -> None:
     """Writes down what counting has to know; days that were counted before stay as they are."""
-    facts = ShopFacts(timezone, currency, {name: round(price * MONEY) for name, price in prices.items()})
     text = msgspec.json.encode(facts, order="sorted").decode()
     if meta.get(conn, _SHOP) != text:
         meta.put(conn, _SHOP, text)

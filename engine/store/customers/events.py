@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from sqlalchemy import Connection
 
 from engine.core.happening import Event, Happening, ProductChanged, ProfileChanged, SegmentChanged
+from engine.store.counting import attribution
 from engine.store.serialization import dump, dump_values, load_values, pack
 from engine.store.sql import change_many, ids, rows
 from engine.values import Instant
@@ -22,12 +23,13 @@ _COLUMNS = (
 
 def append(conn: Connection, bucket: int, applied: Iterable[tuple[str, Happening]]) -> None:
     """Keeps what was applied: (customer, happening). Messages have their own history."""
-    found = []
+    found, orders = [], []
     for customer, what in applied:
         match what:
             case Event():
                 row = (what.name, what.occurred_at, what.number, what.received_at, what.id, what.starts)
                 found.append((bucket, customer, *row, dump_values(what.fields)))
+                orders.append((customer, what))
             case ProfileChanged():
                 consents = {
                     f"{channel}.{purpose}": state for (channel, purpose), state in what.consents.items()
@@ -47,6 +49,7 @@ def append(conn: Connection, bucket: int, applied: Iterable[tuple[str, Happening
                 pass
     found.sort()
     change_many(conn, _INSERT, found)
+    attribution.note_orders(conn, bucket, orders)
 
 
 def load(

@@ -13,6 +13,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from engine.core.happening import Reaction
+from engine.store.counting import attribution
 from engine.store.inbox.inbox import append_one
 from engine.store.messages import counted
 from engine.store.messages.records import OutboxMessage
@@ -49,6 +50,8 @@ def record(
     )
     if who == "human":
         counted.count_reaction(conn, customer, send_key, kind)
+        # an order may have been heard of before the click that led to it
+        attribution.settle(conn, bucket_of(conn, customer), [customer], at)
 
 
 def take_click(conn: Connection, message: OutboxMessage, target: str, who: Who, now: Instant) -> None:
@@ -94,13 +97,16 @@ def decide_clicks(conn: Connection, now: Instant) -> int:
         (now - TOGETHER,),
     )
     new: dict[int, dict[str, Counter[str]]] = {}
+    people: dict[int, set[str]] = {}
     for _, bucket, send_key, at in sorted(found):
         new.setdefault(bucket, {}).setdefault(send_key, Counter())["clicked"] += 1
         sql = "SELECT customer, enrollment FROM outbox WHERE bucket = ? AND send_key = ?"
         for customer, enrollment in rows(conn, sql, (bucket, send_key)):
+            people.setdefault(bucket, set()).add(customer)
             _tell(conn, customer, send_key, enrollment, "clicked", Instant(at), now)
     for bucket, keys in new.items():
         counted.count_reactions(conn, bucket, keys)
+        attribution.settle(conn, bucket, people.get(bucket, ()), Instant(min(at for _, _, _, at in found)))
     return len(found)
 
 

@@ -34,6 +34,7 @@ class PersonTable:
 PERSON_TABLES: tuple[PersonTable, ...] = (
     PersonTable("inbox", ("kind", "received_at", "body"), "number"),
     PersonTable("event"),
+    PersonTable("credit", ("occurred_at", "amount", "currency", "journey", "step", "channel"), "occurred_at"),
     PersonTable("enrollment"),
     PersonTable("due"),
     PersonTable("membership", ("segment", "entered_at", "left_at"), "entered_at, segment"),

@@ -100,6 +100,7 @@ class ReactionRow(SQLModel, table=True):
     __tablename__ = "reaction"
     __table_args__ = (
         Index("reaction_message", "bucket", "send_key"),
+        Index("reaction_customer", "bucket", "customer", "at"),
         Index("reaction_undecided", "at", sqlite_where=UNDECIDED, postgresql_where=UNDECIDED),
         one_of("kind", ("clicked", "opened", "replied"), "reaction_kind"),
         one_of("who", ("human", "machine", "unknown"), "reaction_who"),
@@ -234,6 +235,26 @@ class DailyRow(SQLModel, table=True):
     shard: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     n: int = Field(sa_type=INSTANT)
     money: int = Field(sa_type=INSTANT)
+
+
+class CreditRow(SQLModel, table=True):
+    """An order, and the message that it belongs to ("": to none). `event`: its id. `amount`: in
+    millionths of its currency. `is_service`: the message needs no consent."""
+
+    __tablename__ = "credit"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    customer: str = Field(primary_key=True)
+    occurred_at: int = Field(primary_key=True, sa_type=INSTANT)
+    event: str = Field(primary_key=True)
+    amount: int = Field(sa_type=INSTANT)
+    currency: str
+    send_key: str
+    journey: str
+    step: str
+    channel: str
+    is_service: bool
 
 
 class ConversationRow(SQLModel, table=True):

@@ -1,0 +1,199 @@
+"""To which message an order belongs: the last one that its customer clicked in the days before it, once.
+
+Every order of a customer has a row here, with the message that it belongs to, if any. Whatever may change the
+answer (an order, a click that is told late, two ids that turn out to be one person) has it computed anew from
+all orders and reactions of those customers, in two statements; only what comes out otherwise is written and
+counted. So the order in which things are heard of changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from engine.core.happening import Event
+from engine.store.counting import tally
+from engine.store.counting.tally import MONEY, Counted, What
+from engine.store.sql import change, change_many, ids, rows
+from engine.values import Instant, Money
+
+
+class _Order(NamedTuple):
+    """A row of `credit`, in its order."""
+
+    customer: str
+    occurred_at: Instant
+    event: str
+    amount: int
+    currency: str
+    send_key: str
+    journey: str
+    step: str
+    channel: str
+    is_service: bool
+
+
+class _Reaction(NamedTuple):
+    """What a person did with a message."""
+
+    at: Instant
+    number: int
+    kind: str
+    send_key: str
+    journey: str
+    step: str
+    channel: str
+    is_service: bool
+
+
+_COLUMNS = ", ".join(f"c.{name}" for name in _Order._fields)
+_KEEP = (
+    "INSERT INTO credit (bucket, customer, occurred_at, event, amount, currency, send_key, journey, step,"
+    " channel, is_service) VALUES (?, ?, ?, ?, ?, ?, '', '', '', '', ?) ON CONFLICT DO NOTHING"
+)
+_MOVE = (
+    "UPDATE credit SET send_key = ?, journey = ?, step = ?, channel = ?, is_service = ?"
+    " WHERE bucket = ? AND customer = ? AND occurred_at = ? AND event = ?"
+)
+
+
+def note_orders(conn: Connection, bucket: int, events: Iterable[tuple[str, Event]]) -> None:
+    """Keeps and counts the orders among events that were just applied: (customer, event). One that is
+    received again, as those of an id that turned out to be somebody else's are, counts no second time."""
+    found = list(events)
+    if not found:
+        return
+    shop = tally.shop(conn)
+    orders = [(customer, event) for customer, event in found if event.name == shop.order]
+    orders = _unknown_among(conn, bucket, orders) if orders else []
+    if not orders:
+        return
+    kept = []
+    for customer, event in orders:
+        amount, currency = _amount(event.fields.get(shop.total), shop.currency)
+        kept.append((bucket, customer, event.occurred_at, _id(event), amount, currency, False))
+        counted = Counted("", "", "", What.ORDER, currency if currency != shop.currency else "")
+        tally.add(conn, event.occurred_at, counted, 1, amount)
+    change_many(conn, _KEEP, sorted(kept))
+    settle(conn, bucket, {customer for customer, _ in orders}, min(event.occurred_at for _, event in orders))
+
+
+def move(conn: Connection, old: int, previous: str, new: int, customer: str) -> None:
+    """The orders of an id that turned out to be another customer's."""
+    change(
+        conn,
+        "INSERT INTO credit (bucket, customer, occurred_at, event, amount, currency, send_key, journey,"
+        " step, channel, is_service) SELECT CAST(? AS INTEGER), CAST(? AS TEXT), occurred_at, event, amount,"
+        " currency, send_key, journey, step, channel, is_service FROM credit"
+        " WHERE bucket = ? AND customer = ? ON CONFLICT DO NOTHING",
+        (new, customer, old, previous),
+    )
+    change(conn, "DELETE FROM credit WHERE bucket = ? AND customer = ?", (old, previous))
+    # what the two clicked and ordered is of one person now
+    settle(conn, new, [customer], Instant(0))
+
+
+def _unknown_among(
+    conn: Connection, bucket: int, orders: Sequence[tuple[str, Event]]
+) -> list[tuple[str, Event]]:
+    """Those that are not kept yet."""
+    sql = (
+        "SELECT c.customer, c.occurred_at, c.event FROM {ids} CROSS JOIN credit c WHERE c.bucket = ?"
+        " AND c.customer = j.value"
+    )
+    known = {tuple(row) for row in rows(conn, sql, (ids({customer for customer, _ in orders}), bucket))}
+    return [
+        (customer, event)
+        for customer, event in orders
+        if (customer, event.occurred_at, _id(event)) not in known
+    ]
+
+
+def _id(event: Event) -> str:
+    return event.id or f"#{event.number}"
+
+
+def settle(conn: Connection, bucket: int, customers: Iterable[str], since: Instant) -> None:
+    """Finds anew to which messages the orders of these customers from `since` on belong, and counts what has
+    changed."""
+    people = ids(customers)
+    orders = [
+        _Order(*row)
+        for row in rows(
+            conn,
+            f"SELECT {_COLUMNS} FROM {{ids}} CROSS JOIN credit c WHERE c.bucket = ?"  # noqa: S608
+            " AND c.customer = j.value AND c.occurred_at >= ?",
+            (people, bucket, since),
+        )
+    ]
+    if not orders:
+        return
+    shop = tally.shop(conn)
+    windows = {"clicked": shop.click, "opened": shop.open}
+    first = min(order.occurred_at for order in orders) - max(shop.click, shop.open)
+    reacted = _reactions(conn, bucket, people, first)
+    moved = []
+    for order in orders:
+        reaction = _last(reacted[order.customer], order, windows)
+        if (reaction.send_key if reaction is not None else "") == order.send_key:
+            continue
+        _count(conn, order, shop.currency, -1)
+        new = order._replace(
+            send_key=reaction.send_key if reaction is not None else "",
+            journey=reaction.journey if reaction is not None else "",
+            step=reaction.step if reaction is not None else "",
+            channel=reaction.channel if reaction is not None else "",
+            is_service=reaction is not None and reaction.is_service,
+        )
+        _count(conn, new, shop.currency, 1)
+        moved.append((*new[5:], bucket, order.customer, order.occurred_at, order.event))
+    change_many(conn, _MOVE, moved)
+
+
+def _reactions(conn: Connection, bucket: int, people: str, first: int) -> Mapping[str, Sequence[_Reaction]]:
+    reacted: defaultdict[str, list[_Reaction]] = defaultdict(list)
+    sql = (
+        "SELECT r.customer, r.at, r.number, r.kind, o.send_key, o.journey, o.step, o.channel,"
+        " o.purpose IS NULL"
+        " FROM {ids} CROSS JOIN reaction r JOIN outbox o ON o.bucket = r.bucket AND o.send_key = r.send_key"
+        " WHERE r.bucket = ? AND r.customer = j.value AND r.at >= ? AND r.who = 'human'"
+        " AND r.kind IN ('clicked', 'opened')"
+    )
+    for customer, *row in rows(conn, sql, (people, bucket, first)):
+        reacted[customer].append(_Reaction(*row))
+    return reacted
+
+
+def _last(reacted: Iterable[_Reaction], order: _Order, windows: Mapping[str, int]) -> _Reaction | None:
+    """The reaction that an order belongs to: a click before an opening, a message that needs a consent before
+    one of service, then the last one."""
+    inside = [
+        each for each in reacted if order.occurred_at - windows[each.kind] <= each.at <= order.occurred_at
+        and windows[each.kind]
+    ]  # fmt: skip
+    return max(
+        inside,
+        key=lambda each: (not each.is_service, each.kind == "clicked", each.at, each.number),
+        default=None,
+    )
+
+
+def _count(conn: Connection, order: _Order, currency: str, n: int) -> None:
+    if order.send_key:
+        what = What.SERVICE_ORDER if order.is_service else What.ATTRIBUTED
+        why = order.currency if order.currency != currency else ""
+        counted = Counted(order.journey, order.step, order.channel, what, why)
+        tally.add(conn, order.occurred_at, counted, n, n * order.amount)
+
+
+def _amount(value: Any, currency: str) -> tuple[int, str]:
+    """In millionths; nothing for an order that does not say what it cost."""
+    if isinstance(value, Money):
+        return round(value.amount * MONEY), value.currency
+    if isinstance(value, Decimal | int):
+        return round(value * MONEY), currency
+    return 0, currency
