@@ -32,6 +32,7 @@ events:
   order_cancelled: {fields: {order_id: text}}
   product_viewed: {fields: {product_id: text}}
 """,
+    "templates/thanks.push.txt": "Thank you",
     "templates/refill.push.txt": "{{ customer.cat_food_bags }} bags a year, and now?",
 }
 

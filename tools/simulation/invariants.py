@@ -296,7 +296,8 @@ def facts_equal_history(evidence: Evidence) -> list[str]:
     """The facts of every customer are what comes of their events, folded once more in order of receipt."""
     journeys = evidence.project.journeys
     initial = initial_values(journeys.facts, journeys.currency)
-    all_time = [rule for rule in journeys.facts if rule.last is None and rule.how != "rfm"]
+    # `next` also follows from what the nights had learned when its events came.
+    all_time = [rule for rule in journeys.facts if rule.last is None and rule.how not in ("rfm", "next")]
     breaches = []
     with evidence.store.connect() as conn:
         for bucket, customers in batches.chunks(conn, 500):

@@ -86,9 +86,8 @@ class FactWords:
 
 def read_fact(context: ReadContext, name: Scalar, node: Node, shop: FactWords) -> FactRule | None:
     """The rule of one fact; None after noting what is wrong with it."""
-    zone = shop.config.timezone
     if isinstance(node, Scalar):
-        phrase = context.keep(read_phrase(node.whole(), shop.catalogue, zone))
+        phrase = context.keep(read_phrase(node.whole(), shop.catalogue))
         return None if phrase is None else _rule(context, name, phrase, None, (), shop)
     if not isinstance(node, MapNode):
         context.report(
@@ -101,12 +100,12 @@ def read_fact(context: ReadContext, name: Scalar, node: Node, shop: FactWords) -
         return None
     reader = MapReader(context, FACT, node.entries, name.span, f"the fact {name.text}")
     words = reader.text("is")
-    phrase = context.keep(read_phrase(words, shop.catalogue, zone)) if words is not None else None
+    phrase = context.keep(read_phrase(words, shop.catalogue)) if words is not None else None
     if phrase is None:
         return None
     before = len(context.problems)
     at = reader.text("last")
-    window = context.keep(read_window(at, zone)) if at is not None else phrase.window
+    window = context.keep(read_window(at, shop.config.timezone)) if at is not None else phrase.window
     if at is not None and phrase.window is not None:
         context.wrong(at, "is a second stretch of time", f"{quoted(phrase.text.value)} has one already",
                       "keep one of the two", "E101")  # fmt: skip

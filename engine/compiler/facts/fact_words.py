@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.compiler.catalogue.catalogue import NUMBER, TEXT, TIME, Catalogue, path_type, paths
@@ -76,16 +76,16 @@ class Phrase:
     window: Window | None
 
 
-def read_phrase(text: Text, catalogue: Catalogue, zone: str) -> Phrase | Problem:
-    """The words of one fact; `catalogue` holds the events, `zone` is the shop's."""
+def read_phrase(text: Text, catalogue: Catalogue) -> Phrase | Problem:
+    """The words of one fact; `catalogue` holds the events."""
     words, window = text.value, None
     # the window first: what is in front of it reads the same with and without one
     behind = _WINDOW.fullmatch(words)
     if behind:
-        found = read_window(part(text, behind.start(2), len(behind[2])), zone)
-        if isinstance(found, Problem):
-            return found
-        words, window = behind[1], found
+        length = parse_length(part(text, behind.start(2), len(behind[2])))
+        if isinstance(length, Problem):
+            return length
+        words, window = behind[1], Window(length.duration.roughly())
     form = next((form for form in FORMS if words.startswith(f"{form.words} ")), None)
     start = len(form.words) + 1 if form is not None else 0
     named = NAMED.fullmatch(words[start:])
@@ -113,13 +113,15 @@ def read_phrase(text: Text, catalogue: Catalogue, zone: str) -> Phrase | Problem
 
 
 def read_window(text: Text, zone: str) -> Window | Problem:
-    """`365 days`, `this year`, `last year`."""
+    """`365 days`, `this year`, `last year`; `zone` is the shop's."""
     back = YEARS.get(text.value)
     if back is not None:
         # A day more: the year of the shop begins before or after that of UTC.
         return Window((back + 1) * YEAR + 86_400_000, CalendarYear(back, zone))
     length = parse_length(text)
-    return length if isinstance(length, Problem) else Window(length.duration.roughly())
+    if isinstance(length, Problem):
+        return replace(length, why=f"{length.why}; or this year, last year")
+    return Window(length.duration.roughly())
 
 
 def _field_type(
