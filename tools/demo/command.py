@@ -44,7 +44,7 @@ def demo(
     A copy of the project runs in the real daemon; mail goes over SMTP to a server of the demo, webhooks to
     another one, and the customers answer over HTTP. Nothing leaves this machine.
     """
-    from tools.demo.display import final_table
+    from tools.demo.display import code_table, final_table
     from tools.demo.runner import DemoOptions, prepare
 
     session = Session.of(context)
@@ -66,6 +66,9 @@ def demo(
     def tell(figures: Figures) -> None:
         answers.print()
         answers.print(final_table(figures), soft_wrap=False, crop=False)
+        if figures.codes:
+            answers.print()
+            answers.print(code_table(figures), soft_wrap=False, crop=False)
         _where_to_look(ready, folder, time.monotonic() - began)
         if stay and not ready.daemon.is_stopping:
             asides.print(f"the days are over; {ready.project_copy.outbox_page} stays open until Ctrl-C")

@@ -13,6 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from engine.store.customers.code_report import PoolReport
 from engine.store.journeys.figures import ChannelTally, JourneyTally
 from engine.values import Instant, to_datetime
 
@@ -28,6 +29,7 @@ class Figures:
     prices: Mapping[str, Decimal]
     currency: str
     waiting: Mapping[str, int] = field(default_factory=dict)
+    codes: Mapping[str, PoolReport] = field(default_factory=dict)
 
     def sent(self, journey: str, channel: str = "") -> int:
         """Messages of a journey that were handed over."""
@@ -161,6 +163,23 @@ def final_table(figures: Figures) -> Table:
         f"{sum(row.bounced for row in figures.channels):,}", _rate(clicked, sent), f"{cost:,.2f}",
         style="bold",
     )  # fmt: skip
+    return table
+
+
+def code_table(figures: Figures) -> Table:
+    """Per pool of promo codes: how many were given to somebody, and the orders that were placed with them."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("codes", no_wrap=True)
+    for name in ("given", "used", "", "orders", figures.currency):
+        table.add_column(name, justify="right", no_wrap=True)
+    for pool, told in sorted(figures.codes.items()):
+        counts = told.counts
+        given = counts.reserved + counts.used + counts.expired
+        value = counts.value.get(figures.currency, Decimal(0))
+        table.add_row(
+            pool, f"{given:,}", f"{counts.used:,}", _rate(counts.used, given), f"{counts.orders:,}",
+            f"{value:,.2f}",
+        )  # fmt: skip
     return table
 
 

@@ -19,6 +19,7 @@ import structlog
 from engine.clock import ManualClock
 from engine.daemon import Daemon
 from engine.errors import WorldError
+from engine.store.customers import code_report
 from engine.store.journeys import figures as tally
 from engine.store.messages import records
 from engine.store.messages.records import OutboxMessage
@@ -75,8 +76,8 @@ class Demo:
     received: Counter[str] = field(default_factory=Counter)
     refused: int = 0
 
-    def figures(self) -> Figures:
-        """What the store says at this moment."""
+    def figures(self, *, with_codes: bool = False) -> Figures:
+        """What the store says at this moment; codes are counted for the end alone."""
         config = self.project_copy.project.config
         with self.daemon.store.read() as conn:
             return Figures(
@@ -85,6 +86,7 @@ class Demo:
                 {name: channel.price for name, channel in config.channels.items()},
                 config.currency,
                 tally.waiting(conn),
+                code_report.report(conn, self.clock.now()) if with_codes else {},
             )
 
     @property
@@ -149,7 +151,7 @@ async def _played(
                 await _step(demo, caller, mailbox, running)
                 show(demo)
             demo.refused = caller.refused
-            over(demo.figures())
+            over(demo.figures(with_codes=True))
             if stay and not demo.daemon.is_stopping:
                 await demo.daemon.until_stopping()
         finally:

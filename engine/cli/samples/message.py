@@ -16,7 +16,7 @@ from engine.compiler.catalogue.catalogue import PRODUCT_STARTS
 from engine.compiler.conditions.names import splits_of
 from engine.compiler.templates.message import CompiledTemplate
 from engine.core.conditions.condition import Ref
-from engine.core.journey import EventTrigger, Journey, ProductTrigger, SendStep
+from engine.core.journey import CodeStep, EventTrigger, Journey, Offer, ProductTrigger, SendStep
 from engine.http.console.preview import Sheet
 from engine.project import Project
 from engine.values import Instant, Type, Value, zone
@@ -149,8 +149,8 @@ class SampleWriter:
     def _names(self, template: str) -> Names:
         fields: dict[str, Type] = {}
         given: dict[str, Value] = {}
-        pattern = next((pool.pattern or pool.code for pool in self._config.codes.values()), "HELLO-????-????")
         senders = list(self._senders(template))
+        offer = next((made for journey, step in senders if (made := _offer_before(journey, step))), None)
         for journey, step in senders:
             fields |= self._trigger(journey)
             given |= {name: lines[0][1] for name, lines in step.chosen if lines}
@@ -159,7 +159,7 @@ class SampleWriter:
         if not senders:
             for every in self._project.catalogue.events.values():
                 fields |= every
-        return {"trigger": self._made_up.fields(fields), "code": self._made_up.code(pattern), "with": given}
+        return {"trigger": self._made_up.fields(fields), "code": self._made_up.code(offer), "with": given}
 
     def _senders(self, template: str) -> Iterator[tuple[Journey, SendStep]]:
         for journey in self._project.compiled.values():
@@ -189,3 +189,9 @@ def _address(channel: str) -> str:
     return (
         "emma@example.com" if channel == "email" else "+15550100123" if channel != "push" else "device-token"
     )
+
+
+def _offer_before(journey: Journey, send: SendStep) -> Offer | None:
+    """The first offer of the code that stands last before a message; None: no code does."""
+    before = journey.steps[: journey.steps.index(send)]
+    return next((step.offers[0] for step in reversed(before) if isinstance(step, CodeStep)), None)

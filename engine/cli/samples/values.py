@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
 
+from engine.core.journey import Offer
 from engine.values import DAY, Birthday, Instant, Money, Type, Value, local_date, zone
 
 PEOPLE: Mapping[str, Mapping[str, str]] = {
@@ -97,8 +98,14 @@ class SampleValues:
             return f"{self._shop_url}/{name}"
         return _BY_NAME.get(name) or name.replace("_", " ")
 
-    def code(self, pattern: str) -> dict[str, Value]:
-        """A promo code of a pool."""
+    def code(self, offer: Offer | None) -> dict[str, Value]:
+        """A promo code of an offer, with its words."""
+        pattern = "HELLO-????-????"
+        words: dict[str, Value] = {}
+        if offer is not None:
+            pattern = offer.pool.pattern or offer.pool.code or pattern
+            named = (("text", offer.text or offer.pool.text), ("offer", offer.name or offer.pool.name))
+            words = {name: word for name, word in named if word}
         letters = "7K3M9QXAW2HR"
         drawn = [letters[place % len(letters)] if sign == "?" else sign for place, sign in enumerate(pattern)]
-        return {"value": "".join(drawn), "expires": Instant(self._now + 3 * DAY), "pool": "preview"}
+        return {"value": "".join(drawn), "expires": Instant(self._now + 3 * DAY), "pool": "preview", **words}
