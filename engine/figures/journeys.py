@@ -76,7 +76,7 @@ def one_journey(
     """One journey: the whole of it, each step, why starts were refused, how runs ended, which goals count."""
     renamed = names_now(conn, journeys.by_name)
     now, then = (_by_journey(conn, each, renamed, name).get(name, {}) for each in (period, before))
-    inside = enrollments.inside_by_journey(conn).get(name, 0)
+    inside = enrollments.inside_without_holdout(conn, name)
     trend = _trends(conn, period, renamed, name).get(name, ())
     whole = row(name, ONE, Totals(now, inside), Totals(then), trend)
     return (

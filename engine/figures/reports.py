@@ -14,8 +14,10 @@ from engine.figures.journeys import all_journeys, one_journey
 from engine.figures.period import Part, Period
 from engine.figures.report import FiguresReport, Table
 from engine.store import counting_past
+from engine.store.counting import tally
 from engine.store.counting.reading import counted_journeys, first_day
-from engine.values import Instant, iso, local_date, zone
+from engine.store.counting.tally import ShopFacts
+from engine.values import HOUR, Instant, iso, local_date, zone
 
 NAMES: Mapping[str, str] = {
     "journeys": "what each journey did",
@@ -68,7 +70,11 @@ def _tables(
 def _notes(conn: Connection, before: Period) -> list[str]:
     """What the reader has to know of the age of these figures."""
     notes = [
-        "What becomes of a message counts on the day on which it was handed over: the last days still change."
+        (
+            "What becomes of a message counts on the day on which it was handed over: the last days still "
+            "change."
+        ),
+        _attribution(tally.shop(conn)),
     ]
     past = counting_past.progress(conn)
     if past is not None:
@@ -80,6 +86,16 @@ def _notes(conn: Connection, before: Period) -> list[str]:
     if first is not None and first > before.first:
         notes.append(f"Counted since {first.isoformat()}: the period before is not whole.")
     return notes
+
+
+def _attribution(shop: ShopFacts) -> str:
+    """The rule by which orders belong to messages."""
+    hours = shop.click // HOUR
+    within = f"{hours // 24} days" if hours % 24 == 0 else f"{hours} hours"
+    return (
+        f"An order belongs to the last message that its customer clicked within {within} before it, once; "
+        "messages of service apart. It does not say that the order would not have come without the message."
+    )
 
 
 def today(now: Instant, journeys: Journeys) -> dt.date:

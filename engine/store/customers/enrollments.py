@@ -104,6 +104,12 @@ def journeys_with_people(conn: Connection) -> dict[str, int]:
     return dict(rows(conn, sql))
 
 
+def inside_without_holdout(conn: Connection, journey: str) -> int:
+    """How many are inside one journey, without those in the holdout."""
+    sql = "SELECT count(*) FROM enrollment WHERE journey = ? AND ended_at IS NULL AND NOT holdout"
+    return int(rows(conn, sql, (journey,))[0][0])
+
+
 def inside_by_journey(conn: Connection) -> dict[str, int]:
     """How many are inside each journey, without those in the holdout."""
     sql = "SELECT journey, count(*) FROM enrollment WHERE ended_at IS NULL AND NOT holdout GROUP BY journey"
