@@ -32,9 +32,12 @@ SKETCHES = [
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample shop without its journeys."""
+    """The sample shop without its journeys, with the recommendations that the docs show."""
     folder = tmp_path_factory.mktemp("shop")
-    shutil.copy(ROOT / "config.yaml", folder)
+    config = (ROOT / "config.yaml").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "recommendations.md").read_text(encoding="utf-8")
+    shown = next(block for block in _BLOCK.findall(page) if block.startswith("recommendations:"))
+    (folder / "config.yaml").write_text(f"{config}\n{shown}" if shown[:16] not in config else config)
     for name in ("schemas", "templates"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copytree(ROOT / "journeys" / "segments", folder / "journeys" / "segments")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import cast
@@ -15,19 +15,44 @@ from engine.config import Shop
 from engine.values import Instant, Type, Value, to_datetime
 
 _CODE: Mapping[str, Type] = {"expires": Type("time")}
-_GROUPS = ("trigger", "code", "with", "with_times", "paths")
+_GROUPS = ("trigger", "code", "with", "with_times", "paths", "recommended")
 _TIME = Type("time")
 
 
 @dataclass(frozen=True, slots=True)
 class RenderValues:
     """Everything of one message that comes from the store. `customer`: attributes and facts; `names`: as in
-    `Send`; `product`: the present state of the catalogue for the run's product; `zone`: the customer's."""
+    `Send`; `product`: the present state of the catalogue for the run's product; `zone`: the customer's;
+    `recommend`: the lists of products, by name."""
 
     customer: Mapping[str, Value]
     names: Mapping[str, Value | Mapping[str, Value]] = field(default_factory=dict)
     product: Mapping[str, Value] = field(default_factory=dict)
     zone: dt.tzinfo = dt.UTC
+    recommend: Mapping[str, Sequence[ProductNames]] = field(default_factory=dict)
+
+
+class ProductNames(ReadNames):
+    """A recommended product as a template reads it: `product_id` and the fields of the catalogue. `is_read`:
+    the template showed something of it. `place` in its list, `source`: where it is from."""
+
+    __slots__ = ("is_read", "place", "product", "source")
+
+    def __init__(
+        self,
+        product: str,
+        place: int,
+        source: str,
+        fields: Mapping[str, Value],
+        types: FieldTypes,
+        zone: dt.tzinfo,
+    ) -> None:
+        super().__init__("item", {**_named("item", fields, types.product, zone), "product_id": product})
+        self.product, self.place, self.source, self.is_read = product, place, source, False
+
+    def __getitem__(self, name: str) -> object:
+        self.is_read = True
+        return super().__getitem__(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +97,10 @@ def names_of(values: RenderValues, field_types: FieldTypes, links: Mapping[str, 
         name: _plain(name, value, _TIME if name in moments else None, zone)
         for name, value in _mapping(given.get("with")).items()
     }
+    names |= {
+        name: values.recommend.get(str(listed), ())
+        for name, listed in _mapping(given.get("recommended")).items()
+    }
     shop = field_types.shop
     names |= {
         "customer": _named("customer", values.customer, field_types.attributes, zone),
@@ -90,6 +119,7 @@ def names_of(values: RenderValues, field_types: FieldTypes, links: Mapping[str, 
             },
         ),
         "links": ReadNames("links", links),
+        "recommend": ReadNames("recommend", values.recommend),
         "_zone": zone,
     }
     return names

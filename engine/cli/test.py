@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
-from engine.cli.output import Format, asides, complain, say_block, say_json
+from engine.cli.output import Format, asides, complain, remark, say_block, say_json
 from engine.errors import UsageError
 from engine.problem import did_you_mean
 
@@ -56,6 +56,11 @@ def run_tests(
         if wrong:
             asides.print(render_problems(wrong, project.sources), markup=False, soft_wrap=True)
         say_block(render_text(report, project.sources))
+        if project.recommendations:
+            remark(
+                "assumed: a message is sent whatever its recommendations find "
+                f"({', '.join(sorted(project.recommendations))}); a story has no products bought before it"
+            )
     if accept and report.failed:
         _accept(project, report, ask=not yes)
         return

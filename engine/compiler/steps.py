@@ -140,6 +140,14 @@ class Steps:
             why = "webhooks stand in config.yaml under  webhooks:"
             fix = f"add  {step.name.value}: {{url: https://...}}"
             self._refuse(unknown("E64", step.name, "webhook", known, why, fix))
+        for pair in step.values:
+            if pair.value.value.startswith("recommend."):
+                self._refuse(
+                    Problem(
+                        pair.value.span, "E119", f"{quoted(pair.value.value)} has no meaning in a webhook",
+                        "products are chosen when a message is written", "remove it, or show it in a message",
+                    )
+                )  # fmt: skip
         return WebhookStep(*slot.base, step.name.value, self._values(step.values))
 
     def exit(self, step: Exit, slot: Slot) -> ExitStep:

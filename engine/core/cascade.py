@@ -14,7 +14,7 @@ from engine.core.reasons import HoldReason, SkipReason
 from engine.core.timing.due import listen_until
 from engine.core.timing.frequency_caps import has_free_slot, next_free_slot
 from engine.core.timing.quiet_hours import plausible_zones, quiet_end_in_all_zones, quiet_start_in_all_zones
-from engine.core.transition import Transition, times_of_with, values_of_with
+from engine.core.transition import Transition, lists_of_with, times_of_with, values_of_with
 from engine.ids import derive
 from engine.values import Instant, Value, local_date, midnight_after, plus, wall_clock
 
@@ -292,6 +292,9 @@ def _names(transition: Transition, step: SendStep) -> dict[str, Value | Mapping[
         names["with"] = {**values_of_with(transition, step.values), **_chosen(transition, step)}
         if times := times_of_with(step.values):
             names["with_times"] = times
+        # chosen when the message is written, by what is in stock then
+        if lists := lists_of_with(step.values):
+            names["recommended"] = lists
     # Also those that this run did not come to: a template may ask for them.
     if transition.journey.splits:
         names["paths"] = {split: enrollment.paths.get(split) for split in transition.journey.splits}

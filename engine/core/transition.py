@@ -146,3 +146,10 @@ def values_of_with(
 def times_of_with(values: tuple[tuple[str, Constant | Ref], ...]) -> tuple[str, ...]:
     """Which values of `with` are moments, which by themselves look like any other number."""
     return tuple(name for name, value in values if isinstance(value, Ref) and value.type.kind == "time")
+
+
+def lists_of_with(values: tuple[tuple[str, Constant | Ref], ...]) -> dict[str, Value]:
+    """Which values of `with` are recommendations, and their names in config.yaml."""
+    return {
+        name: value.name for name, value in values if isinstance(value, Ref) and value.source == "recommend"
+    }

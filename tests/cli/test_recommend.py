@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from engine.store.customers import products
+from engine.store.sql import rows
 from engine.values import Money, Value
 from tests.cli.conftest import Shop, report
 from tests.conftest import Golden
@@ -94,3 +95,95 @@ def test_a_name_that_is_none_is_told(shop: Shop) -> None:
     config.write_text(config.read_text() + CONFIG)
     near = shop.run("recommend", "anna", "with_his_order")
     assert (near.code, 'did you mean "with_this_order"?' in near.err) == (2, True)
+
+
+THANKS = """journey: thanks
+about: What goes with an order.
+start: {event: order_delivered}
+again: always
+goal: {event: subscribed}
+policy: service
+
+steps:
+  - send: goes_with_it
+    with: {products: recommend.with_this_order}
+
+tests:
+  - test: one letter
+    when:
+      - day 0 10:00: order_delivered
+        product_id: bean
+    expect:
+      - day 0 10:00: send goes_with_it via email
+      - day 0 10:00: finish
+"""
+LETTER = """---
+subject: Goes with it
+---
+{% if products %}<h2>Goes well with it</h2>
+{% for item in products[:1] %}
+<p>{{ item.product_id }}: {{ item.name }}, {{ item.price | money }}</p>
+{% endfor %}
+{% endif %}
+{% for item in recommend.with_this_order[1:2] %}
+<p>also {{ item.name }}</p>
+{% else %}<p>No more.</p>{% endfor %}
+"""
+
+
+@pytest.fixture
+def writing_shop(tea_shop: Shop) -> Shop:
+    """A letter with products, as it leaves when an order was delivered."""
+    events = tea_shop.folder / "schemas" / "events.yaml"
+    text = events.read_text()
+    assert "order_delivered:\n    fields: {" in text
+    events.write_text(
+        text.replace("order_delivered:\n    fields: {", "order_delivered:\n    fields: {product_id: text, ")
+    )
+    tea_shop.write("journeys/thanks.yaml", THANKS)
+    tea_shop.write("templates/goes_with_it.email.html", LETTER)
+    assert tea_shop.run("recommend", "build").code == 0
+    return tea_shop
+
+
+def test_a_message_shows_products_and_what_it_showed_is_kept(writing_shop: Shop) -> None:
+    shop = writing_shop
+    checked = shop.run("check")
+    assert "thanks" not in checked.out + checked.err, report(checked)
+    person = {"customer_id": "anna", "email": "anna@example.com"}
+    delivered = {
+        "event": "order_delivered", "customer_id": "anna", "id": "d1", "at": "2026-11-20T10:00:00Z",
+        "properties": {"order_id": "1", "product_id": "bean"},
+    }  # fmt: skip
+    shop.play()
+    for name, line in (("person", person), ("delivered", delivered)):
+        file = shop.write(f"{name}.jsonl", json.dumps(line))
+        assert shop.run("import", str(file), "--live").code == 0
+    shop.play()
+    store = shop.store()
+    try:
+        with store.read() as conn:
+            shown = rows(
+                conn, "SELECT customer, name, place, product, source FROM shown_product ORDER BY place"
+            )
+    finally:
+        store.close()
+    assert shown == [
+        ("anna", "with_this_order", 1, "tea", "complements of trigger"),
+        ("anna", "with_this_order", 2, "mill", "complements of trigger"),
+    ]
+    mails = [path.read_text() for path in (shop.folder / "data").rglob("*.eml")]
+    assert any("tea: Green tea" in mail and "also A mill" in mail for mail in mails)
+
+
+def test_a_preview_shows_products_made_up(writing_shop: Shop) -> None:
+    page = writing_shop.folder / "page.html"
+    shown = writing_shop.run("preview", "goes_with_it", "--out", str(page))
+    assert shown.code == 0, report(shown)
+    assert "also" in page.read_text()
+
+
+def test_a_story_says_what_it_assumes(writing_shop: Shop) -> None:
+    told = writing_shop.run("test", "thanks")
+    assert told.code == 0, report(told)
+    assert "assumed: a message is sent whatever its recommendations find (with_this_order)" in told.err

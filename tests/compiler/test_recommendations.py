@@ -105,3 +105,86 @@ def test_what_the_catalogue_does_not_know_is_told(shop: Path, golden: Golden, ca
     assert {problem.code for problem in project.problems} == {case.partition("_")[0]}
     file = SAMPLE.parent / "err" / "whole" / f"{case}.out"
     golden(file, render_problems(project.problems, project.sources) + "\n")
+
+
+PAGE = '{% include "_blocks/footer.html" %}\n'
+HEAD = "---\nsubject: For you\n---\n"
+JOURNEY = """journey: thanks
+about: Products that go with an order.
+start: {event: EVENT}
+again: always
+goal: {event: optin_confirmed}
+
+steps:
+  - send: thanks
+WITH
+tests:
+  - test: one letter
+    when:
+      - day 0 10:00: EVENT
+    expect:
+      - day 0 10:00: send thanks via email
+      - day 0 10:00: finish
+"""
+
+
+def shows(
+    folder: Path, body: str, *, event: str = "order_placed", values: str = "", rule: str = WHOLE
+) -> Project:
+    """A project whose journey sends a letter with this body."""
+    (folder / "templates" / "thanks.email.html").write_text(HEAD + body + PAGE)
+    given = f"    with: {values}\n" if values else ""
+    journey = JOURNEY.replace("EVENT", event).replace("WITH\n", given)
+    (folder / "journeys" / "thanks.yaml").write_text(journey)
+    return with_config(folder, rule)
+
+
+LIST = "{% for item in recommend.with_this_order[:4] %}<p>{{ item.name }}</p>{% endfor %}"
+
+
+def test_a_template_reads_a_recommendation_by_its_name(shop: Path) -> None:
+    project = shows(shop, f"{{% if recommend.with_this_order %}}<h2>Goes well</h2>{LIST}{{% endif %}}")
+    assert render_problems(project.problems, project.sources) == ""
+
+
+def test_a_step_gives_it_under_another_name(shop: Path) -> None:
+    body = "{% for item in products %}{{ item.name }}{% else %}Nothing today{% endfor %}"
+    project = shows(shop, body, values="{products: recommend.with_this_order}")
+    assert render_problems(project.problems, project.sources) == ""
+
+
+@pytest.mark.parametrize(
+    ("case", "body", "event", "values"),
+    [
+        ("T20_unknown_recommendation", "{% if recommend.with_this_ordr %}x{% endif %}", "order_placed", ""),
+        (
+            "E119_unknown_in_with",
+            "{{ products | length }}",
+            "order_placed",
+            "{products: recommend.with_his_order}",
+        ),
+        ("W34_heading_alone", f"<h2>Goes well with it</h2>{LIST}", "order_placed", ""),
+        (
+            "W34_heading_alone_by_with",
+            "<h2>x</h2>{% for item in products %}{{ item.name }}{% endfor %}",
+            "order_placed",
+            "{products: recommend.with_this_order}",
+        ),
+    ],
+)
+def test_what_is_wrong_with_showing_products_is_told(
+    shop: Path, golden: Golden, case: str, body: str, event: str, values: str
+) -> None:
+    project = shows(shop, body, event=event, values=values)
+    assert {problem.code for problem in project.problems} == {case.partition("_")[0]}
+    file = SAMPLE.parent / "err" / "whole" / f"{case}.out"
+    golden(file, render_problems(project.problems, project.sources) + "\n")
+
+
+def test_a_list_that_begins_at_nothing_is_told(shop: Path, golden: Golden) -> None:
+    rule = "recommendations: {with_this_order: {from: [complements of trigger, viewed next after trigger]}}\n"
+    body = f"{{% if recommend.with_this_order %}}{LIST}{{% endif %}}"
+    project = shows(shop, body, event="points_redeemed", rule=rule)
+    assert {problem.code for problem in project.problems} == {"W35"}
+    file = SAMPLE.parent / "err" / "whole" / "W35_begins_at_no_product.out"
+    golden(file, render_problems(project.problems, project.sources) + "\n")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice, product
+from typing import cast
 
 from engine.channels.base import Message
 from engine.channels.links import Links
 from engine.channels.registry import styles
 from engine.channels.render import Recipient, RenderError, SenderProfile, render
-from engine.channels.render_data import FieldTypes, RenderValues
+from engine.channels.render_data import FieldTypes, ProductNames, RenderValues
 from engine.cli.samples.values import SampleValues, person
 from engine.compiler.catalogue.catalogue import PRODUCT_STARTS
 from engine.compiler.conditions.names import splits_of
@@ -144,7 +146,23 @@ class SampleWriter:
             names={**self._names(template.name), **known.names},
             product={**product, **known.product},
             zone=zone(timezone),
+            recommend=self._recommended(zone(timezone)),
         )
+
+    def _recommended(self, place: dt.tzinfo) -> dict[str, list[ProductNames]]:
+        """Two made-up products for every name."""
+        fields = Type("list of", items=tuple(self._project.catalogue.product.items()))
+        made_up = self._made_up.value("items", fields)
+        items = made_up if isinstance(made_up, list) else []
+        return {
+            name: [
+                ProductNames(
+                    f"p-{number}00", number, "", cast("Mapping[str, Value]", item), self._vocabulary, place
+                )
+                for number, item in enumerate(items, 1)
+            ]
+            for name in self._config.recommendations
+        }
 
     def _names(self, template: str) -> Names:
         fields: dict[str, Type] = {}

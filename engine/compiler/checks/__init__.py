@@ -19,6 +19,7 @@ from engine.compiler.checks import (
     public_pages,
     quiet_hours,
     reactions,
+    recommendations,
     restart,
     segment_cycles,
     silent_waits,
@@ -61,6 +62,7 @@ WHOLE: tuple[WholeCheck, ...] = (
     offers.check,
     offer_blocks.check,
     public_pages.check,
+    recommendations.check,
 )
 
 

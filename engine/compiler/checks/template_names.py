@@ -21,7 +21,7 @@ from engine.problem import Problem, Span, did_you_mean
 
 SHOP = tuple(field.name for field in fields(Shop))
 LINKS = ("unsubscribe", "preferences", "confirm")
-GROUPS = ("customer", "trigger", "product", "code", "paths", "shop", "links")
+GROUPS = ("customer", "trigger", "product", "code", "paths", "shop", "links", "recommend")
 
 
 def check(checked: ProjectCheckInput) -> list[Problem]:
@@ -125,6 +125,8 @@ def _known(head: str, uses: list[Use], checked: ProjectCheckInput) -> tuple[list
             return list(dict.fromkeys(split for file in files for split in splits_of(file))), "split"
         case "product":
             return list(catalogue.product), "field of a product"
+        case "recommend":
+            return list(project.config.recommendations), "recommendation"
         case "code":
             return list(CODE), "part of a code"
         case "shop":
@@ -188,7 +190,7 @@ def _may_be_missing(
 
 
 def _problem(read: NameRead, checked: ProjectCheckInput, name: str, what: str, fix: str) -> Problem:
-    why = "a template may read customer, trigger, product, code, paths, shop, links, and the values of  with:"
+    why = f"a template may read {', '.join(GROUPS)}, and the values of  with:"
     span = place(read.file, read.line, read.name, checked.sources)
     return Problem(span, "T20", what, why, fix, topic="name", subject=name)
 

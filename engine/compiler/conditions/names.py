@@ -158,7 +158,7 @@ def resolve(name: Text, scope: NameScope) -> Ref | Problem:
     return unknown_attribute(name, scope)
 
 
-VALUE_GROUPS = ("trigger", "product", "customer", "code", "paths")
+VALUE_GROUPS = ("trigger", "product", "customer", "code", "paths", "recommend")
 """What the values of `with` may name, each with a dot and a name behind it."""
 
 
@@ -183,8 +183,22 @@ def resolve_value(name: Text, scope: NameScope) -> Ref | Problem:
                 return Ref("paths", rest, Type("one of", paths_of))
             splits = [f"paths.{split}" for split in scope.splits]
             return unknown("E36", name, "split", splits, "the splits are those of this journey")
+        case "recommend":
+            return _recommendation(name, rest, scope)
         case _:
             return resolve(name, scope)
+
+
+def _recommendation(name: Text, rest: str, scope: NameScope) -> Ref | Problem:
+    """E119 for a name that config.yaml does not have."""
+    known = scope.world.config.recommendations
+    if rest in known:
+        fields = (("product_id", Type("text")), *scope.world.catalogue.product.items())
+        return Ref("recommend", rest, Type("list of", items=fields))
+    why = "they stand in config.yaml under  recommendations:"
+    fix = f"add to config.yaml, under  recommendations:\n         {rest}: {{from: [bestsellers]}}"
+    names = [f"recommend.{each}" for each in known]
+    return unknown("E119", name, "recommendation", names, why, fix)
 
 
 def name_meant(word: str, scope: NameScope) -> str:
@@ -213,6 +227,7 @@ _HEADS = {
     "person": "customer", "contact": "customer", "traits": "customer", "subscriber": "customer",
     "attributes": "customer", "facts": "customer", "item": "product", "coupon": "code", "promo": "code",
     "voucher": "code", "split": "paths", "path": "paths", "splits": "paths",
+    "recommendation": "recommend", "recommendations": "recommend", "recommended": "recommend",
 }  # fmt: skip
 """What other tools call our groups of names."""
 

@@ -324,11 +324,11 @@ def _assigned(all_nodes: Sequence[nodes.Node]) -> Iterator[str]:
 def _walk(
     rows: Sequence[Piece], node: nodes.Node, own: frozenset[str], *, fallback: bool
 ) -> Iterator[NameRead]:
-    dotted = _dotted(node)
-    if dotted is not None:
-        if dotted.split(".")[0] not in own:
+    name = dotted(node)
+    if name is not None:
+        if name.split(".")[0] not in own:
             file, line = _origin(rows, node.lineno)
-            yield NameRead(dotted, file, line, fallback)
+            yield NameRead(name, file, line, fallback)
         return
     match node:
         case nodes.Or():
@@ -367,7 +367,7 @@ def _compared(rows: Sequence[Piece], all_nodes: Sequence[nodes.Node]) -> Iterato
         sides = (node.expr, *(operand.expr for operand in node.ops))
         texts = [text for side in sides for text in _texts(side)]
         file, line = _origin(rows, node.lineno)
-        for name in filter(None, map(_dotted, sides)):
+        for name in filter(None, map(dotted, sides)):
             yield from (Comparison(name, text, file, line) for text in texts)
 
 
@@ -379,18 +379,18 @@ def _texts(node: nodes.Node) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _dotted(node: nodes.Node) -> str | None:
+def dotted(node: nodes.Node) -> str | None:
     """`a`, `a.b` or `a.b.c` for a name that is read; None for anything else."""
     if isinstance(node, nodes.Name):
         return node.name if node.ctx == "load" else None
     if isinstance(node, nodes.Getattr):
-        owner = _dotted(node.node)
+        owner = dotted(node.node)
         return f"{owner}.{node.attr}" if owner is not None else None
     if (
         isinstance(node, nodes.Getitem)
         and isinstance(node.arg, nodes.Const)
         and isinstance(node.arg.value, str)
     ):
-        owner = _dotted(node.node)
+        owner = dotted(node.node)
         return f"{owner}.{node.arg.value}" if owner is not None else None
     return None

@@ -17,9 +17,10 @@ from engine.values import Birthday, Duration, Instant, Money, Type
 @dataclass(frozen=True, slots=True)
 class Ref:
     """A name: of the customer (attribute or fact), `trigger.x`, `product.x`, `code.x`, a field of the event
-    in `where`, or `paths.x`, the path of the run at a split."""
+    in `where`, `paths.x`, the path of the run at a split, or `recommend.x`, which is known when a message is
+    written."""
 
-    source: Literal["customer", "trigger", "product", "code", "event", "paths"]
+    source: Literal["customer", "trigger", "product", "code", "event", "paths", "recommend"]
     name: str
     type: Type
 

@@ -156,7 +156,7 @@ def _mentions_of(ref: Ref, rules: Rules) -> Dependencies:
             return Dependencies(product=True)
         case "trigger" | "code" | "paths":
             return Dependencies(run=True)
-        case "event":
+        case "event" | "recommend":
             return Dependencies()
 
 

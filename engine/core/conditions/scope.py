@@ -75,6 +75,8 @@ def reader(ref: Ref, rules: Rules = NO_RULES) -> Reader:
             return lambda scope: scope.code_field(name)
         case "paths":
             return lambda scope: scope.run.paths.get(name) if scope.run is not None else None
+        case "recommend":
+            return lambda _scope: None
         case "event":
             return lambda scope: scope.event.fields.get(name) if scope.event is not None else None
 

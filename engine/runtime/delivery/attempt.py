@@ -8,6 +8,7 @@ from engine.channels.base import Delivery, Message
 from engine.core.reasons import ReturnReason
 from engine.store.messages.destinations import NOBODY, Destination
 from engine.store.messages.records import OutboxMessage
+from engine.store.recommendations.shown import ShownProduct
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Attempt:
     parts: int = 1  # how many messages the provider charges for
     delivery: Delivery | None = None  # None until the channel has answered
     notice: Notice = NOTHING
+    shown: tuple[ShownProduct, ...] = ()  # of what is recommended
 
 
 @dataclass(frozen=True, slots=True)

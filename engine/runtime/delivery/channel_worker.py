@@ -38,6 +38,7 @@ from engine.store.messages import outcomes, queue, records
 from engine.store.messages.queue import Body, Handover
 from engine.store.messages.records import OutboxMessage
 from engine.store.messages.states import MessageState
+from engine.store.recommendations import shown
 from engine.values import MINUTE, SECOND
 
 log = structlog.get_logger("deliverer")
@@ -256,6 +257,9 @@ class ChannelWorker:
                 ready.append(attempt)
         numbers = [attempt.message.number for attempt in ready]
         claimed = queue.note_bodies(conn, [bodies[number] for number in numbers if number in bodies])
+        kept = [(one.message, one.shown) for one in ready if one.shown and one.message.number in claimed]
+        if kept:
+            shown.note(conn, kept, self._context.clock.now())
         return [
             attempt for attempt, number in zip(ready, numbers, strict=True)
             if number not in bodies or number in claimed

@@ -16,13 +16,14 @@ from engine.channels.base import Message
 from engine.channels.links import Links
 from engine.channels.mime import token_of
 from engine.channels.render import OPENS, Recipient, RenderError, SenderProfile, render
-from engine.channels.render_data import FieldTypes, RenderValues
+from engine.channels.render_data import FieldTypes, ProductNames, RenderValues
 from engine.compiler.templates.message_set import MessageSet
 from engine.compiler.templates.text_parts import parts
 from engine.core.facts.rule import FactRule
 from engine.core.reasons import ReturnReason
 from engine.ids import derive
 from engine.runtime.delivery.attempt import Attempt, Unrenderable
+from engine.runtime.delivery.recommended import Lists, Recommending, recommend
 from engine.runtime.delivery.send_limits import SendLimits
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
 from engine.runtime.delivery.windowed_facts import with_windowed
@@ -31,6 +32,7 @@ from engine.store.customers.addressees import Addressee
 from engine.store.messages import sessions
 from engine.store.messages.queue import Body
 from engine.store.messages.records import OutboxMessage
+from engine.store.recommendations.shown import ShownProduct
 from engine.values import Instant, Value, zone
 
 
@@ -50,6 +52,7 @@ class RenderContext:
     kinds: Mapping[str, ChannelKind] = field(default_factory=dict)  # what each channel of config.yaml is
     # By template: the facts that it reads and that are counted when they are asked for.
     windowed: Mapping[str, tuple[FactRule, ...]] = field(default_factory=dict)
+    recommending: Recommending = field(default_factory=Recommending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class RenderData:
     customers: Mapping[str, Addressee] = field(default_factory=dict)
     products: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     replied: Mapping[tuple[str, str], Instant] = field(default_factory=dict)
+    recommended: Mapping[int, Lists] = field(default_factory=dict)  # by number of the message
 
 
 def load_render_data(
@@ -88,7 +92,8 @@ def load_render_data(
         }
         last = sessions.last_of(conn, channel, addresses - {""})
         replied |= {(channel, address): at for address, at in last.items()}
-    return RenderData(customers, products.find(conn, wanted) if wanted else {}, replied)
+    recommended = recommend(conn, claimed, customers, context.recommending, now)
+    return RenderData(customers, products.find(conn, wanted) if wanted else {}, replied, recommended)
 
 
 def render_batch(
@@ -132,11 +137,20 @@ def _render(claimed: OutboxMessage, needed: RenderData, context: RenderContext) 
         return Unrenderable(
             claimed, f'there is no template "{claimed.template}" for {claimed.channel}', reason=None
         )
+    place = _zone(customer.zone, context.timezone)
+    lists = {
+        name: [
+            ProductNames(item.product, number, item.source, item.fields, context.field_types, place)
+            for number, item in enumerate(items, 1)
+        ]
+        for name, items in needed.recommended.get(claimed.number, {}).items()
+    }
     values = RenderValues(
         customer={"id": claimed.customer, **context.initial, **customer.values},
         names=claimed.names,
         product=needed.products.get(_product_id(claimed), {}),
-        zone=_zone(customer.zone, context.timezone),
+        zone=place,
+        recommend=lists,
     )
     addressed = Recipient(
         claimed.send_key,
@@ -158,7 +172,14 @@ def _render(claimed: OutboxMessage, needed: RenderData, context: RenderContext) 
             message, replied_at=needed.replied.get((claimed.channel, normalised(claimed.channel, address)))
         )
     charged = parts(message.body) if kind.in_parts else 1
-    return Attempt(claimed, message, orjson.dumps(message.to_document()).decode(), parts=charged)
+    shown = tuple(
+        ShownProduct(name, each.place, each.product, each.source)
+        for name, items in lists.items()
+        for each in items
+        if each.is_read
+    )
+    body = orjson.dumps(message.to_document()).decode()
+    return Attempt(claimed, message, body, parts=charged, shown=shown)
 
 
 def _product_id(message: OutboxMessage) -> str:

@@ -13,6 +13,7 @@ from engine.config import Config
 from engine.core.facts.fold import initial_values
 from engine.project import Project
 from engine.runtime.advance.advancer import Publication
+from engine.runtime.delivery.recommended import Recommending
 from engine.runtime.delivery.rendering import RenderContext
 from engine.runtime.delivery.send_limits import SendLimits
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
@@ -62,6 +63,7 @@ def publish_in_memory(number: int, project: Project, folder: Path, secret: str) 
         UnknownPolicies(config.channels),
         kinds(config),
         windowed_by_template(project.messages, project.journeys.facts),
+        Recommending.of(project.recommendations, project.messages),
     )
     return Published(
         number,
