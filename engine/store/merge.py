@@ -24,6 +24,7 @@ from engine.values import Instant
 
 _RENAMED = (
     "enrollment", "outbox", "trace", "consent", "reaction", "webhook_call", "report", "code", "code_request",
+    "shown_product",
 )  # fmt: skip
 
 
