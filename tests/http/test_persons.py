@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.effects import TakeCode
 from engine.core.happening import Event
 from engine.runtime import erasing
 from engine.runtime.intake.items import CustomerItem, EventItem
+from engine.store.customers import codes
 from engine.store.keys import KeyScope, new_key
 from engine.store.messages import outcomes, queue
 from engine.store.messages.states import MessageState
@@ -203,6 +205,26 @@ def test_an_address_that_was_closed_stays_closed(shop: WebShop) -> None:
     shop.settle_down()
     erasing.erase(shop.store, shop.live.project.config, shop.folder, ["anna"], shop.clock.now())
     assert "marketing" in shop.closed("email", "anna@example.com")
+
+
+def test_codes_stay_as_a_number_and_lead_to_nobody(shop: WebShop) -> None:
+    """The id of a run is made from the customer's, so it goes as well; and who comes back under the same id
+    does not get the code again that they had."""
+    shop.customer("anna")
+    shop.customer("ben")
+    now = shop.clock.now()
+    (bucket,) = {row[0] for row in shop.look("SELECT bucket FROM customer WHERE id = 'anna'")}
+    given = [
+        ("anna", TakeCode("run-of-anna", "SPRING", "SPRING", Instant(now + DAY), "shared")),
+        ("anna", TakeCode("run-of-anna", "VIP", "VIP-1", Instant(now + DAY), "generated")),
+    ]
+    shop.store.write(lambda conn: codes.take(conn, int(str(bucket)), given, now))
+    erasing.erase(shop.store, shop.live.project.config, shop.folder, ["anna"], now)
+    left = shop.look("SELECT value, customer, enrollment FROM code ORDER BY value")
+    assert [(value, customer) for value, customer, _ in left] == [("SPRING", ""), ("VIP-1", "")]
+    assert all("anna" not in str(run) for _, _, run in left)
+    with shop.store.read() as conn:
+        assert codes.held_by_others(conn, {"VIP-1": "run-of-anna"}) == {"VIP-1"}
 
 
 def test_whoever_is_erased_under_one_id_is_erased_under_all(shop: WebShop) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from engine.channel_kinds import normalised
+from engine.ids import new_id
 from engine.store import aliases
 from engine.store.customers import address_index, addressees
 from engine.store.customers.suppressions import SuppressionReason
@@ -145,6 +146,7 @@ def _of_bucket(
         keys[customer].append(key)
     _note(conn, names, addresses, now)
     _forget_receipts(conn, bucket, people)
+    _forget_runs_of_codes(conn, bucket, people)
     counted: dict[str, dict[str, int]] = {customer: {} for customer in names}
     for table in PERSON_TABLES:
         whose = table.parameters(bucket, people)
@@ -222,6 +224,23 @@ def _forget_receipts(conn: Connection, bucket: int, people: str) -> None:
         source = following
         sql = "DELETE FROM receipt WHERE bucket = ? AND source = ? AND id IN (SELECT j.value FROM {ids})"
         change(conn, sql, (bucket, source, ids(found)))
+
+
+def _forget_runs_of_codes(conn: Connection, bucket: int, people: str) -> None:
+    """The id of a run is made from that of its customer, so that who guesses one could ask for the other:
+    codes that stay belong to a run by chance."""
+    sql = "SELECT value, enrollment FROM code WHERE bucket = ? AND customer IN (SELECT j.value FROM {ids})"
+    found = [(value, run, new_id()) for value, run in rows(conn, sql, (bucket, people))]
+    change_many(
+        conn,
+        "UPDATE code_stock SET enrollment = ? WHERE value = ? AND enrollment = ?",
+        [(by_chance, value, run) for value, run, by_chance in found],
+    )
+    change_many(
+        conn,
+        "UPDATE code SET enrollment = ? WHERE value = ? AND bucket = ? AND enrollment = ?",
+        [(by_chance, value, bucket, run) for value, run, by_chance in found],
+    )
 
 
 def _forget_addresses(

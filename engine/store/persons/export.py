@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,7 +11,9 @@ from sqlalchemy import Connection
 from engine.core.enrollment import Enrollment
 from engine.core.facts.customer import Reach
 from engine.store import aliases
+from engine.store.counting.tally import MONEY
 from engine.store.customers import enrollments, events, suppressions
+from engine.store.customers.code_uses import PARTS
 from engine.store.customers.customer_codec import load_attributes, load_event_counters, load_reach
 from engine.store.journeys import traces
 from engine.store.meta import bucket_of
@@ -19,16 +22,19 @@ from engine.store.serialization import dump, load
 from engine.store.sql import ids, rows
 from engine.values import Instant, iso
 
-_SECTIONS = {
+SECTIONS = {
     "inbox": "not_applied_yet", "stuck": "set_aside", "watch": "products_watched", "consent": "consents",
     "reaction": "reactions", "webhook_call": "calls", "report": "reports_of_providers",
     "outbox": "messages", "membership": "segments_entered_and_left",
     "shown_product": "products_recommended", "code": "codes",
-    "code_request": "codes_waited_for", "code_use": "codes_shown",
+    "code_request": "codes_waited_for", "code_use": "codes_shown", "credit": "orders_by_message",
 }  # fmt: skip
 """What the rows of a table are called for people."""
 
 _JSON = frozenset({"body"})
+
+_PARTS_OF_MONEY = {"code_use": PARTS, "credit": MONEY}
+"""In how many parts a unit of money is stored, by table."""
 
 
 def export(conn: Connection, name: str, now: Instant) -> dict[str, Any] | None:
@@ -39,7 +45,7 @@ def export(conn: Connection, name: str, now: Instant) -> dict[str, Any] | None:
     profile = _profile(conn, bucket, customer)
     others = [alias for (alias,) in rows(conn, _OTHERS, (customer,))]
     sections = {
-        _SECTIONS[table.name]: found
+        SECTIONS[table.name]: found
         for table in PERSON_TABLES
         if table.columns and (found := _rows(conn, table, bucket, customer))
     }
@@ -133,7 +139,7 @@ def _rows(conn: Connection, table: PersonTable, bucket: int, customer: str) -> l
     sql = f"SELECT {listed} FROM {table.name} WHERE {table.whose} ORDER BY {table.order}"  # noqa: S608
     return [
         {
-            column: _cell(column, value)
+            column: _cell(table.name, column, value)
             for column, value in zip(table.columns, row, strict=True)
             if value not in (None, "")
         }
@@ -141,7 +147,9 @@ def _rows(conn: Connection, table: PersonTable, bucket: int, customer: str) -> l
     ]
 
 
-def _cell(column: str, value: Any) -> Any:
+def _cell(table: str, column: str, value: Any) -> Any:
+    if column == "amount":
+        return str(Decimal(value) / _PARTS_OF_MONEY[table])
     if column == "at" or column.endswith("_at") or column == "since":
         return iso(Instant(value)) if value else None
     if column in _JSON and isinstance(value, str):

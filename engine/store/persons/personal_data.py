@@ -57,14 +57,14 @@ PERSON_TABLES: tuple[PersonTable, ...] = (
     # how many codes of a pool are given out and used is counted over these rows
     PersonTable(
         "code",
-        ("pool", "value", "taken_at", "expires_at", "used_at", "given_back_at"),
+        ("pool", "value", "journey", "taken_at", "expires_at", "used_at", "given_back_at"),
         "taken_at",
-        blanked="customer = ''",
+        blanked="customer = ''",  # and `enrollment`, by `erasure`
     ),
     PersonTable("code_request", ("pool", "asked_at"), "number"),
     PersonTable(
         "code_use",
-        ("pool", "value", "at", "source", "order_id", "verdict"),
+        ("pool", "value", "at", "source", "order_id", "amount", "currency", "verdict"),
         "number",
         blanked="customer = '', order_id = ''",
         has_bucket=False,
