@@ -21,6 +21,9 @@ from engine.store.counting.tally import MONEY, Counted, What
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import Instant, Money
 
+LARGEST = 1_000_000_000
+"""Of an amount that counts: sums of such amounts stay within what a database keeps in one number."""
+
 
 class _Order(NamedTuple):
     """A row of `credit`, in its order."""
@@ -191,9 +194,11 @@ def _count(conn: Connection, order: _Order, currency: str, n: int) -> None:
 
 
 def _amount(value: Any, currency: str) -> tuple[int, str]:
-    """In millionths; nothing for an order that does not say what it cost."""
+    """In millionths; nothing for an order that does not say what it cost, or says what no order costs."""
     if isinstance(value, Money):
-        return round(value.amount * MONEY), value.currency
-    if isinstance(value, Decimal | int):
-        return round(value * MONEY), currency
-    return 0, currency
+        amount, currency = value.amount, value.currency
+    elif isinstance(value, Decimal | int):
+        amount = Decimal(value)
+    else:
+        return 0, currency
+    return (round(amount * MONEY) if abs(amount) <= LARGEST else 0), currency

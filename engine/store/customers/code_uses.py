@@ -20,6 +20,9 @@ NOTHING: Mapping[str, str] = {}
 PARTS = 100_000
 """Of a unit of money: amounts are stored as whole numbers."""
 
+LARGEST = 1_000_000_000
+"""Units of an amount that is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -216,7 +219,8 @@ def _complete(conn: Connection, orders: Sequence[Shown]) -> None:
 
 
 def _parts(total: Money | None) -> int | None:
-    return int(total.amount * PARTS) if total else None
+    # what no order costs is no amount, and no database keeps it
+    return int(total.amount * PARTS) if total and abs(total.amount) <= LARGEST else None
 
 
 def _mark(conn: Connection, used: Sequence[Shown]) -> None:
