@@ -65,10 +65,10 @@ json = st.recursive(
 
 
 def delivered(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Delivery:
-    began = time.perf_counter()
+    began = time.process_time()
     answer = Answer(status, "", body[:LARGEST_ANSWER], len(body) <= LARGEST_ANSWER, headers or {})
     delivery = delivery_of(answer, WORDS, NOW, Redactor(["s3cret"]))
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     storable(delivery.provider_id, delivery.detail, delivery.raw)
     return delivery
 
@@ -109,9 +109,9 @@ def test_any_answer_of_a_mail_server_has_an_outcome(code: int, words: str, stage
 )  # fmt: skip
 @pytest.mark.parametrize("code", [450, 550])
 def test_no_answer_of_a_mail_server_is_slow(code: int, words: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     storable(refusal(code, words, "recipient", "example.com").raw)
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 @pytest.fixture
@@ -122,12 +122,12 @@ def callback_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 def called_back(body: bytes, kind: str = "application/json") -> None:
     reader = open_reader(setup(CHANNEL.format(secret=TOKEN)))
     call_ = Callback("POST", URL, {"x-token": "s3cret", "content-type": kind}, body)
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         reports = list(reader.read(call_, NOW))
     except CallbackUnreadableError:
         reports = []
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     for report in reports:
         storable(report.event_id, report.key, report.provider_id, report.address, report.detail, report.raw)
 
@@ -171,6 +171,6 @@ def test_any_text_is_a_push_subscription_or_refused_in_words(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["[" * 4_000, '{"endpoint":' * 300, "9" * 4_000, "x" * 10**7], ids=range(4))
 def test_no_push_subscription_is_slow(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert refusal_of(text)
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
