@@ -9,6 +9,7 @@ import typer
 
 from engine.cli.app import LOOK, Session, app
 from engine.cli.output import say_block, say_head, say_json, say_plain, say_rows, say_table
+from engine.figures.period import Granularity
 from engine.invocation import command
 
 if TYPE_CHECKING:
@@ -25,14 +26,6 @@ class ReportFormat(StrEnum):
     csv = "csv"
 
 
-class ReportPart(StrEnum):
-    """`--by`."""
-
-    day = "day"
-    week = "week"
-    month = "month"
-
-
 @app.command(rich_help_panel=LOOK)
 def report(
     context: typer.Context,
@@ -41,7 +34,7 @@ def report(
     first: Annotated[str, typer.Option("--from", help="the first day, as 2026-03-01")] = "",
     last: Annotated[str, typer.Option("--to", help="the last day; today without it")] = "",
     length: Annotated[str, typer.Option("--last", help='so long until the last day, as "30 days"')] = "",
-    by: Annotated[ReportPart | None, typer.Option("--by", help="also by day, week or month")] = None,
+    by: Annotated[Granularity | None, typer.Option("--by", help="also by day, week or month")] = None,
     form: Annotated[ReportFormat, typer.Option("--format", help="text, json or csv")] = ReportFormat.text,
 ) -> None:
     """Figures of journeys and channels, against the period before, with how each is counted."""
@@ -66,7 +59,7 @@ def _made(
     name: str,
     of: str,
     days: tuple[str, str, str],
-    by: ReportPart | None,
+    by: Granularity | None,
 ) -> FiguresReport:
     from engine.cli.stores import journeys_of
     from engine.errors import UsageError
@@ -86,7 +79,7 @@ def _made(
     if of and of not in reports.known_journeys(conn, journeys):
         raise UsageError(f"there is no journey {of!r}:", f"the journeys are {', '.join(journeys.by_name)}")
     asked = period.asked(reports.today(now, journeys), *days)
-    wanted = reports.Wanted(name, asked, of, period.Part(by.value) if by is not None else None)
+    wanted = reports.ReportRequest(name, asked, of, by)
     return reports.report(conn, wanted, journeys, now)
 
 

@@ -8,11 +8,11 @@ from sqlalchemy import Connection
 
 from engine.figures import metrics as m
 from engine.figures.metrics import Metric, Totals
-from engine.figures.period import Part, Period
+from engine.figures.period import Granularity, Period
 from engine.figures.report import Table, row
-from engine.figures.sums import Sums, added, in_parts
+from engine.figures.sums import Sums, added, by_granularity
+from engine.store.counting.daily_counts import What
 from engine.store.counting.reading import date_of, sums
-from engine.store.counting.tally import What
 
 CHANNELS: tuple[Metric, ...] = (
     m.SENT, m.DELIVERED, m.BOUNCED, m.BOUNCE_RATE, m.COMPLAINED, m.FAILED, m.UNKNOWN, m.OPENED, m.CLICKED,
@@ -20,7 +20,7 @@ CHANNELS: tuple[Metric, ...] = (
 )  # fmt: skip
 
 
-def channels(conn: Connection, period: Period, before: Period, by: Part | None) -> tuple[Table, ...]:
+def channels(conn: Connection, period: Period, before: Period, by: Granularity | None) -> tuple[Table, ...]:
     """A line for each channel, and one for all of them."""
     now, then = _by_channel(conn, period), _by_channel(conn, before)
     days: dict[str, Counter[int]] = {}
@@ -39,7 +39,7 @@ def channels(conn: Connection, period: Period, before: Period, by: Part | None) 
     trend = tuple(sum(each[day] for each in days.values()) for day in range(period.days))
     whole = row("all channels", CHANNELS, whole_now, whole_then, trend)
     table = Table("channels", "Channels", "channel", CHANNELS, (*lines, whole), m.SENT.title)
-    return (table, *in_parts(conn, period, by, CHANNELS))
+    return (table, *by_granularity(conn, period, by, CHANNELS))
 
 
 def _by_channel(conn: Connection, period: Period) -> dict[str, Sums]:

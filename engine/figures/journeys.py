@@ -11,11 +11,11 @@ from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.figures import metrics as m
 from engine.figures.metrics import Metric, Totals
-from engine.figures.period import Part, Period
+from engine.figures.period import Granularity, Period
 from engine.figures.report import Table, row
-from engine.figures.sums import Sums, add, added, in_parts
+from engine.figures.sums import Sums, add, added, by_granularity
+from engine.store.counting.daily_counts import GoalKind, What
 from engine.store.counting.reading import date_of, sums
-from engine.store.counting.tally import GoalKind, What
 from engine.store.customers import enrollments
 from engine.store.journeys.journey_renames import names_now
 
@@ -46,7 +46,7 @@ _GOALS: Mapping[str, str] = {
 
 
 def all_journeys(
-    conn: Connection, period: Period, before: Period, journeys: Journeys, by: Part | None
+    conn: Connection, period: Period, before: Period, journeys: Journeys, by: Granularity | None
 ) -> tuple[Table, ...]:
     """A line for each journey that did anything, and one for all of them."""
     renamed = names_now(conn, journeys.by_name)
@@ -67,11 +67,11 @@ def all_journeys(
         Totals(added(then.values())), tuple(map(sum, zip(*trends.values(), strict=True))),
     )  # fmt: skip
     table = Table("journeys", "Journeys", "journey", OVERVIEW, (*lines, whole), m.STARTED.title)
-    return (table, *in_parts(conn, period, by, PARTS))
+    return (table, *by_granularity(conn, period, by, PARTS))
 
 
 def one_journey(
-    conn: Connection, name: str, period: Period, before: Period, journeys: Journeys, by: Part | None
+    conn: Connection, name: str, period: Period, before: Period, journeys: Journeys, by: Granularity | None
 ) -> tuple[Table, ...]:
     """One journey: the whole of it, each step, why starts were refused, how runs ended, which goals count."""
     renamed = names_now(conn, journeys.by_name)
@@ -85,7 +85,7 @@ def one_journey(
         _reasons("refused", "Refused starts", "reason", What.REFUSED, now, then),
         _reasons("ended", "Ends", "outcome", What.ENDED, now, then),
         _reasons("goals", "Goals", "when", What.GOAL, now, then, _GOALS),
-        *in_parts(conn, period, by, PARTS, _old_names(name, renamed)),
+        *by_granularity(conn, period, by, PARTS, _old_names(name, renamed)),
     )
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from engine.store.amounts import amount_of
+from engine.store.counting.daily_counts import GoalKind, What
 from engine.store.counting.reading import Sum
-from engine.store.counting.tally import MONEY, GoalKind, What
 
 Unit = Literal["count", "share", "money"]
 Value = int | Decimal | None
@@ -33,7 +34,7 @@ class Totals:
         """How much, in the currency of the shop."""
         # what is in another currency says so
         millionths = sum(found.money for (name, why), found in self.sums.items() if name == what and not why)
-        return Decimal(millionths) / MONEY
+        return amount_of(millionths)
 
 
 @dataclass(frozen=True, slots=True)

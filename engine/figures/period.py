@@ -18,7 +18,7 @@ _LENGTH = re.compile(r"([1-9][0-9]{0,3}) *(day|week|month|year)s?")
 _MOST_DAYS = 3700
 
 
-class Part(StrEnum):
+class Granularity(StrEnum):
     """Into what parts a period is cut."""
 
     day = "day"
@@ -51,7 +51,7 @@ class Period:
         months = (self.last.year - self.first.year) * 12 + self.last.month - self.first.month + 1
         return Period(_months_back(self.first, months), last)
 
-    def parts(self, by: Part) -> Iterator[Period]:
+    def parts(self, by: Granularity) -> Iterator[Period]:
         """Its days, weeks (from Monday) or calendar months; the first and the last may be cut."""
         first = self.first
         while first <= self.last:
@@ -108,13 +108,13 @@ def _months_back(day: dt.date, months: int) -> dt.date:
     return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def _end_of(day: dt.date, by: Part) -> dt.date:
+def _end_of(day: dt.date, by: Granularity) -> dt.date:
     match by:
-        case Part.day:
+        case Granularity.day:
             return day
-        case Part.week:
+        case Granularity.week:
             return day + dt.timedelta(days=6 - day.weekday())
-        case Part.month:
+        case Granularity.month:
             return _end_of_month(day)
 
 

@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 from engine.core.journeys import Journeys
 from engine.figures.channels import channels
 from engine.figures.journeys import all_journeys, one_journey
-from engine.figures.period import Part, Period
+from engine.figures.period import Granularity, Period
 from engine.figures.report import FiguresReport, Table
 from engine.store import counting_past
-from engine.store.counting import tally
+from engine.store.counting import daily_counts
+from engine.store.counting.daily_counts import ShopFacts
 from engine.store.counting.reading import counted_journeys, first_day
-from engine.store.counting.tally import ShopFacts
 from engine.values import HOUR, Instant, iso, local_date, zone
 
 NAMES: Mapping[str, str] = {
@@ -27,16 +27,16 @@ NAMES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReportRequest:
     """Which report, of what, over which days. `by`: also in parts."""
 
     name: str
     period: Period
     of: str = ""
-    by: Part | None = None
+    by: Granularity | None = None
 
 
-def report(conn: Connection, wanted: Wanted, journeys: Journeys, now: Instant) -> FiguresReport:
+def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Instant) -> FiguresReport:
     """The report, from one moment of the store. `wanted.name` is one of `NAMES`."""
     period = wanted.period
     before = period.before()
@@ -55,7 +55,7 @@ def report(conn: Connection, wanted: Wanted, journeys: Journeys, now: Instant) -
 
 
 def _tables(
-    conn: Connection, wanted: Wanted, before: Period, journeys: Journeys
+    conn: Connection, wanted: ReportRequest, before: Period, journeys: Journeys
 ) -> tuple[tuple[Table, ...], str]:
     match wanted.name:
         case "journeys":
@@ -74,7 +74,7 @@ def _notes(conn: Connection, before: Period) -> list[str]:
             "What becomes of a message counts on the day on which it was handed over: the last days still "
             "change."
         ),
-        _attribution(tally.shop(conn)),
+        _attribution(daily_counts.shop(conn)),
     ]
     past = counting_past.progress(conn)
     if past is not None:

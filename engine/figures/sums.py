@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection
 
 from engine.figures.metrics import Metric, Totals
-from engine.figures.period import Part, Period
+from engine.figures.period import Granularity, Period
 from engine.figures.report import Row, Table
 from engine.store.counting.reading import Column, Sum, date_of, sums
 
@@ -32,10 +32,10 @@ def add(found: Sums, key: tuple[str, str], total: Sum) -> None:
     found[key] = Sum(known.n + total.n, known.money + total.money)
 
 
-def in_parts(
+def by_granularity(
     conn: Connection,
     period: Period,
-    by: Part | None,
+    by: Granularity | None,
     metrics: tuple[Metric, ...],
     journeys: Sequence[str] | None = None,
 ) -> tuple[Table, ...]:
@@ -50,6 +50,6 @@ def in_parts(
     lines = []
     for part in period.parts(by):
         within = Totals(added(found for day, found in days.items() if part.first <= day <= part.last))
-        label = part.first.isoformat() if by is Part.day else str(part)
+        label = part.first.isoformat() if by is Granularity.day else str(part)
         lines.append(Row(label, tuple(metric.value(within) for metric in metrics), ()))
     return (Table(f"by_{by.value}", f"By {by.value}", by.value, metrics, tuple(lines)),)

@@ -3,7 +3,7 @@ the history of decisions page by page, beside normal work. A page and how far it
 that a crash changes nothing.
 
 What is counted at its writing meanwhile does not overlap: the history that is counted here ends where the
-migration found its end, and counts of states begin with the look (`tally`).
+migration found its end, and counts of states begin with the look (`daily_counts`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 from engine.core.effects import Trace
 from engine.core.reasons import IgnoredReason
 from engine.store import meta
-from engine.store.counting import attribution, tally
+from engine.store.counting import attribution, daily_counts
+from engine.store.counting.daily_counts import Counted, ShopFacts, What
 from engine.store.counting.decided import count_line
-from engine.store.counting.tally import Counted, ShopFacts, What
 from engine.store.customers import events
 from engine.store.messages.counted import CLASSES
 from engine.store.serialization import dump, load
@@ -68,7 +68,7 @@ def count_page(conn: Connection, page: int = PAGE) -> bool:
     filling = _load(conn)
     if filling is None:
         return False
-    shop = tally.shop(conn)
+    shop = daily_counts.shop(conn)
     counts: Counter[tuple[int, Counted]] = Counter()
     costs: Counter[tuple[int, Counted]] = Counter()
     if not filling.states:
@@ -79,16 +79,16 @@ def count_page(conn: Connection, page: int = PAGE) -> bool:
         filling.trace = _count_history(conn, shop, filling, page, counts)
     elif filling.orders is not None:
         filling.orders = _count_orders(conn, shop, filling.orders, page)
-    tally.write(conn, ((day, counted, n, costs[day, counted]) for (day, counted), n in counts.items()))
+    daily_counts.write(conn, ((day, counted, n, costs[day, counted]) for (day, counted), n in counts.items()))
     if filling.trace >= filling.until and filling.states and filling.orders is None:
-        meta.remove(conn, tally.FILLING)
+        meta.remove(conn, daily_counts.FILLING)
         return False
-    meta.put(conn, tally.FILLING, msgspec.json.encode(filling).decode())
+    meta.put(conn, daily_counts.FILLING, msgspec.json.encode(filling).decode())
     return True
 
 
 def _load(conn: Connection) -> _Filling | None:
-    found = meta.get(conn, tally.FILLING)
+    found = meta.get(conn, daily_counts.FILLING)
     return msgspec.json.decode(found, type=_Filling) if found is not None else None
 
 
@@ -101,7 +101,7 @@ def _count_messages(
     """Messages as they are now, with what people did with them; priced as today, since nobody knows what they
     cost then."""
     for moment, journey, step, channel, state, n, parts, *reacted in rows(conn, _MESSAGES):
-        day = tally.day_in(Instant(moment * _MOMENT), shop)
+        day = daily_counts.day_in(Instant(moment * _MOMENT), shop)
         of = [(What.SENT, n), *((what, n) for what in CLASSES.get(state, ()))]
         of += zip((What.OPENED, What.CLICKED, What.REPLIED), map(int, reacted), strict=True)
         for what, many in of:
@@ -129,7 +129,7 @@ def _count_ends(conn: Connection, shop: ShopFacts, counts: Counter[tuple[int, Co
         " GROUP BY 1, 2, 3"
     )
     for moment, journey, outcome, n in rows(conn, sql):
-        day = tally.day_in(Instant(moment * _MOMENT), shop)
+        day = daily_counts.day_in(Instant(moment * _MOMENT), shop)
         counts[day, Counted(journey, "", "", What.ENDED, outcome)] += n
 
 
@@ -179,7 +179,7 @@ def _count_history(
         lines = [_line(row) for row in load(text)]
         held_out |= {line.enrollment for line in lines if line.kind == "holdout"}
         for line in lines:
-            day = tally.day_in(line.at, shop)
+            day = daily_counts.day_in(line.at, shop)
             counted = count_line(line, is_held_out=line.enrollment in held_out)
             if counted is not None:
                 counts[day, counted] += 1

@@ -13,9 +13,9 @@ from engine.core.effects import Alert, Call, Cancel, Change, Decision, Effect, E
 from engine.core.enrollment import Enrollment
 from engine.core.happening import Event
 from engine.store.alerts import raise_alerts
-from engine.store.counting import tally
+from engine.store.counting import daily_counts
+from engine.store.counting.daily_counts import Counted
 from engine.store.counting.decided import count_decision, count_end
-from engine.store.counting.tally import Counted
 from engine.store.customers import codes, consents
 from engine.store.customers import enrollments as runs
 from engine.store.inbox.inbox import append_rows
@@ -78,7 +78,7 @@ def save(
     raise_alerts(conn, found.alerts, now)
     consents.record(conn, found.consents)
     traces.append(conn, bucket, found.traces, now, commit)
-    tally.add_all(conn, now, found.counts)
+    daily_counts.add_all(conn, now, found.counts)
 
 
 def give_back_codes(conn: Connection, bucket: int, back: Sequence[GiveBack], now: Instant) -> None:

@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 from engine.core.enrollment import awaited_keys
 from engine.core.joining import merge_enrollments
 from engine.core.journey import Again
-from engine.store.counting import attribution, tally
+from engine.store.counting import attribution, daily_counts
+from engine.store.counting.daily_counts import Counted
 from engine.store.counting.decided import count_ends
-from engine.store.counting.tally import Counted
 from engine.store.customers import enrollments
 from engine.store.inbox import due_queue
 from engine.store.messages import records
@@ -60,7 +60,7 @@ def move(
         transition(conn, Mover.CLAIM_END, MessageState.PLANNED, selected, now, "fence = fence + 1")
         counts: Counter[Counted] = Counter()
         count_ends(counts, {run.id: run for run in (*ours, *theirs)}, united)
-        tally.add_all(conn, now, counts)
+        daily_counts.add_all(conn, now, counts)
         change(conn, "DELETE FROM enrollment WHERE bucket = ? AND customer = ?", (old, previous))
         enrollments.save(conn, new, [(customer, run, False) for run in united])
         due_queue.put(

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from engine.store.counting import tally
+from engine.store.counting import daily_counts
 
 T = TypeVar("T")
 
@@ -116,10 +116,10 @@ class Writer:
         began = time.perf_counter()
         try:
             with self._engine.connect().execution_options(writes=writes) as conn, conn.begin():
-                tally.begin(conn)
+                daily_counts.begin(conn)
                 for job in group:  # one by one: those before one that raises are known then
                     settled.append((job, *_attempt(conn, job.run, alone=len(group) == 1)))  # noqa: PERF401
-                tally.flush(conn)
+                daily_counts.flush(conn)
         except BaseException as wrong:  # noqa: BLE001 - the thread must live on, and those who wait must hear of it
             if writes == "shared" and _is_collision(wrong):
                 return group
@@ -155,7 +155,7 @@ def _attempt(
     back."""
     if alone:
         return job(conn), None
-    counted = tally.mark(conn)
+    counted = daily_counts.mark(conn)
     try:
         with conn.begin_nested():
             return job(conn), None
@@ -164,5 +164,5 @@ def _attempt(
     ):  # disk full, I/O error: SQLite may have rolled back all of us, so nobody may go on
         raise
     except Exception as wrong:  # noqa: BLE001 - it is told to the one who waits
-        tally.back_to(conn, counted)
+        daily_counts.back_to(conn, counted)
         return None, wrong

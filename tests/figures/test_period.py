@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.figures.period import Part, Period, asked
+from engine.figures.period import Granularity, Period, asked
 
 TODAY = dt.date(2026, 3, 31)
 
@@ -47,9 +47,11 @@ def test_whole_months_are_compared_with_whole_months(first: str, last: str, befo
 
 
 @given(
-    st.dates(dt.date(2020, 1, 1), dt.date(2030, 1, 1)), st.integers(0, 800), st.sampled_from(list(Part)),
-)  # fmt: skip
-def test_parts_are_the_whole_period_once(first: dt.date, days: int, by: Part) -> None:
+    st.dates(dt.date(2020, 1, 1), dt.date(2030, 1, 1)),
+    st.integers(0, 800),
+    st.sampled_from(list(Granularity)),
+)
+def test_parts_are_the_whole_period_once(first: dt.date, days: int, by: Granularity) -> None:
     period = Period(first, first + dt.timedelta(days=days))
     parts = list(period.parts(by))
     assert sum(part.days for part in parts) == period.days

@@ -23,7 +23,7 @@ from engine.runtime.advance.advancer import Advancer, decide_clicks
 from engine.runtime.feedback.consent import ConsentProof, withdraw
 from engine.runtime.feedback.reports import take_reports
 from engine.store import aliases, counting_past
-from engine.store.counting import tally
+from engine.store.counting import daily_counts
 from engine.store.messages import outcomes, queue, reactions
 from engine.store.messages.states import MessageState
 from engine.values import DAY, HOUR, MINUTE, SECOND, Instant, Money, Value
@@ -136,7 +136,7 @@ class Life:
             case "lease":
                 shop.store.write(lambda conn: outcomes.expire_leases(conn, Instant(now + HOUR), now))
             case "bring together":
-                shop.store.write(lambda conn: tally.bring_together(conn, Instant(now + 3 * DAY)))
+                shop.store.write(lambda conn: daily_counts.bring_together(conn, Instant(now + 3 * DAY)))
             case _:
                 with pytest.raises(ArithmeticError):
                     shop.store.write(self.fail)

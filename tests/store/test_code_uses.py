@@ -11,6 +11,7 @@ from sqlalchemy import Connection, event
 from engine.core.code_verdict import Verdict
 from engine.core.effects import TakeCode
 from engine.store import idempotency
+from engine.store.amounts import amount_of
 from engine.store.customers import code_stock, code_uses, codes
 from engine.store.customers.code_uses import Shown
 from engine.store.database import Store
@@ -55,7 +56,7 @@ def test_an_order_uses_its_code_once_however_often_it_is_told(shop: Store) -> No
     assert noted(shop) == [("A-1", "ann", "o1", "used")]
     with shop.read() as conn:
         ((amount,),) = rows(conn, "SELECT amount FROM code_use")
-        assert code_uses.amount_of(amount) == Decimal("39.9")
+        assert amount_of(amount) == Decimal("39.9")
         found = code_uses.find(conn, "a-1")
         assert found is not None
         assert (found.used_at, found.journey) == (NOW, "welcome")

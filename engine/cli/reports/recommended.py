@@ -18,7 +18,7 @@ from engine.values import Instant, Value
 
 
 @dataclass(frozen=True, slots=True)
-class ShownItem:
+class ListedProduct:
     """A product of the list. `called`: its name in the catalogue."""
 
     product: str
@@ -28,7 +28,7 @@ class ShownItem:
 
 
 @dataclass(frozen=True, slots=True)
-class FallenOut:
+class RejectedCandidate:
     """A candidate that is not on the list."""
 
     product: str
@@ -47,8 +47,8 @@ class RecommendationAnswer:
     at: Instant
     built_at: Instant | None
     trigger: tuple[str, ...]
-    items: tuple[ShownItem, ...]
-    rejected: tuple[FallenOut, ...]
+    items: tuple[ListedProduct, ...]
+    rejected: tuple[RejectedCandidate, ...]
 
 
 def answer_for(
@@ -78,11 +78,11 @@ def answer_for(
         built_at(conn),
         trigger,
         tuple(
-            ShownItem(item.product, _called(products, item.product), item.source, item.score)
+            ListedProduct(item.product, _called(products, item.product), item.source, item.score)
             for item in chosen.items
         ),
         tuple(
-            FallenOut(one.product, _called(products, one.product), one.source, one.score, one.why)
+            RejectedCandidate(one.product, _called(products, one.product), one.source, one.score, one.why)
             for one in chosen.rejected
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from engine.compiler.check_input import ProjectCheckInput
 from engine.compiler.conditions.names import trigger_fields
-from engine.compiler.templates.loops import BareLoop, bare_loops
+from engine.compiler.templates.loops import UnguardedLoop, bare_loops
 from engine.compiler.walk import every_step
 from engine.config import RecommendationConfig
 from engine.core.recommendations.products_named import ID_NAMES, LIST_NAMES
@@ -58,7 +58,7 @@ def _reads_of_templates(checked: ProjectCheckInput) -> dict[str, set[str]]:
     return reads
 
 
-def _alone(loop: BareLoop) -> Problem:
+def _alone(loop: UnguardedLoop) -> Problem:
     return Problem(
         Span(loop.file, max(1, loop.line), 1), "W34",
         f"{quoted(loop.name)} may be empty, and what stands around it would be left alone",

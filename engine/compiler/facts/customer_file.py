@@ -16,7 +16,7 @@ from engine.compiler.catalogue.catalogue_file import (
     read_events,
 )
 from engine.compiler.catalogue.rfm_words import RFM_SHAPE, read_rfm
-from engine.compiler.facts.fact_file import FACT_SHAPE, FactWords, read_fact
+from engine.compiler.facts.fact_file import FACT_SHAPE, FactScope, read_fact
 from engine.config import Config
 from engine.config.file import default_config
 from engine.core.facts.rule import FactRule
@@ -62,7 +62,7 @@ def _read_facts(
 ) -> dict[str, FactRule]:
     if reader is None:
         return {}
-    shop = FactWords(catalogue, read_rfm(reader.node("rfm"), context.problems), config)
+    shop = FactScope(catalogue, read_rfm(reader.node("rfm"), context.problems), config)
     facts: dict[str, FactRule] = {}
     for entry in reader.entries("facts"):
         name = entry.key.text

@@ -76,7 +76,7 @@ _AMOUNTS = ("sum", "average")
 
 
 @dataclass(frozen=True, slots=True)
-class FactWords:
+class FactScope:
     """What the facts of a shop are made of: its events, how `rfm` is scored, currency and zone."""
 
     catalogue: Catalogue
@@ -84,7 +84,7 @@ class FactWords:
     config: Config
 
 
-def read_fact(context: ReadContext, name: Scalar, node: Node, shop: FactWords) -> FactRule | None:
+def read_fact(context: ReadContext, name: Scalar, node: Node, shop: FactScope) -> FactRule | None:
     """The rule of one fact; None after noting what is wrong with it."""
     if isinstance(node, Scalar):
         phrase = context.keep(read_phrase(node.whole(), shop.catalogue))
@@ -129,7 +129,7 @@ def _rule(
     phrase: Phrase,
     where: FactWhere | None,
     less: tuple[CounterEvent, ...],
-    shop: FactWords,
+    shop: FactScope,
 ) -> FactRule | None:
     how, window = phrase.form.how, phrase.window
     misfit = _misfit(phrase, where, less, window)

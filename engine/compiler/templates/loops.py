@@ -11,7 +11,7 @@ from engine.compiler.templates.message import CompiledTemplate, MessageField, do
 
 
 @dataclass(frozen=True, slots=True)
-class BareLoop:
+class UnguardedLoop:
     """A loop over a name that no question around it asks for, and that says nothing else for an empty
     list."""
 
@@ -20,18 +20,18 @@ class BareLoop:
     line: int
 
 
-def bare_loops(template: CompiledTemplate) -> list[BareLoop]:
+def bare_loops(template: CompiledTemplate) -> list[UnguardedLoop]:
     """Those of every part of a template, each once."""
     found = (loop for part in template.parts for loop in _of_part(part))
     return list(dict.fromkeys(found))
 
 
-def _of_part(part: MessageField) -> Iterator[BareLoop]:
+def _of_part(part: MessageField) -> Iterator[UnguardedLoop]:
     if "{% for" not in part.source and "{%- for" not in part.source:
         return
     for name, line in _bare(part.program.env.parse(part.source), frozenset()):
         file, own = part.at(line)
-        yield BareLoop(name, file, own)
+        yield UnguardedLoop(name, file, own)
 
 
 def _bare(node: nodes.Node, asked: frozenset[str]) -> Iterator[tuple[str, int]]:

@@ -110,7 +110,7 @@ class FactRule:
     # The same text for the same definition, whatever the fact is called: a value that was computed under
     # another one is to be computed anew.
     fingerprint: str = dataclasses.field(init=False, compare=False, repr=False)
-    # FactWhere `Facts.fact_state` has what it needs to go on. Facts that an older version knew have it under
+    # Where `Facts.fact_state` has what it needs to go on. Facts that an older version knew have it under
     # their name; the others under a name that changes with the definition, since the form of it does.
     memory: str = dataclasses.field(init=False, compare=False, repr=False)
 

@@ -2,7 +2,7 @@
 
 A counter event takes back the first event, in the order of time, that has the same key; one that comes before
 it is kept for it. With a field it lowers the amounts of that event, never below zero, and leaves it to be
-counted; without one the whole event is gone (KNOWING 1 and 10).
+counted; without one the whole event is gone (docs/facts.md).
 """
 
 from __future__ import annotations

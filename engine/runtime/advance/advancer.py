@@ -20,7 +20,7 @@ from engine.core.journeys import Journeys
 from engine.runtime.advance.draws import without_doubles
 from engine.runtime.workers.standing import ALONE, Standing
 from engine.store import decisions, meta
-from engine.store.counting import tally
+from engine.store.counting import daily_counts
 from engine.store.customers import batches as customers
 from engine.store.customers import events, learned, product_changes
 from engine.store.database import Store, is_refusal
@@ -214,14 +214,14 @@ class Advancer:
         journeys = self._at_present(conn, publication.journeys)
         total = AdvanceProgress(more=work.more)
         for customer in work.customers:
-            counted = tally.mark(conn)
+            counted = daily_counts.mark(conn)
             try:
                 with conn.begin_nested():
                     total.add(_apply(conn, work, [customer], journeys, now, self._codes_of(conn, journeys)))
             except Exception as failure:
                 if is_refusal(failure):
                     raise
-                tally.back_to(conn, counted)
+                daily_counts.back_to(conn, counted)
                 # after the savepoint is rolled back, so that the row of the quarantine stays; what happened
                 # to the customer stays in the inbox, in its order
                 why = f"{type(failure).__name__}: {failure}"

@@ -16,7 +16,7 @@ from engine.config import Config, Retention
 from engine.core.conditions.dependencies import farthest
 from engine.core.journeys import Journeys
 from engine.store import alert_messages, counting_past, retention, upkeep, watermarks
-from engine.store.counting import tally
+from engine.store.counting import daily_counts
 from engine.store.database import Store
 from engine.store.retention import Blanked, Edged, Key, OldRows, Walked
 from engine.values import DAY, HOUR, Instant, to_datetime, zone
@@ -98,7 +98,7 @@ class Housekeeping:
             await self._blank(words, Instant(now - policy.bodies))
         before = Instant(now - policy.traces)
         await self._store.awrite(lambda conn: alert_messages.forget(conn, before))
-        await self._again(lambda conn: tally.bring_together(conn, Instant(now - DAY)))
+        await self._again(lambda conn: daily_counts.bring_together(conn, Instant(now - DAY)))
         await self._again(lambda conn: upkeep.give_back(conn, GIVEN_BACK))
         return dropped
 

@@ -24,8 +24,9 @@ from engine.project import Project
 from engine.runtime.advance.maintenance import expect_turns, sweep_segments
 from engine.runtime.publish import one_off
 from engine.store import decisions, watermarks
-from engine.store.counting import tally
-from engine.store.counting.tally import ShopFacts
+from engine.store.amounts import stored
+from engine.store.counting import daily_counts
+from engine.store.counting.daily_counts import ShopFacts
 from engine.store.customers import batches, enrollments
 from engine.store.inbox import due_queue
 from engine.store.journeys import deployments, journey_renames
@@ -60,7 +61,7 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
             f"`{command('check')}` shows {'them' if len(errors) > 1 else 'it'}",
         )
     project = one_off.merged(conn, project)
-    tally.describe_shop(conn, _shop_facts(project.config))
+    daily_counts.describe_shop(conn, _shop_facts(project.config))
     last = deployments.current(conn)
     if last is not None and last.hash == project.hash:
         return Deployment(last.number, False, project)
@@ -93,7 +94,7 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
 def _shop_facts(config: Config) -> ShopFacts:
     """What counting has to know of config.yaml."""
     attribution = config.attribution
-    prices = {channel.name: round(channel.price * tally.MONEY) for channel in config.channels.values()}
+    prices = {channel.name: stored(channel.price) or 0 for channel in config.channels.values()}
     return ShopFacts(
         config.timezone, config.currency, prices,
         attribution.order, attribution.total, attribution.click, attribution.open,

@@ -16,13 +16,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from engine.core.happening import Event
-from engine.store.counting import tally
-from engine.store.counting.tally import MONEY, Counted, What
+from engine.store.amounts import stored
+from engine.store.counting import daily_counts
+from engine.store.counting.daily_counts import Counted, What
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import Instant, Money
-
-LARGEST = 1_000_000_000
-"""Of an amount that counts: sums of such amounts stay within what a database keeps in one number."""
 
 
 class _Order(NamedTuple):
@@ -70,7 +68,7 @@ def note_orders(conn: Connection, bucket: int, events: Iterable[tuple[str, Event
     found = list(events)
     if not found:
         return
-    shop = tally.shop(conn)
+    shop = daily_counts.shop(conn)
     orders = [(customer, event) for customer, event in found if event.name == shop.order]
     orders = _unknown_among(conn, bucket, orders) if orders else []
     if not orders:
@@ -80,7 +78,7 @@ def note_orders(conn: Connection, bucket: int, events: Iterable[tuple[str, Event
         amount, currency = _amount(event.fields.get(shop.total), shop.currency)
         kept.append((bucket, customer, event.occurred_at, _id(event), amount, currency, False))
         counted = Counted("", "", "", What.ORDER, currency if currency != shop.currency else "")
-        tally.add(conn, event.occurred_at, counted, 1, amount)
+        daily_counts.add(conn, event.occurred_at, counted, 1, amount)
     change_many(conn, _KEEP, sorted(kept))
     settle(conn, bucket, {customer for customer, _ in orders}, min(event.occurred_at for _, event in orders))
 
@@ -135,7 +133,7 @@ def settle(conn: Connection, bucket: int, customers: Iterable[str], since: Insta
     ]
     if not orders:
         return
-    shop = tally.shop(conn)
+    shop = daily_counts.shop(conn)
     windows = {"clicked": shop.click, "opened": shop.open}
     first = min(order.occurred_at for order in orders) - max(shop.click, shop.open)
     reacted = _reactions(conn, bucket, people, first)
@@ -190,7 +188,7 @@ def _count(conn: Connection, order: _Order, currency: str, n: int) -> None:
         what = What.SERVICE_ORDER if order.is_service else What.ATTRIBUTED
         why = order.currency if order.currency != currency else ""
         counted = Counted(order.journey, order.step, order.channel, what, why)
-        tally.add(conn, order.occurred_at, counted, n, n * order.amount)
+        daily_counts.add(conn, order.occurred_at, counted, n, n * order.amount)
 
 
 def _amount(value: Any, currency: str) -> tuple[int, str]:
@@ -201,4 +199,4 @@ def _amount(value: Any, currency: str) -> tuple[int, str]:
         amount = Decimal(value)
     else:
         return 0, currency
-    return (round(amount * MONEY) if abs(amount) <= LARGEST else 0), currency
+    return stored(amount) or 0, currency

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from engine.core.effects import Decision, Trace
 from engine.core.enrollment import Enrollment
 from engine.core.reasons import IgnoredReason
-from engine.store.counting.tally import Counted, GoalKind, What
+from engine.store.counting.daily_counts import Counted, GoalKind, What
 
 Counts = Counter[Counted]
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection
 
-from engine.store.counting.tally import EPOCH, What
+from engine.store.counting.daily_counts import EPOCH, What
 from engine.store.sql import rows
 
 Column = Literal["day", "journey", "step", "channel", "what", "why"]

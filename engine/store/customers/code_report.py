@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from engine.core.code_verdict import Verdict
-from engine.store.customers.code_uses import amount_of
+from engine.store.amounts import amount_of
 from engine.store.sql import rows
 from engine.values import Instant
 

@@ -5,23 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from engine.core.code_verdict import KnownCode, Verdict
+from engine.store.amounts import stored
 from engine.store.serialization import dump
 from engine.store.sql import change, ids, insert_many, rows
 from engine.values import Instant, Money
 
 NOTHING: Mapping[str, str] = {}
-
-PARTS = 100_000
-"""Of a unit of money: amounts are stored as whole numbers."""
-
-LARGEST = 1_000_000_000
-"""Units of an amount that is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +188,7 @@ def _write(conn: Connection, judged: Iterable[tuple[Shown, str, Verdict]]) -> No
             {
                 "value": each.value, "pool": pool, "customer": each.customer, "at": each.at,
                 "source": each.source, "order_id": each.order,
-                "amount": _parts(each.total),
+                "amount": stored(each.total.amount if each.total else None),
                 "currency": each.total.currency if each.total else "", "verdict": verdict.value,
             }
             for each, pool, verdict in judged
@@ -206,7 +200,8 @@ def _complete(conn: Connection, orders: Sequence[Shown]) -> None:
     """The order of a use that was told without one: by the till, or by the cart before it."""
     if orders:
         lines = dump([
-            [each.value, each.customer, each.order, str(_parts(each.total) or 0),
+            [each.value, each.customer, each.order,
+             str(stored(each.total.amount if each.total else None) or 0),
              each.total.currency if each.total else ""]
             for each in orders
         ])  # fmt: skip
@@ -218,11 +213,6 @@ def _complete(conn: Connection, orders: Sequence[Shown]) -> None:
         change(conn, sql, (lines,))
 
 
-def _parts(total: Money | None) -> int | None:
-    # what no order costs is no amount, and no database keeps it
-    return int(total.amount * PARTS) if total and abs(total.amount) <= LARGEST else None
-
-
 def _mark(conn: Connection, used: Sequence[Shown]) -> None:
     if used:
         lines = dump([[each.value, each.customer, str(each.at)] for each in used])
@@ -231,8 +221,3 @@ def _mark(conn: Connection, used: Sequence[Shown]) -> None:
             " AND code.customer = {cell1} AND code.used_at IS NULL"
         )
         change(conn, sql, (lines,))
-
-
-def amount_of(stored: int | None) -> Decimal:
-    """A stored amount."""
-    return Decimal(stored or 0) / PARTS

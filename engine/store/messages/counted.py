@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from engine.store.counting import tally
-from engine.store.counting.tally import Counted, What
+from engine.store.counting import daily_counts
+from engine.store.counting.daily_counts import Counted, What
 from engine.store.meta import bucket_of
 from engine.store.sql import ids, rows
 from engine.values import Instant
@@ -53,14 +53,14 @@ def count_moves(conn: Connection, state: str, moved: Iterable[Sequence[Any]]) ->
     for (handed_at, was, journey, step, channel, parts), n in sums.items():
         if not was:
             sent = Counted(journey, step, channel, What.SENT)
-            tally.add(conn, handed_at, sent, n, n * parts)
+            daily_counts.add(conn, handed_at, sent, n, n * parts)
         was_one = CLASSES.get(was, ())
         for what in was_one:
             if what not in now_is:
-                tally.add(conn, handed_at, Counted(journey, step, channel, what), -n)
+                daily_counts.add(conn, handed_at, Counted(journey, step, channel, what), -n)
         for what in now_is:
             if what not in was_one:
-                tally.add(conn, handed_at, Counted(journey, step, channel, what), n)
+                daily_counts.add(conn, handed_at, Counted(journey, step, channel, what), n)
 
 
 def count_reactions(conn: Connection, bucket: int, new: Mapping[str, Counter[str]]) -> None:
@@ -75,7 +75,7 @@ def count_reactions(conn: Connection, bucket: int, new: Mapping[str, Counter[str
         if not any(before.values()):
             first.append(What.OPENED)
         for what in first:
-            tally.add(conn, handed_at, Counted(journey, step, channel, what))
+            daily_counts.add(conn, handed_at, Counted(journey, step, channel, what))
 
 
 def count_reaction(conn: Connection, customer: str, send_key: str, kind: str) -> None:
@@ -88,7 +88,7 @@ def count_leaving(conn: Connection, customer: str, send_key: str) -> None:
     sql = "SELECT handed_at, journey, step, channel FROM outbox WHERE bucket = ? AND send_key = ?"
     for handed_at, journey, step, channel in rows(conn, sql, (bucket_of(conn, customer), send_key)):
         if handed_at is not None:
-            tally.add(conn, handed_at, Counted(journey, step, channel, What.UNSUBSCRIBED))
+            daily_counts.add(conn, handed_at, Counted(journey, step, channel, What.UNSUBSCRIBED))
 
 
 _KINDS = ("clicked", "opened", "replied")

@@ -273,13 +273,13 @@ def _forget_texts(conn: Connection, names: Iterable[str], addresses: Iterable[st
     for some days only, so there are few."""
     names = list(names)
     change(conn, "DELETE FROM refused_item WHERE customer IN (SELECT j.value FROM {ids})", (ids(names),))
-    marks = sorted({mark for mark in (*names, *addresses) if len(mark) >= SHORTEST_MARK})
-    for mark in marks:
-        word = "%" + mark.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        for table, columns in _TEXTS:
-            told = " OR ".join(f"lower({column}) LIKE ? ESCAPE '\\'" for column in columns)
-            more = " AND send_key = ''" if table == "report" else ""
-            change(conn, f"DELETE FROM {table} WHERE ({told}){more}", (word,) * len(columns))  # noqa: S608
+    marks = {mark.lower() for mark in (*names, *addresses) if len(mark) >= SHORTEST_MARK}
+    words = ids(mark.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") for mark in marks)
+    for table, columns in _TEXTS:
+        text = " || ' ' || ".join(f"lower({column})" for column in columns)
+        told = f"EXISTS (SELECT 1 FROM {{ids}} WHERE {text} LIKE '%' || j.value || '%' ESCAPE '\\')"  # noqa: S608
+        more = " AND send_key = ''" if table == "report" else ""
+        change(conn, f"DELETE FROM {table} WHERE {told}{more}", (words,))  # noqa: S608
 
 
 _TEXTS = (

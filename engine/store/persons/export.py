@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,9 +10,8 @@ from sqlalchemy import Connection
 from engine.core.enrollment import Enrollment
 from engine.core.facts.customer import Reach
 from engine.store import aliases
-from engine.store.counting.tally import MONEY
+from engine.store.amounts import amount_of
 from engine.store.customers import enrollments, events, suppressions
-from engine.store.customers.code_uses import PARTS
 from engine.store.customers.customer_codec import load_attributes, load_event_counters, load_reach
 from engine.store.journeys import traces
 from engine.store.meta import bucket_of
@@ -32,9 +30,6 @@ SECTIONS = {
 """What the rows of a table are called for people."""
 
 _JSON = frozenset({"body"})
-
-_PARTS_OF_MONEY = {"code_use": PARTS, "credit": MONEY}
-"""In how many parts a unit of money is stored, by table."""
 
 
 def export(conn: Connection, name: str, now: Instant) -> dict[str, Any] | None:
@@ -139,7 +134,7 @@ def _rows(conn: Connection, table: PersonTable, bucket: int, customer: str) -> l
     sql = f"SELECT {listed} FROM {table.name} WHERE {table.whose} ORDER BY {table.order}"  # noqa: S608
     return [
         {
-            column: _cell(table.name, column, value)
+            column: _cell(column, value)
             for column, value in zip(table.columns, row, strict=True)
             if value not in (None, "")
         }
@@ -147,9 +142,9 @@ def _rows(conn: Connection, table: PersonTable, bucket: int, customer: str) -> l
     ]
 
 
-def _cell(table: str, column: str, value: Any) -> Any:
+def _cell(column: str, value: Any) -> Any:
     if column == "amount":
-        return str(Decimal(value) / _PARTS_OF_MONEY[table])
+        return str(amount_of(value))
     if column == "at" or column.endswith("_at") or column == "since":
         return iso(Instant(value)) if value else None
     if column in _JSON and isinstance(value, str):

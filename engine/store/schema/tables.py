@@ -345,7 +345,7 @@ class CodeRequestRow(SQLModel, table=True):
 
 class CodeUseRow(SQLModel, table=True):
     """Somebody showed a code: in an order (an event) or at the till. `verdict`: `used`, or why it does not
-    count. `amount`: of the order, in hundred-thousandths of its currency."""
+    count. `amount`: of the order, in millionths of its currency."""
 
     __tablename__ = "code_use"
     __table_args__ = (Index("code_use_value", "value", "order_id"), Index("code_use_customer", "customer"))

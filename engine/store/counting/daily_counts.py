@@ -26,9 +26,6 @@ from engine.values import DAY, MINUTE, Instant, local_date, zone
 SHARDS = 16
 """So many processes add to different rows."""
 
-MONEY = 1_000_000
-"""Amounts are kept as whole millionths of the currency."""
-
 EPOCH = dt.date(1970, 1, 1).toordinal()
 """A day of the table is so many days behind this one."""
 
