@@ -12,7 +12,10 @@ from engine.cli.app import PROBLEMS, RUN, Session, app
 from engine.cli.output import Format, complain, counted, remark, say, say_json
 
 if TYPE_CHECKING:
-    from engine.runtime.publish.deploy import DeploymentPreview
+    from collections.abc import Mapping
+
+    from engine.runtime.publish.deploy import Deployment, DeploymentPreview
+    from engine.runtime.publish.pool_files import ImportedCodes
     from engine.store.daemon_state import FollowedDeployment
     from engine.store.database import Store
 
@@ -54,15 +57,28 @@ def deploy(
                 "changed": done.changed,
                 "commit": project.commit,
                 "moved": dict(done.moved),
+                "codes": filled,
                 "daemon": taken,
             }
         )
-    elif not done.changed:
+    else:
+        _tell(done, coming, filled, taken)
+    if taken is not None and (taken.refused or not taken.number):
+        raise typer.Exit(PROBLEMS)
+
+
+def _tell(
+    done: Deployment,
+    coming: DeploymentPreview,
+    filled: Mapping[str, ImportedCodes],
+    taken: FollowedDeployment | None,
+) -> None:
+    if not done.changed:
         say(f"nothing new: deployment {done.number} holds the same files")
     else:
         say(
-            f"deployment {done.number} ({project.commit or 'no commit'}): "
-            f"{counted(len(project.journeys.by_name), 'journey')}"
+            f"deployment {done.number} ({done.project.commit or 'no commit'}): "
+            f"{counted(len(done.project.journeys.by_name), 'journey')}"
         )
         for journey, people in done.moved.items():
             say(f"  {journey}: {people:,} people inside were matched to the new file")
@@ -70,20 +86,18 @@ def deploy(
             remark(
                 f"{file} changed: whoever is a member by that was one from the beginning and starts nothing"
             )
-    if form is Format.text:
-        for pool, codes in filled.items():
-            say(f"{counted(codes.added, 'code')} added to {pool}")
-            for line, why in codes.refused:
-                complain(f"line {line:,} of the file of {pool} is no code: {why}")
-    if taken is not None and form is Format.text:
-        if not taken.number:
-            complain("the running daemon has not taken it yet; its log says why")
-        if taken.refused:
-            complain(f"the running daemon keeps its channels as they were: {taken.refused}")
-        for part in taken.after_restart:
-            remark(f"{part} of config.yaml counts after the next start of the daemon")
-    if taken is not None and (taken.refused or not taken.number):
-        raise typer.Exit(PROBLEMS)
+    for pool, codes in filled.items():
+        say(f"{counted(codes.added, 'code')} added to {pool}")
+        for line, why in codes.refused:
+            complain(f"line {line:,} of the file of {pool} is no code: {why}")
+    if taken is None:
+        return
+    if not taken.number:
+        complain("the running daemon has not taken it yet; its log says why")
+    if taken.refused:
+        complain(f"the running daemon keeps its channels as they were: {taken.refused}")
+    for part in taken.after_restart:
+        remark(f"{part} of config.yaml counts after the next start of the daemon")
 
 
 def _ask(coming: DeploymentPreview, certain: bool) -> None:
