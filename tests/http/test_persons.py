@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.effects import TakeCode
+from engine.core.effects import Alert, TakeCode
 from engine.core.happening import Event
 from engine.runtime import erasing
 from engine.runtime.intake.items import CustomerItem, EventItem
+from engine.store import alerts
 from engine.store.customers import codes
 from engine.store.keys import KeyScope, new_key
 from engine.store.messages import outcomes, queue
@@ -71,6 +72,10 @@ def live(shop: WebShop, word: str) -> None:
     send(shop, "/v1/alias", {"previousId": f"{word}-visitor", "userId": person})
     send(shop, "/events", {"customer_id": person, "event": "flown_away", "properties": {"note": word}}, 400)
     send(shop, "/events", {"customer_id": person, "event": "sang", "at": word}, 400)
+    # what names them only in its text
+    send(shop, "/events", {"event": "sang", "properties": {"by": address_of(word)}}, 400)
+    why = f"the last word of {person} was not understood"
+    shop.store.write(lambda conn: alerts.raise_alerts(conn, [Alert("news", "", why)], now))
     shop.shop.happen(person, Event(0, f"{person}-late", "signed_up", now, now, {"note": word}), None)
 
 

@@ -46,6 +46,14 @@ def test_who_came_and_who_went_is_counted(store: Store) -> None:
         assert sorted(listed) == [("anna", 30, "anna@x.example"), ("cleo", 20, "cleo@x.example")]
 
 
+def test_when_somebody_left_before_stays_when_they_leave_again(store: Store) -> None:
+    for at, inside in ((10, {"vip"}), (20, set[str]()), (30, {"vip"}), (40, set[str]())):
+        put(store, at, anna=inside)
+    with store.read() as conn:
+        assert memberships.counts(conn, Instant(0))["vip"] == SegmentCount(0, 2, 2)
+        assert memberships.counts(conn, Instant(25))["vip"] == SegmentCount(0, 1, 1)
+
+
 def test_what_changes_nothing_writes_nothing(store: Store) -> None:
     put(store, 10, anna={"vip"})
     put(store, 20, anna={"vip"})
