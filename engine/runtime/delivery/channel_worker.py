@@ -338,14 +338,15 @@ class ChannelWorker:
         return not stopping.is_set()
 
     async def _hand_over(self, attempt: Attempt) -> Handover:
-        if self._context.stopping.is_set():
-            # it waited for a connection when the stop came: what begins now, nobody would wait for
-            await self._release([attempt.message])
-            return "later"
         answer: Handover = "later"
         await self._unsettled.acquire()
         try:
-            answer = await self._handing_over.ask(attempt)
+            if self._context.stopping.is_set():
+                # it waited, for a connection or for a place here, when the stop came: what begins now, nobody
+                # would wait for
+                await self._release([attempt.message])
+            else:
+                answer = await self._handing_over.ask(attempt)
             return answer
         finally:
             if answer != "handed":
