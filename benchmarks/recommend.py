@@ -19,17 +19,17 @@ import importlib
 import json
 import math
 import tempfile
-import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
+from benchmarks.bystander import Bystander
 from benchmarks.figures import Aim, Figure, figure
 from engine.core.recommendations.choose import choose
 from engine.core.recommendations.rule import ProductSource, Recommendation, SeedKind, SourceKind
@@ -285,7 +285,7 @@ def _build_figures(customers: int) -> list[Figure]:
         names = {"products": _PRODUCTS, "customers": customers, "now": now, "day": DAY}
         for sql in _MADE_UP:
             store.write(methodcaller("exec_driver_sql", sql.format(**names)))
-        with _Bystander(store) as bystander:
+        with Bystander(store) as bystander:
             began = time.perf_counter()
             built = build(store, ("category",), now, "EUR")
             seconds = time.perf_counter() - began
@@ -301,29 +301,3 @@ def _build_figures(customers: int) -> list[Figure]:
     )
     what = f"build of {customers:,} customers, {events:,} events"
     return [figure("recommend", what, "reading all events once", "s", [seconds], [bare], Aim(), note)]
-
-
-class _Bystander:
-    """Somebody who writes a little all the time, and notes how long it took at most."""
-
-    def __init__(self, store: Store) -> None:
-        self._write: Callable[[], object] = lambda: store.write(
-            lambda conn: conn.exec_driver_sql("UPDATE meta SET value = value WHERE name = 'buckets'")
-        )
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._work)
-        self.longest = 0.0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _work(self) -> None:
-        while not self._ended.wait(0.02):
-            began = time.perf_counter()
-            self._write()
-            self.longest = max(self.longest, time.perf_counter() - began)

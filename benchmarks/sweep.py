@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
 
+from benchmarks.bystander import Bystander
 from benchmarks.figures import Aim, Figure, figure
 from benchmarks.sleepers import FILES, START, Sleepers, asleep, reopened
 from engine.runtime.advance.maintenance import sweep_segments_in_slices
@@ -87,7 +86,7 @@ def _measured(
     for _ in range(rounds):
         base.clock.advance(2 * DAY)
         began = time.perf_counter()
-        with _Bystander(base) as bystander:
+        with Bystander(base.store) as bystander:
             found = look(base)
         ours.append(time.perf_counter() - began)
         waited.append(bystander.longest)
@@ -99,27 +98,3 @@ def _measured(
     note = f"{found:,} found; others waited {max(waited):.2f} s for the writer at most"
     what = f"{name} over {base.count:,}"
     return figure("sweep", what, "one statement that reads as much", "s", ours, theirs, Aim(), note)
-
-
-class _Bystander:
-    """Somebody who writes a little all the time, and notes how long it took at most."""
-
-    def __init__(self, base: Sleepers) -> None:
-        self._base = base
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._write)
-        self.longest = 0.0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _write(self) -> None:
-        while not self._ended.wait(0.02):
-            began = time.perf_counter()
-            self._base.store.write(lambda conn: conn.exec_driver_sql("UPDATE meta SET value = value"))
-            self.longest = max(self.longest, time.perf_counter() - began)
