@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from decimal import Decimal
 
 import pytest
@@ -19,6 +21,7 @@ recommendations:
     from: [complements of trigger, bestsellers]
     only: {price: at most 150 EUR}
     never: [bought in last 90 days]
+  for_you: {from: [bestsellers]}     # the sample's templates read it
 """
 PRODUCTS = {
     "bean": ("Yirgacheffe", "coffee", 14, True),
@@ -34,11 +37,18 @@ ORDERS = [
 ]
 
 
+def _recommending_nothing(config: str) -> str:
+    """The sample's config.yaml without its recommendations."""
+    left = re.sub(r"^recommendations:\n(?: .*\n)+", "", config, flags=re.MULTILINE)
+    assert left != config
+    return left
+
+
 @pytest.fixture
 def tea_shop(shop: Shop) -> Shop:
     """With a catalogue and a week of orders."""
     config = shop.folder / "config.yaml"
-    config.write_text(config.read_text() + CONFIG)
+    config.write_text(_recommending_nothing(config.read_text()) + CONFIG)
     lines = [
         json.dumps(
             {
@@ -89,9 +99,10 @@ def test_programs_are_told_the_same(tea_shop: Shop) -> None:
 
 
 def test_a_name_that_is_none_is_told(shop: Shop) -> None:
+    config = shop.folder / "config.yaml"
+    config.write_text(_recommending_nothing(config.read_text()))
     nothing = shop.run("recommend", "anna", "with_this_order")
     assert (nothing.code, "config.yaml has no recommendations" in nothing.err) == (2, True)
-    config = shop.folder / "config.yaml"
     config.write_text(config.read_text() + CONFIG)
     near = shop.run("recommend", "anna", "with_his_order")
     assert (near.code, 'did you mean "with_this_order"?' in near.err) == (2, True)
@@ -150,30 +161,63 @@ def test_a_message_shows_products_and_what_it_showed_is_kept(writing_shop: Shop)
     shop = writing_shop
     checked = shop.run("check")
     assert "thanks" not in checked.out + checked.err, report(checked)
-    person = {"customer_id": "anna", "email": "anna@example.com"}
+    _deliver(shop, "anna", consent={"email": "given"})
+    assert _shown(shop) == [
+        ("anna", "with_this_order", 1, "tea", "complements of trigger"),
+        ("anna", "with_this_order", 2, "mill", "complements of trigger"),
+    ]
+    (mail,) = _mails(shop)
+    assert "tea: Green tea" in mail
+    assert "also A mill" in mail
+
+
+@pytest.mark.parametrize(
+    "consent",
+    [
+        {},
+        {"email": "withdrawn"},
+        {"sms": "given"},
+        {"email": {"state": "given", "purpose": "opens"}},
+    ],
+)
+def test_a_message_that_needs_no_consent_offers_nothing_to_who_gave_none(
+    writing_shop: Shop, consent: Mapping[str, object]
+) -> None:
+    _deliver(writing_shop, "anna", consent=consent)
+    assert _shown(writing_shop) == []
+    (mail,) = _mails(writing_shop)
+    assert "Goes well with it" not in mail
+    assert "No more." in mail
+
+
+def _deliver(shop: Shop, customer: str, consent: Mapping[str, object]) -> None:
+    """A customer whose order of beans arrives, and the letter about it."""
+    person = {"customer_id": customer, "email": f"{customer}@example.com", "consent": consent}
     delivered = {
-        "event": "order_delivered", "customer_id": "anna", "id": "d1", "at": "2026-11-20T10:00:00Z",
+        "event": "order_delivered", "customer_id": customer, "id": "d1", "at": "2026-11-20T10:00:00Z",
         "properties": {"order_id": "1", "product_id": "bean"},
     }  # fmt: skip
     shop.play()
     for name, line in (("person", person), ("delivered", delivered)):
         file = shop.write(f"{name}.jsonl", json.dumps(line))
-        assert shop.run("import", str(file), "--live").code == 0
+        taken = shop.run("import", str(file), "--live")
+        assert taken.code == 0, report(taken)
     shop.play()
+
+
+def _shown(shop: Shop) -> list[tuple[object, ...]]:
     store = shop.store()
     try:
         with store.read() as conn:
-            shown = rows(
-                conn, "SELECT customer, name, place, product, source FROM shown_product ORDER BY place"
+            return list(
+                rows(conn, "SELECT customer, name, place, product, source FROM shown_product ORDER BY place")
             )
     finally:
         store.close()
-    assert shown == [
-        ("anna", "with_this_order", 1, "tea", "complements of trigger"),
-        ("anna", "with_this_order", 2, "mill", "complements of trigger"),
-    ]
-    mails = [path.read_text() for path in (shop.folder / "data").rglob("*.eml")]
-    assert any("tea: Green tea" in mail and "also A mill" in mail for mail in mails)
+
+
+def _mails(shop: Shop) -> list[str]:
+    return [path.read_text() for path in (shop.folder / "data").rglob("*.eml")]
 
 
 def test_a_preview_shows_products_made_up(writing_shop: Shop) -> None:
@@ -186,4 +230,6 @@ def test_a_preview_shows_products_made_up(writing_shop: Shop) -> None:
 def test_a_story_says_what_it_assumes(writing_shop: Shop) -> None:
     told = writing_shop.run("test", "thanks")
     assert told.code == 0, report(told)
-    assert "assumed: a message is sent whatever its recommendations find (with_this_order)" in told.err
+    assert (
+        "assumed: a message is sent whatever its recommendations find (for_you, with_this_order)" in told.err
+    )

@@ -37,6 +37,7 @@ class ShopCustomers:
 
     shop: Shop
     carts: dict[str, list[Row]] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)  # the newest code that somebody got and has not used
     counts: dict[str, int] = field(default_factory=dict)
     _plans: list[tuple[int, int, _Act]] = field(default_factory=list)
     _by_address: dict[str, ShopCustomer] = field(default_factory=dict)
@@ -74,6 +75,8 @@ class ShopCustomers:
             return None
         self._count(f"received {received.channel}")
         dice = self._dice("letter", person.id, now)
+        if received.code:
+            self._keeps_code(person, received.code, dice, now)
         attention = person.attention.get(received.channel, 0.1)
         clicks = 0.62 if person.id in self._asked else min(0.7, attention)
         reads = min(0.95, 3 * attention + 0.15)
@@ -110,6 +113,8 @@ class ShopCustomers:
         elif path.startswith("/cart") and customer.id in self.carts:
             if dice.random() < 0.45 + (0.3 * customer.thrift if received.code else 0):
                 self._plan(soon, lambda at: self._buys(customer, dice, at, received.code))
+        elif path.startswith("/product/") and path.rpartition("/")[2] in self.shop.products:
+            self._plan(soon, lambda at: self._looks_at(customer, path.rpartition("/")[2], dice, at))
         elif path.startswith("/stay"):
             self._plan(soon, lambda at: iter((self._tell(customer, "site_visited", at, {"page": "/stay"}),)))
         else:
@@ -130,6 +135,29 @@ class ShopCustomers:
             self._plan(Instant(at + 9 * MINUTE), lambda now: self._buys(customer, dice, now, code))
         elif dice.random() < 0.38:
             self._plan(Instant(at + 5 * MINUTE), lambda now: self._fills_cart(customer, dice, now))
+
+    def _looks_at(
+        self, customer: ShopCustomer, product: str, dice: random.Random, at: Instant
+    ) -> Iterator[Action]:
+        """A product that a message showed: looked at, and perhaps bought."""
+        self._count("shown products followed")
+        self.shop.watch(product, customer.id)
+        yield self._tell(customer, "product_viewed", at, view_of(self.shop.products[product]))
+        if self.shop.products[product].stock > 0 and dice.random() < 0.3:
+            self.carts[customer.id] = [self.shop.products[product].item()]
+            self._count("shown products bought")
+            self._plan(Instant(at + 8 * MINUTE), lambda now: self._buys(customer, dice, now, ""))
+
+    def _keeps_code(self, customer: ShopCustomer, code: str, dice: random.Random, at: Instant) -> None:
+        """Somebody has a code now. Whoever looks for bargains comes within two days because of it; the others
+        may type it in when they order anyway."""
+        if self.codes.get(customer.id) == code:  # the same one in a reminder
+            return
+        self.codes[customer.id] = code
+        if dice.random() < 0.5 * customer.thrift:
+            day = customer.today(at) + dt.timedelta(days=dice.randrange(1, 3))
+            comes = customer.moment(day, waking_hour(dice))
+            self._plan(comes, lambda now: self._looks_and_buys(customer, dice, now))
 
     def _fills_cart(self, customer: ShopCustomer, dice: random.Random, at: Instant) -> Iterator[Action]:
         order = order_of(customer, self.shop.products, dice, "", at)
@@ -170,6 +198,8 @@ class ShopCustomers:
                 "product_id": [item["product_id"] for item in cart],
                 "total": total_of(cart),
             }
+        kept = self.codes.pop(customer.id, "")
+        code = code or (kept if dice.random() < 0.4 + 0.6 * customer.thrift else "")
         if code:
             fields["code"] = code
             self._count("orders with a code")

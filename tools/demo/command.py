@@ -117,7 +117,8 @@ def _where_to_look(ready: Demo, folder: Path, seconds: float) -> None:
         f"\n{ready.sink.kept:,} mails over SMTP ({ready.sink.refused} addresses refused, "
         f"{ready.sink.delayed} told to come back"
         f" later), {counts.get('orders', 0):,} orders, {counts.get('orders with a code', 0):,} of them "
-        "with a code,"
+        "with a code, "
+        f"{counts.get('shown products bought', 0):,} begun at a product that a message showed,"
         f" {counts.get('unsubscribed', 0)} unsubscribed, {ready.gateway.calls} webhook calls. It took "
         f"{seconds:.0f} seconds."
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from engine.channels.render import OPENS
 from engine.compiler.templates.message_set import MessageSet
 from engine.core.recommendations.choose import RecommendedItem, choose
 from engine.core.recommendations.products_named import products_named
@@ -59,23 +60,41 @@ def recommend(
     recommending: Recommending,
     now: Instant,
 ) -> dict[int, Lists]:
-    """Number of the message -> its lists. A shop that recommends nothing is asked nothing."""
+    """Number of the message -> its lists. A shop that recommends nothing is asked nothing; who agreed to no
+    advertising gets empty lists."""
     if not recommending.rules:
         return {}
+    recommended: dict[int, Lists] = {}
     wanted: list[tuple[OutboxMessage, WantedRecommendation]] = []
     for message in claimed:
         if message.body is not None:  # a later try shows what the first one did
             continue
         rules, customer = recommending.wanted_by(message), customers.get(message.customer)
         if rules and customer is not None:
+            if not may_advertise(message, customer):
+                recommended[message.number] = {rule.name: () for rule in rules}
+                continue
             trigger = message.names.get("trigger")
             began = products_named(trigger) if isinstance(trigger, Mapping) else ()
             one = WantedRecommendation(message.bucket, message.customer, rules, began, customer.values)
             wanted.append((message, one))
     if not wanted:
-        return {}
+        return recommended
     loaded = load(conn, [one for _, one in wanted], now)
-    return {
+    return recommended | {
         message.number: {rule.name: choose(rule, asked, loaded.tables, now).items for rule in one.rules}
         for (message, one), asked in zip(wanted, loaded.asked, strict=True)
     }
+
+
+def may_advertise(message: OutboxMessage, customer: Addressee) -> bool:
+    """Whether products to buy may stand in it.
+
+    A message whose policy asks for no consent goes to everybody, but an offer inside it is advertising all
+    the same (Directive 2002/58/EC, Art. 13; for mail about an order: German Federal Court of Justice, VI ZR
+    225/17), so only who agreed to some purpose on this channel sees it.
+    """
+    return message.purpose is not None or any(
+        state == "given" and channel == message.channel and purpose != OPENS
+        for (channel, purpose), state in customer.consents.items()
+    )
