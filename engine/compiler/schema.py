@@ -71,6 +71,10 @@ def names_of(project: ProjectContext) -> SchemaNames:
         policies={name: _about_policy(project.policy(name)) for name in project.policy_names()},
         codes=names_of_codes(project),
         webhooks={name: hook.url for name, hook in config.webhooks.items()},
+        recommendations={
+            name: ", ".join(words.value for words, _ in listed.sources)
+            for name, listed in config.recommendations.items()
+        },
     )
 
 

@@ -78,6 +78,18 @@ def test_names_of_the_project_are_offered_with_what_they_are() -> None:
     assert errors(validator, {**content, "steps": [{"send": "welcome_hallo"}]})
 
 
+def test_lists_of_products_are_offered_where_a_message_is_given_values() -> None:
+    known = SchemaNames(recommendations={"with_this_order": "complements of trigger"})
+    schema = journey_schema(known)
+    assert [snippet["label"] for snippet in schema["definitions"]["with_value"]["defaultSnippets"]] == [
+        "recommend.with_this_order"
+    ]
+    validator = jsonschema.Draft7Validator({**schema, **schema["definitions"]["step_send"]})
+    for given in ("recommend.with_this_order", "trigger.total", 5, "a present"):
+        assert errors(validator, {"send": "hello", "with": {"value": given}}) == [], given
+    assert errors(validator, {"send": "hello", "with": {"value": "recommend.with_his_order"}}) != []
+
+
 def test_the_schema_itself_is_draft_7() -> None:
     jsonschema.Draft7Validator.check_schema(journey_schema(SchemaNames()))
     jsonschema.Draft7Validator.check_schema(segment_schema(SchemaNames()))

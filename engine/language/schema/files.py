@@ -34,6 +34,7 @@ class SchemaNames:
     policies: Mapping[str, str] = field(default_factory=dict)
     codes: Mapping[str, str] = field(default_factory=dict)
     webhooks: Mapping[str, str] = field(default_factory=dict)
+    recommendations: Mapping[str, str] = field(default_factory=dict)
 
 
 def journey_schema(known: SchemaNames) -> Schema:
@@ -120,7 +121,22 @@ def _names(known: SchemaNames) -> Schema:
         "policy": names(known.policies),
         "pool": names(known.codes),
         "webhook": names(known.webhooks),
+        "with_value": _with_value(
+            {f"recommend.{name}": about for name, about in known.recommendations.items()}
+        ),
         "reaction": names(known.events, reactions),
+    }
+
+
+def _with_value(lists: Mapping[str, str]) -> Schema:
+    """What a message is given: any value, or one of the shop's lists of products, which the editor offers."""
+    return {
+        "if": {"type": "string", "pattern": r"^recommend\."},
+        "then": names(lists),
+        "else": SCALAR,
+        "defaultSnippets": [
+            {"label": name, "body": name, "description": about} for name, about in lists.items()
+        ],
     }
 
 
@@ -161,7 +177,8 @@ def _key(key: Key) -> Schema:
         "count": {**SCALAR, "pattern": "^[0-9]+$"}, "secret": {"type": "string", "pattern": "^(env|file):"},
         "texts": one_or_list(SCALAR), "map": {"type": "object", "minProperties": 1,
         "additionalProperties": SCALAR}, "values": {"type": "object", "minProperties": 1,
-        "additionalProperties": {"if": {"type": "object"}, "then": _CHOSEN, "else": SCALAR}},
+        "additionalProperties": {"if": {"type": "object"}, "then": _CHOSEN,
+        "else": ref("with_value")}},
     }  # fmt: skip
     if key.kind in simple:
         return {**simple[key.kind], **_pattern(key), **(key.shape or {})}
