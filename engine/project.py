@@ -13,6 +13,7 @@ from engine.compiler.check_input import JourneyCheckInput, ProjectCheckInput, co
 from engine.compiler.checks import check_journey, check_whole
 from engine.compiler.compile import compile_journey, compile_segment
 from engine.compiler.fingerprint import content_hash
+from engine.compiler.points import compile_points
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.publication import publish
 from engine.compiler.recommendations import compile_recommendations
@@ -121,6 +122,7 @@ def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
         rules = _segments(opened, world)
         recommendations, problems = compile_recommendations(world)
         opened.problems.extend(problems)
+        opened.problems.extend(compile_points(world)[1])
         compiled = _compiled(opened, files, world, code_printers(messages))
         wrong = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
         written = tuple(files.values())

@@ -10,6 +10,7 @@ from engine.compiler.conditions.forms import describe
 from engine.compiler.conditions.names import NameScope, resolve, unknown_attribute
 from engine.compiler.literals import is_reference, read_constant
 from engine.core.conditions.condition import Constant, Ref
+from engine.core.points.rules import POINTS
 from engine.language.nodes import part
 from engine.language.steps.change import Change
 from engine.language.syntax import Pair, Text
@@ -60,6 +61,14 @@ def _attribute(name: Text, how: str, scope: NameScope) -> Type | Problem:
             name.span, "E69", f"{quoted(name.value)} is computed and cannot be changed",
             f"it is the {rule.how} of {rule.event}",
             "choose an attribute, or add one to schemas/customer.yaml",
+        )  # fmt: skip
+    if name.value in catalogue.ledger and (name.value != POINTS or how != "add"):
+        fix = "write  add: {points: 50}  for more, or  add: {points: -50}  for fewer"
+        return Problem(
+            name.span, "E130",
+            f"{quoted(name.value)} follows from the ledger of points and cannot be changed",
+            "each line of the ledger has a cause, and what they come to is no number that is set",
+            fix if name.value == POINTS else "add points, or change  points:  and  tiers:  of config.yaml",
         )  # fmt: skip
     kind = catalogue.attributes.get(name.value)
     return unknown_attribute(name, scope) if kind is None else _fitting(name, kind, how)

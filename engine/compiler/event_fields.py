@@ -44,6 +44,8 @@ def needed_fields(journeys: Journeys, messages: MessageSet, catalogue: Catalogue
     for rule in journeys.facts:
         for event, name in rule.reads():
             read[event].add(name)
+    for event, name in _of_points(journeys):
+        read[event].add(name)
     of_template = _by_template(messages)
     for journey in journeys.by_name.values():
         for event, name in _of_journey(journey, of_template):
@@ -58,6 +60,23 @@ def needed_fields(journeys: Journeys, messages: MessageSet, catalogue: Catalogue
         if amounts:
             names.add(CURRENCY)
     return NeededFields({event: frozenset(names) for event, names in read.items()})
+
+
+def _of_points(journeys: Journeys) -> Iterator[tuple[str, str]]:
+    """What the table of points reads, and what takes points back and spends them."""
+    rules = journeys.loyalty.points if journeys.loyalty is not None else None
+    if rules is None:
+        return
+    for line in rules.earn:
+        if line.gives.field is not None:
+            yield line.event, line.gives.field
+        yield from ((line.event, name) for name in _event_refs(line.where))
+        yield from ((line.event, key) for key in rules.keys)
+    for counter in rules.less:
+        yield counter.event, counter.key
+        if counter.field is not None:
+            yield counter.event, counter.field
+    yield from rules.spent_by
 
 
 def _is_money(fields: Mapping[str, object], name: str) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from engine.channel_kinds import kind_of
+from engine.compiler.catalogue.catalogue import Catalogue
 from engine.compiler.likely_zones import zone_of_country, zones_of_phone
+from engine.compiler.points import compile_points
 from engine.compiler.project_context import ProjectContext
-from engine.core.conditions.dependencies import farthest
+from engine.core.conditions.dependencies import dependencies_of, farthest
 from engine.core.journey import Journey, SegmentRule
 from engine.core.journeys import Journeys
+from engine.core.points.rules import LoyaltyRules
 
 
 def publish(
@@ -24,6 +27,8 @@ def publish(
     histories = [journey.dependencies.history for journey in by_name.values()]
     histories += [rule.dependencies.history for rule in segments.values()]
     catalogue, config = project.catalogue, project.config
+    loyalty, _ = compile_points(project)
+    histories.append(_history_of_points(loyalty, catalogue))
     return Journeys(
         by_name=by_name,
         facts=tuple(catalogue.facts.values()),
@@ -40,4 +45,17 @@ def publish(
         by_phone=frozenset(name for name in config.channels if kind_of(name).by_phone),
         zones_of_phone=zones_of_phone,
         zone_of_country=zone_of_country,
+        loyalty=loyalty,
     )
+
+
+def _history_of_points(loyalty: LoyaltyRules | None, catalogue: Catalogue) -> Mapping[str, int | None]:
+    """How far back the events must be loaded that lines of the table ask for, and that a tier is counted
+    from."""
+    if loyalty is None:
+        return {}
+    lines = loyalty.points.earn if loyalty.points is not None else ()
+    asked = [question for line in lines for question in (line.who, line.where) if question is not None]
+    needed = [dependencies_of(question.condition, catalogue.facts).history for question in asked]
+    rule = catalogue.facts.get(loyalty.tiers.fact or "") if loyalty.tiers is not None else None
+    return farthest(*needed, rule.history if rule is not None else {})

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from engine.channel_kinds import UnknownAction
 from engine.core.journey import Pool
+from engine.core.points.rules import EarnLimit, PointsExpiry
 from engine.core.policy import Policy
 from engine.core.recommendations.rule import ProductExclusion, ProductSource
 from engine.errors import InstallationError
 from engine.language.syntax import AllOf, Text
+from engine.problem import Span
+from engine.values import Duration, Money
 
 if TYPE_CHECKING:
     from engine.config.channels import Options
@@ -273,6 +276,48 @@ class RecommendationConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class EarnConfig:
+    """One line of `earn:`, as it is written. `words`: the whole of it; `points`: a number, or so many for
+    each `unit` of a field."""
+
+    event: Text
+    points: Text
+    words: str
+    number: int
+    unit: Text | None = None
+    field: Text | None = None
+    who: AllOf | None = None
+    where: AllOf | None = None
+    limit: EarnLimit | None = None
+    also: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PointsConfig:
+    """`points:`, as it is written; what it names the catalogue says (`engine.compiler.points`)."""
+
+    at: Span
+    earn: tuple[EarnConfig, ...] = ()
+    pending: Duration | None = None
+    less: tuple[Text, ...] = ()
+    spent_by: tuple[Text, ...] = ()
+    expire: PointsExpiry | None = None
+    expire_at: Span | None = None
+    warn: Duration | None = None
+    worth: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TiersConfig:
+    """`tiers:`, as it is written: `into` from the lowest to the highest, each with what it takes."""
+
+    at: Span
+    by: Text | None = None
+    into: tuple[tuple[Text, Text], ...] = ()
+    keep: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole of config.yaml. `channels` keeps the order of the file; `egress`: private addresses that
     webhooks may reach (host:port or CIDR). `link_key`: the secret that signs links; None: a key kept in the
@@ -306,3 +351,5 @@ class Config:
     offers: Mapping[str, OfferChoice] = field(default_factory=dict)
     """Choices between pools, by the name that journeys call them."""
     attribution: Attribution = field(default_factory=Attribution)
+    points: PointsConfig | None = None
+    tiers: TiersConfig | None = None

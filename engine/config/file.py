@@ -12,6 +12,7 @@ from engine.config.channels import CHANNEL_SHAPE, read_channel
 from engine.config.guards import CEILINGS_SHAPE, NAMES_SOMEBODY, read_ceilings, read_deliver_only
 from engine.config.http import EGRESS, HTTP, TRACKING, read_egress, read_http, read_tracking, web_address
 from engine.config.mailbox import MAILBOX, read_mailbox
+from engine.config.points import POINTS, TIERS, read_points, read_tiers
 from engine.config.policies import POLICY, read_policy
 from engine.config.pools import POOL, read_codes
 from engine.config.recommendations import RECOMMENDATION, read_recommendations
@@ -95,6 +96,8 @@ CONFIG = Construct(
         Key("recommendations", "named", "products that messages show",
             example="{with_this_order: {from: [complements of trigger, bestsellers]}}",
             of=RECOMMENDATION),
+        Key("points", "block", "what customers earn, and how long it is good", of=POINTS),
+        Key("tiers", "block", "the tiers that they reach", of=TIERS),
         Key("webhooks", "named", "addresses that journeys call",
             example="{crm: {url: https://crm.shop.example}}", of=WEBHOOK),
         Key("link_key", "any", "the secret that signs links, or a list with those before", shape={
@@ -182,6 +185,8 @@ def _read_parts(parts: MapReader) -> Config:
         ceilings=read_ceilings(parts),
         deliver_only=read_deliver_only(parts),
         recommendations=read_recommendations(parts),
+        points=read_points(parts.block("points"), currency),
+        tiers=read_tiers(parts.block("tiers")),
     )
 
 

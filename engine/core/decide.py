@@ -8,6 +8,7 @@ from typing import assert_never
 
 from msgspec import Struct
 
+from engine.core import loyalty
 from engine.core.advance import wake
 from engine.core.causes import NO_CAUSES
 from engine.core.codes import NO_CODES, CodeSource
@@ -35,6 +36,7 @@ from engine.core.happening import (
     MessageReturned,
     MessageSent,
     Occurrence,
+    PointsSpent,
     ProductChanged,
     ProfileChanged,
     Reaction,
@@ -113,7 +115,7 @@ def decide(
 
 def next_due(state: CustomerState, journeys: Journeys | None = None) -> Instant | None:
     """When the customer must be looked at next though nothing happens: the first due run, segment crossing,
-    end of collecting, or goal or exit that time makes true.
+    end of collecting, change of points, or goal or exit that time makes true.
 
     None: never. With `journeys`, runs of paused journeys are left out: nobody moves there.
     """
@@ -134,6 +136,8 @@ def next_due(state: CustomerState, journeys: Journeys | None = None) -> Instant 
         earliest = min(earliest, collecting.until)
     if state.turns:
         earliest = min(earliest, *state.turns.values())
+    if state.points_due is not None:
+        earliest = min(earliest, state.points_due)
     return earliest if earliest < NEVER else None
 
 
@@ -161,6 +165,8 @@ def _take(context: DecisionContext, happening: Happening) -> None:
             handle_returned(context, happening)
         case CodeTaken():
             handle_code(context, happening)
+        case PointsSpent():
+            loyalty.of_spending(context, happening)
         case Joined():
             handle_joined(context, happening)
         case Wake():
@@ -170,8 +176,12 @@ def _take(context: DecisionContext, happening: Happening) -> None:
 
 
 def _wake_all(context: DecisionContext) -> None:
-    """Segments that time crosses, runs that it ends, starts that were collected, then the runs that are due,
-    the oldest moment first."""
+    """Points that end, segments that time crosses, runs that it ends, starts that were collected, then the
+    runs that are due, the oldest moment first."""
+    # Points that end and tiers that are left may take the customer out of a segment.
+    if context.points_due is not None and context.points_due <= context.now:
+        loyalty.of_time(context)
+        apply_changes(context)
     # Segments first: leaving one may make an `exit_if` true, and that beats the end of a wait (2.9).
     if context.crossings:
         crossed = [(at, segment) for segment, at in context.crossings.items() if at <= context.now]

@@ -39,6 +39,7 @@ class DecisionContext(Struct):
     crossings: dict[str, Instant]
     collecting: dict[str, Collecting]
     turns: dict[str, Instant]
+    points_due: Instant | None
     number: int  # of the happening that is applied
     now: Instant
     sends_at_once: bool = False  # messages leave in the moment they are planned (stories, replay)
@@ -71,6 +72,7 @@ class DecisionContext(Struct):
             state.crossings.copy(),
             state.collecting.copy(),
             state.turns.copy(),
+            state.points_due,
             state.applied,
             now,
             sends_at_once,
@@ -87,6 +89,7 @@ class DecisionContext(Struct):
             self.number,
             self.collecting,
             self.turns,
+            self.points_due,
         )
 
     def writable(self, *names: FactContainer) -> Facts:

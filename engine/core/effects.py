@@ -97,7 +97,23 @@ class Alert(Struct, frozen=True):
     why: str
 
 
-Effect = Send | Cancel | Change | TakeCode | GiveBack | Call | Emit | Alert
+EntryKind = Literal["earned", "given", "opening", "taken back", "spent", "expired"]
+
+
+class EnterPoints(Struct, frozen=True):
+    """One entry of the ledger of points: what a cause came to, or came to anew when something else was
+    known. `cause` and `part` are unique for a customer, so that deciding twice enters once."""
+
+    cause: str
+    part: int
+    kind: EntryKind
+    points: int  # below zero: fewer
+    at: Instant  # of what happened
+    about: str  # the event; the journey and its step; the last day of what expired
+    words: str = ""  # the line of the table
+
+
+Effect = Send | Cancel | Change | TakeCode | GiveBack | Call | Emit | Alert | EnterPoints
 
 TraceKind = Literal[
     "start",
@@ -131,6 +147,7 @@ TraceKind = Literal[
     "moved",
     "note",
     "facts",
+    "tier",
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from engine.core import loyalty
 from engine.core.advance import move_on
 from engine.core.cascade import try_send
 from engine.core.causes import NO_CAUSES
@@ -42,6 +43,8 @@ def handle_event(context: DecisionContext, event: Event) -> None:
         if name in context.journeys.needs:
             context.writable_history(name)
         apply_event(facts, event, changed_facts, context.journeys.needs)
+    # Points are asked with the event counted: `who: {orders_count: 2}` is the second order.
+    loyalty.of_event(context, event)
     if context.enrollments:
         _mark_codes(context, event)
         # Goal and exit before everything else that this event makes true: they are the first of the

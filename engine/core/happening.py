@@ -148,6 +148,18 @@ class CodeTaken(Struct, frozen=True):
     value: str | None
 
 
+class PointsSpent(Struct, frozen=True):
+    """Points were asked for at the till, and the balance was enough. `points` 0: nothing was spent, and the
+    ledger is only to be looked at anew."""
+
+    number: int
+    at: Instant
+    id: str = ""  # the same for the same request
+    points: int = 0
+    about: str = ""
+    starts: bool = True
+
+
 class HistoryHalf(Struct, frozen=True):
     """What one of two ids of a person brings: names of events and attributes, and whether anything is known
     of how to reach them."""
@@ -187,6 +199,7 @@ Happening = (
     | MessageOutcome
     | Reaction
     | CodeTaken
+    | PointsSpent
     | Joined
     | Wake
 )

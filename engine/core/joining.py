@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from zoneinfo import ZoneInfo
 
+from engine.core import loyalty
 from engine.core.advance import move_on
 from engine.core.cascade import try_send
 from engine.core.conditions.dependencies import Dependencies, dependencies_of
@@ -163,6 +164,7 @@ def _rank(enrollment: Enrollment, under_way: Collection[str]) -> tuple[int, tupl
 def handle_joined(context: DecisionContext, joined: Joined) -> None:
     """Goal and `exit_if`, `who` and the way that was taken, places under caps, what is waited for: everything
     is asked again of every run, with the history of both halves."""
+    loyalty.of_time(context)
     for enrollment in _by_precedence(context):
         subscription = context.subscription(enrollment)
         if subscription is None:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from engine.core.facts.customer import ZoneReason, resolve_zone
+from engine.core.facts.fold import initial_values
 from engine.core.facts.learned import Learned
 from engine.core.facts.rule import FactRule
 from engine.core.journey import CodeStep, Journey, Pool, SegmentRule
+from engine.core.points.rules import LoyaltyRules
 from engine.core.policy import Policy
 from engine.core.subscriptions import SubscriptionIndex, index_of
 from engine.values import Type, Value
@@ -47,6 +49,7 @@ class Journeys:
     # The zones in which somebody with a number may live; none: the number does not tell.
     zones_of_phone: Callable[[str], tuple[str, ...]] = nowhere
     zone_of_country: Callable[[str], str | None] = no_zone  # its only zone, by ISO 3166 code
+    loyalty: LoyaltyRules | None = None  # points and tiers
     learned: Learned = field(default_factory=Learned)  # what the last night knew
     explain: bool = True  # False: traces carry no values read and no lines about questions (replay)
     index: SubscriptionIndex = field(init=False, repr=False, compare=False)
@@ -59,7 +62,9 @@ class Journeys:
         facts = tuple(
             replace(rule, typical=gaps[rule.name]) if rule.name in gaps else rule for rule in self.facts
         )
-        index = index_of(self.by_name.values(), self.segments.values(), facts, self.needs)
+        index = index_of(
+            self.by_name.values(), self.segments.values(), facts, self.needs, self.loyalty or LoyaltyRules()
+        )
         object.__setattr__(self, "index", index)
         pools = {
             pool.name: pool
@@ -70,6 +75,11 @@ class Journeys:
             if pool.kind == "generated"
         }
         object.__setattr__(self, "drawn_pools", tuple(pools.values()))
+
+    def first_values(self) -> dict[str, Value]:
+        """What a customer has of whom nothing is known yet: counts and sums are 0, and so are points."""
+        first = initial_values(self.facts, self.currency)
+        return first if self.loyalty is None else {**first, **self.loyalty.first_values()}
 
     def resolve_zone(self, values: Mapping[str, Value]) -> tuple[str, ZoneReason]:
         """The zone of a customer with these attributes, and why it is this one."""

@@ -18,6 +18,7 @@ from engine.core.journey import (
     SegmentTrigger,
     Step,
 )
+from engine.core.points.rules import LoyaltyRules
 from engine.core.turning import turns_with_time
 
 RANKS: Mapping[str, int] = {"high": 0, "normal": 1, "low": 2}
@@ -121,6 +122,7 @@ class SubscriptionIndex:
     stopped: frozenset[str]
     paused: frozenset[str]
     observed_events: frozenset[str]  # events that anything in the project looks at
+    loyalty_events: frozenset[str]  # events that change points or the tier
 
 
 def index_of(
@@ -128,6 +130,7 @@ def index_of(
     segments: Iterable[SegmentRule],
     facts: tuple[FactRule, ...],
     needs: Iterable[str],
+    loyalty: LoyaltyRules,
 ) -> SubscriptionIndex:
     """The index of everything that is published. `needs`: events whose history is kept."""
     rules = {rule.name: rule for rule in facts}
@@ -151,7 +154,10 @@ def index_of(
     exit_events = _exit_events(ranked, facts_by_event)
     product_starts = _product_starts(ranked)
     segment_dependencies = SegmentDependencies.of(segments, rules)
+    tier_rule = rules.get(loyalty.tiers.fact or "") if loyalty.tiers is not None else None
+    loyalty_events = loyalty.events | frozenset(tier_rule.events if tier_rule is not None else ())
     observed_events = {*subscribers, *exit_events, *facts_by_event, *segment_dependencies.of_event, *needs}
+    observed_events |= loyalty_events
     for subscription in ranked:
         observed_events |= subscription.journey.dependencies.events
     return SubscriptionIndex(
@@ -179,6 +185,7 @@ def index_of(
         stopped=frozenset(name for name, state in states.items() if state == "stopped"),
         paused=frozenset(name for name, state in states.items() if state == "paused"),
         observed_events=frozenset(observed_events),
+        loyalty_events=loyalty_events,
     )
 
 

@@ -8,17 +8,21 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from engine.core.facts.customer import Reach
+from engine.core.facts.customer import Facts, Reach
 from engine.core.happening import Event, HistoryHalf, Joined, ProfileChanged
 from engine.core.journeys import Journeys
+from engine.core.points.entering import ledger_of
+from engine.core.points.ledger import EXPIRED, MEMORY, Ledger
 from engine.core.product_signals import united_collecting
 from engine.store import merge
-from engine.store.customers import address_index, events, memberships, watching
+from engine.store.customers import address_index, events, memberships, points, watching
 from engine.store.customers.customer_codec import (
     CustomerMarks,
+    dump_fact_state,
     dump_marks,
     load_attributes,
     load_event_counters,
+    load_fact_state,
     load_marks,
     load_reach,
 )
@@ -92,6 +96,10 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
         _receive_missing(conn, ours, theirs, customer, journeys, now)
         _receive_events(conn, old, previous, customer, now)
     again = {name: subscription.journey.again for name, subscription in journeys.index.subscriptions.items()}
+    if theirs is not None and ours is not None:
+        _unite_points(conn, (old, previous), (new, customer), ours, theirs, journeys)
+    else:
+        points.move(conn, old, previous, new, customer, ())
     runs, cancelled = merge.move(
         conn, old, previous, new, customer, again, zone((ours or theirs or _NOBODY).zone), now
     )
@@ -114,6 +122,7 @@ class _Row:
     reach: Mapping[str, Reach] = field(default_factory=dict)
     events: frozenset[str] = frozenset()
     marks: str = ""
+    memory: str = "{}"
 
 
 _NOBODY = _Row()
@@ -121,20 +130,20 @@ _NOBODY = _Row()
 
 def _row(conn: Connection, bucket: int, customer: str) -> _Row | None:
     sql = (
-        "SELECT zone, CAST(attributes AS TEXT), CAST(reach AS TEXT), CAST(seen AS TEXT), CAST(marks AS TEXT)"
-        " FROM customer WHERE bucket = ? AND id = ?"
+        "SELECT zone, CAST(attributes AS TEXT), CAST(reach AS TEXT), CAST(seen AS TEXT), CAST(marks AS TEXT),"
+        " CAST(memory AS TEXT) FROM customer WHERE bucket = ? AND id = ?"
     )
     found = rows(conn, sql, (bucket, customer))
     if not found:
         return None
-    zone_name, attributes, reach, seen, marks = found[0]
+    zone_name, attributes, reach, seen, marks, memory = found[0]
     events = frozenset(load_event_counters(seen))
-    return _Row(zone_name, load_attributes(attributes), load_reach(reach), events, marks)
+    return _Row(zone_name, load_attributes(attributes), load_reach(reach), events, marks, memory)
 
 
 def _halves(theirs: _Row, ours: _Row, journeys: Journeys) -> tuple[HistoryHalf, HistoryHalf]:
     """What each of the two brings to the other."""
-    computed = {rule.name for rule in journeys.facts}
+    computed = _computed(journeys)
     # What the customer has stays; what they lack comes from the other id.
     new = {name for name in theirs.values if name not in ours.values}
     other = {name for name, value in ours.values.items() if theirs.values.get(name) != value}
@@ -169,6 +178,41 @@ def _with_pending(conn: Connection, bucket: int, customer: str, joined: Joined) 
     return Joined(0, joined.at, joined.runs, everything, everything)
 
 
+def _computed(journeys: Journeys) -> set[str]:
+    """Facts: those of the customer follow from the history of both."""
+    return {rule.name for rule in journeys.facts}.union(journeys.loyalty.facts if journeys.loyalty else ())
+
+
+def _unite_points(
+    conn: Connection,
+    previous: tuple[int, str],
+    customer: tuple[int, str],
+    ours: _Row,
+    theirs: _Row,
+    journeys: Journeys,
+) -> None:
+    """One ledger of both, in which a cause is once. What it comes to is asked when the join is decided."""
+    memory, other = load_fact_state(ours.memory), load_fact_state(theirs.memory)
+    rules = journeys.loyalty.points if journeys.loyalty is not None else None
+    known = [
+        ledger_of(Facts(name, values=dict(row.values), fact_state=state), rules)
+        for (_, name), row, state in ((customer, ours, memory), (previous, theirs, other))
+    ]
+    behind = [
+        (cause, known[0].booked[cause].parts)
+        for cause in known[1].booked
+        if cause.startswith(EXPIRED) and cause in known[0].booked
+    ]
+    points.move(conn, *previous, *customer, behind)
+    united = known[0].united(known[1], journeys.loyalty.tiers if journeys.loyalty is not None else None)
+    if united != Ledger():
+        change(
+            conn,
+            "UPDATE customer SET memory = ? WHERE bucket = ? AND id = ?",
+            (dump_fact_state({**memory, MEMORY: united}), *customer),
+        )
+
+
 def _addresses(row: _Row) -> address_index.Addresses:
     return address_index.addresses_of(row.reach, row.values)
 
@@ -201,6 +245,7 @@ def _unite_marks(
         own.engagement.united(other.engagement),
         united_collecting(own.collecting, other.collecting),
         {**other.turns, **own.turns},
+        own.points_due,
     )
     change(
         conn,
@@ -213,7 +258,7 @@ def _receive_missing(
     conn: Connection, ours: _Row, theirs: _Row, customer: str, journeys: Journeys, now: Instant
 ) -> None:
     """Values, addresses and consents, where the customer has none; a withdrawn consent always."""
-    computed = {rule.name for rule in journeys.facts}
+    computed = _computed(journeys)
     missing = {
         name: value
         for name, value in theirs.values.items()

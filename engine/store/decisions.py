@@ -9,14 +9,26 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from engine.core.effects import Alert, Call, Cancel, Change, Decision, Effect, Emit, GiveBack, Send, TakeCode
+from engine.core.effects import (
+    Alert,
+    Call,
+    Cancel,
+    Change,
+    Decision,
+    Effect,
+    Emit,
+    EnterPoints,
+    GiveBack,
+    Send,
+    TakeCode,
+)
 from engine.core.enrollment import Enrollment
 from engine.core.happening import Event
 from engine.store.alerts import raise_alerts
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import Counted
 from engine.store.counting.decided import count_decision, count_end
-from engine.store.customers import codes, consents
+from engine.store.customers import codes, consents, points
 from engine.store.customers import enrollments as runs
 from engine.store.inbox.inbox import append_rows
 from engine.store.inbox.inbox_codec import to_row
@@ -38,6 +50,7 @@ class _Rows:
     back: list[GiveBack] = field(default_factory=list)
     calls: list[tuple[str, Call, str]] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
+    points: list[tuple[str, EnterPoints]] = field(default_factory=list)
     consents: list[consents.Agreement] = field(default_factory=list)
     traces: list[tuple[str, Sequence[Decision]]] = field(default_factory=list)
     counts: Counter[Counted] = field(default_factory=Counter)
@@ -76,6 +89,7 @@ def save(
         give_back_codes(conn, bucket, found.back, now)
     webhooks.plan(conn, bucket, found.calls, now)
     raise_alerts(conn, found.alerts, now)
+    points.enter(conn, bucket, found.points, now)
     consents.record(conn, found.consents)
     traces.append(conn, bucket, found.traces, now, commit)
     daily_counts.add_all(conn, now, found.counts)
@@ -118,6 +132,8 @@ def _sort(found: _Rows, bucket: int, customer: str, effect: Effect, now: Instant
             found.inbox.append((bucket, customer, kind, now, body))
         case Alert():
             found.alerts.append(effect)
+        case EnterPoints():
+            found.points.append((customer, effect))
 
 
 def _only_moved(before: Enrollment | None, enrollment: Enrollment) -> bool:

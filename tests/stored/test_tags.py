@@ -54,12 +54,22 @@ from engine.core.happening import (
     MessageReturned,
     MessageSent,
     Occurrence,
+    PointsSpent,
     ProductChanged,
     ProfileChanged,
     Reaction,
     SegmentChanged,
 )
 from engine.core.joining import JOINED
+from engine.core.points.ledger import (
+    MEMORY,
+    Booking,
+    EarnedPoints,
+    EarnOffer,
+    Ledger,
+    SpentPoints,
+    TakenBackPoints,
+)
 from engine.core.product_signals import Collecting, ProductSignal
 from engine.core.reasons import HoldReason, ReturnReason, SkipReason
 from engine.http.metrics import Metrics
@@ -81,6 +91,33 @@ from engine.store.serialization import dump
 from engine.values import Birthday, Duration, Instant, Money, Type
 
 HERE = Path(__file__).parent
+LEDGER = Ledger(
+    {
+        "order_placed o1": EarnedPoints(
+            "order_placed o1",
+            Instant(1),
+            "order_placed",
+            (EarnOffer("key", "words", 2, "1", "EUR", "39.90", 1, "2026-03"),),
+            Instant(2),
+            Instant(3),
+            "2027-03-02",
+            {"order_id": "1"},
+        ),
+    },
+    {
+        "- order_returned b1": TakenBackPoints(
+            "- order_returned b1", Instant(4), "order_returned", "order_id", "1", {"EUR": "5"}
+        )
+    },
+    {"spend k1": SpentPoints("spend k1", Instant(5), "till", 10, firm=True)},
+    {"order_placed o1": Booking(78, 1)},
+    Instant(6),
+    {"2026-01-01": 5},
+    {"key ": 1},
+    ("2027-03-02",),
+    "gold",
+    Instant(7),
+)
 ENGINE = Path(message_outcomes.__file__).parent.parent
 
 STATES: tuple[EnrollmentState | None, ...] = (
@@ -115,6 +152,7 @@ HAPPENINGS: tuple[Happening, ...] = (
     MessageOutcome(8, Instant(13), "key", "run", "bounced", "detail", "email"),
     Reaction(9, Instant(14), "key", "run", "clicked"),
     CodeTaken(10, Instant(15), "run", "POOL", None),
+    PointsSpent(13, Instant(18), "key", 40, "till"),
     Joined(
         11,
         Instant(16),
@@ -221,6 +259,7 @@ def _customer() -> Iterator[str]:
     marks.turns = {"run": Instant(9)}
     assert customer_codec.load_marks(customer_codec.dump_marks(marks, "2026-01-01")) == marks
     yield f"marks  {customer_codec.dump_marks(marks, '2026-01-01')}"
+    yield f"ledger  {customer_codec.dump_fact_state({MEMORY: LEDGER})}"
     yield (
         f"memory  {customer_codec.dump_fact_state({'a': (1, Money(Decimal('2.50'), 'EUR')), 'b': {'x': 1}})}"
     )

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from engine.core.facts.customer import OWN_CAPS
 from engine.core.facts.rule import FactRule
+from engine.core.points.rules import EXPIRING, PENDING, POINTS
 from engine.values import Type
 
 TEXT = Type("text")
@@ -48,6 +49,16 @@ OWN_EVENTS: Mapping[str, Mapping[str, Type]] = MappingProxyType(
 )
 """Events that the engine emits itself (design/language 2.1)."""
 
+POINTS_EVENTS: Mapping[str, Mapping[str, Type]] = MappingProxyType(
+    {
+        "points_earned": {"points": NUMBER, "balance": NUMBER},
+        "points_spent": {"points": NUMBER, "balance": NUMBER},
+        "points_expiring": {"points": NUMBER, "on": Type("date")},
+        "points_expired": {"points": NUMBER, "balance": NUMBER},
+    }
+)
+"""Events about points, which the engine emits where config.yaml has `points:`."""
+
 _PRODUCT_EVENT: Mapping[str, Type] = {
     "product_id": TEXT,
     "old_price": MONEY,
@@ -80,6 +91,13 @@ class Catalogue:
     events: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
     also: Mapping[str, str] = field(default_factory=dict)
     product: Mapping[str, Type] = field(default_factory=dict)
+    ledger: frozenset[str] = frozenset()
+    """Those of the attributes that follow from the ledger of points and are never set."""
+
+    @property
+    def computed(self) -> frozenset[str]:
+        """What nobody sets by hand: facts, and what follows from the ledger."""
+        return self.ledger.union(self.facts)
 
     def customer_type(self, name: str) -> Type | None:
         """The type of an attribute or fact; None when there is none of that name."""
@@ -121,7 +139,8 @@ class Catalogue:
     def cannot_be_missing(self) -> frozenset[str]:
         """Facts that always have a value: counts and sums."""
         counts = ("count", "sum", "number of different")
-        return frozenset(name for name, rule in self.facts.items() if rule.how in counts)
+        always = self.ledger & {POINTS, PENDING, EXPIRING}
+        return always.union(name for name, rule in self.facts.items() if rule.how in counts)
 
 
 def path_type(fields: Mapping[str, Type], path: str) -> Type | None:

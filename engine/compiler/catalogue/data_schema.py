@@ -32,9 +32,10 @@ def event_schema(catalogue: Catalogue, event: str) -> Schema | None:
 
 def attributes_schema(catalogue: Catalogue) -> Schema:
     """The schema of a customer's attributes; computed facts may not be among them."""
-    schema = _object(catalogue.attributes)
-    if catalogue.facts:
-        schema["not"] = {"anyOf": [{"required": [name]} for name in catalogue.facts]}
+    named = {name: kind for name, kind in catalogue.attributes.items() if name not in catalogue.ledger}
+    schema = _object(named)
+    if computed := [*catalogue.facts, *sorted(catalogue.ledger)]:
+        schema["not"] = {"anyOf": [{"required": [name]} for name in computed]}
     return schema
 
 

@@ -146,6 +146,7 @@ class Typing:
         self._events: dict[str, Fields] = {}
         self._attributes = Fields(catalogue.attributes, currency)
         self._product = Fields(catalogue.product, currency)
+        self._computed = catalogue.computed
 
     def event_name(self, name: str) -> str | None:
         """The event's own name for any of its names; None when the catalogue does not know it."""
@@ -164,12 +165,18 @@ class Typing:
         """Attributes of a customer; None takes one away. Computed facts are refused, they are never set by
         hand."""
         read = self._attributes.read(given)
-        computed = [name for name in given if name in self.catalogue.facts]
+        computed = [name for name in given if name in self._computed]
         if not computed:
             return read
-        problems = [FieldProblem(name, "is computed from events and cannot be set") for name in computed]
-        attributes = {name: value for name, value in read.values.items() if name not in self.catalogue.facts}
+        problems = [FieldProblem(name, self._why_not(name)) for name in computed]
+        attributes = {name: value for name, value in read.values.items() if name not in self._computed}
         return TypedFields(attributes, (*read.problems, *problems))
+
+    def _why_not(self, name: str) -> str:
+        """Why a name that is computed cannot be set."""
+        if name in self.catalogue.ledger:
+            return "follows from the ledger of points and cannot be set"
+        return "is computed from events and cannot be set"
 
     def product(self, given: Mapping[str, object]) -> TypedFields:
         """Fields of a product."""

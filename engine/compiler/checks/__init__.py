@@ -15,6 +15,7 @@ from engine.compiler.checks import (
     offer_blocks,
     offers,
     past_dates,
+    points,
     price_order,
     public_pages,
     quiet_hours,
@@ -63,6 +64,7 @@ WHOLE: tuple[WholeCheck, ...] = (
     offer_blocks.check,
     public_pages.check,
     recommendations.check,
+    points.check,
 )
 
 

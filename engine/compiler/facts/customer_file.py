@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from engine.compiler.catalogue.catalogue import BUILT_IN, Catalogue
@@ -17,13 +18,16 @@ from engine.compiler.catalogue.catalogue_file import (
 )
 from engine.compiler.catalogue.rfm_words import RFM_SHAPE, read_rfm
 from engine.compiler.facts.fact_file import FACT_SHAPE, FactScope, read_fact
+from engine.compiler.facts.loyalty_names import loyalty_attributes, loyalty_events
 from engine.config import Config
 from engine.config.file import default_config
 from engine.core.facts.rule import FactRule
+from engine.language import nodes
 from engine.language.grammar import Construct, Key
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Node
 from engine.problem import Problem
+from engine.values import Type
 
 CUSTOMER_FILE = Construct(
     "customer",
@@ -52,9 +56,44 @@ def read_catalogue(
     )
     reader = open_file(context, customer, CUSTOMER_FILE)
     catalogue = replace(catalogue, attributes={**BUILT_IN, **named_types(context, reader, "attributes")})
-    return replace(
-        catalogue, facts=_read_facts(context, reader, catalogue, config or default_config())
-    ), context.problems
+    config = config or default_config()
+    ledger, told = loyalty_attributes(config), loyalty_events(config)
+    _set_by_hand(context, reader, ledger)
+    _told_by_the_shop(context, events, told)
+    catalogue = replace(
+        catalogue,
+        attributes={**catalogue.attributes, **ledger},
+        events={**declared, **told},
+        ledger=frozenset(ledger),
+    )
+    return replace(catalogue, facts=_read_facts(context, reader, catalogue, config)), context.problems
+
+
+def _set_by_hand(context: ReadContext, reader: MapReader | None, ledger: Mapping[str, Type]) -> None:
+    """E127: attributes with the names of what the ledger computes."""
+    for entry in reader.entries("attributes") if reader is not None and ledger else ():
+        if entry.key.text in ledger:
+            context.wrong(
+                entry.key,
+                "follows from the ledger of points, and is an attribute here",
+                "config.yaml has  points:  or  tiers:, and a value is either set by hand or computed",
+                "remove this line; what was set so far is where the ledger begins",
+                "E127",
+            )
+
+
+def _told_by_the_shop(context: ReadContext, events: Node | None, told: Mapping[str, object]) -> None:
+    """E81: events that the engine emits where there are points."""
+    declared = events.get("events") if isinstance(events, nodes.Mapping) and told else None
+    for entry in declared.entries if isinstance(declared, nodes.Mapping) else ():
+        if entry.key.text in told:
+            context.wrong(
+                entry.key,
+                "is an event of the engine where config.yaml has  points:",
+                "it is known already, with its fields",
+                "remove it",
+                "E81",
+            )
 
 
 def _read_facts(
@@ -68,7 +107,15 @@ def _read_facts(
         name = entry.key.text
         if not is_own_name(context, entry.key):
             continue
-        if name in catalogue.attributes:
+        if name in catalogue.ledger:
+            context.wrong(
+                entry.key,
+                "follows from the ledger of points, and is a fact here",
+                "config.yaml has  points:  or  tiers:, which compute it",
+                "remove this line",
+                "E127",
+            )
+        elif name in catalogue.attributes:
             context.wrong(
                 entry.key,
                 "is an attribute already",

@@ -154,6 +154,7 @@ class CustomerState(Struct):
     collecting: dict[str, Collecting] = msgspec.field(default_factory=dict)
     # Enrollment -> when time alone may end it
     turns: dict[str, Instant] = msgspec.field(default_factory=dict)
+    points_due: Instant | None = None  # when time alone changes points or tier
 
 
 Closed = Literal["no address", "bounced", "suppressed", "no consent"]

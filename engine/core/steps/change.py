@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.core import loyalty
 from engine.core.conditions.condition import Constant, Ref
 from engine.core.conditions.trace_values import words
 from engine.core.effects import Change
 from engine.core.facts.fold import apply_change, changed_value
 from engine.core.happening import ProfileChanged
 from engine.core.journey import Step
+from engine.core.points.entering import whole_points
+from engine.core.points.rules import POINTS
 from engine.core.transition import Transition
 from engine.values import Type, Value, local_date
 
@@ -30,6 +33,12 @@ class ChangeStep(Step):
 CONSENT = "consent."
 
 
+def keeps_points(transition: Transition) -> bool:
+    """Whether points are a ledger here, and no attribute."""
+    loyalty = transition.context.journeys.loyalty
+    return loyalty is not None and loyalty.points is not None
+
+
 def change(transition: Transition, step: ChangeStep) -> int:
     """Writes the attributes of a step; a step that was passed before in this run changes nothing."""
     # After a migration a run may pass a step that has moved a second time; points are given once (2.14).
@@ -42,6 +51,12 @@ def change(transition: Transition, step: ChangeStep) -> int:
             Change(name, step.how, value, f"{transition.enrollment.id}:{step.id}:{name}", step.note)
         )
         transition.add_trace(step.how, step, name, words(value, kind) if value is not None else "unset")
+        if name == POINTS and keeps_points(transition):
+            # A ledger, never a number that is set: what it comes to follows from all of its lines.
+            loyalty.of_step(
+                transition, f"step {transition.enrollment.id} {step.id}", step.id, whole_points(value)
+            )
+            continue
         # Written into these facts at once, beside the effect: the next step and its questions look at it.
         facts = transition.context.writable("values", "reach")
         if name.startswith(CONSENT):

@@ -212,7 +212,7 @@ class SegmentCalls:
 
     async def _people(self, visitors: set[str]) -> set[str]:
         """Those of some ids that are no visitors but people of whom more is known."""
-        facts = self._context.live().intake.catalogue.facts
+        facts = self._context.live().intake.catalogue.computed
 
         def look(conn: Connection) -> set[str]:
             return anonymous.described(conn, visitors, facts) - anonymous.noted(conn, visitors)

@@ -45,5 +45,6 @@ def join(conn: Connection, items: Sequence[VisitorItem], journeys: Journeys, now
 def _customers_among(conn: Connection, ids: Collection[str], journeys: Journeys) -> set[str]:
     """Those of some ids that are customers of their own."""
     computed = {rule.name for rule in journeys.facts}
+    computed.update(journeys.loyalty.facts if journeys.loyalty is not None else ())
     described = anonymous.described(conn, ids, computed)
     return described - anonymous.noted(conn, described)

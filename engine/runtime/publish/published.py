@@ -10,7 +10,6 @@ from engine.channels.registry import kinds, styles
 from engine.channels.render_data import FieldTypes
 from engine.compiler.event_fields import needed_fields
 from engine.config import Config
-from engine.core.facts.fold import initial_values
 from engine.project import Project
 from engine.runtime.advance.advancer import Publication
 from engine.runtime.delivery.recommended import Recommending
@@ -51,7 +50,7 @@ def publish_in_memory(number: int, project: Project, folder: Path, secret: str) 
     config, catalogue = project.config, project.catalogue
     links = links_of(config, secret)
     field_types = FieldTypes.of(config.shop, catalogue)
-    initial = initial_values(project.journeys.facts, config.currency)
+    initial = project.journeys.first_values()
     render_context = RenderContext(
         project.messages,
         field_types,

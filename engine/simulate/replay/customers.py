@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from engine.core.conditions.scope import Scope
 from engine.core.decide import next_due
 from engine.core.facts.customer import CustomerState, Facts
-from engine.core.facts.fold import initial_values
 from engine.core.happening import Event, Happening, Occurrence
 from engine.core.journey import CalendarTrigger, ClockTrigger, DateTrigger
 from engine.core.journeys import Journeys
@@ -55,7 +54,7 @@ class Customers:
     def __post_init__(self) -> None:
         """Sorts out which starts depend on time."""
         self._shortcut = Shortcut.of(self.journeys)
-        self._values = initial_values(self.journeys.facts, self.journeys.currency)
+        self._values = self.journeys.first_values()
         starts = [
             (journey.name, place, trigger)
             for journey in self.journeys.by_name.values()

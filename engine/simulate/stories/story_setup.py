@@ -13,11 +13,13 @@ from msgspec import structs
 from engine.compiler.literals import Local
 from engine.compiler.project_context import ProjectContext
 from engine.core.facts.customer import CustomerState, Facts, Reach, is_zone
-from engine.core.facts.fold import apply_event, initial_values
+from engine.core.facts.fold import apply_event
 from engine.core.facts.learned import Learned
 from engine.core.happening import Event
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys
+from engine.core.loyalty import noted
+from engine.core.points.ledger import MEMORY
 from engine.core.product_signals import touched_products, with_touch
 from engine.core.steps.split import SplitStep
 from engine.language.quantities import zone_fix
@@ -67,7 +69,7 @@ def build_setup(
     words = StoryValues(project.catalogue, project.local)
     zone_name, why = _zone(story, words, project)
     words.local = Local(project.config.currency, zone(zone_name))
-    values = initial_values(project.catalogue.facts.values(), project.config.currency)
+    values = journeys.first_values()
     facts = Facts(CUSTOMER, zone_name, why, values, assumed_reach=True)
     facts.segments = frozenset(name.value for name in given.segments if check_segment(name, journeys, words))
     facts.inside = frozenset(
@@ -86,6 +88,10 @@ def build_setup(
     )
     # Facts that the story names outweigh those that its events of before would give
     _events_before(stage, story, words, project)
+    computed = journeys.loyalty.facts if journeys.loyalty is not None else ()
+    if any(pair.name.value in computed for pair in given.values):
+        # What the story says is where the ledger begins.
+        facts.fact_state.pop(MEMORY, None)
     for pair in given.values:
         value = words.attribute(pair)
         if value is None:
@@ -233,6 +239,8 @@ def _events_before(stage: StorySetup, story: Story, words: StoryValues, project:
     for number, (at, name, fields) in enumerate(events, start=1 - len(events)):
         event = Event(number, f"before-{number}", name, at, at, fields, starts=False)
         apply_event(stage.state.facts, event, project.catalogue.facts.values(), None)
+        if stage.journeys.loyalty is not None:
+            noted(stage.state.facts, stage.journeys.loyalty, event, at)
         stage.touch(event)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from engine.core.facts.customer import CustomerState, Facts
-from engine.core.facts.fold import history_from, initial_values
+from engine.core.facts.fold import history_from
 from engine.core.happening import Event, Happening
 from engine.core.journeys import Journeys
 from engine.core.product_signals import largest
@@ -70,7 +70,7 @@ def load_batch(
     is not known yet is new."""
     states: dict[str, CustomerState] = {}
     stored: dict[str, StoredCustomer] = {}
-    initial = initial_values(journeys.facts, journeys.currency)
+    initial = journeys.first_values()
     for row in rows(conn, _SELECT, (ids(customers), bucket)):
         states[row[0]] = _state(row, initial, journeys)
         stored[row[0]] = StoredCustomer(row[4], row[5:])
@@ -169,7 +169,15 @@ def _state(row: Any, initial: Mapping[str, Any], journeys: Journeys) -> Customer
     if zone_why == "project" and zone != journeys.timezone:
         facts.timezone, facts.timezone_why = journeys.resolve_zone(facts.values)
     return CustomerState(
-        facts, {}, marks.last_starts, marks.occurred, marks.crossings, applied, marks.collecting, marks.turns
+        facts,
+        {},
+        marks.last_starts,
+        marks.occurred,
+        marks.crossings,
+        applied,
+        marks.collecting,
+        marks.turns,
+        marks.points_due,
     )
 
 
@@ -201,6 +209,7 @@ def _documents(
         or after.occurred != before.occurred
         or after.collecting != before.collecting
         or after.turns != before.turns
+        or after.points_due != before.points_due
     ):
         oldest = iso(Instant(now - text.KEPT_DATES))[:10]
         known_marks = text.CustomerMarks(
@@ -211,6 +220,7 @@ def _documents(
             new.engagement,
             after.collecting,
             after.turns,
+            after.points_due,
         )
         marks = text.dump_marks(known_marks, oldest)
     return attributes, twins, memory, seen, segments, reach, marks

@@ -69,6 +69,7 @@ class CustomerMarks(msgspec.Struct):
     engagement: EngagementStats = NO_ENGAGEMENT
     collecting: dict[str, Collecting] = msgspec.field(default_factory=dict)
     turns: dict[str, Instant] = msgspec.field(default_factory=dict)
+    points_due: Instant | None = None
 
 
 def dump_marks(marks: CustomerMarks, oldest_day: str) -> str:
@@ -79,6 +80,8 @@ def dump_marks(marks: CustomerMarks, oldest_day: str) -> str:
         later["collecting"] = {name: _dump_collecting(known) for name, known in marks.collecting.items()}
     if marks.turns:
         later["turns"] = dict(marks.turns)
+    if marks.points_due is not None:
+        later["points"] = marks.points_due
     document: list[object] = [
         [(journey, key, start.at, start.enrollment) for (journey, key), start in marks.last_starts.items()],
         sorted(mark for mark in marks.occurred if mark[1] >= oldest_day),
@@ -106,6 +109,7 @@ def load_marks(text: str) -> CustomerMarks:
         if "collecting" in later
         else {},
         later.get("turns", {}),
+        later.get("points"),
     )
 
 

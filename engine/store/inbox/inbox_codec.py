@@ -18,6 +18,7 @@ from engine.core.happening import (
     MessageReturned,
     MessageSent,
     Occurrence,
+    PointsSpent,
     ProductChanged,
     ProfileChanged,
     Reaction,
@@ -59,6 +60,8 @@ def to_row(what: Happening) -> tuple[str, str]:
             return "reaction", dump([what.at, what.key, what.enrollment, what.kind])
         case CodeTaken():
             return "code", dump([what.at, what.enrollment, what.pool, what.value])
+        case PointsSpent():
+            return "points", dump([what.at, what.id, what.points, what.about, what.starts])
         case Joined():
             halves = [[half.events, half.attributes, half.is_reached] for half in (what.theirs, what.ours)]
             return "joined", dump([what.at, what.runs, *halves])
@@ -147,4 +150,5 @@ _READERS: Mapping[str, Callable[[int, list[Any]], Happening]] = {
     "reaction": lambda number, body: Reaction(number, *body),
     "joined": _joined,
     "code": lambda number, body: CodeTaken(number, *body),
+    "points": lambda number, body: PointsSpent(number, *body),
 }

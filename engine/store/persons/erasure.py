@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from engine.channel_kinds import normalised
 from engine.ids import new_id
 from engine.store import aliases
-from engine.store.customers import address_index, addressees
+from engine.store.customers import address_index, addressees, points
 from engine.store.customers.suppressions import SuppressionReason
 from engine.store.inbox.inbox import may_name
 from engine.store.meta import address_hash, by_bucket, secret
@@ -147,6 +147,7 @@ def _of_bucket(
     _note(conn, names, addresses, now)
     _forget_receipts(conn, bucket, people)
     _forget_runs_of_codes(conn, bucket, people)
+    points.keep_sums(conn, bucket, people, now)
     counted: dict[str, dict[str, int]] = {customer: {} for customer in names}
     for table in PERSON_TABLES:
         whose = table.parameters(bucket, people)

@@ -26,6 +26,7 @@ SECTIONS = {
     "outbox": "messages", "membership": "segments_entered_and_left",
     "shown_product": "products_recommended", "code": "codes",
     "code_request": "codes_waited_for", "code_use": "codes_shown", "credit": "orders_by_message",
+    "points_entry": "points",
 }  # fmt: skip
 """What the rows of a table are called for people."""
 

@@ -362,6 +362,38 @@ class CodeUseRow(SQLModel, table=True):
     verdict: str
 
 
+class PointsEntryRow(SQLModel, table=True):
+    """One entry of the ledger of points: what a cause came to, or came to anew (`part`). `at`: of what
+    happened."""
+
+    __tablename__ = "points_entry"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    customer: str = Field(primary_key=True)
+    cause: str = Field(primary_key=True)
+    part: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    kind: str
+    points: int = Field(sa_type=INSTANT)
+    at: int = Field(sa_type=INSTANT)
+    entered_at: int = Field(sa_type=INSTANT)
+    about: str
+    words: str
+
+
+class ForgottenPointsRow(SQLModel, table=True):
+    """What the entries of everybody who was erased came to, by the day (UTC, since 1970) of what happened and
+    by their kind; `forgotten`: what was left of it then, with the sign turned."""
+
+    __tablename__ = "forgotten_points"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    day: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    kind: str = Field(primary_key=True)
+    points: int = Field(sa_type=INSTANT)
+    entries: int = Field(sa_type=INSTANT)
+
+
 class ProductRow(SQLModel, table=True):
     """The present state of the catalogue."""
 

@@ -1,0 +1,105 @@
+"""The ledger of points as rows: every entry once, in the order in which they were made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from engine.core.effects import EnterPoints
+from engine.store.sql import change, change_many, columns_of, insert_many, rows
+from engine.values import DAY, Instant
+
+FORGOTTEN = "forgotten"
+"""The kind of what was left to people who were erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class PointsEntry:
+    """One entry of a customer's ledger. `at`: of what happened, `entered_at`: when the engine knew."""
+
+    entered_at: Instant
+    at: Instant
+    kind: str
+    points: int
+    about: str
+    words: str
+    cause: str
+    part: int
+
+
+_COLUMNS = columns_of(PointsEntry)
+
+
+def enter(conn: Connection, bucket: int, entries: Iterable[tuple[str, EnterPoints]], now: Instant) -> None:
+    """Adds entries of customers; one that is there is not entered again."""
+    insert_many(
+        conn,
+        "points_entry",
+        [
+            {
+                "bucket": bucket, "customer": customer, "cause": entry.cause, "part": entry.part,
+                "kind": entry.kind, "points": entry.points, "at": entry.at, "entered_at": now,
+                "about": entry.about, "words": entry.words,
+            }
+            for customer, entry in entries
+        ],
+        "ON CONFLICT (bucket, customer, cause, part) DO NOTHING",
+    )  # fmt: skip
+
+
+def of_customer(conn: Connection, bucket: int, customer: str, most: int = 1_000) -> list[PointsEntry]:
+    """The latest entries, the oldest of them first."""
+    sql = (
+        f"SELECT {_COLUMNS} FROM points_entry WHERE bucket = ? AND customer = ?"  # noqa: S608
+        " ORDER BY entered_at DESC, at DESC, cause DESC, part DESC LIMIT ?"
+    )
+    return [PointsEntry(*row) for row in reversed(rows(conn, sql, (bucket, customer, most)))]
+
+
+def move(
+    conn: Connection, old: int, previous: str, new: int, customer: str, behind: Sequence[tuple[str, int]]
+) -> None:
+    """The entries of `previous` become those of `customer`; what both have is there once. `behind`: causes
+    whose entries of both stay, with the number of those that `customer` has."""
+    for cause, parts in behind:
+        change(
+            conn,
+            "UPDATE points_entry SET part = part + ? WHERE bucket = ? AND customer = ? AND cause = ?",
+            (parts, old, previous, cause),
+        )
+    change(
+        conn,
+        "DELETE FROM points_entry WHERE bucket = ? AND customer = ? AND EXISTS (SELECT 1 FROM points_entry o"
+        " WHERE o.bucket = ? AND o.customer = ? AND o.cause = points_entry.cause"
+        " AND o.part = points_entry.part)",
+        (old, previous, new, customer),
+    )
+    change(
+        conn,
+        "UPDATE points_entry SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
+        (new, customer, old, previous),
+    )
+
+
+def keep_sums(conn: Connection, bucket: int, people: str, now: Instant) -> None:
+    """Before entries of customers (`{ids}`) are forgotten: what they come to by day and kind stays, and what
+    was left to these people is gone."""
+    sums = (
+        "SELECT p.at / 86400000, p.kind, sum(p.points), count(*) FROM {ids} CROSS JOIN points_entry p"
+        " WHERE p.bucket = ? AND p.customer = j.value GROUP BY 1, 2"
+    )
+    found = [
+        (int(day), kind, int(total), int(n)) for day, kind, total, n in rows(conn, sums, (people, bucket))
+    ]
+    left = sum(total for _, _, total, _ in found)
+    if left:
+        found.append((now // DAY, FORGOTTEN, -left, 1))
+    change_many(
+        conn,
+        "INSERT INTO forgotten_points (day, kind, points, entries) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (day, kind) DO UPDATE SET points = forgotten_points.points + excluded.points,"
+        " entries = forgotten_points.entries + excluded.entries",
+        sorted(found),
+    )
