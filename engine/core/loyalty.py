@@ -59,14 +59,14 @@ def of_spending(context: DecisionContext, spent: PointsSpent) -> None:
     _write(context, rules, ledger, starts=spent.starts)
 
 
-def of_step(transition: Transition, cause: str, step: str, points: int) -> None:
-    """A step of a journey adds points."""
+def of_step(transition: Transition, cause: str, points: int, note: str) -> None:
+    """A step of a journey adds points. `cause`: the same for the same run and step."""
     context = transition.context
     rules = context.journeys.loyalty
     assert rules is not None
     assert rules.points is not None
-    about = f"{transition.journey.name} > {step}"
-    ledger = with_given(_open(context, rules), rules.points, cause, about, points, context.now)
+    about = transition.journey.name
+    ledger = with_given(_open(context, rules), rules.points, cause, about, points, context.now, note)
     teller = _Teller(context, causes_of(transition.enrollment, context.now), starts=True)
     _follow(context, rules, ledger, teller)
     transition.effects.extend(teller.effects)

@@ -70,14 +70,14 @@ def with_event(ledger: Ledger, rules: PointsRules, facts: Facts, event: Event, n
 
 
 def with_given(
-    ledger: Ledger, rules: PointsRules, cause: str, about: str, points: int, at: Instant
+    ledger: Ledger, rules: PointsRules, cause: str, about: str, points: int, at: Instant, note: str = ""
 ) -> Ledger:
     """The ledger with what a step of a journey adds, once for each run and step; below zero it is spent."""
     if ledger.knows(cause) or not points:
         return ledger
     if points < 0:
         return ledger.with_spent(SpentPoints(cause, at, about, -points))
-    return ledger.with_earned(_line(rules, cause, about, at, (EarnOffer("", about, points),), ready_at=at))
+    return ledger.with_earned(_line(rules, cause, about, at, (EarnOffer("", note, points),), ready_at=at))
 
 
 def with_spending(ledger: Ledger, cause: str, about: str, points: int, at: Instant) -> Ledger:

@@ -53,9 +53,8 @@ def change(transition: Transition, step: ChangeStep) -> int:
         transition.add_trace(step.how, step, name, words(value, kind) if value is not None else "unset")
         if name == POINTS and keeps_points(transition):
             # A ledger, never a number that is set: what it comes to follows from all of its lines.
-            loyalty.of_step(
-                transition, f"step {transition.enrollment.id} {step.id}", step.id, whole_points(value)
-            )
+            cause = f"step {transition.enrollment.id} {step.id}"
+            loyalty.of_step(transition, cause, whole_points(value), step.note)
             continue
         # Written into these facts at once, beside the effect: the next step and its questions look at it.
         facts = transition.context.writable("values", "reach")
