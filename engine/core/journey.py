@@ -300,6 +300,15 @@ class JourneyDependencies:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionMoment:
+    """When an experiment is decided, fixed beforehand: as soon as so many `people` of each arm have had their
+    time, or at the end of the day `on` of the shop. One of the two is set."""
+
+    people: int | None = None
+    on: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Journey:
     """One journey, ready to run."""
 
@@ -323,6 +332,7 @@ class Journey:
     by_id: Mapping[str, Step] = field(default_factory=dict)
     longest: Duration | None = None
     splits: tuple[str, ...] = ()  # ids of its splits
+    decide: DecisionMoment | None = None  # what its holdout shows
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from engine.core.facts.customer import ZoneReason, resolve_zone
 from engine.core.facts.fold import initial_values
 from engine.core.facts.learned import Learned
 from engine.core.facts.rule import FactRule
-from engine.core.journey import CodeStep, Journey, Pool, SegmentRule
+from engine.core.journey import CodeStep, DecisionMoment, Journey, Pool, SegmentRule
 from engine.core.points.rules import LoyaltyRules
 from engine.core.policy import Policy
 from engine.core.subscriptions import SubscriptionIndex, index_of
@@ -41,6 +41,7 @@ class Journeys:
     timezone: str = "UTC"
     currency: str = "EUR"
     global_holdout: int = 0  # percent; counts for marketing policies only
+    global_decide: DecisionMoment | None = None  # what it shows
     commit: str = ""
     needs: Mapping[str, int | None] = field(default_factory=dict)  # event -> history to load (ms; None: all)
     paths: Mapping[str, str] = field(default_factory=dict)  # split -> the path that everybody takes (stories)

@@ -31,6 +31,7 @@ class Table:
     rows: tuple[Row, ...]
     trend: str = ""  # what the trend is of
     note: str = ""  # head of the notes
+    remarks: tuple[str, ...] = ()  # in words, below the lines
     is_whole: bool = False  # its only line is the whole of something, shown figure by figure
 
     def row(self, label: str) -> Row:

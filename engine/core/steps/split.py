@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.core.journey import Step
+from engine.core.journey import DecisionMoment, Step
 from engine.core.transition import Transition
 from engine.ids import choose_path
 
@@ -15,6 +15,7 @@ class SplitStep(Step):
 
     paths: tuple[tuple[str, int, int], ...]  # name, share in percent, first step
     salt: str  # the name that the hash is drawn from: its former one, if it was renamed
+    decide: DecisionMoment | None = None  # which path is better
 
     def targets(self) -> tuple[int, ...]:
         """The paths."""

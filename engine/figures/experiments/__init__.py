@@ -1,0 +1,1 @@
+"""`report experiments`: what holdouts and splits show, and how sure that is."""

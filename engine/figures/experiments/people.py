@@ -1,0 +1,121 @@
+"""The people of an experiment, and its arms as they stand at a moment.
+
+Everybody is looked at for the same time, from the moment at which they came in: who is still within it does
+not count yet. So what counts at a moment is known at that moment, and later days do not change it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from engine.core.journey import DecisionMoment
+from engine.core.journeys import Journeys
+from engine.figures.experiments.trial import Trial, sources_of
+from engine.ids import in_global_holdout, in_holdout
+from engine.statistics.comparison import Arm
+from engine.statistics.means import Amounts
+from engine.statistics.proportions import Share
+from engine.store.amounts import MONEY
+from engine.store.counting import arms
+from engine.store.counting.arms import HELD_OUT, TREATED, ArmMember
+from engine.values import Instant, at_local, plus, zone
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person. `over_at`: when their time ends; `spent`: within it, in the currency of the shop."""
+
+    arm: str
+    at: Instant
+    over_at: Instant
+    has_goal: bool
+    spent: float
+
+
+def people_of(
+    conn: Connection, trials: Sequence[Trial], journeys: Journeys, currency: str
+) -> list[list[Person]]:
+    """The people of each experiment."""
+    sources = sources_of(list(trials))
+    bought: defaultdict[tuple[int, str], list[tuple[Instant, int]]] = defaultdict(list)
+    for order in arms.orders(conn, sources, currency):
+        bought[order.experiment, order.customer].append((order.at, order.amount))
+    found: list[list[Person]] = [[] for _ in trials]
+    known = [{name for name, _ in trial.arms} for trial in trials]
+    for member in arms.members(conn, sources):
+        trial = trials[member.experiment]
+        arm = _arm(member, trial, journeys) if not trial.split else member.arm
+        if arm not in known[member.experiment] or member.at < trial.since:
+            continue
+        over_at = plus(member.at, trial.within, zone(member.zone))
+        orders = bought.get((member.experiment, member.customer), ())
+        inside = [amount for at, amount in orders if at <= over_at]
+        has_goal = (
+            bool(inside) if trial.is_global else member.goal_at is not None and member.goal_at <= over_at
+        )
+        spent = sum(inside) / MONEY
+        found[member.experiment].append(Person(arm, member.at, over_at, has_goal, spent))
+    return found
+
+
+def _arm(member: ArmMember, trial: Trial, journeys: Journeys) -> str | None:
+    """A run says that it is held out, not by which of the two holdouts: that follows from the hashes by which
+    both were drawn. Where they do not tell (two ids became one, a share was lowered), it is the journey's own,
+    if it has one."""
+    if member.arm != HELD_OUT:
+        return member.arm
+    journey = journeys.by_name.get(member.journey)
+    own = journey.holdout if journey is not None else 0
+    is_own = own > 0 and in_holdout(member.customer, member.journey, own)
+    by_shop = in_global_holdout(member.customer, journeys.global_holdout) or (not is_own and own == 0)
+    if trial.is_global:
+        return HELD_OUT if by_shop else TREATED
+    return None if by_shop and journeys.global_holdout else HELD_OUT
+
+
+def moment_of(
+    people: Iterable[Person], names: Sequence[str], decide: DecisionMoment | None, timezone: str
+) -> Instant | None:
+    """When the experiment is decided: the end of a day, or when the last arm has so many people whose time is
+    over. None: nobody has fixed it, or it is not known yet."""
+    if decide is None:
+        return None
+    if decide.on is not None:
+        return at_local(decide.on + dt.timedelta(days=1), dt.time(), zone(timezone))
+    assert decide.people is not None
+    ends: Mapping[str, list[Instant]] = {name: [] for name in names}
+    for person in people:
+        ends[person.arm].append(person.over_at)
+    if any(len(some) < decide.people for some in ends.values()):
+        return None
+    return max(sorted(some)[decide.people - 1] for some in ends.values())
+
+
+def arms_at(
+    people: Iterable[Person], trial: Trial, until: Instant, after: Instant | None = None
+) -> tuple[Arm, ...]:
+    """The arms by those whose time was over at `until`, and (with `after`) was not yet then."""
+    by_arm: dict[str, list[Person]] = {name: [] for name, _ in trial.arms}
+    for person in people:
+        if person.at <= until and (after is None or person.over_at > after):
+            by_arm[person.arm].append(person)
+    return tuple(
+        _arm_of(name, share, by_arm[name], lambda person: person.over_at <= until)
+        for name, share in trial.arms
+    )
+
+
+def _arm_of(name: str, share: int, started: Sequence[Person], is_over: Callable[[Person], bool]) -> Arm:
+    over = [person for person in started if is_over(person)]
+    return Arm(
+        name,
+        share,
+        len(started),
+        Share(sum(person.has_goal for person in over), len(over)),
+        Amounts(len(over), tuple(person.spent for person in over if person.spent)),
+    )

@@ -1,0 +1,110 @@
+"""`report experiments`: a table for each experiment, with what it shows in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from decimal import Decimal
+
+from sqlalchemy import Connection
+
+from engine.core.journeys import Journeys
+from engine.figures.experiments.metrics import EXPERIMENT, SINCE
+from engine.figures.experiments.people import Person, arms_at, moment_of, people_of
+from engine.figures.experiments.trial import Trial, trials
+from engine.figures.experiments.words import Scene, sentences
+from engine.figures.metrics import Value
+from engine.figures.report import Row, Table
+from engine.statistics.comparison import Arm, Comparison, Difference, compare
+from engine.statistics.interval import Interval
+from engine.store.counting import daily_counts
+from engine.values import DAY, Instant, local_date, zone
+
+MONTH = 30
+"""Days of a month in sentences."""
+
+
+def experiments(conn: Connection, journeys: Journeys, now: Instant) -> tuple[Table, ...]:
+    """All experiments of the shop."""
+    shop = daily_counts.shop(conn)
+    found = trials(journeys, shop.order)
+    people = people_of(conn, found, journeys, journeys.currency)
+    return tuple(
+        table
+        for trial, some in zip(found, people, strict=True)
+        for table in tables_of(trial, some, journeys, now)
+    )
+
+
+def tables_of(trial: Trial, people: Sequence[Person], journeys: Journeys, now: Instant) -> list[Table]:
+    """One experiment: as it was decided or stands now, and what came in after the decision."""
+    names = [name for name, _ in trial.arms]
+    at = moment_of(people, names, trial.decide, journeys.timezone)
+    moment = at if at is not None and at <= now else None
+    until = moment if moment is not None else now
+    arms = arms_at(people, trial, until)
+    comparison = compare(arms, is_moment=moment is not None, planned=trial.planned, seed=trial.title)
+    day = local_date(Instant(moment - 1), zone(journeys.timezone)) if moment is not None else None
+    scene = Scene(trial, journeys.currency, _people_a_month(people, trial, until), day)
+    title = trial.title if day is None else f"{trial.title}, decided on {day.isoformat()}"
+    found = [
+        Table(
+            trial.title, title, "arm", EXPERIMENT, tuple(_rows(trial, arms, comparison)), note="against the control",
+            remarks=sentences(comparison, arms, scene),
+        )
+    ]  # fmt: skip
+    if moment is not None:
+        later = arms_at(people, trial, now, after=moment)
+        rows = tuple(Row(_label(arm, trial), _counts(arm, money=True), ()) for arm in later)
+        remark = "They do not change what was decided."
+        found.append(
+            Table(f"{trial.title}, since", f"{trial.title}, people since then", "arm", SINCE, rows, remarks=(remark,))
+        )
+    return found
+
+
+def _rows(trial: Trial, arms: Sequence[Arm], comparison: Comparison) -> list[Row]:
+    by_arm = {difference.arm: difference for difference in comparison.differences}
+    return [_row(trial, arm, by_arm.get(arm.name)) for arm in arms]
+
+
+def _row(trial: Trial, arm: Arm, difference: Difference | None) -> Row:
+    rate = difference.rate if difference is not None else None
+    money = difference.money if difference is not None else None
+    *counts, spent = _counts(arm, money=True)
+    return Row(
+        _label(arm, trial),
+        (*counts, *_bounds(rate), spent, *_bounds(money)),
+        (),
+        note=difference.standing.value if difference is not None else "",
+    )
+
+
+def _counts(arm: Arm, *, money: bool) -> tuple[Value, ...]:
+    share = Decimal(arm.goals.part) / arm.goals.whole if arm.goals.whole else None
+    spent = (_decimal(arm.money.mean) if arm.money.people else None,) if money else ()
+    return (arm.started, arm.goals.whole, arm.goals.part, share, *spent)
+
+
+def _label(arm: Arm, trial: Trial) -> str:
+    return f"{arm.name} (control)" if arm.name == trial.arms[0][0] else arm.name
+
+
+def _bounds(interval: Interval | None) -> tuple[Value, Value]:
+    return (None, None) if interval is None else (_decimal(interval.low), _decimal(interval.high))
+
+
+def _decimal(value: float) -> Decimal:
+    """As many digits as anybody can mean."""
+    return Decimal(str(round(value, 10)))
+
+
+def _people_a_month(people: Sequence[Person], trial: Trial, until: Instant) -> float:
+    """Who came in within 30 days: of a holdout those who are not held out, for it speaks of what the journey
+    brought; of a split everybody, for one path would be for all."""
+    control = trial.arms[0][0]
+    came = [person.at for person in people if person.at <= until and (trial.split or person.arm != control)]
+    if not came:
+        return 0.0
+    days = max(1.0, (max(came) - min(came)) / DAY)
+    return len(came) / days * MONTH

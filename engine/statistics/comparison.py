@@ -1,0 +1,119 @@
+"""The arms of an experiment against its control: what may be said of them now.
+
+Until the moment that was fixed beforehand only intervals are given that hold however often somebody looks, and
+nothing is called better. At that moment, once, the exact test decides, for several arms together (Holm).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.statistics import sequences
+from engine.statistics.bootstrap import bootstrap
+from engine.statistics.holm import holm
+from engine.statistics.interval import ALPHA, Interval
+from engine.statistics.means import Amounts, is_carried_by_few, welch
+from engine.statistics.proportions import Share, fisher, newcombe
+from engine.statistics.sample_ratio import ALARM, sample_ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One of the ways. `share`: of the people who come, in any unit; `started`: who came so far; `goals` and
+    `money`: of those whose time is over."""
+
+    name: str
+    share: float
+    started: int
+    goals: Share
+    money: Amounts
+
+
+class Standing(StrEnum):
+    """What is said of an arm against the control."""
+
+    OPEN = "open"  # the moment has not come
+    BETTER = "better"
+    WORSE = "worse"
+    UNCLEAR = "cannot tell"
+
+
+class MoneyMethod(StrEnum):
+    """Where the interval of an amount comes from."""
+
+    SEQUENCE = "sequence"
+    WELCH = "welch"
+    BOOTSTRAP = "bootstrap"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An arm less the control. `p`: of the exact test, adjusted for all arms; None before the moment. An
+    interval is None where there are too few people for one."""
+
+    arm: str
+    standing: Standing
+    rate: Interval | None
+    money: Interval | None
+    money_by: MoneyMethod
+    p: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`ratio`: the p-value of the sample-ratio check, None where it says nothing. Where `is_alarm`, nothing
+    is said of any effect."""
+
+    ratio: float | None
+    is_alarm: bool
+    differences: tuple[Difference, ...]
+
+
+def compare(arms: Sequence[Arm], *, is_moment: bool, planned: int, seed: str) -> Comparison:
+    """Each arm against the first one, the control. `is_moment`: these are the data of the moment that was
+    fixed; `planned`: people in two arms for whom open intervals are narrowest, fixed beforehand too. `seed`:
+    of people who are drawn again."""
+    ratio = sample_ratio([arm.started for arm in arms], [arm.share for arm in arms])
+    if ratio is not None and ratio < ALARM:
+        return Comparison(ratio, True, ())
+    control, *others = arms
+    if not is_moment:
+        return Comparison(ratio, False, tuple(_open(arm, control, planned) for arm in others))
+    decided = holm([fisher(arm.goals, control.goals) for arm in others])
+    by_few = is_carried_by_few(arm.money for arm in arms)
+    return Comparison(
+        ratio,
+        False,
+        tuple(_decided(arm, control, p, seed, by_few) for arm, p in zip(others, decided, strict=True)),
+    )
+
+
+def _open(arm: Arm, control: Arm, planned: int) -> Difference:
+    return Difference(
+        arm.name,
+        Standing.OPEN,
+        sequences.of_shares(arm.goals, control.goals, planned),
+        sequences.of_means(arm.money, control.money, planned),
+        MoneyMethod.SEQUENCE,
+    )
+
+
+def _decided(arm: Arm, control: Arm, p: float, seed: str, by_few: bool) -> Difference:  # noqa: FBT001
+    standing = Standing.UNCLEAR
+    if p < ALPHA:
+        standing = Standing.BETTER if arm.goals.rate > control.goals.rate else Standing.WORSE
+    has_people = arm.goals.whole > 0 and control.goals.whole > 0
+    if by_few and has_people:
+        money: Interval | None = bootstrap(arm.money, control.money, f"{seed}/{arm.name}")
+    else:
+        money = welch(arm.money, control.money)
+    return Difference(
+        arm.name,
+        standing,
+        newcombe(arm.goals, control.goals) if has_people else None,
+        money,
+        MoneyMethod.BOOTSTRAP if by_few else MoneyMethod.WELCH,
+        p,
+    )
