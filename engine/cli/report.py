@@ -29,7 +29,7 @@ class ReportFormat(StrEnum):
 @app.command(rich_help_panel=LOOK)
 def report(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="journeys, journey, channels")],
+    name: Annotated[str, typer.Argument(help="journeys, journey, channels, experiments")],
     of: Annotated[str, typer.Argument(help="of journey: its name")] = "",
     first: Annotated[str, typer.Option("--from", help="the first day, as 2026-03-01")] = "",
     last: Annotated[str, typer.Option("--to", help="the last day; today without it")] = "",
@@ -79,7 +79,7 @@ def _made(
     if of and of not in reports.known_journeys(conn, journeys):
         raise UsageError(f"there is no journey {of!r}:", f"the journeys are {', '.join(journeys.by_name)}")
     asked = period.asked(reports.today(now, journeys), *days)
-    wanted = reports.ReportRequest(name, asked, of, by)
+    wanted = reports.ReportRequest(name, asked, of, by, is_usual=not any(days))
     return reports.report(conn, wanted, journeys, now)
 
 
@@ -87,9 +87,11 @@ def _print(answer: FiguresReport) -> None:
     from engine.cli.reports import figures_text
 
     say_plain(figures_text.heading(answer))
-    for table in figures_text.tables(answer):
+    for table, remarks in figures_text.tables(answer):
         say_plain("")
         say_table(table)
+        for remark in remarks:
+            say_plain(remark)
     for note in answer.notes:
         say_plain(note)
     say_head("How they are counted")

@@ -73,6 +73,7 @@ def compile_journey(file: syntax.JourneyFile, project: ProjectContext) -> Compil
         by_id={step.id: step for step in steps},
         longest=longest_path(starts, steps),
         splits=tuple(splits),
+        decide=run.DecisionMoment(file.decide.people, file.decide.on) if file.decide else None,
     )
     return Compiled(journey, problems)
 

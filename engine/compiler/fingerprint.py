@@ -19,7 +19,7 @@ from engine.problem import Span
 
 _WRITTEN_AS: Mapping[type, str] = {
     syntax.JourneyFile: (
-        "JourneyFile name - was - - state starts who again goal exit_if policy priority holdout steps - -"
+        "JourneyFile name - was - - state starts who again goal exit_if policy priority holdout - steps - -"
     ),
     syntax.SegmentFile: "SegmentFile name - who -",
     syntax.EventStart: "EventStart event where per fresh -",

@@ -39,6 +39,7 @@ def publish(
         timezone=config.timezone,
         currency=config.currency,
         global_holdout=config.holdout,
+        global_decide=config.decide,
         commit=commit,
         needs=farthest(*histories),
         prices={channel.name: channel.price for channel in config.channels.values()},

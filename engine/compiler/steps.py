@@ -106,7 +106,8 @@ class Steps:
         paths = tuple(
             (path.name.value, path.share, at) for path, at in zip(step.paths, slot.flat.first, strict=True)
         )
-        return SplitStep(*slot.base, paths, step.was.value if step.was else step.name.value)
+        decide = run.DecisionMoment(step.decide.people, step.decide.on) if step.decide else None
+        return SplitStep(*slot.base, paths, step.was.value if step.was else step.name.value, decide)
 
     def change(self, step: Change, slot: Slot) -> ChangeStep:
         """`set`, `add`, `remove`."""

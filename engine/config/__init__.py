@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from engine.channel_kinds import UnknownAction
-from engine.core.journey import Pool
+from engine.core.journey import DecisionMoment, Pool
 from engine.core.points.rules import EarnLimit, PointsExpiry
 from engine.core.policy import Policy
 from engine.core.recommendations.rule import ProductExclusion, ProductSource
@@ -353,3 +353,5 @@ class Config:
     attribution: Attribution = field(default_factory=Attribution)
     points: PointsConfig | None = None
     tiers: TiersConfig | None = None
+    decide: DecisionMoment | None = None
+    """When it is said what the holdout of the whole shop shows."""

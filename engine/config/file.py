@@ -19,7 +19,9 @@ from engine.config.recommendations import RECOMMENDATION, read_recommendations
 from engine.config.retention import RETENTION, read_retention
 from engine.config.secrets import config_context, refuse_literal, secret_of, values_of
 from engine.config.signup import SIGNUP, read_signup
-from engine.language.grammar import Construct, Key, TextPattern
+from engine.core.journey import DecisionMoment
+from engine.language.grammar import HOLDOUT, Construct, Key, TextPattern
+from engine.language.holdout import parse_holdout
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Node, Scalar, Sequence
 from engine.language.quantities import zone_fix
@@ -87,7 +89,7 @@ CONFIG = Construct(
             shape={"examples": ["sqlite:///data/shop.db"]}),
         Key("http", "block", "where the daemon listens, and how the world reaches it", of=HTTP),
         Key("egress", "block", "places beside the public internet that may be called", of=EGRESS),
-        Key("holdout", "share", "share of all customers who get no marketing", example="2%"),
+        Key("holdout", "holdout", "share of all customers who get no marketing", example="2%", of=HOLDOUT),
         Key("channels", "free", "the ways to reach a customer", example="{email: {via: outbox}}",
             shape=CHANNEL_SHAPE),
         Key("policies", "named", "consent, quiet hours and caps", example="{marketing: {caps: 1 a day}}",
@@ -142,6 +144,7 @@ def config_of(node: Node, problems: list[Problem]) -> tuple[Config, list[Problem
 def _read_parts(parts: MapReader) -> Config:
     context, usual = parts.context, default_config()
     # Channels name policies, policies and forms name channels: the names come first.
+    holdout, decide = parse_holdout(parts)
     channels, policies = (
         tuple(entry.key.text for entry in parts.entries(key)) for key in ("channels", "policies")
     )
@@ -165,8 +168,9 @@ def _read_parts(parts: MapReader) -> Config:
         http=read_http(parts.block("http")),
         egress=read_egress(parts.block("egress")),
         # Nobody is held out by default: it costs sales, so a shop has to choose it.
-        holdout=parts.share("holdout") or 0,
+        holdout=holdout,
         channels={channel.name: channel for channel in opened if channel is not None},
+        decide=DecisionMoment(decide.people, decide.on) if decide is not None else None,
         policies={
             entry.key.text: read_policy(context, entry, channels) for entry in parts.entries("policies")
         },

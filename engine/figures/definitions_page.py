@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.figures.experiments.metrics import EXPERIMENT
 from engine.figures.metrics import METRICS, Metric
 
 _HEAD = """\
@@ -24,9 +25,25 @@ where there is nothing to be a share of.
 """
 
 
+_EXPERIMENTS = """\
+
+## Experiments
+
+These are counted from people, each of whom is looked at from their first start on, for the same time in every
+arm ([experiments.md](experiments.md)). Orders are all orders of these people, and belong to no message. The
+check whether people fell into the arms as their shares say is Pearson's chi-square, where five are expected
+in each; below 0.001 no effect is shown. Which arm is better is decided once, by Fisher's exact test, for
+several arms together by S. Holm's procedure (Scandinavian Journal of Statistics 6, 1979).
+
+| figure | formula | counts | on which day | share of |
+|---|---|---|---|---|
+"""
+
+
 def page() -> str:
     """The whole page."""
-    return _HEAD + "".join(_line(metric) for metric in METRICS)
+    days, people = ("".join(map(_line, metrics)) for metrics in (METRICS, EXPERIMENT))
+    return _HEAD + days + _EXPERIMENTS + people
 
 
 def _line(metric: Metric) -> str:

@@ -17,7 +17,7 @@ def as_json(report: FiguresReport) -> dict[str, Any]:
         "report": report.name,
         "title": report.title,
         "period": _period(report.period),
-        "before": _period(report.before),
+        "before": _period(report.before) if report.before is not None else None,
         "currency": report.currency,
         "timezone": report.timezone,
         "made_at": report.made_at,
@@ -69,6 +69,7 @@ def _table(table: Table) -> dict[str, Any]:
         "title": table.title,
         "trend": table.trend,
         "rows": [_row(table, row) for row in table.rows],
+        **({"remarks": list(table.remarks)} if table.remarks else {}),
     }
 
 

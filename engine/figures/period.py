@@ -43,6 +43,9 @@ class Period:
         """Whether it is one calendar month or several."""
         return self.first.day == 1 and self.last == _end_of_month(self.last)
 
+    def __contains__(self, day: dt.date) -> bool:
+        return self.first <= day <= self.last
+
     def before(self) -> Period:
         """What it is compared with: as many days before it, of whole months as many months."""
         last = self.first - dt.timedelta(days=1)

@@ -46,7 +46,7 @@ class FiguresReport:
     name: str
     title: str
     period: Period
-    before: Period
+    before: Period | None  # None: it is compared with none
     currency: str
     timezone: str
     made_at: str

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from engine.core.journeys import Journeys
 from engine.figures.channels import channels
+from engine.figures.experiments.tables import experiments
 from engine.figures.journeys import all_journeys, one_journey
 from engine.figures.period import Granularity, Period
 from engine.figures.report import FiguresReport, Table
@@ -23,21 +24,25 @@ NAMES: Mapping[str, str] = {
     "journeys": "what each journey did",
     "journey": "one journey, step by step (with its name)",
     "channels": "what became of the messages on each channel",
+    "experiments": "what holdouts and splits show, and how sure that is",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """Which report, of what, over which days. `by`: also in parts."""
+    """Which report, of what, over which days. `by`: also in parts. `is_usual`: nobody has said which days."""
 
     name: str
     period: Period
     of: str = ""
     by: Granularity | None = None
+    is_usual: bool = False
 
 
 def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Instant) -> FiguresReport:
     """The report, from one moment of the store. `wanted.name` is one of `NAMES`."""
+    if wanted.name == "experiments":
+        return _experiments(conn, wanted, journeys, now)
     period = wanted.period
     before = period.before()
     tables, title = _tables(conn, wanted, before, journeys)
@@ -52,6 +57,34 @@ def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Ins
         tables,
         tuple(_notes(conn, before)),
     )
+
+
+def _experiments(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Instant) -> FiguresReport:
+    """Over all the time that they run, where nobody has said which days."""
+    found = experiments(conn, journeys, now, None if wanted.is_usual else wanted.period)
+    notes: tuple[str, ...] = _EXPERIMENT_NOTES if found.tables else ()
+    if found.empty:
+        notes += (f"Nobody has come in yet: {'; '.join(found.empty)}.",)
+    return FiguresReport(
+        wanted.name,
+        "Experiments",
+        found.period,
+        None,
+        journeys.currency,
+        journeys.timezone,
+        iso(now),
+        found.tables,
+        notes or ("No journey has a holdout or a split.",),
+    )
+
+
+_EXPERIMENT_NOTES = (
+    (
+        "Everybody is looked at for the same time from their first start on, in every arm: who is still "
+        "within it is not counted yet."
+    ),
+    "Orders are all orders of these people, whether they clicked a message or not; gross.",
+)
 
 
 def _tables(

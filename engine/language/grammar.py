@@ -15,7 +15,7 @@ Kind = Literal[
     "map", "values", "condition", "where", "steps", "paths",
     "shares", "starts", "again", "goal", "tests", "wait", "weekdays", "awaited", "day", "given", "when",
     "expect", "watchers", "reaction", "long_did_count", "via", "next_after", "wait_clock", "count", "secret",
-    "block", "named", "free", "any",
+    "block", "named", "free", "any", "holdout", "decide",
 ]  # fmt: skip
 """What stands behind a key. `block`: one map with the keys of `Key.of`; `named`: names of our own, each with
 such a map or another value; `free`: the same under any names; `any`: read by code of its own. A `secret` is
@@ -81,6 +81,19 @@ WAS = Key("was", "name", "the former id, for one release after renaming", exampl
 STATES = ("draft", "live", "closing", "paused", "stopped")
 PRIORITIES = ("high", "normal", "low")
 
+HOLDOUT = Construct(
+    "holdout",
+    "a holdout",
+    (
+        Key("share", "share", "share of customers who get nothing and are measured", needed=True,
+            why="without a share nobody is held out", example="5%"),
+        Key("decide", "decide", "when it is said what it shows, fixed beforehand",
+            example="after 2,000 people each"),
+    ),
+    "Who gets nothing and is measured.",
+    (("percent", "share"), ("size", "share"), ("when", "decide"), ("until", "decide")),
+)  # fmt: skip
+
 JOURNEY = Construct(
     "journey",
     "a journey",
@@ -106,8 +119,8 @@ JOURNEY = Construct(
         Key("exit_if", "condition", "what ends it early, without success"),
         Key("policy", "policy", "consent, quiet hours and caps: a policy of config.yaml", example="service"),
         Key("priority", "choice", "who gets the last free place under a cap", choices=PRIORITIES),
-        Key("holdout", "share", "share of customers who get nothing and are measured by the same goal",
-            example="5%"),
+        Key("holdout", "holdout", "share of customers who get nothing and are measured by the same goal",
+            example="5%", of=HOLDOUT),
         Key("steps", "steps", "what happens, from top to bottom", needed=True,
             why="a journey without steps does nothing",
             example="\n         steps:\n           - send: welcome_hello"),

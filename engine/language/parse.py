@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from engine.language.conditions.condition import parse_condition
 from engine.language.goal import parse_goal
 from engine.language.grammar import JOURNEY, SEGMENT, Construct
+from engine.language.holdout import parse_holdout
 from engine.language.map_reader import JOURNEY_RULES, NAME, MapReader, ReadContext
 from engine.language.nodes import Mapping
 from engine.language.spelling import Respelling
@@ -90,6 +91,7 @@ def _journey(reader: MapReader, source: str) -> JourneyFile:
     context = reader.context
     start, goal, tests = reader.node("start"), reader.node("goal"), reader.node("tests")
     again = reader.text("again")
+    holdout, decide = parse_holdout(reader)
     return JourneyFile(
         name=_name(reader, "journey"),
         span=reader.at,
@@ -104,7 +106,8 @@ def _journey(reader: MapReader, source: str) -> JourneyFile:
         exit_if=_condition(reader, "exit_if"),
         policy=reader.text("policy"),
         priority=reader.choice("priority", {"medium": "normal", "default": "normal"}),
-        holdout=reader.share("holdout") or 0,
+        holdout=holdout,
+        decide=decide,
         steps=reader.steps("steps") or (),
         tests=None if tests is None else parse_tests(context, tests, reader.at_key("tests")),
         source=source,

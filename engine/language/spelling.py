@@ -321,6 +321,19 @@ def spell_share(words: str) -> str:
     return f"{int(match[1])}%" if match else words
 
 
+_DECIDE = re.compile(
+    r"(?:after|with|at) +(\d{1,3}(?:,\d{3})+|\d+) *(?:people|persons|customers|users)?"
+    r"(?: *(?:each|per (?:path|arm|group)|in each(?: (?:path|arm|group))?))",
+    re.IGNORECASE,
+)
+
+
+def spell_decide(words: str) -> str:
+    """`after 2000 customers per path`, `after 2000 each`: when an experiment is decided."""
+    match = _DECIDE.fullmatch(words) if len(words) < _LONGEST else None
+    return f"after {match[1]} people each" if match else words
+
+
 def spell_cap(words: str) -> str:
     """`max 3 per week`, `once a day`, `2/month`: a cap."""
     match = _CAP.fullmatch(words) if len(words) < _LONGEST else None

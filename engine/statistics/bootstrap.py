@@ -6,7 +6,7 @@ import math
 import random  # noqa: TID251 - seeded by the caller: the same people always give the same interval
 from collections.abc import Sequence
 
-from engine.statistics.interval import ALPHA, Interval
+from engine.statistics.bounds import ALPHA, Bounds
 from engine.statistics.means import Amounts
 
 MOST = 4_000
@@ -17,17 +17,17 @@ LEAST = 400
 _DRAWS = 8_000_000
 
 
-def bootstrap(one: Amounts, other: Amounts, seed: str, alpha: float = ALPHA) -> Interval:
+def bootstrap(one: Amounts, other: Amounts, seed: str, alpha: float = ALPHA) -> Bounds:
     """The percentile interval of the difference of the means `one` - `other`, people being drawn again within
     each arm (B. Efron, R. J. Tibshirani, An introduction to the bootstrap, 1993, chapter 13).
 
     The same seed gives the same interval. Of nobody: everything is 0.
     """
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)
     buyers = len(one.some) + len(other.some)
     times = max(LEAST, min(MOST, _DRAWS // max(buyers, 1)))
     differences = sorted(_mean(one, dice) - _mean(other, dice) for _ in range(times))
-    return Interval(_quantile(differences, alpha / 2), _quantile(differences, 1 - alpha / 2))
+    return Bounds(_quantile(differences, alpha / 2), _quantile(differences, 1 - alpha / 2))
 
 
 def _mean(amounts: Amounts, dice: random.Random) -> float:

@@ -1,7 +1,7 @@
 """The arms of an experiment against its control: what may be said of them now.
 
-Until the moment that was fixed beforehand only intervals are given that hold however often somebody looks, and
-nothing is called better. At that moment, once, the exact test decides, for several arms together (Holm).
+Until the moment that was fixed beforehand only intervals are given that hold however often somebody looks,
+and nothing is called better. At that moment, once, the exact test decides, for several arms together (Holm).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from enum import StrEnum
 
 from engine.statistics import sequences
 from engine.statistics.bootstrap import bootstrap
+from engine.statistics.bounds import ALPHA, Bounds
 from engine.statistics.holm import holm
-from engine.statistics.interval import ALPHA, Interval
 from engine.statistics.means import Amounts, is_carried_by_few, welch
 from engine.statistics.proportions import Share, fisher, newcombe
 from engine.statistics.sample_ratio import ALARM, sample_ratio
@@ -31,7 +31,7 @@ class Arm:
     money: Amounts
 
 
-class Standing(StrEnum):
+class ArmVerdict(StrEnum):
     """What is said of an arm against the control."""
 
     OPEN = "open"  # the moment has not come
@@ -54,9 +54,9 @@ class Difference:
     interval is None where there are too few people for one."""
 
     arm: str
-    standing: Standing
-    rate: Interval | None
-    money: Interval | None
+    verdict: ArmVerdict
+    rate: Bounds | None
+    money: Bounds | None
     money_by: MoneyMethod
     p: float | None = None
 
@@ -86,32 +86,32 @@ def compare(arms: Sequence[Arm], *, is_moment: bool, planned: int, seed: str) ->
     return Comparison(
         ratio,
         False,
-        tuple(_decided(arm, control, p, seed, by_few) for arm, p in zip(others, decided, strict=True)),
+        tuple(_decided(arm, control, p, seed, by_few=by_few) for arm, p in zip(others, decided, strict=True)),
     )
 
 
 def _open(arm: Arm, control: Arm, planned: int) -> Difference:
     return Difference(
         arm.name,
-        Standing.OPEN,
+        ArmVerdict.OPEN,
         sequences.of_shares(arm.goals, control.goals, planned),
         sequences.of_means(arm.money, control.money, planned),
         MoneyMethod.SEQUENCE,
     )
 
 
-def _decided(arm: Arm, control: Arm, p: float, seed: str, by_few: bool) -> Difference:  # noqa: FBT001
-    standing = Standing.UNCLEAR
+def _decided(arm: Arm, control: Arm, p: float, seed: str, *, by_few: bool) -> Difference:
+    verdict = ArmVerdict.UNCLEAR
     if p < ALPHA:
-        standing = Standing.BETTER if arm.goals.rate > control.goals.rate else Standing.WORSE
+        verdict = ArmVerdict.BETTER if arm.goals.rate > control.goals.rate else ArmVerdict.WORSE
     has_people = arm.goals.whole > 0 and control.goals.whole > 0
     if by_few and has_people:
-        money: Interval | None = bootstrap(arm.money, control.money, f"{seed}/{arm.name}")
+        money: Bounds | None = bootstrap(arm.money, control.money, f"{seed}/{arm.name}")
     else:
         money = welch(arm.money, control.money)
     return Difference(
         arm.name,
-        standing,
+        verdict,
         newcombe(arm.goals, control.goals) if has_people else None,
         money,
         MoneyMethod.BOOTSTRAP if by_few else MoneyMethod.WELCH,

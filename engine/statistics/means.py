@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from engine.statistics.bounds import ALPHA, Bounds
 from engine.statistics.distributions import t_quantile
-from engine.statistics.interval import ALPHA, Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Amounts:
         return (squares + (self.people - len(self.some)) * mean * mean) / (self.people - 1)
 
 
-def welch(one: Amounts, other: Amounts, alpha: float = ALPHA) -> Interval | None:
+def welch(one: Amounts, other: Amounts, alpha: float = ALPHA) -> Bounds | None:
     """The interval of the difference of the means `one` - `other`, with unequal variances.
 
     B. L. Welch, The generalization of Student's problem when several different population variances are
@@ -48,7 +48,7 @@ def welch(one: Amounts, other: Amounts, alpha: float = ALPHA) -> Interval | None
     freedom = error**2 / (first**2 / (one.people - 1) + second**2 / (other.people - 1))
     half = t_quantile(1 - alpha / 2, freedom) * math.sqrt(error)
     difference = one.mean - other.mean
-    return Interval(difference - half, difference + half)
+    return Bounds(difference - half, difference + half)
 
 
 def is_carried_by_few(amounts: Iterable[Amounts]) -> bool:
@@ -57,5 +57,3 @@ def is_carried_by_few(amounts: Iterable[Amounts]) -> bool:
     highest = sorted((amount for each in together for amount in each.some), reverse=True)
     few = sum(each.people for each in together) // 100
     return math.fsum(highest[:few]) > math.fsum(highest) / 2
-
-

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from engine.statistics.bounds import ALPHA, Bounds
 from engine.statistics.distributions import normal_quantile
-from engine.statistics.interval import ALPHA, Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,14 @@ class Share:
         return self.part / self.whole if self.whole else 0.0
 
 
-def wilson(share: Share, alpha: float = ALPHA) -> Interval:
+def wilson(share: Share, alpha: float = ALPHA) -> Bounds:
     """The score interval of one share, without correction for continuity.
 
     E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927).
     Of nobody: everything.
     """
     if not share.whole:
-        return Interval(0.0, 1.0)
+        return Bounds(0.0, 1.0)
     z = normal_quantile(1 - alpha / 2)
     n, rate = share.whole, share.rate
     middle = rate + z * z / (2 * n)
@@ -38,20 +38,20 @@ def wilson(share: Share, alpha: float = ALPHA) -> Interval:
     # of none and of all the bound is exact, and not what rounding leaves
     low = 0.0 if share.part == 0 else (middle - half) / scale
     high = 1.0 if share.part == n else (middle + half) / scale
-    return Interval(low, high)
+    return Bounds(low, high)
 
 
-def newcombe(one: Share, other: Share, alpha: float = ALPHA) -> Interval:
+def newcombe(one: Share, other: Share, alpha: float = ALPHA) -> Bounds:
     """The interval of the difference `one` - `other` of independent shares, by the score intervals of both.
 
-    R. G. Newcombe, Interval estimation for the difference between independent proportions: comparison of
+    R. G. Newcombe, Bounds estimation for the difference between independent proportions: comparison of
     eleven methods, Statistics in Medicine 17 (1998), method 10.
     """
     first, second = wilson(one, alpha), wilson(other, alpha)
     difference = one.rate - other.rate
     low = difference - math.hypot(one.rate - first.low, second.high - other.rate)
     high = difference + math.hypot(first.high - one.rate, other.rate - second.low)
-    return Interval(max(-1.0, low), min(1.0, high))
+    return Bounds(max(-1.0, low), min(1.0, high))
 
 
 def fisher(one: Share, other: Share) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from engine.statistics.bounds import ALPHA
 from engine.statistics.distributions import normal_quantile
-from engine.statistics.interval import ALPHA
 
 POWER = 0.8
 """In so many of the experiments in which the effect is there, it is found."""

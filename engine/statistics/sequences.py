@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.statistics.interval import ALPHA, Interval
+from engine.statistics.bounds import ALPHA, Bounds
 from engine.statistics.means import Amounts
 from engine.statistics.proportions import Share
 
@@ -15,24 +15,24 @@ FEWEST = 100
 """People in an arm below whom nothing is said: the interval is right for large numbers."""
 
 
-def of_shares(one: Share, other: Share, planned: int = PLANNED, alpha: float = ALPHA) -> Interval | None:
+def of_shares(one: Share, other: Share, planned: int = PLANNED, alpha: float = ALPHA) -> Bounds | None:
     """The interval of the difference `one` - `other` that may be looked at every day. `planned`: people of
     both for whom it is narrowest, fixed before the first look. None: one has fewer than `FEWEST`."""
     if min(one.whole, other.whole) < FEWEST:
         return None
     error = sum(_smoothed(share) * (1 - _smoothed(share)) / share.whole for share in (one, other))
     low, high = _around(one.rate - other.rate, error, one.whole + other.whole, planned, alpha)
-    return Interval(max(-1.0, low), min(1.0, high))
+    return Bounds(max(-1.0, low), min(1.0, high))
 
 
-def of_means(one: Amounts, other: Amounts, planned: int = PLANNED, alpha: float = ALPHA) -> Interval | None:
+def of_means(one: Amounts, other: Amounts, planned: int = PLANNED, alpha: float = ALPHA) -> Bounds | None:
     """As `of_shares`, of the means of amounts. None also where nobody differs from the others."""
     if min(one.people, other.people) < FEWEST:
         return None
     error = one.variance / one.people + other.variance / other.people
     if error <= 0:
         return None
-    return Interval(*_around(one.mean - other.mean, error, one.people + other.people, planned, alpha))
+    return Bounds(*_around(one.mean - other.mean, error, one.people + other.people, planned, alpha))
 
 
 def _smoothed(share: Share) -> float:
@@ -40,9 +40,7 @@ def _smoothed(share: Share) -> float:
     return (share.part + 1) / (share.whole + 2)
 
 
-def _around(
-    difference: float, error: float, people: int, planned: int, alpha: float
-) -> tuple[float, float]:
+def _around(difference: float, error: float, people: int, planned: int, alpha: float) -> tuple[float, float]:
     """The asymptotic confidence sequence with the boundary of a normal mixture: I. Waudby-Smith, D. Arbour,
     R. Sinha, E. H. Kennedy, A. Ramdas, Time-uniform central limit theory and asymptotic confidence sequences,
     Annals of Statistics 52 (2024), theorem 2.2, with its parameter (section 2.3 there, appendix B.2) tuned to

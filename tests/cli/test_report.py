@@ -72,3 +72,61 @@ def test_a_report_is_refused_with_what_to_write(shop: Shop, golden: Golden) -> N
         ("channels", "--from", "2026-03-02", "--last", "30 days"),
     )  # fmt: skip
     golden("golden/report_refused.txt", "\n".join(report(shop.run("report", *words)) for words in wrong))
+
+
+HELD = """
+journey: held
+start:
+  event: subscribed
+again: never
+goal:
+  event: order_placed
+  within: 7 days
+policy: service
+holdout:
+  share: 40%
+  decide: on 2026-12-05
+steps:
+  - split: greeting
+    into:
+      50% control:
+        - send: welcome_hello
+      50% story:
+        - send: welcome_our_story
+tests:
+  - test: nothing here
+    given: {holdout: true}
+    when:
+      - day 0 10:00: subscribed
+    expect:
+      - day 0 10:00: holdout
+"""
+
+
+def test_experiments_are_told_in_tables_and_words(shop: Shop, golden: Golden) -> None:
+    for file in (shop.folder / "journeys").glob("*.yaml"):
+        if "event: subscribed" in file.read_text(encoding="utf-8"):
+            file.unlink()
+    shop.write("journeys/held.yaml", HELD)
+    assert shop.run("deploy").code == 0
+    lines = "".join(_event(f"c{number}", "subscribed", "2026-11-20T10:00:00Z", "{}") for number in range(300))
+    assert shop.run("import", str(shop.write("in.jsonl", lines)), "--live").code == 0
+    shop.play()
+    shop.clock.advance(DAY)
+    lines = "".join(
+        _event(f"c{n}", "order_placed", "2026-11-21T10:00:00Z", f'{{"order_id": "{n}", "total": {20 + n}}}')
+        for n in range(0, 300, 3)
+    )
+    assert shop.run("import", str(shop.write("orders.jsonl", lines)), "--live").code == 0
+    shop.play()
+    shop.go_to("2026-12-04T10:00:00+00:00")
+    golden("golden/report_experiments_before.txt", report(shop.run("report", "experiments")))
+    shop.go_to("2026-12-06T10:00:00+00:00")
+    golden("golden/report_experiments.txt", report(shop.run("report", "experiments")))
+    read = json.loads(shop.run("report", "experiments", "--format", "json").out)
+    held = next(table for table in read["tables"] if table["name"] == "held: holdout")
+    assert [row["arm"] for row in held["rows"]] == ["holdout (control)", "journey"]
+    assert held["rows"][1]["note"] in {"better", "worse", "cannot tell"}
+    assert set(held["rows"][0]) - {"arm"} == set(read["definitions"])
+    lines = shop.run("report", "experiments", "--format", "csv").out
+    assert "held: holdout,journey,rate_low," in lines

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.figures import channels, journeys
 from engine.figures.definitions_page import page
+from engine.figures.experiments.metrics import EXPERIMENT, SINCE
 from engine.figures.metrics import COMPARED, METRICS
 from tests.conftest import Golden
 
@@ -18,10 +19,15 @@ def test_the_page_says_what_the_reports_compute(golden: Golden) -> None:
 
 
 def test_every_figure_of_a_report_is_on_the_page() -> None:
+    assert set(SINCE) <= set(EXPERIMENT)
     shown = {*channels.CHANNELS, *journeys.OVERVIEW, *journeys.ONE, *journeys.STEPS, *journeys.PARTS}
     assert shown <= set(METRICS)
-    assert [name for name, times in Counter(metric.name for metric in METRICS).items() if times > 1] == []
-    assert all(metric.of for metric in METRICS if metric.unit == "share")
+    assert [
+        name
+        for name, times in Counter(metric.name for metric in (*METRICS, *EXPERIMENT)).items()
+        if times > 1
+    ] == []
+    assert all(metric.of for metric in (*METRICS, *EXPERIMENT) if metric.unit == "share")
     assert {name for name in COMPARED if name not in {metric.name for metric in METRICS}} <= {
         "orders",
         "revenue",

@@ -33,6 +33,7 @@ BEYOND_A_SCHEMA = {
     "E21_in_list", "E21_misspelt", "E21_is_not", "E21_other_words", "E30_ago", "E30_date_hours",
     "E30_nothing",  # numbers inside a text
     "E45_shares", "E45_too_much",  # sums
+    "E139_holdout", "E139_one_path", "E140_two_controls",  # what is compared with what
     "E46_else_first",  # order
     "E47_after_exit", "E47_after_all_exits",
     "E55_set", "E55_fields",

@@ -59,6 +59,7 @@ def test_welch_is_that_of_scipy(one: list[float], other: list[float]) -> None:
     if len({*one}) == 1 or len({*other}) == 1:
         assert (ours is None) == (len({*one}) == len({*other}) == 1)
         return
+    assert ours is not None
     theirs = stats.ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
     assert math.isclose(ours.low, theirs.low, rel_tol=1e-7, abs_tol=1e-9)
     assert math.isclose(ours.high, theirs.high, rel_tol=1e-7, abs_tol=1e-9)
@@ -132,7 +133,7 @@ def test_so_many_people_show_the_effect_that_they_were_planned_for() -> None:
 
 
 def test_holm_is_that_of_statsmodels() -> None:
-    # multipletests([0.01, 0.04, 0.03, 0.005], method="holm")
+    # statsmodels 0.14, the method "holm" of its tests of several hypotheses
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([]) == []
 

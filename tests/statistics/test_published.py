@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from engine.statistics.interval import Interval
-from engine.statistics.proportions import Share, newcombe, wilson
+from engine.statistics.bounds import Bounds
 from engine.statistics.means import Amounts, welch
+from engine.statistics.proportions import Share, newcombe, wilson
 
 
-def rounded(interval: Interval, digits: int = 4) -> tuple[float, float]:
+def rounded(interval: Bounds, digits: int = 4) -> tuple[float, float]:
     return round(interval.low, digits), round(interval.high, digits)
 
 

@@ -18,17 +18,15 @@ _MOST_BARS = 30
 
 def heading(report: FiguresReport) -> str:
     """What it is about, in one line."""
-    return (
-        f"{report.title}, {report.period} ({report.period.days} days of {report.timezone}), "
-        f"compared with {report.before}"
-    )
+    against = f", compared with {report.before}" if report.before is not None else ""
+    return f"{report.title}, {report.period} ({report.period.days} days of {report.timezone}){against}"
 
 
-def tables(report: FiguresReport) -> Iterator[RichTable]:
-    """Those that have something to say."""
+def tables(report: FiguresReport) -> Iterator[tuple[RichTable, tuple[str, ...]]]:
+    """Those that have something to say, with what is said below each."""
     for table in report.tables:
         if table.rows:
-            yield _lying(table, report) if table.is_whole else _standing(table, report)
+            yield _lying(table, report) if table.is_whole else _standing(table, report), table.remarks
 
 
 def definitions(report: FiguresReport) -> list[list[str]]:

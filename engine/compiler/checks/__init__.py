@@ -8,6 +8,7 @@ from engine.compiler.checks import (
     codes,
     config_journeys,
     consent,
+    decisions,
     duration,
     ids,
     inside_itself,
@@ -39,6 +40,7 @@ EACH_STEP: tuple[Check, ...] = (
     likely.check,
     stories.check,
     silent_waits.check,
+    decisions.check,
 )
 
 ALONG_PATHS: tuple[Check, ...] = (

@@ -21,33 +21,33 @@ _SURE = (
 )
 
 PEOPLE = _metric(
-    "people", "people", "count", "who came into this arm, by intention to treat: by their first start, whatever "
-    "happened to them afterwards", "people, each once",
+    "people", "people", "count", "who came into this arm, by intention to treat: by their first start, "
+    "whatever happened to them afterwards", "people, each once",
 )  # fmt: skip
 COUNTED = _metric("counted", "counted", "count", "of these, whose time is over", "people, each once")
 WITH_GOAL = _metric(
     "with_goal", "with goal", "count", "of the counted, who reached the goal in their time (whole shop: who "
     "ordered)", "people, each once",
 )  # fmt: skip
-GOAL_SHARE = _metric(
-    "goal_share", "with goal, %", "share", "with goal / counted", "people, each once", "counted"
-)
+GOAL_SHARE = _metric("goal_share", "share", "share", "with goal / counted", "people, each once", "counted")
 RATE_LOW = _metric(
-    "rate_low", "against control: from", "share", "lower bound of the 95% interval of the goal share less that of "
-    "the control, in points. After the moment of `decide:` R. G. Newcombe's, Statistics in Medicine 17 (1998), "
-    f"method 10, from E. B. Wilson's score intervals. {_SURE}", "people, each once", "counted",
+    "rate_low", "difference from", "share",
+    "lower bound of the 95% interval of the goal share less that of the control, in points. After the moment "
+    "of `decide:` R. G. Newcombe's, Statistics in Medicine 17 (1998), method 10, from E. B. Wilson's score "
+    f"intervals. {_SURE}", "people, each once", "counted",
 )  # fmt: skip
 RATE_HIGH = _metric(
     "rate_high", "to", "share", "upper bound of the same interval", "people, each once", "counted"
 )
 PER_PERSON = _metric(
-    "per_person", "revenue per person", "money", "orders of the counted in their time, gross, in the currency of "
-    "the shop / counted", "orders and people",
+    "per_person", "per person", "money",
+    "orders of the counted in their time, gross, in the currency of the shop / counted", "orders and people",
 )  # fmt: skip
 MONEY_LOW = _metric(
-    "money_low", "against control: from", "money", "lower bound of the 95% interval of the revenue per person less "
-    "that of the control. After the moment of `decide:` B. L. Welch's, Biometrika 34 (1947); by bootstrap over "
-    f"people where those above the 99th percentile carry more than half. {_SURE}", "orders and people",
+    "money_low", "difference from", "money",
+    "lower bound of the 95% interval of the revenue per person less that of the control. After the moment of "
+    "`decide:` B. L. Welch's, Biometrika 34 (1947); by bootstrap over people where those above the 99th "
+    f"percentile carry more than half. {_SURE}", "orders and people",
 )  # fmt: skip
 MONEY_HIGH = _metric("money_high", "to", "money", "upper bound of the same interval", "orders and people")
 

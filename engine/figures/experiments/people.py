@@ -65,8 +65,8 @@ def people_of(
 
 def _arm(member: ArmMember, trial: Trial, journeys: Journeys) -> str | None:
     """A run says that it is held out, not by which of the two holdouts: that follows from the hashes by which
-    both were drawn. Where they do not tell (two ids became one, a share was lowered), it is the journey's own,
-    if it has one."""
+    both were drawn. Where they do not tell (two ids became one, a share was lowered), it is the journey's
+    own, if it has one."""
     if member.arm != HELD_OUT:
         return member.arm
     journey = journeys.by_name.get(member.journey)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from sqlalchemy import Connection
@@ -12,28 +12,42 @@ from engine.core.journeys import Journeys
 from engine.figures.experiments.metrics import EXPERIMENT, SINCE
 from engine.figures.experiments.people import Person, arms_at, moment_of, people_of
 from engine.figures.experiments.trial import Trial, trials
-from engine.figures.experiments.words import Scene, sentences
+from engine.figures.experiments.words import Audience, Scene, sentences, waiting
 from engine.figures.metrics import Value
+from engine.figures.period import Period
 from engine.figures.report import Row, Table
+from engine.statistics.bounds import Bounds
 from engine.statistics.comparison import Arm, Comparison, Difference, compare
-from engine.statistics.interval import Interval
 from engine.store.counting import daily_counts
 from engine.values import DAY, Instant, local_date, zone
 
-MONTH = 30
-"""Days of a month in sentences."""
+
+@dataclass(frozen=True, slots=True)
+class Experiments:
+    """`empty`: those into which nobody has come; `period`: the days on which people came into the others."""
+
+    tables: tuple[Table, ...]
+    empty: tuple[str, ...]
+    period: Period
 
 
-def experiments(conn: Connection, journeys: Journeys, now: Instant) -> tuple[Table, ...]:
-    """All experiments of the shop."""
-    shop = daily_counts.shop(conn)
+def experiments(conn: Connection, journeys: Journeys, now: Instant, period: Period | None) -> Experiments:
+    """All experiments of the shop. `period`: only who came in then, of whom nothing is decided."""
+    shop, place = daily_counts.shop(conn), zone(journeys.timezone)
     found = trials(journeys, shop.order)
     people = people_of(conn, found, journeys, journeys.currency)
-    return tuple(
+    if period is not None:
+        found = [replace(trial, decide=None, is_part=True) for trial in found]
+        people = [[one for one in some if local_date(one.at, place) in period] for some in people]
+    tables = tuple(
         table
         for trial, some in zip(found, people, strict=True)
+        if some
         for table in tables_of(trial, some, journeys, now)
     )
+    empty = tuple(trial.title for trial, some in zip(found, people, strict=True) if not some)
+    first = min((one.at for some in people for one in some), default=now)
+    return Experiments(tables, empty, period or Period(local_date(first, place), local_date(now, place)))
 
 
 def tables_of(trial: Trial, people: Sequence[Person], journeys: Journeys, now: Instant) -> list[Table]:
@@ -45,21 +59,26 @@ def tables_of(trial: Trial, people: Sequence[Person], journeys: Journeys, now: I
     arms = arms_at(people, trial, until)
     comparison = compare(arms, is_moment=moment is not None, planned=trial.planned, seed=trial.title)
     day = local_date(Instant(moment - 1), zone(journeys.timezone)) if moment is not None else None
-    scene = Scene(trial, journeys.currency, _people_a_month(people, trial, until), day)
+    waits = waiting(arms, trial) if moment is None else ""
+    scene = Scene(trial, journeys.currency, _audience(people, trial, until), waits)
     title = trial.title if day is None else f"{trial.title}, decided on {day.isoformat()}"
     found = [
         Table(
-            trial.title, title, "arm", EXPERIMENT, tuple(_rows(trial, arms, comparison)), note="against the control",
+            trial.title,
+            title,
+            "arm",
+            EXPERIMENT,
+            tuple(_rows(trial, arms, comparison)),
+            note="against the control",
             remarks=sentences(comparison, arms, scene),
         )
-    ]  # fmt: skip
-    if moment is not None:
-        later = arms_at(people, trial, now, after=moment)
-        rows = tuple(Row(_label(arm, trial), _counts(arm, money=True), ()) for arm in later)
-        remark = "They do not change what was decided."
-        found.append(
-            Table(f"{trial.title}, since", f"{trial.title}, people since then", "arm", SINCE, rows, remarks=(remark,))
-        )
+    ]
+    later = arms_at(people, trial, now, after=moment)
+    if moment is not None and any(arm.started for arm in later):
+        rows = tuple(Row(_label(arm, trial), _counts(arm), ()) for arm in later)
+        name, title = f"{trial.title}, since", f"{trial.title}, people since then"
+        remarks = ("They do not change what was decided.",)
+        found.append(Table(name, title, "arm", SINCE, rows, remarks=remarks))
     return found
 
 
@@ -71,26 +90,26 @@ def _rows(trial: Trial, arms: Sequence[Arm], comparison: Comparison) -> list[Row
 def _row(trial: Trial, arm: Arm, difference: Difference | None) -> Row:
     rate = difference.rate if difference is not None else None
     money = difference.money if difference is not None else None
-    *counts, spent = _counts(arm, money=True)
+    *counts, spent = _counts(arm)
     return Row(
         _label(arm, trial),
         (*counts, *_bounds(rate), spent, *_bounds(money)),
         (),
-        note=difference.standing.value if difference is not None else "",
+        note=difference.verdict.value if difference is not None else "",
     )
 
 
-def _counts(arm: Arm, *, money: bool) -> tuple[Value, ...]:
+def _counts(arm: Arm) -> tuple[Value, ...]:
     share = Decimal(arm.goals.part) / arm.goals.whole if arm.goals.whole else None
-    spent = (_decimal(arm.money.mean) if arm.money.people else None,) if money else ()
-    return (arm.started, arm.goals.whole, arm.goals.part, share, *spent)
+    spent = _decimal(arm.money.mean) if arm.money.people else None
+    return (arm.started, arm.goals.whole, arm.goals.part, share, spent)
 
 
 def _label(arm: Arm, trial: Trial) -> str:
     return f"{arm.name} (control)" if arm.name == trial.arms[0][0] else arm.name
 
 
-def _bounds(interval: Interval | None) -> tuple[Value, Value]:
+def _bounds(interval: Bounds | None) -> tuple[Value, Value]:
     return (None, None) if interval is None else (_decimal(interval.low), _decimal(interval.high))
 
 
@@ -99,12 +118,9 @@ def _decimal(value: float) -> Decimal:
     return Decimal(str(round(value, 10)))
 
 
-def _people_a_month(people: Sequence[Person], trial: Trial, until: Instant) -> float:
-    """Who came in within 30 days: of a holdout those who are not held out, for it speaks of what the journey
-    brought; of a split everybody, for one path would be for all."""
+def _audience(people: Sequence[Person], trial: Trial, until: Instant) -> Audience:
+    """Of a holdout those who are not held out, for it speaks of what the journey brought; of a split
+    everybody, for one path would be for all."""
     control = trial.arms[0][0]
     came = [person.at for person in people if person.at <= until and (trial.split or person.arm != control)]
-    if not came:
-        return 0.0
-    days = max(1.0, (max(came) - min(came)) / DAY)
-    return len(came) / days * MONTH
+    return Audience(len(came), (max(came) - min(came)) / DAY if came else 0.0)

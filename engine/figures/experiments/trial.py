@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.core.journey import DecisionMoment, Journey
 from engine.core.journeys import Journeys
 from engine.core.steps.split import SplitStep
+from engine.language.steps.split import CONTROLS
 from engine.statistics.sequences import PLANNED
 from engine.store.counting.arms import HELD_OUT, TREATED, ArmSource
 from engine.values import Duration, Instant
@@ -18,9 +19,6 @@ GLOBAL = "all journeys"
 GLOBAL_WITHIN = Duration(days=90)
 """So long after the first marketing journey that somebody starts their orders count for the holdout of the
 whole shop."""
-
-_CONTROLS = ("holdout", "control")
-"""A path of one of these names is what the others are compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +36,7 @@ class Trial:
     sources: tuple[tuple[str, str], ...]  # journey, split: the runs that it is made of
     own_share: int = 0  # percent of the journey's own holdout
     since: Instant = Instant(0)
+    is_part: bool = False  # only those who came in on some days
 
     @property
     def title(self) -> str:
@@ -98,7 +97,7 @@ def _global(journeys: Journeys) -> Iterator[Trial]:
 def _control_first(step: SplitStep) -> tuple[tuple[str, int], ...]:
     """The path that is called `holdout` or `control`, else the first one of the file, and the others."""
     paths = [(name, share) for name, share, _ in step.paths]
-    control = next((path for path in paths if path[0] in _CONTROLS), paths[0])
+    control = next((path for path in paths if path[0] in CONTROLS), paths[0])
     return (control, *(path for path in paths if path is not control))
 
 

@@ -2,108 +2,133 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.figures.experiments.trial import Trial
-from engine.statistics.comparison import Arm, Comparison, Difference, MoneyMethod, Standing
-from engine.statistics.interval import Interval
+from engine.statistics.bounds import Bounds
+from engine.statistics.comparison import Arm, ArmVerdict, Comparison, Difference, MoneyMethod
 from engine.statistics.sequences import FEWEST
+
+MONTH = 30
+"""Days of a month in sentences."""
+
+_SHORTEST = 7
+"""Days that people must have come in for before a month is spoken of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Of how many people a sentence speaks: those who came in, over so many days."""
+
+    people: int
+    days: float
+
+    @property
+    def is_by_month(self) -> bool:
+        """Whether they came long enough to say what a month brings."""
+        return self.days >= _SHORTEST
+
+    @property
+    def scale(self) -> float:
+        """People in a month, or those who came."""
+        return self.people / self.days * MONTH if self.is_by_month else self.people
+
+    @property
+    def words(self) -> str:
+        """Behind a number."""
+        return "a month" if self.is_by_month else f"among these {self.people:,} people"
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a sentence needs beside the numbers. `people_a_month`: who come into the arms that it speaks of in
-    30 days; `moment`: the day of the decision, None before it."""
+    """What a sentence needs beside the numbers. `waits`: why nothing is decided; "" where it is."""
 
     trial: Trial
     currency: str
-    people_a_month: float
-    moment: dt.date | None
+    audience: Audience
+    waits: str = ""
 
 
 def effect_words(difference: Difference, scene: Scene) -> str:
-    """`between 12 fewer and 230 more orders a month, between 310.00 less and 4,200.00 more EUR a month`."""
-    parts = []
+    """`between 12 fewer and 230 more orders a month, between 310 less and 4,200 more EUR a month`."""
+    audience, parts = scene.audience, []
     if difference.rate is not None:
         noun = "orders" if scene.trial.is_of_orders else "goals"
-        low, high = (round(scene.people_a_month * bound) for bound in _bounds(difference.rate))
-        parts.append(_between(f"{abs(low):,}", f"{abs(high):,}", low, high, "fewer", noun))
+        parts.append(_between(difference.rate, audience, "fewer", noun))
     if difference.money is not None:
-        low_money, high_money = (scene.people_a_month * bound for bound in _bounds(difference.money))
-        texts = (f"{abs(low_money):,.0f}", f"{abs(high_money):,.0f}")
-        parts.append(_between(*texts, low_money, high_money, "less", scene.currency))
+        parts.append(_between(difference.money, audience, "less", scene.currency))
     return ", ".join(parts)
 
 
-def _bounds(interval: Interval) -> tuple[float, float]:
-    return interval.low, interval.high
-
-
-def _between(low: str, high: str, at: float, to: float, less: str, noun: str) -> str:
-    if at < 0 < to:
-        return f"between {low} {less} and {high} more {noun} a month"
-    if to <= 0 and at < 0:
-        return f"between {high} and {low} {less} {noun} a month"
-    return f"between {low} and {high} more {noun} a month"
+def _between(interval: Bounds, audience: Audience, less: str, noun: str) -> str:
+    low, high = (round(audience.scale * bound) for bound in (interval.low, interval.high))
+    behind = f"{noun} {audience.words}"
+    if low < 0 < high:
+        return f"between {-low:,} {less} and {high:,} more {behind}"
+    if low < 0:
+        return f"between {-high:,} and {-low:,} {less} {behind}"
+    return f"between {low:,} and {high:,} more {behind}"
 
 
 def sentences(comparison: Comparison, arms: Sequence[Arm], scene: Scene) -> tuple[str, ...]:
     """What whoever reads the table has to know."""
-    control = arms[0].name
     if comparison.is_alarm:
-        seen = ", ".join(f"{arm.name} {arm.started:,}" for arm in arms)
-        wanted = ", ".join(f"{arm.name} {arm.share:.0f}%" for arm in arms)
-        return (
-            f"ALARM: people did not fall into the arms as their shares say ({seen}; the shares are {wanted}; "
-            f"chance does this once in {_once(comparison.ratio)}). Something else has divided them, so no "
-            "effect is shown: look for what treats the arms differently before people are counted.",
-        )
-    if not any(arm.started for arm in arms):
-        return ("Nobody has started yet.",)
-    said = [_sentence(difference, control, scene) for difference in comparison.differences]
-    if scene.moment is None:
-        said.append(_waiting(arms, scene.trial))
+        return (_alarm(comparison, arms),)
+    said = [_sentence(difference, arms[0].name, scene) for difference in comparison.differences]
+    if scene.waits:
+        said.append(scene.waits)
     if comparison.ratio is None:
         said.append("Too few people to check whether they fell into the arms as their shares say.")
     return tuple(said)
 
 
+def waiting(arms: Sequence[Arm], trial: Trial) -> str:
+    """Why nothing is decided yet."""
+    decide = trial.decide
+    if trial.is_part:
+        return "Only who came in on these days: of a part of the people nothing is decided."
+    if decide is None:
+        return "No moment of decision is fixed (`decide:`), so no arm is ever called better."
+    if decide.on is not None:
+        return f"It is decided at the end of {decide.on.isoformat()}."
+    missing = ", ".join(f"{arm.name} has {arm.goals.whole:,}" for arm in arms)
+    return f"It is decided after {decide.people:,} people each whose time is over: {missing}."
+
+
+def _alarm(comparison: Comparison, arms: Sequence[Arm]) -> str:
+    seen = ", ".join(f"{arm.name} {arm.started:,}" for arm in arms)
+    whole = sum(arm.share for arm in arms)
+    wanted = ", ".join(f"{arm.name} {100 * arm.share / whole:.0f}%" for arm in arms)
+    rare = f"once in {1 / comparison.ratio:,.0f} times" if comparison.ratio else "never"
+    return (
+        f"ALARM: people did not fall into the arms as their shares say ({seen}; the shares are {wanted}; "
+        f"chance does this {rare}). Something else has divided them, so no effect is shown: look for what "
+        "treats the arms differently before people are counted."
+    )
+
+
 def _sentence(difference: Difference, control: str, scene: Scene) -> str:
     name, effect = difference.arm, effect_words(difference, scene)
-    match difference.standing:
-        case Standing.OPEN if not effect:
+    match difference.verdict:
+        case ArmVerdict.OPEN if not effect:
             return (
-                f"{name} against {control}: an arm has fewer than {FEWEST} people whose time is over; nothing "
-                "can be said yet."
+                f"{name} against {control}: an arm has fewer than {FEWEST} people whose time is over; "
+                "nothing can be said yet."
             )
-        case Standing.OPEN:
+        case ArmVerdict.OPEN:
             return (
                 f"{name} against {control}, so far: {effect}. This holds whenever it is looked at, and calls "
                 "nothing better."
             )
-        case Standing.UNCLEAR:
-            return f"{name} against {control}: cannot tell; the effect is most likely {effect}.{_by(difference)}"
-        case better_or_worse:
-            return f"{name} is {better_or_worse.value} than {control}: {effect}.{_by(difference)}"
+        case ArmVerdict.UNCLEAR:
+            most_likely = f"the effect is most likely {effect}" if effect else "too few people"
+            return f"{name} against {control}: cannot tell; {most_likely}.{_by(difference)}"
+        case ArmVerdict.BETTER | ArmVerdict.WORSE:
+            return f"{name} is {difference.verdict.value} than {control}: {effect}.{_by(difference)}"
 
 
 def _by(difference: Difference) -> str:
     if difference.money_by is MoneyMethod.BOOTSTRAP:
         return " One person in a hundred carries more than half of the money: its interval is by bootstrap."
     return ""
-
-
-def _waiting(arms: Sequence[Arm], trial: Trial) -> str:
-    decide = trial.decide
-    if decide is None:
-        return "No moment of decision is fixed (`decide:`), so no arm is ever called better."
-    if decide.on is not None:
-        return f"Decided at the end of {decide.on.isoformat()}."
-    missing = ", ".join(f"{arm.name} has {arm.goals.whole:,}" for arm in arms)
-    return f"Decided after {decide.people:,} people each whose time is over: {missing}."
-
-
-def _once(p: float | None) -> str:
-    return f"{1 / p:,.0f}" if p else "more than anybody can count"

@@ -173,7 +173,7 @@ def _key(key: Key) -> Schema:
         "date": value.DATE, "share": value.SHARE, "again": value.AGAIN, "wait": value.WAIT, "day": value.DAY,
         "weekdays": value.WEEKDAYS_VALUE, "long_did_count": value.COUNT, "given": GIVEN, "when": WHEN,
         "expect": EXPECT, "shares": _SHARES, "paths": _PATHS, "wait_clock": value.WAIT_CLOCK,
-        "next_after": value.NEXT_AFTER, "via": _VIA,
+        "next_after": value.NEXT_AFTER, "decide": value.DECIDE, "via": _VIA,
         "count": {**SCALAR, "pattern": "^[0-9]+$"}, "secret": {"type": "string", "pattern": "^(env|file):"},
         "texts": one_or_list(SCALAR), "map": {"type": "object", "minProperties": 1,
         "additionalProperties": SCALAR}, "values": {"type": "object", "minProperties": 1,
@@ -190,6 +190,8 @@ def _key(key: Key) -> Schema:
             return named_schema(inner)
         case "free":
             return {"type": "object", "additionalProperties": inner}
+        case "holdout":
+            return {"if": {"type": "object"}, "then": inner, "else": value.SHARE}
         case "choice":
             return {**words(key.choices), **(key.shape or {})}
         case "watchers":

@@ -79,6 +79,11 @@ CALENDAR_DAY = pattern(
     "27 November",
 )
 SHARE = pattern(r"100%|\d{1,2}%", "a share is written in whole percents, 0% to 100%", "5%", "10%")
+DECIDE = pattern(
+    rf"after ([1-9]\d{{0,2}}(,\d{{3}})+|[1-9]\d*) people each|on {_DATE}",
+    "it is fixed beforehand: after 2,000 people each, or on 2026-12-15",
+    "after 2,000 people each", "on 2026-12-15",
+)  # fmt: skip
 WAIT_CLOCK = pattern(
     rf"{_TIME}|{THEIR_HOUR}",
     "times are written 00:00 to 23:59, in the customer's own time zone; or  their hour",

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engine.language.grammar import Key
+from engine.language.holdout import parse_decide
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, part, tail
 from engine.language.quantities import parse_share
 from engine.language.spelling import spell_share
 from engine.language.steps.kinds import StepKind, step_keys
-from engine.language.syntax import Hashed, Step, Text
+from engine.language.syntax import Decide, Hashed, Step, Text
 from engine.language.wording import quoted, shown
 
 
@@ -30,10 +31,11 @@ class SplitPath(Hashed):
 class Split(Step):
     """`split: name`; the name is the id."""
 
-    hashed: ClassVar[str] = "Split - id was name paths"
+    hashed: ClassVar[str] = "Split - id was name paths -"
     verb: ClassVar[str] = "split"
     name: Text
     paths: tuple[SplitPath, ...]
+    decide: Decide | None = None
 
     def words(self) -> str:
         """`split offer_test`."""
@@ -61,11 +63,16 @@ CONSTRUCT = step_keys(
             why="without paths there is nothing to divide",
             example="\n           50% with_gift:\n             - send: ...\n           50% without:\n      "
             "       - send: ..."),
+        Key("decide", "decide", "when it is said which path is better, fixed beforehand",
+            example="after 2,000 people each"),
     ),
     "Divides customers by chance.",
     (("paths", "into"), ("variants", "into"), ("branches", "into"), ("cohorts", "into"), ("weights", "into"),
      ("percent", "write the shares under  into:  as  50% name:")),
 )  # fmt: skip
+CONTROLS = ("holdout", "control")
+"""A path of one of these names is what the others are compared with; without one it is the first."""
+
 _PATH = re.compile(r"(\S+|\d{1,3} *(?:%|percent|per cent|pct))\s+([a-z][a-z0-9_]*)")
 
 
@@ -81,6 +88,9 @@ def parse_split(reader: MapReader) -> Split | None:
     read = [_path(context, entry) for entry in entries]
     paths = tuple(path for path in read if path is not None)
     _check_names(context, paths)
+    decide = parse_decide(reader)
+    if decide is not None:
+        _check_control(context, paths, decide)
     total = sum(path.share for path in paths)
     # a path that could not be read has its own message; the sum without it would only follow from that
     if entries and len(paths) == len(entries) and total != 100:
@@ -91,7 +101,27 @@ def parse_split(reader: MapReader) -> Split | None:
             "nobody may be left without a path",
             _fix(total),
         )
-    return None if name is None else Split(reader.at, step_id, was, name, paths)
+    return None if name is None else Split(reader.at, step_id, was, name, paths, decide)
+
+
+def _check_control(context: ReadContext, paths: tuple[SplitPath, ...], decide: Decide) -> None:
+    if len(paths) == 1:
+        context.report(
+            decide.span,
+            "E139",
+            "a split with one path compares nothing",
+            "a path is better than another one",
+            "add a second path, or remove  decide:",
+        )
+    controls = [path.name for path in paths if path.name.value in CONTROLS]
+    if len(controls) > 1:
+        context.report(
+            controls[1].span,
+            "E140",
+            f"this split has two controls, {' and '.join(quoted(name.value) for name in controls)}",
+            "every path is compared with the one that is called holdout or control, else with the first",
+            "give one of them another name",
+        )
 
 
 def _fix(total: int) -> str:

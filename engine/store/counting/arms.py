@@ -90,17 +90,20 @@ def _first(conn: Connection) -> str:
     else:
         paths = f"LATERAL json_each_text(CAST(e.state AS json) -> {_PATHS}) p"
         once = "AS MATERIALIZED"
-    return (
-        f"wanted {once} (SELECT CAST({{cell0}} AS INTEGER) AS experiment, {{cell1}} AS journey,"
-        " {cell2} AS split FROM {lines}),"
-        " seen AS ("
-        "SELECT w.experiment, e.bucket, e.customer, e.journey, e.started_at AS at, e.id,"
-        f" CASE WHEN e.holdout THEN '{HELD_OUT}' ELSE '{TREATED}' END AS arm"
-        " FROM enrollment e CROSS JOIN wanted w WHERE w.journey = e.journey AND w.split = ''"
-        " UNION ALL SELECT w.experiment, e.bucket, e.customer, e.journey, e.started_at, e.id, p.value"
-        f" FROM enrollment e CROSS JOIN {paths} CROSS JOIN wanted w"
-        " WHERE w.journey = e.journey AND w.split = p.key AND NOT e.holdout"
-        " AND e.journey IN (SELECT journey FROM wanted WHERE split <> '')),"
-        f" first {once} (SELECT experiment, bucket, customer, journey, at, arm FROM (SELECT s.*, row_number() OVER"
-        " (PARTITION BY experiment, bucket, customer ORDER BY at, id) AS place FROM seen s) r WHERE place = 1)"
-    )
+    return f"""
+wanted {once} (SELECT CAST({{cell0}} AS INTEGER) AS experiment, {{cell1}} AS journey, {{cell2}} AS split
+  FROM {{lines}}),
+seen AS (
+  SELECT w.experiment, e.bucket, e.customer, e.journey, e.started_at AS at, e.id,
+      CASE WHEN e.holdout THEN '{HELD_OUT}' ELSE '{TREATED}' END AS arm
+    FROM enrollment e CROSS JOIN wanted w WHERE w.journey = e.journey AND w.split = ''
+  UNION ALL
+  SELECT w.experiment, e.bucket, e.customer, e.journey, e.started_at, e.id, p.value
+    FROM enrollment e CROSS JOIN {paths} CROSS JOIN wanted w
+    WHERE w.journey = e.journey AND w.split = p.key AND NOT e.holdout
+      AND e.journey IN (SELECT journey FROM wanted WHERE split <> '')),
+first {once} (
+  SELECT experiment, bucket, customer, journey, at, arm FROM (
+    SELECT s.*, row_number() OVER (PARTITION BY experiment, bucket, customer ORDER BY at, id) AS place
+      FROM seen s) r
+    WHERE place = 1)"""  # noqa: S608 - words of our own

@@ -9,7 +9,7 @@ ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class Bounds:
     """Both bounds belong to it."""
 
     low: float
