@@ -152,7 +152,7 @@ def ours(parts: Split) -> dict[str, dict[str, list[str]]]:
     with tempfile.TemporaryDirectory(prefix="perennial-bench-") as folder:
         store = open_store("sqlite:///shop.db", Path(folder))
         _fill(store, parts.known)
-        build(store, ("category",), now, "EUR")
+        build(store, ("category",), now)
         found: dict[str, dict[str, list[str]]] = {}
         people = sorted(parts.next)
         for what, rule in RULES.items():
@@ -287,7 +287,7 @@ def _build_figures(customers: int) -> list[Figure]:
             store.write(methodcaller("exec_driver_sql", sql.format(**names)))
         with Bystander(store) as bystander:
             began = time.perf_counter()
-            built = build(store, ("category",), now, "EUR")
+            built = build(store, ("category",), now)
             seconds = time.perf_counter() - began
         with store.read() as conn:
             began = time.perf_counter()

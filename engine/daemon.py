@@ -311,9 +311,7 @@ class Daemon:
         project, now = self.live.project, self.clock.now()
         rules, config = project.recommendations.values(), project.config
         with contextlib.suppress(LeadLostError):  # whoever leads by now builds anew
-            await asyncio.to_thread(
-                build_nightly, self._led_store, rules, config.timezone, config.currency, now
-            )
+            await asyncio.to_thread(build_nightly, self._led_store, rules, config.timezone, now)
 
     def _housekeeping(self) -> Housekeeping:
         return Housekeeping(

@@ -60,10 +60,16 @@ class Type:
 
 @dataclass(frozen=True, slots=True, order=False)
 class Money:
-    """An amount with its currency (ISO 4217). Amounts of two currencies are never compared."""
+    """An amount with its currency (ISO 4217). Of amounts of two currencies none is less or more."""
 
     amount: Decimal
     currency: str
+
+    def __lt__(self, other: Money) -> bool:
+        return self.currency == other.currency and self.amount < other.amount
+
+    def __le__(self, other: Money) -> bool:
+        return self.currency == other.currency and self.amount <= other.amount
 
     def __str__(self) -> str:
         return f"{format(self.amount.normalize(), 'f')} {self.currency}"

@@ -74,7 +74,7 @@ class FieldTypes:
             *OWN_EVENTS.values(),
         )
         moments = {name: kind for fields in events for name, kind in fields.items() if _holds_a_time(kind)}
-        return cls(shop, {**catalogue.attributes, **facts}, catalogue.product, moments)
+        return cls(shop, {**catalogue.attributes, **facts}, catalogue.product_fields, moments)
 
 
 def _holds_a_time(kind: Type) -> bool:

@@ -143,9 +143,10 @@ def _named(text: str, project: Project) -> str:
 def _known(customer: str, template: str, project: Project) -> SampleCustomer:
     from engine.cli.samples.message import SampleCustomer
     from engine.cli.stores import known_id, look_into_store
-    from engine.store.customers import addressees, products
+    from engine.store.customers import addressees
     from engine.store.messages import records
     from engine.store.meta import bucket_of
+    from engine.store.products import catalogue as products
 
     with look_into_store(project.folder) as conn:
         own = known_id(conn, customer, project.folder)

@@ -57,7 +57,7 @@ def _build(session: Session, project: Project, form: Format) -> None:
     store = open_project_store(project)
     try:
         fields = fields_listed(project.recommendations.values())
-        built = build(store, fields, session.clock.now(), project.config.currency, tell=remark)
+        built = build(store, fields, session.clock.now(), tell=remark)
     finally:
         store.close()
     if form is Format.json:

@@ -42,6 +42,7 @@ def publish(
         global_decide=config.decide,
         commit=commit,
         needs=farthest(*histories),
+        watch=catalogue.watch,
         prices={channel.name: channel.price for channel in config.channels.values()},
         by_phone=frozenset(name for name in config.channels if kind_of(name).by_phone),
         zones_of_phone=zones_of_phone,

@@ -43,7 +43,7 @@ def _compiled(
         if not unknown_fields:
             conditions = Conditions()
             scope = NameScope(
-                project, "segment", None, event_fields=project.catalogue.product, event="a product"
+                project, "segment", None, event_fields=project.catalogue.product_fields, event="a product"
             )
             only = conditions.question(written.only, scope)
             problems.extend(conditions.problems)
@@ -93,7 +93,7 @@ def _fact_fix(name: str) -> str:
 def _field_of(attribute: str, project: ProjectContext) -> str:
     """The field of products whose values an attribute has: the last part of what a fact is made from, else
     the one that the attribute is called after (`favourite_brand`), else the category."""
-    fields = project.catalogue.product
+    fields = project.catalogue.product_fields
     rule = project.catalogue.facts.get(attribute)
     last = (rule.field or "").rpartition(".")[2] if rule is not None else ""
     candidates = (last, attribute, attribute.rpartition("_")[2])
@@ -102,7 +102,7 @@ def _field_of(attribute: str, project: ProjectContext) -> str:
 
 def _unknown_fields(condition: syntax.AllOf, project: ProjectContext) -> Iterator[Problem]:
     """E118: `only` asks for a field that products do not have."""
-    known = list(project.catalogue.product)
+    known = list(project.catalogue.product_fields)
     for line in condition.lines:
         match line:
             case syntax.Test(name):

@@ -84,7 +84,7 @@ def _config_schema(project: ProjectContext) -> dict[str, object]:
     catalogue = project.catalogue
     own = [name for name in catalogue.customer_names() if name not in BUILT_IN]
     named = [name for name in own if names_a_value(catalogue.customer_type(name))]
-    fields = {name: describe(kind) for name, kind in catalogue.product.items()}
+    fields = {name: describe(kind) for name, kind in catalogue.product_fields.items()}
     schema = file_schema(CONFIG)
     schema["properties"]["recommendations"]["additionalProperties"] = recommendation_shape(named, fields)
     return schema

@@ -15,13 +15,13 @@ from engine.core.journey import (
     SegmentTrigger,
     Trigger,
 )
+from engine.core.products.watched import WATCHERS
 from engine.language import syntax
 from engine.language.wording import unknown
 from engine.problem import Problem
 from engine.values import HOUR, Duration
 
 FRESH = Duration(elapsed=24 * HOUR)
-WATCHERS = ("wishlist", "cart", "viewed")
 WITHIN = Duration(days=30)
 
 

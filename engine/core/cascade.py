@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.core.effects import Send
+from engine.core.ending import cancel_planned
 from engine.core.enrollment import AwaitingReaction, AwaitingSend, Deferred, Due, SentMessage
 from engine.core.facts.customer import CapSlot, can_reach, caps_of, why_closed, why_silent
 from engine.core.facts.learned import channel_order, explanation
 from engine.core.journey import END, SendStep
+from engine.core.product_standing import why_start_is_over
 from engine.core.reasons import HoldReason, SkipReason
 from engine.core.timing.due import listen_until
 from engine.core.timing.frequency_caps import has_free_slot, next_free_slot
@@ -51,6 +53,9 @@ def try_send(
     silence = why_silent(facts, step.policy, transition.now)
     if silence is not None:
         return _skip(transition, step, silence)
+    over = why_start_is_over(transition)
+    if over is not None:
+        return _skip(transition, step, over)
     # Rule 4, after the holds are left out: whoever was held back by us is not late.
     if transition.now > plus(first_due, step.policy.too_late, facts.zone):
         return _skip(transition, step, SkipReason.TOO_LATE)
@@ -76,6 +81,20 @@ def try_send(
         if transition.context.sends_at_once
         else None
     )
+
+
+def take_back_what_is_over(transition: Transition) -> int | None:
+    """A planned message whose start does not hold any more does not leave. Returns where the run goes on,
+    None if everything stays as it is."""
+    state = transition.enrollment.state
+    step = transition.subscription.steps_by_id.get(state.step) if isinstance(state, AwaitingSend) else None
+    if not isinstance(state, AwaitingSend) or state.unknown or not isinstance(step, SendStep):
+        return None
+    over = why_start_is_over(transition)
+    if over is None:
+        return None
+    cancel_planned(transition, over.value)
+    return _skip(transition, step, over)
 
 
 def hand_over(transition: Transition, at: Instant, number: int, *, unknown: bool = False) -> int | None:

@@ -15,7 +15,7 @@ from engine.core.enrollment import Enrollment
 from engine.core.facts.customer import CapSlot, CustomerState, Facts, LastStart
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
-from engine.core.product_signals import Collecting
+from engine.core.products.signals import Collecting
 from engine.core.subscriptions import RANKS, JourneySubscription, SubscriptionIndex
 from engine.values import DAY, Instant
 

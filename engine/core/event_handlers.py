@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from engine.core import loyalty
 from engine.core.advance import move_on
-from engine.core.cascade import try_send
+from engine.core.cascade import take_back_what_is_over, try_send
 from engine.core.causes import NO_CAUSES
 from engine.core.decision_context import DecisionContext
 from engine.core.ending import cancel_planned
@@ -16,7 +16,7 @@ from engine.core.facts.fold import apply_change, apply_event, foresee
 from engine.core.goal import leave_if_due
 from engine.core.happening import Event, InsideChanged, ProductChanged, ProfileChanged, SegmentChanged
 from engine.core.journey import SegmentRule, SendStep, WaitStep
-from engine.core.product_starts import start_by_product
+from engine.core.product_starts import forget_bought, start_by_product
 from engine.core.reactions import follow_event
 from engine.core.segments import ask_segments, set_member
 from engine.core.steps.exit import leave_for
@@ -45,6 +45,8 @@ def handle_event(context: DecisionContext, event: Event) -> None:
         apply_event(facts, event, changed_facts, context.journeys.needs)
     # Points are asked with the event counted: `who: {orders_count: 2}` is the second order.
     loyalty.of_event(context, event)
+    if context.collecting:
+        forget_bought(context, event)
     if context.enrollments:
         _mark_codes(context, event)
         # Goal and exit before everything else that this event makes true: they are the first of the
@@ -107,8 +109,22 @@ def handle_product_change(context: DecisionContext, product: ProductChanged) -> 
         subscription = context.subscription(enrollment)
         if subscription is not None and subscription.exit_dependencies.product:
             leave_if_due(context, enrollment)
+        _take_back(context, enrollment.id)
     # Exits before starts: a run that this change ends does not stand in the way of a new one.
     start_by_product(context, product)
+
+
+def _take_back(context: DecisionContext, run: str) -> None:
+    """A message about the product that was not handed over yet."""
+    enrollment = context.enrollments.get(run)
+    subscription = context.subscription(enrollment) if enrollment is not None else None
+    if enrollment is None or subscription is None or not isinstance(enrollment.state, AwaitingSend):
+        return
+    transition = Transition.begin(context, subscription, enrollment)
+    following = take_back_what_is_over(transition)
+    if following is not None:
+        move_on(transition, following)
+    transition.complete()
 
 
 def handle_segment_change(context: DecisionContext, change: SegmentChanged) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from engine.core.reasons import ReturnReason
-from engine.values import Instant, Value
+from engine.values import Instant, Money, Value
 
 
 class Event(Struct, frozen=True):
@@ -59,8 +59,9 @@ class ProductChanged(Struct, frozen=True):
     product_id: str
     fields: Mapping[str, Value]
     before: Mapping[str, Value] = field(default_factory=dict)  # the fields until now
-    # Kind of watcher -> when the customer last touched the product before the change.
+    # Kind of touch -> when the customer last touched the product in this way before the change.
     touches: Mapping[str, Instant] = field(default_factory=dict)
+    seen: Money | None = None  # the price that the customer saw last, where it is not that of `before`
 
 
 class SegmentChanged(Struct, frozen=True):

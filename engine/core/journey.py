@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal
 from engine.core.conditions.condition import Condition, Constant, Ref
 from engine.core.facts.learned import LONGEST
 from engine.core.policy import Policy
-from engine.core.product_signals import ProductKind, WatcherKind
+from engine.core.products.signals import ProductKind
+from engine.core.products.watched import WatcherKind
 from engine.values import Birthday, Duration
 
 if TYPE_CHECKING:

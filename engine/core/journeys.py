@@ -13,6 +13,7 @@ from engine.core.facts.rule import FactRule
 from engine.core.journey import CodeStep, DecisionMoment, Journey, Pool, SegmentRule
 from engine.core.points.rules import LoyaltyRules
 from engine.core.policy import Policy
+from engine.core.products.watched import WATCH_EVENTS, TouchKind
 from engine.core.subscriptions import SubscriptionIndex, index_of
 from engine.values import Type, Value
 
@@ -50,6 +51,8 @@ class Journeys:
     # The zones in which somebody with a number may live; none: the number does not tell.
     zones_of_phone: Callable[[str], tuple[str, ...]] = nowhere
     zone_of_country: Callable[[str], str | None] = no_zone  # its only zone, by ISO 3166 code
+    # Events that touch products, and how.
+    watch: Mapping[str, TouchKind] = field(default_factory=lambda: WATCH_EVENTS)
     loyalty: LoyaltyRules | None = None  # points and tiers
     learned: Learned = field(default_factory=Learned)  # what the last night knew
     explain: bool = True  # False: traces carry no values read and no lines about questions (replay)

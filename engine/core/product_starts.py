@@ -6,21 +6,24 @@ them the change (`ProductChanged`). Whether it starts anything, and when, is dec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from engine.core.conditions.trace_values import words
 from engine.core.decision_context import DecisionContext
 from engine.core.effects import Trace
-from engine.core.happening import ProductChanged
+from engine.core.happening import Event, ProductChanged
 from engine.core.journey import Journey, ProductTrigger
-from engine.core.product_signals import (
+from engine.core.products.signals import (
     Collecting,
     ProductSignal,
     joined_signal,
     largest,
     percent,
+    present_signal,
     signals_of,
+    why_over,
 )
+from engine.core.products.watched import BOUGHT, Touches, is_watcher, touched_products
 from engine.core.reasons import IgnoredReason
 from engine.core.subscriptions import JourneySubscription
 from engine.core.trigger import Start, missed, start, start_key, trace_ignored
@@ -35,7 +38,7 @@ _PRICE = Type("money")
 def may_concern(
     triggers: Iterable[ProductTrigger],
     signals: Iterable[ProductSignal],
-    touches: Mapping[str, Instant],
+    touches: Touches,
     at: Instant,
 ) -> bool:
     """Whether a change may start a journey for a customer with these touches, for callers who choose whom
@@ -51,7 +54,8 @@ def start_by_product(context: DecisionContext, change: ProductChanged) -> None:
     """A product that this customer touched has changed: of each journey the first start that it fits."""
     if not change.touches or not context.index.product_starts:
         return
-    found = signals_of(change.product_id, change.before, change.fields, context.journeys.currency)
+    currency = context.journeys.currency
+    found = signals_of(change.product_id, change.before, change.fields, currency, change.seen)
     signals = {signal.kind: signal for signal in found}
     for subscription, triggers in context.index.product_starts:
         for trigger in triggers:
@@ -77,18 +81,30 @@ def end_collecting(context: DecisionContext) -> None:
         _start_collected(context, journey)
 
 
+def forget_bought(context: DecisionContext, event: Event) -> None:
+    """Who buys a product while changes of it are collected is not told of it."""
+    watch = context.journeys.watch
+    if watch.get(event.name) != BOUGHT:
+        return
+    bought = touched_products(event, watch)
+    for journey, collecting in list(context.collecting.items()):
+        kept = tuple(signal for signal in collecting.signals if signal.product not in bought)
+        if not kept:
+            del context.collecting[journey]
+        elif len(kept) < len(collecting.signals):
+            context.collecting[journey] = Collecting(collecting.kind, collecting.until, kept)
+
+
 def _long_before(at: Instant, length: Duration) -> Instant:
     """Not later than `length` before a moment, in whatever time zone."""
     return Instant(at - length.roughly() - (2 + 2 * length.months) * DAY)
 
 
-def _fits(
-    trigger: ProductTrigger, signal: ProductSignal, touches: Mapping[str, Instant], since: Instant
-) -> bool:
+def _fits(trigger: ProductTrigger, signal: ProductSignal, touches: Touches, since: Instant) -> bool:
     return (
         trigger.kind == signal.kind
         and (trigger.by is None or signal.by >= trigger.by)
-        and any(touches.get(kind, since) > since for kind in trigger.watchers)
+        and is_watcher(trigger.watchers, touches, since)
     )
 
 
@@ -125,11 +141,30 @@ def _start_collected(context: DecisionContext, name: str) -> None:
         return
     for trigger in subscription.journey.starts:
         if isinstance(trigger, ProductTrigger) and trigger.kind == collecting.kind:
-            number = context.number
-            _start(context, subscription, trigger, collecting.signals, collecting.until, number)
+            signals = _still_true(context, trigger, collecting)
+            if signals:
+                _start(context, subscription, trigger, signals, collecting.until, context.number)
+            else:
+                what = ", ".join(signal.product for signal in collecting.signals[:3])
+                why = f"what was collected does not hold any more: {what}"
+                trace_ignored(context, subscription.journey, trigger.line, IgnoredReason.OVER, why)
             return
     why = f"it does not start with {collecting.kind} any more"
     trace_ignored(context, subscription.journey, 0, IgnoredReason.CHANGED, why)
+
+
+def _still_true(
+    context: DecisionContext, trigger: ProductTrigger, collecting: Collecting
+) -> tuple[ProductSignal, ...]:
+    """What was collected, as the catalogue is now; a product of which nothing is known stays as it was."""
+    currency, kept = context.journeys.currency, []
+    for signal in collecting.signals:
+        product = context.facts.products.get(signal.product)
+        if product is None:
+            kept.append(signal)
+        elif why_over(signal, trigger.by, product, currency) is None:
+            kept.append(present_signal(signal, product, currency))
+    return tuple(kept)
 
 
 def _start(
@@ -143,6 +178,7 @@ def _start(
     """One start with the largest drop, all products beside it."""
     signal = largest(signals)
     fields: dict[str, Value] = {
+        "kind": signal.kind,
         "product_id": signal.product,
         "by": percent(signal),
         "products": tuple(known.product for known in signals),

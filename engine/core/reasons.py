@@ -34,6 +34,7 @@ class IgnoredReason(StrEnum):
     STATE = "state"  # the journey takes nobody at present: paused, closing, stopped
     NO_KEY = "no key"  # what its `per` names is missing in the event
     CHANGED = "changed"  # the journey does not start so any more
+    OVER = "over"  # what was collected for it does not hold any more
 
 
 class SkipReason(StrEnum):
@@ -47,6 +48,10 @@ class SkipReason(StrEnum):
     NO_CODE = "no code"
     DRY_RUN = "dry run"
     SAME_ADDRESS = "same address"  # another customer who has it got the same message within a day
+    # What the run began with is over: the price of its product rose again, nothing is left, or enough is.
+    DEARER = "dearer"
+    SOLD_OUT = "sold out"
+    RESTOCKED = "restocked"
 
 
 class HoldReason(StrEnum):

@@ -112,7 +112,7 @@ class SubscriptionIndex:
     exit_events: Mapping[str, frozenset[str]]  # event -> journeys whose enrollments it may end
     segment_starts: Mapping[str, tuple[tuple[JourneySubscription, SegmentTrigger], ...]]  # by segment
     product_starts: tuple[tuple[JourneySubscription, tuple[ProductTrigger, ...]], ...]
-    reads_products: bool  # whether any journey looks at `product.`
+    reads_products: bool  # whether any journey looks at the catalogue
     turning: frozenset[str]  # journeys whose enrollments time alone may end
     exit_attributes: frozenset[str]  # attributes that `goal: when` or `exit_if` of any journey looks at
     date_attributes: frozenset[str]  # attributes that a `wait: until` of any journey counts from
@@ -176,7 +176,9 @@ def index_of(
             for subscription in ranked
             if subscription.turning_goal is not None or subscription.turning_exit is not None
         ),
-        reads_products=any(subscription.journey.dependencies.product for subscription in ranked),
+        # A message about a product that a start named asks for its price and stock.
+        reads_products=bool(product_starts)
+        or any(subscription.journey.dependencies.product for subscription in ranked),
         facts_by_event=facts_by_event,
         segment_dependencies=segment_dependencies,
         asked_journeys=frozenset(segment_dependencies.of_journey).union(

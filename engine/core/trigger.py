@@ -14,7 +14,7 @@ from engine.core.conditions.trace_values import values_asked
 from engine.core.decision_context import DecisionContext
 from engine.core.effects import Alert, Trace
 from engine.core.ending import end, watch_end
-from engine.core.enrollment import Due, Enrollment
+from engine.core.enrollment import AwaitingSend, Due, Enrollment
 from engine.core.facts.customer import LastStart
 from engine.core.goal import known_goal, reach_goal
 from engine.core.happening import Event, Occurrence, SegmentChanged
@@ -69,6 +69,9 @@ def start_by_event(context: DecisionContext, subscriber: EventSubscriber, event:
         where = trigger.where if isinstance(trigger, EventTrigger) else None
         if where is not None and not where.test(Scope(context.facts, None, context.now, event)):
             continue
+        fields = event.fields
+        if isinstance(trigger, ProductTrigger):
+            fields = {**fields, "kind": trigger.kind}
         # From here on this trigger has the event, even if it comes to nothing: one event is one start.
         key = start_key(context, subscription.journey, trigger, event.name, event.fields)
         if key is None:
@@ -90,7 +93,7 @@ def start_by_event(context: DecisionContext, subscriber: EventSubscriber, event:
         start(
             context,
             subscription,
-            Start(key, event.occurred_at, event.number, event.fields, line=trigger.line),
+            Start(key, event.occurred_at, event.number, fields, line=trigger.line),
         )
         return
 
@@ -210,6 +213,10 @@ def _no_entry(context: DecisionContext, journey: Journey, active: Enrollment | N
             return "a run is active"
         if active.sent and not active.holdout:
             return "a message of the active run has been handed over"
+        # Two starts of one moment, which may be decided together or one after the other: what the first of
+        # them sends is on its way.
+        if by.at == active.started_at and isinstance(active.state, AwaitingSend):
+            return "a message of the active run is on its way"
         # A start that arrives late would begin the run before the one that it ends.
         if by.at < active.started_at:
             return "it happened before the active run started"

@@ -13,9 +13,9 @@ from engine.core.happening import Event, HistoryHalf, Joined, ProfileChanged
 from engine.core.journeys import Journeys
 from engine.core.points.entering import ledger_of
 from engine.core.points.ledger import EXPIRED, MEMORY, Ledger
-from engine.core.product_signals import united_collecting
+from engine.core.products.signals import united_collecting
 from engine.store import merge
-from engine.store.customers import address_index, events, memberships, points, watching
+from engine.store.customers import address_index, events, memberships, points
 from engine.store.customers.customer_codec import (
     CustomerMarks,
     dump_fact_state,
@@ -30,6 +30,7 @@ from engine.store.inbox import due_queue
 from engine.store.inbox.inbox import append_one
 from engine.store.inbox.inbox_codec import from_row
 from engine.store.meta import bucket_of
+from engine.store.products import watching
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import Instant, Value, zone
 

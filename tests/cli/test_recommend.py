@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine.store.customers import products
+from engine.store.products import catalogue as products
 from engine.store.sql import rows
 from engine.values import Money, Value
 from tests.cli.conftest import Shop, report

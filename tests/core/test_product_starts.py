@@ -6,9 +6,12 @@ from decimal import Decimal
 
 import pytest
 
+from engine.core.effects import Cancel
 from engine.core.happening import Event, ProductChanged
-from engine.core.product_signals import MOST_PRODUCTS, signals_of, touched_products
 from engine.core.product_starts import MOST_COLLECTED
+from engine.core.products.named import MOST_PRODUCTS
+from engine.core.products.signals import signals_of
+from engine.core.products.watched import touched_products
 from engine.values import Instant, Money, Value
 from tests.core.builders import Life, label, life, moment, project, written
 
@@ -82,11 +85,12 @@ def test_what_a_change_is_a_signal_of(
         ("product_viewed", {"product_id": "p1"}, ("p1",)),
         ("wishlist_added", {"product_id": 7}, ("7",)),
         ("cart_updated", {"product_id": ("p1", "p2")}, ("p1", "p2")),
-        ("cart_updated", {"items": [{"product_id": "p1"}, {"sku": "x"}, {"product_id": "p1"}]}, ("p1",)),
+        ("cart_updated", {"items": [{"product_id": "p1"}, {"sku": "x"}, {"product_id": "p1"}]}, ("p1", "x")),
         ("cart_updated", {"products": [{"product_id": "p3"}]}, ("p3",)),
         ("product_viewed", {}, ()),
         ("product_viewed", {"product_id": ""}, ()),
-        ("order_placed", {"product_id": "p1"}, ()),
+        ("order_placed", {"product_id": "p1"}, ("p1",)),
+        ("order_cancelled", {"product_id": "p1"}, ()),
     ],
 )
 def test_what_an_event_touches(name: str, fields: dict[str, Value], products: tuple[str, ...]) -> None:
@@ -105,6 +109,7 @@ def test_a_drop_starts_who_touched_the_product() -> None:
     assert starts(one) == ["0 10:00"]
     (message,) = one.sends
     assert message.names["trigger"] == {
+        "kind": "price_drop",
         "product_id": "p1",
         "by": 25,
         "products": ("p1",),
@@ -243,3 +248,117 @@ def test_a_direct_event_is_a_start_that_reached_this_customer() -> None:
     one = drops("{product: price_drop, by: 50%, watchers: [cart], within: 1 day, collect: 1 hour}")
     one.event("0 10:00", "price_drop", product_id="p7", old_price=euros(100), new_price=euros(90))
     assert starts(one) == ["0 10:00"]
+
+
+def seen(one: Life, at: str, old: int, new: int, saw: int) -> None:
+    """The price falls or rises for somebody who saw another one."""
+    now = one.until(at)
+    before: dict[str, Value] = {"price": euros(old)}
+    after: dict[str, Value] = {"price": euros(new)}
+    touches = {"viewed": moment("0 09:00")}
+    one.take(ProductChanged(one.next(), now, "p1", after, before, touches, euros(saw)))
+
+
+def test_a_drop_counts_from_the_price_that_this_customer_saw() -> None:
+    one = drops("{product: price_drop, by: 10%}")
+    seen(one, "0 10:00", 95, 91, saw=100)
+    assert starts(one) == []
+    seen(one, "0 11:00", 91, 90, saw=100)
+    assert one.said("start") == ["the price of p1 fell from 100 EUR to 90 EUR (10%)"]
+    other = drops()
+    seen(other, "0 10:00", 120, 110, saw=100)  # it fell, and costs more than they saw
+    seen(other, "0 11:00", 80, 90, saw=100)  # it rose
+    assert starts(other) == []
+
+
+def test_who_bought_the_product_meanwhile_is_no_watcher() -> None:
+    one = drops()
+    cheaper(one, "0 10:00", 20, 15, viewed="0 09:00", bought="0 09:30")
+    assert starts(one) == []
+    cheaper(one, "0 10:05", 15, 10, viewed="0 09:40", bought="0 09:30")
+    assert starts(one) == ["0 10:05"]
+
+
+def test_what_somebody_buys_is_collected_no_more() -> None:
+    one = drops("{product: price_drop, collect: 1 hour}")
+    cheaper(one, "0 10:00", 100, 50, "p1")
+    cheaper(one, "0 10:10", 100, 90, "p2")
+    one.event("0 10:20", "order_placed", product_id="p1")
+    one.pass_time("0 11:00")
+    (message,) = one.sends
+    assert message.names["trigger"]["products"] == ("p2",)  # type: ignore[index,call-overload]
+    cheaper(one, "0 12:00", 100, 50, "p1")
+    one.event("0 12:20", "order_placed", items=[{"product_id": "p1"}])
+    one.pass_time("0 14:00")
+    assert (len(one.sends), one.state.collecting) == (1, {})
+
+
+def test_a_collected_drop_whose_price_rises_before_the_start_is_none() -> None:
+    one = drops("{product: price_drop, by: 10%, collect: 1 hour}")
+    cheaper(one, "0 10:00", 100, 50, "p1")
+    cheaper(one, "0 10:00", 100, 80, "p2")
+    change(one, "0 10:30", {"price": euros(50)}, {"price": euros(95)}, "p1")
+    change(one, "0 10:40", {"price": euros(80)}, {"price": euros(70)}, "p2")
+    one.pass_time("0 11:00")
+    (message,) = one.sends
+    trigger = message.names["trigger"]
+    assert isinstance(trigger, dict)
+    assert (trigger["products"], trigger["new_price"], trigger["by"]) == (("p2",), euros(70), 30)
+    cheaper(one, "0 12:00", 100, 50, "p3")
+    change(one, "0 12:30", {"price": euros(50)}, {"price": euros(100)}, "p3")
+    one.pass_time("0 13:00")
+    assert one.said("ignored") == ["what was collected does not hold any more: p3"]
+
+
+TWICE = "- send: letter\n- wait: 1 day\n  id: pause\n- send: second"
+
+
+def waiting(start: str, again: str) -> Life:
+    """As `drops`, where messages wait for their hand-over."""
+    return life(project(written(LETTER, start=start, again=again, policy="free")), hands=False)
+
+
+def skips(one: Life) -> list[tuple[str, str]]:
+    return [(label(line.at), line.detail) for line in one.trace() if line.kind == "skip"]
+
+
+@pytest.mark.parametrize(
+    ("start", "before", "after", "meanwhile", "why"),
+    [
+        ("{product: price_drop, by: 10%}", {"price": 100}, {"price": 80}, {"price": 95}, ["dearer"]),
+        ("{product: price_drop, by: 10%}", {"price": 100}, {"price": 80}, {"price": 90}, []),
+        ("{product: price_drop}", {"price": 100}, {"price": 80}, {"price": 80, "stock": 0}, ["sold out"]),
+        ("{product: price_drop}", {"price": 100}, {"price": 80}, {"in_stock": False}, ["sold out"]),
+        ("{product: back_in_stock}", {"stock": 0}, {"stock": 3}, {"stock": 0}, ["sold out"]),
+        ("{product: back_in_stock}", {"stock": 0}, {"stock": 3}, {"stock": 30}, []),
+        ("{product: low_stock}", {"stock": 10}, {"stock": 3}, {"stock": 30}, ["restocked"]),
+        ("{product: low_stock}", {"stock": 10}, {"stock": 3}, {"stock": 1}, []),
+    ],
+)
+def test_price_and_stock_are_asked_again_before_each_message(
+    start: str, before: dict[str, Value], after: dict[str, Value], meanwhile: dict[str, Value], why: list[str]
+) -> None:
+    one = life(project(written(TWICE, start=start, policy="free")))
+    change(one, "0 10:00", before, after, viewed="0 09:00")
+    change(one, "0 12:00", after, {**after, **meanwhile})
+    one.pass_time("1 10:00")
+    assert skips(one) == [("1 10:00", reason) for reason in why]
+
+
+def test_a_planned_message_is_taken_back_as_the_price_rises() -> None:
+    one = waiting("{product: price_drop, by: 10%}", "never")
+    cheaper(one, "0 10:00", 100, 80)
+    change(one, "0 10:01", {"price": euros(80)}, {"price": euros(85)})
+    assert skips(one) == []
+    change(one, "0 10:02", {"price": euros(85)}, {"price": euros(99)})
+    assert skips(one) == [("0 10:02", "dearer")]
+    assert [effect.why for effect in one.effects if isinstance(effect, Cancel)] == ["dearer"]
+
+
+def test_a_second_start_of_one_moment_takes_no_message_back() -> None:
+    one = waiting("{product: price_drop}", "restart")
+    cheaper(one, "0 10:00", 100, 80, "p1")
+    cheaper(one, "0 10:00", 100, 50, "p2")
+    assert one.said("ignored") == ["a message of the active run is on its way"]
+    cheaper(one, "0 10:01", 100, 50, "p3")
+    assert len(one.sends) == 2

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from engine.config import Signup
-from engine.core import causes, product_signals, product_starts
+from engine.core import causes, product_starts
 from engine.core.facts import fold, taking_back, tally
+from engine.core.products import named
 from engine.http import body, callback_routes, connections, context, keys, push_routes
 from engine.http.intake import browsers, strict_json
 from engine.runtime.intake import limits, signups
-from engine.store.customers import watching
 from engine.store.inbox import refusals
+from engine.store.products import watching
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "limits.md"
 ROWS = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
@@ -67,7 +68,7 @@ LIMITS = [
     ("characters of a refused item", refusals.LARGEST / KB, " KB"),
     ("different mistakes of one source", refusals.MOST_COUNTED, ""),
     ("subscriptions of browsers", push_routes.MOST_CALLS, " a minute"),
-    ("products of one event", product_signals.MOST_PRODUCTS, ""),
+    ("products of one event", named.MOST_PRODUCTS, ""),
     ("products that the events of a request", watching.MOST_TOUCHES, ""),
     ("products that `collect`", product_starts.MOST_COLLECTED, ""),
     ("starts of a journey in one chain", causes.MOST_ROUNDS, ""),

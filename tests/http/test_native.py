@@ -185,7 +185,7 @@ def test_a_national_number_with_a_country_becomes_an_international_one(
 
 
 def test_products_are_taken_in_bulk(served: Served, client: httpx2.Client) -> None:
-    from engine.store.customers import products
+    from engine.store.products import catalogue as products
 
     name = _id("p")
     answer = client.post(

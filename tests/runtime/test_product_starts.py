@@ -46,6 +46,9 @@ steps:
     else:
       - send: second
 """
+PAUSED = """  - wait: 40 minutes
+    id: pause
+"""
 PRICES = """products:
   changed:
     id: product
@@ -86,7 +89,15 @@ changes = st.one_of(
     st.builds(Change, products, st.just("in_stock"), st.booleans()),
     st.builds(Change, products, st.just("stock"), st.sampled_from((0, 5, 9, 10, 20))),
 )
-histories = st.lists(st.tuples(st.integers(1, 240), st.one_of(touches, changes)), min_size=15, max_size=25)
+SHARED = (37, 101, 163)
+"""Minutes in which several things happen, one after the other."""
+COLLECTED = (20, 60)
+"""Minutes for which changes are collected: in a shared minute nothing may be due, for that comes after all
+that happened in it, and a daemon that works off one thing after the other does not wait for the next."""
+LONELY = sorted({*range(1, 241)} - {minute - length for minute in SHARED for length in (0, *COLLECTED)})
+moments = st.sampled_from((*LONELY, *SHARED * 30))
+histories = st.lists(st.tuples(moments, st.one_of(touches, changes)), min_size=15, max_size=25)
+catalogues = st.lists(st.tuples(moments, changes), min_size=15, max_size=25)
 CATALOGUE = [
     (0, Change(product, field, value))
     for product in ("p1", "p2")
@@ -95,13 +106,13 @@ CATALOGUE = [
 FIRST = [(0, Touch("cart_updated", "p1")), (0, Touch("product_viewed", "p2"))]
 
 
-def read(folder: Path, start: str, again: str) -> tuple[dict[str, str], Project]:
+def read(folder: Path, start: str, again: str, more: str = "") -> tuple[dict[str, str], Project]:
     files = {
         "config.yaml": CONFIG,
         "schemas/customer.yaml": ATTRIBUTES,
         "schemas/events.yaml": EVENTS,
         "schemas/product.yaml": "product: {price: money, in_stock: true/false, stock: number}\n",
-        "journeys/news.yaml": JOURNEY.replace("START", start).replace("AGAIN", again),
+        "journeys/news.yaml": JOURNEY.replace("START", start).replace("AGAIN", again) + more,
         **{f"templates/{name}.push.txt": f"This is {name}" for name in ("first", "second")},
     }
     return files, write_project(folder, files)
@@ -167,9 +178,15 @@ def minute_of(at: str) -> int:
 
 
 def lived(
-    files: dict[str, str], project: Project, history: Sequence[Moment], folder: Path
+    files: dict[str, str],
+    project: Project,
+    history: Sequence[Moment],
+    folder: Path,
+    *,
+    together: bool = False,
 ) -> list[tuple[int, str]]:
-    """Every message of a daemon that these items come to."""
+    """Every message of a daemon that these items come to. `together`: what comes in one minute is decided
+    when all of it is there."""
     shop = Shop(folder, files)
     try:
         shop.change("ada", tier="gold")
@@ -180,6 +197,8 @@ def lived(
             for at, what in history:
                 if at == minute:
                     take(shop, intake, what)
+                    if not together:
+                        shop.send_all()
         shop.send_all()
         with shop.store.read() as conn:
             sent = rows(conn, "SELECT planned_at, template FROM outbox ORDER BY planned_at, send_key")
@@ -221,12 +240,29 @@ def take(shop: Shop, intake: Intake, what: Touch | Change) -> None:
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(history=histories, again=st.sampled_from(AGAIN))
 def test_a_story_a_replay_and_the_daemon_agree(history: list[Moment], start: str, again: str) -> None:
-    # One thing a minute: where a restart takes a message back before it is handed over, a story, in which
-    # that takes no time, says something else, and is meant to.
-    history = [*CATALOGUE, *FIRST, *sorted(dict(history).items())]
+    history = [*CATALOGUE, *FIRST, *sorted(distinct(history), key=lambda moment: moment[0])]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files, project = read(folder / "read", start, again)
         story = told_as_story(project, history)
         assert replayed(project, history, folder) == story
         assert lived(files, project, history, folder / "lived") == story
+
+
+@pytest.mark.parametrize("start", [start for start in STARTS if "collect" not in start])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(history=catalogues, again=st.sampled_from(AGAIN))
+def test_changes_of_one_minute_start_the_same_decided_together_or_one_by_one(
+    history: list[Moment], start: str, again: str
+) -> None:
+    history = [*CATALOGUE, *FIRST, *sorted(distinct(history), key=lambda moment: moment[0])]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files, project = read(folder / "read", start, again, PAUSED)
+        story = told_as_story(project, history)
+        assert lived(files, project, history, folder / "lived", together=True) == story
+
+
+def distinct(history: list[Moment]) -> list[Moment]:
+    """Without lines of a story that are equal within a minute, which are one."""
+    return list(dict.fromkeys(history))

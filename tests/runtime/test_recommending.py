@@ -26,7 +26,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def built(store: Store, now: int) -> int | None:
-    report = build_nightly(store, RULES, "Europe/Berlin", "EUR", Instant(now))
+    report = build_nightly(store, RULES, "Europe/Berlin", Instant(now))
     return report.number if report is not None else None
 
 
@@ -38,4 +38,4 @@ def test_it_is_built_at_once_and_then_on_each_day_of_the_shop(store: Store) -> N
 
 
 def test_a_shop_without_recommendations_builds_nothing(store: Store) -> None:
-    assert build_nightly(store, [], "UTC", "EUR", NOON) is None
+    assert build_nightly(store, [], "UTC", NOON) is None

@@ -16,10 +16,13 @@ from engine.core.happening import Event, ProductChanged
 from engine.core.journey import ProductTrigger
 from engine.core.journeys import Journeys
 from engine.store import aliases
-from engine.store.customers import enrollments, product_changes, products, watching
+from engine.store.customers import enrollments
 from engine.store.database import Store
 from engine.store.inbox.inbox_codec import from_row
 from engine.store.meta import bucket_of
+from engine.store.products import catalogue as products
+from engine.store.products import changes as product_changes
+from engine.store.products import watching
 from engine.store.sql import change, rows
 from engine.values import DAY, Duration, Instant, Money, Value
 

@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 
 from engine.core.happening import ProfileChanged
 from engine.store import alerts
-from engine.store.customers import attribute_sizes, countries, products
+from engine.store.customers import attribute_sizes, countries
 from engine.store.database import Store
 from engine.store.inbox import inbox, refusals
 from engine.store.inbox.inbox import Arrival
 from engine.store.inbox.refusals import KeptItem, RefusedField
+from engine.store.products import catalogue as products
 from engine.values import DAY, Instant
 
 NOW = Instant(1_782_000_000_000)

@@ -70,7 +70,7 @@ from engine.core.points.ledger import (
     SpentPoints,
     TakenBackPoints,
 )
-from engine.core.product_signals import Collecting, ProductSignal
+from engine.core.products.signals import Collecting, ProductSignal
 from engine.core.reasons import HoldReason, ReturnReason, SkipReason
 from engine.http.metrics import Metrics
 from engine.ids import derive, unit
@@ -145,6 +145,7 @@ HAPPENINGS: tuple[Happening, ...] = (
     ProfileChanged(2, Instant(7), {"tags": ("a", "b"), "items": [{"sku": "x"}], "none": []}),
     ProductChanged(3, Instant(8), "p", {"stock": 4}),
     ProductChanged(3, Instant(8), "p", {"stock": 4}, {"stock": 12}, {"viewed": Instant(7)}),
+    ProductChanged(3, Instant(8), "p", {}, {}, {"bought": Instant(7)}, Money(Decimal(5), "EUR")),
     SegmentChanged(4, Instant(9), "vip", member=True, starts=False),
     Occurrence(5, "weekly", Instant(10), dt.date(2026, 3, 2)),
     MessageSent(6, Instant(11), "key", "run"),

@@ -15,10 +15,11 @@ from engine.http.intake.strict_json import decode
 from engine.runtime.intake.intake import Intake
 from engine.runtime.intake.items import CustomerItem, EventItem, Item, ProductItem, RefusedItem
 from engine.store import aliases
-from engine.store.customers import addressees, consents, products
+from engine.store.customers import addressees, consents
 from engine.store.inbox import inbox, refusals
 from engine.store.inbox.refusals import KeptItem
 from engine.store.meta import bucket_of
+from engine.store.products import catalogue as products
 from engine.values import Instant
 
 SLICE = 200

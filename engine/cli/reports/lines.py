@@ -26,6 +26,9 @@ _WHY = {
     "quiet hours": "it is quiet at this hour",
     "quiet day": "nothing of its policy leaves on this day of the week",
     "no code": "there was no code left",
+    "dearer": "the price of its product rose again",
+    "sold out": "nothing is left of its product",
+    "restocked": "enough is left of its product again",
 }
 _RETURNED = {
     "suppressed": "the address is closed or the consent was withdrawn",

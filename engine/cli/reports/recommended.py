@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from engine.core.products.named import products_named
 from engine.core.recommendations.choose import choose
-from engine.core.recommendations.products_named import products_named
 from engine.core.recommendations.rule import Recommendation
 from engine.store.customers import addressees, events
 from engine.store.meta import bucket_of

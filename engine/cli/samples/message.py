@@ -139,7 +139,7 @@ class SampleWriter:
         attributes = {name: kind for name, kind in catalogue.attributes.items() if name not in own}
         facts = {name: rule.type for name, rule in catalogue.facts.items()}
         customer = {**self._made_up.fields({**attributes, **facts}), **own, "id": "made-up"}
-        product = self._made_up.fields(catalogue.product)
+        product = self._made_up.fields(catalogue.product_fields)
         timezone = known.timezone or str(own["timezone"])
         return RenderValues(
             customer={**known.values, "id": "preview"} if known.values else customer,
@@ -151,7 +151,7 @@ class SampleWriter:
 
     def _recommended(self, place: dt.tzinfo) -> dict[str, list[ProductNames]]:
         """Two made-up products for every name."""
-        fields = Type("list of", items=tuple(self._project.catalogue.product.items()))
+        fields = Type("list of", items=tuple(self._project.catalogue.product_fields.items()))
         made_up = self._made_up.value("items", fields)
         items = made_up if isinstance(made_up, list) else []
         return {

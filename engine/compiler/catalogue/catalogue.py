@@ -9,6 +9,8 @@ from types import MappingProxyType
 from engine.core.facts.customer import OWN_CAPS
 from engine.core.facts.rule import FactRule
 from engine.core.points.rules import EXPIRING, PENDING, POINTS
+from engine.core.products.prices import LOWEST
+from engine.core.products.watched import WATCH_EVENTS, TouchKind
 from engine.values import Type
 
 TEXT = Type("text")
@@ -59,7 +61,10 @@ POINTS_EVENTS: Mapping[str, Mapping[str, Type]] = MappingProxyType(
 )
 """Events about points, which the engine emits where config.yaml has `points:`."""
 
+_PRODUCT_KINDS = ("price_drop", "back_in_stock", "low_stock")
+
 _PRODUCT_EVENT: Mapping[str, Type] = {
+    "kind": Type("one of", _PRODUCT_KINDS),
     "product_id": TEXT,
     "old_price": MONEY,
     "new_price": MONEY,
@@ -68,7 +73,7 @@ _PRODUCT_EVENT: Mapping[str, Type] = {
 }
 
 PRODUCT_STARTS: Mapping[str, Mapping[str, Type]] = MappingProxyType(
-    dict.fromkeys(("price_drop", "back_in_stock", "low_stock"), _PRODUCT_EVENT)
+    dict.fromkeys(_PRODUCT_KINDS, _PRODUCT_EVENT)
 )
 """The kinds of a product start and the fields of their `trigger` (design/language 2.4)."""
 
@@ -90,7 +95,9 @@ class Catalogue:
     facts: Mapping[str, FactRule] = field(default_factory=dict)
     events: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
     also: Mapping[str, str] = field(default_factory=dict)
-    product: Mapping[str, Type] = field(default_factory=dict)
+    product: Mapping[str, Type] = field(default_factory=dict)  # as declared; what is read: `product_fields`
+    # Events that touch products, and how.
+    watch: Mapping[str, TouchKind] = field(default_factory=lambda: WATCH_EVENTS)
     ledger: frozenset[str] = frozenset()
     """Those of the attributes that follow from the ledger of points and are never set."""
 
@@ -110,6 +117,14 @@ class Catalogue:
     def customer_names(self) -> list[str]:
         """Attributes and facts."""
         return [*self.attributes, *self.facts]
+
+    @property
+    def product_fields(self) -> dict[str, Type]:
+        """What can be read of a product: what is declared, and what is computed from its price."""
+        price = self.product.get("price")
+        if price is None or price.kind not in ("money", "number"):
+            return dict(self.product)
+        return {**self.product, LOWEST: price}
 
     def event_fields(self, name: str) -> Mapping[str, Type] | None:
         """The fields of an event under any of its names, those of the engine included; None: there is no
@@ -132,7 +147,8 @@ class Catalogue:
         for fields in (*self.events.values(), *OWN_EVENTS.values(), *PRODUCT_STARTS.values()):
             for path in paths(fields):
                 typed += [(path, path_type(fields, path)), (f"trigger.{path}", path_type(fields, path))]
-        typed += [(f"product.{path}", path_type(self.product, path)) for path in paths(self.product)]
+        product = self.product_fields
+        typed += [(f"product.{path}", path_type(product, path)) for path in paths(product)]
         others = {name for name, kind in typed if kind is None or kind.kind not in ("number", "money")}
         return frozenset(name for name, _ in typed if name not in others)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.compiler.catalogue.catalogue import OWN_EVENTS, PRODUCT_STARTS, Catalogue
+from engine.core.products.prices import LOWEST
 from engine.language.grammar import Construct, Key
 from engine.language.map_reader import FileRules, MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
@@ -59,10 +60,25 @@ EVENT = Construct(
     stray="put it under  fields:",
     blank=True,
 )
+WATCH = Construct(
+    "watch",
+    "watch",
+    (
+        Key("viewed", "events", "events of who looks at a product", example="[product_viewed]"),
+        Key("cart", "events", "events of who puts products into the cart", example="[cart_updated]"),
+        Key("wishlist", "events", "events of who wishes for a product", example="[wishlist_added]"),
+        Key("bought", "events", "events of who buys products: they watch them no more",
+            example="[order_placed]"),
+    ),
+    "Which events touch products; a line that is left out stays as usual",
+)  # fmt: skip
 EVENTS_FILE = Construct(
     "events",
     "schemas/events.yaml",
-    (Key("events", "named", "the events of the shop", of=EVENT),),
+    (
+        Key("events", "named", "the events of the shop", of=EVENT),
+        Key("watch", "block", "which events touch products, and how", of=WATCH),
+    ),
     "Events and their fields",
     stray="put it under  events:",
     blank=True,
@@ -91,6 +107,23 @@ def named_types(context: ReadContext, reader: MapReader | None, key: str) -> dic
     return {
         entry.key.text: _type_of(context, entry.value) for entry in entries if is_own_name(context, entry.key)
     }
+
+
+def product_types(context: ReadContext, reader: MapReader | None) -> dict[str, Type]:
+    """The declared fields of a product, without the one that the engine computes."""
+    entries = reader.entries("product") if reader else ()
+    for entry in entries:
+        if entry.key.text == LOWEST:
+            context.wrong(
+                entry.key,
+                "is computed by the engine",
+                "it is the lowest price of the 30 days before the present price began",
+                "remove the line: it is there where  price  is",
+                "E81",
+            )
+    types = named_types(context, reader, "product")
+    types.pop(LOWEST, None)
+    return types
 
 
 def is_own_name(context: ReadContext, key: Scalar) -> bool:

@@ -26,6 +26,7 @@ from engine.compiler.checks import (
     segment_cycles,
     silent_waits,
     stories,
+    struck_prices,
     template_languages,
     template_names,
     template_texts,
@@ -67,6 +68,7 @@ WHOLE: tuple[WholeCheck, ...] = (
     public_pages.check,
     recommendations.check,
     points.check,
+    struck_prices.check,
 )
 
 

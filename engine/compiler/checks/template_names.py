@@ -124,7 +124,7 @@ def _known(head: str, uses: list[Use], checked: ProjectCheckInput) -> tuple[list
             files = [file for file, _ in uses] or checked.files
             return list(dict.fromkeys(split for file in files for split in splits_of(file))), "split"
         case "product":
-            return list(catalogue.product), "field of a product"
+            return list(catalogue.product_fields), "field of a product"
         case "recommend":
             return list(project.config.recommendations), "recommendation"
         case "code":

@@ -193,7 +193,7 @@ def _recommendation(name: Text, rest: str, scope: NameScope) -> Ref | Problem:
     """E119 for a name that config.yaml does not have."""
     known = scope.world.config.recommendations
     if rest in known:
-        fields = (("product_id", Type("text")), *scope.world.catalogue.product.items())
+        fields = (("product_id", Type("text")), *scope.world.catalogue.product_fields.items())
         return Ref("recommend", rest, Type("list of", items=fields))
     why = "they stand in config.yaml under  recommendations:"
     fix = f"add to config.yaml, under  recommendations:\n         {rest}: {{from: [bestsellers]}}"
@@ -265,9 +265,9 @@ def _product(name: Text, rest: str, scope: NameScope) -> Ref | Problem:
     trigger = scope.trigger
     if trigger is None or not scope.run:
         return _not_here(name, "product.", scope)
-    kind = scope.world.catalogue.product.get(rest)
+    kind = scope.world.catalogue.product_fields.get(rest)
     if kind is None:
-        choices = [f"product.{field}" for field in scope.world.catalogue.product]
+        choices = [f"product.{field}" for field in scope.world.catalogue.product_fields]
         return unknown(
             "E11", name, "field of a product", choices, "fields of products come from schemas/product.yaml"
         )
@@ -322,7 +322,7 @@ def unknown_attribute(name: Text, scope: NameScope) -> Problem:
         otherwise = "ask  can: email  for consent and address together"
     elif name.value in trigger:
         otherwise = f"write  trigger.{name.value}  for the field of the starting event"
-    elif name.value in catalogue.product:
+    elif name.value in catalogue.product_fields:
         otherwise = f"write  product.{name.value}  for the field of the product"
     elif name.value in catalogue.event_names():
         otherwise = f"write  did: {{{name.value}: ever}}"

@@ -14,9 +14,11 @@ from engine.compiler.catalogue.catalogue_file import (
     is_own_name,
     named_types,
     open_file,
+    product_types,
     read_events,
 )
 from engine.compiler.catalogue.rfm_words import RFM_SHAPE, read_rfm
+from engine.compiler.catalogue.watch_table import read_watch
 from engine.compiler.facts.fact_file import FACT_SHAPE, FactScope, read_fact
 from engine.compiler.facts.loyalty_names import loyalty_attributes, loyalty_events
 from engine.config import Config
@@ -50,13 +52,17 @@ def read_catalogue(
     `config`: of the shop; None: what holds without one."""
     context = ReadContext(RULES)
     # In the order of the uses: facts are computed from events, and must not be called like an attribute.
-    also, declared = read_events(context, open_file(context, events, EVENTS_FILE))
+    config = config or default_config()
+    events_reader = open_file(context, events, EVENTS_FILE)
+    also, declared = read_events(context, events_reader)
     catalogue = Catalogue(
-        {}, {}, declared, also, named_types(context, open_file(context, product, PRODUCT_FILE), "product")
+        {}, {}, declared, also, product_types(context, open_file(context, product, PRODUCT_FILE))
+    )
+    watch = read_watch(
+        events_reader.block("watch") if events_reader else None, catalogue, config.attribution.order
     )
     reader = open_file(context, customer, CUSTOMER_FILE)
     catalogue = replace(catalogue, attributes={**BUILT_IN, **named_types(context, reader, "attributes")})
-    config = config or default_config()
     ledger, told = loyalty_attributes(config), loyalty_events(config)
     _set_by_hand(context, reader, ledger)
     _told_by_the_shop(context, events, told)
@@ -66,7 +72,8 @@ def read_catalogue(
         events={**declared, **told},
         ledger=frozenset(ledger),
     )
-    return replace(catalogue, facts=_read_facts(context, reader, catalogue, config)), context.problems
+    facts = _read_facts(context, reader, catalogue, config)
+    return replace(catalogue, facts=facts, watch=watch), context.problems
 
 
 def _set_by_hand(context: ReadContext, reader: MapReader | None, ledger: Mapping[str, Type]) -> None:

@@ -14,7 +14,7 @@ from engine.core.enrollment import Enrollment
 from engine.core.facts.learned import NO_ENGAGEMENT, EngagementStats
 from engine.core.happening import Event
 from engine.core.policy import Cap, Policy
-from engine.core.product_signals import Collecting
+from engine.core.products.signals import Collecting
 from engine.core.reasons import SkipReason
 from engine.values import Instant, Value, zone
 

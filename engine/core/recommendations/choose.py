@@ -10,7 +10,7 @@ from decimal import Decimal
 from engine.core.conditions.scope import Scope
 from engine.core.facts.customer import Facts
 from engine.core.happening import Event
-from engine.core.recommendations.products_named import products_named
+from engine.core.products.named import products_named
 from engine.core.recommendations.rule import (
     CART_BACK,
     MOST_CANDIDATES,

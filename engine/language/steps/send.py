@@ -49,7 +49,10 @@ class Send(Step):
         return self.id or self.template
 
 
-SKIPPED = ("capped", "unreachable", "too late", "no code", "silenced", "on a break")
+SKIPPED = (
+    "capped", "unreachable", "too late", "no code", "silenced", "on a break", "dearer", "sold out",
+    "restocked",
+)  # fmt: skip
 """Why a story may say that a message was skipped."""
 _OTHERS = ", ".join(f"({reason})" for reason in SKIPPED[1:])
 

@@ -11,7 +11,7 @@ from engine.values import Instant, local_date, zone
 
 
 def build_nightly(
-    store: Store, rules: Collection[Recommendation], timezone: str, currency: str, now: Instant
+    store: Store, rules: Collection[Recommendation], timezone: str, now: Instant
 ) -> BuildReport | None:
     """Builds once per day of the shop's calendar, and at once where nothing was built yet. None: not now.
 
@@ -25,4 +25,4 @@ def build_nightly(
     place = zone(timezone)
     if last is not None and local_date(last, place) >= local_date(now, place):
         return None
-    return build(store, fields_listed(rules), now, currency)
+    return build(store, fields_listed(rules), now)

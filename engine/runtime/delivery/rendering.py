@@ -27,11 +27,12 @@ from engine.runtime.delivery.recommended import Lists, Recommending, recommend
 from engine.runtime.delivery.send_limits import SendLimits
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
 from engine.runtime.delivery.windowed_facts import with_windowed
-from engine.store.customers import addressees, products
+from engine.store.customers import addressees
 from engine.store.customers.addressees import Addressee
 from engine.store.messages import sessions
 from engine.store.messages.queue import Body
 from engine.store.messages.records import OutboxMessage
+from engine.store.products import catalogue as products
 from engine.store.recommendations.shown import ShownProduct
 from engine.values import Instant, Value, zone
 

@@ -38,10 +38,12 @@ from engine.runtime.intake.limits import MOST_UNDECLARED, within_limits
 from engine.runtime.intake.quarantine import Sent, nothing_sent
 from engine.runtime.intake.untyped import normal_name, storable
 from engine.store import aliases
-from engine.store.customers import anonymous, code_uses, consents, products, suppressions, watching
+from engine.store.customers import anonymous, code_uses, consents, suppressions
 from engine.store.customers.code_uses import Shown
 from engine.store.inbox import inbox, refusals
 from engine.store.inbox.inbox import Arrival, Taken
+from engine.store.products import catalogue as products
+from engine.store.products import watching
 from engine.values import Instant, Money, Value, instant, moment_of
 from engine.visible import acting
 
@@ -204,7 +206,7 @@ class Intake:
         consents.record(conn, [agreement for agreements in proofs.values() for agreement in agreements])
         taken = [arrival for arrival, answer in zip(arrivals, answers, strict=True) if answer == "taken"]
         happened = [(arrival.customer, arrival.what) for arrival in taken if isinstance(arrival.what, Event)]
-        watching.record_touches(conn, happened, now)
+        watching.record_touches(conn, happened, now, self.catalogue.watch)
         # after the inbox, so that the closing is decided after what brought the address
         _close(conn, taken, now, into)
         products.write(conn, batch.products, now)

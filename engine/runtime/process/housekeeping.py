@@ -18,6 +18,7 @@ from engine.core.journeys import Journeys
 from engine.store import alert_messages, counting_past, retention, upkeep, watermarks
 from engine.store.counting import daily_counts
 from engine.store.database import Store
+from engine.store.products import history as product_history
 from engine.store.retention import Blanked, Edged, Key, OldRows, Walked
 from engine.values import DAY, HOUR, Instant, to_datetime, zone
 
@@ -93,6 +94,8 @@ class Housekeeping:
         for name, length in walked:
             if length is not None:
                 dropped[name] = await self._drop_walking(name, Instant(now - length), now)
+        dropped["product_price"] = await self._drop_prices(now)
+        dropped["product_stock"] = await self._again(lambda conn: product_history.drop_stock(conn, now))
         blanked: tuple[Blanked, ...] = ("report", "webhook_call")
         for words in blanked:
             await self._blank(words, Instant(now - policy.bodies))
@@ -125,6 +128,24 @@ class Housekeeping:
             if after is None:
                 return dropped
             await asyncio.sleep(REST)
+
+    async def _drop_prices(self, now: Instant) -> int:
+        dropped, after = 0, ""
+        while True:
+            old, end = await asyncio.to_thread(self._find_prices, after, now)
+            for begin in range(0, len(old), retention.SLICE):
+                keys = old[begin : begin + retention.SLICE]
+                await self._store.awrite(partial(product_history.drop_prices, keys=keys))
+                dropped += len(keys)
+                await asyncio.sleep(REST)
+            if end is None:
+                return dropped
+            after = end
+            await asyncio.sleep(REST)
+
+    def _find_prices(self, after: str, now: Instant) -> tuple[list[tuple[str, Instant]], str | None]:
+        with self._store.read() as conn:
+            return product_history.find_old(conn, after, now)
 
     def _find_old(self, table: Walked, after: Key | None, before: Instant, now: Instant) -> OldRows:
         # asked for every look: a deployment meanwhile may count further back

@@ -10,8 +10,10 @@ from engine.compiler.catalogue.catalogue import Catalogue
 from engine.core.happening import Event, ProductChanged
 from engine.core.journey import ProductTrigger
 from engine.core.journeys import Journeys
-from engine.core.product_signals import signals_of, touched_products, with_touch
 from engine.core.product_starts import may_concern
+from engine.core.products.prices import PriceHistory, price_of, with_lowest
+from engine.core.products.signals import signals_of
+from engine.core.products.watched import seen_price, touched_products, with_touch
 from engine.simulate.replay.customers import Customers
 from engine.simulate.replay.foreign_values import coercer
 from engine.simulate.replay.mapping import ProductRule
@@ -28,7 +30,8 @@ class SimulatedCatalogue:
     catalogue: Catalogue
     currency: str
     products: dict[str, dict[str, Value]] = field(default_factory=dict)
-    # product -> customer -> kind of watcher -> the last touch
+    _prices: dict[str, PriceHistory] = field(default_factory=lambda: defaultdict(PriceHistory))
+    # product -> customer -> kind of touch -> the last touch
     _touches: dict[str, dict[str, dict[str, Instant]]] = field(default_factory=dict)
     # product -> customers with runs
     _readers: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -50,10 +53,11 @@ class SimulatedCatalogue:
         return any(journey.dependencies.product for journey in self.journeys.by_name.values())
 
     def touch(self, customer: str, event: Event) -> None:
-        """A customer looked at products, put them into the cart or onto the wishlist."""
-        for product in touched_products(event):
+        """A customer looked at products, put them into the cart or onto the wishlist, or bought them."""
+        watch = self.journeys.watch
+        for product in touched_products(event, watch):
             people = self._touches.setdefault(product, {})
-            people[customer] = with_touch(people.get(customer, {}), event)
+            people[customer] = with_touch(people.get(customer, {}), event, watch[event.name])
 
     def show(self, customer: str, product: str, now: Instant) -> None:
         """A customer's run may be about a product: it sees the catalogue, and hears of changes."""
@@ -69,26 +73,38 @@ class SimulatedCatalogue:
             return
         product = str(product)
         before = self.products.setdefault(product, {})
+        prices = self._prices[product]
         # A stream may say what the price was: that outweighs what is known here, which may be nothing
-        before |= self._values(rule.was, properties)
-        after = {**before, **self._values(rule.fields, properties)}
+        was = self._values(rule.was, properties)
+        before |= was
+        if was and not prices.last_at:
+            prices.note(Instant(0), price_of(before))
+        after = with_lowest(before, {**before, **self._values(rule.fields, properties)}, prices, now)
         self.products[product] = after
         if after == before:
             return
         shown = self._readers.get(product, ())
         readers = {customer for customer in shown if self._reads(customer, product, now)}
-        signals = signals_of(product, before, after, self.currency)
-        people = self._touches.get(product, {}) if signals else {}
+        people = self._touches.get(product, {}) if signals_of(product, before, after, self.currency) else {}
+        seen = {customer: seen_price(prices, touches, now) for customer, touches in people.items()}
+        if price_of(before) != price_of(after):
+            prices.note(now, price_of(after))
         watchers = {
             customer
             for customer, touches in people.items()
-            if may_concern(self._triggers, signals, touches, now)
+            if may_concern(
+                self._triggers,
+                signals_of(product, before, after, self.currency, seen[customer]),
+                touches,
+                now,
+            )
         }
         # A run that begins looks at the product, too.
         self._readers[product] = readers | watchers
         for customer in sorted(readers | watchers):
             number, touches = self.customers.decider.next_number(), people.get(customer, {})
-            changed = ProductChanged(number, now, product, after, before, touches)
+            price = seen.get(customer)
+            changed = ProductChanged(number, now, product, after, before, touches, price)
             self.customers.happen(customer, changed, now)
 
     def _reads(self, customer: str, product: str, now: Instant) -> bool:

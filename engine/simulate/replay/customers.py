@@ -78,7 +78,7 @@ class Customers:
         """An event; `decide` is asked where anything may follow from it."""
         state = self.state(customer, now)
         short = self._shortcut
-        if state.enrollments and short.cares(state, event):
+        if state.collecting or (state.enrollments and short.cares(state, event)):
             self._keep(customer, self.decider.apply(state, event, now))
             return
         # From here on the facts hold the event, so `decide` must not count it again

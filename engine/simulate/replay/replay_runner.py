@@ -11,7 +11,7 @@ from engine.core.effects import Decision
 from engine.core.facts.customer import CustomerState
 from engine.core.happening import Event, ProfileChanged
 from engine.core.journeys import Journeys
-from engine.core.product_signals import WATCH_EVENTS
+from engine.core.products.named import ID_NAMES, LIST_NAMES
 from engine.simulate.decider import Decider
 from engine.simulate.replay.catalogue_sim import SimulatedCatalogue
 from engine.simulate.replay.customers import Customers
@@ -52,7 +52,7 @@ class ReplayRunner:
         self.result = ReplayResult(self.figures, prices(config), config.currency)
         self.currency = mapping.currency or config.currency
         codes = shared_codes(config.codes)
-        watched = ("items", "products") if journeys.index.product_starts else ()
+        watched = (*LIST_NAMES, *ID_NAMES) if journeys.index.product_starts else ()
         needed = needed_fields(journeys, frozenset((CODE, PRODUCT, *watched)))
         self.translator = Translator(project.catalogue, mapping, needed, self.currency, codes)
         self.decider = Decider(journeys, self._record)
@@ -62,6 +62,7 @@ class ReplayRunner:
         self.elsewhere = Translator(project.catalogue, mapping, needed, self.currency, codes)
         self.observed = journeys.index.observed_events
         self.remembered = remembered(journeys)
+        self.watch = journeys.watch
         self.about_products = self.catalogue.touches or self.catalogue.reads
         self.second = 0
         self.seen: set[Any] = set()
@@ -157,7 +158,7 @@ class ReplayRunner:
     def _give(self, target: Target, record: Record, now: Instant) -> None:
         name, customer, customers = target.name, record.customer, self.customers
         assert customer is not None
-        touches = self.about_products and name in WATCH_EVENTS
+        touches = self.about_products and name in self.watch
         if not target.customer and not target.where and not touches and self._is_nothing(name, customer):
             self.result.events[name] += 1
             # Most lines of a stream end here, before their properties are decoded
@@ -190,6 +191,8 @@ class ReplayRunner:
         if name in self.remembered:
             return False
         state = self.customers.states.get(customer)
+        if state is not None and state.collecting and name in self.watch:
+            return False
         return name not in self.observed or state is None or not state.enrollments
 
     def _learn(self, customer: str, attributes: dict[str, Value], now: Instant) -> None:

@@ -25,6 +25,8 @@ from engine.core.happening import (
 )
 from engine.core.journey import Journey, SendStep, TimedTrigger
 from engine.core.journeys import Journeys
+from engine.core.products.prices import PriceHistory, price_of, with_lowest
+from engine.core.products.watched import seen_price
 from engine.core.steps.split import SplitStep
 from engine.core.timing.occurrence import next_occurrence
 from engine.language.syntax import Field, Story, StoryLine, Text
@@ -275,10 +277,14 @@ class _Teller:
             self._feed(ProfileChanged(number, now, values, consents=consents), now)
         for product_id in products if product else ():
             before = self.stage.products.get(product_id, {})
-            self.stage.products[product_id] = fields = {**before, **product}
+            prices = self.stage.prices.setdefault(product_id, PriceHistory())
             touches = self.stage.touches.get(product_id, {})
+            seen = seen_price(prices, touches, now)
+            fields = with_lowest(before, {**before, **product}, prices, now)
+            self.stage.products[product_id] = fields
+            prices.note(now, price_of(fields))
             number = self.decider.next_number()
-            self._feed(ProductChanged(number, now, product_id, fields, before, touches), now)
+            self._feed(ProductChanged(number, now, product_id, fields, before, touches, seen), now)
 
     def _purposes(self) -> set[str]:
         asked = {policy.consent for policy in self.stage.journeys.policies.values()}

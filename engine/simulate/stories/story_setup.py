@@ -20,7 +20,8 @@ from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.core.loyalty import noted
 from engine.core.points.ledger import MEMORY
-from engine.core.product_signals import touched_products, with_touch
+from engine.core.products.prices import PriceHistory, price_of
+from engine.core.products.watched import touched_products, with_touch
 from engine.core.steps.split import SplitStep
 from engine.language.quantities import zone_fix
 from engine.language.syntax import Given, Moment, Story, Text
@@ -45,11 +46,13 @@ class StorySetup:
     day_0: dt.date
     products: dict[str, Mapping[str, Value]]
     touches: dict[str, Mapping[str, Instant]] = field(default_factory=dict)
+    prices: dict[str, PriceHistory] = field(default_factory=dict)  # of the products
 
     def touch(self, event: Event) -> None:
         """Notes the products that an event of the customer touches."""
-        for product in touched_products(event):
-            self.touches[product] = with_touch(self.touches.get(product, {}), event)
+        watch = self.journeys.watch
+        for product in touched_products(event, watch):
+            self.touches[product] = with_touch(self.touches.get(product, {}), event, watch[event.name])
 
     def at(self, moment: Moment) -> Instant:
         """The instant of `day 0 18:30`."""
@@ -85,6 +88,8 @@ def build_setup(
         zone(zone_name),
         story.start_day or DAY_0,
         products,
+        # What a product costs in `given` it has always cost.
+        prices={name: PriceHistory([(Instant(0), price_of(values))]) for name, values in products.items()},
     )
     # Facts that the story names outweigh those that its events of before would give
     _events_before(stage, story, words, project)
@@ -215,9 +220,9 @@ def _paths(story: Story, journey: Journey, words: StoryValues) -> dict[str, str]
 def _product(story: Story, words: StoryValues) -> dict[str, Value]:
     fields: dict[str, Value] = {}
     for pair in story.given.product:
-        kind = words.catalogue.product.get(pair.name.value)
+        kind = words.catalogue.product_fields.get(pair.name.value)
         if kind is None:
-            words.unknown("E11", pair.name, "field of a product", words.catalogue.product)
+            words.unknown("E11", pair.name, "field of a product", words.catalogue.product_fields)
         else:
             fields[pair.name.value] = words.value(pair.value, kind)
     return fields

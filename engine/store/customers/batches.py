@@ -14,10 +14,10 @@ from engine.core.facts.customer import CustomerState, Facts
 from engine.core.facts.fold import history_from
 from engine.core.happening import Event, Happening
 from engine.core.journeys import Journeys
-from engine.core.product_signals import largest
-from engine.store.customers import address_index, enrollments, events, memberships, products
+from engine.store.customers import address_index, enrollments, events, memberships
 from engine.store.customers import customer_codec as text
 from engine.store.customers.stored_facts import DOCUMENTS, StoredFacts
+from engine.store.products import catalogue as products
 from engine.store.serialization import dump, folded, load
 from engine.store.sql import change_many, ids, rows
 from engine.values import Instant, Value, iso
@@ -82,7 +82,7 @@ def load_batch(
         states[customer].enrollments = {run.id: run for run in live}
         states[customer].facts.inside = frozenset([run.journey for run in live if run.outcome is None])
     _load_history(conn, bucket, states, stored, journeys, now)
-    _load_products(conn, states, happened if journeys.index.reads_products else {})
+    _load_products(conn, states, happened if journeys.index.reads_products else {}, now)
     return CustomerBatch(bucket, states, stored)
 
 
@@ -272,13 +272,17 @@ def _load_history(
 
 
 def _load_products(
-    conn: Connection, states: Mapping[str, CustomerState], happened: Mapping[str, Sequence[Happening]]
+    conn: Connection,
+    states: Mapping[str, CustomerState],
+    happened: Mapping[str, Sequence[Happening]],
+    now: Instant,
 ) -> None:
     """The products that runs look at: those that are open, and those that may begin."""
     wanted: dict[str, list[CustomerState]] = {}
     for state in states.values():
         for collecting in state.collecting.values():
-            wanted.setdefault(largest(collecting.signals).product, []).append(state)
+            for signal in collecting.signals if collecting.until <= now else ():
+                wanted.setdefault(signal.product, []).append(state)
         for happening in happened.get(state.facts.customer, ()):
             product = happening.fields.get("product_id") if isinstance(happening, Event) else None
             if product is not None:

@@ -10,7 +10,7 @@ import msgspec
 
 from engine.core.facts.customer import CapSlot, EventCounter, Facts, LastStart, Reach
 from engine.core.facts.learned import NO_ENGAGEMENT, EngagementStats
-from engine.core.product_signals import Collecting, ProductKind, ProductSignal
+from engine.core.products.signals import Collecting, ProductKind, ProductSignal
 from engine.store.serialization import dump, load, pack, unpack
 from engine.values import DAY, Instant, Money, Value
 

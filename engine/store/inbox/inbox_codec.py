@@ -27,7 +27,7 @@ from engine.core.happening import (
 )
 from engine.core.reasons import ReturnReason
 from engine.store.serialization import dump, load, pack, unpack
-from engine.values import Instant
+from engine.values import Instant, Money
 
 
 def to_row(what: Happening) -> tuple[str, str]:
@@ -45,6 +45,8 @@ def to_row(what: Happening) -> tuple[str, str]:
             document: list[Any] = [what.at, what.product_id, pack(what.fields)]
             if what.before or what.touches:
                 document += [pack(what.before), dict(what.touches)]
+            if what.seen is not None:
+                document.append(pack({"seen": what.seen}))
             return "product", dump(document)
         case SegmentChanged():
             return "segment", dump([what.at, what.segment, what.member, what.starts])
@@ -116,8 +118,10 @@ def _pairs(found: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
 
 def _product(number: int, body: list[Any]) -> ProductChanged:
     at, product_id, fields, *watched = body
-    before, touches = watched or ({}, {})
-    return ProductChanged(number, at, product_id, unpack(fields), unpack(before), touches)
+    before, touches, *seen = watched or ({}, {})
+    price = unpack(seen[0])["seen"] if seen else None
+    known = price if isinstance(price, Money) else None
+    return ProductChanged(number, at, product_id, unpack(fields), unpack(before), touches, known)
 
 
 def _occurrence(number: int, body: list[Any]) -> Occurrence:

@@ -64,7 +64,6 @@ def build(
     store: Store,
     fields: Sequence[str],
     now: Instant,
-    currency: str,
     *,
     limits: BuildLimits | None = None,
     tell: Callable[[str], None] = lambda _: None,
@@ -75,7 +74,6 @@ def build(
     with store.read() as conn:
         number = current(conn) + 1
     _drop(store, lambda build: build != number - 1)
-    prices.note(store, currency, now)
     counts: dict[str, int] = {}
     with _session(store) as conn:
         tell("reading orders and views")

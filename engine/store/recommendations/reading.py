@@ -27,7 +27,7 @@ from engine.core.recommendations.rule import (
     SeedKind,
     SourceKind,
 )
-from engine.store.customers import products
+from engine.store.products import catalogue as products
 from engine.store.recommendations.build import ORDER_EVENT, VIEW_EVENT, current
 from engine.store.serialization import dump, load_values
 from engine.store.sql import LINES, rows

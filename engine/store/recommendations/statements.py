@@ -7,7 +7,7 @@ databases find the same. docs/recommendations.md states the formulas.
 
 from __future__ import annotations
 
-from engine.core.recommendations.products_named import ID_NAMES, LIST_NAMES
+from engine.core.products.named import ID_NAMES, LIST_NAMES
 from engine.store.sql import IDS
 
 UNIT = 1_000_000
@@ -238,10 +238,10 @@ BESTSELLERS = (
 """(field, value, place, product, score)."""
 
 NEW = (
-    "WITH listed AS (SELECT '' AS field, '' AS value, r.num AS p, k.first_at AS score"  # noqa: S608 - as above
-    " FROM rb_product r JOIN known_product k ON k.product = r.id UNION ALL"
-    " SELECT v.field, v.value, r.num, k.first_at FROM rb_value v JOIN rb_product r ON r.num = v.num"
-    " JOIN known_product k ON k.product = r.id)"
+    "WITH listed AS (SELECT '' AS field, '' AS value, r.num AS p, k.added_at AS score"  # noqa: S608 - as above
+    " FROM rb_product r JOIN product k ON k.id = r.id UNION ALL"
+    " SELECT v.field, v.value, r.num, k.added_at FROM rb_value v JOIN rb_product r ON r.num = v.num"
+    " JOIN product k ON k.id = r.id)"
     " SELECT field, value, place, p.id, score FROM (SELECT field, value, p, score, row_number() OVER"
     " (PARTITION BY field, value ORDER BY score DESC, p) AS place FROM listed) ranked"
     f" JOIN rb_product p ON p.num = ranked.p WHERE place <= {LISTED} ORDER BY field, value, place"
@@ -254,10 +254,11 @@ SLICE_END = (
 )
 """The last customer of a slice. Parameters: bucket, customer, how many less one."""
 
-KNOWN = (
-    "SELECT p.id, CAST(p.fields AS TEXT), p.changed_at, k.first_at, k.price, k.price_before, k.dropped_at"
-    " FROM product p LEFT JOIN known_product k ON k.product = p.id WHERE p.id > ? ORDER BY p.id LIMIT ?"
+CHEAPER = (
+    "SELECT p.id, CAST(p.fields AS TEXT) FROM (SELECT product FROM product_price GROUP BY product"
+    " HAVING max(at) > ?) c JOIN product p ON p.id = c.product ORDER BY p.id"
 )
+"""Products whose present price began after a moment."""
 
 CATALOGUE = f"SELECT p.id, CAST(p.fields AS TEXT) FROM {IDS} CROSS JOIN product p WHERE p.id = j.value"  # noqa: S608
 

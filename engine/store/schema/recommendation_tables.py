@@ -38,20 +38,6 @@ class RecommendedListRow(SQLModel, table=True):
     score: int = Field(sa_type=NUMBER)
 
 
-class KnownProductRow(SQLModel, table=True):
-    """A product as the last build saw it: since when it is known, its price, and the higher one before it
-    with the moment at which the change was seen. Prices are texts such as `12.50 EUR`, "" for none."""
-
-    __tablename__ = "known_product"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    product: str = Field(primary_key=True)
-    first_at: int = Field(sa_type=INSTANT)
-    price: str
-    price_before: str
-    dropped_at: int = Field(sa_type=INSTANT)
-
-
 class ShownProductRow(SQLModel, table=True):
     """A recommended product in a message, at its place in the list of that name, with where it is from."""
 

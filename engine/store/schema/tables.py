@@ -12,12 +12,13 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from engine.store.schema import alert_tables, recommendation_tables
+from engine.store.schema import alert_tables, product_tables, recommendation_tables
 from engine.store.schema.message_tables import one_of
 from engine.store.schema.types import DOCUMENT, INSTANT, NUMBER
 
 assert alert_tables.AlertRow.metadata is SQLModel.metadata
 assert recommendation_tables.ShownProductRow.metadata is SQLModel.metadata
+assert product_tables.ProductRow.metadata is SQLModel.metadata
 
 OPEN = text("ended_at IS NULL")
 MEMBER = text("left_at IS NULL")
@@ -392,52 +393,6 @@ class ForgottenPointsRow(SQLModel, table=True):
     kind: str = Field(primary_key=True)
     points: int = Field(sa_type=INSTANT)
     entries: int = Field(sa_type=INSTANT)
-
-
-class ProductRow(SQLModel, table=True):
-    """The present state of the catalogue."""
-
-    __tablename__ = "product"
-
-    id: str = Field(primary_key=True)
-    fields: dict[str, Any] = Field(sa_type=DOCUMENT)
-    changed_at: int = Field(sa_type=INSTANT)
-
-
-class ProductChangeRow(SQLModel, table=True):
-    """A change of the catalogue that not everybody was told of yet. Those up to `bucket` and `customer` were;
-    telling the last deletes the row."""
-
-    __tablename__ = "product_change"
-    __table_args__ = (Index("product_change_product", "product"), {"sqlite_autoincrement": True})
-
-    number: int | None = Field(default=None, primary_key=True, sa_type=NUMBER)
-    product: str
-    at: int = Field(sa_type=INSTANT)
-    before: str
-    after: str
-    bucket: int
-    customer: str
-
-
-class WatchRow(SQLModel, table=True):
-    """Who touched which product, and when last (0: never). `told`: number of the newest change of the product
-    that the customer was told of, or that came before the touch.
-
-    By product first, unlike the other tables that grow: a change of the catalogue asks for the customers of
-    all buckets.
-    """
-
-    __tablename__ = "watch"
-    __table_args__ = (Index("watch_customer", "bucket", "customer"), {"sqlite_with_rowid": False})
-
-    product: str = Field(primary_key=True)
-    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    customer: str = Field(primary_key=True)
-    viewed_at: int = Field(sa_type=INSTANT)
-    cart_at: int = Field(sa_type=INSTANT)
-    wishlist_at: int = Field(sa_type=INSTANT)
-    told: int = Field(sa_type=NUMBER)
 
 
 class DeploymentRow(SQLModel, table=True):

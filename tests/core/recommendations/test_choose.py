@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.core.conditions.closure import compile_condition
 from engine.core.conditions.condition import Compare, Ref
 from engine.core.journey import Question
+from engine.core.products.named import products_named
 from engine.core.recommendations.choose import (
     CustomerPast,
     ProductTouch,
@@ -22,7 +23,6 @@ from engine.core.recommendations.choose import (
     past_of,
     seeds_of,
 )
-from engine.core.recommendations.products_named import products_named
 from engine.core.recommendations.rule import (
     ExclusionKind,
     ProductExclusion,

@@ -20,9 +20,10 @@ from engine.core.recommendations.rule import (
     SeedKind,
     SourceKind,
 )
-from engine.store.customers import events, products
+from engine.store.customers import events
 from engine.store.database import Store
 from engine.store.meta import bucket_of
+from engine.store.products import catalogue as products
 from engine.store.recommendations import prices
 from engine.store.recommendations.build import BuildLimits, BuildReport, build, current
 from engine.store.recommendations.reading import WantedRecommendation, load
@@ -77,7 +78,7 @@ def fill(store: Store, people: Mapping[str, Sequence[Happened]]) -> None:
 
 
 def built(store: Store, limits: BuildLimits | None = None, now: Instant = NOW) -> BuildReport:
-    return build(store, ("category",), now, "EUR", limits=limits)
+    return build(store, ("category",), now, limits=limits)
 
 
 def pairs(store: Store, source: str) -> list[tuple[str, str, int, int]]:

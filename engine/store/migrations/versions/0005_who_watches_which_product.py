@@ -7,10 +7,9 @@ from alembic import op
 from sqlalchemy import Connection
 
 from engine.core.happening import Event
-from engine.core.product_signals import WATCH_EVENTS
-from engine.store.customers.watching import record_touches
+from engine.core.products.watched import touched_products
 from engine.store.serialization import load_values
-from engine.store.sql import rows
+from engine.store.sql import change_many, rows
 from engine.values import Instant
 
 revision = "0005"
@@ -20,6 +19,15 @@ depends_on = None
 
 SLICE = 5000
 """Events that are in memory at a time."""
+
+COLUMNS = {
+    "product_viewed": "viewed_at",
+    "cart_updated": "cart_at",
+    "product_added": "cart_at",
+    "wishlist_added": "wishlist_at",
+    "product_added_to_wishlist": "wishlist_at",
+}
+"""Event -> the column that its moment goes to."""
 
 _OPEN = sa.text("ended_at IS NULL AND product IS NOT NULL")
 
@@ -60,7 +68,7 @@ def upgrade() -> None:
         sqlite_where=_OPEN,
         postgresql_where=_OPEN,
     )
-    for name in WATCH_EVENTS:
+    for name in COLUMNS:
         after: tuple[int, str, int, int] | None = (-1, "", 0, 0)
         while after is not None:
             after = _record(op.get_bind(), name, after)
@@ -69,8 +77,7 @@ def upgrade() -> None:
 def _record(
     conn: Connection, name: str, after: tuple[int, str, int, int]
 ) -> tuple[int, str, int, int] | None:
-    """One slice of the events of a name, and where it ends; None: there are no more. The rules of the index
-    are asked, so that they stand in one place."""
+    """One slice of the events of a name, and where it ends; None: there are no more."""
     found = rows(
         conn,
         "SELECT bucket, customer, occurred_at, number, CAST(fields AS TEXT) FROM event WHERE name = ?"
@@ -78,11 +85,24 @@ def _record(
         " ORDER BY bucket, customer, occurred_at, number LIMIT ?",
         (name, *after, SLICE),
     )
-    events = [
-        (customer, Event(number, "", name, Instant(at), Instant(at), load_values(fields)))
-        for _, customer, at, number, fields in found
-    ]
-    record_touches(conn, events, Instant(0))
+    touches: dict[tuple[str, int, str], int] = {}
+    for bucket, customer, at, number, fields in found:
+        event = Event(number, "", name, Instant(at), Instant(at), load_values(fields))
+        for product in touched_products(event):
+            watcher = (product, bucket, customer)
+            touches[watcher] = max(at, touches.get(watcher, at))
+    column = COLUMNS[name]
+    change_many(
+        conn,
+        "INSERT INTO watch (product, bucket, customer, viewed_at, cart_at, wishlist_at, told)"  # noqa: S608
+        " VALUES (?, ?, ?, ?, ?, ?, 0) ON CONFLICT (product, bucket, customer) DO UPDATE SET"
+        f" {column} = CASE WHEN excluded.{column} > watch.{column} THEN excluded.{column}"
+        f" ELSE watch.{column} END",
+        [
+            (*watcher, *(at if column == each else 0 for each in ("viewed_at", "cart_at", "wishlist_at")))
+            for watcher, at in sorted(touches.items())
+        ],
+    )
     return tuple(found[-1][:4]) if found else None
 
 

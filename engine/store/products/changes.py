@@ -5,18 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
 from engine.core.happening import ProductChanged
 from engine.core.journey import ProductTrigger
-from engine.core.product_signals import signals_of
 from engine.core.product_starts import may_concern
+from engine.core.products.prices import PriceHistory, price_of
+from engine.core.products.signals import signals_of
+from engine.core.products.watched import BOUGHT, Touches, seen_price
 from engine.store.inbox.inbox import append_rows
 from engine.store.inbox.inbox_codec import to_row
+from engine.store.products.history import prices_of
 from engine.store.serialization import dump_values, load_values
 from engine.store.sql import change, change_many, ids, rows
-from engine.values import Instant, Value
+from engine.values import Instant, Money, Value
 
 SLICE = 300
 """So many customers are looked at in one transaction; each may become a row of the inbox."""
@@ -38,12 +42,19 @@ class PendingChange:
     after: Mapping[str, Value]
     bucket: int
     customer: str
+    prices: PriceHistory  # of the product
+
+    def seen_by(self, touches: Touches) -> Money | None:
+        """The price that somebody saw last, where it is known and not that of before the change."""
+        seen = seen_price(self.prices, touches, self.at)
+        return seen if seen != price_of(self.before) else None
 
     def row(
-        self, bucket: int, customer: str, touches: Mapping[str, Instant], now: Instant
+        self, bucket: int, customer: str, touches: Touches, now: Instant
     ) -> tuple[int, str, str, int, str]:
         """The row of the inbox that tells a customer."""
-        what = ProductChanged(0, self.at, self.product, self.after, self.before, touches)
+        seen = self.seen_by(touches)
+        what = ProductChanged(0, self.at, self.product, self.after, self.before, touches, seen)
         kind, body = to_row(what)
         return bucket, customer, kind, now, body
 
@@ -66,7 +77,7 @@ def pending_of(conn: Connection, products: Iterable[str]) -> list[PendingChange]
     """The changes of these products that are not worked off, oldest first."""
     columns = ", ".join(f"c.{name}" for name in _COLUMNS.split(", "))
     sql = f"SELECT {columns} FROM {{ids}} CROSS JOIN product_change c WHERE c.product = j.value"  # noqa: S608
-    return [_pending(row) for row in rows(conn, f"{sql} ORDER BY c.number", (ids(products),))]
+    return [_pending(conn, row) for row in rows(conn, f"{sql} ORDER BY c.number", (ids(products),))]
 
 
 def is_anything_left(conn: Connection) -> bool:
@@ -85,7 +96,7 @@ def tell(
     sql = f"SELECT {_COLUMNS} FROM product_change ORDER BY number LIMIT ?"  # noqa: S608 - own names
     finished: list[int] = []
     for row in rows(conn, sql, (_CHANGES,)):
-        pending = _pending(row)
+        pending = _pending(conn, row)
         looked_at = _tell_slice(conn, pending, triggers, currency, now, limit)
         if looked_at == limit:
             break
@@ -96,18 +107,18 @@ def tell(
 
 
 _READERS = (
-    "SELECT * FROM (SELECT bucket, customer, 0 AS viewed, 0 AS cart, 0 AS wishlist, 1 AS reads"
+    "SELECT * FROM (SELECT bucket, customer, 0 AS viewed, 0 AS cart, 0 AS wishlist, 0 AS bought, 1 AS reads"
     " FROM enrollment WHERE product = ? AND ended_at IS NULL AND (bucket, customer) > (?, ?)"
     " ORDER BY bucket, customer LIMIT ?) AS readers"
 )
 _WATCHERS = (
     "SELECT * FROM (SELECT bucket, customer, viewed_at AS viewed, cart_at AS cart, wishlist_at AS wishlist,"
-    " 0 AS reads FROM watch WHERE product = ? AND told < ? AND (bucket, customer) > (?, ?)"
-    " ORDER BY bucket, customer LIMIT ?) AS watchers"
+    " bought_at AS bought, 0 AS reads FROM watch WHERE product = ? AND told < ?"
+    " AND (bucket, customer) > (?, ?) ORDER BY bucket, customer LIMIT ?) AS watchers"
 )
 _CONCERNED = (
-    "SELECT bucket, customer, max(viewed), max(cart), max(wishlist), max(reads) FROM ({}) AS people"
-    " GROUP BY bucket, customer ORDER BY bucket, customer LIMIT ?"
+    "SELECT bucket, customer, max(viewed), max(cart), max(wishlist), max(bought), max(reads)"
+    " FROM ({}) AS people GROUP BY bucket, customer ORDER BY bucket, customer LIMIT ?"
 )
 
 
@@ -129,11 +140,15 @@ def _tell_slice(
         tables.append(_WATCHERS)
         parameters += [product, pending.number, *place, limit]
     people = rows(conn, _CONCERNED.format(" UNION ALL ".join(tables)), (*parameters, limit))
-    told = [
-        pending.row(bucket, customer, touches, now)
-        for bucket, customer, *last, reads in people
-        if may_concern(fitting, signals, touches := last_touches(*last), pending.at) or reads
-    ]
+    told = []
+    for bucket, customer, *last, reads in people:
+        touches = last_touches(*last)
+        seen = pending.seen_by(touches)
+        theirs = signals
+        if seen is not None:
+            theirs = signals_of(product, pending.before, pending.after, currency, seen)
+        if reads or may_concern(fitting, theirs, touches, pending.at):
+            told.append(pending.row(bucket, customer, touches, now))
     append_rows(conn, told)
     if len(people) == limit:
         bucket, customer = people[-1][:2]
@@ -152,12 +167,16 @@ def _tell_slice(
     return len(people)
 
 
-def last_touches(viewed: Instant, cart: Instant, wishlist: Instant) -> dict[str, Instant]:
-    """The columns of a row of `watch` by kind of watcher, without those that never were."""
-    moments = {"viewed": viewed, "cart": cart, "wishlist": wishlist}
+def last_touches(viewed: Instant, cart: Instant, wishlist: Instant, bought: Instant) -> dict[str, Instant]:
+    """The columns of a row of `watch` by kind of touch, without those that never were."""
+    moments = {"viewed": viewed, "cart": cart, "wishlist": wishlist, BOUGHT: bought}
     return {kind: at for kind, at in moments.items() if at}
 
 
-def _pending(row: Sequence[object]) -> PendingChange:
+def _pending(conn: Connection, row: Sequence[Any]) -> PendingChange:
     number, product, at, before, after, bucket, customer = row
-    return PendingChange(number, product, at, load_values(before), load_values(after), bucket, customer)  # type: ignore[arg-type]
+    old, new, prices = load_values(before), load_values(after), PriceHistory()
+    # Where the price stayed nobody asks what anybody saw.
+    if price_of(old) != price_of(new):
+        prices = prices_of(conn, product)
+    return PendingChange(number, product, at, old, new, bucket, customer, prices)

@@ -1,18 +1,18 @@
-"""Who touched which product: kept in the transaction that receives the event, so that a change of the
-catalogue finds everybody who touched the product before it and nobody who did so after it."""
+"""Who touched which product, and who bought it: kept in the transaction that receives the event, so that a
+change of the catalogue finds everybody who touched the product before it and nobody who did so after it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from sqlalchemy import Connection
 
 from engine.core.happening import Event
-from engine.core.product_signals import touched_products, with_touch
+from engine.core.products.watched import BOUGHT, WATCH_EVENTS, TouchKind, touched_products, with_touch
 from engine.store import meta
-from engine.store.customers.product_changes import PendingChange, is_anything_left, last_touches, pending_of
 from engine.store.inbox.inbox import append_rows
+from engine.store.products.changes import PendingChange, is_anything_left, last_touches, pending_of
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import Instant
 
@@ -25,27 +25,33 @@ full of carts holds the writer no longer than others."""
 
 _NEWER = ", ".join(
     f"{name} = CASE WHEN excluded.{name} > watch.{name} THEN excluded.{name} ELSE watch.{name} END"
-    for name in ("viewed_at", "cart_at", "wishlist_at", "told")
+    for name in ("viewed_at", "cart_at", "wishlist_at", "bought_at", "told")
 )
 _UPSERT = (
-    "INSERT INTO watch (product, bucket, customer, viewed_at, cart_at, wishlist_at, told)"  # noqa: S608 - own names
-    f" VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (product, bucket, customer) DO UPDATE SET {_NEWER}"
+    "INSERT INTO watch (product, bucket, customer, viewed_at, cart_at, wishlist_at, bought_at, told)"  # noqa: S608
+    f" VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (product, bucket, customer) DO UPDATE SET {_NEWER}"
 )
 
 
-def record_touches(conn: Connection, events: Iterable[tuple[str, Event]], now: Instant) -> None:
+def record_touches(
+    conn: Connection,
+    events: Iterable[tuple[str, Event]],
+    now: Instant,
+    watch: Mapping[str, TouchKind] = WATCH_EVENTS,
+) -> None:
     """Notes the products that these events touch. Who is not told of an earlier change yet is told first: the
-    change finds them as they were before it."""
+    change finds them as they were before it. Who only buys is not: they need not hear of it any more."""
     touches: dict[Watcher, dict[str, Instant]] = {}
     among = meta.buckets(conn)
     for customer, event in events:
-        products = touched_products(event)
+        products = touched_products(event, watch)
         for product in products if len(touches) < MOST_TOUCHES else products[:1]:
             watcher = (product, meta.bucket(customer, among), customer)
-            touches[watcher] = with_touch(touches.get(watcher, {}), event)
+            touches[watcher] = with_touch(touches.get(watcher, {}), event, watch[event.name])
     if not touches:
         return
-    told = _tell_first(conn, touches, now) if is_anything_left(conn) else {}
+    looked = {watcher for watcher, last in touches.items() if last.keys() - {BOUGHT}}
+    told = _tell_first(conn, looked, now) if looked and is_anything_left(conn) else {}
     change_many(
         conn,
         _UPSERT,
@@ -55,7 +61,8 @@ def record_touches(conn: Connection, events: Iterable[tuple[str, Event]], now: I
                 last.get("viewed", 0),
                 last.get("cart", 0),
                 last.get("wishlist", 0),
-                told.get(watcher[0], 0),
+                last.get(BOUGHT, 0),
+                told.get(watcher[0], 0) if watcher in looked else 0,
             )
             for watcher, last in sorted(touches.items())
         ],
@@ -66,7 +73,8 @@ def rename(conn: Connection, old: int, previous: str, new: int, customer: str, n
     """What `previous` touched was touched by `customer`. Both are told of pending changes first."""
     found = rows(
         conn,
-        "SELECT product, viewed_at, cart_at, wishlist_at FROM watch WHERE bucket = ? AND customer = ?",
+        "SELECT product, viewed_at, cart_at, wishlist_at, bought_at FROM watch"
+        " WHERE bucket = ? AND customer = ?",
         (old, previous),
     )
     if not found:
@@ -95,8 +103,8 @@ def _tell_first(conn: Connection, watchers: Iterable[Watcher], now: Instant) -> 
 
 def _tell(conn: Connection, pending: PendingChange, bucket: int, customers: set[str], now: Instant) -> None:
     sql = (
-        "SELECT w.customer, w.told, w.viewed_at, w.cart_at, w.wishlist_at FROM {ids} CROSS JOIN watch w"
-        " WHERE w.product = ? AND w.bucket = ? AND w.customer = j.value"
+        "SELECT w.customer, w.told, w.viewed_at, w.cart_at, w.wishlist_at, w.bought_at"
+        " FROM {ids} CROSS JOIN watch w WHERE w.product = ? AND w.bucket = ? AND w.customer = j.value"
     )
     known = {
         customer: (told, last_touches(*last))

@@ -1,5 +1,5 @@
-"""What changes of the catalogue mean: prices that fall, stock that comes back or runs low, and who touched a
-product (design/language 2.4). Values only; what they start is decided in `product_starts`."""
+"""What changes of the catalogue mean: prices that fall, stock that comes back or runs low
+(design/language 2.4). Values only; what they start is decided in `starts`."""
 
 from __future__ import annotations
 
@@ -9,27 +9,14 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from engine.core.happening import Event
+from engine.core.products.prices import in_currency, price_of
+from engine.core.reasons import SkipReason
 from engine.values import Instant, Money, Value
 
 ProductKind: TypeAlias = Literal["price_drop", "back_in_stock", "low_stock"]
 
-WatcherKind: TypeAlias = Literal["wishlist", "cart", "viewed"]
-
-WATCH_EVENTS: Mapping[str, WatcherKind] = {
-    "product_viewed": "viewed",
-    "cart_updated": "cart",
-    "product_added": "cart",
-    "wishlist_added": "wishlist",
-    "product_added_to_wishlist": "wishlist",
-}
-"""Which events make a watcher of which kind; the e-commerce events of Segment have the last name."""
-
 LOW_STOCK = 10
 """Fewer than so many left, and not none, is low."""
-
-MOST_PRODUCTS = 100
-"""So many products of one event are watched; a cart has fewer lines."""
 
 
 class ProductSignal(Struct, frozen=True):
@@ -50,34 +37,22 @@ class Collecting(Struct, frozen=True):
     signals: tuple[ProductSignal, ...]  # one for each product, in the order of their first change
 
 
-def touched_products(event: Event) -> tuple[str, ...]:
-    """The products that an event of a watcher is about; none of any other event."""
-    if event.name not in WATCH_EVENTS:
-        return ()
-    product = event.fields.get("product_id")
-    products: list[object] = list(product) if isinstance(product, tuple) else [product]
-    # A cart names its products line by line, in `items`, or as the events of Segment do in `products`.
-    for lines in (event.fields.get("items"), event.fields.get("products")):
-        if isinstance(lines, list | tuple):
-            products += [line.get("product_id") if isinstance(line, Mapping) else None for line in lines]
-    known = dict.fromkeys(str(product) for product in products if product is not None and product != "")
-    return tuple(known)[:MOST_PRODUCTS]
-
-
-def with_touch(touches: Mapping[str, Instant], event: Event) -> dict[str, Instant]:
-    """When a customer last touched a product, by kind of watcher, after one more event; one that comes late
-    takes no newer touch back."""
-    kind = WATCH_EVENTS[event.name]
-    return {**touches, kind: max(event.occurred_at, touches.get(kind, event.occurred_at))}
-
-
 def signals_of(
-    product: str, before: Mapping[str, Value], after: Mapping[str, Value], currency: str
+    product: str,
+    before: Mapping[str, Value],
+    after: Mapping[str, Value],
+    currency: str,
+    seen: Money | None = None,
 ) -> tuple[ProductSignal, ...]:
     """What a change from `before` to `after` may start journeys by; at most one signal of each kind.
-    `currency`: of prices that are plain numbers."""
+    `currency`: of prices that are plain numbers; `seen`: the price that the customer saw last, where it is
+    known: then a drop is one from there."""
     signals: list[ProductSignal] = []
-    drop = price_drop(product, _money(before.get("price"), currency), _money(after.get("price"), currency))
+    old, new = in_currency(price_of(before), currency), in_currency(price_of(after), currency)
+    drop = price_drop(product, old, new)
+    seen = in_currency(seen, currency)
+    if drop is not None and new is not None and seen is not None and seen.currency == new.currency:
+        drop = price_drop(product, seen, new)
     if drop is not None:
         signals.append(drop)
     stock, left = _number(before.get("stock")), _number(after.get("stock"))
@@ -105,6 +80,13 @@ def joined_signal(first: ProductSignal, second: ProductSignal) -> ProductSignal:
     return price_drop(first.product, first.old, second.new) or second
 
 
+def present_signal(signal: ProductSignal, product: Mapping[str, Value], currency: str) -> ProductSignal:
+    """A signal that still holds, with the price that the product has now."""
+    if signal.kind != "price_drop":
+        return signal
+    return price_drop(signal.product, signal.old, in_currency(price_of(product), currency)) or signal
+
+
 def united_collecting(
     ours: Mapping[str, Collecting], theirs: Mapping[str, Collecting]
 ) -> dict[str, Collecting]:
@@ -129,11 +111,23 @@ def percent(signal: ProductSignal) -> int | Decimal:
     return int(rounded) if rounded == int(rounded) else rounded.normalize()
 
 
-def _money(value: Value, currency: str) -> Money | None:
-    if isinstance(value, Money):
-        return value
-    number = _number(value)
-    return Money(Decimal(number), currency) if number is not None else None
+def why_over(
+    signal: ProductSignal, least: int | None, product: Mapping[str, Value], currency: str
+) -> SkipReason | None:
+    """Why what a signal said of a product does not hold any more; None: it does. `least`: the smallest drop
+    that counts, in percent."""
+    in_stock, left = product.get("in_stock"), _number(product.get("stock"))
+    if in_stock is False or (in_stock is None and left is not None and left <= 0):
+        return SkipReason.SOLD_OUT
+    price = in_currency(price_of(product), currency)
+    # Of a product without a price nobody can say that it costs more.
+    if signal.kind == "price_drop" and signal.old is not None and price is not None:
+        now = price_drop(signal.product, signal.old, price)
+        if now is None or now.by < (least or 0):
+            return SkipReason.DEARER
+    if signal.kind == "low_stock" and left is not None and left >= LOW_STOCK:
+        return SkipReason.RESTOCKED
+    return None
 
 
 def _number(value: Value) -> Decimal | int | None:

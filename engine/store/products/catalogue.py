@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection
 
-from engine.store.customers import product_changes
+from engine.core.products.prices import LOWEST
+from engine.store.products import changes as pending_changes
+from engine.store.products import history
 from engine.store.serialization import dump_values, load_values
 from engine.store.sql import change_many, ids, rows
 from engine.values import Instant, Value
@@ -15,22 +17,25 @@ Products = Mapping[str, Mapping[str, Value]]
 
 
 def write(conn: Connection, products: Products, now: Instant) -> int:
-    """Writes fields of products: those that are left out stay as they are, None takes one away. Whom a change
-    concerns is told of it later (`product_changes`). How many products changed."""
+    """Writes fields of products: those that are left out stay as they are, None takes one away; what the
+    engine computes cannot be written. Prices and stock are noted (`history`). Whom a change concerns is told
+    of it later (`changes`). How many products changed."""
     known = find(conn, products)
-    changes: list[tuple[str, Mapping[str, Value], Mapping[str, Value]]] = []
+    written: list[history.ProductChange] = []
     for id_, fields in products.items():
         before = known.get(id_, {})
-        after = {name: value for name, value in {**before, **fields}.items() if value is not None}
+        said = {name: value for name, value in fields.items() if name != LOWEST}
+        after = {name: value for name, value in {**before, **said}.items() if value is not None}
         if id_ not in known or after != before:
-            changes.append((id_, before, after))
+            written.append((id_, before, after))
+    changes = history.note(conn, written, now)
     change_many(
         conn,
-        "INSERT INTO product (id, fields, changed_at) VALUES (?, ?, ?)"
+        "INSERT INTO product (id, fields, changed_at, added_at) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET fields = excluded.fields, changed_at = excluded.changed_at",
-        [(id_, dump_values(after), now) for id_, _, after in changes],
+        [(id_, dump_values(after), now, now) for id_, _, after in changes],
     )
-    product_changes.note(conn, changes, now)
+    pending_changes.note(conn, changes, now)
     return len(changes)
 
 
