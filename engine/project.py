@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
+from engine import forecast
 from engine.compiler.catalogue.catalogue import Catalogue
 from engine.compiler.causes import causes_first, causes_only, is_foundation, steps_are_whole, without_names
 from engine.compiler.check_input import JourneyCheckInput, ProjectCheckInput, code_printers
@@ -132,6 +133,7 @@ def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
         segments = names_of_files(opened, "journeys/segments/")
         opened.problems = causes_only(opened.problems, opened.sources, segments)
     opened.problems.extend(_channel_problems(opened, world.config))
+    opened.problems.extend(_forecast_problems(opened, world.catalogue))
     # after the causes are told from what follows: a file is only broken by a mistake of its own
     # After the whole: what two files say against each other makes a journey unfit to run as well.
     wrong = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
@@ -233,6 +235,24 @@ def _channel_problems(opened: Folder, config: Config) -> list[Problem]:
         )
         for entry in entries
         if (fault := faults.get(entry.key.text)) is not None
+    ]  # fmt: skip
+
+
+def _forecast_problems(opened: Folder, catalogue: Catalogue) -> list[Problem]:
+    """Facts that nobody could compute here. A published file was looked at when it was published."""
+    wanted = {name for name, rule in catalogue.facts.items() if rule.is_forecast}
+    if not wanted or opened.published is not None or forecast.is_installed():
+        return []
+    file = read(opened.sources["schemas/customer.yaml"], "schemas/customer.yaml")[0]
+    facts = file.get("facts") if isinstance(file, nodes.Mapping) else None
+    entries = facts.entries if isinstance(facts, nodes.Mapping) else ()
+    return [
+        Problem(
+            entry.key.span, "E108", f'the fact "{entry.key.text}" needs the extra "{forecast.EXTRA}"',
+            "a forecast is fitted with numpy and scipy, which are not installed here", forecast.INSTALL,
+        )
+        for entry in entries
+        if entry.key.text in wanted
     ]  # fmt: skip
 
 

@@ -58,6 +58,7 @@ def _findings(session: Session) -> Iterator[Finding]:
         yield Finding("FAIL", "config.yaml", wrong.what, wrong.cure)
         return
     yield Finding("ok", "config.yaml", config.shop.name)
+    yield from installation.forecasts(session.folder)
     yield from outward.secrets(config)
     yield outward.alerts(config)
     folder = session.folder.resolve()

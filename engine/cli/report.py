@@ -13,6 +13,8 @@ from engine.figures.period import Granularity
 from engine.invocation import command
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from sqlalchemy import Connection
 
     from engine.figures.report import FiguresReport
@@ -29,12 +31,15 @@ class ReportFormat(StrEnum):
 @app.command(rich_help_panel=LOOK)
 def report(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="journeys, journey, channels, experiments")],
+    name: Annotated[str, typer.Argument(help="journeys, journey, channels, experiments, forecast")],
     of: Annotated[str, typer.Argument(help="of journey: its name")] = "",
     first: Annotated[str, typer.Option("--from", help="the first day, as 2026-03-01")] = "",
     last: Annotated[str, typer.Option("--to", help="the last day; today without it")] = "",
     length: Annotated[str, typer.Option("--last", help='so long until the last day, as "30 days"')] = "",
     by: Annotated[Granularity | None, typer.Option("--by", help="also by day, week or month")] = None,
+    as_of: Annotated[
+        str, typer.Option("--as-of", help="of forecast: as if it were the end of this day")
+    ] = "",
     form: Annotated[ReportFormat, typer.Option("--format", help="text, json or csv")] = ReportFormat.text,
 ) -> None:
     """Figures of journeys and channels, against the period before, with how each is counted."""
@@ -42,6 +47,9 @@ def report(
     from engine.figures.export import as_csv, as_json
 
     session = Session.of(context)
+    if name == "forecast":
+        _forecasts(session, as_of, form)
+        return
     with look_into_store(session.folder) as conn:
         answer = _made(session, conn, name, of, (first, last, length), by)
     match form:
@@ -51,6 +59,55 @@ def report(
             say_block(as_csv(answer).rstrip("\n"))
         case ReportFormat.text:
             _print(answer)
+
+
+def _forecasts(session: Session, as_of: str, form: ReportFormat) -> None:
+    """What is kept of the last night, or made anew as of a day."""
+    from engine.cli.reports import forecasts as told
+    from engine.cli.stores import journeys_of, look_into_store
+    from engine.runtime.advance import forecasting
+
+    with look_into_store(session.folder) as conn:
+        journeys = journeys_of(conn, session)
+        if as_of:
+            found = forecasting.as_if(conn, journeys, _past_day(as_of, session, journeys.timezone))
+        else:
+            known = forecasting.last_forecasts(conn)
+            found = [known[rule.name] for rule in journeys.facts if rule.name in known]
+        waiting = [rule.name for rule in journeys.facts if rule.is_forecast]
+    answer = told.ForecastsReport.of(found, journeys.timezone, journeys.currency)
+    if form is ReportFormat.json:
+        say_json(answer)
+        return
+    if form is ReportFormat.csv:
+        say_block(told.as_csv(found).rstrip("\n"))
+        return
+    for forecast in found:
+        say_head(told.title(forecast))
+        say_rows(answer.lines(forecast))
+    if not waiting:
+        say_plain(
+            "No fact looks ahead: write  chance of order_placed in next 90 days  in schemas/customer.yaml"
+        )
+    elif not found:
+        say_plain(
+            f"Not made yet: {', '.join(waiting)}. A daemon makes them at night, and at once after a deploy."
+        )
+
+
+def _past_day(text: str, session: Session, timezone: str) -> dt.date:
+    import datetime as dt
+
+    from engine.errors import UsageError
+    from engine.values import local_date, zone
+
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError as wrong:
+        raise UsageError(f"--as-of {text} is not a date:", "write  --as-of 2026-03-31") from wrong
+    if not dt.date(1970, 1, 2) <= day <= local_date(session.clock.now(), zone(timezone)):
+        raise UsageError(f"--as-of {text}: nothing is known of that day", "name today or a day before")
+    return day
 
 
 def _made(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.figures.experiments.metrics import EXPERIMENT
+from engine.figures.forecasts_page import FORECASTS
 from engine.figures.metrics import METRICS, Metric
 
 _HEAD = """\
@@ -43,7 +44,7 @@ several arms together by S. Holm's procedure (Scandinavian Journal of Statistics
 def page() -> str:
     """The whole page."""
     days, people = ("".join(map(_line, metrics)) for metrics in (METRICS, EXPERIMENT))
-    return _HEAD + days + _EXPERIMENTS + people
+    return _HEAD + days + _EXPERIMENTS + people + FORECASTS
 
 
 def _line(metric: Metric) -> str:

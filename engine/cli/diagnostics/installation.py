@@ -86,6 +86,24 @@ def clock(now: Clock, timezone: str, newest: Instant | None) -> Iterator[Finding
         yield Finding("FAIL", "time zones", f"{timezone} is not known here", "reinstall the package tzdata")
 
 
+def forecasts(folder: Path) -> Iterator[Finding]:
+    """The extra that forecasts need, where a fact of the project is one."""
+    from engine import forecast
+    from engine.errors import CallerError
+    from engine.project import load_world
+
+    try:
+        facts = load_world(folder).catalogue.facts.values()
+    except CallerError:
+        return  # `check` says what is wrong with the files
+    names = [rule.name for rule in facts if rule.is_forecast]
+    if names and not forecast.is_installed():
+        says = f'the extra "{forecast.EXTRA}" is missing, which {", ".join(names)} needs'
+        yield Finding("FAIL", "forecasts", says, forecast.INSTALL)
+    elif names:
+        yield Finding("ok", "forecasts", f"numpy and scipy are there, for {', '.join(names)}")
+
+
 def disk(folder: Path) -> Finding:
     """Room for the store."""
     # The store is made at the first start: then the nearest folder that is there has its disk

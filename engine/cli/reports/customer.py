@@ -10,6 +10,7 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from engine.cli.reports.agreed import ledger
+from engine.cli.reports.forecasts import calibration_line, why_none
 from engine.cli.reports.lines import closed, reason
 from engine.cli.reports.past import Entry, PastMoment
 from engine.cli.reports.person import Person
@@ -48,6 +49,8 @@ class FactValue:
             at = person.scored.get(rule.name)
             as_of = f"scored {distance(at, person.now)}" if at is not None else "not scored yet"
             return cls(words(facts.values.get(rule.name), rule.type), as_of)
+        if rule.is_forecast:
+            return cls(words(facts.values.get(rule.name), rule.type), _as_forecast(rule, person))
         if rule.last is not None:
             return cls(_in_words(windowed_value(rule, facts, person.now), rule), "counted now")
         seen = facts.event_counters.get(rule.event)
@@ -55,6 +58,18 @@ class FactValue:
         if rule.how == "next" and seen:
             as_of += f", {_why_next(person.journeys.index.rules[rule.name], person)}"
         return cls(_in_words(facts.values.get(rule.name), rule), as_of)
+
+
+def _as_forecast(rule: FactRule, person: Person) -> str:
+    """Of which day it is, and how well the one before has done."""
+    made = person.forecasts.get(rule.name)
+    if made is None:
+        return "not made yet"
+    if made.shortcoming is not None:
+        return why_none(made.shortcoming, made)
+    line = calibration_line(made, person.journeys.currency)
+    former = "" if made.fingerprint == rule.fingerprint else ", by its former definition"
+    return f"as of {made.as_of}{former}; held out: {line}"
 
 
 def _in_words(value: Value, rule: FactRule) -> str:

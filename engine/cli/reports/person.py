@@ -11,7 +11,9 @@ from sqlalchemy import Connection
 from engine.channel_kinds import normalised
 from engine.core.conditions.dependencies import farthest
 from engine.core.facts.customer import CustomerState
+from engine.core.facts.forecasts import Forecast
 from engine.core.journeys import Journeys
+from engine.runtime.advance.forecasting import last_forecasts
 from engine.runtime.advance.scoring import last_scores
 from engine.store import aliases
 from engine.store.customers import batches, history, learned, suppressions
@@ -33,6 +35,7 @@ class Person:
     journeys: Journeys
     now: Instant
     scored: Mapping[str, Instant] = field(default_factory=dict)  # nightly facts, when they were last computed
+    forecasts: Mapping[str, Forecast] = field(default_factory=dict)  # by fact, as they were made last
     shut: Mapping[str, str] = field(default_factory=dict)  # channels with a closed address, and why
 
     @property
@@ -55,7 +58,8 @@ def find(conn: Connection, customer: str, journeys: Journeys, now: Instant) -> P
     state = batches.load_batch(conn, bucket, [own], journeys, now).states[own]
     scored = last_scores(conn, journeys)
     shut = _shut(conn, state)
-    return Person(own, tuple(history.other_names(conn, own)), *known, state, journeys, now, scored, shut)
+    names = tuple(history.other_names(conn, own))
+    return Person(own, names, *known, state, journeys, now, scored, last_forecasts(conn), shut)
 
 
 def _shut(conn: Connection, state: CustomerState) -> dict[str, str]:

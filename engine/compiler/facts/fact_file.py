@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.compiler.catalogue.catalogue import Catalogue, path_type, paths
 from engine.compiler.catalogue.rfm_words import ScoreTable
@@ -23,7 +23,7 @@ from engine.values import Type
 
 _PHRASE_SHAPE = {
     "type": "string",
-    "pattern": rf"^({'|'.join(form.words for form in FORMS)}) \w+(\.\w+)*( in last .+)?$",
+    "pattern": rf"^({'|'.join(form.words for form in FORMS)}) \w+(\.\w+)*( in (last|next) .+)?$",
     "patternErrorMessage": "write for example  count of order_placed"
     "  or  sum of order_placed.total in last 30 days",
     "examples": [
@@ -34,6 +34,8 @@ _PHRASE_SHAPE = {
         "number of different order_placed.items.category",
         "median days between order_placed",
         "next order_placed",
+        "chance of order_placed in next 90 days",
+        "expected sum of order_placed.total in next 365 days",
     ],
 }
 _LESS = r"^\w+(\.\w+)* by \w+$"
@@ -119,7 +121,7 @@ def read_fact(context: ReadContext, name: Scalar, node: Node, shop: FactScope) -
     _one_key(context, texts, counters)
     if len(context.problems) > before:
         return None
-    phrase = Phrase(phrase.text, phrase.form, phrase.event, phrase.fields, phrase.path, phrase.type, window)
+    phrase = replace(phrase, window=window)
     return _rule(context, name, phrase, where, tuple(each for each in counters if each is not None), shop)
 
 
@@ -151,6 +153,7 @@ def _rule(
         where=where,
         less=less,
         year=year,
+        ahead=phrase.ahead,
     )
 
 
@@ -169,6 +172,13 @@ def _misfit(
         return Problem(
             phrase.text.span, "E101", f"{quoted(words)} has no stretch of time",
             "it counts on from the last event, with the gaps between all of them", "remove it",
+        )  # fmt: skip
+    if phrase.ahead is not None and (where is not None or less or window is not None):
+        what = "where" if where is not None else "less" if less else "a stretch of time that is over"
+        return Problem(
+            phrase.text.span, "E107", f"{quoted(words)} does not go with  {what}",
+            "the night fits a model to all events, each day on which a customer came counted once",
+            "remove it, and put what is special about these events into an event of its own",
         )  # fmt: skip
     year = window is not None and window.year is not None
     if how == "rfm" and (where is not None or less or year):

@@ -42,11 +42,17 @@ FORMS = (
     FactForm("first", "first", "field or nothing", "first E", 5),
     FactForm("next", "next", "nothing", "next E", 11, TIME),
     FactForm("rfm", "rfm of", "amount", "rfm of E.f", 12),
+    FactForm("chance", "chance of", "nothing", "chance of E in next 90 days", 13, Type("share")),
+    FactForm("expected sum", "expected sum of", "amount", "expected sum of E.f in next 90 days", 14),
 )
 NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)((?:\.[A-Za-z0-9_]+)*)")
 """An event, and a path of fields behind it."""
 
 _WINDOW = re.compile(r"(.*?) in last (.+)")
+_AHEAD = re.compile(r"(.*?) in next (.+)")
+_FORECASTS = ("chance", "expected sum")
+FARTHEST = 1095
+"""Days that a forecast may look ahead: behind three years nobody can say how well it does."""
 _WHY = (
     f"the forms are: {', '.join(form.example for form in sorted(FORMS, key=lambda form: form.order))}; "
     "`in last 7 days` may follow"
@@ -74,12 +80,19 @@ class Phrase:
     path: str
     type: Type
     window: Window | None
+    ahead: int | None = None  # days that a forecast looks ahead
 
 
 def read_phrase(text: Text, catalogue: Catalogue) -> Phrase | Problem:
     """The words of one fact; `catalogue` holds the events."""
-    words, window = text.value, None
-    # the window first: what is in front of it reads the same with and without one
+    words, window, ahead = text.value, None, None
+    # the stretch of time first: what is in front of it reads the same with and without one
+    before = _AHEAD.fullmatch(words)
+    if before:
+        days = _days_ahead(part(text, before.start(2), len(before[2])))
+        if isinstance(days, Problem):
+            return days
+        words, ahead = before[1], days
     behind = _WINDOW.fullmatch(words)
     if behind:
         length = parse_length(part(text, behind.start(2), len(behind[2])))
@@ -97,6 +110,8 @@ def read_phrase(text: Text, catalogue: Catalogue) -> Phrase | Problem:
             _WHY,
             "write for example  count of order_placed  or  sum of order_placed.total",
         )
+    if (form.how in _FORECASTS) != (ahead is not None):
+        return _no_direction(text, form, words)
     event = part(text, start, len(named[1]))
     fields = catalogue.event_fields(event.value)
     if fields is None:
@@ -109,7 +124,35 @@ def read_phrase(text: Text, catalogue: Catalogue) -> Phrase | Problem:
     # a favourite among lists is one of their words
     favourite = form.how == "most frequent" and field is not None and field.kind == "list of text"
     result = TEXT if favourite else form.result or field or TIME
-    return Phrase(text, form, catalogue.event_name(event.value), fields, path, result, window)
+    return Phrase(text, form, catalogue.event_name(event.value), fields, path, result, window, ahead)
+
+
+def _no_direction(text: Text, form: FactForm, words: str) -> Problem:
+    """E105: a forecast that does not say how far, or a look back that goes ahead."""
+    if form.how in _FORECASTS:
+        return Problem(
+            text.span, "E105", f"{quoted(form.words)} does not say how far it looks ahead",
+            "a chance and an expected sum are of so many days from now on", f"write  {words} in next 90 days",
+        )  # fmt: skip
+    return Problem(
+        text.span, "E105", f"{quoted(form.words)} cannot look ahead",
+        "it is computed from events that have come; what looks ahead is  chance of  and  expected sum of",
+        f"write  {words} in last 90 days  or  chance of order_placed in next 90 days",
+    )  # fmt: skip
+
+
+def _days_ahead(text: Text) -> int | Problem:
+    length = parse_length(text)
+    if isinstance(length, Problem):
+        return length
+    duration = length.duration
+    if duration.months or duration.elapsed or not 0 < duration.days <= FARTHEST:
+        return Problem(
+            text.span, "E106", f"a forecast cannot look {quoted(text.value)} ahead",
+            f"it counts days of the shop's calendar, from 1 to {FARTHEST:,}",
+            "write it in days, for example  90 days  or  365 days",
+        )  # fmt: skip
+    return duration.days
 
 
 def read_window(text: Text, zone: str) -> Window | Problem:

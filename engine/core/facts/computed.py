@@ -16,8 +16,8 @@ from engine.values import Instant, Money, Value
 def windowed_value(rule: FactRule, facts: Facts, now: Instant) -> Value:
     """The value of a windowed fact now; the edge is strict (an event exactly as old as the window is
     outside)."""
-    if rule.how == "rfm":
-        return facts.values.get(rule.name)  # nightly: what the last sweep found
+    if rule.is_nightly:
+        return facts.values.get(rule.name)  # what the last night found
     edge, end = rule.edges(now)
     if rule.how == "count" and rule.where is None and not rule.less and end is None:
         return sum(event.occurred_at > edge for event in facts.history.get(rule.event, ()))

@@ -198,8 +198,8 @@ def _count(facts: Facts, event: Event, rule: FactRule) -> None:
             if found is None and (is_by_hand or rule.how != "next"):
                 found = facts.values.get(name)
             facts.values[name] = found
-        case "share" | "rfm":
-            pass  # a share has a `where`; rfm is nightly, over all customers
+        case "share" | "rfm" | "chance" | "expected sum":
+            pass  # a share has a `where`; the others are nightly, over all customers
     # A fact that is not set is no value of None: `is set` asks whether the name is there.
     if facts.values.get(name, 0) is None:
         del facts.values[name]

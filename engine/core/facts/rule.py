@@ -15,12 +15,14 @@ from engine.values import DAY, Instant, Type, Value, at_local, local_date, zone
 
 FactKind: TypeAlias = Literal[
     "count", "sum", "average", "last", "first", "most frequent", "average days between", "rfm",
-    "number of different", "share", "median days between", "next",
+    "number of different", "share", "median days between", "next", "chance", "expected sum",
 ]  # fmt: skip
 
 _PLAIN = frozenset(
     ("count", "sum", "average", "last", "first", "most frequent", "average days between", "rfm")
 )
+
+_OVER_EVERYBODY = frozenset(("rfm", "chance", "expected sum"))
 
 YEAR = 366 * DAY
 """No year is longer."""
@@ -105,6 +107,7 @@ class FactRule:
     where: FactWhere | None = None  # of a share: what is counted of all events
     less: tuple[CounterEvent, ...] = ()
     year: CalendarYear | None = None
+    ahead: int | None = None  # days that a forecast looks ahead
     # Of `next`, as the last night knew.
     typical: TypicalGaps = dataclasses.field(default=TypicalGaps(), compare=False)
     # The same text for the same definition, whatever the fact is called: a value that was computed under
@@ -120,7 +123,8 @@ class FactRule:
         less = tuple((each.event, each.field, each.key, _asked(each.where)) for each in self.less)
         kind = (self.type.kind, self.type.choices)
         parts = (self.how, self.event, self.field, kind, self.last, year, _asked(self.where), less)
-        found = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+        written = repr(parts) if self.ahead is None else repr((*parts, self.ahead))
+        found = hashlib.sha256(written.encode()).hexdigest()[:16]
         is_plain = self.how in _PLAIN and self.where is None and not self.less
         object.__setattr__(self, "fingerprint", found)
         object.__setattr__(self, "memory", self.name if is_plain else f"{self.name}@{found[:8]}")
@@ -129,6 +133,17 @@ class FactRule:
     def events(self) -> tuple[str, ...]:
         """Every event that changes it, each once."""
         return tuple(dict.fromkeys((self.event, *(counter.event for counter in self.less))))
+
+    @property
+    def is_nightly(self) -> bool:
+        """Whether its value is found once a night among all customers, from the rows of their events, and no
+        event changes it."""
+        return self.how in _OVER_EVERYBODY
+
+    @property
+    def is_forecast(self) -> bool:
+        """Whether it looks ahead."""
+        return self.ahead is not None
 
     @property
     def history(self) -> dict[str, int | None]:

@@ -71,7 +71,7 @@ class Tally(Struct, omit_defaults=True):
                 self.fitted += len(part.values)
             case "median days between" | "next":
                 add_moment(self.moments, part.at)
-            case "count" | "rfm":
+            case "count" | "rfm" | "chance" | "expected sum":
                 pass
 
     def value(self, rule: FactRule, nothing: Value) -> Value:
@@ -102,7 +102,7 @@ class Tally(Struct, omit_defaults=True):
                 return median_days(self.moments)
             case "next":
                 return next_moment(self.moments, rule.typical)
-            case "rfm":
+            case "rfm" | "chance" | "expected sum":
                 return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -73,18 +73,53 @@ def sweep_segments_in_slices(
     for rule in journeys.segments.values():
         with store.read() as conn:
             look = _look(conn, rule, journeys, now, force=False)
-        if look is None:
-            continue
-        for start in range(0, len(look.changes), chunk):
-            store.write(partial(inbox.append_rows, inbox=look.changes[start : start + chunk]))
-        # last: a crash before it only makes the next look find what is missing
-        store.write(partial(_finish, look=look, journeys=journeys, now=now))
-        wrong[rule.name] = len(look.changes)
+        if look is not None:
+            _append_in_slices(store, look, journeys, now, chunk)
+            wrong[rule.name] = len(look.changes)
     return wrong
 
 
+def follow_attributes(
+    store: Store,
+    journeys: Journeys,
+    names: Iterable[str],
+    now: Instant,
+    *,
+    starts: bool,
+    chunk: int = CHUNK,
+) -> dict[str, int]:
+    """Looks at the segments that ask for attributes which were written for everybody at once, without waiting
+    for the night. `starts`: whether who enters by it starts journeys. segment -> how many."""
+    concerned = {
+        rule.name: rule
+        for name in names
+        for rule in journeys.index.segment_dependencies.of_attribute.get(name, ())
+    }
+    wrong: dict[str, int] = {}
+    for rule in concerned.values():
+        with store.read() as conn:
+            look = _look(conn, rule, journeys, now, force=True, starts=starts)
+        if look is not None:
+            _append_in_slices(store, look, journeys, now, chunk)
+            wrong[rule.name] = len(look.changes)
+    return wrong
+
+
+def _append_in_slices(store: Store, look: _SegmentLook, journeys: Journeys, now: Instant, chunk: int) -> None:
+    for start in range(0, len(look.changes), chunk):
+        store.write(partial(inbox.append_rows, inbox=look.changes[start : start + chunk]))
+    # last: a crash before it only makes the next look find what is missing
+    store.write(partial(_finish, look=look, journeys=journeys, now=now))
+
+
 def _look(
-    conn: sa.Connection, rule: SegmentRule, journeys: Journeys, now: Instant, *, force: bool
+    conn: sa.Connection,
+    rule: SegmentRule,
+    journeys: Journeys,
+    now: Instant,
+    *,
+    force: bool,
+    starts: bool = True,
 ) -> _SegmentLook | None:
     """Who is marked otherwise than the segment says; None where it was looked at less than a night ago."""
     last = watermarks.get(conn, "segment", rule.name)
@@ -92,9 +127,8 @@ def _look(
     is_first = last is None or last.hash != written
     if not is_first and not force and last is not None and now - last.until < NIGHT:
         return None
-    rows = {
-        member: to_row(SegmentChanged(0, now, rule.name, member, not is_first)) for member in (True, False)
-    }
+    may_start = starts and not is_first
+    rows = {member: to_row(SegmentChanged(0, now, rule.name, member, may_start)) for member in (True, False)}
     changes: list[tuple[int, str, str, int, str]] = [
         (bucket, customer, rows[member][0], now, rows[member][1])
         for bucket, customer, member in _wrong(conn, rule, journeys, now)

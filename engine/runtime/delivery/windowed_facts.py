@@ -25,7 +25,7 @@ def windowed_by_template(
     messages: MessageSet, rules: Sequence[FactRule]
 ) -> Mapping[str, tuple[FactRule, ...]]:
     """The facts over a stretch of time that each template reads, in any channel and language."""
-    windowed = {f"customer.{rule.name}": rule for rule in rules if rule.history and rule.how != "rfm"}
+    windowed = {f"customer.{rule.name}": rule for rule in rules if rule.history and not rule.is_nightly}
     found: defaultdict[str, dict[str, FactRule]] = defaultdict(dict)
     for (template, _), languages in messages.of.items() if windowed else ():
         for compiled in languages.values():

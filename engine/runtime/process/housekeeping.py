@@ -151,8 +151,8 @@ class Housekeeping:
         # asked for every look: a deployment meanwhile may count further back
         journeys = self._journeys()
         # Facts that are computed from the rows: those with a window, also where nothing asks for them today,
-        # and scores, which without a window go over all of them.
-        counted = [{rule.event: rule.last} if rule.how == "rfm" else rule.history for rule in journeys.facts]
+        # and those of the night, which without a window go over all of them.
+        counted = [{rule.event: rule.last} if rule.is_nightly else rule.history for rule in journeys.facts]
         needs = farthest(journeys.needs, *counted)
         with self._store.read() as conn:
             return retention.find_old(conn, table, after, before, needs, now)

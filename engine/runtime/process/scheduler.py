@@ -1,5 +1,5 @@
-"""Starts the recurring jobs over the whole base: clock starts, scores, segments, reactions, codes that
-somebody waits for, housekeeping.
+"""Starts the recurring jobs over the whole base: clock starts, scores, forecasts, segments, reactions, codes
+that somebody waits for, housekeeping.
 
 APScheduler keeps the times and no jobs: none is about a customer, so none has to survive a restart (what is
 missed is found by the watermark that each of them keeps).
@@ -17,6 +17,7 @@ from engine.clock import Clock
 from engine.core.journeys import Journeys
 from engine.runtime.advance import maintenance
 from engine.runtime.advance.code_pools import serve_waiting
+from engine.runtime.advance.forecasting import forecast
 from engine.runtime.advance.foreseeing import foresee_next
 from engine.runtime.advance.learning import learn
 from engine.runtime.advance.occurrences import append_occurrences
@@ -28,7 +29,7 @@ from engine.values import HOUR, MINUTE, SECOND
 
 CLOCK_STARTS = MINUTE
 NIGHTLY_LOOK = 15 * MINUTE
-"""So often it is asked whose nightly look is due: segments, `rfm` facts, learning."""
+"""So often it is asked whose nightly look is due: segments, `rfm` facts, forecasts, learning."""
 
 TIDY = HOUR
 
@@ -78,6 +79,7 @@ class Scheduler:
             self._every(milliseconds, name, job, at_once=at_once)
         for milliseconds, name, job in (
             (NIGHTLY_LOOK, "rfm scores", self._score),
+            (NIGHTLY_LOOK, "forecasts", self._forecast),
             (NIGHTLY_LOOK, "segments", self._sweep),
             (NIGHTLY_LOOK, "learning", self._learn),
             (TIDY, "old traces", self._tidy),
@@ -101,6 +103,7 @@ class Scheduler:
         """Clock starts, scores and segments at once: for a clock that jumps. Raises what they raise."""
         await self._clock_starts()
         await self._score()  # before the segments, which may ask for the groups
+        await self._forecast()
         await self._sweep()
         await self._learn()
 
@@ -146,6 +149,11 @@ class Scheduler:
         """In a thread of its own: it reads for long beside the writer, and gives it the changes in chunks."""
         changed = await asyncio.to_thread(score_rfm, self._store, self._journeys(), self._clock.now())
         if any(changed.values()):
+            self._wake()
+
+    async def _forecast(self) -> None:
+        """In a thread of its own, as the scores."""
+        if await asyncio.to_thread(forecast, self._store, self._journeys(), self._clock.now()):
             self._wake()
 
     async def _sweep(self) -> None:

@@ -67,6 +67,11 @@ _HOURS = sa.text(
 _GAPS = "gaps of "
 """In front of the name of a fact: the document of its gaps."""
 
+FORECAST = "forecast of "
+"""In front of the name of a fact: the document of its forecast, which no decision reads."""
+
+_IS_DECIDED_BY = f"name NOT LIKE '{FORECAST}%'"
+
 _ARRIVED = ("accepted", "delivered", "complained", "treated_as_sent")
 
 
@@ -131,12 +136,13 @@ def put_gaps(conn: sa.Connection, name: str, known: TypicalGaps, now: Instant) -
 def stamp(conn: sa.Connection) -> int:
     """Another number whenever something was learned anew; 0: nothing ever was."""
     # The sum: several documents of one moment are kept one after the other.
-    return int(rows(conn, "SELECT sum(at) FROM learned")[0][0] or 0)
+    return int(rows(conn, f"SELECT sum(at) FROM learned WHERE {_IS_DECIDED_BY}")[0][0] or 0)  # noqa: S608
 
 
 def known(conn: sa.Connection) -> Learned:
     """What `put` kept."""
-    found = {name: (at, load(value)) for name, at, value in rows(conn, "SELECT name, at, value FROM learned")}
+    documents = rows(conn, f"SELECT name, at, value FROM learned WHERE {_IS_DECIDED_BY}")  # noqa: S608
+    found = {name: (at, load(value)) for name, at, value in documents}
     if not found:
         return Learned()
     return Learned(

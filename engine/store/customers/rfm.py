@@ -9,6 +9,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from engine.core.facts.rule import FactRule
+from engine.store.customers.event_amounts import amount_keys, amount_sql, key_of
 from engine.values import Instant
 
 PAGE = 20_000
@@ -41,7 +42,8 @@ def spending(
     """
     query = sa.text(_query(rule, conn.dialect.name))
     known = {
-        **_keys(rule, conn.dialect.name),
+        **amount_keys(rule, conn.dialect.name),
+        "stored": key_of(rule.name, conn.dialect.name),
         "event": rule.event,
         "since": _EVER if rule.last is None else now - rule.last,
         "currency": currency,
@@ -60,17 +62,10 @@ def spending(
 
 def _query(rule: FactRule, dialect: str) -> str:
     """The database looks up the events of a page of customers by the key of their table."""
-    amount, items, add_up = (
-        (_SQLITE, _SQLITE_ITEMS, "group_concat")
-        if dialect == "sqlite"
-        else (_POSTGRES, _POSTGRES_ITEMS, "sum")
-    )
-    spent = amount.format(document="e.fields", key=":path")
-    if "." in (rule.field or ""):
-        inner = amount.format(document="i.value", key=":inner")
-        spent = f"COALESCE({spent}, (SELECT {add_up}({inner}) FROM {items}))"  # noqa: S608 - texts of this module
+    spent = amount_sql(rule, dialect)
+    add_up = "group_concat" if dialect == "sqlite" else "sum"
     return (
-        "SELECT c.bucket, c.id, c.stored, count(e.number), max(e.occurred_at),"  # noqa: S608 - as above
+        "SELECT c.bucket, c.id, c.stored, count(e.number), max(e.occurred_at),"  # noqa: S608 - texts of the engine
         f" max(CASE WHEN e.starts THEN 1 ELSE 0 END), {add_up}({spent})"
         " FROM (SELECT bucket, id, attributes ->> :stored AS stored FROM customer"
         " WHERE (bucket, id) > (:bucket, :last) ORDER BY bucket, id LIMIT :size) c"
@@ -78,42 +73,6 @@ def _query(rule: FactRule, dialect: str) -> str:
         "e.occurred_at > :since"
         " GROUP BY c.bucket, c.id, c.stored ORDER BY c.bucket, c.id"
     )
-
-
-def _keys(rule: FactRule, dialect: str) -> dict[str, str]:
-    """Where the amount stands in the fields of an event; a path such as `items.price` goes over a list."""
-    path = rule.field or ""
-    head, _, inner = path.partition(".")
-    keys = {"stored": rule.name, "path": path}
-    if inner:
-        keys |= {"head": head, "inner": inner}
-    return {name: f'$."{key}"' for name, key in keys.items()} if dialect == "sqlite" else keys
-
-
-_SQLITE = (
-    "CASE json_type({document}, {key}) WHEN 'object' THEN CASE WHEN {document} -> {key} ->> '$.currency' = "
-    ":currency"
-    " THEN {document} -> {key} -> '$.amount' END WHEN 'integer' THEN {document} -> {key}"
-    " WHEN 'real' THEN {document} -> {key} END"
-)
-"""The digits as they were written: a sum of doubles would not be exact."""
-
-_SQLITE_ITEMS = (
-    "json_each(CASE json_type(e.fields, :head) WHEN 'array' THEN e.fields -> :head END) i WHERE "
-    "i.type = 'object'"
-)
-
-_POSTGRES = (
-    "CASE jsonb_typeof({document} -> {key}) WHEN 'object' THEN CASE WHEN {document} -> {key} ->> "
-    "'currency' = :currency"
-    " THEN CAST({document} -> {key} ->> 'amount' AS numeric) END"
-    " WHEN 'number' THEN CAST({document} ->> {key} AS numeric) END"
-)
-
-_POSTGRES_ITEMS = (
-    "jsonb_array_elements(CASE jsonb_typeof(e.fields -> :head) WHEN 'array' THEN e.fields -> :head "
-    "END) AS i(value)"
-)
 
 
 def _total(amounts: str | Decimal | None) -> Decimal:

@@ -1,0 +1,145 @@
+"""Forecasts for people: how well each has done first, then what it is made of, or why there is none."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.core.facts.forecasts import (
+    Calibration,
+    ComingModel,
+    Forecast,
+    ForecastRefusal,
+    Shortcoming,
+    SpendingModel,
+)
+from engine.forecast import INSTALL
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastsReport:
+    """All of a shop. `why`: by fact, why there is none."""
+
+    timezone: str
+    currency: str
+    forecasts: tuple[Forecast, ...]
+    why: dict[str, str]
+
+    @classmethod
+    def of(cls, forecasts: Sequence[Forecast], timezone: str, currency: str) -> ForecastsReport:
+        """In the order of the facts."""
+        why = {
+            each.fact: why_none(each.shortcoming, each) for each in forecasts if each.shortcoming is not None
+        }
+        return cls(timezone, currency, tuple(forecasts), why)
+
+    def lines(self, forecast: Forecast) -> list[list[str]]:
+        """Rows of a name and what it is."""
+        found: list[list[str]] = []
+        if forecast.calibration is not None:
+            found.append(["held out", calibration_line(forecast, self.currency)])
+            found += [
+                ["" if number else "by chance", line]
+                for number, line in enumerate(_groups(forecast.calibration))
+            ]
+        if forecast.fact in self.why:
+            found.append(["not set", self.why[forecast.fact]])
+        else:
+            found.append(["customers", f"{forecast.customers:,} have a value"])
+        if forecast.coming is not None:
+            found.append(["coming", _coming(forecast.coming)])
+        if forecast.spending is not None:
+            found.append(["spending", _spending(forecast.spending, self.currency)])
+        return found
+
+
+def title(forecast: Forecast) -> str:
+    """`chance_to_return: chance of order_placed in next 90 days, as of 2026-02-28`."""
+    if forecast.field is None:
+        words = f"chance of {forecast.event}"
+    else:
+        words = f"expected sum of {forecast.event}.{forecast.field}"
+    return f"{forecast.fact}: {words} in next {forecast.days} days, as of {forecast.as_of}"
+
+
+def calibration_line(forecast: Forecast, currency: str) -> str:
+    """What a model that knew nothing of the last days expected of them, and what came."""
+    known = forecast.calibration
+    if known is None:
+        return "nothing is known of how well it does"
+    ratio = f" (x {known.ratio:.2f})" if known.ratio is not None else ""
+    of = f"of {known.customers:,} customers, {known.since} to {known.until}"
+    if known.expected_sum is not None and known.counted_sum is not None:
+        unit = f" {currency}"
+        return f"{known.expected_sum:,.0f}{unit} expected, {known.counted_sum:,.0f} counted{ratio}, {of}"
+    expected = f"{known.expected:,.0f} ± {known.deviation:,.0f} expected to come"
+    return f"{expected}, {known.counted:,} came{ratio}, {of}"
+
+
+def _groups(calibration: Calibration) -> list[str]:
+    """A fifth of the customers each, the likeliest first."""
+    return [
+        f"{group.expected / group.customers:6.1%} expected, {group.counted / group.customers:6.1%} came"
+        f"  ({group.customers:,} customers)"
+        for group in calibration.groups
+        if group.customers
+    ]
+
+
+def _coming(model: ComingModel) -> str:
+    return (
+        f"BG/NBD: r {model.r:.4g}, alpha {model.alpha:.4g} weeks, a {model.a:.4g}, b {model.b:.4g};"
+        f" log-likelihood {model.log_likelihood:,.1f}; {model.customers:,} customers,"
+        f" {model.repeaters:,} of them on a second day{_edges(model.at_edge)}"
+    )
+
+
+def _spending(model: SpendingModel, currency: str) -> str:
+    return (
+        f"gamma-gamma: p {model.p:.4g}, q {model.q:.4g}, v {model.v:.4g}; a day of a customer comes to"
+        f" {model.mean:,.2f} {currency}; {model.customers:,} customers; correlation of how often and how much"
+        f" {model.correlation:.2f}{_edges(model.at_edge)}"
+    )
+
+
+def _edges(names: Sequence[str]) -> str:
+    return f"; {', '.join(names)} at the edge of what is searched" if names else ""
+
+
+def why_none(short: Shortcoming, forecast: Forecast) -> str:
+    """Why nobody has a value, and from when on there will be one."""
+    there, needed = f"{short.there:,}", f"{short.needed:,}"
+    match short.refusal:
+        case ForecastRefusal.NO_EXTRA:
+            return f"the extra is not installed: {INSTALL}"
+        case ForecastRefusal.FEW_CUSTOMERS:
+            what = f"{there} customers with {forecast.event}, {needed} are needed"
+        case ForecastRefusal.FEW_REPEATERS:
+            what = f"{there} customers came on a second day, {needed} are needed"
+        case ForecastRefusal.FEW_PAYERS:
+            what = f"of {there} customers an amount of a second day is known, {needed} are needed"
+        case ForecastRefusal.NOT_FOUND:
+            what = "the likelihood has no maximum that the search could find"
+        case ForecastRefusal.NO_MEAN:
+            what = "amounts spread so far that they have no mean"
+    if short.held_out:
+        return f"nothing could be held against it: {forecast.days} days before, {what}"
+    return what
+
+
+def as_csv(forecasts: Sequence[Forecast]) -> str:
+    """A line for each number of each forecast."""
+    import msgspec
+
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(("fact", "as_of", "part", "name", "value"))
+    for forecast in forecasts:
+        for part in ("coming", "spending", "calibration"):
+            document = msgspec.to_builtins(getattr(forecast, part)) or {}
+            for name, value in document.items():
+                if isinstance(value, int | float | str):
+                    table.writerow((forecast.fact, forecast.as_of, part, name, value))
+    return out.getvalue()
