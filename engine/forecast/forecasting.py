@@ -96,7 +96,7 @@ class Forecaster:
             for some in np.array_split(np.argsort(-chance, kind="stable"), GROUPS)
         ]
         return Calibration(
-            _iso(since),
+            _iso(since + 1),
             _iso(self.last),
             len(chance),
             float(chance.sum()),

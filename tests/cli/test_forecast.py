@@ -21,7 +21,7 @@ from engine.store.customers import forecasts
 from tests.cli.conftest import Shop, report
 from tests.conftest import Golden
 
-FACTS = """
+FACTS = """\
   returns: chance of order_placed in next 90 days
   value_ahead: expected sum of order_placed.total in next 365 days
 """
@@ -44,7 +44,8 @@ AHEAD = replace(
 def with_facts(shop: Shop) -> None:
     schema = shop.folder / "schemas" / "customer.yaml"
     text = schema.read_text()
-    schema.write_text(text.replace("facts:\n", f"facts:{FACTS}", 1))
+    begin = text.index("  orders_count: count of order_placed")
+    schema.write_text(text[:begin] + FACTS + text[begin:])
 
 
 def keep(shop: Shop, *made: Forecast) -> None:

@@ -171,7 +171,7 @@ def test_a_value_never_stands_without_its_calibration(shop: Shop) -> None:
         assert forecast.coming is not None
         calibration = forecast.calibration
         assert calibration is not None
-        assert (calibration.since, calibration.until) == ("2025-12-30", "2026-02-28")
+        assert (calibration.since, calibration.until) == ("2025-12-31", "2026-02-28")
         assert sum(group.customers for group in calibration.groups) == calibration.customers
         assert sum(group.counted for group in calibration.groups) == calibration.counted
     calibration = made(shop, "ahead").calibration

@@ -70,7 +70,7 @@ class CalibrationGroup(Struct, frozen=True):
 
 
 class Calibration(Struct, frozen=True):
-    """What models that knew nothing after `since` expected of the days up to `until`, both ISO dates, and
+    """What models that knew nothing from `since` on expected of the days up to `until`, both ISO dates, and
     what was counted. `deviation`: one standard deviation of the customers who were expected to come, if each
     has exactly their chance."""
 
