@@ -167,6 +167,39 @@ def former_files(root: Path, under: str) -> dict[str, str]:
     return texts
 
 
+def base_of(root: Path, revision: str) -> str | None:
+    """The commit at which the folder's branch left `revision`, or `revision` itself where they have no
+    common past; None outside of git, and where git knows no such revision."""
+    commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    return (_git(root, "merge-base", "HEAD", commit) or commit) if commit else None
+
+
+def main_base(root: Path) -> str | None:
+    """The commit at which the folder's branch left the main one: the last commit where it is the main one."""
+    for main in ("main", "origin/HEAD", "master"):
+        if base := base_of(root, main):
+            return base
+    return _git(root, "rev-parse", "HEAD")
+
+
+def files_at(root: Path, commit: str) -> dict[str, str]:
+    """The author's files of the folder as a commit has them. Path in the project -> text; what is larger than
+    a file may be, and links, are left out."""
+    listed = _git(root, "ls-tree", "-r", "-l", "-z", commit) or ""
+    blobs: list[tuple[str, str]] = []
+    for line in listed.split("\0"):
+        head, _, name = line.partition("\t")
+        mode, kind, blob, size = (*head.split(), "", "", "", "")[:4]
+        is_file = kind == "blob" and mode.startswith("100") and size.isdigit() and int(size) <= LARGEST
+        if is_file and name.startswith(AUTHORED):
+            blobs.append((name, blob))
+    return {name: text for name, blob in blobs if (text := _git(root, "cat-file", "blob", blob)) is not None}
+
+
+AUTHORED = ("config.yaml", "journeys/", "schemas/", "templates/")
+"""What of a repository is the project."""
+
+
 def _read(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8", errors="replace")

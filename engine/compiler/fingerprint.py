@@ -55,7 +55,7 @@ _WRITTEN_AS: Mapping[type, str] = {
 
 def fingerprint(file: syntax.JourneyFile | syntax.SegmentFile) -> str:
     """The same for two files that do the same in the same words."""
-    return derive(_written(file))
+    return derive(meaning(file))
 
 
 def content_hash(*texts: str) -> str:
@@ -63,8 +63,9 @@ def content_hash(*texts: str) -> str:
     return derive(*texts)
 
 
-def _written(value: object) -> str:
-    """One text for a part of the syntax; lengths and times by what they mean, words as they stand."""
+def meaning(value: object) -> str:
+    """One text for a part of the syntax, the same for two parts that do the same; lengths and times by what
+    they mean, words as they stand."""
     match value:
         case None | bool() | int() | Decimal() | str():
             return repr(value)
@@ -80,7 +81,7 @@ def _written(value: object) -> str:
         case syntax.Clock():
             return value.time.isoformat()
         case tuple():
-            return f"[{','.join(_written(part) for part in value)}]"
+            return f"[{','.join(meaning(part) for part in value)}]"
         case _:
             # a step declares its words beside its fields
             hashed = value.hashed if isinstance(value, syntax.Hashed) else _WRITTEN_AS[type(value)]
@@ -93,7 +94,7 @@ def _fields(value: object, words: list[str]) -> Iterator[str]:
     for word, name in zip(words, _names(kind), strict=True):
         content = getattr(value, name)
         if word != "-" and (content or not word.endswith("?")):
-            yield f"{word.removesuffix('?')}={_written(content)}"
+            yield f"{word.removesuffix('?')}={meaning(content)}"
 
 
 @cache

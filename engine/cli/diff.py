@@ -1,0 +1,140 @@
+"""`diff`: what a change of the files means, in words: for whom, and what becomes of people in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.app import TRY, Session, app
+from engine.cli.output import Format, asides, counted, say, say_head, say_json, say_plain
+from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from engine.plan.difference import Difference, ProjectDiff, SubjectDiff
+    from engine.project import Project
+
+_COLOURS = {"+": "green", "-": "red", "~": "yellow", ">": "cyan"}
+
+
+@app.command(rich_help_panel=TRY)
+def diff(
+    context: typer.Context,
+    revision: Annotated[
+        str, typer.Argument(help="a commit, branch or tag; without one: where this branch left the main one")
+    ] = "",
+    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+) -> None:
+    """Say in words what differs between the files here and those of an earlier version, and what that does to
+    people. Layout, comments and the order of keys are no difference."""
+    from engine.plan.project_diff import project_diff
+    from engine.project import load, load_published
+    from engine.project_files import AUTHORED, base_of, files_at, main_base
+
+    session = Session.of(context)
+    project = load(session.folder)
+    commit = base_of(project.folder, revision) if revision else main_base(project.folder)
+    if commit is None:
+        raise UsageError(
+            f'git knows no "{revision}" here'
+            if revision
+            else "this folder is not under git, or has no commit yet",
+            "name a commit, a branch or a tag" if revision else "commit the files once, then change them",
+        )
+    before = files_at(project.folder, commit)
+    now = {name: text for name, text in project.sources.items() if name.startswith(AUTHORED)}
+    former = load_published(before)
+    answer = project_diff(before, now, _messages(former, project, before, now, session))
+    if form is Format.json:
+        say_json({"against": commit, **_plain(answer)})
+    else:
+        _tell(answer, commit)
+
+
+def _messages(
+    former: Project, project: Project, before: Mapping[str, str], now: Mapping[str, str], session: Session
+) -> list[SubjectDiff]:
+    """Of the templates that may read differently: their own files, or what all of them are made with."""
+    from engine.cli.samples.written import written_messages
+    from engine.plan.message_diff import message_diffs
+
+    touched = {
+        name for name in before.keys() | now.keys() if name.startswith("templates/")
+        and (before.get(name) or "").strip() != (now.get(name) or "").strip()
+    }  # fmt: skip
+    names = {name.removeprefix("templates/").partition(".")[0] for name in touched if "/_" not in name}
+    if any("/_" in name for name in touched) or former.config.shop != project.config.shop:
+        names = {*former.templates.by_name, *project.templates.by_name}
+    if not names:
+        return []
+    at = session.clock.now()  # the same for both: what is made up hangs on it
+    texts = [written_messages(each, names, at) for each in (former, project)]
+    files = {
+        written: next(
+            (
+                file.file
+                for file in project.templates.by_name.get(written.template, ())
+                if file.channel == written.channel
+            ),
+            "",
+        )
+        for written in texts[0].keys() | texts[1].keys()
+    }
+    return list(message_diffs(texts[0], texts[1], files))
+
+
+def _plain(answer: ProjectDiff) -> dict[str, object]:
+    return {
+        "subjects": [
+            {
+                "kind": subject.kind, "name": subject.name, "file": subject.file, "affects": subject.affects,
+                "changes": [_of(change) for change in subject.changes],
+                "folded": [_of(change) for change in subject.folded],
+            }
+            for subject in answer.subjects
+        ],
+        "unread": [{"file": file, "why": why} for file, why in answer.unread],
+    }  # fmt: skip
+
+
+def _of(change: Difference) -> dict[str, object]:
+    return {
+        "sign": change.sign, "words": change.words, "affected": change.affected, "rule": change.rule,
+        "line": change.place.line if change.place is not None else None,
+    }  # fmt: skip
+
+
+def _tell(answer: ProjectDiff, commit: str) -> None:
+    if not answer.subjects and not answer.unread:
+        say_plain(f"nothing changes against {commit[:12]}")
+        return
+    for subject in answer.subjects:
+        say_head(f"{subject.kind} {subject.name}: {_reaches(subject)}")
+        _lines(subject.changes)
+        if subject.folded:
+            say("  [dim]moved or renamed[/]")
+            _lines(subject.folded)
+    for file, why in answer.unread:
+        asides.print(f"{file} cannot be compared: {why}", markup=False)
+    changes = sum(len(subject.changes) + len(subject.folded) for subject in answer.subjects)
+    say()
+    say_plain(f"{counted(changes, 'change')} against {commit[:12]}")
+
+
+def _reaches(subject: SubjectDiff) -> str:
+    affects = [str(affected) for affected in subject.affects]
+    return "nothing changes for customers" if affects == ["nobody"] else f"changes {', '.join(affects)}"
+
+
+def _lines(changes: tuple[Difference, ...]) -> None:
+    told = ""
+    for change in changes:
+        from rich.markup import escape
+
+        from engine.visible import visible
+
+        say(f"  [{_COLOURS[change.sign]}]{change.sign}[/] {escape(visible(change.words))}")
+        if change.rule and change.rule != told:
+            say(f"      [dim]{escape(change.rule)}[/]")
+        told = change.rule

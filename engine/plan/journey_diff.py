@@ -1,0 +1,202 @@
+"""Two versions of a journey or a segment, from their syntax: layout, comments and the order of keys are no
+difference."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+from engine.compiler.fingerprint import meaning
+from engine.diagram.flowchart import start_words
+from engine.language import syntax
+from engine.language.conditions.condition_words import condition_text
+from engine.plan.condition_diff import condition_changes
+from engine.plan.difference import Affected, Difference, Sign, SubjectDiff
+from engine.plan.step_diff import step_changes
+from engine.problem import Span
+
+_STAY = "who is inside stays"
+_STATES: Mapping[str, str] = {
+    "draft": "nobody enters", "live": "people enter", "closing": "nobody enters, who is inside goes on",
+    "paused": "nobody enters and nobody moves", "stopped": "everybody inside leaves now",
+}  # fmt: skip
+
+
+def journey_diff(before: syntax.JourneyFile | None, now: syntax.JourneyFile | None) -> SubjectDiff | None:
+    """None where both do the same and say the same. One of them may be missing."""
+    if now is None or before is None:
+        return _came_or_went(before, now)
+    changes = [*_head(before, now)]
+    steps, folded = step_changes(before.steps, now.steps)
+    changes += steps
+    changes += _stories(before.tests or (), now.tests or ())
+    if before.name.value != now.name.value:
+        words = f"the journey {before.name.value} is called {now.name.value}"
+        folded.insert(
+            0, Difference(Sign.CHANGED, words, Affected.NOTHING, "who is inside stays", now.name.span)
+        )
+    if not changes and not folded:
+        return None
+    return SubjectDiff("journey", now.name.value, now.span.file, tuple(changes), tuple(folded))
+
+
+def segment_diff(before: syntax.SegmentFile | None, now: syntax.SegmentFile | None) -> SubjectDiff | None:
+    """As `journey_diff`, for a segment."""
+    file = now or before
+    assert file is not None
+    changes: list[Difference] = []
+    rule = "whom the new words hold was in it from the beginning: nobody enters a journey by the change alone"
+    if before is None or now is None:
+        sign = Sign.ADDED if now else Sign.REMOVED
+        words = condition_text(file.who) if file.who is not None else "everybody"
+        changes.append(Difference(sign, words, Affected.NEWCOMERS, rule if now else "", file.name.span))
+    else:
+        if words := condition_changes(before.who, now.who):
+            changes.append(Difference(Sign.CHANGED, words, Affected.NEWCOMERS, rule, now.span))
+        changes += _texts(("about", before.about, now.about))
+    return SubjectDiff("segment", file.name.value, file.span.file, tuple(changes)) if changes else None
+
+
+def _came_or_went(before: syntax.JourneyFile | None, now: syntax.JourneyFile | None) -> SubjectDiff:
+    file = now or before
+    assert file is not None
+    starts = " or ".join(start_words(start) for start in file.starts)
+    if now is not None:
+        state = now.state.value if now.state is not None else "live"
+        change = Difference(
+            Sign.ADDED, f"a new journey: {starts}", Affected.NEWCOMERS, _STATES.get(state, ""), now.name.span
+        )
+    else:
+        change = Difference(
+            Sign.REMOVED, f"the journey is gone: {starts}", Affected.IN_FLIGHT,
+            "refused while people are inside; write  state: closing  first and remove it when it is empty",
+            file.name.span,
+        )  # fmt: skip
+    return SubjectDiff("journey", file.name.value, file.span.file, (change,))
+
+
+# --- the head ------------------------------------------------------------------------------------
+
+
+def _head(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Iterator[Difference]:
+    yield from _starts(before.starts, now.starts)
+    if words := condition_changes(before.who, now.who):
+        yield Difference(Sign.CHANGED, f"who: {words}", Affected.NEWCOMERS, _STAY, now.span)
+    if meaning(before.again) != meaning(now.again):
+        words = f"again: {_again(before.again)} -> {_again(now.again)}"
+        yield Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _STAY, now.span)
+    if meaning(before.goal) != meaning(now.goal):
+        words = f"goal: {_goal(before.goal)} -> {_goal(now.goal)}"
+        rule = "asked of everybody inside at their next event or step; who has reached it leaves"
+        yield Difference(
+            Sign.CHANGED, words, Affected.IN_FLIGHT, rule, now.goal.span if now.goal else now.span
+        )
+    if words := condition_changes(before.exit_if, now.exit_if):
+        rule = "asked of everybody inside at their next event or step; whom it holds leaves"
+        yield Difference(Sign.CHANGED, f"exit_if: {words}", Affected.IN_FLIGHT, rule, now.span)
+    for key, was, is_now in (
+        ("policy", before.policy, now.policy),
+        ("priority", before.priority, now.priority),
+    ):
+        if _value(was) != _value(is_now):
+            words = f"{key}: {_value(was) or 'as by default'} -> {_value(is_now) or 'as by default'}"
+            rule = "at once, for everything that is not handed over yet"
+            yield Difference(Sign.CHANGED, words, Affected.POLICY, rule, is_now.span if is_now else now.span)
+    if before.holdout != now.holdout:
+        words = f"holdout: {before.holdout}% -> {now.holdout}%"
+        yield Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _STAY, now.span)
+    states = _value(before.state) or "live", _value(now.state) or "live"
+    if states[0] != states[1]:
+        affected = Affected.IN_FLIGHT if {"paused", "stopped"} & set(states) else Affected.NEWCOMERS
+        words = f"state: {states[0]} -> {states[1]}"
+        yield Difference(Sign.CHANGED, words, affected, _STATES.get(states[1], ""), now.span)
+    yield from _texts(("about", before.about, now.about), ("owner", before.owner, now.owner))
+
+
+def _starts(before: tuple[syntax.Start, ...], now: tuple[syntax.Start, ...]) -> Iterator[Difference]:
+    former = {meaning(start): start for start in before}
+    present = {meaning(start): start for start in now}
+    gone = [start for key, start in former.items() if key not in present]
+    came = [start for key, start in present.items() if key not in former]
+    if len(gone) == len(came) == 1:
+        words = f"start: {start_words(gone[0])} -> {start_words(came[0])}"
+        if start_words(gone[0]) == start_words(came[0]):  # in a part that the line of words leaves out
+            words = f"start: {start_words(came[0])}, how old or how often it may be"
+        yield Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _STAY, came[0].span)
+        return
+    for sign, starts in ((Sign.REMOVED, gone), (Sign.ADDED, came)):
+        for start in starts:
+            yield Difference(sign, f"start: {start_words(start)}", Affected.NEWCOMERS, _STAY, start.span)
+
+
+def _again(again: syntax.Again | None) -> str:
+    if again is None:
+        return "none"
+    after = f"after {again.after.text.value}" if again.after is not None else ""
+    return f"restart, then {after}" if again.how == "restart" and after else after or again.how
+
+
+def _goal(goal: syntax.Goal | None) -> str:
+    if goal is None:
+        return "none"
+    words = [" or ".join(event.value for event in goal.events)]
+    words += [f"where {condition_text(goal.where)}"] if goal.where is not None else []
+    words += [condition_text(goal.when)] if goal.when is not None else []
+    words += [f"within {goal.within.text.value}"] if goal.within is not None else []
+    words += ["and stay"] if goal.then == "stay" else []
+    words += [f"and {step.words()}" for step in goal.do]
+    return " ".join(word for word in words if word)
+
+
+def _texts(*texts: tuple[str, syntax.Text | None, syntax.Text | None]) -> Iterator[Difference]:
+    for key, was, is_now in texts:
+        if _value(was) != _value(is_now):
+            words = f"{key}: {_value(was) or 'none'} -> {_value(is_now) or 'none'}"
+            yield Difference(Sign.CHANGED, words, Affected.NOTHING, "", is_now.span if is_now else None)
+
+
+def _value(text: syntax.Text | None) -> str:
+    return text.value if text is not None else ""
+
+
+# --- the stories ---------------------------------------------------------------------------------
+
+
+def _stories(before: tuple[syntax.Story, ...], now: tuple[syntax.Story, ...]) -> Iterator[Difference]:
+    former = {story.name.value: story for story in before}
+    present = {story.name.value: story for story in now}
+    for name, story in present.items():
+        if name not in former:
+            yield Difference(Sign.ADDED, f"test: {name}", Affected.NOTHING, "", story.span)
+            continue
+        was = [f"{line.at.label}: {line.words.value}" for line in former[name].expect]
+        lines = [f"{line.at.label}: {line.words.value}" for line in story.expect]
+        for sign, these, others in ((Sign.REMOVED, was, lines), (Sign.ADDED, lines, was)):
+            for line in these:
+                if line not in others:
+                    yield Difference(sign, f"test {name}: {line}", Affected.NOTHING, "", story.span)
+        if was == lines and _told(former[name]) != _told(story):
+            words = f"test {name}: what is given or happens"
+            yield Difference(Sign.CHANGED, words, Affected.NOTHING, "", story.span)
+    for name, story in former.items():
+        if name not in present:
+            yield Difference(Sign.REMOVED, f"test: {name}", Affected.NOTHING, "", story.span)
+
+
+def _told(story: syntax.Story) -> object:
+    return _without_places((story.given, story.when, story.start_day))
+
+
+def _without_places(part: object) -> object:
+    """A part of the syntax that compares equal wherever it stands in its file."""
+    match part:
+        case syntax.Text():
+            return part.value
+        case Span():
+            return None
+        case tuple():
+            return tuple(_without_places(each) for each in part)
+        case _ if dataclasses.is_dataclass(part):
+            return tuple(_without_places(getattr(part, field.name)) for field in dataclasses.fields(part))
+        case _:
+            return part

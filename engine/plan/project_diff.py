@@ -1,0 +1,101 @@
+"""Two versions of a project: journeys, segments, settings and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from engine.language.parse import parse_journey, parse_segment
+from engine.language.syntax import JourneyFile, SegmentFile
+from engine.language.yaml.source import read
+from engine.plan.difference import Affected, ProjectDiff, SubjectDiff
+from engine.plan.journey_diff import journey_diff, segment_diff
+from engine.plan.settings_diff import settings_diff
+from engine.problem import Problem
+
+SETTINGS = ("config.yaml", "schemas/customer.yaml", "schemas/events.yaml", "schemas/product.yaml")
+_JOURNEYS, _SEGMENTS, _YAML = "journeys/", "journeys/segments/", (".yaml", ".yml")
+
+_File = TypeVar("_File", JourneyFile, SegmentFile)
+_Files = Mapping[str, str]
+"""Path in the project -> text."""
+
+
+def project_diff(before: _Files, now: _Files, messages: Sequence[SubjectDiff] = ()) -> ProjectDiff:
+    """What differs, what affects people in flight first. `messages`: as `message_diffs` finds them. A file
+    that cannot be read in one of the versions is named, and compared with nothing."""
+    unread: dict[str, str] = {}
+    subjects = [*_journeys(before, now, unread), *_segments(before, now, unread)]
+    for file in SETTINGS:
+        former, present = (
+            read(files[file].encode(), file) if file in files else (None, []) for files in (before, now)
+        )
+        if any(file in files and node is None for files, (node, _) in ((before, former), (now, present))):
+            if _has_text(before.get(file)) or _has_text(now.get(file)):
+                unread[file] = _why((*former[1], *present[1]))
+            continue
+        if (diff := settings_diff(file, former[0], present[0])) is not None:
+            subjects.append(diff)
+    subjects += messages
+    order = list(Affected)
+    subjects.sort(key=lambda subject: order.index(subject.affects[0]))
+    return ProjectDiff(tuple(subjects), tuple(sorted(unread.items())))
+
+
+def _journeys(before: _Files, now: _Files, unread: dict[str, str]) -> list[SubjectDiff]:
+    former = _parsed(before, _is_journey, parse_journey, unread)
+    present = _parsed(now, _is_journey, parse_journey, unread)
+    renamed = {file.was.value: name for name, file in present.items() if file.was is not None}
+    diffs = [
+        journey_diff(former.get(name) or (former.get(file.was.value) if file.was is not None else None), file)
+        for name, file in present.items()
+    ]
+    diffs += [
+        journey_diff(file, None)
+        for name, file in former.items()
+        if name not in present and name not in renamed and file.span.file not in unread
+    ]
+    return [diff for diff in diffs if diff is not None]
+
+
+def _segments(before: _Files, now: _Files, unread: dict[str, str]) -> list[SubjectDiff]:
+    former = _parsed(before, _is_segment, parse_segment, unread)
+    present = _parsed(now, _is_segment, parse_segment, unread)
+    names = [*present, *(name for name in former if name not in present)]
+    diffs = (segment_diff(former.get(name), present.get(name)) for name in names)
+    return [diff for diff in diffs if diff is not None]
+
+
+def _is_journey(file: str) -> bool:
+    return file.startswith(_JOURNEYS) and not file.startswith(_SEGMENTS) and file.endswith(_YAML)
+
+
+def _is_segment(file: str) -> bool:
+    return file.startswith(_SEGMENTS) and file.endswith(_YAML)
+
+
+def _parsed(
+    files: _Files,
+    wanted: Callable[[str], bool],
+    parse: Callable[[bytes, str], tuple[_File | None, list[Problem]]],
+    unread: dict[str, str],
+) -> dict[str, _File]:
+    """By name; what cannot be read goes into `unread`."""
+    parsed: dict[str, _File] = {}
+    for name, text in sorted(files.items()):
+        if not wanted(name):
+            continue
+        file, problems = parse(text.encode(), name)
+        if file is None:
+            unread[name] = _why(problems)
+        else:
+            parsed.setdefault(file.name.value, file)
+    return parsed
+
+
+def _has_text(text: str | None) -> bool:
+    return text is not None and bool(text.strip())
+
+
+def _why(problems: Sequence[Problem]) -> str:
+    return problems[0].what if problems else "it cannot be read"

@@ -1,0 +1,93 @@
+"""`diff` in a git repository: what the files here do differently from an earlier version."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Shop, report
+from tests.cli.test_renames import git
+from tests.conftest import Golden
+
+
+@pytest.fixture
+def shop(small_shop: Shop) -> Shop:
+    """A project whose files are committed on main."""
+    git(small_shop.folder, "init", "-b", "main")
+    git(small_shop.folder, "add", ".")
+    git(small_shop.folder, "commit", "-m", "first")
+    return small_shop
+
+
+def replace(shop: Shop, file: str, old: str, new: str) -> None:
+    text = (shop.folder / file).read_text(encoding="utf-8")
+    assert old in text, f"{file}: {old}"
+    shop.write(file, text.replace(old, new, 1))
+
+
+def without_commits(text: str) -> str:
+    import re
+
+    return re.sub(r"\b[0-9a-f]{12}([0-9a-f]{28})?\b", "COMMIT", text)
+
+
+def test_a_change_of_every_part_is_told_for_people(shop: Shop, golden: Golden) -> None:
+    replace(shop, "journeys/welcome.yaml", "wait: 2 days", "wait: 3 days")
+    replace(shop, "config.yaml", "quiet: 21:00-09:00", "quiet: 22:00-08:00")
+    replace(shop, "schemas/customer.yaml", "count of order_placed", "count of order_delivered")
+    replace(shop, "templates/welcome_hello.email.mjml", "Hello", "Good morning")
+    shop.write(
+        "journeys/segments/buyers.yaml",
+        "segment: buyers\nabout: All who bought.\nwho: {orders_count: at least 1}\n",
+    )
+    golden("golden/diff.txt", without_commits(report(shop.run("diff"))))
+    golden("golden/diff.json.txt", without_commits(report(shop.run("diff", "--format", "json"))))
+
+
+def test_nothing_is_told_where_only_the_layout_changes(shop: Shop) -> None:
+    text = (shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    shop.write("journeys/welcome.yaml", f"# to be read by everybody\n\n{text}\n")
+    config = (shop.folder / "config.yaml").read_text(encoding="utf-8")
+    shop.write("config.yaml", config.replace("\n", "\n# noise\n", 1))
+    said = shop.run("diff")
+    assert said.code == 0
+    assert without_commits(said.out) == "nothing changes against COMMIT\n"
+
+
+def test_a_branch_is_compared_with_where_it_left_the_main_one(shop: Shop) -> None:
+    git(shop.folder, "checkout", "-b", "shorter")
+    replace(shop, "journeys/welcome.yaml", "wait: 2 days", "wait: 1 day")
+    git(shop.folder, "commit", "-am", "shorter")
+    git(shop.folder, "checkout", "main")
+    shop.write(
+        "journeys/segments/buyers.yaml",
+        "segment: buyers\nabout: All who bought.\nwho: {orders_count: at least 1}\n",
+    )
+    git(shop.folder, "add", ".")
+    git(shop.folder, "commit", "-m", "meanwhile")
+    git(shop.folder, "checkout", "shorter")
+    for words in ((), ("main",)):
+        told = json.loads(shop.run("diff", *words, "--format", "json").out)
+        assert [(subject["kind"], subject["name"]) for subject in told["subjects"]] == [
+            ("journey", "welcome")
+        ]
+
+
+def test_a_file_that_cannot_be_read_hides_nothing_of_the_others(shop: Shop) -> None:
+    shop.write("journeys/broken.yaml", "journey: broken\n\tsteps:\n")
+    replace(shop, "journeys/welcome.yaml", "wait: 2 days", "wait: 3 days")
+    said = shop.run("diff")
+    assert "length 2 days -> 3 days" in said.out
+    assert "journeys/broken.yaml cannot be compared" in said.err
+
+
+@pytest.mark.parametrize("revision", ["nonsense", "--help=x", "-x", "main:config.yaml"])
+def test_a_revision_that_git_does_not_know_is_the_callers_mistake(shop: Shop, revision: str) -> None:
+    said = shop.run("diff", "--", revision)
+    assert (said.code, "git knows no" in said.err) == (2, True), report(said)
+
+
+def test_outside_of_git_it_says_what_is_missing(small_shop: Shop) -> None:
+    said = small_shop.run("diff")
+    assert (said.code, "not under git" in said.err) == (2, True), report(said)

@@ -1,0 +1,187 @@
+"""What a change of a journey means, in words; layout, comments and the order of keys mean nothing."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from engine.language.fmt import format_journey
+from engine.language.parse import parse_journey
+from engine.language.syntax import JourneyFile
+from engine.plan.difference import Affected, Sign, SubjectDiff
+from engine.plan.journey_diff import journey_diff
+from tests.conftest import Golden
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = sorted((ROOT / "journeys").glob("*.yaml"))
+WELCOME = (ROOT / "journeys/welcome.yaml").read_text(encoding="utf-8")
+
+JOURNEY = """journey: again
+about: Asks somebody back.
+owner: retention@shop.example
+start:
+  event: order_placed
+  per: order_id
+who: {orders_count: at least 1}
+again: after 30 days
+goal: {event: order_placed, within: 30 days}
+steps:
+  - wait: 3 days
+    id: first_wait
+    at: 10:00
+  - send: hello
+    via: [push, email]
+    next_after: 4 hours
+  - if: {orders_count: at least 2}
+    then:
+      - wait: 1 day
+        id: regular
+      - send: thanks
+    else:
+      - set: {lifecycle: lead}
+  - split: offer
+    into:
+      50% code:
+        - code: WELCOME10
+          valid: 7 days
+        - send: coded
+      50% nothing:
+        - exit: control
+  - wait: 10 days
+    id: last_wait
+  - send: bye
+"""
+
+EDITS: dict[str, tuple[tuple[str, str], ...]] = {
+    "a wait is shorter": (("wait: 3 days", "wait: 2 days"),),
+    "a wait is shorter for those who wait, too": (
+        ("wait: 3 days\n    id: first_wait\n", "wait: 2 days\n    id: first_wait\n    waiting: recompute\n"),
+    ),
+    "another hour and days": (("at: 10:00", "at: 18:00\n    weekdays: [Tuesday, Thursday]"),),
+    "a wait is gone": (("  - wait: 10 days\n    id: last_wait\n", ""),),
+    "the last steps are gone": (("  - wait: 10 days\n    id: last_wait\n  - send: bye\n", ""),),
+    "a wait is called otherwise, with was": (("id: first_wait", "id: before_hello\n    was: first_wait"),),
+    "a wait is called otherwise, without was": (("id: first_wait", "id: before_hello"),),
+    "a step is new": (("  - send: bye", "  - send: one_more\n  - send: bye"),),
+    "a step moves behind another": (
+        ("  - wait: 10 days\n    id: last_wait\n", ""),
+        ("  - split: offer", "  - wait: 10 days\n    id: last_wait\n  - split: offer"),
+    ),
+    "a message moves into a branch": (
+        ("  - send: bye\n", ""), ("      - send: thanks\n", "      - send: thanks\n      - send: bye\n"),
+    ),
+    "the question is another": (("if: {orders_count: at least 2}", "if: {orders_count: at least 3}"),),
+    "the question has one more line": (
+        ("if: {orders_count: at least 2}", "if: {orders_count: at least 2, tier: gold}"),
+    ),
+    "shares": (("50% code", "80% code"), ("50% nothing", "20% nothing")),
+    "a path is gone": (
+        ("      50% nothing:\n        - exit: control\n", ""), ("50% code", "100% code"),
+    ),
+    "channels": (("via: [push, email]", "via: [email, push]"),),
+    "another code": (("code: WELCOME10", "code: COMEBACK10"),),
+    "valid for longer": (("valid: 7 days", "valid: 14 days"),),
+    "who, again, goal, holdout": (
+        ("orders_count: at least 1}", "orders_count: at least 2}"), ("after 30 days", "after 60 days"),
+        ("within: 30 days", "within: 14 days"), ("steps:\n", "holdout: 10%\nsteps:\n"),
+    ),
+    "another start": (("event: order_placed\n  per: order_id", "event: subscribed"),),
+    "a policy, a state": (("steps:\n", "policy: patient\nstate: closing\nsteps:\n"),),
+    "words for readers": (("Asks somebody back.", "Asks somebody to come back."),),
+}  # fmt: skip
+
+
+def parsed(text: str) -> JourneyFile:
+    journey, problems = parse_journey(text, "journeys/again.yaml")
+    assert journey is not None
+    assert not [problem for problem in problems if problem.is_error], problems
+    return journey
+
+
+def edited(edits: tuple[tuple[str, str], ...]) -> str:
+    text = JOURNEY
+    for old, new in edits:
+        assert text.count(old) >= 1, old
+        text = text.replace(old, new, 1)
+    return text
+
+
+def lines(diff: SubjectDiff | None) -> list[str]:
+    if diff is None:
+        return ["nothing"]
+    told = [f"  {', '.join(diff.affects)}"]
+    for change in (*diff.changes, *diff.folded):
+        told.append(f"  {change.sign} {change.words}")
+        told += [f"      {change.rule}"] if change.rule else []
+    return told
+
+
+def test_every_kind_of_change_is_told_in_words(golden: Golden) -> None:
+    told: list[str] = []
+    for name, edits in EDITS.items():
+        told += [name, *lines(journey_diff(parsed(JOURNEY), parsed(edited(edits)))), ""]
+    gone, came = journey_diff(parsed(JOURNEY), None), journey_diff(None, parsed(JOURNEY))
+    golden("golden/journeys.out", "\n".join([*told, "gone", *lines(gone), "", "came", *lines(came), ""]))
+
+
+@pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.stem)
+def test_layout_and_comments_mean_nothing(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    tidy = format_journey(text, file.name)
+    noisy = "\n".join(
+        f"{line}    # said once more"
+        if line.strip() and not line.rstrip().endswith("|") and "#" not in line
+        else line
+        for line in f"# a head\n\n{tidy}".split("\n")
+    )
+    before = parse_journey(text, file.name)[0]
+    assert before is not None
+    for other in (text, tidy, noisy):
+        now = parse_journey(other, file.name)[0]
+        assert now is not None
+        assert journey_diff(before, now) is None, lines(journey_diff(before, now))
+
+
+def test_what_is_undone_is_told_the_other_way_round() -> None:
+    for name, edits in EDITS.items():
+        there = journey_diff(parsed(JOURNEY), parsed(edited(edits)))
+        back = journey_diff(parsed(edited(edits)), parsed(JOURNEY))
+        assert (there is None) == (back is None), name
+        if there is None or back is None or "was" in name:
+            continue
+        added = sum(change.sign is Sign.ADDED for change in there.changes)
+        assert added == sum(change.sign is Sign.REMOVED for change in back.changes), name
+
+
+def test_any_lines_taken_out_or_put_elsewhere_end_in_words() -> None:
+    """Whatever of two hundred random edits can be read is compared, and a difference in what runs is told."""
+    dice = random.Random(5)
+    compared = 0
+    for _ in range(200):
+        rows = WELCOME.split("\n")
+        for _ in range(dice.randrange(1, 4)):
+            start = dice.randrange(len(rows))
+            block = rows[start : start + dice.randrange(1, 5)]
+            del rows[start : start + len(block)]
+            if dice.random() < 0.5:
+                place = dice.randrange(len(rows) + 1)
+                rows[place:place] = block
+        before, now = (
+            parse_journey(WELCOME, "welcome.yaml")[0],
+            parse_journey("\n".join(rows), "welcome.yaml")[0],
+        )
+        if before is None or now is None:
+            continue
+        compared += 1
+        diff = journey_diff(before, now)
+        for change in (*diff.changes, *diff.folded) if diff is not None else ():
+            assert change.words.strip()
+    assert compared > 50
+
+
+def test_a_change_that_only_readers_see_reaches_nobody() -> None:
+    diff = journey_diff(parsed(JOURNEY), parsed(edited(EDITS["words for readers"])))
+    assert diff is not None
+    assert diff.affects == (Affected.NOTHING,)
