@@ -14,6 +14,7 @@ from engine.errors import UsageError
 if TYPE_CHECKING:
     from engine.plan.difference import Difference, ProjectDiff, SubjectDiff
     from engine.project import Project
+    from engine.values import Instant
 
 _COLOURS = {"+": "green", "-": "red", "~": "yellow", ">": "cyan"}
 
@@ -28,9 +29,8 @@ def diff(
 ) -> None:
     """Say in words what differs between the files here and those of an earlier version, and what that does to
     people. Layout, comments and the order of keys are no difference."""
-    from engine.plan.project_diff import project_diff
-    from engine.project import load, load_published
-    from engine.project_files import AUTHORED, base_of, files_at, main_base
+    from engine.project import load
+    from engine.project_files import base_of, files_at, main_base
 
     session = Session.of(context)
     project = load(session.folder)
@@ -42,49 +42,53 @@ def diff(
             else "this folder is not under git, or has no commit yet",
             "name a commit, a branch or a tag" if revision else "commit the files once, then change them",
         )
-    before = files_at(project.folder, commit)
-    now = {name: text for name, text in project.sources.items() if name.startswith(AUTHORED)}
-    former = load_published(before)
-    answer = project_diff(before, now, _messages(former, project, before, now, session))
+    answer = compare(files_at(project.folder, commit), project, session.clock.now())
     if form is Format.json:
-        say_json({"against": commit, **_plain(answer)})
+        say_json({"against": commit, **plain_diff(answer)})
     else:
-        _tell(answer, commit)
+        tell_diff(answer, commit[:12])
+
+
+def compare(before: Mapping[str, str], project: Project, now: Instant) -> ProjectDiff:
+    """An earlier version (path -> text) and the folder, with the messages that read differently."""
+    from engine.plan.project_diff import project_diff
+    from engine.project import load_published
+    from engine.project_files import AUTHORED
+
+    files = {name: text for name, text in project.sources.items() if name.startswith(AUTHORED)}
+    return project_diff(before, files, _messages(load_published(before), project, before, files, now))
 
 
 def _messages(
-    former: Project, project: Project, before: Mapping[str, str], now: Mapping[str, str], session: Session
+    former: Project, project: Project, before: Mapping[str, str], files: Mapping[str, str], now: Instant
 ) -> list[SubjectDiff]:
     """Of the templates that may read differently: their own files, or what all of them are made with."""
     from engine.cli.samples.written import written_messages
     from engine.plan.message_diff import message_diffs
 
     touched = {
-        name for name in before.keys() | now.keys() if name.startswith("templates/")
-        and (before.get(name) or "").strip() != (now.get(name) or "").strip()
+        name for name in before.keys() | files.keys() if name.startswith("templates/")
+        and (before.get(name) or "").strip() != (files.get(name) or "").strip()
     }  # fmt: skip
     names = {name.removeprefix("templates/").partition(".")[0] for name in touched if "/_" not in name}
     if any("/_" in name for name in touched) or former.config.shop != project.config.shop:
         names = {*former.templates.by_name, *project.templates.by_name}
     if not names:
         return []
-    at = session.clock.now()  # the same for both: what is made up hangs on it
-    texts = [written_messages(each, names, at) for each in (former, project)]
-    files = {
-        written: next(
-            (
-                file.file
-                for file in project.templates.by_name.get(written.template, ())
-                if file.channel == written.channel
-            ),
-            "",
-        )
+    # as of one moment: what is made up hangs on it
+    texts = [written_messages(each, names, now) for each in (former, project)]
+    of_channel = {
+        (file.name, file.channel): file.file for of in project.templates.by_name.values() for file in of
+    }
+    places = {
+        written: of_channel.get((written.template, written.channel), "")
         for written in texts[0].keys() | texts[1].keys()
     }
-    return list(message_diffs(texts[0], texts[1], files))
+    return list(message_diffs(texts[0], texts[1], places))
 
 
-def _plain(answer: ProjectDiff) -> dict[str, object]:
+def plain_diff(answer: ProjectDiff) -> dict[str, object]:
+    """The differences for programs."""
     return {
         "subjects": [
             {
@@ -105,9 +109,10 @@ def _of(change: Difference) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _tell(answer: ProjectDiff, commit: str) -> None:
+def tell_diff(answer: ProjectDiff, against: str) -> None:
+    """The differences for people. `against`: the version that they are compared with."""
     if not answer.subjects and not answer.unread:
-        say_plain(f"nothing changes against {commit[:12]}")
+        say_plain(f"nothing changes against {against}")
         return
     for subject in answer.subjects:
         say_head(f"{subject.kind} {subject.name}: {_reaches(subject)}")
@@ -119,7 +124,7 @@ def _tell(answer: ProjectDiff, commit: str) -> None:
         asides.print(f"{file} cannot be compared: {why}", markup=False)
     changes = sum(len(subject.changes) + len(subject.folded) for subject in answer.subjects)
     say()
-    say_plain(f"{counted(changes, 'change')} against {commit[:12]}")
+    say_plain(f"{counted(changes, 'change')} against {against}")
 
 
 def _reaches(subject: SubjectDiff) -> str:

@@ -164,6 +164,14 @@ def forget_old(conn: sa.Connection, now: Instant) -> None:
     idempotency.forget(conn, Instant(now - ANSWERS_KEPT))
 
 
+def count_wrong_members(
+    conn: sa.Connection, rule: SegmentRule, journeys: Journeys, now: Instant
+) -> tuple[int, int]:
+    """How many would enter a segment and how many would leave it, if it were swept now. Changes nothing."""
+    members = [member for _, _, member in _wrong(conn, rule, journeys, now)]
+    return sum(members), len(members) - sum(members)
+
+
 def _wrong(
     conn: sa.Connection, rule: SegmentRule, journeys: Journeys, now: Instant
 ) -> Iterator[tuple[int, str, bool]]:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from copy import copy
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct, field
@@ -90,6 +90,24 @@ def resting(conn: Connection, journey: str) -> dict[str, int]:
         "AND NOT holdout GROUP BY 1 ORDER BY 1"
     )
     return dict(rows(conn, sql, (journey,)))
+
+
+class RestingPlace(NamedTuple):
+    """A step with people. `step` "": between two steps; `last_due`: when the last of them is due; None:
+    nobody of them is."""
+
+    step: str
+    people: int
+    last_due: Instant | None
+
+
+def resting_places(conn: Connection, journey: str) -> list[RestingPlace]:
+    """As `resting`, with the last of the moments that were promised there."""
+    sql = (
+        "SELECT coalesce(step, ''), count(*), max(due_at) FROM enrollment WHERE journey = ? "
+        "AND ended_at IS NULL AND NOT holdout GROUP BY 1 ORDER BY 1"
+    )
+    return [RestingPlace(*row) for row in rows(conn, sql, (journey,))]
 
 
 def in_holdout(conn: Connection, journey: str) -> int:
