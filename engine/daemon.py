@@ -41,6 +41,7 @@ from engine.runtime.delivery.delivery_context import DeliveryTiming, Peers
 from engine.runtime.delivery.send_limits import LOOK, VolumeMonitor
 from engine.runtime.delivery.webhooks import WebhookCaller
 from engine.runtime.feedback.mailbox import Mailbox
+from engine.runtime.feeds.catalogue_feed import CatalogueFeed
 from engine.runtime.process import housekeeping
 from engine.runtime.process.health import Health
 from engine.runtime.process.housekeeping import Housekeeping
@@ -283,6 +284,15 @@ class Daemon:
         self._scheduler.add("past figures", MINUTE, keeping.count_past)
         self._scheduler.add("retention", housekeeping.LOOK, keeping.look)
         self._scheduler.add("recommendations", NIGHTLY_LOOK, self._recommend, at_once=True)
+        self._feed = CatalogueFeed(
+            self._led_store,
+            self.clock,
+            lambda: (self.live.project.catalogue, self.live.project.config),
+            self.wake,
+            lambda: self._standing().is_leader,
+            lambda: self.is_stopping,
+        )
+        self._scheduler.add("catalogue feed", MINUTE, self._feed.look, at_once=True)
         self._volume.begin()
         egress = Egress(self.live.project.config.egress)
         self._webhooks = WebhookCaller(

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 import httpx2
@@ -34,6 +34,7 @@ LARGEST_ANSWER = 65_536
 
 SECONDS = 10.0
 _CONNECTING = 5.0
+_OK = 200
 _PACKED = ("gzip", "x-gzip", "deflate")
 
 for _name in ("httpx2", "httpcore2"):  # they log addresses and headers, and secrets stand in both
@@ -69,15 +70,24 @@ class LostError(WorldError):
         super().__init__(what, permanent=False)
 
 
+class Sink(Protocol):
+    """Where the body of a good answer goes that is too large for the memory."""
+
+    async def take(self, chunk: bytes) -> None:
+        """The next bytes, as they came over the wire. Raises what ends the request."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. `seconds`: for all of it, from the name to the last byte of the answer."""
+    """One request. `seconds`: for all of it, from the name to the last byte of the answer. `sink`: takes the
+    body of an answer 200, which is not in the answer then."""
 
     method: str
     url: str = field(repr=False)
     body: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     seconds: float = SECONDS
+    sink: Sink | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +217,11 @@ class Egress:
         try:
             body = bytearray()
             is_whole = True
+            sink = request.sink if response.status_code == _OK else None
             async for chunk in response.aiter_raw():
+                if sink is not None:
+                    await sink.take(chunk)
+                    continue
                 body += chunk
                 if len(body) > LARGEST_ANSWER:  # an answer without end must not fill the memory
                     is_whole = False
@@ -216,7 +230,7 @@ class Egress:
             await response.aclose()
         headers = {name.casefold(): value for name, value in response.headers.items()}
         content = bytes(body[:LARGEST_ANSWER])
-        if is_whole and headers.get("content-encoding", "").strip().casefold() in _PACKED:
+        if sink is None and is_whole and headers.get("content-encoding", "").strip().casefold() in _PACKED:
             content, is_whole = _unpacked(content)
         return Answer(response.status_code, headers.get("retry-after", ""), content, is_whole, headers)
 

@@ -68,5 +68,6 @@ def _findings(session: Session) -> Iterator[Finding]:
     path = sqlite_path(config.store, folder)
     yield installation.disk(path.parent if path is not None else folder)
     yield from installation.clock(session.clock, config.timezone, examined.newest)
+    yield from outward.feed(config, folder, session.clock.now())
     yield from outward.mail_servers(config, folder)
     yield from outward.records(config, folder)

@@ -1,4 +1,5 @@
-"""`import FILE`: customers, events or products from CSV or JSON Lines; each once, and resumable."""
+"""`import FILE`: customers, events or products from CSV or JSON Lines, each once, and resumable; or a feed of
+products."""
 
 from __future__ import annotations
 
@@ -36,7 +37,14 @@ if TYPE_CHECKING:
 @app.command("import", rich_help_panel=RUN)
 def import_file(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help=".csv or .jsonl, also with .gz")],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[customers | events | products] FILE",
+            help=".csv or .jsonl, for products also a feed in XML; each also with .gz",
+            show_default=False,
+        ),
+    ],
     customers: Annotated[bool, typer.Option("--customers", help="the rows are customers")] = False,
     events: Annotated[bool, typer.Option("--events", help="the rows are events")] = False,
     products: Annotated[bool, typer.Option("--products", help="the rows are products")] = False,
@@ -63,10 +71,18 @@ def import_file(
     again: Annotated[
         bool, typer.Option("--again", help="import a file that was imported before once more")
     ] = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="the file is the whole catalogue: what is missing goes out of stock"),
+    ] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="with --full: also where half of the products would go")
+    ] = False,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """Take customers, events or products from a file. As history, unless --live: facts and segments learn of
     it, no journey starts. Interrupted, the same command goes on where it stopped."""
+    from engine.cli.importing.feed_file import import_feed, is_feed
     from engine.cli.importing.opening import look_through, names_of
     from engine.cli.importing.row_mapping_file import load_row_mapping
     from engine.cli.importing.rows import open_table
@@ -77,18 +93,32 @@ def import_file(
         raise UsageError(
             f'"{delimiter}" is no delimiter:', "it is one character, for example  --delimiter ';'"
         )
-    world = load_world(session.folder)
-    rows = load_row_mapping(mapping, world) if mapping else None
-    if rows is not None:
-        if customers or events or products or event:
-            raise UsageError("the mapping says what the rows are:", "leave --event and its like out")
-        encoding, delimiter = encoding or rows.form.encoding, delimiter or rows.form.delimiter
-    opened = look_through(file, encoding)
     kinds = [
         name
         for name, asked in (("customers", customers), ("events", events), ("products", products))
         if asked
     ]
+    match words:
+        case [name]:
+            file = Path(name)
+        case [kind, name] if kind in ("customers", "events", "products"):
+            file, kinds = Path(name), list(dict.fromkeys([*kinds, kind]))
+        case _:
+            raise UsageError("an import takes one file:", "write  import FILE  or  import products FILE")
+    if anyway and not full:
+        raise UsageError("--anyway belongs to --full:", "without --full no product goes out of stock")
+    if full and (set(kinds) - {"products"} or mapping or event):
+        raise UsageError("--full is about a whole catalogue:", "write  import products FILE --full")
+    world = load_world(session.folder)
+    if not mapping and not event and is_feed(file, kinds, encoding, full=full):
+        import_feed(session, world, file, encoding, refused, form, full=full, anyway=anyway)
+        return
+    rows = load_row_mapping(mapping, world) if mapping else None
+    if rows is not None:
+        if kinds or event:
+            raise UsageError("the mapping says what the rows are:", "leave --event and its like out")
+        encoding, delimiter = encoding or rows.form.encoding, delimiter or rows.form.delimiter
+    opened = look_through(file, encoding)
     if len(kinds) > 1:
         raise UsageError("a file holds one kind of rows:", f"write one of --{', --'.join(kinds)}")
     origin, refused_name = names_of(file.name, opened.form)

@@ -100,6 +100,8 @@ def _part(head: str, rows: list[list[str]], most: int | None = _SHOWN) -> None:
 
 
 def _top(answer: StatusReport) -> list[list[str]]:
+    from engine.cli.reports import catalogue
+
     deployed, words = answer.deployment, f"nothing was deployed yet: {command('deploy')}, or {command('run')}"
     if deployed:
         commit = deployed.commit or "no commit"
@@ -111,6 +113,7 @@ def _top(answer: StatusReport) -> list[list[str]]:
         ["deployment", words],
         ["daemon", _daemon(answer)],
         ["customers", f"{answer.customers:,}{_shared(answer)}"],
+        *([["catalogue", catalogue.line(answer.catalogue)]] if catalogue.is_told(answer.catalogue) else []),
         *_past(answer),
     ]
 

@@ -153,6 +153,21 @@ class AlertsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class CatalogueConfig:
+    """Where the catalogue is published. `feed`: its address, or `secret_feed` where that is a secret itself;
+    `every`: milliseconds between two looks; `missing`: what happens to products that are not in it any more.
+    `fields`: field of schemas/product.yaml -> name in the feed. `user`, `password`: of its server."""
+
+    feed: str = ""
+    secret_feed: Secret | None = None
+    every: int = 3_600_000
+    missing: Literal["out of stock", "keep"] = "out of stock"
+    fields: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+    password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Retention:
     """How many milliseconds the store keeps what it does not need to decide; None: for ever. `bodies`: words
     of providers, calls of webhooks that are over, refused items."""
@@ -338,6 +353,7 @@ class Config:
     webhooks: Mapping[str, WebhookConfig]
     link_key: Secret | None = None
     mailbox: MailboxConfig | None = None
+    catalogue: CatalogueConfig | None = None
     alerts: AlertsConfig | None = None
     retention: Retention = field(default_factory=Retention)
     old_link_keys: tuple[Secret, ...] = ()

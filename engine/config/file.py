@@ -8,6 +8,7 @@ from engine.config import Config, HttpConfig, Shop, WebhookConfig
 from engine.config.alerts import ALERTS, read_alerts
 from engine.config.attribution import ATTRIBUTION, read_attribution
 from engine.config.browser import BROWSER, read_browser
+from engine.config.catalogue import CATALOGUE, read_catalogue
 from engine.config.channels import CHANNEL_SHAPE, read_channel
 from engine.config.guards import CEILINGS_SHAPE, NAMES_SOMEBODY, read_ceilings, read_deliver_only
 from engine.config.http import EGRESS, HTTP, TRACKING, read_egress, read_http, read_tracking, web_address
@@ -107,6 +108,7 @@ CONFIG = Construct(
         Key("tracking", "block", "what is noticed of a reader", of=TRACKING),
         Key("signup", "block", "sign-up forms", of=SIGNUP),
         Key("browser", "block", "events that browsers send", of=BROWSER),
+        Key("catalogue", "block", "where the catalogue comes from", of=CATALOGUE),
         Key("mailbox", "block", "where reports by mail come in", of=MAILBOX),
         Key("alerts", "block", "who hears of troubles", of=ALERTS),
         Key("retention", "block", "how long what is kept for", of=RETENTION),
@@ -181,6 +183,7 @@ def _read_parts(parts: MapReader) -> Config:
         old_link_keys=tuple(keys[1:]),
         tracking=read_tracking(parts.block("tracking")),
         mailbox=read_mailbox(parts.block("mailbox")),
+        catalogue=read_catalogue(parts.block("catalogue")),
         retention=read_retention(parts.block("retention")),
         attribution=read_attribution(parts.block("attribution")),
         alerts=read_alerts(parts.block("alerts"), webhooks, channels),

@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 from engine.http.context import Context
 from engine.store import upkeep
 from engine.store.backlog import Backlog, backlog
+from engine.store.feeds import feed_state
+from engine.store.feeds.feed_state import FeedState
 from engine.store.journeys import deployments
 from engine.store.journeys.deployments import DeploymentRecord
 
@@ -38,11 +40,14 @@ class Gauges:
             live, moment = self._context.live(), self._context.clock.now()
             channels = list(live.config.channels)
 
-            def look(conn: Connection) -> tuple[Backlog, DeploymentRecord | None, dict[str, int] | None]:
+            def look(
+                conn: Connection,
+            ) -> tuple[Backlog, DeploymentRecord | None, FeedState, dict[str, int] | None]:
                 sizes = None if is_sized else upkeep.sizes(conn)
-                return backlog(conn, channels, moment), deployments.current(conn), sizes
+                feed = feed_state.load(conn)
+                return backlog(conn, channels, moment), deployments.current(conn), feed, sizes
 
-            waiting, deployed, sizes = await self._context.look(look)
+            waiting, deployed, feed, sizes = await self._context.look(look)
             metrics, failing = self._context.metrics, self._context.failing()
             metrics.inbox.set(waiting.inbox.rows)
             metrics.inbox_oldest.set(waiting.inbox.seconds(moment))
@@ -62,6 +67,11 @@ class Gauges:
             for key, queue in waiting.messages.items():
                 metrics.outbox.labels(*key).set(queue.rows)
                 metrics.outbox_oldest.labels(*key).set(queue.seconds(moment))
+            if live.config.catalogue is not None:
+                metrics.feed_age.set((moment - feed.applied_at) / 1000 if feed.applied_at else 0)
+                metrics.feed_items.labels("taken").set(feed.products)
+                metrics.feed_items.labels("refused").set(feed.faulty)
+                metrics.feed_refused.set(bool(feed.refused or feed.failures))
             if deployed is not None:
                 metrics.deployment.clear()
                 metrics.deployment.labels(str(deployed.number), deployed.commit).set(1)

@@ -133,6 +133,16 @@ class Metrics:
             "perennial_alerts_unsent", "Destinations whose last message about alerts was not taken"
         )
         self.troubles = self._gauge("perennial_troubles", "What is wrong and lasts, as alerts tell it")
+        self.feed_age = self._gauge(
+            "perennial_catalogue_feed_age_seconds",
+            "Since when the catalogue feed was taken last, or had not changed",
+        )
+        self.feed_items = self._gauge(
+            "perennial_catalogue_feed_items", "Items of the last feed that was taken", "result"
+        )
+        self.feed_refused = self._gauge(
+            "perennial_catalogue_feed_refused", "1: the last feed was not taken, or cannot be fetched"
+        )
         self.build = self._gauge(
             "perennial_build_info", "1: what runs here", "version", "commit", "python", "database"
         )

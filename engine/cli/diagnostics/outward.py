@@ -12,8 +12,8 @@ from engine.cli.diagnostics.dns import key_record, sender_records, system_resolv
 from engine.cli.diagnostics.finding import Finding
 from engine.clock import SystemClock
 from engine.config import ChannelConfig, Config, secrets_in
-from engine.errors import CallerError
-from engine.values import DAY
+from engine.errors import CallerError, WorldError
+from engine.values import DAY, Instant
 
 _SECONDS = 10.0
 _DAYS = 14
@@ -28,6 +28,8 @@ def secrets(config: Config) -> Iterator[Finding]:
         for secret in secrets_in(channel.options)
     ]
     named += [(f"webhook {hook.name}", hook.secret) for hook in config.webhooks.values() if hook.secret]
+    if config.catalogue is not None:
+        named += [("catalogue", secret) for secret in secrets_in(config.catalogue)]
     named += [("link_key", config.link_key)] if config.link_key else []
     missing = 0
     for what, secret in named:
@@ -63,6 +65,32 @@ def alerts(config: Config) -> Finding:
         )  # fmt: skip
     hook = [f"the webhook {wanted.webhook.name}"] if wanted.webhook is not None else []
     return Finding("ok", "alerts", f"go to {', '.join([*wanted.email, *hook])}")
+
+
+def feed(config: Config, folder: Path, now: Instant) -> Iterator[Finding]:
+    """How old the catalogue is that came by the feed, and why the last one was not taken."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from engine.cli.reports import catalogue
+    from engine.store.database import read_only
+
+    if config.catalogue is None:
+        return
+    try:
+        with read_only(config.store, folder) as conn:
+            report = catalogue.look(conn, config, now)
+    except (SQLAlchemyError, CallerError, WorldError):
+        return  # what is wrong with the store is said already
+    says = catalogue.line(report)
+    late = report.age_seconds is None or report.age_seconds * 1000 > max(2 * config.catalogue.every, DAY)
+    if report.refused:
+        cure = "look at the feed, then  catalogue fetch --anyway  if it is meant so"
+        yield Finding("FAIL", "catalogue feed", says, cure)
+    elif report.failed or late:
+        cure = "is its address right, and does the daemon run?  catalogue fetch  tries it now"
+        yield Finding("warn", "catalogue feed", says, cure)
+    else:
+        yield Finding("ok", "catalogue feed", says)
 
 
 def mail_servers(config: Config, folder: Path) -> Iterator[Finding]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.cli.reports import guards, unsettled
+from engine.cli.reports import catalogue, guards, unsettled
+from engine.cli.reports.catalogue import CatalogueReport
 from engine.cli.reports.guards import Guards
 from engine.cli.reports.unsettled import UnknownMessage
 from engine.config import Config
@@ -178,6 +179,7 @@ class StatusReport:
     failing_channels: tuple[ChannelSummary, ...]
     channels_refused: str  # why the daemon keeps the channels of an earlier config.yaml
     after_restart: tuple[str, ...]  # parts of config.yaml that count after the next start
+    catalogue: CatalogueReport
     past_counted: int | None  # percent of what happened before this version that reports count; None: all
 
 
@@ -240,6 +242,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
         ),
         channels_refused=followed.refused if followed else "",
         after_restart=followed.after_restart if followed else (),
+        catalogue=catalogue.look(conn, config, now),
         past_counted=past.percent if (past := counting_past.progress(conn)) is not None else None,
     )
 

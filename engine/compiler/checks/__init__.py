@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.compiler.check_input import Check, JourneyCheckInput, ProjectCheckInput, WholeCheck
 from engine.compiler.checks import (
     asked_too_early,
+    catalogue_feed,
     codes,
     config_journeys,
     consent,
@@ -69,6 +70,7 @@ WHOLE: tuple[WholeCheck, ...] = (
     recommendations.check,
     points.check,
     struck_prices.check,
+    catalogue_feed.check,
 )
 
 

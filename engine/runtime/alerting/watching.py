@@ -9,8 +9,11 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from engine.config import Config
+from engine.invocation import command
 from engine.store import alert_messages, daemon_state
 from engine.store.customers import code_stock
+from engine.store.feeds import feed_state
+from engine.store.feeds.feed_state import FeedState
 from engine.store.inbox import due_queue
 from engine.store.journeys import pauses
 from engine.store.messages import webhooks
@@ -23,6 +26,9 @@ LATE = 15 * MINUTE
 
 WEBHOOK_LATE = HOUR
 """Calls that nobody has taken for so long."""
+
+FEED_FAILURES = 3
+"""Tries in a row to fetch the catalogue feed; fewer may be a server that starts anew."""
 
 LEAST_FREE = 500_000_000
 """Bytes on the disk of the store; below it the daemon may soon take nothing."""
@@ -66,10 +72,24 @@ def store_troubles(conn: Connection, config: Config, now: Instant) -> dict[str, 
             if not left
             else f"the pool {pool} has fewer than {least:,} codes left"
         )
+    if config.catalogue is not None:
+        troubles |= _feed_troubles(feed_state.load(conn))
     for unsent in alert_messages.unsent(conn):
         troubles[f"alerts {unsent.destination}"] = (
             f"alerts cannot be sent to {unsent.destination.partition(':')[0]}: {unsent.detail}"
         )
+    return troubles
+
+
+def _feed_troubles(feed: FeedState) -> dict[str, str]:
+    troubles = {}
+    if feed.refused:
+        take = command("catalogue fetch --anyway")
+        troubles["catalogue feed"] = (
+            f"the catalogue feed was not taken, and products are as before: {feed.refused} ({take} takes it)"
+        )
+    if feed.failures >= FEED_FAILURES:
+        troubles["catalogue feed address"] = f"the catalogue feed cannot be fetched: {feed.failed}"
     return troubles
 
 

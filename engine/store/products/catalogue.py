@@ -49,3 +49,8 @@ def changed_at(conn: Connection, product: str) -> Instant | None:
     """When a product was last written; None: there is none of that id."""
     found = rows(conn, "SELECT changed_at FROM product WHERE id = ?", (product,))
     return Instant(found[0][0]) if found else None
+
+
+def count(conn: Connection) -> int:
+    """How many products there are."""
+    return int(rows(conn, "SELECT count(*) FROM product")[0][0])

@@ -1,0 +1,2 @@
+"""The catalogue as the shop publishes it: fetched, read within bounds, judged as a whole, applied in
+slices."""
