@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from engine.runtime.feeds.applying import SLICE
 from engine.runtime.intake.items import EventItem
-from tests.daemon.shop import Shop, open_shop, wait_until
+from tests.daemon.shop import PLAIN, Shop, open_shop, wait_until
 from tests.daemon.test_catalogue import CHEAPER, EVENTS, PRODUCT
 
 MANY = 20 * SLICE
@@ -87,8 +88,7 @@ def test_who_watches_starts_once_though_the_daemon_dies_between_two_slices(
     assert shop.ask("SELECT count(*) FROM stuck") == [(0,)]
     figures = shop.command("catalogue")
     assert f"{MANY:,} products, 0 refused" in figures
-    with shop.client() as client:
-        text = client.get("/metrics").text
+    text = httpx2.get(f"{shop.url}/metrics", verify=PLAIN).text
     assert f'perennial_catalogue_feed_items{{result="taken"}} {MANY}.0' in text
     assert "perennial_catalogue_feed_refused 0.0" in text
     assert shop.stop() == 0
