@@ -71,12 +71,12 @@ NIGHT = instant(dt.datetime(2026, 3, 1, 3, tzinfo=dt.UTC))
 """04:00 in Berlin, 730 days after the first."""
 
 
-def fill(shop: Shop, size: int, seed: int = 11) -> None:
+def fill(shop: Shop, size: int, seed: int = 11, prefix: str = "c") -> None:
     """Customers of a made-up shop and their orders, as they lie in a store."""
     table = simulated(size, seed, DAYS)
     rows = zip(table.customer.tolist(), table.day.tolist(), table.amount.tolist(), strict=True)
     history: list[tuple[str, int, dict[str, Value]]] = [
-        (f"c{who:04}", EVENING + (day - 1) * DAY, {"total": Money(Decimal(f"{amount:.2f}"), "EUR")})
+        (f"{prefix}{who:04}", EVENING + (day - 1) * DAY, {"total": Money(Decimal(f"{amount:.2f}"), "EUR")})
         for who, day, amount in rows
     ]
     lay(shop, history)
@@ -137,6 +137,12 @@ def values(shop: Shop, name: str = "returns") -> dict[str, Value]:
 def made(shop: Shop, name: str = "returns") -> Forecast:
     with shop.store.read() as conn:
         return forecasts.known(conn)[name][0]
+
+
+def values_there(shop: Shop) -> list[str]:
+    """Everybody."""
+    with shop.store.read() as conn:
+        return [customer for _, some in batches.chunks(conn, 5000) for customer in some]
 
 
 def members(shop: Shop) -> set[str]:
@@ -211,6 +217,47 @@ def test_the_first_night_starts_nothing_and_a_later_one_does(shop: Shop) -> None
     entered = members(shop) - before
     assert quiet in entered
     assert {message.customer for message in shop.planned()} == entered
+
+
+def test_a_night_that_was_cut_off_is_made_again_as_quietly(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for customer in values_there(shop):
+        shop.change(customer)
+    shop.run()
+    real, told = forecasts.write, list[int]()
+
+    def cut_off(conn: Connection, values: Sequence[tuple[int, str, dict[str, object]]]) -> int:
+        told.append(len(values))
+        if len(told) == 3:
+            raise OSError("the power is gone")
+        return real(conn, values)
+
+    monkeypatch.setattr(forecasts, "write", cut_off)
+    with pytest.raises(OSError, match="power"):
+        night(shop, chunk=40)
+    monkeypatch.setattr(forecasts, "write", real)
+    assert night(shop).keys() == {"returns", "ahead"}
+    assert len(values(shop)) == 160
+    assert members(shop)
+    assert shop.planned() == []
+
+
+def test_the_first_values_after_there_were_too_few_customers_start_nothing(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, PROJECT, NIGHT)
+    fill(shop, 60)
+    night(shop)
+    assert values(shop) == {}
+    fill(shop, 100, seed=12, prefix="d")
+    for customer in values_there(shop):
+        shop.change(customer)
+    shop.run()
+    shop.clock.advance(DAY)
+    night(shop)
+    assert len(values(shop)) == 160
+    assert members(shop)
+    assert shop.planned() == []
+    shop.close()
 
 
 def test_once_a_night_by_the_calendar_of_the_shop(shop: Shop) -> None:

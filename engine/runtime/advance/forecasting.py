@@ -42,6 +42,9 @@ SAME = 100
 """A value that differs from the one before by less than one part in so many stays as it was, and so does a
 chance that moved by less than a tenth of a percent: else everybody would be written anew every night."""
 
+_NOTHING = " of nobody"
+"""Behind the definition in the watermark of a look that found no forecast: the next values are the first."""
+
 _SAME_CHANCE, _SAME_SUM = 0.001, 0.01
 _PLACES = 4
 """Of a chance: hundredths of a percent."""
@@ -69,22 +72,29 @@ def forecast(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK)
     shop, changed = zone(journeys.timezone), dict[str, int]()
     today = local_date(now, shop)
     with store.read() as conn:
-        due = [
-            rule
-            for rule in journeys.facts
-            if rule.is_forecast and _is_due(watermarks.get(conn, SWEEP, rule.name), rule, today, shop)
-        ]
-        before = forecasts.known(conn) if due else {}
+        looks = {
+            rule.name: watermarks.get(conn, SWEEP, rule.name) for rule in journeys.facts if rule.is_forecast
+        }
+    due = [
+        rule for rule in journeys.facts if rule.is_forecast and _is_due(looks[rule.name], rule, today, shop)
+    ]
+    seen, first, later = dict[str, str](), list[str](), list[str]()
     for rule, outlook, base in _outlooks(store, due, journeys, today):
-        earlier = before.get(rule.name)
-        is_first = earlier is None or not earlier[0].is_made or earlier[0].fingerprint != rule.fingerprint
+        last = looks[rule.name]
+        is_first = last is None or last.hash != rule.fingerprint
         # Before the values: nobody sees one without what it was made by.
         store.write(partial(forecasts.put, forecast=outlook.forecast, now=now))
         changes = _changes(store, rule, journeys, outlook, base, exactly=is_first)
         _write(store, changes, _told(store, rule, journeys), now, starts=not is_first, chunk=chunk)
-        follow_attributes(store, journeys, [rule.name], now, starts=not is_first, chunk=chunk)
-        store.write(partial(watermarks.put, kind=SWEEP, name=rule.name, until=now, hash_=rule.fingerprint))
+        (first if is_first else later).append(rule.name)
+        seen[rule.name] = rule.fingerprint if outlook.forecast.is_made else f"{rule.fingerprint}{_NOTHING}"
         changed[rule.name] = len(changes.set) + len(changes.taken)
+    # Once all have their values: a segment may ask for several. What is found here is not found below.
+    follow_attributes(store, journeys, first, now, starts=False, chunk=chunk)
+    follow_attributes(store, journeys, later, now, starts=True, chunk=chunk)
+    # Last: a crash before it only makes the next look find what is missing, as quietly as this one.
+    for name, written in seen.items():
+        store.write(partial(watermarks.put, kind=SWEEP, name=name, until=now, hash_=written))
     return changed
 
 
@@ -142,7 +152,11 @@ class ForecastChanges:
 
 
 def _is_due(last: Watermark | None, rule: FactRule, today: dt.date, shop: ZoneInfo) -> bool:
-    return last is None or last.hash != rule.fingerprint or local_date(last.until, shop) < today
+    return (
+        last is None
+        or last.hash.removesuffix(_NOTHING) != rule.fingerprint
+        or local_date(last.until, shop) < today
+    )
 
 
 def _alike(rules: Sequence[FactRule]) -> Iterator[list[FactRule]]:
@@ -260,18 +274,18 @@ def _write(
             *((*customer, None) for customer in changes.taken if customer in told),
         )
     ]
-    values = [
-        (bucket, customer, pack({name: value}))
-        for bucket, customer, value in changes.set
-        if (bucket, customer) not in told
-    ]
-    taken = [customer for customer in changes.taken if customer not in told]
     for start in range(0, len(rows), chunk):
         store.write(partial(inbox.append_rows, inbox=rows[start : start + chunk]))
-    for start in range(0, len(values), chunk):
-        store.write(partial(forecasts.write, values=values[start : start + chunk]))
-    for start in range(0, len(taken), chunk):
-        store.write(partial(forecasts.take, customers=taken[start : start + chunk], name=name))
+    for start in range(0, len(changes.set), chunk):
+        values = [
+            (bucket, customer, pack({name: value}))
+            for bucket, customer, value in changes.set[start : start + chunk]
+            if (bucket, customer) not in told
+        ]
+        store.write(partial(forecasts.write, values=values))
+    for start in range(0, len(changes.taken), chunk):
+        taken = [customer for customer in changes.taken[start : start + chunk] if customer not in told]
+        store.write(partial(forecasts.take, customers=taken, name=name))
 
 
 def _row(
