@@ -32,6 +32,8 @@ from engine.ids import derive
 from engine.values import Instant, Value, at_local, minus_days, zone
 
 SPENDING = "spend"
+STEP = "step "
+"""How the causes of requests of the till and of steps of journeys begin."""
 
 
 def of_event(context: DecisionContext, event: Event) -> None:
@@ -263,7 +265,7 @@ def _described(ledger: Ledger, cause: str, now: Instant) -> tuple[EntryKind, str
     earned, back, spent = ledger.earned.get(cause), ledger.back.get(cause), ledger.spent.get(cause)
     if earned is not None:
         kind: EntryKind = (
-            "opening" if earned.about == OPENING else "given" if " > " in earned.about else "earned"
+            "opening" if earned.about == OPENING else "given" if cause.startswith(STEP) else "earned"
         )
         return kind, earned.about, earned.at if kind != "opening" else now
     if back is not None:

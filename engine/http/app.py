@@ -28,6 +28,7 @@ from engine.http.links.click_routes import click_routes
 from engine.http.links.consent_routes import consent_routes
 from engine.http.links.signup_routes import signup_routes
 from engine.http.person_routes import person_routes
+from engine.http.points_routes import points_routes
 from engine.http.problems import Refusal, answer, answer_http, answer_invalid
 from engine.http.push_routes import push_routes
 from engine.http.till_routes import till_routes
@@ -50,6 +51,7 @@ def create_app(context: Context) -> FastAPI:
     app.include_router(intake)
     app.include_router(customer_routes(context, keys))
     app.include_router(till_routes(context, keys))
+    app.include_router(points_routes(context, keys))
     app.include_router(person_routes(context, keys))
     app.include_router(health_routes(context, keys))
     for routes in (home_routes, click_routes, consent_routes, signup_routes, callback_routes, push_routes):

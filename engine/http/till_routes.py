@@ -15,6 +15,7 @@ from starlette.responses import Response
 from engine.config import Config
 from engine.core.code_verdict import KnownCode, Verdict
 from engine.core.happening import Event
+from engine.http.answered_once import answer_once, repeat_key
 from engine.http.body import receive_body
 from engine.http.console.openapi import CODE, CODE_USE, REFUSALS, USED
 from engine.http.context import Context
@@ -22,7 +23,7 @@ from engine.http.intake.strict_json import decode
 from engine.http.keys import Keys
 from engine.http.problems import Refusal, problem
 from engine.ids import derive
-from engine.store import aliases, idempotency
+from engine.store import aliases
 from engine.store.customers import code_uses
 from engine.store.customers.code_uses import Shown
 from engine.store.inbox import inbox
@@ -35,7 +36,6 @@ LONGEST = 100
 MOST = 10**12
 """No order costs so much."""
 
-_PROBLEM = "application/problem+json"
 _WHY = {
     Verdict.TWICE: "this code was used already",
     Verdict.OTHER: "this code belongs to another customer",
@@ -73,30 +73,16 @@ def till_routes(context: Context, keys: Keys) -> APIRouter:
     async def use(code: str, request: Request) -> Response:
         """Uses a code. With the header Idempotency-Key a repeated call gets the same answer."""
         key = await may_use(request)
-        repeat = request.headers.get("idempotency-key", "")
-        if len(repeat) > idempotency.LONGEST:
-            raise Refusal(400, f"an Idempotency-Key has at most {idempotency.LONGEST} characters")
+        repeat = repeat_key(request)
         body = (await receive_body(request, 16_384, is_known=True)).plain()
         said = _said(body)
         config, now = context.live().config, context.clock.now()
-
-        def job(conn: Connection) -> idempotency.KeptAnswer:
-            def once() -> tuple[int, str]:
-                return _use(conn, config, code, said, now)
-
-            if not repeat:
-                return idempotency.KeptAnswer(*once())
-            asked = f"{code}\0".encode("utf-8", "surrogatepass") + body
-            return idempotency.once(conn, f"codes {key.name} {repeat}", asked, now, once)
-
-        answer = await context.write(job)
-        context.arrived()
-        if answer.is_other:
-            raise Refusal(
-                422, "this Idempotency-Key belongs to another request", "take a new key for each use"
-            )
-        media = "application/json" if answer.status < 400 else _PROBLEM
-        return Response(answer.body, answer.status, media_type=media)
+        return await answer_once(
+            context,
+            f"codes {key.name} {repeat}" if repeat else "",
+            f"{code}\0".encode("utf-8", "surrogatepass") + body,
+            lambda conn: _use(conn, config, code, said, now),
+        )
 
     return router
 

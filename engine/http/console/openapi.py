@@ -170,6 +170,58 @@ CODE_USE: dict[str, Any] = {
     },
 }  # fmt: skip
 
+_POINTS: dict[str, Any] = {
+    "type": "object",
+    "required": ["customer_id", "points", "points_pending", "points_expiring", "points_expire_on", "tier"],
+    "properties": {
+        "customer_id": {"type": "string"},
+        "points": {"type": "integer", "description": "what can be spent now"},
+        "points_pending": {"type": "integer", "minimum": 0},
+        "points_expiring": {"type": "integer", "minimum": 0, "description": "how many end next"},
+        "points_expire_on": {**_MAYBE_TEXT, "description": "the last day of those, ISO 8601"},
+        "tier": _MAYBE_TEXT,
+        "spent": {"type": "integer", "minimum": 1},
+    },
+}
+_POINTS_ANSWER: dict[str, Any] = {
+    "description": "The balance, with what is received and not applied yet",
+    "content": {"application/json": {"schema": _POINTS}},
+}
+
+
+def _with_problems(answer: dict[str, Any], problems: dict[int, str]) -> dict[int | str, dict[str, Any]]:
+    told: dict[int | str, dict[str, Any]] = {
+        status: {"description": why, "content": {"application/problem+json": {"schema": _PROBLEM}}}
+        for status, why in problems.items()
+    }
+    return {200: answer, **told}
+
+
+_NOBODY = "Nothing is known of this customer, or the shop keeps no points"
+BALANCE = _with_problems(_POINTS_ANSWER, {404: _NOBODY, 409: "Several customers have this address"})
+POINTS_SPENT = _with_problems(
+    _POINTS_ANSWER,
+    {
+        404: _NOBODY,
+        409: "The balance is not enough, or several customers have this address",
+        422: "The Idempotency-Key belongs to another request",
+    },
+)
+SPEND: dict[str, Any] = {
+    "parameters": CODE_USE["parameters"],
+    **_body(
+        {
+            "type": "object",
+            "required": ["points"],
+            "additionalProperties": False,
+            "properties": {
+                "points": {"type": "integer", "minimum": 1, "maximum": 10**9},
+                "order_id": {"type": "string", "maxLength": 200},
+            },
+        }
+    ),
+}
+
 _CALL: dict[str, Any] = {
     **_FREE,
     # whose call it is: of the two, one
