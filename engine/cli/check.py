@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from engine.simulate.stories.story_report import StoriesReport
 
 
+CONFIG = "config.yaml"
+
+
 @app.command(rich_help_panel=WRITE)
 def check(
     context: typer.Context,
@@ -55,7 +58,8 @@ def check(
         for file in project.files.values()
         if wanted(file.span.file) and file.span.file not in project.broken
     ]
-    report = run_stories(files, project.journeys, project.world)
+    is_sound = not any(problem.is_error and problem.span.file == CONFIG for problem in found)
+    report = run_stories(files, project.journeys, project.world, of_points=is_sound and wanted(CONFIG))
     journeys = sum(is_journey(file) and wanted(file) for file in project.sources)
     learned = _learned(project, wanted)
     _print(form, problems, project.sources, report, journeys, learned)

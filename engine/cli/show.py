@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from engine.cli.reports.customer import CustomerReport
     from engine.cli.reports.past import PastMoment
+    from engine.cli.reports.points import PointsReport
 
 
 @app.command(rich_help_panel=LOOK)
@@ -43,6 +44,8 @@ def show(
         say_json(answer)
         return
     _head(answer)
+    if answer.points is not None:
+        _points(answer.points, person.zone)
     if answer.unknown:
         say_head("Unknown messages")
         for message in answer.unknown:
@@ -82,6 +85,28 @@ def _head(customer: CustomerReport) -> None:
         if lines:
             say_head(title)
             say_rows(lines)
+
+
+def _points(found: PointsReport, zone: dt.tzinfo) -> None:
+    from engine.cli.reports.times import local
+    from engine.values import parse_instant
+
+    say_head("Points")
+    rows = [["balance", found.in_words()]]
+    if found.below_zero is not None:
+        rows.append(["below zero", found.below_zero])
+    if found.tier is not None:
+        since = parse_instant(found.tier_since) if found.tier_since is not None else None
+        rows.append(["tier", f"{found.tier}{f', since {local(since, zone)}' if since is not None else ''}"])
+    say_rows(rows)
+    lines = [
+        [local(at, zone) if (at := parse_instant(line.at)) is not None else "", f"{line.points:+,}",
+         line.in_words()]
+        for line in found.entries
+    ]  # fmt: skip
+    if lines:
+        say_plain("")
+        say_rows(lines)
 
 
 def _history(moments: list[PastMoment], zone: dt.tzinfo) -> list[list[str]]:

@@ -44,7 +44,7 @@ def run_tests(
     session = Session.of(context)
     project = load(session.folder)
     files = chosen(project, paths or [])
-    report = run_stories(files, project.journeys, project.world)
+    report = run_stories(files, project.journeys, project.world, of_points=not paths)
     broken = {each.file for each in report.journeys if each.broken}
     broken |= {
         file for file in unreadable(project) if not paths or any(_names(project, file, p) for p in paths)

@@ -15,7 +15,7 @@ from engine.core.points.rules import EarnLimit, PointsExpiry
 from engine.core.policy import Policy
 from engine.core.recommendations.rule import ProductExclusion, ProductSource
 from engine.errors import InstallationError
-from engine.language.syntax import AllOf, Text
+from engine.language.syntax import AllOf, Story, Text
 from engine.problem import Span
 from engine.values import Duration, Money
 
@@ -371,3 +371,5 @@ class Config:
     tiers: TiersConfig | None = None
     decide: DecisionMoment | None = None
     """When it is said what the holdout of the whole shop shows."""
+    tests: tuple[Story, ...] = ()
+    """Stories about points and tiers."""

@@ -26,6 +26,8 @@ from engine.language.holdout import parse_holdout
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Node, Scalar, Sequence
 from engine.language.quantities import zone_fix
+from engine.language.stories.story import parse_tests
+from engine.language.syntax import Story
 from engine.language.wording import quoted
 from engine.language.yaml.source import read
 from engine.problem import Problem
@@ -101,6 +103,8 @@ CONFIG = Construct(
             of=RECOMMENDATION),
         Key("points", "block", "what customers earn, and how long it is good", of=POINTS),
         Key("tiers", "block", "the tiers that they reach", of=TIERS),
+        Key("tests", "any", "stories about points and tiers: what happens, and what the ledger says",
+            shape={"type": "array", "minItems": 1, "items": {"type": "object"}}),
         Key("webhooks", "named", "addresses that journeys call",
             example="{crm: {url: https://crm.shop.example}}", of=WEBHOOK),
         Key("link_key", "any", "the secret that signs links, or a list with those before", shape={
@@ -194,6 +198,7 @@ def _read_parts(parts: MapReader) -> Config:
         recommendations=read_recommendations(parts),
         points=read_points(parts.block("points"), currency),
         tiers=read_tiers(parts.block("tiers")),
+        tests=_read_tests(parts),
     )
 
 
@@ -203,6 +208,11 @@ def _read_shop(reader: MapReader | None, usual: Shop) -> Shop:
     values = values_of(reader)
     # Templates write  {{ shop.url }}/cart: a slash at the end would be there twice.
     return replace(usual, **{**values, "url": values.get("url", usual.url).rstrip("/")})
+
+
+def _read_tests(parts: MapReader) -> tuple[Story, ...]:
+    node = parts.node("tests")
+    return () if node is None else parse_tests(parts.context, node, parts.at_key("tests"))
 
 
 def _read_timezone(parts: MapReader, usual: str) -> str:

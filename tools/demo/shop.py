@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -46,9 +45,9 @@ class Shop:
                 yield row
 
     def customers(self) -> Iterator[Row]:
-        """Every customer as the shop knows them, points and tier with it. Call after `history`."""
+        """Every customer as the shop knows them; points and tier follow from what they did."""
         for person in self.people.values():
-            yield {"customer_id": person.id, **person.traits(), **self._loyalty(person)}
+            yield {"customer_id": person.id, **person.traits(), **self._membership(person)}
 
     def watch(self, product: str, customer: str) -> None:
         """Somebody looked at a product."""
@@ -62,19 +61,10 @@ class Shop:
         self.people[person.id] = person
         return person
 
-    def _loyalty(self, customer: ShopCustomer) -> Row:
+    def _membership(self, customer: ShopCustomer) -> Row:
         if not customer.member:
             return {}
-        spent = sum(float(str(_fields(row)["total"])) for row in self.orders.get(customer.id, ()))
-        dice = random.Random(f"{self.seed}/points/{customer.id}")
-        points = int(spent * dice.uniform(0.6, 2.4))
-        tier = "gold" if spent >= 450 else "silver" if spent >= 200 else "bronze"
-        ends = customer.today(self.start).replace(day=28) + dt.timedelta(days=33)
-        return {
-            "points": points, "tier": tier, "points_expiring": points // dice.choice((2, 3, 5)),
-            "points_expire_on": ends.isoformat(),
-            "customer_since": customer.today(customer.joined).isoformat(),
-        }  # fmt: skip
+        return {"customer_since": customer.today(customer.joined).isoformat()}
 
 
 def make_shop(seed: int, customers: int, start: Instant) -> Shop:

@@ -9,11 +9,13 @@ from decimal import Decimal
 
 from sqlalchemy import Connection
 
+from engine.cli.reports import points
 from engine.cli.reports.agreed import ledger
 from engine.cli.reports.forecasts import calibration_line, why_none
 from engine.cli.reports.lines import closed, reason
 from engine.cli.reports.past import Entry, PastMoment
 from engine.cli.reports.person import Person
+from engine.cli.reports.points import PointsReport
 from engine.cli.reports.times import both, distance
 from engine.cli.reports.unsettled import UnknownMessage
 from engine.core.conditions.trace_values import words
@@ -187,6 +189,7 @@ class CustomerReport:
     segments: Mapping[str, str]  # name -> since when
     runs: tuple[OpenRun, ...]
     consents: tuple[Consent, ...]
+    points: PointsReport | None
     unknown: tuple[UnknownMessage, ...]
     not_applied: int  # what was received and waits for the daemon
     history: tuple[Entry, ...]
@@ -198,6 +201,7 @@ def report(
     """The report with these entries of the history."""
     facts, journeys = person.state.facts, person.journeys
     rules = {rule.name: rule for rule in journeys.facts}
+    computed = journeys.loyalty.facts if journeys.loyalty is not None else ()
     in_order = sorted(
         person.state.enrollments.values(), key=lambda run: (run.started_at, run.journey, run.id)
     )
@@ -211,7 +215,7 @@ def report(
         attributes={
             name: words(value, journeys.attributes.get(name, Type("text")))
             for name, value in sorted(facts.values.items())
-            if name not in rules
+            if name not in rules and name not in computed
         },
         facts={name: FactValue.of(rule, person) for name, rule in rules.items()},
         reach={channel: ChannelReach.of(channel, person) for channel in (*journeys.channels, *others)},
@@ -221,6 +225,7 @@ def report(
             Consent(iso(line.at), line.channel, line.purpose, line.state, line.source, line.wording)
             for line in ledger(conn, person.id)
         ),
+        points=points.report(conn, person),
         unknown=tuple(unknown),
         not_applied=history.waiting_in_inbox(conn, person.id),
         history=tuple(moment.entry for moment in past),

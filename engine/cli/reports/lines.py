@@ -90,6 +90,8 @@ def sentence(line: Trace, zone: dt.tzinfo) -> str:
             return "leaves, the journey was stopped"
         case "moved":
             return f"is moved with the new file: {subject} -> {detail}"
+        case "tier":
+            return f"tier {line.subject or 'none'}{f', before {detail}' if detail else ''}"
         case "facts":
             return f"facts: {subject} {detail}".rstrip()
         case "learned":

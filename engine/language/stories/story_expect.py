@@ -9,6 +9,7 @@ from engine.language.map_reader import ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty
 from engine.language.steps.kinds import StoryForm
 from engine.language.steps.register import STORY_FORMS
+from engine.language.stories.ledger_lines import LEDGER_FORMS
 from engine.language.stories.story_lines import parse_moment
 from engine.language.syntax import Expected, Text
 from engine.language.wording import as_list, quoted, shown
@@ -26,6 +27,7 @@ def _forms() -> Iterator[StoryForm]:
     yield from _of("end")
     yield from (EXIT_IF, RESTART, HOLDOUT)
     yield from _of("side effect")
+    yield from LEDGER_FORMS
 
 
 def _own(word: str, *, in_short: bool = True) -> StoryForm:

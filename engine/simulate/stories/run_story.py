@@ -33,6 +33,7 @@ from engine.language.syntax import Field, Story, StoryLine, Text
 from engine.language.wording import quoted
 from engine.problem import Problem, did_you_mean, in_order
 from engine.simulate.decider import Decider
+from engine.simulate.stories.ledger_rows import ledger_lines
 from engine.simulate.stories.story_lines import ComparedRow, TraceLine, compare, passed, words_for
 from engine.simulate.stories.story_setup import (
     StorySetup,
@@ -70,8 +71,11 @@ class StoryResult:
         return not self.problems and passed(self.rows)
 
 
-def run_story(journey: Journey, journeys: Journeys, story: Story, project: ProjectContext) -> StoryResult:
-    """Runs a story of `journey`. `journeys` and `world`: the whole project, for facts, policies and names."""
+def run_story(
+    journey: Journey, journeys: Journeys, story: Story, project: ProjectContext, *, of_ledger: bool = False
+) -> StoryResult:
+    """Runs a story of `journey`. `journeys` and `world`: the whole project, for facts, policies and names.
+    `of_ledger`: the story lists everything that the ledger of points says."""
     stage, words = build_setup(journey, journeys, story, project)
     if words.problems:
         return StoryResult(story, (), tuple(in_order(words.problems)), frozenset())
@@ -81,7 +85,7 @@ def run_story(journey: Journey, journeys: Journeys, story: Story, project: Proje
     # What is not said clearly is the cause: a message that is not sent then only follows from it
     if causes := [problem for problem in words.problems if problem.code not in _OF_MOMENTS]:
         return StoryResult(story, (), tuple(in_order(causes)), frozenset(teller.reached))
-    rows = compare(expected, teller.happened)
+    rows = compare(expected, teller.happened, of_ledger=of_ledger)
     return StoryResult(story, rows, tuple(in_order(words.problems)), frozenset(teller.reached))
 
 
@@ -297,13 +301,15 @@ class _Teller:
         for effect in decision.effects:
             if isinstance(effect, Send):
                 self.templates[effect.key] = effect.template
+        for text in ledger_lines(decision, self.stage.journeys.loyalty):
+            self.happened.append(_label(self.stage, now, text))
         run = decision.enrollment
         for trace in decision.trace:
             if trace.step:
                 self.reached.add(trace.step)
-            text = words_for(trace, self.stage.journey, self.stage.journeys.attributes)
-            if text is not None:
-                self.happened.append(_label(self.stage, now, text))
+            line = words_for(trace, self.stage.journey, self.stage.journeys.attributes)
+            if line is not None:
+                self.happened.append(_label(self.stage, now, line))
         if run is None:
             return
         for parts in run.sent.values():

@@ -13,9 +13,11 @@ from engine.core.effects import Trace
 from engine.core.journey import Journey
 from engine.core.steps.change import ChangeStep
 from engine.language.steps.register import STORY_FORMS
+from engine.language.stories.ledger_lines import LEDGER_FORMS
 from engine.values import Type
 
-_SIDE_EFFECTS = frozenset(form.verb for form in STORY_FORMS.values() if form.group == "side effect")
+_LEDGER = frozenset(form.verb for form in LEDGER_FORMS)
+_SIDE_EFFECTS = _LEDGER.union(form.verb for form in STORY_FORMS.values() if form.group == "side effect")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -71,16 +73,24 @@ class ComparedRow:
     happened: str
 
 
-def compare(expected: Iterable[TraceLine], happened: Iterable[TraceLine]) -> tuple[ComparedRow, ...]:
+def compare(
+    expected: Iterable[TraceLine], happened: Iterable[TraceLine], *, of_ledger: bool = False
+) -> tuple[ComparedRow, ...]:
     """All rows in order of time. The story passes if every mark is `=`.
 
     Messages, skips and ends must be complete. Of side effects, each line text that the story lists must match
     in all its moments; others are free. `skip X` without a reason matches any. Lines of one moment have no
-    order.
+    order. `of_ledger`: what the ledger of points says must be complete, too.
     """
     wanted = [_plain(line) for line in expected]
     listed = {line.text for line in wanted if line.is_side_effect}
-    seen = [line for line in map(_plain, happened) if not line.is_side_effect or line.text in listed]
+    seen = [
+        line
+        for line in map(_plain, happened)
+        if not line.is_side_effect
+        or line.text in listed
+        or (of_ledger and line.text.split(" ", 1)[0] in _LEDGER)
+    ]
     unmatched = Counter(seen)
     rows: list[ComparedRow] = []
     open_lines: list[TraceLine] = []

@@ -6,13 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.compiler.journey_dependencies import NOTHING
 from engine.compiler.project_context import ProjectContext
+from engine.core.journey import Again, Goal, Journey
 from engine.core.journeys import Journeys
+from engine.core.points.rules import POINTS
+from engine.core.policy import Policy
 from engine.language.syntax import JourneyFile
 from engine.problem import Problem, render_problems, to_json
 from engine.simulate.stories.coverage import Coverage, coverage
 from engine.simulate.stories.run_story import StoryResult, run_story
 from engine.simulate.stories.story_lines import ComparedRow
+from engine.values import Duration
+
+CONFIG_FILE = "config.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +68,27 @@ class StoriesReport:
         )
 
 
-def run_stories(files: Iterable[JourneyFile], journeys: Journeys, project: ProjectContext) -> StoriesReport:
-    """Every story of these files; a journey that could not be compiled fails all of its stories."""
-    return StoriesReport(tuple(_run(file, journeys, project) for file in files))
+def run_stories(
+    files: Iterable[JourneyFile], journeys: Journeys, project: ProjectContext, *, of_points: bool = True
+) -> StoriesReport:
+    """Every story of these files; a journey that could not be compiled fails all of its stories. `of_points`:
+    with those of config.yaml, about points and tiers."""
+    reports = [_run(file, journeys, project) for file in files]
+    if of_points and project.config.tests:
+        reports.insert(0, _run_points(journeys, project))
+    return StoriesReport(tuple(reports))
+
+
+def _run_points(journeys: Journeys, project: ProjectContext) -> JourneyReport:
+    """The stories of config.yaml, in which no journey runs."""
+    stories = project.config.tests
+    goal = Goal((), None, None, Duration(days=1), "exit", (), 0)
+    nobody = Journey(
+        POINTS, None, CONFIG_FILE, "", "", "draft", (), None, Again("never"), goal, None, Policy(POINTS),
+        "normal", 0, (), NOTHING, "",
+    )  # fmt: skip
+    results = tuple(run_story(nobody, journeys, story, project, of_ledger=True) for story in stories)
+    return JourneyReport(CONFIG_FILE, POINTS, results, None, stories=len(stories))
 
 
 def _run(file: JourneyFile, journeys: Journeys, project: ProjectContext) -> JourneyReport:

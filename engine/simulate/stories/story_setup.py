@@ -97,6 +97,9 @@ def build_setup(
     if any(pair.name.value in computed for pair in given.values):
         # What the story says is where the ledger begins.
         facts.fact_state.pop(MEMORY, None)
+    if MEMORY in facts.fact_state:
+        # What was earned before ends, and can be spent, at moments of its own.
+        stage.state.points_due = stage.begin
     for pair in given.values:
         value = words.attribute(pair)
         if value is None:
