@@ -26,7 +26,7 @@ def own_names(columns: Sequence[str], catalogue: Catalogue) -> dict[str, str]:
     underscores where that is known. Two columns never get one name."""
     known = {
         *CUSTOMER, *EVENT, *MOMENT, *ROW, PROPERTIES, ADDRESSES, CONSENT, CURRENCY, "product_id",
-        *catalogue.attributes, *catalogue.product,
+        *catalogue.settable, *catalogue.product,
         *(name for fields in catalogue.events.values() for name in fields),
     }  # fmt: skip
     names = {column: _own(column, known) for column in columns}

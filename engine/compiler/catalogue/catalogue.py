@@ -106,6 +106,11 @@ class Catalogue:
         """What nobody sets by hand: facts, and what follows from the ledger."""
         return self.ledger.union(self.facts)
 
+    @property
+    def settable(self) -> tuple[str, ...]:
+        """The attributes that a shop sets."""
+        return tuple(name for name in self.attributes if name not in self.ledger)
+
     def customer_type(self, name: str) -> Type | None:
         """The type of an attribute or fact; None when there is none of that name."""
         own = self.attributes.get(name)

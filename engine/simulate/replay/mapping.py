@@ -99,7 +99,7 @@ def names_of(catalogue: Catalogue, channels: Iterable[str] = ()) -> FieldNames:
     """The names of a project; a customer's addresses and consents are told by channel."""
     reach = [f"{kind}.{channel}" for kind in ("addresses", "consent") for channel in channels]
     events = {name: tuple(catalogue.event_fields(name) or ()) for name in catalogue.event_names()}
-    return FieldNames(events, (*catalogue.attributes, *reach), tuple(catalogue.product))
+    return FieldNames(events, (*catalogue.settable, *reach), tuple(catalogue.product))
 
 
 @dataclass(frozen=True, slots=True)
