@@ -187,6 +187,10 @@ def _warned(
         if at > now:
             moments.append(at)
             continue
+        if not teller.starts:
+            # History starts nothing; that these points end soon is no history, and is told by itself.
+            moments.append(Instant(now + 1))
+            continue
         warned.append(day)
         teller.emit("points_expiring", day, {POINTS: days[day], "on": last})
     told = tuple(sorted(warned))

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.runtime.advance.loyalty_review import review_points
 from engine.store import aliases
 from engine.store.customers import batches, points
 from engine.store.customers.points import PointsEntry
@@ -168,6 +169,25 @@ def test_an_erasure_forgets_the_lines_and_keeps_sums(shop: Shop) -> None:
             "SELECT kind, points, entries FROM forgotten_points ORDER BY kind"
         ).fetchall()
     assert [tuple(row) for row in rows] == [("earned", 40, 1), ("forgotten", -40, 1)]
+
+
+def test_a_changed_table_is_looked_at_for_everybody_once(shop: Shop) -> None:
+    order(shop, "anna", "1", 120)
+    shop.run()
+    assert review_points(shop.store, shop.publication.journeys, shop.clock.now()) == 1
+    assert review_points(shop.store, shop.publication.journeys, shop.clock.now()) == 0
+    shop.run()
+    assert value(shop, "tier") == "bronze"
+    changed = files()
+    changed["config.yaml"] = changed["config.yaml"].replace("silver: 150", "silver: 100")
+    changed["config.yaml"] = changed["config.yaml"].replace("warn: 7 days", "warn: 29 days")
+    shop.publish(changed)
+    assert review_points(shop.store, shop.publication.journeys, shop.clock.now(), chunk=1) == 1
+    shop.later(0)
+    assert value(shop, "tier") == "silver"
+    shop.later(2 * DAY)
+    sent = sorted(message.template for message in shop.planned())
+    assert sent == ["ending", "thanks"], "a tier by a changed table is no news, points that end soon are"
 
 
 HAPPENED = st.lists(

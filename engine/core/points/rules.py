@@ -4,6 +4,7 @@ good, and which tier somebody reaches by them."""
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -164,6 +165,13 @@ class LoyaltyRules:
         """The names of what they compute."""
         names = (POINTS, PENDING, EXPIRING, EXPIRE_ON) if self.points is not None else ()
         return (*names, TIER) if self.tiers is not None else names
+
+    @property
+    def fingerprint(self) -> str:
+        """The same text as long as what is known of customers follows from the tables in the same way.
+        Lines keep what they were earned with, so that what they give does not belong to it."""
+        points = (self.points.zone, self.points.warn) if self.points is not None else None
+        return hashlib.sha256(repr((points, self.tiers)).encode()).hexdigest()[:16]
 
     def first_values(self) -> dict[str, Value]:
         """What a customer has of whom nothing happened."""

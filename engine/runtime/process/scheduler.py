@@ -20,6 +20,7 @@ from engine.runtime.advance.code_pools import serve_waiting
 from engine.runtime.advance.forecasting import forecast
 from engine.runtime.advance.foreseeing import foresee_next
 from engine.runtime.advance.learning import learn
+from engine.runtime.advance.loyalty_review import review_points
 from engine.runtime.advance.occurrences import append_occurrences
 from engine.runtime.advance.scoring import score_rfm
 from engine.runtime.process.health import Health
@@ -80,6 +81,7 @@ class Scheduler:
         for milliseconds, name, job in (
             (NIGHTLY_LOOK, "rfm scores", self._score),
             (NIGHTLY_LOOK, "forecasts", self._forecast),
+            (NIGHTLY_LOOK, "points", self._review),
             (NIGHTLY_LOOK, "segments", self._sweep),
             (NIGHTLY_LOOK, "learning", self._learn),
             (TIDY, "old traces", self._tidy),
@@ -104,6 +106,7 @@ class Scheduler:
         await self._clock_starts()
         await self._score()  # before the segments, which may ask for the groups
         await self._forecast()
+        await self._review()
         await self._sweep()
         await self._learn()
 
@@ -154,6 +157,11 @@ class Scheduler:
     async def _forecast(self) -> None:
         """In a thread of its own, as the scores."""
         if await asyncio.to_thread(forecast, self._store, self._journeys(), self._clock.now()):
+            self._wake()
+
+    async def _review(self) -> None:
+        """In a thread of its own, as the scores."""
+        if await asyncio.to_thread(review_points, self._store, self._journeys(), self._clock.now()):
             self._wake()
 
     async def _sweep(self) -> None:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from engine.core.effects import EnterPoints
-from engine.store.sql import change, change_many, columns_of, insert_many, rows
+from engine.core.happening import PointsSpent
+from engine.store.inbox.inbox import Lane
+from engine.store.inbox.inbox_codec import to_row
+from engine.store.sql import change, change_many, columns_of, ids, insert_many, rows
 from engine.values import DAY, Instant
 
 FORGOTTEN = "forgotten"
@@ -80,6 +83,17 @@ def move(
         conn,
         "UPDATE points_entry SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
         (new, customer, old, previous),
+    )
+
+
+def look_again(conn: Connection, bucket: int, customers: Sequence[str], now: Instant) -> None:
+    """Has the ledgers of customers looked at, behind everything that happens now."""
+    kind, body = to_row(PointsSpent(0, now, starts=False))
+    change(
+        conn,
+        "INSERT INTO inbox (bucket, lane, customer, kind, received_at, body)"
+        " SELECT ?, ?, j.value, ?, ?, ? FROM {ids}",
+        (bucket, Lane.HISTORY, kind, now, body, ids(customers)),
     )
 
 
