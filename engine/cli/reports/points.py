@@ -75,12 +75,15 @@ class PointsReport:
 
 
 def report(conn: Connection, person: Person) -> PointsReport | None:
-    """The ledger with its latest entries; None where the shop keeps neither points nor tiers."""
+    """The ledger with its latest entries; None where there is nothing in it."""
     rules = person.journeys.loyalty
     if rules is None:
         return None
     facts = person.state.facts
     ledger = ledger_of(facts, rules.points)
+    entries = points.of_customer(conn, bucket_of(conn, person.id), person.id)
+    if not entries and not ledger.lines:
+        return None
     settled = settle(ledger, person.now)
     tier, last_day = facts.values.get(TIER), values_of(settled)[EXPIRE_ON]
     below = None
@@ -96,5 +99,5 @@ def report(conn: Connection, person: Person) -> PointsReport | None:
         tier if isinstance(tier, str) else None,
         iso(ledger.tier_since) if ledger.tier_since is not None else None,
         below,
-        tuple(map(PointsLine.of, points.of_customer(conn, bucket_of(conn, person.id), person.id))),
+        tuple(map(PointsLine.of, entries)),
     )
