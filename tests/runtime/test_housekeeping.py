@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,9 @@ from engine.runtime.process import housekeeping
 from engine.runtime.process.housekeeping import Housekeeping
 from engine.store import retention, upkeep
 from engine.store.customers import batches, events
+from engine.store.products import catalogue
 from engine.store.sql import change, change_many, rows
-from engine.values import DAY, HOUR, Instant
+from engine.values import DAY, HOUR, Instant, Value
 from tests.runtime.shop import ATTRIBUTES, FILES, Shop
 from tests.stores import new_store
 
@@ -188,3 +190,16 @@ def test_lengths_are_read_and_what_is_none_is_told() -> None:
     assert problems == []
     assert config.retention == Retention(1095 * DAY, 365 * DAY, 90 * DAY, 14 * DAY)
     assert read_config("")[0].retention.events is None
+
+
+async def test_old_prices_and_stock_go(shop: Shop) -> None:
+    now = shop.clock.now()
+    for days in (900, 800, 100, 61, 5):
+        fields: dict[str, Value] = {"price": Decimal(days), "stock": days}
+        at = Instant(now - days * DAY)
+        shop.store.write(lambda conn: catalogue.write(conn, {"p1": fields}, at))  # noqa: B023
+    dropped = await keeper(shop, Retention()).drop_old()
+    assert (dropped["product_price"], dropped["product_stock"]) == (1, 4)
+    with shop.store.read() as conn:
+        found = conn.exec_driver_sql("SELECT amount FROM product_price ORDER BY at").scalars().all()
+    assert [amount // 1_000_000 for amount in found] == [800, 100, 61, 5]

@@ -104,7 +104,11 @@ HAPPENING = st.one_of(
         st.dictionaries(st.tuples(NAME, NAME), st.sampled_from(["asked", "given", "withdrawn"]), max_size=2),
         st.dictionaries(NAME, st.none() | st.just("all"), max_size=2), st.booleans(),
     ),
-    st.builds(ProductChanged, NUMBER, INSTANT, TEXT, VALUES),
+    st.builds(
+        ProductChanged, NUMBER, INSTANT, TEXT, VALUES, VALUES,
+        st.dictionaries(st.sampled_from(["viewed", "bought"]), INSTANT, min_size=1, max_size=2),
+        st.none() | MONEY,
+    ),
     st.builds(SegmentChanged, NUMBER, INSTANT, TEXT, st.booleans(), st.booleans()),
     st.builds(Occurrence, NUMBER, TEXT, INSTANT, DATE),
     st.builds(MessageSent, NUMBER, INSTANT, TEXT, TEXT),

@@ -130,11 +130,11 @@ def test_of_a_price_that_changes_very_often_the_lowest_stays(
     now = points[-1][0] + MINUTE
     began = Instant(now + next_at.draw(st.integers(0, 40)) * DAY)
     with store.read() as conn:
-        whole = history.prices_of(conn, "p1").lowest_before(began, "EUR")
+        whole = history.prices_of(conn, ["p1"])["p1"].lowest_before(began, "EUR")
     tidy(store, now)
     assert len(prices(store)) <= history.MOST_PRICES + 30  # one for each price that is dearer than the next
     with store.read() as conn:
-        assert history.prices_of(conn, "p1").lowest_before(began, "EUR") == whole
+        assert history.prices_of(conn, ["p1"])["p1"].lowest_before(began, "EUR") == whole
 
 
 def test_old_stock_goes(store: Store) -> None:

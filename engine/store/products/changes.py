@@ -77,7 +77,7 @@ def pending_of(conn: Connection, products: Iterable[str]) -> list[PendingChange]
     """The changes of these products that are not worked off, oldest first."""
     columns = ", ".join(f"c.{name}" for name in _COLUMNS.split(", "))
     sql = f"SELECT {columns} FROM {{ids}} CROSS JOIN product_change c WHERE c.product = j.value"  # noqa: S608
-    return [_pending(conn, row) for row in rows(conn, f"{sql} ORDER BY c.number", (ids(products),))]
+    return _pending(conn, rows(conn, f"{sql} ORDER BY c.number", (ids(products),)))
 
 
 def is_anything_left(conn: Connection) -> bool:
@@ -95,8 +95,7 @@ def tell(
     """
     sql = f"SELECT {_COLUMNS} FROM product_change ORDER BY number LIMIT ?"  # noqa: S608 - own names
     finished: list[int] = []
-    for row in rows(conn, sql, (_CHANGES,)):
-        pending = _pending(conn, row)
+    for pending in _pending(conn, rows(conn, sql, (_CHANGES,))):
         looked_at = _tell_slice(conn, pending, triggers, currency, now, limit)
         if looked_at == limit:
             break
@@ -173,10 +172,12 @@ def last_touches(viewed: Instant, cart: Instant, wishlist: Instant, bought: Inst
     return {kind: at for kind, at in moments.items() if at}
 
 
-def _pending(conn: Connection, row: Sequence[Any]) -> PendingChange:
-    number, product, at, before, after, bucket, customer = row
-    old, new, prices = load_values(before), load_values(after), PriceHistory()
-    # Where the price stayed nobody asks what anybody saw.
-    if price_of(old) != price_of(new):
-        prices = prices_of(conn, product)
-    return PendingChange(number, product, at, old, new, bucket, customer, prices)
+def _pending(conn: Connection, found: Sequence[Any]) -> list[PendingChange]:
+    """Rows of changes with the prices of their products, where the price changed: where it stayed nobody asks
+    what anybody saw."""
+    read = [
+        (number, product, at, load_values(before), load_values(after), bucket, customer)
+        for number, product, at, before, after, bucket, customer in found
+    ]
+    prices = prices_of(conn, {row[1] for row in read if price_of(row[3]) != price_of(row[4])})
+    return [PendingChange(*row, prices.get(row[1], PriceHistory())) for row in read]

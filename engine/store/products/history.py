@@ -8,9 +8,10 @@ kept as far as it may still be the lowest of some 30 days.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -38,6 +39,10 @@ _LATELY = (
     "SELECT h.product, h.at, h.amount, h.currency FROM {ids} CROSS JOIN product_price h"
     " WHERE h.product = j.value AND h.at >= COALESCE((SELECT max(e.at) FROM product_price e"
     " WHERE e.product = j.value AND e.at <= ?), 0) ORDER BY h.product, h.at"
+)
+_ALL = (
+    "SELECT h.product, h.at, h.amount, h.currency FROM {ids} CROSS JOIN product_price h"
+    " WHERE h.product = j.value ORDER BY h.product, h.at"
 )
 _NOTE_PRICE = (
     "INSERT INTO product_price (product, at, amount, currency) VALUES (?, ?, ?, ?)"
@@ -73,11 +78,9 @@ def note(conn: Connection, changes: Sequence[ProductChange], now: Instant) -> li
     return whole
 
 
-def prices_of(conn: Connection, product: str) -> PriceHistory:
-    """All prices of a product that are kept."""
-    sql = "SELECT at, amount, currency FROM product_price WHERE product = ? ORDER BY at"
-    found = rows(conn, sql, (product,))
-    return PriceHistory((at, _price(amount, currency)) for at, amount, currency in found)
+def prices_of(conn: Connection, products: Collection[str]) -> dict[str, PriceHistory]:
+    """All prices of some products that are kept; of a product without any there is no history."""
+    return _histories(rows(conn, _ALL, (ids(products),))) if products else {}
 
 
 def find_old(conn: Connection, after: str, now: Instant) -> tuple[list[tuple[str, Instant]], str | None]:
@@ -90,15 +93,11 @@ def find_old(conn: Connection, after: str, now: Instant) -> tuple[list[tuple[str
         (after, now - KEPT_PRICES, MOST_PRICES, _PRODUCTS),
     )
     products = [product for (product,) in many]
-    sql = (
-        "SELECT h.product, h.at, h.amount FROM {ids} CROSS JOIN product_price h WHERE h.product = j.value"
-        " ORDER BY h.product, h.at"
-    )
-    found = rows(conn, sql, (ids(products),)) if products else []
+    found = rows(conn, _ALL, (ids(products),)) if products else []
     old = [
         (product, at)
         for product, points in groupby(found, key=lambda row: str(row[0]))
-        for at in _not_needed([(at, amount) for _, at, amount in points], now)
+        for at in _not_needed([(at, amount) for _, at, amount, _ in points], now)
     ]
     return old, products[-1] if len(products) == _PRODUCTS else None
 
@@ -139,7 +138,10 @@ def _prices_lately(conn: Connection, products: Sequence[str], now: Instant) -> d
     """The prices of the last 30 days, and the one before them."""
     if not products:
         return {}
-    found = rows(conn, _LATELY, (ids(products), now - REACH_BACK))
+    return _histories(rows(conn, _LATELY, (ids(products), now - REACH_BACK)))
+
+
+def _histories(found: Sequence[Any]) -> dict[str, PriceHistory]:
     return {
         product: PriceHistory((at, _price(amount, currency)) for _, at, amount, currency in points)
         for product, points in groupby(found, key=lambda row: str(row[0]))
