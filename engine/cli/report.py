@@ -1,4 +1,4 @@
-"""`report`: what journeys and channels brought, by day, against the period before."""
+"""`report`: what the shop, its customers, journeys and channels brought, against the periods before."""
 
 from __future__ import annotations
 
@@ -31,7 +31,12 @@ class ReportFormat(StrEnum):
 @app.command(rich_help_panel=LOOK)
 def report(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="journeys, journey, channels, experiments, forecast")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="overview, customers, cohorts, journeys, journey, channels, experiments, forecast"
+        ),
+    ] = "overview",
     of: Annotated[str, typer.Argument(help="of journey: its name")] = "",
     first: Annotated[str, typer.Option("--from", help="the first day, as 2026-03-01")] = "",
     last: Annotated[str, typer.Option("--to", help="the last day; today without it")] = "",
@@ -42,7 +47,7 @@ def report(
     ] = "",
     form: Annotated[ReportFormat, typer.Option("--format", help="text, json or csv")] = ReportFormat.text,
 ) -> None:
-    """Figures of journeys and channels, against the period before, with how each is counted."""
+    """Figures of the shop, its customers, journeys and channels, with how each is counted."""
     from engine.cli.stores import look_into_store
     from engine.figures.export import as_csv, as_json
 
@@ -122,6 +127,7 @@ def _made(
     from engine.errors import UsageError
     from engine.figures import period, reports
     from engine.problem import did_you_mean
+    from engine.project import load_config
 
     if name not in reports.NAMES:
         raise UsageError(
@@ -135,8 +141,12 @@ def _made(
     now, journeys = session.clock.now(), journeys_of(conn, session)
     if of and of not in reports.known_journeys(conn, journeys):
         raise UsageError(f"there is no journey {of!r}:", f"the journeys are {', '.join(journeys.by_name)}")
-    asked = period.asked(reports.today(now, journeys), *days)
-    wanted = reports.ReportRequest(name, asked, of, by, is_usual=not any(days))
+    config = load_config(session.folder)
+    today = reports.today(now, journeys)
+    asked = reports.usual_period(name, today) if not any(days) else period.asked(today, *days)
+    wanted = reports.ReportRequest(
+        name, asked, of, by, is_usual=not any(days), lost_after=config.reports.lost
+    )
     return reports.report(conn, wanted, journeys, now)
 
 

@@ -190,6 +190,16 @@ class Attribution:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportsConfig:
+    """Who gets reports by mail, on which day (0: Monday; None: every day), and after how many days without an
+    order a customer is lost."""
+
+    mail: tuple[str, ...] = ()
+    weekday: int | None = None
+    lost: int = 365
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxConfig:
     """Where reports by mail come in. `done`: the folder that mail goes to when it was read ("": it stays,
     marked as seen). `every`: seconds between two looks."""
@@ -366,6 +376,7 @@ class Config:
     recommendations: Mapping[str, RecommendationConfig] = field(default_factory=dict)
     offers: Mapping[str, OfferChoice] = field(default_factory=dict)
     """Choices between pools, by the name that journeys call them."""
+    reports: ReportsConfig = field(default_factory=ReportsConfig)
     attribution: Attribution = field(default_factory=Attribution)
     points: PointsConfig | None = None
     tiers: TiersConfig | None = None

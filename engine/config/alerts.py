@@ -11,7 +11,10 @@ from engine.language.map_reader import MapReader
 from engine.language.wording import quoted
 from engine.values import DAY, HOUR, MINUTE
 
-_ADDRESS = re.compile(r"[^\s@<>,;\"]+@[^\s@<>,;\"]+\.[^\s@<>,;\"]+")
+ADDRESS = r"[^\s@<>,;\"]+@[^\s@<>,;\"]+\.[^\s@<>,;\"]+"
+"""The form of an address of somebody who works for the shop."""
+
+_ADDRESS = re.compile(ADDRESS)
 _AGAIN = TextPattern(
     "[1-9][0-9]{0,3} (minute|hour|day)s?", "is no length of time",
     "a trouble that lasts is told again after it", "write  6 hours",

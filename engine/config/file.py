@@ -17,6 +17,7 @@ from engine.config.points import POINTS, TIERS, read_points, read_tiers
 from engine.config.policies import POLICY, read_policy
 from engine.config.pools import POOL, read_codes
 from engine.config.recommendations import RECOMMENDATION, read_recommendations
+from engine.config.reports import REPORTS, read_reports
 from engine.config.retention import RETENTION, read_retention
 from engine.config.secrets import config_context, refuse_literal, secret_of, values_of
 from engine.config.signup import SIGNUP, read_signup
@@ -116,6 +117,7 @@ CONFIG = Construct(
         Key("mailbox", "block", "where reports by mail come in", of=MAILBOX),
         Key("alerts", "block", "who hears of troubles", of=ALERTS),
         Key("retention", "block", "how long what is kept for", of=RETENTION),
+        Key("reports", "block", "who gets figures by mail, and when a customer is lost", of=REPORTS),
         Key("attribution", "block", "to which message an order belongs", of=ATTRIBUTION),
         Key("ceilings", "any", "how many messages a journey may send on a day",
             example="{each journey: 10000 a day}", shape=CEILINGS_SHAPE),
@@ -189,6 +191,7 @@ def _read_parts(parts: MapReader) -> Config:
         mailbox=read_mailbox(parts.block("mailbox")),
         catalogue=read_catalogue(parts.block("catalogue")),
         retention=read_retention(parts.block("retention")),
+        reports=read_reports(parts.block("reports"), channels),
         attribution=read_attribution(parts.block("attribution")),
         alerts=read_alerts(parts.block("alerts"), webhooks, channels),
         browser=read_browser(parts.block("browser")),

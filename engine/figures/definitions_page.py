@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.figures.customer_metrics import CUSTOMER_METRICS
 from engine.figures.experiments.metrics import EXPERIMENT
 from engine.figures.forecasts_page import FORECASTS
 from engine.figures.metrics import METRICS, Metric
@@ -21,8 +22,32 @@ message counts on the day on which the message was handed over, so that each fig
 was sent on it; the last days change until their reports have come. Shares are not known (`-`, in JSON null)
 where there is nothing to be a share of.
 
+"""
+_ROWS = """\
 | figure | formula | counts | on which day | share of |
 |---|---|---|---|---|
+"""
+_CUSTOMERS = """
+## The shop and its customers
+
+Also sums of the table of daily counts. With each order is counted how many days lie between it and the one
+before of that customer, and of a first order that it is one; so it is known of any stretch of days how many
+different people ordered. An order that is told late, or two ids that turn out to be one person, is counted
+anew. Who is erased stays in these counts, which name nobody.
+
+Orders are counted gross; net stands beside them. What takes an order back is said once, by the fact of
+schemas/customer.yaml that is the sum of all orders:
+
+    net_spent:
+      is: sum of order_placed.total
+      less: [order_returned.total by order_id, order_cancelled by order_id]
+
+`less` counts from the first deployment that says it. Which event is an order, and which field its amount,
+says `attribution: {orders: order_placed.total}` in config.yaml. The category of a product is that of the line
+in the order, else that of the catalogue when the order came.
+
+`report` compares with the period before, and with the same days a year before.
+
 """
 
 
@@ -43,8 +68,8 @@ several arms together by S. Holm's procedure (Scandinavian Journal of Statistics
 
 def page() -> str:
     """The whole page."""
-    days, people = ("".join(map(_line, metrics)) for metrics in (METRICS, EXPERIMENT))
-    return _HEAD + days + _EXPERIMENTS + people + FORECASTS
+    days, shop, people = ("".join(map(_line, metrics)) for metrics in (METRICS, CUSTOMER_METRICS, EXPERIMENT))
+    return _HEAD + _ROWS + days + _CUSTOMERS + _ROWS + shop + _EXPERIMENTS + people + FORECASTS
 
 
 def _line(metric: Metric) -> str:

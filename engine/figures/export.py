@@ -18,6 +18,7 @@ def as_json(report: FiguresReport) -> dict[str, Any]:
         "title": report.title,
         "period": _period(report.period),
         "before": _period(report.before) if report.before is not None else None,
+        "year_before": _period(report.year_before) if report.year_before is not None else None,
         "currency": report.currency,
         "timezone": report.timezone,
         "made_at": report.made_at,
@@ -40,16 +41,18 @@ def definition(metric: Metric) -> dict[str, str]:
 
 
 def as_csv(report: FiguresReport) -> str:
-    """A line for each figure: table, line, figure, its value, that of the period before, from and to when."""
+    """A line for each figure: table, line, figure, its value, those of the period before and a year before,
+    from and to when."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("table", "line", "figure", "value", "before", "unit", "from", "to"))
+    writer.writerow(("table", "line", "figure", "value", "before", "year_before", "unit", "from", "to"))
     days = (report.period.first.isoformat(), report.period.last.isoformat())
     for table in report.tables:
         for row in table.rows:
             before = row.before or (None,) * len(row.now)
-            for metric, now, then in zip(table.metrics, row.now, before, strict=True):
-                values = (_plain(now, ""), _plain(then, ""))
+            year = row.year_before or (None,) * len(row.now)
+            for metric, now, then, old in zip(table.metrics, row.now, before, year, strict=True):
+                values = (_plain(now, ""), _plain(then, ""), _plain(old, ""))
                 writer.writerow((table.name, _safe(row.label), metric.name, *values, metric.unit, *days))
     return text.getvalue()
 
@@ -76,12 +79,15 @@ def _table(table: Table) -> dict[str, Any]:
 def _row(table: Table, row: Row) -> dict[str, Any]:
     found: dict[str, Any] = {table.label: row.label}
     found |= {metric.name: _plain(value, None) for metric, value in zip(table.metrics, row.now, strict=True)}
-    if row.before:
-        found["before"] = {
-            metric.name: _plain(value, None) for metric, value in zip(table.metrics, row.before, strict=True)
-        }
+    for name, values in (("before", row.before), ("year_before", row.year_before)):
+        if values:
+            found[name] = {
+                metric.name: _plain(value, None) for metric, value in zip(table.metrics, values, strict=True)
+            }
     if row.trend:
         found["trend"] = list(row.trend)
+    if row.trends:
+        found["by_day"] = {name: [_plain(each, None) for each in days] for name, days in row.trends.items()}
     if row.note:
         found["note"] = row.note
     return found

@@ -12,17 +12,45 @@ from engine.store.amounts import amount_of
 from engine.store.counting.daily_counts import GoalKind, What
 from engine.store.counting.reading import Sum
 
-Unit = Literal["count", "share", "money"]
+Unit = Literal["count", "share", "money", "number", "days"]
 Value = int | Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerTotals:
+    """What is counted of the customers of a period. `repeated`: those who had ordered more than once until
+    its end; `at_start`, `at_end`: who is a customer then, having ordered within the time after which one is
+    lost; `lost`: who came to the end of that time; `by_gap`: second orders by days since the first;
+    `again`: of those who were new, by days, how many ordered again within them and how many there are whose
+    days are over; `year_...`: of the 365 days until the end; `ever_...`: until the end; `days_kept`: from
+    the first to the last order, of all customers together. Money in millionths."""
+
+    customers: int = 0
+    new: int = 0
+    orders: int = 0
+    repeated: int = 0
+    at_start: int = 0
+    at_end: int = 0
+    lost: int = 0
+    by_gap: Mapping[int, int] = field(default_factory=dict)
+    again: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    year_customers: int = 0
+    year_orders: int = 0
+    year_money: int = 0
+    ever_customers: int = 0
+    ever_money: int = 0
+    days_kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
     """The sums of a period, (what, why) -> how many and how much money. `inside`: runs that are open now;
-    None: nobody knows, as of a time that is over."""
+    None: nobody knows, as of a time that is over. `one_offs`: the part of the sums that single sends have."""
 
     sums: Mapping[tuple[str, str], Sum] = field(default_factory=dict)
     inside: int | None = None
+    customers: CustomerTotals = field(default_factory=CustomerTotals)
+    one_offs: Mapping[tuple[str, str], Sum] = field(default_factory=dict)
 
     def n(self, what: What, *whys: str) -> int:
         """How many; `whys`: of these reasons, of all without one."""
@@ -52,7 +80,7 @@ class Metric:
     value: Callable[[Totals], Value]
 
 
-def _share(part: int, whole: int) -> Decimal | None:
+def share(part: int, whole: int) -> Decimal | None:
     """Not known where there is nothing to be a share of."""
     return Decimal(part) / whole if whole else None
 
@@ -84,7 +112,7 @@ GOALS = Metric(
 GOAL_RATE = Metric(
     "goal_rate", "goal rate", "share", "goals / starts", "runs",
     "goals of the period against its starts, which need not be the same runs", "starts",
-    lambda totals: _share(_goals(totals), totals.n(What.STARTED)),
+    lambda totals: share(_goals(totals), totals.n(What.STARTED)),
 )  # fmt: skip
 GOALS_OF_KIND = Metric(
     "goals_of_kind", "reached", "count", "runs that reached their goal, also late, and those of the holdout",
@@ -117,7 +145,7 @@ BOUNCED = Metric(
 )  # fmt: skip
 BOUNCE_RATE = Metric(
     "bounce_rate", "bounce rate", "share", "bounced / sent", "messages", _LEFT, "sent",
-    lambda totals: _share(totals.n(What.BOUNCED), totals.n(What.SENT)),
+    lambda totals: share(totals.n(What.BOUNCED), totals.n(What.SENT)),
 )  # fmt: skip
 COMPLAINED = Metric(
     "complained", "complained", "count", "delivered messages that were called spam", "messages", _LEFT, "",
@@ -144,7 +172,7 @@ CLICKED = Metric(
 )  # fmt: skip
 CLICK_RATE = Metric(
     "click_rate", "click rate", "share", "clicked / delivered", "messages", _LEFT, "delivered",
-    lambda totals: _share(totals.n(What.CLICKED), totals.n(What.DELIVERED)),
+    lambda totals: share(totals.n(What.CLICKED), totals.n(What.DELIVERED)),
 )  # fmt: skip
 UNSUBSCRIBED = Metric(
     "unsubscribed", "unsubscribed", "count",
@@ -176,7 +204,7 @@ COST_PER_ORDER = Metric(
 CONVERSION = Metric(
     "conversion", "conversion", "share", "orders / clicked", "orders and messages",
     "orders on their own day, clicks on the day of the hand-over", "clicked",
-    lambda totals: _share(totals.n(What.ATTRIBUTED), totals.n(What.CLICKED)),
+    lambda totals: share(totals.n(What.ATTRIBUTED), totals.n(What.CLICKED)),
 )  # fmt: skip
 SERVICE_ORDERS = Metric(
     "service_orders", "after service", "count",

@@ -54,6 +54,11 @@ class Period:
         months = (self.last.year - self.first.year) * 12 + self.last.month - self.first.month + 1
         return Period(_months_back(self.first, months), last)
 
+    def year_before(self) -> Period:
+        """The same days of the year before; of whole months the same months."""
+        last = _months_back(self.last, 12)
+        return Period(_months_back(self.first, 12), _end_of_month(last) if self.is_of_months else last)
+
     def parts(self, by: Granularity) -> Iterator[Period]:
         """Its days, weeks (from Monday) or calendar months; the first and the last may be cut."""
         first = self.first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.figures.metrics import Metric, Totals, Value
@@ -10,7 +11,8 @@ from engine.figures.period import Period
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: its figures, those of the period before, and one of them over the days of the period."""
+    """One line: its figures, those of the period before and of the same period a year before, and one of them
+    over the days of the period. `trends`: several of them over its parts, by name."""
 
     label: str
     now: tuple[Value, ...]
@@ -18,11 +20,14 @@ class Row:
     trend: tuple[int, ...] = ()
     note: str = ""  # in words, beside the figures
     depth: int = 0  # how far it is set in: a part of the row above
+    year_before: tuple[Value, ...] = ()
+    trends: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Lines with the same figures. `label`: what the lines are."""
+    """Lines with the same figures. `label`: what the lines are. `measure`: the one figure that all columns
+    behind the first show, each at another time."""
 
     name: str
     title: str
@@ -33,6 +38,7 @@ class Table:
     note: str = ""  # head of the notes
     remarks: tuple[str, ...] = ()  # in words, below the lines
     is_whole: bool = False  # its only line is the whole of something, shown figure by figure
+    measure: Metric | None = None
 
     def row(self, label: str) -> Row:
         """The line with this label."""
@@ -52,10 +58,21 @@ class FiguresReport:
     made_at: str
     tables: tuple[Table, ...]
     notes: tuple[str, ...] = field(default=())
+    year_before: Period | None = None
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether anything stands beside the figures of the period."""
+        return any(row.before for table in self.tables for row in table.rows)
 
     def metrics(self) -> tuple[Metric, ...]:
         """The figures that it holds, each once."""
-        return tuple({metric.name: metric for table in self.tables for metric in table.metrics}.values())
+        shown = (
+            metric
+            for table in self.tables
+            for metric in ((table.metrics[0], table.measure) if table.measure is not None else table.metrics)
+        )
+        return tuple({metric.name: metric for metric in shown}.values())
 
 
 def row(

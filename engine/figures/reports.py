@@ -10,9 +10,12 @@ from sqlalchemy import Connection
 
 from engine.core.journeys import Journeys
 from engine.figures.channels import channels
+from engine.figures.cohorts import cohorts
+from engine.figures.cohorts import usual_period as cohorts_until
 from engine.figures.experiments.tables import experiments
 from engine.figures.journeys import all_journeys, one_journey
-from engine.figures.period import Granularity, Period
+from engine.figures.overview import ShopQuestion, customers, overview
+from engine.figures.period import Granularity, Period, asked
 from engine.figures.report import FiguresReport, Table
 from engine.store import counting_past
 from engine.store.counting import daily_counts
@@ -20,7 +23,12 @@ from engine.store.counting.daily_counts import ShopFacts
 from engine.store.counting.reading import counted_journeys, first_day
 from engine.values import HOUR, Instant, iso, local_date, zone
 
+OVERVIEW = "overview"
+
 NAMES: Mapping[str, str] = {
+    OVERVIEW: "the whole shop, against the period before and the same a year before (also without a name)",
+    "customers": "who orders again, how often, how soon, and what",
+    "cohorts": "customers by the month of their first order",
     "journeys": "what each journey did",
     "journey": "one journey, step by step (with its name)",
     "channels": "what became of the messages on each channel",
@@ -30,13 +38,15 @@ NAMES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """Which report, of what, over which days. `by`: also in parts. `is_usual`: nobody has said which days."""
+    """Which report, of what, over which days. `by`: also in parts. `is_usual`: nobody has said which days.
+    `lost_after`: days without an order after which a customer is lost."""
 
     name: str
     period: Period
     of: str = ""
     by: Granularity | None = None
     is_usual: bool = False
+    lost_after: int = 365
 
 
 def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Instant) -> FiguresReport:
@@ -45,7 +55,10 @@ def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Ins
         return _experiments(conn, wanted, journeys, now)
     period = wanted.period
     before = period.before()
-    tables, title = _tables(conn, wanted, before, journeys)
+    tables, title = _tables(conn, wanted, before, journeys, today(now, journeys))
+    year_before = (
+        period.year_before() if any(row.year_before for each in tables for row in each.rows) else None
+    )
     return FiguresReport(
         wanted.name,
         title,
@@ -55,7 +68,8 @@ def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Ins
         journeys.timezone,
         iso(now),
         tables,
-        tuple(_notes(conn, before)),
+        tuple(_notes(conn, wanted, year_before or before)),
+        year_before,
     )
 
 
@@ -88,9 +102,16 @@ _EXPERIMENT_NOTES = (
 
 
 def _tables(
-    conn: Connection, wanted: ReportRequest, before: Period, journeys: Journeys
+    conn: Connection, wanted: ReportRequest, before: Period, journeys: Journeys, day: dt.date
 ) -> tuple[tuple[Table, ...], str]:
+    question = ShopQuestion(wanted.period, day, wanted.lost_after, wanted.by)
     match wanted.name:
+        case "overview":
+            return overview(conn, question), "The shop"
+        case "customers":
+            return customers(conn, question), "Customers"
+        case "cohorts":
+            return cohorts(conn, wanted.period), "Cohorts"
         case "journeys":
             return all_journeys(conn, wanted.period, before, journeys, wanted.by), "Journeys"
         case "journey":
@@ -100,15 +121,25 @@ def _tables(
             return channels(conn, wanted.period, before, wanted.by), "Channels"
 
 
-def _notes(conn: Connection, before: Period) -> list[str]:
-    """What the reader has to know of the age of these figures."""
-    notes = [
-        (
+def _notes(conn: Connection, wanted: ReportRequest, earliest: Period) -> list[str]:
+    """What the reader has to know of the age of these figures, and of rules that the shop can choose."""
+    shop = daily_counts.shop(conn)
+    notes = []
+    if wanted.name not in ("customers", "cohorts"):
+        notes.append(
             "What becomes of a message counts on the day on which it was handed over: the last days still "
             "change."
-        ),
-        _attribution(daily_counts.shop(conn)),
-    ]
+        )
+        notes.append(_attribution(shop))
+    if wanted.name in (OVERVIEW, "customers"):
+        notes.append(
+            f"A customer is lost after {wanted.lost_after:,} days without an order; another time is said with"
+            "  reports: {lost: after 180 days}  in config.yaml."
+        )
+    if wanted.name == OVERVIEW and not shop.less:
+        notes.append(
+            "Nothing says what takes orders back (a fact that is the sum of them, with `less`): net is gross."
+        )
     past = counting_past.progress(conn)
     if past is not None:
         notes.append(
@@ -116,8 +147,8 @@ def _notes(conn: Connection, before: Period) -> list[str]:
             "will grow."
         )
     first = first_day(conn)
-    if first is not None and first > before.first:
-        notes.append(f"Counted since {first.isoformat()}: the period before is not whole.")
+    if first is not None and first > earliest.first and wanted.name != "cohorts":
+        notes.append(f"Counted since {first.isoformat()}: what lies before is not whole.")
     return notes
 
 
@@ -129,6 +160,11 @@ def _attribution(shop: ShopFacts) -> str:
         f"An order belongs to the last message that its customer clicked within {within} before it, once; "
         "messages of service apart. It does not say that the order would not have come without the message."
     )
+
+
+def usual_period(name: str, day: dt.date) -> Period:
+    """What a report is about where nothing is said: the last 30 days, of cohorts the last twelve months."""
+    return cohorts_until(day) if name == "cohorts" else asked(day)
 
 
 def today(now: Instant, journeys: Journeys) -> dt.date:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from engine.core.effects import Trace
 from engine.core.reasons import IgnoredReason
 from engine.store import meta
-from engine.store.counting import attribution, daily_counts
+from engine.store.counting import attribution, daily_counts, repeat_orders
 from engine.store.counting.daily_counts import Counted, ShopFacts, What
 from engine.store.counting.decided import count_line
 from engine.store.customers import events
@@ -147,8 +147,11 @@ def _count_orders(
     for bucket, customer in found:
         people.setdefault(bucket, []).append(customer)
     for bucket, customers in people.items():
-        ordered = events.load(conn, bucket, customers, {shop.order: _EVER})
-        attribution.note_orders(conn, bucket, ordered)
+        names = {shop.order, *(rule.event for rule in shop.less)}
+        happened = list(events.load(conn, bucket, customers, dict.fromkeys(names, _EVER)))
+        attribution.complete(conn, bucket, happened)
+        attribution.note_orders(conn, bucket, happened)
+        repeat_orders.count_all(conn, bucket, customers)
     return (int(found[-1][0]), str(found[-1][1])) if len(found) == page else None
 
 

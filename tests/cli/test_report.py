@@ -21,6 +21,13 @@ PEOPLE = (
 )
 
 
+_ITEM = '{"product_id": "espresso", "quantity": 1, "price": 40, "category": "coffee"}'
+PAST = (
+    ("c5", "2025-12-10T09:00:00Z"), ("c6", "2026-10-02T09:00:00Z"), ("c7", "2026-11-09T09:00:00Z"),
+    ("c6", "2026-11-11T09:00:00Z"), ("c5", "2026-11-20T09:00:00Z"), ("c7", "2026-12-06T09:00:00Z"),
+)  # fmt: skip
+
+
 def _event(customer: str, event: str, at: str, properties: str) -> str:
     return f'{{"event": "{event}", "customer_id": "{customer}", "at": "{at}", "properties": {properties}}}\n'
 
@@ -43,6 +50,11 @@ def lived(shop: Shop) -> Shop:
         shop.play()
         shop.clock.advance(DAY)
         shop.play()
+    past = "".join(
+        _event(who, "order_placed", at, f'{{"order_id": "{number}", "total": 40, "items": [{_ITEM}]}}')
+        for number, (who, at) in enumerate(PAST)
+    )
+    assert shop.run("import", str(shop.write("past.jsonl", past))).code == 0
     bought = _event("c3", "order_placed", "2026-12-22T09:00:00Z", '{"order_id": "9", "total": 80}')
     assert shop.run("import", str(shop.write("orders.jsonl", bought)), "--live").code == 0
     shop.play()
@@ -54,6 +66,9 @@ def test_reports_tell_of_the_period_and_the_one_before(lived: Shop, golden: Gold
     golden("golden/report_journeys.txt", report(lived.run("report", "journeys", *days, "--by", "week")))
     golden("golden/report_journey.txt", report(lived.run("report", "journey", "abandoned_cart", *days)))
     golden("golden/report_channels.txt", report(lived.run("report", "channels", *days)))
+    golden("golden/report_overview.txt", report(lived.run("report", *days, "--by", "week")))
+    golden("golden/report_customers.txt", report(lived.run("report", "customers", *days)))
+    golden("golden/report_cohorts.txt", report(lived.run("report", "cohorts")))
     read = json.loads(lived.run("report", "journeys", *days, "--format", "json").out)
     carts = next(row for row in read["tables"][0]["rows"] if row["journey"] == "abandoned_cart")
     assert (carts["started"], carts["before"]["started"]) == (4, 3)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from engine.figures import channels, journeys
+from engine.figures import channels, cohorts, journeys, overview
+from engine.figures.customer_metrics import CUSTOMER_METRICS
 from engine.figures.definitions_page import page
 from engine.figures.experiments.metrics import EXPERIMENT, SINCE
 from engine.figures.metrics import COMPARED, METRICS
@@ -20,14 +21,19 @@ def test_the_page_says_what_the_reports_compute(golden: Golden) -> None:
 
 def test_every_figure_of_a_report_is_on_the_page() -> None:
     assert set(SINCE) <= set(EXPERIMENT)
+    shown = {*overview.OVERVIEW, *overview.CUSTOMERS, *overview.CATEGORIES, *overview.PARTS}
+    shown |= {cohorts.MEASURES[0][0], *(measure for measure, _ in cohorts.MEASURES)}
+    assert shown <= {*METRICS, *CUSTOMER_METRICS}
     shown = {*channels.CHANNELS, *journeys.OVERVIEW, *journeys.ONE, *journeys.STEPS, *journeys.PARTS}
     assert shown <= set(METRICS)
     assert [
         name
-        for name, times in Counter(metric.name for metric in (*METRICS, *EXPERIMENT)).items()
+        for name, times in Counter(
+            metric.name for metric in (*METRICS, *CUSTOMER_METRICS, *EXPERIMENT)
+        ).items()
         if times > 1
     ] == []
-    assert all(metric.of for metric in (*METRICS, *EXPERIMENT) if metric.unit == "share")
+    assert all(metric.of for metric in (*METRICS, *CUSTOMER_METRICS, *EXPERIMENT) if metric.unit == "share")
     assert {name for name in COMPARED if name not in {metric.name for metric in METRICS}} <= {
         "orders",
         "revenue",

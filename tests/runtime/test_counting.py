@@ -32,12 +32,25 @@ from tests.runtime.shop import Shop
 from tests.runtime.test_joining import SHOP_FILES
 from tools.simulation import counted_anew
 
+NET_SPENT = """\
+  net_spent:
+    is: sum of order_placed.total
+    less: [order_returned.total by order_id, order_cancelled by order_id]
+"""
+RETURNS = """\
+  order_returned:
+    fields: {order_id: text, total: money}
+  order_cancelled:
+    fields: {order_id: text}
+"""
 FILES = SHOP_FILES | {
     "config.yaml": SHOP_FILES["config.yaml"]
     .replace("0 EUR", "0.0079 EUR")
     .replace("marketing: {consent: none}", "marketing: {quiet: none, caps: none}"),
     "journeys/welcome.yaml": SHOP_FILES["journeys/welcome.yaml"].replace("service", "marketing"),
     "journeys/asking.yaml": SHOP_FILES["journeys/asking.yaml"].replace("policy", "holdout: 30%\npolicy"),
+    "schemas/customer.yaml": SHOP_FILES["schemas/customer.yaml"] + NET_SPENT,
+    "schemas/events.yaml": SHOP_FILES["schemas/events.yaml"] + RETURNS,
 }
 CHANGED = FILES | {
     "journeys/welcome.yaml": FILES["journeys/welcome.yaml"].replace("90 minutes", "40 minutes"),
@@ -62,14 +75,19 @@ says = st.tuples(
 clicks = st.tuples(st.just("click"), st.integers(0, 7), st.sampled_from(("one link", "another")))
 passes = st.tuples(st.just("later"), st.sampled_from((-90, 25, 61, 150, 1500)), st.just(""))
 leaves = st.tuples(st.just("hand over"), st.sampled_from(("accepted", "unknown", "failed", "")), st.just(""))
-orders = st.tuples(st.just("order"), st.sampled_from(PEOPLE), st.sampled_from((0, 0, 1, 20, 130)))
+orders = st.tuples(st.just("order"), st.sampled_from(PEOPLE), st.sampled_from((0, 0, 1, 20, 130, 1000, 2200)))
+returns = st.tuples(
+    st.sampled_from(("cancel", "return", "return")),
+    st.sampled_from(PEOPLE),
+    st.sampled_from(("o1", "o2", "o3")),
+)
 others = st.tuples(
     st.sampled_from(("join", "restart", "deploy", "lease", "bring together", "fail")),
     st.sampled_from(PEOPLE),
     st.sampled_from(PEOPLE),
 )
 histories = st.lists(
-    st.one_of(happens, orders, orders, says, clicks, clicks, passes, passes, leaves, others),
+    st.one_of(happens, orders, orders, returns, says, clicks, clicks, passes, passes, leaves, others),
     min_size=3,
     max_size=30,
 )
@@ -102,9 +120,23 @@ class Life:
                 with shop.store.read() as conn:
                     customer = aliases.resolve(conn, [what]).get(what, what)
                 at = Instant(now - int(name) * HOUR)
-                fields: dict[str, Value] = {"total": Money(Decimal(10 + self.count), "EUR")}
+                items = [{"category": f"kind {number}"} for number in range(self.count % 3)]
+                fields: dict[str, Any] = {
+                    "total": Money(Decimal(10 + self.count), "EUR"),
+                    "order_id": f"o{self.count % 4}", "items": items,
+                }  # fmt: skip
                 event = Event(0, f"o{self.count}", "order_placed", at, now, fields)
                 shop.happen(customer, event, event.id)
+                shop.run()
+            case "cancel" | "return":
+                with shop.store.read() as conn:
+                    customer = aliases.resolve(conn, [what]).get(what, what)
+                taken: dict[str, Value] = {"order_id": name}
+                if kind == "return":
+                    taken["total"] = Money(Decimal(4), "EUR")
+                shop.event(
+                    customer, "order_cancelled" if kind == "cancel" else "order_returned", None, **taken
+                )
                 shop.run()
             case "report":
                 self.about(what, lambda conn, message: take_reports(
@@ -201,11 +233,19 @@ def lived(history: list[tuple[str, Any, str]]) -> None:
                 reached = counted_anew.reached_anew(conn, "Europe/Berlin")
             assert {line: n for line, n in counted.items() if line[4] == "reached"} == reached
         assert revenue(a_life.shop) == revenue_anew(a_life.shop)
+        assert_money(a_life.shop)
         count_again(a_life.shop)
         assert revenue(a_life.shop) == revenue_anew(a_life.shop)
+        assert_money(a_life.shop)
         again, _, cost_again = table(a_life.shop)
         assert without_steps(again) == anew
         assert sum(cost_again.values()) == sum(cost.values())
+
+
+def assert_money(shop: Shop) -> None:
+    """What cohorts brought and what was taken back is what a look at every order says."""
+    with shop.store.read() as conn:
+        assert +counted_anew.money(conn) == +counted_anew.money_anew(conn, "Europe/Berlin")
 
 
 def revenue(shop: Shop) -> dict[str, int]:
@@ -236,6 +276,7 @@ def count_again(shop: Shop) -> None:
     def forget(conn: Connection) -> None:
         conn.exec_driver_sql("DELETE FROM daily")
         conn.exec_driver_sql("DELETE FROM credit")
+        conn.exec_driver_sql("DELETE FROM order_return")
         conn.exec_driver_sql("UPDATE outbox SET was = NULL")
         until = conn.exec_driver_sql("SELECT coalesce(max(number), 0) FROM trace").scalar_one()
         value = f'{{"trace":0,"until":{until},"states":false,"orders":[-1,""]}}'

@@ -47,6 +47,8 @@ def counted_anew(conn: Connection, timezone: str) -> Counter[Line]:
     found.update(_of_traces(conn, zone))
     found.update(_of_messages(conn, zone))
     found.update(_of_orders(conn, zone))
+    found.update(_of_customers(conn, zone))
+    found.update(line for line, _, is_whole in _taken_back(conn, zone) if is_whole)
     ends = conn.exec_driver_sql(
         "SELECT journey, outcome, ended_at FROM enrollment WHERE ended_at IS NOT NULL"
     )
@@ -110,12 +112,12 @@ def _of_messages(conn: Connection, zone: ZoneInfo) -> Iterator[Line]:
 
 def credited(conn: Connection) -> Iterator[tuple[str, int]]:
     """The journey that each order belongs to ("": to none), and what it came to, in whole units."""
-    for _, _, total, click in _orders(conn):
+    for _, _, total, click in orders(conn):
         yield click[3] if click is not None else "", total
 
 
 def _of_orders(conn: Connection, zone: ZoneInfo) -> Iterator[Line]:
-    for at, _, _, click in _orders(conn):
+    for at, _, _, click in orders(conn):
         day = _day(at, zone)
         yield day, "", "", "", "order", ""
         if click is not None:
@@ -123,7 +125,95 @@ def _of_orders(conn: Connection, zone: ZoneInfo) -> Iterator[Line]:
             yield day, *place, "attributed" if is_marketing else "after service", ""
 
 
-def _orders(conn: Connection) -> Iterator[tuple[int, str, int, Any]]:
+def money(conn: Connection) -> Counter[tuple[int, str, str]]:
+    """What the table says that cohorts brought and what was taken back: by day, what and why, in
+    millionths."""
+    sql = (
+        "SELECT day, what, why, sum(money) FROM daily WHERE what IN ('cohort order', 'taken back')"
+        " GROUP BY 1, 2, 3 HAVING sum(money) <> 0"
+    )
+    return Counter({(day, what, why): int(total) for day, what, why, total in conn.exec_driver_sql(sql)})
+
+
+def money_anew(conn: Connection, timezone: str) -> Counter[tuple[int, str, str]]:
+    """What it must say."""
+    zone = ZoneInfo(timezone)
+    found: Counter[tuple[int, str, str]] = Counter()
+    for orders in _by_customer(conn).values():
+        first = orders[0][0]
+        for at, _, fields in orders:
+            found[_day(at, zone), "cohort order", f"{_local(first, zone):%Y-%m}"] += _millionths(fields)
+    for (day, *_, what, why), amount, _ in _taken_back(conn, zone):
+        found[day, what, why] += amount
+    return found
+
+
+def _of_customers(conn: Connection, zone: ZoneInfo) -> Iterator[Line]:
+    """First orders, orders again with the days between, cohorts and categories."""
+    for orders in _by_customer(conn).values():
+        days = [_day(at, zone) for at, _, _ in orders]
+        dates = [_local(at, zone) for at, _, _ in orders]
+        cohort = f"{dates[0]:%Y-%m}"
+        for number, (_, _, fields) in enumerate(orders):
+            if number:
+                yield days[number], "", "", "", "order again", str(days[number] - days[number - 1])
+            else:
+                yield days[0], "", "", "", "new customer", ""
+            yield days[number], "", "", "", "cohort order", cohort
+            if f"{dates[number]:%Y-%m}" not in {f"{date:%Y-%m}" for date in dates[:number]}:
+                yield days[number], "", "", "", "cohort active", cohort
+            if number < 2:
+                what = ("first category", "second category")[number]
+                for category in {item["category"] for item in fields.get("items", ())}:
+                    yield days[number], "", "", "", what, category
+        if len(orders) > 1:
+            yield days[0], "", "", "", "second order", str(days[1] - days[0])
+
+
+def _taken_back(conn: Connection, zone: ZoneInfo) -> Iterator[tuple[Line, int, bool]]:
+    """Of each order that another event takes back, how much (millionths), and whether it is the whole."""
+    returns: dict[tuple[int, str, str], list[tuple[str, Any]]] = {}
+    sql = (
+        "SELECT bucket, customer, name, CAST(fields AS TEXT) FROM event"
+        " WHERE name IN ('order_returned', 'order_cancelled')"
+    )
+    for bucket, customer, name, text in conn.exec_driver_sql(sql):
+        fields = json.loads(text)
+        returns.setdefault((bucket, customer, fields["order_id"]), []).append((name, fields))
+    for (bucket, customer), orders in _by_customer(conn).items():
+        keys: set[str] = set()
+        for at, _, fields in orders:
+            key = fields.get("order_id")
+            if not key or key in keys:
+                continue
+            keys.add(key)
+            taken = returns.get((bucket, customer, key), [])
+            is_whole = any(name == "order_cancelled" for name, _ in taken)
+            back = sum(_millionths(each) for name, each in taken if name == "order_returned")
+            amount = _millionths(fields) if is_whole else min(back, _millionths(fields))
+            yield (_day(at, zone), "", "", "", "taken back", ""), amount, is_whole
+
+
+def _by_customer(conn: Connection) -> dict[tuple[int, str], list[tuple[int, str, Any]]]:
+    """The orders of each customer by time: moment, id, fields."""
+    found: dict[tuple[int, str], list[tuple[int, str, Any]]] = {}
+    sql = (
+        "SELECT bucket, customer, occurred_at, id, CAST(fields AS TEXT) FROM event"
+        " WHERE name = 'order_placed'"
+    )
+    for bucket, customer, at, id_, fields in conn.exec_driver_sql(sql):
+        found.setdefault((bucket, customer), []).append((at, id_, json.loads(fields)))
+    for orders in found.values():
+        orders.sort(key=lambda order: order[:2])
+    return found
+
+
+def _millionths(fields: Any) -> int:
+    total = fields.get("total", 0)
+    return int(total["amount"] if isinstance(total, dict) else total) * 1_000_000
+
+
+def orders(conn: Connection) -> Iterator[tuple[int, str, int, Any]]:
     """An order belongs to the last message that was clicked in the 5 days before it; one of service only
     where there is no other."""
     clicks: dict[tuple[int, str], list[Any]] = {}
@@ -146,5 +236,8 @@ def _orders(conn: Connection) -> Iterator[tuple[int, str, int, Any]]:
 
 
 def _day(at: int, zone: ZoneInfo) -> int:
-    local = dt.datetime.fromtimestamp(at / 1000, zone).date()
-    return (local - dt.date(1970, 1, 1)).days
+    return (_local(at, zone) - dt.date(1970, 1, 1)).days
+
+
+def _local(at: int, zone: ZoneInfo) -> dt.date:
+    return dt.datetime.fromtimestamp(at / 1000, zone).date()

@@ -13,13 +13,16 @@ from engine.figures.metrics import COMPARED, Metric, Unit, Value
 from engine.figures.report import FiguresReport, Row, Table
 
 _BARS = "▁▂▃▄▅▆▇█"
-_MOST_BARS = 30
+_MOST_BARS = 31
 
 
 def heading(report: FiguresReport) -> str:
     """What it is about, in one line."""
-    against = f", compared with {report.before}" if report.before is not None else ""
-    return f"{report.title}, {report.period} ({report.period.days} days of {report.timezone}){against}"
+    return (
+        f"{report.title}, {report.period} ({report.period.days} days of {report.timezone})"
+        + (f", compared with {report.before}" if report.before is not None and report.is_compared else "")
+        + (f" and {report.year_before}" if report.year_before is not None else "")
+    )
 
 
 def tables(report: FiguresReport) -> Iterator[tuple[RichTable, tuple[str, ...]]]:
@@ -39,7 +42,7 @@ def definitions(report: FiguresReport) -> list[list[str]]:
 
 def _standing(table: Table, report: FiguresReport) -> RichTable:
     """A column for each figure."""
-    drawn = RichTable(title=table.title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+    drawn = RichTable(title=_title(table, report), box=SIMPLE_HEAD, title_justify="left", title_style="bold")
     drawn.add_column(table.label, no_wrap=True)
     has_trend, has_notes = any(row.trend for row in table.rows), any(row.note for row in table.rows)
     if has_trend:
@@ -60,14 +63,26 @@ def _lying(table: Table, report: FiguresReport) -> RichTable:
     row = table.rows[0]
     drawn = RichTable(title=table.title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
     drawn.add_column("")
-    for head in ("this period", "before", "change"):
+    heads = ["this period", "before", "change", *(["year before", "change"] if row.year_before else [])]
+    for head in heads:
         drawn.add_column(head, justify="right", no_wrap=True)
+    if row.trends:
+        drawn.add_column("day by day", no_wrap=True)
     for place, metric in enumerate(table.metrics):
         now, before = row.now[place], row.before[place] if row.before else None
-        drawn.add_row(
-            _head(metric, report), shown(now, metric.unit), shown(before, metric.unit), change(now, before)
-        )
+        cells = [shown(now, metric.unit), shown(before, metric.unit), change(now, before, metric.unit)]
+        if row.year_before:
+            year = row.year_before[place]
+            cells += [shown(year, metric.unit), change(now, year, metric.unit)]
+        if row.trends:
+            cells.append(sparkline(row.trends.get(metric.name, ())))
+        drawn.add_row(_head(metric, report), *cells)
     return drawn
+
+
+def _title(table: Table, report: FiguresReport) -> str:
+    is_money = table.measure is not None and table.measure.unit == "money"
+    return f"{table.title}, {report.currency}" if is_money else table.title
 
 
 def _plain(text: str) -> str:
@@ -75,7 +90,8 @@ def _plain(text: str) -> str:
 
 
 def _head(metric: Metric, report: FiguresReport) -> str:
-    return f"{metric.title}, {report.currency}" if metric.unit == "money" else metric.title
+    is_money = metric.unit == "money" and not metric.title.isdigit()
+    return f"{metric.title}, {report.currency}" if is_money else metric.title
 
 
 def _cell(metric: Metric, row: Row, place: int) -> str:
@@ -94,22 +110,31 @@ def shown(value: Value, unit: Unit) -> str:
     if unit == "money":
         # what a few messages cost is less than a cent
         return f"{value:,.4f}" if 0 < abs(Decimal(value)) < 1 else f"{value:,.2f}"
+    if unit == "number":
+        return f"{value:,.2f}"
+    if unit == "days":
+        return f"{value:,.1f} days"
     return f"{value:,}"
 
 
-def change(now: Value, before: Value) -> str:
-    """`+12%` against the period before; nothing where there was nothing."""
-    if now is None or before is None or not before:
+def change(now: Value, before: Value, unit: Unit = "count") -> str:
+    """`+12%` against the period before, of shares in points; nothing where there was nothing."""
+    if now is None or before is None:
+        return ""
+    if unit == "share":
+        return f"{100 * (Decimal(now) - Decimal(before)):+.1f} pt"
+    if not before or Decimal(before) < 0:
         return ""
     percent = 100 * (Decimal(now) / Decimal(before) - 1)
     return f"{percent:+.0f}%" if abs(percent) < 1000 else f"x{Decimal(now) / Decimal(before):.0f}"
 
 
-def sparkline(numbers: Sequence[int]) -> str:
+def sparkline(numbers: Sequence[Value]) -> str:
     """A bar for each of them, from nothing to the highest; of many, neighbours share one."""
-    if not any(numbers):
+    known = [Decimal(number or 0) for number in numbers]
+    wide = max(-(-len(known) // _MOST_BARS), 1)
+    sums = [sum(known[at : at + wide]) for at in range(0, len(known), wide)]
+    highest = max(sums, default=Decimal(0))
+    if highest <= 0:
         return ""
-    wide = -(-len(numbers) // _MOST_BARS)
-    sums: list[int] = [sum(numbers[at : at + wide]) for at in range(0, len(numbers), wide)]
-    highest: int = max(sums)
-    return "".join(_BARS[max(each, 0) * (len(_BARS) - 1) // highest] for each in sums)
+    return "".join(_BARS[int(max(each, Decimal(0)) * (len(_BARS) - 1) / highest)] for each in sums)

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from engine import project as projects
-from engine.config import Config
+from engine.config import Attribution, Config
 from engine.core.effects import Cancel, Decision
 from engine.core.enrollment import Enrollment, awaited_keys
 from engine.core.facts.customer import CustomerState
+from engine.core.facts.rule import FactRule
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.core.migrate import Migration, migration
@@ -26,7 +27,7 @@ from engine.runtime.publish import one_off
 from engine.store import decisions, watermarks
 from engine.store.amounts import stored
 from engine.store.counting import daily_counts
-from engine.store.counting.daily_counts import ShopFacts
+from engine.store.counting.daily_counts import ShopFacts, TakingBack
 from engine.store.customers import batches, enrollments
 from engine.store.inbox import due_queue
 from engine.store.journeys import deployments, journey_renames
@@ -61,7 +62,7 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
             f"`{command('check')}` shows {'them' if len(errors) > 1 else 'it'}",
         )
     project = one_off.merged(conn, project)
-    daily_counts.describe_shop(conn, _shop_facts(project.config))
+    daily_counts.describe_shop(conn, _shop_facts(project.config, project.journeys.facts))
     last = deployments.current(conn)
     if last is not None and last.hash == project.hash:
         return Deployment(last.number, False, project)
@@ -91,14 +92,26 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
     return Deployment(number, True, project, moved)
 
 
-def _shop_facts(config: Config) -> ShopFacts:
-    """What counting has to know of config.yaml."""
+def _shop_facts(config: Config, facts: Iterable[FactRule]) -> ShopFacts:
+    """What counting has to know of config.yaml, and of what orders come to."""
     attribution = config.attribution
     prices = {channel.name: stored(channel.price) or 0 for channel in config.channels.values()}
     return ShopFacts(
         config.timezone, config.currency, prices,
         attribution.order, attribution.total, attribution.click, attribution.open,
+        _less(attribution, facts),
     )  # fmt: skip
+
+
+def _less(attribution: Attribution, facts: Iterable[FactRule]) -> tuple[TakingBack, ...]:
+    """What takes orders back: as the first fact says, by name, that is their sum over all time."""
+    sums = (
+        rule for rule in sorted(facts, key=lambda rule: rule.name)
+        if rule.how == "sum" and (rule.event, rule.field) == (attribution.order, attribution.total)
+        and rule.last is None and rule.where is None and rule.less
+    )  # fmt: skip
+    found = next(sums, None)
+    return tuple(TakingBack(each.event, each.field, each.key) for each in found.less) if found else ()
 
 
 def published_project(conn: Connection) -> tuple[int, Project] | None:

@@ -17,7 +17,8 @@ from sqlalchemy import Connection
 
 from engine.core.happening import Event
 from engine.store.amounts import stored
-from engine.store.counting import daily_counts
+from engine.store.counting import daily_counts, order_returns, repeat_orders
+from engine.store.counting.categories import of_orders
 from engine.store.counting.daily_counts import Counted, What
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import Instant, Money
@@ -54,7 +55,8 @@ class _Reaction(NamedTuple):
 _COLUMNS = ", ".join(f"c.{name}" for name in _Order._fields)
 _KEEP = (
     "INSERT INTO credit (bucket, customer, occurred_at, event, amount, currency, send_key, journey, step,"
-    " channel, is_service) VALUES (?, ?, ?, ?, ?, ?, '', '', '', '', ?) ON CONFLICT DO NOTHING"
+    " channel, is_service, order_key, categories) VALUES (?, ?, ?, ?, ?, ?, '', '', '', '', ?, ?, ?)"
+    " ON CONFLICT DO NOTHING"
 )
 _MOVE = (
     "UPDATE credit SET send_key = ?, journey = ?, step = ?, channel = ?, is_service = ?"
@@ -70,32 +72,61 @@ def note_orders(conn: Connection, bucket: int, events: Iterable[tuple[str, Event
         return
     shop = daily_counts.shop(conn)
     orders = [(customer, event) for customer, event in found if event.name == shop.order]
-    orders = _unknown_among(conn, bucket, orders) if orders else []
-    if not orders:
-        return
-    kept = []
-    for customer, event in orders:
-        amount, currency = _amount(event.fields.get(shop.total), shop.currency)
-        kept.append((bucket, customer, event.occurred_at, _id(event), amount, currency, False))
-        counted = Counted("", "", "", What.ORDER, currency if currency != shop.currency else "")
-        daily_counts.add(conn, event.occurred_at, counted, 1, amount)
-    change_many(conn, _KEEP, sorted(kept))
-    settle(conn, bucket, {customer for customer, _ in orders}, min(event.occurred_at for _, event in orders))
+    new = _unknown_among(conn, bucket, orders) if orders else []
+    if new:
+        kept = []
+        categories = of_orders(conn, [event for _, event in new])
+        for (customer, event), its_categories in zip(new, categories, strict=True):
+            amount, currency = _amount(event.fields.get(shop.total), shop.currency)
+            key = order_returns.order_key(event, shop)
+            kept.append((
+                bucket, customer, event.occurred_at, _id(event), amount, currency, False, key,
+                its_categories,
+            ))  # fmt: skip
+            counted = Counted("", "", "", What.ORDER, currency if currency != shop.currency else "")
+            daily_counts.add(conn, event.occurred_at, counted, 1, amount)
+        change_many(conn, _KEEP, sorted(kept))
+        settle(conn, bucket, {customer for customer, _ in new}, min(event.occurred_at for _, event in new))
+        repeat_orders.count_new(
+            conn, bucket, [(customer, event.occurred_at, _id(event)) for customer, event in new]
+        )
+    order_returns.note(conn, bucket, found, shop)
+
+
+def complete(conn: Connection, bucket: int, events: Iterable[tuple[str, Event]]) -> None:
+    """Writes what earlier versions did not keep of orders that are kept: the key, the categories."""
+    shop = daily_counts.shop(conn)
+    orders = [(customer, event) for customer, event in events if event.name == shop.order]
+    categories = of_orders(conn, [event for _, event in orders])
+    change_many(
+        conn,
+        "UPDATE credit SET order_key = ?, categories = ?"
+        " WHERE bucket = ? AND customer = ? AND occurred_at = ? AND event = ?",
+        [
+            (order_returns.order_key(event, shop), some, bucket, customer, event.occurred_at, _id(event))
+            for (customer, event), some in zip(orders, categories, strict=True)
+        ],
+    )
 
 
 def move(conn: Connection, old: int, previous: str, new: int, customer: str) -> None:
     """The orders of an id that turned out to be another customer's."""
+    repeat_orders.count_all_if_counted(conn, old, previous, -1)
+    repeat_orders.count_all_if_counted(conn, new, customer, -1)
     change(
         conn,
         "INSERT INTO credit (bucket, customer, occurred_at, event, amount, currency, send_key, journey,"
-        " step, channel, is_service) SELECT CAST(? AS INTEGER), CAST(? AS TEXT), occurred_at, event, amount,"
-        " currency, send_key, journey, step, channel, is_service FROM credit"
+        " step, channel, is_service, order_key, categories, taken, is_cancelled) SELECT CAST(? AS INTEGER),"
+        " CAST(? AS TEXT), occurred_at, event, amount, currency, send_key, journey, step, channel,"
+        " is_service, order_key, categories, taken, is_cancelled FROM credit"
         " WHERE bucket = ? AND customer = ? ON CONFLICT DO NOTHING",
         (new, customer, old, previous),
     )
     change(conn, "DELETE FROM credit WHERE bucket = ? AND customer = ?", (old, previous))
     # what the two clicked and ordered is of one person now
     settle(conn, new, [customer], Instant(0))
+    order_returns.move(conn, old, previous, new, customer, daily_counts.shop(conn))
+    repeat_orders.count_all_if_counted(conn, new, customer, 1)
 
 
 def _unknown_among(

@@ -61,6 +61,14 @@ class What(StrEnum):
     ORDER = "order"  # all of them; money: what they came to; why: their currency, if it is another one
     ATTRIBUTED = "attributed"  # orders that belong to a message; money and why as of `ORDER`
     SERVICE_ORDER = "after service"  # such that belong to a message that needs no consent
+    TAKEN_BACK = "taken back"  # orders that another event took back altogether; money: what was taken back
+    NEW_CUSTOMER = "new customer"  # first orders
+    ORDER_AGAIN = "order again"  # all others; why: days since the order before
+    SECOND_ORDER = "second order"  # on the day of the first; why: days between the two
+    COHORT_ORDER = "cohort order"  # orders and money; why: month of the first order of that customer
+    COHORT_ACTIVE = "cohort active"  # customers, once in a calendar month; why as of `COHORT_ORDER`
+    FIRST_CATEGORY = "first category"  # first orders that hold a category; why: which
+    SECOND_CATEGORY = "second category"  # such second orders
 
 
 class GoalKind(StrEnum):
@@ -83,10 +91,19 @@ class Counted(NamedTuple):
     why: str = ""
 
 
+class TakingBack(msgspec.Struct, frozen=True):
+    """An event that takes back the order with the same `key`: the whole of it, or the amount in `field`."""
+
+    event: str
+    field: str | None
+    key: str
+
+
 class ShopFacts(msgspec.Struct, frozen=True):
     """What counting has to know of the shop, from its config.yaml: the calendar, what one part of a message
     costs on each channel in millionths of `currency`, which event is an order and which of its fields the
-    amount, and for how many milliseconds before it a click (or an opening) makes it belong to a message."""
+    amount, and for how many milliseconds before it a click (or an opening) makes it belong to a message.
+    `less`: what takes orders back, as the sum of them in schemas/customer.yaml says."""
 
     zone: str = "UTC"
     currency: str = ""
@@ -95,6 +112,7 @@ class ShopFacts(msgspec.Struct, frozen=True):
     total: str = "total"
     click: int = 5 * DAY
     open: int = 0
+    less: tuple[TakingBack, ...] = ()
 
 
 @dataclass(slots=True)
@@ -220,6 +238,13 @@ def describe_shop(conn: Connection, facts: ShopFacts) -> None:
 def shop(conn: Connection) -> ShopFacts:
     """What was described last."""
     return _facts(conn)[0]
+
+
+def counted_customers(conn: Connection) -> tuple[int, str] | None:
+    """The last customer (bucket, id) whose orders before this version are counted; None: everybody's are."""
+    filling = meta.get(conn, FILLING)
+    found = msgspec.json.decode(filling).get("orders") if filling is not None else None
+    return (int(found[0]), str(found[1])) if found is not None else None
 
 
 def day_in(at: Instant, facts: ShopFacts) -> int:

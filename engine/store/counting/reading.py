@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection
@@ -26,16 +27,19 @@ def sums(
     last: dt.date,
     by: tuple[Column, ...],
     journey: str | None = None,
-    what: What | None = None,
+    what: What | Sequence[What] | None = None,
 ) -> dict[tuple[str | int, ...], Sum]:
     """What was counted from a day to another one, both included, for every combination of these columns.
-    `journey`, `what`: only of this one. Days are days since 1970 (`date_of`)."""
+    `journey`: only of this one; `what`: only this, or these. Days are days since 1970 (`date_of`)."""
     columns = ", ".join(by)
     clause, values = "", [first.toordinal() - EPOCH, last.toordinal() - EPOCH]
-    for name, wanted in (("journey", journey), ("what", what)):
-        if wanted is not None:
-            clause += f" AND {name} = ?"
-            values.append(str(wanted))  # type: ignore[arg-type]
+    if journey is not None:
+        clause += " AND journey = ?"
+        values.append(journey)  # type: ignore[arg-type]
+    if what is not None:
+        whats = [what] if isinstance(what, What) else what
+        clause += f" AND what IN ({', '.join('?' * len(whats))})"
+        values += map(str, whats)  # type: ignore[arg-type]
     found = rows(
         conn,
         f"SELECT {columns}, sum(n), sum(money) FROM daily WHERE day >= ? AND day <= ?{clause}"  # noqa: S608
@@ -43,6 +47,26 @@ def sums(
         tuple(values),
     )
     return {tuple(row[:-2]): Sum(int(row[-2]), int(row[-1])) for row in found}
+
+
+def cohort_sums(conn: Connection, first: str, last: str, until: dt.date) -> dict[tuple[str, str, What], Sum]:
+    """What customers did whose first order lies in these months (`2026-03`), until a day: by the month of
+    their first order, that of what they did, and what (`COHORT_ORDER`, `COHORT_ACTIVE`)."""
+    found = rows(
+        conn,
+        "SELECT why, day, what, sum(n), sum(money) FROM daily WHERE what IN (?, ?) AND day >= ? AND day <= ?"
+        " AND why >= ? AND why <= ? GROUP BY 1, 2, 3",
+        (
+            What.COHORT_ORDER.value, What.COHORT_ACTIVE.value,
+            dt.date.fromisoformat(f"{first}-01").toordinal() - EPOCH, until.toordinal() - EPOCH, first, last,
+        ),
+    )  # fmt: skip
+    whole: dict[tuple[str, str, What], Sum] = {}
+    for cohort, day, what, n, money in found:
+        key = (str(cohort), f"{date_of(int(day)):%Y-%m}", What(what))
+        known = whole.get(key, Sum(0, 0))
+        whole[key] = Sum(known.n + int(n), known.money + int(money))
+    return whole
 
 
 def first_day(conn: Connection) -> dt.date | None:

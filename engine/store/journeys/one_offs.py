@@ -47,6 +47,11 @@ def named(conn: Connection, head: str) -> list[OneOff]:
     return [OneOff(*row) for row in rows(conn, sql, (len(head), head))]
 
 
+def names(conn: Connection) -> list[str]:
+    """The journeys that were or are one."""
+    return [name for (name,) in rows(conn, "SELECT name FROM one_off ORDER BY name")]
+
+
 def start(conn: Connection, members: Sequence[tuple[int, str]], kind: str, body: str, now: Instant) -> None:
     """The same row of the inbox for each of these (bucket, customer)."""
     append_rows(conn, [(bucket, customer, kind, now, body) for bucket, customer in members])

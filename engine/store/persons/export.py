@@ -27,6 +27,7 @@ SECTIONS = {
     "shown_product": "products_recommended", "code": "codes",
     "code_request": "codes_waited_for", "code_use": "codes_shown", "credit": "orders_by_message",
     "points_entry": "points",
+    "order_return": "orders_taken_back",
 }  # fmt: skip
 """What the rows of a table are called for people."""
 
@@ -144,7 +145,7 @@ def _rows(conn: Connection, table: PersonTable, bucket: int, customer: str) -> l
 
 
 def _cell(column: str, value: Any) -> Any:
-    if column == "amount":
+    if column in ("amount", "taken"):
         return str(amount_of(value))
     if column == "at" or column.endswith("_at") or column == "since":
         return iso(Instant(value)) if value else None

@@ -34,12 +34,20 @@ class PersonTable:
 PERSON_TABLES: tuple[PersonTable, ...] = (
     PersonTable("inbox", ("kind", "received_at", "body"), "number"),
     PersonTable("event"),
-    PersonTable("credit", ("occurred_at", "amount", "currency", "journey", "step", "channel"), "occurred_at"),
     PersonTable(
         "points_entry",
         ("entered_at", "at", "kind", "points", "about", "words"),
         "entered_at, at, cause, part",
     ),
+    PersonTable(
+        "credit",
+        (
+            "occurred_at", "order_key", "amount", "taken", "currency", "categories", "journey", "step",
+            "channel",
+        ),
+        "occurred_at",
+    ),
+    PersonTable("order_return", ("occurred_at", "order_key", "amount", "currency"), "occurred_at"),
     PersonTable("enrollment"),
     PersonTable("due"),
     PersonTable("membership", ("segment", "entered_at", "left_at"), "entered_at, segment"),

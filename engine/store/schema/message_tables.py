@@ -224,7 +224,7 @@ class DailyRow(SQLModel, table=True):
     the process that counted, so that several do not wait for each other."""
 
     __tablename__ = "daily"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (Index("daily_what", "what", "day"), {"sqlite_with_rowid": False})
 
     day: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     journey: str = Field(primary_key=True)
@@ -239,7 +239,8 @@ class DailyRow(SQLModel, table=True):
 
 class CreditRow(SQLModel, table=True):
     """An order, and the message that it belongs to ("": to none). `event`: its id. `amount`: in
-    millionths of its currency. `is_service`: the message needs no consent."""
+    millionths of its currency; `taken`: so much of it was taken back. `is_service`: the message needs no
+    consent. `order_key`: by which other events take it back. `categories`: of its products, one a line."""
 
     __tablename__ = "credit"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -255,6 +256,26 @@ class CreditRow(SQLModel, table=True):
     step: str
     channel: str
     is_service: bool
+    order_key: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    categories: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    taken: int = Field(default=0, sa_type=INSTANT, sa_column_kwargs={"server_default": text("0")})
+    is_cancelled: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+
+
+class OrderReturnRow(SQLModel, table=True):
+    """An event that takes an order back, also one that has not come yet: the amount in millionths, or the
+    whole (None)."""
+
+    __tablename__ = "order_return"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    customer: str = Field(primary_key=True)
+    order_key: str = Field(primary_key=True)
+    event: str = Field(primary_key=True)
+    occurred_at: int = Field(sa_type=INSTANT)
+    amount: int | None = Field(default=None, sa_type=INSTANT)
+    currency: str
 
 
 class ConversationRow(SQLModel, table=True):

@@ -1,0 +1,51 @@
+"""The categories of the products of an order: as the order says, else as the catalogue does then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from sqlalchemy import Connection
+
+from engine.core.happening import Event
+from engine.core.products.named import LIST_NAMES, products_named
+from engine.store.serialization import load_values
+from engine.store.sql import ids, rows
+
+FIELD = "category"
+"""What it is called, in a line of an order and in the catalogue."""
+
+MOST = 20
+"""Categories of one order that count."""
+
+LONGEST = 100
+"""Characters of the name of one."""
+
+
+def of_orders(conn: Connection, orders: Sequence[Event]) -> list[str]:
+    """Of each order its categories, sorted, one a line."""
+    named = [list(_named(order)) for order in orders]
+    asked = {
+        product for order, some in zip(orders, named, strict=True) if not some
+        for product in products_named(order.fields)
+    }  # fmt: skip
+    catalogue = _in_catalogue(conn, asked) if asked else {}
+    found = []
+    for order, some in zip(orders, named, strict=True):
+        whole = some or [catalogue[one] for one in products_named(order.fields) if one in catalogue]
+        found.append("\n".join(sorted({" ".join(name.split())[:LONGEST] for name in whole} - {""})[:MOST]))
+    return found
+
+
+def _named(order: Event) -> Iterator[str]:
+    """What the order itself says."""
+    for name in LIST_NAMES:
+        lines = order.fields.get(name)
+        for line in lines if isinstance(lines, list | tuple) else ():
+            if isinstance(line, Mapping) and isinstance(category := line.get(FIELD), str):
+                yield category
+
+
+def _in_catalogue(conn: Connection, products: set[str]) -> dict[str, str]:
+    sql = "SELECT p.id, CAST(p.fields AS TEXT) FROM {ids} CROSS JOIN product p WHERE p.id = j.value"
+    known = {product: load_values(fields).get(FIELD) for product, fields in rows(conn, sql, (ids(products),))}
+    return {product: category for product, category in known.items() if isinstance(category, str)}
