@@ -49,12 +49,19 @@ def report(
 ) -> None:
     """Figures of the shop, its customers, journeys and channels, with how each is counted."""
     from engine.cli.stores import look_into_store
+    from engine.errors import UsageError
     from engine.figures.export import as_csv, as_json
 
     session = Session.of(context)
     if name == "forecast":
+        if of or first or last or length or by:
+            raise UsageError(
+                "report forecast is of all facts that look ahead, as of one day:", "--as-of 2026-03-31"
+            )
         _forecasts(session, as_of, form)
         return
+    if as_of:
+        raise UsageError("--as-of is of report forecast alone:", "the others take --from and --to")
     with look_into_store(session.folder) as conn:
         answer = _made(session, conn, name, of, (first, last, length), by)
     match form:
@@ -130,9 +137,10 @@ def _made(
     from engine.project import load_config
 
     if name not in reports.NAMES:
+        known = (*reports.NAMES, "forecast")
         raise UsageError(
             f"there is no report {name!r}:",
-            did_you_mean(name, reports.NAMES, f"the reports are {', '.join(reports.NAMES)}"),
+            did_you_mean(name, known, f"the reports are {', '.join(known)}"),
         )
     if name == "journey" and not of:
         raise UsageError("report journey needs the name of one:", command("report journey NAME"))

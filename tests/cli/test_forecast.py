@@ -88,6 +88,15 @@ def test_as_of_another_day_it_is_made_anew(shop: Shop, golden: Golden) -> None:
     )
 
 
+def test_options_that_mean_nothing_here_are_refused(shop: Shop, golden: Golden) -> None:
+    for name, words in (
+        ("with_period", ("report", "forecast", "--from", "2026-11-01")),
+        ("of_others", ("report", "journeys", "--as-of", "2026-11-01")),
+        ("misspelt", ("report", "forcast")),
+    ):
+        golden(f"golden/report_forecast_{name}.txt", report(shop.run(*words)))
+
+
 def test_before_the_first_night_nothing_is_made_up(shop: Shop, golden: Golden) -> None:
     golden("golden/report_forecast_none.txt", report(shop.run("report", "forecast")))
     with_facts(shop)
