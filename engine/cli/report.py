@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from engine.core.journeys import Journeys
     from engine.figures.report import FiguresReport
+    from engine.values import Instant
 
 
 class ReportFormat(StrEnum):
@@ -38,9 +40,14 @@ def report(
         ),
     ] = "overview",
     of: Annotated[str, typer.Argument(help="of journey: its name")] = "",
-    first: Annotated[str, typer.Option("--from", help="the first day, as 2026-03-01")] = "",
+    first: Annotated[
+        str, typer.Option("--from", help="the first day, as 2026-03-01; with --size a share, as 8%")
+    ] = "",
     last: Annotated[str, typer.Option("--to", help="the last day; today without it")] = "",
     length: Annotated[str, typer.Option("--last", help='so long until the last day, as "30 days"')] = "",
+    size: Annotated[
+        str, typer.Option("--size", help="of experiments: how many people it takes to see such a rise, as 2%")
+    ] = "",
     by: Annotated[Granularity | None, typer.Option("--by", help="also by day, week or month")] = None,
     as_of: Annotated[
         str, typer.Option("--as-of", help="of forecast: as if it were the end of this day")
@@ -63,7 +70,7 @@ def report(
     if as_of:
         raise UsageError("--as-of is of report forecast alone:", "the others take --from and --to")
     with look_into_store(session.folder) as conn:
-        answer = _made(session, conn, name, of, (first, last, length), by)
+        answer = _made(session, conn, name, of, (first, last, length), by, size)
     match form:
         case ReportFormat.json:
             say_json(as_json(answer))
@@ -129,6 +136,7 @@ def _made(
     of: str,
     days: tuple[str, str, str],
     by: Granularity | None,
+    size: str,
 ) -> FiguresReport:
     from engine.cli.stores import journeys_of
     from engine.errors import UsageError
@@ -149,6 +157,8 @@ def _made(
     now, journeys = session.clock.now(), journeys_of(conn, session)
     if of and of not in reports.known_journeys(conn, journeys):
         raise UsageError(f"there is no journey {of!r}:", f"the journeys are {', '.join(journeys.by_name)}")
+    if size:
+        return _sizes(conn, name, days, size, journeys, now)
     config = load_config(session.folder)
     today = reports.today(now, journeys)
     asked = reports.usual_period(name, today) if not any(days) else period.asked(today, *days)
@@ -156,6 +166,21 @@ def _made(
         name, asked, of, by, is_usual=not any(days), lost_after=config.reports.lost
     )
     return reports.report(conn, wanted, journeys, now)
+
+
+def _sizes(
+    conn: Connection, name: str, days: tuple[str, str, str], size: str, journeys: Journeys, now: Instant
+) -> FiguresReport:
+    from engine.errors import UsageError
+    from engine.figures import period, reports
+    from engine.figures.experiments.sizing import asked_share
+
+    first, last, length = days
+    if name != "experiments" or last or length:
+        raise UsageError("--size is of experiments:", command("report experiments --size 2% --from 8%"))
+    usual = period.asked(reports.today(now, journeys))
+    rise, base = asked_share(size, "--size"), asked_share(first, "--from") if first else None
+    return reports.report(conn, reports.ReportRequest(name, usual, rise=rise, base=base), journeys, now)
 
 
 def _print(answer: FiguresReport) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.figures.customer_metrics import CUSTOMER_METRICS
-from engine.figures.experiments.metrics import EXPERIMENT
+from engine.figures.experiments.metrics import EXPERIMENT, SIZE
 from engine.figures.forecasts_page import FORECASTS
 from engine.figures.metrics import METRICS, Metric
 
@@ -68,7 +68,8 @@ several arms together by S. Holm's procedure (Scandinavian Journal of Statistics
 
 def page() -> str:
     """The whole page."""
-    days, shop, people = ("".join(map(_line, metrics)) for metrics in (METRICS, CUSTOMER_METRICS, EXPERIMENT))
+    tables = (METRICS, CUSTOMER_METRICS, (*EXPERIMENT, *SIZE))
+    days, shop, people = ("".join(map(_line, metrics)) for metrics in tables)
     return _HEAD + _ROWS + days + _CUSTOMERS + _ROWS + shop + _EXPERIMENTS + people + FORECASTS
 
 

@@ -12,6 +12,7 @@ from engine.core.journeys import Journeys
 from engine.figures.channels import channels
 from engine.figures.cohorts import cohorts
 from engine.figures.cohorts import usual_period as cohorts_until
+from engine.figures.experiments.sizing import sizes
 from engine.figures.experiments.tables import experiments
 from engine.figures.journeys import all_journeys, one_journey
 from engine.figures.overview import ShopQuestion, customers, overview
@@ -39,7 +40,8 @@ NAMES: Mapping[str, str] = {
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
     """Which report, of what, over which days. `by`: also in parts. `is_usual`: nobody has said which days.
-    `lost_after`: days without an order after which a customer is lost."""
+    `lost_after`: days without an order after which a customer is lost. `rise`: of experiments, how many people
+    it takes to see a rise from `base` (both as parts of one; None: from what the control shows)."""
 
     name: str
     period: Period
@@ -47,6 +49,8 @@ class ReportRequest:
     by: Granularity | None = None
     is_usual: bool = False
     lost_after: int = 365
+    rise: float | None = None
+    base: float | None = None
 
 
 def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Instant) -> FiguresReport:
@@ -75,21 +79,21 @@ def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Ins
 
 def _experiments(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Instant) -> FiguresReport:
     """Over all the time that they run, where nobody has said which days."""
-    found = experiments(conn, journeys, now, None if wanted.is_usual else wanted.period)
-    notes: tuple[str, ...] = _EXPERIMENT_NOTES if found.tables else ()
-    if found.empty:
-        notes += (f"Nobody has come in yet: {'; '.join(found.empty)}.",)
+    notes: tuple[str, ...] = ()
+    if wanted.rise is not None:
+        title, period = "Size of experiments", wanted.period
+        tables: tuple[Table, ...] = (sizes(conn, journeys, now, wanted.rise, wanted.base),)
+    else:
+        found = experiments(conn, journeys, now, None if wanted.is_usual else wanted.period)
+        title, tables, period = "Experiments", found.tables, found.period
+        notes = _EXPERIMENT_NOTES if tables else ()
+        if found.empty:
+            notes += (f"Nobody has come in yet: {'; '.join(found.empty)}.",)
+        notes = notes or ("No journey has a holdout or a split.",)
+    place = journeys.timezone
     return FiguresReport(
-        wanted.name,
-        "Experiments",
-        found.period,
-        None,
-        journeys.currency,
-        journeys.timezone,
-        iso(now),
-        found.tables,
-        notes or ("No journey has a holdout or a split.",),
-    )
+        wanted.name, title, period, None, journeys.currency, place, iso(now), tables, notes
+    )  # fmt: skip
 
 
 _EXPERIMENT_NOTES = (

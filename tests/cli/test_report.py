@@ -84,7 +84,8 @@ def test_a_report_is_refused_with_what_to_write(shop: Shop, golden: Golden) -> N
         ("jurneys",), ("journey",), ("journey", "abandoned_kart"), ("channels", "email"),
         ("channels", "--from", "yesterday"), ("channels", "--last", "a while"),
         ("channels", "--from", "2026-03-02", "--to", "2026-03-01"), ("channels", "--last", "30 years"),
-        ("channels", "--from", "2026-03-02", "--last", "30 days"),
+        ("channels", "--from", "2026-03-02", "--last", "30 days"), ("channels", "--size", "2%"),
+        ("experiments", "--size", "much"), ("experiments", "--size", "5%", "--from", "97%"),
     )  # fmt: skip
     golden("golden/report_refused.txt", "\n".join(report(shop.run("report", *words)) for words in wrong))
 
@@ -143,5 +144,10 @@ def test_experiments_are_told_in_tables_and_words(shop: Shop, golden: Golden) ->
     assert [row["arm"] for row in held["rows"]] == ["holdout (control)", "journey"]
     assert held["rows"][1]["note"] in {"better", "worse", "cannot tell"}
     assert set(held["rows"][0]) - {"arm"} == set(read["definitions"])
+    sized = report(shop.run("report", "experiments", "--size", "2%", "--from", "8%"))
+    golden(
+        "golden/report_experiments_size.txt",
+        sized + report(shop.run("report", "experiments", "--size", "10%")),
+    )
     lines = shop.run("report", "experiments", "--format", "csv").out
     assert "held: holdout,journey,rate_low," in lines

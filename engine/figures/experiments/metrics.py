@@ -55,3 +55,25 @@ EXPERIMENT: tuple[Metric, ...] = (
     PEOPLE, COUNTED, WITH_GOAL, GOAL_SHARE, RATE_LOW, RATE_HIGH, PER_PERSON, MONEY_LOW, MONEY_HIGH,
 )  # fmt: skip
 SINCE: tuple[Metric, ...] = (PEOPLE, COUNTED, WITH_GOAL, GOAL_SHARE, PER_PERSON)
+
+_PLANNED = "planned, by what the last 30 days show"
+
+
+def _plan(name: str, title: str, unit: Unit, formula: str, of: str = "") -> Metric:
+    return Metric(name, title, unit, formula, "people, each once", _PLANNED, of, _from_people)
+
+
+BASE = _plan(
+    "base", "from", "share", "how many of the control reach the goal: `--from`, else what it shows now",
+    "people",
+)  # fmt: skip
+CHANGED = _plan("changed", "to", "share", "the same with the effect: from + `--size`, in points", "people")
+EACH = _plan(
+    "each", "people each", "count",
+    "people in the smallest arm, so that the effect is found in four of five cases at 5%: J. L. Fleiss, "
+    "Statistical methods for rates and proportions (1981), formula 3.18",
+)  # fmt: skip
+STARTS = _plan("starts", "who come in", "count", "people who have to come in until every arm has enough")
+A_DAY = _plan("a_day", "a day", "count", "people who came in, by day, of the last 30 days")
+DAYS = _plan("days", "days", "count", "who come in / a day, and `within` of the goal of the last of them")
+SIZE: tuple[Metric, ...] = (BASE, CHANGED, EACH, STARTS, A_DAY, DAYS)
