@@ -13,7 +13,7 @@ from engine.figures.channels import channels
 from engine.figures.cohorts import cohorts
 from engine.figures.cohorts import usual_period as cohorts_until
 from engine.figures.experiments.sizing import sizes
-from engine.figures.experiments.tables import experiments
+from engine.figures.experiments.tables import experiments, lines_of
 from engine.figures.journeys import all_journeys, one_journey
 from engine.figures.overview import ShopQuestion, customers, overview
 from engine.figures.period import Granularity, Period, asked
@@ -60,6 +60,7 @@ def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Ins
     period = wanted.period
     before = period.before()
     tables, title = _tables(conn, wanted, before, journeys, today(now, journeys))
+    effects = lines_of(conn, journeys, now, wanted.of) if wanted.name == "journey" else []
     year_before = (
         period.year_before() if any(row.year_before for each in tables for row in each.rows) else None
     )
@@ -72,7 +73,7 @@ def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Ins
         journeys.timezone,
         iso(now),
         tables,
-        tuple(_notes(conn, wanted, year_before or before)),
+        (*effects, *_notes(conn, wanted, year_before or before)),
         year_before,
     )
 

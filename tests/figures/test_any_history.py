@@ -36,8 +36,8 @@ steps:
           id: in_between
         - split: second_test
           into:
-            30% left: [{send: hello}]
-            70% right: [{send: offer}]
+            30% left: [{send: often}]
+            70% right: [{send: seldom}]
       50% control: [{exit: control}]
 """
 MINE = FILES | {

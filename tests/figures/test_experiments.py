@@ -296,3 +296,36 @@ def test_a_moment_of_decision_moves_nobody_and_changes_no_hash(opened: Open, wor
     assert before.hash == after.hash
     assert after.decide is not None
     assert not done.moved
+
+
+def test_changed_shares_begin_anew_and_what_was_decided_stays(opened: Open) -> None:
+    shop = opened(files(DECIDED))
+    subscribe(shop, "plain", 40, 4)
+    subscribe(shop, "warm", 40, 30)
+    shop.later(9 * DAY)
+    decided = tables(shop)["welcome: greeting"]
+    assert decided.row("warm").note == "better"
+    changed = DECIDED.replace("50% plain", "10% plain").replace("50% warm", "90% warm")
+    shop.publish(files(changed))
+    for number in range(3000, 3060):
+        shop.event(f"c{number}", "subscribed")
+    shop.run()
+    shop.later(9 * DAY)
+    with shop.store.read() as conn:
+        found = experiments(conn, shop.publication.journeys, shop.clock.now(), None).tables
+    before, now = found
+    assert (before.title, before.rows, before.remarks) == (decided.title, decided.rows, decided.remarks)
+    assert sum(int(str(row.now[0])) for row in now.rows) == 60
+    assert now.row("warm").note == "open"
+    assert "Of those who came in since 2026-03-13, when the shares were changed." in now.remarks
+
+
+def test_a_moment_that_is_fixed_after_it_has_passed_decides_nothing(opened: Open) -> None:
+    shop = opened(files(WELCOME))
+    subscribe(shop, "plain", 40, 4)
+    subscribe(shop, "warm", 40, 30)
+    shop.later(9 * DAY)
+    shop.publish(files(DECIDED))
+    table = tables(shop)["welcome: greeting"]
+    assert table.row("warm").note == "open"
+    assert any(remark.startswith("The moment of `decide:` had passed") for remark in table.remarks)

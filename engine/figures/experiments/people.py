@@ -40,17 +40,16 @@ class Person:
 def people_of(
     conn: Connection, trials: Sequence[Trial], journeys: Journeys, currency: str
 ) -> list[list[Person]]:
-    """The people of each experiment."""
+    """Everybody who ever came into each experiment, also along paths that are no more."""
     sources = sources_of(list(trials))
     bought: defaultdict[tuple[int, str], list[tuple[Instant, int]]] = defaultdict(list)
     for order in arms.orders(conn, sources, currency):
         bought[order.experiment, order.customer].append((order.at, order.amount))
     found: list[list[Person]] = [[] for _ in trials]
-    known = [{name for name, _ in trial.arms} for trial in trials]
     for member in arms.members(conn, sources):
         trial = trials[member.experiment]
         arm = _arm(member, trial, journeys) if not trial.split else member.arm
-        if arm not in known[member.experiment] or member.at < trial.since:
+        if arm is None:
             continue
         over_at = plus(member.at, trial.within, zone(member.zone))
         orders = bought.get((member.experiment, member.customer), ())
@@ -90,7 +89,8 @@ def moment_of(
     assert decide.people is not None
     ends: Mapping[str, list[Instant]] = {name: [] for name in names}
     for person in people:
-        ends[person.arm].append(person.over_at)
+        if person.arm in ends:
+            ends[person.arm].append(person.over_at)
     if any(len(some) < decide.people for some in ends.values()):
         return None
     return max(sorted(some)[decide.people - 1] for some in ends.values())
@@ -102,7 +102,7 @@ def arms_at(
     """The arms by those whose time was over at `until`, and (with `after`) was not yet then."""
     by_arm: dict[str, list[Person]] = {name: [] for name, _ in trial.arms}
     for person in people:
-        if person.at <= until and (after is None or person.over_at > after):
+        if person.arm in by_arm and person.at <= until and (after is None or person.over_at > after):
             by_arm[person.arm].append(person)
     return tuple(
         _arm_of(name, share, by_arm[name], lambda person: person.over_at <= until)

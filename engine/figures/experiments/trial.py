@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from engine.core.journey import DecisionMoment, Journey
 from engine.core.journeys import Journeys
@@ -11,6 +11,7 @@ from engine.core.steps.split import SplitStep
 from engine.language.steps.split import CONTROLS
 from engine.statistics.sequences import PLANNED
 from engine.store.counting.arms import HELD_OUT, TREATED, ArmSource
+from engine.store.counting.trial_log import TrialNote, TrialPhase
 from engine.values import Duration, Instant
 
 GLOBAL = "all journeys"
@@ -35,7 +36,9 @@ class Trial:
     decide: DecisionMoment | None
     sources: tuple[tuple[str, str], ...]  # journey, split: the runs that it is made of
     own_share: int = 0  # percent of the journey's own holdout
+    was: str = ""  # title under its former name
     since: Instant = Instant(0)
+    declared_at: Instant = Instant(0)  # since when `decide` is published
     is_part: bool = False  # only those who came in on some days
 
     @property
@@ -73,7 +76,7 @@ def of_journey(journey: Journey, order_event: str) -> Iterator[Trial]:
         arms = ((HELD_OUT, journey.holdout), (TREATED, 100 - journey.holdout))
         yield Trial(
             journey.name, "", arms, within, is_of_orders, journey.decide, ((journey.name, ""),),
-            journey.holdout,
+            journey.holdout, f"{journey.was or journey.name}: holdout",
         )  # fmt: skip
     for step in journey.steps:
         if isinstance(step, SplitStep):
@@ -81,6 +84,7 @@ def of_journey(journey: Journey, order_event: str) -> Iterator[Trial]:
             yield Trial(
                 journey.name, step.id, _control_first(step), within, is_of_orders, step.decide,
                 tuple((journey.name, name) for name in names),
+                was=f"{journey.was or journey.name}: {step.was or step.id}",
             )  # fmt: skip
 
 
@@ -108,3 +112,27 @@ def sources_of(found: list[Trial]) -> list[ArmSource]:
         for place, trial in enumerate(found)
         for journey, split in trial.sources
     ]
+
+
+def notes_of(found: Iterable[Trial]) -> list[TrialNote]:
+    """What a deployment keeps of them."""
+    return [TrialNote(trial.title, trial.arms, trial.decide, trial.was) for trial in found]
+
+
+def in_phases(trial: Trial, phases: Sequence[TrialPhase]) -> tuple[Trial, list[tuple[Trial, Instant]]]:
+    """The experiment as it is published now, and as it was before, until when."""
+    if not phases:
+        return trial, []
+    *earlier, last = phases
+    now = replace(trial, since=last.since, declared_at=last.declared_at)
+    before = [
+        (
+            replace(
+                trial, arms=phase.arms, decide=phase.decide, since=phase.since, declared_at=phase.declared_at
+            ),
+            phase.ended_at,
+        )
+        for phase in earlier
+        if phase.ended_at is not None and phase.decide is not None
+    ]
+    return now, before

@@ -17,6 +17,12 @@ _SHORTEST = 7
 """Days that people must have come in for before a month is spoken of."""
 
 
+TOO_LATE = (
+    "The moment of `decide:` had passed when it was published, so that it was known what it would show: it "
+    "decides nothing. Fix one that is still to come."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Audience:
     """Of how many people a sentence speaks: those who came in, over so many days."""

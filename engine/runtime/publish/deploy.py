@@ -20,13 +20,14 @@ from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.core.migrate import Migration, migration
 from engine.errors import AuthorError
+from engine.figures.experiments.trial import notes_of, trials
 from engine.invocation import command
 from engine.project import Project
 from engine.runtime.advance.maintenance import expect_turns, sweep_segments
 from engine.runtime.publish import one_off
 from engine.store import decisions, watermarks
 from engine.store.amounts import stored
-from engine.store.counting import daily_counts
+from engine.store.counting import daily_counts, trial_log
 from engine.store.counting.daily_counts import ShopFacts, TakingBack
 from engine.store.customers import batches, enrollments
 from engine.store.inbox import due_queue
@@ -82,6 +83,8 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
         journeys=hashes,
         sources=project.sources,
     )
+    experiments = trials(project.journeys, project.config.attribution.order)
+    trial_log.note(conn, now, notes_of(experiments))
     # clock and date starts of a journey count from its first publication on
     for name in project.journeys.by_name:
         if watermarks.get(conn, "clock", name) is None:
