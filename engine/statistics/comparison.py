@@ -12,11 +12,15 @@ from enum import StrEnum
 
 from engine.statistics import sequences
 from engine.statistics.bootstrap import bootstrap
-from engine.statistics.bounds import ALPHA, Bounds
+from engine.statistics.bounds import Bounds
 from engine.statistics.holm import holm
 from engine.statistics.means import Amounts, is_carried_by_few, welch
 from engine.statistics.proportions import Share, fisher, newcombe
 from engine.statistics.sample_ratio import ALARM, sample_ratio
+
+DECIDED_BELOW = 0.045
+"""The p-value below which an arm is better or worse: a little less than one in twenty, so that of any two
+thousand experiments without an effect no more than one in twenty is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ def _open(arm: Arm, control: Arm, planned: int) -> Difference:
 
 def _decided(arm: Arm, control: Arm, p: float, seed: str, *, by_few: bool) -> Difference:
     verdict = ArmVerdict.UNCLEAR
-    if p < ALPHA:
+    if p < DECIDED_BELOW:
         verdict = ArmVerdict.BETTER if arm.goals.rate > control.goals.rate else ArmVerdict.WORSE
     has_people = arm.goals.whole > 0 and control.goals.whole > 0
     if by_few and has_people:
