@@ -40,8 +40,8 @@ NAMES: Mapping[str, str] = {
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
     """Which report, of what, over which days. `by`: also in parts. `is_usual`: nobody has said which days.
-    `lost_after`: days without an order after which a customer is lost. `rise`: of experiments, how many people
-    it takes to see a rise from `base` (both as parts of one; None: from what the control shows)."""
+    `lost_after`: days without an order after which a customer is lost. `rise`: of experiments, how many
+    people it takes to see a rise from `base` (both as parts of one; None: from what the control shows)."""
 
     name: str
     period: Period
