@@ -38,6 +38,7 @@ def check(
     ] = False,
 ) -> None:
     """Read every file, say what is wrong and how to mend it, then run the stories."""
+    from engine.compiler.causes import is_foundation
     from engine.compiler.renames import renamed
     from engine.problem import in_order
     from engine.project import check as problems_of
@@ -58,7 +59,8 @@ def check(
         for file in project.files.values()
         if wanted(file.span.file) and file.span.file not in project.broken
     ]
-    is_sound = not any(problem.is_error and problem.span.file == CONFIG for problem in found)
+    # As those of journeys: in a world that is half written no story means anything.
+    is_sound = not any(problem.is_error and is_foundation(problem.span.file) for problem in found)
     report = run_stories(files, project.journeys, project.world, of_points=is_sound and wanted(CONFIG))
     journeys = sum(is_journey(file) and wanted(file) for file in project.sources)
     learned = _learned(project, wanted)
