@@ -33,6 +33,7 @@ from engine.invocation import command
 from engine.program import program
 from engine.project import Project, load, load_config
 from engine.runtime.advance.advancer import Advancer, decide_clicks
+from engine.runtime.advance.backfilling import Backfiller
 from engine.runtime.advance.recommending import build_nightly
 from engine.runtime.alerting.alerter import Alerter, AlertSetup
 from engine.runtime.delivery.channel_set import Opening
@@ -304,6 +305,14 @@ class Daemon:
         self._reading = SupervisedLoop("mailbox", self._read_mailbox, self._health)
         self._alerter = Alerter(self._alert_setup())
         self._alerting = SupervisedLoop("alerts", self._tell_alerts, self._health)
+        filler = Backfiller(
+            self._led_store,
+            self.clock,
+            lambda: self.live.publication,
+            lambda: self._standing().is_leader,
+            self.wake,
+        )
+        self._filling = SupervisedLoop("facts", filler.tick, self._health)
         if self.options.role is Role.HTTP:
             return
         if not self.options.dry:
@@ -366,7 +375,7 @@ class Daemon:
     def _parts(self, server: HttpServer | None) -> dict[str, Coroutine[Any, Any, None]]:
         parts = {"publisher": self._publishing.run()}
         if self.options.role is not Role.HTTP:
-            parts["advancer"] = self._advancing.run()
+            parts |= {"advancer": self._advancing.run(), "facts": self._filling.run()}
         if self._deliverer is not None:
             parts |= {"deliverer": self._deliverer.run(), "webhooks": self._calling.run()}
             parts |= {"mailbox": self._reading.run(), "alerts": self._alerting.run()}
@@ -507,6 +516,7 @@ class Daemon:
             if opening.channels or opening.gone:
                 log.info("channels_changed", opened=sorted(opening.channels), closed=sorted(opening.gone))
         self._webhooks.allow(config.egress)
+        self._filling.wake()
         self.wake()
 
     async def _skip(self) -> float:
@@ -543,6 +553,7 @@ class Daemon:
             self._watching,
             self._reading,
             self._alerting,
+            self._filling,
         ):
             part.stop()
         if server is not None:

@@ -20,6 +20,7 @@ from engine.compiler.publication import publish
 from engine.compiler.recommendations import compile_recommendations
 from engine.compiler.templates.message_set import MessageSet, Templates, compile_messages
 from engine.config import Config
+from engine.core.facts.rule import FactRule
 from engine.core.journey import Journey, SegmentRule
 from engine.core.journeys import Journeys
 from engine.core.recommendations.rule import Recommendation
@@ -196,6 +197,11 @@ def load_journeys(folder: Path) -> Journeys:
 def load_published_journeys(sources: Mapping[str, str]) -> Journeys:
     """As `load_journeys`, from what was published; the commit is not in the files."""
     return _load_journeys(Folder(Path(), sources), "")
+
+
+def load_published_facts(sources: Mapping[str, str]) -> Mapping[str, FactRule]:
+    """The facts alone, from what was published; of files that this version cannot read, none."""
+    return read_world(Folder(Path(), sources)).catalogue.facts
 
 
 def _load_journeys(opened: Folder, commit: str) -> Journeys:

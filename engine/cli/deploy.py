@@ -10,6 +10,7 @@ import typer
 
 from engine.cli.app import PROBLEMS, RUN, Session, app
 from engine.cli.output import Format, complain, counted, remark, say, say_json
+from engine.invocation import command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +58,7 @@ def deploy(
                 "changed": done.changed,
                 "commit": project.commit,
                 "moved": dict(done.moved),
+                "counted": list(done.counted),
                 "codes": filled,
                 "daemon": taken,
             }
@@ -82,6 +84,11 @@ def _tell(
         )
         for journey, people in done.moved.items():
             say(f"  {journey}: {people:,} people inside were matched to the new file")
+        for fact in done.counted:
+            remark(
+                f"{fact} is new or computed in another way: the kept events are counted beside everything"
+                f" else, `{command('facts')}` says how far"
+            )
         for file in coming.segments:
             remark(
                 f"{file} changed: whoever is a member by that was one from the beginning and starts nothing"

@@ -114,6 +114,7 @@ def _top(answer: StatusReport) -> list[list[str]]:
         ["daemon", _daemon(answer)],
         ["customers", f"{answer.customers:,}{_shared(answer)}"],
         *([["catalogue", catalogue.line(answer.catalogue)]] if catalogue.is_told(answer.catalogue) else []),
+        *([f"fact {name}", words] for name, words in answer.facts.items()),
         *_past(answer),
     ]
 

@@ -22,6 +22,7 @@ from engine.core.event_handlers import (
     handle_inside_change,
     handle_product_change,
     handle_profile_change,
+    handle_redefined_facts,
     handle_segment_change,
 )
 from engine.core.facts.customer import CustomerState
@@ -29,6 +30,7 @@ from engine.core.goal import leave_if_due, look_ahead
 from engine.core.happening import (
     CodeTaken,
     Event,
+    FactsRedefined,
     Happening,
     InsideChanged,
     Joined,
@@ -155,6 +157,8 @@ def _take(context: DecisionContext, happening: Happening) -> None:
             handle_profile_change(context, happening)
         case SegmentChanged():
             handle_segment_change(context, happening)
+        case FactsRedefined():
+            handle_redefined_facts(context, happening)
         case InsideChanged():
             handle_inside_change(context, happening)
         case Occurrence():

@@ -12,9 +12,17 @@ from engine.core.causes import NO_CAUSES
 from engine.core.decision_context import DecisionContext
 from engine.core.ending import cancel_planned
 from engine.core.enrollment import AwaitingSend, Deferred, Enrollment, Waiting
+from engine.core.facts.backfill import count_event
 from engine.core.facts.fold import apply_change, apply_event, foresee
 from engine.core.goal import leave_if_due
-from engine.core.happening import Event, InsideChanged, ProductChanged, ProfileChanged, SegmentChanged
+from engine.core.happening import (
+    Event,
+    FactsRedefined,
+    InsideChanged,
+    ProductChanged,
+    ProfileChanged,
+    SegmentChanged,
+)
 from engine.core.journey import SegmentRule, SendStep, WaitStep
 from engine.core.product_starts import forget_bought, start_by_product
 from engine.core.reactions import follow_event
@@ -31,18 +39,20 @@ ZONE_NAMES = frozenset(("timezone", "country"))
 def handle_event(context: DecisionContext, event: Event) -> None:
     """An event: facts, then what may end runs, segments and dates, and at last starts and waits."""
     index, name = context.index, event.name
-    changed_facts = index.facts_by_event.get(name, ())
+    changed_facts, backfills = index.facts_by_event.get(name, ()), index.backfills_by_event.get(name, ())
     # Facts first: goal, `exit_if` and `who` below are asked with this event counted (2.20). A caller who read
     # the facts after the event was stored has them counted already; once more would be one too many.
     if not context.folded:
         facts = (
             context.writable("event_counters", "values", "fact_state")
-            if changed_facts
+            if changed_facts or backfills
             else context.writable("event_counters")
         )
         if name in context.journeys.needs:
             context.writable_history(name)
         apply_event(facts, event, changed_facts, context.journeys.needs)
+        for backfill in backfills:
+            count_event(facts, event, backfill)
     # Points are asked with the event counted: `who: {orders_count: 2}` is the second order.
     loyalty.of_event(context, event)
     if context.collecting:
@@ -95,6 +105,18 @@ def handle_profile_change(context: DecisionContext, changed: ProfileChanged) -> 
     if changed.addresses or changed.consents or changed.suppressed:
         context.reach_changed = True
     apply_changes(context, starts=changed.starts)
+
+
+def handle_redefined_facts(context: DecisionContext, redefined: FactsRedefined) -> None:
+    """The values are there already: what asks for them is asked, and whoever is a member of a segment by them
+    was one from the beginning."""
+    for name in redefined.names:
+        rule = context.index.rules.get(name)
+        if rule is not None and rule.how == "next":
+            foresee(context.writable("values"), rule)
+    loyalty.of_facts(context, redefined.names)
+    context.changed_attributes.update(redefined.names)
+    apply_changes(context, starts=False)
 
 
 def handle_product_change(context: DecisionContext, product: ProductChanged) -> None:

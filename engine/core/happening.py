@@ -74,6 +74,14 @@ class SegmentChanged(Struct, frozen=True):
     starts: bool = True  # False for members found by a first evaluation, a changed definition or an import
 
 
+class FactsRedefined(Struct, frozen=True):
+    """Facts of the customer have another value by a changed definition, which is whole now."""
+
+    number: int
+    at: Instant
+    names: tuple[str, ...]
+
+
 class InsideChanged(Struct, frozen=True):
     """A run of another journey began or ended. Only stories say so, in which that journey does not run:
     elsewhere decisions find it themselves. Never stored."""
@@ -193,6 +201,7 @@ Happening = (
     | ProfileChanged
     | ProductChanged
     | SegmentChanged
+    | FactsRedefined
     | InsideChanged
     | Occurrence
     | MessageSent

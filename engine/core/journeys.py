@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from engine.core.facts.backfill import Backfill
 from engine.core.facts.customer import ZoneReason, resolve_zone
 from engine.core.facts.fold import initial_values
 from engine.core.facts.learned import Learned
@@ -35,6 +36,7 @@ class Journeys:
 
     by_name: Mapping[str, Journey]
     facts: tuple[FactRule, ...] = ()  # computed for everybody
+    backfills: tuple[Backfill, ...] = ()  # definitions that are computed beside them, until they are whole
     attributes: Mapping[str, Type] = field(default_factory=dict)
     segments: Mapping[str, SegmentRule] = field(default_factory=dict)
     policies: Mapping[str, Policy] = field(default_factory=dict)
@@ -66,9 +68,13 @@ class Journeys:
         facts = tuple(
             replace(rule, typical=gaps[rule.name]) if rule.name in gaps else rule for rule in self.facts
         )
-        index = index_of(
-            self.by_name.values(), self.segments.values(), facts, self.needs, self.loyalty or LoyaltyRules()
+        same = {(rule.name, rule.fingerprint): rule for rule in facts}
+        backfills = tuple(
+            replace(backfill, rule=same.get((backfill.rule.name, backfill.rule.fingerprint), backfill.rule))
+            for backfill in self.backfills
         )
+        loyalty = self.loyalty or LoyaltyRules()
+        index = index_of(self.by_name.values(), self.segments.values(), facts, self.needs, loyalty, backfills)
         object.__setattr__(self, "index", index)
         pools = {
             pool.name: pool

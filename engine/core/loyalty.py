@@ -4,7 +4,7 @@ computes, its entries, the engine's own events, and when time alone will change 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
@@ -73,6 +73,13 @@ def of_step(transition: Transition, cause: str, points: int, note: str) -> None:
     _follow(context, rules, ledger, teller)
     transition.effects.extend(teller.effects)
     transition.trace.extend(teller.trace)
+
+
+def of_facts(context: DecisionContext, names: Collection[str]) -> None:
+    """Facts have other values by a changed definition: a tier may be counted from one of them."""
+    rules = context.journeys.loyalty
+    if rules is not None and rules.tiers is not None and rules.tiers.fact in names:
+        _write(context, rules, _open(context, rules), starts=False)
 
 
 def of_time(context: DecisionContext) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from engine.core.conditions.dependencies import Dependencies, dependencies_of
 from engine.core.conditions.scope import Rules
+from engine.core.facts.backfill import Backfill
 from engine.core.facts.rule import FactRule
 from engine.core.journey import (
     EventTrigger,
@@ -117,6 +118,7 @@ class SubscriptionIndex:
     exit_attributes: frozenset[str]  # attributes that `goal: when` or `exit_if` of any journey looks at
     date_attributes: frozenset[str]  # attributes that a `wait: until` of any journey counts from
     facts_by_event: Mapping[str, tuple[FactRule, ...]]  # the computed facts that an event changes
+    backfills_by_event: Mapping[str, tuple[Backfill, ...]]  # and what is computed beside them
     segment_dependencies: SegmentDependencies
     asked_journeys: frozenset[str]  # whose beginning or end an exit or a segment asks about (`inside:`)
     stopped: frozenset[str]
@@ -131,6 +133,7 @@ def index_of(
     facts: tuple[FactRule, ...],
     needs: Iterable[str],
     loyalty: LoyaltyRules,
+    backfills: Iterable[Backfill] = (),
 ) -> SubscriptionIndex:
     """The index of everything that is published. `needs`: events whose history is kept."""
     rules = {rule.name: rule for rule in facts}
@@ -138,6 +141,10 @@ def index_of(
     for rule in facts:
         for event in rule.events:
             facts_by_event[event] = (*facts_by_event.get(event, ()), rule)
+    backfills_by_event: dict[str, tuple[Backfill, ...]] = {}
+    for backfill in backfills:
+        for event in backfill.rule.events:
+            backfills_by_event[event] = (*backfills_by_event.get(event, ()), backfill)
     ranked = sorted(
         (JourneySubscription.of(journey, rules) for journey in journeys),
         key=lambda subscription: subscription.rank,
@@ -180,6 +187,7 @@ def index_of(
         reads_products=bool(product_starts)
         or any(subscription.journey.dependencies.product for subscription in ranked),
         facts_by_event=facts_by_event,
+        backfills_by_event=backfills_by_event,
         segment_dependencies=segment_dependencies,
         asked_journeys=frozenset(segment_dependencies.of_journey).union(
             *(subscription.exit_dependencies.journeys for subscription in ranked)

@@ -26,6 +26,7 @@ from engine.store.customers.customer_codec import (
     load_marks,
     load_reach,
 )
+from engine.store.facts import new_ids
 from engine.store.inbox import due_queue
 from engine.store.inbox.inbox import append_one
 from engine.store.inbox.inbox_codec import from_row
@@ -93,6 +94,7 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
             (new, customer, old, previous),
         )
         memberships.rename(conn, old, previous, new, customer)
+        new_ids.follow(conn, new, customer, journeys, now)
     elif theirs is not None and ours is not None:
         _receive_missing(conn, ours, theirs, customer, journeys, now)
         _receive_events(conn, old, previous, customer, now)

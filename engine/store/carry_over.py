@@ -20,6 +20,7 @@ from sqlmodel import SQLModel
 from engine.errors import UsageError, WorldError
 from engine.store import meta, moving
 from engine.store.database import Store
+from engine.store.facts import definitions
 from engine.store.identity import mark_restored
 from engine.store.inbox.inbox import ANY_BUCKET
 from engine.store.moving import Filling
@@ -123,6 +124,8 @@ def finish(source: Connection, target: Store, copied_at: Instant | None = None) 
     def take_over(conn: Connection) -> None:
         for name, value in facts:
             meta.put(conn, name, value)
+        # Customers stand in another order there
+        definitions.start_again(conn)
         if copied_at is not None:
             mark_restored(conn, copied_at)
         moving.note_whole(conn)

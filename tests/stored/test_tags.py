@@ -47,6 +47,7 @@ from engine.core.facts.rfm import Group, GroupTable
 from engine.core.happening import (
     CodeTaken,
     Event,
+    FactsRedefined,
     Happening,
     HistoryHalf,
     Joined,
@@ -147,6 +148,7 @@ HAPPENINGS: tuple[Happening, ...] = (
     ProductChanged(3, Instant(8), "p", {"stock": 4}, {"stock": 12}, {"viewed": Instant(7)}),
     ProductChanged(3, Instant(8), "p", {}, {}, {"bought": Instant(7)}, Money(Decimal(5), "EUR")),
     SegmentChanged(4, Instant(9), "vip", member=True, starts=False),
+    FactsRedefined(4, Instant(9), ("net_spent",)),
     Occurrence(5, "weekly", Instant(10), dt.date(2026, 3, 2)),
     MessageSent(6, Instant(11), "key", "run"),
     MessageReturned(7, Instant(12), "key", "run", ReturnReason.EXPIRED),

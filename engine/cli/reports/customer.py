@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from engine.cli.reports import points
 from engine.cli.reports.agreed import ledger
+from engine.cli.reports.facts import gap_of, progress_of
 from engine.cli.reports.forecasts import calibration_line, why_none
 from engine.cli.reports.lines import closed, reason
 from engine.cli.reports.past import Entry, PastMoment
@@ -59,6 +60,12 @@ class FactValue:
         as_of = f"as of {rule.event} {distance(seen.last_at, person.now)}" if seen else f"no {rule.event} yet"
         if rule.how == "next" and seen:
             as_of += f", {_why_next(person.journeys.index.rules[rule.name], person)}"
+        definition = person.definitions.get(rule.name)
+        if definition is not None:
+            # What stands is of another definition, or leaves out what is not kept
+            is_short = seen is not None and seen.first_at < (definition.counted_from or 0)
+            notes = [progress_of(definition), gap_of(definition) if is_short else ""]
+            as_of = "; ".join([as_of, *filter(None, notes)])
         return cls(_in_words(facts.values.get(rule.name), rule), as_of)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.cli.reports import catalogue, guards, unsettled
+from engine.cli.reports import catalogue, facts, guards, unsettled
 from engine.cli.reports.catalogue import CatalogueReport
 from engine.cli.reports.guards import Guards
 from engine.cli.reports.unsettled import UnknownMessage
@@ -180,6 +180,7 @@ class StatusReport:
     channels_refused: str  # why the daemon keeps the channels of an earlier config.yaml
     after_restart: tuple[str, ...]  # parts of config.yaml that count after the next start
     catalogue: CatalogueReport
+    facts: Mapping[str, str]  # those that are not whole, with how far they are
     past_counted: int | None  # percent of what happened before this version that reports count; None: all
 
 
@@ -243,6 +244,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
         channels_refused=followed.refused if followed else "",
         after_restart=followed.after_restart if followed else (),
         catalogue=catalogue.look(conn, config, now),
+        facts=facts.unsettled(conn),
         past_counted=past.percent if (past := counting_past.progress(conn)) is not None else None,
     )
 

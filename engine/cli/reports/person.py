@@ -13,10 +13,13 @@ from engine.core.conditions.dependencies import farthest
 from engine.core.facts.customer import CustomerState
 from engine.core.facts.forecasts import Forecast
 from engine.core.journeys import Journeys
+from engine.runtime.advance.definitions import in_use
 from engine.runtime.advance.forecasting import last_forecasts
 from engine.runtime.advance.scoring import last_scores
 from engine.store import aliases
 from engine.store.customers import batches, history, learned, suppressions
+from engine.store.facts import definitions
+from engine.store.facts.definitions import FactDefinition
 from engine.store.meta import bucket_of
 from engine.values import Instant
 
@@ -37,6 +40,9 @@ class Person:
     scored: Mapping[str, Instant] = field(default_factory=dict)  # nightly facts, when they were last computed
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)  # by fact, as they were made last
     shut: Mapping[str, str] = field(default_factory=dict)  # channels with a closed address, and why
+    definitions: Mapping[str, FactDefinition] = field(
+        default_factory=dict
+    )  # of facts, by which they are made
 
     @property
     def zone(self) -> ZoneInfo:
@@ -55,11 +61,13 @@ def find(conn: Connection, customer: str, journeys: Journeys, now: Instant) -> P
     # Also the rows of facts over a stretch of time that nothing asks for: they are counted here.
     needs = farthest(journeys.needs, *(rule.history for rule in journeys.facts))
     journeys = replace(journeys, needs=needs, learned=learned.known(conn))
-    state = batches.load_batch(conn, bucket, [own], journeys, now).states[own]
-    scored = last_scores(conn, journeys)
-    shut = _shut(conn, state)
-    names = tuple(history.other_names(conn, own))
-    return Person(own, names, *known, state, journeys, now, scored, last_forecasts(conn), shut)
+    # Values by the definitions in use, also where another one is being counted
+    used = in_use(conn, journeys, definitions.unsettled(conn)).journeys
+    state = batches.load_batch(conn, bucket, [own], used, now).states[own]
+    return Person(
+        own, tuple(history.other_names(conn, own)), *known, state, journeys, now,
+        last_scores(conn, journeys), last_forecasts(conn), _shut(conn, state), definitions.all_of(conn),
+    )  # fmt: skip
 
 
 def _shut(conn: Connection, state: CustomerState) -> dict[str, str]:

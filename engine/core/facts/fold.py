@@ -64,16 +64,21 @@ def apply_event(
         first_at = min(counter.first_at, at)
         facts.event_counters[event.name] = EventCounter(counter.times + 1, first_at, last_at, last_number)
     for rule in rules:
-        if rule.last is not None:
-            continue
-        if rule.less:
-            _count_what_is_left(facts, event, rule)
-        elif rule.event == event.name:
-            _count(facts, event, rule)
+        count(facts, event, rule)
     if needs is None or event.name in needs:
         history = facts.history.setdefault(event.name, [])
         # Events arrive late: history is in the order in which things happened, not in that of receipt.
         bisect.insort(history, event, key=lambda event: (event.occurred_at, event.number))
+
+
+def count(facts: Facts, event: Event, rule: FactRule) -> None:
+    """One computed fact with one more event, whose counter counts it already."""
+    if rule.last is not None:
+        return
+    if rule.less:
+        _count_what_is_left(facts, event, rule)
+    elif rule.event == event.name:
+        _count(facts, event, rule)
 
 
 def apply_change(

@@ -116,23 +116,25 @@ class FactRule:
     # Where `Facts.fact_state` has what it needs to go on. Facts that an older version knew have it under
     # their name; the others under a name that changes with the definition, since the form of it does.
     memory: str = dataclasses.field(init=False, compare=False, repr=False)
+    # Every event that changes it, each once.
+    events: tuple[str, ...] = dataclasses.field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Finds both once: they are asked for at every event."""
+        """Finds them once: they are asked for at every event."""
+        events = tuple(dict.fromkeys((self.event, *(counter.event for counter in self.less))))
+        object.__setattr__(self, "events", events)
         year = (self.year.back, self.year.zone) if self.year is not None else None
         less = tuple((each.event, each.field, each.key, _asked(each.where)) for each in self.less)
         kind = (self.type.kind, self.type.choices)
         parts = (self.how, self.event, self.field, kind, self.last, year, _asked(self.where), less)
-        written = repr(parts) if self.ahead is None else repr((*parts, self.ahead))
-        found = hashlib.sha256(written.encode()).hexdigest()[:16]
+        text = repr(parts) if self.ahead is None else repr((*parts, self.ahead))
+        if self.how == "rfm":
+            groups = dataclasses.astuple(self.groups) if self.groups is not None else None
+            text += repr((groups, self.borders.all))
+        found = hashlib.sha256(text.encode()).hexdigest()[:16]
         is_plain = self.how in _PLAIN and self.where is None and not self.less
         object.__setattr__(self, "fingerprint", found)
         object.__setattr__(self, "memory", self.name if is_plain else f"{self.name}@{found[:8]}")
-
-    @property
-    def events(self) -> tuple[str, ...]:
-        """Every event that changes it, each once."""
-        return tuple(dict.fromkeys((self.event, *(counter.event for counter in self.less))))
 
     @property
     def is_nightly(self) -> bool:
@@ -144,6 +146,12 @@ class FactRule:
     def is_forecast(self) -> bool:
         """Whether it looks ahead."""
         return self.ahead is not None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its value lies beside the attributes of a customer, made event by event: all but those that
+        are counted when they are asked for, and those of the night."""
+        return self.last is None and not self.is_nightly
 
     @property
     def history(self) -> dict[str, int | None]:

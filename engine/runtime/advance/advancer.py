@@ -15,8 +15,10 @@ from sqlalchemy import Connection
 from engine.clock import Clock
 from engine.core.codes import CodeSource
 from engine.core.decide import Decided, decide, next_due
+from engine.core.facts.backfill import Backfill
 from engine.core.happening import Happening
 from engine.core.journeys import Journeys
+from engine.runtime.advance.definitions import in_use, put_in_place
 from engine.runtime.advance.draws import without_doubles
 from engine.runtime.workers.standing import ALONE, Standing
 from engine.store import decisions, meta
@@ -24,6 +26,8 @@ from engine.store.counting import daily_counts
 from engine.store.customers import batches as customers
 from engine.store.customers import events, learned
 from engine.store.database import Store, is_refusal
+from engine.store.facts import definitions
+from engine.store.facts.definitions import UnsettledFact
 from engine.store.inbox import due_queue as due
 from engine.store.inbox import inbox, lanes, quarantine
 from engine.store.inbox.busy import busy_buckets, hold
@@ -94,7 +98,9 @@ class _Present:
     published: Journeys
     paused: frozenset[str]  # by an operator
     stamp: int  # of what was learned
+    unsettled: tuple[UnsettledFact, ...]  # facts with a definition that is not whole
     journeys: Journeys
+    placing: tuple[Backfill, ...]
 
 
 class Advancer:
@@ -144,8 +150,8 @@ class Advancer:
     ) -> None:
         """Applies what happened without the inbox, by bucket and customer, in a transaction of the caller.
         For customers of whom nothing waits there. Nobody is woken: who is due comes with the next batch."""
-        journeys = self._at_present(conn, publication.journeys)
         for bucket, of_customers in happened.items():
+            journeys = self._at_present(conn, publication.journeys, bucket, of_customers, now)
             work = _Work(bucket, {}, frozenset(), more=False, held_back=of_customers.keys())
             _decide_and_write(conn, work, of_customers, journeys, now, self._codes_of(conn, journeys))
 
@@ -188,7 +194,7 @@ class Advancer:
             return AdvanceProgress()
         now = self._clock.now()
         work = _claim(conn, bucket, now, limit)
-        journeys = self._at_present(conn, publication.journeys)
+        journeys = self._at_present(conn, publication.journeys, bucket, work.customers, now)
         return _apply(conn, work, work.customers, journeys, now, self._codes_of(conn, journeys))
 
     def _codes_of(self, conn: Connection, journeys: Journeys) -> CodeSource:
@@ -212,7 +218,7 @@ class Advancer:
             return AdvanceProgress(stale=True)
         now = self._clock.now()
         work = _claim(conn, bucket, now, SMALLEST)
-        journeys = self._at_present(conn, publication.journeys)
+        journeys = self._at_present(conn, publication.journeys, bucket, work.customers, now)
         total = AdvanceProgress(more=work.more)
         for customer in work.customers:
             counted = daily_counts.mark(conn)
@@ -231,17 +237,20 @@ class Advancer:
                 total.set_aside += 1
         return total
 
-    def _at_present(self, conn: Connection, journeys: Journeys) -> Journeys:
-        """With what was learned last. An operator's pause of a journey is like `state: paused` in its
-        file."""
+    def _at_present(
+        self, conn: Connection, journeys: Journeys, bucket: int, customers: Iterable[str], now: Instant
+    ) -> Journeys:
+        """With what was learned last, and the definitions of facts that are in use; these customers are
+        brought to them. An operator's pause of a journey is like `state: paused` in its file."""
         paused, stamp = pauses.paused_journeys(conn), learned.stamp(conn)
-        if not paused and not stamp:
+        unsettled = definitions.unsettled(conn)
+        if not paused and not stamp and not unsettled:
             return journeys
         present = self._present
         if (
             present is None
             or present.published is not journeys
-            or (present.paused, present.stamp) != (paused, stamp)
+            or (present.paused, present.stamp, present.unsettled) != (paused, stamp, unsettled)
         ):
             by_name = {
                 name: dataclasses.replace(journey, state="paused")
@@ -250,8 +259,12 @@ class Advancer:
                 for name, journey in journeys.by_name.items()
             }
             known = learned.known(conn) if stamp else journeys.learned
-            changed = dataclasses.replace(journeys, by_name=by_name, learned=known)
-            present = self._present = _Present(journeys, paused, stamp, changed)
+            facts = in_use(conn, dataclasses.replace(journeys, by_name=by_name, learned=known), unsettled)
+            present = self._present = _Present(
+                journeys, paused, stamp, unsettled, facts.journeys, facts.placing
+            )
+        if present.placing:
+            put_in_place(conn, present.journeys, bucket, customers, present.placing, now)
         return present.journeys
 
 

@@ -13,6 +13,7 @@ from engine.core.journeys import Journeys
 from engine.store import watermarks
 from engine.store.customers import gaps, learned
 from engine.store.database import Store
+from engine.store.facts import definitions
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox_codec import to_row
 from engine.values import Instant, local_date, zone
@@ -37,8 +38,11 @@ def foresee_next(store: Store, journeys: Journeys, now: Instant, chunk: int = CH
     rest.
     """
     changed: dict[str, int] = {}
+    with store.read() as conn:
+        # What is usual is learned from moments that everybody has by this definition
+        unsettled = {each.name for each in definitions.unsettled(conn)}
     for rule in journeys.facts:
-        if rule.how != "next":
+        if rule.how != "next" or rule.name in unsettled:
             continue
         with store.read() as conn:
             last = watermarks.get(conn, SWEEP, rule.name)

@@ -14,10 +14,12 @@ from engine.core.journey import SegmentRule
 from engine.core.journeys import Journeys
 from engine.core.segments import is_member
 from engine.core.turning import turns_with_time
+from engine.runtime.advance.definitions import in_use
 from engine.store import allowances, idempotency, watermarks
 from engine.store.customers import batches, memberships, whole_base
 from engine.store.customers.segments import expect_crossing, wrong_members
 from engine.store.database import Store
+from engine.store.facts import definitions
 from engine.store.inbox import due_queue, inbox, refusals
 from engine.store.inbox.inbox_codec import to_row
 from engine.store.messages import destinations
@@ -180,6 +182,9 @@ def _wrong(
     if asked is not None:
         yield from wrong_members(conn, rule.name, asked)
         return
+    unsettled = definitions.unsettled(conn)
+    if unsettled:
+        journeys = in_use(conn, journeys, unsettled).journeys
     for bucket, chunk in batches.chunks(conn, CHUNK):
         for customer, state in batches.load_batch(conn, bucket, chunk, journeys, now).states.items():
             member = is_member(rule, state.facts, now)

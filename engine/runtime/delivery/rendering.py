@@ -29,6 +29,7 @@ from engine.runtime.delivery.unknown_policy import UnknownPolicies
 from engine.runtime.delivery.windowed_facts import with_windowed
 from engine.store.customers import addressees
 from engine.store.customers.addressees import Addressee
+from engine.store.facts.definitions import unset_names
 from engine.store.messages import sessions
 from engine.store.messages.queue import Body
 from engine.store.messages.records import OutboxMessage
@@ -64,6 +65,7 @@ class RenderData:
     products: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     replied: Mapping[tuple[str, str], Instant] = field(default_factory=dict)
     recommended: Mapping[int, Lists] = field(default_factory=dict)  # by number of the message
+    unset: frozenset[str] = frozenset()  # facts that nobody has a value of yet
 
 
 def load_render_data(
@@ -94,7 +96,8 @@ def load_render_data(
         last = sessions.last_of(conn, channel, addresses - {""})
         replied |= {(channel, address): at for address, at in last.items()}
     recommended = recommend(conn, claimed, customers, context.recommending, now)
-    return RenderData(customers, products.find(conn, wanted) if wanted else {}, replied, recommended)
+    found = products.find(conn, wanted) if wanted else {}
+    return RenderData(customers, found, replied, recommended, unset_names(conn))
 
 
 def render_batch(
@@ -146,8 +149,10 @@ def _render(claimed: OutboxMessage, needed: RenderData, context: RenderContext) 
         ]
         for name, items in needed.recommended.get(claimed.number, {}).items()
     }
+    # A fact that is being counted for the first time is not set, and no zero
+    initial = {name: value for name, value in context.initial.items() if name not in needed.unset}
     values = RenderValues(
-        customer={"id": claimed.customer, **context.initial, **customer.values},
+        customer={"id": claimed.customer, **initial, **customer.values},
         names=claimed.names,
         product=needed.products.get(_product_id(claimed), {}),
         zone=place,

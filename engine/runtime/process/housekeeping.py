@@ -18,6 +18,7 @@ from engine.core.journeys import Journeys
 from engine.store import alert_messages, counting_past, retention, upkeep, watermarks
 from engine.store.counting import daily_counts
 from engine.store.database import Store
+from engine.store.facts import definitions
 from engine.store.products import history as product_history
 from engine.store.retention import Blanked, Edged, Key, OldRows, Walked
 from engine.values import DAY, HOUR, Instant, to_datetime, zone
@@ -176,6 +177,8 @@ class Housekeeping:
     def _is_time(self) -> bool:
         now = self._clock.now()
         with self._store.read() as conn:
+            if definitions.is_counting(conn):
+                return False
             last = watermarks.get(conn, "retention", "")
         passed = now - last.until if last is not None else LATEST
         return passed >= LATEST or (passed >= DAY / 2 and _is_night(now, self._config().timezone))

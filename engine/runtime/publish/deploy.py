@@ -23,6 +23,7 @@ from engine.errors import AuthorError
 from engine.figures.experiments.trial import notes_of, trials
 from engine.invocation import command
 from engine.project import Project
+from engine.runtime.advance.definitions import notice
 from engine.runtime.advance.maintenance import expect_turns, sweep_segments
 from engine.runtime.publish import one_off
 from engine.store import decisions, watermarks
@@ -47,6 +48,7 @@ class Deployment:
     changed: bool  # anything was new
     project: Project  # what was published: the folder with the one-off sends that are under way
     moved: Mapping[str, int] = field(default_factory=dict)  # journey -> enrollments that were moved
+    counted: tuple[str, ...] = ()  # facts that are new or changed, and counted from the kept events now
 
 
 def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> Deployment:
@@ -65,7 +67,9 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
     project = one_off.merged(conn, project)
     daily_counts.describe_shop(conn, _shop_facts(project.config, project.journeys.facts))
     last = deployments.current(conn)
+    facts = project.journeys.facts
     if last is not None and last.hash == project.hash:
+        notice(conn, facts, last.number, now, before=facts)
         return Deployment(last.number, False, project)
     inside = enrollments.journeys_with_people(conn)
     _refuse_gone(inside, project.journeys)
@@ -85,6 +89,7 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
     )
     experiments = trials(project.journeys, project.config.attribution.order)
     trial_log.note(conn, now, notes_of(experiments))
+    begun = notice(conn, facts, number, now, before=old.facts if old is not None else ())
     # clock and date starts of a journey count from its first publication on
     for name in project.journeys.by_name:
         if watermarks.get(conn, "clock", name) is None:
@@ -92,7 +97,7 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
     # last, by the new definitions; who is a member from the beginning starts nothing
     sweep_segments(conn, project.journeys, now)
     expect_turns(conn, project.journeys, now)
-    return Deployment(number, True, project, moved)
+    return Deployment(number, True, project, moved, tuple(each.name for each in begun))
 
 
 def _shop_facts(config: Config, facts: Iterable[FactRule]) -> ShopFacts:

@@ -156,5 +156,5 @@ def load_attributes(text: str) -> dict[str, Value]:
 
 def _remembered(value: Any) -> object:
     if type(value) is list:
-        return tuple([_price(part) if type(part) is dict else part for part in value])
+        return tuple([_price(part) if type(part) is dict and "currency" in part else part for part in value])
     return value

@@ -160,6 +160,11 @@ def append_rows(conn: Connection, inbox: Sequence[tuple[int, str, str, int, str]
     )
 
 
+def append_history(conn: Connection, inbox: Sequence[tuple[int, str, str, int, str]]) -> None:
+    """As `append_rows`, for rows that nobody waits for: they are applied behind what happens now."""
+    change_many(conn, _INSERT, [(bucket, Lane.HISTORY, *others) for bucket, *others in inbox])
+
+
 def append_one(conn: Connection, customer: str, what: Happening, now: Instant) -> None:
     """Appends what a statement of our own made sure to happen once (a hand-over, an outcome)."""
     append_each(conn, [(customer, what)], now)

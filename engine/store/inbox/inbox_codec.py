@@ -10,6 +10,7 @@ from typing import Any
 from engine.core.happening import (
     CodeTaken,
     Event,
+    FactsRedefined,
     Happening,
     HistoryHalf,
     InsideChanged,
@@ -50,6 +51,8 @@ def to_row(what: Happening) -> tuple[str, str]:
             return "product", dump(document)
         case SegmentChanged():
             return "segment", dump([what.at, what.segment, what.member, what.starts])
+        case FactsRedefined():
+            return "redefined", dump([what.at, what.names])
         case Occurrence():
             return "occurrence", dump([what.journey, what.at, what.day.isoformat()])
         case MessageSent():
@@ -147,6 +150,7 @@ _READERS: Mapping[str, Callable[[int, list[Any]], Happening]] = {
     "changed": _changed,
     "product": _product,
     "segment": lambda number, body: SegmentChanged(number, *body),
+    "redefined": lambda number, body: FactsRedefined(number, body[0], tuple(body[1])),
     "occurrence": _occurrence,
     "handed": lambda number, body: MessageSent(number, *body),
     "returned": _returned,

@@ -38,7 +38,7 @@ COUNTERS = {
 SETTINGS: Mapping[str, Mapping[str, str]] = {
     **dict.fromkeys(("inbox", "due"), QUEUE),
     **dict.fromkeys(("customer", "enrollment", "outbox", "webhook_call", "watch"), UPDATED),
-    **dict.fromkeys(("meta", "volume", "sweep", "stuck", "allowance"), COUNTERS),
+    **dict.fromkeys(("meta", "volume", "sweep", "stuck", "allowance", "fact_definition"), COUNTERS),
 }
 """Table -> its storage parameters. Tables that only grow keep the usual ones."""
 

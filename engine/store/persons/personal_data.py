@@ -107,6 +107,7 @@ OTHER_TABLES = {
     "recommended_list": "figures over everybody",
     "product_price": "the catalogue", "product_stock": "the catalogue",
     "feed_product": "the catalogue",
+    "fact_definition": "how far a changed definition of a fact has come; gone when it is whole",
     "product_change": "how far a change of the catalogue was told; gone when it was",
     "deployment": "files of the project", "pause": "what an operator said", "api_key": "keys of programs",
     "meta": "facts about the database", "sweep": "how far a look at everybody has come",

@@ -12,11 +12,18 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from engine.store.schema import alert_tables, feed_tables, product_tables, recommendation_tables
+from engine.store.schema import (
+    alert_tables,
+    fact_tables,
+    feed_tables,
+    product_tables,
+    recommendation_tables,
+)
 from engine.store.schema.message_tables import one_of
 from engine.store.schema.types import DOCUMENT, INSTANT, NUMBER
 
 assert alert_tables.AlertRow.metadata is SQLModel.metadata
+assert fact_tables.FactDefinitionRow.metadata is SQLModel.metadata
 assert recommendation_tables.ShownProductRow.metadata is SQLModel.metadata
 assert product_tables.ProductRow.metadata is SQLModel.metadata
 assert feed_tables.FeedProductRow.metadata is SQLModel.metadata
