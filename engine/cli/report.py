@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,6 +29,7 @@ class ReportFormat(StrEnum):
     text = "text"
     json = "json"
     csv = "csv"
+    html = "html"
 
 
 @app.command(rich_help_panel=LOOK)
@@ -52,12 +54,14 @@ def report(
     as_of: Annotated[
         str, typer.Option("--as-of", help="of forecast: as if it were the end of this day")
     ] = "",
-    form: Annotated[ReportFormat, typer.Option("--format", help="text, json or csv")] = ReportFormat.text,
+    form: Annotated[
+        ReportFormat, typer.Option("--format", help="text, json, csv or html")
+    ] = ReportFormat.text,
+    out: Annotated[Path | None, typer.Option("--out", help="write a file in this folder")] = None,
 ) -> None:
     """Figures of the shop, its customers, journeys and channels, with how each is counted."""
     from engine.cli.stores import look_into_store
     from engine.errors import UsageError
-    from engine.figures.export import as_csv, as_json
 
     session = Session.of(context)
     if name == "forecast":
@@ -65,19 +69,54 @@ def report(
             raise UsageError(
                 "report forecast is of all facts that look ahead, as of one day:", "--as-of 2026-03-31"
             )
+        if form is ReportFormat.html or out is not None:
+            raise UsageError("report forecast is no page:", command("report forecast --format json"))
         _forecasts(session, as_of, form)
         return
     if as_of:
         raise UsageError("--as-of is of report forecast alone:", "the others take --from and --to")
     with look_into_store(session.folder) as conn:
         answer = _made(session, conn, name, of, (first, last, length), by, size)
+    if form is ReportFormat.text and out is None:
+        _print(answer)
+        return
+    text = _as(form, answer, session)
+    if out is None:
+        say_block(text.rstrip("\n"))
+    else:
+        say_plain(str(_written(out, form, answer.name, of, text)))
+
+
+def _as(form: ReportFormat, answer: FiguresReport, session: Session) -> str:
+    """The report in one of its forms that are files."""
+    import orjson
+
+    from engine.figures.export import as_csv, as_json
+    from engine.figures.html import as_html
+    from engine.project import load_config
+
     match form:
         case ReportFormat.json:
-            say_json(as_json(answer))
+            return orjson.dumps(as_json(answer), option=orjson.OPT_INDENT_2).decode()
         case ReportFormat.csv:
-            say_block(as_csv(answer).rstrip("\n"))
-        case ReportFormat.text:
-            _print(answer)
+            return as_csv(answer)
+        case _:
+            return as_html(answer, load_config(session.folder).shop.name)
+
+
+def _written(folder: Path, form: ReportFormat, name: str, of: str, text: str) -> Path:
+    """The file, named after the report."""
+    from engine.errors import UsageError
+
+    # a page is what is meant where nothing is said
+    ending = "html" if form is ReportFormat.text else form.value
+    file = folder / f"{name}{'-' + of if of else ''}.{ending}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as wrong:
+        raise UsageError(f"{file} cannot be written: {wrong.strerror}:", "name another folder") from wrong
+    return file
 
 
 def _forecasts(session: Session, as_of: str, form: ReportFormat) -> None:

@@ -9,7 +9,8 @@ from decimal import Decimal
 from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
-from engine.figures.metrics import COMPARED, Metric, Unit, Value
+from engine.figures.metrics import COMPARED, Metric, Value
+from engine.figures.numbers import change, shown
 from engine.figures.report import FiguresReport, Row, Table
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -99,34 +100,6 @@ def _cell(metric: Metric, row: Row, place: int) -> str:
     if metric.name in COMPARED and row.before:
         text = f"{text} {change(row.now[place], row.before[place]):>5}"
     return text
-
-
-def shown(value: Value, unit: Unit) -> str:
-    """`1,234`, `12.3%`, `1,234.50`; `-` for what is not known."""
-    if value is None:
-        return "-"
-    if unit == "share":
-        return f"{100 * value:.1f}%"
-    if unit == "money":
-        # what a few messages cost is less than a cent
-        return f"{value:,.4f}" if 0 < abs(Decimal(value)) < 1 else f"{value:,.2f}"
-    if unit == "number":
-        return f"{value:,.2f}"
-    if unit == "days":
-        return f"{value:,.1f} days"
-    return f"{value:,}"
-
-
-def change(now: Value, before: Value, unit: Unit = "count") -> str:
-    """`+12%` against the period before, of shares in points; nothing where there was nothing."""
-    if now is None or before is None:
-        return ""
-    if unit == "share":
-        return f"{100 * (Decimal(now) - Decimal(before)):+.1f} pt"
-    if not before or Decimal(before) < 0:
-        return ""
-    percent = 100 * (Decimal(now) / Decimal(before) - 1)
-    return f"{percent:+.0f}%" if abs(percent) < 1000 else f"x{Decimal(now) / Decimal(before):.0f}"
 
 
 def sparkline(numbers: Sequence[Value]) -> str:
