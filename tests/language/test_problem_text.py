@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from engine.problem import Problem, Span, render_github, render_problems, render_text, to_json
@@ -71,9 +72,5 @@ def test_every_code_of_the_language_is_documented_and_has_a_case() -> None:
     cases = {case.stem.partition("_")[0] for case in (ROOT / "tests/cases/err/language").glob("*.yaml")}
     assert cases <= documented
     sources = "".join(file.read_text() for file in (ROOT / "engine/language").rglob("*.py"))
-    written = {
-        sources[at + 1 : at + 4]
-        for at in range(len(sources))
-        if sources[at : at + 2] == '"E' and sources[at + 2 : at + 4].isdigit()
-    }
+    written = set(re.findall(r'"(E\d{2,3})"', sources))
     assert written == cases

@@ -201,7 +201,7 @@ def lived(
                         shop.send_all()
         shop.send_all()
         with shop.store.read() as conn:
-            sent = rows(conn, "SELECT planned_at, template FROM outbox ORDER BY planned_at, send_key")
+            sent = rows(conn, "SELECT planned_at, template FROM outbox ORDER BY planned_at, number")
         return [((at - MONDAY) // MINUTE, template) for at, template in sent]
     finally:
         shop.close()
