@@ -25,7 +25,7 @@ def journey(steps: str, tests: str, head: str = HEAD) -> str:
 
 
 def test_every_story_of_the_sample_shop_passes(shop: Project) -> None:
-    report = run_stories(shop.files.values(), shop.journeys, shop.world)
+    report = run_stories(shop.files.values(), shop.journeys, shop.world, of_points=True)
     assert report.failed == 0, render_text(report, shop.sources)
     assert report.passed >= 42
     assert report.problems == ()

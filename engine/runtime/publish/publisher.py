@@ -130,7 +130,7 @@ def tell_failing_stories(project: Project) -> None:
     files = [file for file in project.files.values() if file.tests and file.span.file not in project.broken]
     if not files:
         return
-    report = run_stories(files, project.journeys, project.world)
+    report = run_stories(files, project.journeys, project.world, of_points=True)
     failing = [result.story for journey in report.journeys for result in journey.results if not result.passed]
     if failing:
         log.warning(

@@ -69,7 +69,7 @@ class StoriesReport:
 
 
 def run_stories(
-    files: Iterable[JourneyFile], journeys: Journeys, project: ProjectContext, *, of_points: bool = True
+    files: Iterable[JourneyFile], journeys: Journeys, project: ProjectContext, *, of_points: bool = False
 ) -> StoriesReport:
     """Every story of these files; a journey that could not be compiled fails all of its stories. `of_points`:
     with those of config.yaml, about points and tiers."""
