@@ -71,20 +71,20 @@ def test_what_was_refused_is_shown_counted_and_taken_again(shop: Shop, golden: G
     golden("golden/refused_none.txt", report(shop.run("refused")))
     event(shop, ORDER)
     track(shop, event="Quiz Finished", messageId="m1", properties={"score": 5})
-    customer(shop, "c1", {"email": "c1@example.com", "tier": "platinum", "phone": "12"})
+    customer(shop, "c1", {"email": "c1@example.com", "lifecycle": "dormant", "phone": "12"})
     golden("golden/refused.txt", report(shop.run("refused")))
     golden("golden/refused.json.txt", report(shop.run("refused", "--format", "json")))
     golden("golden/refused_of_event.txt", report(shop.run("refused", "--event", "Quiz Finished")))
-    golden("golden/refused_reason.txt", report(shop.run("refused", "--reason", "TIER")))
+    golden("golden/refused_reason.txt", report(shop.run("refused", "--reason", "LIFECYCLE")))
     golden("golden/refused_status.txt", report(shop.run("status")))
     assert retried(shop) == (0, 0, 3)
     declare(shop, "events:\n", "events:\n  quiz_finished:\n    fields: {score: number}\n")
-    declare(shop, "[bronze, silver, gold]", "[bronze, silver, gold, platinum]", "schemas/customer.yaml")
+    declare(shop, "[lead, active, lost]", "[lead, active, lost, dormant]", "schemas/customer.yaml")
     golden("golden/refused_retry.txt", report(shop.run("refused", "retry")))
     assert retried(shop) == (0, 0, 2)
     shop.play()
     values = shown(shop, "c1")["attributes"]
-    assert (values["tier"], values["email"]) == ("platinum", "c1@example.com")
+    assert (values["lifecycle"], values["email"]) == ("dormant", "c1@example.com")
     golden("golden/refused_removed.txt", report(shop.run("refused", "remove", "--event", "order_placed")))
     golden("golden/refused_what.txt", report(shop.run("refused", "again")))
 
@@ -118,13 +118,13 @@ def test_an_event_happened_when_it_was_sent_and_starts_nothing_that_is_too_old(s
 
 
 def test_what_was_said_since_is_newer_than_what_was_refused(shop: Shop) -> None:
-    customer(shop, "c1", {"tier": "platinum", "email": "c1@example.com", "consent": {"fax": "given"}})
-    customer(shop, "c1", {"tier": "gold"})
+    customer(shop, "c1", {"lifecycle": "dormant", "email": "c1@example.com", "consent": {"fax": "given"}})
+    customer(shop, "c1", {"lifecycle": "active"})
     shop.play()
-    declare(shop, "[bronze, silver, gold]", "[bronze, silver, gold, platinum]", "schemas/customer.yaml")
-    assert retried(shop, "--reason", "tier") == (0, 0, 1)  # the channel is still none
+    declare(shop, "[lead, active, lost]", "[lead, active, lost, dormant]", "schemas/customer.yaml")
+    assert retried(shop, "--reason", "lifecycle") == (0, 0, 1)  # the channel is still none
     shop.play()
-    assert shown(shop, "c1")["attributes"]["tier"] == "gold"
+    assert shown(shop, "c1")["attributes"]["lifecycle"] == "active"
 
 
 def test_a_product_that_was_written_since_stays(shop: Shop) -> None:
