@@ -14,8 +14,8 @@ from functools import cache
 import numpy as np
 from scipy.special import betaincinv, digamma, gammaln
 
-from engine.forecast.activity import Activity, Floats, Integers
 from engine.forecast.maximum import maximise
+from engine.forecast.purchases import Floats, Integers, PurchaseHistories
 
 NODES = 96
 """Points of the integral over the probability of leaving."""
@@ -27,7 +27,7 @@ _SLICE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Histories:
+class DistinctHistories:
     """Customers with the same history counted together: the different values of each of the three, and for
     each history the places of its own. `share` of all customers. Functions that cost something are asked once
     for a value, not once for a customer."""
@@ -42,17 +42,16 @@ class Histories:
     customers: int
 
     @classmethod
-    def of(cls, activity: Activity) -> Histories:
+    def of(cls, every: PurchaseHistories) -> DistinctHistories:
         """A shop has far fewer histories than customers, and far fewer days than histories."""
         columns = [
-            np.unique(values, return_inverse=True)
-            for values in (activity.repeats, activity.recency, activity.age)
+            np.unique(values, return_inverse=True) for values in (every.repeats, every.recency, every.age)
         ]
         (repeats, x), (recency, t), (age, until) = columns
         keys, counts = np.unique((x * len(recency) + t) * len(age) + until, return_counts=True)
         rest, age_at = np.divmod(keys, len(age))
         repeats_at, recency_at = np.divmod(rest, len(recency))
-        size = len(activity.repeats)
+        size = len(every.repeats)
         return cls(repeats, recency, age, repeats_at, recency_at, age_at, counts / size, size)
 
 
@@ -70,10 +69,10 @@ class BgNbd:
         """As an array."""
         return np.array([self.r, self.alpha, self.a, self.b])
 
-    def log_likelihood(self, activity: Activity) -> float:
+    def log_likelihood(self, histories: PurchaseHistories) -> float:
         """Of all customers (equation 6)."""
-        histories = Histories.of(activity)
-        return mean_log_likelihood(self.parameters, histories)[0] * histories.customers
+        distinct = DistinctHistories.of(histories)
+        return mean_log_likelihood(self.parameters, distinct)[0] * distinct.customers
 
     def is_active(self, repeats: Floats, recency: Floats, age: Floats) -> Floats:
         """The probability that a customer has not left. Who never came back cannot have left by this
@@ -129,7 +128,7 @@ def _nodes() -> tuple[Floats, Floats]:
     return np.asarray(points, dtype=np.float64), np.asarray(weights, dtype=np.float64)
 
 
-def mean_log_likelihood(parameters: Floats, histories: Histories) -> tuple[float, Floats]:
+def mean_log_likelihood(parameters: Floats, histories: DistinctHistories) -> tuple[float, Floats]:
     """The mean of a customer at parameters (r, alpha, a, b), and its derivatives by them (equation 6)."""
     r, alpha, a, b = parameters
     x, x_at, share = histories.repeats, histories.repeats_at, histories.share
@@ -169,13 +168,13 @@ class BgNbdFit:
     is_found: bool
 
 
-def fit(activity: Activity) -> BgNbdFit:
+def fit(histories: PurchaseHistories) -> BgNbdFit:
     """By maximum likelihood, from several starting points; there must be somebody who came back."""
-    histories = Histories.of(activity)
-    scale = max(float(np.mean(activity.age)) / 20.0, 0.1)
+    distinct = DistinctHistories.of(histories)
+    scale = max(float(np.mean(histories.age)) / 20.0, 0.1)
     starts = [(r, alpha * scale, a, b) for r, alpha, a, b in _STARTS]
-    size = histories.customers
-    found = maximise(lambda parameters: mean_log_likelihood(parameters, histories), starts, size)
+    size = distinct.customers
+    found = maximise(lambda parameters: mean_log_likelihood(parameters, distinct), starts, size)
     model = BgNbd(*(float(each) for each in found.parameters))
     names = ("r", "alpha", "a", "b")
     edges = tuple(name for name, is_there in zip(names, found.at_edge, strict=True) if is_there)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from msgspec.structs import replace
@@ -21,10 +22,10 @@ from engine.core.facts.forecasts import (
 )
 from engine.core.facts.rule import FactRule
 from engine.forecast import bg_nbd, gamma_gamma
-from engine.forecast.activity import WEEK, Activity, DayTable, Floats
 from engine.forecast.bg_nbd import BgNbd
 from engine.forecast.gamma_gamma import GammaGamma
-from engine.forecast.outlook import ForecastValues, Outlook
+from engine.forecast.purchases import WEEK, Floats, PurchaseDays, PurchaseHistories
+from engine.forecast.result import ForecastResult, ForecastValues
 
 GROUPS = 5
 """Parts of the customers, by their chance, that a calibration tells of one by one."""
@@ -34,7 +35,7 @@ GROUPS = 5
 class FittedModels:
     """What was fitted to the days up to one, and what is missing for a fact about coming or about money."""
 
-    activity: Activity
+    histories: PurchaseHistories
     coming: ComingModel | None
     spending: SpendingModel | None
     no_coming: Shortcoming | None
@@ -45,80 +46,79 @@ class FittedModels:
         model of it)."""
         assert self.coming is not None
         model = BgNbd(self.coming.r, self.coming.alpha, self.coming.a, self.coming.b)
-        own = (self.activity.repeats, self.activity.recency, self.activity.age)
+        own = (self.histories.repeats, self.histories.recency, self.histories.age)
         chance, often = model.chance(*own, days / WEEK), model.purchases(*own, days / WEEK)
         if self.spending is None:
             return chance, often, np.full(len(chance), np.nan)
         amounts = GammaGamma(self.spending.p, self.spending.q, self.spending.v)
-        paid = np.where(self.activity.payers, self.activity.paid, 0.0)
-        return chance, often, often * amounts.amount(paid, self.activity.spend)
+        paid = np.where(self.histories.payers, self.histories.paid, 0.0)
+        return chance, often, often * amounts.amount(paid, self.histories.spend)
 
 
-@dataclass(slots=True)
-class Forecaster:
-    """Forecasts over the days of one event and field up to a day (an ordinal); facts share the fits."""
-
-    table: DayTable
-    last: int
-    _fits: dict[int, FittedModels] = field(default_factory=dict)
-
-    def outlook(self, rule: FactRule) -> Outlook:
-        """The forecast of one fact of this event and field."""
+def forecast_facts(table: PurchaseDays, last: int, rules: Iterable[FactRule]) -> Iterator[ForecastResult]:
+    """The forecasts of facts of one event and field, over its days up to one (an ordinal). They share the
+    fits."""
+    fits: dict[int, FittedModels] = {}
+    for rule in rules:
         assert rule.ahead is not None
-        is_sum = rule.how == "expected sum"
-        now, then = self._fitted(self.last), self._fitted(self.last - rule.ahead)
-        made = Forecast(
-            rule.name, rule.event, rule.field, rule.ahead, _iso(self.last), rule.fingerprint,
-            coming=now.coming, spending=now.spending if is_sum else None,
-        )  # fmt: skip
-        short = _missing(now, is_sum=is_sum, held_out=False) or _missing(then, is_sum=is_sum, held_out=True)
-        if short is not None:
-            made = replace(made, shortcoming=short)
-            return Outlook(made)
-        chance, _, amount = now.expect(rule.ahead)
-        made = replace(
-            made, customers=len(chance), calibration=self._calibration(then, rule.ahead, is_sum=is_sum)
-        )
-        return Outlook(made, ForecastValues(now.activity.customers, amount if is_sum else chance))
-
-    def _fitted(self, last: int) -> FittedModels:
-        if last not in self._fits:
-            self._fits[last] = fitted(self.table.until(last))
-        return self._fits[last]
-
-    def _calibration(self, then: FittedModels, ahead: int, *, is_sum: bool) -> Calibration:
-        since = self.last - ahead
-        chance, often, amount = then.expect(ahead)
-        counted = self.table.between(then.activity, since, self.last)
-        came = counted.days > 0
-        groups = [
-            CalibrationGroup(len(some), float(chance[some].sum()), int(np.count_nonzero(came[some])))
-            for some in np.array_split(np.argsort(-chance, kind="stable"), GROUPS)
-        ]
-        return Calibration(
-            _iso(since + 1),
-            _iso(self.last),
-            len(chance),
-            float(chance.sum()),
-            float(np.sqrt(np.sum(chance * (1.0 - chance)))),
-            int(np.count_nonzero(came)),
-            float(often.sum()),
-            int(counted.days.sum()),
-            float(amount.sum()) if is_sum else None,
-            float(counted.amount.sum()) if is_sum else None,
-            tuple(groups),
-        )
+        for day in (last, last - rule.ahead):
+            if day not in fits:
+                fits[day] = fitted(table.until(day))
+        yield _forecast(rule, fits[last], fits[last - rule.ahead], table, last)
 
 
-def fitted(activity: Activity) -> FittedModels:
+def _forecast(
+    rule: FactRule, now: FittedModels, then: FittedModels, table: PurchaseDays, last: int
+) -> ForecastResult:
+    """`then`: fitted to the days before those that are held out."""
+    ahead, is_sum = rule.ahead or 0, rule.how == "expected sum"
+    made = Forecast(
+        rule.name, rule.event, rule.field, ahead, _iso(last), rule.fingerprint,
+        coming=now.coming, spending=now.spending if is_sum else None,
+    )  # fmt: skip
+    short = _missing(now, is_sum=is_sum, held_out=False) or _missing(then, is_sum=is_sum, held_out=True)
+    if short is not None:
+        return ForecastResult(replace(made, shortcoming=short))
+    chance, _, amount = now.expect(ahead)
+    calibration = _calibration(then, table, last - ahead, last, is_sum=is_sum)
+    made = replace(made, customers=len(chance), calibration=calibration)
+    return ForecastResult(made, ForecastValues(now.histories.customers, amount if is_sum else chance))
+
+
+def _calibration(
+    then: FittedModels, table: PurchaseDays, since: int, last: int, *, is_sum: bool
+) -> Calibration:
+    chance, often, amount = then.expect(last - since)
+    counted = table.held_out(then.histories, since, last)
+    came = counted.days > 0
+    groups = [
+        CalibrationGroup(len(some), float(chance[some].sum()), int(np.count_nonzero(came[some])))
+        for some in np.array_split(np.argsort(-chance, kind="stable"), GROUPS)
+    ]
+    return Calibration(
+        _iso(since + 1),
+        _iso(last),
+        len(chance),
+        float(chance.sum()),
+        float(np.sqrt(np.sum(chance * (1.0 - chance)))),
+        int(np.count_nonzero(came)),
+        float(often.sum()),
+        int(counted.days.sum()),
+        float(amount.sum()) if is_sum else None,
+        float(counted.amount.sum()) if is_sum else None,
+        tuple(groups),
+    )
+
+
+def fitted(histories: PurchaseHistories) -> FittedModels:
     """Both models, as far as there are enough customers for each."""
-    customers, repeaters = len(activity.customers), activity.repeaters
+    customers, repeaters = len(histories.customers), histories.repeaters
     no_coming = _too_few(ForecastRefusal.FEW_CUSTOMERS, customers, LEAST_CUSTOMERS) or _too_few(
         ForecastRefusal.FEW_REPEATERS, repeaters, LEAST_REPEATERS
     )
     coming = None
     if no_coming is None:
-        found = bg_nbd.fit(activity)
+        found = bg_nbd.fit(histories)
         if found.is_found:
             each = found.model
             coming = ComingModel(
@@ -127,12 +127,12 @@ def fitted(activity: Activity) -> FittedModels:
         else:
             no_coming = Shortcoming(ForecastRefusal.NOT_FOUND)
     if coming is None:
-        return FittedModels(activity, None, None, no_coming, no_coming)
-    payers = int(np.count_nonzero(activity.payers))
+        return FittedModels(histories, None, None, no_coming, no_coming)
+    payers = int(np.count_nonzero(histories.payers))
     no_spending = _too_few(ForecastRefusal.FEW_PAYERS, payers, LEAST_REPEATERS)
     spending = None
     if no_spending is None:
-        spent = gamma_gamma.fit(activity)
+        spent = gamma_gamma.fit(histories)
         if not spent.is_found:
             no_spending = Shortcoming(ForecastRefusal.NOT_FOUND)
         elif not spent.model.has_mean:
@@ -143,7 +143,7 @@ def fitted(activity: Activity) -> FittedModels:
                 amounts.p, amounts.q, amounts.v, spent.log_likelihood, payers, amounts.mean,
                 spent.correlation, spent.at_edge,
             )  # fmt: skip
-    return FittedModels(activity, coming, spending, no_coming, no_spending)
+    return FittedModels(histories, coming, spending, no_coming, no_spending)
 
 
 def _too_few(refusal: ForecastRefusal, there: int, needed: int) -> Shortcoming | None:

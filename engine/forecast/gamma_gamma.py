@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from engine.forecast.activity import Activity, Floats, Integers
 from engine.forecast.maximum import maximise
+from engine.forecast.purchases import Floats, Integers, PurchaseHistories
 
 _STARTS = ((1.0, 2.0, 1.0), (6.0, 4.0, 1.0), (1.0, 10.0, 10.0))
 
@@ -49,7 +49,7 @@ class GammaGamma:
 
 
 @dataclass(frozen=True, slots=True)
-class PaidDays:
+class SpendingHistories:
     """What the model is fitted to: on how many days customers paid, and the mean of these days. `days`: the
     different numbers of days, `share` of each among the customers; `days_at`: the place of a customer's."""
 
@@ -60,13 +60,13 @@ class PaidDays:
     share: Floats
 
     @classmethod
-    def of(cls, paid: Floats, spend: Floats) -> PaidDays:
+    def of(cls, paid: Floats, spend: Floats) -> SpendingHistories:
         """An entry for each customer."""
         days, days_at, counts = np.unique(paid, return_inverse=True, return_counts=True)
         return cls(paid, spend, days, days_at, counts / len(paid))
 
 
-def mean_log_likelihood(parameters: Floats, spending: PaidDays) -> tuple[float, Floats]:
+def mean_log_likelihood(parameters: Floats, spending: SpendingHistories) -> tuple[float, Floats]:
     """The mean of a customer at parameters (p, q, v), and its derivatives by them (equation 1a)."""
     p, q, v = parameters
     paid, spend, days, share = spending.paid, spending.spend, spending.days, spending.share
@@ -97,13 +97,13 @@ class GammaGammaFit:
     is_found: bool
 
 
-def fit(activity: Activity) -> GammaGammaFit:
+def fit(histories: PurchaseHistories) -> GammaGammaFit:
     """By maximum likelihood over everybody whose later days came to more than nothing; there must be some."""
-    payers = activity.payers
-    paid, spend = activity.paid[payers], activity.spend[payers]
+    payers = histories.payers
+    paid, spend = histories.paid[payers], histories.spend[payers]
     # In units of the usual amount: the search then does not depend on the currency.
     unit = float(np.exp(np.mean(np.log(spend))))
-    spending = PaidDays.of(paid, spend / unit)
+    spending = SpendingHistories.of(paid, spend / unit)
     found = maximise(lambda parameters: mean_log_likelihood(parameters, spending), _STARTS, len(paid))
     p, q, v = (float(each) for each in found.parameters)
     model = GammaGamma(p, q, v * unit)

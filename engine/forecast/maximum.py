@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from engine.forecast.activity import Floats
+from engine.forecast.purchases import Floats
 
 LOWEST, HIGHEST = -12.0, 12.0
 """Parameters stay between e to these powers: a shop in which nobody ever leaves, or all are alike, has its

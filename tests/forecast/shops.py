@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.forecast.activity import DayTable
+from engine.forecast.purchases import PurchaseDays
 
 
 def simulated(
@@ -14,7 +14,7 @@ def simulated(
     *,
     coming: tuple[float, float, float, float] = (0.8, 8.0, 1.2, 4.0),
     spending: tuple[float, float, float] = (6.0, 4.0, 15.0),
-) -> DayTable:
+) -> PurchaseDays:
     """Customers of BG/NBD (`alpha` in weeks) who spend by gamma-gamma. They come first in the first half of
     the days; what they do up to `days` is known."""
     dice = np.random.default_rng(seed)
@@ -31,4 +31,4 @@ def simulated(
                 rows.append((customer, int(at), dice.gamma(p, 1 / nu)))
                 break
     who, day, amount = (np.array(column) for column in zip(*rows, strict=True))
-    return DayTable.of(who.astype(np.int64), day.astype(np.int64), amount.astype(np.float64))
+    return PurchaseDays.of(who.astype(np.int64), day.astype(np.int64), amount.astype(np.float64))

@@ -12,19 +12,19 @@ from scipy.integrate import dblquad
 from scipy.special import hyp2f1
 
 from engine.forecast import bg_nbd
-from engine.forecast.activity import Activity, Floats
-from engine.forecast.bg_nbd import BgNbd, Histories, mean_log_likelihood
+from engine.forecast.bg_nbd import BgNbd, DistinctHistories, mean_log_likelihood
+from engine.forecast.purchases import Floats, PurchaseHistories
 from tests.forecast.shops import simulated
 
 CDNOW = BgNbd(0.243, 4.414, 0.793, 2.426)
 """As published."""
 
 
-def activity(*histories: tuple[float, float, float]) -> Activity:
+def activity(*histories: tuple[float, float, float]) -> PurchaseHistories:
     """(x, t_x, T) of each customer."""
     x, recency, age = (np.array(column, dtype=np.float64) for column in zip(*histories, strict=True))
     nobody = np.zeros(len(x))
-    return Activity(
+    return PurchaseHistories(
         np.arange(len(x)), nobody.astype(np.int64), x, recency, age, nobody, np.full(len(x), np.nan)
     )
 
@@ -122,13 +122,15 @@ def test_nothing_overflows_whatever_the_shop(
     # Nobody is expected less often than their chance says, nor more often than if nobody ever left.
     highest = (model.r + x) / (model.alpha + age) * weeks
     assert chance * (1 - 1e-4) - 1e-12 <= often <= highest * (1 + 1e-9)
-    value, slope = mean_log_likelihood(model.parameters, Histories.of(activity((x, history[1][0], age))))
+    value, slope = mean_log_likelihood(
+        model.parameters, DistinctHistories.of(activity((x, history[1][0], age)))
+    )
     assert np.isfinite(value)
     assert np.all(np.isfinite(slope))
 
 
 def test_the_slope_is_that_of_the_likelihood() -> None:
-    histories = Histories.of(simulated(200, seed=4).until(500))
+    histories = DistinctHistories.of(simulated(200, seed=4).until(500))
     at = np.array([0.7, 6.0, 1.5, 3.0])
     slope = mean_log_likelihood(at, histories)[1]
     for place in range(4):
@@ -150,7 +152,7 @@ def test_a_shop_that_is_made_by_it_is_found_again() -> None:
 
 def test_a_fit_is_the_same_every_time_and_in_any_order() -> None:
     made = simulated(500, seed=2).until(600)
-    backwards = Activity(
+    backwards = PurchaseHistories(
         made.customers, made.first[::-1], made.repeats[::-1], made.recency[::-1], made.age[::-1],
         made.paid[::-1], made.spend[::-1],
     )  # fmt: skip

@@ -14,8 +14,8 @@ import pytest
 from engine.core.facts.forecasts import Calibration, Forecast, ForecastRefusal
 from engine.core.facts.rule import FactRule
 from engine.forecast import bg_nbd, gamma_gamma
-from engine.forecast.activity import WEEK, DayTable, local_days
-from engine.forecast.forecasting import Forecaster
+from engine.forecast.forecasting import forecast_facts
+from engine.forecast.purchases import WEEK, PurchaseDays, local_days
 from engine.values import Instant, Type, instant, zone
 from tests.forecast.shops import simulated
 
@@ -29,7 +29,7 @@ CHANCE = FactRule("returns", "chance", "order_placed", None, Type("share"), ahea
 AHEAD = FactRule("ahead", "expected sum", "order_placed", "total", Type("money"), ahead=90)
 
 
-def table_of(shop: str, *, sample: bool = False) -> DayTable:
+def table_of(shop: str, *, sample: bool = False) -> PurchaseDays:
     """The orders of a recorded shop. `sample`: of the tenth of cdnow that the papers use."""
     rows: list[tuple[str, int, float]] = []
     with gzip.open(DATA / shop / "events.jsonl.gz", "rt") as lines:
@@ -41,7 +41,7 @@ def table_of(shop: str, *, sample: bool = False) -> DayTable:
                 rows.append((event["customer_id"], day, float(fields["total"])))
     rows.sort()
     numbers = {customer: number for number, customer in enumerate(dict.fromkeys(row[0] for row in rows))}
-    return DayTable.of(
+    return PurchaseDays.of(
         np.array([numbers[row[0]] for row in rows], dtype=np.int64),
         np.array([row[1] for row in rows], dtype=np.int64),
         np.array([row[2] for row in rows], dtype=np.float64),
@@ -63,7 +63,7 @@ class TestRecorded:
         activity = table.until(calibration)
         assert len(activity.customers) == expected["sample_customers"] == 2_357
         assert activity.repeats.sum() == expected["sample_repeat_tx_calibration"]
-        assert table.between(activity, calibration, ordinal(1998, 6, 30)).days.sum() == 1_882
+        assert table.held_out(activity, calibration, ordinal(1998, 6, 30)).days.sum() == 1_882
         coming = bg_nbd.fit(activity)
         found = dict(zip(("r", "alpha", "a", "b"), coming.model.parameters.tolist(), strict=True))
         assert {name: round(value, 3) for name, value in found.items()} == published["bgnbd"]
@@ -79,15 +79,15 @@ class TestRecorded:
         """Parameters of the customers with even numbers, chances of those with odd ones, 90 days ahead."""
         table = table_of("cdnow")
         is_even = table.customer % 2 == 0
-        known = DayTable(table.customer[is_even], table.day[is_even], table.amount[is_even])
-        other = DayTable(table.customer[~is_even], table.day[~is_even], table.amount[~is_even])
+        known = PurchaseDays(table.customer[is_even], table.day[is_even], table.amount[is_even])
+        other = PurchaseDays(table.customer[~is_even], table.day[~is_even], table.amount[~is_even])
         cut = ordinal(*last)
         model = bg_nbd.fit(known.until(cut)).model
         activity = other.until(cut)
         own = (activity.repeats, activity.recency, activity.age)
-        came = float(np.count_nonzero(other.between(activity, cut, cut + 90).days))
+        came = float(np.count_nonzero(other.held_out(activity, cut, cut + 90).days))
         assert model.chance(*own, 90 / WEEK).sum() == pytest.approx(came, rel=0.12)
-        days = float(other.between(activity, cut, cut + 90).days.sum())
+        days = float(other.held_out(activity, cut, cut + 90).days.sum())
         assert model.purchases(*own, 90 / WEEK).sum() == pytest.approx(days, rel=0.15)
 
     def test_the_calibration_of_another_shop(self) -> None:
@@ -100,28 +100,26 @@ class TestRecorded:
         assert shares == sorted(shares, reverse=True), "who is likelier comes oftener"
 
 
-def _made(table: DayTable, last: int) -> Calibration:
-    forecast = Forecaster(table, last).outlook(AHEAD).forecast
+def _made(table: PurchaseDays, last: int) -> Calibration:
+    forecast = next(forecast_facts(table, last, [AHEAD])).forecast
     assert forecast.calibration is not None, forecast.shortcoming
     return forecast.calibration
 
 
 def test_a_shop_that_is_made_by_the_models_does_as_expected() -> None:
-    forecaster = Forecaster(simulated(2_500, seed=8), 730)
-    for rule in (CHANCE, AHEAD):
-        found = forecaster.outlook(rule).forecast.calibration
+    table = simulated(2_500, seed=8)
+    for result in forecast_facts(table, 730, [CHANCE, AHEAD]):
+        found = result.forecast.calibration
         assert found is not None
         assert abs(found.counted - found.expected) < 3 * found.deviation
-    money = _made(forecaster.table, 730)
+    money = _made(table, 730)
     assert money.expected_sum is not None
     assert money.counted_sum == pytest.approx(money.expected_sum, rel=0.15)
 
 
 def test_values_do_not_depend_on_the_facts_beside_them() -> None:
     table = simulated(400, seed=9)
-    together, alone = Forecaster(table, 730), Forecaster(table, 730)
-    together.outlook(AHEAD)
-    one, other = together.outlook(CHANCE), alone.outlook(CHANCE)
+    (_, one), (other,) = forecast_facts(table, 730, [AHEAD, CHANCE]), forecast_facts(table, 730, [CHANCE])
     assert one.forecast == other.forecast
     assert one.values is not None
     assert other.values is not None
@@ -131,15 +129,15 @@ def test_values_do_not_depend_on_the_facts_beside_them() -> None:
 @pytest.mark.parametrize("amount", [0.0, -5.0, np.nan])
 def test_days_that_come_to_nothing_are_no_amounts(amount: float) -> None:
     table = simulated(300, seed=10)
-    nothing = DayTable(table.customer, table.day, np.full(len(table.day), amount))
-    forecast: Forecast = Forecaster(nothing, 730).outlook(AHEAD).forecast
+    nothing = PurchaseDays(table.customer, table.day, np.full(len(table.day), amount))
+    forecast: Forecast = next(forecast_facts(nothing, 730, [AHEAD])).forecast
     assert forecast.shortcoming is not None
     assert forecast.shortcoming.refusal is ForecastRefusal.FEW_PAYERS
 
 
 def test_events_of_one_day_are_one_purchase() -> None:
     who, day = np.array([0, 0, 0, 1]), np.array([5, 5, 9, 7])
-    table = DayTable.of(who, day, np.array([1.0, np.nan, 4.0, np.nan]))
+    table = PurchaseDays.of(who, day, np.array([1.0, np.nan, 4.0, np.nan]))
     assert table.day.tolist() == [5, 9, 7]
     activity = table.until(20)
     assert activity.repeats.tolist() == [1, 0]

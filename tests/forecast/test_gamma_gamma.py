@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.stats import gamma
 
 from engine.forecast import gamma_gamma
-from engine.forecast.gamma_gamma import GammaGamma, PaidDays, mean_log_likelihood
+from engine.forecast.gamma_gamma import GammaGamma, SpendingHistories, mean_log_likelihood
 from tests.forecast.shops import simulated
 
 MODEL = GammaGamma(6.25, 3.74, 15.44)
@@ -25,7 +25,7 @@ def test_the_likelihood_is_the_integral_over_all_customers(days: float, spend: f
         return float(mean * gamma.pdf(nu, MODEL.q, scale=1 / MODEL.v))
 
     expected = quad(inner, 0, np.inf, epsabs=1e-15, epsrel=1e-10)[0]
-    spending = PaidDays.of(np.array([days]), np.array([spend]))
+    spending = SpendingHistories.of(np.array([days]), np.array([spend]))
     assert mean_log_likelihood(MODEL.parameters, spending)[0] == pytest.approx(math.log(expected), rel=1e-8)
 
 
@@ -38,7 +38,7 @@ def test_few_days_are_drawn_towards_everybody() -> None:
 
 def test_the_slope_is_that_of_the_likelihood() -> None:
     made = simulated(300, seed=5).until(600)
-    spending = PaidDays.of(made.paid[made.payers], made.spend[made.payers])
+    spending = SpendingHistories.of(made.paid[made.payers], made.spend[made.payers])
     at = np.array([4.0, 3.0, 20.0])
     slope = mean_log_likelihood(at, spending)[1]
     for place in range(3):

@@ -18,7 +18,7 @@ from engine.core.facts.rule import FactRule
 from engine.core.happening import ProfileChanged
 from engine.core.journeys import Journeys
 from engine.forecast import is_installed
-from engine.forecast.outlook import Outlook
+from engine.forecast.result import ForecastResult
 from engine.runtime.advance.maintenance import follow_attributes
 from engine.store import watermarks
 from engine.store.customers import forecasts
@@ -30,7 +30,7 @@ from engine.store.watermarks import Watermark
 from engine.values import Instant, Money, Value, at_local, local_date, zone
 
 if TYPE_CHECKING:
-    from engine.forecast.activity import DayTable, Floats, Integers
+    from engine.forecast.purchases import Floats, Integers, PurchaseDays
 
 CHUNK = 2_000
 """Customers who get a value in one transaction: between two chunks others may write."""
@@ -56,7 +56,7 @@ class ForecastBase:
     `stored`: by fact, what they have now, NaN where it is not set."""
 
     people: list[tuple[int, str]]
-    table: DayTable
+    table: PurchaseDays
     stored: dict[str, Floats] = field(default_factory=dict)
 
 
@@ -79,15 +79,15 @@ def forecast(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK)
         rule for rule in journeys.facts if rule.is_forecast and _is_due(looks[rule.name], rule, today, shop)
     ]
     seen, first, later = dict[str, str](), list[str](), list[str]()
-    for rule, outlook, base in _outlooks(store, due, journeys, today):
+    for rule, result, base in _results(store, due, journeys, today):
         last = looks[rule.name]
         is_first = last is None or last.hash != rule.fingerprint
         # Before the values: nobody sees one without what it was made by.
-        store.write(partial(forecasts.put, forecast=outlook.forecast, now=now))
-        changes = _changes(store, rule, journeys, outlook, base, exactly=is_first)
+        store.write(partial(forecasts.put, forecast=result.forecast, now=now))
+        changes = _changes(store, rule, journeys, result, base, exactly=is_first)
         _write(store, changes, _told(store, rule, journeys), now, starts=not is_first, chunk=chunk)
         (first if is_first else later).append(rule.name)
-        seen[rule.name] = rule.fingerprint if outlook.forecast.is_made else f"{rule.fingerprint}{_NOTHING}"
+        seen[rule.name] = rule.fingerprint if result.forecast.is_made else f"{rule.fingerprint}{_NOTHING}"
         changed[rule.name] = len(changes.set) + len(changes.taken)
     # Once all have their values: a segment may ask for several. What is found here is not found below.
     follow_attributes(store, journeys, first, now, starts=False, chunk=chunk)
@@ -104,7 +104,7 @@ def as_if(conn: Connection, journeys: Journeys, last: dt.date) -> list[Forecast]
     day_after = last + dt.timedelta(days=1)
     for rules in _alike([rule for rule in journeys.facts if rule.is_forecast]):
         base = read_base(conn, rules, journeys, day_after) if is_installed() else None
-        found += [outlook.forecast for _, outlook in _made(rules, base, day_after)]
+        found += [result.forecast for _, result in _made(rules, base, day_after)]
     return found
 
 
@@ -114,7 +114,7 @@ def read_base(
     """The days of everybody before `today`, for facts of one event and at most one field."""
     import numpy as np
 
-    from engine.forecast.activity import DayTable, local_days
+    from engine.forecast.purchases import PurchaseDays, local_days
 
     shop = zone(journeys.timezone)
     until = at_local(today, dt.time.min, shop)
@@ -132,7 +132,7 @@ def read_base(
             np.array([each.values for each in page.people], dtype=np.float64).reshape(-1, len(names))
         )
     who, at, amount = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    table = DayTable.of(who, local_days(at, shop), amount)
+    table = PurchaseDays.of(who, local_days(at, shop), amount)
     values = np.concatenate(stored)
     return ForecastBase(people, table, {name: values[:, place] for place, name in enumerate(names)})
 
@@ -174,54 +174,52 @@ def _alike(rules: Sequence[FactRule]) -> Iterator[list[FactRule]]:
             yield chances
 
 
-def _outlooks(
+def _results(
     store: Store, rules: Sequence[FactRule], journeys: Journeys, today: dt.date
-) -> Iterator[tuple[FactRule, Outlook, ForecastBase | None]]:
+) -> Iterator[tuple[FactRule, ForecastResult, ForecastBase | None]]:
     for alike in _alike(rules):
         base = None
         if is_installed():
             with store.read() as conn:
                 base = read_base(conn, alike, journeys, today)
-        for rule, outlook in _made(alike, base, today):
-            yield rule, outlook, base
+        for rule, result in _made(alike, base, today):
+            yield rule, result, base
 
 
 def _made(
     rules: Sequence[FactRule], base: ForecastBase | None, today: dt.date
-) -> Iterator[tuple[FactRule, Outlook]]:
+) -> Iterator[tuple[FactRule, ForecastResult]]:
     """`base` None: the extra is not installed."""
     last = today - dt.timedelta(days=1)
     if base is None:
         for rule in rules:
             made = Forecast(rule.name, rule.event, rule.field, rule.ahead or 0, last.isoformat(),
                             rule.fingerprint, shortcoming=Shortcoming(ForecastRefusal.NO_EXTRA))  # fmt: skip
-            yield rule, Outlook(made)
+            yield rule, ForecastResult(made)
         return
-    from engine.forecast.forecasting import Forecaster
+    from engine.forecast.forecasting import forecast_facts
 
-    forecaster = Forecaster(base.table, last.toordinal())
-    for rule in rules:
-        yield rule, forecaster.outlook(rule)
+    yield from zip(rules, forecast_facts(base.table, last.toordinal(), rules), strict=True)
 
 
 def _changes(
     store: Store,
     rule: FactRule,
     journeys: Journeys,
-    outlook: Outlook,
+    result: ForecastResult,
     base: ForecastBase | None,
     *,
     exactly: bool,
 ) -> ForecastChanges:
     """`exactly`: also what has hardly moved."""
-    if base is None or outlook.values is None:
+    if base is None or result.values is None:
         with store.read() as conn:
             return ForecastChanges(rule.name, taken=forecasts.having(conn, rule.name))
     import numpy as np
 
     is_share = rule.type.kind == "share"
     old, new = base.stored[rule.name], np.full(len(base.people), np.nan)
-    new[outlook.values.customers] = np.round(outlook.values.values, _PLACES if is_share else 2)
+    new[result.values.customers] = np.round(result.values.values, _PLACES if is_share else 2)
     moved = np.abs(new - old)
     if exactly:
         is_same = moved == 0

@@ -34,9 +34,9 @@ def local_days(at: Integers, shop: ZoneInfo) -> Integers:
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
-    """How customers came up to the end of a day, an entry for each. `customers`: their numbers, rising.
-    `first`: their first day (an ordinal)."""
+class PurchaseHistories:
+    """The purchase histories (x, t, T) of customers up to the end of a day, an entry for each. `customers`:
+    their numbers, rising. `first`: their first day (an ordinal)."""
 
     customers: Integers
     first: Integers
@@ -58,15 +58,16 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class FollowingDays:
-    """What the customers of an `Activity` did in the days after it: days with an event, and their sum."""
+class HeldOutPurchases:
+    """What customers did in the days that were held out, after their histories: days with an event, and their
+    sum."""
 
     days: Floats
     amount: Floats
 
 
 @dataclass(frozen=True, slots=True)
-class DayTable:
+class PurchaseDays:
     """A row for each day on which a customer came, in the order of customers and days. `amount`: of all
     events of the day; NaN where none has one."""
 
@@ -75,7 +76,7 @@ class DayTable:
     amount: Floats
 
     @classmethod
-    def of(cls, customer: Integers, day: Integers, amount: Floats) -> DayTable:
+    def of(cls, customer: Integers, day: Integers, amount: Floats) -> PurchaseDays:
         """From events in the order of customers and time."""
         if not len(customer):
             return cls(customer, day, amount)
@@ -87,14 +88,14 @@ class DayTable:
         has_one = np.add.reduceat(is_known.astype(np.int64), starts) > 0
         return cls(customer[starts], day[starts], np.where(has_one, sums, np.nan))
 
-    def until(self, last: int) -> Activity:
+    def until(self, last: int) -> PurchaseHistories:
         """Everybody who had come by the end of a day."""
         table = self._days(np.iinfo(np.int64).min, last)
         customer, day, amount = table.customer, table.day, table.amount
         if not len(customer):
             nothing = np.zeros(0)
             whole = np.zeros(0, dtype=np.int64)
-            return Activity(whole, whole, nothing, nothing, nothing, nothing, nothing)
+            return PurchaseHistories(whole, whole, nothing, nothing, nothing, nothing, nothing)
         is_first = np.ones(len(customer), dtype=bool)
         is_first[1:] = customer[1:] != customer[:-1]
         starts = np.flatnonzero(is_first)
@@ -104,7 +105,7 @@ class DayTable:
         total = np.add.reduceat(np.where(counts, 0.0, amount), starts)
         spend = np.divide(total, paid, out=np.full(len(paid), np.nan), where=paid > 0)
         first = day[starts]
-        return Activity(
+        return PurchaseHistories(
             customer[starts],
             first,
             (ends - starts).astype(np.float64),
@@ -114,23 +115,23 @@ class DayTable:
             spend,
         )
 
-    def between(self, activity: Activity, after: int, last: int) -> FollowingDays:
-        """What those of an `Activity` did after a day, up to the end of another."""
+    def held_out(self, histories: PurchaseHistories, after: int, last: int) -> HeldOutPurchases:
+        """What those of `histories` did after a day, up to the end of another."""
         table = self._days(after + 1, last)
-        place = np.searchsorted(activity.customers, table.customer)
-        place = np.minimum(place, max(len(activity.customers) - 1, 0))
+        place = np.searchsorted(histories.customers, table.customer)
+        place = np.minimum(place, max(len(histories.customers) - 1, 0))
         is_known = (
-            activity.customers[place] == table.customer
-            if len(activity.customers)
+            histories.customers[place] == table.customer
+            if len(histories.customers)
             else np.zeros(len(place), dtype=bool)
         )
         place, amount = place[is_known], np.nan_to_num(table.amount[is_known])
-        size = len(activity.customers)
-        return FollowingDays(
+        size = len(histories.customers)
+        return HeldOutPurchases(
             np.bincount(place, minlength=size).astype(np.float64),
             np.bincount(place, weights=amount, minlength=size).astype(np.float64),
         )
 
-    def _days(self, first: int, last: int) -> DayTable:
+    def _days(self, first: int, last: int) -> PurchaseDays:
         chosen = (self.day >= first) & (self.day <= last)
-        return DayTable(self.customer[chosen], self.day[chosen], self.amount[chosen])
+        return PurchaseDays(self.customer[chosen], self.day[chosen], self.amount[chosen])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.core.facts.forecasts import Forecast
 
 if TYPE_CHECKING:
-    from engine.forecast.activity import Floats, Integers
+    from engine.forecast.purchases import Floats, Integers
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class ForecastValues:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class ForecastResult:
     """A forecast, and the values; None where it has a shortcoming."""
 
     forecast: Forecast
