@@ -45,7 +45,7 @@ def channels(conn: Connection, period: Period, before: Period, by: Granularity |
 def _by_channel(conn: Connection, period: Period) -> dict[str, Sums]:
     found: dict[str, Sums] = {}
     for (channel, what, why), total in sums(
-        conn, period.first, period.last, ("channel", "what", "why")
+        conn, period.first, period.last, ("channel", "what", "why"), of_journeys=True
     ).items():
         if channel:
             found.setdefault(str(channel), {})[str(what), str(why)] = total

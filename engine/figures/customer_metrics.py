@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from engine.figures.metrics import Metric, Totals, Value, share
+from engine.figures.metrics import Metric, Totals, Value, ratio
 from engine.store.amounts import amount_of
 from engine.store.counting.daily_counts import What
 
@@ -18,25 +18,20 @@ RPR_DAYS = (30, 60, 90)
 """After so many days it is asked how many of the new customers have ordered again."""
 
 
-def _per(part: Decimal | int, whole: int) -> Decimal | None:
-    return Decimal(part) / whole if whole else None
-
-
 def _revenue(totals: Totals) -> Decimal:
     return totals.money(What.ORDER)
-
-
-def _part_of_revenue(part: Decimal, totals: Totals) -> Decimal | None:
-    whole = _revenue(totals)
-    return part / whole if whole else None
 
 
 def _one_off_revenue(totals: Totals) -> Decimal:
     return Totals(totals.one_offs).money(What.ATTRIBUTED)
 
 
+def _trigger_revenue(totals: Totals) -> Decimal:
+    return totals.money(What.ATTRIBUTED) - _one_off_revenue(totals)
+
+
 def _mean(by_gap: Mapping[int, int]) -> Decimal | None:
-    return _per(sum(gap * n for gap, n in by_gap.items()), sum(by_gap.values()))
+    return ratio(sum(gap * n for gap, n in by_gap.items()), sum(by_gap.values()))
 
 
 def _median(by_gap: Mapping[int, int]) -> Decimal | None:
@@ -102,16 +97,16 @@ REPEAT_RATE = Metric(
     "repeat_rate", "repeat rate", "share",
     "customers with more than one order / customers with an order: of those who ordered in the period, who"
     " had ordered more than once until its end, before it or in it", "people", _ORDERED, "customers",
-    lambda totals: share(totals.customers.repeated, totals.customers.customers),
+    lambda totals: ratio(totals.customers.repeated, totals.customers.customers),
 )  # fmt: skip
 FREQUENCY = Metric(
     "frequency", "purchase frequency", "number", "orders / customers", "orders and people", _ORDERED, "",
-    lambda totals: _per(totals.customers.orders, totals.customers.customers),
+    lambda totals: ratio(totals.customers.orders, totals.customers.customers),
 )  # fmt: skip
 AVERAGE_ORDER = Metric(
     "average_order", "average order", "money", "revenue / orders, of those in the currency of the shop",
     "orders, gross", _ORDERED, "",
-    lambda totals: _per(_revenue(totals), totals.n(What.ORDER, "")),
+    lambda totals: ratio(_revenue(totals), totals.n(What.ORDER, "")),
 )  # fmt: skip
 LIFETIME_VALUE = Metric(
     "lifetime_value", "lifetime value", "money",
@@ -124,7 +119,7 @@ VALUE_SO_FAR = Metric(
     "value_so_far", "revenue per customer so far", "money",
     "revenue of all orders until the end of the period / everybody who ever ordered until then",
     "orders and people", "all orders until the end of the period", "",
-    lambda totals: _per(amount_of(totals.customers.ever_money), totals.customers.ever_customers),
+    lambda totals: ratio(amount_of(totals.customers.ever_money), totals.customers.ever_customers),
 )  # fmt: skip
 ACTIVE_CUSTOMERS = Metric(
     "active_customers", "customers at the end", "count", f"customers at the end of the period; {_ACTIVE}",
@@ -134,20 +129,20 @@ CHURN = Metric(
     "churn", "churn", "share",
     f"customers who were lost in the period / customers at its start; {_ACTIVE}", "people",
     "on the day on which that time was over", "customers at the start",
-    lambda totals: share(totals.customers.lost, totals.customers.at_start),
+    lambda totals: ratio(totals.customers.lost, totals.customers.at_start),
 )  # fmt: skip
 RETENTION_RATE = Metric(
     "crr", "customer retention rate", "share",
     f"(customers at the end - new customers) / customers at the start; {_ACTIVE}", "people",
     "the end of the day before the period, and of its last one", "customers at the start",
-    lambda totals: share(totals.customers.at_end - totals.customers.new, totals.customers.at_start),
+    lambda totals: ratio(totals.customers.at_end - totals.customers.new, totals.customers.at_start),
 )  # fmt: skip
 
 
 def _rpr(days: int) -> Metric:
     def value(totals: Totals) -> Value:
         again, whole = totals.customers.again.get(days, (0, 0))
-        return share(again, whole)
+        return ratio(again, whole)
 
     return Metric(
         f"rpr_new_{days}", f"new who buy again in {days} days", "share",
@@ -180,13 +175,11 @@ TRIGGER_REVENUE = Metric(
     "trigger_revenue", "revenue of triggers", "money",
     "revenue of the orders that belong to a message of a journey (as `revenue` of journeys)",
     "orders, gross; messages of service and single sends apart", _ORDERED, "",
-    lambda totals: totals.money(What.ATTRIBUTED) - _one_off_revenue(totals),
+    _trigger_revenue,
 )  # fmt: skip
 TRIGGER_SHARE = Metric(
     "trigger_share", "share of triggers", "share", "revenue of triggers / revenue", "orders, gross", _ORDERED,
-    "revenue", lambda totals: _part_of_revenue(
-        totals.money(What.ATTRIBUTED) - _one_off_revenue(totals), totals
-    ),
+    "revenue", lambda totals: ratio(_trigger_revenue(totals), _revenue(totals)),
 )  # fmt: skip
 ONE_OFF_REVENUE = Metric(
     "one_off_revenue", "revenue of one-offs", "money",
@@ -195,12 +188,12 @@ ONE_OFF_REVENUE = Metric(
 )  # fmt: skip
 ONE_OFF_SHARE = Metric(
     "one_off_share", "share of one-offs", "share", "revenue of one-offs / revenue", "orders, gross", _ORDERED,
-    "revenue", lambda totals: _part_of_revenue(_one_off_revenue(totals), totals),
+    "revenue", lambda totals: ratio(_one_off_revenue(totals), _revenue(totals)),
 )  # fmt: skip
 COST_SHARE = Metric(
     "cost_share", "cost of revenue", "share", "cost / revenue", "parts of messages and orders",
     "cost on the day of the hand-over, revenue on that of the order", "revenue",
-    lambda totals: _part_of_revenue(totals.money(What.SENT), totals),
+    lambda totals: ratio(totals.money(What.SENT), _revenue(totals)),
 )  # fmt: skip
 COHORT_SIZE = Metric(
     "cohort", "customers", "count", "customers whose first order lies in the month", "people",
@@ -224,7 +217,7 @@ COHORT_ACTIVE = Metric(
 COHORT_SHARE = Metric(
     "cohort_share", "share active", "share", "customers of the cohort who ordered in the month / the cohort",
     "people", _ORDERED, "customers of the cohort",
-    lambda totals: share(totals.n(What.COHORT_ACTIVE), totals.customers.new),
+    lambda totals: ratio(totals.n(What.COHORT_ACTIVE), totals.customers.new),
 )  # fmt: skip
 COHORT_ORDERS = Metric(
     "cohort_orders", "orders", "count", "orders of the cohort in the month", "orders, gross", _ORDERED, "",
@@ -238,7 +231,7 @@ COHORT_VALUE = Metric(
     "cohort_value", "revenue per customer so far", "money",
     "revenue of the cohort from its month until the end of this one / the cohort",
     "orders, gross, and people",
-    _ORDERED, "", lambda totals: _per(amount_of(totals.customers.ever_money), totals.customers.new),
+    _ORDERED, "", lambda totals: ratio(amount_of(totals.customers.ever_money), totals.customers.new),
 )  # fmt: skip
 
 

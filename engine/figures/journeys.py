@@ -15,7 +15,7 @@ from engine.figures.period import Granularity, Period
 from engine.figures.report import Table, row
 from engine.figures.sums import Sums, add, added, by_granularity
 from engine.store.counting.daily_counts import GoalKind, What
-from engine.store.counting.reading import date_of, sums
+from engine.store.counting.reading import Column, date_of, sums
 from engine.store.customers import enrollments
 from engine.store.journeys.journey_renames import names_now
 
@@ -155,8 +155,9 @@ def _by_journey(
 ) -> dict[str, Sums]:
     found: dict[str, Sums] = {}
     for old in _old_names(only, renamed) if only is not None else (None,):
-        by = ("journey", "what", "why")
-        for (journey, what, why), total in sums(conn, period.first, period.last, by, old).items():  # type: ignore[arg-type]
+        by: tuple[Column, ...] = ("journey", "what", "why")
+        totals = sums(conn, period.first, period.last, by, old, of_journeys=True)
+        for (journey, what, why), total in totals.items():
             name = renamed.get(str(journey), str(journey))
             add(found.setdefault(name, {}), (str(what), str(why)), total)
     return found

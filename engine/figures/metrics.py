@@ -80,8 +80,8 @@ class Metric:
     value: Callable[[Totals], Value]
 
 
-def share(part: int, whole: int) -> Decimal | None:
-    """Not known where there is nothing to be a share of."""
+def ratio(part: Decimal | int, whole: Decimal | int) -> Decimal | None:
+    """A share or a mean; not known where there is nothing to be a share of."""
     return Decimal(part) / whole if whole else None
 
 
@@ -112,7 +112,7 @@ GOALS = Metric(
 GOAL_RATE = Metric(
     "goal_rate", "goal rate", "share", "goals / starts", "runs",
     "goals of the period against its starts, which need not be the same runs", "starts",
-    lambda totals: share(_goals(totals), totals.n(What.STARTED)),
+    lambda totals: ratio(_goals(totals), totals.n(What.STARTED)),
 )  # fmt: skip
 GOALS_OF_KIND = Metric(
     "goals_of_kind", "reached", "count", "runs that reached their goal, also late, and those of the holdout",
@@ -145,7 +145,7 @@ BOUNCED = Metric(
 )  # fmt: skip
 BOUNCE_RATE = Metric(
     "bounce_rate", "bounce rate", "share", "bounced / sent", "messages", _LEFT, "sent",
-    lambda totals: share(totals.n(What.BOUNCED), totals.n(What.SENT)),
+    lambda totals: ratio(totals.n(What.BOUNCED), totals.n(What.SENT)),
 )  # fmt: skip
 COMPLAINED = Metric(
     "complained", "complained", "count", "delivered messages that were called spam", "messages", _LEFT, "",
@@ -172,7 +172,7 @@ CLICKED = Metric(
 )  # fmt: skip
 CLICK_RATE = Metric(
     "click_rate", "click rate", "share", "clicked / delivered", "messages", _LEFT, "delivered",
-    lambda totals: share(totals.n(What.CLICKED), totals.n(What.DELIVERED)),
+    lambda totals: ratio(totals.n(What.CLICKED), totals.n(What.DELIVERED)),
 )  # fmt: skip
 UNSUBSCRIBED = Metric(
     "unsubscribed", "unsubscribed", "count",
@@ -199,12 +199,12 @@ REVENUE = Metric(
 COST_PER_ORDER = Metric(
     "cost_per_order", "cost per order", "money", "cost / orders", "parts of messages and orders",
     "cost on the day of the hand-over, orders on their own day", "orders",
-    lambda totals: totals.money(What.SENT) / orders if (orders := totals.n(What.ATTRIBUTED)) else None,
+    lambda totals: ratio(totals.money(What.SENT), totals.n(What.ATTRIBUTED)),
 )  # fmt: skip
 CONVERSION = Metric(
     "conversion", "conversion", "share", "orders / clicked", "orders and messages",
     "orders on their own day, clicks on the day of the hand-over", "clicked",
-    lambda totals: share(totals.n(What.ATTRIBUTED), totals.n(What.CLICKED)),
+    lambda totals: ratio(totals.n(What.ATTRIBUTED), totals.n(What.CLICKED)),
 )  # fmt: skip
 SERVICE_ORDERS = Metric(
     "service_orders", "after service", "count",

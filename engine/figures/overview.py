@@ -16,10 +16,10 @@ from engine.figures import metrics as m
 from engine.figures.metrics import CustomerTotals, Metric, Totals, Value
 from engine.figures.period import Granularity, Period
 from engine.figures.report import Row, Table
-from engine.figures.shop import SHOP, customer_totals, shop_totals
+from engine.figures.shop import SHOP, customers_in_parts, shop_totals
 from engine.figures.sums import Sums, add, added
 from engine.store.counting.daily_counts import What
-from engine.store.counting.reading import date_of, sums
+from engine.store.counting.reading import Column, date_of, sums
 from engine.store.journeys import one_offs
 
 OVERVIEW: tuple[Metric, ...] = (
@@ -98,10 +98,7 @@ def _trends(conn: Connection, period: Period) -> dict[str, tuple[Value, ...]]:
     """The figures that add up, over the days of the period."""
     days = _by_day(conn, period)
     return {
-        metric.name: tuple(
-            metric.value(days.get(period.first + dt.timedelta(days=day), Totals()))
-            for day in range(period.days)
-        )
+        metric.name: tuple(metric.value(days.get(day, Totals())) for day in period.dates())
         for metric in TRENDS
     }
 
@@ -110,16 +107,16 @@ def _by_day(conn: Connection, period: Period) -> dict[dt.date, Totals]:
     single = frozenset(one_offs.names(conn))
     whole: defaultdict[dt.date, Sums] = defaultdict(dict)
     one_off: defaultdict[dt.date, Sums] = defaultdict(dict)
-    # what belongs to a journey is asked by journey where single sends are to be told apart
-    for (day, what, why), total in sums(
-        conn, period.first, period.last, ("day", "what", "why"), what=(*SHOP, What.NEW_CUSTOMER)
-    ).items():
+    whats = (*SHOP, What.NEW_CUSTOMER)
+    of_day = sums(conn, period.first, period.last, ("day", "what", "why"), what=whats)
+    for (day, what, why), total in of_day.items():
         add(whole[date_of(int(day))], (str(what), str(why)), total)
-    for name in single:
-        for (day, what, why), total in sums(
-            conn, period.first, period.last, ("day", "what", "why"), name, What.ATTRIBUTED
-        ).items():
-            add(one_off[date_of(int(day))], (str(what), str(why)), total)
+    if single:
+        columns: tuple[Column, ...] = ("day", "journey", "what", "why")
+        of_journeys = sums(conn, period.first, period.last, columns, what=What.ATTRIBUTED)
+        for (day, journey, what, why), total in of_journeys.items():
+            if journey in single:
+                add(one_off[date_of(int(day))], (str(what), str(why)), total)
     return {
         day: Totals(found, None, CustomerTotals(new=Totals(found).n(What.NEW_CUSTOMER)), one_off.get(day, {}))
         for day, found in whole.items()
@@ -134,10 +131,8 @@ def _in_parts(conn: Connection, asked: ShopQuestion) -> tuple[Table, ...]:
     days = _by_day(conn, asked.period)
     parts = list(asked.period.parts(by))
     lines = []
-    for part, its_customers in zip(
-        parts, customer_totals(conn, parts, asked.lost_after, asked.today), strict=True
-    ):
-        inside = [found for day, found in days.items() if part.first <= day <= part.last]
+    for part, its_customers in zip(parts, customers_in_parts(conn, parts), strict=True):
+        inside = [days[day] for day in part.dates() if day in days]
         within = Totals(
             added([dict(found.sums) for found in inside]), None, its_customers,
             added([dict(found.one_offs) for found in inside]),

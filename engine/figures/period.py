@@ -59,6 +59,10 @@ class Period:
         last = _months_back(self.last, 12)
         return Period(_months_back(self.first, 12), _end_of_month(last) if self.is_of_months else last)
 
+    def dates(self) -> Iterator[dt.date]:
+        """Each day."""
+        return (self.first + dt.timedelta(days=day) for day in range(self.days))
+
     def parts(self, by: Granularity) -> Iterator[Period]:
         """Its days, weeks (from Monday) or calendar months; the first and the last may be cut."""
         first = self.first

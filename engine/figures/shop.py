@@ -92,6 +92,14 @@ def customer_totals(
     return found
 
 
+def customers_in_parts(conn: Connection, parts: Sequence[Period]) -> list[CustomerTotals]:
+    """Who ordered in each part of a period and who of them for the first time, of however many parts."""
+    return [
+        CustomerTotals(each.customers, each.new, each.orders)
+        for each in customer_counts.day_counts(conn, [day_range(part) for part in parts])
+    ]
+
+
 def _bought_again(conn: Connection, firsts: DayRange, today: dt.date) -> Mapping[int, tuple[int, int]]:
     now = today.toordinal() - EPOCH
     return {

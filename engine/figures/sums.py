@@ -45,11 +45,12 @@ def by_granularity(
     days: dict[dt.date, Sums] = defaultdict(dict)
     columns: tuple[Column, ...] = ("day", "what", "why")
     for journey in journeys if journeys is not None else (None,):
-        for (day, what, why), total in sums(conn, period.first, period.last, columns, journey).items():
+        found = sums(conn, period.first, period.last, columns, journey, of_journeys=True)
+        for (day, what, why), total in found.items():
             add(days[date_of(int(day))], (str(what), str(why)), total)
     lines = []
     for part in period.parts(by):
-        within = Totals(added(found for day, found in days.items() if part.first <= day <= part.last))
+        within = Totals(added(days[day] for day in part.dates() if day in days))
         label = part.first.isoformat() if by is Granularity.day else str(part)
         lines.append(Row(label, tuple(metric.value(within) for metric in metrics), ()))
     return (Table(f"by_{by.value}", f"By {by.value}", by.value, metrics, tuple(lines)),)

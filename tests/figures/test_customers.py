@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,14 +20,14 @@ from sqlalchemy import Connection
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
 from engine.figures import reports
-from engine.figures.period import Period
+from engine.figures.period import Granularity, Period
 from engine.figures.report import FiguresReport
 from engine.figures.reports import ReportRequest
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import ShopFacts
 from engine.store.customers import events
 from engine.store.database import Store
-from engine.values import Instant, instant, local_date, zone
+from engine.values import DAY, Instant, instant, local_date, zone
 from tests.figures.customers_anew import Bought, cohorts_anew, figures_anew
 from tests.stores import new_store
 
@@ -63,11 +64,13 @@ def order(number: int, at: Instant, total: Decimal) -> Event:
     return Event(number, f"o{number}", "order_placed", at, at, {"total": total})
 
 
-def asked(store: Store, name: str, period: Period, today: dt.date, lost: int) -> FiguresReport:
+def asked(
+    store: Store, name: str, period: Period, today: dt.date, lost: int, by: Granularity | None = None
+) -> FiguresReport:
     journeys = Journeys({}, currency="GBP", timezone=ZONE)
     now = instant(dt.datetime.combine(today, dt.time(12), dt.UTC))
     with store.read() as conn:
-        return reports.report(conn, ReportRequest(name, period, lost_after=lost), journeys, now)
+        return reports.report(conn, ReportRequest(name, period, by=by, lost_after=lost), journeys, now)
 
 
 def check(store: Store, bought: list[Bought], period: Period, today: dt.date, lost: int) -> None:
@@ -128,9 +131,35 @@ def test_figures_are_what_a_count_over_all_orders_says(
     check(store, bought, period, today, lost)
 
 
+def test_parts_are_counted_however_many_they_are(store: Store) -> None:
+    """Each day of two years: more parts than a statement may have columns."""
+    begin, days = instant(dt.datetime.combine(BEGIN, dt.time(12), dt.UTC)), 730
+    bought = [
+        Bought(name, BEGIN + dt.timedelta(days=day), Decimal(10))
+        for name, every in (("a", 3), ("b", 50), ("c", 400)) for day in range(0, days, every)
+    ]  # fmt: skip
+    made = [
+        order(number, Instant(begin + (each.day - BEGIN).days * DAY), each.amount)
+        for number, each in enumerate(bought, 1)
+    ]
+    fill(store, made, [each.customer for each in bought])
+    period = Period(BEGIN, BEGIN + dt.timedelta(days=days - 1))
+    for by, count in ((Granularity.day, days), (Granularity.month, 24)):
+        table = asked(store, "customers", period, period.last, 90, by).tables[-1]
+        parts = list(period.parts(by))
+        assert len(table.rows) == len(parts) >= count
+        for part, row in zip(parts, table.rows, strict=True):
+            expected = figures_anew(bought, part.first, part.last, period.last, 90)
+            for metric, value in zip(table.metrics, row.now, strict=True):
+                if metric.name in expected:
+                    known = expected[metric.name]
+                    assert (value is None and known is None) or float(value or 0) == known, metric.name
+
+
 @pytest.mark.data
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(not DATA.is_dir(), reason="the recorded shops are not there: no ../shared/data")
+@pytest.mark.parametrize("one_in", [10, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize(
     ("name", "periods"),
     [
@@ -139,13 +168,16 @@ def test_figures_are_what_a_count_over_all_orders_says(
         ("cdnow", [("1997-01-01", "1998-06-30")]),
     ],
 )  # fmt: skip
-def test_figures_of_a_recorded_shop(store: Store, name: str, periods: list[tuple[str, str]]) -> None:
+def test_figures_of_a_recorded_shop(
+    store: Store, name: str, periods: list[tuple[str, str]], one_in: int
+) -> None:
+    """Of every customer, or of one in so many with all of their orders."""
     tz = zone(ZONE)
     made, people, bought = [], [], []
     with gzip.open(DATA / name / "events.jsonl.gz", "rt") as lines:
         for number, line in enumerate(lines, 1):
             event = json.loads(line)
-            if event["event"] != "order_placed":
+            if event["event"] != "order_placed" or crc32(event["customer_id"].encode()) % one_in:
                 continue
             at = instant(dt.datetime.fromisoformat(event["at"]))
             total = Decimal(str(event["properties"]["total"]))

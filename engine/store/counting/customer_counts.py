@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from engine.store.counting.daily_counts import What
+from engine.store.counting.reading import Sum
+from engine.store.serialization import dump
 from engine.store.sql import rows
 
 
@@ -48,24 +50,34 @@ class SecondOrders:
 _GAP = "CAST(why AS INTEGER)"
 
 
+_IN_RANGES = (
+    "WITH r AS MATERIALIZED (SELECT CAST({cell0} AS INTEGER) AS place, CAST({cell1} AS BIGINT) AS first,"
+    " CAST({cell2} AS BIGINT) AS last FROM {lines})"
+    " SELECT r.place, d.what, sum(d.n), sum(CASE WHEN d.why = '' THEN d.money ELSE 0 END)"
+    " FROM r CROSS JOIN daily d WHERE d.day >= r.first AND d.day <= r.last"
+)
+
+
 def day_counts(conn: Connection, ranges: Sequence[DayRange]) -> list[DayCounts]:
-    """Of each range, in two walks along one index."""
+    """Of each range, in two statements, however many there are."""
+    wanted = dump([(place, each.first, each.last) for place, each in enumerate(ranges)])
     # who ordered before in the same range is one of its customers already
-    again = [f"{each.condition('day')} AND day - {_GAP} < {each.first}" for each in ranges]
-    returned = _sums(conn, (What.ORDER_AGAIN,), again, ranges)
-    plain = []
-    for each in ranges:
-        inside = each.condition("day")
-        plain += [
-            (f"{inside} AND what = '{What.NEW_CUSTOMER}'", "n"),
-            (f"{inside} AND what = '{What.ORDER}'", "n"),
-            (f"{inside} AND what = '{What.ORDER}' AND why = ''", "money"),
-        ]
-    found = _sums_of(conn, (What.NEW_CUSTOMER, What.ORDER), plain, ranges)
-    return [
-        DayCounts(found[3 * place] + returned[place], *found[3 * place : 3 * place + 3])
-        for place in range(len(ranges))
-    ]
+    again = f"{_IN_RANGES} AND d.what = ? AND d.day - CAST(d.why AS INTEGER) < r.first GROUP BY 1, 2"
+    plain = f"{_IN_RANGES} AND d.what IN (?, ?) GROUP BY 1, 2"
+    found = {
+        (place, what): Sum(int(n), int(money))
+        for place, what, n, money in (
+            *rows(conn, again, (wanted, What.ORDER_AGAIN.value)),
+            *rows(conn, plain, (wanted, What.NEW_CUSTOMER.value, What.ORDER.value)),
+        )
+    }
+    counts = []
+    for place in range(len(ranges)):
+        returned, new, order = (
+            found.get((place, what), Sum(0, 0)) for what in (What.ORDER_AGAIN, What.NEW_CUSTOMER, What.ORDER)
+        )
+        counts.append(DayCounts(new.n + returned.n, new.n, order.n, order.money))
+    return counts
 
 
 def lapsed(conn: Connection, ranges: Sequence[DayRange], days: int) -> list[int]:

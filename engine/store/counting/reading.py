@@ -28,14 +28,19 @@ def sums(
     by: tuple[Column, ...],
     journey: str | None = None,
     what: What | Sequence[What] | None = None,
+    *,
+    of_journeys: bool = False,
 ) -> dict[tuple[str | int, ...], Sum]:
     """What was counted from a day to another one, both included, for every combination of these columns.
-    `journey`: only of this one; `what`: only this, or these. Days are days since 1970 (`date_of`)."""
+    `journey`: only of this one; `what`: only this, or these; `of_journeys`: only what belongs to some
+    journey, which orders of the shop do not. Days are days since 1970 (`date_of`)."""
     columns = ", ".join(by)
     clause, values = "", [first.toordinal() - EPOCH, last.toordinal() - EPOCH]
     if journey is not None:
         clause += " AND journey = ?"
         values.append(journey)  # type: ignore[arg-type]
+    if of_journeys:
+        clause += " AND journey <> ''"
     if what is not None:
         whats = [what] if isinstance(what, What) else what
         clause += f" AND what IN ({', '.join('?' * len(whats))})"
