@@ -124,8 +124,8 @@ class BgNbd:
 def _nodes() -> tuple[Floats, Floats]:
     """Levels of the beta distribution between 0 and 1 and their weights.
 
-    Gauss-Legendre in v, with the level u = v^3 (10 - 15 v + 6 v^2): a quantile rises like u^(1/a) at the ends,
-    which no polynomial in u follows, and this change of variable is flat there.
+    Gauss-Legendre in v, with the level u = v^3 (10 - 15 v + 6 v^2): a quantile rises like u^(1/a) at the
+    ends, which no polynomial in u follows, and this change of variable is flat there.
     """
     points, weights = np.polynomial.legendre.leggauss(NODES)
     v = (np.asarray(points, dtype=np.float64) + 1.0) / 2.0

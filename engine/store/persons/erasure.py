@@ -132,6 +132,14 @@ _NOTE = (
 )
 
 
+_PLACES = (
+    ("fact_definition", "at_bucket", "at_customer"),
+    ("product_change", "bucket", "customer"),
+)
+"""The last customer that work in pages has come to (table, its bucket, its id): where somebody is forgotten,
+whoever stood before them, behind whom the same people follow."""
+
+
 def _of_bucket(
     conn: Connection, bucket: int, names: Mapping[str, tuple[str, ...]], now: Instant
 ) -> list[Erased]:
@@ -166,6 +174,14 @@ def _of_bucket(
     ):
         change(conn, sql, (ids(every),))
     _forget_texts(conn, every, {address for held in addresses.values() for _, address in held})
+    for pages_of, at_bucket, at_customer in _PLACES:
+        before = f"SELECT max(id) FROM customer WHERE bucket = ? AND id < {pages_of}.{at_customer}"  # noqa: S608
+        change(
+            conn,
+            f"UPDATE {pages_of} SET {at_customer} = coalesce(({before}), '') WHERE {at_bucket} = ?"  # noqa: S608
+            f" AND {at_customer} IN (SELECT j.value FROM {{ids}})",
+            (bucket, bucket, ids(every)),
+        )
     return [
         Erased(customer, names[customer][1:], counted[customer], tuple(keys[customer])) for customer in names
     ]
@@ -289,5 +305,5 @@ _TEXTS = (
     ("alert", ("why",)),
     ("alert_message", ("entries",)),
     ("trouble", ("why",)),
-    ("idempotent", ("request", "body")),
+    ("idempotent", ("request_key", "body")),  # keys are made by tills, mostly from what they know
 )

@@ -92,6 +92,7 @@ SEARCHED_TABLES = (
     "address", "destination", "conversation", "soft_bounce",  # by the keyed hashes of their addresses
     "receipt",  # by ids of their events that name them
     "refused_item", "alert", "alert_message", "trouble", "idempotent",  # by what their text holds
+    "fact_definition", "product_change",  # by the last customer that work in pages has come to
 )  # fmt: skip
 """Tables with something of a person in another form, which `erasure` finds in its own way each."""
 
@@ -107,8 +108,6 @@ OTHER_TABLES = {
     "recommended_list": "figures over everybody",
     "product_price": "the catalogue", "product_stock": "the catalogue",
     "feed_product": "the catalogue",
-    "fact_definition": "how far a changed definition of a fact has come; gone when it is whole",
-    "product_change": "how far a change of the catalogue was told; gone when it was",
     "deployment": "files of the project", "pause": "what an operator said", "api_key": "keys of programs",
     "meta": "facts about the database", "sweep": "how far a look at everybody has come",
     "worker": "processes", "leadership": "processes", "rate": "processes",
