@@ -15,7 +15,7 @@ from engine.invocation import command
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.runtime.publish.deploy import Deployment, DeploymentPreview
+    from engine.runtime.publish.deploy import Deployment
     from engine.runtime.publish.pool_files import ImportedCodes
     from engine.store.daemon_state import FollowedDeployment
     from engine.store.database import Store
@@ -29,23 +29,32 @@ machine takes its time for that."""
 def deploy(
     context: typer.Context,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask, whoever is inside")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
-    """Publish the folder to the store: the people inside are matched to the new files, then these count."""
+    """Say what `plan` says, ask, and publish the folder to the store: the people inside are matched to the
+    new files, then these count."""
+    from engine.cli.diff import compare, tell_diff
+    from engine.cli.plan import tell_plan
     from engine.cli.stores import daemon_runs, open_project_store, whom
     from engine.project import load
     from engine.runtime.publish.deploy import deploy as publish
-    from engine.runtime.publish.deploy import preview
+    from engine.runtime.publish.planning import plan_deployment
     from engine.runtime.publish.pool_files import import_pool_files
+    from engine.values import zone
 
     session = Session.of(context)
     project = load(session.folder)
     store = open_project_store(project)
     try:
-        with store.read() as conn:
-            coming = preview(conn, project)
-        _ask(coming, yes or form is Format.json)
         now = session.clock.now()
+        with store.read() as conn:
+            coming = plan_deployment(conn, project, now)
+        if coming.number and form is Format.text:
+            differences = compare(coming.published, coming.project, now)
+            if differences.subjects or coming.plan.journeys:
+                tell_plan(coming.plan, zone(project.config.timezone))
+                tell_diff(differences, f"deployment {coming.number}")
+                _ask(yes)
         done = store.write(lambda conn: publish(conn, project, now, whom()))
         filled = import_pool_files(store, project.folder, project.config, now)
         taken = _taken(store, done.number) if daemon_runs(project.config, project.folder) else None
@@ -64,14 +73,13 @@ def deploy(
             }
         )
     else:
-        _tell(done, coming, filled, taken)
+        _tell(done, filled, taken)
     if taken is not None and (taken.refused or not taken.number):
         raise typer.Exit(PROBLEMS)
 
 
 def _tell(
     done: Deployment,
-    coming: DeploymentPreview,
     filled: Mapping[str, ImportedCodes],
     taken: FollowedDeployment | None,
 ) -> None:
@@ -89,10 +97,6 @@ def _tell(
                 f"{fact} is new or computed in another way: the kept events are counted beside everything"
                 f" else, `{command('facts')}` says how far"
             )
-        for file in coming.segments:
-            remark(
-                f"{file} changed: whoever is a member by that was one from the beginning and starts nothing"
-            )
     for pool, codes in filled.items():
         say(f"{counted(codes.added, 'code')} added to {pool}")
         for line, why in codes.refused:
@@ -107,14 +111,10 @@ def _tell(
         remark(f"{part} of config.yaml counts after the next start of the daemon")
 
 
-def _ask(coming: DeploymentPreview, certain: bool) -> None:
-    """People inside a changed journey get another one: on a terminal somebody says yes to that. A script has
-    said so by running it."""
-    if certain or not coming.people or not sys.stdin.isatty():
-        return
-    for journey, people in coming.people.items():
-        say(f"{journey} changed, and {people:,} people are inside it")
-    typer.confirm("Publish?", abort=True)
+def _ask(certain: bool) -> None:
+    """On a terminal somebody says yes to what was told. A script has said so by running it."""
+    if not certain and sys.stdin.isatty():
+        typer.confirm("Publish?", abort=True)
 
 
 def _taken(store: Store, number: int) -> FollowedDeployment:

@@ -44,7 +44,7 @@ def diff(
         )
     answer = compare(files_at(project.folder, commit), project, session.clock.now())
     if form is Format.json:
-        say_json({"against": commit, **plain_diff(answer)})
+        say_json({"against": commit, "subjects": answer.subjects, "unread": answer.unread})
     else:
         tell_diff(answer, commit[:12])
 
@@ -87,58 +87,39 @@ def _messages(
     return list(message_diffs(texts[0], texts[1], places))
 
 
-def plain_diff(answer: ProjectDiff) -> dict[str, object]:
-    """The differences for programs."""
-    return {
-        "subjects": [
-            {
-                "kind": subject.kind, "name": subject.name, "file": subject.file, "affects": subject.affects,
-                "changes": [_of(change) for change in subject.changes],
-                "folded": [_of(change) for change in subject.folded],
-            }
-            for subject in answer.subjects
-        ],
-        "unread": [{"file": file, "why": why} for file, why in answer.unread],
-    }  # fmt: skip
-
-
-def _of(change: Difference) -> dict[str, object]:
-    return {
-        "sign": change.sign, "words": change.words, "affected": change.affected, "rule": change.rule,
-        "line": change.place.line if change.place is not None else None,
-    }  # fmt: skip
-
-
 def tell_diff(answer: ProjectDiff, against: str) -> None:
     """The differences for people. `against`: the version that they are compared with."""
     if not answer.subjects and not answer.unread:
         say_plain(f"nothing changes against {against}")
         return
     for subject in answer.subjects:
-        say_head(f"{subject.kind} {subject.name}: {_reaches(subject)}")
+        say_head(f"{subject.kind} {subject.name}: {_affects(subject)}")
         _lines(subject.changes)
         if subject.folded:
             say("  [dim]moved or renamed[/]")
             _lines(subject.folded)
-    for file, why in answer.unread:
-        asides.print(f"{file} cannot be compared: {why}", markup=False)
+    for unread in answer.unread:
+        asides.print(f"{unread.file} cannot be compared: {unread.why}", markup=False)
     changes = sum(len(subject.changes) + len(subject.folded) for subject in answer.subjects)
     say()
     say_plain(f"{counted(changes, 'change')} against {against}")
 
 
-def _reaches(subject: SubjectDiff) -> str:
-    affects = [str(affected) for affected in subject.affects]
-    return "nothing changes for customers" if affects == ["nobody"] else f"changes {', '.join(affects)}"
+def _affects(subject: SubjectDiff) -> str:
+    from engine.plan.difference import Affected
+
+    if subject.affects == (Affected.NOTHING,):
+        return "nothing changes for customers"
+    return f"changes {', '.join(subject.affects)}"
 
 
 def _lines(changes: tuple[Difference, ...]) -> None:
+    from rich.markup import escape
+
+    from engine.visible import visible
+
     told = ""
     for change in changes:
-        from rich.markup import escape
-
-        from engine.visible import visible
-
         say(f"  [{_COLOURS[change.sign]}]{change.sign}[/] {escape(visible(change.words))}")
         if change.rule and change.rule != told:
             say(f"      [dim]{escape(change.rule)}[/]")

@@ -93,7 +93,7 @@ def _rebuild(session: Session, names: list[str], form: Format, *, from_kept: boo
     from engine.cli.stores import project_store
     from engine.runtime.advance.advancer import Publication
     from engine.runtime.advance.definitions import ask
-    from engine.runtime.publish.deploy import published_journeys
+    from engine.runtime.publish.last_published import published_journeys
     from engine.store.journeys import deployments
 
     with project_store(session.folder) as store:

@@ -14,7 +14,7 @@ from engine.invocation import command
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from engine.runtime.publish.planning import DeploymentPlan, JourneyPlan, PlaceInFlight
+    from engine.plan.in_flight import DeploymentPlan, JourneyPlan, PlaceInFlight
 
 PENDING = 4
 """Exit code with `--exit-code` where a deployment would change something."""
@@ -30,43 +30,40 @@ def plan(
 ) -> None:
     """Say what publishing the folder would do: how many people are where, what becomes of them, who leaves at
     once, how segments change, and what differs in words. Changes nothing."""
-    from engine.cli.diff import compare, plain_diff, tell_diff
+    from engine.cli.diff import compare, tell_diff
     from engine.cli.stores import look_into_store
     from engine.project import load
-    from engine.runtime.publish.deploy import published_journeys
-    from engine.runtime.publish.planning import plan as planned
-    from engine.store.journeys import deployments
+    from engine.runtime.publish.planning import plan_deployment
     from engine.values import zone
 
     session = Session.of(context)
     project = load(session.folder)
-    if project.has_errors:
-        raise UsageError("the project has errors", f"`{command('check')}` shows them")
     now = session.clock.now()
     with look_into_store(session.folder) as conn:
-        number, old = deployments.current_number(conn), published_journeys(conn)
-        if old is None:
-            raise UsageError("nothing was deployed yet", f"`{command('deploy')}` publishes the folder")
-        published = deployments.files(conn, number)
-        coming = planned(conn, old, project.journeys, now)
-    differences = compare(published, project, now)
+        coming = plan_deployment(conn, project, now)
+    if not coming.number:
+        raise UsageError("nothing was deployed yet", f"`{command('deploy')}` publishes the folder")
+    differences = compare(coming.published, coming.project, now)
     if form is Format.json:
-        say_json({"against": number, "people": coming, **plain_diff(differences)})
+        say_json({
+            "against": coming.number, "people": coming.plan, "subjects": differences.subjects,
+            "unread": differences.unread,
+        })  # fmt: skip
     else:
-        _tell(coming, zone(project.config.timezone))
-        tell_diff(differences, f"deployment {number}")
-    if coming.is_refused:
+        tell_plan(coming.plan, zone(project.config.timezone))
+        tell_diff(differences, f"deployment {coming.number}")
+    if coming.plan.gone:
         raise typer.Exit(PROBLEMS)
     if exit_code and (differences.subjects or differences.unread):
         raise typer.Exit(PENDING)
 
 
-def _tell(coming: DeploymentPlan, zone: ZoneInfo) -> None:
+def tell_plan(coming: DeploymentPlan, zone: ZoneInfo) -> None:
+    """What becomes of people and segments. `zone`: of the moments."""
     for journey in coming.journeys:
         say_head(f"journey {journey.journey}: {_people(journey.people)} inside")
         if journey.is_gone:
-            say("  [bold red]refused[/]: its file is gone, and they would be without waits and goals")
-            say("  First deploy it with  state: closing  (they finish) or  state: stopped  (they leave now)")
+            _tell_refusal(journey)
             continue
         say_rows([_row(place, zone) for place in journey.places])
         _tell_who_leaves(journey)
@@ -75,6 +72,14 @@ def _tell(coming: DeploymentPlan, zone: ZoneInfo) -> None:
         say_plain(
             "  they were in it, or not, from the beginning: nobody enters a journey by the change alone"
         )
+
+
+def _tell_refusal(journey: JourneyPlan) -> None:
+    from engine.runtime.publish.planning import refusal
+
+    why = refusal(journey)
+    say(f"  [bold red]refused[/]: {why.what}")
+    say(f"  {why.cure}")
 
 
 def _tell_who_leaves(journey: JourneyPlan) -> None:
@@ -90,12 +95,20 @@ def _people(number: int) -> str:
 
 
 def _row(place: PlaceInFlight, zone: ZoneInfo) -> list[str]:
-    from engine.runtime.publish.planning import Fate
-    from engine.values import to_datetime
+    from engine.plan.in_flight import PlannedMove as Move
 
-    words = str(place.fate)
+    told = {
+        Move.STAYS: "stay",
+        Move.KEEPS_MOMENT: "stay and keep the moment they were promised",
+        Move.NEW_MOMENT: "stay and get the new moment",
+        Move.PLANNED_ANEW: "stay; what is not handed over is planned anew",
+        Move.GOES_ON: "go on",
+        Move.FINISHES: "have come to the end",
+        Move.LEAVES: "leave now",
+    }
+    words = told[place.move]
     if place.to is not None:
-        words += f" {'at' if place.fate is not Fate.GOES_ON else 'to'} {place.to}"
-    if place.until is not None and place.fate in (Fate.KEEPS_MOMENT, Fate.GOES_ON, Fate.FINISHES):
-        words += f"; the last of them is due {to_datetime(place.until, zone):%Y-%m-%d %H:%M}"
+        words += f" {'to' if place.move is Move.GOES_ON else 'at'} {place.to}"
+    if place.until is not None and place.move in (Move.KEEPS_MOMENT, Move.GOES_ON, Move.FINISHES):
+        words += f"; the last of them is due {place.until.astimezone(zone):%Y-%m-%d %H:%M}"
     return [f"{place.people:>7,}", f"at {place.step or 'no step'}", words]

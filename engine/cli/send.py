@@ -113,7 +113,7 @@ def _look(
 ) -> tuple[Project, OneOffRequest, str, OneOffPlan]:
     """What would be sent; nothing is changed. Raises UsageError, AuthorError for what does not fit."""
     from engine.runtime.publish import one_off
-    from engine.runtime.publish.deploy import published_project
+    from engine.runtime.publish.last_published import published_project
     from engine.store.journeys import one_offs
     from engine.store.journeys.one_offs import OneOff
     from engine.values import local_date, zone
@@ -144,7 +144,8 @@ def _begin(conn: Connection, request: OneOffRequest, name: str, plan: OneOffPlan
     """All in one transaction: the journey is published, and its people are on the way into it."""
     from engine.cli.stores import whom
     from engine.runtime.publish import one_off
-    from engine.runtime.publish.deploy import deploy, published_project
+    from engine.runtime.publish.deploy import deploy
+    from engine.runtime.publish.last_published import published_project
     from engine.store.journeys import one_offs
     from engine.store.journeys.one_offs import OneOff
     from engine.values import local_date, zone
@@ -162,7 +163,8 @@ def _begin(conn: Connection, request: OneOffRequest, name: str, plan: OneOffPlan
 def _stop(session: Session, name: str) -> None:
     from engine.cli.stores import project_store, whom
     from engine.runtime.publish import one_off
-    from engine.runtime.publish.deploy import deploy, published_project
+    from engine.runtime.publish.deploy import deploy
+    from engine.runtime.publish.last_published import published_project
     from engine.store.journeys import one_offs
 
     def job(conn: Connection) -> None:

@@ -155,7 +155,7 @@ def journeys_of(conn: Connection, session: Session) -> Journeys:
     """The journeys that are published, else those of the folder: what people are in is what is published, and
     the folder may be ahead of it."""
     from engine.project import load_journeys
-    from engine.runtime.publish.deploy import published_journeys
+    from engine.runtime.publish.last_published import published_journeys
 
     return published_journeys(conn) or load_journeys(session.folder)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +19,7 @@ from engine.compiler.conditions.names import (
 from engine.compiler.offers import SEGMENT, Shape, names_of_codes, offers_of, problems_of_shape
 from engine.compiler.sends import channels_of, policy_of
 from engine.compiler.waits import compile_moment
-from engine.compiler.walk import FlatStep, flatten
+from engine.compiler.walk import FlatStep, StepIds, flatten
 from engine.core import journey as run
 from engine.core.conditions import condition as core
 from engine.core.conditions.closure import compile_condition
@@ -72,7 +71,7 @@ class Steps:
     conditions: Conditions
     place: NameScope
     policy: Policy
-    _names: Counter[str] = field(default_factory=Counter)
+    _ids: StepIds = field(default_factory=StepIds)
 
     def row(self, steps: tuple[syntax.Step, ...]) -> tuple[run.Step, ...]:
         """The whole row."""
@@ -83,14 +82,8 @@ class Steps:
         return tuple(self._compile(FlatStep(step, END, END, (), ()), "do ") for step in steps)
 
     def _compile(self, flat: FlatStep, before: str = "") -> run.Step:
-        step, words = flat.step, flat.step.words()
-        if step.resting_id is not None:
-            step_id = step.resting_id.value
-        else:
-            # the hidden id: it is stored with the people inside, so it follows from the words alone
-            self._names[before + words] += 1
-            step_id = f"{before}{words}#{self._names[before + words]}"
-        return COMPILE[type(step)](self, step, Slot(flat, step_id, words))
+        step = flat.step
+        return COMPILE[type(step)](self, step, Slot(flat, self._ids.next(step, before), step.words()))
 
     def _refuse(self, problem: Problem) -> None:
         self.conditions.problems.append(problem)

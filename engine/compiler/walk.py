@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Generic, TypeVar
 
@@ -32,7 +33,23 @@ def every_line(condition: syntax.AllOf) -> Iterator[syntax.ConditionLine]:
             yield line
 
 
-# --- the row ------------------------------------------------------------------------------------
+# --- names and the row ------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class StepIds:
+    """Tells under which id runs keep a step: the author's, or a hidden one. It is stored with the people
+    inside, so it follows from the words alone, and the number among equals (design/language 2.14)."""
+
+    _seen: Counter[str] = field(default_factory=Counter)
+
+    def next(self, step: syntax.Step, before: str = "") -> str:
+        """That of the next step; to be asked in the order of the row. `before`: in front of hidden ones."""
+        if step.resting_id is not None:
+            return step.resting_id.value
+        words = before + step.words()
+        self._seen[words] += 1
+        return f"{words}#{self._seen[words]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,14 @@ class Migration:
             and all(move == Move("stays", step) for step, move in self.moves.items())
         )
 
+    def move_of(self, place: str) -> Move:
+        """What becomes of the people at a step. One of a version before the last, whose file is not at hand,
+        is known by its id, or gone."""
+        if place in self.moves:
+            return self.moves[place]
+        to = self.renamed.get(place, place)
+        return Move("stays", to) if to in {step.id for step in self.new.steps} else Move("gone", None)
+
     def apply(
         self, enrollment: Enrollment, facts: Facts, now: Instant, under_way: Collection[str] = ()
     ) -> Decision:
@@ -106,11 +114,7 @@ class Migration:
             return
         place = state.step
         assert place is not None
-        move = self.moves.get(place)
-        # A step of a version before the last one, whose file is not at hand: known by its id, or gone.
-        if move is None:
-            to = self.renamed.get(place, place)
-            move = Move("stays", to) if to in {step.id for step in self.new.steps} else Move("gone", None)
+        move = self.move_of(place)
         if move.kind == "gone":
             self._leave(transition, state, move, under_way)
             return

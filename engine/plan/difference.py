@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from engine.problem import Span
 
@@ -27,6 +29,13 @@ class Affected(StrEnum):
     NOTHING = "nobody"
 
 
+class Consequence(NamedTuple):
+    """Whom a difference affects, and what that means for them (design/language 2.15)."""
+
+    affected: Affected
+    rule: str
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One difference. `words`: what is different; `rule`: what that means for people (design/language 2.15).
@@ -42,27 +51,42 @@ class Difference:
 @dataclass(frozen=True, slots=True)
 class SubjectDiff:
     """The differences of one journey, segment, file of settings or template. `kind` and `name` together are
-    unique. `folded`: moves and renames, which change nothing by themselves."""
+    unique. `affects`: whom, each once, the weightiest first. `folded`: moves and renames, which change
+    nothing by themselves."""
 
     kind: str
     name: str
     file: str
+    affects: tuple[Affected, ...]
     changes: tuple[Difference, ...]
     folded: tuple[Difference, ...] = ()
 
-    @property
-    def affects(self) -> tuple[Affected, ...]:
-        """Whom it affects, each once, the weightiest first; nobody where nothing but words for readers
-        changed."""
-        found = {change.affected for change in (*self.changes, *self.folded)}
-        some = tuple(who for who in Affected if who in found and who is not Affected.NOTHING)
-        return some or (Affected.NOTHING,)
+
+def subject_diff(
+    kind: str, name: str, file: str, changes: Iterable[Difference], folded: Iterable[Difference] = ()
+) -> SubjectDiff | None:
+    """The differences of one subject; None without any. Where nothing but words for readers changed, they
+    affect nobody."""
+    told, aside = tuple(changes), tuple(folded)
+    if not told and not aside:
+        return None
+    found = {change.affected for change in (*told, *aside)}
+    affects = tuple(who for who in Affected if who in found and who is not Affected.NOTHING)
+    return SubjectDiff(kind, name, file, affects or (Affected.NOTHING,), told, aside)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadFile:
+    """A file that cannot be compared, since one version of it cannot be read, and why."""
+
+    file: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectDiff:
     """Everything that differs between two versions; what has no differences is left out. `unread`: files of
-    either version that cannot be compared, with why."""
+    either version that cannot be compared."""
 
     subjects: tuple[SubjectDiff, ...]
-    unread: tuple[tuple[str, str], ...] = ()
+    unread: tuple[UnreadFile, ...] = ()

@@ -11,8 +11,8 @@ from engine.diagram.flowchart import start_words
 from engine.language import syntax
 from engine.language.conditions.condition_words import condition_text
 from engine.plan.condition_diff import condition_changes
-from engine.plan.difference import Affected, Difference, Sign, SubjectDiff
-from engine.plan.step_diff import step_changes
+from engine.plan.difference import Affected, Difference, Sign, SubjectDiff, subject_diff
+from engine.plan.step_diff import step_diff
 from engine.problem import Span
 
 _STAY = "who is inside stays"
@@ -26,18 +26,12 @@ def journey_diff(before: syntax.JourneyFile | None, now: syntax.JourneyFile | No
     """None where both do the same and say the same. One of them may be missing."""
     if now is None or before is None:
         return _came_or_went(before, now)
-    changes = [*_head(before, now)]
-    steps, folded = step_changes(before.steps, now.steps)
-    changes += steps
-    changes += _stories(before.tests or (), now.tests or ())
+    steps, folded = step_diff(before.steps, now.steps)
+    changes = [*_head(before, now), *steps, *_stories(before.tests or (), now.tests or ())]
     if before.name.value != now.name.value:
         words = f"the journey {before.name.value} is called {now.name.value}"
-        folded.insert(
-            0, Difference(Sign.CHANGED, words, Affected.NOTHING, "who is inside stays", now.name.span)
-        )
-    if not changes and not folded:
-        return None
-    return SubjectDiff("journey", now.name.value, now.span.file, tuple(changes), tuple(folded))
+        folded.insert(0, Difference(Sign.CHANGED, words, Affected.NOTHING, _STAY, now.name.span))
+    return subject_diff("journey", now.name.value, now.span.file, changes, folded)
 
 
 def segment_diff(before: syntax.SegmentFile | None, now: syntax.SegmentFile | None) -> SubjectDiff | None:
@@ -54,10 +48,10 @@ def segment_diff(before: syntax.SegmentFile | None, now: syntax.SegmentFile | No
         if words := condition_changes(before.who, now.who):
             changes.append(Difference(Sign.CHANGED, words, Affected.NEWCOMERS, rule, now.span))
         changes += _texts(("about", before.about, now.about))
-    return SubjectDiff("segment", file.name.value, file.span.file, tuple(changes)) if changes else None
+    return subject_diff("segment", file.name.value, file.span.file, changes)
 
 
-def _came_or_went(before: syntax.JourneyFile | None, now: syntax.JourneyFile | None) -> SubjectDiff:
+def _came_or_went(before: syntax.JourneyFile | None, now: syntax.JourneyFile | None) -> SubjectDiff | None:
     file = now or before
     assert file is not None
     starts = " or ".join(start_words(start) for start in file.starts)
@@ -72,7 +66,7 @@ def _came_or_went(before: syntax.JourneyFile | None, now: syntax.JourneyFile | N
             "refused while people are inside; write  state: closing  first and remove it when it is empty",
             file.name.span,
         )  # fmt: skip
-    return SubjectDiff("journey", file.name.value, file.span.file, (change,))
+    return subject_diff("journey", file.name.value, file.span.file, (change,))
 
 
 # --- the head ------------------------------------------------------------------------------------

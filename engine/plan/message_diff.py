@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from engine.plan.difference import Affected, Difference, Sign, SubjectDiff
+from engine.plan.difference import Affected, Difference, Sign, SubjectDiff, subject_diff
 
 _RULE = "whoever has not got it yet gets the new one"
 
@@ -27,12 +27,12 @@ def message_diffs(
     where each is written."""
     templates = sorted({written.template for written in (*before, *now)})
     for template in templates:
-        changes: list[Difference] = []
         mine = sorted({written for written in (*before, *now) if written.template == template})
-        for written in mine:
-            changes += _changes(written, before.get(written), now.get(written))
-        if changes:
-            yield SubjectDiff("message", template, files.get(mine[0], ""), tuple(changes))
+        changes = (
+            change for written in mine for change in _changes(written, before.get(written), now.get(written))
+        )
+        if (diff := subject_diff("message", template, files.get(mine[0], ""), changes)) is not None:
+            yield diff
 
 
 def _changes(written: Written, before: str | None, now: str | None) -> Iterator[Difference]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from engine.language.nodes import Node
 from engine.language.parse import parse_journey, parse_segment
 from engine.language.syntax import JourneyFile, SegmentFile
 from engine.language.yaml.source import read
-from engine.plan.difference import Affected, ProjectDiff, SubjectDiff
+from engine.plan.difference import Affected, ProjectDiff, SubjectDiff, UnreadFile
 from engine.plan.journey_diff import journey_diff, segment_diff
 from engine.plan.settings_diff import settings_diff
 from engine.problem import Problem
@@ -25,24 +26,27 @@ def project_diff(before: _Files, now: _Files, messages: Sequence[SubjectDiff] = 
     """What differs, what affects people in flight first. `messages`: as `message_diffs` finds them. A file
     that cannot be read in one of the versions is named, and compared with nothing."""
     unread: dict[str, str] = {}
-    subjects = [*_journeys(before, now, unread), *_segments(before, now, unread)]
-    for file in SETTINGS:
-        former, present = (
-            read(files[file].encode(), file) if file in files else (None, []) for files in (before, now)
-        )
-        if any(file in files and node is None for files, (node, _) in ((before, former), (now, present))):
-            if _has_text(before.get(file)) or _has_text(now.get(file)):
-                unread[file] = _why((*former[1], *present[1]))
-            continue
-        if (diff := settings_diff(file, former[0], present[0])) is not None:
-            subjects.append(diff)
-    subjects += messages
+    subjects = [
+        *_journeys(before, now, unread), *_segments(before, now, unread),
+        *(_settings(file, before.get(file, ""), now.get(file, ""), unread) for file in SETTINGS), *messages,
+    ]  # fmt: skip
     order = list(Affected)
-    subjects.sort(key=lambda subject: order.index(subject.affects[0]))
-    return ProjectDiff(tuple(subjects), tuple(sorted(unread.items())))
+    told = sorted(filter(None, subjects), key=lambda subject: order.index(subject.affects[0]))
+    return ProjectDiff(tuple(told), tuple(UnreadFile(file, why) for file, why in sorted(unread.items())))
 
 
-def _journeys(before: _Files, now: _Files, unread: dict[str, str]) -> list[SubjectDiff]:
+def _settings(file: str, before: str, now: str, unread: dict[str, str]) -> SubjectDiff | None:
+    trees: list[Node | None] = []
+    for text in (before, now):
+        node, problems = read(text.encode(), file)
+        if node is None and text.strip():
+            unread[file] = _why(problems)
+            return None
+        trees.append(node)
+    return settings_diff(file, *trees)
+
+
+def _journeys(before: _Files, now: _Files, unread: dict[str, str]) -> list[SubjectDiff | None]:
     former = _parsed(before, _is_journey, parse_journey, unread)
     present = _parsed(now, _is_journey, parse_journey, unread)
     renamed = {file.was.value: name for name, file in present.items() if file.was is not None}
@@ -55,15 +59,14 @@ def _journeys(before: _Files, now: _Files, unread: dict[str, str]) -> list[Subje
         for name, file in former.items()
         if name not in present and name not in renamed and file.span.file not in unread
     ]
-    return [diff for diff in diffs if diff is not None]
+    return diffs
 
 
-def _segments(before: _Files, now: _Files, unread: dict[str, str]) -> list[SubjectDiff]:
+def _segments(before: _Files, now: _Files, unread: dict[str, str]) -> list[SubjectDiff | None]:
     former = _parsed(before, _is_segment, parse_segment, unread)
     present = _parsed(now, _is_segment, parse_segment, unread)
     names = [*present, *(name for name in former if name not in present)]
-    diffs = (segment_diff(former.get(name), present.get(name)) for name in names)
-    return [diff for diff in diffs if diff is not None]
+    return [segment_diff(former.get(name), present.get(name)) for name in names]
 
 
 def _is_journey(file: str) -> bool:
@@ -91,10 +94,6 @@ def _parsed(
         else:
             parsed.setdefault(file.name.value, file)
     return parsed
-
-
-def _has_text(text: str | None) -> bool:
-    return text is not None and bool(text.strip())
 
 
 def _why(problems: Sequence[Problem]) -> str:

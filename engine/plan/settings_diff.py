@@ -5,50 +5,70 @@ The order of keys is no difference, except inside `into:`, where the first that 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from engine.language import nodes
 from engine.language.nodes import Node, Scalar
-from engine.plan.difference import Affected, Difference, Sign, SubjectDiff
+from engine.plan.difference import Affected, Consequence, Difference, Sign, SubjectDiff, subject_diff
 from engine.problem import Span
 
 _ORDERED = "into"
 
-_AFFECTED: Mapping[str, tuple[Affected, str]] = {
-    "config.yaml policies": (Affected.POLICY, "at once, for everything that is not handed over yet"),
-    "config.yaml channels": (Affected.POLICY, "at once, for everything that is not handed over yet"),
-    "config.yaml caps": (Affected.POLICY, "at once, for everything that is not handed over yet"),
-    "config.yaml holdout": (
-        Affected.NEWCOMERS, "who is inside stays; who is held out of everything gets no more",
-    ),
-    "config.yaml codes": (Affected.MESSAGES, "codes that were given stay as they are"),
-    "config.yaml recommendations": (Affected.MESSAGES, "in messages that are not written yet"),
-    "config.yaml points": (Affected.IN_FLIGHT, "for what is earned from now on"),
-    "config.yaml tiers": (Affected.IN_FLIGHT, "asked of everybody at the next sweep"),
-    "config.yaml shop": (Affected.MESSAGES, "in messages that are not written yet"),
-    "config.yaml timezone": (Affected.IN_FLIGHT, "waits of customers without an own zone move with it"),
-    "config.yaml languages": (Affected.MESSAGES, "in messages that are not written yet"),
-    "schemas/customer.yaml facts": (
-        Affected.IN_FLIGHT, "conditions and segments hear the new value once it is counted for everybody",
-    ),
-    "schemas/customer.yaml rfm": (Affected.IN_FLIGHT, "the groups are made anew in the next night"),
-    "schemas/customer.yaml attributes": (Affected.IN_FLIGHT, "for values that come in from now on"),
-    "schemas/events.yaml events": (Affected.IN_FLIGHT, "for events that come in from now on"),
-    "schemas/product.yaml product": (Affected.MESSAGES, "for products that come in from now on"),
-}  # fmt: skip
+_AT_ONCE = Consequence(Affected.POLICY, "at once, for everything that is not handed over yet")
+_NOT_WRITTEN = Consequence(Affected.MESSAGES, "in messages that are not written yet")
+_CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
+    "config.yaml": {
+        "policies": _AT_ONCE,
+        "channels": _AT_ONCE,
+        "caps": _AT_ONCE,
+        "holdout": Consequence(
+            Affected.NEWCOMERS, "who is inside stays; who is held out of everything gets no more"
+        ),
+        "codes": Consequence(Affected.MESSAGES, "codes that were given stay as they are"),
+        "recommendations": _NOT_WRITTEN,
+        "points": Consequence(Affected.IN_FLIGHT, "for what is earned from now on"),
+        "tiers": Consequence(Affected.IN_FLIGHT, "asked of everybody at the next sweep"),
+        "shop": _NOT_WRITTEN,
+        "timezone": Consequence(Affected.IN_FLIGHT, "waits of customers without an own zone move with it"),
+        "languages": _NOT_WRITTEN,
+    },
+    "schemas/customer.yaml": {
+        "facts": Consequence(
+            Affected.IN_FLIGHT, "conditions and segments hear the new value once it is counted for everybody"
+        ),
+        "rfm": Consequence(Affected.IN_FLIGHT, "the groups are made anew in the next night"),
+        "attributes": Consequence(Affected.IN_FLIGHT, "for values that come in from now on"),
+    },
+    "schemas/events.yaml": {
+        "events": Consequence(Affected.IN_FLIGHT, "for events that come in from now on"),
+    },
+    "schemas/product.yaml": {
+        "product": Consequence(Affected.MESSAGES, "for products that come in from now on"),
+    },
+}
+"""By file and its upper keys (design/language 2.15)."""
 
 
 def settings_diff(file: str, before: Node | None, now: Node | None) -> SubjectDiff | None:
     """None where both say the same."""
+    known = _CONSEQUENCES.get(file, {})
     changes: list[Difference] = []
-    for path, sign, words, place in _different((), before, now):
-        top = path[0] if path else ""
-        affected, rule = _AFFECTED.get(f"{file} {top}", (Affected.NOTHING, ""))
-        changes.append(Difference(sign, f"{'.'.join(path)}{words}", affected, rule, place))
-    return SubjectDiff("settings", file, file, tuple(changes)) if changes else None
+    for found in _different((), before, now):
+        consequence = known.get(found.path[0] if found.path else "", Consequence(Affected.NOTHING, ""))
+        words = f"{'.'.join(found.path)}: {found.words}"
+        changes.append(Difference(found.sign, words, *consequence, found.place))
+    return subject_diff("settings", file, file, changes)
 
 
-_Found = tuple[tuple[str, ...], Sign, str, Span | None]
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What differs under a path of keys."""
+
+    path: tuple[str, ...]
+    sign: Sign
+    words: str
+    place: Span
 
 
 def _different(path: tuple[str, ...], before: Node | None, now: Node | None) -> Iterator[_Found]:
@@ -56,12 +76,13 @@ def _different(path: tuple[str, ...], before: Node | None, now: Node | None) -> 
         yield from _maps(path, before, now)
     elif isinstance(before, nodes.Sequence) and isinstance(now, nodes.Sequence):
         yield from _lists(path, before, now)
-    elif before is None and now is not None:
-        yield path, Sign.ADDED, _behind(now), now.span
-    elif now is None and before is not None:
-        yield path, Sign.REMOVED, _behind(before), before.span
-    elif before is not None and now is not None and _text(before) != _text(now):
-        yield path, Sign.CHANGED, f": {_text(before)} -> {_text(now)}", now.span
+    elif now is None:
+        if before is not None:
+            yield _Found(path, Sign.REMOVED, _text(before), before.span)
+    elif before is None:
+        yield _Found(path, Sign.ADDED, _text(now), now.span)
+    elif _text(before) != _text(now):
+        yield _Found(path, Sign.CHANGED, f"{_text(before)} -> {_text(now)}", now.span)
 
 
 def _maps(path: tuple[str, ...], before: nodes.Mapping, now: nodes.Mapping) -> Iterator[_Found]:
@@ -72,12 +93,8 @@ def _maps(path: tuple[str, ...], before: nodes.Mapping, now: nodes.Mapping) -> I
     if path[-1:] == (_ORDERED,):
         order = [key for key in former if key in present]
         if order != [key for key in present if key in former]:
-            yield (
-                path,
-                Sign.MOVED,
-                f": the first that fits is taken, now in the order {', '.join(present)}",
-                now.span,
-            )
+            words = f"the first that fits is taken, now in the order {', '.join(present)}"
+            yield _Found(path, Sign.MOVED, words, now.span)
 
 
 def _lists(path: tuple[str, ...], before: nodes.Sequence, now: nodes.Sequence) -> Iterator[_Found]:
@@ -86,18 +103,13 @@ def _lists(path: tuple[str, ...], before: nodes.Sequence, now: nodes.Sequence) -
     for how, start, end, first, last in same.get_opcodes():
         if how == "equal":
             continue
-        if how == "replace" and end - start == last - first:
-            for old, item in zip(before.items[start:end], now.items[first:last], strict=True):
-                yield path, Sign.CHANGED, f": {_text(old)} -> {_text(item)}", item.span
-            continue
-        for was in before.items[start:end]:
-            yield path, Sign.REMOVED, f": {_text(was)}", was.span
-        for item in now.items[first:last]:
-            yield path, Sign.ADDED, f": {_text(item)}", item.span
-
-
-def _behind(node: Node) -> str:
-    return f": {_text(node)}"
+        gone, came = before.items[start:end], now.items[first:last]
+        if len(gone) == len(came):
+            for was, item in zip(gone, came, strict=True):
+                yield _Found(path, Sign.CHANGED, f"{_text(was)} -> {_text(item)}", item.span)
+        else:
+            yield from (_Found(path, Sign.REMOVED, _text(was), was.span) for was in gone)
+            yield from (_Found(path, Sign.ADDED, _text(item), item.span) for item in came)
 
 
 def _text(node: Node) -> str:

@@ -102,7 +102,9 @@ def test_on_a_terminal_deploy_asks_when_people_are_inside_a_changed_journey(busy
 
     refused = typed("n\n")
     assert refused.returncode != 0
-    assert "abandoned_cart changed, and 2 people are inside it" in refused.stdout
+    assert "journey abandoned_cart: 2 people inside" in refused.stdout
+    assert "stay" in refused.stdout
+    assert "length 1 day -> 2 days" in refused.stdout
     assert "deployment 2" in typed("", "--yes").stdout
 
 
@@ -111,7 +113,8 @@ def test_deploy_says_that_a_changed_segment_starts_nobody(busy: Shop) -> None:
     assert "90 days" in segment
     busy.write("journeys/segments/lapsed_90.yaml", segment.replace("90 days", "80 days"))
     answer = busy.run("deploy")
-    assert "journeys/segments/lapsed_90.yaml changed" in answer.out + answer.err
+    assert "segment lapsed_90: 0 more, 0 fewer" in answer.out
+    assert "nobody enters a journey by the change alone" in answer.out
 
 
 def test_a_key_is_shown_once(small_shop: Shop, golden: Golden) -> None:

@@ -121,7 +121,7 @@ class Shop:
         self.count += 1
         read = write_project(folder, files)
         done = self.store.write(lambda conn: deploy(conn, read, self.clock.now(), "anna"))
-        self.publication = Publication(done.number, read.journeys)
+        self.publication = Publication(done.number, done.project.journeys)
         self.advancer = Advancer(self.store, self.clock)
         return done
 

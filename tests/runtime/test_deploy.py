@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from engine import project
 from engine.core.happening import Event
 from engine.errors import AuthorError
-from engine.runtime.publish.deploy import deploy, published_project
+from engine.runtime.publish.deploy import deploy
+from engine.runtime.publish.last_published import published_project
 from engine.store import sql
 from engine.store.customers import batches, enrollments
 from engine.store.journeys import deployments
@@ -58,7 +59,7 @@ def test_a_project_with_errors_is_not_published(shop: Shop, tmp_path: Path) -> N
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     read = project.load(folder)
-    with pytest.raises(AuthorError, match="nothing was deployed: the project has 1 error"):
+    with pytest.raises(AuthorError, match="cannot be published, it has 1 error"):
         shop.store.write(lambda conn: deploy(conn, read, shop.clock.now()))
     with shop.store.read() as conn:
         assert deployments.current_number(conn) == shop.publication.number

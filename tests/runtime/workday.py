@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from engine.clock import ManualClock
 from engine.core.happening import Event, ProfileChanged
 from engine.runtime.advance.advancer import Advancer, Publication
-from engine.runtime.publish.deploy import published_project
+from engine.runtime.publish.last_published import published_project
 from engine.store.database import Store, open_store
 from engine.store.inbox import inbox
 from engine.store.messages import outcomes, queue

@@ -11,7 +11,7 @@ from engine.clock import Clock
 from engine.core.happening import Happening
 from engine.runtime.advance.advancer import Advancer, Publication
 from engine.runtime.intake.intake import Intake, IntakeResult, PreparedBatch
-from engine.runtime.publish.deploy import published_journeys
+from engine.runtime.publish.last_published import published_journeys
 from engine.store.database import Store, is_refusal
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox import Arrival, Row, Taken

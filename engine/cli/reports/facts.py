@@ -13,7 +13,7 @@ from engine.invocation import command
 from engine.language import nodes
 from engine.language.yaml.source import read
 from engine.runtime.advance import foreseeing, scoring
-from engine.runtime.publish.deploy import published_journeys
+from engine.runtime.publish.last_published import published_journeys
 from engine.store.facts import definitions
 from engine.store.facts.definitions import DefinitionState, FactDefinition
 from engine.store.journeys import deployments

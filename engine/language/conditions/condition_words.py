@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from engine.language import syntax
+
+
+class LineWords(NamedTuple):
+    """One line: what it asks about (`orders_count`, `did order_placed`) and what it asks (`at least 2`). Of a
+    group of conditions the first holds all, and the second is ""."""
+
+    subject: str
+    question: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.question}" if self.question else self.subject
 
 
 def condition_text(written: syntax.AllOf) -> str:
     """`orders_count: 0 and trigger.total: at least 50 EUR`."""
-    return " and ".join(_line(line) for line in written.lines)
+    return " and ".join(str(line_words(line)) for line in written.lines)
 
 
 def form_text(form: syntax.Form) -> str:
@@ -35,24 +48,25 @@ def form_text(form: syntax.Form) -> str:
             return f"not {form_text(inner)}"
 
 
-def _line(line: syntax.ConditionLine) -> str:
+def line_words(line: syntax.ConditionLine) -> LineWords:
+    """A line in words."""
     match line:
         case syntax.Test(name, form):
-            return f"{name.value}: {form_text(form)}"
+            return LineWords(name.value, form_text(form))
         case syntax.Did():
-            return f"did {line.event.value}: {_phrase(line)}"
+            return LineWords(f"did {line.event.value}", _phrase(line))
         case syntax.InSegment(names, negated):
-            return f"segment: {_not(negated)}{_listed(tuple(n.value for n in names), len(names) > 1)}"
+            return LineWords("segment", _not(negated) + _names(names))
         case syntax.InsideJourney(names, negated):
-            return f"inside: {_not(negated)}{_listed(tuple(n.value for n in names), len(names) > 1)}"
+            return LineWords("inside", _not(negated) + _names(names))
         case syntax.Can(channels, negated):
-            return f"can: {_not(negated)}{_listed(tuple(c.value for c in channels), len(channels) > 1)}"
+            return LineWords("can", _not(negated) + _names(channels))
         case syntax.Reacted(how, template, negated):
-            return f"{_not(negated)}{how}: {template.value}"
+            return LineWords(f"{_not(negated)}{how}", template.value)
         case syntax.GoalIs(reached):
-            return f"goal: {_not(not reached)}reached"
+            return LineWords("goal", f"{_not(not reached)}reached")
         case syntax.Group(how, conditions):
-            return f"{how} ({'; '.join(condition_text(each) for each in conditions)})"
+            return LineWords(f"{how} ({'; '.join(condition_text(each) for each in conditions)})", "")
 
 
 def _phrase(did: syntax.Did) -> str:
@@ -78,6 +92,10 @@ def _phrase(did: syntax.Did) -> str:
 
 def _not(negated: bool) -> str:
     return "not " if negated else ""
+
+
+def _names(names: tuple[syntax.Text, ...]) -> str:
+    return _listed(tuple(name.value for name in names), many=len(names) > 1)
 
 
 def _listed(words: tuple[str, ...], many: bool) -> str:

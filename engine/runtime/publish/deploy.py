@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from engine import project as projects
 from engine.config import Attribution, Config
 from engine.core.effects import Cancel, Decision
 from engine.core.enrollment import Enrollment, awaited_keys
@@ -19,13 +16,12 @@ from engine.core.facts.rule import FactRule
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.core.migrate import Migration, migration
-from engine.errors import AuthorError
 from engine.figures.experiments.trial import notes_of, trials
-from engine.invocation import command
 from engine.project import Project
 from engine.runtime.advance.definitions import notice
 from engine.runtime.advance.maintenance import expect_turns, sweep_segments
-from engine.runtime.publish import one_off
+from engine.runtime.publish.last_published import deployable, published_journeys
+from engine.runtime.publish.planning import refusal, without_file
 from engine.store import decisions, watermarks
 from engine.store.amounts import stored
 from engine.store.counting import daily_counts, trial_log
@@ -56,15 +52,7 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
 
     Raises `AuthorError` when the project has errors, or when a journey is gone while people are inside.
     """
-    if project.has_errors:
-        errors = [problem for problem in project.problems if problem.is_error]
-        first = errors[0]
-        raise AuthorError(
-            f"nothing was deployed: the project has {len(errors)} error{'s' if len(errors) != 1 else ''}, "
-            f"{'the first in ' if len(errors) > 1 else ''}{first.span.file}:{first.span.line}: {first.what}",
-            f"`{command('check')}` shows {'them' if len(errors) > 1 else 'it'}",
-        )
-    project = one_off.merged(conn, project)
+    project = deployable(conn, project)
     daily_counts.describe_shop(conn, _shop_facts(project.config, project.journeys.facts))
     last = deployments.current(conn)
     facts = project.journeys.facts
@@ -72,7 +60,8 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
         notice(conn, facts, last.number, now, before=facts)
         return Deployment(last.number, False, project)
     inside = enrollments.journeys_with_people(conn)
-    _refuse_gone(inside, project.journeys)
+    if gone := without_file(inside, project.journeys):
+        raise refusal(gone[0])
     old = published_journeys(conn)
     # before the new files are recorded: in one transaction with them, so that nobody is ever decided by files
     # that do not know the step on which they wait
@@ -122,68 +111,6 @@ def _less(attribution: Attribution, facts: Iterable[FactRule]) -> tuple[TakingBa
     return tuple(TakingBack(each.event, each.field, each.key) for each in found.less) if found else ()
 
 
-def published_project(conn: Connection) -> tuple[int, Project] | None:
-    """The project as it was published last, compiled from the files in the store; None before the first
-    deployment."""
-    last = deployments.current(conn)
-    if last is None:
-        return None
-    project = projects.load_published(deployments.files(conn, last.number), last.commit)
-    journeys = one_off.sealed_as_stored(conn, project.journeys)
-    return last.number, dataclasses.replace(project, journeys=journeys)
-
-
-@dataclass(frozen=True, slots=True)
-class DeploymentPreview:
-    """Whom a deployment would meet. `people`: changed journey -> how many are inside; `segments`: those whose
-    file changed."""
-
-    people: Mapping[str, int] = field(default_factory=dict)
-    segments: tuple[str, ...] = ()
-
-
-def preview(conn: Connection, project: Project) -> DeploymentPreview:
-    """What whoever deploys should know before. Changes nothing."""
-    last = deployments.current(conn)
-    if last is None or last.hash == project.hash:
-        return DeploymentPreview()
-    journeys = project.journeys.by_name
-    inside = enrollments.journeys_with_people(conn)
-    people = {
-        name: count
-        for name, count in inside.items()
-        if name in journeys and last.journeys.get(name) != journeys[name].hash
-    }
-    published = deployments.files(conn, last.number)
-    segments = (file.span.file for file in project.segments.values())
-    changed = [
-        file for file in segments if file in published and published[file] != project.sources.get(file)
-    ]
-    return DeploymentPreview(people, tuple(sorted(changed)))
-
-
-def published_journeys(conn: Connection) -> Journeys | None:
-    """The journeys that were published last, without their templates; None before the first deployment."""
-    number = deployments.current_number(conn)
-    if not number:
-        return None
-    files = deployments.files(conn, number)
-    return one_off.sealed_as_stored(conn, projects.load_published_journeys(files))
-
-
-def _refuse_gone(inside: Mapping[str, int], new: Journeys) -> None:
-    """People in a journey that nobody knows any more would be without waits and goals (plan P20)."""
-    former = {journey.was for journey in new.by_name.values() if journey.was is not None}
-    for name, people in inside.items():
-        if name not in new.by_name and name not in former:
-            raise AuthorError(
-                f'journeys/{name}.yaml is deleted, but {people:,} people are in "{name}":'
-                " their waits and goals would be gone without a trace",
-                "first deploy it with  state: closing  (they finish) or  state: stopped  (they leave now), "
-                "then delete it",
-            )
-
-
 def _migrate(
     conn: Connection, old: Journeys, new: Journeys, inside: Mapping[str, int], now: Instant
 ) -> dict[str, int]:
@@ -206,7 +133,7 @@ def _migrate(
 
 def _move_people(conn: Connection, plan: Migration, before: Journey, new: Journeys, now: Instant) -> int:
     moved = 0
-    for bucket, chunk in _chunks(enrollments.customers_inside(conn, before.name)):
+    for bucket, chunk in enrollments.chunks_inside(conn, before.name, CHUNK):
         batch = batches.load_batch(conn, bucket, chunk, new, now)
         decided: list[tuple[str, Mapping[str, Enrollment], Sequence[Decision]]] = []
         moments: list[tuple[Instant, str]] = []
@@ -237,11 +164,3 @@ def _move_people(conn: Connection, plan: Migration, before: Journey, new: Journe
         due_queue.put(conn, bucket, moments)
         moved += sum(len(moves) for _, _, moves in decided)
     return moved
-
-
-def _chunks(people: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
-    # as a list, since the statements of a chunk run while the next one would still be read
-    for bucket, group in groupby(list(people), key=lambda person: person[0]):
-        everybody = [customer for _, customer in group]
-        for start in range(0, len(everybody), CHUNK):
-            yield bucket, everybody[start : start + CHUNK]

@@ -13,7 +13,8 @@ from engine.errors import CallerError
 from engine.invocation import command
 from engine.project import Project, load
 from engine.runtime.delivery.channel_set import ChannelSet, Opening
-from engine.runtime.publish.deploy import deploy, published_project
+from engine.runtime.publish.deploy import deploy
+from engine.runtime.publish.last_published import published_project
 from engine.runtime.publish.pool_files import import_pool_files
 from engine.runtime.publish.published import Published, publish_in_memory
 from engine.simulate.stories.story_report import run_stories

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from copy import copy
 from decimal import Decimal
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
@@ -134,13 +135,17 @@ def inside_by_journey(conn: Connection) -> dict[str, int]:
     return dict(rows(conn, sql))
 
 
-def customers_inside(conn: Connection, journey: str) -> Iterator[tuple[int, str]]:
-    """(bucket, customer) of everybody inside a journey, in order."""
+def chunks_inside(conn: Connection, journey: str, size: int) -> Iterator[tuple[int, list[str]]]:
+    """Everybody inside a journey, bucket by bucket, at most `size` at a time."""
     sql = (
         "SELECT DISTINCT bucket, customer FROM enrollment WHERE journey = ? AND ended_at IS NULL "
         "ORDER BY bucket, customer"
     )
-    yield from rows(conn, sql, (journey,))
+    # read to its end, since the statements of a chunk run before the next one is asked for
+    for bucket, group in groupby(list(rows(conn, sql, (journey,))), key=lambda person: int(person[0])):
+        everybody = [customer for _, customer in group]
+        for start in range(0, len(everybody), size):
+            yield bucket, everybody[start : start + size]
 
 
 def of_customer(conn: Connection, bucket: int, customer: str) -> list[Enrollment]:

@@ -1,0 +1,129 @@
+"""What is planned for people inside is what publishing then does to them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+
+from engine.plan.in_flight import DeploymentPlan, PlannedMove
+from engine.runtime.publish import one_off
+from engine.runtime.publish.one_off import OneOffRequest
+from engine.runtime.publish.planning import plan_deployment
+from engine.store.journeys import one_offs
+from engine.store.journeys.one_offs import OneOff
+from engine.values import DAY
+from tests.runtime.shop import FILES, Shop, write_project
+
+THREE_LETTERS = """journey: thanks
+start: {event: order_placed, per: order_id}
+again: always
+goal: {when: {points: at least 100}}
+policy: service
+steps:
+  - wait: 1 day
+    id: first
+  - send: hello
+  - wait: 3 days
+    id: second
+  - send: offer
+  - wait: 5 days
+    id: third
+  - send: later
+"""
+EDITS: dict[str, tuple[tuple[str, str], ...]] = {
+    "renamed": (("id: second", "id: middle\n    was: second"),),
+    "another length": (("wait: 3 days", "wait: 1 week"), ("\n    was: second", "")),
+    "moved": (
+        ("  - wait: 1 day\n    id: first\n", ""),
+        ("  - send: later", "  - wait: 1 day\n    id: first\n  - send: later"),
+    ),
+    "gone": (("  - wait: 1 week\n    id: middle\n", ""),),
+    "the last steps are gone": (
+        ("  - wait: 5 days\n    id: third\n  - wait: 1 day\n    id: first\n  - send: later\n", ""),
+    ),
+    "stopped": (("policy: service", "policy: service\nstate: stopped"),),
+}  # fmt: skip
+
+
+def with_thanks(text: str) -> dict[str, str]:
+    return {**FILES, "journeys/thanks.yaml": text}
+
+
+def planned(shop: Shop, files: dict[str, str]) -> DeploymentPlan:
+    coming = write_project(shop.folder / "coming", files)
+    with shop.store.read() as conn:
+        return plan_deployment(conn, coming, shop.clock.now()).plan
+
+
+def twelve_in_three_waits(shop: Shop) -> None:
+    shop.publish(with_thanks(THREE_LETTERS))
+    for wait, customers in (("third", 3), ("second", 4), ("first", 5)):
+        for number in range(customers):
+            shop.change(f"{wait}{number}", points=10 * number)
+            shop.event(f"{wait}{number}", "order_placed", order_id=wait)
+        shop.later(0)
+        if wait != "first":
+            shop.later(2 * DAY)
+            shop.later(2 * DAY)
+
+
+def test_deploy_does_to_the_people_inside_what_the_plan_says(shop: Shop) -> None:
+    twelve_in_three_waits(shop)
+    text = THREE_LETTERS
+    assert shop.resting("thanks") == {"first": 5, "second": 4, "third": 3}
+    for edit, changes in EDITS.items():
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        before = shop.resting("thanks")
+        (journey,) = planned(shop, with_thanks(text)).journeys
+        assert {place.step: place.people for place in journey.places} == before, edit
+        expected: Counter[str] = Counter()
+        for place in journey.places:
+            if place.move is PlannedMove.FINISHES:
+                expected[""] += place.people
+            elif place.move is not PlannedMove.LEAVES:
+                expected[place.to or place.step] += place.people
+        shop.publish(with_thanks(text))
+        assert shop.resting("thanks") == expected, edit
+
+
+def test_who_leaves_at_once_by_a_changed_question_is_counted(shop: Shop) -> None:
+    twelve_in_three_waits(shop)
+    lower = THREE_LETTERS.replace("at least 100", "at least 20")
+    (journey,) = planned(shop, with_thanks(lower)).journeys
+    assert (journey.reaches_goal, journey.leaves_early) == (1 + 2 + 3, 0)
+    shop.publish(with_thanks(lower))
+    shop.later(5 * DAY)  # everybody has come to the next step
+    left = [
+        name for name in ("third", "second", "first") for number in range(5)
+        if shop.outcomes(f"{name}{number}").get("thanks") == "goal"
+    ]  # fmt: skip
+    assert Counter(left) == {"third": 1, "second": 2, "first": 3}
+
+
+def test_a_question_that_stands_in_another_line_is_the_same(shop: Shop) -> None:
+    twelve_in_three_waits(shop)
+    shop.publish(with_thanks(THREE_LETTERS.replace("at least 100", "at least 20")))
+    below = THREE_LETTERS.replace("at least 100", "at least 20").replace("policy:", "# asked\npolicy:")
+    below = below.replace("wait: 5 days", "wait: 6 days").replace("start:", "# begins\nstart:")
+    (journey,) = planned(shop, with_thanks(below)).journeys
+    assert journey.reaches_goal == 0
+
+
+def test_a_one_off_send_that_is_under_way_is_not_gone(shop: Shop) -> None:
+    everybody = {"journeys/segments/all.yaml": "segment: all\nwho: {points: is set}\n"}
+    shop.publish({**FILES, **everybody})
+    request = OneOffRequest("later", "all", "service", "order_placed", at="2026-04-01 10:00")
+    shop.change("ann", points=1)
+    shop.run()
+    now = shop.clock.now()
+    source = one_off.journey_of(request, "one_off_later")
+    shop.store.write(lambda conn: one_offs.add(conn, OneOff("one_off_later", now, "anna", source)))
+    shop.publish({**FILES, **everybody})
+    shop.store.write(
+        lambda conn: one_off.start(conn, "one_off_later", [(0, "ann")], dt.date(2026, 3, 2), now)
+    )
+    shop.run()
+    assert shop.resting("one_off_later") == {"the_moment": 1}
+    assert planned(shop, {**FILES, **everybody}) == DeploymentPlan()
